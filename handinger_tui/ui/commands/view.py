@@ -54,7 +54,7 @@ async def history(context: CommandContext, _argument: str) -> None:
     """Choose a message from the prompt history and put it into the prompt."""
     from handinger_tui.ui.dialogs.pickers import HistorySearch  # noqa: PLC0415 - once it is asked for
 
-    chosen = await context.interaction.ask(HistorySearch(context.pane.prompt.past))
+    chosen = await context.interaction.ask(HistorySearch(context.pane.prompt.message_history.texts))
     if chosen is not None:
         context.composer.replace_text(chosen)
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+from textual.content import Content
+from textual.widgets import Static
 
 from handinger_tui.core.commands import CommandLine, classify
 from handinger_tui.core.prompts.attachments import Typing, as_token, complete, typing_at
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.ports import LocalFiles
 from handinger_tui.ui.widgets.prompt import PromptBox
-from handinger_tui.ui.widgets.prompt_lines import Suggestions
 
 MANY: Final = 200
 """A listing with so many names may be truncated: a longer prefix needs a new listing."""
@@ -37,6 +39,52 @@ class Listing:
     def is_complete_for(self, typing: Typing) -> bool:
         """Whether these names contain all matches for what is typed now."""
         return self.may_match(typing) and (len(self.names) < MANY or self.prefix == typing.prefix)
+
+
+class Suggestions(Static):
+    """Commands or files that match the typed text; Tab accepts the marked one."""
+
+    ROWS = 6
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self.display = False
+        self._rows: Sequence[tuple[str, str]] = ()
+        self._at = 0
+
+    @property
+    def at(self) -> int:
+        """The position of the marked row, from 0."""
+        return self._at
+
+    @property
+    def chosen(self) -> str | None:
+        """The marked name; None when there are no suggestions."""
+        return self._rows[self._at][0] if self._rows else None
+
+    def show(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Show (name, summary) rows; an empty sequence hides the list."""
+        if list(rows) == list(self._rows):
+            # Called with every letter; drawing would lay out the whole screen.
+            return
+        self._rows, self._at = list(rows), 0
+        self.display = bool(self._rows)
+        self._draw()
+
+    def move(self, by: int) -> None:
+        """Move the mark by `by` rows, in a cycle."""
+        if self._rows:
+            self._at = (self._at + by) % len(self._rows)
+            self._draw()
+
+    def _draw(self) -> None:
+        first = max(0, min(self._at - self.ROWS + 2, len(self._rows) - self.ROWS))
+        lines = []
+        for at, (name, summary) in enumerate(self._rows[first : first + self.ROWS], first):
+            mark, style = ("›", "bold $primary") if at == self._at else (" ", "$foreground")
+            title = (f"{mark} {clean_line(name):<12} ", style)
+            lines.append(Content.assemble(title, (clean_line(summary), "$text-muted")))
+        self.update(Content("\n").join(lines))
 
 
 class Completion:

@@ -1,20 +1,104 @@
-"""The prompt: the text area for messages, with its history. It knows nothing of sessions and turns."""
+"""The prompt: the text area for messages, with its history and its folded pasted texts.
+
+It knows nothing of sessions and turns.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import wraps
 from typing import ClassVar, Final, NamedTuple
 
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.events import Key, Paste
 from textual.message import Message
 from textual.widgets import TextArea
-from textual.widgets.text_area import Edit, EditResult
+from textual.widgets.text_area import Edit, EditResult, Location, Selection
 
-from handinger_tui.core.prompts.attachments import is_big, pasted_paths
+from handinger_tui.core.prompts.attachments import (
+    fold,
+    folds_in,
+    is_big,
+    pasted_paths,
+    refolded,
+    renumbered,
+)
+from handinger_tui.core.prompts.drafts import Draft
 from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.widgets.paste_chips import PastedTextArea
+
+
+class PastedTexts:
+    """The long pasted texts, for each of which a chip stands in the prompt."""
+
+    def __init__(self) -> None:
+        self.texts: Final[list[str]] = []
+        """By number, from 1. None is ever removed: undo and history may restore its chip."""
+
+    def add(self, text: str) -> str:
+        """Add a text; return its chip."""
+        self.texts.append(text)
+        return fold(text, len(self.texts))
+
+    def add_draft(self, draft: Draft) -> str:
+        """Add the texts of a draft; return the text of the draft with their new numbers."""
+        count = len(self.texts)
+        text = renumbered(draft.text, draft.pasted, lambda number: count + number)
+        self.texts.extend(draft.pasted)
+        return refolded(text, self.texts)
+
+    def outside(self, line: str, column: int, *, forward: bool) -> int:
+        """Return `column`, or the end (`forward`) or start of the chip around it."""
+        for chip in folds_in(line, self.texts):
+            if chip.start < column < chip.end:
+                return chip.end if forward else chip.start
+        return column
+
+
+class PromptHistory:
+    """The messages sent before, and where the prompt is among them."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        """Oldest first."""
+        self._at: int | None = None
+        """Position of the message in the prompt; None: its text is not from the history."""
+        self._unsent_text = ""
+        """The text typed before walking into the history."""
+
+    def add(self, *texts: str, older: bool = False) -> None:
+        """Add texts, the newest last; `older`: before the texts that are here already."""
+        newer: list[str] = []
+        if older:
+            newer, self.texts = self.texts, newer
+        for text in (*texts, *newer):
+            if text.strip() and (not self.texts or self.texts[-1] != text):
+                self.texts.append(text)
+        self.leave()
+
+    def leave(self) -> None:
+        """Begin at the newest text again."""
+        self._at = None
+
+    @property
+    def current(self) -> str | None:
+        """The message that was put into the prompt last, None outside the history."""
+        return None if self._at is None else self.texts[self._at]
+
+    def step(self, by: int, text: str) -> str | None:
+        """Move by `by` messages from the prompt's `text`, which is kept at the end of the history.
+
+        Returns the new text of the prompt, None at either end.
+        """
+        end = len(self.texts)
+        target = (end if self._at is None else self._at) + by
+        if not 0 <= target <= end:
+            return None
+        if self._at is None:
+            self._unsent_text = text
+        self._at = None if target == end else target
+        return self._unsent_text if target == end else self.texts[target]
 
 
 class Cut(NamedTuple):
@@ -33,12 +117,45 @@ _CUTS: Final[Mapping[str, Cut]] = {
     "ctrl+k": Cut(TextArea.action_delete_to_end_of_line, forward=True),
     "alt+d": Cut(TextArea.action_delete_word_right, forward=True),
 }
+# Textual resolves these keys only after they have bubbled to the app, after letters and Enter of the
+# same burst: the text would be sent without the correction.
+_EDITING_KEYS: Final[Mapping[str, Callable[[TextArea], None]]] = {
+    "backspace": TextArea.action_delete_left,
+    "delete": TextArea.action_delete_right,
+    "left": TextArea.action_cursor_left,
+    "right": TextArea.action_cursor_right,
+    **dict.fromkeys(("ctrl+left", "alt+left", "alt+b"), TextArea.action_cursor_word_left),
+    **dict.fromkeys(("ctrl+right", "alt+right", "alt+f"), TextArea.action_cursor_word_right),
+    **dict.fromkeys(("home", "ctrl+a"), TextArea.action_cursor_line_start),
+    "ctrl+e": TextArea.action_cursor_line_end,
+}
+_REMOVED_KEYS: Final = ("f6", "f7")
+"""Keys with which Textual selects the line or all the text; the next letter would replace it."""
 
 
-class PromptBox(PastedTextArea):
-    """A text area that grows to ten lines. The screen clears it once the text is stored or sent."""
+def _after_typed_keys(action: Callable[[PromptBox], object]) -> Callable[[PromptBox], None]:
+    """Queue an action behind the letters that were typed before it and still wait in the box.
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PROMPT)
+    Textual runs actions at the app, ahead of that queue: a burst of keys would send half a message.
+    """
+
+    @wraps(action)
+    def queue(box: PromptBox) -> None:
+        box.call_later(action, box)
+
+    return queue
+
+
+class PromptBox(TextArea, inherit_bindings=False):
+    """A text area that grows to ten lines. The screen clears it once the text is stored or sent.
+
+    A long pasted text is folded into a chip: the cursor is never inside a chip, and edits never split one.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(one for one in TextArea.BINDINGS if not (isinstance(one, Binding) and one.key in _REMOVED_KEYS)),
+        *bindings(Where.PROMPT),
+    ]
 
     class Submitted(Message):
         """Enter, or Tab while a turn runs. `target`: where the message goes, as shown at that moment."""
@@ -74,7 +191,9 @@ class PromptBox(PastedTextArea):
             self.text = text
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id)
+        self.pasted = PastedTexts()
+        self.message_history = PromptHistory()
+        super().__init__(id=id, compact=True, highlight_cursor_line=False, show_line_numbers=False)
         # A blinking cursor would repaint an idle screen twice a second.
         self.cursor_blink = False
         self.placeholder = "Ask a worker…   / for commands"
@@ -90,11 +209,6 @@ class PromptBox(PastedTextArea):
         """Messages are queued."""
         self.target: Callable[[], object] = lambda: None
         """Returns the target of a message: where it goes, as the screen shows it now."""
-        self._history: list[str] = []
-        self._history_at: int | None = None
-        """Position in the history of the message in the box; None: the text is not from the history."""
-        self._unsent_text = ""
-        """The text typed before walking into the history."""
         self._kill_buffer = ""
         """The text to yank: all that consecutive cutting keys removed."""
         self._last_key_cut = False
@@ -111,34 +225,35 @@ class PromptBox(PastedTextArea):
         """Remove the text `sent`, which is stored elsewhere; keep what was typed after it."""
         if self.text.startswith(sent):
             self.put(self.text[len(sent) :])
-        self._history_at = None
+        self.message_history.leave()
+
+    @property
+    def walking(self) -> bool:
+        """Whether the box contains a message of the history, unchanged."""
+        return self.text == self.message_history.current
 
     def remove_pasted(self, pasted: str) -> None:
         """Remove a text that was just pasted; attachments replace it."""
         at = self.text.rfind(pasted)
         if at >= 0:
-            self.replace_span(at, at + len(pasted), "")
+            self._replace_span(at, at + len(pasted), "")
 
-    def remember(self, *texts: str, older: bool = False) -> None:
-        """Add texts to the history, the newest last; `older`: before the texts that are in it already."""
-        newer: list[str] = []
-        if older:
-            newer, self._history = self._history, newer
-        for text in (*texts, *newer):
-            if text.strip() and (not self._history or self._history[-1] != text):
-                self._history.append(text)
-        self._history_at = None
+    def replace_chip(self, number: int, text: str) -> None:
+        """Put `text` in place of the chip of pasted text `number`."""
+        for chip in folds_in(self.text, self.pasted.texts):
+            if chip.number == number:
+                self._replace_span(chip.start, chip.end, text)
+                return
 
-    @property
-    def walking(self) -> bool:
-        """Whether the box contains a message of the history, unchanged."""
-        return self._history_at is not None and self.text == self._history[self._history_at]
+    def _replace_span(self, start: int, end: int, text: str) -> None:
+        """Replace `self.text[start:end]` and move the cursor after it."""
+        before = self.text
+        result = self.replace(
+            text, _location(before, start), _location(before, end), maintain_selection_offset=False
+        )
+        self.move_cursor(result.end_location)
 
-    @property
-    def past(self) -> Sequence[str]:
-        """The history, oldest first."""
-        return self._history
-
+    # -- keys and pastes -------------------------------------------------------------------
     def on_paste(self, event: Paste) -> None:
         """Clean a pasted text, which is untrusted; fold a long one; report paths of dropped files."""
         paths = pasted_paths(event.text)
@@ -148,60 +263,61 @@ class PromptBox(PastedTextArea):
             self.call_later(self.post_message, self.Dropped(paths, event.text))
         elif is_big(event.text):
             event.prevent_default()
-            self.fold_in(event.text)
+            chip = self.pasted.add(event.text)
+            result = self.replace(chip, *self.selection, maintain_selection_offset=False)
+            self.move_cursor(result.end_location)
             self.focus()
 
-    # -- cutting -----------------------------------------------------------------------------
     def on_key(self, event: Key) -> None:
-        """Handle cutting keys in the order in which they were typed among the letters."""
-        cut = _CUTS.get(event.key)
-        if cut is None:
-            self._last_key_cut = False
+        """Handle editing and cutting keys in the order in which they were typed among the letters."""
+        cut, act = _CUTS.get(event.key), _EDITING_KEYS.get(event.key)
+        if cut is not None or act is not None:
+            event.stop()
+            event.prevent_default()
+        if cut is not None:
+            self._cut(cut)
             return
-        event.stop()
-        event.prevent_default()
+        self._last_key_cut = False
+        if act is not None:
+            act(self)
+
+    def _cut(self, cut: Cut) -> None:
         before, self._removed_text = self.text, ""
         cut.act(self)
         if not self._removed_text:
             return
-        if not self._last_key_cut:
-            self._kill_buffer = ""
-        buffer, removed = self._kill_buffer, self._removed_text
+        buffer, removed = self._kill_buffer if self._last_key_cut else "", self._removed_text
         self._kill_buffer = buffer + removed if cut.forward else removed + buffer
         self._last_key_cut = True
         if not self.text:
-            self.remember(before)
+            self.message_history.add(before)
 
+    # -- chips are never split -------------------------------------------------------------
     def edit(self, edit: Edit) -> EditResult:
-        """Apply an edit and remember the text that it removed."""
+        """Extend an edit that touches a part of a chip to the whole chip."""
+        if edit.top != edit.bottom:
+            top = self._outside_chip(edit.top, forward=False)
+            bottom = self._outside_chip(edit.bottom, forward=True)
+            if (top, bottom) != (edit.top, edit.bottom):
+                edit = replace(edit, from_location=top, to_location=bottom)
         result = super().edit(edit)
         self._removed_text = result.replaced_text
         return result
 
-    def action_yank(self) -> None:
-        """Insert the text that was cut last."""
-        self.call_later(self._yank)
+    def validate_selection(self, selection: Selection) -> Selection:
+        """Move the cursor past a chip in one step."""
+        if not self.pasted.texts:
+            return selection
+        forward = selection.end > self.selection.end
+        end = self._outside_chip(selection.end, forward=forward)
+        start = end if selection.is_empty else self._outside_chip(selection.start, forward=not forward)
+        return Selection(start, end)
 
-    def _yank(self) -> None:
-        self._last_key_cut = False
-        result = self.replace(self._kill_buffer, *self.selection, maintain_selection_offset=False)
-        self.move_cursor(result.end_location)
-
-    def action_undo(self) -> None:
-        """Undo the last change."""
-        self.call_later(self._apply_safely, self.undo)
-
-    def action_redo(self) -> None:
-        """Redo the last change that was undone."""
-        self.call_later(self._apply_safely, self.redo)
-
-    def _apply_safely(self, change: Callable[[], None]) -> None:
-        # Textual measures the new text with the old cursor, which may be on a line that no longer exists.
-        text, before = self.text, self.selection
-        self.move_cursor((0, 0))
-        change()
-        if self.text == text:
-            self.selection = before
+    def _outside_chip(self, at: Location, *, forward: bool) -> Location:
+        row, column = at
+        if not self.pasted.texts or row >= self.document.line_count:
+            return at
+        return row, self.pasted.outside(self.document.get_line(row), column, forward=forward)
 
     # -- actions of the key table --------------------------------------------------------
     def check_action(
@@ -210,27 +326,18 @@ class PromptBox(PastedTextArea):
         parameters: tuple[object, ...],  # noqa: ARG002 - Textual's signature
     ) -> bool | None:
         """Offer Tab either as "queue" or as "complete", depending on the state."""
-        if action == "queue":
-            return self.busy and not self.offering
-        if action == "complete":
-            # Tab belongs to the prompt even when it does nothing: it must not move the focus.
-            return not self.check_action("queue", ())
-        return True
+        queues = self.busy and not self.offering
+        # Tab belongs to the prompt even when it does nothing: it must not move the focus.
+        return {"queue": queues, "complete": not queues}.get(action, True)
 
-    # Textual runs these actions at the app, ahead of letters that were typed before and still wait in
-    # the message queue of the box. `call_later` queues each action after them; without it a burst of
-    # keys would send half a message.
+    @_after_typed_keys
     def action_send(self) -> None:
         """Send the text, or break the line after a backslash."""
-        self.call_later(self._send)
-
-    def _send(self) -> None:
         row, column = self.cursor_location
         line = self.document.get_line(row)
         if column == len(line) and line.endswith("\\"):
             self.replace("\n", (row, column - 1), (row, column))
-            return
-        if self.choosing:
+        elif self.choosing:
             self.post_message(self.Completing(entered=True))
         else:
             self.submit()
@@ -239,55 +346,43 @@ class PromptBox(PastedTextArea):
         """Post the text with its target: another session may be shown when the message is handled."""
         self.post_message(self.Submitted(self.text, self.target()))
 
-    def action_help(self) -> None:
+    @_after_typed_keys
+    async def action_help(self) -> None:
         """Open the help from an empty prompt; else insert "?"."""
-        self.call_later(self._help)
-
-    async def _help(self) -> None:
         if self.text:
             self.replace("?", *self.selection)
         else:
             await self.run_action("screen.command('help')")
 
-    def action_follow(self) -> None:
+    @_after_typed_keys
+    async def action_follow(self) -> None:
         """Scroll the transcript to its end from an empty prompt; else move to the end of the line."""
-        self.call_later(self._follow)
-
-    async def _follow(self) -> None:
         if self.text:
             self.action_cursor_line_end()
         else:
             await self.run_action("screen.key('end')")
 
+    @_after_typed_keys
     def action_newline(self) -> None:
         """Break the line."""
-        self.call_later(self._break_line)
-
-    def _break_line(self) -> None:
         self.insert("\n")
         self.scroll_cursor_visible()
 
+    @_after_typed_keys
     def action_queue(self) -> None:
         """Queue the text for the next turn."""
-        self.call_later(self._queue)
-
-    def _queue(self) -> None:
         if self.text.strip():
             self.submit()
 
+    @_after_typed_keys
     def action_complete(self) -> None:
         """Complete the typed text; on an empty prompt insert an idea."""
-        self.call_later(self._complete)
-
-    def _complete(self) -> None:
         if self.offering or (self.ideas and not self.text):
             self.post_message(self.Completing())
 
+    @_after_typed_keys
     def action_older(self) -> None:
         """Previous text of the history from the first line; else a line up."""
-        self.call_later(self._older)
-
-    def _older(self) -> None:
         if self.offering:
             self.post_message(self.Marked(-1))
         elif not self.navigator.is_first_wrapped_line(self.cursor_location):
@@ -297,11 +392,9 @@ class PromptBox(PastedTextArea):
         else:
             self._walk_history(-1)
 
+    @_after_typed_keys
     def action_newer(self) -> None:
         """Next text of the history from the last line; else a line down."""
-        self.call_later(self._newer)
-
-    def _newer(self) -> None:
         if self.offering:
             self.post_message(self.Marked(1))
         elif not self.navigator.is_last_wrapped_line(self.cursor_location):
@@ -310,13 +403,36 @@ class PromptBox(PastedTextArea):
             self._walk_history(1)
 
     def _walk_history(self, by: int) -> None:
-        """Move by `by` texts in the history; the unsent text is kept at its end."""
-        at = len(self._history) if self._history_at is None else self._history_at
-        target = at + by
-        if not 0 <= target <= len(self._history):
-            return
-        if self._history_at is None:
-            self._unsent_text = self.text
-        at_end = target == len(self._history)
-        self._history_at = None if at_end else target
-        self.put(self._unsent_text if at_end else self._history[target])
+        text = self.message_history.step(by, self.text)
+        if text is not None:
+            self.put(text)
+
+    @_after_typed_keys
+    def action_yank(self) -> None:
+        """Insert the text that was cut last."""
+        self._last_key_cut = False
+        result = self.replace(self._kill_buffer, *self.selection, maintain_selection_offset=False)
+        self.move_cursor(result.end_location)
+
+    @_after_typed_keys
+    def action_undo(self) -> None:
+        """Undo the last change."""
+        self._apply_safely(self.undo)
+
+    @_after_typed_keys
+    def action_redo(self) -> None:
+        """Redo the last change that was undone."""
+        self._apply_safely(self.redo)
+
+    def _apply_safely(self, change: Callable[[], None]) -> None:
+        # Textual measures the new text with the old cursor, which may be on a line that no longer exists.
+        text, before = self.text, self.selection
+        self.move_cursor((0, 0))
+        change()
+        if self.text == text:
+            self.selection = before
+
+
+def _location(text: str, index: int) -> Location:
+    before = text[:index]
+    return before.count("\n"), index - before.rfind("\n") - 1

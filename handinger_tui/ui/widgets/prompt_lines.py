@@ -1,15 +1,13 @@
-"""The lines around the prompt: the card with advice, the suggestions, and the hint."""
+"""The lines around the prompt: the card with advice above it and the hint below."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
 from handinger_tui.core.formatting import duration
-from handinger_tui.core.safety.cleaning import clean, clean_line
+from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.ui.widgets.status_text import Advice
 
 
@@ -43,52 +41,6 @@ class Card(Static):
         """Seconds until sending makes sense again, rounded up; 0 when it does."""
         until = self.advice.wait_until_ms if self.advice is not None else None
         return max(0, -(-(until - now_ms) // 1000)) if until is not None else 0
-
-
-class Suggestions(Static):
-    """Commands or files that match the typed text; Tab accepts the marked one."""
-
-    ROWS = 6
-
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id)
-        self.display = False
-        self._rows: Sequence[tuple[str, str]] = ()
-        self._at = 0
-
-    @property
-    def at(self) -> int:
-        """The position of the marked row, from 0."""
-        return self._at
-
-    @property
-    def chosen(self) -> str | None:
-        """The marked name; None when there are no suggestions."""
-        return self._rows[self._at][0] if self._rows else None
-
-    def show(self, rows: Sequence[tuple[str, str]]) -> None:
-        """Show (name, summary) rows; an empty sequence hides the list."""
-        if list(rows) == list(self._rows):
-            # Called with every letter; drawing would lay out the whole screen.
-            return
-        self._rows, self._at = list(rows), 0
-        self.display = bool(self._rows)
-        self._draw()
-
-    def move(self, by: int) -> None:
-        """Move the mark by `by` rows, in a cycle."""
-        if self._rows:
-            self._at = (self._at + by) % len(self._rows)
-            self._draw()
-
-    def _draw(self) -> None:
-        first = max(0, min(self._at - self.ROWS + 2, len(self._rows) - self.ROWS))
-        lines = []
-        for at, (name, summary) in enumerate(self._rows[first : first + self.ROWS], first):
-            mark, style = ("›", "bold $primary") if at == self._at else (" ", "$foreground")
-            title = (f"{mark} {clean_line(name):<12} ", style)
-            lines.append(Content.assemble(title, (clean_line(summary), "$text-muted")))
-        self.update(Content("\n").join(lines))
 
 
 class HintLine(Static):

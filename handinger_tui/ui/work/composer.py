@@ -136,12 +136,12 @@ class Composer:
             case Kind.NAMED:
                 self.prompt.put(without(self.prompt.text, chip.key))
             case Kind.TEXT:
-                self.prompt.drop(int(chip.key))
+                self.prompt.replace_chip(int(chip.key), "")
         self.choose(())
 
     def unfold(self, chip: Chip) -> None:
         """Put a folded pasted text into the prompt as text."""
-        self.prompt.unfold(int(chip.key))
+        self.prompt.replace_chip(int(chip.key), self.prompt.pasted.texts[int(chip.key) - 1])
         self.prompt.focus()
 
     # -- files dropped on the terminal ---------------------------------------------------------
@@ -192,7 +192,7 @@ class Composer:
         return PromptSnapshot(
             self.prompt.text,
             self.chosen,
-            tuple(self.prompt.pasted),
+            tuple(self.prompt.pasted.texts),
             self._mentions.checks,
             tuple(self._drops),
         )
@@ -255,7 +255,7 @@ class Composer:
     def replace_text(self, text: str) -> None:
         """Replace the text of the prompt and focus it; the old text goes to the prompt history."""
         if self.prompt.text != text:
-            self.prompt.remember(self.prompt.text)
+            self.prompt.message_history.add(self.prompt.text)
         self.prompt.put(text)
         self.prompt.focus()
 
@@ -277,26 +277,26 @@ class Composer:
 
     def remember(self, snapshot: PromptSnapshot) -> None:
         """Add the message to the prompt history."""
-        self.prompt.remember(in_history(snapshot.text, snapshot.files))
+        self.prompt.message_history.add(in_history(snapshot.text, snapshot.files))
 
     # -- drafts ----------------------------------------------------------------------------------
     def draft(self) -> Draft:
         """The text and the attachments of the prompt as a draft to save."""
-        return draft_from(self.prompt.text, self.chosen, self.prompt.pasted)
+        return draft_from(self.prompt.text, self.chosen, self.prompt.pasted.texts)
 
     def restore(self, draft: Draft) -> None:
         """Replace the contents of the prompt with a saved draft."""
         self._drops.clear()
         self._chosen = {file.path: file for file in draft.files}
         self._problems.clear()
-        self.prompt.put(self.prompt.import_draft(draft))
+        self.prompt.put(self.prompt.pasted.add_draft(draft))
         self._show()
 
     def return_drafts(self, drafts: Sequence[Draft]) -> None:
         """Return possibly undelivered messages: all to the history, the oldest also to an empty prompt."""
-        texts = [self.prompt.import_draft(draft) for draft in drafts]
+        texts = [self.prompt.pasted.add_draft(draft) for draft in drafts]
         entries = [in_history(text, draft.files) for text, draft in zip(texts, drafts, strict=True)]
-        self.prompt.remember(*reversed(entries))
+        self.prompt.message_history.add(*reversed(entries))
         if drafts and not self.prompt.text.strip():
             self.prompt.put(texts[0])
             self.choose(drafts[0].files)
@@ -311,7 +311,7 @@ class Composer:
         return file_chip(Kind.FILE, file.path, file)
 
     def _text_chips(self) -> list[Chip]:
-        pasted = self.prompt.pasted
+        pasted = self.prompt.pasted.texts
         numbers = dict.fromkeys(fold.number for fold in folds_in(self.prompt.text, pasted))
         return [text_chip(number, pasted[number - 1]) for number in numbers]
 

@@ -79,7 +79,7 @@ class KeyActions:
             context.queue_editor.cancel()
             context.repaint()
         elif prompt.text:
-            prompt.remember(prompt.text)
+            prompt.message_history.add(prompt.text)
             prompt.put("")
             interaction.say("Cleared. ↑ brings it back.")
         elif context.composer.chosen:

@@ -60,7 +60,7 @@ class Startup:
             self._report_recovered(recovered, initial.session_id)
             await self._switcher.show_first(initial.session_id)
             # After the session is shown: finding the prompts of 2,000 turns takes 0.1 s.
-            prompt.remember(*await controller.connection.shelf.prompts(), older=True)
+            prompt.message_history.add(*await controller.connection.shelf.prompts(), older=True)
             if initial.problem is not None:
                 raise initial.problem
         except HandingerError:
@@ -140,7 +140,7 @@ class Startup:
             if prompt:
                 message = await composer.message_with(prompt, paths)
                 await self._controller.send(Outgoing(session_id, budget, message.text, message.files))
-                composer.prompt.remember(prompt)
+                composer.prompt.message_history.add(prompt)
             else:
                 await composer.add(paths)
         except HandingerError as problem:

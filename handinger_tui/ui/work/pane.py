@@ -23,10 +23,10 @@ from handinger_tui.ui.panels.usage.totals import WorkerTotals
 from handinger_tui.ui.ports import Account, LocalFiles
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.chips import Chips
-from handinger_tui.ui.widgets.completion import Completion
+from handinger_tui.ui.widgets.completion import Completion, Suggestions
 from handinger_tui.ui.widgets.containers import Rows
 from handinger_tui.ui.widgets.prompt import PromptBox
-from handinger_tui.ui.widgets.prompt_lines import Card, HintLine, Suggestions
+from handinger_tui.ui.widgets.prompt_lines import Card, HintLine
 from handinger_tui.ui.widgets.queue_strip import QueueStrip
 from handinger_tui.ui.widgets.status_text import (
     Advice,

@@ -40,12 +40,13 @@ from handinger_tui.ui.preview.page_view import PageView
 from handinger_tui.ui.preview.pictures import PictureView
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.chips import Chip, Chips, Kind, file_chip
+from handinger_tui.ui.widgets.completion import Suggestions
 from handinger_tui.ui.widgets.containers import Columns
 from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.header import HeaderLine
 from handinger_tui.ui.widgets.ordered_input import OrderedInput
 from handinger_tui.ui.widgets.prompt import PromptBox
-from handinger_tui.ui.widgets.prompt_lines import Card, HintLine, Suggestions
+from handinger_tui.ui.widgets.prompt_lines import Card, HintLine
 from handinger_tui.ui.widgets.queue_strip import QueueStrip
 from handinger_tui.ui.widgets.sidebar import Grip, Sidebar
 from handinger_tui.ui.widgets.static_reflow import StaticReflow

@@ -103,7 +103,7 @@ async def test_what_looks_like_a_chip_is_text() -> None:
 
 
 DEEDS: tuple[Callable[[PromptBox], object], ...] = (
-    lambda box: box.fold_in("line\n" * 30),
+    lambda box: box.on_paste(Paste("line\n" * 2_000)),
     lambda box: box.insert("x"),
     lambda box: box.insert("\n"),
     PromptBox.action_cursor_left,
@@ -138,7 +138,7 @@ async def test_whatever_is_done_no_half_of_a_chip_is_left(seed: int) -> None:
         for _ in range(400):
             deed = chance.choice(DEEDS)
             deed(box)
-            whole = folds_in(box.text, box.pasted)
+            whole = folds_in(box.text, box.pasted.texts)
             most = max(most, len(whole))
             rest = "".join(
                 box.text[before.end if before else 0 : after.start if after else None]

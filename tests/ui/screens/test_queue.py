@@ -331,7 +331,7 @@ async def test_a_dropped_chip_leaves_no_trace_but_in_the_history_of_the_prompt()
         assert desktop.work.pane.queue.has_focus
         await pilot.press("escape")
         await desktop.until(pilot, lambda: desktop.work.prompt.has_focus)
-        assert "third" in desktop.work.prompt.past
+        assert "third" in desktop.work.prompt.message_history.texts
         gate.set()
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 3 and not desktop.session.busy)
         await desktop.rest(pilot)

@@ -195,7 +195,7 @@ async def test_watching_is_the_free_way_and_leaves_no_text_behind_to_be_sent_aga
             await desktop.send(pilot, "/attach")
         await desktop.shows(pilot, "There it is", "✓ completed")
         assert desktop.work.prompt.text == ""
-        assert desktop.work.prompt.past[-1] == "Do it"
+        assert desktop.work.prompt.message_history.texts[-1] == "Do it"
     assert len(desktop.api.posts) == 2
 
 

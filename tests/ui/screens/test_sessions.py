@@ -122,9 +122,9 @@ async def test_what_was_opened_does_not_wait_for_older_prompts_and_they_stay_old
     monkeypatch.setattr(desktop.shelf, "prompts", prompts)
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "An answer from before")
-        desktop.work.prompt.remember("newer")
+        desktop.work.prompt.message_history.add("newer")
         found.set()
-        await desktop.until(pilot, lambda: "older" in desktop.work.prompt.past)
+        await desktop.until(pilot, lambda: "older" in desktop.work.prompt.message_history.texts)
         await pilot.press("up")
         assert desktop.work.prompt.text == "newer"
         await pilot.press("up")
