@@ -57,12 +57,6 @@ class Row:
     deferred_language: str = ""
     """The language of a code block that is not highlighted yet, "" otherwise; it is not shown itself."""
 
-    def look(self) -> tuple[object, ...]:
-        """Return everything visible in comparable form (`Content` compares only its text)."""
-        pieces = (self.first, self.content, self.rest)
-        seen = tuple((piece.plain, tuple(piece.spans)) for piece in pieces)
-        return (*seen, self.style, self.wrap, self.band, self.wide, self.code)
-
 
 GAP: Final = Row()
 
@@ -71,11 +65,6 @@ def styled(text: str, name: str | None = None, *more: Style) -> Content:
     """Return clean text in a named style, with further styles on top."""
     spans = [Span(0, len(text), "." + PREFIX + name)] if name else []
     return Content(text, [*spans, *(Span(0, len(text), style) for style in more)])
-
-
-def named(start: int, end: int, name: str) -> Span:
-    """Return a span in a named style."""
-    return Span(start, end, "." + PREFIX + name)
 
 
 def joined(pieces: Iterable[Content]) -> Content:

@@ -14,6 +14,7 @@ from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import Part, Rope, TextPart, Turn, TurnRequest, TurnStatus
 from handinger_tui.stylesheet import STYLESHEET
 from handinger_tui.ui.transcript.painting import ControlFilter
+from handinger_tui.ui.transcript.row import Row
 from handinger_tui.ui.transcript.transcript import Transcript
 
 RULES = re.compile(r"/\* transcript:begin \*/.*/\* transcript:end \*/", re.DOTALL)
@@ -24,6 +25,12 @@ def transcript_rules() -> str:
     found = RULES.search(STYLESHEET.read_text("utf-8"))
     assert found is not None
     return found.group()
+
+
+def look(row: Row) -> tuple[object, ...]:
+    """Everything visible of a row in comparable form (`Content` compares only its text)."""
+    seen = tuple((piece.plain, tuple(piece.spans)) for piece in (row.first, row.content, row.rest))
+    return (*seen, row.style, row.wrap, row.band, row.wide, row.code)
 
 
 def text_part(text: str, *, open_: bool = False) -> TextPart:

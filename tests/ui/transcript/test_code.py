@@ -11,7 +11,7 @@ from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.transcript.markdown.code import AT_ONCE, highlighted_lines, is_deferred
 from handinger_tui.ui.transcript.markdown.document import render
 from handinger_tui.ui.transcript.row import COMPONENTS, Row
-from tests.ui.transcript.screen import Stage, grown, session, text_part, turn
+from tests.ui.transcript.screen import Stage, grown, look, session, text_part, turn
 
 SAMPLES = {
     "python": '@mark\nclass A(B):\n\tdef f(self):  # note\n        return f\'{x}\' + """two\nlines"""\n',
@@ -62,8 +62,8 @@ async def test_the_first_block_of_a_language_is_plain_until_its_lexer_is_loaded(
     app = Stage(session(turn(1, text_part(source))))
     async with app.run_test(size=(80, 20)) as pilot:
         await coloured(pilot, app)
-        expected = [row.look() for row in render(source, 77)]
-        assert [row.look() for row in rows_of(app)][-len(expected) :] == expected
+        expected = [look(row) for row in render(source, 77)]
+        assert [look(row) for row in rows_of(app)][-len(expected) :] == expected
         assert not is_deferred("local more = 2", "lua")
 
 
@@ -81,8 +81,8 @@ async def test_a_long_block_is_shown_plain_and_coloured_soon_after() -> None:
         assert "total_soon_199" in last.content.plain
         assert not last.content.spans
         await coloured(pilot, app)
-        expected = [row.look() for row in render(source, 77)]
-        shown_rows = [row.look() for row in rows_of(app)]
+        expected = [look(row) for row in render(source, 77)]
+        shown_rows = [look(row) for row in rows_of(app)]
         at = shown_rows.index(expected[0])
         assert shown_rows[at : at + len(expected)] == expected
         assert not is_deferred(text.removesuffix("\n"), "python")

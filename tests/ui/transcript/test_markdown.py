@@ -15,10 +15,11 @@ from handinger_tui.ui.transcript.markdown.blocks import RowBuilder, parse
 from handinger_tui.ui.transcript.markdown.document import LiveMarkdown, render
 from handinger_tui.ui.transcript.row import Row
 from tests.ui.transcript.documents import DOCUMENTS, LARGE
+from tests.ui.transcript.screen import look
 
 
 def looks(rows: list[Row]) -> list[tuple[object, ...]]:
-    return [row.look() for row in rows]
+    return [look(row) for row in rows]
 
 
 def chunks(text: str, dice: random.Random, longest: int) -> Iterator[str]:
