@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from handinger_tui.core.turns.session import put_turn
-from handinger_tui.core.turns.turn import ToolPart, ToolState, TurnStatus
+from handinger_tui.core.turns.turn import ToolPart, ToolState, Turn, TurnStatus
 from handinger_tui.ui.transcript.layout import TranscriptLayout
 from tests.ui.transcript.screen import grown, session, text_part, turn
 
 
-def laid_out(*turns: object, width: int = 60) -> TranscriptLayout:
+def laid_out(*turns: Turn, width: int = 60) -> TranscriptLayout:
     layout = TranscriptLayout(lambda _session, turn: "" if turn.live else "receipt")
     layout.reset(width)
-    layout.show(session(*turns))  # type: ignore[arg-type]  # turns
+    layout.show(session(*turns))
     layout.measure_end(20)
     layout.take_change()
     return layout
