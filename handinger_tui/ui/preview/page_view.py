@@ -81,7 +81,7 @@ def _numbered(contents: Sequence[Content], digits: int | None) -> list[Row]:
         return [Row(content, wrap=False, wide=True) for content in contents]
     indent = Content(" " * (width + 2))
     return [
-        Row(content, first=styled(f"{at:>{width}}  ", "faint"), rest=indent, wrap=False, wide=True)
+        Row(content, first=styled(f"{at:>{width}}  ", "faint"), hanging=indent, wrap=False, wide=True)
         for at, content in enumerate(contents, 1)
     ]
 

@@ -217,7 +217,7 @@ def row_height(row: Row, width: int) -> int:
 
 
 def _paint_room(row: Row, width: int) -> int:
-    lead = max(width_of(row.first.plain), width_of(row.rest.plain))
+    lead = max(width_of(row.first.plain), width_of(row.hanging.plain))
     room = (width if row.wide or row.band else min(width, MEASURE + MARGIN)) - MARGIN - lead - 1
     return max(LEAST, room - (INSET if _inset(row) else 0))
 
@@ -234,7 +234,7 @@ def paint(row: Row, width: int, palette: Palette, tone: str | None = None) -> It
     for at, line in enumerate(wrapped(row.content, _paint_room(row, width), words=row.wrap)):
         margin = " " * MARGIN if style != "prompt" else ""
         segments = [Segment(margin, ground.rich_style)] if margin else []
-        segments += _segments(row.rest if at else row.first, ground, palette)
+        segments += _segments(row.hanging if at else row.first, ground, palette)
         if _inset(row):
             segments.append(Segment(" " * INSET, base.rich_style))
         segments += _segments(line, base, palette)
@@ -260,7 +260,7 @@ def all_cells(row: Row, width: int, spans: Sequence[tuple[int, int]]) -> Iterato
         # Wrapping drops only blanks between two lines.
         at = plain.find(line.plain, at)
         stop = at + len(line.plain)
-        lead = width_of((row.rest if number else row.first).plain) + (INSET if _inset(row) else 0)
+        lead = width_of((row.hanging if number else row.first).plain) + (INSET if _inset(row) else 0)
         margin = (MARGIN if row.style != "prompt" else 0) + lead
         while first_open < len(spans) and spans[first_open][1] <= at:
             first_open += 1

@@ -7,7 +7,7 @@ The text of a row is already clean (`core.safety.cleaning`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from textual.content import Content, Span
@@ -39,8 +39,8 @@ STRIKE: Final = Style(strike=True)
 class Row:
     """One logical line.
 
-    `first` precedes its first screen line, `rest` each further one. `style` is the style name of
-    the whole row; with `band` its background fills the width. `wrap` False breaks at any character
+    `first` precedes its first screen line, `hanging` each further one. `style` is the style name of
+    the row; with `band` its background fills the width. `wrap` False breaks at any character
     (code) instead of at words. `code` is set on the first row of a code block: the text of the
     block, for copying, and its number of rows.
     """
@@ -48,11 +48,11 @@ class Row:
     content: Content = EMPTY
     style: str = "text"
     first: Content = EMPTY
-    rest: Content = EMPTY
+    hanging: Content = EMPTY
     wrap: bool = True
     band: bool = False
     wide: bool = False
-    """Whether the row may use the whole width instead of the measure of prose."""
+    """Whether the row may use the full width instead of the measure of prose."""
     code: tuple[str, int] | None = None
     deferred_language: str = ""
     """The language of a code block that is not highlighted yet, "" otherwise; it is not shown itself."""
@@ -81,22 +81,9 @@ def link_style(href: str, shown: str = "") -> Style:
     return Style.from_meta({"@click": ("link", (href, shown[:SHOWN]))})
 
 
-def indented(rows: Iterable[Row], first: Content, rest: Content) -> list[Row]:
-    """Put `first` before the first row and `rest` before each further row."""
-    result: list[Row] = []
-    for row in rows:
-        lead = rest if result else first
-        result.append(
-            Row(
-                row.content,
-                row.style,
-                lead + row.first,
-                rest + row.rest,
-                wrap=row.wrap,
-                band=row.band,
-                wide=row.wide,
-                code=row.code,
-                deferred_language=row.deferred_language,
-            )
-        )
-    return result
+def indented(rows: Iterable[Row], first: Content, hanging: Content) -> list[Row]:
+    """Put `first` before the first row and `hanging` before each further row."""
+    return [
+        replace(row, first=(hanging if at else first) + row.first, hanging=hanging + row.hanging)
+        for at, row in enumerate(rows)
+    ]

@@ -29,7 +29,7 @@ def transcript_rules() -> str:
 
 def look(row: Row) -> tuple[object, ...]:
     """Everything visible of a row in comparable form (`Content` compares only its text)."""
-    seen = tuple((piece.plain, tuple(piece.spans)) for piece in (row.first, row.content, row.rest))
+    seen = tuple((piece.plain, tuple(piece.spans)) for piece in (row.first, row.content, row.hanging))
     return (*seen, row.style, row.wrap, row.band, row.wide, row.code)
 
 

@@ -238,18 +238,18 @@ class LiveMarkdown:
         units = builder.units(tokens)
         safe = len(builder.lines) - (0 if done else 2)
         ended = done or (len(units) > 1 and units[1].start < safe)
-        rest = 2
+        pending = 2
         for line in table_lines(units[0].tokens, self._references)[1:]:
             self.rows += body_rows(table.shape, line.cells, first=False)
             if ended or line.at < safe:
-                self._stable, rest = len(self.rows), line.at + 1
+                self._stable, pending = len(self.rows), line.at + 1
         if ended:
-            rest = units[1].start if len(units) > 1 else len(builder.lines)
+            pending = units[1].start if len(units) > 1 else len(builder.lines)
             self._table = None
             self._next(gap=True)
         else:
             self.rows += builder.rows(units[1:], gap=True)
-        self._pending = "\n".join(builder.lines[rest:])
+        self._pending = "\n".join(builder.lines[pending:])
         return ended
 
 

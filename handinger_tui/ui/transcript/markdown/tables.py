@@ -109,7 +109,7 @@ def body_rows(shape: TableLayout, cells: Cells, *, first: bool) -> list[Row]:
     rows = [] if first else [Row()]
     for name, cell in zip(shape.head, cells, strict=True):
         label = joined((name.stylize(BOLD), Content(": "))) if name.plain else EMPTY
-        rows.append(Row(cell, first=label, rest=Content("  ")))
+        rows.append(Row(cell, first=label, hanging=Content("  ")))
     return rows
 
 

@@ -196,14 +196,14 @@ PROMPT_MARK: Final = "❯ "
 
 def prompt_rows(order: TurnRequest) -> list[Row]:
     """Return the rows of the prompt and its attachments."""
-    mark, rest = styled(PROMPT_MARK, "prompt-mark"), INDENT
+    mark = styled(PROMPT_MARK, "prompt-mark")
     rows = [
-        Row(Content(line.expandtabs(4)), "prompt", rest if at else mark, rest, band=True)
+        Row(Content(line.expandtabs(4)), "prompt", INDENT if at else mark, INDENT, band=True)
         for at, line in enumerate(clean(order.prompt).split("\n"))
     ]
     for file in order.attachments:
         name = styled(f"+ {clean_line(file.name)}  {size(file.size)}", "faint", NOT_BOLD)
-        rows.append(Row(name, "prompt", rest, rest, band=True))
+        rows.append(Row(name, "prompt", INDENT, INDENT, band=True))
     return rows
 
 
@@ -243,7 +243,7 @@ def _source_row(number: int, part: SourcePart) -> Row:
     title = clean_line(part.title or part.filename or host or part.source_id, 200) or "source"
     name = styled(title, "link", link_style(part.url)) if part.url else styled(title)
     tail = styled(f"  {host}" if host and host != title else "", "faint")
-    return Row(joined((name, tail)), first=styled(f"{number}. ", "bullet"), rest=Content("   "))
+    return Row(joined((name, tail)), first=styled(f"{number}. ", "bullet"), hanging=Content("   "))
 
 
 FOLDABLE: Final = (ReasoningPart, ToolPart, DataPart, CustomPart, Sources, Structured, Replaced)

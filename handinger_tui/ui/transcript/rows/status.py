@@ -65,7 +65,7 @@ def progress_rows(progress: Progress) -> list[Row]:
         return []
     activity = clean_line(progress.activity or "", 200) or _PROGRESS.get(progress.status, "")
     text = activity if progress.retry is None else _retry_text(progress.retry)
-    return [Row(styled(text, "busy"), first=styled("○ ", "busy"), rest=Content("  "))]
+    return [Row(styled(text, "busy"), first=styled("○ ", "busy"), hanging=Content("  "))]
 
 
 def _retry_text(retry: Retry) -> str:
