@@ -6,28 +6,23 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.cli.exit_codes import Exit
-from handinger_tui.cli.load_settings import key_warning
-from handinger_tui.cli.paths import default_paths, expand_path
+from handinger_tui.cli.local_files.attachments import LocalFiles
+from handinger_tui.cli.local_files.paths import default_paths
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.settings import Settings
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.ports import Account, AppOptions, Connection, EarlyPrompt, Opening
+from handinger_tui.ui.ports import AppOptions, Connection, EarlyPrompt, Opening
 
 if TYPE_CHECKING:
     import argparse
-
-    from handinger_tui.cli.wiring import Services
-    from handinger_tui.core.turns.turn import Attachment
-
 
 ENDED_BY: Final = {
     "SIGTERM": Exit.TERMINATED,
@@ -115,7 +110,7 @@ def app_options(args: argparse.Namespace, settings: Settings, stack: AsyncExitSt
         worker=getattr(args, "worker", None),
         prompt=getattr(args, "prompt", None),
         attachments=tuple(getattr(args, "file", ())),
-        disk=_LocalFiles(),
+        disk=LocalFiles(),
         budget=settings.budget,
         mouse=not getattr(args, "no_mouse", False),
         local=settings.local,
@@ -124,20 +119,6 @@ def app_options(args: argparse.Namespace, settings: Settings, stack: AsyncExitSt
         crash_folder=default_paths().database.parent,
         conceal=partial(_redact_key, settings),
     )
-
-
-class _LocalFiles:
-    """Gives the screen access to local files; implements `ui.ports.LocalFiles`."""
-
-    def attachment(self, path: str) -> Attachment:
-        from handinger_tui.cli.local_files.attachments import attachment  # noqa: PLC0415 - hashlib and mimetypes, 10 ms
-
-        return attachment(path)
-
-    def listing(self, folder: str, prefix: str, *, hidden: bool) -> tuple[str, ...]:
-        from handinger_tui.cli.local_files.attachments import list_directory  # noqa: PLC0415 - hashlib and mimetypes, 10 ms
-
-        return list_directory(folder, prefix=prefix, hidden=hidden)
 
 
 def _redact_key(settings: Settings, text: str) -> str:
@@ -159,76 +140,22 @@ def _make_connect(
     settings: Settings, stack: AsyncExitStack, *, keep_history: bool
 ) -> Callable[[], Awaitable[Connection]]:
     async def connect() -> Connection:
-        await asyncio.to_thread(_import_in_background)
-        from handinger_tui.cli.wiring import open_services  # noqa: PLC0415 - just imported
-        from handinger_tui.core.turns.turn import Trigger  # noqa: PLC0415 - just imported
-
-        services = await stack.enter_async_context(
-            open_services(
-                settings,
-                default_paths(),
-                trigger=Trigger.APP,
-                watch_money=True,
-                keep_history=keep_history,
-            )
-        )
-        return connection(services)
+        open_connection = await asyncio.to_thread(_import_connection)
+        return await open_connection(settings, stack, keep_history=keep_history)
 
     return connect
 
 
-def _import_in_background() -> None:
-    """Import sqlite3, the core and the text layout, 100 to 200 ms.
+def _import_connection() -> Callable[..., Awaitable[Connection]]:
+    """Import what needs a connection, 100 to 200 ms: the core, sqlite3, the client and the text layout.
 
     The short switch interval keeps keys responsive during the import.
     """
     former = sys.getswitchinterval()
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(SWITCH_S)
     try:
-        import handinger_tui.cli.wiring  # noqa: PLC0415 - in the background
-        import handinger_tui.core.receipts.facts  # noqa: PLC0415 - in the background
         import handinger_tui.ui.transcript.layout  # noqa: F401, PLC0415 - in the background
+        from handinger_tui.cli.connection import open_connection  # noqa: PLC0415 - in the background
     finally:
         sys.setswitchinterval(former)
-
-
-def connection(services: Services) -> Connection:
-    """Return the services as the ports that the screen uses."""
-    from handinger_tui.cli.local_files.file_access import FileAccess  # noqa: PLC0415 - with the client
-    from handinger_tui.cli.local_files.system_open import open_link  # noqa: PLC0415 - webbrowser, 10 ms
-
-    settings = services.settings
-    folder = expand_path(settings.download_dir) if settings.download_dir else default_paths().downloads
-
-    return Connection(
-        engine=services.engine,
-        shelf=services.ledger.history,
-        badge=Account(settings.profile, services.host, settings.key.tail(), settings.local),
-        base_url=services.base_url,
-        files=FileAccess(services.client, folder),
-        open_link=open_link,
-        email=services.client.email,
-        books=services.ledger.charges,
-        purse=services.limit_service,
-        save_text=text_saver(folder),
-        warnings=[warning for warning in (services.warning, key_warning(settings)) if warning],
-        without_history=services.ledger.allow_unrecorded,
-    )
-
-
-def text_saver(folder: Path) -> Callable[[str, str], Awaitable[str]]:
-    """Return a function that writes (name, text) to `folder` under a safe and free name and returns the path.
-
-    That function raises:
-        ApiError: kind DISK.
-    """
-
-    async def save(name: str, text: str) -> str:
-        from handinger_tui.api.files.atomic_file import land  # noqa: PLC0415 - needed by few sessions
-
-        async def content() -> AsyncIterator[bytes]:
-            yield text.encode()
-
-        return str(await land(content(), folder, name))
-
-    return save
+    return open_connection

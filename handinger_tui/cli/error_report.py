@@ -16,13 +16,12 @@ from handinger_tui.cli.options import UsageExit
 from handinger_tui.cli.output import say, sentence
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LocalFileError
 from handinger_tui.core.export.result import result_object
-from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.safety.cleaning import clean_json
 from handinger_tui.core.turns.outcome import fault_object
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Fault, Kind, Turn, TurnRequest, TurnStatus
 
-JsonObject = dict[str, Json]
 DESCRIPTOR_ERRORS = (errno.EMFILE, errno.ENFILE)
 
 

@@ -6,8 +6,8 @@ import os
 import shlex
 from typing import TYPE_CHECKING
 
+from handinger_tui.cli.local_files.paths import config_text, default_paths, is_open_to_others
 from handinger_tui.cli.output import say
-from handinger_tui.cli.paths import config_text, default_paths, is_open_to_others
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import Scope
 from handinger_tui.settings import Flags, Settings, load, require_key

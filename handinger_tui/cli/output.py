@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.safety.cleaning import clean, clean_json
 
 
@@ -20,7 +20,7 @@ def put(text: str, end: str = "\n") -> None:
     sys.stdout.write(clean(text) + end)
 
 
-def put_result(args: argparse.Namespace, value: dict[str, Json], text: str) -> None:
+def put_result(args: argparse.Namespace, value: JsonObject, text: str) -> None:
     """Print a result to stdout, as JSON with `--json`, else as text."""
     put(dump(clean_json(value)) if args.json else text)
 

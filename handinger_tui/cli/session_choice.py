@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from handinger_tui.cli.paths import default_paths
+from handinger_tui.cli.local_files.paths import default_paths
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.core.turns.session import Session

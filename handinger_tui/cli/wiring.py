@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.response import Limits as ApiLimits
 from handinger_tui.cli.load_settings import service_settings
+from handinger_tui.cli.local_files.paths import Paths, default_paths
 from handinger_tui.cli.output import say
-from handinger_tui.cli.paths import Paths, default_paths
 from handinger_tui.core.errors import LedgerError, NoHistory
 from handinger_tui.core.money.limits import Origin
 from handinger_tui.core.secret import Secret

@@ -15,7 +15,7 @@ import pytest
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.files.download import fetch_beginning, save
 from handinger_tui.api.response import Limits
-from handinger_tui.cli.local_files.file_access import FileAccess
+from handinger_tui.cli.connection import FileAccess
 from handinger_tui.cli.local_files.system_open import open_link, open_path
 from handinger_tui.core.errors import ApiError, LinkExpired
 from handinger_tui.core.turns.turn import FilePart, Kind

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-from handinger_tui.cli.paths import Paths
+from handinger_tui.cli.local_files.paths import Paths
 from handinger_tui.cli.wiring import open_services
 from handinger_tui.core.turns.session import Session
 from handinger_tui.settings import Flags, load

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.cli.app import connection
 from handinger_tui.cli.args import parse
+from handinger_tui.cli.connection import connection
 from handinger_tui.cli.load_settings import settings_for
-from handinger_tui.cli.paths import default_paths
+from handinger_tui.cli.local_files.paths import default_paths
 from handinger_tui.cli.wiring import open_services
 from tests.cli.program import service
 from tests.e2e.runner import Ran, run

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.cli.paths import default_paths
+from handinger_tui.cli.local_files.paths import default_paths
 from handinger_tui.core.errors import SettingsError
 from tests.cli.program import environ, service, start
 from tests.e2e.runner import run

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.cli.app import text_saver
+from handinger_tui.cli.connection import text_saver
 from handinger_tui.cli.local_files.written_files import save_text
 from handinger_tui.core.errors import ApiError
 

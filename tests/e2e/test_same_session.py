@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.cli.paths import Paths
+from handinger_tui.cli.local_files.paths import Paths
 from handinger_tui.cli.wiring import RandomIds, Services, SystemClock, open_services
 from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of
 from handinger_tui.core.export.result import result_object

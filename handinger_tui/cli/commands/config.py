@@ -11,8 +11,8 @@ from typing import Any, Final
 from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import settings_for
+from handinger_tui.cli.local_files.paths import default_paths
 from handinger_tui.cli.options import add_connection_options, add_json_option
-from handinger_tui.cli.paths import default_paths
 from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.limits import Origin, Unit

@@ -14,9 +14,9 @@ from typing import Final
 from handinger_tui import __version__
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import key_warning, settings_for
+from handinger_tui.cli.local_files.paths import Paths, default_paths
 from handinger_tui.cli.options import add_connection_options, add_json_option
 from handinger_tui.cli.output import put
-from handinger_tui.cli.paths import Paths, default_paths
 from handinger_tui.cli.wiring import client_of
 from handinger_tui.core.errors import HandingerError, Refused
 from handinger_tui.core.jsontext import Json, dump

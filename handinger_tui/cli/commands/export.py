@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.local_files.paths import expand_path
 from handinger_tui.cli.local_files.written_files import check_new_file, save_new_file
 from handinger_tui.cli.options import add_session_argument
 from handinger_tui.cli.output import put
-from handinger_tui.cli.paths import expand_path
 from handinger_tui.cli.session_choice import load_session
 from handinger_tui.core.export.exporters import SESSION_EXPORTERS, SessionExporter
 

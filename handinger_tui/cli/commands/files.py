@@ -15,19 +15,18 @@ from handinger_tui.api.files.download import save
 from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.exit_codes import Exit, exit_of_kind
 from handinger_tui.cli.local_files.current_url import Named, refresher
+from handinger_tui.cli.local_files.paths import expand_path
 from handinger_tui.cli.options import add_connection_options, add_json_option, add_worker_argument
 from handinger_tui.cli.output import put_result, say, sentence
-from handinger_tui.cli.paths import expand_path
 from handinger_tui.cli.text_table import cells_of, cut, pad
 from handinger_tui.cli.wiring import Services, run_with_services
 from handinger_tui.core.errors import ApiError, LinkExpired, SettingsError
 from handinger_tui.core.formatting import plural, size
-from handinger_tui.core.jsontext import Json, as_object
+from handinger_tui.core.jsontext import Json, JsonObject, as_object
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.stream.worker_snapshot import WorkerFile
 from handinger_tui.core.turns.turn import Kind
 
-JsonObject = dict[str, Json]
 _MAX_NAME: Final = 100
 _MAX_TYPE: Final = 50
 """Maximum characters in the text list: one long name must not widen all rows. JSON is not shortened."""

@@ -20,10 +20,9 @@ from handinger_tui.cli.options import (
 from handinger_tui.cli.output import put_result
 from handinger_tui.cli.wiring import RandomIds, Services, run_with_services
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.jsontext import Json
+from handinger_tui.core.jsontext import Json, JsonObject
 from handinger_tui.core.safety.cleaning import clean_line
 
-JsonObject = dict[str, Json]
 DESCRIPTION: Final = "A worker's schedules: runs that start by themselves."
 
 

@@ -16,12 +16,9 @@ from handinger_tui.core.evidence.sources_and_files import Source, sources_of
 from handinger_tui.core.export.exporters import SOURCE_EXPORTERS
 from handinger_tui.core.export.sources import read_days, title_of
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.safety.cleaning import clean_json
 from handinger_tui.core.turns.session import Session
-
-JsonObject = dict[str, Json]
-
 
 DESCRIPTION: Final = "The sources of a session. Reads the local history: no key, no network."
 

@@ -2,57 +2,58 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Final, Protocol, TextIO
+from typing import Final, TextIO
 
 from handinger_tui.cli.output import encodable, say
 from handinger_tui.core.export.event_lines import event_object
 from handinger_tui.core.export.result import costs_object, result_object, usage_object
-from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.safety.cleaning import clean_json, clean_more, settled
 from handinger_tui.core.stream.events import StreamEvent
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus
-
-JsonObject = dict[str, Json]
 
 
 def _encodable_slice(text: str, start: int, end: int) -> str:
     return encodable(text[start:end])
 
 
-class Printer(Protocol):
-    """One output format. `event` is called only if `hears` is true."""
+class Printer(ABC):
+    """One output format."""
 
-    hears: bool
+    hears = False
+    """Whether it prints events: `event` is called only then."""
+
+    def __init__(self, out: TextIO, raw: bool) -> None:
+        self._out = out
+        self._raw = raw
 
     def event(self, event: StreamEvent) -> None:
         """Print an event of the stream."""
+        raise NotImplementedError
 
-    def turn(self, turn: Turn) -> None:
+    def turn(self, turn: Turn) -> None:  # noqa: B027 - a format may print the result alone
         """Print what changed in a new value of the turn."""
 
+    @abstractmethod
     def result(self, session: Session, turn: Turn) -> None:
         """Print the result of the finished turn."""
 
 
-class TextPrinter:
+class TextPrinter(Printer):
     """Prints plain text as it arrives.
 
     Printed text cannot be withdrawn: if the server replaces it, the final text is
     printed in full at the end, with a note on stderr.
     """
 
-    hears = False
-
     def __init__(self, out: TextIO, raw: bool) -> None:
-        self._out = out
+        super().__init__(out, raw)
         self._clean = _encodable_slice if raw else clean_more
         self._printed = ""
         self._parts: tuple[object, ...] = ()
-
-    def event(self, event: StreamEvent) -> None:
-        """Do nothing: the text comes from the turn."""
 
     def turn(self, turn: Turn) -> None:
         """Print the text that was added."""
@@ -85,20 +86,8 @@ class TextPrinter:
         self._out.flush()
 
 
-class JsonPrinter:
+class JsonPrinter(Printer):
     """Prints one JSON object at the end."""
-
-    hears = False
-
-    def __init__(self, out: TextIO, raw: bool) -> None:
-        self._out = out
-        self._raw = raw
-
-    def event(self, event: StreamEvent) -> None:
-        """Do nothing: only the result is printed."""
-
-    def turn(self, turn: Turn) -> None:
-        """Do nothing: only the result is printed."""
 
     def result(self, session: Session, turn: Turn) -> None:
         """Print the result object."""

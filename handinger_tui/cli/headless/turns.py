@@ -18,9 +18,9 @@ from handinger_tui.cli.headless.printers import PRINTERS, Printer
 from handinger_tui.cli.headless.standard_input import read_input
 from handinger_tui.cli.load_settings import service_settings
 from handinger_tui.cli.local_files.attachments import attachment
+from handinger_tui.cli.local_files.paths import default_paths, expand_path
 from handinger_tui.cli.local_files.written_files import check_answer_file, save_text
 from handinger_tui.cli.output import encodable, say, sentence
-from handinger_tui.cli.paths import default_paths, expand_path
 from handinger_tui.cli.session_choice import chosen_session_id, find_worker_session
 from handinger_tui.cli.wiring import Services, open_services
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError

@@ -148,3 +148,15 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _sort_key(name: str) -> tuple[str, str]:
     return name.casefold(), name
+
+
+class LocalFiles:
+    """Gives the screen access to local files; implements `ui.ports.LocalFiles`."""
+
+    def attachment(self, path: str) -> Attachment:
+        """Return a file as attachment, see `attachment`."""
+        return attachment(path)
+
+    def listing(self, folder: str, prefix: str, *, hidden: bool) -> tuple[str, ...]:
+        """Return names for completion, see `list_directory`."""
+        return list_directory(folder, prefix=prefix, hidden=hidden)

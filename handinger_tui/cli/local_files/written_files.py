@@ -8,7 +8,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from handinger_tui.cli.paths import expand_path
+from handinger_tui.cli.local_files.paths import expand_path
 from handinger_tui.core.errors import LocalFileError, SettingsError
 
 

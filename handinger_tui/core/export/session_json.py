@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from handinger_tui.core.export.result import result_object
-from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety.cleaning import clean, clean_json, clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn
 
-JsonObject = dict[str, Json]
 SCHEMA: Final = "handinger-tui/session/1"
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from handinger_tui.core.evidence.source_addresses import written_url
 from handinger_tui.core.evidence.sources_and_files import Source
-from handinger_tui.core.jsontext import Json
+from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import SourcePart
@@ -98,8 +98,8 @@ def csl_json(sources: Iterable[Source], days: Days) -> str:
     return json.dumps([_item(one) for one in citables(sources, days)], indent=2, ensure_ascii=True) + "\n"
 
 
-def _item(one: Citable) -> dict[str, Json]:
-    item: dict[str, Json] = {"id": f"source-{one.number}", "type": "webpage", "title": one.title}
+def _item(one: Citable) -> JsonObject:
+    item: JsonObject = {"id": f"source-{one.number}", "type": "webpage", "title": one.title}
     if one.url is None:
         return item | {"type": "document"}
     item |= {"container-title": one.host, "URL": one.url}

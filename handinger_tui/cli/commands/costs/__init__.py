@@ -21,12 +21,12 @@ from handinger_tui.cli.commands.costs.report import check_report_file, write_rep
 from handinger_tui.cli.commands.costs.text import put_text
 from handinger_tui.cli.commands.costs.turn_records import COLUMNS, record_json, turn_record
 from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.local_files.paths import default_paths
 from handinger_tui.cli.options import BUDGETS, add_json_option
 from handinger_tui.cli.output import put, say
-from handinger_tui.cli.paths import default_paths
 from handinger_tui.core.export import spending
 from handinger_tui.core.export.reports import REPORTS
-from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.money.spending import GroupBy
 from handinger_tui.ledger.cost_rows import CostRows, opened
 
@@ -134,6 +134,6 @@ def _put_csv(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Non
             put(spending.line(spending.group_object(bucket).values()), spending.END)
 
 
-def _turn_records(cost_rows: CostRows, query: CostsQuery) -> Iterator[dict[str, Json]]:
+def _turn_records(cost_rows: CostRows, query: CostsQuery) -> Iterator[JsonObject]:
     titles = cost_rows.titles()
     return (turn_record(row, titles.get(row["session_id"], "")) for row in cost_rows.turns(query.filter))

@@ -7,8 +7,8 @@ from typing import Final
 
 from handinger_tui.cli.commands.costs.query import CostsQuery, CostsResult
 from handinger_tui.cli.commands.costs.text import heading, remarks
+from handinger_tui.cli.local_files.paths import expand_path
 from handinger_tui.cli.local_files.written_files import check_new_file, save_new_file
-from handinger_tui.cli.paths import expand_path
 from handinger_tui.core.charts.report_page import Report
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export.reports import REPORTS

@@ -9,7 +9,7 @@ from typing import Final
 from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.export import spending
 from handinger_tui.core.export.result import whole_number
-from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import Trigger
 from handinger_tui.ledger.grouping import PLACES
@@ -32,7 +32,7 @@ _CATEGORIES: Final = 0b1111
 """The bits of the four cost categories in `told`, from bit 2 on."""
 
 
-def turn_record(row: Row, title: str) -> dict[str, Json]:
+def turn_record(row: Row, title: str) -> JsonObject:
     """Return the record of a row of `CostRows.turns`; a turn is a group of one.
 
     Built directly from the row, since there may be a hundred thousand of them.
@@ -71,7 +71,7 @@ def turn_record(row: Row, title: str) -> dict[str, Json]:
     }
 
 
-def record_json(record: dict[str, Json]) -> str:
+def record_json(record: JsonObject) -> str:
     """Return a record as JSON in one line."""
     try:
         return _ENCODER.encode(record)

@@ -1,20 +1,76 @@
-"""File access of the screen: downloads, previews and opening of the worker's files."""
+"""The connection of the screen: the wired services as the ports that the screen uses.
+
+Imported in the background, after the first frame of the screen.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from stat import S_ISREG
 
 from handinger_tui.api.client import WorkerClient
+from handinger_tui.api.files.atomic_file import land
+from handinger_tui.api.files.download import fetch_beginning, save
+from handinger_tui.cli.load_settings import key_warning
 from handinger_tui.cli.local_files.current_url import refresher
-from handinger_tui.cli.local_files.system_open import open_path
+from handinger_tui.cli.local_files.paths import default_paths, expand_path
+from handinger_tui.cli.local_files.system_open import open_link, open_path
+from handinger_tui.cli.wiring import Services, open_services
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.turn import FilePart, Kind
-from handinger_tui.ui.ports import Fetched, Progress
+from handinger_tui.core.turns.turn import FilePart, Kind, Trigger
+from handinger_tui.settings import Settings
+from handinger_tui.ui.ports import Account, Connection, Fetched, Progress
+
+
+async def open_connection(settings: Settings, stack: AsyncExitStack, *, keep_history: bool) -> Connection:
+    """Open the services, which `stack` closes, and connect the screen to them."""
+    services = await stack.enter_async_context(
+        open_services(
+            settings, default_paths(), trigger=Trigger.APP, watch_money=True, keep_history=keep_history
+        )
+    )
+    return connection(services)
+
+
+def connection(services: Services) -> Connection:
+    """Return the services as the ports that the screen uses."""
+    settings = services.settings
+    folder = expand_path(settings.download_dir) if settings.download_dir else default_paths().downloads
+    return Connection(
+        engine=services.engine,
+        shelf=services.ledger.history,
+        badge=Account(settings.profile, services.host, settings.key.tail(), settings.local),
+        base_url=services.base_url,
+        files=FileAccess(services.client, folder),
+        open_link=open_link,
+        email=services.client.email,
+        books=services.ledger.charges,
+        purse=services.limit_service,
+        save_text=text_saver(folder),
+        warnings=[warning for warning in (services.warning, key_warning(settings)) if warning],
+        without_history=services.ledger.allow_unrecorded,
+    )
+
+
+def text_saver(folder: Path) -> Callable[[str, str], Awaitable[str]]:
+    """Return a function that writes (name, text) to `folder` under a safe and free name and returns the path.
+
+    That function raises:
+        ApiError: kind DISK.
+    """
+
+    async def write(name: str, text: str) -> str:
+        async def content() -> AsyncIterator[bytes]:
+            yield text.encode()
+
+        return str(await land(content(), folder, name))
+
+    return write
 
 
 class FileAccess:
@@ -42,8 +98,6 @@ class FileAccess:
         Raises:
             LinkExpired, ApiError
         """
-        from handinger_tui.api.files.download import save  # noqa: PLC0415 - with mimetypes, 10 ms
-
         path = await save(
             self._client,
             file.url,
@@ -63,8 +117,6 @@ class FileAccess:
         Raises:
             LinkExpired, ApiError
         """
-        from handinger_tui.api.files.download import fetch_beginning  # noqa: PLC0415 - with downloads
-
         beginning = await fetch_beginning(
             self._client, file.url, most, progress=progress, refresh=self._refresh(file, reread)
         )
