@@ -13,8 +13,8 @@ GAP: Final = "  "
 class Column:
     """A column of texts. The column with the highest `spare` is dropped first; 0 is never dropped."""
 
-    def __init__(self, head: str, cells: Sequence[str], *, left: bool = False, spare: int = 0) -> None:
-        self.left = left
+    def __init__(self, head: str, cells: Sequence[str], *, align_left: bool = False, spare: int = 0) -> None:
+        self.align_left = align_left
         self.spare = spare
         self.texts = (head, *cells)
         self.width = max(map(cells_of, self.texts))
@@ -22,7 +22,7 @@ class Column:
 
     def padded(self) -> list[str]:
         """Return all texts, padded to the width of the column."""
-        return [pad(text, self.width, left=self.left) for text in self.texts]
+        return [pad(text, self.width, align_left=self.align_left) for text in self.texts]
 
 
 def lines_of(columns: Sequence[Column]) -> list[str]:
@@ -75,10 +75,10 @@ def _cells(letter: str) -> int:
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
-def pad(text: str, width: int, *, left: bool = True) -> str:
+def pad(text: str, width: int, *, align_left: bool = True) -> str:
     """Pad `text` to `width` cells, aligned left or right."""
     blank = " " * (width - cells_of(text))
-    return text + blank if left else blank + text
+    return text + blank if align_left else blank + text
 
 
 def cut(text: str, width: int) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from handinger_tui.api.request_body import upload
 from handinger_tui.cli.local_files import attachments
-from handinger_tui.cli.local_files.attachments import attachment, is_file, list_directory
+from handinger_tui.cli.local_files.attachments import attachment, list_directory
 from handinger_tui.core.errors import AttachmentProblem
 
 
@@ -61,7 +61,6 @@ def test_home_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "a.csv").write_text("x")
     assert attachment("~/a.csv").path == str(tmp_path / "a.csv")
-    assert is_file("~/a.csv")
 
 
 def test_what_cannot_be_attached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,6 +154,3 @@ def test_the_current_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("path", ["missing", "b.csv", "a\0b", "~nobody-of-this-name"])
 def test_a_folder_that_is_none_is_empty(folder: Path, path: str) -> None:
     assert list_directory(path if path.startswith("~") else f"{folder}/{path}") == ()
-    assert not is_file(f"{folder}/missing")
-    assert not is_file("a\0b")
-    assert not is_file(str(folder))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -13,10 +12,11 @@ from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.cli.local_files.paths import default_paths
 from handinger_tui.cli.options import add_connection_options, add_json_option
+from handinger_tui.cli.output import put_result
 from handinger_tui.core.amounts import decimal_text
-from handinger_tui.core.jsontext import dump
+from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.limits import Origin, Unit
-from handinger_tui.settings import Settings
+from handinger_tui.settings import DEFAULT_BASE, LOCAL_BASE, Settings
 
 DESCRIPTION: Final = "Where settings are, and what they are."
 
@@ -36,26 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the paths, or every setting with its origin."""
-    paths = default_paths()
     if args.action == "path":
-        path_texts = {
-            "config": str(paths.config),
-            "database": str(paths.database),
-            "downloads": str(paths.downloads),
-        }
-        sys.stdout.write(
-            (dump(path_texts) if args.json else "\n".join(f"{k:10} {v}" for k, v in path_texts.items()))
-            + "\n"
-        )
+        paths = {name: str(path) for name, path in asdict(default_paths()).items()}
+        put_result(args, {**paths}, "\n".join(f"{name:10} {path}" for name, path in paths.items()))
         return Exit.OK
-    settings = settings_for(args)
-    rows = _setting_rows(args, settings)
-    if args.json:
-        sys.stdout.write(
-            dump({name: {"value": value, "origin": origin} for name, value, origin in rows}) + "\n"
-        )
-    else:
-        sys.stdout.write("\n".join(f"{name:20} {value!s:36} {origin}" for name, value, origin in rows) + "\n")
+    rows = _setting_rows(args, settings_for(args))
+    value: JsonObject = {name: {"value": value, "origin": origin} for name, value, origin in rows}
+    put_result(args, value, "\n".join(f"{name:20} {value!s:36} {origin}" for name, value, origin in rows))
     return Exit.OK
 
 
@@ -70,7 +57,7 @@ _VARIABLES = {
 
 
 def _setting_rows(args: argparse.Namespace, settings: Settings) -> list[tuple[str, Any, str]]:
-    default = Settings(base_url="", key=settings.key)
+    default = Settings(LOCAL_BASE if settings.local else DEFAULT_BASE[settings.generation], settings.key)
     rows: list[tuple[str, Any, str]] = []
     for name in ("base_url", "generation", "budget", "profile", "theme", "download_dir", "local"):
         value = getattr(settings, name)

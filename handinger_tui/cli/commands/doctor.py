@@ -16,10 +16,10 @@ from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import key_warning, settings_for
 from handinger_tui.cli.local_files.paths import Paths, default_paths
 from handinger_tui.cli.options import add_connection_options, add_json_option
-from handinger_tui.cli.output import put
+from handinger_tui.cli.output import put_result
 from handinger_tui.cli.wiring import client_of
 from handinger_tui.core.errors import HandingerError, Refused
-from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.jsontext import Json
 from handinger_tui.core.turns.turn import Kind
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.settings import Settings
@@ -67,16 +67,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print_checks(args: argparse.Namespace, checks: list[Check]) -> None:
-    if args.json:
-        rows: list[Json] = [
-            {"name": c.name, "state": c.state, "found": c.finding, "hint": c.hint or None} for c in checks
-        ]
-        put(dump({"checks": rows}))
-        return
+    rows: list[Json] = [
+        {"name": c.name, "state": c.state, "found": c.finding, "hint": c.hint or None} for c in checks
+    ]
+    lines = []
     for check in checks:
-        put(f"{MARKS[check.state]} {check.name:14} {check.finding}")
+        lines.append(f"{MARKS[check.state]} {check.name:14} {check.finding}")
         if check.hint:
-            put(f"  {'':14} → {check.hint}")
+            lines.append(f"  {'':14} → {check.hint}")
+    put_result(args, {"checks": rows}, "\n".join(lines))
 
 
 def _check_program() -> Check:

@@ -8,7 +8,7 @@ from typing import Final
 
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.options import add_json_option, add_session_argument
-from handinger_tui.cli.output import put
+from handinger_tui.cli.output import put, put_result
 from handinger_tui.cli.session_choice import load_session
 from handinger_tui.core.evidence.citations import Mentions, mentions, unmentioned
 from handinger_tui.core.evidence.source_addresses import canonical_url, unicode_host
@@ -16,7 +16,7 @@ from handinger_tui.core.evidence.sources_and_files import Source, sources_of
 from handinger_tui.core.export.exporters import SOURCE_EXPORTERS
 from handinger_tui.core.export.sources import read_days, title_of
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.jsontext import Json, JsonObject, dump
+from handinger_tui.core.jsontext import Json, JsonObject
 from handinger_tui.core.safety.cleaning import clean_json
 from handinger_tui.core.turns.session import Session
 
@@ -46,11 +46,8 @@ def run(args: argparse.Namespace) -> int:
         put(exporter.render(sources, read_days(session)), end="")
         return Exit.OK
     citations = mentions(session, sources)
-    put(
-        dump(sources_object(session, sources, citations))
-        if args.json
-        else _sources_text(session, sources, citations)
-    )
+    value = sources_object(session, sources, citations)
+    put_result(args, value, _sources_text(session, sources, citations))
     return Exit.OK
 
 

@@ -96,14 +96,6 @@ def media_type(path: Path) -> str:
     return guessed_type or _EXTRA_TYPES.get(path.suffix.lower(), "application/octet-stream")
 
 
-def is_file(path_text: str) -> bool:
-    """Return whether the path is a regular file; False if it cannot be examined."""
-    try:
-        return Path(path_text).expanduser().is_file()
-    except (OSError, ValueError, RuntimeError):
-        return False
-
-
 # -- completion ------------------------------------------------------------------------------
 _MAX_ENTRIES: Final = 20_000
 

@@ -109,7 +109,7 @@ def put_turns(cost_rows: CostRows, query: CostsQuery, overall: Bucket, width: in
     rows = cost_rows.turns(query.filter)
     while page := list(islice(rows, PAGE)):
         columns = [
-            Column("when", [time_text(row["at_ms"]) for row in page], left=True),
+            Column("when", [time_text(row["at_ms"]) for row in page], align_left=True),
             Column("cost", align_amounts([_amount(row, "usd_pico", usd_text) for row in page])),
             Column(
                 "credits",
@@ -117,10 +117,10 @@ def put_turns(cost_rows: CostRows, query: CostsQuery, overall: Bucket, width: in
                 spare=3,
             ),
             Column("tokens", [number(row["total_tokens"]) for row in page], spare=4),
-            Column("status", [_text(row["status"]) for row in page], left=True),
-            Column("budget", [_text(row["budget"]) or "not set" for row in page], left=True, spare=2),
-            Column("turn", [_text(row["turn_id"]) for row in page], left=True, spare=1),
-            Column("", [_title(titles.get(row["session_id"], "")) for row in page], left=True, spare=5),
+            Column("status", [_text(row["status"]) for row in page], align_left=True),
+            Column("budget", [_text(row["budget"]) or "not set" for row in page], align_left=True, spare=2),
+            Column("turn", [_text(row["turn_id"]) for row in page], align_left=True, spare=1),
+            Column("", [_title(titles.get(row["session_id"], "")) for row in page], align_left=True, spare=5),
         ]
         put("\n".join(line.rstrip() for line in lines_of(fit_columns(columns, width))))
     for line in textwrap.wrap(f"total: {' · '.join(_total_texts(overall))}", width, break_on_hyphens=False):
@@ -242,7 +242,7 @@ def table(groups: Sequence[Bucket], overall: Bucket, by: GroupBy, width: int) ->
 def _columns(names: Sequence[str], groups: Sequence[Bucket], overall: Bucket, by: GroupBy) -> list[Column]:
     buckets = [*groups, overall]
     return [
-        Column(str(by), [*names, "total"], left=True),
+        Column(str(by), [*names, "total"], align_left=True),
         Column("turns", [number(bucket.turns) for bucket in buckets]),
         Column("cost", _amounts(buckets, "usd", usd_text)),
         Column("credits", _amounts(buckets, "credits", credits_text), spare=2),

@@ -29,7 +29,7 @@ COLUMNS: Final = (
 """The members of a record, and the columns in CSV."""
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
 _CATEGORIES: Final = 0b1111
-"""The bits of the four cost categories in `told`, from bit 2 on."""
+"""The bits of the four cost categories in the column `told`, from bit 2 on."""
 
 
 def turn_record(row: Row, title: str) -> JsonObject:
@@ -37,7 +37,7 @@ def turn_record(row: Row, title: str) -> JsonObject:
 
     Built directly from the row, since there may be a hundred thousand of them.
     """
-    told = int_or_zero(row["told"])
+    reported = int_or_zero(row["told"])
     turn_id, at_ms = cell_text(row["turn_id"]), int_or_none(row["at_ms"])
     return {
         "key": turn_id,
@@ -51,10 +51,10 @@ def turn_record(row: Row, title: str) -> JsonObject:
         "tool_usd": _usd(row, "tool_pico"),
         "sandbox_usd": _usd(row, "sandbox_pico"),
         "internal_usd": _usd(row, "internal_pico"),
-        "unpriced_turns": 1 - (told & 1),
-        "uncredited_turns": 1 - (told >> 1 & 1),
-        "uncounted_turns": 1 - (told >> 6 & 1),
-        "unsplit_turns": int(told >> 2 & _CATEGORIES != _CATEGORIES),
+        "unpriced_turns": 1 - (reported & 1),
+        "uncredited_turns": 1 - (reported >> 1 & 1),
+        "uncounted_turns": 1 - (reported >> 6 & 1),
+        "unsplit_turns": int(reported >> 2 & _CATEGORIES != _CATEGORIES),
         "first_ms": at_ms,
         "last_ms": at_ms,
         "turn_id": turn_id,

@@ -1,0 +1,57 @@
+"""`handinger-tui config show`: each setting with where it comes from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.runner import KEY, run
+
+URL = "https://worker.example"
+
+
+def shown(home: Path, *argv: str, **environ: str) -> dict[str, Any]:
+    ran = run("config", "show", "--json", *argv, home=home, **environ)
+    assert ran.code == 0, ran.err
+    read: dict[str, Any] = json.loads(ran.out)
+    # The runner of these tests sets it.
+    del read["poll_interval"]
+    assert KEY not in ran.out
+    return read
+
+
+def test_what_nobody_set_is_a_default(tmp_path: Path) -> None:
+    assert {setting["origin"] for setting in shown(tmp_path).values()} == {"default"}
+    named = shown(tmp_path, HANDINGER_API_KEY=KEY)
+    origins = {name for name, setting in named.items() if setting["origin"] != "default"}
+    assert origins == {"key"}
+    assert named["key"]["origin"] == "HANDINGER_API_KEY"
+
+
+def test_each_place_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        f'base_url = "{URL}"\ntheme = "light"\n[limits]\nidle_timeout = 9\n[spending]\nday_usd = 5\n', "utf-8"
+    )
+    named = shown(
+        tmp_path,
+        "--generation",
+        "workers",
+        HANDINGER_API_KEY=KEY,
+        HANDINGER_BUDGET="high",
+        HANDINGER_MAX_WAIT="3",
+    )
+    assert {name: setting["origin"] for name, setting in named.items() if setting["origin"] != "default"} == {
+        "base_url": "configuration file",
+        "key": "HANDINGER_API_KEY",
+        "generation": "--generation",
+        "budget": "HANDINGER_BUDGET",
+        "theme": "configuration file",
+        "idle_timeout": "configuration file",
+        "max_wait": "HANDINGER_MAX_WAIT",
+        "spending.day_usd": "configuration file",
+    }
+    assert shown(tmp_path, HANDINGER_API_KEY=KEY, HANDINGER_BASE_URL="https://other.example")["base_url"] == {
+        "value": "https://other.example",
+        "origin": "HANDINGER_BASE_URL",
+    }
