@@ -15,7 +15,7 @@ from handinger_tui.cli.session_choice import unique_session_id
 from handinger_tui.core.amounts import Total, credits_total_text, decimal_text, total_text
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export.result import whole_number
-from handinger_tui.core.export.session_json import turn_object
+from handinger_tui.core.export.session_json import turn_objects
 from handinger_tui.core.formatting import ago, plural
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex
@@ -128,7 +128,7 @@ def _summary_text(summary: SessionSummary, now: int) -> str:
 
 
 def _show_json(session: Session) -> str:
-    turns: list[Json] = [turn_object(session, turn) for turn in session.turns]
+    turns: list[Json] = [*turn_objects(session)]
     identity: JsonObject = {"session_id": session.session_id, "worker_id": session.worker_id}
     return dump({**identity, "title": clean_line(session.title), "turns": turns})
 

@@ -12,7 +12,7 @@ from typing import Final
 from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of_turn
 from handinger_tui.core.jsontext import JsonObject
-from handinger_tui.core.money.attribution import money_of, took_ms
+from handinger_tui.core.money.attribution import TurnMoney, money_of, took_ms
 from handinger_tui.core.safety.cleaning import clean_json
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.outcome import fault_object
@@ -31,14 +31,14 @@ SCHEMA: Final = "handinger-tui/result/1"
 
 
 def result_object(
-    session: Session, turn: Turn, saved: dict[str, str] | None = None, *, raw: bool = False
+    session: Session, turn: Turn, *, raw: bool = False, money: TurnMoney | None = None
 ) -> JsonObject:
-    """The result of `turn`. `saved` maps the URLs of files to the paths where they were saved."""
+    """The result of `turn`. `money`: that of the turn, where it is known; reading it reads all turns."""
     result = {
         **_identity(session, turn),
         **_outcome(turn),
-        **_content(turn, saved or {}),
-        **_money(session, turn),
+        **_content(turn),
+        **_money(turn, money_of(session, turn) if money is None else money),
     }
     return result if raw else {key: clean_json(value) for key, value in result.items()}
 
@@ -64,7 +64,7 @@ def _outcome(turn: Turn) -> JsonObject:
     }
 
 
-def _content(turn: Turn, saved: dict[str, str]) -> JsonObject:
+def _content(turn: Turn) -> JsonObject:
     snapshot = turn.snapshot
     return {
         "text": turn.text,
@@ -73,7 +73,7 @@ def _content(turn: Turn, saved: dict[str, str]) -> JsonObject:
         "structured_output": snapshot.structured_output if snapshot else None,
         "tools": [tool_object(part) for part in turn.parts if isinstance(part, ToolPart)],
         "sources": [source_object(part) for part in sources_of_turn(turn)],
-        "files": [file_object(part, saved) for part in files_of_turn(turn)],
+        "files": [file_object(part) for part in files_of_turn(turn)],
         "data": [data_object(part) for part in turn.parts if isinstance(part, DataPart)],
         "metadata": turn.metadata,
         "aborted": turn.aborted,
@@ -81,8 +81,7 @@ def _content(turn: Turn, saved: dict[str, str]) -> JsonObject:
     }
 
 
-def _money(session: Session, turn: Turn) -> JsonObject:
-    money = money_of(session, turn)
+def _money(turn: Turn, money: TurnMoney) -> JsonObject:
     snapshot = turn.snapshot
     return {
         "usage": usage_object(snapshot.usage) if snapshot else None,
@@ -116,14 +115,14 @@ def source_object(part: SourcePart) -> JsonObject:
     return source
 
 
-def file_object(part: FilePart, saved: dict[str, str]) -> JsonObject:
+def file_object(part: FilePart) -> JsonObject:
     """One file. `size` is in bytes, null where it was not reported."""
     return {
         "filename": part.filename,
         "media_type": part.media_type,
         "url": part.url,
         "size": part.size,
-        "saved_as": saved.get(part.url),
+        "saved_as": None,
     }
 
 

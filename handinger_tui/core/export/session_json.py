@@ -6,10 +6,10 @@ from typing import Final
 
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.jsontext import Json, JsonObject, dump
+from handinger_tui.core.money.attribution import turn_money
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety.cleaning import clean, clean_json, clean_line
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Turn
 
 SCHEMA: Final = "handinger-tui/session/1"
 
@@ -30,7 +30,7 @@ def session_json(session: Session) -> str:
     }
     turns: list[Json] = [
         {
-            **turn_object(session, turn),
+            **answered,
             "budget": turn.order.budget,
             "trigger": str(turn.order.trigger),
             "attachments": [
@@ -38,15 +38,18 @@ def session_json(session: Session) -> str:
                 for file in turn.order.attachments
             ],
         }
-        for turn in session.turns
+        for turn, answered in zip(session.turns, turn_objects(session), strict=True)
     ]
     return dump({**{name: clean_json(value) for name, value in head.items()}, "turns": turns}) + "\n"
 
 
-def turn_object(session: Session, turn: Turn) -> JsonObject:
-    """Return a turn with its prompt and its result object."""
-    return {
-        "prompt": clean(turn.order.prompt),
-        "created_ms": turn.order.created_ms,
-        **result_object(session, turn),
-    }
+def turn_objects(session: Session) -> list[JsonObject]:
+    """Return each turn with its prompt and its result object."""
+    return [
+        {
+            "prompt": clean(turn.order.prompt),
+            "created_ms": turn.order.created_ms,
+            **result_object(session, turn, money=money),
+        }
+        for turn, money in zip(session.turns, turn_money(session.turns), strict=True)
+    ]
