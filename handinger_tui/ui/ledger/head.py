@@ -73,16 +73,16 @@ def _totals(data: HeadData, width: int) -> list[Content]:
     if spent is None:
         return [Content.styled("cost not known" if data.failed else "reading…", FAINT)]
     credits_total = spent.total("credits")
-    rest = [plural(spent.turns, "turn")]
+    details = [plural(spent.turns, "turn")]
     if credits_total.value is not None and spent.turns:
-        rest.insert(0, credits_total_text(credits_total))
+        details.insert(0, credits_total_text(credits_total))
     if spent.incomplete:
-        rest.append(f"{spent.incomplete:,} incomplete")
+        details.append(f"{spent.incomplete:,} incomplete")
     cost = "cost not reported" if spent.total("usd").value is None else total_text(spent.total("usd"))
-    line = f"{cost}   {' · '.join(rest)}"
+    line = f"{cost}   {' · '.join(details)}"
     if len(line) <= width:
         return [Content.assemble((cost, "bold $primary"), (line[len(cost) :], FAINT))]
-    others = textwrap.wrap(" · ".join(rest), max(20, width), break_on_hyphens=False)
+    others = textwrap.wrap(" · ".join(details), max(20, width), break_on_hyphens=False)
     return [Content.styled(cost, "bold $primary"), *(Content.styled(line, FAINT) for line in others)]
 
 

@@ -89,8 +89,8 @@ class View:
         inside = DRILL_DOWN.get(self.by)
         if inside is None or not key:
             return None
-        rest = tuple(one for one in self.narrowed if one.by is not by)
-        return replace(self, by=inside, narrowed=(*rest, Narrowing(by, key, name, self.by, key)))
+        others = tuple(one for one in self.narrowed if one.by is not by)
+        return replace(self, by=inside, narrowed=(*others, Narrowing(by, key, name, self.by, key)))
 
     def widen(self) -> View:
         """The view without the last narrowing, in the grouping where it was made."""

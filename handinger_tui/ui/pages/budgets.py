@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, tzinfo
 from decimal import Decimal
 from itertools import accumulate
 from typing import ClassVar, Final
@@ -22,12 +22,13 @@ from handinger_tui.core.charts.bars import level, scale
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import NOT_REPORTED, duration, plural
 from handinger_tui.core.money.budgets import ENOUGH_TO_ADVISE, BudgetRow, advice, compare
-from handinger_tui.core.money.forecast import WINDOW, Forecast, daily, forecast, forecast_text, limit_text
+from handinger_tui.core.money.forecast import Forecast, daily, forecast, forecast_text, limit_text
 from handinger_tui.core.money.limits import Gauge, Scope, Unit
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
 from handinger_tui.core.money.typical_cost import ENOUGH, Spread, rough
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.keys import Where, bindings
+from handinger_tui.ui.ledger.query import day_at, first_of_forecast, midnight_ms
 from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.static_reflow import StaticReflow
 from handinger_tui.ui.work.session_controller import SessionController
@@ -327,12 +328,9 @@ class BudgetsScreen(ModalScreen[None]):
 
     async def _read_days(self, which: ChargeFilter) -> list[Bucket]:
         """The charges per day, as far back as a forecast needs them."""
-        today, _ = self._today()
-        first = min(today.replace(day=1), today - timedelta(days=WINDOW))
-        since = datetime.combine(first, time.min, tzinfo=self._zone).timestamp()
-        return await self._desk.connection.books.buckets(
-            GroupBy.DAY, replace(which, since_ms=int(since * 1000))
-        )
+        first = first_of_forecast(day_at(self._now_ms(), self._zone))
+        since = replace(which, since_ms=midnight_ms(first, self._zone))
+        return await self._desk.connection.books.buckets(GroupBy.DAY, since)
 
     def _today(self) -> tuple[date, Decimal]:
         """The present day, and the share of it that has passed."""
