@@ -1,4 +1,4 @@
-"""Structure: no import ring, and folders that can be taken in at a glance."""
+"""Structure: no import ring, no class that is too much for one reading, and folders of a readable size."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import pytest
 
 from tests.house.project import PACKAGE, ROOT, python_files, tree
 
-FILES_IN_A_FOLDER = 24
+FILES_IN_A_FOLDER = 18
 """A folder with more is a list, not a room."""
+METHODS_OF_A_CLASS = 30
+"""Counted along its own base classes: a class cut into a chain of bases is one class."""
 
 
 def module_name(path: Path) -> str:
@@ -23,20 +25,14 @@ MODULES = {module_name(path): path for path in python_files(PACKAGE)}
 
 
 def imported(module: ast.Module) -> Iterator[str]:
-    """Modules of ours that are loaded when this one is: not those of types alone, nor within functions."""
-    waiting = list(module.body)
-    while waiting:
-        node = waiting.pop()
+    """Modules of ours that this one names: at the top, within functions, and for types alone."""
+    for node in ast.walk(module):
         if isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
                 yield full if full in MODULES else node.module
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" not in ast.unparse(node.test):
-            waiting += [*node.body, *node.orelse]
-        elif isinstance(node, ast.Try):
-            waiting += [*node.body, *node.orelse, *node.finalbody]
 
 
 def first_ring(graph: dict[str, set[str]]) -> list[str]:
@@ -63,3 +59,52 @@ def test_a_ring_is_seen() -> None:
 def test_a_folder_can_be_taken_in_at_a_glance(folder: Path) -> None:
     modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
     assert len(modules) <= FILES_IN_A_FOLDER, sorted(path.name for path in modules)
+
+
+def methods_along_bases() -> dict[str, int]:
+    """How many methods each class of ours has, those of its base classes of ours included."""
+    methods: dict[str, int] = {}
+    bases: dict[str, list[str]] = {}
+    for name, path in MODULES.items():
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.ClassDef):
+                full = f"{name}.{node.name}"
+                methods[full] = sum(isinstance(item, FUNCTIONS) for item in node.body)
+                bases[full] = [resolved(ast.unparse(base).split("[")[0], name) for base in node.bases]
+
+    def total(name: str, seen: set[str]) -> int:
+        if name in seen or name not in methods:
+            return 0
+        seen.add(name)
+        return methods[name] + sum(total(base, seen) for base in bases[name])
+
+    return {name: total(name, set()) for name in methods}
+
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def resolved(base: str, module: str) -> str:
+    """The full name of a base class as the module names it."""
+    for node in ast.walk(tree(MODULES[module])):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                if (alias.asname or alias.name) == base.split(".", maxsplit=1)[0]:
+                    return ".".join([node.module, alias.name, *base.split(".")[1:]])
+    return f"{module}.{base}"
+
+
+def test_no_class_has_more_methods_than_a_reader_can_keep_in_mind() -> None:
+    too_many = {name: count for name, count in methods_along_bases().items() if count > METHODS_OF_A_CLASS}
+    assert not too_many
+
+
+def test_methods_of_base_classes_count() -> None:
+    counts = methods_along_bases()
+    panel = "handinger_tui.ui.panels.files.panel.FilesPanel"
+    assert counts[panel] > sum(
+        isinstance(item, FUNCTIONS)
+        for node in ast.walk(tree(MODULES[panel.rpartition(".")[0]]))
+        if isinstance(node, ast.ClassDef) and node.name == "FilesPanel"
+        for item in node.body
+    )
