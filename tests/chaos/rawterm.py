@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PATIENCE_S = 40.0
+FULL_BYTES = 4000
+"""A pseudo-terminal that nobody reads holds somewhat more."""
 QUIET = 5
 """Looks at nothing new before the program is made to paint all."""
 TOKEN = re.compile(
@@ -104,6 +106,24 @@ class RawTerminal:
         """Send the program a signal."""
         self._process.send_signal(number)
 
+    def fill_up(self) -> None:
+        """Read nothing until the program has written more than the terminal takes."""
+        end, before = time.monotonic() + PATIENCE_S, -1
+        while (waiting := self._waiting_bytes()) != before or waiting < FULL_BYTES:
+            assert time.monotonic() < end, f"never full: {waiting} bytes"
+            before = waiting
+            time.sleep(0.5)
+
+    def _waiting_bytes(self) -> int:
+        size: int = struct.unpack("i", fcntl.ioctl(self._fd, termios.FIONREAD, bytes(4)))[0]
+        return size
+
+    def hang_up(self) -> int:
+        """Close the terminal, of which no signal tells, and return the exit code."""
+        os.close(self._fd)
+        self._fd = -1
+        return self._process.wait(PATIENCE_S)
+
     def ends(self) -> int:
         """Read until the program has ended; its exit code."""
         end = time.monotonic() + PATIENCE_S
@@ -127,7 +147,8 @@ class RawTerminal:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import pytest
 
 from tests.chaos.judge import prompt_for
 from tests.chaos.processes import Ended, Place, ended, file_limit, is_superuser
+from tests.chaos.rawterm import rawterm
 from tests.chaos.server import FaultServer
 from tests.chaos.world import World
 from tests.e2e.runner import KEY
@@ -37,6 +38,17 @@ def used(place: Place) -> Place:
 
 def check_answered(ran: Ended, world: World) -> None:
     assert (ran.code, ran.result["text"], world.posts) == (0, world.text, 1), ran.err
+
+
+# -- the terminal ------------------------------------------------------------------------------
+def test_a_terminal_that_is_closed_while_it_is_too_slow_ends_the_program_in_order(tmp_path: Path) -> None:
+    with rawterm("--local", "long 400", home=tmp_path, HANDINGER_LOCAL_PACE="0.02") as terminal:
+        terminal.shows("Paragraph 1.")
+        terminal.fill_up()
+        assert terminal.hang_up() == 143
+    (database,) = tmp_path.rglob("*.db")
+    with closing(sqlite3.connect(database)) as history:
+        assert history.execute("SELECT count(*) FROM turns").fetchone() == (1,)
 
 
 # -- the disk ----------------------------------------------------------------------------------
