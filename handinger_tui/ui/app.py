@@ -192,7 +192,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
 
     def interrupt(self, return_code: int) -> None:
         """End because of SIGINT, unless it was a Ctrl+C for a program that has the terminal."""
-        if not self.takes_interrupt():
+        if not self.foreground.takes_interrupt():
             self.leave(return_code)
 
     def leave(self, return_code: int) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from rich.console import RenderableType
 from textual import events
@@ -14,11 +12,9 @@ from textual.driver import Driver
 from textual.screen import Screen
 from textual.widget import Widget
 
+from handinger_tui.ui.terminal.foreground_job import Foreground
 from handinger_tui.ui.terminal.screen_buffer import ScreenBuffer
 from handinger_tui.ui.terminal.textual_private import CompositorUpdate
-
-if TYPE_CHECKING:
-    from handinger_tui.ui.terminal.foreground_job import ForegroundJob
 
 ENDS_WITHIN_S: Final = 2.0
 """Seconds that a foreground program gets to end by itself before it is killed."""
@@ -30,8 +26,7 @@ class DiffApp(App[None]):
     def __init__(self, driver_class: type[Driver] | None = None) -> None:
         self.screen_buffer = ScreenBuffer()
         self._has_crashed = False
-        self._program: ForegroundJob | None = None
-        self._pending_exit_code: int | None = None
+        self.foreground = Foreground(lambda code: self.call_later(self.exit, return_code=code))
         super().__init__(driver_class=driver_class)
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
@@ -44,36 +39,12 @@ class DiffApp(App[None]):
         """Redraw after a resume: a shell or an editor has used the terminal."""
         self.app_resume_signal.subscribe(self, lambda _app: self.redraw())
 
-    # -- another program in the terminal -------------------------------------------------------
-    @contextmanager
-    def terminal_used_by(self, program: ForegroundJob) -> Iterator[None]:
-        """Mark the terminal as used by `program`; `exit` ends the program first."""
-        self._program = program
-        try:
-            yield
-        finally:
-            self._program = None
-            if self._pending_exit_code is not None:
-                # After the terminal has been taken back.
-                self.call_later(self.exit, return_code=self._pending_exit_code)
-
     def exit(self, result: None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
         """Exit once no other program uses the terminal; a second call kills that program at once."""
-        if self._program is None:
+        if self.foreground.delays_exit(return_code):
+            self.set_timer(ENDS_WITHIN_S, self.foreground.kill)
+        else:
             super().exit(result, return_code, message)
-            return
-        is_second_call, self._pending_exit_code = self._pending_exit_code is not None, return_code
-        self._program.end(at_once=is_second_call)
-        if not is_second_call:
-            self.set_timer(ENDS_WITHIN_S, self._end_program)
-
-    def takes_interrupt(self) -> bool:
-        """Whether an interrupt was forwarded to a program that is just being started."""
-        return self._program is not None and self._program.takes_interrupt()
-
-    def _end_program(self) -> None:
-        if self._program is not None:
-            self._program.end(at_once=True)
 
     # -- a crash -----------------------------------------------------------------------------------
     def _fatal_error(self) -> None:

@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any, Final
 
@@ -138,3 +138,43 @@ class ForegroundJob:
 
         with suppress(termios.error):
             termios.tcsetattr(self._terminal, termios.TCSANOW, attributes)
+
+
+class Foreground:
+    """Which program has the terminal beside the app; an exit of the app waits for its end.
+
+    `exit_app` is called with the exit code after the terminal has been taken back.
+    """
+
+    def __init__(self, exit_app: Callable[[int], object]) -> None:
+        self._exit_app = exit_app
+        self._job: ForegroundJob | None = None
+        self._exit_code: int | None = None
+
+    @contextmanager
+    def lend(self, job: ForegroundJob) -> Iterator[None]:
+        """Let `job` have the terminal."""
+        self._job = job
+        try:
+            yield
+        finally:
+            self._job = None
+            if self._exit_code is not None:
+                self._exit_app(self._exit_code)
+
+    def delays_exit(self, code: int) -> bool:
+        """Whether a job has the terminal: it is terminated, at a second call killed."""
+        if self._job is None:
+            return False
+        is_second_call, self._exit_code = self._exit_code is not None, code
+        self._job.end(at_once=is_second_call)
+        return True
+
+    def kill(self) -> None:
+        """Kill the job that has the terminal, if any."""
+        if self._job is not None:
+            self._job.end(at_once=True)
+
+    def takes_interrupt(self) -> bool:
+        """Whether an interrupt was forwarded to a job that is just being started."""
+        return self._job is not None and self._job.takes_interrupt()

@@ -91,7 +91,7 @@ async def _run(app: DiffApp, argv: list[str]) -> int:
         # inside these
         # contexts keeps the app from taking the terminal back, which is right only for a cancellation, when
         # the app itself ends. All other exceptions are raised after the contexts.
-        with app.suspend(), app.batch_update(), app.terminal_used_by(program):
+        with app.suspend(), app.batch_update(), app.foreground.lend(program):
             running = asyncio.ensure_future(asyncio.to_thread(program.run))
             try:
                 outcome = await asyncio.shield(running)
