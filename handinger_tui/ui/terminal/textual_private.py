@@ -7,18 +7,24 @@ version in which they were tested.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 
 class Missing:
     """Stands for a class that this version of Textual does not have; nothing is an instance of it."""
 
 
-try:
+if TYPE_CHECKING:
     from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
-except ImportError:
-    ChopsUpdate = CompositorUpdate = LayoutUpdate = Missing  # type: ignore[misc,assignment]  # the fall-back
-try:
     from textual._xterm_parser import XTermParser
-except ImportError:
-    XTermParser = Missing  # type: ignore[misc,assignment]  # the fall-back
+else:
+    try:
+        from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+    except ImportError:
+        ChopsUpdate = CompositorUpdate = LayoutUpdate = Missing
+    try:
+        from textual._xterm_parser import XTermParser
+    except ImportError:
+        XTermParser = Missing
 
 __all__ = ["ChopsUpdate", "CompositorUpdate", "LayoutUpdate", "Missing", "XTermParser"]
