@@ -166,7 +166,7 @@ def _changes(recorded: _Recorded, turn: Turn, money: TurnMoney, reported: Mappin
     """The differences that a correction adds; None when no correction is needed."""
     changes = {name: int64_or_none(value - (recorded.numbers[name] or 0)) for name, value in reported.items()}
     is_new = any(changes.values()) or any(recorded.numbers[name] is None for name in changes)
-    is_settled = money.known and (not recorded.final or _bits(reported) & ~recorded.reported)
+    is_settled = money.final and (not recorded.final or _bits(reported) & ~recorded.reported)
     has_ended = not turn.live and recorded.status != turn.status
     return {**changes} if is_new or is_settled or has_ended else None
 
@@ -220,7 +220,7 @@ def _row(session: Session, turn: Turn, money: TurnMoney, cells: Cells) -> Cells:
         "budget": pack_optional(turn.order.budget),
         "started_by": str(turn.order.trigger),
         "reading": str(money.reading),
-        "final": int(money.known),
+        "final": int(money.final),
         "sources": _sources(turn),
         "elapsed_ms": took_ms(turn),
         "exact": dump(exact_numbers(money.usage, money.costs)),

@@ -264,7 +264,7 @@ def turn_charge(row: Row) -> TurnCharge:
         budget=unpack_optional(row["budget"]),
         trigger=trigger_of(row["started_by"]),
         reading=reading_of(row["reading"]),
-        known=bool(row["final"]),
+        final=bool(row["final"]),
         corrections=int_or_zero(row["corrections"]),
         usd=usd,
         credits=credited,

@@ -230,7 +230,7 @@ def _with_amount(total: Total, amount: Decimal | None, money: TurnMoney) -> Tota
     """`total` plus `amount`, unless it includes the amount already, as a worker's own total does."""
     if amount is None or (total.value is not None and total.value >= amount):
         return total
-    return Total(EXACT.add(total.value or Decimal(0), amount), max(0, total.missing_turns - money.known))
+    return Total(EXACT.add(total.value or Decimal(0), amount), max(0, total.missing_turns - money.final))
 
 
 # -- the worker ------------------------------------------------------------------------

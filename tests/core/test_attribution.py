@@ -60,14 +60,14 @@ def test_a_new_worker_had_used_nothing_before() -> None:
     assert money.usd == Decimal("0.5")
     assert money.usage.total_tokens == 10
     assert money.reading is Reading.TOTAL
-    assert money.known
+    assert money.final
 
 
 def test_an_older_worker_without_a_look_before_is_unknown() -> None:
     (money,) = turn_money([turn(1, read("0.5", 10))])
     assert money.usd is None
     assert money.usage.total_tokens is None
-    assert not money.known
+    assert not money.final
 
 
 def test_totals_give_differences() -> None:
@@ -124,7 +124,7 @@ def test_a_running_turn_is_counted_so_far_and_as_missing() -> None:
     found = session_money(turns)
     assert found.usd.value == Decimal("0.5")
     assert found.usd.missing_turns == 1
-    assert not found.turns[0].known
+    assert not found.turns[0].final
 
 
 def test_the_next_look_tells_what_a_detached_turn_took_in_the_end() -> None:
@@ -134,7 +134,7 @@ def test_the_next_look_tells_what_a_detached_turn_took_in_the_end() -> None:
     ]
     money = turn_money(turns)
     assert usd(money) == ["0.8", "0.2"]
-    assert all(one.known for one in money)
+    assert all(one.final for one in money)
 
 
 def test_after_an_unfinished_reading_the_next_turn_alone_is_unknown() -> None:

@@ -41,7 +41,7 @@ def charge(
         budget=budget,
         trigger=Trigger.APP,
         reading=Reading.TOTAL,
-        known=known,
+        final=known,
         corrections=0,
         usd=None if usd is None else Decimal(usd),
         credits=None if credits_used is None else Decimal(credits_used),
@@ -185,7 +185,7 @@ def test_every_turn_is_in_one_row_known_or_not(
     assert sum(row.turns for row in rows) == len(counted)
     for row in rows:
         assert row.usd.known + row.usd.unknown == row.turns
-    known = [own.usd for own in counted if own.known and own.usd is not None]
+    known = [own.usd for own in counted if own.final and own.usd is not None]
     assert max((row.usd.most for row in rows if row.usd.most is not None), default=None) == max(
         known, default=None
     )

@@ -54,7 +54,7 @@ async def test_a_running_turn_is_charged_and_corrected(tmp_path: Path) -> None:
         await ledger.charge(within(done))
         (charge,) = await ledger.charges.turn_charges()
         kinds = [(row.correction, row.usd) for row in await charges(ledger)]
-    assert (charge.status, charge.known, charge.usd) == (TurnStatus.COMPLETED, True, Decimal("0.5"))
+    assert (charge.status, charge.final, charge.usd) == (TurnStatus.COMPLETED, True, Decimal("0.5"))
     assert (charge.trigger, charge.base_url, charge.at_ms) == (
         Trigger.HEADLESS,
         "https://one.example",

@@ -55,7 +55,7 @@ async def test_totals_are_filled_from_the_charges_there_are(tmp_path: Path) -> N
             1,
         )
         assert (first.usd, first.credits) == (Decimal("4E-10"), Decimal("0.000009"))
-        assert (first.usage.steps, first.usage.input_tokens, first.known) == (4, None, True)
+        assert (first.usage.steps, first.usage.input_tokens, first.final) == (4, None, True)
         assert (first.base_url, first.trigger, first.title) == (
             "https://one.example",
             Trigger.UNKNOWN,
@@ -63,7 +63,7 @@ async def test_totals_are_filled_from_the_charges_there_are(tmp_path: Path) -> N
         )
         assert (first.sources, first.elapsed_ms) == (None, None)
         assert second.base_url == "local"
-        assert (third.base_url, third.usd, third.known, third.title) == ("", None, False, "")
+        assert (third.base_url, third.usd, third.final, third.title) == ("", None, False, "")
         assert await spent(ledger, ChargeFilter(simulated=True)) == Spent(
             1, Total(Decimal("7E-12")), Total(Decimal("0.000003"))
         )

@@ -38,7 +38,7 @@ def charge(turn_id: str, usd: str | None = None, **members: Any) -> TurnCharge:
         budget="standard",
         trigger=Trigger.APP,
         reading=Reading.TOTAL,
-        known=amount is not None,
+        final=amount is not None,
         corrections=0,
         usd=amount,
         credits=None,
@@ -198,7 +198,7 @@ def _key(one: TurnCharge, by: GroupBy) -> str:
 
 def _bucket(key: str, one: TurnCharge) -> Bucket:
     def sum_of(amount: Decimal | None) -> Total:
-        return Total(amount, 0 if one.known and amount is not None else 1)
+        return Total(amount, 0 if one.final and amount is not None else 1)
 
     tokens = one.usage.total_tokens
     parts = {name: sum_of(getattr(one.costs, name)) for name in PARTS}

@@ -30,14 +30,14 @@ class Reading(StrEnum):
 class TurnMoney:
     """The usage and costs of one turn alone; members are None where they are not known.
 
-    `known`: the numbers come from a worker that had finished. Otherwise they are "so far", and the turn
+    `final`: the numbers come from a worker that had finished. Otherwise they are "so far", and the turn
     counts as missing in totals.
     """
 
     usage: Usage = NO_USAGE
     costs: Costs = NO_COSTS
     reading: Reading = Reading.NONE
-    known: bool = False
+    final: bool = False
 
     @property
     def usd(self) -> Decimal | None:
@@ -59,7 +59,7 @@ _USAGE: Final = Usage.__match_args__
 _COSTS: Final = Costs.__match_args__
 _UNUSED: Final = Snapshot(status="completed", usage=ZERO_USAGE, costs=ZERO_COSTS)
 """The figures of a worker before its first turn."""
-NOTHING_SPENT: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Reading.NONE, known=True)
+NOTHING_SPENT: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Reading.NONE, final=True)
 """The money of a turn that never started: zeros, not unknown."""
 
 
@@ -143,13 +143,13 @@ def money_at(turns: Sequence[Turn], at: int, reading: Reading) -> TurnMoney:
         after = following if following is not None and not following.busy else after
     if after is None:
         return TurnMoney()
-    known = not after.busy and turn.status not in LIVE
+    final = not after.busy and turn.status not in LIVE
     if reading is Reading.PER_TURN:
-        return TurnMoney(after.usage, after.costs, reading, known)
+        return TurnMoney(after.usage, after.costs, reading, final)
     before = _read_at_start(turns, at)
     if before is None:
         return TurnMoney(reading=reading)
-    return TurnMoney(after.usage - before.usage, after.costs - before.costs, reading, known)
+    return TurnMoney(after.usage - before.usage, after.costs - before.costs, reading, final)
 
 
 def took_ms(turn: Turn) -> int | None:
@@ -191,7 +191,7 @@ def _with_figures(snapshot: Snapshot | None) -> Snapshot | None:
 def _total(values: Sequence[tuple[TurnMoney, Decimal | None]]) -> Total:
     """The total of the known values; a turn whose numbers are not final is added, but counts as missing."""
     summed = total(value for _, value in values)
-    unfinished = sum(value is not None and not money.known for money, value in values)
+    unfinished = sum(value is not None and not money.final for money, value in values)
     return Total(summed.value, summed.missing_turns + unfinished)
 
 

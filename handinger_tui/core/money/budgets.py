@@ -76,10 +76,10 @@ def _row(level: str, charges: Sequence[TurnCharge]) -> BudgetRow:
         level,
         len(charges),
         sum(own.status is not TurnStatus.COMPLETED for own in charges),
-        usd=spread(own.usd if own.known else None for own in charges),
-        credits=spread(own.credits if own.known else None for own in charges),
+        usd=spread(own.usd if own.final else None for own in charges),
+        credits=spread(own.credits if own.final else None for own in charges),
         elapsed_ms=_counts(own.elapsed_ms if own.status in ENDED else None for own in charges),
-        steps=_counts(own.usage.steps if own.known else None for own in charges),
+        steps=_counts(own.usage.steps if own.final else None for own in charges),
         sources=_counts(own.sources if own.status in ENDED else None for own in charges),
     )
 

@@ -92,7 +92,7 @@ class _Span:
             return
         self.turns += 1
         self.ours = EXACT.add(self.ours, money.usd or ZERO)
-        self.unknown += money.usd is None or not money.known
+        self.unknown += money.usd is None or not money.final
 
     def close(self, parts: Parts, end: Decimal, *, first: bool) -> Parts:
         """`parts` plus the growth of the worker's total in this span beyond our own turns."""

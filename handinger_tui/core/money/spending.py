@@ -57,7 +57,7 @@ class Spent:
 class TurnCharge:
     """The cost of one turn as known now: its charge with all corrections.
 
-    `known`: the worker had finished; otherwise the figures are "so far", and the turn counts as missing
+    `final`: the worker had finished; otherwise the figures are "so far", and the turn counts as missing
     in sums. `elapsed_ms` is the time from sending to the end by our own clock.
     """
 
@@ -70,7 +70,7 @@ class TurnCharge:
     budget: str | None
     trigger: Trigger
     reading: Reading
-    known: bool
+    final: bool
     corrections: int
     usd: Decimal | None
     credits: Decimal | None

@@ -114,9 +114,9 @@ def _money_and_change(session: Session, turn: Turn, index: MoneyIndex) -> tuple[
 def _change(turn: Turn, own: TurnMoney, earlier: Iterable[tuple[Turn, TurnMoney]]) -> Change:
     """A turn compared with turns before it: in USD where it reports USD, else in credits."""
     unit = Unit.CREDITS if own.usd is None and own.usage.credits is not None else Unit.USD
-    amounts = [_amount(money, unit) for other, money in earlier if other.status not in FREE and money.known]
+    amounts = [_amount(money, unit) for other, money in earlier if other.status not in FREE and money.final]
     previous = spread(amounts)
-    own_amount = _amount(own, unit) if own.known and turn.status not in FREE else None
+    own_amount = _amount(own, unit) if own.final and turn.status not in FREE else None
     if previous.known < ENOUGH_EARLIER or previous.median is None:
         return Change(turns=previous.known, unit=unit)
     if own_amount is None or not previous.median:
@@ -191,12 +191,12 @@ def _line(turn: Turn, money: TurnMoney, change: Change) -> str:
     pieces += [plural(sources, "source") if sources else "", plural(files, "file") if files else ""]
     line = " · ".join(piece for piece in pieces if piece)
     has_figures = usage.reported or money.costs.reported
-    return f"so far: {line}" if has_figures and not money.known else line
+    return f"so far: {line}" if has_figures and not money.final else line
 
 
 def took_text(turn: Turn, money: TurnMoney) -> str:
     """The duration: as reported, else by our own clock ("~12 s"); "" where it is not known."""
-    if money.known and money.usage.duration_ms is not None:
+    if money.final and money.usage.duration_ms is not None:
         return duration(money.usage.duration_ms)
     elapsed = took_ms(turn)
     return "" if elapsed is None else f"~{duration(elapsed)}"

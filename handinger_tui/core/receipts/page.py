@@ -96,7 +96,7 @@ def _or_missing(facts: Facts, text: str | None) -> str:
 
 
 def _so_far(facts: Facts) -> str:
-    return "" if facts.money.known else "so far"
+    return "" if facts.money.final else "so far"
 
 
 def _cost(facts: Facts) -> list[Row]:
@@ -242,7 +242,7 @@ def _read(facts: Facts) -> list[Row]:
     if money.reading is Reading.TOTAL and facts.turn.before is None:
         instead = "an earlier turn's last reading, or zero for a new worker, counts"
         rows.append(Row("Before", "not read", instead if has_figures else "so this turn's part is not known"))
-    if has_figures and not money.known:
+    if has_figures and not money.final:
         rows.append(Row("State", "not final", "the worker was not seen to have finished with these figures"))
     rows.append(Row("As of", utc_text(facts.turn.read_ms) or NOT_KNOWN))
     return rows
@@ -354,7 +354,7 @@ def _figures_object(facts: Facts) -> JsonObject:
     return {
         "cost_usd": _exact(money.usd),
         "credits": _exact(money.usage.credits),
-        "final": money.known,
+        "final": money.final,
         "reading": str(money.reading),
         "usage": _members(money.usage),
         "costs": _members(money.costs),

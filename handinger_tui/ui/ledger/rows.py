@@ -80,8 +80,8 @@ def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> Line:
     """The row of a turn; figures that may still grow get a plus sign. `year`: the present one."""
     when = moment(charge.at_ms, zone)
     title = row_name(GroupBy.SESSION, charge.session_id, charge.title, year)
-    so_far = charge.usd is not None and not charge.known
-    credit = Total(charge.credits, int(not charge.known))
+    so_far = charge.usd is not None and not charge.final
+    credit = Total(charge.credits, int(not charge.final))
     cells = (
         f"{day_text(when, year)} {when:%H:%M}",
         title,

@@ -103,7 +103,7 @@ def _head(facts: Facts, width: int) -> list[Content]:
 
 def _summary(facts: Facts) -> Iterator[Content]:
     usage, turn = facts.money.usage, facts.turn
-    so_far = " · so far" if not facts.money.known and facts.money.usd is not None else ""
+    so_far = " · so far" if not facts.money.final and facts.money.usd is not None else ""
     simulated = " · simulated money" if facts.simulated else ""
     yield Content.styled(f"{STATUS_WORDS[turn.status]}{so_far}{simulated}", "bold")
     change = change_text(facts.change.percent)

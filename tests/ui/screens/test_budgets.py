@@ -163,7 +163,7 @@ def test_a_few_turns_have_no_ninetieth_percentile() -> None:
 
 
 def test_credits_are_compared_where_no_cost_is_reported() -> None:
-    charges = [replace(one, credits=Decimal(8), known=True) for one in spent("low", 5, None)]
+    charges = [replace(one, credits=Decimal(8), final=True) for one in spent("low", 5, None)]
     assert "credits" in text(*charges).splitlines()[0]
     usd = text(*spent("low", 5, "0.01")).splitlines()[0]
     assert "cost" in usd
