@@ -328,3 +328,15 @@ def test_every_dialect_is_registered_once_and_named() -> None:
     assert len(set(names)) == len(names)
     weak = [make().weak for make in DIALECTS]
     assert weak == sorted(weak)
+
+
+@pytest.mark.parametrize("odd", [[], {}, 7, None, True])
+def test_a_member_of_an_unexpected_type_breaks_no_dialect(odd: Any) -> None:
+    call = {"id": "c1", "call_id": "c1", "name": "x", "status": "completed"}
+    heard(
+        {"type": "response.created", "role": odd, "parts": []},
+        {"role": odd, "content": odd},
+        {"type": "response.output_item.added", "item": {**call, "type": "web_search_call"}},
+        {"type": "response.output_item.done", "item": {**call, "type": odd}},
+        {"type": odd, "item": odd, "delta": odd, "response": {"output": [odd]}},
+    )

@@ -254,7 +254,7 @@ def _end(item: JsonObject, call_id: str) -> Events:
     if error is not None:
         return (ev.ToolFailed(call_id, error),)
     result = next((item[member] for member in RESULTS if member in item), None)
-    if result is None and item.get("type") in CLIENT_CALLS:
+    if result is None and as_text(item.get("type")) in CLIENT_CALLS:
         return NOTHING
     return (ev.ToolOutput(call_id, result),)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from handinger_tui.core.dialects.dialect import Dialect, Events
-from handinger_tui.core.jsontext import Json, NotJson, as_object, parse_exact
+from handinger_tui.core.jsontext import Json, NotJson, as_object, as_text, parse_exact
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.stream.worker_snapshot import snapshot_of, worker_in
 
@@ -45,7 +45,7 @@ def _all(items: list[Json]) -> Events | None:
 
 
 def _is_message(value: dict[str, Json]) -> bool:
-    return value.get("role") in ROLES and ("parts" in value or "content" in value)
+    return as_text(value.get("role")) in ROLES and ("parts" in value or "content" in value)
 
 
 # -- Worker objects -----------------------------------------------------------------
