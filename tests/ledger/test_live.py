@@ -41,7 +41,7 @@ async def test_a_running_turn_is_charged_and_corrected(tmp_path: Path) -> None:
             await ledger.charge(within(running(usd)))
         assert (await spent(ledger)).usd == Total(Decimal("0.3"), 1)
         (so_far,) = await ledger.charges.turn_charges()
-        assert (so_far.status, so_far.known, so_far.at_ms) == (TurnStatus.ACCEPTED, False, 2_000)
+        assert (so_far.status, so_far.final, so_far.at_ms) == (TurnStatus.ACCEPTED, False, 2_000)
         assert (so_far.elapsed_ms, so_far.corrections) == (None, 1)
         done = running("0.5", status=TurnStatus.COMPLETED, ended_ms=9_000)
         assert done.snapshot is not None

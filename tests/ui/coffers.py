@@ -91,7 +91,7 @@ class FakeBooks:
         return TypicalCost(
             budget,
             spread(one.usd if one.known else None for one in used),
-            spread(one.credits if one.known else None for one in used),
+            spread(one.credits if one.final else None for one in used),
             everywhere=not own and bool(at_budget),
         )
 
