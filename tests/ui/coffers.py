@@ -90,7 +90,7 @@ class FakeBooks:
         used = own or at_budget
         return TypicalCost(
             budget,
-            spread(one.usd if one.known else None for one in used),
+            spread(one.usd if one.final else None for one in used),
             spread(one.credits if one.final else None for one in used),
             everywhere=not own and bool(at_budget),
         )
