@@ -86,17 +86,6 @@ class Session:
         return any_with_status(self.turns, LIVE)
 
 
-@dataclass(frozen=True, slots=True)
-class SearchHit:
-    """A turn whose prompt or answer has all search terms; `excerpt` is one line around the first match."""
-
-    session_id: str
-    turn_id: str
-    title: str
-    created_ms: int
-    excerpt: str
-
-
 def put_turn(session: Session, turn: Turn) -> Session:
     """Replace the turn with the same id, or append it; other turns keep their identity."""
     for at in range(len(session.turns) - 1, -1, -1):

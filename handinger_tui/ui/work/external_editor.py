@@ -87,10 +87,9 @@ async def _run(app: DiffApp, argv: list[str]) -> int:
     outcome: int | Exception = 0
     program = ForegroundJob(argv)
     try:
-        # Nothing may be painted over the editor, and no turn may wait for it. An exception raised
-        # inside these
-        # contexts keeps the app from taking the terminal back, which is right only for a cancellation, when
-        # the app itself ends. All other exceptions are raised after the contexts.
+        # Nothing may be painted over the editor, and no turn may wait for it. An exception raised inside
+        # these contexts keeps the app from taking the terminal back, which is right only for a cancellation,
+        # when the app itself ends. All other exceptions are raised after the contexts.
         with app.suspend(), app.batch_update(), app.foreground.lend(program):
             running = asyncio.ensure_future(asyncio.to_thread(program.run))
             try:
