@@ -92,6 +92,24 @@ def _sum(values: Iterable[Decimal]) -> Decimal:
     return amount
 
 
+ROUNDING: Final = Decimal("1e-9")
+"""Categories that exceed their total by less than this, in USD or as a part of the total, were rounded."""
+
+
+def split_excess(whole: Decimal | None, parts: Iterable[Decimal | None]) -> Decimal | None:
+    """By how much the known parts of a cost exceed it: 0 where they do not, None where that is not known."""
+    known = [part for part in parts if part is not None]
+    if whole is None or not known:
+        return None
+    excess = EXACT.subtract(_sum(known), whole)
+    return excess if excess > max(ROUNDING, EXACT.multiply(abs(whole), ROUNDING)) else Decimal(0)
+
+
+def excess_text(excess: Decimal | None) -> str:
+    """The mark of categories that do not fit their total: "split exceeds the total by $0.05"; "" for none."""
+    return f"split exceeds the total by {usd_text(excess)}" if excess else ""
+
+
 def decimal_text(value: Decimal) -> str:
     """An amount for JSON: plain digits without exponent or trailing zeros ("0.0123", "1000").
 
@@ -104,6 +122,13 @@ def decimal_text(value: Decimal) -> str:
     text = format(rounded, "f")
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
+
+
+def scaled_text(number: int, places: int) -> str:
+    """An integer of units of 10^-`places` as `decimal_text`, much faster: for the rows of whole histories."""
+    units, fraction = divmod(abs(number), 10**places)
+    text = f"{units}.{fraction:0{places}}".rstrip("0") if fraction else str(units)
+    return f"-{text}" if number < 0 else text
 
 
 def usd_text(value: Decimal | None) -> str:

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,8 @@ from handinger_tui.ledger.rows import Row, pack, readable, unpack
 
 PATIENCE_S: Final = 5.0
 """Seconds to wait for a lock of another process."""
+PAGE: Final = 500
+"""Number of rows that are read at a time."""
 
 
 class CostRows:
@@ -63,7 +66,8 @@ class CostRows:
         sql = f"SELECT * FROM turn_totals {where} ORDER BY at_ms DESC, place DESC"  # noqa: S608  # constants
         with translated(reading=True):
             # Not the cursor itself: one that is not read to its end would be closed after its connection.
-            yield from iter(self._connection.execute(sql, cells).fetchone, None)
+            pages = iter(partial(self._connection.execute(sql, cells).fetchmany, PAGE), [])
+            yield from chain.from_iterable(pages)
 
     def titles(self) -> dict[str | bytes, str]:
         """The titles of the stored sessions, by the session id as stored."""

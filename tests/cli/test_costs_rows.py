@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -9,16 +10,18 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
+from sys import setprofile
 from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.cli.commands.costs.turn_records import COLUMNS, record_json, turn_record
+from handinger_tui.cli.commands.costs.turn_records import COLUMNS, JSON, page_records, records
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.export import spending as spending_json
@@ -30,6 +33,7 @@ from handinger_tui.ledger.opening import NEWER
 from tests.e2e.runner import run
 from tests.ledger.made import answered, order, play, session
 from tests.ledger.made import opened as ledger_at
+from tests.ledger.rows import NOON_MS, cells, put_in
 
 LARGEST: Final = 2**63 - 1
 ROW: Final = (
@@ -41,7 +45,8 @@ ROW: Final = (
 def record(**cells: object) -> dict[str, Any]:
     """The record of a turn whose columns are NULL, but for those given; read back from its JSON."""
     row = dict.fromkeys(ROW) | {"turn_id": "turn_1", "session_id": "ses_1", "status": "completed"} | cells
-    written: dict[str, Any] = json.loads(record_json(turn_record(row, "")), parse_float=Decimal)
+    (text,) = page_records({name: [value] for name, value in row.items()}, {}, JSON)
+    written: dict[str, Any] = json.loads(text)
     return written
 
 
@@ -49,7 +54,7 @@ def record(**cells: object) -> dict[str, Any]:
 def test_amounts_are_exact_whatever_their_size(number: int) -> None:
     written = record(usd_pico=number, micro_credits=number, total_tokens=number)
     assert written["cost_usd"] == decimal_text(Decimal(number).scaleb(-12))
-    assert written["credits"] == Decimal(number).scaleb(-6)
+    assert written["credits"] == decimal_text(Decimal(number).scaleb(-6))
     assert written["tokens"] == written["total_tokens"] == number
 
 
@@ -67,10 +72,10 @@ async def test_a_record_says_what_the_group_of_that_turn_says(tmp_path: Path) ->
         await play(ledger, session("ses_open"), order("turn_open"), answered("0.25", status="failed"))
     with opened(path) as book:
         groups = {bucket.key: group_object(bucket) for bucket in book.buckets(GroupBy.TURN, ChargeFilter())}
-        titles = book.titles()
-        records = [turn_record(row, titles[row["session_id"]]) for row in book.turns(ChargeFilter())]
-    assert len(records) == len(groups) == 5
-    for one in records:
+        pages = records(book.turns(ChargeFilter()), book.titles(), JSON)
+        written = [json.loads(text) for page in pages for text in page]
+    assert len(written) == len(groups) == 5
+    for one in written:
         assert {name: one[name] for name in spending_json.COLUMNS} == groups[str(one["turn_id"])]
 
 
@@ -80,7 +85,7 @@ async def test_a_turn_has_the_members_of_a_group_first(own_home: Path) -> None:
     told = json.loads(run("costs", "--by", "turn", "--json", home=own_home).out)["groups"]
     assert [list(row) for row in told] == [list(COLUMNS)]
     assert COLUMNS[: len(spending_json.COLUMNS)] == spending_json.COLUMNS
-    assert (told[0]["cost_usd"], told[0]["unpriced_turns"], told[0]["credits"]) == (None, 1, 8)
+    assert (told[0]["cost_usd"], told[0]["unpriced_turns"], told[0]["credits"]) == (None, 1, "8")
     (row,) = csv.DictReader(io.StringIO(run("costs", "--by", "turn", "--csv", home=own_home).out, newline=""))
     assert (row["cost_usd"], row["unpriced_turns"], row["credits"]) == ("", "1", "8")
 
@@ -148,3 +153,42 @@ async def test_a_history_that_others_write_is_read(own_home: Path) -> None:
     path.unlink()
     assert run("costs", home=own_home).code == 0
     assert not path.exists()
+
+
+def test_categories_beyond_the_cost_are_marked_and_rounding_is_not() -> None:
+    dollar = 10**12
+    split = {"model_pico": dollar // 10, "tool_pico": dollar // 20}
+    assert record(usd_pico=dollar // 10, **split)["split_excess_usd"] == "0.05"
+    assert record(usd_pico=dollar // 5, **split)["split_excess_usd"] == "0"
+    assert record(usd_pico=3 * dollar // 20 - 900, **split)["split_excess_usd"] == "0"
+    assert record(usd_pico=None, **split)["split_excess_usd"] is None
+    assert record(usd_pico=dollar)["split_excess_usd"] is None
+
+
+@pytest.mark.parametrize("form", [("--json",), ("--csv",), ()])
+def test_the_work_for_turns_grows_with_their_number(tmp_path: Path, form: tuple[str, ...]) -> None:
+    def calls(turns: int) -> int:
+        """The functions called, of Python and of C, to print a history of so many turns."""
+        home = tmp_path / str(turns)
+        asyncio.run(write_turns(home / "history.db", turns))
+        counted = Counter[str]()
+        setprofile(lambda _frame, event, _argument: counted.update([event]))
+        try:
+            ran = run("costs", "--by", "turn", *form, home=home)
+        finally:
+            setprofile(None)
+        assert ran.code == 0
+        assert ran.out.count(f"turn_{turns - 1:06}") >= 1
+        return counted["call"] + counted["c_call"]
+
+    few, more, most = (calls(turns) for turns in (1_000, 2_000, 4_000))
+    # Twice the work for twice as many further turns; four times where each turn looks at all others.
+    assert most - more < 2.5 * (more - few)
+    assert (most - more) / 2_000 < 200, "calls for each further turn"
+
+
+async def write_turns(path: Path, turns: int) -> None:
+    path.parent.mkdir()
+    async with ledger_at(path) as ledger:
+        rows = [cells(f"turn_{at:06}", at_ms=NOON_MS + at) for at in range(turns)]
+        await put_in(ledger, *(row | dict.fromkeys(NUMBERS, 1_000_003 * at) for at, row in enumerate(rows)))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from time import process_time
 
 import pytest
 
 from handinger_tui.cli.commands.costs.query import since_ms, until_ms
 from handinger_tui.cli.commands.costs.text import amount_text, bar, table
-from handinger_tui.cli.text_table import Column, align_amounts, cells_of, clip, fit_columns, lines_of
+from handinger_tui.cli.text_table import align_amounts, cells_of, clip, fit_columns
 from handinger_tui.core.amounts import Total, usd_text
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.spending import Bucket, GroupBy, altogether
@@ -57,20 +56,6 @@ def test_a_table_fits_its_width(width: int) -> None:
     lines = table(groups, altogether(groups), GroupBy.DAY, width).splitlines()
     assert max(map(cells_of, lines)) <= max(width, 46), "turns and cost are never left out"
     assert len([line for line in lines if "2026-11-03" in line]) in (1, 2)
-
-
-def test_the_time_for_a_table_grows_with_its_rows() -> None:
-    def seconds(rows: int) -> float:
-        cells = [f"turn_{at:06}" for at in range(rows)]
-        attempts = []
-        for _ in range(3):
-            start = process_time()
-            lines_of(fit_columns([Column("turn", cells), Column("cost", cells, spare=1)], 80))
-            attempts.append(process_time() - start)
-        return min(attempts)
-
-    # 16 times where it is linear, 256 times where each cell looks at all cells of its column.
-    assert seconds(8_000) < 64 * seconds(500)
 
 
 def test_points_and_plus_signs_stand_below_each_other() -> None:

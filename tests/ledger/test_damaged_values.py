@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.cli.commands.costs.turn_records import record_json, turn_record
+from handinger_tui.cli.commands.costs.turn_records import CSV, JSON, records
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
@@ -72,9 +72,8 @@ async def read_all(path: Path, access: FileAccess) -> list[str]:
                 receipt_line(loaded, turn)
                 await ledger.frames(turn.turn_id)
     with costs_of(path) as book:
-        for row in book.turns(ChargeFilter()):
-            record_json(turn_record(row, ""))
-        book.titles()
+        for form in (JSON, CSV):
+            list(records(book.turns(ChargeFilter()), book.titles(), form))
     return [summary.title for summary in summaries]
 
 

@@ -14,7 +14,6 @@ from handinger_tui.cli.output import put, say
 from handinger_tui.cli.session_choice import unique_session_id
 from handinger_tui.core.amounts import Total, credits_total_text, decimal_text, total_text
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.export.result import whole_number
 from handinger_tui.core.export.session_json import turn_objects
 from handinger_tui.core.formatting import ago, plural
 from handinger_tui.core.jsontext import Json, JsonObject, dump
@@ -98,7 +97,7 @@ def summary_object(summary: SessionSummary) -> JsonObject:
         "turns": summary.turns,
         "last_status": None if summary.last_status is None else str(summary.last_status),
         "cost_usd": None if summary.cost_usd is None else decimal_text(summary.cost_usd),
-        "credits": whole_number(summary.credits),
+        "credits": None if summary.credits is None else decimal_text(summary.credits),
         "unpriced_turns": summary.unpriced,
         "uncredited_turns": summary.uncredited,
         "unread": summary.unread,

@@ -143,7 +143,7 @@ def usage_object(usage: Usage) -> JsonObject | None:
         "cache_write_tokens": usage.cache_write_tokens,
         "total_tokens": usage.total_tokens,
         "steps": usage.steps,
-        "credits": whole_number(usage.credits),
+        "credits": _money_text(usage.credits),
         "cost_usd": _money_text(usage.cost_usd),
         "duration_ms": usage.duration_ms,
     }
@@ -163,10 +163,3 @@ def costs_object(costs: Costs) -> JsonObject | None:
 
 def _money_text(value: Decimal | None) -> str | None:
     return None if value is None else decimal_text(value)
-
-
-def whole_number(value: Decimal | None) -> int | Decimal | None:
-    """A number of credits for JSON: an int where it is whole, else an exact Decimal."""
-    if value is None or value != value.to_integral_value():
-        return value
-    return int(value)

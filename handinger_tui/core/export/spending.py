@@ -8,7 +8,6 @@ from typing import Final
 
 from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.charts.data import MEMBERS, day_points
-from handinger_tui.core.export.result import whole_number
 from handinger_tui.core.jsontext import Json, JsonObject
 from handinger_tui.core.money.spending import Bucket
 from handinger_tui.core.safety.cleaning import clean_line
@@ -46,6 +45,7 @@ COLUMNS: Final = (
     "credits",
     "tokens",
     *MEMBERS,
+    "split_excess_usd",
     "unpriced_turns",
     "uncredited_turns",
     "uncounted_turns",
@@ -59,6 +59,8 @@ COLUMNS: Final = (
 def group_object(bucket: Bucket) -> JsonObject:
     """One group. A group without turns has the amount 0; an amount without any known figure is null.
 
+    `split_excess_usd`: by how much the four categories exceed the cost.
+
     The members `unpriced_turns` to `unsplit_turns` count the turns that are missing in the cost, in the
     credits, in the tokens, and in the category with the most gaps.
     """
@@ -69,9 +71,10 @@ def group_object(bucket: Bucket) -> JsonObject:
         "turns": bucket.turns,
         "incomplete": bucket.incomplete,
         "cost_usd": _money(bucket, "usd"),
-        "credits": whole_number(bucket.total("credits").value),
+        "credits": _money(bucket, "credits"),
         "tokens": None if tokens is None else int(tokens),
         **{member: _money(bucket, member) for member in MEMBERS},
+        "split_excess_usd": _text(bucket.split_excess),
         "unpriced_turns": bucket.usd.missing_turns,
         "uncredited_turns": bucket.credits.missing_turns,
         "uncounted_turns": bucket.tokens.missing_turns,

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, split_excess
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
@@ -112,6 +112,12 @@ class Bucket:
         """The total of one member: 0 for a group without turns, not an unknown amount."""
         amount: Total = getattr(self, member)
         return Total(Decimal(0)) if not self.turns else Total(amount.value, amount.missing_turns)
+
+    @property
+    def split_excess(self) -> Decimal | None:
+        """By how much the four categories exceed the cost, see `amounts.split_excess`."""
+        categories = (self.model_usd, self.tool_usd, self.sandbox_usd, self.internal_usd)
+        return split_excess(self.total("usd").value, [category.value for category in categories])
 
     def merged(self, other: Bucket) -> Bucket:
         """The sum of both groups, with the key of this one."""

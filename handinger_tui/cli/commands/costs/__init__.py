@@ -7,7 +7,6 @@ import io
 import sys
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice
 from typing import Final
 
 from handinger_tui.cli.commands.costs.query import (
@@ -19,20 +18,18 @@ from handinger_tui.cli.commands.costs.query import (
 )
 from handinger_tui.cli.commands.costs.report import check_report_file, write_report
 from handinger_tui.cli.commands.costs.text import put_text
-from handinger_tui.cli.commands.costs.turn_records import COLUMNS, record_json, turn_record
+from handinger_tui.cli.commands.costs.turn_records import COLUMNS, CSV, JSON, Form, records
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.local_files.paths import default_paths
 from handinger_tui.cli.options import BUDGETS, add_json_option
 from handinger_tui.cli.output import put, say
 from handinger_tui.core.export import spending
 from handinger_tui.core.export.reports import REPORTS
-from handinger_tui.core.jsontext import JsonObject, dump
+from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.spending import GroupBy
 from handinger_tui.ledger.cost_rows import CostRows, opened
 
 DESCRIPTION: Final = "What turns took. Reads the local history, no network."
-_CHUNK: Final = 256
-"""Number of turns per write."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -113,9 +110,11 @@ def _put_json(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> No
         return
     # One JSON document, written in pieces: it is never held in memory as a whole.
     put(f'{dump(head)[:-1]},"groups":[')
-    lines, separator = map(record_json, _turn_records(cost_rows, query)), ""
-    while chunk := list(islice(lines, _CHUNK)):
-        put(separator + ",".join(chunk), "")
+    separator = ""
+    for page in _turn_pages(cost_rows, query, JSON):
+        put(separator, "")
+        # A page without line feeds is cleaned faster.
+        put(",".join(page), "")
         separator = ",\n"
     put(f"\n],{dump(tail)[1:]}")
 
@@ -126,14 +125,14 @@ def _put_csv(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Non
         sys.stdout.reconfigure(newline="")
     if query.by is GroupBy.TURN:
         put(spending.line(COLUMNS), spending.END)
-        for record in _turn_records(cost_rows, query):
-            put(spending.line(record.values()), spending.END)
+        for page in _turn_pages(cost_rows, query, CSV):
+            for record in page:
+                put(record, spending.END)
     else:
         put(spending.line(spending.COLUMNS), spending.END)
         for bucket in result.groups:
             put(spending.line(spending.group_object(bucket).values()), spending.END)
 
 
-def _turn_records(cost_rows: CostRows, query: CostsQuery) -> Iterator[JsonObject]:
-    titles = cost_rows.titles()
-    return (turn_record(row, titles.get(row["session_id"], "")) for row in cost_rows.turns(query.filter))
+def _turn_pages(cost_rows: CostRows, query: CostsQuery, form: Form) -> Iterator[list[str]]:
+    return records(cost_rows.turns(query.filter), cost_rows.titles(), form)

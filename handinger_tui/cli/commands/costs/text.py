@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Final
 
 from handinger_tui.cli.commands.costs.query import CostsQuery, CostsResult, midnight
-from handinger_tui.cli.commands.costs.turn_records import cell_amount, cell_text
+from handinger_tui.cli.commands.costs.turn_records import cell_amount, cell_text, each_of
 from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.cli.output import put
 from handinger_tui.cli.text_table import (
@@ -117,10 +117,20 @@ def put_turns(cost_rows: CostRows, query: CostsQuery, overall: Bucket, width: in
                 spare=3,
             ),
             Column("tokens", [number(row["total_tokens"]) for row in page], spare=4),
-            Column("status", [_text(row["status"]) for row in page], align_left=True),
-            Column("budget", [_text(row["budget"]) or "not set" for row in page], align_left=True, spare=2),
+            Column("status", each_of([row["status"] for row in page], _text), align_left=True),
+            Column(
+                "budget",
+                each_of([row["budget"] for row in page], lambda stored: _text(stored) or "not set"),
+                align_left=True,
+                spare=2,
+            ),
             Column("turn", [_text(row["turn_id"]) for row in page], align_left=True, spare=1),
-            Column("", [_title(titles.get(row["session_id"], "")) for row in page], align_left=True, spare=5),
+            Column(
+                "",
+                each_of([titles.get(row["session_id"], "") for row in page], _title),
+                align_left=True,
+                spare=5,
+            ),
         ]
         put("\n".join(line.rstrip() for line in lines_of(fit_columns(columns, width))))
     for line in textwrap.wrap(f"total: {' · '.join(_total_texts(overall))}", width, break_on_hyphens=False):

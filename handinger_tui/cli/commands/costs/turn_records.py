@@ -1,20 +1,37 @@
-"""One record per turn, for JSON and CSV: the members of a group, then those that only a turn has."""
+"""One record per turn, for JSON and CSV: the members of a group, then those that only a turn has.
+
+There may be a hundred thousand turns: rows are read in pages, and every distinct value of a column of a page
+is written once.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from itertools import islice
+from typing import Any, Final
 
-from handinger_tui.core.amounts import decimal_text
+from handinger_tui.core.amounts import decimal_text, scaled_text, split_excess
 from handinger_tui.core.export import spending
-from handinger_tui.core.export.result import whole_number
-from handinger_tui.core.jsontext import JsonObject, dump
+from handinger_tui.core.safety import csv
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import Trigger
+from handinger_tui.ledger.cost_rows import PAGE
 from handinger_tui.ledger.grouping import PLACES
-from handinger_tui.ledger.rows import Row, int_or_none, int_or_zero, scaled, unpack
+from handinger_tui.ledger.rows import Row, int_or_zero, scaled, unpack
 
+_NAMES: Final = ("turn_id", "session_id", "worker_id", "status", "budget")
+_AMOUNTS: Final = {
+    "cost_usd": "usd_pico",
+    "credits": "micro_credits",
+    "model_usd": "model_pico",
+    "tool_usd": "tool_pico",
+    "sandbox_usd": "sandbox_pico",
+    "internal_usd": "internal_pico",
+}
+"""The members that are amounts, and their columns in `turn_totals`."""
 _COUNTS: Final = (
     *("input_tokens", "output_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens"),
     *("total_tokens", "steps", "duration_ms", "sources", "elapsed_ms"),
@@ -27,57 +44,112 @@ COLUMNS: Final = (
     *_COUNTS,
 )
 """The members of a record, and the columns in CSV."""
-_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
 _CATEGORIES: Final = 0b1111
 """The bits of the four cost categories in the column `told`, from bit 2 on."""
 
+Cells = Mapping[str, Sequence[Any]]
+"""The columns of a page of rows by name."""
 
-def turn_record(row: Row, title: str) -> JsonObject:
-    """Return the record of a row of `CostRows.turns`; a turn is a group of one.
 
-    Built directly from the row, since there may be a hundred thousand of them.
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How the members of a record are written: the text between them, and the values by kind."""
+
+    record: str
+    """A format of one record, with %s for each member."""
+    unknown: str
+    text: Callable[[str], str]
+    amount: str
+    """A format of an amount, with %s for its decimal text."""
+
+
+JSON: Final = Form(
+    "{" + ",".join(f"{json.dumps(name)}:%s" for name in COLUMNS) + "}", "null", json.dumps, '"%s"'
+)
+CSV: Final = Form(",".join(["%s"] * len(COLUMNS)), "", csv.field, "%s")
+
+
+def records(rows: Iterable[Row], titles: Mapping[str | bytes, str], form: Form) -> Iterator[list[str]]:
+    """The records of rows of `CostRows.turns` as text, in pages. A turn is a group of one.
+
+    `titles`: the titles of sessions, by the session id as stored.
     """
-    reported = int_or_zero(row["told"])
-    turn_id, at_ms = cell_text(row["turn_id"]), int_or_none(row["at_ms"])
-    return {
-        "key": turn_id,
-        "title": clean_line(title),
-        "turns": 1,
-        "incomplete": int_or_zero(row["incomplete"]),
-        "cost_usd": _usd(row, "usd_pico"),
-        "credits": _credits(cell_amount(row, "micro_credits")),
-        "tokens": int_or_none(row["total_tokens"]),
-        "model_usd": _usd(row, "model_pico"),
-        "tool_usd": _usd(row, "tool_pico"),
-        "sandbox_usd": _usd(row, "sandbox_pico"),
-        "internal_usd": _usd(row, "internal_pico"),
-        "unpriced_turns": 1 - (reported & 1),
-        "uncredited_turns": 1 - (reported >> 1 & 1),
-        "uncounted_turns": 1 - (reported >> 6 & 1),
-        "unsplit_turns": int(reported >> 2 & _CATEGORIES != _CATEGORIES),
-        "first_ms": at_ms,
-        "last_ms": at_ms,
-        "turn_id": turn_id,
-        "session_id": cell_text(row["session_id"]),
-        "worker_id": cell_text(row["worker_id"]),
-        "status": cell_text(row["status"]),
-        "budget": cell_text(row["budget"]),
-        "trigger": cell_text(row["started_by"]) or str(Trigger.UNKNOWN),
-        "reading": cell_text(row["reading"]),
-        "final": bool(row["final"]),
-        "corrections": int_or_zero(row["corrections"]),
-        "at_ms": at_ms,
-        **{name: int_or_none(row[name]) for name in _COUNTS},
+    remaining = iter(rows)
+    while page := list(islice(remaining, PAGE)):
+        yield page_records(dict(zip(page[0].keys(), zip(*page, strict=True), strict=True)), titles, form)
+
+
+def page_records(cells: Cells, titles: Mapping[str | bytes, str], form: Form) -> list[str]:
+    """The records of one page as text."""
+    columns = _columns(cells, titles, form)
+    return [form.record % record for record in zip(*(columns[name] for name in COLUMNS), strict=True)]
+
+
+def _columns(cells: Cells, titles: Mapping[str | bytes, str], form: Form) -> dict[str, list[str]]:
+    """The members of all records of a page by name, each as it is written in `form`."""
+
+    def text(stored: object) -> str:
+        name = cell_text(stored)
+        return form.unknown if name is None else form.text(name)
+
+    def counts(column: str) -> list[str]:
+        return [str(stored) if isinstance(stored, int) else form.unknown for stored in cells[column]]
+
+    def amounts(column: str) -> list[str]:
+        places = PLACES[column]
+        return [
+            form.amount % scaled_text(stored, places) if isinstance(stored, int) else form.unknown
+            for stored in cells[column]
+        ]
+
+    def excess(dollars: Decimal | None) -> str:
+        return form.unknown if dollars is None else form.amount % decimal_text(dollars)
+
+    reported = list(map(int_or_zero, cells["told"]))
+    columns = {name: each_of(cells[name], text) for name in _NAMES}
+    columns |= {name: counts(name) for name in (*_COUNTS, "at_ms")}
+    columns |= {name: amounts(column) for name, column in _AMOUNTS.items()}
+    excesses = map(_excess, *(cells[name] for name in ("usd_pico", *_SPLIT)))
+    return columns | {
+        "key": columns["turn_id"],
+        "title": each_of(cells["session_id"], lambda session: form.text(clean_line(titles.get(session, "")))),
+        "turns": ["1"] * len(reported),
+        "incomplete": each_of(cells["incomplete"], lambda stored: str(int_or_zero(stored))),
+        "tokens": columns["total_tokens"],
+        "split_excess_usd": each_of(list(excesses), excess),
+        "unpriced_turns": each_of(reported, lambda bits: str(1 - (bits & 1))),
+        "uncredited_turns": each_of(reported, lambda bits: str(1 - (bits >> 1 & 1))),
+        "uncounted_turns": each_of(reported, lambda bits: str(1 - (bits >> 6 & 1))),
+        "unsplit_turns": each_of(reported, lambda bits: str(int(bits >> 2 & _CATEGORIES != _CATEGORIES))),
+        "first_ms": columns["at_ms"],
+        "last_ms": columns["at_ms"],
+        "trigger": each_of(cells["started_by"], lambda stored: text(stored or str(Trigger.UNKNOWN))),
+        "reading": each_of(cells["reading"], text),
+        "final": each_of(cells["final"], lambda stored: "true" if stored else "false"),
+        "corrections": each_of(cells["corrections"], lambda stored: str(int_or_zero(stored))),
     }
 
 
-def record_json(record: JsonObject) -> str:
-    """Return a record as JSON in one line."""
-    try:
-        return _ENCODER.encode(record)
-    except TypeError:
-        # A Decimal, which the encoder of the standard library does not write.
-        return dump(record)
+def each_of(values: Sequence[Any], write: Callable[[Any], str]) -> list[str]:
+    """Each value as text; a value that occurs several times is written once."""
+    texts = {value: write(value) for value in set(values)}
+    return [texts[value] for value in values]
+
+
+_SPLIT: Final = ("model_pico", "tool_pico", "sandbox_pico", "internal_pico")
+_NO_EXCESS: Final = Decimal(0)
+
+
+def _excess(usd: object, *parts: object) -> Decimal | None:
+    """By how much the categories of a turn exceed its cost in USD; None where they cannot be compared."""
+    known = [part for part in parts if isinstance(part, int)]
+    if not isinstance(usd, int) or not known:
+        return None
+    if sum(known) <= usd:
+        # The usual case is decided in pico-dollars, which is much faster.
+        return _NO_EXCESS
+    places = PLACES["usd_pico"]
+    return split_excess(scaled(0, usd, places), [scaled(0, part, places) for part in known])
 
 
 def cell_text(stored: object) -> str | None:
@@ -88,17 +160,3 @@ def cell_text(stored: object) -> str | None:
 def cell_amount(row: Row, name: str) -> Decimal | None:
     """Return an amount of a row; None where it is unknown."""
     return scaled(0, row[name], PLACES[name])
-
-
-def _usd(row: Row, name: str) -> str | None:
-    amount = cell_amount(row, name)
-    return None if amount is None else decimal_text(amount)
-
-
-def _credits(amount: Decimal | None) -> int | float | Decimal | None:
-    """Return credits for JSON, as a float where that is exact: the fast encoder writes no Decimal."""
-    number = whole_number(amount)
-    if not isinstance(number, Decimal):
-        return number
-    approximation = float(number)
-    return approximation if Decimal(repr(approximation)) == number else number
