@@ -146,9 +146,9 @@ class Engine:
             LedgerError
         """
         unsettled = await self._unsettled()
-        for session_id, orders in unsettled.items():
+        for session_id, requests in unsettled.items():
             await self.open(session_id)
-            await self._actors[session_id].recover(orders, watch=True)
+            await self._actors[session_id].recover(requests, watch=True)
         return list(unsettled)
 
     async def settle_left_open(self, seconds: float) -> list[str]:
@@ -160,20 +160,21 @@ class Engine:
         session_ids: list[str] = []
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                for session_id, orders in (await self._unsettled()).items():
+                for session_id, requests in (await self._unsettled()).items():
                     await self.open(session_id)
                     actor = self._actors[session_id]
-                    if await actor.recover(orders, watch=False):
+                    if await actor.recover(requests, watch=False):
                         with suppress(ApiError):
                             await actor.refresh()
                     session_ids.append(session_id)
         return session_ids
 
     async def _unsettled(self) -> dict[str, list[TurnRequest]]:
+        """The requests without a settled turn at this service, by session id."""
         unsettled: dict[str, list[TurnRequest]] = {}
-        for session, order in await self._log.unsettled():
+        for session, request in await self._log.unsettled():
             if session.base_url == self._context.base_url:
-                unsettled.setdefault(session.session_id, []).append(order)
+                unsettled.setdefault(session.session_id, []).append(request)
         return unsettled
 
     # -- closing -----------------------------------------------------------------

@@ -25,7 +25,7 @@ from handinger_tui.engine.retry_policy import RetryPolicy
 from handinger_tui.engine.turn_record import RunDeps, TurnRecord
 
 NO_ID = (
-    "The connection was lost before the service told the new worker's id. "
+    "The connection was lost before the service sent the new worker's id. "
     "It is not known whether a worker was started: check the dashboard before sending again."
 )
 NO_WORKER = BrokenContract(Kind.DECODE, "The service answered with something that is no worker.")
@@ -82,7 +82,9 @@ class Recovery:
         self._flapping = False
         """The worker was idle once, and since then has neither run for a while nor extended the answer."""
         self._attempt = 0
-        self._follows = [StreamRoute.SUBSCRIBE, StreamRoute.REPLAY]
+        """Pauses so far: they grow with it."""
+        self._routes = [StreamRoute.SUBSCRIBE, StreamRoute.REPLAY]
+        """Streams of a running answer that are still worth trying, the best first."""
         self._last_progress = self._clock.monotonic()
         """When recovery began, or the worker was last seen to work on our turn (monotonic seconds)."""
 
@@ -95,7 +97,7 @@ class Recovery:
             self._give_up(None)
         else:
             while record.turn.live:
-                await self._read_once()
+                await self._read_and_act()
 
     def _is_answered_in_full(self) -> bool:
         """Whether the response to our POST was a Worker object that has finished our turn."""
@@ -104,7 +106,7 @@ class Recovery:
             return False
         return observe(turn, turn.snapshot, accepted=True) is WorkerObservation.DONE
 
-    async def _read_after(self) -> bool:
+    async def _read_final_state(self) -> bool:
         """Read the worker, whose state overrides that of the stream; False when it is still busy.
 
         Raises:
@@ -124,7 +126,7 @@ class Recovery:
         record = self._record
         for attempt in range(1, SETTLED_AFTER_FINISH + 1):
             try:
-                if await self._read_after():
+                if await self._read_final_state():
                     break
             except Refused:
                 break
@@ -146,7 +148,7 @@ class Recovery:
         return self._policy.recovery_window - (self._clock.monotonic() - self._last_progress)
 
     # -- reads of the worker -----------------------------------------------------------
-    async def _read_once(self) -> None:
+    async def _read_and_act(self) -> None:
         """Read the worker once, act on the result, and pause before the next read where one is due."""
         record = self._record
         try:
@@ -159,19 +161,19 @@ class Recovery:
             if refusal.kind is not Kind.RATE_LIMITED:
                 self._give_up(refusal)
                 return
-            await self._retry(refusal)
+            await self._retry_or_give_up(refusal)
             return
         except ApiError as trouble:
-            await self._retry(trouble)
+            await self._retry_or_give_up(trouble)
             return
         if body.snapshot.silent:
-            await self._retry(NO_WORKER)
+            await self._retry_or_give_up(NO_WORKER)
         elif names_another(body.snapshot.worker_id, record.worker_id):
-            await self._retry(MISDIRECTED)
+            await self._retry_or_give_up(MISDIRECTED)
         else:
-            await self._apply(body)
+            await self._act_on(body)
 
-    async def _apply(self, body: WorkerBody) -> None:
+    async def _act_on(self, body: WorkerBody) -> None:
         """Act on what one read shows of our turn."""
         record = self._record
         record.last_body = body
@@ -189,7 +191,7 @@ class Recovery:
             else:
                 # It may be running another client's message: store its usage and costs, follow no stream.
                 record.feed_worker(body, ReadReason.MONEY, messages=False)
-                await self._wait()
+                await self._wait_or_settle()
         else:
             self._busy.end()
             self._idle.add(self._clock.monotonic())
@@ -208,14 +210,14 @@ class Recovery:
             self._flapping = False
         if not self._flapping:
             self._last_progress = now
-        while self._follows:
-            via = self._follows[0]
+        while self._routes:
+            via = self._routes[0]
             if await self._follow(via):
                 self._last_progress = self._clock.monotonic()
                 return
-            if via in self._follows:
+            if via in self._routes:
                 break
-        await self._wait()
+        await self._wait_or_settle()
 
     async def _follow(self, via: StreamRoute) -> bool:
         """Follow one stream to its end; True when the turn may have progressed."""
@@ -227,7 +229,7 @@ class Recovery:
         except StreamLost as lost:
             record.note_cut(lost)
         except (Refused, BrokenContract):
-            self._follows.remove(via)
+            self._routes.remove(via)
             return False
         except ApiError:
             return False
@@ -236,14 +238,14 @@ class Recovery:
             return True
         if len(record.turn.text) <= length_before:
             # The route exists but sent no new text; another route would send no more, so poll instead.
-            self._follows.clear()
+            self._routes.clear()
             return False
         return True
 
     async def _confirm_after_follow(self) -> None:
         record = self._record
         with suppress(ApiError):
-            await self._read_after()
+            await self._read_final_state()
         record.settle_by_answer(recovered=self._doubt is not None)
 
     async def _handle_absence(self, body: WorkerBody, observation: WorkerObservation) -> None:
@@ -253,7 +255,7 @@ class Recovery:
         # A worker that has our turn and reports no end may not have started it yet.
         waiting = self._delivered and body.snapshot.unfinished
         if waiting or not self._idle.proves(self._clock.monotonic(), self._policy):
-            await self._wait()
+            await self._wait_or_settle()
         elif observation is WorkerObservation.ABSENT and not self._delivered:
             fault = replace(self._doubt.fault(), may_have_been_charged=False) if self._doubt else None
             record.settle(TurnStatus.NOT_DELIVERED, fault)
@@ -261,7 +263,7 @@ class Recovery:
             self._give_up(None)
 
     # -- pauses ----------------------------------------------------------------------
-    async def _retry(self, trouble: ApiError) -> None:
+    async def _retry_or_give_up(self, trouble: ApiError) -> None:
         """Pause after a failed read; give up at the end of the window."""
         record = self._record
         if self._seconds_left <= 0:
@@ -273,7 +275,7 @@ class Recovery:
         record.note(Marker.RETRYING, attempt=self._attempt, wait_ms=int(wait * 1000), reason=trouble.summary)
         await self._clock.sleep(wait)
 
-    async def _wait(self) -> None:
+    async def _wait_or_settle(self) -> None:
         """Pause until the next read; at the end of the window, settle with what is known so far."""
         record = self._record
         if self._seconds_left > 0:

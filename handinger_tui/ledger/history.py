@@ -13,6 +13,8 @@ from handinger_tui.ledger.rows import Cell, Row, pack, summary_of, unpack
 
 T = TypeVar("T")
 
+# Of `turn_totals.told`, bit 0 says that USD were reported, bit 1 that credits were. Each amount is summed in
+# two halves, since SQLite integers have 64 bits.
 _SUMMARIES: Final = """
     SELECT s.session_id, s.worker_id, s.base_url, s.title, s.created_ms, s.updated_ms, s.unread,
            (SELECT COUNT(*) FROM turns t WHERE t.session_id = s.session_id) AS turns,
@@ -51,7 +53,7 @@ class SessionHistory:
 
     async def sessions(self, limit: int = 200) -> list[SessionSummary]:
         """Summaries of the newest sessions, newest first; reads no frames. `limit` -1: all."""
-        return await self._each(_SUMMARIES, limit, summary_of)
+        return await self._select(_SUMMARIES, limit, summary_of)
 
     async def find(self, prefix: str) -> list[str]:
         """Ids of sessions whose session, worker or task id begins with `prefix`; exact matches win alone."""
@@ -78,7 +80,7 @@ class SessionHistory:
 
     async def prompts(self, limit: int = 500) -> list[str]:
         """Earlier prompts, each once, newest last."""
-        return (await self._each(_PROMPTS, limit, lambda row: unpack(row["prompt"])))[::-1]
+        return (await self._select(_PROMPTS, limit, lambda row: unpack(row["prompt"])))[::-1]
 
     async def rename(self, session_id: str, title: str) -> None:
         """Set the title of a session, as the user chose it."""
@@ -105,7 +107,7 @@ class SessionHistory:
     async def draft(self, session_id: str) -> str:
         """The saved draft of a session; "" when there is none."""
         sql = "SELECT text FROM drafts WHERE session_id = ?"
-        drafts = await self._each(sql, pack(session_id), lambda row: unpack(row["text"]))
+        drafts = await self._select(sql, pack(session_id), lambda row: unpack(row["text"]))
         return drafts[0] if drafts else ""
 
     async def save_draft(self, session_id: str, text: str) -> None:
@@ -115,7 +117,7 @@ class SessionHistory:
         else:
             await self._change("DELETE FROM drafts WHERE session_id = ?", session_id)
 
-    async def _each(self, sql: str, cell: Cell, value_of: Callable[[Row], T]) -> list[T]:
+    async def _select(self, sql: str, cell: Cell, value_of: Callable[[Row], T]) -> list[T]:
         return await self._database.run(lambda db: [value_of(row) for row in db.execute(sql, (cell,))])
 
     async def _change(self, sql: str, *texts: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from handinger_tui.core.amounts import EXACT, INT64_MAX
 from handinger_tui.core.jsontext import as_object, as_text, parse
 from handinger_tui.core.money.attribution import Reading
-from handinger_tui.core.prompts.drafts import attachments_of
+from handinger_tui.core.prompts.drafts import attachments_from_text
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason, StreamRoute
 from handinger_tui.core.turns.outcome import fault_of
 from handinger_tui.core.turns.session import Session, SessionSummary
@@ -159,7 +159,7 @@ def order_of(row: Row) -> TurnRequest:
 
 def _attachments(stored: object) -> tuple[Attachment, ...]:
     try:
-        return attachments_of(unpack(stored))
+        return attachments_from_text(unpack(stored))
     except (ValueError, TypeError):
         return ()
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from handinger_tui.core.jsontext import as_object, as_text, parse
 from handinger_tui.core.money.attribution import newest_worker, worker_of
-from handinger_tui.core.prompts.drafts import attachments_text
+from handinger_tui.core.prompts.drafts import attachments_to_text
 from handinger_tui.core.stream.frames import RULE, Frame, Framing, Marker, gathered
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.session import RemoteTurn, Session, put_turn, title_from
@@ -466,7 +466,7 @@ def _put_turn(
         pack_optional(order.worker_id),
         pack_optional(order.worker_id),
         pack_optional(order.budget),
-        attachments_text(order.attachments),
+        attachments_to_text(order.attachments),
         order.seen_before,
         str(status),
         run,

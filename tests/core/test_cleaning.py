@@ -22,14 +22,14 @@ from handinger_tui.core.safety.cleaning import (
     clean,
     clean_json,
     clean_line,
-    clean_more,
+    clean_slice,
+    cleanable_length,
     contradicted,
     host_of,
     judge_link,
     named_hosts,
     one_word,
     safe_file_name,
-    settled,
 )
 from tests.chaos.hostile import CONTROL, wrong_name
 
@@ -94,9 +94,9 @@ def test_a_text_that_grows_is_cleaned_as_the_whole(pieces: list[str]) -> None:
     text, shown, at = "", "", 0
     for piece in pieces:
         text += piece
-        if (end := settled(text)) > at:
-            shown, at = shown + clean_more(text, at, end), end
-    assert shown + clean_more(text, at, len(text)) == clean(text)
+        if (end := cleanable_length(text)) > at:
+            shown, at = shown + clean_slice(text, at, end), end
+    assert shown + clean_slice(text, at, len(text)) == clean(text)
 
 
 @pytest.mark.parametrize("gone", ["\x07", "\u200b", "\x1b\u202e"])
@@ -105,9 +105,9 @@ def test_no_flood_comes_through_piece_by_piece(gone: str) -> None:
     text, shown, at = "", "", 0
     for piece in pieces:
         text += piece
-        if (end := settled(text)) > at:
-            shown, at = shown + clean_more(text, at, end), end
-    assert shown + clean_more(text, at, len(text)) == "Z" + "\u0335" * MARKS + "\n👩\u200d👧!"
+        if (end := cleanable_length(text)) > at:
+            shown, at = shown + clean_slice(text, at, end), end
+    assert shown + clean_slice(text, at, len(text)) == "Z" + "\u0335" * MARKS + "\n👩\u200d👧!"
 
 
 @settings(max_examples=200, deadline=None)

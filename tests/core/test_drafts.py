@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handinger_tui.core.prompts.attachments import fold, folds_in, mentioned, refolded, renumbered, without
-from handinger_tui.core.prompts.drafts import Draft, draft_from, draft_of, in_history, packed, unpacked
+from handinger_tui.core.prompts.drafts import (
+    Draft,
+    draft_as_typed,
+    draft_of_request,
+    history_entry,
+    pack_draft,
+    unpack_draft,
+)
 from handinger_tui.core.turns.turn import Attachment, TurnRequest
 
 FILE = Attachment("/x/my sales.csv", "my sales.csv", 12, "text/csv", "ab")
@@ -19,37 +26,37 @@ PLAIN = st.text(st.characters(exclude_characters="\x1e"))
 @given(PLAIN, st.lists(FILES, max_size=3), st.lists(st.text(), max_size=3))
 def test_a_draft_comes_back_as_it_was(text: str, files: list[Attachment], pasted: list[str]) -> None:
     draft = Draft(text, tuple(files), tuple(pasted))
-    assert unpacked(packed(draft)) == draft
+    assert unpack_draft(pack_draft(draft)) == draft
 
 
 def test_a_draft_of_words_is_stored_as_these_words() -> None:
-    assert packed(Draft("half a thought")) == "half a thought"
-    assert unpacked("half a thought") == Draft("half a thought")
-    assert unpacked("") == Draft()
+    assert pack_draft(Draft("half a thought")) == "half a thought"
+    assert unpack_draft("half a thought") == Draft("half a thought")
+    assert unpack_draft("") == Draft()
 
 
 @given(st.text())
 def test_anything_on_the_disk_is_read(text: str) -> None:
-    assert isinstance(unpacked(f"\x1e{text}"), Draft)
+    assert isinstance(unpack_draft(f"\x1e{text}"), Draft)
 
 
 def test_a_draft_keeps_only_the_texts_that_stand_in_it() -> None:
     text = f"compare {fold(LONGER, 2)} and {fold(LONGER, 2)}"
-    assert draft_from(text, [FILE], [LONG, LONGER]) == Draft(
+    assert draft_as_typed(text, [FILE], [LONG, LONGER]) == Draft(
         f"compare {fold(LONGER, 1)} and {fold(LONGER, 1)}", (FILE,), (LONGER,)
     )
-    assert draft_from("nothing", [], [LONG]) == Draft("nothing")
+    assert draft_as_typed("nothing", [], [LONG]) == Draft("nothing")
 
 
 def test_an_order_is_a_draft_again() -> None:
-    assert draft_of(TurnRequest("t", "sum up", 0, attachments=(FILE,))) == Draft("sum up", (FILE,))
+    assert draft_of_request(TurnRequest("t", "sum up", 0, attachments=(FILE,))) == Draft("sum up", (FILE,))
 
 
 def test_the_history_names_the_files() -> None:
-    assert in_history("sum up", [FILE]) == 'sum up @"/x/my sales.csv"'
-    assert in_history("", [FILE]) == '@"/x/my sales.csv"'
+    assert history_entry("sum up", [FILE]) == 'sum up @"/x/my sales.csv"'
+    assert history_entry("", [FILE]) == '@"/x/my sales.csv"'
     odd = Attachment("/x/a\nb", "a\nb", 1, "text/plain")
-    assert in_history("sum up", [odd]) == "sum up"
+    assert history_entry("sum up", [odd]) == "sum up"
 
 
 def test_chips_are_found_and_numbered_anew() -> None:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.prompts.drafts import attachments_of, attachments_text
+from handinger_tui.core.prompts.drafts import attachments_from_text, attachments_to_text
 from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
@@ -107,7 +107,7 @@ async def memory() -> AsyncIterator[Ledger]:
 @given(st.text(st.characters(codec=None)), st.integers(min_value=0, max_value=2**80))
 def test_attachments_survive(name: str, size: int) -> None:
     chosen = (Attachment(name, name, size, name, name),)
-    assert attachments_of(attachments_text(chosen)) == chosen
+    assert attachments_from_text(attachments_to_text(chosen)) == chosen
 
 
 async def test_many_turns_in_their_order(tmp_path: Path) -> None:

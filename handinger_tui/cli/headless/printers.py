@@ -10,7 +10,7 @@ from handinger_tui.cli.output import encodable, say
 from handinger_tui.core.export.event_lines import event_object
 from handinger_tui.core.export.result import costs_object, result_object, usage_object
 from handinger_tui.core.jsontext import JsonObject, dump
-from handinger_tui.core.safety.cleaning import clean_json, clean_more, settled
+from handinger_tui.core.safety.cleaning import clean_json, clean_slice, cleanable_length
 from handinger_tui.core.stream.events import StreamEvent
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus
@@ -23,7 +23,7 @@ def _encodable_slice(text: str, start: int, end: int) -> str:
 class Printer(ABC):
     """One output format."""
 
-    hears = False
+    prints_events = False
     """Whether it prints events: `event` is called only then."""
 
     def __init__(self, out: TextIO, raw: bool) -> None:
@@ -51,7 +51,7 @@ class TextPrinter(Printer):
 
     def __init__(self, out: TextIO, raw: bool) -> None:
         super().__init__(out, raw)
-        self._clean = _encodable_slice if raw else clean_more
+        self._clean = _encodable_slice if raw else clean_slice
         self._printed = ""
         self._parts: tuple[object, ...] = ()
 
@@ -62,7 +62,7 @@ class TextPrinter(Printer):
         self._parts = turn.parts
         text = turn.text
         if text.startswith(self._printed):
-            end = max(settled(text), len(self._printed))
+            end = max(cleanable_length(text), len(self._printed))
             self._write(self._clean(text, len(self._printed), end))
             self._printed = text[:end]
 
@@ -105,7 +105,7 @@ class JsonPrinter(Printer):
 class EventPrinter(JsonPrinter):
     """Prints one normalized event per line as it happens, and the result as the last line."""
 
-    hears = True
+    prints_events = True
 
     def __init__(self, out: TextIO, raw: bool) -> None:
         super().__init__(out, raw)

@@ -123,7 +123,7 @@ class Headless:
     # -- inside ------------------------------------------------------------------------
     def _services(self) -> AbstractAsyncContextManager[Services]:
         # Without a limit nothing depends on costs before the end: no GETs run beside the stream.
-        tap = self._print_event if self._printer.hears else None
+        tap = self._print_event if self._printer.prints_events else None
         keep_history = not getattr(self._args, "no_history", False)
         return open_services(
             self._settings, default_paths(), watch_money=False, tap=tap, keep_history=keep_history

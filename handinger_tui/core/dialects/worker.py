@@ -1,4 +1,4 @@
-"""What a worker stores, sent as events: its messages, or the whole Worker."""
+"""Dialects of servers that send what they have stored instead of deltas: messages, or the Worker."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class StoredMessages(Dialect):
 def read_messages(value: Json) -> Events | None:
     """The messages that a value is or contains; None when it is something else."""
     if isinstance(value, list):
-        return _all(value)
+        return _stored(value)
     if not isinstance(value, dict):
         return None
     if _is_message(value):
@@ -34,10 +34,11 @@ def read_messages(value: Json) -> Events | None:
     if isinstance(inner, dict) and _is_message(inner):
         return (ev.MessageStored(inner),)
     listed = value.get("messages")
-    return _all(listed) if isinstance(listed, list) else None
+    return _stored(listed) if isinstance(listed, list) else None
 
 
-def _all(items: list[Json]) -> Events | None:
+def _stored(items: list[Json]) -> Events | None:
+    """One event per message; None for a list of other things."""
     messages = [item for item in items if isinstance(item, dict) and _is_message(item)]
     if not messages and items:
         return None

@@ -33,12 +33,12 @@ SCHEMA: Final = "handinger-tui/result/1"
 def result_object(
     session: Session, turn: Turn, *, raw: bool = False, money: TurnMoney | None = None
 ) -> JsonObject:
-    """The result of `turn`. `money`: that of the turn, where it is known; reading it reads all turns."""
+    """The result of `turn`. `money`: what the turn cost, if the caller has it; else from all turns."""
     result = {
         **_identity(session, turn),
         **_outcome(turn),
         **_content(turn),
-        **_money(turn, money_of(session, turn) if money is None else money),
+        **_figures(turn, money_of(session, turn) if money is None else money),
     }
     return result if raw else {key: clean_json(value) for key, value in result.items()}
 
@@ -81,7 +81,8 @@ def _content(turn: Turn) -> JsonObject:
     }
 
 
-def _money(turn: Turn, money: TurnMoney) -> JsonObject:
+def _figures(turn: Turn, money: TurnMoney) -> JsonObject:
+    """`usage` and `costs` are cumulative, as the worker reports them; those of the turn follow."""
     snapshot = turn.snapshot
     return {
         "usage": usage_object(snapshot.usage) if snapshot else None,
@@ -116,7 +117,7 @@ def source_object(part: SourcePart) -> JsonObject:
 
 
 def file_object(part: FilePart) -> JsonObject:
-    """One file. `size` is in bytes, null where it was not reported."""
+    """One file. `size` is in bytes, null where it was not reported; `saved_as` is for who saves the file."""
     return {
         "filename": part.filename,
         "media_type": part.media_type,

@@ -1,7 +1,7 @@
 """Drafts: a message that is not sent yet, with its text, attachments and folded pasted texts.
 
-A stored draft is its text; with attachments or folded texts it is JSON after a
-control character that cannot be typed.
+A draft is stored as one text (`pack_draft`): its own, or with attachments or folded texts JSON after a
+control character that cannot be typed. The attachments of a turn are stored as JSON (`attachments_to_text`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from handinger_tui.core.stream.usage import count
 from handinger_tui.core.turns.turn import Attachment, TurnRequest
 
 _JSON_MARK: Final = "\x1e"
-_TEXTS: Final = ("path", "name", "media_type", "sha256")
+_TEXT_MEMBERS: Final = ("path", "name", "media_type", "sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +28,26 @@ class Draft:
     pasted: tuple[str, ...] = ()
 
 
-def draft_of(order: TurnRequest) -> Draft:
+def draft_of_request(request: TurnRequest) -> Draft:
     """The draft of a message whose delivery is not certain, to be sent again."""
-    return Draft(order.prompt, order.attachments)
+    return Draft(request.prompt, request.attachments)
 
 
-def draft_from(text: str, files: Iterable[Attachment], pasted: Sequence[str]) -> Draft:
-    """A draft with only the pasted texts whose chips are in its text."""
+def draft_as_typed(text: str, files: Iterable[Attachment], pasted: Sequence[str]) -> Draft:
+    """The draft in the prompt. Only the pasted texts whose chips are in its text belong to it."""
     used = tuple(dict.fromkeys(chip.number for chip in folds_in(text, pasted)))
     renumbered_text = renumbered(text, pasted, lambda number: used.index(number) + 1)
     return Draft(renumbered_text, tuple(files), tuple(pasted[number - 1] for number in used))
 
 
-def in_history(text: str, files: Iterable[Attachment]) -> str:
+def history_entry(text: str, files: Iterable[Attachment]) -> str:
     """A message as the prompt history stores it: attachments are added as `@path` tokens."""
     # A token cannot hold a line end; such a file must be attached again.
     tokens = (as_token(file.path) for file in files if "\n" not in file.path)
     return " ".join([text, *tokens]).strip(" ")
 
 
-def packed(draft: Draft) -> str:
+def pack_draft(draft: Draft) -> str:
     """Serialize a draft into one text."""
     if not draft.files and not draft.pasted:
         return draft.text
@@ -56,36 +56,36 @@ def packed(draft: Draft) -> str:
     )
 
 
-def unpacked(text: str) -> Draft:
-    """Read a draft that `packed` wrote; any other text is a draft without attachments."""
+def unpack_draft(text: str) -> Draft:
+    """Read a draft that `pack_draft` wrote; any other text is a draft without attachments."""
     if not text.startswith(_JSON_MARK):
         return Draft(text)
     try:
         fields = as_object(parse(text[1:]))
     except NotJson:
         return Draft(text)
-    pasted = tuple(one for one in as_list(fields.get("pasted")) if isinstance(one, str))
+    pasted = tuple(item for item in as_list(fields.get("pasted")) if isinstance(item, str))
     return Draft(str(fields.get("text") or ""), _from_json(fields.get("files")), pasted)
 
 
-def attachments_text(attachments: Iterable[Attachment]) -> str:
+def attachments_to_text(attachments: Iterable[Attachment]) -> str:
     """Attachments as JSON. It is ASCII: unusual file names are stored as escapes."""
     return dump(_to_json(attachments))
 
 
-def attachments_of(text: str) -> tuple[Attachment, ...]:
-    """Read the attachments that `attachments_text` wrote."""
+def attachments_from_text(text: str) -> tuple[Attachment, ...]:
+    """Read the attachments that `attachments_to_text` wrote."""
     return _from_json(parse(text))
 
 
 def _to_json(attachments: Iterable[Attachment]) -> list[dict[str, str | int]]:
-    members = (*_TEXTS, "size")
+    members = (*_TEXT_MEMBERS, "size")
     return [{key: getattr(attachment, key) for key in members} for attachment in attachments]
 
 
 def _from_json(value: Json) -> tuple[Attachment, ...]:
     attachments = []
     for item in map(as_object, as_list(value)):
-        texts = {key: str(item.get(key) or "") for key in _TEXTS}
+        texts = {key: str(item.get(key) or "") for key in _TEXT_MEMBERS}
         attachments.append(Attachment(size=count(item.get("size")) or 0, **texts))
     return tuple(attachments)

@@ -117,7 +117,7 @@ _plain_cached: Final = lru_cache(maxsize=64)(_plain)
 """Cached, since a title of a thousand joiners is painted as often as any other."""
 
 
-def settled(text: str) -> int:
+def cleanable_length(text: str) -> int:
     """How many characters of a growing text can be cleaned for good; the rest depends on what follows."""
     reach = REACH
     while True:
@@ -218,8 +218,8 @@ def clean(text: str) -> str:
     return text if text.isascii() and text.isprintable() else plain(text)
 
 
-def clean_more(text: str, start: int, end: int) -> str:
-    """The part of `clean(text)` for `text[start:end]`. Both positions must come from `settled`."""
+def clean_slice(text: str, start: int, end: int) -> str:
+    """The part of `clean(text)` for `text[start:end]`. Both positions must come from `cleanable_length`."""
     piece = text[start:end]
     if piece.isascii():
         return clean(piece)

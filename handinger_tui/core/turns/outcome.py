@@ -1,4 +1,4 @@
-"""The outcome of a turn: its status and fault, judged from what is known of it."""
+"""The outcome of a turn: its status and fault, judged from its content; and both as stored JSON."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from math import isqrt
 from handinger_tui.local.text import fence, first_word, mentions, table, words_of
 from handinger_tui.local.turn_context import Rule, TurnContext
 
-ERROR_TEXT = "This failure was asked for: the local worker was told to fail."
+ERROR_TEXT = "This failure was requested: the message asked the local worker to fail."
 
 
 async def _fail(context: TurnContext) -> None:
@@ -35,7 +35,7 @@ async def _echo(context: TurnContext) -> None:
 ECHO = Rule(
     name="echo",
     when="the first word is *echo*",
-    does="It says the rest back, character for character",
+    does="It repeats the text after *echo*, character for character",
     example="echo **bold** and `code`",
     matches=lambda context: (
         first_word(context.text) == "echo" and context.text.lstrip().lower().startswith("echo")
@@ -70,7 +70,7 @@ def divisors(number: int) -> list[int]:
 
 
 def paragraph(number: int) -> str:
-    """Return a paragraph about a number; some have a heading, a table or code."""
+    """Return a paragraph about a number. Every tenth starts with a heading; others have a table or code."""
     all_divisors = divisors(number)
     is_prime = len(all_divisors) == 2
     lines = [f"## From {number} on"] if number % _HEADING_EVERY == 1 else []
@@ -100,7 +100,7 @@ async def _write_long(context: TurnContext) -> None:
 LONG = Rule(
     name="long",
     when="the first word is *long* or *slow*",
-    does=f"It writes as many paragraphs as you say, {USUAL_PARAGRAPHS} untold, {MOST_PARAGRAPHS:,} at most",
+    does=f"It writes that many paragraphs: by default {USUAL_PARAGRAPHS}, up to {MOST_PARAGRAPHS:,}",
     example="long 12",
     matches=lambda context: first_word(context.text) in {"long", "slow"},
     perform=_write_long,
@@ -153,6 +153,7 @@ POINTERS: tuple[tuple[str, str, frozenset[str]], ...] = (
 )
 """Title, URL, and the words that select it."""
 USUAL_COUNT = 5
+"""How many are given when no word selects any."""
 
 
 async def _cite(context: TurnContext) -> None:

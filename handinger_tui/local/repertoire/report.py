@@ -1,4 +1,4 @@
-"""`report on …`: creates real files about something that can be computed locally."""
+"""The rule `report on …`: computes a table and writes it to the workspace as Markdown, CSV and a chart."""
 
 from __future__ import annotations
 
@@ -21,13 +21,17 @@ Rows = list[tuple[str, Decimal]]
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic: the words that select it, its title, what a row and its number are, method, and rows."""
+    """What can be computed: one table of rows, each a label and a number."""
 
     words: frozenset[str]
+    """Those that select it."""
     title: str
     row: str
+    """Heading of the labels."""
     number: str
+    """Heading of the numbers."""
     method: str
+    """How the rows are computed, as a sentence."""
     rows: Callable[[], Rows]
     additive: bool
     """Whether the sum of the numbers means anything."""
@@ -87,7 +91,7 @@ async def _perform(context: TurnContext) -> None:
     picture = await context.write_chart("charts/chart.png", topic.title, rows)
     image = f"\n\n![{topic.title}]({picture.path})" if picture is not None else ""
     await context.write("report.md", "text/markdown", f"{report}{image}\n".encode())
-    await context.write("data.csv", "text/csv", _csv(topic, rows).encode())
+    await context.write("data.csv", "text/csv", _csv_text(topic, rows).encode())
     files = context.record.workspace.files()
     await context.say(
         "### In the workspace now\n\n"
@@ -106,7 +110,7 @@ def _report(topic: Topic, rows: Rows) -> str:
     return f"# {topic.title}\n\n{topic.method}\n\n{listed}\n\n{closing}"
 
 
-def _csv(topic: Topic, rows: Rows) -> str:
+def _csv_text(topic: Topic, rows: Rows) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow([topic.row, topic.number])

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from handinger_tui.core.errors import AttachmentProblem, NoSuchFile
 from handinger_tui.core.prompts.attachments import composed, folds_in, mentioned, typing_at, without
-from handinger_tui.core.prompts.drafts import Draft, draft_from, draft_of, in_history
+from handinger_tui.core.prompts.drafts import Draft, draft_as_typed, draft_of_request, history_entry
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import Attachment, Turn
 from handinger_tui.ui.ports import LocalFiles
@@ -51,7 +51,7 @@ class PromptSnapshot:
     @property
     def draft(self) -> Draft:
         """The snapshot in the form in which it is saved to disk."""
-        return draft_from(self.text, self.files, self.pasted)
+        return draft_as_typed(self.text, self.files, self.pasted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,12 +277,12 @@ class Composer:
 
     def remember(self, snapshot: PromptSnapshot) -> None:
         """Add the message to the prompt history."""
-        self.prompt.message_history.add(in_history(snapshot.text, snapshot.files))
+        self.prompt.message_history.add(history_entry(snapshot.text, snapshot.files))
 
     # -- drafts ----------------------------------------------------------------------------------
     def draft(self) -> Draft:
         """The text and the attachments of the prompt as a draft to save."""
-        return draft_from(self.prompt.text, self.chosen, self.prompt.pasted.texts)
+        return draft_as_typed(self.prompt.text, self.chosen, self.prompt.pasted.texts)
 
     def restore(self, draft: Draft) -> None:
         """Replace the contents of the prompt with a saved draft."""
@@ -295,7 +295,7 @@ class Composer:
     def return_drafts(self, drafts: Sequence[Draft]) -> None:
         """Return possibly undelivered messages: all to the history, the oldest also to an empty prompt."""
         texts = [self.prompt.pasted.add_draft(draft) for draft in drafts]
-        entries = [in_history(text, draft.files) for text, draft in zip(texts, drafts, strict=True)]
+        entries = [history_entry(text, draft.files) for text, draft in zip(texts, drafts, strict=True)]
         self.prompt.message_history.add(*reversed(entries))
         if drafts and not self.prompt.text.strip():
             self.prompt.put(texts[0])
@@ -472,7 +472,7 @@ class QueueEditor:
         """Put a queued message into the prompt for editing."""
         self.cancel()
         self.edit = QueueEdit(turn, self._composer.draft())
-        self._composer.restore(draft_of(turn.order))
+        self._composer.restore(draft_of_request(turn.order))
         self._composer.prompt.focus()
 
     def cancel(self) -> None:

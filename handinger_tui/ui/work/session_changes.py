@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handinger_tui.core.prompts.drafts import Draft, draft_of
+from handinger_tui.core.prompts.drafts import Draft, draft_of_request
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import Turn, TurnStatus
@@ -45,7 +45,7 @@ class FinishedTurns:
 
 def undelivered(ended: list[Turn]) -> list[Draft]:
     """The messages of the ended turns that may not have been delivered, oldest first."""
-    return [draft_of(turn.order) for turn in ended if turn.draft]
+    return [draft_of_request(turn.order) for turn in ended if turn.draft]
 
 
 class SessionChanges:

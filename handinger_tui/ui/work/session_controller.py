@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Final
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.limits import Gauge, Scope, State, Unit
 from handinger_tui.core.money.spending import Bucket
-from handinger_tui.core.prompts.drafts import Draft, draft_from, draft_of, packed, unpacked
+from handinger_tui.core.prompts.drafts import (
+    Draft,
+    draft_as_typed,
+    draft_of_request,
+    pack_draft,
+    unpack_draft,
+)
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Attachment, Turn, TurnStatus
@@ -173,7 +179,7 @@ class SessionController:
         self._recovered.discard(session_id)
         turns = [turn for turn in self.session.turns if turn.status is not TurnStatus.QUEUED]
         return [
-            draft_of(turn.order)
+            draft_of_request(turn.order)
             for turn in turns[-1:]
             if turn.status is TurnStatus.NOT_SENT and not turn.withdrawn
         ]
@@ -345,21 +351,21 @@ class DraftStore:
 
     async def save(self, name: str, draft: Draft) -> None:
         """Save a draft to disk."""
-        await self._controller.connection.shelf.save_draft(name, packed(draft))
+        await self._controller.connection.shelf.save_draft(name, pack_draft(draft))
 
     async def read(self, session_id: str) -> Draft:
         """The saved draft of a session."""
         shelf = self._controller.connection.shelf
         while True:
             removals = self._removals
-            draft = unpacked(await shelf.draft(self.name_of(session_id)))
+            draft = unpack_draft(await shelf.draft(self.name_of(session_id)))
             if removals == self._removals:
                 return draft
 
     async def remove_sent(self, session_id: str, sent: Draft) -> None:
         """Remove a sent message from the saved draft of a session that is not on the screen."""
-        saved = unpacked(await self._controller.connection.shelf.draft(session_id))
+        saved = unpack_draft(await self._controller.connection.shelf.draft(session_id))
         if saved.text.startswith(sent.text):
             files = [file for file in saved.files if file not in sent.files]
-            await self.save(session_id, draft_from(saved.text[len(sent.text) :], files, saved.pasted))
+            await self.save(session_id, draft_as_typed(saved.text[len(sent.text) :], files, saved.pasted))
             self._removals += 1

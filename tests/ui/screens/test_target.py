@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 
 from handinger_tui.core.errors import Doubtful, ServerFault, Unreachable
 from handinger_tui.core.money.limits import Scope
-from handinger_tui.core.prompts.drafts import unpacked
+from handinger_tui.core.prompts.drafts import unpack_draft
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.stream.worker_snapshot import WorkerBody
 from handinger_tui.core.turns.session import Session
@@ -80,8 +80,8 @@ async def test_a_new_session_while_a_file_is_hashed_gets_neither_message_nor_fil
         await desktop.until(pilot, lambda: not desktop.work.send_flow.sending(a))
         assert typed(desktop) == "own"
         assert not desktop.session.turns
-        assert unpacked(desktop.shelf.drafts[a]).text == ""
-        assert not unpacked(desktop.shelf.drafts[a]).files
+        assert unpack_draft(desktop.shelf.drafts[a]).text == ""
+        assert not unpack_draft(desktop.shelf.drafts[a]).files
     assert [turn.order.prompt for turn in desktop.engine.session(a).turns] == ["first of A", "secret for A"]
     assert desktop.api.posts[1].worker_id == "w1"
     assert files_of(desktop, 1) == ["sales.csv"]
@@ -148,7 +148,7 @@ async def test_what_cannot_be_sent_out_of_sight_is_said_by_name_and_kept_there(f
         await desktop.until(pilot, lambda: "Your message to “first of A” was not sent" in desktop.said())
         assert not desktop.work.pane.card.display
         assert not desktop.work.prompt.text
-        kept = unpacked(desktop.shelf.drafts[a])
+        kept = unpack_draft(desktop.shelf.drafts[a])
         assert (kept.text, [file.name for file in kept.files]) == ("secret for A", ["sales.csv"])
     assert len(desktop.api.posts) == 1
 

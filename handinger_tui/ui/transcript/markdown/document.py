@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from textual.content import Content
 
-from handinger_tui.core.safety.cleaning import clean, clean_more, settled
+from handinger_tui.core.safety.cleaning import clean, clean_slice, cleanable_length
 from handinger_tui.ui.transcript.markdown.blocks import LayoutUnit, RowBuilder, code_name, parse
 from handinger_tui.ui.transcript.markdown.code import code_head, code_row
 from handinger_tui.ui.transcript.markdown.inline import References
@@ -92,8 +92,8 @@ class LiveMarkdown:
         if not text.startswith(self._source):
             self._reset()
         unchanged = self._stable
-        end = len(text) if done else max(settled(text), len(self._source))
-        fresh = clean_more(text, len(self._source), end)
+        end = len(text) if done else max(cleanable_length(text), len(self._source))
+        fresh = clean_slice(text, len(self._source), end)
         self._source = text[:end]
         for start in range(0, max(1, len(fresh)), SLICE):
             del self.rows[self._stable :]
