@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Final
 
 from handinger_tui.core.errors import ApiError, BrokenContract, StreamLost
@@ -23,36 +23,51 @@ SLEPT_S: Final = 5.0
 
 
 @asynccontextmanager
-async def sleep_guard(clock: Clock) -> AsyncIterator[None]:
-    """Run the body; cancel it at once when the machine has slept in between.
+async def _ended_by(
+    reason: Callable[[], Coroutine[None, None, StreamLost]], name: str
+) -> AsyncIterator[None]:
+    """Run the body, and `reason` beside it in a task: the body ends at once with the error that it returns.
 
     Raises:
-        StreamLost: the machine slept; the state of the turn has to be read again.
+        StreamLost: as `reason` returned it.
     """
-    slept_s = 0.0
+    lost: StreamLost | None = None
 
     async def watch(limit: asyncio.Timeout) -> None:
-        nonlocal slept_s
-        wall, steady = clock.now_ms(), clock.monotonic()
-        while not slept_s:
-            await clock.sleep(CLOCK_CHECK_S)
-            gap = (clock.now_ms() - wall) / 1000 - (clock.monotonic() - steady)
-            wall, steady = clock.now_ms(), clock.monotonic()
-            if gap > SLEPT_S:
-                slept_s = gap
-                limit.reschedule(asyncio.get_running_loop().time())
+        nonlocal lost
+        lost = await reason()
+        limit.reschedule(asyncio.get_running_loop().time())
 
     try:
         async with asyncio.timeout(None) as limit:
-            watcher = asyncio.create_task(watch(limit), name="waking")
+            watcher = asyncio.create_task(watch(limit), name=name)
             try:
                 yield
             finally:
                 watcher.cancel()
     except TimeoutError:
-        if not slept_s:
+        if lost is None:
             raise
-        raise StreamLost(Kind.NETWORK, f"Back after {duration(int(slept_s * 1000))}; checking.") from None
+        raise lost from None
+
+
+def sleep_guard(clock: Clock) -> AbstractAsyncContextManager[None]:
+    """Run the body; end it at once when the machine has slept in between.
+
+    Raises:
+        StreamLost: the machine slept; the state of the turn has to be read again.
+    """
+
+    async def slept() -> StreamLost:
+        wall, steady = clock.now_ms(), clock.monotonic()
+        while True:
+            await clock.sleep(CLOCK_CHECK_S)
+            gap = (clock.now_ms() - wall) / 1000 - (clock.monotonic() - steady)
+            wall, steady = clock.now_ms(), clock.monotonic()
+            if gap > SLEPT_S:
+                return StreamLost(Kind.NETWORK, f"Back after {duration(int(gap * 1000))}; checking.")
+
+    return _ended_by(slept, "sleep-watch")
 
 
 CHECK_EVERY_S: Final = 1.0
@@ -69,25 +84,13 @@ async def read_reply(record: TurnRecord, reply: Reply, deps: RunDeps) -> None:
             frames until then are stored.
         BrokenContract
     """
-    is_over = False
 
-    async def watch(limit: asyncio.Timeout) -> None:
-        nonlocal is_over
+    async def worker_is_over() -> StreamLost:
         await _until_over(record, deps)
-        is_over = True
-        limit.reschedule(asyncio.get_running_loop().time())
+        return StreamLost(Kind.IDLE_TIMEOUT, "The stream stayed open and brought nothing more.")
 
-    try:
-        async with asyncio.timeout(None) as limit:
-            watcher = asyncio.create_task(watch(limit), name="stream-watch")
-            try:
-                await _read_frames(record, reply, deps.clock)
-            finally:
-                watcher.cancel()
-    except TimeoutError:
-        if not is_over:
-            raise
-        raise StreamLost(Kind.IDLE_TIMEOUT, "The stream stayed open and brought nothing more.") from None
+    async with _ended_by(worker_is_over, "stream-watch"):
+        await _read_frames(record, reply, deps.clock)
 
 
 async def _read_frames(record: TurnRecord, reply: Reply, clock: Clock) -> None:

@@ -238,14 +238,14 @@ class BudgetsScreen(ModalScreen[None]):
     AUTO_FOCUS = "#budgets-body"
 
     def __init__(
-        self, desk: SessionController, now_ms: Callable[[], int], zone: tzinfo | None = None
+        self, controller: SessionController, now_ms: Callable[[], int], zone: tzinfo | None = None
     ) -> None:
         """`zone`: the time zone that separates days; None: the local one."""
         super().__init__()
-        self._desk = desk
+        self._controller = controller
         self._now_ms = now_ms
         self._zone = zone
-        self._only_this_worker = desk.session.worker_id is not None
+        self._only_this_worker = controller.session.worker_id is not None
         self.comparison: Comparison | None = None
 
     def compose(self) -> ComposeResult:
@@ -263,7 +263,7 @@ class BudgetsScreen(ModalScreen[None]):
 
     def action_other(self) -> None:
         """Switch between this worker and all workers."""
-        if self._desk.session.worker_id is None:
+        if self._controller.session.worker_id is None:
             self.notify("This session has no worker yet: these are all of them.", markup=False)
             return
         self._only_this_worker = not self._only_this_worker
@@ -298,8 +298,8 @@ class BudgetsScreen(ModalScreen[None]):
 
     # -- reading -------------------------------------------------------------------------
     async def _compare(self) -> Comparison:
-        books = self._desk.connection.books
-        worker_id = self._desk.session.worker_id if self._only_this_worker else None
+        books = self._controller.connection.books
+        worker_id = self._controller.session.worker_id if self._only_this_worker else None
         # Real charges if there are any, else the simulated ones of the local worker; never both together.
         which = ChargeFilter(worker_id=worker_id, simulated=False)
         charges = await books.turn_charges(which, limit=MAX_TURNS)
@@ -319,9 +319,9 @@ class BudgetsScreen(ModalScreen[None]):
 
     async def _limit_sentences(self, simulated: bool, today: date) -> tuple[str, ...]:
         """The sentences of `limit_text` for the limits of the session; limits without one are left out."""
-        session = self._desk.session
+        session = self._controller.session
         sentences = []
-        for gauge in await self._desk.connection.purse.gauges(session):
+        for gauge in await self._controller.connection.purse.gauges(session):
             days = await self._read_days(_filter_of(gauge, session.session_id, session.worker_id, simulated))
             sentences.append(limit_text(gauge, daily(days, gauge.limit.unit), today))
         return tuple(text for text in sentences if text)
@@ -330,7 +330,7 @@ class BudgetsScreen(ModalScreen[None]):
         """The charges per day, as far back as a forecast needs them."""
         first = first_of_forecast(day_at(self._now_ms(), self._zone))
         since = replace(which, since_ms=midnight_ms(first, self._zone))
-        return await self._desk.connection.books.buckets(GroupBy.DAY, since)
+        return await self._controller.connection.books.buckets(GroupBy.DAY, since)
 
     def _today(self) -> tuple[date, Decimal]:
         """The present day, and the share of it that has passed."""

@@ -38,12 +38,12 @@ class DataScreen(SavingScreen):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DATA)
     AUTO_FOCUS = "#data-tree"
 
-    def __init__(self, desk: SessionController, datasets: Sequence[Dataset], index: int) -> None:
+    def __init__(self, controller: SessionController, datasets: Sequence[Dataset], index: int) -> None:
         super().__init__()
-        self._desk = desk
+        self._controller = controller
         self._datasets = datasets
         self._index = index
-        self._turns: tuple[Turn, ...] = desk.session.turns
+        self._turns: tuple[Turn, ...] = controller.session.turns
         self._is_stale = False
         """Whether the dataset has changed since it was shown."""
         self._table: tuple[str, Json] | None = None
@@ -127,11 +127,11 @@ class DataScreen(SavingScreen):
 
     def _check_changes(self) -> None:
         """Update the count and the stale mark; the dataset that is shown stays as it is."""
-        turns = self._desk.session.turns
+        turns = self._controller.session.turns
         if turns == self._turns:
             return
         self._turns, dataset = turns, self.dataset
-        datasets = datasets_of(self._desk.session)
+        datasets = datasets_of(self._controller.session)
         index = _index_of(datasets, dataset)
         if index is not None:
             self._is_stale = self._is_stale or datasets[index].value is not dataset.value
@@ -149,7 +149,7 @@ class DataScreen(SavingScreen):
 
     def action_reload(self) -> None:
         """Show the present state of the dataset."""
-        datasets = datasets_of(self._desk.session)
+        datasets = datasets_of(self._controller.session)
         index = _index_of(datasets, self.dataset)
         if index is not None:
             self._datasets, self._index = datasets, index
@@ -199,7 +199,7 @@ class DataScreen(SavingScreen):
 
     async def _save(self, suffix: str, render: Callable[[], str]) -> None:
         name = safe_file_name(self.dataset.name.replace(" ", "-"), "data")
-        path = await self._desk.connection.save_text(
+        path = await self._controller.connection.save_text(
             f"{name}-{self.dataset.turn_id}{suffix}", await run_in_thread(render)
         )
         self.say(f"Saved as {path}")

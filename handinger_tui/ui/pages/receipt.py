@@ -159,9 +159,9 @@ class ReceiptScreen(SavingScreen):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.RECEIPT)
     AUTO_FOCUS = "#receipt-body"
 
-    def __init__(self, desk: SessionController, turn_id: str) -> None:
+    def __init__(self, controller: SessionController, turn_id: str) -> None:
         super().__init__()
-        self._desk = desk
+        self._controller = controller
         self._turn_id = turn_id
         self._typical_cost: TypicalCost | None = None
         self._times = Times()
@@ -187,11 +187,13 @@ class ReceiptScreen(SavingScreen):
     @property
     def receipt(self) -> Receipt:
         """The present receipt of the turn that is shown."""
-        return receipt_page(self._desk.session, self._turns[self._index], self._typical_cost, self._times)
+        return receipt_page(
+            self._controller.session, self._turns[self._index], self._typical_cost, self._times
+        )
 
     @property
     def _turns(self) -> tuple[Turn, ...]:
-        return sent_turns(self._desk.session)
+        return sent_turns(self._controller.session)
 
     @property
     def _index(self) -> int:
@@ -209,10 +211,10 @@ class ReceiptScreen(SavingScreen):
     async def _read(self, turn: Turn) -> None:
         """Read the times and the typical cost from the history, then draw again."""
         try:
-            self._times = times_of(await self._desk.engine.frames(turn.turn_id))
+            self._times = times_of(await self._controller.engine.frames(turn.turn_id))
             level = level_of(turn.order.budget, turn.order.trigger)
             if level:
-                connection = self._desk.connection
+                connection = self._controller.connection
                 self._typical_cost = await connection.books.usual(
                     turn.worker_id or turn.order.worker_id, level, simulated=connection.purse.simulated
                 )
@@ -255,7 +257,7 @@ class ReceiptScreen(SavingScreen):
         self.do(self._save(f"receipt-{self._turns[self._index].turn_id}.{kind}", text))
 
     async def _save(self, name: str, text: str) -> None:
-        path = await self._desk.connection.save_text(name, text)
+        path = await self._controller.connection.save_text(name, text)
         self.say(f"Saved as {path}")
 
 
