@@ -12,7 +12,7 @@ from handinger_tui.api import errors
 from handinger_tui.api import response as body
 from handinger_tui.api.endpoint import Origin, segment
 from handinger_tui.api.request_body import StartTurn, Upload, upload
-from handinger_tui.api.response import HttpReply, Limits, error_in, is_json, media_type, parsed_answer
+from handinger_tui.api.response import HttpReply, ResponseLimits, error_in, is_json, media_type, parsed_answer
 from handinger_tui.api.transport import Transport
 from handinger_tui.core.jsontext import Json, NotJson, parse, parse_exact
 from handinger_tui.core.safety.cleaning import clean_line
@@ -42,7 +42,7 @@ class WorkerClient:
         self,
         base_url: str,
         key: Secret,
-        limits: Limits | None = None,
+        limits: ResponseLimits | None = None,
         headers: Mapping[str, str] | None = None,
         *,
         stream: bool = True,
@@ -56,7 +56,7 @@ class WorkerClient:
         Raises:
             SettingsError: unusable base URL, key or header.
         """
-        self.limits = limits or Limits()
+        self.limits = limits or ResponseLimits()
         self.connection = Transport(base_url, key, self.limits, headers, pause)
         self._stream, self._late = stream, late
 

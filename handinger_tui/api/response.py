@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ResponseLimits:
     """Timeouts in seconds, sizes in bytes, injected by the code that creates a client."""
 
     connect_timeout: float = 10.0
@@ -337,7 +337,7 @@ class _BodyFormat(Enum):
 class HttpReply:
     """A 2xx response as the engine reads it (`engine.ports.Reply`)."""
 
-    def __init__(self, response: httpx.Response, via: StreamRoute, limits: Limits) -> None:
+    def __init__(self, response: httpx.Response, via: StreamRoute, limits: ResponseLimits) -> None:
         """Judge the response by its headers.
 
         Raises:

@@ -25,7 +25,7 @@ from handinger_tui.api.endpoint import (
     origin_of,
     usable_headers,
 )
-from handinger_tui.api.response import Limits
+from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import ApiError, SettingsError
 from handinger_tui.core.secret import Secret
 
@@ -147,7 +147,7 @@ class Transport:
         self,
         base_url: str,
         key: Secret,
-        limits: Limits,
+        limits: ResponseLimits,
         headers: Mapping[str, str] | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:

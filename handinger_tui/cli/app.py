@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.cli.exit_codes import Exit
-from handinger_tui.cli.local_files.attachments import LocalFiles
+from handinger_tui.cli.local_files.attachments import DiskFiles
 from handinger_tui.cli.local_files.paths import default_paths
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.safety.cleaning import clean
@@ -110,7 +110,7 @@ def app_options(args: argparse.Namespace, settings: Settings, stack: AsyncExitSt
         worker=getattr(args, "worker", None),
         prompt=getattr(args, "prompt", None),
         attachments=tuple(getattr(args, "file", ())),
-        disk=LocalFiles(),
+        disk=DiskFiles(),
         budget=settings.budget,
         mouse=not getattr(args, "no_mouse", False),
         local=settings.local,

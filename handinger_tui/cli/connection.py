@@ -46,7 +46,7 @@ def connection(services: Services) -> Connection:
         shelf=services.ledger.history,
         badge=Account(settings.profile, services.host, settings.key.tail(), settings.local),
         base_url=services.base_url,
-        files=FileAccess(services.client, folder),
+        files=WorkerFiles(services.client, folder),
         open_link=open_link,
         email=services.client.email,
         books=services.ledger.charges,
@@ -73,7 +73,7 @@ def text_saver(folder: Path) -> Callable[[str, str], Awaitable[str]]:
     return write
 
 
-class FileAccess:
+class WorkerFiles:
     """Implements `ui.ports.Files`; downloads go to `folder`."""
 
     def __init__(self, client: WorkerClient, folder: Path) -> None:

@@ -26,7 +26,7 @@ DESCRIPTOR_ERRORS = (errno.EMFILE, errno.ENFILE)
 
 
 @dataclass
-class Progress:
+class RunProgress:
     """The state of a headless run, for the JSON object that is printed if it ends early."""
 
     draft: str | None = None
@@ -37,14 +37,14 @@ class Progress:
     """Whether the result object has been printed."""
 
 
-def progress_of(args: argparse.Namespace | None) -> Progress:
+def progress_of(args: argparse.Namespace | None) -> RunProgress:
     """Return the progress object of a run; a new one holds the typed prompt as draft."""
     if args is None:
-        return Progress()
+        return RunProgress()
     if not hasattr(args, "progress"):
         typed = (getattr(args, name, None) for name in ("headless", "prompt"))
-        args.progress = Progress(next((text for text in typed if text and isinstance(text, str)), None))
-    progress: Progress = args.progress
+        args.progress = RunProgress(next((text for text in typed if text and isinstance(text, str)), None))
+    progress: RunProgress = args.progress
     return progress
 
 
@@ -137,7 +137,7 @@ def _put_object(words: Sequence[str], args: argparse.Namespace | None, fault: Fa
 
 
 def _result_without_turn(
-    args: argparse.Namespace | None, progress: Progress, fault: Fault | None
+    args: argparse.Namespace | None, progress: RunProgress, fault: Fault | None
 ) -> JsonObject:
     """Return the result object of a run without a turn; missing members are null."""
     is_sent = progress.turn_id is not None

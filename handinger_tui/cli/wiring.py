@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.response import Limits as ApiLimits
+from handinger_tui.api.response import ResponseLimits
 from handinger_tui.cli.load_settings import service_settings
 from handinger_tui.cli.local_files.paths import Paths, default_paths
 from handinger_tui.cli.output import say
@@ -210,7 +210,7 @@ def client_of(settings: Settings, address: str, key: str, *, late: bool = False)
     return WorkerClient(
         address,
         Secret(key),
-        ApiLimits(
+        ResponseLimits(
             connect_timeout=limits.connect_timeout,
             first_byte_timeout=limits.first_byte_timeout,
             idle_timeout=limits.idle_timeout,

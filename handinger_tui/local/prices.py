@@ -71,7 +71,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
+class TurnCosts:
     """US dollars by category, exact."""
 
     model: Decimal
@@ -90,7 +90,7 @@ class Costs:
         return int((self.total / USD_PER_CREDIT).to_integral_value(rounding=ROUND_CEILING))
 
 
-def costs_of(counts: Counts) -> Costs:
+def costs_of(counts: Counts) -> TurnCosts:
     """Return the costs of usage by the price table."""
     per_thousand = (
         counts.input_tokens * USD_PER_1K_INPUT
@@ -99,7 +99,7 @@ def costs_of(counts: Counts) -> Costs:
         + counts.cache_read_tokens * USD_PER_1K_CACHE_READ
         + counts.cache_write_tokens * USD_PER_1K_CACHE_WRITE
     )
-    return Costs(
+    return TurnCosts(
         model=per_thousand / 1000,
         tool=counts.tool_calls * USD_PER_TOOL_CALL,
         sandbox=counts.sandbox_tenths * USD_PER_SANDBOX_SECOND / 10,

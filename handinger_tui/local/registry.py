@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from handinger_tui.local import formats, schedules, turn_context
 from handinger_tui.local.requests import RefusedError
-from handinger_tui.local.turns import Instruction, Turn
+from handinger_tui.local.turns import Instruction, LocalTurn
 from handinger_tui.local.worker_record import WorkerRecord
 from handinger_tui.local.workspace import Workspace
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from datetime import datetime
 
-    from handinger_tui.local.requests import Limits
-    from handinger_tui.local.schedules import Schedule
+    from handinger_tui.local.requests import RequestLimits
+    from handinger_tui.local.schedules import StoredSchedule
     from handinger_tui.local.turn_context import Setting
 
 _LONGEST_SLEEP = 3600.0
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 class _AcceptedRequest:
     fingerprint: str
     record: WorkerRecord
-    turn: Turn
+    turn: LocalTurn
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,14 @@ class StartedTurn:
     """The turn of a request. `repeated`: an earlier request with the same idempotency key started it."""
 
     record: WorkerRecord
-    turn: Turn
+    turn: LocalTurn
     repeated: bool
 
 
 class WorkerRegistry:
     """Creates workers, starts turns, and runs schedules."""
 
-    def __init__(self, base_url: str, setting: Setting, limits: Limits) -> None:
+    def __init__(self, base_url: str, setting: Setting, limits: RequestLimits) -> None:
         self.base_url = base_url
         self.setting = setting
         self.limits = limits
@@ -99,7 +99,7 @@ class WorkerRegistry:
             )
         return self._accept(worker_id, key, instruction)
 
-    def add_schedule(self, record: WorkerRecord, schedule: Schedule) -> None:
+    def add_schedule(self, record: WorkerRecord, schedule: StoredSchedule) -> None:
         """Store a schedule and start its timer.
 
         Raises:
@@ -149,7 +149,7 @@ class WorkerRegistry:
                 self._accepted.popitem(last=False)
         return StartedTurn(record, turn, repeated=False)
 
-    def _begin(self, record: WorkerRecord, instruction: Instruction) -> Turn:
+    def _begin(self, record: WorkerRecord, instruction: Instruction) -> LocalTurn:
         if record.turns_begun >= self.limits.turns:
             raise RefusedError(
                 409,
@@ -161,7 +161,7 @@ class WorkerRegistry:
             self._evict_idle_worker()
             self._records[record.id] = record
         attachments = tuple(record.workspace.attach(name, content) for name, content in instruction.uploads)
-        turn = Turn(record.id, instruction, attachments)
+        turn = LocalTurn(record.id, instruction, attachments)
         record.begin(turn)
         self._start_task(self._run_turn(record, turn))
         return turn
@@ -178,7 +178,7 @@ class WorkerRegistry:
             self.cancel_schedule(idle_record, schedule_id)
         del self._records[idle_record.id]
 
-    async def _run_turn(self, record: WorkerRecord, turn: Turn) -> None:
+    async def _run_turn(self, record: WorkerRecord, turn: LocalTurn) -> None:
         is_complete = False
         try:
             await turn_context.perform(record, turn, self.setting)
@@ -191,7 +191,7 @@ class WorkerRegistry:
             turn.close(is_complete=is_complete)
             record.settle(turn)
 
-    async def _run_schedule(self, record: WorkerRecord, schedule: Schedule) -> None:
+    async def _run_schedule(self, record: WorkerRecord, schedule: StoredSchedule) -> None:
         while True:
             await _sleep_until(schedule.next_run)
             while record.running and record.turn is not None:

@@ -23,7 +23,7 @@ MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestLimits:
     """Limits in bytes, counts and seconds; the defaults are those of `handinger-tui local`."""
 
     body_bytes: int = 64 * MIB
@@ -70,7 +70,7 @@ class ParsedRequest:
     streamed: bool | None
 
 
-async def parse_turn_request(request: Request, limits: Limits) -> ParsedRequest:
+async def parse_turn_request(request: Request, limits: RequestLimits) -> ParsedRequest:
     """Parse the body of create and continue, JSON or multipart.
 
     Raises:
@@ -93,7 +93,7 @@ async def parse_turn_request(request: Request, limits: Limits) -> ParsedRequest:
     return ParsedRequest(Instruction(text_member(members, limits), budget_member(members), uploads), streamed)
 
 
-async def parse_object(request: Request, limits: Limits) -> Mapping[str, object]:
+async def parse_object(request: Request, limits: RequestLimits) -> Mapping[str, object]:
     """Parse a body that is a JSON object.
 
     Raises:
@@ -104,7 +104,7 @@ async def parse_object(request: Request, limits: Limits) -> Mapping[str, object]
     return _parse_json_object(await _read_body(request, limits.body_bytes))
 
 
-def text_member(members: Mapping[str, object], limits: Limits) -> str:
+def text_member(members: Mapping[str, object], limits: RequestLimits) -> str:
     """Return the member `input`, with lone surrogates replaced.
 
     Raises:
@@ -194,7 +194,7 @@ def _parse_json_object(body: bytes) -> Mapping[str, object]:
 
 
 async def _parse_form(
-    request: Request, body: bytes, limits: Limits
+    request: Request, body: bytes, limits: RequestLimits
 ) -> tuple[Mapping[str, object], tuple[tuple[str, bytes], ...]]:
     """Parse a multipart body: text parts by name (the last one wins), and all file parts."""
 

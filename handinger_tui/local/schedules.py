@@ -17,7 +17,7 @@ LONGEST_SECONDS = 31_536_000
 
 
 @dataclass(slots=True)
-class Schedule:
+class StoredSchedule:
     """One pending schedule.
 
     `following` returns the run after a given one; it is None for a schedule that runs once.
@@ -44,7 +44,7 @@ class Schedule:
         }
 
 
-def from_when(when: object, text: str, budget: str, now: datetime) -> Schedule:
+def from_when(when: object, text: str, budget: str, now: datetime) -> StoredSchedule:
     """Create a schedule from the `when` member of a request.
 
     Raises:
@@ -57,7 +57,7 @@ def from_when(when: object, text: str, budget: str, now: datetime) -> Schedule:
     if make is None:
         raise RefusedError(422, f"when.type must be one of {', '.join(_MAKERS)}.")
     next_run, following, own_members = make(when, now)
-    return Schedule(str(kind), text, budget, next_run, following, own_members)
+    return StoredSchedule(str(kind), text, budget, next_run, following, own_members)
 
 
 _ScheduleParts = tuple[datetime, Callable[[datetime], datetime] | None, dict[str, object]]
@@ -123,7 +123,7 @@ _MAKERS: dict[str, Callable[[Mapping[str, object], datetime], _ScheduleParts]] =
 }
 
 
-def next_after_now(schedule: Schedule) -> datetime | None:
+def next_after_now(schedule: StoredSchedule) -> datetime | None:
     """Return the next run in the future, skipping missed runs; None if the schedule runs once."""
     if schedule.following is None:
         return None

@@ -14,7 +14,7 @@ import uvicorn
 
 from handinger_tui.local.registry import WorkerRegistry
 from handinger_tui.local.repertoire import REPERTOIRE
-from handinger_tui.local.requests import Limits
+from handinger_tui.local.requests import RequestLimits
 from handinger_tui.local.server import build_app
 from handinger_tui.local.turn_context import Setting
 
@@ -61,7 +61,7 @@ class LocalServer:
     any thread except the server's own.
     """
 
-    def __init__(self, listener: socket.socket, setting: Setting, limits: Limits) -> None:
+    def __init__(self, listener: socket.socket, setting: Setting, limits: RequestLimits) -> None:
         self.api_key = f"hdg_local_{secrets.token_urlsafe(24)}"
         self.base_url = f"http://{HOST}:{listener.getsockname()[1]}"
         self._socket = listener
@@ -82,7 +82,7 @@ class LocalServer:
 
     @classmethod
     def start(
-        cls, port: int = 0, pace: float = 1.0, home: Path | None = None, limits: Limits | None = None
+        cls, port: int = 0, pace: float = 1.0, home: Path | None = None, limits: RequestLimits | None = None
     ) -> Self:
         """Start a server and return when it accepts requests.
 
@@ -106,7 +106,7 @@ class LocalServer:
         except (OSError, OverflowError):
             listener.close()
             raise
-        server = cls(listener, Setting(pace, home, REPERTOIRE), limits or Limits())
+        server = cls(listener, Setting(pace, home, REPERTOIRE), limits or RequestLimits())
         server._thread.start()
         if not server._listening.wait(_START_SECONDS):
             server.stop()

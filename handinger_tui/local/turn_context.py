@@ -16,7 +16,7 @@ from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from handinger_tui.local import formats, prices, stream
 from handinger_tui.local.text import DecodedFile, names_path, read_text
-from handinger_tui.local.turns import Turn
+from handinger_tui.local.turns import LocalTurn
 from handinger_tui.local.worker_record import WorkerRecord
 from handinger_tui.local.workspace import StoredFile, WorkspaceFullError
 
@@ -32,7 +32,7 @@ THINKING_SECONDS = 0.4
 
 
 @runtime_checkable
-class ToolOutput(Protocol):
+class ToolResult(Protocol):
     """A tool result that provides its own output for the stream."""
 
     def as_output(self) -> object:
@@ -81,7 +81,7 @@ class Setting:
 class ChunkEmitter:
     """Emits the chunks of one turn. If `tool_used` is set, the next part opens a new step."""
 
-    def __init__(self, turn: Turn, pace: float) -> None:
+    def __init__(self, turn: LocalTurn, pace: float) -> None:
         self.turn = turn
         self.pace = pace
         self.tool_used = False
@@ -164,7 +164,7 @@ class ChunkEmitter:
 class TurnContext:
     """The context of one turn. Rules only read its attributes; `left_out` and `troubles` grow."""
 
-    def __init__(self, record: WorkerRecord, turn: Turn, setting: Setting) -> None:
+    def __init__(self, record: WorkerRecord, turn: LocalTurn, setting: Setting) -> None:
         self.record = record
         self.turn = turn
         self.setting = setting
@@ -227,7 +227,7 @@ class TurnContext:
         finally:
             self._emitter.tool_used = True
             self.turn.counts.sandbox_tenths += -(-(time.monotonic_ns() - started) // _TENTHS_NS)
-        output = result.as_output() if isinstance(result, ToolOutput) else result
+        output = result.as_output() if isinstance(result, ToolResult) else result
         self._emitter.count("input", len(formats.dumps(output)))
         self.turn.emit({"type": "tool-output-available", "toolCallId": call_id, "output": output})
         return result
@@ -312,7 +312,7 @@ class TurnContext:
         self._emitter.close_step()
 
 
-async def perform(record: WorkerRecord, turn: Turn, setting: Setting) -> None:
+async def perform(record: WorkerRecord, turn: LocalTurn, setting: Setting) -> None:
     """Run one turn from `start` to `finish`.
 
     An exception of a rule is emitted as an error chunk and then raised.
@@ -357,7 +357,7 @@ def _finish(context: TurnContext) -> None:
     )
 
 
-def _start_metadata(record: WorkerRecord, turn: Turn) -> dict[str, object]:
+def _start_metadata(record: WorkerRecord, turn: LocalTurn) -> dict[str, object]:
     return {"workerId": record.id, "turnId": turn.id, "budget": turn.instruction.budget, "local": True}
 
 

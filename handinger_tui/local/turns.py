@@ -41,7 +41,7 @@ class Instruction:
         return digest.hexdigest()
 
 
-class Turn:
+class LocalTurn:
     """The log, the growing message and the usage counts of one turn. Used only on the server's event loop.
 
     Chunks are added only with `emit`. It wakes readers by replacing an event, so a slow or disconnected

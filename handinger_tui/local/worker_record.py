@@ -10,9 +10,9 @@ from urllib.parse import quote
 from handinger_tui.local import formats, prices
 
 if TYPE_CHECKING:
-    from handinger_tui.local.schedules import Schedule
+    from handinger_tui.local.schedules import StoredSchedule
     from handinger_tui.local.stream import Chunk
-    from handinger_tui.local.turns import Turn
+    from handinger_tui.local.turns import LocalTurn
     from handinger_tui.local.workspace import StoredFile, Workspace
 
 MONEY_NOTE = "Pretend money: the local worker charges nobody. The price table is in its tour."
@@ -32,18 +32,18 @@ class WorkerRecord:
     created_at: int = field(default_factory=lambda: int(time.time()))
     messages: list[dict[str, object]] = field(default_factory=list)
     sources: list[dict[str, object]] = field(default_factory=list)
-    schedules: dict[str, Schedule] = field(default_factory=dict)
+    schedules: dict[str, StoredSchedule] = field(default_factory=dict)
     read_digests: set[str] = field(default_factory=set)
     spent: prices.Counts = field(default_factory=prices.Counts)
     turns_begun: int = 0
-    turn: Turn | None = None
+    turn: LocalTurn | None = None
 
     @property
     def running(self) -> bool:
         """Whether a turn is running."""
         return self.turn is not None and self.turn.running
 
-    def begin(self, turn: Turn) -> None:
+    def begin(self, turn: LocalTurn) -> None:
         """Make `turn` the current turn and store its prompt as a message."""
         parts: list[dict[str, object]] = [{"type": "text", "text": turn.instruction.text}]
         parts += [
@@ -54,7 +54,7 @@ class WorkerRecord:
         self.turns_begun += 1
         self.turn = turn
 
-    def settle(self, turn: Turn) -> None:
+    def settle(self, turn: LocalTurn) -> None:
         """Store the answer of an ended turn and add its counts to the totals."""
         self.messages.append(turn.builder.message())
         self.spent = self.spent.plus(turn.counts)

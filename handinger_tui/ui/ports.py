@@ -42,7 +42,7 @@ class Opening(Enum):
     """-w: `worker` names it."""
 
 
-class SessionStore(Protocol):
+class StoredSessions(Protocol):
     """Access to the history of sessions, except their turns.
 
     Raises (all): LedgerError.
@@ -250,7 +250,7 @@ class Connection:
     """The result of `AppOptions.connect`: the engine and the other services that the app uses."""
 
     engine: Engine
-    shelf: SessionStore
+    shelf: StoredSessions
     badge: Account
     base_url: str
     files: Files

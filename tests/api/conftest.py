@@ -6,12 +6,12 @@ from contextlib import AsyncExitStack
 import pytest
 
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.response import Limits
+from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.secret import Secret
 from tests.api.server import Server
 
 KEY = "hdg_live_0123456789abcdef"
-QUICK = Limits(connect_timeout=2, first_byte_timeout=2, idle_timeout=2)
+QUICK = ResponseLimits(connect_timeout=2, first_byte_timeout=2, idle_timeout=2)
 
 MakeClient = Callable[..., "object"]
 
@@ -56,7 +56,12 @@ class Clients:
         self._pauses = pauses
 
     async def __call__(
-        self, url: str, limits: Limits = QUICK, headers: dict[str, str] | None = None, *, stream: bool = True
+        self,
+        url: str,
+        limits: ResponseLimits = QUICK,
+        headers: dict[str, str] | None = None,
+        *,
+        stream: bool = True,
     ) -> WorkerClient:
         client = WorkerClient(url, Secret(KEY), limits, headers, stream=stream, pause=self._pauses)
         return await self._stack.enter_async_context(client)

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from handinger_tui.api.response import Limits
+from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused, ServerFault, StreamLost
 from handinger_tui.core.stream.worker_snapshot import body_of
 from handinger_tui.core.turns.turn import Kind
@@ -71,7 +71,7 @@ async def test_an_unreadable_error_body_leaves_the_status(
 
 
 async def test_a_silent_error_body_is_not_waited_for(server: Server, connect: Clients) -> None:
-    client = await connect(server.url, Limits(idle_timeout=0.05))
+    client = await connect(server.url, ResponseLimits(idle_timeout=0.05))
 
     async def script(peer: Peer) -> None:
         await peer.send(head(402, {"Content-Type": "application/json", "Content-Length": "900"}))
@@ -110,7 +110,7 @@ async def test_read_worker_takes_one_attempt(
     server: Server, connect: Clients, script: object, family: type[ApiError], kind: Kind
 ) -> None:
     assert callable(script)
-    client = await connect(server.url, Limits(max_json_bytes=2000))
+    client = await connect(server.url, ResponseLimits(max_json_bytes=2000))
     server.answer(script)
     with pytest.raises(ApiError) as caught:
         await client.read_worker("w1")
@@ -121,7 +121,7 @@ async def test_read_worker_takes_one_attempt(
 
 
 async def test_a_reading_cannot_drip_for_ever(server: Server, connect: Clients) -> None:
-    client = await connect(server.url, Limits(first_byte_timeout=0.1, idle_timeout=0.1))
+    client = await connect(server.url, ResponseLimits(first_byte_timeout=0.1, idle_timeout=0.1))
 
     async def drip(peer: Peer) -> None:
         await peer.send(head(200, {"Content-Type": "application/json", "Content-Length": "100000000"}))

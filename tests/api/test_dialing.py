@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from handinger_tui.api.response import Limits
+from handinger_tui.api.response import ResponseLimits
 from handinger_tui.api.transport import ConnectPolicy, SendTrace, send_with_connect_retry
 from handinger_tui.core.errors import Doubtful, Unreachable
 from tests.api.conftest import Clients, Pauses
@@ -116,5 +116,5 @@ async def test_loopback_goes_through_no_proxy(
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     server.answer(as_json('{"id":"w1"}'))
-    client = await connect(server.url, Limits())
+    client = await connect(server.url, ResponseLimits())
     assert (await client.read_worker("w1")).text == '{"id":"w1"}'

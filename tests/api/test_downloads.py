@@ -15,7 +15,7 @@ from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.files import atomic_file
 from handinger_tui.api.files.download import save
 from handinger_tui.api.files.urls import check_file_url, is_private_host, next_hop
-from handinger_tui.api.response import Limits
+from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.secret import Secret
 from handinger_tui.core.turns.turn import Kind
@@ -267,7 +267,7 @@ async def test_data_urls(client: WorkerClient, folder: Path) -> None:
 async def test_no_half_file(
     server: Server, connect: Clients, folder: Path, script: Script, kind: Kind
 ) -> None:
-    client = await connect(server.url, Limits(max_file_bytes=20_000))
+    client = await connect(server.url, ResponseLimits(max_file_bytes=20_000))
     server.answer(script)
     assert (await refused(client, ROUTE, folder)).kind is kind
     assert listing(folder) == []
@@ -282,7 +282,7 @@ async def test_a_promised_size_is_held_to(server: Server, client: WorkerClient, 
 
 
 async def test_a_large_data_url(connect: Clients, server: Server, folder: Path) -> None:
-    client = await connect(server.url, Limits(max_file_bytes=100))
+    client = await connect(server.url, ResponseLimits(max_file_bytes=100))
     assert (await refused(client, "data:," + "x" * 101, folder)).kind is Kind.TOO_LARGE
     assert (await refused(client, "data:," + "x" * 1000, folder)).kind is Kind.TOO_LARGE
 

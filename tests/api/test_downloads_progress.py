@@ -10,7 +10,7 @@ import pytest
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.files.download import save
-from handinger_tui.api.response import Limits
+from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.turns.turn import Kind
 from tests.api.conftest import Clients
@@ -31,7 +31,7 @@ async def test_a_size_beyond_the_limit_is_refused_unread(
         await peer.send(head(200, {"Content-Length": "101"}))
         await peer.gone()
 
-    client = await connect(server.url, Limits(max_file_bytes=100))
+    client = await connect(server.url, ResponseLimits(max_file_bytes=100))
     server.answer(promised)
     trouble = await failed(client, folder)
     assert trouble.kind is Kind.TOO_LARGE

@@ -14,8 +14,8 @@ import pytest
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.files.download import fetch_beginning, save
-from handinger_tui.api.response import Limits
-from handinger_tui.cli.connection import FileAccess
+from handinger_tui.api.response import ResponseLimits
+from handinger_tui.cli.connection import WorkerFiles
 from handinger_tui.cli.local_files.system_open import open_link, open_path
 from handinger_tui.core.errors import ApiError, LinkExpired
 from handinger_tui.core.turns.turn import FilePart, Kind
@@ -140,7 +140,7 @@ def listing(url: str) -> bytes:
 async def test_an_expired_link_is_renewed_only_when_asked(
     server: Server, other: Server, client: WorkerClient, tmp_path: Path
 ) -> None:
-    access = FileAccess(client, tmp_path / "dl")
+    access = WorkerFiles(client, tmp_path / "dl")
     stale = part(f"{other.url}/f/report.txt?sig=old")
     other.answer(respond(403, b"expired"))
     with pytest.raises(LinkExpired):
@@ -162,7 +162,7 @@ async def test_a_file_is_saved_beside_one_of_its_name(
     server: Server, client: WorkerClient, tmp_path: Path
 ) -> None:
     folder = tmp_path / "dl"
-    access = FileAccess(client, folder)
+    access = WorkerFiles(client, folder)
     server.answer(respond(200, BODY))
     first = await access.save(part(ROUTE, "../../evil/re\x1b[31mport.txt"))
     second = await access.save(part(ROUTE, "../../evil/re\x1b[31mport.txt"))
@@ -174,7 +174,7 @@ async def test_a_file_is_saved_beside_one_of_its_name(
 async def test_a_typed_folder_is_used_for_one_file_and_never_left(
     server: Server, client: WorkerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    access = FileAccess(client, tmp_path / "dl")
+    access = WorkerFiles(client, tmp_path / "dl")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     server.answer(respond(200, BODY))
     for typed, folder in ((str(tmp_path / "new" / "deep"), "new/deep"), ("~/here", "home/here")):
@@ -192,7 +192,7 @@ async def test_a_typed_folder_is_used_for_one_file_and_never_left(
 
 
 async def test_a_file_beyond_the_limit_is_not_kept(server: Server, connect: Clients, tmp_path: Path) -> None:
-    access = FileAccess(await connect(server.url, Limits(max_file_bytes=100)), tmp_path / "dl")
+    access = WorkerFiles(await connect(server.url, ResponseLimits(max_file_bytes=100)), tmp_path / "dl")
     server.answer(respond(200, BODY))
     with pytest.raises(ApiError) as caught:
         await access.save(part(ROUTE))
@@ -201,7 +201,7 @@ async def test_a_file_beyond_the_limit_is_not_kept(server: Server, connect: Clie
 
 
 async def test_what_was_saved_is_read_back(client: WorkerClient, tmp_path: Path) -> None:
-    access = FileAccess(client, tmp_path)
+    access = WorkerFiles(client, tmp_path)
     kept = tmp_path / "kept.txt"
     kept.write_bytes(BODY)
     found = await access.read(str(kept), 5)

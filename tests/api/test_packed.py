@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from handinger_tui.api.response import Limits
+from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import BrokenContract, StreamLost
 from handinger_tui.core.turns.turn import Kind
 from handinger_tui.engine.ports import WorkerApi
@@ -86,7 +86,7 @@ async def test_other_encodings_are_never_shown(server: Server, client: WorkerApi
 
 
 async def test_a_gzip_bomb_stops_at_the_cap(server: Server, connect: Clients) -> None:
-    client = await connect(server.url, Limits(max_turn_bytes=1 << 20, max_event_bytes=1 << 18))
+    client = await connect(server.url, ResponseLimits(max_turn_bytes=1 << 20, max_event_bytes=1 << 18))
     packer = zlib.compressobj(wbits=31)
     bomb = b"".join(packer.compress(b"\0" * (1 << 20)) for _ in range(64)) + packer.flush()
     assert len(bomb) < 100_000

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.api.response import Limits
+from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import BrokenContract, Refused, StreamLost
 from handinger_tui.core.stream.frames import Framing, RawFrame, StreamRoute
 from handinger_tui.core.turns.turn import Kind
@@ -257,7 +257,7 @@ async def test_a_close_delimited_body_just_ends(server: Server, client: WorkerAp
 
 
 async def test_silence_is_noticed(server: Server, connect: Clients) -> None:
-    client = await connect(server.url, Limits(idle_timeout=0.1))
+    client = await connect(server.url, ResponseLimits(idle_timeout=0.1))
 
     async def script(peer: Peer) -> None:
         await peer.send(SSE_HEAD + chunk(b"data: a\n\n"))
@@ -270,7 +270,7 @@ async def test_silence_is_noticed(server: Server, connect: Clients) -> None:
 
 
 async def test_any_byte_is_life(server: Server, connect: Clients) -> None:
-    client = await connect(server.url, Limits(idle_timeout=0.5))
+    client = await connect(server.url, ResponseLimits(idle_timeout=0.5))
     loop = asyncio.get_running_loop()
 
     async def script(peer: Peer) -> None:
@@ -291,7 +291,7 @@ async def test_any_byte_is_life(server: Server, connect: Clients) -> None:
 
 # -- limits ------------------------------------------------------------------------------------
 async def test_a_huge_event_is_dropped_and_the_rest_read(server: Server, connect: Clients) -> None:
-    client = await connect(server.url, Limits(max_event_bytes=100_000))
+    client = await connect(server.url, ResponseLimits(max_event_bytes=100_000))
     big = b"data: " + b"x" * 1_000_000 + b"\n\n"
     heard = await hear(client, server, stream(b"data: a\n\n", big, b"data: b\n\n"))
     assert heard.data == ["a", "b"]
@@ -301,7 +301,7 @@ async def test_a_huge_event_is_dropped_and_the_rest_read(server: Server, connect
 
 @pytest.mark.parametrize("kind", ["text/event-stream", "text/plain", "application/x-ndjson"])
 async def test_a_turn_has_a_size(server: Server, connect: Clients, kind: str) -> None:
-    client = await connect(server.url, Limits(max_turn_bytes=500_000))
+    client = await connect(server.url, ResponseLimits(max_turn_bytes=500_000))
     left = asyncio.Event()
 
     async def endless(peer: Peer) -> None:

@@ -19,7 +19,7 @@ from handinger_tui.api.files.range_resume import (
     judge_range_response,
     version_of,
 )
-from handinger_tui.api.response import Limits
+from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import ApiError, LinkExpired
 from handinger_tui.core.turns.turn import Kind
 from tests.api.conftest import KEY, Clients, Pauses
@@ -106,7 +106,7 @@ async def test_a_silence_is_a_cut(server: Server, connect: Clients, folder: Path
         await peer.send(head(200, {"Content-Length": str(len(BODY)), **RANGES}) + BODY[:9])
         await peer.gone()
 
-    client = await connect(server.url, Limits(idle_timeout=0.1))
+    client = await connect(server.url, ResponseLimits(idle_timeout=0.1))
     server.answer(silent, rest(9))
     assert (await save(client, ROUTE, folder)).read_bytes() == BODY
 

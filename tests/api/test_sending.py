@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from handinger_tui.api.response import Limits
+from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import (
     Doubtful,
     Refused,
@@ -51,7 +51,7 @@ async def test_create_has_no_id_and_no_unset_members(server: Server, client: Wor
 
 
 async def test_without_streaming_it_waits_longer(server: Server, connect: Clients) -> None:
-    limits = Limits(first_byte_timeout=0.05, first_byte_timeout_no_stream=5)
+    limits = ResponseLimits(first_byte_timeout=0.05, first_byte_timeout_no_stream=5)
     patient = await connect(server.url, limits, stream=False)
     hasty = await connect(server.url, limits)
     release = asyncio.Event()
@@ -193,7 +193,7 @@ async def silence(peer: Peer) -> None:
 
 @pytest.mark.parametrize("script", [silence, drip_interim], ids=["silence", "1xx-for-ever"])
 async def test_headers_have_one_deadline(server: Server, connect: Clients, script: object) -> None:
-    client = await connect(server.url, Limits(first_byte_timeout=0.15))
+    client = await connect(server.url, ResponseLimits(first_byte_timeout=0.15))
     assert callable(script)
     server.answer(script)
     trouble = await failure(client)

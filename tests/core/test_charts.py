@@ -12,7 +12,7 @@ from PIL import Image
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.charts.data import (
-    Span,
+    BarSpan,
     day_points,
     shares,
     short_usd,
@@ -57,15 +57,15 @@ def columns(scene: Scene, *, hatched: bool = False) -> list[Box]:
 
 def test_days_between_are_shown_and_took_nothing() -> None:
     span, found = slots([day(0, "1"), day(3, None, 2)])
-    assert (span, [slot.turns for slot in found]) == (Span.DAY, [2, 0, 0, 2])
+    assert (span, [slot.turns for slot in found]) == (BarSpan.DAY, [2, 0, 0, 2])
     assert [slot.usd.value for slot in found] == [Decimal(1), Decimal(0), Decimal(0), None]
 
 
 @pytest.mark.parametrize(
     ("last", "span", "count", "label"),
-    [(92, Span.DAY, 93, "1 Jan"), (93, Span.WEEK, 14, "29 Dec"), (2000, Span.MONTH, 66, "Jan 2026")],
+    [(92, BarSpan.DAY, 93, "1 Jan"), (93, BarSpan.WEEK, 14, "29 Dec"), (2000, BarSpan.MONTH, 66, "Jan 2026")],
 )
-def test_long_times_are_told_by_week_and_month(last: int, span: Span, count: int, label: str) -> None:
+def test_long_times_are_told_by_week_and_month(last: int, span: BarSpan, count: int, label: str) -> None:
     told, found = slots([day(0, "1"), day(last, "2", 1)])
     assert (told, len(found), slot_text(found[0], told)) == (span, count, label)
     assert sum(slot.usd.value or Decimal(0) for slot in found) == 3
@@ -75,7 +75,7 @@ def test_long_times_are_told_by_week_and_month(last: int, span: Span, count: int
 def test_a_wrong_clock_and_a_key_that_is_no_day_do_no_harm() -> None:
     odd = [Bucket("0001-01-01", 1, usd=Total(Decimal(1))), Bucket("9999-12-31", 1, usd=Total(Decimal(2)))]
     span, found = slots([*odd, Bucket("", 1)])
-    assert (span, len(found)) == (Span.MONTH, 2)
+    assert (span, len(found)) == (BarSpan.MONTH, 2)
     assert len(columns(bars(odd))) == 2
 
 

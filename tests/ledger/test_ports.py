@@ -10,12 +10,12 @@ from handinger_tui.engine.ports import TurnLog
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.limits import LimitService
 from handinger_tui.ui import ports as launch
-from handinger_tui.ui.ports import ChargeReader, SessionStore
+from handinger_tui.ui.ports import ChargeReader, StoredSessions
 
 AS_LOG: Callable[[Path | None], TurnLog] = Ledger
 
 
-def as_ports(ledger: Ledger) -> tuple[SessionStore, ChargeReader]:
+def as_ports(ledger: Ledger) -> tuple[StoredSessions, ChargeReader]:
     return ledger.history, ledger.charges
 
 
@@ -25,7 +25,7 @@ def as_limits(purse: LimitService) -> tuple[ports.LimitReader, launch.LimitStore
 
 def test_the_ledger_has_every_method_of_its_ports() -> None:
     ledger = Ledger(None)
-    for port, part in ((TurnLog, ledger), (SessionStore, ledger.history), (ChargeReader, ledger.charges)):
+    for port, part in ((TurnLog, ledger), (StoredSessions, ledger.history), (ChargeReader, ledger.charges)):
         wanted = {name for name in vars(port) if not name.startswith("_")}
         assert wanted
         assert wanted <= set(dir(part))

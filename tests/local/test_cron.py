@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import pytest
 
 from handinger_tui.local.requests import RefusedError
-from handinger_tui.local.schedules import Schedule, from_when
+from handinger_tui.local.schedules import StoredSchedule, from_when
 
 START = datetime(2026, 2, 27, 23, 58, 30, 5, tzinfo=UTC)
 
 
-def scheduled(expression: str) -> Schedule:
+def scheduled(expression: str) -> StoredSchedule:
     return from_when({"type": "cron", "cron": expression}, "echo x", "low", START)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from handinger_tui.local.requests import Limits
+from handinger_tui.local.requests import RequestLimits
 from handinger_tui.local.serving import LocalServer
 
 Run = Callable[..., tuple[dict[str, Any], list[Any]]]
@@ -84,7 +84,7 @@ def test_a_key_of_odd_length_is_refused(client: httpx.Client, key: str) -> None:
 
 
 def test_only_the_newest_keys_are_remembered() -> None:
-    with LocalServer.start(pace=0, limits=Limits(remembered_keys=1)) as small:
+    with LocalServer.start(pace=0, limits=RequestLimits(remembered_keys=1)) as small:
 
         def create(key: str) -> str:
             headers = {"authorization": f"Bearer {small.api_key}", "idempotency-key": key}

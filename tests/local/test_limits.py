@@ -8,12 +8,12 @@ import socket
 
 import httpx
 
-from handinger_tui.local.requests import MIB, Limits
+from handinger_tui.local.requests import MIB, RequestLimits
 from handinger_tui.local.serving import LocalServer
 
 
 def test_a_body_that_is_too_large_is_413_and_not_a_broken_pipe() -> None:
-    with LocalServer.start(pace=0, limits=Limits(body_bytes=100_000)) as small:
+    with LocalServer.start(pace=0, limits=RequestLimits(body_bytes=100_000)) as small:
         headers = {"authorization": f"Bearer {small.api_key}"}
         for size in (100_001, 20_000_000):
             files = {"files": ("big.txt", io.BytesIO(b"x" * size))}
@@ -25,7 +25,7 @@ def test_a_body_that_is_too_large_is_413_and_not_a_broken_pipe() -> None:
 
 def test_the_oldest_idle_worker_makes_room() -> None:
     with (
-        LocalServer.start(pace=0, limits=Limits(workers=2)) as small,
+        LocalServer.start(pace=0, limits=RequestLimits(workers=2)) as small,
         httpx.Client(
             base_url=small.base_url, headers={"authorization": f"Bearer {small.api_key}"}, trust_env=False
         ) as client,
@@ -36,7 +36,7 @@ def test_the_oldest_idle_worker_makes_room() -> None:
 
 
 def test_with_all_workers_busy_there_is_no_room() -> None:
-    with LocalServer.start(pace=1, limits=Limits(workers=1)) as small:
+    with LocalServer.start(pace=1, limits=RequestLimits(workers=1)) as small:
         headers = {"authorization": f"Bearer {small.api_key}"}
         url = f"{small.base_url}/api/workers"
         httpx.post(url, json={"input": "long 90"}, headers=headers, trust_env=False).raise_for_status()
@@ -47,7 +47,7 @@ def test_with_all_workers_busy_there_is_no_room() -> None:
 
 
 def test_a_worker_does_so_many_turns_and_no_more() -> None:
-    with LocalServer.start(pace=0, limits=Limits(turns=1)) as small:
+    with LocalServer.start(pace=0, limits=RequestLimits(turns=1)) as small:
         headers = {"authorization": f"Bearer {small.api_key}"}
         body = {"input": "echo x", "stream": True}
         first = httpx.post(f"{small.base_url}/api/workers", json=body, headers=headers, trust_env=False)

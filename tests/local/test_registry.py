@@ -6,19 +6,19 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from handinger_tui.local.registry import WorkerRegistry
-from handinger_tui.local.requests import Limits
+from handinger_tui.local.requests import RequestLimits
 from handinger_tui.local.turn_context import Rule, Setting, TurnContext
-from handinger_tui.local.turns import Instruction, Turn
+from handinger_tui.local.turns import Instruction, LocalTurn
 
 if TYPE_CHECKING:
     import pytest
 
 
 def office_of(rule: Rule) -> WorkerRegistry:
-    return WorkerRegistry("http://127.0.0.1:1", Setting(0, None, (rule,)), Limits())
+    return WorkerRegistry("http://127.0.0.1:1", Setting(0, None, (rule,)), RequestLimits())
 
 
-async def followed(turn: Turn) -> str:
+async def followed(turn: LocalTurn) -> str:
     return "".join([text async for text in turn.follow(10)])
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from handinger_tui.local import schedules
 from handinger_tui.local.registry import WorkerRegistry
-from handinger_tui.local.requests import Limits, RefusedError
-from handinger_tui.local.schedules import Schedule
+from handinger_tui.local.requests import RefusedError, RequestLimits
+from handinger_tui.local.schedules import StoredSchedule
 from handinger_tui.local.turn_context import Rule, Setting, TurnContext
 from handinger_tui.local.turns import Instruction
 
@@ -114,14 +114,14 @@ def office(turns: asyncio.Queue[str], **limits: int) -> WorkerRegistry:
 
     GATES[turns] = asyncio.Event()
     rule = Rule("note", "always", "It notes the instruction", "x", lambda _desk: True, perform)
-    return WorkerRegistry("http://127.0.0.1:1", Setting(0, None, (rule,)), Limits(**limits))
+    return WorkerRegistry("http://127.0.0.1:1", Setting(0, None, (rule,)), RequestLimits(**limits))
 
 
 GATES: dict[asyncio.Queue[str], asyncio.Event] = {}
 
 
-def soon(text: str, following: Callable[[datetime], datetime] | None = None) -> Schedule:
-    return Schedule("interval", text, "low", datetime.now(UTC) + SOON, following, {})
+def soon(text: str, following: Callable[[datetime], datetime] | None = None) -> StoredSchedule:
+    return StoredSchedule("interval", text, "low", datetime.now(UTC) + SOON, following, {})
 
 
 async def test_a_due_schedule_starts_a_turn_and_is_gone() -> None:
@@ -158,7 +158,7 @@ async def test_a_due_schedule_waits_for_the_running_turn() -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
     place = office(turns)
     begun = place.create(Instruction("wait", "standard"), None)
-    place.add_schedule(begun.record, Schedule("delayed", "after", "low", datetime.now(UTC), None, {}))
+    place.add_schedule(begun.record, StoredSchedule("delayed", "after", "low", datetime.now(UTC), None, {}))
     async with asyncio.timeout(10):
         assert await turns.get() == "wait"
         assert begun.record.turn is begun.turn
@@ -195,7 +195,7 @@ async def test_a_worker_has_room_for_so_many() -> None:
 
 def test_runs_that_were_missed_are_skipped() -> None:
     past = datetime.now(UTC) - timedelta(seconds=1000.5)
-    schedule = Schedule("interval", "x", "low", past, lambda moment: moment + timedelta(seconds=60), {})
+    schedule = StoredSchedule("interval", "x", "low", past, lambda moment: moment + timedelta(seconds=60), {})
     following = schedules.next_after_now(schedule)
     assert following is not None
     assert timedelta(0) < following - datetime.now(UTC) <= timedelta(seconds=60)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from handinger_tui.local.requests import Limits
+from handinger_tui.local.requests import RequestLimits
 from handinger_tui.local.serving import LocalServer
 
 Run = Callable[..., tuple[dict[str, Any], list[Any]]]
@@ -165,7 +165,7 @@ def test_deltas_are_small_and_repeatable(run_turn: Run) -> None:
 def test_silence_is_filled_with_comments() -> None:
     # At this pace the first thought takes longer than the test.
     with (
-        LocalServer.start(pace=1000, limits=Limits(keep_alive_seconds=0.02)) as server,
+        LocalServer.start(pace=1000, limits=RequestLimits(keep_alive_seconds=0.02)) as server,
         httpx.stream(
             "POST",
             f"{server.base_url}/api/workers",

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from handinger_tui.local.requests import Limits
+from handinger_tui.local.requests import RequestLimits
 from handinger_tui.local.serving import LocalServer
 from handinger_tui.local.workspace import clean_name
 
@@ -110,7 +110,7 @@ def test_a_file_is_named_again_in_a_later_turn(upload_turn: Run, run_turn: Run) 
 
 
 def test_files_beyond_the_workspace_start_nothing() -> None:
-    with LocalServer.start(pace=0, limits=Limits(workspace_bytes=1000)) as small:
+    with LocalServer.start(pace=0, limits=RequestLimits(workspace_bytes=1000)) as small:
         headers = {"authorization": f"Bearer {small.api_key}"}
         url = f"{small.base_url}/api/workers"
         answer = httpx.post(
@@ -120,7 +120,7 @@ def test_files_beyond_the_workspace_start_nothing() -> None:
 
 
 def test_a_file_the_worker_cannot_keep_is_told(events_of: Callable[[Any], Any]) -> None:
-    with LocalServer.start(pace=0, limits=Limits(workspace_bytes=1000)) as small:
+    with LocalServer.start(pace=0, limits=RequestLimits(workspace_bytes=1000)) as small:
         headers = {"authorization": f"Bearer {small.api_key}"}
         body = {"input": "report on primes", "stream": True}
         text = httpx.post(f"{small.base_url}/api/workers", json=body, headers=headers, trust_env=False).text

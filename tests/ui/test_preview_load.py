@@ -12,7 +12,7 @@ from handinger_tui.core.preview.kinds import Shape
 from handinger_tui.core.preview.pictures import NotDrawn, Picture
 from handinger_tui.ui.background import CancelToken, Stopped
 from handinger_tui.ui.preview.load import KINDS, LONGEST_MARKDOWN, Loaded, Subject, load
-from handinger_tui.ui.preview.page_view import TextBody
+from handinger_tui.ui.preview.page_view import TextView
 from tests.ui.screens import previewing as made_of
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
@@ -25,7 +25,7 @@ def loaded(name: str, body: bytes, *, whole: bool = True, total: int | None = No
 def text_of(found: Loaded, at: int = 0) -> str:
     """What the rows of a view hold."""
     body = found.facets[at].make()
-    assert isinstance(body, TextBody)
+    assert isinstance(body, TextView)
     return body.source
 
 
@@ -132,7 +132,7 @@ def test_no_bytes_make_it_stumble(name: str, beginning: bytes, rest: bytes, whol
     assert found.facets
     for facet in found.facets:
         body = facet.make()
-        if isinstance(body, TextBody):
+        if isinstance(body, TextView):
             body.lay_out(40)
         elif isinstance(body, Picture):
             with suppress(NotDrawn):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 
 from handinger_tui.cli import signals
-from handinger_tui.cli.error_report import Progress, progress_of
+from handinger_tui.cli.error_report import RunProgress, progress_of
 from handinger_tui.cli.exit_codes import Exit, exit_of
 from handinger_tui.cli.headless import dry_run
 from handinger_tui.cli.headless.limit_messages import LimitMessages, refusal
@@ -220,7 +220,7 @@ class Headless:
             services.ledger.give_up_waiting()
             services.engine.actor(self._session_id).stop()
 
-    def record_progress(self, progress: Progress) -> None:
+    def record_progress(self, progress: RunProgress) -> None:
         """Copy the state of this run to `progress`, which the error report reads after an early end."""
         progress.session_id = self._session_id or None
         progress.turn_id = self._turn_id or None
@@ -417,7 +417,7 @@ def run_attach(args: argparse.Namespace) -> int:
     return _run(headless, progress_of(args), lambda: headless.attach(args.worker))
 
 
-def _run(headless: Headless, progress: Progress, work: Callable[[], Coroutine[None, None, int]]) -> int:
+def _run(headless: Headless, progress: RunProgress, work: Callable[[], Coroutine[None, None, int]]) -> int:
     try:
         return signals.run(work)
     finally:

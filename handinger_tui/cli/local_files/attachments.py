@@ -142,7 +142,7 @@ def _sort_key(name: str) -> tuple[str, str]:
     return name.casefold(), name
 
 
-class LocalFiles:
+class DiskFiles:
     """Gives the screen access to local files; implements `ui.ports.LocalFiles`."""
 
     def attachment(self, path: str) -> Attachment:

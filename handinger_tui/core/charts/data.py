@@ -56,7 +56,7 @@ def _large(value: Decimal) -> str:
     return f"${value / unit[0]:,.1f}{unit[1]}" if unit else ""
 
 
-class Span(StrEnum):
+class BarSpan(StrEnum):
     """How much time one bar stands for."""
 
     DAY = "day"
@@ -111,14 +111,14 @@ class Slot:
     turns: int = 0
 
 
-def slots(days: Sequence[Bucket]) -> tuple[Span, tuple[Slot, ...]]:
+def slots(days: Sequence[Bucket]) -> tuple[BarSpan, tuple[Slot, ...]]:
     """Consecutive days, weeks (from Monday) or months: the shortest span that keeps the chart readable."""
     dated = [(day, bucket) for bucket in days if (day := _date(bucket.key)) is not None]
     if not dated:
-        return Span.DAY, ()
+        return BarSpan.DAY, ()
     first, last = min(day for day, _ in dated), max(day for day, _ in dated)
     length = (last - first).days + 1
-    span = Span.DAY if length <= MOST_DAYS else Span.WEEK if length <= MOST_WEEKS else Span.MONTH
+    span = BarSpan.DAY if length <= MOST_DAYS else BarSpan.WEEK if length <= MOST_WEEKS else BarSpan.MONTH
     by_start: dict[date, Slot] = {}
     for day, bucket in dated:
         start = _start(day, span)
@@ -129,10 +129,10 @@ def slots(days: Sequence[Bucket]) -> tuple[Span, tuple[Slot, ...]]:
     return span, tuple(by_start.get(start) or Slot(start, Total(Decimal(0))) for start in starts)
 
 
-def _starts(known: Iterable[date], span: Span) -> list[date]:
+def _starts(known: Iterable[date], span: BarSpan) -> list[date]:
     """The starts of all bars between the first and the last known one."""
     ordered = sorted(known)
-    if span is Span.MONTH:
+    if span is BarSpan.MONTH:
         # Only months have no upper limit: after a wrong clock, draw no empty months.
         months = (ordered[-1].year - ordered[0].year) * 12 + ordered[-1].month - ordered[0].month + 1
         if months > MOST_MONTHS:
@@ -150,23 +150,23 @@ def _date(text: str) -> date | None:
         return None
 
 
-def _start(day: date, span: Span) -> date:
-    if span is Span.WEEK:
+def _start(day: date, span: BarSpan) -> date:
+    if span is BarSpan.WEEK:
         # January 1 of year 1 is a Monday, so the result is never before the first date.
         return day - timedelta(days=day.weekday())
-    return day if span is Span.DAY else day.replace(day=1)
+    return day if span is BarSpan.DAY else day.replace(day=1)
 
 
-def _next(start: date, span: Span) -> date:
-    if span is Span.MONTH:
+def _next(start: date, span: BarSpan) -> date:
+    if span is BarSpan.MONTH:
         return date(start.year + start.month // 12, start.month % 12 + 1, 1)
-    return start + timedelta(days=1 if span is Span.DAY else 7)
+    return start + timedelta(days=1 if span is BarSpan.DAY else 7)
 
 
-def slot_text(slot: Slot, span: Span) -> str:
+def slot_text(slot: Slot, span: BarSpan) -> str:
     """The label below a bar: "25 Nov", "Nov 2026"."""
     month = MONTHS[slot.start.month - 1]
-    return f"{month} {slot.start.year}" if span is Span.MONTH else f"{slot.start.day} {month}"
+    return f"{month} {slot.start.year}" if span is BarSpan.MONTH else f"{slot.start.day} {month}"
 
 
 @dataclass(frozen=True, slots=True)

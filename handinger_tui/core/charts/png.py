@@ -17,7 +17,6 @@ from handinger_tui.core.charts.scenes import (
     DASH,
     LIGHT,
     STRIPE,
-    Anchor,
     Area,
     Box,
     Dot,
@@ -25,6 +24,7 @@ from handinger_tui.core.charts.scenes import (
     Mark,
     Point,
     Scene,
+    TextAnchor,
     Word,
 )
 
@@ -33,7 +33,7 @@ SCALE: Final = 2
 STRIPE_WIDTH: Final = 2.4
 BOLD: Final = 0.02
 """Stroke around bold letters, in font sizes: Pillow's own font has one weight."""
-_ANCHORS: Final = {Anchor.START: "ls", Anchor.MIDDLE: "ms", Anchor.END: "rs"}
+_ANCHORS: Final = {TextAnchor.START: "ls", TextAnchor.MIDDLE: "ms", TextAnchor.END: "rs"}
 _DASHES: Final = str.maketrans("–—", "--")
 """Pillow's own font has no dashes but the hyphen."""
 

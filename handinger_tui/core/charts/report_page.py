@@ -14,11 +14,11 @@ from handinger_tui.core.charts.scenes import (
     DARK,
     LIGHT,
     WIDTH,
-    Anchor,
     Box,
     Ink,
     Mark,
     Scene,
+    TextAnchor,
     Word,
     bars,
     cumulative,
@@ -35,7 +35,7 @@ _MARGIN: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class TotalFigure:
     """One large number. `note` says what is missing in it."""
 
     name: str
@@ -43,20 +43,20 @@ class Figure:
     note: str = ""
 
 
-def figures(spent: Bucket) -> tuple[Figure, ...]:
+def figures(spent: Bucket) -> tuple[TotalFigure, ...]:
     """The totals of a report, with notes on gaps."""
     cost, credit, token = (spent.total(name) for name in ("usd", "credits", "tokens"))
     share = EXACT.divide(spent.incomplete, spent.turns) if spent.turns else None
     return (
-        Figure("cost", usd_text(cost.value), _missing(cost.missing_turns)),
-        Figure("credits", credits_text(credit.value), _missing(credit.missing_turns)),
-        Figure(
+        TotalFigure("cost", usd_text(cost.value), _missing(cost.missing_turns)),
+        TotalFigure("credits", credits_text(credit.value), _missing(credit.missing_turns)),
+        TotalFigure(
             "tokens",
             NOT_REPORTED if token.value is None else number(int(token.value)),
             _missing(token.missing_turns),
         ),
-        Figure("turns", number(spent.turns)),
-        Figure(
+        TotalFigure("turns", number(spent.turns)),
+        TotalFigure(
             "incomplete",
             number(spent.incomplete),
             f"{percent_text(share)} of all turns" if spent.turns else "",
@@ -80,7 +80,7 @@ def poster(days: Sequence[Bucket], total: Bucket, heading: str, *, simulated: bo
         marks += [
             Box(0, y, WIDTH, 36, Ink.WARN, hatched=True, corner=8),
             Box(10, y + 4, WIDTH - 20, 28, Ink.GROUND, corner=6),
-            Word(WIDTH / 2, y + 23, SIMULATED, Ink.WARN, 15, Anchor.MIDDLE, bold=True),
+            Word(WIDTH / 2, y + 23, SIMULATED, Ink.WARN, 15, TextAnchor.MIDDLE, bold=True),
         ]
         y += 36 + _GAP
     marks += translate(_tiles(total), 0, y)

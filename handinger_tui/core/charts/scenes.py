@@ -10,8 +10,8 @@ from typing import Final
 
 from handinger_tui.core.amounts import usd_text
 from handinger_tui.core.charts.data import (
+    BarSpan,
     Slot,
-    Span,
     shares,
     short_usd,
     slot_text,
@@ -81,7 +81,7 @@ DARK: Final = {
 }
 
 
-class Anchor(StrEnum):
+class TextAnchor(StrEnum):
     """Which point of a text is at its x."""
 
     START = "start"
@@ -140,7 +140,7 @@ class Word:
     text: str
     ink: Ink = Ink.TEXT
     size: int = 14
-    anchor: Anchor = Anchor.START
+    anchor: TextAnchor = TextAnchor.START
     bold: bool = False
 
 
@@ -242,10 +242,10 @@ def _bar(slot: Slot, left: float, wide: float, most: Decimal, labeled: bool) -> 
         top = cap
         if wide >= 30:
             count = f"+{slot.usd.missing_turns:,}"
-            marks.append(Word(middle, top - 5, count, Ink.GAP, 12, Anchor.MIDDLE))
+            marks.append(Word(middle, top - 5, count, Ink.GAP, 12, TextAnchor.MIDDLE))
             top -= 15
     if usd and labeled:
-        marks.append(Word(middle, top - 5, short_usd(usd), Ink.TEXT, 12, Anchor.MIDDLE, bold=True))
+        marks.append(Word(middle, top - 5, short_usd(usd), Ink.TEXT, 12, TextAnchor.MIDDLE, bold=True))
     return marks
 
 
@@ -281,7 +281,7 @@ def cumulative(days: Sequence[Bucket]) -> Scene:
     total_text = f"at least {short_usd(known)}" if so_far.missing_turns else short_usd(known)
     marks += [
         Dot(x, y, 5.5, Ink.LINE),
-        Word(min(x, _RIGHT), y - 14, total_text, Ink.TEXT, 15, Anchor.END, bold=True),
+        Word(min(x, _RIGHT), y - 14, total_text, Ink.TEXT, 15, TextAnchor.END, bold=True),
     ]
     return Scene(WIDTH, HEIGHT, (*marks, *_days(listed, span)), f"{title}, in USD")
 
@@ -295,7 +295,7 @@ def share_of(spent: Bucket) -> Scene:
         known = any(share.usd is not None for share in parts)
         reason = "Nothing was spent." if known else "Not one category was reported."
         marks.append(Box(left, 64, room, 44, Ink.MUTED, hatched=not known))
-        marks.append(Word(WIDTH / 2, 136, reason, Ink.MUTED, 16, Anchor.MIDDLE))
+        marks.append(Word(WIDTH / 2, 136, reason, Ink.MUTED, 16, TextAnchor.MIDDLE))
         return Scene(WIDTH, SHARE_HEIGHT, tuple(marks), "Share by category")
     x = left
     for share, ink in zip(parts, _INKS, strict=False):
@@ -328,11 +328,11 @@ def _scale(steps: Sequence[Decimal]) -> list[Mark]:
         y = _height(value, steps[-1])
         marks.append(Line(((_LEFT, y), (_RIGHT, y)), Ink.MUTED if not value else Ink.GRID))
         label = tick_text(value, steps[1])
-        marks.append(Word(_LEFT - 10, y + 5, label, Ink.MUTED, 13, Anchor.END))
+        marks.append(Word(_LEFT - 10, y + 5, label, Ink.MUTED, 13, TextAnchor.END))
     return marks
 
 
-def _days(listed: Sequence[Slot], span: Span) -> list[Mark]:
+def _days(listed: Sequence[Slot], span: BarSpan) -> list[Mark]:
     if not listed:
         return []
     wide = (_RIGHT - _LEFT) / len(listed)
@@ -341,13 +341,13 @@ def _days(listed: Sequence[Slot], span: Span) -> list[Mark]:
     for at in range(0, len(listed), every):
         slot = listed[at]
         x = _LEFT + wide * (at + 0.5)
-        marks.append(Word(x, _BOTTOM + 22, slot_text(slot, span), Ink.MUTED, 13, Anchor.MIDDLE))
+        marks.append(Word(x, _BOTTOM + 22, slot_text(slot, span), Ink.MUTED, 13, TextAnchor.MIDDLE))
     return marks
 
 
 def _legend(text: str, ink: Ink) -> Word:
-    return Word(WIDTH - 28, 40, text, ink, 14, Anchor.END)
+    return Word(WIDTH - 28, 40, text, ink, 14, TextAnchor.END)
 
 
 def _empty_note(text: str) -> Word:
-    return Word((_LEFT + _RIGHT) / 2, (_TOP + _BOTTOM) / 2, text, Ink.MUTED, 18, Anchor.MIDDLE)
+    return Word((_LEFT + _RIGHT) / 2, (_TOP + _BOTTOM) / 2, text, Ink.MUTED, 18, TextAnchor.MIDDLE)

@@ -27,7 +27,7 @@ NOT_KNOWN: Final = "not known"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ReceiptRow:
     """One labeled value; `note` is a remark about the value, or ""."""
 
     label: str
@@ -40,7 +40,7 @@ class Section:
     """Rows under a common title."""
 
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[ReceiptRow, ...]
 
 
 READ_AS: Final = {
@@ -75,7 +75,7 @@ RAW: Final = (
 
 def sections_of(facts: Facts) -> tuple[Section, ...]:
     """All sections, the most requested first."""
-    builders: tuple[tuple[str, Callable[[Facts], list[Row]]], ...] = (
+    builders: tuple[tuple[str, Callable[[Facts], list[ReceiptRow]]], ...] = (
         ("Cost", _cost),
         (BY_CATEGORY, _categories),
         ("Tokens and steps", _tokens),
@@ -99,22 +99,22 @@ def _so_far(facts: Facts) -> str:
     return "" if facts.money.final else "so far"
 
 
-def _cost(facts: Facts) -> list[Row]:
+def _cost(facts: Facts) -> list[ReceiptRow]:
     cost, credits_used = facts.money.usd, facts.money.usage.credits
     rows = [
-        Row("Cost", _or_missing(facts, None if cost is None else usd_text(cost)), _cost_note(facts)),
-        Row(
+        ReceiptRow("Cost", _or_missing(facts, None if cost is None else usd_text(cost)), _cost_note(facts)),
+        ReceiptRow(
             "Credits",
             _or_missing(facts, None if credits_used is None else credits_text(credits_used)),
             _so_far(facts) if credits_used is not None else "",
         ),
-        Row("Against the median", *_change(facts)),
+        ReceiptRow("Against the median", *_change(facts)),
         _budget(facts),
     ]
     if facts.usual is not None:
-        rows.append(Row("Usual", typical_cost_text(facts.usual)))
+        rows.append(ReceiptRow("Usual", typical_cost_text(facts.usual)))
     if facts.simulated:
-        rows.append(Row("Money", "simulated", "the local worker's pretend money"))
+        rows.append(ReceiptRow("Money", "simulated", "the local worker's pretend money"))
     return rows
 
 
@@ -146,22 +146,24 @@ def _change(facts: Facts) -> tuple[str, str]:
     return (percent, f"against {median}") if percent else ("nothing to compare with", median)
 
 
-def _budget(facts: Facts) -> Row:
+def _budget(facts: Facts) -> ReceiptRow:
     if not facts.level:
-        return Row("Budget", NOT_KNOWN, "it was started elsewhere")
-    return Row("Budget", clean_line(facts.level, 40), "" if facts.turn.order.budget else "none was named")
+        return ReceiptRow("Budget", NOT_KNOWN, "it was started elsewhere")
+    return ReceiptRow(
+        "Budget", clean_line(facts.level, 40), "" if facts.turn.order.budget else "none was named"
+    )
 
 
-def _categories(facts: Facts) -> list[Row]:
+def _categories(facts: Facts) -> list[ReceiptRow]:
     total = facts.money.costs.total()
     rows = []
     for label, member in CATEGORIES:
         value: Decimal | None = getattr(facts.money.costs, member)
         share = _share(value, total)
-        rows.append(Row(label, _or_missing(facts, None if value is None else usd_text(value)), share))
+        rows.append(ReceiptRow(label, _or_missing(facts, None if value is None else usd_text(value)), share))
     reported = facts.money.usage.cost_usd
     if total is not None and reported is not None and total != reported:
-        rows.append(Row("Together", usd_text(total), f"the reported cost is {usd_text(reported)}"))
+        rows.append(ReceiptRow("Together", usd_text(total), f"the reported cost is {usd_text(reported)}"))
     return rows
 
 
@@ -173,15 +175,16 @@ def _share(value: Decimal | None, total: Decimal | None) -> str:
     return "<1 %" if value and not rounded else f"{rounded} %"
 
 
-def _tokens(facts: Facts) -> list[Row]:
+def _tokens(facts: Facts) -> list[ReceiptRow]:
     usage = facts.money.usage
     values = ((label, getattr(usage, member)) for label, member in TOKENS)
     return [
-        Row(label, _or_missing(facts, None if value is None else number(value))) for label, value in values
+        ReceiptRow(label, _or_missing(facts, None if value is None else number(value)))
+        for label, value in values
     ]
 
 
-def _time(facts: Facts) -> list[Row]:
+def _time(facts: Facts) -> list[ReceiptRow]:
     turn, times = facts.turn, facts.times
     reported = facts.money.usage.duration_ms
     elapsed = facts.elapsed_ms
@@ -193,29 +196,29 @@ def _time(facts: Facts) -> list[Row]:
         ("Ended", turn.ended_ms),
     )
     return [
-        Row(
+        ReceiptRow(
             "Duration",
             *((_or_missing(facts, None), "") if reported is None else (duration(reported), "as reported")),
         ),
-        Row("Elapsed", unknown if elapsed is None else f"~{duration(elapsed)}", "by our own clock"),
-        *(Row(label, utc_text(at) or NOT_KNOWN) for label, at in moments),
+        ReceiptRow("Elapsed", unknown if elapsed is None else f"~{duration(elapsed)}", "by our own clock"),
+        *(ReceiptRow(label, utc_text(at) or NOT_KNOWN) for label, at in moments),
     ]
 
 
-def _evidence(facts: Facts) -> list[Row]:
+def _evidence(facts: Facts) -> list[ReceiptRow]:
     sources, files = sources_of_turn(facts.turn), files_of_turn(facts.turn)
-    rows = [Row("Sources", number(len(sources)))]
+    rows = [ReceiptRow("Sources", number(len(sources)))]
     for at, source in enumerate(sources, 1):
         title = clean_line(source.title or source.filename or source.url or source.source_id, 300)
-        rows.append(Row(f"Source {at}", title, clean_line(source.url or "")))
-    rows.append(Row("Files", number(len(files))))
+        rows.append(ReceiptRow(f"Source {at}", title, clean_line(source.url or "")))
+    rows.append(ReceiptRow("Files", number(len(files))))
     for at, file in enumerate(files, 1):
         what = f"{clean_line(file.media_type, 100)}, {size(file.size)}"
-        rows.append(Row(f"File {at}", clean_line(file.filename or file.url), what))
+        rows.append(ReceiptRow(f"File {at}", clean_line(file.filename or file.url), what))
     return rows
 
 
-def _identity(facts: Facts) -> list[Row]:
+def _identity(facts: Facts) -> list[ReceiptRow]:
     session, turn = facts.session, facts.turn
     ids = (
         ("Worker", turn.worker_id or turn.order.worker_id),
@@ -223,40 +226,44 @@ def _identity(facts: Facts) -> list[Row]:
         ("Turn", turn.turn_id),
         ("Message", turn.message_id),
     )
-    problem = [Row("Problem", clean_line(turn.fault.message))] if turn.fault is not None else []
+    problem = [ReceiptRow("Problem", clean_line(turn.fault.message))] if turn.fault is not None else []
     return [
-        Row("Status", str(turn.status).replace("_", " ")),
+        ReceiptRow("Status", str(turn.status).replace("_", " ")),
         *problem,
-        *(Row(label, clean_line(value) if value else NOT_KNOWN) for label, value in ids),
-        Row("Started by", str(turn.order.trigger)),
-        Row("Requests sent", number(turn.posts), "that could have started this turn"),
+        *(ReceiptRow(label, clean_line(value) if value else NOT_KNOWN) for label, value in ids),
+        ReceiptRow("Started by", str(turn.order.trigger)),
+        ReceiptRow("Requests sent", number(turn.posts), "that could have started this turn"),
     ]
 
 
-def _read(facts: Facts) -> list[Row]:
-    rows = [Row("Reading", READ_AS[facts.money.reading])]
+def _read(facts: Facts) -> list[ReceiptRow]:
+    rows = [ReceiptRow("Reading", READ_AS[facts.money.reading])]
     if facts.free:
-        return [Row("Reading", "Not needed: the turn never started.")]
+        return [ReceiptRow("Reading", "Not needed: the turn never started.")]
     money = facts.money
     has_figures = money.usage.reported or money.costs.reported
     if money.reading is Reading.TOTAL and facts.turn.before is None:
         instead = "an earlier turn's last reading, or zero for a new worker, counts"
-        rows.append(Row("Before", "not read", instead if has_figures else "so this turn's part is not known"))
+        rows.append(
+            ReceiptRow("Before", "not read", instead if has_figures else "so this turn's part is not known")
+        )
     if has_figures and not money.final:
-        rows.append(Row("State", "not final", "the worker was not seen to have finished with these figures"))
-    rows.append(Row("As of", utc_text(facts.turn.read_ms) or NOT_KNOWN))
+        rows.append(
+            ReceiptRow("State", "not final", "the worker was not seen to have finished with these figures")
+        )
+    rows.append(ReceiptRow("As of", utc_text(facts.turn.read_ms) or NOT_KNOWN))
     return rows
 
 
-def _raw(facts: Facts) -> list[Row]:
+def _raw(facts: Facts) -> list[ReceiptRow]:
     """Each member that was reported, with its exact values in the reads before and after the turn."""
     rows = []
     for label, member in RAW:
         values = [(read, raw_text(read, member)) for read in (facts.turn.before, facts.turn.snapshot)]
         if any(text is not None for _, text in values):
             first, last = (text or ("not read" if read is None else NOT_REPORTED) for read, text in values)
-            rows.append(Row(label, f"{first} → {last}", "before → after"))
-    return rows or [Row("Figures", NOT_REPORTED)]
+            rows.append(ReceiptRow(label, f"{first} → {last}", "before → after"))
+    return rows or [ReceiptRow("Figures", NOT_REPORTED)]
 
 
 def raw_text(read: Snapshot | None, member: str) -> str | None:

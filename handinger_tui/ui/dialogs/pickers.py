@@ -25,7 +25,7 @@ from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs.confirm import Ask, Confirm
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.ports import SessionStore
+from handinger_tui.ui.ports import StoredSessions
 from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS, going_for, so_far, under_way
 
@@ -92,7 +92,7 @@ class SessionPicker(Picker):
 
     def __init__(
         self,
-        shelf: SessionStore,
+        shelf: StoredSessions,
         now_ms: Callable[[], int],
         current: str,
         opened: Callable[[], Iterable[Session]] = tuple,

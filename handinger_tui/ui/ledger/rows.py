@@ -13,29 +13,29 @@ from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.ledger.charts import BAR, FAINT, MARK, MORE, STRONG
 from handinger_tui.ui.ledger.query import GROUPS, day_text, moment, row_name
-from handinger_tui.ui.ledger.table import Align, Column, Line
+from handinger_tui.ui.ledger.table import Align, LedgerColumn, LedgerLine
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
 
-_GAPS: Final = Column("", Align.LEFT, style=MARK, close=True)
+_GAPS: Final = LedgerColumn("", Align.LEFT, style=MARK, close=True)
 _SUMS: Final = (
-    Column("Cost", Align.POINT, style=STRONG),
+    LedgerColumn("Cost", Align.POINT, style=STRONG),
     _GAPS,
-    Column("Credits", Align.POINT, rank=2),
-    Column("Tokens", Align.POINT, rank=4, style=FAINT),
-    Column("Incomplete", rank=3, style=FAINT),
+    LedgerColumn("Credits", Align.POINT, rank=2),
+    LedgerColumn("Tokens", Align.POINT, rank=4, style=FAINT),
+    LedgerColumn("Incomplete", rank=3, style=FAINT),
 )
-_BAR: Final = Column("", Align.BAR, rank=7, style=BAR, least=12)
+_BAR: Final = LedgerColumn("", Align.BAR, rank=7, style=BAR, least=12)
 TURN_COLUMNS: Final = (
-    Column("When", Align.LEFT),
-    Column("Session", Align.LEFT, least=12),
-    Column("Status", Align.LEFT, rank=2),
-    Column("Budget", Align.LEFT, rank=3, style=FAINT),
-    Column("Trigger", Align.LEFT, rank=5, style=FAINT),
-    Column("Steps", rank=7, style=FAINT),
-    Column("Tokens", rank=6, style=FAINT),
-    Column("Time", rank=4, style=FAINT),
-    Column("Credits", Align.POINT, rank=1),
-    Column("Cost", Align.POINT, style=STRONG),
+    LedgerColumn("When", Align.LEFT),
+    LedgerColumn("Session", Align.LEFT, least=12),
+    LedgerColumn("Status", Align.LEFT, rank=2),
+    LedgerColumn("Budget", Align.LEFT, rank=3, style=FAINT),
+    LedgerColumn("Trigger", Align.LEFT, rank=5, style=FAINT),
+    LedgerColumn("Steps", rank=7, style=FAINT),
+    LedgerColumn("Tokens", rank=6, style=FAINT),
+    LedgerColumn("Time", rank=4, style=FAINT),
+    LedgerColumn("Credits", Align.POINT, rank=1),
+    LedgerColumn("Cost", Align.POINT, style=STRONG),
     _GAPS,
 )
 _STATUS: Final = MappingProxyType(
@@ -48,16 +48,19 @@ _STATUS: Final = MappingProxyType(
 )
 
 
-def columns_of(by: GroupBy) -> tuple[Column, ...]:
+def columns_of(by: GroupBy) -> tuple[LedgerColumn, ...]:
     """The columns of the table for a grouping."""
     if by is GroupBy.TURN:
         return TURN_COLUMNS
-    name, turns = Column(GROUPS[by][1], Align.LEFT, least=14, ids=by is GroupBy.WORKER), Column("Turns")
-    last = (Column("Last", Align.LEFT, rank=5, style=FAINT),)
+    name, turns = (
+        LedgerColumn(GROUPS[by][1], Align.LEFT, least=14, ids=by is GroupBy.WORKER),
+        LedgerColumn("Turns"),
+    )
+    last = (LedgerColumn("Last", Align.LEFT, rank=5, style=FAINT),)
     return (name, turns, *_SUMS, *(() if by is GroupBy.DAY else last), _BAR)
 
 
-def group_line(bucket: Bucket, by: GroupBy, zone: tzinfo | None, year: int) -> Line:
+def group_line(bucket: Bucket, by: GroupBy, zone: tzinfo | None, year: int) -> LedgerLine:
     """The row of a group. `year`: the present one, which dates leave out."""
     usd, credit, tokens = (bucket.total(member) for member in ("usd", "credits", "tokens"))
     name = row_name(by, bucket.key, bucket.title, year)
@@ -73,10 +76,10 @@ def group_line(bucket: Bucket, by: GroupBy, zone: tzinfo | None, year: int) -> L
     if by is not GroupBy.DAY:
         cells.append("" if bucket.last_ms is None else day_text(moment(bucket.last_ms, zone), year))
     session = bucket.key if by is GroupBy.SESSION else None
-    return Line(bucket.key, (*cells, ""), session, name, usd.value)
+    return LedgerLine(bucket.key, (*cells, ""), session, name, usd.value)
 
 
-def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> Line:
+def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> LedgerLine:
     """The row of a turn; figures that may still grow get a plus sign. `year`: the present one."""
     when = moment(charge.at_ms, zone)
     title = row_name(GroupBy.SESSION, charge.session_id, charge.title, year)
@@ -95,7 +98,7 @@ def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> Line:
         usd_text(charge.usd),
         MORE if so_far else "",
     )
-    return Line(charge.turn_id, cells, charge.session_id, title, charge.usd)
+    return LedgerLine(charge.turn_id, cells, charge.session_id, title, charge.usd)
 
 
 def _gaps(total: Total) -> str:

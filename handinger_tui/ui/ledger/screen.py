@@ -23,7 +23,7 @@ from handinger_tui.ui.ledger import head
 from handinger_tui.ui.ledger.head import Charts, Foot, Head
 from handinger_tui.ui.ledger.query import GROUPS, Figures, Reader, View, moment
 from handinger_tui.ui.ledger.rows import columns_of, group_line, turn_line
-from handinger_tui.ui.ledger.table import PAGE, LedgerTable, Line
+from handinger_tui.ui.ledger.table import PAGE, LedgerLine, LedgerTable
 from handinger_tui.ui.ports import ChargeReader, LimitStore
 from handinger_tui.ui.widgets.footer import FooterLine
 
@@ -203,7 +203,7 @@ class LedgerScreen(ModalScreen[str]):
                 return True
 
     @property
-    def _line(self) -> Line | None:
+    def _line(self) -> LedgerLine | None:
         return self.table.current if self.is_mounted else None
 
     def _go(self, view: View, cursor_key: str | None = None) -> None:

@@ -38,7 +38,7 @@ class Align(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class LedgerColumn:
     """One column.
 
     `rank` 0 is always shown; of the others the lowest gets room first. `least`: the least width; above 0
@@ -57,7 +57,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LedgerLine:
     """One row: its key, one text for each column, the session it can be opened as, and its name."""
 
     key: str
@@ -81,12 +81,12 @@ class Measure:
     highest: Decimal = Decimal(0)
 
     @classmethod
-    def of(cls, columns: Sequence[Column]) -> Measure:
+    def of(cls, columns: Sequence[LedgerColumn]) -> Measure:
         """The widths of the captions alone."""
         zeros = (0,) * len(columns)
         return cls(zeros, zeros, tuple(len(column.head) for column in columns))
 
-    def with_lines(self, columns: Sequence[Column], lines: Iterable[Line]) -> Measure:
+    def with_lines(self, columns: Sequence[LedgerColumn], lines: Iterable[LedgerLine]) -> Measure:
         """The widths with more lines."""
         before, behind, full = list(self.before), list(self.behind), list(self.full)
         highest = self.highest
@@ -117,13 +117,13 @@ def _split_at_point(text: str) -> tuple[str, str]:
 class Layout:
     """The columns that fit, and the width of each."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[LedgerColumn, ...]
     measure: Measure
     visible: tuple[tuple[int, int], ...]
     """(index of the column, its width in cells) of each column shown."""
 
     @classmethod
-    def fit(cls, columns: Sequence[Column], measure: Measure, width: int) -> Layout:
+    def fit(cls, columns: Sequence[LedgerColumn], measure: Measure, width: int) -> Layout:
         """Choose the columns for `width` cells, by rank, and distribute unused room."""
         widths = {at: column.least or measure.full[at] for at, column in enumerate(columns)}
         possible = [at for at in widths if widths[at] > 0]
@@ -151,11 +151,11 @@ class Layout:
             [_aligned(self.columns[at].head, self.columns[at].align, cells) for at, cells in self.visible]
         )
 
-    def line(self, line: Line) -> Content:
+    def line(self, line: LedgerLine) -> Content:
         """One row, aligned with the captions."""
         return self._join([self._cell(line, at, cells) for at, cells in self.visible])
 
-    def _cell(self, line: Line, at: int, cells: int) -> Content:
+    def _cell(self, line: LedgerLine, at: int, cells: int) -> Content:
         column, text = self.columns[at], line.cells[at]
         if column.align is Align.BAR:
             text = horizontal_bar(line.amount, self.measure.highest, cells)
@@ -176,11 +176,11 @@ class Layout:
         return Content.assemble(*pieces)
 
 
-def _gap(column: Column, *, first: bool) -> str:
+def _gap(column: LedgerColumn, *, first: bool) -> str:
     return "" if first else " " if column.close else "  "
 
 
-def _total_width(visible: Sequence[int], widths: dict[int, int], columns: Sequence[Column]) -> int:
+def _total_width(visible: Sequence[int], widths: dict[int, int], columns: Sequence[LedgerColumn]) -> int:
     return sum(widths[at] + len(_gap(columns[at], first=at == visible[0])) for at in visible)
 
 
@@ -205,10 +205,10 @@ class LedgerRows(ListRows):
     def __init__(self, request: Callable[[int], object]) -> None:
         self._request = request
         self._requested: set[int] = set()
-        self.columns: tuple[Column, ...] = ()
+        self.columns: tuple[LedgerColumn, ...] = ()
         self._count = 0
-        self._pages: OrderedDict[int, Sequence[Line]] = OrderedDict()
-        self._stale_pages: dict[int, Sequence[Line]] = {}
+        self._pages: OrderedDict[int, Sequence[LedgerLine]] = OrderedDict()
+        self._stale_pages: dict[int, Sequence[LedgerLine]] = {}
         """Pages read before a reload, shown until the new ones are read."""
         self._measure = Measure.of(())
         self._layout: tuple[int, Layout] | None = None
@@ -219,7 +219,7 @@ class LedgerRows(ListRows):
         """The number of rows."""
         return self._count
 
-    def reset(self, columns: Sequence[Column], count: int, *, reload: bool) -> None:
+    def reset(self, columns: Sequence[LedgerColumn], count: int, *, reload: bool) -> None:
         """Start with `count` rows, none of them read yet. `reload`: the old ones are shown until then."""
         self._stale_pages = dict(self._pages) if reload else {}
         self._measure = self._measure if reload else Measure.of(columns)
@@ -227,7 +227,7 @@ class LedgerRows(ListRows):
         self._pages.clear()
         self._requested.clear()
 
-    def add_page(self, page: int, lines: Sequence[Line]) -> None:
+    def add_page(self, page: int, lines: Sequence[LedgerLine]) -> None:
         """Add the rows of a page. Fewer rows than expected mean that the later ones no longer exist."""
         self._requested.discard(page)
         self._stale_pages.pop(page, None)
@@ -241,7 +241,7 @@ class LedgerRows(ListRows):
         if measure != self._measure:
             self._measure, self._layout = measure, None
 
-    def line_at(self, at: int) -> Line | None:
+    def line_at(self, at: int) -> LedgerLine | None:
         """The texts of row `at`; None until they are read."""
         page, index = divmod(at, PAGE)
         lines = self._pages.get(page) or self._stale_pages.get(page, ())
@@ -292,7 +292,7 @@ class LedgerTable(VirtualList[LedgerRows]):
     def _request_page(self, page: int) -> None:
         self.post_message(self.PageRequested(page))
 
-    def show(self, columns: Sequence[Column], count: int, *, cursor_key: str | None = None) -> None:
+    def show(self, columns: Sequence[LedgerColumn], count: int, *, cursor_key: str | None = None) -> None:
         """Show `count` rows, none of them read yet; the cursor moves to the row `cursor_key`.
 
         With the same columns and `cursor_key` None this is a reload: the cursor stays on its row.
@@ -311,7 +311,7 @@ class LedgerTable(VirtualList[LedgerRows]):
         self.rows.message = text
         self.update()
 
-    def add_page(self, page: int, lines: Sequence[Line]) -> None:
+    def add_page(self, page: int, lines: Sequence[LedgerLine]) -> None:
         """Add the rows of a page that was requested."""
         self.rows.add_page(page, lines)
         self.cursor = min(self.cursor, max(0, self.rows.count - 1))
@@ -327,7 +327,7 @@ class LedgerTable(VirtualList[LedgerRows]):
         super().move_to(at)
 
     @property
-    def current(self) -> Line | None:
+    def current(self) -> LedgerLine | None:
         """The row under the cursor; None until it is read."""
         return self.rows.line_at(self.cursor)
 

@@ -29,7 +29,7 @@ from handinger_tui.ui.lists.virtual_list import VirtualList
 from handinger_tui.ui.panels.files.panel import file_name
 from handinger_tui.ui.panels.messages import OpenLink
 from handinger_tui.ui.preview.load import MOST, Body, Loaded, Subject, load
-from handinger_tui.ui.preview.page_view import PageView, TextBody
+from handinger_tui.ui.preview.page_view import PageView, TextView
 from handinger_tui.ui.preview.pictures import PictureView
 from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.static_reflow import StaticReflow
@@ -42,7 +42,7 @@ CANNOT_SHOW: Final = "It cannot be shown here ({name}). d saves it."
 
 View = PageView | PictureView | TableView | TreeView
 VIEWS: Final[tuple[tuple[type[Any], type[View]], ...]] = (
-    (TextBody, PageView),
+    (TextView, PageView),
     (Picture, PictureView),
     (TableModel, TableView),
     (Node, TreeView),

@@ -26,7 +26,7 @@ from handinger_tui.core.receipts.page import (
     BY_CATEGORY,
     CATEGORIES,
     Receipt,
-    Row,
+    ReceiptRow,
     Section,
     receipt_json,
     receipt_markdown,
@@ -59,7 +59,7 @@ def receipt_lines(receipt: Receipt, width: int) -> list[Content]:
     return lines
 
 
-def _aligned_rows(section: Section) -> tuple[Row, ...]:
+def _aligned_rows(section: Section) -> tuple[ReceiptRow, ...]:
     """The rows of a section; the amounts by category are aligned at the decimal point."""
     if section.title != BY_CATEGORY:
         return section.rows
@@ -128,7 +128,7 @@ def _bar(facts: Facts, width: int) -> list[Content]:
     return [Content(""), bar]
 
 
-def _row_lines(section: Section, row: Row, width: int) -> list[Content]:
+def _row_lines(section: Section, row: ReceiptRow, width: int) -> list[Content]:
     index = _CATEGORY_INDEX.get(row.label) if section.title == BY_CATEGORY else None
     mark = Content(" ") if index is None else Content.styled(BLOCKS[index], COLORS[index])
     label = Content.assemble(

@@ -17,7 +17,7 @@ from handinger_tui.core.preview.text import TextModel, read_text
 from handinger_tui.core.preview.tree import Node, tree_of_json
 from handinger_tui.ui.background import CancelToken
 from handinger_tui.ui.preview.page_view import (
-    TextBody,
+    TextView,
     code_rows_of,
     markdown_rows,
     message_rows,
@@ -36,7 +36,7 @@ ROW: Final = 16
 ROWS: Final = 64
 """Lines of a hex dump."""
 
-Body = TextBody | TableModel | Node | Picture
+Body = TextView | TableModel | Node | Picture
 """What a view shows: text rows, a table, a tree or a picture."""
 
 
@@ -224,7 +224,7 @@ def _extent(model: TextModel) -> str:
 def _source(task: Task, language: str = "") -> Facet:
     """Return the view of the unformatted file text."""
 
-    def make_rows() -> TextBody:
+    def make_rows() -> TextView:
         lines = read_text(task.data, complete=task.complete).lines
         return code_rows_of(lines, language) if language else plain_rows(lines)
 

@@ -36,7 +36,7 @@ _GUTTER: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class TextBody:
+class TextView:
     """The body of a text view: fixed rows, or Markdown, whose rows depend on the width.
 
     `source` is the text for copying.
@@ -53,26 +53,26 @@ class TextBody:
         return buffer
 
 
-def plain_rows(lines: Sequence[str], digits: int | None = None) -> TextBody:
+def plain_rows(lines: Sequence[str], digits: int | None = None) -> TextView:
     """Return clean lines with line numbers; `digits` 0 omits the numbers."""
     contents = [Content(line.expandtabs(4)) for line in lines]
-    return TextBody(tuple(_numbered(contents, digits)), "\n".join(lines))
+    return TextView(tuple(_numbered(contents, digits)), "\n".join(lines))
 
 
-def message_rows(text: str) -> TextBody:
+def message_rows(text: str) -> TextView:
     """Return a message of the program, in place of something that cannot be shown."""
-    return TextBody((Row(), Row(Content(text))), text)
+    return TextView((Row(), Row(Content(text))), text)
 
 
-def code_rows_of(lines: Sequence[str], language: str) -> TextBody:
+def code_rows_of(lines: Sequence[str], language: str) -> TextView:
     """Return clean lines of code, highlighted as in the transcript."""
     text = "\n".join(lines)
-    return TextBody(tuple(_numbered(highlighted_lines(text, language), None)), text)
+    return TextView(tuple(_numbered(highlighted_lines(text, language), None)), text)
 
 
-def markdown_rows(text: str) -> TextBody:
+def markdown_rows(text: str) -> TextView:
     """Return a clean Markdown text."""
-    return TextBody((), text, markdown=True)
+    return TextView((), text, markdown=True)
 
 
 def _numbered(contents: Sequence[Content], digits: int | None) -> list[Row]:
@@ -99,7 +99,7 @@ class Match(NamedTuple):
     end: int
 
 
-class Span(NamedTuple):
+class MatchSpan(NamedTuple):
     """A painted piece of match `number`: screen row, first cell and the cell after its last."""
 
     number: int
@@ -116,7 +116,7 @@ class SearchResult:
     matches: list[Match] = field(default_factory=list)
     more: bool = False
     at: int = 0
-    _spans: dict[int, list[Span]] = field(default_factory=dict)
+    _spans: dict[int, list[MatchSpan]] = field(default_factory=dict)
 
     def step(self, by: int) -> None:
         """Move the current match by `by`, wrapping around at both ends."""
@@ -136,7 +136,7 @@ class SearchResult:
         count = f"{len(self.matches):,}{'+' if self.more else ''}"
         return f"“{self.text}” · {self.at + 1:,} of {count}"
 
-    def spans(self, buffer: RowBuffer, width: int, row: int) -> list[Span]:
+    def spans(self, buffer: RowBuffer, width: int, row: int) -> list[MatchSpan]:
         """Return where the matches of a row are painted.
 
         The result is cached by row: always pass the same buffer and width.
@@ -148,7 +148,7 @@ class SearchResult:
             chars = [(match.start, match.end) for match in self.matches[first:last]]
             top = buffer.start_of(row)
             painted = all_cells(buffer.rows[row], width, chars) if chars else ()
-            cached = [Span(first + at, top + strip, left, right) for at, strip, left, right in painted]
+            cached = [MatchSpan(first + at, top + strip, left, right) for at, strip, left, right in painted]
             self._spans[row] = cached
         return cached
 
@@ -175,7 +175,7 @@ class PageView(ScrollView, can_focus=True):
 
     def __init__(self) -> None:
         super().__init__(classes="page-view")
-        self._rows: TextBody | None = None
+        self._rows: TextView | None = None
         self._buffer: RowBuffer | None = None
         self._strip_cache: StripCache | None = None
         self._search: SearchResult | None = None
@@ -194,7 +194,7 @@ class PageView(ScrollView, can_focus=True):
             super().__init__()
             self.status = status
 
-    def show(self, rows: TextBody) -> None:
+    def show(self, rows: TextView) -> None:
         """Show another text."""
         self._rows, self._buffer, self._search = rows, None, None
         self._lay_out()

@@ -25,7 +25,7 @@ NAME_CELLS: Final = 40
 CROSS: Final = " ✕"
 
 
-class Kind(Enum):
+class ChipKind(Enum):
     """What a chip stands for, which decides what its `key` is."""
 
     FILE = auto()
@@ -40,19 +40,19 @@ class Kind(Enum):
 class Chip:
     """One attachment or folded text. `wrong`: it cannot be sent as it is."""
 
-    kind: Kind
+    kind: ChipKind
     key: str
     name: str
     facts: str
     wrong: bool = False
 
 
-def file_chip(kind: Kind, key: str, file: Attachment) -> Chip:
+def file_chip(kind: ChipKind, key: str, file: Attachment) -> Chip:
     """The chip of a file, with its name, size and type."""
     return Chip(kind, key, file.name, f"{size(file.size)} {kind_word(file)}")
 
 
-def wrong_chip(kind: Kind, key: str, name: str, problem: AttachmentProblem) -> Chip:
+def wrong_chip(kind: ChipKind, key: str, name: str, problem: AttachmentProblem) -> Chip:
     """The chip of a file that cannot be sent, with a short reason; sending shows the full one."""
     return Chip(
         kind, key, name, "not there" if isinstance(problem, NoSuchFile) else "cannot be sent", wrong=True
@@ -63,7 +63,7 @@ def text_chip(number: int, text: str) -> Chip:
     """The chip of a pasted text: "3,412 characters, 40 lines"."""
     lines = text.count("\n") + 1
     facts = f"{len(text):,} characters" + (f", {plural(lines, 'line')}" if lines > 1 else "")
-    return Chip(Kind.TEXT, str(number), f"pasted text {number}", facts)
+    return Chip(ChipKind.TEXT, str(number), f"pasted text {number}", facts)
 
 
 _WORDS: Final = {
@@ -172,7 +172,7 @@ class Chips(Static):
         parameters: tuple[object, ...],  # noqa: ARG002 - Textual's signature
     ) -> bool | None:
         """Offer "unfold" only for a folded text."""
-        return action != "unfold" or (bool(self._chips) and self._chips[self._at].kind is Kind.TEXT)
+        return action != "unfold" or (bool(self._chips) and self._chips[self._at].kind is ChipKind.TEXT)
 
     def _draw(self) -> None:
         room = self.content_size.width or 76
@@ -210,7 +210,7 @@ class Chips(Static):
 
     def action_unfold(self) -> None:
         """Put the text of the marked chip into the prompt."""
-        if self._chips and self._chips[self._at].kind is Kind.TEXT:
+        if self._chips and self._chips[self._at].kind is ChipKind.TEXT:
             self.post_message(self.Unfolded(self._chips[self._at]))
 
     def on_click(self, event: Click) -> None:
@@ -224,7 +224,7 @@ class Chips(Static):
                 chip = self._chips[position.at]
                 if at.x >= position.right - 3:
                     self.post_message(self.Removed(chip))
-                elif chip.kind is Kind.TEXT:
+                elif chip.kind is ChipKind.TEXT:
                     self.post_message(self.Unfolded(chip))
 
 

@@ -15,7 +15,7 @@ from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import Attachment, Turn
 from handinger_tui.ui.ports import LocalFiles
 from handinger_tui.ui.terminal.diff_app import DiffApp
-from handinger_tui.ui.widgets.chips import Chip, Chips, Kind, file_chip, text_chip, wrong_chip
+from handinger_tui.ui.widgets.chips import Chip, ChipKind, Chips, file_chip, text_chip, wrong_chip
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.work.interaction import Interaction
 from handinger_tui.ui.work.session_controller import SessionController
@@ -131,11 +131,11 @@ class Composer:
     def remove(self, chip: Chip) -> None:
         """Remove what a chip stands for: an attachment, a mention or a pasted text."""
         match chip.kind:
-            case Kind.FILE:
+            case ChipKind.FILE:
                 self._chosen.pop(chip.key, None)
-            case Kind.NAMED:
+            case ChipKind.NAMED:
                 self.prompt.put(without(self.prompt.text, chip.key))
-            case Kind.TEXT:
+            case ChipKind.TEXT:
                 self.prompt.replace_chip(int(chip.key), "")
         self.choose(())
 
@@ -307,8 +307,8 @@ class Composer:
 
     def _file_chip(self, file: Attachment) -> Chip:
         if file.path in self._problems:
-            return wrong_chip(Kind.FILE, file.path, file.name, self._problems[file.path])
-        return file_chip(Kind.FILE, file.path, file)
+            return wrong_chip(ChipKind.FILE, file.path, file.name, self._problems[file.path])
+        return file_chip(ChipKind.FILE, file.path, file)
 
     def _text_chips(self) -> list[Chip]:
         pasted = self.prompt.pasted.texts
@@ -393,9 +393,9 @@ class MentionLookup:
         for path in mentioned(self._prompt.text, existing.__contains__).paths:
             check = self._checks.get(path)
             if isinstance(check, Attachment):
-                chips.append(file_chip(Kind.NAMED, path, check))
+                chips.append(file_chip(ChipKind.NAMED, path, check))
             elif check is not None:
-                chips.append(wrong_chip(Kind.NAMED, path, path, check))
+                chips.append(wrong_chip(ChipKind.NAMED, path, path, check))
         return chips
 
     @property

@@ -39,7 +39,7 @@ from handinger_tui.ui.ports import Account
 from handinger_tui.ui.preview.page_view import PageView
 from handinger_tui.ui.preview.pictures import PictureView
 from handinger_tui.ui.transcript.transcript import Transcript
-from handinger_tui.ui.widgets.chips import Chip, Chips, Kind, file_chip
+from handinger_tui.ui.widgets.chips import Chip, ChipKind, Chips, file_chip
 from handinger_tui.ui.widgets.completion import Suggestions
 from handinger_tui.ui.widgets.containers import Columns
 from handinger_tui.ui.widgets.footer import FooterLine
@@ -112,7 +112,7 @@ async def around_the_prompt(eye: Eye) -> None:
         for text in texts:
             file = Attachment(text, text, 3, text)
             screen.query_one(Chips).show(
-                [file_chip(Kind.FILE, text, file), Chip(Kind.TEXT, text, text, text)]
+                [file_chip(ChipKind.FILE, text, file), Chip(ChipKind.TEXT, text, text, text)]
             )
             screen.query_one(Card).show(Advice("error", text[:200]), NOW_MS)
             screen.query_one(Suggestions).show([(text, text)])

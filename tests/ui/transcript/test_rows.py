@@ -23,7 +23,7 @@ from handinger_tui.ui.transcript.rows.parts import (
     pretty,
     slot_rows,
 )
-from handinger_tui.ui.transcript.rows.slots import SHOWN_AS_ERROR, Ending, Progress, slots_of
+from handinger_tui.ui.transcript.rows.slots import SHOWN_AS_ERROR, Ending, ProgressLine, slots_of
 from handinger_tui.ui.transcript.rows.status import ending_rows, progress_rows
 from tests.ui.transcript.documents import DOCUMENTS
 from tests.ui.transcript.sample import COMPLETE, FAILED, LIVE, RECEIPT
@@ -145,10 +145,10 @@ def test_an_error_card_says_what_it_may_cost_and_what_to_do(
 
 def test_every_live_status_has_a_line() -> None:
     for status in (TurnStatus.QUEUED, TurnStatus.SENDING, TurnStatus.ACCEPTED, TurnStatus.CHECKING):
-        assert progress_rows(Progress(status, None, quiet=True))[0].content.plain
-    assert progress_rows(Progress(TurnStatus.ACCEPTED, None, quiet=False)) == []
+        assert progress_rows(ProgressLine(status, None, quiet=True))[0].content.plain
+    assert progress_rows(ProgressLine(TurnStatus.ACCEPTED, None, quiet=False)) == []
     assert (
-        progress_rows(Progress(TurnStatus.ACCEPTED, "reads\x1b a\nfile", quiet=False))[0].content.plain
+        progress_rows(ProgressLine(TurnStatus.ACCEPTED, "reads\x1b a\nfile", quiet=False))[0].content.plain
         == "reads a file"
     )
 

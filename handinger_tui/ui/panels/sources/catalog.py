@@ -19,8 +19,8 @@ NO_MENTIONS: Final[Mentions] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """Facts of one source, each cleaned and on one line.
+class SourceFacts:
+    """What is shown of one source, each cleaned and on one line.
 
     `host` is ASCII, "" without one. `place` is the host or the kind of document, never empty. `marks`
     are warnings about the address.
@@ -38,7 +38,7 @@ class SourceCatalog:
     def __init__(self) -> None:
         self._session_id: str | None = None
         self._index, self._mentions = SourceIndex(), MentionIndex()
-        self._facts: dict[int, tuple[SourcePart, Facts]] = {}
+        self._facts: dict[int, tuple[SourcePart, SourceFacts]] = {}
 
     def set_session(self, session: Session) -> bool:
         """Drop what belongs to another session, whose numbers denote other sources; whether it is another."""
@@ -56,7 +56,7 @@ class SourceCatalog:
         """The mentions in the answers by source number; without sources the answers are not scanned."""
         return self._mentions(session, sources) if sources else NO_MENTIONS
 
-    def facts(self, source: Source) -> Facts:
+    def facts(self, source: Source) -> SourceFacts:
         """The facts of a source; checking thousands of URLs takes longer than a paint may."""
         cached = self._facts.get(source.number)
         if cached is None or cached[0] is not source.part:
@@ -81,14 +81,14 @@ class SourceCatalog:
                 yield
 
 
-def facts_of(source: Source) -> Facts:
+def facts_of(source: Source) -> SourceFacts:
     """Compute the facts of one source."""
     title, host, marks = title_of(source.part), source.host, source.marks
     # The same rule as in `judge_link`, which asks before opening such a link.
     claimed = contradicted(title, host) if host and "not opened" not in marks else None
     if claimed is not None:
         marks = (f"title says {clean_line(claimed, 80)}", *marks)
-    return Facts(title, host, host or place_of(source.part), marks)
+    return SourceFacts(title, host, host or place_of(source.part), marks)
 
 
 def title_of(part: SourcePart) -> str:

@@ -17,14 +17,14 @@ from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ui.lists.virtual_list import ListRows
 from handinger_tui.ui.panels.panel import FAINT, MARK, STRONG, cut_left, one_line, with_right
-from handinger_tui.ui.panels.sources.catalog import NO_MENTIONS, Facts
+from handinger_tui.ui.panels.sources.catalog import NO_MENTIONS, SourceFacts
 
 GROUP: Final = ".sources--group"
 ODD: Final = ".sources--odd"
 ODD_SIGN: Final = "▲"
 """Marks what is unusual about an address, so that it is recognizable without color."""
 HOSTLESS: Final = "Without a web address"
-FactsOf = Callable[[Source], Facts]
+FactsOf = Callable[[Source], SourceFacts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,13 +180,15 @@ def heading_line(group: Group, width: int) -> Content:
     return with_right(Content.styled(group.title, GROUP), count, width)
 
 
-def title_line(source: Source, facts: Facts, digits: int, width: int) -> Content:
+def title_line(source: Source, facts: SourceFacts, digits: int, width: int) -> Content:
     """The number and title of a source; numbers are right-aligned to `digits` cells."""
     number = Content.styled(f"{source.number:>{digits}} ", FAINT)
     return Content.assemble(number, (facts.title, STRONG)).truncate(width, ellipsis=True)
 
 
-def place_line(facts: Facts, mentions: tuple[str, ...], digits: int, width: int, *, new: bool) -> Content:
+def place_line(
+    facts: SourceFacts, mentions: tuple[str, ...], digits: int, width: int, *, new: bool
+) -> Content:
     """The host and how often it is mentioned: the longest text of `mentions` that leaves the host uncut."""
     room = width - digits - 1
     badge = " new" if new else ""
@@ -197,7 +199,7 @@ def place_line(facts: Facts, mentions: tuple[str, ...], digits: int, width: int,
     return with_right(Content.assemble(" " * (digits + 1), place), right, width)
 
 
-def marks_line(facts: Facts, digits: int, width: int) -> Content:
+def marks_line(facts: SourceFacts, digits: int, width: int) -> Content:
     """The warnings about the address."""
     indent = " " * (digits + 1)
     text = f"{ODD_SIGN} {' · '.join(facts.marks)}"
@@ -227,7 +229,7 @@ def count_words(total: int, new: int, silent: int, width: int) -> str:
     return next((text for text in candidates if len(text) <= width), candidates[-1])
 
 
-def details_text(source: Source, facts: Facts, mentions: int) -> Content:
+def details_text(source: Source, facts: SourceFacts, mentions: int) -> Content:
     """All facts about a source, for its tooltip."""
     lines = [f"{source.number}. {facts.title}", clean_line(source.part.url or "", 1000) or facts.place]
     unicode = unicode_host(facts.host)

@@ -41,8 +41,8 @@ from handinger_tui.ui.transcript.row import (
 )
 from handinger_tui.ui.transcript.rows.slots import (
     Ending,
-    Progress,
-    Receipt,
+    ProgressLine,
+    ReceiptLine,
     Replaced,
     Skipped,
     Slot,
@@ -277,11 +277,11 @@ def slot_rows(slot: Slot, options: RowOptions) -> list[Row]:  # noqa: C901, PLR0
         case Skipped():
             text = f"{plural(slot.events, 'event')} of this turn could not be read."
             return [Row(styled(text, "faint"))]
-        case Progress():
+        case ProgressLine():
             return progress_rows(slot)
         case Ending():
             return ending_rows(slot)
-        case Receipt():
+        case ReceiptLine():
             return [Row(styled(clean_line(slot.text)), "receipt", wide=True)]
 
 
@@ -295,7 +295,7 @@ def source_of(slot: Slot) -> str:
     match slot:
         case TurnRequest():
             return slot.prompt
-        case TextPart() | ReasoningPart() | Replaced() | Receipt():
+        case TextPart() | ReasoningPart() | Replaced() | ReceiptLine():
             return slot.text
         case ToolPart():
             fields = {"tool": slot.name, "input": slot.input, "output": slot.output, "error": slot.error}
@@ -306,5 +306,5 @@ def source_of(slot: Slot) -> str:
             return slot.url
         case Sources():
             return "\n".join(f"- {part.title or part.source_id}: {part.url or ''}" for part in slot.parts)
-        case Progress() | Skipped() | Ending():
+        case ProgressLine() | Skipped() | Ending():
             return ""

@@ -33,7 +33,7 @@ class Ending(NamedTuple):
     why: str | None
 
 
-class Progress(NamedTuple):
+class ProgressLine(NamedTuple):
     """The data of a status line."""
 
     status: TurnStatus
@@ -67,7 +67,7 @@ class Skipped(NamedTuple):
     events: int
 
 
-class Receipt(NamedTuple):
+class ReceiptLine(NamedTuple):
     """The receipt line of a turn."""
 
     text: str
@@ -75,7 +75,7 @@ class Receipt(NamedTuple):
 
 Slot = (
     TurnRequest | TextPart | ReasoningPart | ToolPart | FilePart | DataPart | CustomPart
-    | Progress | Sources | Structured | Replaced | Skipped | Ending | Receipt
+    | ProgressLine | Sources | Structured | Replaced | Skipped | Ending | ReceiptLine
 )  # fmt: skip
 """What is shown of a turn. It omits steps; sources are one line at the end."""
 
@@ -108,12 +108,12 @@ def slots_of(turn: Turn, receipt: str) -> list[Slot]:
     if turn.skipped:
         slots.append(Skipped(turn.skipped))
     if turn.live:
-        slots.append(Progress(turn.status, turn.activity, len(slots) == 1, turn.retry))
+        slots.append(ProgressLine(turn.status, turn.activity, len(slots) == 1, turn.retry))
     if turn.status in SHOWN_AS_ERROR:
         why = turn.incomplete or turn.stream_fault or turn.abort_reason
         slots.append(Ending(turn.status, turn.fault, turn.errors, why))
     if receipt:
-        slots.append(Receipt(receipt))
+        slots.append(ReceiptLine(receipt))
     return slots
 
 
@@ -122,7 +122,7 @@ def has_same_rows(old: Slot, new: Slot) -> bool:
     if old is new:
         return True
     small = isinstance(
-        old, Progress | Sources | Structured | Skipped | Ending | Receipt | Replaced | FilePart
+        old, ProgressLine | Sources | Structured | Skipped | Ending | ReceiptLine | Replaced | FilePart
     )
     return small and type(old) is type(new) and old == new
 

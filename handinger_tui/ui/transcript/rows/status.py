@@ -11,7 +11,7 @@ from textual.content import Content
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import FREE, Fault, Kind, Retry, TurnStatus
 from handinger_tui.ui.transcript.row import Row, joined, styled
-from handinger_tui.ui.transcript.rows.slots import Ending, Progress
+from handinger_tui.ui.transcript.rows.slots import Ending, ProgressLine
 
 _PROGRESS: Final[Mapping[TurnStatus, str]] = MappingProxyType(
     {
@@ -59,7 +59,7 @@ _NEXT_BY_STATUS: Final[Mapping[TurnStatus, str]] = MappingProxyType(
 )
 
 
-def progress_rows(progress: Progress) -> list[Row]:
+def progress_rows(progress: ProgressLine) -> list[Row]:
     """Return the status line of a live turn; no rows if the growing answer itself shows progress."""
     if progress.status is TurnStatus.ACCEPTED and not progress.quiet and not progress.activity:
         return []
