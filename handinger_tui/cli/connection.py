@@ -43,14 +43,14 @@ def connection(services: Services) -> Connection:
     folder = expand_path(settings.download_dir) if settings.download_dir else default_paths().downloads
     return Connection(
         engine=services.engine,
-        shelf=services.ledger.history,
+        history=services.ledger.history,
         badge=Account(settings.profile, services.host, settings.key.tail(), settings.local),
         base_url=services.base_url,
         files=WorkerFiles(services.client, folder),
         open_link=open_link,
         email=services.client.email,
-        books=services.ledger.charges,
-        purse=services.limit_service,
+        charges=services.ledger.charges,
+        limits=services.limit_service,
         save_text=text_saver(folder),
         warnings=[warning for warning in (services.warning, key_warning(settings)) if warning],
         without_history=services.ledger.allow_unrecorded,

@@ -250,7 +250,7 @@ class Connection:
     """The result of `AppOptions.connect`: the engine and the other services that the app uses."""
 
     engine: Engine
-    shelf: StoredSessions
+    history: StoredSessions
     badge: Account
     base_url: str
     files: Files
@@ -258,8 +258,8 @@ class Connection:
     """Open an already judged URL in the system browser; False when there is none."""
     email: Callable[[str], Awaitable[str]]
     """The inbound e-mail address of a worker. Raises ApiError."""
-    books: ChargeReader
-    purse: LimitStore
+    charges: ChargeReader
+    limits: LimitStore
     save_text: Callable[[str, str], Awaitable[str]]
     """(name, text) → path: write a text file to the download folder, never over an existing file.
 

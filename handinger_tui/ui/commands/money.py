@@ -75,7 +75,7 @@ async def limit(context: CommandContext, argument: str) -> None:
         await apply_limit(controller, interaction, read_wish(argument))
         return
     gauges = await controller.engine.actor(controller.session.session_id).recount()
-    wish = await interaction.ask(LimitsPage(gauges, simulated=controller.connection.purse.simulated))
+    wish = await interaction.ask(LimitsPage(gauges, simulated=controller.connection.limits.simulated))
     if wish is not None:
         await apply_limit(controller, interaction, wish)
 
@@ -122,7 +122,7 @@ async def ledger(context: CommandContext, _argument: str) -> None:
     from handinger_tui.ui.ledger.screen import LedgerScreen  # noqa: PLC0415
 
     controller, connection = context.controller, context.controller.connection
-    screen = LedgerScreen(connection.books, connection.purse, lambda: controller.session, context.now_ms)
+    screen = LedgerScreen(connection.charges, connection.limits, lambda: controller.session, context.now_ms)
     chosen = await context.interaction.ask(screen)
     if chosen is not None and chosen != controller.session_id:
         await context.switcher.switch(partial(controller.open, chosen))

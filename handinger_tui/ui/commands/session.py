@@ -38,8 +38,8 @@ async def sessions(context: CommandContext, argument: str) -> None:
         return
     from handinger_tui.ui.dialogs.pickers import SessionPicker  # noqa: PLC0415 - once it is asked for
 
-    shelf, current = controller.connection.shelf, controller.session_id
-    picker = SessionPicker(shelf, context.now_ms, current, lambda: controller.opened_sessions)
+    history, current = controller.connection.history, controller.session_id
+    picker = SessionPicker(history, context.now_ms, current, lambda: controller.opened_sessions)
     chosen = await context.interaction.ask(picker)
     if chosen is not None and chosen != controller.session_id:
         await context.switcher.switch(partial(controller.open, chosen))

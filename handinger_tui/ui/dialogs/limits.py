@@ -44,11 +44,11 @@ async def apply_limit(controller: SessionController, interaction: Interaction, w
         HandingerError: a worker limit in a session without a worker.
         LedgerError: the limit could not be stored.
     """
-    purse, session = controller.connection.purse, controller.session
+    store, session = controller.connection.limits, controller.session
     session_id = session.session_id
-    before = await purse.limits(session)
+    before = await store.limits(session)
     for unit in [wish.unit] if wish.unit else list(Unit):
-        await purse.set_limit(session, wish.scope, unit, wish.amount)
+        await store.set_limit(session, wish.scope, unit, wish.amount)
     now = await controller.limits_changed(session_id)
     for gauge in now:
         if _applies_to(wish, gauge.limit.scope, gauge.limit.unit):
@@ -110,13 +110,13 @@ async def raise_limit(
     Raises:
         LedgerError: the limit could not be stored.
     """
-    purse, limit = controller.connection.purse, gauge.limit
+    store, limit = controller.connection.limits, gauge.limit
     controller.warned.mark_shown(session_id, gauge)
-    question = RaiseLimit(gauge, sending=sending, simulated=purse.simulated, about=about)
+    question = RaiseLimit(gauge, sending=sending, simulated=store.simulated, about=about)
     amount: Decimal | None = await interaction.ask(question)
     if amount is None:
         return False
-    await purse.set_limit(controller.session_of(session_id), limit.scope, limit.unit, amount)
+    await store.set_limit(controller.session_of(session_id), limit.scope, limit.unit, amount)
     return True
 
 

@@ -92,7 +92,7 @@ class SessionPicker(Picker):
 
     def __init__(
         self,
-        shelf: StoredSessions,
+        history: StoredSessions,
         now_ms: Callable[[], int],
         current: str,
         opened: Callable[[], Iterable[Session]] = tuple,
@@ -100,7 +100,7 @@ class SessionPicker(Picker):
         """`opened` returns sessions in memory, whose state is newer than that of their rows on disk."""
         super().__init__("Sessions", "type to filter by title or worker")
         self._opened = opened
-        self._shelf = shelf
+        self._history = history
         self._now_ms = now_ms
         self._current = current
         self._rows: Sequence[SessionSummary] = ()
@@ -128,7 +128,7 @@ class SessionPicker(Picker):
             self._do(self._read(self._highlighted))
 
     async def _read(self, highlighted: SessionSummary | None = None) -> None:
-        self._rows = await self._shelf.sessions()
+        self._rows = await self._history.sessions()
         self.fill()
         if highlighted is not None:
             ids = [option.id for option in self.option_list.options]
@@ -183,7 +183,7 @@ class SessionPicker(Picker):
             return
         title = await self.app.push_screen_wait(Ask("Rename the session", clean_line(row.title)))
         if title:
-            await self._shelf.rename(row.session_id, title)
+            await self._history.rename(row.session_id, title)
             await self._read()
 
     def action_delete(self) -> None:
@@ -204,7 +204,7 @@ class SessionPicker(Picker):
         if row.session_id == self._current:
             self.notify("This session is open: open another one first.", markup=False)
         elif await self.app.push_screen_wait(question):
-            await self._shelf.delete(row.session_id)
+            await self._history.delete(row.session_id)
             await self._read()
 
 

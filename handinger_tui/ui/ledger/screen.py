@@ -45,8 +45,8 @@ class LedgerScreen(ModalScreen[str]):
 
     def __init__(
         self,
-        books: ChargeReader,
-        purse: LimitStore,
+        charges: ChargeReader,
+        limits: LimitStore,
         open_session: Callable[[], Session],
         now_ms: Callable[[], int],
         zone: tzinfo | None = None,
@@ -57,9 +57,9 @@ class LedgerScreen(ModalScreen[str]):
         """
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
-        self._reader = Reader(books, purse, open_session, zone)
+        self._reader = Reader(charges, limits, open_session, zone)
         self._now_ms = now_ms
-        self._view = View(simulated=purse.simulated)
+        self._view = View(simulated=limits.simulated)
         self._money_is_chosen = False
         """The user chose real or simulated money; else the screen chooses."""
         self._figures: Figures | None = None

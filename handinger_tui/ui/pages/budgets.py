@@ -298,14 +298,14 @@ class BudgetsScreen(ModalScreen[None]):
 
     # -- reading -------------------------------------------------------------------------
     async def _compare(self) -> Comparison:
-        books = self._controller.connection.books
+        reader = self._controller.connection.charges
         worker_id = self._controller.session.worker_id if self._only_this_worker else None
         # Real charges if there are any, else the simulated ones of the local worker; never both together.
         which = ChargeFilter(worker_id=worker_id, simulated=False)
-        charges = await books.turn_charges(which, limit=MAX_TURNS)
+        charges = await reader.turn_charges(which, limit=MAX_TURNS)
         if not charges:
             which = replace(which, simulated=True)
-            charges = await books.turn_charges(which, limit=MAX_TURNS)
+            charges = await reader.turn_charges(which, limit=MAX_TURNS)
         days = await self._read_days(which)
         today, share = self._today()
         unit = Unit.USD if any(day.usd.value is not None for day in days) else _fallback_unit(days)
@@ -321,7 +321,7 @@ class BudgetsScreen(ModalScreen[None]):
         """The sentences of `limit_text` for the limits of the session; limits without one are left out."""
         session = self._controller.session
         sentences = []
-        for gauge in await self._controller.connection.purse.gauges(session):
+        for gauge in await self._controller.connection.limits.gauges(session):
             days = await self._read_days(_filter_of(gauge, session.session_id, session.worker_id, simulated))
             sentences.append(limit_text(gauge, daily(days, gauge.limit.unit), today))
         return tuple(text for text in sentences if text)
@@ -330,7 +330,7 @@ class BudgetsScreen(ModalScreen[None]):
         """The charges per day, as far back as a forecast needs them."""
         first = first_of_forecast(day_at(self._now_ms(), self._zone))
         since = replace(which, since_ms=midnight_ms(first, self._zone))
-        return await self._controller.connection.books.buckets(GroupBy.DAY, since)
+        return await self._controller.connection.charges.buckets(GroupBy.DAY, since)
 
     def _today(self) -> tuple[date, Decimal]:
         """The present day, and the share of it that has passed."""

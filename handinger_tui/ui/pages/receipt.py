@@ -215,8 +215,8 @@ class ReceiptScreen(SavingScreen):
             level = level_of(turn.order.budget, turn.order.trigger)
             if level:
                 connection = self._controller.connection
-                self._typical_cost = await connection.books.usual(
-                    turn.worker_id or turn.order.worker_id, level, simulated=connection.purse.simulated
+                self._typical_cost = await connection.charges.usual(
+                    turn.worker_id or turn.order.worker_id, level, simulated=connection.limits.simulated
                 )
         except HandingerError as problem:
             self.say_problem(problem)

@@ -30,7 +30,7 @@ async def read_day(controller: SessionController) -> None:
             if controller.session_id:
                 await controller.engine.actor(controller.session_id).recount()
             connection = controller.connection
-            controller.day = altogether(await connection.books.buckets(GroupBy.DAY, connection.purse.today()))
+            controller.day = altogether(await connection.charges.buckets(GroupBy.DAY, connection.limits.today()))
 
 
 def farewell(controller: SessionController) -> list[str]:

@@ -41,7 +41,7 @@ async def typical_cost_of(controller: SessionController, budget: str) -> Typical
     """
     connection = controller.connection
     worker_id = controller.session.worker_id
-    return await connection.books.usual(worker_id, budget, simulated=connection.purse.simulated)
+    return await connection.charges.usual(worker_id, budget, simulated=connection.limits.simulated)
 
 
 class LimitWatcher:
@@ -67,7 +67,7 @@ class LimitWatcher:
         try:
             # An unreadable history is reported where it is needed, not once a second.
             with suppress(LedgerError):
-                if await self._controller.connection.books.changed():
+                if await self._controller.connection.charges.changed():
                     reload(screens)
                     await self.count()
                     await self._refresh_chip()

@@ -60,7 +60,7 @@ class Startup:
             self._report_recovered(recovered, initial.session_id)
             await self._switcher.show_first(initial.session_id)
             # After the session is shown: finding the prompts of 2,000 turns takes 0.1 s.
-            prompt.message_history.add(*await controller.connection.shelf.prompts(), older=True)
+            prompt.message_history.add(*await controller.connection.history.prompts(), older=True)
             if initial.problem is not None:
                 raise initial.problem
         except HandingerError:
@@ -110,7 +110,7 @@ class Startup:
                 return last
 
     async def _open_last(self) -> InitialSession | None:
-        rows = await self._controller.connection.shelf.sessions(1)
+        rows = await self._controller.connection.history.sessions(1)
         return InitialSession(await self._controller.open(rows[0].session_id)) if rows else None
 
     def _report_recovered(self, recovered: list[str], opened_id: str) -> None:
@@ -206,7 +206,7 @@ async def check_running_sessions(controller: SessionController) -> RunningCheck:
     # The local worker ends with the program, and its turns with it.
     if connection.badge.local:
         return result
-    rows = [row for row in await connection.shelf.sessions() if row.last_status is TurnStatus.RUNNING]
+    rows = [row for row in await connection.history.sessions() if row.last_status is TurnStatus.RUNNING]
     for row in [row for row in rows if row.base_url in ("", connection.base_url)][:MAX_CHECKED]:
         try:
             ended = await controller.check_running(row.session_id)
@@ -219,7 +219,7 @@ async def check_running_sessions(controller: SessionController) -> RunningCheck:
         if ended:
             result.ended.append(actor.session)
             if row.session_id != controller.session_id:
-                await connection.shelf.mark_unread(row.session_id)
+                await connection.history.mark_unread(row.session_id)
         elif not actor.running and unwatched(actor.session) is not None:
             result.running.append(actor.session)
     return result

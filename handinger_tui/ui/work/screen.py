@@ -227,7 +227,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             self.composer.return_drafts(undelivered(ended))
             # A recorder of the terminal's bytes then also gets the answer in one piece.
             self.interaction.app.repair(self.transcript)
-            self.interaction.run(controller.connection.shelf.mark_read(session.session_id))
+            self.interaction.run(controller.connection.history.mark_read(session.session_id))
         queued, hold = controller.queue_of(session.session_id), controller.hold_of(session.session_id)
         running, gauges = actor.running, actor.gauges
         if not self.send_flow.sending(session.session_id):

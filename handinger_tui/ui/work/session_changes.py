@@ -80,7 +80,7 @@ class SessionChanges:
             return
         if any(turn.status is not TurnStatus.RUNNING for turn in self.finished.ended(session)):
             self._interaction.say(f"“{clean_line(session.title, 60)}” has ended: ^S opens it.")
-            self._interaction.run(self._controller.connection.shelf.mark_unread(session.session_id))
+            self._interaction.run(self._controller.connection.history.mark_unread(session.session_id))
 
 
 def _newest_started(session: Session) -> Turn | None:

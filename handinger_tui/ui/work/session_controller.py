@@ -218,7 +218,7 @@ class SessionController:
         Raises:
             LedgerError
         """
-        stored = [row for row in await self.connection.shelf.sessions() if row.worker_id == worker_id]
+        stored = [row for row in await self.connection.history.sessions() if row.worker_id == worker_id]
         return await self.open(stored[0].session_id) if stored else self.new_session(worker_id)
 
     async def find(self, prefix: str) -> str:
@@ -228,7 +228,7 @@ class SessionController:
             NotFound: none matches, or more than one does.
             LedgerError: the history cannot be read.
         """
-        matches = await self.connection.shelf.find(prefix)
+        matches = await self.connection.history.find(prefix)
         if len(matches) == 1:
             return matches[0]
         if not matches:
@@ -243,7 +243,7 @@ class SessionController:
         Raises:
             LedgerError
         """
-        await self.connection.shelf.rename(session_id, title)
+        await self.connection.history.rename(session_id, title)
         self.titles[session_id] = title
 
     # -- turns and limits ----------------------------------------------------------------
@@ -351,20 +351,20 @@ class DraftStore:
 
     async def save(self, name: str, draft: Draft) -> None:
         """Save a draft to disk."""
-        await self._controller.connection.shelf.save_draft(name, pack_draft(draft))
+        await self._controller.connection.history.save_draft(name, pack_draft(draft))
 
     async def read(self, session_id: str) -> Draft:
         """The saved draft of a session."""
-        shelf = self._controller.connection.shelf
+        history = self._controller.connection.history
         while True:
             removals = self._removals
-            draft = unpack_draft(await shelf.draft(self.name_of(session_id)))
+            draft = unpack_draft(await history.draft(self.name_of(session_id)))
             if removals == self._removals:
                 return draft
 
     async def remove_sent(self, session_id: str, sent: Draft) -> None:
         """Remove a sent message from the saved draft of a session that is not on the screen."""
-        saved = unpack_draft(await self._controller.connection.shelf.draft(session_id))
+        saved = unpack_draft(await self._controller.connection.history.draft(session_id))
         if saved.text.startswith(sent.text):
             files = [file for file in saved.files if file not in sent.files]
             await self.save(session_id, draft_as_typed(saved.text[len(sent.text) :], files, saved.pasted))

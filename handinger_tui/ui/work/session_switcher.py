@@ -88,7 +88,7 @@ class SessionSwitcher:
         self._pane.trouble(None)
         self._composer.return_drafts(unsent)
         if self._controller.session.turns:
-            self._interaction.run(self._controller.connection.shelf.mark_read(session_id))
+            self._interaction.run(self._controller.connection.history.mark_read(session_id))
         self._shown(not before_id)
 
     async def save_draft(self) -> None:
