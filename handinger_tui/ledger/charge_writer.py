@@ -101,7 +101,7 @@ _HEAD: Final = (
 )
 _COLUMNS: Final = (*_HEAD, *NUMBERS, "exact", "snapshot")
 _INSERT: Final = (
-    f"INSERT INTO charges ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"  # noqa: S608  # constants
+    f"INSERT INTO charges ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
 )
 
 

@@ -47,14 +47,14 @@ class CostRows:
         """Whether any turn matches `which`."""
         where, cells = condition(which)
         with translated(reading=True):
-            rows = self._connection.execute(f"SELECT 1 FROM turn_totals {where} LIMIT 1", cells)  # noqa: S608  # constants
+            rows = self._connection.execute(f"SELECT 1 FROM turn_totals {where} LIMIT 1", cells)
             return rows.fetchone() is not None
 
     def ids(self, column: str, prefix: str) -> list[str]:
         """The ids that begin with `prefix`; an exact one wins. `column`: "worker_id" or "session_id"."""
         with translated(reading=True):
             rows = self._connection.execute(
-                f"SELECT DISTINCT {column} FROM turn_totals WHERE substr({column}, 1, ?) = ?",  # noqa: S608  # a name of ours
+                f"SELECT DISTINCT {column} FROM turn_totals WHERE substr({column}, 1, ?) = ?",
                 (len(prefix), pack(prefix)),
             )
             ids = [unpack(row[0]) for row in rows]
@@ -63,7 +63,7 @@ class CostRows:
     def turns(self, which: ChargeFilter) -> Iterator[Row]:
         """The rows of `turn_totals`, newest turn first. Texts are as stored: decode with `rows.unpack`."""
         where, cells = condition(which, by_time=True)
-        sql = f"SELECT * FROM turn_totals {where} ORDER BY at_ms DESC, place DESC"  # noqa: S608  # constants
+        sql = f"SELECT * FROM turn_totals {where} ORDER BY at_ms DESC, place DESC"
         with translated(reading=True):
             # Not the cursor itself: one that is not read to its end would be closed after its connection.
             pages = iter(partial(self._connection.execute(sql, cells).fetchmany, PAGE), [])

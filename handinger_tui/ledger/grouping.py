@@ -114,7 +114,7 @@ SUMS_OF_SPENT: Final = ", ".join(f"{split(name)}, {gaps(name)}" for name in ("us
 def spent(connection: sqlite3.Connection, which: ChargeFilter) -> Spent:
     """Exact sums over turns. A turn counts at the time of its first charge, with all its corrections."""
     where, cells = condition(which)
-    sql = f"SELECT COUNT(*) AS turns, {SUMS_OF_SPENT} FROM turn_totals {where}"  # noqa: S608  # constants
+    sql = f"SELECT COUNT(*) AS turns, {SUMS_OF_SPENT} FROM turn_totals {where}"
     return spent_of(connection.execute(sql, cells).fetchone())
 
 
@@ -179,12 +179,12 @@ def _by_cost(bucket: Bucket) -> tuple[bool, Decimal, str]:
 def _grouped(connection: sqlite3.Connection, by: GroupBy, which: ChargeFilter) -> list[Bucket]:
     key = _KEYS[by]
     where, cells = condition(which)
-    rows = _summed(connection, f"SELECT {key} AS key, %s FROM turn_totals {where} GROUP BY {key}", cells)  # noqa: S608  # constants
+    rows = _summed(connection, f"SELECT {key} AS key, %s FROM turn_totals {where} GROUP BY {key}", cells)
     gappy: dict[str | bytes | None, Sequence[int]] = {}
     if any(row["gappy"] for row in rows):
         # In a query of its own: turns with gaps are few, and there is an index of them.
         prefix = f"{where} AND" if where else "WHERE"
-        sql = f"SELECT {_GAPS}, {key} AS key FROM turn_totals {prefix} told <> {_ALL_REPORTED} GROUP BY {key}"  # noqa: S608  # constants
+        sql = f"SELECT {_GAPS}, {key} AS key FROM turn_totals {prefix} told <> {_ALL_REPORTED} GROUP BY {key}"
         gappy = {row["key"]: row for row in connection.execute(sql, cells)}
     titles = {row[0]: unpack(row[1]) for row in connection.execute(_TITLES[by])} if by in _TITLES else {}
     return [
@@ -209,9 +209,9 @@ def _days(connection: sqlite3.Connection, which: ChargeFilter, zone: tzinfo | No
     # A damaged time belongs to no day.
     whole_number = "typeof(at_ms) = 'integer'"
     within = f"{where} {'AND' if where else 'WHERE'} at_ms >= :start AND at_ms < :end AND {whole_number}"
-    next_one = f"SELECT at_ms FROM turn_totals {within} ORDER BY at_ms LIMIT 1"  # noqa: S608  # constants
-    sums = f"SELECT NULL, %s FROM turn_totals {within}"  # noqa: S608  # constants
-    missing = f"SELECT {_GAPS} FROM turn_totals {within} AND told <> {_ALL_REPORTED}"  # noqa: S608  # constants
+    next_one = f"SELECT at_ms FROM turn_totals {within} ORDER BY at_ms LIMIT 1"
+    sums = f"SELECT NULL, %s FROM turn_totals {within}"
+    missing = f"SELECT {_GAPS} FROM turn_totals {within} AND told <> {_ALL_REPORTED}"
     start = -INT64_MAX if which.since_ms is None else which.since_ms
     end = INT64_MAX if which.until_ms is None else which.until_ms
     while row := connection.execute(next_one, cells | {"start": start, "end": end}).fetchone():
@@ -242,9 +242,9 @@ def turn_charges(
 ) -> list[TurnCharge]:
     """Turns with their cost as known now, newest turn first."""
     where, cells = condition(which)
-    page = f"SELECT * FROM turn_totals {where} ORDER BY at_ms DESC, place DESC LIMIT :limit OFFSET :offset"  # noqa: S608  # constants
+    page = f"SELECT * FROM turn_totals {where} ORDER BY at_ms DESC, place DESC LIMIT :limit OFFSET :offset"
     sql = (
-        f"SELECT t.*, s.title FROM ({page}) t LEFT JOIN sessions s USING (session_id)"  # noqa: S608  # constants
+        f"SELECT t.*, s.title FROM ({page}) t LEFT JOIN sessions s USING (session_id)"
         " ORDER BY t.at_ms DESC, t.place DESC"
     )
     rows = connection.execute(sql, cells | {"limit": limit, "offset": offset})
@@ -286,7 +286,7 @@ _LEFT_OUT: Final = ", ".join(f"'{status}'" for status in sorted(FREE | LIVE))
 _TURNS: Final = f"""
     SELECT usd_pico, micro_credits, told FROM turn_totals
      WHERE budget = :budget AND simulated = :simulated AND status NOT IN ({_LEFT_OUT})
-"""  # noqa: S608  # constants
+"""
 _NEWEST: Final = f" ORDER BY at_ms DESC, place DESC LIMIT {NEWEST}"
 
 

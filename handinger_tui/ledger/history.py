@@ -92,7 +92,7 @@ class SessionHistory:
         def work(connection: sqlite3.Connection) -> None:
             with transaction(connection):
                 for table in ("sessions", "drafts"):
-                    connection.execute(f"DELETE FROM {table} WHERE session_id = ?", (pack(session_id),))  # noqa: S608  # constants
+                    connection.execute(f"DELETE FROM {table} WHERE session_id = ?", (pack(session_id),))
 
         await self._database.run(work)
 

@@ -173,7 +173,7 @@ def _charged(connection: sqlite3.Connection, session: Session) -> set[str]:
 
 
 def _spent_by_turn(connection: sqlite3.Connection, turn: Turn) -> Spent:
-    sql = f"SELECT COUNT(*) AS turns, {SUMS_OF_SPENT} FROM turn_totals WHERE turn_id = ?"  # noqa: S608  # constants
+    sql = f"SELECT COUNT(*) AS turns, {SUMS_OF_SPENT} FROM turn_totals WHERE turn_id = ?"
     return spent_of(connection.execute(sql, (pack(turn.turn_id),)).fetchone())
 
 

@@ -34,13 +34,13 @@ _ENTRY: Final = f"""
       FROM remote_turns r
      WHERE {_SAME} AND (times = :times OR message_id = :message_id)
      ORDER BY times = :times LIMIT 1
-"""  # noqa: S608  # constants
+"""
 _NAME: Final = f"""
     UPDATE OR IGNORE remote_turns SET message_id = :message_id
      WHERE {_SAME} AND times = :times AND message_id IS NULL
-"""  # noqa: S608  # constants
-_TAKEN: Final = f"SELECT 1 FROM remote_turns WHERE {_SAME} AND times = :times"  # noqa: S608  # constants
-_FREE: Final = f"SELECT MAX(times) + 1 FROM remote_turns WHERE {_SAME}"  # noqa: S608  # constants
+"""
+_TAKEN: Final = f"SELECT 1 FROM remote_turns WHERE {_SAME} AND times = :times"
+_FREE: Final = f"SELECT MAX(times) + 1 FROM remote_turns WHERE {_SAME}"
 _CLAIM: Final = """
     INSERT OR IGNORE INTO remote_turns (base_url, worker_id, asked, times, message_id, turn_id)
     VALUES (:base_url, :worker_id, :asked, :times, :message_id, :turn_id)

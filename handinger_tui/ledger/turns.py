@@ -104,7 +104,7 @@ def unsettled(connection: sqlite3.Connection) -> list[tuple[str, Session, TurnRe
 MIN_FRAMES: Final = 32
 """A turn with fewer frames than this is not compacted: reading it would not get faster."""
 
-_STORED: Final = f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ? ORDER BY seq"  # noqa: S608  # names of this package
+_STORED: Final = f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ? ORDER BY seq"
 _OF_SESSION: Final = "FROM turns t {join} gathered g ON g.turn_id = t.turn_id AND g.rule = ?"
 _COMPACTED: Final = (
     f"SELECT t.turn_id, g.frames {_OF_SESSION.format(join='JOIN')} WHERE t.session_id = ? ORDER BY t.place"
@@ -116,7 +116,7 @@ _NOT_COMPACTED: Final = (
 )
 
 _COMPACTED_FRAMES: Final = (
-    f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ?1"  # noqa: S608  # names of this package
+    f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ?1"
     " AND seq < (SELECT upto FROM gathered WHERE turn_id = ?1) ORDER BY seq"
 )
 
@@ -261,7 +261,7 @@ def _apply_marker(connection: sqlite3.Connection, item: TurnFrame, run: str) -> 
     elif item.frame.event == Marker.SENDING:
         for table in ("turns", "turn_totals"):
             connection.execute(
-                f"UPDATE {table} SET status = ? WHERE turn_id = ? AND status = ?",  # noqa: S608  # constants
+                f"UPDATE {table} SET status = ? WHERE turn_id = ? AND status = ?",
                 (str(TurnStatus.SENDING), turn_id, str(TurnStatus.QUEUED)),
             )
         worker_id = as_text(as_object(parse(item.frame.data)).get("worker_id"))
@@ -279,7 +279,7 @@ def _name_worker(connection: sqlite3.Connection, turn_id: str, worker_id: str) -
         cells,
     )
     for table in ("turns", "turn_totals"):
-        connection.execute(f"UPDATE {table} SET worker_id = ? WHERE turn_id = ? AND worker_id IS NULL", cells)  # noqa: S608  # constants
+        connection.execute(f"UPDATE {table} SET worker_id = ? WHERE turn_id = ? AND worker_id IS NULL", cells)
     # The turn is the first message of a new worker.
     remote_turns.claim(connection, turn_id, worker_id, 0)
 

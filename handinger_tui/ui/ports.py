@@ -230,7 +230,7 @@ class NoFiles:
         """Raise `NoSuchFile`."""
         raise NoSuchFile(f"There is no file {clean_line(path, 200)}.")
 
-    def listing(self, folder: str, prefix: str, *, hidden: bool) -> tuple[str, ...]:  # noqa: ARG002 - signature of the port
+    def listing(self, folder: str, prefix: str, *, hidden: bool) -> tuple[str, ...]:
         """No names."""
         return ()
 

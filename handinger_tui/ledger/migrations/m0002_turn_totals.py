@@ -64,7 +64,7 @@ def _cells(row: str) -> str:
     """SQL for the columns, derived from a row of `charges` with the alias `row`."""
     # Charges from before this migration have no base URL; their session may have it.
     base_url = (
-        f"COALESCE({row}.base_url, (SELECT s.base_url FROM sessions s"  # noqa: S608  # a name of this module
+        f"COALESCE({row}.base_url, (SELECT s.base_url FROM sessions s"
         f" WHERE s.session_id = {row}.session_id), '')"
     )
     # In SQLite `|` and `<<` have the same precedence, from left to right.
@@ -110,7 +110,7 @@ def totals_trigger(corrections: str) -> str:
     return f"""
     CREATE TRIGGER charges_are_totalled AFTER INSERT ON charges
     BEGIN {_INTO} VALUES ({_cells("NEW")}) {_upsert(corrections)}; END
-    """  # noqa: S608  # names of this module
+    """
 
 
 SECOND: Final = (
@@ -122,7 +122,7 @@ SECOND: Final = (
     "ALTER TABLE charges ADD COLUMN elapsed_ms INTEGER CHECK (typeof(elapsed_ms) IN ('integer', 'null'))",
     _TABLE,
     # `WHERE true`: without it the parser takes ON CONFLICT for a join condition.
-    f"{_INTO} SELECT {_cells('c')} FROM charges c WHERE true ORDER BY c.id {_upsert('1')}",  # noqa: S608  # names of this module
+    f"{_INTO} SELECT {_cells('c')} FROM charges c WHERE true ORDER BY c.id {_upsert('1')}",
     totals_trigger("1"),
     "CREATE INDEX totals_by_time ON turn_totals (at_ms)",
     "CREATE INDEX totals_by_session ON turn_totals (session_id, at_ms)",

@@ -208,7 +208,7 @@ class Lines(Static):
         """All lines at `width` cells."""
         raise NotImplementedError
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """The number of lines at `width`."""
         return len(self.lines(width))
 

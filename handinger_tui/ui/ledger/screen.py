@@ -183,7 +183,7 @@ class LedgerScreen(ModalScreen[str]):
         self.refresh_bindings()
 
     # -- keys ----------------------------------------------------------------------------
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only keys that have an effect now."""
         match action:
             case "widen":

@@ -252,7 +252,7 @@ class LedgerRows(ListRows):
         captions = Content.assemble(" ", self._layout_for(width - 1).head())
         return captions.pad_right(max(0, width - captions.cell_length)).stylize(".ledger--head")
 
-    def line(self, at: int, row: int, width: int, *, here: bool) -> Content:  # noqa: ARG002 - one line each
+    def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
         """One row; its page is requested where it is not in memory."""
         page, line = at // PAGE, self.line_at(at)
         if page not in self._pages and page not in self._requested:

@@ -101,7 +101,7 @@ class TableRows(ListRows):
             pieces += [(" " * _GAP, ""), (self._aligned(name, at, cells), style)]
         return Content.assemble(*pieces)
 
-    def line(self, at: int, row: int, width: int, *, here: bool) -> Content:  # noqa: ARG002 - one line each
+    def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
         """The row number in the file and the visible cells."""
         texts = self.table.rows[self.order[at]]
         number = f"{self.order[at] + 1:>{self._gutter - 1 - _GAP}}"
@@ -135,7 +135,7 @@ class TableView(VirtualList[TableRows]):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"lines--faint", "lines--head", "lines--here", "lines--cell"}
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES, Where.TABLE)
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's parameter name
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(TableRows(), id=id, classes="cursor-lines")
         self._requested_sort: Sort | None = None
         self._sorting: CancelToken | None = None

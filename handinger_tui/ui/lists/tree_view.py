@@ -78,7 +78,7 @@ class TreeRows(ListRows):
         value = clean(node.value[:_LONGEST]) if isinstance(node.value, str) else node.text
         return f"{self.path(at)}: {value}"
 
-    def line(self, at: int, row: int, width: int, *, here: bool) -> Content:  # noqa: ARG002 - one line each
+    def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
         """Indentation, arrow, key and value."""
         line = self._lines[at]
         node, depth = line.node, line.depth
@@ -151,7 +151,7 @@ class TreeView(VirtualList[TreeRows]):
     }
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES, Where.TREE)
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's parameter name
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(TreeRows(), id=id, classes="cursor-lines")
 
     def show(self, root: Node) -> None:

@@ -42,14 +42,14 @@ class ListRows:
         """The number of items."""
         return 0
 
-    def line(self, at: int, row: int, width: int, *, here: bool) -> Content:  # noqa: ARG002 - for subclasses
+    def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
         """Line `row` of item `at`, in at most `width` cells, which follow that of the pointer.
 
         `here`: the line has the cursor's background. Faint or colored text would not contrast with it.
         """
         return Content("")
 
-    def head_line(self, width: int) -> Content:  # noqa: ARG002 - for subclasses
+    def head_line(self, width: int) -> Content:
         """The line above the items."""
         return Content("")
 
@@ -74,15 +74,15 @@ class ListRows:
         at, row = divmod(y, self.item_height)
         return (at, row) if 0 <= at < self.count else None
 
-    def tooltip(self, at: int) -> Content | None:  # noqa: ARG002 - for subclasses
+    def tooltip(self, at: int) -> Content | None:
         """All facts about item `at`, shown while the mouse is over it."""
         return None
 
-    def full_text(self, at: int) -> str:  # noqa: ARG002 - for subclasses
+    def full_text(self, at: int) -> str:
         """The complete text of item `at`, for a detail line below the list; "" without such an item."""
         return ""
 
-    def summary(self, width: int) -> str:  # noqa: ARG002 - for subclasses
+    def summary(self, width: int) -> str:
         """What there is, for the border of the list, where possible in `width` cells."""
         return ""
 
@@ -113,7 +113,7 @@ class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
             super().__init__()
             self.view = view
 
-    def __init__(self, rows: RowsT, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's parameter name
+    def __init__(self, rows: RowsT, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.rows = rows
         """After a change of the rows, call `update`."""

@@ -248,7 +248,7 @@ class PreviewScreen(ModalScreen[None]):
             await view.find(text)
 
     # -- keys --------------------------------------------------------------------------
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - signature set by Textual
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether an action does something now; the footer shows only those."""
         match action:
             case "facet":

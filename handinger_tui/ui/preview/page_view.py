@@ -287,7 +287,7 @@ class PageView(ScrollView, can_focus=True):
         self.refresh()
         self.refresh_bindings()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - inherited signature
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable the search actions without a search; the screen then handles their keys."""
         return self._search is not None if action in ("step", "end_find") else True
 
@@ -315,7 +315,7 @@ class PageView(ScrollView, can_focus=True):
             return None
         return selected_text(selection, self._buffer.height, self._line), "\n"
 
-    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - inherited signature
+    def selection_updated(self, selection: Selection | None) -> None:
         """Repaint with the new selection."""
         self.refresh()
 

@@ -31,7 +31,7 @@ class ControlFilter(LineFilter):
     `App.get_line_filters` must always return the same object: strips cache its results.
     """
 
-    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002  # inherited signature
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """Return the segments, or cleaned copies. Control segments of Textual pass unchanged."""
         if not any(_needs_cleaning(segment) for segment in segments):
             return segments

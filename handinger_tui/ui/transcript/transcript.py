@@ -73,7 +73,7 @@ class Transcript(ScrollView, can_focus=True):
         self,
         receipt: ReceiptOf = no_receipt,
         *,
-        id: str | None = None,  # noqa: A002  # Textual's parameter name
+        id: str | None = None,
     ) -> None:
         self._lines: dict[int, Strip] = {}
         """Finished lines by transcript row."""
@@ -330,7 +330,7 @@ class Transcript(ScrollView, can_focus=True):
         """Return the selected text as shown on the screen, without the margin."""
         return selected_text(selection, self.transcript_layout.height, self.line), "\n"
 
-    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002  # inherited signature
+    def selection_updated(self, selection: Selection | None) -> None:
         """Draw again with the new selection."""
         self.refresh()
 

@@ -132,7 +132,7 @@ class Chips(Static):
     class Emptied(Message):
         """The last chip was removed while the chips had the focus."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.display = False
         self._chips: Sequence[Chip] = ()
@@ -169,7 +169,7 @@ class Chips(Static):
     def check_action(
         self,
         action: str,
-        parameters: tuple[object, ...],  # noqa: ARG002 - Textual's signature
+        parameters: tuple[object, ...],
     ) -> bool | None:
         """Offer "unfold" only for a folded text."""
         return action != "unfold" or (bool(self._chips) and self._chips[self._at].kind is ChipKind.TEXT)

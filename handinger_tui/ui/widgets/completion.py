@@ -46,7 +46,7 @@ class Suggestions(Static):
 
     ROWS = 6
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.display = False
         self._rows: Sequence[tuple[str, str]] = ()

@@ -34,7 +34,7 @@ class HeaderLine(Widget):
 
     ALLOW_SELECT = False
 
-    def __init__(self, *, local: bool, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, local: bool, id: str | None = None) -> None:
         super().__init__(id=id)
         self._session: Session | None = None
         self._badge: Account | None = None

@@ -190,7 +190,7 @@ class PromptBox(TextArea, inherit_bindings=False):
             self.paths = paths
             self.text = text
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, id: str | None = None) -> None:
         self.pasted = PastedTexts()
         self.message_history = PromptHistory()
         super().__init__(id=id, compact=True, highlight_cursor_line=False, show_line_numbers=False)
@@ -323,7 +323,7 @@ class PromptBox(TextArea, inherit_bindings=False):
     def check_action(
         self,
         action: str,
-        parameters: tuple[object, ...],  # noqa: ARG002 - Textual's signature
+        parameters: tuple[object, ...],
     ) -> bool | None:
         """Offer Tab either as "queue" or as "complete", depending on the state."""
         queues = self.busy and not self.offering

@@ -14,7 +14,7 @@ from handinger_tui.ui.widgets.status_text import Advice
 class Card(Static):
     """What can be done now about a turn that went wrong; hidden when there is no advice."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.advice: Advice | None = None
         self.display = False
@@ -46,7 +46,7 @@ class Card(Static):
 class HintLine(Static):
     """Left: what Enter does now. Right: the cost of the session, while the panels are hidden."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._drawn = self._left, self._right, self._firm = "", "", False
 

@@ -58,7 +58,7 @@ class QueueStrip(Static):
             super().__init__()
             self.typed = typed
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.display = False
         self.queue: Sequence[Turn] = ()
@@ -100,7 +100,7 @@ class QueueStrip(Static):
         self._clicked = self._clicked and has_focus
         self._draw()
 
-    def on_resize(self, event: Resize) -> None:  # noqa: ARG002 - Textual's signature
+    def on_resize(self, event: Resize) -> None:
         """Lay out for the new width."""
         self._drawn_key = ()
         self._draw()
@@ -140,7 +140,7 @@ class QueueStrip(Static):
     def check_action(
         self,
         action: str,
-        parameters: tuple[object, ...],  # noqa: ARG002 - Textual's signature
+        parameters: tuple[object, ...],
     ) -> bool | None:
         """Offer the letter that drops a message only when the focus came by a key."""
         return not (action == "drop_by_letter" and self._clicked)

@@ -53,7 +53,7 @@ class Grip(Widget):
 class Sidebar(Rows):
     """Holds one widget per entry of `PANELS` and passes the newest session to them while visible."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.panels: dict[str, Panel[Any]] = {entry.name: entry.make() for entry in PANELS}
         self._width = WIDTH

@@ -15,7 +15,7 @@ Lines = Callable[[int], list[Content]]
 class StaticReflow(Static):
     """A widget as high as its lines, which are computed for its width; `put` sets them."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._layout_lines: Lines | None = None
         self._cached_lines: tuple[int, list[Content]] | None = None
@@ -26,7 +26,7 @@ class StaticReflow(Static):
         self._layout_lines, self._cached_lines = lines, None
         self.refresh(layout=True)
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """The number of lines at `width`."""
         return len(self._lines(width))
 

@@ -26,7 +26,7 @@ _HAND: Final = ("▗▖▗▖▗▖▗▖", "▐▌▐▌▐▌▐▌", "▝█�
 class Welcome(Static):
     """The text shown until the first turn."""
 
-    def __init__(self, *, local: bool, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, local: bool, id: str | None = None) -> None:
         super().__init__(id=id)
         self._local = local
         self._badge: Account | None = None

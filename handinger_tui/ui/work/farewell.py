@@ -30,7 +30,9 @@ async def read_day(controller: SessionController) -> None:
             if controller.session_id:
                 await controller.engine.actor(controller.session_id).recount()
             connection = controller.connection
-            controller.day = altogether(await connection.charges.buckets(GroupBy.DAY, connection.limits.today()))
+            controller.day = altogether(
+                await connection.charges.buckets(GroupBy.DAY, connection.limits.today())
+            )
 
 
 def farewell(controller: SessionController) -> list[str]:

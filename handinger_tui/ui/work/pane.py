@@ -73,7 +73,7 @@ class SessionPane(Rows):
         files: LocalFiles,
         *,
         local: bool,
-        id: str | None = None,  # noqa: A002 - Textual's name
+        id: str | None = None,
     ) -> None:
         """`commands` returns (name, summary) of the commands with a prefix."""
         super().__init__(id=id)

@@ -104,7 +104,7 @@ class FileRows(ListRows):
         label = Content.assemble(("✓ saved ", GOOD))
         return Content.assemble(label, (cut_left(clean_line(path), width - label.cell_length), FAINT))
 
-    def summary(self, width: int) -> str:  # noqa: ARG002 - always short
+    def summary(self, width: int) -> str:
         """The number of files: "12 · 3 new"."""
         new = sum(map(self.is_new, self.items))
         return (f"{self.count:,}" + (f" · {new:,} new" if new else "")) if self.items else ""
