@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self
 
 from handinger_tui.api import errors
 from handinger_tui.api import response as body
@@ -14,7 +14,7 @@ from handinger_tui.api.endpoint import Origin, segment
 from handinger_tui.api.request_body import StartTurn, Upload, upload
 from handinger_tui.api.response import HttpReply, ResponseLimits, error_in, is_json, media_type, parsed_answer
 from handinger_tui.api.transport import Transport
-from handinger_tui.core.jsontext import Json, NotJson, parse, parse_exact
+from handinger_tui.core.jsontext import Json, NotJson, as_text, parse, parse_exact
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.secret import Secret
 from handinger_tui.core.stream.frames import StreamRoute
@@ -23,16 +23,11 @@ from handinger_tui.core.turns.turn import TurnRequest
 
 if TYPE_CHECKING:
     import httpx
-    from pydantic import BaseModel
-
-    from handinger_tui.api.schedules import NewSchedule, Schedule, ScheduleList
 
 JSON: Final = "application/json"
 STREAM_OR_JSON: Final = "text/event-stream, application/json"
 SMALL_BODY: Final = 4 << 20
 """Bytes of a response that is not a Worker: a list of schedules, an e-mail address."""
-
-_A = TypeVar("_A", bound="BaseModel")
 
 
 class WorkerClient:
@@ -117,7 +112,7 @@ class WorkerClient:
         Raises:
             Refused: the worker's id cannot be used in a path.
         """
-        url = f"{self.base_url}/api/workers" if order.worker_id is None else self._worker(order.worker_id)
+        url = f"{self.base_url}/api/workers" if order.worker_id is None else self.worker_url(order.worker_id)
         return url, StartTurn(input=order.prompt, budget=order.budget, stream=self._stream)
 
     async def _upload(self, stack: AsyncExitStack, request: StartTurn, order: TurnRequest) -> Upload:
@@ -136,7 +131,7 @@ class WorkerClient:
         Raises:
             ApiError
         """
-        url = self._worker(worker_id)
+        url = self.worker_url(worker_id)
         url = f"{url}?stream=true" if via is StreamRoute.REPLAY else f"{url}/stream"
         async with self.connection.get(url, STREAM_OR_JSON) as response:
             yield HttpReply(response, via, self.limits)
@@ -147,21 +142,21 @@ class WorkerClient:
         Raises:
             ApiError: also where the answer is another worker (BrokenContract); one without an id is accepted.
         """
-        async with self.connection.get(self._worker(worker_id), JSON) as response:
-            text = await self._json_text(response, self.limits.max_json_bytes)
+        async with self.connection.get(self.worker_url(worker_id), JSON) as response:
+            text = await self.json_text(response, self.limits.max_json_bytes)
             worker = body_of(text, parsed_answer(text, response.status_code, parse_exact))
         if names_another(worker.snapshot.worker_id, worker_id):
             raise errors.another_worker()
         return worker
 
-    # -- e-mail and schedules ------------------------------------------------------------
+    # -- e-mail --------------------------------------------------------------------------
     async def email(self, worker_id: str) -> str:
         """The worker's e-mail address; the service may send text, a JSON string or an object.
 
         Raises:
             ApiError
         """
-        url = f"{self._worker(worker_id)}/email"
+        url = f"{self.worker_url(worker_id)}/email"
         async with self.connection.get(url, "application/json, text/plain") as response:
             kind = media_type(response)
             if not (is_json(kind) or kind == "text/plain"):
@@ -173,45 +168,6 @@ class WorkerClient:
             raise errors.undecodable("The worker's e-mail address")
         return value
 
-    async def schedules(self, worker_id: str) -> ScheduleList:
-        """All schedules of a worker.
-
-        Raises:
-            ApiError
-        """
-        from handinger_tui.api.schedules import ScheduleList  # noqa: PLC0415 - pydantic, 10 MB
-
-        url = f"{self._worker(worker_id)}/schedules"
-        async with self.connection.get(url, JSON) as response:
-            return await self._answer(response, ScheduleList)
-
-    async def add_schedule(self, worker_id: str, schedule: NewSchedule, request_id: str) -> Schedule:
-        """POST a schedule; like a turn, it is sent only once. `request_id` is its Idempotency-Key.
-
-        Raises:
-            ApiError
-        """
-        from handinger_tui.api.schedules import Schedule  # noqa: PLC0415 - pydantic, 10 MB
-
-        headers = {"Accept": JSON, "Content-Type": JSON, "Idempotency-Key": request_id}
-        url = f"{self._worker(worker_id)}/schedules"
-        async with self.connection.send("POST", url, headers, schedule.body()) as response:
-            return await self._answer(response, Schedule)
-
-    async def cancel_schedule(self, worker_id: str, schedule_id: str) -> bool | None:
-        """DELETE a schedule. Returns whether it was canceled; None when the service does not say.
-
-        Raises:
-            ApiError
-        """
-        from handinger_tui.api.schedules import Cancelled  # noqa: PLC0415 - pydantic, 10 MB
-
-        url = f"{self._worker(worker_id)}/schedules/{segment(schedule_id, 'schedule id')}"
-        async with self.connection.send("DELETE", url, {"Accept": JSON}) as response:
-            if response.status_code == 204:
-                return None
-            return (await self._answer(response, Cancelled)).cancelled
-
     # -- files ---------------------------------------------------------------------------
     def file_url(self, worker_id: str, path: str) -> str:
         """The URL of a file in the worker's workspace; inner slashes are encoded.
@@ -220,7 +176,7 @@ class WorkerClient:
             Refused: a path with empty, `.` or `..` segments.
         """
         segments = [segment(part, "file path") for part in path.split("/")]
-        return f"{self._worker(worker_id)}/files/{'%2F'.join(segments)}"
+        return f"{self.worker_url(worker_id)}/files/{'%2F'.join(segments)}"
 
     @asynccontextmanager
     async def file(self, worker_id: str, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -234,10 +190,20 @@ class WorkerClient:
             yield body.chunks(response, self.limits.idle_timeout, self.limits.max_file_bytes)
 
     # -- common --------------------------------------------------------------------------
-    def _worker(self, worker_id: str) -> str:
+    def worker_url(self, worker_id: str) -> str:
+        """The URL of a worker.
+
+        Raises:
+            Refused: the id cannot be used in a path.
+        """
         return f"{self.base_url}/api/workers/{segment(worker_id, 'worker id')}"
 
-    async def _json_text(self, response: httpx.Response, cap: int) -> str:
+    async def json_text(self, response: httpx.Response, cap: int) -> str:
+        """The text of a JSON body of at most `cap` bytes.
+
+        Raises:
+            ApiError
+        """
         if not is_json(media_type(response)):
             raise errors.unexpected_content(media_type(response))
         # A read is quick; without an overall limit, a slow sender could keep it open without end.
@@ -249,16 +215,6 @@ class WorkerClient:
             raise errors.read_timeout(seconds) from None
         return raw.decode("utf-8", "replace").removeprefix("\ufeff")
 
-    async def _answer(self, response: httpx.Response, model: type[_A]) -> _A:
-        from pydantic import ValidationError  # noqa: PLC0415 - loaded with the model
-
-        text = await self._json_text(response, SMALL_BODY)
-        value = parsed_answer(text, response.status_code)
-        try:
-            return model.model_validate(value)
-        except ValidationError:
-            raise errors.undecodable("The answer") from None
-
 
 def _email_of(text: str) -> str | None:
     try:
@@ -269,7 +225,5 @@ def _email_of(text: str) -> str | None:
         why = error_in(value)
         if why is not None:
             raise errors.error_object(200, why)
-        from handinger_tui.api.schedules import Email  # noqa: PLC0415 - pydantic, 10 MB
-
-        return Email.model_validate(value).email
+        return as_text(value.get("email"))
     return value.strip() if isinstance(value, str) else None

@@ -9,6 +9,7 @@ validation; `api.schedules` uses them and is loaded when needed.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import re
@@ -135,8 +136,6 @@ def _open(stack: ExitStack, attachment: Attachment, boundary: str, part: str) ->
         status = os.fstat(file.fileno())
         is_unchanged = stat.S_ISREG(status.st_mode) and status.st_size == attachment.size
         if is_unchanged and attachment.sha256:
-            import hashlib  # noqa: PLC0415 - 10 ms and 1 MB, for turns with files
-
             is_unchanged = hashlib.file_digest(file, "sha256").hexdigest() == attachment.sha256
     except (OSError, ValueError) as problem:
         why = getattr(problem, "strerror", None) or "no usable path"

@@ -1,4 +1,6 @@
-"""Request and response bodies of schedules and of the e-mail address.
+"""Schedules of workers: the requests, and the models of their bodies.
+
+They are apart from the client since pydantic takes 10 MB.
 
 Responses are not trusted: a member that is absent, null or of the wrong type is None,
 and unknown members are kept. Worker objects are read by `core.stream.worker_snapshot`,
@@ -7,7 +9,7 @@ so that stored and live ones go through the same code.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -19,7 +21,14 @@ from pydantic import (
     WrapValidator,
 )
 
+from handinger_tui.api import errors
+from handinger_tui.api.client import JSON, SMALL_BODY, WorkerClient
+from handinger_tui.api.endpoint import segment
 from handinger_tui.api.request_body import encodable
+from handinger_tui.api.response import parsed_answer
+
+if TYPE_CHECKING:
+    import httpx
 
 MAX_SECONDS = 31_536_000
 """Longest delay and interval of a schedule: one year."""
@@ -83,6 +92,7 @@ class NewSchedule(_Request):
 
 # -- responses -------------------------------------------------------------------------
 _T = TypeVar("_T")
+_A = TypeVar("_A", bound=BaseModel)
 
 
 def _or_none(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
@@ -121,8 +131,6 @@ class ScheduleList(_Answer):
     """All schedules of one worker; list items that are not objects are dropped."""
 
     schedules: Annotated[list[Schedule], BeforeValidator(_objects)] = []
-    worker_id: Lenient[str] = Field(None, alias="workerId")
-    timezone: Lenient[str] = None
 
 
 class Cancelled(_Answer):
@@ -131,7 +139,52 @@ class Cancelled(_Answer):
     cancelled: Lenient[bool] = None
 
 
-class Email(_Answer):
-    """The e-mail address of a worker, in its object form."""
+# -- the requests ------------------------------------------------------------------------
+class ScheduleClient:
+    """Lists, adds and cancels schedules over the connection of a client."""
 
-    email: Lenient[str] = None
+    def __init__(self, client: WorkerClient) -> None:
+        self._client = client
+
+    async def schedules(self, worker_id: str) -> list[Schedule]:
+        """All schedules of a worker.
+
+        Raises:
+            ApiError
+        """
+        async with self._client.connection.get(self._url(worker_id), JSON) as response:
+            return (await self._answer(response, ScheduleList)).schedules
+
+    async def add(self, worker_id: str, schedule: NewSchedule, request_id: str) -> Schedule:
+        """POST a schedule; like a turn, it is sent only once. `request_id` is its Idempotency-Key.
+
+        Raises:
+            ApiError
+        """
+        headers = {"Accept": JSON, "Content-Type": JSON, "Idempotency-Key": request_id}
+        sending = self._client.connection.send("POST", self._url(worker_id), headers, schedule.body())
+        async with sending as response:
+            return await self._answer(response, Schedule)
+
+    async def cancel(self, worker_id: str, schedule_id: str) -> bool | None:
+        """DELETE a schedule. Returns whether it was canceled; None when the service does not say.
+
+        Raises:
+            ApiError
+        """
+        url = f"{self._url(worker_id)}/{segment(schedule_id, 'schedule id')}"
+        async with self._client.connection.send("DELETE", url, {"Accept": JSON}) as response:
+            if response.status_code == 204:
+                return None
+            return (await self._answer(response, Cancelled)).cancelled
+
+    def _url(self, worker_id: str) -> str:
+        return f"{self._client.worker_url(worker_id)}/schedules"
+
+    async def _answer(self, response: httpx.Response, model: type[_A]) -> _A:
+        text = await self._client.json_text(response, SMALL_BODY)
+        value = parsed_answer(text, response.status_code)
+        try:
+            return model.model_validate(value)
+        except ValidationError:
+            raise errors.undecodable("The answer") from None

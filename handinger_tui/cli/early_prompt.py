@@ -15,6 +15,9 @@ import signal
 import sys
 import threading
 
+if sys.platform != "win32":
+    import termios
+
 TYPE_CHECKING = False
 """Type checkers treat this name like `typing.TYPE_CHECKING`; importing `typing` takes 3 ms."""
 if TYPE_CHECKING:
@@ -42,11 +45,7 @@ def begin(*, wanted: bool, environ: dict[str, str]) -> EarlyFrame | None:
     """Paint the prompt if the terminal supports it and `wanted` is true; return None otherwise."""
     if not wanted or environ.get("TERM", "dumb") == "dumb" or "TEXTUAL_DRIVER" in environ:
         return None
-    try:
-        import termios  # noqa: PLC0415 - not available on Windows
-    except ImportError:
-        return None
-    if sys.__stdin__ is None or sys.__stderr__ is None:
+    if sys.platform == "win32" or sys.__stdin__ is None or sys.__stderr__ is None:
         return None
     try:
         keys, out = sys.__stdin__.fileno(), sys.__stderr__.fileno()
@@ -100,8 +99,6 @@ class EarlyFrame:
     """Owns the terminal, screen and keyboard, until `finish` or `put_back`."""
 
     def __init__(self, keys: int, out: int, attributes: list[Any], columns: int, lines: int) -> None:
-        import termios  # noqa: PLC0415 - not available on Windows
-
         self.attributes = attributes
         """Attributes of the terminal before the early prompt."""
         self._keys, self._out = keys, out
@@ -137,8 +134,6 @@ class EarlyFrame:
         if not self._open:
             return
         self._stop_thread()
-        import termios  # noqa: PLC0415 - already loaded
-
         self._write(LEAVE)
         termios.tcsetattr(self._keys, termios.TCSANOW, self.attributes)
 

@@ -7,7 +7,16 @@ from pydantic import ValidationError
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.request_body import StartTurn
-from handinger_tui.api.schedules import After, At, Cron, Every, NewSchedule, Schedule, ScheduleList
+from handinger_tui.api.schedules import (
+    After,
+    At,
+    Cron,
+    Every,
+    NewSchedule,
+    Schedule,
+    ScheduleClient,
+    ScheduleList,
+)
 from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused
 from handinger_tui.core.turns.turn import Kind
 from tests.api.server import Script, Server, as_json, head, raw, respond
@@ -64,10 +73,7 @@ async def test_schedules_are_listed_whatever_they_lack(server: Server, client: W
             '"intervalSeconds":60,"new":{}},null,{"id":7,"delayInSeconds":"soon"}],"timezone":null,"workerId":"w1"}'
         )
     )
-    found = await client.schedules("w1")
-    assert found.worker_id == "w1"
-    assert found.timezone is None
-    first, second = found.schedules
+    first, second = await ScheduleClient(client).schedules("w1")
     assert (first.id, first.interval_seconds, first.next_run_at) == ("sch_1", 60, "2026-01-01T00:00:00Z")
     assert second == Schedule.model_validate({"id": None, "delayInSeconds": None})
 
@@ -75,13 +81,13 @@ async def test_schedules_are_listed_whatever_they_lack(server: Server, client: W
 @pytest.mark.parametrize("body", ["{}", '{"schedules":null}', '{"schedules":"x","workerId":3}'])
 async def test_an_empty_list(server: Server, client: WorkerClient, body: str) -> None:
     server.answer(as_json(body))
-    assert (await client.schedules("w1")).schedules == []
+    assert await ScheduleClient(client).schedules("w1") == []
 
 
 async def test_adding_a_schedule_is_one_post(server: Server, client: WorkerClient) -> None:
     server.answer(as_json('{"id":"sch_1"}', 201))
     wanted = NewSchedule(input="x", when=Every(interval_seconds=60), budget="low")
-    assert (await client.add_schedule("w1", wanted, "req_1")).id == "sch_1"
+    assert (await ScheduleClient(client).add("w1", wanted, "req_1")).id == "sch_1"
     [request] = server.requests
     assert (request.method, request.target) == ("POST", "/api/workers/w1/schedules")
     assert request.header("idempotency-key") == "req_1"
@@ -91,7 +97,7 @@ async def test_adding_a_schedule_is_one_post(server: Server, client: WorkerClien
 async def test_a_schedule_in_doubt_is_not_sent_again(server: Server, client: WorkerClient) -> None:
     server.answer(raw(b""))
     with pytest.raises(Doubtful):
-        await client.add_schedule("w1", NewSchedule(input="x", when=Cron(cron="* * * * *")), "req_1")
+        await ScheduleClient(client).add("w1", NewSchedule(input="x", when=Cron(cron="* * * * *")), "req_1")
     assert len(server.requests) == 1
 
 
@@ -106,7 +112,7 @@ async def test_a_schedule_in_doubt_is_not_sent_again(server: Server, client: Wor
 )
 async def test_cancelling(server: Server, client: WorkerClient, script: Script, wanted: object) -> None:
     server.answer(script)
-    assert await client.cancel_schedule("w1", "sch/../1") is wanted
+    assert await ScheduleClient(client).cancel("w1", "sch/../1") is wanted
     [request] = server.requests
     assert (request.method, request.target) == ("DELETE", "/api/workers/w1/schedules/sch%2F..%2F1")
 

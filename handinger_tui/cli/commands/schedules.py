@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from handinger_tui.api.schedules import After, At, Cron, Every, NewSchedule, Schedule
+from handinger_tui.api.schedules import After, At, Cron, Every, NewSchedule, Schedule, ScheduleClient
 from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.options import (
@@ -53,17 +53,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _run(args: argparse.Namespace, services: Services) -> int:
+    client = ScheduleClient(services.client)
     if args.action == "list":
-        schedule_list = await services.client.schedules(args.worker)
-        rows: list[Json] = [_schedule_object(schedule) for schedule in schedule_list.schedules]
-        text = "\n".join(map(_schedule_row, schedule_list.schedules)) or "No schedules."
+        schedules = await client.schedules(args.worker)
+        rows: list[Json] = [_schedule_object(schedule) for schedule in schedules]
+        text = "\n".join(map(_schedule_row, schedules)) or "No schedules."
         put_result(args, {"worker_id": args.worker, "schedules": rows}, text)
     elif args.action == "cancel":
         if not args.schedule:
             raise SettingsError(
                 "Which schedule?", "Give its id: handinger-tui schedules cancel WORKER SCHEDULE"
             )
-        cancelled = await services.client.cancel_schedule(args.worker, args.schedule)
+        cancelled = await client.cancel(args.worker, args.schedule)
         texts = {
             True: "Cancelled.",
             False: "The service did not cancel it.",
@@ -72,7 +73,7 @@ async def _run(args: argparse.Namespace, services: Services) -> int:
         put_result(args, {"cancelled": cancelled}, texts[cancelled])
     else:
         new_schedule = NewSchedule(input=args.schedule or "", when=_parse_when(args), budget=args.budget)
-        schedule = await services.client.add_schedule(args.worker, new_schedule, RandomIds().new("sch"))
+        schedule = await client.add(args.worker, new_schedule, RandomIds().new("sch"))
         put_result(args, _schedule_object(schedule), _schedule_row(schedule))
     return Exit.OK
 

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Final
 
 from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.safety.csv import rows_to_csv
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import CustomPart, DataPart, Turn
 
@@ -80,8 +81,6 @@ def csv_of(value: Json) -> str:
 
     The columns are all members in order of first appearance, or numbers for an array of arrays.
     """
-    from handinger_tui.core.safety.csv import rows_to_csv  # noqa: PLC0415 - needed only when a table is saved
-
     items = value if isinstance(value, list) else []
     records = [item if isinstance(item, dict) else {} for item in items]
     columns = list(dict.fromkeys(key for record in records for key in record))

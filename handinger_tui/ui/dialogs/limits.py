@@ -1,4 +1,4 @@
-"""Limits: the page of all limits, the question when one is reached, and functions to set or raise one."""
+"""Limits: the page of all limits, the question when one is reached, and a function to set one."""
 
 from __future__ import annotations
 
@@ -92,32 +92,6 @@ def _applies_to(wish: Wish, scope: Scope, unit: Unit) -> bool:
 def _describe_limit(limit: Limit) -> str:
     origin = ORIGIN_TEXT.get(limit.origin, "")
     return f"the {limit.scope} limit {origin} ({exact_text(limit.amount, limit.unit)})".replace("  ", " ")
-
-
-async def raise_limit(
-    controller: SessionController,
-    interaction: Interaction,
-    session_id: str,
-    gauge: Gauge,
-    *,
-    sending: bool,
-    about: str = "",
-) -> bool:
-    """Ask for a higher amount and set it; False when the person leaves the limit as it is.
-
-    `about`: the title of the session, "" when it is the one on the screen.
-
-    Raises:
-        LedgerError: the limit could not be stored.
-    """
-    store, limit = controller.connection.limits, gauge.limit
-    controller.warned.mark_shown(session_id, gauge)
-    question = RaiseLimit(gauge, sending=sending, simulated=store.simulated, about=about)
-    amount: Decimal | None = await interaction.ask(question)
-    if amount is None:
-        return False
-    await store.set_limit(controller.session_of(session_id), limit.scope, limit.unit, amount)
-    return True
 
 
 NOT_SENT: Final = "Nothing was sent. Your text stays in the prompt."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -62,8 +63,6 @@ def read_pdf(data: bytes, *, complete: bool, cancel_token: CancelToken) -> PdfTe
 
 def _read_with_pypdf(data: bytes, about: str, cancel_token: CancelToken) -> PdfText:
     # pypdf is the optional extra `pdf` (2 MB, 150 ms to import). Its warnings would go to an unused log.
-    import logging  # noqa: PLC0415 - needed with pypdf only
-
     from pypdf import PdfReader  # noqa: PLC0415 - an optional extra, slow to import
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
 from handinger_tui.core.commands import SIGNS, CommandLine, Empty, Prompt, classify
 from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError, NoHistory
-from handinger_tui.core.money.limits import LimitReached
+from handinger_tui.core.money.limits import Gauge, LimitReached
 from handinger_tui.core.prompts.drafts import Draft
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.commands import CommandContext, command_named
@@ -29,6 +30,34 @@ NO_HISTORY: Final = (
 def not_sent(problem: HandingerError) -> str:
     """The reason why a message was not sent, and the hint, on one line."""
     return f"{problem.summary} {problem.hint}".strip()
+
+
+async def raise_limit(
+    controller: SessionController,
+    interaction: Interaction,
+    session_id: str,
+    gauge: Gauge,
+    *,
+    sending: bool,
+    about: str = "",
+) -> bool:
+    """Ask for a higher amount and set it; False when the person leaves the limit as it is.
+
+    `about`: the title of the session, "" when it is the one on the screen.
+
+    Raises:
+        LedgerError: the limit could not be stored.
+    """
+    from handinger_tui.ui.dialogs.limits import RaiseLimit  # noqa: PLC0415 - few limits are reached
+
+    store, limit = controller.connection.limits, gauge.limit
+    controller.warned.mark_shown(session_id, gauge)
+    question = RaiseLimit(gauge, sending=sending, simulated=store.simulated, about=about)
+    amount: Decimal | None = await interaction.ask(question)
+    if amount is None:
+        return False
+    await store.set_limit(controller.session_of(session_id), limit.scope, limit.unit, amount)
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +170,6 @@ class SendFlow:
             try:
                 await self._controller.send(outgoing)
             except LimitReached as stop:
-                from handinger_tui.ui.dialogs.limits import raise_limit  # noqa: PLC0415 - few limits are reached
-
                 # Several limits may be reached: each is asked for, and nothing is sent
                 # before the last one is raised.
                 about = self._about(submission)
@@ -412,11 +439,10 @@ class Submitter:
         controller, interaction = self._controller, self._interaction
         try:
             while (hold := controller.hold_of(session_id)) is not None:
-                if hold.gauge is not None:
-                    from handinger_tui.ui.dialogs.limits import raise_limit  # noqa: PLC0415 - few are reached
-
-                    if not await raise_limit(controller, interaction, session_id, hold.gauge, sending=False):
-                        return
+                if hold.gauge is not None and not await raise_limit(
+                    controller, interaction, session_id, hold.gauge, sending=False
+                ):
+                    return
                 still = await controller.engine.actor(session_id).resume()
                 if still is not None and still.gauge is None:
                     interaction.say(f"Still held. {still.detail}".strip(), "warning")
