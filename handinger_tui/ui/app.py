@@ -25,7 +25,7 @@ from textual.widget import Widget
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.stylesheet import STYLESHEET
-from handinger_tui.ui.command_palette import CommandProvider
+from handinger_tui.ui.commands import CommandProvider
 from handinger_tui.ui.commands.view import leave
 from handinger_tui.ui.gc_tuning import collect_from_now_on, warm
 from handinger_tui.ui.keys import format_key

@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 
 from handinger_tui.core.evidence.sources_and_files import Source, sources_of
 from handinger_tui.core.export.exporters import SOURCE_EXPORTERS
-from handinger_tui.core.safety.csv import rows_to_csv
+from handinger_tui.core.safety.cleaning import rows_to_csv
 from handinger_tui.core.turns.turn import SourcePart
 from tests.core.evidence_made import session, turn, web
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import Final, TextIO
 
 from handinger_tui.cli.output import encodable, say
-from handinger_tui.core.export.event_lines import event_object
-from handinger_tui.core.export.result import costs_object, result_object, usage_object
+from handinger_tui.core.export.result import costs_object, event_object, result_object, usage_object
 from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.safety.cleaning import clean_json, clean_slice, cleanable_length
 from handinger_tui.core.stream.events import StreamEvent

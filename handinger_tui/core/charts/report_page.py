@@ -1,4 +1,4 @@
-"""The spending report: as one picture, and as one self-contained HTML file without scripts."""
+"""The spending report: one picture, one self-contained HTML file without scripts, and the table of forms."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from handinger_tui.core.charts.scenes import (
     share_of,
     translate,
 )
-from handinger_tui.core.charts.svg import FONT, element, style
+from handinger_tui.core.charts.svg import FONT, document, element, style
 from handinger_tui.core.formatting import NOT_REPORTED, number, percent_text, plural
 from handinger_tui.core.money.spending import SUMS, Bucket
 from handinger_tui.core.safety.cleaning import clean_line
@@ -267,3 +267,26 @@ thead th{{color:var(--muted);font-size:13px}}tfoot th,tfoot td{{font-weight:600;
 tbody th{{min-width:9em;max-width:26em;overflow-wrap:break-word}}
 @media (max-width:640px){{main{{padding:16px}}}}
 """
+
+
+# -- the forms, by the suffix of the file name ----------------------------------------------
+def _html(report: Report) -> bytes:
+    return page(report).encode("utf-8", "replace")
+
+
+def _svg(report: Report) -> bytes:
+    return document(_scene(report)).encode("utf-8", "replace")
+
+
+def _png(report: Report) -> bytes:
+    from handinger_tui.core.charts.png import picture  # noqa: PLC0415 - Pillow, 30 ms
+
+    return picture(_scene(report))
+
+
+def _scene(report: Report) -> Scene:
+    return poster(report.days, report.total, report.heading, simulated=report.simulated)
+
+
+REPORTS: Final[dict[str, Callable[[Report], bytes]]] = {".html": _html, ".svg": _svg, ".png": _png}
+"""The renderer of each form by its suffix. The option `--report` and its help follow from this table."""

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final
 
 from handinger_tui.core.jsontext import Json, dump
-from handinger_tui.core.safety.csv import rows_to_csv
+from handinger_tui.core.safety.cleaning import rows_to_csv
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import CustomPart, DataPart, Turn
 

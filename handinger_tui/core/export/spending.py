@@ -10,8 +10,7 @@ from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.charts.data import MEMBERS, day_points
 from handinger_tui.core.jsontext import Json, JsonObject
 from handinger_tui.core.money.spending import Bucket
-from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.safety.csv import field
+from handinger_tui.core.safety.cleaning import clean_line, csv_field
 
 END: Final = "\r\n"
 
@@ -31,7 +30,7 @@ def cell(value: Json) -> str:
         return decimal_text(value)
     if not isinstance(value, str):
         return str(value)
-    return field(clean_line(value))
+    return csv_field(clean_line(value))
 
 
 SCHEMA: Final = "handinger-tui/costs/1"

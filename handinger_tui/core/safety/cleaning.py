@@ -1,9 +1,10 @@
-"""Sanitizing of remote text, file names and links. This is the only module that does it."""
+"""Sanitizing of remote text, links, file names and CSV. This is the only module that does it."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -519,3 +520,27 @@ def split_name(name: str) -> tuple[str, str]:
     if stem[-4:].lower() == ".tar" and len(stem) > 4:
         stem, extension = stem[:-4], f"{stem[-3:]}.{extension}"
     return stem, dot + extension
+
+
+# -- CSV --------------------------------------------------------------------------
+# Tables as CSV (RFC 4180): lines end in CR LF, and no text becomes a formula in a spreadsheet.
+_CSV_END: Final = "\r\n"
+_QUOTED: Final = re.compile('[",\r\n]|^\\s|\\s$')
+_FORMULA: Final = re.compile(r"[\t\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+"""The four characters that begin a formula, their full-width forms, and blanks that spreadsheets skip."""
+_NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?%?", re.ASCII)
+
+
+def rows_to_csv(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """The whole CSV document; without a header line where `header` is empty."""
+    head = tuple(header)
+    records = (head, *rows) if head else rows
+    return "".join(",".join(map(csv_field, record)) + _CSV_END for record in records)
+
+
+def csv_field(text: str) -> str:
+    """One CSV field. A text that a spreadsheet would take for a formula gets a leading apostrophe."""
+    cleaned = clean(text)
+    if _FORMULA.match(cleaned) and not _NUMBER.fullmatch(cleaned):
+        cleaned = f"'{cleaned}"
+    return '"' + cleaned.replace('"', '""') + '"' if _QUOTED.search(cleaned) else cleaned

@@ -9,7 +9,7 @@ from handinger_tui.core.amounts import usd_text
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext
-from handinger_tui.ui.widgets.limit_input import read_wish
+from handinger_tui.ui.dialogs.limits import read_wish
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
 from handinger_tui.ui.work.session_controller import SessionController
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
@@ -14,6 +16,7 @@ from textual.events import Key
 from textual.notifications import SeverityLevel
 from textual.widgets import Button, Input, Static
 
+from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.limits import (
     STILL,
     UNTIL_RAISED,
@@ -23,16 +26,111 @@ from handinger_tui.core.money.limits import (
     Scope,
     State,
     Unit,
+    amount_of,
     exact_text,
     raise_hint,
     reached_text,
 )
-from handinger_tui.ui.dialogs.confirm import Dialog, button
+from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.ui.dialogs.confirm import Dialog, OrderedInput, button
 from handinger_tui.ui.widgets.limit_bar import meter
-from handinger_tui.ui.widgets.limit_input import NotAnAmount, Wish, read_raise, read_wish
-from handinger_tui.ui.widgets.ordered_input import OrderedInput
 from handinger_tui.ui.work.interaction import Interaction
 from handinger_tui.ui.work.session_controller import SessionController
+
+CREDIT_DECIMALS: Final = 6
+"""The history stores credits in millionths."""
+OFF: Final = frozenset({"off", "none"})
+USAGE: Final = "As in /limit day 5, /limit turn 0.50, /limit session 20 credits, or /limit day off."
+_AMOUNT: Final = re.compile(r"(\$?)\s*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*(usd|dollars?|credits?)?")
+
+
+class NotAnAmount(HandingerError):
+    """The typed text is not a limit or amount; nothing was set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A limit to set. `amount` None removes it; then `unit` None removes it in both units."""
+
+    scope: Scope
+    unit: Unit | None
+    amount: Decimal | None
+
+
+def read_wish(text: str) -> Wish:
+    """Parse the argument of `/limit`: "day 5", "session 20 credits", "worker $3", "day off".
+
+    Raises:
+        NotAnAmount
+    """
+    name, _, amount_text = " ".join(text.lower().split()).partition(" ")
+    if name not in set(Scope):
+        raise NotAnAmount(
+            f"There is no limit called {clean_line(name, 20)}: turn, session, worker or day.", USAGE
+        )
+    scope, words = Scope(name), amount_text.split()
+    if words and words[0] in OFF:
+        return Wish(scope, _removed_unit(words[1:]), None)
+    if not words:
+        raise NotAnAmount(f"The {scope} limit needs an amount.", USAGE)
+    amount, unit = read_amount(amount_text)
+    return Wish(scope, unit, amount)
+
+
+def read_amount(text: str, expected: Unit = Unit.USD) -> tuple[Decimal, Unit]:
+    """Parse an amount: "5", "$0.50", "20 credits"; without sign or word its unit is `expected`.
+
+    Raises:
+        NotAnAmount: not a plain decimal number above 0, too many decimals, or too large. A comma is
+            never accepted: half the world writes 0,5 and means a half.
+    """
+    match = _AMOUNT.fullmatch(text.strip().lower())
+    quoted = clean_line(text.strip(), 30)
+    if match is None:
+        raise NotAnAmount(f"“{quoted}” is not an amount.", f"Digits and one point. {USAGE}")
+    sign, digits, word = match.groups()
+    in_credits = (word or "").startswith("credit")
+    if sign and in_credits:
+        raise NotAnAmount(f"“{quoted}” is both dollars and credits.", USAGE)
+    unit = Unit.CREDITS if in_credits else Unit.USD if sign or word else expected
+    if unit is Unit.CREDITS and len(digits.partition(".")[2].rstrip("0")) > CREDIT_DECIMALS:
+        raise NotAnAmount(f"Credits have at most {CREDIT_DECIMALS} decimals.", USAGE)
+    try:
+        return amount_of(digits), unit
+    except ValueError as error:
+        reason = str(error)
+        raise NotAnAmount(f"{reason[:1].upper()}{reason[1:]}.", USAGE) from None
+
+
+def read_raise(text: str, gauge: Gauge) -> Decimal:
+    """Parse a new amount for a limit that is reached.
+
+    Raises:
+        NotAnAmount: as for `read_amount`, in another unit than the limit, or not above what is spent.
+    """
+    amount, unit = read_amount(text, gauge.limit.unit)
+    if unit is not gauge.limit.unit:
+        unit_name = "dollars" if gauge.limit.unit is Unit.USD else "credits"
+        raise NotAnAmount(f"This limit counts {unit_name}.")
+    spent = gauge.spent.value or Decimal(0)
+    if amount <= spent:
+        raise NotAnAmount(f"It must be above what is spent: {exact_text(spent, unit)}.")
+    return amount
+
+
+def _removed_unit(words: list[str]) -> Unit | None:
+    """The unit in which "off" removes a limit, from the words after it; None: in both."""
+    match words:
+        case []:
+            return None
+        case ["usd" | "dollars"]:
+            return Unit.USD
+        case ["credits"]:
+            return Unit.CREDITS
+        case _:
+            pass
+    raise NotAnAmount(f"“{clean_line(' '.join(words), 30)}” is too much behind off.", USAGE)
+
 
 ORIGIN_TEXT: Final = {Origin.FLAG: "of the command line", Origin.CONFIG: "of the settings"}
 

@@ -22,8 +22,7 @@ from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger import head
 from handinger_tui.ui.ledger.head import Charts, Foot, Head
 from handinger_tui.ui.ledger.query import GROUPS, Figures, Reader, View, moment
-from handinger_tui.ui.ledger.rows import columns_of, group_line, turn_line
-from handinger_tui.ui.ledger.table import PAGE, LedgerLine, LedgerTable
+from handinger_tui.ui.ledger.table import PAGE, LedgerLine, LedgerTable, columns_of, group_line, turn_line
 from handinger_tui.ui.ports import ChargeReader, LimitStore
 from handinger_tui.ui.widgets.footer import FooterLine
 

@@ -24,7 +24,7 @@ from textual.strip import Strip
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.lists.virtual_list import copy_from
-from handinger_tui.ui.panels.messages import OpenLink
+from handinger_tui.ui.panels.panel import OpenLink
 from handinger_tui.ui.transcript.markdown.code import highlighted_lines
 from handinger_tui.ui.transcript.markdown.document import render
 from handinger_tui.ui.transcript.overlays import over, selected_text, with_selection

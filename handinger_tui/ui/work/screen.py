@@ -28,7 +28,7 @@ from handinger_tui.ui.commands.sources import copy_sources, export_sources
 from handinger_tui.ui.gc_tuning import tidy
 from handinger_tui.ui.keys import Where, bindings, for_footer
 from handinger_tui.ui.panels.files.panel import FilesPanel
-from handinger_tui.ui.panels.messages import (
+from handinger_tui.ui.panels.panel import (
     CopyFile,
     CopyFootnotes,
     CopyLink,

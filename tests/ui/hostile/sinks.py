@@ -19,7 +19,7 @@ from handinger_tui.core.evidence.datasets import datasets_of
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.preview.tree import tree_of_value
 from handinger_tui.core.turns.turn import Attachment, FilePart
-from handinger_tui.ui.dialogs.confirm import Ask, Choice, Confirm, Notice, Problem, SendAgain
+from handinger_tui.ui.dialogs.confirm import Ask, Choice, Confirm, Notice, OrderedInput, Problem, SendAgain
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
 from handinger_tui.ui.dialogs.pickers import HistorySearch, SessionPicker
@@ -44,7 +44,6 @@ from handinger_tui.ui.widgets.completion import Suggestions
 from handinger_tui.ui.widgets.containers import Columns
 from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.header import HeaderLine
-from handinger_tui.ui.widgets.ordered_input import OrderedInput
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.prompt_lines import Card, HintLine
 from handinger_tui.ui.widgets.queue_strip import QueueStrip

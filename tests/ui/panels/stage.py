@@ -27,7 +27,7 @@ from handinger_tui.core.turns.turn import (
     TurnStatus,
 )
 from handinger_tui.ui.lists.virtual_list import VirtualList
-from handinger_tui.ui.panels.messages import (
+from handinger_tui.ui.panels.panel import (
     CopyFile,
     CopyFootnotes,
     CopyLink,

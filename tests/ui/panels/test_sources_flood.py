@@ -9,9 +9,9 @@ from textual.pilot import Pilot
 
 from handinger_tui.core.evidence.sources_and_files import source_key
 from handinger_tui.core.turns.session import Session
-from handinger_tui.ui.panels.sources import catalog
-from handinger_tui.ui.panels.sources.catalog import BATCH, SourceCatalog
+from handinger_tui.ui.panels.sources import rows
 from handinger_tui.ui.panels.sources.panel import SourcesPanel
+from handinger_tui.ui.panels.sources.rows import BATCH, SourceCatalog
 from tests.ui.panels.stage import Stage, session, source, text_of, turn
 
 MANY = 3 * BATCH + 7
@@ -39,8 +39,8 @@ def test_no_step_judges_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> Non
 
         return counted
 
-    monkeypatch.setattr(catalog, "source_key", counting(source_key))
-    monkeypatch.setattr(catalog, "facts_of", counting(catalog.facts_of))
+    monkeypatch.setattr(rows, "source_key", counting(source_key))
+    monkeypatch.setattr(rows, "facts_of", counting(rows.facts_of))
     sources = SourceCatalog()
     assert sources.needs_steps(flood())
     for step in sources.prepare(flood()):

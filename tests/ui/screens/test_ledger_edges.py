@@ -12,8 +12,7 @@ from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.reconciliation import Parts, Reconciliation
 from handinger_tui.core.money.spending import Bucket, GroupBy
 from handinger_tui.ui.ledger.head import foot_lines
-from handinger_tui.ui.ledger.rows import columns_of, group_line
-from handinger_tui.ui.ledger.table import Layout, Measure
+from handinger_tui.ui.ledger.table import Layout, Measure, columns_of, group_line
 from tests.ui.coffers import FakeBooks
 from tests.ui.fakes import LOCAL, Desktop, answers
 from tests.ui.screens.bookkeeping import Endless, desktop_with, opened, some, turn

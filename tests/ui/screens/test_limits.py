@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from handinger_tui.core.money.limits import Origin, Scope, Unit
-from handinger_tui.ui.widgets.limit_input import NotAnAmount, Wish, read_wish
+from handinger_tui.ui.dialogs.limits import NotAnAmount, Wish, read_wish
 from handinger_tui.ui.work import screen
 from tests.ui.fakes import LOCAL, Desktop, answers, charge
 

@@ -23,8 +23,8 @@ from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.local_files.paths import default_paths
 from handinger_tui.cli.options import BUDGETS, add_json_option
 from handinger_tui.cli.output import put, say
+from handinger_tui.core.charts.report_page import REPORTS
 from handinger_tui.core.export import spending
-from handinger_tui.core.export.reports import REPORTS
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.spending import GroupBy
 from handinger_tui.ledger.cost_rows import CostRows, opened

@@ -9,9 +9,8 @@ from handinger_tui.cli.commands.costs.query import CostsQuery, CostsResult
 from handinger_tui.cli.commands.costs.text import heading, remarks
 from handinger_tui.cli.local_files.paths import expand_path
 from handinger_tui.cli.local_files.written_files import check_new_file, save_new_file
-from handinger_tui.core.charts.report_page import Report
+from handinger_tui.core.charts.report_page import REPORTS, Report
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.export.reports import REPORTS
 from handinger_tui.core.money.spending import Bucket, GroupBy
 from handinger_tui.ledger.cost_rows import CostRows
 

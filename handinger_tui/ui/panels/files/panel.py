@@ -18,14 +18,18 @@ from handinger_tui.core.turns.turn import FilePart, Turn
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.lists.virtual_list import ListRows
 from handinger_tui.ui.panels.files.index import Downloads, FileIndex, Listed
-from handinger_tui.ui.panels.messages import CopyFile, OpenFile, PreviewFile, SaveFiles, SaveInto
 from handinger_tui.ui.panels.panel import (
     FAINT,
     GOOD,
     MARK,
     STRONG,
+    CopyFile,
+    OpenFile,
     Panel,
     PanelEntry,
+    PreviewFile,
+    SaveFiles,
+    SaveInto,
     cut_left,
     one_line,
     turn_in_view,

@@ -12,10 +12,17 @@ from handinger_tui.core.evidence.citations import Mention
 from handinger_tui.core.evidence.sources_and_files import Source
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.panels.messages import CopyFootnotes, CopyLink, ExportSources, OpenLink, ShowMention
-from handinger_tui.ui.panels.panel import Panel, PanelEntry, turn_in_view
-from handinger_tui.ui.panels.sources.catalog import SourceCatalog
-from handinger_tui.ui.panels.sources.rows import SourceRows, grouped_by_host, grouped_by_turn
+from handinger_tui.ui.panels.panel import (
+    CopyFootnotes,
+    CopyLink,
+    ExportSources,
+    OpenLink,
+    Panel,
+    PanelEntry,
+    ShowMention,
+    turn_in_view,
+)
+from handinger_tui.ui.panels.sources.rows import SourceCatalog, SourceRows, grouped_by_host, grouped_by_turn
 
 
 class SourcesPanel(Panel[SourceRows]):
