@@ -32,9 +32,8 @@ from handinger_tui.ui.pages.budgets import BudgetsScreen
 from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.pages.receipt import ReceiptScreen
+from handinger_tui.ui.panels import PANELS
 from handinger_tui.ui.panels.files.panel import FilesPanel
-from handinger_tui.ui.panels.sources.panel import SourcesPanel
-from handinger_tui.ui.panels.usage.panel import UsagePanel
 from handinger_tui.ui.ports import Account
 from handinger_tui.ui.preview.page_view import PageView
 from handinger_tui.ui.preview.pictures import PictureView
@@ -306,7 +305,7 @@ def _cell(text: str) -> str:
 FEW: Final = PLANTED[::6]
 SINKS: Final = {
     "transcript": Sink(transcript, (WorkScreen, Transcript, SessionPane, Sidebar, Grip, Columns), OPENED),
-    "panels": Sink(panels, (SourcesPanel, FilesPanel, UsagePanel), OPENED),
+    "panels": Sink(panels, tuple(type(entry.make()) for entry in PANELS), OPENED),
     "header": Sink(header, (HeaderLine,)),
     "around the prompt": Sink(around_the_prompt, (QueueStrip, Chips, Card, Suggestions, HintLine, Welcome)),
     "prompt": Sink(prompt, (PromptBox,), all_seen=False),
