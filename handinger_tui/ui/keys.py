@@ -129,7 +129,7 @@ KEYS: Final = (
     Key("work.help", "f1", "command('help')", "Help", "Keys and commands", _A, 5),
     Key("work.sessions", "ctrl+s", "command('sessions')", "Sessions", "Open another session", _A, 6),
     Key("work.new", "ctrl+n", "command('new')", "New", "Start with a new worker", _A, 7),
-    Key("work.panels", "ctrl+b,f6", "command('panels')", "Panels", "Usage, sources and files", _A, 8),
+    Key("work.panels", "ctrl+b,f6", "command('panels')", "Panels", "Show or hide the panels", _A, 8),
     Key("panel.usage", "f2", "panel('usage')", "Usage & cost", "What this turn and this worker took", _A),
     Key("panel.sources", "f3", "panel('sources')", "Sources", "Pages and documents the worker used", _A),
     Key("panel.files", "f4", "panel('files')", "Files", "Files that the worker made", _A),

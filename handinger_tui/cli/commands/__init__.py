@@ -47,7 +47,7 @@ _TABLE: Final = (
         "what a session's answers rest on, as a list or for other programs",
         only_lists=True,
     ),
-    Subcommand("export", "ID", "a session as a document: Markdown or JSON", only_lists=True),
+    Subcommand("export", "ID", "a session as a document", only_lists=True),
     Subcommand("email", "ID", "the worker's inbound e-mail address"),
     Subcommand("schedules", "…", "the worker's schedules", actions=("list", "add", "cancel")),
     Subcommand("files", "…", "the worker's files now", actions=("list", "get")),

@@ -162,5 +162,5 @@ SESSION: Final = (
     Command("detach", "Stop watching; the worker keeps running", detach),
     Command("email", "The worker's e-mail address, shown and copied", email),
     Command("rename", "Give the session another title", rename, takes="[TITLE]"),
-    Command("export", "Save this session as a document", export, takes="[md|json]"),
+    Command("export", "Save this session as a document", export, takes="[FORM]"),
 )

@@ -110,7 +110,7 @@ VIEW: Final = (
     Command("find", "Find in this session", find, takes="[TEXT]"),
     Command("copy", "Copy the last answer", copy),
     Command("details", "Fold or unfold thoughts and tool calls", details),
-    Command("panels", "Show or hide usage, sources and files", panels, takes="[wider|narrower]"),
+    Command("panels", "Show or hide the panels beside the transcript", panels, takes="[wider|narrower]"),
     Command("history", "Search the messages sent before", history),
     Command("editor", "Write the message in your own editor", editor),
     Command("redraw", "Paint the whole screen anew", redraw),
