@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from textual.content import Content
 from textual.message import Message
@@ -13,7 +13,7 @@ from textual.message import Message
 from handinger_tui.core.evidence.citations import Mention
 from handinger_tui.core.evidence.sources_and_files import Source
 from handinger_tui.core.safety.cleaning import clean, clean_line
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import FilePart, Turn, TurnStatus
 from handinger_tui.ui.lists.virtual_list import RowsT, VirtualList
 
@@ -22,6 +22,9 @@ STRONG: Final = ".panel--strong"
 ACCENT: Final = ".panel--accent"
 MARK: Final = ".panel--mark"
 GOOD: Final = ".panel--good"
+Value = TypeVar("Value")
+Key = tuple[object, ...]
+
 LONGEST_NAME: Final = 40_000
 """Characters of a name that are read. Larger than any name shown, to allow for control characters in it."""
 
@@ -59,6 +62,36 @@ class Panel(VirtualList[RowsT]):
         # Another text of the border redraws the entire panel.
         if summary != str(self.border_subtitle or ""):
             self.border_subtitle = Content(summary) if summary else None
+
+
+class TurnMemo(Generic[Value]):
+    """Calls `compute(session)` only when the `key` of some turn differs from the last call.
+
+    The keys of turns that are the same objects are not computed again, so that a long session
+    costs hardly more than a short one while its last turn streams.
+    """
+
+    def __init__(self, key: Callable[[Turn], Key], compute: Callable[[Session], Value]) -> None:
+        self._key = key
+        self._compute = compute
+        self._turns: tuple[Turn, ...] = ()
+        self._keys: list[Key] = []
+        self._session: Hashable = None
+        self._value: Value | None = None
+        self.computed = 0
+        """The number of calls of `compute`."""
+
+    def __call__(self, session: Session) -> Value:
+        """The value for `session`: the same object as before when no key changed."""
+        front = same_front(self._turns, session.turns)
+        keys = [(turn.turn_id, *self._key(turn)) for turn in session.turns[front:]]
+        same = self._session == session.session_id and keys == self._keys[front:]
+        self._turns, self._session = session.turns, session.session_id
+        self._keys[front:] = keys
+        if self._value is None or not same:
+            self._value = self._compute(session)
+            self.computed += 1
+        return self._value
 
 
 @dataclass(frozen=True, slots=True)

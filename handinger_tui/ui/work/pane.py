@@ -19,7 +19,7 @@ from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.panels import compact_line
-from handinger_tui.ui.panels.usage.totals import WorkerTotals
+from handinger_tui.ui.panels.usage.view import WorkerTotals
 from handinger_tui.ui.ports import Account, LocalFiles
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.chips import Chips

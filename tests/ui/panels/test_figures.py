@@ -14,8 +14,7 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.ui.panels import compact_line
 from handinger_tui.ui.panels.usage.lines import gap_text
-from handinger_tui.ui.panels.usage.totals import MEMBERS
-from handinger_tui.ui.panels.usage.view import Figure, usage_view
+from handinger_tui.ui.panels.usage.view import MEMBERS, Figure, usage_view
 from tests.ui.panels.stage import FIRST, NOON, SECOND, reading, session, turn, two_turns
 
 

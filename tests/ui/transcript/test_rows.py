@@ -19,12 +19,13 @@ from handinger_tui.ui.transcript.markdown.inline import inline
 from handinger_tui.ui.transcript.painting import LINE, broken, width_of, wrapped
 from handinger_tui.ui.transcript.rows.parts import (
     RowOptions,
+    ending_rows,
     one_line,
     pretty,
+    progress_rows,
     slot_rows,
 )
 from handinger_tui.ui.transcript.rows.slots import SHOWN_AS_ERROR, Ending, ProgressLine, slots_of
-from handinger_tui.ui.transcript.rows.status import ending_rows, progress_rows
 from tests.ui.transcript.documents import DOCUMENTS
 from tests.ui.transcript.sample import COMPLETE, FAILED, LIVE, RECEIPT
 from tests.ui.transcript.screen import Stage, session, text_part, turn

@@ -24,18 +24,19 @@ from handinger_tui.ui.panels.panel import (
     MARK,
     STRONG,
     CopyFile,
+    Key,
     OpenFile,
     Panel,
     PanelEntry,
     PreviewFile,
     SaveFiles,
     SaveInto,
+    TurnMemo,
     cut_left,
     one_line,
     turn_in_view,
     with_right,
 )
-from handinger_tui.ui.panels.usage.totals import Key, TurnMemo
 
 REQUESTS: Final[Mapping[str, Callable[[FilePart], Message]]] = {
     "preview": PreviewFile,

@@ -29,8 +29,7 @@ from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.limits import Gauge, State, amount_text, exact_text
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.panels.panel import ACCENT, FAINT, MARK, STRONG, with_right
-from handinger_tui.ui.panels.usage.totals import AT, CATEGORIES, Amount
-from handinger_tui.ui.panels.usage.view import Figure, Pair, UsageView
+from handinger_tui.ui.panels.usage.view import AT, CATEGORIES, Amount, Figure, Pair, UsageView
 
 BLANK: Final = Content("")
 SIGNS: Final = {"—": NOT_REPORTED, "…": PENDING}

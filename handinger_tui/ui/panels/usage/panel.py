@@ -17,10 +17,15 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.lists.virtual_list import ListRows
-from handinger_tui.ui.panels.panel import Panel, PanelEntry
+from handinger_tui.ui.panels.panel import Key, Panel, PanelEntry, TurnMemo
 from handinger_tui.ui.panels.usage.lines import gap_text, gauge_words, usage_lines
-from handinger_tui.ui.panels.usage.totals import CATEGORIES, Key, TurnMemo, WorkerTotals
-from handinger_tui.ui.panels.usage.view import Figure, UsageView, usage_view
+from handinger_tui.ui.panels.usage.view import (
+    CATEGORIES,
+    Figure,
+    UsageView,
+    WorkerTotals,
+    usage_view,
+)
 
 
 class UsageRows(ListRows):

@@ -1,29 +1,247 @@
-"""The values that the usage panel shows: each a number, "pending" or "not reported"."""
+"""The values that the usage panel shows: sums over the turns; each a number, "pending" or "not reported"."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Final, NamedTuple
 
-from handinger_tui.core.money.attribution import Reading, TurnMoney
-from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Trigger, Turn, TurnStatus
-from handinger_tui.ui.panels.panel import turn_in_view
-from handinger_tui.ui.panels.usage.totals import (
-    AT,
-    MEMBERS,
-    NO_PACE,
-    Amount,
-    Member,
-    Pace,
-    Sum,
-    Sums,
-    WorkerTotals,
-    pace,
-    pace_of,
-    unfinished,
+from handinger_tui.core.amounts import EXACT, tidy
+from handinger_tui.core.money.attribution import (
+    MoneyIndex,
+    Reading,
+    TurnMoney,
+    newest_worker,
+    took_ms,
+    worker_of,
 )
+from handinger_tui.core.stream.usage import Costs, Usage, cost_of
+from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.turns.session import Session, same_front
+from handinger_tui.core.turns.turn import FREE, Trigger, Turn, TurnStatus
+from handinger_tui.ui.panels.panel import turn_in_view
+
+Amount = Decimal | int
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One reported figure: its name in `UsageView`, and the function that reads it."""
+
+    name: str
+    read: Callable[[Usage, Costs], Amount | None]
+
+
+MEMBERS: Final = (
+    Member("cost", cost_of),
+    Member("credits", lambda usage, _: usage.credits),
+    Member("input", lambda usage, _: usage.input_tokens),
+    Member("output", lambda usage, _: usage.output_tokens),
+    Member("reasoning", lambda usage, _: usage.reasoning_tokens),
+    Member("cache_read", lambda usage, _: usage.cache_read_tokens),
+    Member("cache_write", lambda usage, _: usage.cache_write_tokens),
+    Member("total", lambda usage, _: usage.total_tokens),
+    Member("steps", lambda usage, _: usage.steps),
+    Member("duration", lambda usage, _: usage.duration_ms),
+    Member("model", lambda _, costs: costs.model_usd),
+    Member("tool", lambda _, costs: costs.tool_usd),
+    Member("sandbox", lambda _, costs: costs.sandbox_usd),
+    Member("internal", lambda _, costs: costs.internal_usd),
+)
+CATEGORIES: Final = ("model", "tool", "sandbox", "internal")
+AT: Final = {member.name: at for at, member in enumerate(MEMBERS)}
+
+
+SHORTEST_MS: Final = 1000
+"""The shortest time for which a rate is computed."""
+_MINUTE_MS: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Durations of turns, and amounts with the time in which they were spent.
+
+    `ms`: the time of all turns. `usd_ms` and `credits_ms`: the time of the turns whose amount is known.
+    `untimed`: the number of turns whose duration is not known.
+    """
+
+    ms: int = 0
+    usd: Decimal | None = None
+    usd_ms: int = 0
+    credits: Decimal | None = None
+    credits_ms: int = 0
+    untimed: int = 0
+
+    def __add__(self, other: Pace) -> Pace:
+        """The sum of both."""
+        return Pace(
+            self.ms + other.ms,
+            _sum(self.usd, other.usd),
+            self.usd_ms + other.usd_ms,
+            _sum(self.credits, other.credits),
+            self.credits_ms + other.credits_ms,
+            self.untimed + other.untimed,
+        )
+
+    @property
+    def usd_a_minute(self) -> Decimal | None:
+        """US dollars per minute; None when no cost is known, or less than `SHORTEST_MS` of time."""
+        return _a_minute(self.usd, self.usd_ms)
+
+    @property
+    def credits_a_minute(self) -> Decimal | None:
+        """Credits per minute; None when no credits are known, or less than `SHORTEST_MS` of time."""
+        return _a_minute(self.credits, self.credits_ms)
+
+
+NO_PACE: Final = Pace()
+
+
+def pace_of(ms: int | None, usd: Decimal | None, credit: Decimal | None) -> Pace:
+    """The pace of one turn. `ms` None: its duration is not known, so its amounts are left out."""
+    if ms is None:
+        return Pace(untimed=1)
+    return Pace(ms, usd, 0 if usd is None else ms, credit, 0 if credit is None else ms)
+
+
+def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return one if other is None else other if one is None else EXACT.add(one, other)
+
+
+def _a_minute(amount: Decimal | None, ms: int) -> Decimal | None:
+    """The amount per minute. An estimate, so the precision of an ordinary division is enough."""
+    return amount * _MINUTE_MS / ms if amount is not None and ms >= SHORTEST_MS else None
+
+
+class Sum(NamedTuple):
+    """The sum of one figure: its known part, how many turns it misses, and whether it has any."""
+
+    value: Amount | None = 0
+    missing: int = 0
+    known: bool = False
+
+
+@dataclass(slots=True)
+class Sums:
+    """Totals over turns, added in order.
+
+    `members`: one sum per figure over the `turns` turns of one worker. `open`: the position among
+    these of the newest turn whose numbers may still arrive; -1 for none. `history`: the cost of each
+    turn, of any worker, that may have cost something. `pace`: that of the worker's finished turns,
+    without the turn in view.
+    """
+
+    members: list[Sum] = field(default_factory=lambda: [Sum()] * len(MEMBERS))
+    turns: int = 0
+    open: int = -1
+    history: list[Decimal | None] = field(default_factory=list)
+    pace: Pace = NO_PACE
+
+    def copy(self) -> Sums:
+        """An independent copy, to which turns can be added."""
+        return replace(self, members=self.members, history=[*self.history])
+
+    def waiting(self, member: Sum) -> bool:
+        """Whether the numbers of a turn that is missing in the sum may still arrive."""
+        return member.missing > 0 and self.open >= max(0, self.turns - member.missing)
+
+
+_RECOMPUTED: Final = 2
+"""Turns up to the one in view that are added again on each call: the reading before the next turn decides
+what a turn took."""
+
+
+class WorkerTotals:
+    """Adds up turns incrementally: the sums over turns that are still the same objects are reused."""
+
+    def __init__(self, index: MoneyIndex | None = None) -> None:
+        self.index = MoneyIndex() if index is None else index
+        """The usage and cost of each turn, and how the reported figures are interpreted."""
+        self._basis: tuple[Reading, str | None] = (Reading.NONE, None)
+        """How figures are interpreted, and the worker whose turns are added up."""
+        self._turns: Sequence[Turn] = ()
+        self._money: Sequence[TurnMoney] = ()
+        self._sums = Sums()
+
+    def __call__(self, turns: Sequence[Turn], at: int) -> tuple[TurnMoney, Sums]:
+        """The usage and cost of the turn at position `at`, and the totals of all turns."""
+        money = self.index(turns)
+        basis = (self.index.reading, newest_worker(turns))
+        front = max(0, at + 1 - _RECOMPUTED)
+        added = len(self._turns)
+        same = min(same_front(self._turns, turns), same_front(self._money, money))
+        if basis != self._basis or added > front or same < added:
+            self._sums, added = Sums(), 0
+        for position in range(added, front):
+            _add(self._sums, turns[position], money[position], basis)
+        self._basis, self._turns, self._money = basis, turns[:front], money[:front]
+        sums = self._sums.copy()
+        for position in range(front, len(turns)):
+            _add(sums, turns[position], money[position], basis, in_view=position == at)
+        return money[at], sums
+
+
+def _add(
+    sums: Sums,
+    turn: Turn,
+    money: TurnMoney,
+    basis: tuple[Reading, str | None],
+    *,
+    in_view: bool = False,
+) -> None:
+    """Add one turn to `sums`, in place."""
+    reading, worker = basis
+    free = turn.status in FREE
+    if not free:
+        sums.history.append(money.usd)
+    if worker_of(turn) not in (None, worker):
+        return
+    sums.open = sums.turns if unfinished(turn) else sums.open
+    sums.turns += 1
+    if reading is Reading.PER_TURN:
+        pairs = zip(sums.members, MEMBERS, strict=True)
+        sums.members = [_add_turn(so_far, member, turn, money) for so_far, member in pairs]
+    elif not free:
+        pairs = zip(sums.members, MEMBERS, strict=True)
+        sums.members = [_newest_total(so_far, member, turn) for so_far, member in pairs]
+    if not in_view and not turn.live and not free:
+        sums.pace += pace(turn, money)
+
+
+def _add_turn(so_far: Sum, member: Member, turn: Turn, money: TurnMoney) -> Sum:
+    """The sum with one more turn, where each turn is reported by itself."""
+    reported = member.read(money.usage, money.costs)
+    value = None if reported is None else tidy(Decimal(reported))
+    gap = turn.status not in FREE and (reported is None or not money.final)
+    if value is None:
+        return Sum(so_far.value if so_far.known else None, so_far.missing + gap, so_far.known)
+    return Sum(EXACT.add(Decimal(so_far.value or 0), value), so_far.missing + gap, known=True)
+
+
+def _newest_total(so_far: Sum, member: Member, turn: Turn) -> Sum:
+    """The worker's running total. The newest reading includes every earlier turn, also those of others."""
+    after = _read(member, turn.snapshot)
+    if after is not None and turn.snapshot is not None:
+        return Sum(after, int(turn.snapshot.busy or unfinished(turn)), known=True)
+    before = _read(member, turn.before)
+    if before is not None:
+        return Sum(before, 1, known=True)
+    return Sum(so_far.value if so_far.known else None, so_far.missing + 1, so_far.known)
+
+
+def _read(member: Member, snapshot: Snapshot | None) -> Amount | None:
+    return None if snapshot is None else member.read(snapshot.usage, snapshot.costs)
+
+
+def unfinished(turn: Turn) -> bool:
+    """Whether numbers may still arrive: this program works on the turn, or the worker continues unwatched."""
+    return turn.live or turn.status is TurnStatus.RUNNING
+
+
+def pace(turn: Turn, money: TurnMoney) -> Pace:
+    """The pace of a turn; an unfinished one counts as untimed."""
+    return pace_of(None if unfinished(turn) else took_ms(turn), money.usd, money.usage.credits)
 
 
 def _decimal(value: Amount | None) -> Decimal | None:
