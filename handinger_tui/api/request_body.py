@@ -22,7 +22,7 @@ from typing import BinaryIO, Final
 
 from handinger_tui.core.errors import AttachmentProblem
 from handinger_tui.core.jsontext import Json
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.safety.cleaning import clean_line, encodable
 from handinger_tui.core.turns.turn import Attachment
 
 BLOCK: Final = 256 << 10
@@ -50,11 +50,6 @@ class StartTurn:
             fields["budget"] = self.budget
         fields["stream"] = self.stream
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def encodable(text: str) -> str:
-    """Replace half a surrogate pair by U+FFFD, since UTF-8 cannot encode it."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 class ChangedWhileSending(OSError):

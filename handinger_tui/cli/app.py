@@ -112,7 +112,6 @@ def app_options(args: argparse.Namespace, settings: Settings, stack: AsyncExitSt
         attachments=tuple(getattr(args, "file", ())),
         disk=DiskFiles(),
         budget=settings.budget,
-        mouse=not getattr(args, "no_mouse", False),
         local=settings.local,
         theme=settings.theme,
         keys=settings.keys,

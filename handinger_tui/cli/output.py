@@ -29,8 +29,3 @@ def sentence(text: str) -> str:
     """Return `text` with a full stop, unless it ends with punctuation. Service messages often lack one."""
     text = text.rstrip()
     return text if text.endswith((".", "!", "?", "…", ":")) else f"{text}."
-
-
-def encodable(text: str) -> str:
-    """Return `text` with lone surrogates replaced: they cannot be encoded."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -300,7 +300,6 @@ class AppOptions:
     """Paths of files to attach to the first message."""
     disk: LocalFiles = field(default_factory=NoFiles)
     budget: str = "standard"
-    mouse: bool = True
     local: bool = False
     """Whether the local worker is used; the first frame shows it before connecting."""
     theme: str | None = None

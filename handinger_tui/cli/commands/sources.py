@@ -12,9 +12,9 @@ from handinger_tui.cli.output import put, put_result
 from handinger_tui.cli.session_choice import load_session
 from handinger_tui.core.evidence.citations import Mentions, mentions, unmentioned
 from handinger_tui.core.evidence.source_addresses import canonical_url, unicode_host
-from handinger_tui.core.evidence.sources_and_files import Source, sources_of
+from handinger_tui.core.evidence.sources_and_files import Source, sources_of, title_of
 from handinger_tui.core.export.exporters import SOURCE_EXPORTERS
-from handinger_tui.core.export.sources import read_days, title_of
+from handinger_tui.core.export.sources import read_days
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.jsontext import Json, JsonObject
 from handinger_tui.core.safety.cleaning import clean_json

@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final, TextIO
 
-from handinger_tui.cli.output import encodable, say
+from handinger_tui.cli.output import say
 from handinger_tui.core.export.result import costs_object, event_object, result_object, usage_object
 from handinger_tui.core.jsontext import JsonObject, dump
-from handinger_tui.core.safety.cleaning import clean_json, clean_slice, cleanable_length
+from handinger_tui.core.safety.cleaning import clean_json, clean_slice, cleanable_length, encodable
 from handinger_tui.core.stream.events import StreamEvent
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus

@@ -21,13 +21,13 @@ from handinger_tui.cli.load_settings import service_settings
 from handinger_tui.cli.local_files.attachments import attachment
 from handinger_tui.cli.local_files.paths import default_paths, expand_path
 from handinger_tui.cli.local_files.written_files import check_answer_file, save_text
-from handinger_tui.cli.output import encodable, say, sentence
+from handinger_tui.cli.output import say, sentence
 from handinger_tui.cli.session_choice import chosen_session_id, find_worker_session
 from handinger_tui.cli.wiring import Services, open_services
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
 from handinger_tui.core.money.limits import LimitReached
 from handinger_tui.core.receipts.facts import receipt_line
-from handinger_tui.core.safety.cleaning import clean, clean_line, one_word
+from handinger_tui.core.safety.cleaning import clean, clean_line, encodable, one_word
 from handinger_tui.core.stream.events import StreamEvent
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Attachment, Fault, Kind, Turn, TurnStatus

@@ -42,9 +42,9 @@ def vertical_bar(value: Decimal | None, highest: Decimal, height: int) -> str:
     return "█" * full + (_HEIGHTS[eighths - 1] if eighths else "")
 
 
-def level(filled: int, width: int, used: str = USED, left: str = LEFT) -> str:
+def level(filled: int, width: int) -> str:
     """A bar of `width` cells, of which `filled` are used."""
-    return used * filled + left * (width - filled)
+    return USED * filled + LEFT * (width - filled)
 
 
 def percent_cells(percent: int, width: int) -> int:

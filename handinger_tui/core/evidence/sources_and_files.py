@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from handinger_tui.core.evidence.source_addresses import address_marks, canonical_url, host_at
+from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import PerTurn, Session, same_front
 from handinger_tui.core.turns.turn import FilePart, SourcePart, Turn
 
@@ -132,3 +133,9 @@ class SourceIndex:
         turns = self._keys_of.stale(session.turns) if is_same_session else session.turns
         parts = (part for turn in turns for part in turn.parts if isinstance(part, SourcePart))
         return [part for part in parts if not is_same_session or part.url not in self._urls]
+
+
+def title_of(part: SourcePart) -> str:
+    """The title to show: cleaned, in one line, and never empty."""
+    candidates = (part.title, part.filename, part.url, part.source_id)
+    return next((text for name in candidates if name and (text := clean_line(name, 300))), "untitled")

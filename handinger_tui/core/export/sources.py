@@ -10,11 +10,9 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from handinger_tui.core.evidence.source_addresses import written_url
-from handinger_tui.core.evidence.sources_and_files import Source
+from handinger_tui.core.evidence.sources_and_files import Source, title_of
 from handinger_tui.core.jsontext import JsonObject
-from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import SourcePart
 
 Days = Mapping[str, str]
 """turn_id → the day on which the worker read the sources, in ISO 8601; a missing day is not written."""
@@ -38,12 +36,6 @@ class Citable:
     host: str
     url: str | None
     accessed: str | None
-
-
-def title_of(part: SourcePart) -> str:
-    """The title to show: cleaned, in one line, and never empty."""
-    candidates = (part.title, part.filename, part.url, part.source_id)
-    return next((text for name in candidates if name and (text := clean_line(name, 300))), "untitled")
 
 
 def citables(sources: Iterable[Source], days: Days) -> Iterator[Citable]:

@@ -236,6 +236,11 @@ def clean_line(text: str, limit: int = 1000) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip("\u200c\u200d") + "…"
 
 
+def encodable(text: str) -> str:
+    """The text with each half of a surrogate pair replaced by U+FFFD: UTF-8 cannot encode it."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 _PLAIN_WORD: Final = re.compile(r"[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+:,./~-]*")
 """A word that no shell changes. A leading tilde is special, and in some shells a leading equals sign."""
 

@@ -25,6 +25,7 @@ from handinger_tui.core.money.reconciliation import Reconciliation, reconciliati
 from handinger_tui.core.money.spending import Bucket, GroupBy
 from handinger_tui.ui.ledger.charts import FAINT, MARK, MORE, Days, charts
 from handinger_tui.ui.ledger.query import GROUPS, View
+from handinger_tui.ui.widgets.limit_bar import WORD
 
 _GAUGE_CELLS: Final = 8
 CLICK: Final = "ledger"
@@ -87,11 +88,7 @@ def _totals(data: HeadData, width: int) -> list[Content]:
 
 
 # -- limits ---------------------------------------------------------------------------
-_STATES: Final = {
-    State.BELOW: ("", "$primary"),
-    State.NEAR: (" near", "$warning"),
-    State.REACHED: (" reached", "$error"),
-}
+_COLORS: Final = {State.BELOW: "$primary", State.NEAR: "$warning", State.REACHED: "$error"}
 
 
 def gauge_lines(gauges: Sequence[Gauge], width: int, most: int) -> list[Content]:
@@ -115,7 +112,7 @@ def gauge_lines(gauges: Sequence[Gauge], width: int, most: int) -> list[Content]
 
 
 def _gauge(gauge: Gauge) -> Content:
-    word, color = _STATES[gauge.state]
+    color = _COLORS[gauge.state]
     gaps = "" if gauge.spent.complete else MORE
     used = "not reported" if gauge.percent is None else f"{gauge.percent_text}{gaps}"
     return Content.assemble(
@@ -123,7 +120,7 @@ def _gauge(gauge: Gauge) -> Content:
         (percent_level(gauge.percent, _GAUGE_CELLS), color),
         f" {used}",
         (f" of {exact_text(gauge.limit.amount, gauge.limit.unit)}", FAINT),
-        (word, f"bold {color}"),
+        (f" {WORD[gauge.state]}".rstrip(), f"bold {color}"),
     )
 
 

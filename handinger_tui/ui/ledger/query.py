@@ -164,23 +164,27 @@ def day_text(day: date, year: int) -> str:
     return f"{day.day:2} {day:%b}" if day.year == year else f"{day.day:2} {day:%b %Y}"
 
 
-def row_name(by: GroupBy, key: str, title: str, year: int, *, limit: int = 200) -> str:
+_LONGEST_NAME: Final = 200
+"""Characters of the name of a row."""
+
+
+def row_name(by: GroupBy, key: str, title: str, year: int) -> str:
     """The name of a row: cleaned, on one line, never empty. `year`: the present one."""
     match by:
         case GroupBy.DAY:
             try:
                 day = date.fromisoformat(key)
             except ValueError:
-                return clean_line(key, limit) or "no day"
+                return clean_line(key, _LONGEST_NAME) or "no day"
             return f"{day:%a} {day_text(day, year)}"
         case GroupBy.SESSION:
-            return clean_line(title, limit) or f"deleted {clean_line(key, 40)}"
+            return clean_line(title, _LONGEST_NAME) or f"deleted {clean_line(key, 40)}"
         case GroupBy.WORKER:
-            return clean_line(key, limit) or "no worker"
+            return clean_line(key, _LONGEST_NAME) or "no worker"
         case GroupBy.BUDGET:
-            return clean_line(key, limit) or "not known"
+            return clean_line(key, _LONGEST_NAME) or "not known"
         case _:
-            return clean_line(key, limit) or "unknown"
+            return clean_line(key, _LONGEST_NAME) or "unknown"
 
 
 _DAY_MS = Decimal(86_400_000)

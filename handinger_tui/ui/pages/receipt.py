@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import ClassVar, Final
 
-from rich.style import Style
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -36,6 +35,7 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus, level_of
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages.saving_screen import SavingScreen
+from handinger_tui.ui.panels.usage.lines import large_digits
 from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.static_reflow import StaticReflow
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
@@ -92,7 +92,7 @@ def _head(facts: Facts, width: int) -> list[Content]:
     if cost is None or cells + 24 > width:
         # Without large digits, or without room for both, the summary goes below the amount.
         return [line for piece in (Content.styled(text, "bold"), *summary) for line in piece.wrap(width)]
-    rows = [s.text for s in Digits(text).render(Style(bold=True)) if s.text != "\n"]  # type: ignore[union-attr]  # it yields segments only
+    rows = large_digits(text)
     room = width - cells - 3
     summary = [line.truncate(room, ellipsis=True) for line in summary] + [Content("")] * 3
     return [

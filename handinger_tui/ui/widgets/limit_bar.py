@@ -11,6 +11,7 @@ from handinger_tui.core.charts.bars import percent_cells
 from handinger_tui.core.money.limits import Gauge, Origin, Scope, State, spent_text
 
 STYLE: Final = {State.BELOW: "$success", State.NEAR: "$warning", State.REACHED: "$error"}
+WORD: Final = {State.BELOW: "", State.NEAR: "near", State.REACHED: "reached"}
 SHAPE: Final = {State.BELOW: "●", State.NEAR: "▲", State.REACHED: "■"}
 """The shape tells the state without color."""
 SET_BY: Final = {Origin.FLAG: "from the command line", Origin.TYPED: "", Origin.CONFIG: "from the settings"}
@@ -26,13 +27,12 @@ def bar(gauge: Gauge, width: int = BAR) -> Content:
 def meter(gauge: Gauge) -> Content:
     """Two lines: name, bar and origin of the limit, then the amounts."""
     limit, style = gauge.limit, STYLE[gauge.state]
-    state = {State.BELOW: "", State.NEAR: " near", State.REACHED: " reached"}[gauge.state]
     origin = f" · {SET_BY[limit.origin]}" if SET_BY[limit.origin] else ""
     first = Content.assemble(
         (f"{SHAPE[gauge.state]} ", style),
         (f"{limit.scope.capitalize():<8}", "bold $foreground"),
         bar(gauge),
-        (state, f"bold {style}"),
+        (f" {WORD[gauge.state]}".rstrip(), f"bold {style}"),
         (origin, "$text-muted"),
     )
     return Content("\n").join([first, Content.styled(f"  {spent_text(gauge)}", "$foreground")])

@@ -11,7 +11,7 @@ from textual.content import Content
 
 from handinger_tui.core.evidence.citations import MentionIndex, Mentions, unmentioned
 from handinger_tui.core.evidence.source_addresses import unicode_host
-from handinger_tui.core.evidence.sources_and_files import Source, SourceIndex, source_key
+from handinger_tui.core.evidence.sources_and_files import Source, SourceIndex, source_key, title_of
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety.cleaning import clean_line, contradicted, host_of
 from handinger_tui.core.turns.session import Session
@@ -95,12 +95,6 @@ def facts_of(source: Source) -> SourceFacts:
     if claimed is not None:
         marks = (f"title says {clean_line(claimed, 80)}", *marks)
     return SourceFacts(title, host, host or place_of(source.part), marks)
-
-
-def title_of(part: SourcePart) -> str:
-    """The title to show: cleaned, on one line, never empty."""
-    named = (part.title, part.filename, part.url, part.source_id)
-    return next((text for name in named if name and (text := one_line(name))), "untitled")
 
 
 def place_of(part: SourcePart) -> str:

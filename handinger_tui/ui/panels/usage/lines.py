@@ -30,6 +30,7 @@ from handinger_tui.core.money.limits import Gauge, State, amount_text, exact_tex
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.panels.panel import ACCENT, FAINT, MARK, STRONG, with_right
 from handinger_tui.ui.panels.usage.view import AT, CATEGORIES, Amount, Figure, Pair, UsageView
+from handinger_tui.ui.widgets.limit_bar import WORD
 
 BLANK: Final = Content("")
 SIGNS: Final = {"—": NOT_REPORTED, "…": PENDING}
@@ -168,8 +169,13 @@ def _headline(view: UsageView, width: int) -> list[Content]:
     text = usd_text(Decimal(figure.value))
     if Digits.get_width(text) > width:
         return [title, Content.styled(usd_within(figure.value, width), STRONG)]
-    rows = [segment.text for segment in Digits(text).render(Style(bold=True)) if segment.text != "\n"]  # type: ignore[union-attr]  # it yields segments only
-    return [title, *(Content.styled(row, ACCENT) for row in rows)]
+    return [title, *(Content.styled(row, ACCENT) for row in large_digits(text))]
+
+
+def large_digits(text: str) -> list[str]:
+    """An amount in large digits, line by line; `Digits.get_width` has their width."""
+    rendered = Digits(text).render(Style(bold=True))
+    return [segment.text for segment in rendered if segment.text != "\n"]  # type: ignore[union-attr]  # it yields segments only
 
 
 # -- the two columns -----------------------------------------------------------------
@@ -321,7 +327,6 @@ def _wrap(text: str, width: int) -> list[Content]:
 
 
 # -- limits -----------------------------------------------------------------------------
-STATE_WORDS: Final = {State.BELOW: "", State.NEAR: "near", State.REACHED: "reached"}
 STATE_STYLES: Final = {
     State.BELOW: ACCENT,
     State.NEAR: MARK,
@@ -337,7 +342,7 @@ def gauge_lines(gauges: Sequence[Gauge], width: int) -> list[Content]:
 
 def gauge_words(gauge: Gauge) -> str:
     """The limit in a few words: "day limit 85 %, near"."""
-    word = STATE_WORDS[gauge.state]
+    word = WORD[gauge.state]
     return f"{gauge.limit.scope} limit {gauge.percent_text}" + (f", {word}" if word else "")
 
 
@@ -350,7 +355,7 @@ def gauge_remark(gauge: Gauge) -> str:
 
 def _gauge_lines(gauge: Gauge, width: int) -> tuple[Content, Content]:
     style = STATE_STYLES[gauge.state]
-    words = " ".join(word for word in (gauge.percent_text, STATE_WORDS[gauge.state]) if word)
+    words = " ".join(word for word in (gauge.percent_text, WORD[gauge.state]) if word)
     bar = percent_level(gauge.percent, max(4, width - len(words) - 2))
     amounts = Content.assemble((f"{gauge.limit.scope:<8}", FAINT), _spent(gauge))
     return amounts.truncate(width, ellipsis=True), Content.assemble((bar, style), " ", (words, style))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from textual.content import Content
 
 from handinger_tui.ui.transcript.markdown.code import code_rows, highlighted_lines, is_deferred, plain_lines
-from handinger_tui.ui.transcript.markdown.inline import References, inline
+from handinger_tui.ui.transcript.markdown.inline import References, inline, new_parser
 from handinger_tui.ui.transcript.markdown.tables import (
     SAMPLE,
     GridLine,
@@ -45,9 +45,7 @@ INSIDE: Final = "inside"
 @lru_cache(1)
 def _parser() -> MarkdownIt:
     """Return a parser for blocks only: inline text is parsed in pieces, as parsing much of it is slow."""
-    from markdown_it import MarkdownIt  # noqa: PLC0415  # 40 ms: not before the first answer
-
-    parser = MarkdownIt("gfm-like", {"html": False})
+    parser = new_parser()
     parser.core.ruler.disable(["inline", "linkify", "replacements", "smartquotes", "text_join"])
     parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
     return parser

@@ -31,9 +31,8 @@ LIMIT: Final = 2_000
 References = dict[str, object]
 
 
-@lru_cache(1)
-def _parser() -> MarkdownIt:
-    """Return the parser. HTML is disabled and shown as text."""
+def new_parser() -> MarkdownIt:
+    """Return a parser of Markdown. HTML is disabled and shown as text."""
     from markdown_it import MarkdownIt  # noqa: PLC0415  # 40 ms: not before the first answer
 
     parser = MarkdownIt("gfm-like", {"html": False})
@@ -41,6 +40,11 @@ def _parser() -> MarkdownIt:
         # Otherwise every "setup.py" and "README.md" becomes a link: both end like a country domain.
         parser.linkify.set({"fuzzy_link": False})
     return parser
+
+
+@lru_cache(1)
+def _parser() -> MarkdownIt:
+    return new_parser()
 
 
 def inline(text: str, references: References | None = None) -> Content:
