@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from screenshots.make import Scene
+    from screenshots.scene import Scene
 
 MONTHS = ("January", "February", "March", "April", "May", "June")
 ORDERS = "order,month,country,amount\n" + "".join(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from handinger_tui.core.turns.turn import FilePart
 
 if TYPE_CHECKING:
-    from screenshots.make import Scene
+    from screenshots.scene import Scene
 
 CITIES = ("Lisbon", "Kraków", "Łódź", "Oslo", "Porto", "Graz", "Genève", "Turku", "Århus", "Brno")
 GOODS = ("heat pump", "boiler", "valve", "radiator", "thermostat", "buffer tank", "pipe, insulated")

@@ -13,7 +13,7 @@ from textual.events import Paste
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from screenshots.make import Scene
+    from screenshots.scene import Scene
 
 CITIES = ("Graz", "Oslo", "Turku")
 

@@ -19,11 +19,7 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from textual.pilot import Pilot
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent
@@ -34,73 +30,18 @@ from handinger_tui.cli.args import parse  # noqa: E402
 from handinger_tui.cli.load_settings import settings_for  # noqa: E402
 from handinger_tui.core.turns.turn import TurnStatus  # noqa: E402
 from handinger_tui.ui.app import HandingerApp  # noqa: E402
-from handinger_tui.ui.work.screen import WorkScreen  # noqa: E402
 from screenshots import evidence, files, journey, money  # noqa: E402
 from screenshots.past import remember  # noqa: E402
+from screenshots.scene import NARROW, Scene  # noqa: E402
 
 SIZES = ((120, 40), (80, 24))
-NARROW = ((80, 24),)
-"""Where the panels lie over the session instead of beside it."""
 ONLY_NARROW = ("panels", "charts")
 THEMES = ("dark", "light")
 NO_COLOR = "nocolor"
 """As with NO_COLOR set."""
-PATIENCE_S = 60.0
 SAMPLE = ROOT / "screenshots" / "orders.csv"
 
-Steps = Callable[["Scene"], Awaitable[None]]
-
-
-@dataclass
-class Scene:
-    """One run of the app that ends in a picture."""
-
-    app: HandingerApp
-    pilot: Pilot[Any]
-
-    @property
-    def narrow(self) -> bool:
-        """The panels lie over the session."""
-        return self.app.size.width == NARROW[0][0]
-
-    @property
-    def work(self) -> WorkScreen:
-        """The main screen."""
-        return next(screen for screen in self.app.screen_stack if isinstance(screen, WorkScreen))
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        """Let the app run until `holds`, with a deadline."""
-        async with asyncio.timeout(PATIENCE_S):
-            while not holds():
-                await self.pilot.pause(0.02)
-
-    async def connected(self) -> None:
-        """Wait for the local worker."""
-        await self.until(lambda: self.work.controller.session_id)
-
-    async def say(self, text: str) -> None:
-        """Type and send."""
-        await self.connected()
-        self.work.prompt.text = text
-        await self.pilot.press("enter")
-        await self.until(lambda: bool(self.turns))
-
-    async def command(self, text: str) -> None:
-        """Type something that starts no turn."""
-        await self.connected()
-        self.work.prompt.text = text
-        await self.pilot.press("enter")
-        await self.pilot.pause(0.3)
-
-    @property
-    def turns(self) -> tuple[Any, ...]:
-        """The turns of the session on the desk."""
-        return self.work.controller.session.turns
-
-    async def answered(self, count: int = 1) -> None:
-        """Wait until so many turns have ended."""
-        await self.until(lambda: sum(not turn.live for turn in self.turns) >= count)
-        await self.pilot.pause(0.3)
+Steps = Callable[[Scene], Awaitable[None]]
 
 
 async def welcome(scene: Scene) -> None:

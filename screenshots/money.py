@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from screenshots.make import Scene
+    from screenshots.scene import Scene
 
 
 async def spending(scene: Scene) -> None:

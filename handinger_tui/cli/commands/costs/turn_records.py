@@ -15,8 +15,7 @@ from typing import Any, Final
 
 from handinger_tui.core.amounts import decimal_text, scaled_text, split_excess
 from handinger_tui.core.export import spending
-from handinger_tui.core.safety import csv
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.safety.cleaning import clean_line, csv_field
 from handinger_tui.core.turns.turn import Trigger
 from handinger_tui.ledger.cost_rows import PAGE
 from handinger_tui.ledger.grouping import PLACES
@@ -66,7 +65,7 @@ class Form:
 JSON: Final = Form(
     "{" + ",".join(f"{json.dumps(name)}:%s" for name in COLUMNS) + "}", "null", json.dumps, '"%s"'
 )
-CSV: Final = Form(",".join(["%s"] * len(COLUMNS)), "", csv.field, "%s")
+CSV: Final = Form(",".join(["%s"] * len(COLUMNS)), "", csv_field, "%s")
 
 
 def records(rows: Iterable[Row], titles: Mapping[str | bytes, str], form: Form) -> Iterator[list[str]]:
