@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from handinger_tui.api.request_body import ChangedWhileSending
@@ -108,28 +108,36 @@ class Phase(Enum):
     BODY = auto()
 
 
-# httpx is loaded with the first request (it takes 60 ms and 7 MB), so its exceptions are looked up late.
+class TransportErrors(NamedTuple):
+    """The exceptions of httpx by what they mean."""
+
+    all: tuple[type[Exception], ...]
+    """All that a transport raises."""
+    nothing_sent: tuple[type[Exception], ...]
+    """They prove that nothing was sent: name resolution, refused, connect timeout, TLS."""
+    timeout: type[Exception]
+    unusable_request: tuple[type[Exception], ...]
+    """Their messages may quote header values and URLs."""
+    not_http: type[Exception]
+
+
 @cache
-def transport_errors() -> tuple[type[Exception], ...]:
-    """All exceptions that a transport raises."""
-    import httpx  # noqa: PLC0415 - loaded with the first request
+def transport_errors() -> TransportErrors:
+    """Looked up late: httpx is loaded with the first request."""
+    import httpx  # noqa: PLC0415 - 60 ms and 7 MB, with the first request
 
-    # InvalidURL, ValueError (host names that IDNA rejects) and OSError are not httpx.HTTPErrors.
-    return httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ValueError, OSError
-
-
-@cache
-def dial_errors() -> tuple[type[Exception], ...]:
-    """Exceptions that prove that nothing was sent: name resolution, refused, connect timeout, TLS."""
-    import httpx  # noqa: PLC0415 - loaded with the first request
-
-    return httpx.ConnectError, httpx.ConnectTimeout
+    return TransportErrors(
+        # InvalidURL, ValueError (host names that IDNA rejects) and OSError are not httpx.HTTPErrors.
+        (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ValueError, OSError),
+        (httpx.ConnectError, httpx.ConnectTimeout),
+        httpx.TimeoutException,
+        (httpx.LocalProtocolError, httpx.InvalidURL, ValueError),
+        httpx.RemoteProtocolError,
+    )
 
 
 def translate(problem: Exception, phase: Phase) -> ApiError:
     """The `ApiError` for an exception of the transport."""
-    import httpx  # noqa: PLC0415 - loaded with the first request
-
     if phase is Phase.CONNECTING:
         return _unreachable(problem)
     if phase is Phase.BODY:
@@ -138,20 +146,17 @@ def translate(problem: Exception, phase: Phase) -> ApiError:
         return Doubtful(
             Kind.NETWORK, "A file changed while it was being sent; the request was torn off.", MAY_COST
         )
-    if isinstance(problem, httpx.TimeoutException):
+    if isinstance(problem, transport_errors().timeout):
         return Doubtful(Kind.TIMEOUT, "The connection stood still while sending.", MAY_COST)
     why = _invalid_http(problem) or "The connection was lost before an answer came"
     return Doubtful(Kind.NETWORK, f"{why}.", MAY_COST)
 
 
 def _unreachable(problem: Exception) -> ApiError:
-    import httpx  # noqa: PLC0415 - loaded with the first request
-
     hint = "Check the network, the base URL and proxy settings, then send again; nothing was charged."
-    if isinstance(problem, httpx.LocalProtocolError | httpx.InvalidURL | ValueError):
-        # The messages of these exceptions may quote header values and URLs.
+    if isinstance(problem, transport_errors().unusable_request):
         return Unreachable(Kind.CONNECT, "The request could not be formed; nothing was sent.", hint)
-    if isinstance(problem, httpx.TimeoutException | TimeoutError):
+    if isinstance(problem, (transport_errors().timeout, TimeoutError)):
         return Unreachable(Kind.CONNECT, "The service cannot be reached in time; nothing was sent.", hint)
     return Unreachable(
         Kind.CONNECT, f"The service cannot be reached ({shorten(str(problem), 200)}); nothing was sent.", hint
@@ -160,9 +165,7 @@ def _unreachable(problem: Exception) -> ApiError:
 
 def _invalid_http(problem: Exception) -> str | None:
     """A description if the peer sent something other than HTTP, else None."""
-    import httpx  # noqa: PLC0415 - loaded with the first request
-
-    is_protocol_error = isinstance(problem, httpx.RemoteProtocolError)
+    is_protocol_error = isinstance(problem, transport_errors().not_http)
     # httpx uses the same class for a plain end of the connection.
     is_disconnect = "disconnected" in str(problem) or "closed connection" in str(problem)
     return "The service answered nonsense" if is_protocol_error and not is_disconnect else None

@@ -198,7 +198,7 @@ class _BodyReader:
     def _raise_error(self) -> None:
         try:
             self._task.result()
-        except errors.transport_errors() as problem:
+        except errors.transport_errors().all as problem:
             raise errors.translate(problem, errors.Phase.BODY) from problem
 
     async def _read(self, raw: AsyncGenerator[bytes, None]) -> None:

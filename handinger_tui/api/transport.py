@@ -92,11 +92,11 @@ async def send_with_connect_retry(
     for attempt in range(1, dials):
         try:
             return await _send_once(client, request, policy)
-        except errors.dial_errors():
+        except errors.transport_errors().nothing_sent:
             await policy.pause(PAUSE_S * attempt * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
     try:
         return await _send_once(client, request, policy)
-    except errors.dial_errors() as problem:
+    except errors.transport_errors().nothing_sent as problem:
         raise errors.translate(problem, errors.Phase.CONNECTING) from problem
 
 
@@ -113,9 +113,9 @@ async def _send_once(
         if trace is not None and trace.sent:
             raise errors.response_timeout(policy.first_byte) from None
         raise errors.translate(problem, errors.Phase.CONNECTING) from None
-    except errors.dial_errors():
+    except errors.transport_errors().nothing_sent:
         raise
-    except errors.transport_errors() as problem:
+    except errors.transport_errors().all as problem:
         has_left = trace is not None and trace.sent
         phase = errors.Phase.SENT if has_left else errors.Phase.CONNECTING
         raise errors.translate(problem, phase) from problem
@@ -317,7 +317,7 @@ class Transport:
                 raise await body.read_refusal(response, self.limits.idle_timeout)
             yield response
         finally:
-            with suppress(*errors.transport_errors()):
+            with suppress(*errors.transport_errors().all):
                 await response.aclose()
 
 

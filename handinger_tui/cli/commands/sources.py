@@ -14,7 +14,6 @@ from handinger_tui.core.evidence.citations import Mentions, mentions, unmentione
 from handinger_tui.core.evidence.source_addresses import canonical_url, unicode_host
 from handinger_tui.core.evidence.sources_and_files import Source, sources_of, title_of
 from handinger_tui.core.export.exporters import SOURCE_EXPORTERS
-from handinger_tui.core.export.sources import read_days
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.jsontext import Json, JsonObject
 from handinger_tui.core.safety.cleaning import clean_json
@@ -43,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     sources = sources_of(session)
     if args.format is not None:
         exporter = next(candidate for candidate in SOURCE_EXPORTERS if candidate.name == args.format)
-        put(exporter.render(sources, read_days(session)), end="")
+        put(exporter.text(sources, session), end="")
         return Exit.OK
     citations = mentions(session, sources)
     value = sources_object(session, sources, citations)

@@ -9,7 +9,7 @@ from typing import Final
 from handinger_tui.core.evidence.sources_and_files import Source
 from handinger_tui.core.export.session_json import session_json
 from handinger_tui.core.export.session_markdown import session_markdown
-from handinger_tui.core.export.sources import Days, bibtex, csl_json, footnotes, markdown_list
+from handinger_tui.core.export.sources import Days, bibtex, csl_json, footnotes, markdown_list, read_days
 from handinger_tui.core.turns.session import Session
 
 
@@ -21,6 +21,10 @@ class SourceExporter:
     title: str
     suffix: str
     render: Callable[[Sequence[Source], Days], str]
+
+    def text(self, sources: Sequence[Source], session: Session) -> str:
+        """The text of these sources of a session."""
+        return self.render(sources, read_days(session))
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,11 +148,9 @@ async def email(context: CommandContext, _argument: str) -> None:
             "This session belongs to another service: its worker is not asked from here.", "warning"
         )
         return
-    from handinger_tui.ui.dialogs.confirm import Notice  # noqa: PLC0415 - once there is something to say
-
     address = clean_line(await controller.connection.email(worker_id))
     interaction.copy(address, "the worker's e-mail address")
-    await interaction.ask(Notice("E-mail to this worker", f"{address}\n\n{MAIL_COSTS}"))
+    await interaction.notice("E-mail to this worker", f"{address}\n\n{MAIL_COSTS}")
 
 
 SESSION: Final = (

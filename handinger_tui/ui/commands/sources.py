@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from handinger_tui.core.evidence.sources_and_files import Source
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.session import Session
 from handinger_tui.ui.commands.command import Command, CommandContext
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def copy_sources(context: CommandContext, listed: Sequence[Source], name: str = 
         context.interaction.say("This session has no sources.", "warning")
         return
     form = forms()[name]
-    text = _render(form, context.controller.session, listed)
+    text = form.text(listed, context.controller.session)
     context.interaction.copy(text, f"{plural(len(listed), 'source')} as {form.title}")
 
 
@@ -68,10 +67,8 @@ async def export_sources(context: CommandContext, listed: Sequence[Source], name
         interaction.say("This session has no sources.", "warning")
         return
     if not name:
-        from handinger_tui.ui.dialogs.confirm import Choice  # noqa: PLC0415 - once there is a question
-
         rows = [(form.name, f"{form.title}  {form.suffix}") for form in forms().values()]
-        name = await interaction.ask(Choice(f"Save {plural(len(listed), 'source')} as", rows)) or ""
+        name = await interaction.choose(f"Save {plural(len(listed), 'source')} as", rows) or ""
         if not name:
             return
     form = forms().get(name)
@@ -79,15 +76,9 @@ async def export_sources(context: CommandContext, listed: Sequence[Source], name
         interaction.say(f"There is no form {clean_line(name, 40)}: {', '.join(forms())}.", "warning")
         return
     session = context.controller.session
-    text = _render(form, session, listed)
+    text = form.text(listed, session)
     path = await context.controller.connection.save_text(f"sources-{session.session_id}{form.suffix}", text)
     interaction.say(f"Saved as {path}")
-
-
-def _render(form: SourceExporter, session: Session, listed: Sequence[Source]) -> str:
-    from handinger_tui.core.export.sources import read_days  # noqa: PLC0415 - only when sources are exported
-
-    return form.render(listed, read_days(session))
 
 
 SOURCES: Final = (

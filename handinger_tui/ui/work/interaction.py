@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
 from textual.notifications import SeverityLevel
@@ -64,6 +64,18 @@ class Interaction:
         from handinger_tui.ui.dialogs.confirm import Ask  # noqa: PLC0415 - once there is a question
 
         return await self.ask(Ask(title, value, placeholder))
+
+    async def choose(self, title: str, rows: Sequence[tuple[str, str]]) -> str | None:
+        """Ask to choose one of `rows`, each a name and its text; returns the name."""
+        from handinger_tui.ui.dialogs.confirm import Choice  # noqa: PLC0415 - once there is a question
+
+        return await self.ask(Choice(title, rows))
+
+    async def notice(self, title: str, body: str) -> None:
+        """Show a text until it is closed."""
+        from handinger_tui.ui.dialogs.confirm import Notice  # noqa: PLC0415 - once there is a question
+
+        await self.ask(Notice(title, body))
 
     # -- out of the program ------------------------------------------------------------------------
     def copy(self, text: str, what: str) -> None:
