@@ -63,6 +63,8 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     spending: tuple[Limit, ...] = ()
     """Spending limits, from the configuration or from flags."""
+    credit_usd: Decimal | None = None
+    """The price of a credit in USD, with which credits count for limits in USD; None: not known."""
     key_in_file: bool = False
     """Whether the configuration file has an API key, even if another one is used."""
     local_pace: float = 1.0
@@ -96,8 +98,10 @@ _PROFILE: Final = ("api_key", "base_url", "generation", "budget", "headers", "do
 
 
 SPENDING: Final = {f"{scope}_{unit}": (scope, unit) for scope in Scope for unit in Unit}
-"""Names in the table [spending]: turn_usd, turn_credits, session_usd … day_credits; each has an
+"""Names in the table [spending]: turn_usd, turn_credits, session_usd … month_credits; each has an
 environment variable HANDINGER_LIMIT_<NAME>."""
+CREDIT_PRICE: Final = "credit_usd"
+"""The other name in [spending]; its environment variable is HANDINGER_CREDIT_USD."""
 
 
 def load(
@@ -146,6 +150,7 @@ def load(
         keys=tuple(sorted((str(k), str(v)) for k, v in config.get("keys", {}).items())),
         limits=_read_limits(environ, config.get("limits", {}), file_name, flags.max_wait),
         spending=(*_flag_limits(flags), *_configured_limits(environ, config.get("spending", {}), file_name)),
+        credit_usd=_credit_price(environ, config.get("spending", {}), file_name),
         key_in_file=any(table.get("api_key") for table in (config, *config.get("profiles", {}).values())),
         local_pace=_read_pace(environ),
     )
@@ -199,7 +204,7 @@ def _read_file(text: str, file_name: str) -> dict[str, Any]:
             raise SettingsError(f"{file_name}: profiles.{name} must be a table.", "Fix it and start again.")
         _check_names(profile, _PROFILE, f"{file_name}, profile {name}")
     _check_names(config.get("limits", {}), tuple(f.name for f in fields(Limits)), f"{file_name}, [limits]")
-    _check_names(config.get("spending", {}), tuple(SPENDING), f"{file_name}, [spending]")
+    _check_names(config.get("spending", {}), (*SPENDING, CREDIT_PRICE), f"{file_name}, [spending]")
     _check_strings(config, file_name)
     return config
 
@@ -391,15 +396,32 @@ def _configured_limits(environ: Mapping[str, str], table: Mapping[str, Any], fil
         where, value = (
             (variable, from_variable) if from_variable else (f"{file_name}, spending.{name}", table.get(name))
         )
-        if value is None:
-            continue
-        try:
-            if isinstance(value, bool):
-                raise ValueError("it must be an amount")
-            limits.append(Limit(scope, unit, amount_of(_plain_notation(value)), Origin.CONFIG))
-        except ValueError as problem:
-            raise SettingsError(f"{where}: {problem}.", "Fix or remove it.") from None
+        if value is not None:
+            limits.append(Limit(scope, unit, _read_amount(where, value), Origin.CONFIG))
     return limits
+
+
+def _credit_price(environ: Mapping[str, str], table: Mapping[str, Any], file_name: str) -> Decimal | None:
+    variable = f"HANDINGER_{CREDIT_PRICE.upper()}"
+    from_variable = _variable(environ, variable)
+    if from_variable:
+        return _read_amount(variable, from_variable)
+    value = table.get(CREDIT_PRICE)
+    return None if value is None else _read_amount(f"{file_name}, spending.{CREDIT_PRICE}", value)
+
+
+def _read_amount(where: str, value: object) -> Decimal:
+    """An amount of money from text or a TOML value.
+
+    Raises:
+        SettingsError: naming the setting.
+    """
+    try:
+        if isinstance(value, bool):
+            raise ValueError("it must be an amount")
+        return amount_of(_plain_notation(value))
+    except ValueError as problem:
+        raise SettingsError(f"{where}: {problem}.", "Fix or remove it.") from None
 
 
 def _plain_notation(value: object) -> str:

@@ -16,6 +16,7 @@ from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.local_files.attachments import DiskFiles
 from handinger_tui.cli.local_files.paths import default_paths
 from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.money.limits import Start
 from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.settings import Settings
 from handinger_tui.ui.app import HandingerApp
@@ -109,6 +110,7 @@ def app_options(args: argparse.Namespace, settings: Settings, stack: AsyncExitSt
         session=session,
         worker=getattr(args, "worker", None),
         prompt=getattr(args, "prompt", None),
+        start=Start.UNMEASURED if getattr(args, "allow_unmeasured", False) else Start.MEASURED,
         attachments=tuple(getattr(args, "file", ())),
         disk=DiskFiles(),
         budget=settings.budget,

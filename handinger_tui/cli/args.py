@@ -62,6 +62,9 @@ def main_parser() -> Parser:
     turn.add_argument("--dry-run", action="store_true", help="show the request and its usual cost only")
     add_limit_options(turn, "stop sending once the session has cost this much")
     turn.add_argument(
+        "--allow-unmeasured", action="store_true", help="send also where a limit cannot be kept for sure"
+    )
+    turn.add_argument(
         "--no-history", action="store_true", help="send without a record of it; limits count this run only"
     )
     turn.add_argument(

@@ -50,7 +50,7 @@ def connection(services: Services) -> Connection:
         open_link=open_link,
         email=services.client.email,
         charges=services.ledger.charges,
-        limits=services.limit_service,
+        limits=services.ledger.limits,
         save_text=text_saver(folder),
         warnings=[warning for warning in (services.warning, key_warning(settings)) if warning],
         without_history=services.ledger.allow_unrecorded,

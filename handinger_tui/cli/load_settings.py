@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from handinger_tui.cli.local_files.paths import config_text, default_paths, is_open_to_others
 from handinger_tui.cli.output import say
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.limits import Scope
+from handinger_tui.core.money.limits import Origin, Scope
+from handinger_tui.ledger.limits import LimitRules
 from handinger_tui.settings import Flags, Settings, load, require_key
 
 if TYPE_CHECKING:
@@ -71,3 +72,10 @@ def key_warning(settings: Settings) -> str | None:
     if settings.key_in_file and is_open_to_others(config):
         return f"Other users can read the API key in {config}. Fix that: chmod 600 {shlex.quote(str(config))}"
     return None
+
+
+def limit_rules(settings: Settings) -> LimitRules:
+    """Return the limits of flags and configuration."""
+    flags = [limit for limit in settings.spending if limit.origin is Origin.FLAG]
+    configured = [limit for limit in settings.spending if limit.origin is not Origin.FLAG]
+    return LimitRules(configured, flags, simulated=settings.local, credit_usd=settings.credit_usd)

@@ -15,18 +15,17 @@ from urllib.parse import urlsplit
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.response import ResponseLimits
-from handinger_tui.cli.load_settings import service_settings
+from handinger_tui.cli.load_settings import limit_rules, service_settings
 from handinger_tui.cli.local_files.paths import Paths, default_paths
 from handinger_tui.cli.output import say
 from handinger_tui.core.errors import LedgerError, NoHistory
-from handinger_tui.core.money.limits import Origin
 from handinger_tui.core.secret import Secret
 from handinger_tui.core.stream.events import StreamEvent
 from handinger_tui.core.turns.turn import Trigger
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.retry_policy import RetryPolicy
 from handinger_tui.ledger.ledger import FileAccess, Ledger
-from handinger_tui.ledger.limits import LimitService
+from handinger_tui.ledger.limits import LimitRules
 from handinger_tui.settings import Settings
 
 APP_WAIT_S: Final = 5.0
@@ -70,7 +69,6 @@ class Services:
     client: WorkerClient
     ledger: Ledger
     engine: Engine
-    limit_service: LimitService
     base_url: str
     """The URL stored with sessions; `local` for the local worker."""
     host: str
@@ -110,11 +108,10 @@ async def open_services(
         client = await stack.enter_async_context(client_of(settings, address, key, late=in_app))
         context = ServiceContext(settings.base_url, forgetful=settings.local, trigger=trigger)
         retry_policy = retry_policy_of(settings, watch_money=watch_money)
-        clock, limit_service = SystemClock(), limit_service_of(settings, ledger)
-        engine = Engine(client, ledger, clock, RandomIds(), retry_policy, tap, context, limit_service)
+        engine = Engine(client, ledger, SystemClock(), RandomIds(), retry_policy, tap, context, ledger.limits)
         stack.push_async_callback(engine.aclose)
         host = urlsplit(address).netloc
-        yield Services(settings, client, ledger, engine, limit_service, settings.base_url, host, warning)
+        yield Services(settings, client, ledger, engine, settings.base_url, host, warning)
 
 
 def run_with_services(
@@ -134,15 +131,6 @@ def run_with_services(
     return asyncio.run(run())
 
 
-def limit_service_of(settings: Settings, ledger: Ledger) -> LimitService:
-    """Return the service of spending limits from flags, settings and history."""
-    flags = [limit for limit in settings.spending if limit.origin is Origin.FLAG]
-    configured = [limit for limit in settings.spending if limit.origin is not Origin.FLAG]
-    return LimitService(
-        ledger.database, configured, flags, simulated=settings.local, now_ms=SystemClock().now_ms
-    )
-
-
 async def open_ledger(
     settings: Settings, paths: Paths, *, in_app: bool = False, keep_history: bool = True
 ) -> tuple[Ledger, str | None]:
@@ -151,10 +139,12 @@ async def open_ledger(
     If the file cannot be used, the history is in memory, and `Ledger.no_history` says why nothing may
     be sent. Only the app sets a damaged file aside: there the user sees it.
     """
+    rules = limit_rules(settings)
     if not keep_history:
-        return await _in_memory(None), WITHOUT_HISTORY
+        return await _in_memory(None, rules), WITHOUT_HISTORY
     if in_app:
-        ledger = Ledger(paths.database, patience_s=min(settings.limits.history_wait, APP_WAIT_S))
+        patience_s = min(settings.limits.history_wait, APP_WAIT_S)
+        ledger = Ledger(paths.database, patience_s=patience_s)
     else:
         ledger = Ledger(
             paths.database,
@@ -162,6 +152,7 @@ async def open_ledger(
             access=FileAccess.WRITE,
             on_wait=_say_once(WAITING),
         )
+    ledger.limits.rules = rules
     try:
         await ledger.start()
     except asyncio.CancelledError:
@@ -170,14 +161,15 @@ async def open_ledger(
         raise
     except LedgerError as problem:
         return (
-            await _in_memory(problem),
+            await _in_memory(problem, rules),
             f"No history: {problem.summary} This session is kept in memory only. {problem.hint}".strip(),
         )
     return ledger, ledger.problem
 
 
-async def _in_memory(instead_of: LedgerError | None) -> Ledger:
+async def _in_memory(instead_of: LedgerError | None, rules: LimitRules) -> Ledger:
     ledger = Ledger(None, instead_of=instead_of)
+    ledger.limits.rules = rules
     await ledger.start()
     return ledger
 

@@ -152,22 +152,36 @@ class Engine:
         return list(unsettled)
 
     async def settle_left_open(self, seconds: float) -> list[str]:
-        """Read the workers of turns that a crash left open, once each, for `seconds` at most.
+        """Read the workers of turns that a crash left open or that were left running, for `seconds` at most.
 
-        For commands that end with their own turn: nothing is watched or queued. A turn that cannot
-        be settled stays open for the next program. Returns the ids of the sessions.
+        Each worker is read once; nothing is watched or queued. A turn that cannot be settled stays open
+        for the next program. Returns the ids of the sessions.
+
+        Raises:
+            LedgerError
         """
         session_ids: list[str] = []
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 for session_id, requests in (await self._unsettled()).items():
                     await self.open(session_id)
-                    actor = self._actors[session_id]
-                    if await actor.recover(requests, watch=False):
-                        with suppress(ApiError):
-                            await actor.refresh()
                     session_ids.append(session_id)
+                    if await self._actors[session_id].recover(requests, watch=False):
+                        await self._refresh(session_id)
+                # What a local worker ran ended together with its program.
+                left = [] if self._context.forgetful else await self._log.left_running()
+                for session in left:
+                    session_id = session.session_id
+                    if session.base_url == self._context.base_url and session_id not in session_ids:
+                        await self.open(session_id)
+                        session_ids.append(session_id)
+                        await self._refresh(session_id)
         return session_ids
+
+    async def _refresh(self, session_id: str) -> None:
+        # A worker that cannot be read now is read by the next program.
+        with suppress(ApiError):
+            await self._actors[session_id].refresh()
 
     async def _unsettled(self) -> dict[str, list[TurnRequest]]:
         """The requests without a settled turn at this service, by session id."""

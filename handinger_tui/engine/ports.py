@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from handinger_tui.core.errors import NoHistory
-from handinger_tui.core.money.limits import Gauge
+from handinger_tui.core.money.limits import Gauge, Start
 from handinger_tui.core.stream.frames import Frame, RawFrame, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import WorkerBody
 from handinger_tui.core.turns.session import RemoteTurn, Session
@@ -93,15 +93,38 @@ class TurnLog(Protocol):
         ...
 
     async def open_turn(
-        self, session: Session, order: TurnRequest, replaces: tuple[str, Frame] | None = None
+        self,
+        session: Session,
+        order: TurnRequest,
+        replaces: tuple[str, Frame] | None = None,
+        start: Start | None = None,
     ) -> None:
         """Commit the turn and a charge without amounts, before a byte of its request may leave.
 
         `replaces`: the id of a queued turn whose place this one takes, and the frame that settles it.
-        Both are written in one transaction, so that a crash never leaves both turns queued.
+        Both are written in one transaction, so that a crash never leaves both turns queued. `start`: the
+        turn starts at once; the same transaction checks the limits and reserves what it will probably take.
 
         Raises:
+            LimitReached: the turn may not start; nothing was stored.
             LedgerError: then nothing may be sent.
+        """
+        ...
+
+    async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: Start) -> None:
+        """Check the limits for a queued turn that starts at `at_ms`, and reserve, in one transaction.
+
+        Raises:
+            LimitReached: the turn may not start; it stays queued.
+            LedgerError: then nothing may be sent.
+        """
+        ...
+
+    async def release_turn(self, turn_id: str) -> None:
+        """Give back what a turn has reserved that does not start after all.
+
+        Raises:
+            LedgerError
         """
         ...
 
@@ -157,6 +180,16 @@ class TurnLog(Protocol):
         """Turns that a crash left open, oldest first, without those of another running program.
 
         The sessions are returned without their turns.
+        """
+        ...
+
+    async def left_running(self) -> list[Session]:
+        """Sessions, without their turns, with a turn that was left running or whose delivery is not known.
+
+        Those that another running program has are left out; the newest turn comes first.
+
+        Raises:
+            LedgerError
         """
         ...
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial, wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from handinger_tui.core.errors import HandingerError, LedgerError
-from handinger_tui.core.money.limits import Gauge
+from handinger_tui.core.money.limits import Gauge, LimitReached, Start
 from handinger_tui.core.stream.worker_snapshot import WorkerBody
 from handinger_tui.core.turns.session import Session, take_place, was_overtaken, with_kept_turns
 from handinger_tui.core.turns.turn import (
@@ -31,7 +32,7 @@ from handinger_tui.core.turns.turn import (
 from handinger_tui.engine.adoption import adopted_turns
 from handinger_tui.engine.inbox import Inbox
 from handinger_tui.engine.ports import Ids, LimitReader
-from handinger_tui.engine.session_limits import RunningCharges, SessionLimits
+from handinger_tui.engine.session_limits import RunningCharges, SessionLimits, limit_hold
 from handinger_tui.engine.session_store import SessionStore
 from handinger_tui.engine.settling import TurnSettler
 from handinger_tui.engine.turn_queue import Hold, HoldReason, TurnQueue, hold_after
@@ -104,6 +105,7 @@ class SendTicket:
     """The value of `TurnQueue.stops` when the user sent the message."""
     saw_hold: bool
     """The queue was held when the user sent the message, so the message need not wait for the hold."""
+    start: Start = Start.MEASURED
     cancelled: bool = False
 
 
@@ -162,7 +164,12 @@ class SessionActor:
 
     # -- sending ---------------------------------------------------------------------------
     async def send(
-        self, prompt: str, budget: str | None = None, attachments: tuple[Attachment, ...] = ()
+        self,
+        prompt: str,
+        budget: str | None = None,
+        attachments: tuple[Attachment, ...] = (),
+        *,
+        start: Start = Start.MEASURED,
     ) -> str:
         """Store a turn and start it, or queue it behind the running one; returns its id.
 
@@ -171,11 +178,12 @@ class SessionActor:
 
         Raises:
             Elsewhere: the session belongs to another service; nothing was sent.
-            LimitReached: a limit is used up; nothing was stored or sent.
+            LimitReached: a limit is used up, or reserved by running turns; nothing was stored or sent.
+            LimitUnmeasured: whether a limit will hold is not known; `start` UNMEASURED sends anyway.
             NoHistory: turns cannot be recorded, and the user has not agreed to go without.
             LedgerError: the turn could not be stored; nothing was sent.
         """
-        ticket = SendTicket(self.queue.stops, self.queue.is_held())
+        ticket = SendTicket(self.queue.stops, self.queue.is_held(), start)
         try:
             order = self._deps.new_order(prompt, budget, attachments)
             return await self._send(order, ticket)
@@ -190,22 +198,24 @@ class SessionActor:
         if (problem := self._log.no_history) is not None:
             raise problem
         await self._runs.ending()
-        ends, queue = self._runs.ends, self.queue
+        queue = self.queue
         await self._limits.check()
-        await self.store.store(order)
-        # A turn that has ended since the limits were read may have used one up.
-        limit = await self._limits.hold() if self._runs.ends != ends else None
-        # From here to the start there is no await: what is decided still holds when the turn starts.
+        waits = self.running or bool(
+            queue.ids and (not ticket.saw_hold or queue.waits_for(self.session.sent))
+        )
+        await self.store.store(order, start=None if waits else ticket.start)
+        is_stopped = ticket.stops != queue.stops
         if self._is_stopping or ticket.cancelled:
             await self._settler.close(
                 self.store.turn(order.turn_id).order, [], TurnStatus.NOT_SENT, WITHDRAWN
             )
-        elif ticket.stops != queue.stops:
-            queue.add(order.turn_id, queue.stopped_by)
-        elif self.running or (queue.ids and (not ticket.saw_hold or queue.waits_for(self.session.sent))):
-            queue.add(order.turn_id)
-        elif limit is not None:
-            queue.add(order.turn_id, limit)
+        elif waits or is_stopped:
+            # The turn before it may have ended by now: what follows a run starts the queue.
+            queue.add(order.turn_id, queue.stopped_by if is_stopped else None)
+            if not waits:
+                # The message is queued whatever becomes of its reservation, which its start replaces.
+                with suppress(LedgerError):
+                    await self._log.release_turn(order.turn_id)
         else:
             # A held queue stays held: the user sent this message knowingly, and did not resume the queue.
             self._launch(self.store.new_record(order.turn_id), TurnRun.send)
@@ -280,16 +290,18 @@ class SessionActor:
         await self.store.place_last(*ids)
         self.queue.ids = ids
 
-    async def resume(self) -> Hold | None:
+    async def resume(self, start: Start = Start.MEASURED) -> Hold | None:
         """Continue a held queue; returns what still holds it, None when it continues.
+
+        `start` applies to the next turn only.
 
         Raises:
             LedgerError
         """
-        return await self._resume(self.queue.stops)
+        return await self._resume(self.queue.stops, start)
 
     @request
-    async def _resume(self, stops: int) -> Hold | None:
+    async def _resume(self, stops: int, start: Start) -> Hold | None:
         queue = self.queue
         if stops != queue.stops:
             # Stopped again since the user asked to continue.
@@ -301,11 +313,11 @@ class SessionActor:
         if stops == queue.stops:
             queue.hold = hold
             self.store.publish()
-            await self._start_next()
+            await self._start_next(start)
         return queue.hold
 
-    async def _start_next(self) -> None:
-        """Start the oldest queued turn, unless a turn runs or the queue is held."""
+    async def _start_next(self, start: Start = Start.MEASURED) -> None:
+        """Start the oldest queued turn, unless a turn runs, the queue is held, or a limit forbids it."""
         queue = self.queue
         if self.running or not queue.ids or queue.is_held() or self._is_stopping:
             return
@@ -315,13 +327,21 @@ class SessionActor:
                 await self.store.place_last(*queue.ids)
             # A turn restored after a crash may have the frame of the read that was made before its request.
             record = await self.store.record_of(turn_id)
+            now_ms = self._deps.run_deps.clock.now_ms()
+            await self._log.start_turn(self.session, record.order, now_ms, start)
+            if queue.is_held() or self._is_stopping:
+                await self._log.release_turn(turn_id)
+                return
         except LedgerError as problem:
             queue.stop(Hold(HoldReason.UNREADABLE, detail=problem.summary))
             self.store.publish()
             return
-        if not queue.is_held() and not self._is_stopping:
-            queue.remove(turn_id)
-            self._launch(record, TurnRun.send)
+        except LimitReached as problem:
+            queue.stop(limit_hold(problem))
+            self.store.publish()
+            return
+        queue.remove(turn_id)
+        self._launch(record, TurnRun.send)
 
     # -- runs ------------------------------------------------------------------------------
     def _launch(self, record: TurnRecord, body: Callable[[TurnRun], Coroutine[None, None, None]]) -> None:

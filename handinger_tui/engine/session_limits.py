@@ -10,11 +10,18 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.money.limits import Gauge, LimitReached, blocking
+from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured, blocking, unmeasured_text
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.engine.ports import LimitReader, TurnLog
 from handinger_tui.engine.session_store import SessionStore
 from handinger_tui.engine.turn_queue import Hold, HoldReason
+
+
+def limit_hold(problem: LimitReached) -> Hold:
+    """The hold of a queue whose next turn a limit forbids."""
+    if isinstance(problem, LimitUnmeasured):
+        return Hold(HoldReason.UNMEASURED, problem.gauge, unmeasured_text(problem.gauge))
+    return Hold(HoldReason.LIMIT, problem.gauge)
 
 
 class SessionLimits:
@@ -79,7 +86,7 @@ class SessionLimits:
             except LedgerError as problem:
                 return Hold(HoldReason.UNREADABLE, detail=problem.summary)
             if ends == self._ends():
-                return None if reached is None else Hold(HoldReason.LIMIT, reached)
+                return None if reached is None else limit_hold(LimitReached(reached))
 
 
 class RunningCharges:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from handinger_tui.core.money.limits import Start
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.session import Session, place_last, put_turn, title_from
 from handinger_tui.core.turns.turn import Turn, TurnRequest
@@ -56,17 +57,22 @@ class SessionStore:
         self._changing(before, turn)
         self.publish()
 
-    async def store(self, order: TurnRequest, replaces: tuple[str, Frame] | None = None) -> None:
-        """Commit a new turn, then publish it. `replaces`: see `TurnLog.open_turn`.
+    async def store(
+        self,
+        order: TurnRequest,
+        replaces: tuple[str, Frame] | None = None,
+        start: Start | None = None,
+    ) -> None:
+        """Commit a new turn, then publish it. `replaces`, `start`: see `TurnLog.open_turn`.
 
         Raises:
-            LedgerError
+            LimitReached, LedgerError
         """
         if not self.value.title:
             self.value = replace(self.value, title=title_from(order.prompt))
         order = replace(order, worker_id=order.worker_id or self.value.worker_id)
         self.own_ids.add(order.turn_id)
-        await self._log.open_turn(self.value, order, replaces)
+        await self._log.open_turn(self.value, order, replaces, start)
         self.put(Turn(order))
 
     async def place_last(self, *turn_ids: str) -> None:

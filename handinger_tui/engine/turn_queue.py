@@ -17,7 +17,9 @@ class HoldReason(StrEnum):
     """What stopped the queue. It ends when the user resumes the queue, or watches the detached turn again."""
 
     LIMIT = auto()
-    """A spending limit is reached."""
+    """A spending limit is reached, or reserved by running turns."""
+    UNMEASURED = auto()
+    """Whether a spending limit will hold is not known; the user may decide to send anyway."""
     UNREADABLE = auto()
     """The history could not be read or written, so it is not known whether a limit is reached."""
     DETACHED = auto()

@@ -7,19 +7,19 @@ reading takes and whatever other processes write.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from handinger_tui.core.money.limits import Gauge, Limit, effective
+from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger import turns as turn_store
 from handinger_tui.ledger.grouping import buckets, condition
-from handinger_tui.ledger.limits import LimitUsage, TypedLimits
+from handinger_tui.ledger.limits import LimitRules, LimitUsage, periods_at
 from handinger_tui.ledger.opening import open_to_read, translated
 from handinger_tui.ledger.process_locks import LockPatience
 from handinger_tui.ledger.rows import Row, pack, readable, unpack
@@ -90,19 +90,11 @@ class CostRows:
         with translated(reading=True):
             return turn_store.load(self._connection, session_id, ())
 
-    def gauges(
-        self, session: Session | None, configured: Sequence[Limit], since_ms: int, *, simulated: bool
-    ) -> tuple[Gauge, ...]:
-        """A gauge for each limit of a session (None: of any session); the day begins at `since_ms`."""
-
-        def in_force(typed: TypedLimits) -> tuple[Limit, ...]:
-            remaining = [limit for limit in configured if (limit.scope, limit.unit) not in typed.lifted]
-            return effective((*typed.limits, *remaining))
-
+    def gauges(self, session: Session | None, rules: LimitRules) -> tuple[Gauge, ...]:
+        """A gauge for each limit of a session (None: of any session)."""
+        periods = periods_at(rules.now_ms(), None)
         with translated(reading=True):
-            return LimitUsage().gauges(
-                self._connection, session or Session("", 0), since_ms, simulated=simulated, in_force=in_force
-            )
+            return LimitUsage().gauges(self._connection, session or Session("", 0), periods, rules)
 
 
 @contextmanager

@@ -54,11 +54,12 @@ def day_at(at_ms: int, zone: tzinfo | None) -> Day:
     """The local day of a time. `zone` None: the zone of the machine. A day may have 23 or 25 hours."""
     clamped = timedelta(milliseconds=min(max(at_ms, _FIRST_MS), _LAST_MS))
     day = (_EPOCH + clamped).astimezone(zone).date()
-    start, end = _midnight_ms(day, zone), _midnight_ms(day + timedelta(days=1), zone)
+    start, end = midnight_ms(day, zone), midnight_ms(day + timedelta(days=1), zone)
     return Day(day.isoformat(), start, max(end, at_ms + 1))
 
 
-def _midnight_ms(day: date, zone: tzinfo | None) -> int:
+def midnight_ms(day: date, zone: tzinfo | None) -> int:
+    """The start of a local day in Unix milliseconds."""
     # Where clocks go forward at midnight, that time does not exist: `timestamp` then gives the start of the
     # day, but `astimezone` of a time without a zone gives an hour before it.
     return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1000

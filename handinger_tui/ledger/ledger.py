@@ -12,6 +12,7 @@ from typing import Final
 from uuid import uuid4
 
 from handinger_tui.core.errors import LedgerError, NoHistory
+from handinger_tui.core.money.limits import Start
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.session import RemoteTurn, Session
 from handinger_tui.core.turns.turn import TurnRequest
@@ -20,6 +21,7 @@ from handinger_tui.ledger.charge_writer import ChargeCache
 from handinger_tui.ledger.database import Database
 from handinger_tui.ledger.grouping import ChargeQueries
 from handinger_tui.ledger.history import SessionHistory
+from handinger_tui.ledger.limits import LimitService
 from handinger_tui.ledger.opening import (
     Opened,
     mark_suspect,
@@ -29,6 +31,7 @@ from handinger_tui.ledger.opening import (
     translated,
 )
 from handinger_tui.ledger.process_locks import LockPatience, ProcessLocks
+from handinger_tui.ledger.reservations import Needed
 from handinger_tui.ledger.rows import TurnFrame
 from handinger_tui.ledger.turns import WorkerNames
 
@@ -55,7 +58,8 @@ def no_history(reason: str) -> NoHistory:
 class Ledger:
     """The record of turns. Implements `engine.ports.TurnLog`; start and close it once.
 
-    `history` and `charges` read the same database, and implement ports of the UI.
+    `history`, `charges` and `limits` use the same database, and implement ports of the UI. No turn starts
+    against `limits`.
 
     `path` None keeps everything in memory until the program ends. `instead_of`: the error because of
     which it is in memory, where the user did not choose that; then `no_history` forbids to send until the
@@ -93,6 +97,7 @@ class Ledger:
         )
         self.history = SessionHistory(self.database)
         self.charges = ChargeQueries(self.database, zone)
+        self.limits = LimitService(self.database, zone=zone)
 
     def allow_unrecorded(self) -> None:
         """The user agreed to send without a history; limits then count only what this program spends."""
@@ -132,19 +137,56 @@ class Ledger:
 
     # -- running turns --------------------------------------------------------------
     async def open_turn(
-        self, session: Session, order: TurnRequest, replaces: tuple[str, Frame] | None = None
+        self,
+        session: Session,
+        order: TurnRequest,
+        replaces: tuple[str, Frame] | None = None,
+        start: Start | None = None,
     ) -> None:
         """Commit a turn so that it survives a power failure, before a byte of its request may leave.
 
         `replaces`: the id of a queued turn whose place this one takes, and the frame that settles it.
+        `start`: the turn starts at once: the same transaction checks the limits and stores its reservation.
 
         Raises:
+            LimitReached: the turn may not start; nothing was stored.
             LedgerError: it could not be written, or the turn exists already; nothing may be sent.
         """
         settles = None if replaces is None else TurnFrame(*replaces)
-        await self.database.run(
-            partial(turn_store.open_turn, session=session, order=order, run=self._run_id, settles=settles)
-        )
+
+        def work(connection: sqlite3.Connection) -> None:
+            check = None if start is None else partial(self._check, connection, session, order, start)
+            turn_store.open_turn(connection, session, order, self._run_id, settles, check)
+
+        await self.database.run(work)
+
+    async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: Start) -> None:
+        """Check the limits for a queued turn that starts now, and store its reservation.
+
+        Raises:
+            LimitReached: the turn may not start; it stays queued.
+            LedgerError: nothing may be sent.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            check = partial(self._check, connection, session, order, start)
+            turn_store.start_turn(connection, order.turn_id, at_ms, check)
+
+        await self.database.run(work)
+
+    async def release_turn(self, turn_id: str) -> None:
+        """Delete the reservation of a turn that does not start after all.
+
+        Raises:
+            LedgerError
+        """
+        await self.database.run(lambda db: turn_store.release_turn(db, turn_id))
+
+    def _check(
+        self, connection: sqlite3.Connection, session: Session, order: TurnRequest, start: Start
+    ) -> Needed:
+        unmeasured = start is Start.UNMEASURED
+        return self.limits.check_start(connection, session, order, allow_unmeasured=unmeasured)
 
     def append(self, turn_id: str, frame: Frame) -> None:
         """Queue a frame and return at once. It is committed within 0.05 seconds, or by `flush`."""
@@ -227,9 +269,23 @@ class Ledger:
         The sessions are returned without their turns.
         """
         open_turns = await self.database.run(turn_store.unsettled)
-        locks = self._process_locks
-        alive = {run for run, _, _ in open_turns if locks is not None and locks.elsewhere(run)}
+        alive = self._alive({run for run, _, _ in open_turns})
         return [(session, order) for run, session, order in open_turns if run not in alive]
+
+    async def left_running(self) -> list[Session]:
+        """Sessions (without turns) with a turn left running or in doubt, newest first; not of live runs.
+
+        Raises:
+            LedgerError
+        """
+        turns = await self.database.run(turn_store.left_running)
+        alive = self._alive({run for run, _ in turns})
+        return [*{session.session_id: session for run, session in turns if run not in alive}.values()]
+
+    def _alive(self, runs: set[str]) -> set[str]:
+        """Those of the runs that belong to another program that is still running."""
+        locks = self._process_locks
+        return {run for run in runs if locks is not None and locks.elsewhere(run)}
 
     # -- inside the database thread ----------------------------------------------------
     def _open(self) -> Opened:

@@ -3,24 +3,48 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import tzinfo
+from datetime import date, timedelta, tzinfo
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.amounts import EXACT, Total, micro_credits, pico_usd, tidy
-from handinger_tui.core.errors import HandingerError, LedgerError
+from handinger_tui.core.errors import Damaged, HandingerError, LedgerError
 from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney
-from handinger_tui.core.money.limits import Gauge, Limit, Origin, Scope, Unit, effective, gauges
+from handinger_tui.core.money.limits import (
+    BY_TIME,
+    Gauge,
+    Limit,
+    LimitReached,
+    Origin,
+    Scope,
+    Start,
+    Unit,
+    check_start,
+    effective,
+    gauges,
+)
 from handinger_tui.core.money.spending import ChargeFilter, Spent
 from handinger_tui.core.stream.usage import Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Turn
-from handinger_tui.ledger.grouping import SUMS_OF_SPENT, day_at, spent, spent_of
+from handinger_tui.core.turns.turn import Turn, TurnRequest
+from handinger_tui.ledger import reservations
+from handinger_tui.ledger.grouping import (
+    PLACES,
+    SUMS_OF_SPENT,
+    condition,
+    day_at,
+    midnight_ms,
+    spent,
+    spent_of,
+    split,
+)
 from handinger_tui.ledger.opening import Care, one_moment, transaction
-from handinger_tui.ledger.rows import pack, scaled, unpack
+from handinger_tui.ledger.rows import Cell, pack, scaled, unpack
 
 if TYPE_CHECKING:
     # It imports asyncio, which the reading of costs without a thread does not need.
@@ -50,7 +74,7 @@ class Whose:
                 return self.session_id
             case Scope.WORKER:
                 return self.worker_id
-            case Scope.TURN | Scope.DAY:
+            case Scope.TURN | Scope.DAY | Scope.WEEK | Scope.MONTH:
                 return "local" if self.simulated else "real"
 
 
@@ -61,7 +85,11 @@ _PLACES: Final = {Unit.USD: 12, Unit.CREDITS: 6}
 
 
 def typed_limits(connection: sqlite3.Connection, whose: Whose) -> TypedLimits:
-    """The newest typed limit of each scope and unit."""
+    """The newest typed limit of each scope and unit.
+
+    Raises:
+        Damaged: an amount is not readable. It must not count as a lifted limit.
+    """
     limits: list[Limit] = []
     lifted = set()
     for scope in Scope:
@@ -69,6 +97,8 @@ def typed_limits(connection: sqlite3.Connection, whose: Whose) -> TypedLimits:
         for unit in Unit if name is not None else ():
             newest, amount = connection.execute(_NEWEST, (pack(name or ""), scope, unit)).fetchone()
             value = scaled(0, amount, _PLACES[unit])
+            if value is None and amount is not None:
+                raise Damaged(f"The {scope} limit in the history cannot be read.", "Set it again: /limit.")
             if value is not None:
                 limits.append(Limit(scope, unit, value, Origin.TYPED))
             elif newest is not None:
@@ -102,8 +132,46 @@ def set_limit(
 NO_TURNS: Final = Spent(0, Total(Decimal(0)), Total(Decimal(0)))
 
 
-InForce = Callable[[TypedLimits], tuple[Limit, ...]]
-"""Returns the limits that apply, given those that the user typed."""
+def _system_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRules:
+    """The limits of the settings, and how they are applied.
+
+    Limits from `flags` win over typed ones, and those over `configured` ones. `credit_usd`: the price of a
+    credit in USD, None where the user set none.
+    """
+
+    configured: Sequence[Limit] = ()
+    flags: Sequence[Limit] = ()
+    simulated: bool = False
+    credit_usd: Decimal | None = None
+    now_ms: Callable[[], int] = _system_ms
+
+    def in_force(self, typed: TypedLimits) -> tuple[Limit, ...]:
+        """The limits that apply, given those that the user typed."""
+        configured = [limit for limit in self.configured if (limit.scope, limit.unit) not in typed.lifted]
+        return effective((*self.flags, *typed.limits, *configured))
+
+
+NO_RULES: Final = LimitRules()
+
+
+Periods = Mapping[Scope, int]
+"""Since when charges count for limits of a day, a week and a month, in Unix milliseconds."""
+
+
+def periods_at(now_ms: int, zone: tzinfo | None) -> Periods:
+    """The present day, week (from Monday) and month in `zone`; None: the zone of the machine."""
+    today = date.fromisoformat(day_at(now_ms, zone).name)
+    first_days = {
+        Scope.DAY: today,
+        Scope.WEEK: today - timedelta(days=today.weekday()),
+        Scope.MONTH: today.replace(day=1),
+    }
+    return {scope: midnight_ms(day, zone) for scope, day in first_days.items()}
 
 
 class LimitUsage:
@@ -113,57 +181,114 @@ class LimitUsage:
         self._index = MoneyIndex()
 
     def gauges(
-        self,
-        connection: sqlite3.Connection,
-        session: Session,
-        since_ms: int,
-        *,
-        simulated: bool,
-        in_force: InForce,
+        self, connection: sqlite3.Connection, session: Session, periods: Periods, rules: LimitRules
     ) -> tuple[Gauge, ...]:
-        """A gauge for each limit that applies, by the current ledger; the day begins at `since_ms`.
+        """A gauge for each limit that applies, by the current ledger, with the reservations of running turns.
 
         A turn of `session` that may spend and is not in the ledger yet counts as a gap in every scope.
         """
-        typed = typed_limits(connection, Whose(session.session_id, session.worker_id, simulated))
-        limits = in_force(typed)
+        whose = Whose(session.session_id, session.worker_id, rules.simulated)
+        limits = rules.in_force(typed_limits(connection, whose))
         scopes = {limit.scope for limit in limits}
         if not scopes:
             return ()
-        day = ChargeFilter(since_ms=since_ms, simulated=simulated)
-        sums = self._spent(connection, session, scopes, day)
+        filters = _filters(session, periods, simulated=rules.simulated)
+        sums = self._spent(connection, session, scopes, filters)
         totals = {(scope, Unit.USD): one.usd for scope, one in sums.items()}
-        return gauges(limits, totals | {(scope, Unit.CREDITS): one.credits for scope, one in sums.items()})
+        totals |= {(scope, Unit.CREDITS): one.credits for scope, one in sums.items()}
+        unreported = reservations.unreported_units(connection, session.base_url)
+        reserved = {
+            scope: reservations.reserved(connection, which)
+            for scope, which in filters.items()
+            if scope in scopes
+        }
+        found = []
+        for gauge in gauges(limits, totals):
+            scope, unit = gauge.limit.scope, gauge.limit.unit
+            price = rules.credit_usd if unit is Unit.USD else None
+            priced = gauge
+            if price is not None:
+                priced = _with_price(connection, gauge, _condition_of(filters, scope, session), price)
+            is_reported = unit not in unreported or (price is not None and Unit.CREDITS not in unreported)
+            turns = reserved.get(scope, ())
+            found.append(reservations.with_reservations(replace(priced, reported=is_reported), turns, price))
+        return tuple(found)
 
     def _spent(
-        self, connection: sqlite3.Connection, session: Session, scopes: Collection[Scope], day: ChargeFilter
+        self,
+        connection: sqlite3.Connection,
+        session: Session,
+        scopes: Collection[Scope],
+        filters: Mapping[Scope, ChargeFilter],
     ) -> dict[Scope, Spent]:
         charged = _charged(connection, session)
         uncharged = [turn for turn in session.turns if turn.turn_id not in charged and turn.may_spend]
         # A turn may be charged under another session that stored it earlier.
         missing = [turn for turn in uncharged if not _spent_by_turn(connection, turn).turns]
-        missing_today = [turn for turn in missing if _is_of_day(turn, day)]
         money = self._index(session.turns)
         worker_total = _worker_total(session) if self._index.reading is Reading.TOTAL else None
+
+        def of_period(scope: Scope) -> Spent:
+            inside = [turn for turn in missing if _is_within(turn, filters[scope])]
+            return _with_missing(spent(connection, filters[scope]), inside)
+
         queries: dict[Scope, Callable[[], Spent]] = {
             Scope.TURN: lambda: _spent_by_newest(connection, session),
-            Scope.SESSION: lambda: _with_missing(
-                spent(connection, ChargeFilter(session_id=session.session_id)), missing
-            ),
+            Scope.SESSION: lambda: _with_missing(spent(connection, filters[Scope.SESSION]), missing),
             Scope.WORKER: lambda: _spent_by_worker(connection, session, missing, worker_total),
-            Scope.DAY: lambda: _with_missing(spent(connection, day), missing_today),
+            **{scope: partial(of_period, scope) for scope in BY_TIME},
         }
         sums = {scope: queries[scope]() for scope in Scope if scope in scopes}
         for turn, turn_money in _too_large(session, money):
             affected = {Scope.SESSION, Scope.WORKER}
-            affected |= {Scope.DAY} if _is_of_day(turn, day) else set()
+            affected |= {scope for scope in BY_TIME if _is_within(turn, filters[scope])}
             affected |= {Scope.TURN} if turn is session.sent else set()
             sums |= {scope: _with_turn(sums[scope], turn_money) for scope in affected & sums.keys()}
         return sums
 
 
-def _is_of_day(turn: Turn, day: ChargeFilter) -> bool:
-    return turn.live or turn.order.created_ms >= (day.since_ms or 0)
+def _with_price(
+    connection: sqlite3.Connection, gauge: Gauge, where: tuple[str, dict[str, Cell]], credit_usd: Decimal
+) -> Gauge:
+    """`gauge` with the credits of turns without an amount in USD, at the price that the user set."""
+    condition_sql, cells = where
+    sql = (
+        f"SELECT COUNT(*) AS turns, {split('micro_credits')}, SUM(told >> 1 & 1) AS ended"
+        f" FROM turn_totals {condition_sql} {'AND' if condition_sql else 'WHERE'}"
+        " usd_pico IS NULL AND micro_credits IS NOT NULL"
+    )
+    row = connection.execute(sql, cells).fetchone()
+    credited = scaled(row["micro_credits_high"], row["micro_credits_low"], PLACES["micro_credits"])
+    if credited is None:
+        return gauge
+    value = EXACT.add(gauge.spent.value or Decimal(0), EXACT.multiply(credited, credit_usd))
+    gaps = max(0, gauge.spent.missing_turns - row["ended"])
+    return replace(gauge, spent=Total(value, gaps), approximate=True)
+
+
+def _filters(session: Session, periods: Periods, *, simulated: bool) -> dict[Scope, ChargeFilter]:
+    """The charges that count for each scope but the turn."""
+    own = ChargeFilter(session_id=session.session_id)
+    return {
+        Scope.SESSION: own,
+        Scope.WORKER: own if session.worker_id is None else ChargeFilter(worker_id=session.worker_id),
+        **{
+            scope: ChargeFilter(since_ms=start_ms, simulated=simulated) for scope, start_ms in periods.items()
+        },
+    }
+
+
+def _condition_of(
+    filters: Mapping[Scope, ChargeFilter], scope: Scope, session: Session
+) -> tuple[str, dict[str, Cell]]:
+    if scope is not Scope.TURN:
+        return condition(filters[scope])
+    turn_id = session.sent.turn_id if session.sent is not None else ""
+    return "WHERE turn_id = :turn_id", {"turn_id": pack(turn_id)}
+
+
+def _is_within(turn: Turn, which: ChargeFilter) -> bool:
+    return turn.live or turn.order.created_ms >= (which.since_ms or 0)
 
 
 def _charged(connection: sqlite3.Connection, session: Session) -> set[str]:
@@ -275,44 +400,66 @@ def _larger(ours: Total, reported: Decimal | None, turns_since: int) -> Total:
 class LimitService:
     """Implements `engine.ports.LimitReader` and the UI's port for limits. Every method raises LedgerError.
 
-    Limits from `flags` win over typed ones, and those over `configured` ones. `zone`: the time zone of
-    days; None: that of the machine.
+    `rules` may be replaced until a limit is asked for. `zone`: the time zone of days; None: that of the
+    machine.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        configured: Sequence[Limit] = (),
-        flags: Sequence[Limit] = (),
-        *,
-        simulated: bool,
-        now_ms: Callable[[], int],
-        zone: tzinfo | None = None,
-    ) -> None:
+    def __init__(self, database: Database, rules: LimitRules = NO_RULES, zone: tzinfo | None = None) -> None:
+        self.rules = rules
         self._database = database
         self._usage = LimitUsage()
-        self._configured = tuple(configured)
-        self._flags = tuple(flags)
-        self._now_ms = now_ms
         self._zone = zone
-        self.simulated = simulated
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the limits are those of the local worker's simulated money."""
+        return self.rules.simulated
 
     async def limits(self, session: Session) -> tuple[Limit, ...]:
         """The limits that apply to a session, one per scope and unit."""
         whose = self._whose(session)
-        return self._effective(await self._database.run(lambda db: typed_limits(db, whose)))
+        return self.rules.in_force(await self._database.run(lambda db: typed_limits(db, whose)))
 
     async def gauges(self, session: Session) -> tuple[Gauge, ...]:
-        """Each limit with what is spent of it, by the current ledger."""
-        since_ms = day_at(self._now_ms(), self._zone).start_ms
+        """Each limit with what is spent and reserved of it, by the current ledger."""
 
         def work(connection: sqlite3.Connection) -> tuple[Gauge, ...]:
             with one_moment(connection):
-                return self._usage.gauges(
-                    connection, session, since_ms, simulated=self.simulated, in_force=self._effective
-                )
+                return self._gauges(connection, session)
 
         return await self._database.run(work)
+
+    def check_start(
+        self, connection: sqlite3.Connection, session: Session, order: TurnRequest, *, allow_unmeasured: bool
+    ) -> reservations.Needed:
+        """What a turn that starts reserves. Call it inside the transaction that stores the reservation.
+
+        Raises:
+            LimitReached: it may not start; see `core.money.limits.check_start`.
+        """
+        amounts = reservations.needed(connection, session, order)
+        in_units = reservations.Reserved(amounts[Unit.USD], amounts[Unit.CREDITS])
+        priced = {unit: in_units.amount(unit, self.rules.credit_usd) for unit in Unit}
+        check_start(self._gauges(connection, session), priced, allow_unmeasured=allow_unmeasured)
+        return amounts
+
+    async def refusal(self, session: Session, order: TurnRequest, start: Start) -> LimitReached | None:
+        """Why a turn may not start now; None where it may. Nothing is reserved."""
+
+        def work(connection: sqlite3.Connection) -> LimitReached | None:
+            unmeasured = start is Start.UNMEASURED
+            with one_moment(connection):
+                try:
+                    self.check_start(connection, session, order, allow_unmeasured=unmeasured)
+                except LimitReached as problem:
+                    return problem
+            return None
+
+        return await self._database.run(work)
+
+    def _gauges(self, connection: sqlite3.Connection, session: Session) -> tuple[Gauge, ...]:
+        periods = periods_at(self.rules.now_ms(), self._zone)
+        return self._usage.gauges(connection, session, periods, self.rules)
 
     async def set_limit(self, session: Session, scope: Scope, unit: Unit, amount: Decimal | None) -> None:
         """Store a limit for every program on this history; None lifts it, also a configured one.
@@ -320,18 +467,16 @@ class LimitService:
         Raises:
             HandingerError: a worker limit before there is a worker; an invalid amount.
         """
-        whose, set_ms = self._whose(session).of(scope), self._now_ms()
+        whose, set_ms = self._whose(session).of(scope), self.rules.now_ms()
         if whose is None:
             raise HandingerError("There is no worker yet.", "Send a first message, or limit the session.")
         await self._database.run(lambda db: set_limit(db, scope, whose, unit, amount, set_ms))
 
     def today(self) -> ChargeFilter:
         """A filter for the charges since local midnight, real or simulated as this service is."""
-        return ChargeFilter(since_ms=day_at(self._now_ms(), self._zone).start_ms, simulated=self.simulated)
+        return ChargeFilter(
+            since_ms=day_at(self.rules.now_ms(), self._zone).start_ms, simulated=self.simulated
+        )
 
     def _whose(self, session: Session) -> Whose:
         return Whose(session.session_id, session.worker_id, self.simulated)
-
-    def _effective(self, typed: TypedLimits) -> tuple[Limit, ...]:
-        configured = [limit for limit in self._configured if (limit.scope, limit.unit) not in typed.lifted]
-        return effective((*self._flags, *typed.limits, *configured))

@@ -119,7 +119,17 @@ SUSPECT: Final = ".suspect"
 ONLY_READ: Final = "The history cannot be written here; it is only read."
 MEMORY_ONLY: Final = "No history is kept: this session lives in memory only."
 NEWER: Final = "The history was written by a newer version of handinger-tui; what it added is not shown."
-_TABLES: Final = ("sessions", "turns", "frames", "answers", "charges", "turn_totals", "limits", "gathered")
+_TABLES: Final = (
+    "sessions",
+    "turns",
+    "frames",
+    "answers",
+    "charges",
+    "turn_totals",
+    "limits",
+    "gathered",
+    "reservations",
+)
 """The tables that read-only commands use."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, groupby
 from operator import itemgetter
@@ -12,14 +12,16 @@ from typing import Final
 
 from handinger_tui.core.jsontext import as_object, as_text, parse
 from handinger_tui.core.money.attribution import newest_worker, worker_of
+from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts.drafts import attachments_to_text
 from handinger_tui.core.stream.frames import RULE, Frame, Framing, Marker, gathered
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.session import RemoteTurn, Session, put_turn, title_from
 from handinger_tui.core.turns.turn import FREE, LIVE, Turn, TurnRequest, TurnStatus
-from handinger_tui.ledger import remote_turns
+from handinger_tui.ledger import remote_turns, reservations
 from handinger_tui.ledger.charge_writer import ChargeCache, new_charges, open_charge, write_charges
 from handinger_tui.ledger.opening import Care, transaction
+from handinger_tui.ledger.reservations import Needed
 from handinger_tui.ledger.rows import (
     FRAME_COLUMNS,
     TurnFrame,
@@ -99,6 +101,17 @@ def unsettled(connection: sqlite3.Connection) -> list[tuple[str, Session, TurnRe
         ).fetchone()
         open_turns.append((str(row["run"]), session_of(owner), order_of(row)))
     return open_turns
+
+
+def left_running(connection: sqlite3.Connection) -> list[tuple[str, Session]]:
+    """Turns left running or in doubt, newest first: the run that had it, and its session (without turns)."""
+    statuses = ", ".join(f"'{status}'" for status in sorted(reservations.UNDER_WAY))
+    rows = connection.execute(
+        f"SELECT t.run AS run_id, s.* FROM turns t JOIN sessions s USING (session_id)"
+        f" WHERE t.settled_ms IS NOT NULL AND t.status IN ({statuses}) AND s.worker_id IS NOT NULL"
+        " ORDER BY t.place DESC"
+    )
+    return [(str(row["run_id"]), session_of(row)) for row in rows]
 
 
 MIN_FRAMES: Final = 32
@@ -312,18 +325,39 @@ def open_turn(
     order: TurnRequest,
     run: str,
     settles: TurnFrame | None = None,
+    check: Callable[[], Needed] | None = None,
 ) -> None:
     """Commit a turn, with a charge without amounts, before a byte of its request may leave.
 
-    `settles`: the last frame of a queued turn whose place this one takes.
+    `settles`: the last frame of a queued turn whose place this one takes. `check`: the turn starts at once;
+    returns what it reserves, or raises where a limit forbids it, and then nothing is stored.
     """
     with transaction(connection, Care.FULL):
+        amounts = None if check is None else check()
         place = None if settles is None else _settle_replaced(connection, settles)
         _put_session(connection, session, order.created_ms, title_from(order.prompt))
         _put_turn(connection, session, order, run, TurnStatus.QUEUED)
         open_charge(connection, session, order)
         if place is not None:
             connection.execute("UPDATE turns SET place = ? WHERE turn_id = ?", (place, pack(order.turn_id)))
+        if amounts is not None:
+            reservations.reserve(connection, order.turn_id, amounts)
+
+
+def start_turn(connection: sqlite3.Connection, turn_id: str, at_ms: int, check: Callable[[], Needed]) -> None:
+    """Reserve for a queued turn that starts now; `check` as for `open_turn`.
+
+    A turn belongs to the day on which it is sent, not to that on which it was queued.
+    """
+    with transaction(connection, Care.FULL):
+        reservations.reserve(connection, turn_id, check())
+        connection.execute("UPDATE turn_totals SET at_ms = ? WHERE turn_id = ?", (at_ms, pack(turn_id)))
+
+
+def release_turn(connection: sqlite3.Connection, turn_id: str) -> None:
+    """Delete the reservation of a turn that does not start after all."""
+    with transaction(connection):
+        reservations.release(connection, turn_id)
 
 
 def _settle_replaced(connection: sqlite3.Connection, settles: TurnFrame) -> int | None:
@@ -425,6 +459,9 @@ def close_turn(
         _put_position(connection, turn)
         if turn.status not in LIVE:
             store_compact_frames(connection, turn.turn_id)
+            # A local worker ends with its program: nobody could read the end of what it was left running.
+            if turn.status not in reservations.UNDER_WAY or session.base_url == LOCAL:
+                reservations.release(connection, turn.turn_id)
         write_charges(connection, session, cache)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from handinger_tui.core.errors import NoSuchFile
-from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.money.limits import Gauge, Limit, Scope, Start, Unit
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
 from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.safety.cleaning import clean_line
@@ -117,8 +117,10 @@ class LimitStore(Protocol):
     Raises (all): LedgerError.
     """
 
-    simulated: bool
-    """Whether the charges are the simulated ones of the local worker."""
+    @property
+    def simulated(self) -> bool:
+        """Whether the charges are the simulated ones of the local worker."""
+        ...
 
     async def limits(self, session: Session) -> tuple[Limit, ...]:
         """The limits in force for a session, one per scope and unit."""
@@ -296,6 +298,8 @@ class AppOptions:
     worker: str | None = None
     prompt: str | None = None
     """A message to send after connecting, None for none."""
+    start: Start = Start.MEASURED
+    """How that message starts under limits."""
     attachments: tuple[str, ...] = ()
     """Paths of files to attach to the first message."""
     disk: LocalFiles = field(default_factory=NoFiles)

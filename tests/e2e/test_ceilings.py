@@ -18,7 +18,6 @@ from handinger_tui.core.money.limits import Scope, Unit
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.limits import LimitService
 from handinger_tui.local.serving import LocalServer
 from tests.e2e.runner import Ran, run
 from tests.ledger.charge_rows import charges
@@ -122,9 +121,7 @@ def test_a_limit_typed_in_the_app_counts_here_too(desk: Desk) -> None:
     async def type_limit() -> None:
         ledger = Ledger(desk.database)
         await ledger.start()
-        purse = LimitService(
-            ledger.database, [], [], simulated=False, now_ms=lambda: time.time_ns() // 1_000_000
-        )
+        purse = ledger.limits
         (row,) = await ledger.history.sessions(1)
         session = await ledger.load(row.session_id) or Session("", 0)
         await purse.set_limit(session, Scope.WORKER, Unit.USD, Decimal("0.0001"))

@@ -30,6 +30,8 @@ class Door(StrEnum):
     FOLLOW = "follow"
     PIECE = "pieces"
     OPEN_TURN = "open_turn"
+    START_TURN = "start_turn of a queued turn"
+    RELEASE_TURN = "release_turn"
     FLUSH = "flush"
     CLOSE_TURN = "close_turn"
     CHARGE = "charge"
@@ -44,6 +46,8 @@ class Door(StrEnum):
 
 HISTORY: Final = (
     Door.OPEN_TURN,
+    Door.START_TURN,
+    Door.RELEASE_TURN,
     Door.FLUSH,
     Door.CLOSE_TURN,
     Door.CHARGE,

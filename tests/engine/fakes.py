@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handinger_tui.core.errors import ApiError, LedgerError, NoHistory
+from handinger_tui.core.money.limits import LimitReached, Start
 from handinger_tui.core.stream.frames import Frame, Framing, RawFrame, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
@@ -131,14 +132,23 @@ class FakeLog:
     charged: list[Session] = field(default_factory=list)
     """What `charge` was given, oldest first."""
     refuses: LedgerError | None = None
+    forbids: LimitReached | None = None
+    """Why no turn may start."""
+    released: list[str] = field(default_factory=list)
     home: dict[str, list[str]] = field(default_factory=dict)
     no_history: NoHistory | None = None
 
     async def open_turn(
-        self, session: Session, order: TurnRequest, replaces: tuple[str, Frame] | None = None
+        self,
+        session: Session,
+        order: TurnRequest,
+        replaces: tuple[str, Frame] | None = None,
+        start: Start | None = None,
     ) -> None:
         if self.refuses is not None:
             raise self.refuses
+        if start is not None:
+            await self.start_turn(session, order, order.created_ms, start)
         if replaces is not None:
             self.stored[replaces[0]].append(replaces[1])
         self.orders[order.turn_id] = order
@@ -149,6 +159,13 @@ class FakeLog:
         if replaces is not None:
             at = turn_ids.index(replaces[0])
             turn_ids[at], turn_ids[-1] = turn_ids[-1], turn_ids[at]
+
+    async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: Start) -> None:
+        if self.forbids is not None:
+            raise self.forbids
+
+    async def release_turn(self, turn_id: str) -> None:
+        self.released.append(turn_id)
 
     def append(self, turn_id: str, frame: Frame) -> None:
         self.stored[turn_id].append(frame)
@@ -192,6 +209,16 @@ class FakeLog:
             for session_id, turn_ids in self.home.items()
             for turn_id in turn_ids
             if turn_id not in self.closed
+        ]
+
+    async def left_running(self) -> list[Session]:
+        return [
+            self.sessions[session_id]
+            for session_id, turn_ids in self.home.items()
+            if any(
+                fold(self.orders[turn_id], self.stored[turn_id]).status is TurnStatus.RUNNING
+                for turn_id in turn_ids
+            )
         ]
 
     async def load(self, session_id: str) -> Session | None:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import Damaged
-from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.money.limits import Gauge, Limit, Scope, Start, Unit
 from handinger_tui.core.stream.frames import Frame, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
@@ -61,7 +61,11 @@ class History:
         )
 
     async def open_turn(
-        self, session: Session, order: TurnRequest, replaces: tuple[str, Frame] | None = None
+        self,
+        session: Session,
+        order: TurnRequest,
+        replaces: tuple[str, Frame] | None = None,
+        start: Start | None = None,
     ) -> None:
         await self.doors.go_through(Door.OPEN_TURN)
         if replaces is not None:
@@ -78,6 +82,12 @@ class History:
         self.orders[order.turn_id] = order
         self.stored.setdefault(order.turn_id, [])
         self.sessions[session.session_id] = session
+
+    async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: Start) -> None:
+        await self.doors.go_through(Door.START_TURN)
+
+    async def release_turn(self, turn_id: str) -> None:
+        await self.doors.go_through(Door.RELEASE_TURN)
 
     def append(self, turn_id: str, frame: Frame) -> None:
         frames = self.stored.get(turn_id)
@@ -157,6 +167,17 @@ class History:
             for session_id, turn_ids in self.turns.items()
             for turn_id in turn_ids
             if turn_id not in self.closed
+        ]
+
+    async def left_running(self) -> list[Session]:
+        await self.doors.go_through(Door.UNSETTLED)
+        return [
+            replace(self.sessions[session_id], turns=())
+            for session_id, turn_ids in self.turns.items()
+            if any(
+                fold(self.orders[turn_id], self.stored[turn_id]).status is TurnStatus.RUNNING
+                for turn_id in turn_ids
+            )
         ]
 
     async def load(self, session_id: str) -> Session | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from handinger_tui.core.errors import Locked, NoRoom
+from handinger_tui.core.money.limits import Start
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
@@ -167,10 +168,14 @@ class BrittleLog(FakeLog):
         return await super().frames(turn_id)
 
     async def open_turn(
-        self, session: Session, order: TurnRequest, replaces: tuple[str, Frame] | None = None
+        self,
+        session: Session,
+        order: TurnRequest,
+        replaces: tuple[str, Frame] | None = None,
+        start: Start | None = None,
     ) -> None:
         self._check("open_turn")
-        await super().open_turn(session, order, replaces)
+        await super().open_turn(session, order, replaces, start)
 
 
 def brittle(api: FakeApi) -> tuple[Rig, BrittleLog]:
@@ -250,9 +255,13 @@ async def test_a_send_whose_caller_stops_waiting_is_stored_and_never_sent() -> N
     @dataclass
     class SlowLog(FakeLog):
         async def open_turn(
-            self, session: Session, order: TurnRequest, replaces: tuple[str, Frame] | None = None
+            self,
+            session: Session,
+            order: TurnRequest,
+            replaces: tuple[str, Frame] | None = None,
+            start: Start | None = None,
         ) -> None:
-            await super().open_turn(session, order, replaces)
+            await super().open_turn(session, order, replaces, start)
             stored.set()
             await go_on.wait()
 

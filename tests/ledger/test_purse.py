@@ -21,7 +21,7 @@ from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.limits import LimitService
+from handinger_tui.ledger.limits import LimitRules, LimitService
 from tests.ledger.charge_rows import spent
 from tests.ledger.made import look, opened, order, session
 from tests.ledger.rows import DAY_MS, NOON_MS, cells, put_in
@@ -34,9 +34,8 @@ LIMITS = [Limit(scope, unit, Decimal(10)) for scope in Scope for unit in Unit]
 def purse_on(
     ledger: Ledger, *configured: Limit, flags: tuple[Limit, ...] = (), simulated: bool = False
 ) -> LimitService:
-    return LimitService(
-        ledger.database, configured, flags, simulated=simulated, now_ms=lambda: NOON_MS, zone=UTC
-    )
+    rules = LimitRules(configured, flags, simulated=simulated, now_ms=lambda: NOON_MS)
+    return LimitService(ledger.database, rules, UTC)
 
 
 @pytest.fixture
@@ -81,6 +80,8 @@ async def test_each_scope_counts_its_own(ledger: Ledger) -> None:
         "session": Total(Decimal(3)),
         "worker": Total(Decimal(7)),
         "day": Total(Decimal(14)),
+        "week": Total(Decimal(15)),
+        "month": Total(Decimal(15)),
     }
     assert (await by_scope(purse, ours(of(1), of(2)), Unit.CREDITS))["session"] == Total(Decimal(5), 1)
     pretend = purse_on(ledger, *LIMITS, simulated=True)
@@ -92,7 +93,7 @@ async def test_each_scope_counts_its_own(ledger: Ledger) -> None:
 
 async def test_before_anything_was_sent_nothing_is_spent(ledger: Ledger) -> None:
     purse = purse_on(ledger, *LIMITS)
-    zero = dict.fromkeys(("turn", "session", "worker", "day"), Total(Decimal(0)))
+    zero = dict.fromkeys(map(str, Scope), Total(Decimal(0)))
     assert await by_scope(purse, session()) == zero
     assert await by_scope(purse, session(turns=(of(1, TurnStatus.QUEUED),))) == zero
     assert await by_scope(purse, session(turns=(of(1, TurnStatus.REJECTED),))) == zero
@@ -115,7 +116,7 @@ async def test_a_turn_that_the_ledger_does_not_know_yet_is_a_gap(ledger: Ledger)
         "turn": Total(None, 1),
         "session": Total(Decimal(1), 1),
         "worker": Total(Decimal(1), 1),
-        "day": Total(Decimal(1), 1),
+        **dict.fromkeys(("day", "week", "month"), Total(Decimal(1), 1)),
     }
 
 
@@ -146,7 +147,7 @@ async def test_an_amount_beyond_what_the_ledger_holds_uses_up_every_limit(ledger
         "turn": Total(Decimal(most)),
         "session": Total(Decimal(most + 2)),
         "worker": Total(Decimal(most + 2)),
-        "day": Total(Decimal(most + 2)),
+        **dict.fromkeys(("day", "week", "month"), Total(Decimal(most + 2))),
     }
     running = await by_scope(purse, ours(of(1, snapshot=told(2)), of(2, snapshot=told(most + 2, busy=True))))
     assert running["day"] == Total(Decimal(most + 2), 1), "so far"
@@ -178,9 +179,9 @@ async def test_a_typed_limit_counts_for_those_it_was_meant_for(ledger: Ledger) -
     purse = purse_on(ledger)
     for scope in Scope:
         await purse.set_limit(ours(), scope, Unit.USD, Decimal(5))
-    assert scopes(await purse.limits(ours())) == {"turn", "session", "worker", "day"}
-    assert scopes(await purse.limits(ours(name="ses_2"))) == {"turn", "worker", "day"}
-    assert scopes(await purse.limits(session("ses_2", worker_id="wrk_2"))) == {"turn", "day"}
+    assert scopes(await purse.limits(ours())) == {*map(str, Scope)}
+    assert scopes(await purse.limits(ours(name="ses_2"))) == {"turn", "worker", "day", "week", "month"}
+    assert scopes(await purse.limits(session("ses_2", worker_id="wrk_2"))) == {"turn", "day", "week", "month"}
     assert scopes(await purse_on(ledger, simulated=True).limits(session("ses_9"))) == set()
 
 
@@ -219,7 +220,7 @@ async def test_only_what_a_limit_asks_for_is_added_up(ledger: Ledger) -> None:
     into = ours(*(of(number, snapshot=told(number)) for number in range(1, 4)))
     asked: list[str] = []
     await ledger.database.run(lambda connection: connection.set_trace_callback(asked.append))
-    for configured, sums in (((), 0), (LIMITS[:1], 1), (LIMITS[2:3], 1), (LIMITS, 4)):
+    for configured, sums in (((), 0), (LIMITS[:1], 1), (LIMITS[2:3], 1), (LIMITS, 6)):
         asked.clear()
         found = await purse_on(ledger, *configured).gauges(into)
         assert [gauge.limit for gauge in found] == list(configured)

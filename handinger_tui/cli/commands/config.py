@@ -16,7 +16,7 @@ from handinger_tui.cli.output import put_result
 from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.limits import Origin, Unit
-from handinger_tui.settings import DEFAULT_BASE, LOCAL_BASE, Settings
+from handinger_tui.settings import CREDIT_PRICE, DEFAULT_BASE, LOCAL_BASE, Settings
 
 DESCRIPTION: Final = "Where settings are, and what they are."
 
@@ -85,6 +85,9 @@ def _spending_rows(settings: Settings) -> list[tuple[str, Any, str]]:
         flag = "--max-cost" if limit.unit is Unit.USD else "--max-credits"
         origin = flag if limit.origin is Origin.FLAG else configured
         rows.append((f"spending.{name}", decimal_text(limit.amount), origin))
+    if settings.credit_usd is not None:
+        origin = "HANDINGER_CREDIT_USD" if "HANDINGER_CREDIT_USD" in os.environ else "configuration file"
+        rows.append((f"spending.{CREDIT_PRICE}", decimal_text(settings.credit_usd), origin))
     return rows
 
 

@@ -10,12 +10,12 @@ from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.local_files.paths import default_paths
 from handinger_tui.cli.output import put, say
 from handinger_tui.cli.session_choice import chosen_session_id, find_worker_session
-from handinger_tui.cli.wiring import client_of, limit_service_of, open_ledger
+from handinger_tui.cli.wiring import client_of, open_ledger
 from handinger_tui.core.amounts import decimal_text
-from handinger_tui.core.errors import NoHistory
+from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import size
 from handinger_tui.core.jsontext import Json, JsonObject, as_object, dump, parse
-from handinger_tui.core.money.limits import Gauge, Limit, blocking, reached_text, spent_text
+from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, Start, free_text, spent_text
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, typical_cost_text
 from handinger_tui.core.safety.cleaning import clean, clean_json
 from handinger_tui.core.turns.session import Session
@@ -43,21 +43,23 @@ async def _run(
         typical_cost = await ledger.charges.usual(
             session.worker_id, settings.budget, simulated=settings.local
         )
-        gauges = await limit_service_of(settings, ledger).gauges(session)
-        refusal = ledger.no_history
+        gauges = await ledger.limits.gauges(session)
+        # A local worker ends with its program, so the next message starts a new worker.
+        worker_id = None if settings.local else session.worker_id
+        order = TurnRequest("dry-run", prompt, 0, worker_id, settings.budget, files)
+        start = Start.UNMEASURED if args.allow_unmeasured else Start.MEASURED
+        reached = await ledger.limits.refusal(session, order, start)
+        refusal = ledger.no_history or reached
     finally:
         await ledger.aclose()
-    # A local worker ends with its program, so the next message starts a new worker.
-    worker_id = None if settings.local else session.worker_id
-    order = TurnRequest("dry-run", prompt, 0, worker_id, settings.budget, files)
     request = _request_object(settings, order)
     if args.output_format in ("json", "stream-json"):
         put(dump(clean_json(_result_object(request, typical_cost, gauges, refusal))))
     else:
         put(_result_text(request, typical_cost, gauges, refusal))
-    if refusal is not None:
-        return Exit.LOCAL_IO
-    return Exit.PAYMENT if blocking(gauges) else Exit.OK
+    if refusal is None:
+        return Exit.OK
+    return Exit.PAYMENT if refusal is reached else Exit.LOCAL_IO
 
 
 async def _target_session(ledger: Ledger, args: argparse.Namespace, settings: Settings) -> Session:
@@ -91,7 +93,7 @@ def _request_object(settings: Settings, order: TurnRequest) -> JsonObject:
 
 
 def _result_object(
-    request: JsonObject, typical_cost: TypicalCost, gauges: tuple[Gauge, ...], refusal: NoHistory | None
+    request: JsonObject, typical_cost: TypicalCost, gauges: tuple[Gauge, ...], refusal: HandingerError | None
 ) -> JsonObject:
     limits: list[Json] = [_limit_object(gauge) for gauge in gauges]
     ranges: JsonObject = {
@@ -100,8 +102,7 @@ def _result_object(
         "credits": _range_object(typical_cost.credits),
         "of_other_workers": typical_cost.everywhere,
     }
-    reached = blocking(gauges)
-    outcome: JsonObject = {"would_send": reached is None and refusal is None, "sent": False}
+    outcome: JsonObject = {"would_send": refusal is None, "sent": False}
     return {"schema": SCHEMA, "request": request, "usual": ranges, "limits": limits, **outcome}
 
 
@@ -113,6 +114,12 @@ def _limit_object(gauge: Gauge) -> JsonObject:
         "amount": decimal_text(limit.amount),
         "spent": _decimal_or_none(gauge.spent.value),
         "missing_turns": gauge.spent.missing_turns,
+        "reserved": decimal_text(gauge.reserved),
+        "free": decimal_text(gauge.free),
+        "running": gauge.running,
+        "unmeasured": gauge.unmeasured,
+        "reported": gauge.reported,
+        "approximate": gauge.approximate,
         "state": gauge.state.name.lower(),
         "origin": str(limit.origin),
     }
@@ -130,7 +137,7 @@ def _decimal_or_none(value: Decimal | None) -> str | None:
 
 
 def _result_text(
-    request: JsonObject, typical_cost: TypicalCost, gauges: tuple[Gauge, ...], refusal: NoHistory | None
+    request: JsonObject, typical_cost: TypicalCost, gauges: tuple[Gauge, ...], refusal: HandingerError | None
 ) -> str:
     body = as_object(request["body"])
     lines = [
@@ -147,10 +154,8 @@ def _result_text(
             f"  file: {clean(str(file['name']))} ({size(length if isinstance(length, int) else None)})"
         )
     lines.append(f"Cost: {typical_cost_text(typical_cost)}.")
-    lines += [f"Limit, {gauge.limit.scope}: {spent_text(gauge)}." for gauge in gauges]
-    reached = blocking(gauges)
-    if reached is not None:
-        lines.append(f"It would be refused: {reached_text(reached)}")
+    lines += [f"Limit, {gauge.limit.scope}: {spent_text(gauge)}; {free_text(gauge)}." for gauge in gauges]
     if refusal is not None:
-        lines.append(f"It would be refused: {refusal.summary}")
+        reason = refusal.reason if isinstance(refusal, LimitReached) else refusal.summary
+        lines.append(f"It would be refused: {reason}")
     return "\n".join(lines)

@@ -25,7 +25,7 @@ from handinger_tui.cli.output import say, sentence
 from handinger_tui.cli.session_choice import chosen_session_id, find_worker_session
 from handinger_tui.cli.wiring import Services, open_services
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
-from handinger_tui.core.money.limits import LimitReached
+from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured, Start
 from handinger_tui.core.receipts.facts import receipt_line
 from handinger_tui.core.safety.cleaning import clean, clean_line, encodable, one_word
 from handinger_tui.core.stream.events import StreamEvent
@@ -153,17 +153,30 @@ class Headless:
     ) -> str:
         actor = services.engine.actor(self._session_id)
         message = (prompt, self._settings.budget, attachments)
+        start = Start.UNMEASURED if self._args.allow_unmeasured else Start.MEASURED
         try:
-            return await actor.send(*message)
+            try:
+                return await actor.send(*message, start=start)
+            except (LimitReserved, LimitUnmeasured):
+                # The turn in the way may be one of a program that crashed, or of an earlier detach.
+                await self._settle_earlier(services)
+                return await actor.send(*message, start=start)
         except NoHistory as problem:
             return await actor.store_unsent(*message, no_history_fault(problem))
         except LimitReached as reached:
             self._limit_messages.mark_reached(reached.gauge)
             return await actor.store_unsent(*message, refusal(reached))
 
+    async def _settle_earlier(self, services: Services) -> None:
+        """Settle turns of earlier runs by GETs for a limited time; the next run settles what stays open."""
+        try:
+            await services.engine.settle_left_open(RECOVERY_S)
+        except LedgerError as problem:
+            say(str(problem))
+
     async def _wait_for_end(self, services: Services) -> None:
         """Wait for the end of the turn; with `--detach` only until the worker id is known."""
-        recovery = asyncio.create_task(services.engine.settle_left_open(RECOVERY_S))
+        recovery = asyncio.create_task(self._settle_earlier(services))
         try:
             if self._args.detach:
                 await self._wait_for_worker_id(services)
@@ -173,9 +186,6 @@ class Headless:
         finally:
             recovery.cancel()
             await asyncio.wait({recovery})
-            if not recovery.cancelled() and (problem := recovery.exception()) is not None:
-                # Recovery of earlier turns is optional here: they stay open for the next run.
-                say(str(problem))
 
     async def _wait_for_worker_id(self, services: Services) -> None:
         engine, changed = services.engine, asyncio.Event()

@@ -1,14 +1,15 @@
 """Spending limits: how much may be spent before the program refuses to send more.
 
 A limit never stops a running turn: the published API has no request for that. The program warns once at
-80%; at 100% it sends nothing more until the user raises the limit.
+80%; at 100% it sends nothing more until the user raises the limit. Turns that run reserve what they will
+probably take, so that several programs that start at once do not each use the same room.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 from enum import IntEnum, StrEnum
 from typing import Final
@@ -39,6 +40,14 @@ class Scope(StrEnum):
     """Every session of the worker, or the total that the worker reports of itself where that is larger."""
     DAY = "day"
     """Every session since local midnight."""
+    WEEK = "week"
+    """Every session since Monday, local time."""
+    MONTH = "month"
+    """Every session since the first of the month, local time."""
+
+
+BY_TIME: Final = (Scope.DAY, Scope.WEEK, Scope.MONTH)
+"""Scopes that count every session since some midnight."""
 
 
 class Unit(StrEnum):
@@ -82,10 +91,28 @@ class Gauge:
 
     limit: Limit
     spent: Total
+    reserved: Decimal = Decimal(0)
+    """What running turns will probably take beyond what they have taken so far."""
+    running: int = 0
+    """How many turns that count for the limit run, in any program."""
+    unmeasured: int = 0
+    """How many of those have no cost history: each of them reserves all that is left."""
+    reported: bool = True
+    """Whether this service reported amounts in this unit in its last turns, so that the limit can hold."""
+    approximate: bool = False
+    """Part of `spent` or `reserved` is credits at the price that the user set."""
+
+    @property
+    def free(self) -> Decimal:
+        """What a turn may still take: the limit without what is spent and reserved."""
+        if self.unmeasured:
+            return Decimal(0)
+        left = EXACT.subtract(self.limit.amount, self.spent.value or Decimal(0))
+        return max(Decimal(0), EXACT.subtract(left, self.reserved))
 
     @property
     def state(self) -> State:
-        """The state by the known spending; unknown amounts are left out."""
+        """The state by the known spending; unknown amounts and reservations are left out."""
         if self.spent.value is None:
             return State.BELOW
         if self.spent.value >= self.limit.amount:
@@ -109,12 +136,70 @@ class Gauge:
         return f"{self.percent} %" if self.percent <= MOST_PERCENT else f">{MOST_PERCENT} %"
 
 
+class Start(StrEnum):
+    """How a turn starts under limits."""
+
+    MEASURED = "measured"
+    """Only if all limits will probably hold."""
+    UNMEASURED = "unmeasured"
+    """Also if that cannot be known: a unit is not reported, or a turn without cost history runs."""
+
+
 class LimitReached(HandingerError):
     """Nothing was sent: a limit is used up."""
 
-    def __init__(self, gauge: Gauge) -> None:
-        super().__init__(f"{reached_text(gauge)} Nothing was sent.", raise_hint(gauge.limit))
+    def __init__(self, gauge: Gauge, reason: str = "", hint: str = "") -> None:
         self.gauge = gauge
+        self.reason = reason or reached_text(gauge)
+        super().__init__(f"{self.reason} Nothing was sent.", hint or raise_hint(gauge.limit))
+
+
+class LimitReserved(LimitReached):
+    """Nothing was sent: running turns have reserved what is left of a limit, or too much of it."""
+
+    def __init__(self, gauge: Gauge, needed: Decimal | None) -> None:
+        """`needed`: what the turn would reserve; None where it has no cost history."""
+        unit = gauge.limit.unit
+        usual = "" if needed is None else f"; such a turn may take {amount_text(needed, unit)}"
+        super().__init__(
+            gauge,
+            f"{gauge.limit.scope.capitalize()} limit: {free_text(gauge)}{usual}.",
+            f"Wait until a running turn has ended. {raise_hint(gauge.limit)}",
+        )
+
+
+class LimitUnmeasured(LimitReached):
+    """Nothing was sent: whether a limit will hold cannot be known. The user may decide to send anyway."""
+
+    def __init__(self, gauge: Gauge) -> None:
+        super().__init__(gauge, unmeasured_text(gauge), "Give --allow-unmeasured to send anyway.")
+
+
+def check_start(
+    gauges: Sequence[Gauge], needed: Mapping[Unit, Decimal | None], *, allow_unmeasured: bool = False
+) -> None:
+    """Return only when a turn may start under all limits; the widest scope is checked first.
+
+    `needed`: what the turn would reserve, None where it has no cost history. Such a turn needs only that
+    something is free. A turn that is the only one is never refused for what it may take: at less than
+    100% it is sent.
+
+    Raises:
+        LimitReached: a limit is used up.
+        LimitReserved: the turns that run leave too little.
+        LimitUnmeasured: a unit is not reported, or a turn without cost history runs.
+    """
+    widest_first = sorted(gauges, key=lambda gauge: list(Scope).index(gauge.limit.scope), reverse=True)
+    reached = blocking(widest_first)
+    if reached is not None:
+        raise LimitReached(reached)
+    for gauge in widest_first:
+        if not allow_unmeasured and not (gauge.reported and not gauge.unmeasured):
+            raise LimitUnmeasured(gauge)
+        if gauge.running:
+            need, free = needed.get(gauge.limit.unit), replace(gauge, unmeasured=0).free
+            if not free or (need is not None and need > free):
+                raise LimitReserved(gauge, need)
 
 
 def amount_of(text: str) -> Decimal:
@@ -146,15 +231,21 @@ def effective(limits: Iterable[Limit]) -> tuple[Limit, ...]:
     return tuple(chosen[scope, unit] for scope in Scope for unit in Unit if (scope, unit) in chosen)
 
 
+def blocking(gauges: Sequence[Gauge]) -> Gauge | None:
+    """The reached limit that forbids to send, the one with the widest scope; None when none is reached."""
+    reached = [gauge for gauge in gauges if gauge.state is State.REACHED]
+    return max(reached, key=lambda gauge: list(Scope).index(gauge.limit.scope), default=None)
+
+
 def gauges(limits: Iterable[Limit], spent: Mapping[tuple[Scope, Unit], Total]) -> tuple[Gauge, ...]:
     """A gauge for each limit; an amount that is missing in `spent` is not known."""
     return tuple(Gauge(limit, spent.get((limit.scope, limit.unit), Total(None, 1))) for limit in limits)
 
 
-def blocking(gauges: Sequence[Gauge]) -> Gauge | None:
-    """The reached limit that forbids to send, the one with the widest scope; None when none is reached."""
-    reached = [gauge for gauge in gauges if gauge.state is State.REACHED]
-    return max(reached, key=lambda gauge: list(Scope).index(gauge.limit.scope), default=None)
+def tightest(gauges: Iterable[Gauge]) -> Gauge | None:
+    """Of the limits for which turns run, the one with the smallest free share; None where none runs."""
+    in_use = [gauge for gauge in gauges if gauge.running]
+    return min(in_use, key=lambda gauge: EXACT.divide(gauge.free, gauge.limit.amount), default=None)
 
 
 # -- texts ----------------------------------------------------------------------------
@@ -183,10 +274,35 @@ def spent_text(gauge: Gauge) -> str:
         # $0.99999 of $1.00 must not be shown as "$1.00 of $1.00".
         rounded = exact_text(gauge.spent.value, unit)
     spent, _, _ = rounded.partition(" ")
-    text = f"{spent} of {limit} ({gauge.percent_text})"
+    about = "~" if gauge.approximate else ""
+    text = f"{about}{spent} of {limit} ({gauge.percent_text})"
     if gauge.spent.complete:
         return text
     return f"at least {text}, {plural(gauge.spent.missing_turns, 'turn')} not fully known"
+
+
+def free_text(gauge: Gauge) -> str:
+    """The text "$0.60 of $2.00 free, 2 running"; "nothing of $2.00 free, 1 running without cost history"."""
+    unit, limit = gauge.limit.unit, exact_text(gauge.limit.amount, gauge.limit.unit)
+    about = "~" if gauge.approximate else ""
+    free = f"{about}{amount_text(gauge.free, unit).partition(' ')[0]}" if gauge.free else "nothing"
+    history = "" if not gauge.unmeasured else f", {gauge.unmeasured:,} of them without cost history"
+    if gauge.unmeasured == gauge.running:
+        history = " without cost history" if gauge.unmeasured else ""
+    running = f", {gauge.running:,} running{history}" if gauge.running else ""
+    return f"{free} of {limit} free{running}"
+
+
+def unmeasured_text(gauge: Gauge) -> str:
+    """Why it is not known whether a limit will hold, as a sentence."""
+    limit = gauge.limit
+    name = f"the {limit.scope} limit of {exact_text(limit.amount, limit.unit)}"
+    if not gauge.reported:
+        unit = "USD" if limit.unit is Unit.USD else "credits"
+        return f"This service did not report {unit} in its last turns: {name} cannot be kept."
+    have = "has" if gauge.unmeasured == 1 else "have"
+    turns = f"{plural(gauge.unmeasured, 'running turn')} {have} no cost history"
+    return f"{turns}: all that is left of {name} is reserved."
 
 
 def near_text(gauge: Gauge) -> str:
@@ -197,6 +313,13 @@ def near_text(gauge: Gauge) -> str:
 def reached_text(gauge: Gauge) -> str:
     """The sentence about a reached limit."""
     return f"{gauge.limit.scope.capitalize()} limit reached: {spent_text(gauge)}."
+
+
+def limit_text(gauge: Gauge) -> str:
+    """The sentence about a limit that forbids to send: it is reached, or reserved by running turns."""
+    if gauge.state is State.REACHED:
+        return reached_text(gauge)
+    return f"{gauge.limit.scope.capitalize()} limit: {free_text(gauge)}."
 
 
 def raise_hint(limit: Limit) -> str:

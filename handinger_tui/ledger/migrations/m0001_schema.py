@@ -14,6 +14,7 @@ from handinger_tui.core.errors import TooNew
 from handinger_tui.ledger.migrations.m0002_turn_totals import SECOND
 from handinger_tui.ledger.migrations.m0003_compact_frames import THIRD
 from handinger_tui.ledger.migrations.m0004_remote_turns import FOURTH
+from handinger_tui.ledger.migrations.m0005_reservations import FIFTH
 from handinger_tui.ledger.remote_turns import asked_key
 
 _FIRST: Final = (
@@ -136,7 +137,7 @@ _FIRST: Final = (
     """,
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, SECOND, THIRD, FOURTH)
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, SECOND, THIRD, FOURTH, FIFTH)
 
 
 def version_of(connection: sqlite3.Connection) -> int:

@@ -132,7 +132,7 @@ MONEY: Final = (
     Command("budget", "Budget of the next turns: low, standard, high, unlimited", budget, takes="[LEVEL]"),
     Command(
         "limit",
-        "What may be spent at most: by turn, session, worker, day",
+        "What may be spent at most: by turn, session, worker, day, week, month",
         limit,
         ("limits",),
         takes="[SCOPE AMOUNT [credits] | SCOPE off]",

@@ -28,6 +28,7 @@ from handinger_tui.core.money.limits import (
     Unit,
     amount_of,
     exact_text,
+    free_text,
     raise_hint,
     reached_text,
 )
@@ -41,6 +42,7 @@ CREDIT_DECIMALS: Final = 6
 """The history stores credits in millionths."""
 OFF: Final = frozenset({"off", "none"})
 USAGE: Final = "As in /limit day 5, /limit turn 0.50, /limit session 20 credits, or /limit day off."
+_SCOPES: Final = ", ".join(Scope)
 _AMOUNT: Final = re.compile(r"(\$?)\s*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*(usd|dollars?|credits?)?")
 
 
@@ -65,9 +67,7 @@ def read_wish(text: str) -> Wish:
     """
     name, _, amount_text = " ".join(text.lower().split()).partition(" ")
     if name not in set(Scope):
-        raise NotAnAmount(
-            f"There is no limit called {clean_line(name, 20)}: turn, session, worker or day.", USAGE
-        )
+        raise NotAnAmount(f"There is no limit called {clean_line(name, 20)}: {_SCOPES}.", USAGE)
     scope, words = Scope(name), amount_text.split()
     if words and words[0] in OFF:
         return Wish(scope, _removed_unit(words[1:]), None)
@@ -212,7 +212,8 @@ class RaiseLimit(Dialog[Decimal]):
 
         `about`: the title of the session, "" when it is the one on the screen.
         """
-        super().__init__(f"{gauge.limit.scope.capitalize()} limit reached")
+        state = "reached" if gauge.state is State.REACHED else "reserved"
+        super().__init__(f"{gauge.limit.scope.capitalize()} limit {state}")
         self._about = about
         self._gauge, self._sending, self._simulated = gauge, sending, simulated
         # A limit set by a command line flag overrides any amount that is typed here.
@@ -237,7 +238,8 @@ class RaiseLimit(Dialog[Decimal]):
             consequence = f"Session: “{self._about}”. Nothing was sent."
         simulated = " Simulated: the local worker charges nothing." if self._simulated else ""
         hint = "" if self._raisable else f"\n\n{raise_hint(self._gauge.limit)}"
-        return f"{consequence} {STILL}{simulated}{hint}"
+        free = "" if self._gauge.state is State.REACHED else f"{free_text(self._gauge)}.\n\n"
+        return f"{free}{consequence} {STILL}{simulated}{hint}"
 
     def _placeholder(self) -> str:
         spent = exact_text(self._gauge.spent.value or Decimal(0), self._gauge.limit.unit)

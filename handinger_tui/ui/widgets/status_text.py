@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from handinger_tui.core.amounts import credits_words, usd_text
 from handinger_tui.core.formatting import duration, plural
 from handinger_tui.core.money.attribution import money_of
-from handinger_tui.core.money.limits import Gauge, Origin, raise_hint, reached_text
+from handinger_tui.core.money.limits import Gauge, Origin, limit_text, raise_hint
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session, any_with_status, with_status
 from handinger_tui.core.turns.turn import FREE, LIVE, Kind, Turn, TurnStatus
@@ -185,7 +185,7 @@ def hold_advice(session: Session, hold: Hold, count: int) -> Advice:
     match hold.reason:
         case "limit" if hold.gauge is not None:
             return Advice("warning", _limit_text(hold.gauge))
-        case "unreadable":
+        case "unreadable" | "unmeasured":
             return Advice("warning", f"Queue held: {hold.detail} {messages}.")
         case "restored":
             reason = f"{plural(count, 'message')} from last time {_were(count)} not sent."
@@ -206,6 +206,8 @@ def resume_hint(session: Session, hold: Hold, count: int) -> str:
     match hold.reason:
         case "limit":
             return "Enter raises the limit"
+        case "unmeasured":
+            return "Enter asks whether to send anyway"
         case "unreadable":
             return f"Enter tries again and sends {messages} (may cost)"
         case "detached" if unwatched(session) is not None:
@@ -224,7 +226,7 @@ def waiting_words(count: int) -> str:
 
 
 def _limit_text(gauge: Gauge) -> str:
-    reached = reached_text(gauge)
+    reached = limit_text(gauge)
     scope = gauge.limit.scope
     hint = (
         raise_hint(gauge.limit)

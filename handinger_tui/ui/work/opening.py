@@ -139,7 +139,8 @@ class Startup:
         try:
             if prompt:
                 message = await composer.message_with(prompt, paths)
-                await self._controller.send(Outgoing(session_id, budget, message.text, message.files))
+                outgoing = Outgoing(session_id, budget, message.text, message.files)
+                await self._controller.send(outgoing, self._options.start)
                 composer.prompt.message_history.add(prompt)
             else:
                 await composer.add(paths)

@@ -15,7 +15,7 @@ from textual.widgets import TextArea
 
 from handinger_tui.core.commands import is_leaving
 from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.money.limits import Gauge
+from handinger_tui.core.money.limits import Gauge, free_text, tightest
 from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.panels import compact_line
@@ -262,6 +262,8 @@ class SessionPane(Rows):
         chip = Content.assemble((self._budget, "bold $background on $warning" if unlimited else "$accent"))
         usual = self._typical_cost
         subtitle = Content.assemble(chip, (f" · {usual}", "$text-muted")) if usual else chip
+        if (in_use := tightest(self._state.gauges)) is not None:
+            subtitle = Content.assemble(subtitle, (f" · {free_text(in_use)}", "$text-muted"))
         if not subtitle.is_same(self._subtitle):
             self._subtitle = subtitle
             self._entry.border_subtitle = subtitle
@@ -319,6 +321,8 @@ def _hold_hint(session: Session, hold: Hold, count: int, *, typed: bool) -> str:
         return f"{resume_hint(session, hold, count)} · ↑ edits the queue"
     if hold.reason == "limit":
         return "Enter asks to raise the limit, then sends"
+    if hold.reason == "unmeasured":
+        return "Enter asks whether to send anyway"
     if hold.reason == "detached" and unwatched(session) is not None:
         return "Enter adds it to the queue, which waits until you come back"
     queue = "the queued message stays" if count == 1 else f"the {count} queued messages stay"

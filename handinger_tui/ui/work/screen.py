@@ -70,7 +70,7 @@ WIDE: Final = 100
 """Terminal width in columns from which the panels stand beside the transcript instead of over it."""
 SENDING: Final = ("send", "queue")
 """Prompt actions that send text: they must not run before the person has seen the prompt focused."""
-STUCK: Final = frozenset({"limit", "unreadable"})
+STUCK: Final = frozenset({"limit", "unmeasured", "unreadable"})
 """Reasons of a hold that the header shows in place of the status of the worker."""
 DRAFT_PAUSE_S: Final = 0.5
 """Seconds without typing after which the draft is saved to disk."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from handinger_tui.core.commands import SIGNS, CommandLine, Empty, Prompt, classify
 from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError, NoHistory
-from handinger_tui.core.money.limits import Gauge, LimitReached
+from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured, Start
 from handinger_tui.core.prompts.drafts import Draft
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.commands import CommandContext, command_named
@@ -165,31 +165,50 @@ class SendFlow:
         outgoing = Outgoing(
             submission.session_id, submission.budget, message.text, message.files, submission.replaces
         )
-        has_agreed = False
-        while True:
+        has_agreed = has_settled = False
+        start: Start | None = Start.MEASURED
+        while start is not None:
             try:
-                await self._controller.send(outgoing)
+                await self._controller.send(outgoing, start)
             except LimitReached as stop:
-                # Several limits may be reached: each is asked for, and nothing is sent
-                # before the last one is raised.
-                about = self._about(submission)
-                if not await raise_limit(
-                    self._controller,
-                    self._interaction,
-                    submission.session_id,
-                    stop.gauge,
-                    sending=True,
-                    about=about,
-                ):
-                    return False
-                # A queue that this limit held is sent first.
-                await self._controller.limits_changed(submission.session_id)
+                start = await self._answer_to_limit(submission, stop, start, first=not has_settled)
+                has_settled = True
             except NoHistory:
                 if has_agreed or not await self._agree_to_no_history(submission):
                     raise
                 has_agreed = True
             else:
                 return True
+        return False
+
+    async def _answer_to_limit(
+        self, submission: Submission, stop: LimitReached, start: Start, *, first: bool
+    ) -> Start | None:
+        """How to send after a limit forbade it; None: not at all."""
+        if first and stop.gauge.running:
+            # The turn in the way may be one of a program that crashed, or of an earlier detach.
+            await self._controller.settle_left_open()
+            return start
+        if isinstance(stop, LimitUnmeasured):
+            return Start.UNMEASURED if await self._agree_to_unmeasured(submission, stop) else None
+        return start if await self._raise_limit(submission, stop) else None
+
+    async def _raise_limit(self, submission: Submission, stop: LimitReached) -> bool:
+        """Ask for a higher amount of a limit, and set it; False when the person leaves it."""
+        # Several limits may be reached: each is asked for, and nothing is sent before the last is raised.
+        session_id, about = submission.session_id, self._about(submission)
+        if not await raise_limit(
+            self._controller, self._interaction, session_id, stop.gauge, sending=True, about=about
+        ):
+            return False
+        # A queue that this limit held is sent first.
+        await self._controller.limits_changed(session_id)
+        return True
+
+    async def _agree_to_unmeasured(self, submission: Submission, stop: LimitUnmeasured) -> bool:
+        about = self._about(submission)
+        body = f"Session: “{about}”\n\n{stop.reason}" if about else stop.reason
+        return await self._interaction.confirm("Send anyway?", body, yes="Send anyway", no="Do not send")
 
     async def _agree_to_no_history(self, submission: Submission) -> bool:
         agree = self._controller.connection.without_history
@@ -439,11 +458,18 @@ class Submitter:
         controller, interaction = self._controller, self._interaction
         try:
             while (hold := controller.hold_of(session_id)) is not None:
-                if hold.gauge is not None and not await raise_limit(
+                start = Start.MEASURED
+                if hold.reason == "unmeasured":
+                    if not await interaction.confirm(
+                        "Send anyway?", hold.detail, yes="Send anyway", no="Leave it"
+                    ):
+                        return
+                    start = Start.UNMEASURED
+                elif hold.gauge is not None and not await raise_limit(
                     controller, interaction, session_id, hold.gauge, sending=False
                 ):
                     return
-                still = await controller.engine.actor(session_id).resume()
+                still = await controller.engine.actor(session_id).resume(start)
                 if still is not None and still.gauge is None:
                     interaction.say(f"Still held. {still.detail}".strip(), "warning")
                 if still is None or still.gauge is None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.limits import Gauge, Scope, State, Unit
+from handinger_tui.core.money.limits import Gauge, Scope, Start, State, Unit
 from handinger_tui.core.money.spending import Bucket
 from handinger_tui.core.prompts.drafts import (
     Draft,
@@ -247,12 +247,21 @@ class SessionController:
         self.titles[session_id] = title
 
     # -- turns and limits ----------------------------------------------------------------
-    async def send(self, message: Outgoing) -> str:
+    async def settle_left_open(self) -> None:
+        """Settle turns that earlier runs left open or running, by GETs, for a few seconds at most.
+
+        Raises:
+            LedgerError
+        """
+        self._opened_ids.update(await self.engine.settle_left_open(SETTLE_S))
+
+    async def send(self, message: Outgoing, start: Start = Start.MEASURED) -> str:
         """Store a turn and start it, queue it, or let it replace a queued one; returns its id.
 
         Raises:
             Elsewhere: the session belongs to another service; nothing was sent.
-            LimitReached: a limit is used up; nothing was sent.
+            LimitReached: a limit is used up, or reserved by running turns; nothing was sent.
+            LimitUnmeasured: whether a limit will hold is not known; `start` UNMEASURED sends anyway.
             Busy: the queued turn is being sent already; it stays as it was.
             LedgerError: the turn could not be written; nothing was sent.
         """
@@ -260,7 +269,7 @@ class SessionController:
         actor = self.engine.actor(message.session_id)
         if message.replaces is not None:
             return await actor.edit_queued(message.replaces, *content)
-        return await actor.send(*content)
+        return await actor.send(*content, start=start)
 
     async def watch_unwatched(self, session_id: str) -> bool:
         """Watch the detached turn of a session, by GETs only; False when there is none.
@@ -330,6 +339,8 @@ class LimitNotices:
         return [gauge for gauge in gauges if self.mark_shown(session_id, gauge)]
 
 
+SETTLE_S: Final = 5.0
+"""Most seconds for the reads of workers whose turns earlier runs left open."""
 FRESH_DRAFT: Final = "fresh"
 """The name under which the draft of a session without turns is saved."""
 

@@ -36,7 +36,7 @@ def test_a_limit_is_read_exactly(text: str, wish: Wish) -> None:
 
 REFUSED = [
     "day",
-    "week 5",
+    "year 5",
     "day 0",
     "day 0.00",
     "day -5",
@@ -92,8 +92,8 @@ async def test_what_is_no_amount_sets_nothing_and_says_how() -> None:
         await desktop.send(pilot, "/limit day 0,50")
         await desktop.until(pilot, lambda: "“0,50” is not an amount" in desktop.said())
         assert "/limit turn 0.50" in desktop.said()
-        await desktop.send(pilot, "/limit month 5")
-        await desktop.until(pilot, lambda: "There is no limit called month" in desktop.said())
+        await desktop.send(pilot, "/limit year 5")
+        await desktop.until(pilot, lambda: "There is no limit called year" in desktop.said())
     assert desktop.purse.sets == []
 
 

@@ -11,6 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from handinger_tui.core.errors import ApiError, Locked, NoHistory, StreamLost, Unreachable
+from handinger_tui.core.money.limits import Start
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Kind, TurnRequest, TurnStatus
@@ -390,11 +391,15 @@ class StrictLog(FakeLog):
     agreed = False
 
     async def open_turn(
-        self, session: Session, order: TurnRequest, replaces: tuple[str, Frame] | None = None
+        self,
+        session: Session,
+        order: TurnRequest,
+        replaces: tuple[str, Frame] | None = None,
+        start: Start | None = None,
     ) -> None:
         if not self.agreed:
             raise NoHistory("There is no history.", "Send without one?")
-        await super().open_turn(session, order, replaces)
+        await super().open_turn(session, order, replaces, start)
 
 
 @pytest.mark.parametrize("agree", [True, False])

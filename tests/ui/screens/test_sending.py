@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from handinger_tui.core.errors import ApiError, Doubtful, NoRoom, Refused, ServerFault, Unreachable
+from handinger_tui.core.money.limits import Start
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Kind, TurnRequest, TurnStatus
@@ -45,11 +46,15 @@ class SlowLog(FakeLog):
         self.look = look
 
     async def open_turn(
-        self, session: Session, order: TurnRequest, replaces: tuple[str, Frame] | None = None
+        self,
+        session: Session,
+        order: TurnRequest,
+        replaces: tuple[str, Frame] | None = None,
+        start: Start | None = None,
     ) -> None:
         await asyncio.sleep(0)
         self.look()
-        await super().open_turn(session, order, replaces)
+        await super().open_turn(session, order, replaces, start)
 
 
 async def test_the_box_is_emptied_only_once_the_order_is_on_disk() -> None:

@@ -11,7 +11,7 @@ from textual.events import Paste
 from textual.pilot import Pilot
 
 from handinger_tui.core.errors import Doubtful, ServerFault, Unreachable
-from handinger_tui.core.money.limits import Scope
+from handinger_tui.core.money.limits import Scope, Start
 from handinger_tui.core.prompts.drafts import unpack_draft
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.stream.worker_snapshot import WorkerBody
@@ -299,11 +299,15 @@ class SlowLog(FakeLog):
     gate: asyncio.Event | None = None
 
     async def open_turn(
-        self, session: Session, order: TurnRequest, replaces: tuple[str, Frame] | None = None
+        self,
+        session: Session,
+        order: TurnRequest,
+        replaces: tuple[str, Frame] | None = None,
+        start: Start | None = None,
     ) -> None:
         if self.gate is not None:
             await self.gate.wait()
-        await super().open_turn(session, order, replaces)
+        await super().open_turn(session, order, replaces, start)
 
 
 @pytest.mark.parametrize("typed_behind", [True, False])

@@ -29,7 +29,7 @@ from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.spending import GroupBy
 from handinger_tui.ledger.cost_rows import CostRows, opened
 
-DESCRIPTION: Final = "What turns took. Reads the local history, no network."
+DESCRIPTION: Final = "What turns took. Reads the local history; the network only with --settle."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--session", metavar="ID", help="one session (a unique beginning is enough)")
     parser.add_argument("--budget", choices=BUDGETS, help="turns of one budget")
     parser.add_argument("--local", action="store_true", help="the local worker's simulated money only")
+    parser.add_argument(
+        "--settle", action="store_true", help="first read workers whose turns earlier runs left open"
+    )
     form = parser.add_mutually_exclusive_group()
     add_json_option(form)
     form.add_argument("--csv", action="store_true", help="CSV on stdout")
@@ -66,6 +69,11 @@ def run(args: argparse.Namespace) -> int:
     times = time_filter(args, now)
     if args.report is not None:
         check_report_file(args.report, force=args.force)
+    if args.settle:
+        # The client and asyncio take a quarter of a second; all other costs are read without them.
+        from handinger_tui.cli.headless.settle import settle_left_open  # noqa: PLC0415
+
+        settle_left_open()
     with opened(default_paths().database) as cost_rows:
         if cost_rows.problem:
             say(cost_rows.problem)

@@ -15,7 +15,7 @@ from typing import Final
 
 from handinger_tui.cli.commands.costs.query import CostsQuery, CostsResult, midnight
 from handinger_tui.cli.commands.costs.turn_records import cell_amount, cell_text, each_of
-from handinger_tui.cli.load_settings import settings_for
+from handinger_tui.cli.load_settings import limit_rules, settings_for
 from handinger_tui.cli.output import put
 from handinger_tui.cli.text_table import (
     GAP,
@@ -33,13 +33,14 @@ from handinger_tui.core.charts.data import SIMULATED, shares
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.formatting import middle_cut, number, percent_text, plural
 from handinger_tui.core.money.forecast import WINDOW, daily, forecast, forecast_text
-from handinger_tui.core.money.limits import Limit, Scope, spent_text
+from handinger_tui.core.money.limits import BY_TIME, Scope, spent_text
 from handinger_tui.core.money.reconciliation import reconcile, reconciliation_text
 from handinger_tui.core.money.spending import Bucket, GroupBy
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger.charge_writer import SUMMED
 from handinger_tui.ledger.cost_rows import CostRows
+from handinger_tui.ledger.limits import LimitRules
 from handinger_tui.ledger.rows import Row, int_or_zero
 
 
@@ -77,12 +78,12 @@ def _elapsed_part_of_day(now: datetime, today: datetime) -> Decimal:
 
 
 def limits_line(cost_rows: CostRows, query: CostsQuery, session: Session | None) -> str:
-    """Return the daily limit and the limits of the selected session or worker; "" if there are none."""
-    scopes = {Scope.DAY}
+    """Return the limits of the present day, week and month, and those of the selected session or worker."""
+    scopes = {*BY_TIME}
     scopes |= {Scope.SESSION} if query.filter.session_id else set()
     scopes |= {Scope.WORKER} if query.filter.worker_id else set()
-    since_ms = round(midnight(query.now.date()).timestamp() * 1000)
-    gauges = cost_rows.gauges(session, _configured_limits(), since_ms, simulated=query.simulated)
+    rules = _configured_limits()
+    gauges = cost_rows.gauges(session, replace(rules, flags=(), simulated=query.simulated))
     texts = [
         f"{gauge.limit.scope.capitalize()} limit: {spent_text(gauge)}."
         for gauge in gauges
@@ -91,12 +92,12 @@ def limits_line(cost_rows: CostRows, query: CostsQuery, session: Session | None)
     return "\n".join(texts)
 
 
-def _configured_limits() -> tuple[Limit, ...]:
+def _configured_limits() -> LimitRules:
     try:
-        return settings_for(argparse.Namespace()).spending
+        return limit_rules(settings_for(argparse.Namespace()))
     except SettingsError:
         # Invalid settings do not block a look at past costs; the next turn reports the error.
-        return ()
+        return LimitRules()
 
 
 PAGE: Final = 500

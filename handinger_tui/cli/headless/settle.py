@@ -1,0 +1,36 @@
+"""Settles by GETs the turns that earlier runs left open or running; nothing is ever sent."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from handinger_tui.cli.output import say
+from handinger_tui.cli.wiring import Services, run_with_services
+from handinger_tui.core.formatting import plural
+from handinger_tui.core.turns.turn import TurnStatus
+
+SETTLE_S: Final = 30.0
+"""Most seconds for the reads of all workers."""
+
+
+def settle_left_open() -> None:
+    """Read the workers of the service in the settings, and report on stderr what is still open.
+
+    Raises:
+        SettingsError: no key is set.
+        LedgerError
+    """
+    run_with_services(argparse.Namespace(), _settle)
+
+
+async def _settle(services: Services) -> int:
+    session_ids = await services.engine.settle_left_open(SETTLE_S)
+    turns = [turn for one in session_ids for turn in services.engine.session(one).turns]
+    unended = sum(turn.live or turn.status in (TurnStatus.RUNNING, TurnStatus.UNKNOWN) for turn in turns)
+    if not session_ids:
+        say("No turn is left open.")
+    else:
+        left = f"{plural(unended, 'turn')} still open" if unended else "all turns have ended"
+        say(f"Read {plural(len(session_ids), 'worker')}: {left}.")
+    return 0

@@ -1,0 +1,293 @@
+"""Reservations: what turns that run will probably take counts for limits, in every program on the history."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from datetime import UTC
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handinger_tui.core.amounts import Total
+from handinger_tui.core.errors import LedgerError
+from handinger_tui.core.money.limits import (
+    Gauge,
+    Limit,
+    LimitReached,
+    LimitReserved,
+    LimitUnmeasured,
+    Scope,
+    Start,
+    Unit,
+    free_text,
+    spent_text,
+)
+from handinger_tui.core.stream.frames import Frame, Framing, Marker
+from handinger_tui.core.turns.session import put_turn
+from handinger_tui.core.turns.turn import Turn
+from handinger_tui.ledger.ledger import Ledger
+from handinger_tui.ledger.limits import LimitRules
+from tests.ledger.made import answered, look, opened, order, play, session
+from tests.ledger.rows import DAY_MS, NOON_MS, cells, old_file, put, put_in
+
+USD = 10**12
+HERE = "https://one.example"
+DAY = Limit(Scope.DAY, Unit.USD, Decimal("2.5"))
+
+
+def limited(ledger: Ledger, *limits: Limit, now_ms: int = NOON_MS, **members: Any) -> Ledger:
+    ledger.limits.rules = LimitRules(limits, now_ms=lambda: now_ms, **members)
+    return ledger
+
+
+async def start(
+    ledger: Ledger, number: int, how: Start = Start.MEASURED, *, worker_id: str | None = "wrk_1"
+) -> None:
+    """Start a turn of a session of its own."""
+    turn = order(f"n{number}", worker_id=worker_id, budget="low", created_ms=NOON_MS)
+    await ledger.open_turn(session(f"ses_n{number}", worker_id=worker_id, base_url=HERE), turn, start=how)
+
+
+async def gauge(ledger: Ledger) -> Gauge:
+    (found,) = await ledger.limits.gauges(session("ses_other", base_url=HERE))
+    return found
+
+
+def history(count: int, usd: int, **members: Any) -> list[dict[str, object]]:
+    """Turns of the day before, which count for no day limit."""
+    head: dict[str, Any] = {"base_url": HERE, "budget": "low", "at_ms": NOON_MS - DAY_MS, **members}
+    return [cells(f"t{number}", usd_pico=usd * USD, session_id="old", **head) for number in range(count)]
+
+
+async def test_a_turn_without_history_reserves_all_that_is_left(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db", zone=UTC) as ledger:
+        limited(ledger, DAY)
+        await start(ledger, 1)
+        found = await gauge(ledger)
+        assert (found.running, found.unmeasured, found.free) == (1, 1, Decimal(0))
+        assert free_text(found) == "nothing of $2.50 free, 1 running without cost history"
+        with pytest.raises(LimitUnmeasured, match="1 running turn has no cost history"):
+            await start(ledger, 2)
+        assert look(tmp_path / "h.db", "SELECT turn_id FROM turns") == [("n1",)]
+        await start(ledger, 2, Start.UNMEASURED)
+        assert (await gauge(ledger)).running == 2
+
+
+async def test_a_turn_with_history_reserves_what_such_turns_took(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db", zone=UTC) as ledger:
+        limited(ledger, DAY)
+        await put_in(ledger, *history(3, 1))
+        await start(ledger, 1)
+        await start(ledger, 2)
+        assert free_text(await gauge(ledger)) == "$0.50 of $2.50 free, 2 running"
+        for how in Start:
+            with pytest.raises(LimitReserved, match=r"\$0\.50 of \$2\.50 free, 2 running; such a turn may"):
+                await start(ledger, 3, how)
+
+
+async def test_a_turn_alone_is_sent_whatever_it_may_take(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db", zone=UTC) as ledger:
+        limited(ledger, DAY)
+        await put_in(ledger, *history(3, 9))
+        await start(ledger, 1)
+        with pytest.raises(LimitReserved):
+            await start(ledger, 2)
+
+
+@pytest.mark.parametrize(("others", "measured"), [(4, False), (5, True)])
+async def test_enough_turns_of_others_stand_for_those_of_a_new_worker(
+    tmp_path: Path, others: int, *, measured: bool
+) -> None:
+    async with opened(tmp_path / "h.db", zone=UTC) as ledger:
+        limited(ledger, DAY)
+        await put_in(ledger, *history(others, 1, worker_id="wrk_9"))
+        await start(ledger, 1, worker_id=None)
+        assert (await gauge(ledger)).unmeasured == (not measured)
+        # A known worker has its own habits.
+        await start(ledger, 2, Start.UNMEASURED, worker_id="wrk_1")
+        assert (await gauge(ledger)).unmeasured == 2 - measured
+
+
+async def test_what_a_running_turn_took_so_far_is_not_counted_twice(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db", zone=UTC) as ledger:
+        limited(ledger, DAY)
+        await put_in(ledger, *history(3, 1))
+        await start(ledger, 1)
+        so_far = cells("n1", "correction", usd_pico=USD // 4, status="accepted", final=0, base_url=HERE)
+        await put_in(ledger, so_far)
+        found = await gauge(ledger)
+        assert (found.spent, found.reserved) == (Total(Decimal("0.25"), 1), Decimal("0.75"))
+        assert found.free == Decimal("1.5")
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "running", "unknown"])
+async def test_a_reservation_ends_when_the_end_of_the_turn_is_known(tmp_path: Path, status: str) -> None:
+    async with opened(tmp_path / "h.db", zone=UTC) as ledger:
+        limited(ledger, DAY)
+        kept = session(base_url=HERE)
+        await ledger.open_turn(kept, order(created_ms=NOON_MS), start=Start.MEASURED)
+        frames = [
+            Frame(0, NOON_MS, Framing.NOTE, "{}", Marker.SENDING),
+            Frame(1, NOON_MS, Framing.NOTE, f'{{"status": "{status}"}}', Marker.SETTLED),
+        ]
+        for one in frames:
+            ledger.append("turn_1", one)
+        await ledger.flush()
+        loaded = await ledger.load("ses_1")
+        assert loaded is not None
+        assert (await gauge(ledger)).running == 1
+        await ledger.close_turn(loaded, "turn_1")
+        assert (await gauge(ledger)).running == (status in {"running", "unknown"})
+
+
+async def test_every_program_counts_the_reservations_of_the_others(tmp_path: Path) -> None:
+    """The check and the reservation are one step: of ten at the same moment two get through."""
+    path = tmp_path / "h.db"
+    async with opened(path, zone=UTC) as first:
+        await put_in(first, *history(3, 1))
+        programs = [limited(Ledger(path, zone=UTC), DAY) for _ in range(10)]
+        await asyncio.gather(*(one.start() for one in programs))
+        starts = (start(one, number) for number, one in enumerate(programs))
+        ended = await asyncio.gather(*starts, return_exceptions=True)
+        assert sum(one is None for one in ended) == 2
+        assert sum(isinstance(one, LimitReserved) for one in ended) == 8
+        await asyncio.gather(*(one.aclose() for one in programs))
+        assert look(path, "SELECT COUNT(*) FROM turns") == [(2,)]
+
+
+async def test_a_program_that_dies_leaves_its_reservation(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path, zone=UTC) as ledger:
+        await start(ledger, 1)
+    async with opened(path, zone=UTC) as ledger:
+        assert (await gauge(limited(ledger, DAY))).unmeasured == 1
+        await ledger.history.delete("ses_n1")
+        assert (await gauge(ledger)).running == 0
+
+
+async def test_a_queued_turn_reserves_at_its_start_and_belongs_to_that_day(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db", zone=UTC) as ledger:
+        limited(ledger, DAY)
+        kept, queued = session(base_url=HERE), order(created_ms=NOON_MS - DAY_MS)
+        await ledger.open_turn(kept, queued)
+        assert (await gauge(ledger)).running == 0
+        kept = put_turn(kept, Turn(queued))
+        await ledger.start_turn(kept, queued, NOON_MS, Start.MEASURED)
+        assert (await gauge(ledger)).running == 1
+        (charge,) = await ledger.charges.turn_charges(ledger.limits.today())
+        assert charge.turn_id == "turn_1"
+        await ledger.release_turn("turn_1")
+        assert (await gauge(ledger)).running == 0
+        await start(ledger, 2, Start.UNMEASURED)
+        with pytest.raises(LimitUnmeasured):
+            await ledger.start_turn(kept, queued, NOON_MS, Start.MEASURED)
+
+
+# -- units --------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("told", "refused"),
+    [
+        ([], False),
+        ([{"micro_credits": 5}], True),
+        ([{"usd_pico": 5}], False),
+        # The worker of a single turn may not have been readable.
+        ([{}], False),
+        ([{}, {}], True),
+        ([{"micro_credits": 5}] * 5 + [{"usd_pico": 5}], True),
+        ([{"micro_credits": 5}] * 4 + [{"usd_pico": 5}], False),
+    ],
+)
+async def test_a_limit_in_a_unit_that_is_not_reported_is_refused(
+    tmp_path: Path, told: list[dict[str, Any]], *, refused: bool
+) -> None:
+    """`told`: what the newest turns reported, the newest first."""
+    async with opened(tmp_path / "h.db", zone=UTC) as ledger:
+        limited(ledger, DAY)
+        rows = [
+            cells(f"t{number}", base_url=HERE, at_ms=NOON_MS - DAY_MS - number, **members)
+            for number, members in enumerate(told)
+        ]
+        await put_in(ledger, *rows, cells("x", base_url="https://two.example", micro_credits=5))
+        if refused:
+            with pytest.raises(LimitUnmeasured, match="did not report USD in its last turns"):
+                await start(ledger, 1)
+            await start(ledger, 1, Start.UNMEASURED)
+        else:
+            await start(ledger, 1)
+
+
+async def test_a_price_of_credits_makes_credits_count_in_dollars(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db", zone=UTC) as ledger:
+        limited(ledger, DAY, credit_usd=Decimal("0.01"))
+        head: dict[str, Any] = {"base_url": HERE, "budget": "low"}
+        await put_in(
+            ledger,
+            cells("t1", micro_credits=100_000_000, **head),
+            cells("t2", usd_pico=USD // 4, micro_credits=9, **head),
+            cells("t3", **head),
+        )
+        found = await gauge(ledger)
+        assert (found.spent, found.approximate, found.reported) == (Total(Decimal("1.25"), 1), True, True)
+        assert spent_text(found).startswith("at least ~$1.25 of $2.50")
+        await start(ledger, 1)
+        assert (await gauge(ledger)).unmeasured == 0
+
+
+# -- what is there already --------------------------------------------------------------------
+async def test_limits_typed_before_stay_in_force(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    with closing(old_file(path)) as file:
+        put(file)
+    async with opened(path, zone=UTC) as ledger:
+        await ledger.limits.set_limit(session(), Scope.DAY, Unit.USD, Decimal(1))
+        await ledger.limits.set_limit(session(), Scope.MONTH, Unit.USD, Decimal(9))
+        found = await ledger.limits.limits(session())
+        assert [limit.scope for limit in found] == [Scope.DAY, Scope.MONTH]
+
+
+async def test_a_damaged_limit_is_not_a_lifted_one(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path, zone=UTC) as ledger:
+        await ledger.limits.set_limit(session(), Scope.DAY, Unit.USD, Decimal(1))
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("DROP TRIGGER limits_stay")
+            other.execute("PRAGMA ignore_check_constraints = ON")
+            other.execute("UPDATE limits SET amount = 'x'")
+            other.commit()
+        with pytest.raises(LedgerError, match="day limit in the history cannot be read"):
+            await start(ledger, 1)
+        assert look(path, "SELECT COUNT(*) FROM turns") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("scope", "days_ago", "counts"),
+    [
+        (Scope.WEEK, 1, True),
+        (Scope.WEEK, 2, False),
+        (Scope.MONTH, 24, True),
+        (Scope.MONTH, 25, False),
+    ],
+)
+async def test_weeks_begin_on_monday_and_months_on_the_first(
+    tmp_path: Path, scope: Scope, days_ago: int, *, counts: bool
+) -> None:
+    """It is Tuesday, the 25th."""
+    async with opened(tmp_path / "h.db", zone=UTC) as ledger:
+        limited(ledger, Limit(scope, Unit.USD, Decimal(1)))
+        await put_in(ledger, cells("t1", base_url=HERE, usd_pico=USD, at_ms=NOON_MS - days_ago * DAY_MS))
+        if counts:
+            with pytest.raises(LimitReached, match=f"{scope.capitalize()} limit reached"):
+                await start(ledger, 1)
+        else:
+            await start(ledger, 1)
+
+
+async def test_a_whole_turn_leaves_no_reservation(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db", zone=UTC) as ledger:
+        limited(ledger, DAY)
+        await play(ledger, session(base_url=HERE), order(), answered("0.5"))
+        assert look(tmp_path / "h.db", "SELECT * FROM reservations") == []

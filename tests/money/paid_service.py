@@ -1,0 +1,196 @@
+"""A small service on loopback with many workers, each turn of which costs the same."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+
+HOST: Final = "127.0.0.1"
+WORDS: Final = [f"w{number} " for number in range(10)]
+
+
+@dataclass
+class RemoteWorker:
+    """One worker as the service knows it: every prompt costs money from the moment it arrives."""
+
+    worker_id: str
+    prompts: list[str] = field(default_factory=list)
+    running: int = 0
+    """How many of its turns have not ended."""
+
+
+@dataclass
+class PaidService:
+    """The state of the service, and how it answers.
+
+    `plain`: a POST is answered with a Worker object instead of a stream. `late`: seconds after its
+    arrival at which a turn ends; None: it runs until `finish` is called.
+    """
+
+    cost_usd: Decimal | None = Decimal(1)
+    credits: int | None = None
+    plain: bool = False
+    late: float | None = 0.0
+    pause: float = 0.0
+    """Seconds between two words of a stream."""
+    url: str = ""
+    workers: dict[str, RemoteWorker] = field(default_factory=dict)
+    posts: list[str] = field(default_factory=list)
+    """The prompts of all requests that started a turn."""
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    @property
+    def truth(self) -> Decimal:
+        """What all turns took, in USD."""
+        return (self.cost_usd or Decimal(0)) * len(self.posts)
+
+    def start_turn(self, worker_id: str | None, prompt: str) -> RemoteWorker:
+        with self.changed:
+            name = worker_id or f"wrk_{len(self.workers) + 1}"
+            worker = self.workers.setdefault(name, RemoteWorker(name))
+            worker.prompts.append(prompt)
+            worker.running += 1
+            self.posts.append(prompt)
+            self.changed.notify_all()
+        return worker
+
+    def finish(self, worker: RemoteWorker | None = None) -> None:
+        """End the running turns of one worker, or of all."""
+        with self.changed:
+            for one in [worker] if worker is not None else list(self.workers.values()):
+                one.running = 0
+            self.changed.notify_all()
+
+    def wait_for_posts(self, count: int, seconds: float = 20.0) -> bool:
+        """Wait until so many turns were started; False when the time passed first."""
+        with self.changed:
+            return self.changed.wait_for(lambda: len(self.posts) >= count, seconds)
+
+    def until_ended(self, worker: RemoteWorker) -> None:
+        """Wait until the turn of the worker has ended."""
+        if self.late is not None:
+            time.sleep(self.late)
+            self.finish(worker)
+            return
+        with self.changed:
+            self.changed.wait_for(lambda: not worker.running, 60)
+
+    def body_of(self, worker: RemoteWorker) -> dict[str, Any]:
+        """The Worker object."""
+        messages = []
+        for number, prompt in enumerate(worker.prompts, 1):
+            messages.append(_message(f"m{number}u", "user", prompt))
+            if number < len(worker.prompts) or not worker.running:
+                messages.append(_message(f"m{number}a", "assistant", "".join(WORDS)))
+        turns = len(worker.prompts)
+        usage: dict[str, Any] = {"totalTokens": 10 * turns}
+        if self.cost_usd is not None:
+            usage["costUsd"] = float(self.cost_usd * turns)
+        if self.credits is not None:
+            usage["credits"] = self.credits * turns
+        return {
+            "id": worker.worker_id,
+            "status": "running" if worker.running else "completed",
+            "running": bool(worker.running),
+            "messages": messages,
+            "output_text": "" if worker.running else "".join(WORDS),
+            "usage": usage,
+        }
+
+
+def _message(message_id: str, role: str, text: str) -> dict[str, Any]:
+    return {"id": message_id, "role": role, "parts": [{"type": "text", "text": text}]}
+
+
+class PaidServer(ThreadingHTTPServer):
+    """The HTTP server of one service."""
+
+    daemon_threads = True
+
+    def __init__(self, service: PaidService) -> None:
+        self.service = service
+        super().__init__((HOST, 0), Handler)
+        service.url = f"http://{HOST}:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """The routes that the program uses."""
+
+    protocol_version = "HTTP/1.1"
+    server: PaidServer
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+    def do_GET(self) -> None:
+        worker = self.server.service.workers.get(self.path.partition("?")[0].rstrip("/").rpartition("/")[2])
+        if worker is None or "stream" in self.path:
+            self._answer(404, {"error": "not found"})
+        else:
+            self._answer(200, self.server.service.body_of(worker))
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        name = self.path.rstrip("/").rpartition("/")[2]
+        service = self.server.service
+        worker = service.start_turn(None if name == "workers" else name, asked["input"])
+        if service.plain:
+            if service.late == 0.0:
+                service.finish(worker)
+            self._answer(200, service.body_of(worker))
+            service.until_ended(worker)
+            return
+        with suppress(ConnectionError):
+            self._stream(service, worker)
+        service.until_ended(worker)
+
+    def _stream(self, service: PaidService, worker: RemoteWorker) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        self._event({"type": "start", "messageId": "m", "messageMetadata": {"workerId": worker.worker_id}})
+        self._event({"type": "text-start", "id": "t"})
+        for word in WORDS:
+            time.sleep(service.pause)
+            self._event({"type": "text-delta", "id": "t", "delta": word})
+        service.until_ended(worker)
+        self._event({"type": "text-end", "id": "t"})
+        self._event({"type": "finish", "finishReason": "stop"})
+        self.wfile.write(b"data: [DONE]\n\n")
+
+    def _event(self, event: dict[str, Any]) -> None:
+        self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
+        self.wfile.flush()
+
+    def _answer(self, status: int, body: dict[str, Any]) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        with suppress(ConnectionError):
+            self.wfile.write(data)
+
+
+@contextmanager
+def paid_service(**how: Any) -> Iterator[PaidService]:
+    """Serve in threads of this process; `how`: the members of `PaidService`."""
+    service = PaidService(**how)
+    server = PaidServer(service)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield service
+    finally:
+        service.finish()
+        server.shutdown()
+        server.server_close()
