@@ -9,7 +9,6 @@ from handinger_tui.core.amounts import usd_text
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext
-from handinger_tui.ui.dialogs.limits import read_wish
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
 from handinger_tui.ui.work.session_controller import SessionController
 
@@ -68,7 +67,7 @@ async def highest_cost(controller: SessionController) -> str:
 
 async def limit(context: CommandContext, argument: str) -> None:
     """Set or lift a limit; without an argument, show the page of all limits."""
-    from handinger_tui.ui.dialogs.limits import LimitsPage, apply_limit  # noqa: PLC0415 - once it is asked for
+    from handinger_tui.ui.dialogs.limits import LimitsPage, apply_limit, read_wish  # noqa: PLC0415 - if asked for
 
     controller, interaction = context.controller, context.interaction
     if argument:
