@@ -27,7 +27,7 @@ finally:
 # rich alone is no sign: httpx loads it for a command line of its own wherever click and rich are installed.
 SCREEN = {"textual", "handinger_tui.ui"}
 NETWORK = {"httpx", "httpx_sse", "pydantic", "starlette", "uvicorn"}
-# What comes with a connection, with an answer, or with a file.
+# What comes with a connection, with an answer, with a file, or with a question.
 LATER = NETWORK | {
     "handinger_tui.api",
     "handinger_tui.core.dialects",
@@ -36,6 +36,9 @@ LATER = NETWORK | {
     "handinger_tui.engine",
     "handinger_tui.ledger",
     "handinger_tui.local",
+    "handinger_tui.ui.dialogs",
+    "handinger_tui.ui.ledger",
+    "handinger_tui.ui.pages",
     "importlib.metadata",
     "markdown_it",
     "pygments",
