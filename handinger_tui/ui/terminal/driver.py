@@ -8,6 +8,7 @@ import sys
 from codecs import getincrementaldecoder
 from collections.abc import Callable
 from contextlib import suppress
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
 from textual.app import App
@@ -27,6 +28,8 @@ IDLE_S: Final = 0.1
 WAITING_S: Final = 0.02
 """Seconds between checks whether an incomplete sequence was a key after all."""
 BUFFER_BYTES: Final = 1 << 16
+PAINT_START: Final = "\x1b[?2026h"
+PAINT_END: Final = "\x1b[?2026l"
 ALTERNATE_SCREEN: Final = "\x1b[?1049h"
 
 
@@ -38,9 +41,28 @@ class TerminalDriver(LinuxDriver):
     def __init__(self, app: App[Any], **settings: Any) -> None:
         super().__init__(app, **settings)
         self._owner: Final = app
+        self._paint = ""
+        """The beginning of a synchronized paint."""
         self._logs_keys: Final[bool] = settings.get("debug", False)
         if sys.__stderr__ is not None:
             self._file = TerminalFile(sys.__stderr__)
+
+    def write(self, data: str) -> None:
+        """Write to the terminal without waiting for it, a synchronized paint in one piece.
+
+        Textual writes start, content and end of it in turn; each write would wake the terminal emulator.
+        """
+        if data == PAINT_START and not self._paint:
+            self._paint = data
+            return
+        if self._paint:
+            data, self._paint = self._paint + data, ""
+            if not data.endswith(PAINT_END):
+                self._paint = data
+                return
+        remainder = self._file.write_now(data) if isinstance(self._file, TerminalFile) else data
+        if remainder is not None:
+            super().write(remainder)
 
     def early_input(self) -> bytes:
         """Return input that was read before the driver started; subclasses override it."""
@@ -119,30 +141,58 @@ def driver_for(early: EarlyPrompt, set_text: Callable[[str], None]) -> type[Term
 
 
 class TerminalFile:
-    """The output file of Textual's writer thread: no write fails.
+    """The output of the driver: writes at once what the terminal accepts, and the remainder in a thread.
 
-    An error would end the thread, and the next write to its full queue would then block the app forever, even
-    while it exits. Output to a closed terminal is dropped.
+    Waking Textual's writer thread delays every typed letter by 1 to 2 ms. The app never waits for a slow
+    terminal: it writes through a non-blocking description of its own. (The blocking mode belongs to the
+    description, and inherited ones are shared with other processes.) Without one the thread writes all.
+
+    No write fails: an error would end the thread, and the next write to its full queue would then block
+    the app forever, even while it exits. Output to a closed terminal is dropped.
     """
 
     def __init__(self, file: TextIO) -> None:
         self._fd: Final = file.fileno()
         self._encoding: Final = (file.encoding, file.errors or "replace")
+        self._own_fd: Final = _open_own_fd(self._fd)
+        # Reentrant: a signal handler may write while the same thread is writing.
+        self._lock: Final = RLock()
         self._buffer = b""
+        self._queued = 0
+        """Number of texts that the thread has not written; later texts must queue behind them."""
+        self._buffered = 0
+        """Number of texts among them that are in the buffer."""
 
     def fileno(self) -> int:
         """The file descriptor of the terminal."""
         return self._fd
 
+    def write_now(self, text: str) -> str | None:
+        """Write what the terminal accepts now; return what the thread has to write, None for nothing."""
+        with self._lock:
+            if self._own_fd is not None and not self._queued:
+                data = text.encode(*self._encoding)
+                remainder = data[_write_some(self._own_fd, data) :]
+                if not remainder:
+                    return None
+                # Bytes: the terminal may accept a part of a character.
+                self._buffer, text = remainder, ""
+            self._queued += 1
+            return text
+
     def write(self, text: str) -> None:
-        """Buffer a text; the buffer is written when it is full."""
-        self._buffer += text.encode(*self._encoding)
+        """Buffer a text; called by the thread."""
+        with self._lock:
+            self._buffer += text.encode(*self._encoding)
+            self._buffered += 1
         if len(self._buffer) >= BUFFER_BYTES:
             self.flush()
 
     def flush(self) -> None:
-        """Write the buffer, however long the terminal takes."""
-        data, self._buffer = self._buffer, b""
+        """Write the buffer, however long the terminal takes; called by the thread."""
+        with self._lock:
+            data, self._buffer = self._buffer, b""
+            written, self._buffered = self._buffered, 0
         with suppress(OSError):
             while data:
                 try:
@@ -150,6 +200,31 @@ class TerminalFile:
                 except BlockingIOError:
                     # Another process made the inherited description non-blocking.
                     select.select([], [self._fd], [])
+        with self._lock:
+            self._queued -= written
+
+
+def _open_own_fd(fd: int) -> int | None:
+    """Open the terminal of `fd` again, non-blocking; None if that is not possible."""
+    try:
+        own_fd = os.open(os.ttyname(fd), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    if os.fstat(own_fd).st_rdev == os.fstat(fd).st_rdev:
+        return own_fd
+    # The name belongs to another terminal: in a container it may be a name of the host.
+    os.close(own_fd)
+    return None
+
+
+def _write_some(fd: int, data: bytes) -> int:
+    """Return how many bytes the terminal accepted; a closed one counts as accepting all."""
+    try:
+        return os.write(fd, data)
+    except BlockingIOError:
+        return 0
+    except OSError:
+        return len(data)
 
 
 def _raise(problem: Exception) -> NoReturn:

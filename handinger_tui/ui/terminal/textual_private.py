@@ -1,8 +1,8 @@
 """The private classes of Textual that this package uses. Without them Textual's own behavior remains.
 
-Other private names: `App._display` and `App._fatal_error`, which `diff_app` overrides, and
-`LinuxDriver._file`, which `driver` replaces. Each has a test; `pyproject.toml` bounds Textual to the minor
-version in which they were tested.
+Other private names: `App._display` and `App._fatal_error`, which `diff_app` overrides; `LinuxDriver._file`,
+which `driver` replaces; `Screen._compositor` and `Compositor._get_renders`, which `clipped_compositor`
+replaces. Each has a test; `pyproject.toml` bounds Textual to the minor version in which they were tested.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ class Missing:
 
 
 if TYPE_CHECKING:
-    from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+    from textual._compositor import ChopsUpdate, Compositor, CompositorUpdate, LayoutUpdate
     from textual._xterm_parser import XTermParser
 else:
     try:
-        from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+        from textual._compositor import ChopsUpdate, Compositor, CompositorUpdate, LayoutUpdate
     except ImportError:
-        ChopsUpdate = CompositorUpdate = LayoutUpdate = Missing
+        ChopsUpdate = Compositor = CompositorUpdate = LayoutUpdate = Missing
     try:
         from textual._xterm_parser import XTermParser
     except ImportError:
         XTermParser = Missing
 
-__all__ = ["ChopsUpdate", "CompositorUpdate", "LayoutUpdate", "Missing", "XTermParser"]
+__all__ = ["ChopsUpdate", "Compositor", "CompositorUpdate", "LayoutUpdate", "Missing", "XTermParser"]

@@ -264,10 +264,11 @@ class Transcript(ScrollView, can_focus=True):
         if changed is not None:
             self._lines = {row: strip for row, strip in self._lines.items() if row < changed}
         if moved:
-            super().refresh()
+            # Without the scroll bar, which Textual draws anew each time.
+            super().refresh(Region(0, 0, self.scrollable_size.width, self.size.height))
         elif changed is not None and changed < y + self.size.height:
             top = max(0, changed - y)
-            super().refresh(Region(0, top, self.size.width, self.size.height - top))
+            super().refresh(Region(0, top, self.scrollable_size.width, self.size.height - top))
         if self.show_vertical_scrollbar:
             _move_bar(self.vertical_scrollbar, y, layout.height, fine=not self.following)
 

@@ -10,11 +10,12 @@ from dataclasses import replace
 from functools import wraps
 from typing import ClassVar, Final, NamedTuple
 
+from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.events import Key, Paste
 from textual.message import Message
 from textual.widgets import TextArea
-from textual.widgets.text_area import Edit, EditResult, Location, Selection
+from textual.widgets.text_area import Edit, EditResult, Location, Selection, TextAreaTheme
 
 from handinger_tui.core.prompts.attachments import (
     fold,
@@ -146,6 +147,15 @@ def _after_typed_keys(action: Callable[[PromptBox], object]) -> Callable[[Prompt
     return queue
 
 
+PROMPT_THEME: Final = TextAreaTheme(
+    "prompt",
+    gutter_style=Style.null(),
+    cursor_line_gutter_style=Style.null(),
+    cursor_line_style=Style.null(),
+)
+"""Names the styles that the prompt does not use: `TextArea` computes all unnamed ones at every paint."""
+
+
 class PromptBox(TextArea, inherit_bindings=False):
     """A text area that grows to ten lines. The screen clears it once the text is stored or sent.
 
@@ -194,6 +204,8 @@ class PromptBox(TextArea, inherit_bindings=False):
         self.pasted = PastedTexts()
         self.message_history = PromptHistory()
         super().__init__(id=id, compact=True, highlight_cursor_line=False, show_line_numbers=False)
+        self.register_theme(PROMPT_THEME)
+        self.theme = PROMPT_THEME.name
         # A blinking cursor would repaint an idle screen twice a second.
         self.cursor_blink = False
         self.placeholder = "Ask a worker…   / for commands"

@@ -43,6 +43,7 @@ from handinger_tui.ui.panels.panel import (
 from handinger_tui.ui.panels.sources.panel import SourcesPanel
 from handinger_tui.ui.panels.usage.panel import UsagePanel
 from handinger_tui.ui.ports import AppOptions, Connection, Opening
+from handinger_tui.ui.terminal.clipped_compositor import clip_paints
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.chips import Chips
 from handinger_tui.ui.widgets.containers import BareContainer, Columns
@@ -97,6 +98,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
 
     def __init__(self, options: AppOptions, now_ms: Callable[[], int]) -> None:
         super().__init__()
+        clip_paints(self)
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self._options = options
         self._now_ms = now_ms

@@ -19,7 +19,14 @@ from textual.events import Key
 from textual.message import Message
 
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.terminal.driver import EXIT_HANGUP, TerminalDriver, TerminalFile, driver_for
+from handinger_tui.ui.terminal.driver import (
+    EXIT_HANGUP,
+    PAINT_END,
+    PAINT_START,
+    TerminalDriver,
+    TerminalFile,
+    driver_for,
+)
 from tests.ui.fakes import launch
 
 pytestmark = pytest.mark.timeout(60)
@@ -203,6 +210,47 @@ def test_a_slow_terminal_gets_everything_in_order(wire: Wire, blocking: bool) ->
         assert read(wire, len(f"{text}end".encode())) == f"{text}end".encode()
         thread.join()
         os.set_blocking(file.fileno(), True)
+
+
+class WriterThread:
+    """Stands for Textual's writer thread; writes when `run` is called."""
+
+    def __init__(self, output: TerminalFile) -> None:
+        self.output = output
+        self.texts: list[str] = []
+
+    def run(self) -> None:
+        write(self.output, *self.texts)
+        self.texts.clear()
+
+
+def test_a_ready_terminal_is_written_to_at_once_and_in_order(wire: Wire) -> None:
+    with file_on(wire) as file:
+        output = TerminalFile(file)
+        thread = WriterThread(output)
+        assert output.write_now("é") is None
+        assert read(wire, 2) == "é".encode()
+        # More than the terminal takes: what is left and all that follows is the thread's.
+        long = "é東" * 100_000
+        expected = f"{long}after".encode()
+        remainder = output.write_now(long)
+        assert remainder is not None
+        thread.texts = [remainder, output.write_now("after") or ""]
+        running = threading.Thread(target=thread.run)
+        running.start()
+        assert read(wire, len(expected)) == expected
+        running.join()
+        assert output.write_now("now") is None
+        assert read(wire, 3) == b"now"
+
+
+async def test_a_paint_is_written_in_one_piece(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = Reader(Ended(), wire)
+    written: list[str] = []
+    monkeypatch.setattr(LinuxDriver, "write", lambda _driver, data: written.append(data))
+    for text in ("title", PAINT_START, "paint", PAINT_END, "bell"):
+        driver.write(text)
+    assert written == ["title", f"{PAINT_START}paint{PAINT_END}", "bell"]
 
 
 def test_what_the_encoding_lacks_is_spelt(wire: Wire) -> None:

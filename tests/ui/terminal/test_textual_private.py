@@ -10,17 +10,21 @@ from typing import Any
 import pytest
 from rich.console import RenderableType
 from textual.app import App, ComposeResult
+from textual.containers import Vertical
 from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key
+from textual.geometry import Region
 from textual.screen import Screen
 from textual.widgets import Static
 
+from handinger_tui.ui.terminal.clipped_compositor import clip_paints
 from handinger_tui.ui.terminal.diff_app import DiffApp
 from handinger_tui.ui.terminal.driver import TerminalDriver, TerminalFile
 from handinger_tui.ui.terminal.screen_buffer import ScreenBuffer
 from handinger_tui.ui.terminal.textual_private import (
     ChopsUpdate,
+    Compositor,
     CompositorUpdate,
     LayoutUpdate,
     Missing,
@@ -71,6 +75,54 @@ async def test_an_update_of_another_kind_is_left_to_textual(monkeypatch: pytest.
         update = next(one for one in app.updates if isinstance(one, CompositorUpdate))
         assert ScreenBuffer().update(update) is update
         assert driver_of(app).terminal.display[0].startswith("first")
+
+
+class Stack(Screen[None]):
+    """Three lines in a box, a line below it, a line at the bottom."""
+
+    CSS = "#box { height: 3; } #last { dock: bottom; height: 1; } Static { height: 1; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        clip_paints(self)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="box"):
+            yield from (Static(name, id=name) for name in ("one", "two", "three"))
+        yield Static("four", id="four")
+        yield Static("last", id="last")
+
+
+@pytest.mark.parametrize(
+    ("crop", "requested"),
+    [
+        (Region(0, 1, 40, 1), [Region(0, 1, 40, 1)]),
+        (Region(5, 1, 3, 1), [Region(0, 1, 40, 1)]),
+        (Region(0, 0, 40, 2), [Region(0, 1, 40, 1), Region(0, 0, 40, 1), Region(0, 0, 40, 3)]),
+        (Region(0, 9, 40, 1), [Region(0, 9, 40, 1)]),
+    ],
+)
+async def test_a_paint_asks_only_the_widgets_that_are_visible_in_it(
+    crop: Region, requested: list[Region]
+) -> None:
+    """`Screen._compositor` and `Compositor._get_renders`."""
+    app = App[None]()
+    async with app.run_test(size=(40, 10)) as pilot:
+        await app.push_screen(Stack())
+        await pilot.pause()
+        regions = [region for region, _, _ in app.screen._compositor._get_renders(crop)]
+        assert regions == requested
+
+
+async def test_without_textuals_compositor_the_screen_paints_as_textual_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("handinger_tui.ui.terminal.clipped_compositor.Compositor", Missing)
+    app = App[None]()
+    async with app.run_test(size=(40, 10)) as pilot:
+        await app.push_screen(Stack())
+        await pilot.pause()
+        assert type(app.screen._compositor) is Compositor
 
 
 async def test_a_crash_is_reported_by_the_app(capsys: pytest.CaptureFixture[str]) -> None:
