@@ -164,9 +164,11 @@ class PaintScheduler:
         idle_step: Callable[[], bool],
     ) -> None:
         self._paint: Final = paint
+        self._advance_clock: Final = advance_clock
         self._is_dirty = False
+        self._is_clock_due = False
         self._tick = ThrottledTimer(owner, PAINTS_PER_S, self._paint_if_dirty)
-        self.clock: Final = ThrottledTimer(owner, CLOCK_TICKS_PER_S, advance_clock)
+        self.clock: Final = ThrottledTimer(owner, CLOCK_TICKS_PER_S, self._tick_clock)
         self.panels: Final = DeferredPanels(owner, show_panels, self.request)
         self.idle: Final = IdleWork(owner, idle_step)
 
@@ -181,8 +183,17 @@ class PaintScheduler:
         if self._is_dirty:
             self._is_dirty = False
             self._paint()
+            if self._is_clock_due:
+                self._is_clock_due = False
+                self._advance_clock()
         else:
             self._tick.stop()
+
+    def _tick_clock(self) -> None:
+        """Advance the clock, together with the next paint if one is due, which saves a paint."""
+        self._is_clock_due = self._is_dirty
+        if not self._is_clock_due:
+            self._advance_clock()
 
     @property
     def at_rest(self) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from time import monotonic
 
 from textual.app import App
 
-from handinger_tui.ui.work.paint_scheduler import MAX_IMMEDIATE_PER_S, ThrottledTimer
+from handinger_tui.ui.work.paint_scheduler import MAX_IMMEDIATE_PER_S, PaintScheduler, ThrottledTimer
 
 
 async def test_a_beat_comes_at_once_but_not_in_a_flood() -> None:
@@ -40,3 +41,28 @@ async def test_it_runs_and_sleeps() -> None:
         assert pulse.running
         pulse.stop()
         assert not pulse.running
+
+
+async def test_a_clock_tick_waits_for_a_paint_that_is_due() -> None:
+    app = App[None]()
+    async with app.run_test():
+        calls = asyncio.Queue[str]()
+        scheduler = PaintScheduler(
+            app,
+            lambda: calls.put_nowait("paint"),
+            lambda: calls.put_nowait("clock"),
+            lambda _session: None,
+            lambda: False,
+        )
+        scheduler.clock.start()
+        assert await calls.get() == "clock"
+        seen = []
+        for _ in range(20):
+            scheduler.request()
+            seen.append(await calls.get())
+            while not calls.empty():
+                seen.append(calls.get_nowait())
+        # While something is painted all the time, the clock goes on, and never takes a paint of its own.
+        assert "clock" in seen
+        assert all(before == "paint" for before, call in pairwise(seen) if call == "clock")
+        assert await calls.get() == "clock"
