@@ -6,7 +6,7 @@ from collections import Counter
 
 from handinger_tui.core.jsontext import Json, dump
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
-from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerBody, worker_in
+from handinger_tui.core.stream.worker_snapshot import PROMPTS, Snapshot, WorkerBody, worker_in
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.messages import LEFT_OUT, id_of, normalized_prompt, role_of, text_of
 from handinger_tui.core.turns.outcome import judge, outcome_object
@@ -54,7 +54,7 @@ def adopted_turns(session: Session, body: WorkerBody, now_ms: int, ids: Ids) -> 
         order = TurnRequest(
             ids.new("turn"), prompt, now_ms, worker_id, seen_before=times, trigger=Trigger.ELSEWHERE
         )
-        worker_then = _worker_at_turn(worker, group, times, last=last)
+        worker_then = _worker_at_turn(worker, group, times, snapshot.prompts, last=last)
         message_id = id_of(group[0])
         # An id that several messages share identifies none of them.
         unique_id = message_id if message_ids[message_id] == 1 else None
@@ -98,9 +98,11 @@ def _groups(messages: list[JsonObject]) -> list[list[JsonObject]]:
     return groups
 
 
-def _worker_at_turn(worker: JsonObject, group: list[JsonObject], times: int, *, last: bool) -> JsonObject:
-    """The Worker as it would be if `group` were its newest turn."""
-    reduced = dict(worker)
+def _worker_at_turn(
+    worker: JsonObject, group: list[JsonObject], times: int, prompts: int | None, *, last: bool
+) -> JsonObject:
+    """The Worker as it would be if `group` were its newest turn. `prompts`: see `Snapshot.prompts`."""
+    reduced = dict(worker) if prompts is None else {**worker, PROMPTS: prompts}
     reduced["messages"] = [{**group[0], LEFT_OUT: times}, *group[1:]] if times else [*group]
     return reduced if last else without_newest(reduced)
 

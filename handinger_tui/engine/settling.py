@@ -9,7 +9,7 @@ from typing import Final
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.stream.frames import Frame, Framing, Marker
-from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerBody, worker_in
+from handinger_tui.core.stream.worker_snapshot import PROMPTS, Snapshot, WorkerBody, worker_in
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.outcome import outcome_object
 from handinger_tui.core.turns.session import Session
@@ -50,6 +50,8 @@ def own_part(turn: Turn, body: WorkerBody) -> str:
     worker: JsonObject = dict(worker_in(body.wire) or body.wire)
     answer = answer_to(turn.order, body.snapshot)
     worker["messages"] = messages_of(turn.order, answer)
+    if body.snapshot.prompts is not None:
+        worker[PROMPTS] = body.snapshot.prompts
     return dump(worker if answer.last else without_newest(worker))
 
 

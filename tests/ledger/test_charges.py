@@ -62,7 +62,7 @@ async def test_what_is_learned_later_is_a_correction(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         unknown = fold(order(), answered("null", status="unknown"))
         await ledger.open_turn(session(), order())
-        await ledger.close_turn(put_turn(session(), replace(unknown, snapshot=None)), "turn_1")
+        await ledger.close_turn(put_turn(session(), replace(unknown, snapshot=None, reads=())), "turn_1")
         assert await spent(ledger) == Spent(1, Total(None, 1), Total(None, 1))
         for usd in ("0.5", "0.75"):
             await ledger.close_turn(put_turn(session(), fold(order(), answered(usd))), "turn_1")
@@ -80,20 +80,20 @@ async def test_what_was_known_stays_known(tmp_path: Path) -> None:
         assert await spent(ledger) == Spent(1, Total(Decimal("0.5")), Total(Decimal(8)))
 
 
-async def test_a_reading_that_falls_corrects_the_turns_before_it(tmp_path: Path) -> None:
+async def test_a_meaning_that_is_decided_corrects_the_turns_before_it(tmp_path: Path) -> None:
+    """A service that reports each turn by itself: at first its figures could also be totals."""
+    ends = ("0.5", "0.75", "0.25", "0.2", "0.1")
     async with opened(tmp_path / "h.db") as ledger:
-        now = await play(ledger, session(), order("turn_1"), answered("0.5"))
-        now = await play(ledger, now, order("turn_2", worker_id=WORKER), answered("0.75"))
-        assert (await spent(ledger)).usd == Total(Decimal("0.75"))
-        now = await play(ledger, now, order("turn_3", worker_id=WORKER), answered("0.25"))
-        assert (await spent(ledger)).usd == Total(Decimal("1.50"))
-        told = [(row.turn_id, row.usd, row.reading) for row in await charges(ledger) if row.final]
-    assert told == [
-        ("turn_1", Decimal("0.5"), Reading.TOTAL),
-        ("turn_2", Decimal("0.25"), Reading.TOTAL),
-        ("turn_2", Decimal("0.5"), Reading.PER_TURN),
-        ("turn_3", Decimal("0.25"), Reading.PER_TURN),
-    ]
+        now = session()
+        for number, usd in enumerate(ends, 1):
+            worker_id = WORKER if number > 1 else None
+            now = await play(ledger, now, order(f"turn_{number}", worker_id=worker_id), answered(usd))
+            if number == 2:
+                assert (await spent(ledger)).usd == Total(Decimal("0.75"))
+        assert (await spent(ledger)).usd == Total(Decimal("1.80"))
+        rows = [(row.turn_id, row.usd, row.reading) for row in await charges(ledger) if row.final]
+    assert ("turn_2", Decimal("0.25"), Reading.TOTAL) in rows
+    assert ("turn_2", Decimal("0.5"), Reading.PER_TURN) in rows
 
 
 async def test_a_running_turn_is_so_far_until_it_is_final(tmp_path: Path) -> None:

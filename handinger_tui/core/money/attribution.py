@@ -1,25 +1,37 @@
-"""Attribution of cumulative usage: which amounts belong to which turn, from the figures of a worker."""
+"""Attribution: which amounts belong to which turn, computed from the readings of the workers of a session."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal, localcontext
 from enum import StrEnum
-from typing import Final
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
-from handinger_tui.core.amounts import Total, total
+from handinger_tui.core.amounts import EXACT, Total, total
+from handinger_tui.core.money.timeline import (
+    Ended,
+    Entry,
+    Event,
+    Key,
+    Meaning,
+    MeterResult,
+    Read,
+    Sent,
+    Timeline,
+)
 from handinger_tui.core.stream.usage import NO_COSTS, NO_USAGE, ZERO_COSTS, ZERO_USAGE, Costs, Usage, cost_of
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import PerTurn, Session
-from handinger_tui.core.turns.turn import FREE, LIVE, Trigger, Turn
+from handinger_tui.core.turns.turn import FREE, LIVE, FigureRead, Trigger, Turn, TurnStatus
 
 
 class Reading(StrEnum):
     """How the numbers that a worker reports are interpreted."""
 
     TOTAL = "total"
-    """They are totals of the worker: a turn is the difference to the previous read."""
+    """They are totals of the worker: a turn is what they rose by in its time."""
     PER_TURN = "per_turn"
     """They are those of each turn alone."""
     NONE = "none"
@@ -32,17 +44,38 @@ class TurnMoney:
 
     `final`: the numbers come from a worker that had finished. Otherwise they are "so far", and the turn
     counts as missing in totals.
+
+    `shared`: amounts that may belong to others as well are entered for one turn only. `usage` and `costs`
+    are what is entered for this one, so that sums are exact; `most` is what it may have taken, and
+    `others` counts the other runs (0: only what came before it). `doubtful`: another meaning of the
+    worker's figures, which is not excluded yet, gives another amount. `grew`: nothing is entered for a
+    refused turn, but the worker's figures rose at that time.
     """
 
     usage: Usage = NO_USAGE
     costs: Costs = NO_COSTS
     reading: Reading = Reading.NONE
     final: bool = False
+    shared: bool = False
+    most: tuple[Usage, Costs] = (NO_USAGE, NO_COSTS)
+    others: int = 0
+    doubtful: bool = False
+    grew: bool = False
 
     @property
     def usd(self) -> Decimal | None:
         """The cost in USD: as reported, else the sum of the four categories."""
         return cost_of(self.usage, self.costs)
+
+    @property
+    def most_usd(self) -> Decimal | None:
+        """What the turn may have cost at most; its cost where that is not shared."""
+        return cost_of(*self.most) if self.shared else self.usd
+
+    @property
+    def most_credits(self) -> Decimal | None:
+        """The credits that the turn may have taken at most."""
+        return self.most[0].credits if self.shared else self.usage.credits
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +88,28 @@ class SessionMoney:
     credits: Total
 
 
-_USAGE: Final = Usage.__match_args__
-_COSTS: Final = Costs.__match_args__
-_UNUSED: Final = Snapshot(status="completed", usage=ZERO_USAGE, costs=ZERO_COSTS)
-"""The figures of a worker before its first turn."""
+METERS: Final = (*Usage.__match_args__, *Costs.__match_args__)
+"""The figures of a reading, in the order of the meters of a timeline."""
+_ZEROS: Final = (*ZERO_USAGE.members, *ZERO_COSTS.members)
+_USAGES: Final = len(Usage.__match_args__)
+_CREDITS: Final = METERS.index("credits")
+_COST: Final = METERS.index("cost_usd")
+_CATEGORIES: Final = tuple(range(_USAGES, len(METERS)))
+_MONEY: Final = (_COST, *_CATEGORIES, _CREDITS)
+"""The meters that decide whether an amount is final, shared or doubtful. Steps and durations never do."""
+_RANKED: Final = (*_MONEY, *(at for at in range(_USAGES) if at not in _MONEY))
 NOTHING_SPENT: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Reading.NONE, final=True)
 """The money of a turn that never started: zeros, not unknown."""
+_GREW: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Reading.NONE, final=True, grew=True)
 
 
 def session_money(turns: Sequence[Turn]) -> SessionMoney:
     """The money of each turn, and the totals with their gaps. `turns` are in order of sending."""
-    reading = reading_of(turns)
-    all_money = tuple(money_at(turns, at, reading) for at in range(len(turns)))
+    index = MoneyIndex()
+    all_money = index(turns)
     return SessionMoney(
         all_money,
-        reading,
+        index.reading,
         usd=_total([(money, money.usd) for money in all_money]),
         credits=_total([(money, money.usage.credits) for money in all_money]),
     )
@@ -79,40 +119,12 @@ def money_of(session: Session, turn: Turn) -> TurnMoney:
     """The money of `turn` within its session; unknown when it is not a turn of the session."""
     turns = [turn if own.turn_id == turn.turn_id else own for own in session.turns]
     at = next((at for at, own in enumerate(turns) if own is turn), None)
-    return TurnMoney() if at is None else money_at(turns, at, reading_of(turns))
+    return TurnMoney() if at is None else MoneyIndex()(turns)[at]
 
 
-def reading_of(turns: Sequence[Turn]) -> Reading:
-    """How the numbers of these turns are interpreted: one decrease means that each turn is reported alone.
-
-    A session may continue with another worker, so members are compared with their highest values per worker.
-    """
-    worker: str | None = None
-    highest: dict[str | None, dict[str, Decimal | int]] = {}
-    for turn in turns:
-        worker_id = worker_of(turn)
-        if worker_id is not None and worker_id != worker:
-            if worker is None:
-                # Numbers read before the id was known belong to the same worker.
-                highest = {worker_id: highest.get(None, {})}
-            worker = worker_id
-        members = highest.setdefault(worker, {})
-        if any(read is not None and _decreases(read, members) for read in (turn.before, turn.snapshot)):
-            return Reading.PER_TURN
-    return Reading.TOTAL if any(highest.values()) else Reading.NONE
-
-
-def _decreases(read: Snapshot, highest: dict[str, Decimal | int]) -> bool:
-    """Raise `highest` to the members of a read; True at the first member that is smaller."""
-    for group, names in ((read.usage, _USAGE), (read.costs, _COSTS)):
-        for name in names:
-            value = getattr(group, name)
-            if value is None:
-                continue
-            if value < highest.get(name, 0):
-                return True
-            highest[name] = value
-    return False
+def turn_money(turns: Sequence[Turn]) -> tuple[TurnMoney, ...]:
+    """The money of each turn, in the same order."""
+    return MoneyIndex()(turns)
 
 
 def worker_of(turn: Turn) -> str | None:
@@ -123,33 +135,6 @@ def worker_of(turn: Turn) -> str | None:
 def newest_worker(turns: Sequence[Turn]) -> str | None:
     """The worker of the newest turn for which it is known; the local worker has a new id at each start."""
     return next((worker_id for turn in reversed(turns) if (worker_id := worker_of(turn)) is not None), None)
-
-
-def turn_money(turns: Sequence[Turn]) -> tuple[TurnMoney, ...]:
-    """The money of each turn, in the same order."""
-    reading = reading_of(turns)
-    return tuple(money_at(turns, at, reading) for at in range(len(turns)))
-
-
-def money_at(turns: Sequence[Turn], at: int, reading: Reading) -> TurnMoney:
-    """The money of the turn at index `at`; `reading` is that of all turns."""
-    turn = turns[at]
-    if turn.status in FREE:
-        return NOTHING_SPENT
-    after = _with_figures(turn.snapshot)
-    if reading is Reading.TOTAL and (after is None or after.busy):
-        # The read before the next turn shows the totals at the end of this one.
-        following = _with_figures(turns[at + 1].before) if at + 1 < len(turns) else None
-        after = following if following is not None and not following.busy else after
-    if after is None:
-        return TurnMoney()
-    final = not after.busy and turn.status not in LIVE
-    if reading is Reading.PER_TURN:
-        return TurnMoney(after.usage, after.costs, reading, final)
-    before = _read_at_start(turns, at)
-    if before is None:
-        return TurnMoney(reading=reading)
-    return TurnMoney(after.usage - before.usage, after.costs - before.costs, reading, final)
 
 
 def took_ms(turn: Turn) -> int | None:
@@ -163,31 +148,6 @@ def took_ms(turn: Turn) -> int | None:
     return elapsed_ms if elapsed_ms >= 0 else None
 
 
-def _read_at_start(turns: Sequence[Turn], at: int) -> Snapshot | None:
-    """The figures of the worker at the start of the turn; None when they are not known."""
-    turn = turns[at]
-    own = _with_figures(turn.before)
-    if own is not None:
-        return own
-    earlier = (turns[i] for i in range(at - 1, -1, -1) if turns[i].status not in FREE)
-    newest = next(earlier, None)
-    if newest is None or (turn.order.worker_id is None and not _shares_worker(turn, (newest, *earlier))):
-        return _UNUSED if turn.order.worker_id is None else None
-    last = _with_figures(newest.snapshot)
-    return last if last is not None and not last.busy else None
-
-
-def _shares_worker(turn: Turn, earlier: Iterable[Turn]) -> bool:
-    """Whether an earlier turn has the same worker: a turn queued without a worker id did not create one."""
-    return turn.worker_id is None or any(other.worker_id == turn.worker_id for other in earlier)
-
-
-def _with_figures(snapshot: Snapshot | None) -> Snapshot | None:
-    """The snapshot, if it reports a figure."""
-    has_figures = snapshot is not None and (snapshot.usage.reported or snapshot.costs.reported)
-    return snapshot if has_figures else None
-
-
 def _total(values: Sequence[tuple[TurnMoney, Decimal | None]]) -> Total:
     """The total of the known values; a turn whose numbers are not final is added, but counts as missing."""
     summed = total(value for _, value in values)
@@ -195,35 +155,273 @@ def _total(values: Sequence[tuple[TurnMoney, Decimal | None]]) -> Total:
     return Total(summed.value, summed.missing_turns + unfinished)
 
 
-class MoneyIndex:
-    """`turn_money` for a session that grows: only turns whose figures changed are computed again.
+# -- from turns to events ---------------------------------------------------------------
+class _Timed(NamedTuple):
+    """An event and the time of its receipt in Unix milliseconds."""
 
-    The money of a turn depends on the turns before it and on the read before the next one, so it is
-    computed again from the turn before the first changed one. When the interpretation of the numbers
-    changes, all turns are computed again.
+    at_ms: int
+    event: Event
+
+
+_REFUSED: Final = (TurnStatus.REJECTED, TurnStatus.NOT_DELIVERED)
+"""Statuses of turns whose request left, although nothing of it can have been charged."""
+
+
+_LEFT: Final = (TurnStatus.RUNNING, TurnStatus.UNKNOWN)
+"""Statuses of turns that may go on, although nobody watches them."""
+
+
+def _events(turn: Turn, key: int, *, creates: bool) -> list[_Timed]:
+    """What happened to the worker by one turn, in order of receipt."""
+    events: list[_Timed] = []
+
+    def add(at_ms: int | None, event: Event) -> None:
+        latest = events[-1].at_ms if events else turn.order.created_ms
+        events.append(_Timed(latest if at_ms is None else max(at_ms, latest), event))
+
+    looked = turn.before is not None and (turn.before.usage.reported or turn.before.costs.reported)
+    if turn.before is not None and looked:
+        add(turn.before_ms, _read(_figures_of(turn.before, 0)))
+    reads = turn.reads or _only_read(turn)
+    if turn.status is TurnStatus.QUEUED and not reads:
+        return events
+    if turn.status in _REFUSED:
+        add(turn.sent_ms, Sent(key, refused=True))
+    elif turn.status is not TurnStatus.NOT_SENT:
+        # A turn that another program sent has no reading before it, and needs none.
+        add(turn.sent_ms, Sent(key, creates, looked or turn.sent_ms is None))
+    ended_ms = None if turn.status in LIVE or turn.status in FREE else turn.ended_ms
+    for read in reads:
+        if ended_ms is not None and read.at_ms > ended_ms:
+            add(ended_ms, Ended(key, turn.status in _LEFT))
+            ended_ms = None
+        add(read.at_ms, _read(read))
+    if turn.status not in LIVE and turn.status not in FREE:
+        add(ended_ms, Ended(key, turn.status in _LEFT))
+    return events
+
+
+def _figures_of(snapshot: Snapshot, at_ms: int) -> FigureRead:
+    return FigureRead(at_ms, snapshot.usage, snapshot.costs, snapshot.busy, snapshot.prompts)
+
+
+def _only_read(turn: Turn) -> tuple[FigureRead, ...]:
+    """The newest snapshot as the only reading, for a turn whose readings are not known one by one."""
+    if turn.snapshot is None:
+        return ()
+    moments = (turn.read_ms, turn.ended_ms, turn.sent_ms, turn.order.created_ms)
+    read = _figures_of(turn.snapshot, next(moment for moment in moments if moment is not None))
+    return (read,) if read.reported else ()
+
+
+def _read(read: FigureRead) -> Read:
+    return Read((*read.usage.members, *read.costs.members), read.busy, read.prompts)
+
+
+# -- in order of receipt -----------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """What has to be known of earlier turns to read the events of the next one.
+
+    `workers`: those of turns that may have spent. `started_ms`: when the newest turn began.
+    """
+
+    workers: frozenset[str | None] = frozenset()
+    started_ms: int | None = None
+
+
+class _Cluster(NamedTuple):
+    """Turns from position `first` on whose times overlap, with their events in order of receipt.
+
+    `scan`: that of the turns before them.
+    """
+
+    first: int
+    scan: _Scan
+    events: list[tuple[int, str | None, Event]]
+
+
+_BY_TIME: Final = itemgetter(0)
+
+
+def _clusters(turns: Sequence[Turn], first: int, scan: _Scan) -> list[_Cluster]:
+    """The turns from position `first` on, those that overlap together. At least one, which may be empty."""
+    clusters = [_Cluster(first, scan, [])]
+    end_ms: int | None = None
+    for at in range(first, len(turns)):
+        turn, before = turns[at], scan
+        worker = worker_of(turn)
+        events = _events(turn, at, creates=_creates(turn, scan))
+        if turn.status not in FREE and worker not in scan.workers:
+            scan = replace(scan, workers=scan.workers | {worker})
+        if not events:
+            continue
+        start_ms = events[0].at_ms
+        # Where the clock went back, the turns of a session are in the right order all the same.
+        late_ms = max(0, start_ms if scan.started_ms is None else scan.started_ms, start_ms) - start_ms
+        start_ms += late_ms
+        scan = replace(scan, started_ms=start_ms)
+        if end_ms is not None and start_ms >= end_ms:
+            clusters.append(_Cluster(at, before, []))
+            end_ms = None
+        clusters[-1].events.extend((timed.at_ms + late_ms, worker, timed.event) for timed in events)
+        latest_ms = events[-1].at_ms + late_ms
+        end_ms = latest_ms if end_ms is None else max(end_ms, latest_ms)
+    for cluster in clusters:
+        cluster.events.sort(key=_BY_TIME)
+    return clusters
+
+
+def _creates(turn: Turn, scan: _Scan) -> bool:
+    """Whether the turn makes its worker. A turn that was queued without a worker may get that of another."""
+    if turn.order.worker_id is not None:
+        return False
+    return not scan.workers or (turn.worker_id is not None and turn.worker_id not in scan.workers)
+
+
+# -- from timelines to amounts ----------------------------------------------------------
+_Timelines = dict[str | None, Timeline]
+_Results = dict[str | None, list[MeterResult]]
+
+
+class MoneyIndex:
+    """The money of each turn of a session that grows. Only what a change affects is computed again.
+
+    The timelines are kept as they were before the newest turns: while only those change, the readings of
+    the others are not gone through again.
     """
 
     def __init__(self) -> None:
         self.reading = Reading.NONE
-        """How the numbers of the turns of the last call are interpreted."""
+        """How the numbers of the newest worker of the last call are interpreted."""
         self._figures_of = PerTurn(_figures)
         self._figures: tuple[object, ...] = ()
         self._money: tuple[TurnMoney, ...] = ()
+        self._start = 0
+        """How many turns are in `_timelines`; `_scan` is what `_clusters` has to know of them."""
+        self._scan = _Scan()
+        self._timelines: _Timelines = {}
+        self._touched: set[int] = set()
+        """Earlier turns whose amounts the newest turns have changed."""
+        self._meanings: dict[str | None, list[tuple[Meaning, bool]]] = {}
 
     def __call__(self, turns: Sequence[Turn]) -> tuple[TurnMoney, ...]:
         """The money of each turn, in the same order; the identical tuple while no figure changed."""
         figures = self._figures_of(turns)
         if figures != self._figures:
             pairs = zip(self._figures, figures, strict=False)
-            first = next((at for at, (old, new) in enumerate(pairs) if old != new), len(self._figures))
-            reading = reading_of(turns)
-            unchanged = max(0, min(first, len(turns)) - 1) if reading is self.reading else 0
-            computed = (money_at(turns, at, reading) for at in range(unchanged, len(turns)))
-            self._money = (*self._money[:unchanged], *computed)
-            self._figures, self.reading = figures, reading
+            shorter = min(len(self._figures), len(figures))
+            first = next((at for at, (old, new) in enumerate(pairs) if old != new), shorter)
+            self._figures = figures
+            with localcontext(EXACT):
+                self._compute(turns, first)
         return self._money
+
+    def _compute(self, turns: Sequence[Turn], first: int) -> None:
+        """Compute what a change affects. The turns before position `first` are the same as before."""
+        if first < self._start:
+            self._start, self._scan, self._timelines = 0, _Scan(), {}
+            self._touched, self._meanings = set(), {}
+        start, affected = self._start, {*self._touched, *range(self._start, len(turns))}
+        clusters = _clusters(turns, start, self._scan)
+        for cluster in clusters[:-1]:
+            _take(self._timelines, cluster)
+        newest = clusters[-1]
+        self._start, self._scan = newest.first, newest.scan
+        for timeline in self._timelines.values():
+            affected.update(_positions(timeline.touched))
+            timeline.touched.clear()
+        timelines = {worker: timeline.copy() for worker, timeline in self._timelines.items()}
+        _take(timelines, newest)
+        self._touched = {at for timeline in timelines.values() for at in _positions(timeline.touched)}
+        affected |= self._touched
+        results = {worker: timeline.results() for worker, timeline in timelines.items()}
+        meanings = {worker: [*map(_basis, meters)] for worker, meters in results.items()}
+        if meanings != self._meanings:
+            affected, self._meanings = {*range(len(turns))}, meanings
+        exceptions = {key for meters in results.values() for meter in meters for key in meter.exceptions}
+        money = [*self._money[: len(turns)], *[TurnMoney()] * (len(turns) - len(self._money))]
+        for at in affected.intersection(range(len(turns))):
+            made = _money(turns[at], at, timelines, results, exceptions)
+            money[at] = made if money[at] != made else money[at]
+        self._money = tuple(money)
+        self.reading = _reading(results.get(newest_worker(turns), []))
+
+
+def _take(timelines: _Timelines, cluster: _Cluster) -> None:
+    for _, worker, event in cluster.events:
+        if worker not in timelines:
+            timelines[worker] = Timeline(_ZEROS)
+        timelines[worker].take(event)
+
+
+def _positions(turns: Iterable[Key]) -> Iterator[int]:
+    return (turn for turn in turns if isinstance(turn, int))
 
 
 def _figures(turn: Turn) -> tuple[object, ...]:
     """All that the money of a turn is computed from."""
-    return turn.before, turn.snapshot, turn.status, turn.worker_id, turn.order.worker_id
+    return (
+        *(turn.reads, turn.before, turn.snapshot, turn.status, turn.worker_id, turn.order.worker_id),
+        *(turn.before_ms, turn.sent_ms, turn.ended_ms),
+    )
+
+
+def _basis(meter: MeterResult) -> tuple[Meaning, bool]:
+    """What the amounts of all turns depend on: the meaning of a meter, and whether it is reported."""
+    return meter.meaning, meter.total is not None
+
+
+def _money(
+    turn: Turn, at: int, timelines: _Timelines, results: _Results, exceptions: Collection[Key]
+) -> TurnMoney:
+    """The money of the turn at position `at`."""
+    meters = results.get(worker_of(turn), [])
+    if turn.status in FREE:
+        refused = {key for meter in meters for one in meter.suspense for key in one.refused}
+        return _GREW if at in refused else NOTHING_SPENT
+    values = [meter.amounts.get(at) for meter in meters]
+    entries: list[Entry] = []
+    if at in exceptions:
+        entries = [meter.entry(at) for meter in meters]
+        values = [entry.amount for entry in entries]
+    if not any(value is not None for value in values):
+        return TurnMoney(reading=Reading.TOTAL if turn.reads or _only_read(turn) else Reading.NONE)
+    usage, costs = _groups(values)
+    money = TurnMoney(usage, costs, _reading(meters))
+    is_final = at in timelines[worker_of(turn)].final and turn.status not in LIVE
+    return replace(money, final=is_final) if not entries else _with_exceptions(money, entries, final=is_final)
+
+
+def _with_exceptions(money: TurnMoney, entries: Sequence[Entry], *, final: bool) -> TurnMoney:
+    """`money` with what has to be said beyond its amounts."""
+    deciding = [entries[meter] for meter in _MONEY if entries[meter].amount is not None] or entries
+    is_shared = any(entry.most is not None for entry in deciding)
+    most = [entry.amount if entry.most is None else entry.most for entry in entries]
+    return replace(
+        money,
+        final=final and not any(entry.open for entry in deciding),
+        shared=is_shared,
+        most=_groups(most) if is_shared else money.most,
+        others=max(entry.others for entry in deciding),
+        doubtful=any(entries[meter].doubtful for meter in _shown(money)),
+    )
+
+
+def _shown(money: TurnMoney) -> tuple[int, ...]:
+    """The meters of the amount that is shown first: the cost, its categories, or credits."""
+    if money.usage.cost_usd is not None:
+        return (_COST,)
+    return (_CREDITS,) if money.usd is None else _CATEGORIES
+
+
+def _groups(values: Sequence[Any]) -> tuple[Usage, Costs]:
+    return Usage(*values[:_USAGES]), Costs(*values[_USAGES:])
+
+
+def _reading(meters: Sequence[MeterResult]) -> Reading:
+    """How the figures of a worker are interpreted: by its cost, else by the next best that it reports."""
+    reported = [meters[at] for at in _RANKED if meters and meters[at].total is not None]
+    if not reported:
+        return Reading.NONE
+    return Reading.PER_TURN if reported[0].meaning is Meaning.PER_TURN else Reading.TOTAL

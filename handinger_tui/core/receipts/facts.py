@@ -114,9 +114,11 @@ def _money_and_change(session: Session, turn: Turn, index: MoneyIndex) -> tuple[
 def _change(turn: Turn, own: TurnMoney, earlier: Iterable[tuple[Turn, TurnMoney]]) -> Change:
     """A turn compared with turns before it: in USD where it reports USD, else in credits."""
     unit = Unit.CREDITS if own.usd is None and own.usage.credits is not None else Unit.USD
-    amounts = [_amount(money, unit) for other, money in earlier if other.status not in FREE and money.final]
+    amounts = [
+        _amount(money, unit) for other, money in earlier if other.status not in FREE and _is_own(money)
+    ]
     previous = spread(amounts)
-    own_amount = _amount(own, unit) if own.final and turn.status not in FREE else None
+    own_amount = _amount(own, unit) if _is_own(own) and turn.status not in FREE else None
     if previous.known < ENOUGH_EARLIER or previous.median is None:
         return Change(turns=previous.known, unit=unit)
     if own_amount is None or not previous.median:
@@ -124,6 +126,11 @@ def _change(turn: Turn, own: TurnMoney, earlier: Iterable[tuple[Turn, TurnMoney]
     difference = EXACT.multiply(EXACT.subtract(own_amount, previous.median), Decimal(100))
     percent = EXACT.divide(difference, previous.median).to_integral_value(ROUND_HALF_EVEN, EXACT)
     return Change(int(percent), previous.median, previous.known, unit)
+
+
+def _is_own(money: TurnMoney) -> bool:
+    """Whether the amounts are final and those of the turn alone."""
+    return money.final and not money.shared
 
 
 def change_text(percent: int | None) -> str:
@@ -181,17 +188,32 @@ def _line(turn: Turn, money: TurnMoney, change: Change) -> str:
     if usage.total_tokens is not None:
         pieces.append(plural(usage.total_tokens, "token"))
     if usage.credits is not None:
-        pieces.append(credits_words(usage.credits) + (change_note if money.usd is None else ""))
+        words = amount_words(money, credits_words(money.most_credits))
+        pieces.append(words + (change_note if money.usd is None else ""))
     if money.usd is not None:
-        pieces.append(f"{usd_text(money.usd)}{change_note}")
+        pieces.append(amount_words(money, usd_text(money.most_usd)) + change_note)
     else:
         pieces.append(f"cost {PENDING if is_running else NOT_REPORTED}")
+    if money.shared:
+        pieces[-1] += f", {share_text(money)}"
     pieces.append(level_of(turn.order.budget, turn.order.trigger))
     sources, files = len(sources_of_turn(turn)), len(files_of_turn(turn))
     pieces += [plural(sources, "source") if sources else "", plural(files, "file") if files else ""]
     line = " · ".join(piece for piece in pieces if piece)
     has_figures = usage.reported or money.costs.reported
     return f"so far: {line}" if has_figures and not money.final else line
+
+
+def amount_words(money: TurnMoney, amount: str) -> str:
+    """An amount with what has to be said of it: "up to $0.60", "~$0.20"."""
+    return f"up to {amount}" if money.shared else f"~{amount}" if money.doubtful else amount
+
+
+def share_text(money: TurnMoney) -> str:
+    """With whom the turn shares its amount; "" where it does not."""
+    if not money.shared:
+        return ""
+    return f"shared with {plural(money.others, 'other run')}" if money.others else "with costs from before it"
 
 
 def took_text(turn: Turn, money: TurnMoney) -> str:

@@ -15,7 +15,15 @@ from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.limits import amount_text
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, typical_cost_text
-from handinger_tui.core.receipts.facts import Change, Facts, Times, change_text, facts_of
+from handinger_tui.core.receipts.facts import (
+    Change,
+    Facts,
+    Times,
+    amount_words,
+    change_text,
+    facts_of,
+    share_text,
+)
 from handinger_tui.core.safety.cleaning import clean_json, clean_line
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot
@@ -44,7 +52,7 @@ class Section:
 
 
 READ_AS: Final = {
-    Reading.TOTAL: "As totals of the worker: this turn is the difference to the reading before it.",
+    Reading.TOTAL: "As totals of the worker: this turn is what they rose by in its time.",
     Reading.PER_TURN: "As this turn's own: the worker reports every turn by itself.",
     Reading.NONE: "Not at all: nothing was reported for this turn.",
 }
@@ -100,12 +108,15 @@ def _so_far(facts: Facts) -> str:
 
 
 def _cost(facts: Facts) -> list[ReceiptRow]:
-    cost, credits_used = facts.money.usd, facts.money.usage.credits
+    money = facts.money
+    cost, credits_used = money.most_usd, money.most_credits
+    cost_words = None if cost is None else amount_words(money, usd_text(cost))
+    credit_words = None if credits_used is None else amount_words(money, credits_text(credits_used))
     rows = [
-        ReceiptRow("Cost", _or_missing(facts, None if cost is None else usd_text(cost)), _cost_note(facts)),
+        ReceiptRow("Cost", _or_missing(facts, cost_words), _cost_note(facts)),
         ReceiptRow(
             "Credits",
-            _or_missing(facts, None if credits_used is None else credits_text(credits_used)),
+            _or_missing(facts, credit_words),
             _so_far(facts) if credits_used is not None else "",
         ),
         ReceiptRow("Against the median", *_change(facts)),
@@ -119,14 +130,21 @@ def _cost(facts: Facts) -> list[ReceiptRow]:
 
 
 def _cost_note(facts: Facts) -> str:
-    cost = facts.money.usd
+    cost = facts.money.most_usd
+    if facts.money.grew:
+        return "it was refused, but the worker's figures rose at that time"
     if facts.free:
         return "it never started, so nothing was charged"
     if cost is None:
         return ""
     shown = usd_text(cost).replace("$", "").replace(",", "")
     exact = decimal_text(tidy(cost) or Decimal(0))
-    notes = [_so_far(facts), "" if _is_exact(shown, cost) else f"exactly ${exact}"]
+    notes = [
+        _so_far(facts),
+        share_text(facts.money),
+        "it is not certain yet how this worker counts" if facts.money.doubtful else "",
+        "" if _is_exact(shown, cost) else f"exactly ${exact}",
+    ]
     if facts.money.usage.cost_usd is None:
         notes.append("the sum of the four categories")
     return ", ".join(note for note in notes if note)
@@ -247,6 +265,14 @@ def _read(facts: Facts) -> list[ReceiptRow]:
         rows.append(
             ReceiptRow("Before", "not read", instead if has_figures else "so this turn's part is not known")
         )
+    if money.shared:
+        rows.append(
+            ReceiptRow(
+                "Shared", share_text(money), "what several runs took together is entered for one of them"
+            )
+        )
+    if money.doubtful:
+        rows.append(ReceiptRow("Meaning", "not certain yet", "totals of the worker, or figures of each turn"))
     if has_figures and not money.final:
         rows.append(
             ReceiptRow("State", "not final", "the worker was not seen to have finished with these figures")
@@ -362,6 +388,10 @@ def _figures_object(facts: Facts) -> JsonObject:
         "cost_usd": _exact(money.usd),
         "credits": _exact(money.usage.credits),
         "final": money.final,
+        "shared_with": money.others if money.shared else None,
+        "cost_usd_at_most": _exact(money.most_usd),
+        "credits_at_most": _exact(money.most_credits),
+        "doubtful": money.doubtful,
         "reading": str(money.reading),
         "usage": _members(money.usage),
         "costs": _members(money.costs),

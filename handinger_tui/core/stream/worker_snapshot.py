@@ -61,6 +61,8 @@ class Snapshot:
     messages: tuple[JsonObject, ...] = ()
     lists_messages: bool = False
     """Whether the Worker has a list of messages, even an empty one."""
+    prompts: int | None = None
+    """How many user messages the Worker has, also where only some are stored; None: not known."""
     files: tuple[WorkerFile, ...] = ()
     sources: tuple[WorkerSource, ...] = ()
     usage: Usage = NO_USAGE
@@ -131,6 +133,20 @@ def worker_in(wire: JsonObject) -> JsonObject | None:
     return next((worker for worker in inner if is_worker(worker)), None)
 
 
+PROMPTS: Final = "handinger_tui_prompts"
+"""Member of a Worker as we store it, reduced to one turn: how many user messages it had."""
+
+
+def _prompts(wire: JsonObject) -> int | None:
+    stored = count(wire.get(PROMPTS))
+    messages = wire.get("messages")
+    if stored is not None or not isinstance(messages, list):
+        return stored
+    users = [message for message in map(as_object, messages) if message.get("role") == "user"]
+    # A message without an id may be one that we stored, which stands for several.
+    return len(users) if all(as_text(message.get("id")) for message in users) else None
+
+
 def snapshot_of(answer: JsonObject) -> Snapshot:
     """Read a Worker, bare or nested, from an object parsed with `parse_exact`."""
     wire = worker_in(answer) or answer
@@ -146,6 +162,7 @@ def snapshot_of(answer: JsonObject) -> Snapshot:
         url=as_text(wire.get("url")),
         messages=tuple(item for item in as_list(wire.get("messages")) if isinstance(item, dict)),
         lists_messages=isinstance(wire.get("messages"), list),
+        prompts=_prompts(wire),
         files=tuple(_files(wire)),
         sources=tuple(_sources(wire)),
         usage=usage_of(as_object(wire.get("usage"))),

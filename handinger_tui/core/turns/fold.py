@@ -15,7 +15,7 @@ from handinger_tui.core.dialects import Hint, StreamDecoder
 from handinger_tui.core.jsontext import JsonObject, NotJson, as_object, as_text, parse, parse_exact
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason, StreamRoute
-from handinger_tui.core.stream.worker_snapshot import ANOTHER_WORKER, names_another, snapshot_of
+from handinger_tui.core.stream.worker_snapshot import ANOTHER_WORKER, Snapshot, names_another, snapshot_of
 from handinger_tui.core.turns.message_matcher import (
     MessageMatcher,
     answer_size,
@@ -24,7 +24,15 @@ from handinger_tui.core.turns.message_matcher import (
 )
 from handinger_tui.core.turns.outcome import fault_of
 from handinger_tui.core.turns.reducer import AnswerBuilder, call_key, named_worker
-from handinger_tui.core.turns.turn import Retry, Turn, TurnRequest, TurnStatus, join_all
+from handinger_tui.core.turns.turn import (
+    FigureRead,
+    Retry,
+    Turn,
+    TurnRequest,
+    TurnStatus,
+    join_all,
+    with_read,
+)
 from handinger_tui.core.turns.worker_reconciliation import (
     close_parts,
     keep_equal,
@@ -155,7 +163,9 @@ class Fold:
                 order = self._answer.order
                 order = replace(order, worker_id=as_text(fields.get("worker_id")) or order.worker_id)
                 posts = self._answer.posts + 1
-                self._answer = replace(self._answer, order=order, status=TurnStatus.SENDING, posts=posts)
+                self._answer = replace(
+                    self._answer, order=order, status=TurnStatus.SENDING, posts=posts, sent_ms=self._at_ms
+                )
             case Marker.SETTLED:
                 if not self._is_settled:
                     self._settle(fields)
@@ -275,21 +285,22 @@ class Fold:
                 self._mark_misdirected()
             return
         if self._is_settled:
-            self._set_read(with_snapshot(self._answer, snapshot))
+            self._set_read(with_snapshot(self._answer, snapshot), snapshot)
             return
         match read_reason:
             case ReadReason.BEFORE:
-                self._answer = replace(self._answer, before=snapshot)
+                self._answer = replace(self._answer, before=snapshot, before_ms=self._at_ms)
             case ReadReason.MONEY:
-                self._set_read(with_snapshot(self._answer, snapshot))
+                self._set_read(with_snapshot(self._answer, snapshot), snapshot)
             case ReadReason.ANSWER | ReadReason.DURING:
-                self._set_read(show_progress(self._answer, snapshot))
+                self._set_read(show_progress(self._answer, snapshot), snapshot)
             case ReadReason.AFTER:
-                self._set_read(settle_with(self._answer, snapshot))
+                self._set_read(settle_with(self._answer, snapshot), snapshot)
 
-    def _set_read(self, turn: Turn) -> None:
-        """Set the answer after a Worker was read, with the time of that read."""
-        self._answer = replace(turn, read_ms=self._at_ms)
+    def _set_read(self, turn: Turn, snapshot: Snapshot) -> None:
+        """Set the answer after a Worker was read, with the time and the figures of that reading."""
+        read = FigureRead(self._at_ms, snapshot.usage, snapshot.costs, snapshot.busy, snapshot.prompts)
+        self._answer = replace(turn, read_ms=self._at_ms, reads=with_read(turn.reads, read))
 
     # -- streams -------------------------------------------------------------------
     def _take_stream_frame(self, frame: Frame) -> None:
@@ -325,7 +336,7 @@ class Fold:
             self._start_message(event)
         elif isinstance(event, ev.WorkerRead):
             self._matcher.mark_content()
-            self._set_read(read_stream_snapshot(self._answer, event.snapshot))
+            self._set_read(read_stream_snapshot(self._answer, event.snapshot), event.snapshot)
         elif not self._matcher.is_past_our_turn:
             self._advance(event)
 

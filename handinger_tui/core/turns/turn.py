@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import reduce
-from typing import Final
+from typing import Final, NamedTuple
 
 from handinger_tui.core.jsontext import Json, JsonObject
+from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 
 SEAL: Final = 8192
@@ -314,6 +315,32 @@ class Retry:
     reason: str
 
 
+class FigureRead(NamedTuple):
+    """The figures of one reading, and when it arrived. `prompts`: see `Snapshot.prompts`."""
+
+    at_ms: int
+    usage: Usage
+    costs: Costs
+    busy: bool
+    prompts: int | None = None
+
+    @property
+    def reported(self) -> bool:
+        """Whether it has any figure."""
+        return self.usage.reported or self.costs.reported
+
+
+MOST_READS: Final = 64
+"""Readings of one turn that are kept apart; beyond that, the newest one replaces the one before it."""
+
+
+def with_read(reads: tuple[FigureRead, ...], read: FigureRead) -> tuple[FigureRead, ...]:
+    """`reads` with one more; the same object where it brings nothing new."""
+    if not read.reported or (reads and reads[-1][1:] == read[1:]):
+        return reads
+    return (*reads[: MOST_READS - 1], read)
+
+
 # Without slots: `replace` copies a `__dict__` much faster.
 @dataclass(frozen=True)
 class Turn:
@@ -340,6 +367,12 @@ class Turn:
     recovered: bool = False
     worker_id: str | None = None
     before: Snapshot | None = None
+    before_ms: int | None = None
+    """When `before` was read."""
+    sent_ms: int | None = None
+    """When the request may have left; None for a turn that another program started."""
+    reads: tuple[FigureRead, ...] = ()
+    """The readings since this turn began that brought other figures than the one before."""
     snapshot: Snapshot | None = None
     """The newest snapshot of the worker since this turn began."""
     read_ms: int | None = None

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import Final
 
 from handinger_tui.core.jsontext import Json, JsonObject, dump
-from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerBody, worker_in
+from handinger_tui.core.stream.worker_snapshot import PROMPTS, Snapshot, WorkerBody, worker_in
 from handinger_tui.core.turns.messages import LEFT_OUT, count_left_out, find_prompt, id_of, parts_of, role_of
 from handinger_tui.core.turns.turn import Part, ReasoningPart, Rope, StepPart, TextPart, Turn, TurnRequest
 
@@ -306,6 +306,8 @@ def slim_worker(body: WorkerBody, order: TurnRequest, *, messages: bool = True) 
     if len(body.text) <= SLIM_ABOVE:
         return body.text
     worker = dict(worker_in(body.wire) or body.wire)
+    if body.snapshot.prompts is not None:
+        worker[PROMPTS] = body.snapshot.prompts
     answer = answer_to(order, body.snapshot) if messages else CANNOT_TELL
     if not messages:
         worker.pop("messages", None)

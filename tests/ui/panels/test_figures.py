@@ -85,7 +85,8 @@ def test_turns_after_the_newest_reading_are_gaps() -> None:
 def test_a_later_reading_closes_the_gap_of_a_worker_that_reports_totals() -> None:
     view = usage_view(session(turn(0), turn(1, after=SECOND)))
     assert view.this_worker("cost") == Figure(Decimal("0.0500"))
-    assert view.this_turn("cost") == Figure()
+    assert view.this_turn("cost") == Figure(Decimal("0.0500"), sign="≤")
+    assert view.share == "shared with 1 other run"
 
 
 def test_a_turn_that_never_started_is_no_gap_and_not_what_the_panel_speaks_of() -> None:

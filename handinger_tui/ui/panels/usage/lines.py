@@ -82,6 +82,8 @@ ROWS: Final[tuple[tuple[str, str, str, Write], ...]] = (
 )
 """(figure, label, narrow label, formatter) per row; a row without a figure is a caption."""
 
+SIGN_WIDTH: Final = 28
+"""Width from which the title has room for the sign of the amount."""
 WIDE_LABEL: Final = 12
 """Width of the full labels, in cells, with a space after them."""
 READINGS: Final = {
@@ -162,7 +164,8 @@ def _headline(view: UsageView, width: int) -> list[Content]:
     figure = view.this_turn("cost")
     status = STATUS[view.status] if view.status is not None else ""
     status += ", so far" if view.so_far and figure.value is not None else ""
-    title = Content.assemble(("this turn · ", FAINT), (status, MARK if view.so_far else FAINT))
+    sign = f"{figure.sign} " if figure.sign and width >= SIGN_WIDTH else ""
+    title = Content.assemble((f"this turn {sign}· ", FAINT), (status, MARK if view.so_far else FAINT))
     if figure.value is None:
         word = PENDING if figure.pending else NOT_REPORTED
         return [title, Content.assemble(("cost ", FAINT), (word, STRONG))]
@@ -223,7 +226,7 @@ def _cell(
     """One figure, money with `places` decimals; `plus` reserves a cell for the sign of an incomplete sum."""
     if figure.value is None:
         return Content.assemble((unknown_text(figure, room), FAINT), " " if plus else "")
-    sign = "~" if figure.estimate else ""
+    sign = figure.sign or ("~" if figure.estimate else "")
     text = sign + write(figure.value, room - len(sign))
     if sign and len(text) > room:
         # In the narrowest panel the sign of an estimate replaces the unit, which the amount above shows.
@@ -295,7 +298,7 @@ def _history(view: UsageView, width: int) -> list[Content]:
 def _remarks(table: _Table, zone: tzinfo | None, gauges: Sequence[Gauge]) -> list[Content]:
     """Notes on gaps, source and time of the figures, and on the signs that the panel uses."""
     view, width = table.view, table.width
-    texts = [gap_text(view), READINGS[view.reading]]
+    texts = [gap_text(view), f"≤ {view.share}" if view.share else "", READINGS[view.reading]]
     if view.read_ms is not None:
         moment = datetime.fromtimestamp(view.read_ms / 1000, tz=zone).astimezone(zone)
         texts.append(f"as of {moment:%d %b %H:%M:%S}")
@@ -305,6 +308,8 @@ def _remarks(table: _Table, zone: tzinfo | None, gauges: Sequence[Gauge]) -> lis
     texts += [f"{sign} {word}" for sign, word in SIGNS.items() if sign in unknown]
     if any(figure.estimate for figure, _ in figures):
         texts.append("~ measured here")
+    if any(figure.sign == "~" for figure, _ in figures):
+        texts.append("~ not certain yet: totals, or figures of each turn")
     texts += [gauge_remark(gauge) for gauge in gauges]
     return [line for text in texts if text for line in _wrap(text, width)]
 

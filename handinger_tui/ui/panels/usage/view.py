@@ -16,6 +16,7 @@ from handinger_tui.core.money.attribution import (
     took_ms,
     worker_of,
 )
+from handinger_tui.core.receipts.facts import share_text
 from handinger_tui.core.stream.usage import Costs, Usage, cost_of
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session, same_front
@@ -261,6 +262,8 @@ class Figure:
     missing: int = 0
     running: bool = False
     estimate: bool = False
+    sign: str = ""
+    """"≤": shared with others, "~": depends on how the worker counts, which is not certain yet."""
 
 
 Pair = tuple[Figure, Figure]
@@ -273,13 +276,16 @@ class UsageView:
 
     `turn` and `worker` hold one figure for each of `MEMBERS`. `history` is the cost of each turn that
     may have cost something, None where not reported. `began_ms`: when this turn was sent; None when it
-    is not running. `own` is this turn's pace once it is not running, `others` that of all other turns.
+    is not running. `share`: with whom this turn shares its amount.
+
+    `own` is this turn's pace once it is not running, `others` that of all other turns.
     """
 
     turn: tuple[Figure, ...] = ()
     worker: tuple[Figure, ...] = ()
     status: TurnStatus | None = None
     so_far: bool = False
+    share: str = ""
     reading: Reading = Reading.NONE
     read_ms: int | None = None
     history: tuple[Decimal | None, ...] = ()
@@ -352,6 +358,7 @@ def usage_view(session: Session, totals: WorkerTotals | None = None) -> UsageVie
         worker=tuple(_of_worker(total, sums) for total in sums.members),
         status=turn.status,
         so_far=unfinished(turn),
+        share=share_text(money),
         reading=totals.index.reading,
         read_ms=_read_ms(turns),
         history=tuple(sums.history),
@@ -363,7 +370,12 @@ def usage_view(session: Session, totals: WorkerTotals | None = None) -> UsageVie
 
 def _of_turn(member: Member, money: TurnMoney, turn: Turn) -> Figure:
     value = member.read(money.usage, money.costs)
-    return Figure(value, pending=value is None and unfinished(turn))
+    if money.shared and value is not None:
+        most = member.read(*money.most)
+        return Figure(most, sign="≤")
+    shown = "credits" if money.usd is None else "cost"
+    is_doubtful = money.doubtful and member.name == shown and bool(value)
+    return Figure(value, pending=value is None and unfinished(turn), sign="~" if is_doubtful else "")
 
 
 def _of_worker(total: Sum, sums: Sums) -> Figure:

@@ -1,0 +1,560 @@
+"""The timeline of one worker: what its readings mean, and which amount belongs to which turn.
+
+Pure and incremental: events are taken in order of receipt, and amounts can be read at any time. Every
+meter (one figure of a reading) is judged on its own. `docs/money.md` has the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+Amount = Decimal | int
+Key = int | str
+"""What identifies a turn: its position in the session, or its id where it belongs to another session."""
+
+
+class Sent(NamedTuple):
+    """The request of a turn may have left. `creates`: it makes a new worker, whose meters begin at zero.
+
+    `looked`: the worker was read just before. `refused`: the service refused the request, or does not
+    know of it: the turn costs nothing, but what the worker takes in the same window is doubtful.
+    """
+
+    turn: Key
+    creates: bool = False
+    looked: bool = True
+    refused: bool = False
+
+
+class Read(NamedTuple):
+    """One reading. `meters`: one figure for each meter, None where it was not reported.
+
+    `prompts`: how many user messages the worker has, None where that is not known.
+    """
+
+    meters: Sequence[Amount | None]
+    busy: bool
+    prompts: int | None = None
+
+
+class Ended(NamedTuple):
+    """The turn has ended. `left`: nobody watches it; it stays under way until the worker is idle."""
+
+    turn: Key
+    left: bool = False
+
+
+Event = Sent | Read | Ended
+
+
+class Meaning(StrEnum):
+    """What a meter counts."""
+
+    LIFETIME = "lifetime"
+    """All turns of the worker together."""
+    PER_TURN = "per_turn"
+    """The last turn alone."""
+    UNDECIDED = "undecided"
+    """Not enough readings, or contradictory ones. Amounts are computed as for a lifetime meter."""
+
+
+class Entry(NamedTuple):
+    """What one turn took by one meter.
+
+    `amount` is what is entered for the turn; None: not known. `most`: what it may have taken at most, where
+    it shares an amount with `others` other runs, or with what came before it (`others` 0); None: `amount`
+    is its own. `doubtful`: the amount depends on the meaning of the meter, which is not decided. `open`:
+    there is more that is not known yet.
+    """
+
+    amount: Amount | None = None
+    most: Amount | None = None
+    others: int = 0
+    doubtful: bool = False
+    open: bool = False
+
+
+class Suspense(NamedTuple):
+    """A rise that no turn of ours explains.
+
+    `last`: the newest turn before it. `refused`: turns of ours that were refused in the window.
+    `strangers`: how many messages of others came in the window, None where that is not known.
+    """
+
+    amount: Amount
+    last: Key | None
+    refused: tuple[Key, ...]
+    strangers: int | None
+
+
+class _Share(NamedTuple):
+    """A rise with several possible owners, entered once: for the last of `turns`.
+
+    `strangers`: how many of the owners are not ours.
+    """
+
+    amount: Amount
+    turns: tuple[Key, ...]
+    strangers: int
+
+
+class _Window(NamedTuple):
+    """The time between two readings of the worker.
+
+    `turns`: ours that were under way in it, in order of sending. `strangers`: messages of others that came
+    in it, None: not known. `unread`: a turn began in it before which the worker was not read, so older
+    costs may be in it. `refused`: turns that were refused in it.
+    """
+
+    turns: tuple[Key, ...] = ()
+    strangers: int | None = 0
+    unread: bool = False
+    refused: tuple[Key, ...] = ()
+
+    def joined(self, later: _Window) -> _Window:
+        """This window together with the one after it."""
+        turns = (*self.turns, *(turn for turn in later.turns if turn not in self.turns))
+        # A later count of messages also covers the time in which they were not counted.
+        strangers = None if later.strangers is None else (self.strangers or 0) + later.strangers
+        refused = (*self.refused, *later.refused)
+        return _Window(turns, strangers, self.unread or later.unread, refused)
+
+
+class _Fall(NamedTuple):
+    """A value below the level that is not explained yet.
+
+    `window`: the time before it; `since`: the time after it in which it was read again. `idle`: no turn of
+    ours was under way in `window`. `may_lag`: it may be the value of a replica that lags behind. `restart`:
+    its weight as evidence that the meter counts per turn. `started`: the number of the turn it fell in.
+    """
+
+    value: Amount
+    window: _Window
+    idle: bool
+    may_lag: bool
+    restart: int
+    started: int
+    since: _Window = _Window()
+
+
+RECENT: Final = 8
+"""Earlier values that a lagging replica can show again."""
+RELATIVE: Final = Decimal("1e-9")
+"""A fall by no more than this part of the value is rounding."""
+COARSEST: Final = 100
+"""A fall by one unit of the last printed digit is rounding where the value has at least so many units."""
+RESTART: Final = 3
+"""Weight of a restart inside a turn before which the worker was read. Otherwise it weighs 1."""
+MARGIN: Final = 2
+"""By how much the weight of restarts must exceed that of rises to show a meter that counts per turn."""
+CLEAR: Final = 2
+"""Weight of readings that show a lifetime meter. A rise that is seen only at the end of a turn weighs 1."""
+CLOSE: Final = Decimal("1.4")
+"""A rise to at most this multiple is clear: the value of another turn would seldom be so close."""
+
+
+def is_rounding(level: Amount, value: Amount) -> bool:
+    """Whether the fall from `level` to `value` is only another rounding of the same number."""
+    fall = level - value
+    if fall <= level * RELATIVE:
+        return True
+    finest = min(_exponent(level), _exponent(value))
+    unit = Decimal(1).scaleb(finest)
+    return finest < 0 and fall <= unit and unit * COARSEST <= level
+
+
+def _exponent(number: Amount) -> int:
+    exponent = number.as_tuple().exponent if isinstance(number, Decimal) else 0
+    return exponent if isinstance(exponent, int) else 0
+
+
+class _Meter:
+    """One meter: the level up to which rises are entered, what is entered, and the evidence.
+
+    Both meanings are followed at once, so that a decision needs no second pass.
+    """
+
+    def __init__(self, zero: Amount) -> None:
+        self.zero = zero
+        self.level: Amount | None = None
+        self.first = zero
+        """The first value of the segment; a reset begins a new one."""
+        self.closed = zero
+        """The rises of all earlier segments."""
+        self.recent: tuple[Amount, ...] = ()
+        self.fall: _Fall | None = None
+        self.read_at = 0
+        """The number of the last reading of the worker that had this meter."""
+        self.own: dict[Key, Amount] = {}
+        self.shares: list[_Share] = []
+        self.suspense: list[Suspense] = []
+        self.partly: set[Key] = set()
+        """Turns that ran before the first reading: that part of them is not known."""
+        self.alone: dict[Key, Amount] = {}
+        """The last value of each turn, for PER_TURN."""
+        self.start = zero
+        """The level when the oldest turn under way was sent."""
+        self.started = 0
+        """The number of that turn."""
+        self.restart = 0
+        """What a fall weighs as evidence; 0: nothing that is read now is evidence."""
+        self.restarts = self.rises = 0
+
+    def copy(self) -> _Meter:
+        """An independent copy."""
+        other = _Meter.__new__(_Meter)
+        other.__dict__.update(self.__dict__)
+        other.own, other.alone = self.own.copy(), self.alone.copy()
+        other.shares, other.suspense = self.shares.copy(), self.suspense.copy()
+        other.partly = self.partly.copy()
+        return other
+
+    # -- events ------------------------------------------------------------------------
+    def begin_worker(self) -> None:
+        """A turn makes the worker: its meters are at zero."""
+        if self.level is None:
+            self.level, self.recent = self.zero, (self.zero,)
+
+    def read(self, value: Amount, timeline: Timeline, *, busy: bool) -> None:
+        """Take a value of the newest reading."""
+        level = self.level
+        if not value and busy and level:
+            return  # A turn runs and nothing is counted yet.
+        window = timeline.window_since(self.read_at)
+        self.read_at = timeline.readings
+        if timeline.alone is not None:
+            self.alone[timeline.alone] = value
+        if self.started != timeline.starts:
+            # No reading since the turn was sent: this is still the level of that time.
+            self.started, self.start = timeline.starts, level or self.zero
+            # A level of zero shows nothing: every value is above it.
+            self.restart = timeline.restart if level else 0
+        if level is None:
+            self.partly.update(window.turns)
+            self.level = self.first = value
+        elif self.fall is not None:
+            self._settle_fall(self.fall, value, window, timeline, busy=busy)
+        else:
+            self._compare(value, window, timeline, busy=busy)
+        if value != level:
+            self.recent = (*self.recent[1 - RECENT :], value)
+
+    def _compare(self, value: Amount, window: _Window, timeline: Timeline, *, busy: bool) -> None:
+        """Take a value that follows the level."""
+        level = self.level or self.zero
+        if value < level and not is_rounding(level, value):
+            may_lag = not window.turns or value in self.recent or value >= self.start > 0
+            self.fall = _Fall(value, window, not window.turns, may_lag, self.restart, self.started)
+            return
+        if self.restart and window.turns and value > self.start:
+            is_clear = busy or value <= self.start * CLOSE
+            self.rises += CLEAR if is_clear else 1
+            self.restart = 0
+        self._enter(max(value, level), window, timeline)
+
+    def _settle_fall(
+        self, fall: _Fall, value: Amount, window: _Window, timeline: Timeline, *, busy: bool
+    ) -> None:
+        """Decide by the next value whether a fall was a lagging replica or a reset."""
+        level = self.level or self.zero
+        if value == fall.value:
+            self.fall = fall._replace(since=fall.since.joined(window))
+            if not fall.idle and not window.turns:
+                # Read again after the turn has ended, it is no replica that lags for a moment.
+                self._reset(self.fall, timeline)
+        elif value >= level or is_rounding(level, value):
+            self.fall = None
+            self._compare(value, fall.window.joined(fall.since).joined(window), timeline, busy=busy)
+        else:
+            self._reset(fall, timeline)
+            self._compare(value, window, timeline, busy=busy)
+
+    def _reset(self, fall: _Fall, timeline: Timeline) -> None:
+        """Begin a new segment: at zero where the meter fell inside a turn, else at the value read."""
+        self.fall, self.recent = None, (fall.value,)
+        self.closed = self.closed + (self.level or self.zero) - self.first
+        self.level = self.first = fall.value if fall.idle else self.zero
+        if not fall.idle:
+            self.restarts += fall.restart
+            self._enter(fall.value, fall.window, timeline)
+        elif not fall.window.strangers:
+            self.rises += CLEAR
+        if fall.started == self.started:
+            self.restart = 0
+        self.start = fall.value
+        self._enter(self.level or self.zero, fall.since, timeline)
+
+    def _enter(self, value: Amount, window: _Window, timeline: Timeline) -> None:
+        """Enter the rise from the level to `value`: for its owner, its possible owners, or nobody."""
+        rise = value - (self.level or self.zero)
+        self.level = value
+        turns, strangers = window.turns, window.strangers
+        for turn in turns:
+            self.own.setdefault(turn, self.zero)
+        if not rise:
+            return
+        last = timeline.last
+        if len(turns) == 1 and not strangers and (strangers == 0 or not window.unread):
+            self.own[turns[0]] += rise
+        elif turns:
+            self.shares.append(_Share(rise, turns, strangers or 0))
+        elif last is not None and strangers == 0 and not window.refused:
+            # Growth without a new message belongs to the last turn.
+            self.own[last] = self.own.get(last, self.zero) + rise
+            timeline.touched.add(last)
+        else:
+            self.suspense.append(Suspense(rise, last, window.refused, strangers))
+            timeline.touched.update(window.refused)
+
+    # -- results -----------------------------------------------------------------------
+    def result(self, timeline: Timeline) -> MeterResult:
+        """What the meter shows now. A fall at the end is a reset unless it may be a lagging replica."""
+        waiting = () if self.fall is None else self.fall.window.joined(self.fall.since).turns
+        if self.fall is not None and not self.fall.may_lag:
+            other = self.copy()
+            other._reset(self.fall, timeline)
+            return other.result(timeline)._replace(waiting=frozenset(waiting))
+        is_reported = self.level is not None and self.read_at
+        total = self.closed + (self.level or self.zero) - self.first if is_reported else None
+        return MeterResult(
+            self._meaning(), self.own, self._shared(), self.alone, timeline.overwritten, self.partly,
+            frozenset(waiting), self.suspense, total,
+        )  # fmt: skip
+
+    def _meaning(self) -> Meaning:
+        if self.restarts >= self.rises + MARGIN:
+            return Meaning.PER_TURN
+        is_clear = self.rises >= CLEAR and self.rises > self.restarts
+        return Meaning.LIFETIME if is_clear else Meaning.UNDECIDED
+
+    def _shared(self) -> dict[Key, Shared]:
+        shared: dict[Key, Shared] = {}
+        for share in self.shares:
+            for turn in share.turns:
+                before = shared.get(turn, Shared())
+                shared[turn] = Shared(
+                    before.entered + (share.amount if turn == share.turns[-1] else 0),
+                    before.part + share.amount,
+                    before.turns.union(share.turns) - {turn},
+                    before.strangers + share.strangers,
+                )
+        return shared
+
+
+class Shared(NamedTuple):
+    """The shared amounts of one turn: those entered for it, and all of which it may own a part.
+
+    `turns`, `strangers`: the other possible owners, ours and not ours.
+    """
+
+    entered: Amount = 0
+    part: Amount = 0
+    turns: frozenset[Key] = frozenset()
+    strangers: int = 0
+
+
+NOT_SHARED: Final = Shared()
+
+
+class MeterResult(NamedTuple):
+    """What one meter shows. `total`: the rises of all segments; it equals the entered amounts and `suspense`.
+
+    `own`, `shared`: amounts per turn if it counts the lifetime; `alone`: if it counts per turn, and then
+    the value of a turn in `overwritten` may be too small. `partly`: turns that ran before the first
+    reading. `waiting`: turns in whose time it fell for a reason not known yet.
+    """
+
+    meaning: Meaning
+    own: dict[Key, Amount]
+    shared: dict[Key, Shared]
+    alone: dict[Key, Amount]
+    overwritten: set[Key]
+    partly: set[Key]
+    waiting: frozenset[Key]
+    suspense: list[Suspense]
+    total: Amount | None
+
+    @property
+    def amounts(self) -> dict[Key, Amount]:
+        """The amounts of all turns that are in none of `exceptions`."""
+        return self.alone if self.meaning is Meaning.PER_TURN else self.own
+
+    @property
+    def exceptions(self) -> set[Key]:
+        """Turns of which more has to be said than an amount."""
+        if self.meaning is Meaning.PER_TURN:
+            return self.overwritten
+        exceptions = self.partly.union(self.waiting, self.shared)
+        if self.meaning is Meaning.UNDECIDED and self.total:
+            exceptions.update(turn for turn, own in self.own.items() if self.alone.get(turn, own) != own)
+        return exceptions
+
+    def entry(self, turn: Key) -> Entry:
+        """What the turn took."""
+        alone = self.alone.get(turn)
+        if self.meaning is Meaning.PER_TURN:
+            return Entry(alone, open=turn in self.overwritten)
+        own, shared = self.own.get(turn), self.shared.get(turn, NOT_SHARED)
+        is_partial = turn in self.partly
+        if own is None or (is_partial and not own and not shared.part):
+            return Entry()
+        most = own + shared.part
+        is_doubtful = self.meaning is Meaning.UNDECIDED and alone is not None and alone != most
+        return Entry(
+            own + shared.entered,
+            most if shared.part else None,
+            len(shared.turns) + shared.strangers,
+            is_doubtful,
+            is_partial or turn in self.waiting,
+        )
+
+
+class Timeline:
+    """All readings of one worker. `take` events in order of receipt; `results` at any time.
+
+    The caller sets a decimal context that does not round (`amounts.EXACT`).
+    """
+
+    def __init__(self, zeros: Sequence[Amount]) -> None:
+        """`zeros`: the zero of each meter, whole or decimal."""
+        self._meters = [_Meter(zero) for zero in zeros]
+        self.under_way: dict[Key, bool] = {}
+        """Our turns under way, in order of sending; True: it was left, and the worker was not idle since."""
+        self._unconfirmed: set[Key] = set()
+        """Turns that have ended, and since whose last reading the worker was not idle."""
+        self.last: Key | None = None
+        """The turn that ended last."""
+        self.final: set[Key] = set()
+        """Turns that have ended, and after which the worker was idle."""
+        self.readings = 0
+        self.alone: Key | None = None
+        """The turn that the newest reading is about if the worker reports each turn by itself."""
+        self.overwritten: set[Key] = set()
+        """Turns whose last values were followed by those of a stranger."""
+        self.starts = self.restart = 0
+        """How many turns were sent while none was under way, and what a restart in the last one weighs."""
+        self.touched: set[Key] = set()
+        """Turns whose amounts may have changed; the owner of the timeline clears it."""
+        self._windows: list[_Window] = []
+        """The window before each reading."""
+        self._window = _Window(strangers=None)
+        """The window since the last reading."""
+        self._newest: tuple[Key, int | None] | None = None
+        """The turn that was sent last, and the messages of others at that time."""
+        self._is_idle = False
+        """The worker was idle at the last reading, and no turn was sent since."""
+        self._stranger_runs = False
+        """At the last reading the worker was busy, although no turn of ours was under way."""
+        self._strangers: int | None = None
+        """How many messages of the worker are not ours."""
+        self._sent = 0
+
+    def copy(self) -> Timeline:
+        """An independent copy."""
+        other = Timeline(())
+        other.__dict__.update(self.__dict__)
+        other._meters = [meter.copy() for meter in self._meters]
+        other._windows, other.under_way = self._windows.copy(), self.under_way.copy()
+        other.final, other.touched = self.final.copy(), self.touched.copy()
+        other.overwritten, other._unconfirmed = self.overwritten.copy(), self._unconfirmed.copy()
+        return other
+
+    def take(self, event: Event) -> None:
+        """Take the next event."""
+        if isinstance(event, Read):
+            self._read(event)
+        elif isinstance(event, Sent):
+            self._begin(event)
+        else:
+            self._end(event)
+
+    def results(self) -> list[MeterResult]:
+        """What each meter shows by all readings so far."""
+        return [meter.result(self) for meter in self._meters]
+
+    def window_since(self, reading: int) -> _Window:
+        """The time between an earlier reading and the newest one."""
+        windows = self._windows
+        window = windows[reading]
+        for later in windows[reading + 1 :]:
+            window = window.joined(later)
+        return window
+
+    def _begin(self, sent: Sent) -> None:
+        window = self._window
+        if sent.refused:
+            self._window = window._replace(refused=(*window.refused, sent.turn))
+            return
+        if sent.creates and not self._sent:
+            self._strangers = 0
+            for meter in self._meters:
+                meter.begin_worker()
+        is_unread = window.unread or not (sent.looked or sent.creates)
+        self._window = window._replace(turns=(*window.turns, sent.turn), unread=is_unread)
+        self.restart = 0
+        if not self.under_way:
+            self.starts += 1
+            self.restart = RESTART if sent.looked else 1
+        self.under_way[sent.turn] = self._is_idle = False
+        self._newest = sent.turn, self._strangers
+        self._sent += 1
+
+    def _read(self, read: Read) -> None:
+        counted = self._count_strangers(read.prompts, busy=read.busy)
+        stranger_ran, self._stranger_runs = self._stranger_runs, read.busy and not self.under_way
+        if stranger_ran or self._stranger_runs:
+            counted = max(counted or 0, 1)
+        window = self._window._replace(strangers=counted)
+        self._windows.append(window)
+        self.touched.update(window.turns)
+        self._choose_alone(read.prompts)
+        self.readings += 1
+        for meter, value in zip(self._meters, read.meters, strict=True):
+            if value is not None:
+                meter.read(value, self, busy=read.busy)
+        self._window = _Window(tuple(self.under_way), None)
+        self._is_idle = not read.busy
+        if self._is_idle:
+            for turn in [turn for turn, left in self.under_way.items() if left]:
+                self._leave(turn)
+            self.final |= self._unconfirmed
+            self.touched |= self._unconfirmed
+            self._unconfirmed.clear()
+
+    def _choose_alone(self, prompts: int | None) -> None:
+        self.alone, before = self._newest or (None, None)
+        is_counted = prompts is not None and before is not None and self._strangers is not None
+        if self.alone is not None and is_counted and (self._strangers or 0) > (before or 0):
+            self.overwritten.add(self.alone)
+            self.alone = None
+
+    def _end(self, ended: Ended) -> None:
+        if ended.turn in self.under_way:
+            self.under_way[ended.turn] = True
+            if self._is_idle or not ended.left:
+                self._leave(ended.turn)
+
+    def _leave(self, turn: Key) -> None:
+        del self.under_way[turn]
+        self.last = turn
+        self.touched.add(turn)
+        if not self._is_idle:
+            self._unconfirmed.add(turn)
+            return
+        self.final.add(turn)
+        # It ran before the last reading, not after it.
+        turns = tuple(other for other in self._window.turns if other != turn)
+        self._window = self._window._replace(turns=turns)
+
+    def _count_strangers(self, prompts: int | None, *, busy: bool) -> int | None:
+        """How many messages of others came since the last count; None where that is not known."""
+        if prompts is None:
+            return None
+        before, count = self._strangers, prompts - self._sent
+        # Fewer while a turn of ours is under way: its message is not listed yet.
+        if before is None or count > before or not (self.under_way or busy):
+            self._strangers = count
+        return None if before is None else max(0, count - before)
