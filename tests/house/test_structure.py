@@ -101,7 +101,7 @@ def test_no_class_has_more_methods_than_a_reader_can_keep_in_mind() -> None:
 
 def test_methods_of_base_classes_count() -> None:
     counts = methods_along_bases()
-    panel = "handinger_tui.ui.panels.files.panel.FilesPanel"
+    panel = "handinger_tui.ui.panels.files.FilesPanel"
     assert counts[panel] > sum(
         isinstance(item, FUNCTIONS)
         for node in ast.walk(tree(MODULES[panel.rpartition(".")[0]]))

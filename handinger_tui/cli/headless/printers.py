@@ -1,18 +1,30 @@
-"""The output formats of headless runs: text, one JSON object, or one JSON object per event."""
+"""What headless runs print: text, one JSON object, or one per event; and messages about spending limits."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, TextIO
 
 from handinger_tui.cli.output import say
 from handinger_tui.core.export.result import costs_object, event_object, result_object, usage_object
 from handinger_tui.core.jsontext import JsonObject, dump
+from handinger_tui.core.money.limits import (
+    STILL,
+    Gauge,
+    Limit,
+    LimitReached,
+    Origin,
+    State,
+    Unit,
+    near_text,
+    raise_hint,
+    reached_text,
+)
 from handinger_tui.core.safety.cleaning import clean_json, clean_slice, cleanable_length, encodable
 from handinger_tui.core.stream.events import StreamEvent
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.core.turns.turn import Fault, Kind, Turn, TurnStatus
 
 
 def _encodable_slice(text: str, start: int, end: int) -> str:
@@ -148,3 +160,45 @@ PRINTERS: Final[dict[str, Callable[[TextIO, bool], Printer]]] = {
     "json": JsonPrinter,
     "stream-json": EventPrinter,
 }
+
+
+UNKNOWN: Final = {
+    Unit.USD: "the cost was not fully reported",
+    Unit.CREDITS: "the credits were not fully reported",
+}
+
+
+class LimitMessages:
+    """Prints for each limit at most once that it is near and at most once that it is reached."""
+
+    def __init__(self) -> None:
+        self._reported: dict[Limit, State] = {}
+
+    def update(self, gauges: Iterable[Gauge], *, running: bool) -> None:
+        """Print messages for limits whose state has risen since the last call."""
+        for gauge in gauges:
+            if gauge.state <= self._reported.get(gauge.limit, State.BELOW):
+                continue
+            self._reported[gauge.limit] = gauge.state
+            if gauge.state is State.NEAR:
+                say(near_text(gauge))
+            else:
+                say(reached_text(gauge) + (f" {STILL}" if running else ""))
+                say(f"Nothing more is sent under it. {raise_hint(gauge.limit)}")
+
+    def mark_reached(self, gauge: Gauge) -> None:
+        """Record that a refusal has already reported this limit as reached."""
+        self._reported[gauge.limit] = State.REACHED
+
+    def is_flag_limit_reached(self, gauges: Iterable[Gauge]) -> bool:
+        """Return whether a limit given as a flag of this command is reached."""
+        flagged = [gauge for gauge in gauges if gauge.limit.origin is Origin.FLAG]
+        for gauge in flagged:
+            if gauge.spent.missing_turns and gauge.state is not State.REACHED:
+                say(f"Whether the limit was kept is not known: {UNKNOWN[gauge.limit.unit]}.")
+        return any(gauge.state is State.REACHED for gauge in flagged)
+
+
+def refusal(problem: LimitReached) -> Fault:
+    """Return the fault of a message that is stored and not sent because a limit is reached."""
+    return Fault(Kind.COST_LIMIT, f"{problem.summary} {problem.hint}", may_have_been_charged=False)

@@ -15,8 +15,7 @@ from handinger_tui.cli import signals
 from handinger_tui.cli.error_report import RunProgress, progress_of
 from handinger_tui.cli.exit_codes import Exit, exit_of
 from handinger_tui.cli.headless import dry_run
-from handinger_tui.cli.headless.limit_messages import LimitMessages, refusal
-from handinger_tui.cli.headless.printers import PRINTERS, Printer
+from handinger_tui.cli.headless.printers import PRINTERS, LimitMessages, Printer, refusal
 from handinger_tui.cli.load_settings import service_settings
 from handinger_tui.cli.local_files.attachments import attachment
 from handinger_tui.cli.local_files.paths import default_paths, expand_path

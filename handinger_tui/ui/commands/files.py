@@ -12,7 +12,7 @@ from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import FilePart
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.commands.command import Command, CommandContext
-from handinger_tui.ui.panels.files.index import Listed, listed_files, matching_files
+from handinger_tui.ui.panels.files import Listed, listed_files, matching_files
 from handinger_tui.ui.panels.panel import turn_in_view
 
 

@@ -26,7 +26,7 @@ from handinger_tui.ui.keys import Where, bindings, for_footer
 from handinger_tui.ui.lists.table_view import TableView
 from handinger_tui.ui.lists.tree_view import TreeView
 from handinger_tui.ui.lists.virtual_list import VirtualList
-from handinger_tui.ui.panels.files.panel import file_name
+from handinger_tui.ui.panels.files import file_name
 from handinger_tui.ui.panels.panel import OpenLink
 from handinger_tui.ui.preview.load import MOST, Body, Loaded, Subject, load
 from handinger_tui.ui.preview.page_view import PageView, TextView

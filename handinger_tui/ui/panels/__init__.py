@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from handinger_tui.ui.panels.files.panel import FILES
+from handinger_tui.ui.panels.files import FILES
 from handinger_tui.ui.panels.panel import Panel, PanelEntry
-from handinger_tui.ui.panels.sources.panel import SOURCES
+from handinger_tui.ui.panels.sources import SOURCES
 from handinger_tui.ui.panels.usage.panel import USAGE, compact_line
 
 __all__ = ["PANELS", "Panel", "PanelEntry", "compact_line"]

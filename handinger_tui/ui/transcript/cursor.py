@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from handinger_tui.ui.transcript.layout import TranscriptLayout
-from handinger_tui.ui.transcript.rows.parts import source_of
+from handinger_tui.ui.transcript.rows import source_of
 
 
 class CursorPlace(NamedTuple):

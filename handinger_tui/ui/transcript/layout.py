@@ -18,14 +18,17 @@ from handinger_tui.ui.transcript.markdown.document import LiveMarkdown
 from handinger_tui.ui.transcript.painting import MARGIN
 from handinger_tui.ui.transcript.row import INDENT, indented
 from handinger_tui.ui.transcript.row_buffer import RowBuffer
-from handinger_tui.ui.transcript.rows.parts import (
+from handinger_tui.ui.transcript.rows import (
     FOLDABLE,
     RowOptions,
+    Slot,
     gap_between,
+    has_same_rows,
     reasoning_line,
+    slot_key,
     slot_rows,
+    slots_of,
 )
-from handinger_tui.ui.transcript.rows.slots import Slot, has_same_rows, slot_key, slots_of
 
 BETWEEN_TURNS: Final = 2
 """Number of empty rows between two turns."""

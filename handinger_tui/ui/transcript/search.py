@@ -11,8 +11,7 @@ from textual.strip import Strip
 from handinger_tui.ui.transcript.layout import Block, TranscriptLayout
 from handinger_tui.ui.transcript.overlays import with_matches
 from handinger_tui.ui.transcript.row_buffer import StripCache
-from handinger_tui.ui.transcript.rows.parts import source_of
-from handinger_tui.ui.transcript.rows.slots import slots_of
+from handinger_tui.ui.transcript.rows import slots_of, source_of
 
 
 class Hit(NamedTuple):

@@ -10,8 +10,7 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety.cleaning import Verdict, clean_line
 from handinger_tui.core.safety.open_policy import HEAD, judge_file
 from handinger_tui.core.turns.turn import FilePart
-from handinger_tui.ui.panels.files.index import Downloads, listed_files
-from handinger_tui.ui.panels.files.panel import file_name
+from handinger_tui.ui.panels.files import Downloads, file_name, listed_files
 from handinger_tui.ui.ports import Fetched, Progress
 from handinger_tui.ui.work.interaction import Interaction
 from handinger_tui.ui.work.session_controller import SessionController

@@ -27,7 +27,7 @@ from handinger_tui.ui.commands.files import show_preview
 from handinger_tui.ui.commands.sources import copy_sources, export_sources
 from handinger_tui.ui.gc_tuning import tidy
 from handinger_tui.ui.keys import Where, bindings, for_footer
-from handinger_tui.ui.panels.files.panel import FilesPanel
+from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.panels.panel import (
     CopyFile,
     CopyFootnotes,
@@ -40,7 +40,7 @@ from handinger_tui.ui.panels.panel import (
     SaveInto,
     ShowMention,
 )
-from handinger_tui.ui.panels.sources.panel import SourcesPanel
+from handinger_tui.ui.panels.sources import SourcesPanel
 from handinger_tui.ui.panels.usage.panel import UsagePanel
 from handinger_tui.ui.ports import AppOptions, Connection, Opening
 from handinger_tui.ui.terminal.clipped_compositor import clip_paints

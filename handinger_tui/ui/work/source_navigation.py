@@ -8,7 +8,7 @@ from handinger_tui.core.evidence.citations import Mention
 from handinger_tui.core.evidence.sources_and_files import Source
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.panels.panel import ShowMention
-from handinger_tui.ui.panels.sources.panel import SourcesPanel
+from handinger_tui.ui.panels.sources import SourcesPanel
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.work.interaction import Interaction
 from handinger_tui.ui.work.session_controller import SessionController

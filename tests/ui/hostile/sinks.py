@@ -33,7 +33,7 @@ from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.pages.receipt import ReceiptScreen
 from handinger_tui.ui.panels import PANELS
-from handinger_tui.ui.panels.files.panel import FilesPanel
+from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.ports import Account
 from handinger_tui.ui.preview.page_view import PageView
 from handinger_tui.ui.preview.pictures import PictureView

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from handinger_tui.core.turns.turn import FilePart
-from handinger_tui.ui.panels.files.index import listed_files, matching_files
+from handinger_tui.ui.panels.files import listed_files, matching_files
 from tests.ui.panels.stage import session, turn
 
 PLACE = "https://files.example/w1/report.csv"

@@ -10,9 +10,9 @@ from handinger_tui.core.stream.worker_snapshot import WorkerFile, WorkerSource
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FilePart, SourcePart, TextPart
 from handinger_tui.ui.panels import PANELS
-from handinger_tui.ui.panels.files.panel import FilesPanel
+from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.panels.panel import SaveFiles, cut_left
-from handinger_tui.ui.panels.sources.panel import SourcesPanel
+from handinger_tui.ui.panels.sources import SourcesPanel
 from tests.ui.panels.golden import check
 from tests.ui.panels.stage import Stage, count_drawn, file, reading, session, source, text_of, turn
 

@@ -12,8 +12,7 @@ from handinger_tui.core.evidence.sources_and_files import title_of
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import SourcePart, TextPart, Turn, TurnStatus
 from handinger_tui.ui.panels.panel import CopyFootnotes, CopyLink, ExportSources, OpenLink, ShowMention
-from handinger_tui.ui.panels.sources.panel import SourcesPanel
-from handinger_tui.ui.panels.sources.rows import count_words, mention_words, place_of
+from handinger_tui.ui.panels.sources import SourcesPanel, count_words, mention_words, place_of
 from tests.ui.panels.golden import check
 from tests.ui.panels.stage import Stage, count_drawn, says, session, source, text_of, turn
 

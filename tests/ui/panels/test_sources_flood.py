@@ -9,9 +9,8 @@ from textual.pilot import Pilot
 
 from handinger_tui.core.evidence.sources_and_files import source_key
 from handinger_tui.core.turns.session import Session
-from handinger_tui.ui.panels.sources import rows
-from handinger_tui.ui.panels.sources.panel import SourcesPanel
-from handinger_tui.ui.panels.sources.rows import BATCH, SourceCatalog
+from handinger_tui.ui.panels import sources
+from handinger_tui.ui.panels.sources import BATCH, SourceCatalog, SourcesPanel
 from tests.ui.panels.stage import Stage, session, source, text_of, turn
 
 MANY = 3 * BATCH + 7
@@ -39,16 +38,16 @@ def test_no_step_judges_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> Non
 
         return counted
 
-    monkeypatch.setattr(rows, "source_key", counting(source_key))
-    monkeypatch.setattr(rows, "facts_of", counting(rows.facts_of))
-    sources = SourceCatalog()
-    assert sources.needs_steps(flood())
-    for step in sources.prepare(flood()):
+    monkeypatch.setattr(sources, "source_key", counting(source_key))
+    monkeypatch.setattr(sources, "facts_of", counting(sources.facts_of))
+    catalog = SourceCatalog()
+    assert catalog.needs_steps(flood())
+    for step in catalog.prepare(flood()):
         assert step is None
         steps.append(0)
     assert len(steps) > 2 * MANY // BATCH
     assert max(steps) <= BATCH
-    assert not sources.needs_steps(flood())
+    assert not catalog.needs_steps(flood())
 
 
 async def test_it_looks_as_if_it_had_been_done_at_once() -> None:

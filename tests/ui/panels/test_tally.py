@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.session import Session, any_with_status, same_front, with_status
 from handinger_tui.core.turns.turn import FilePart, Turn, TurnStatus
-from handinger_tui.ui.panels.files.index import FileIndex, listed_files
+from handinger_tui.ui.panels.files import FileIndex, listed_files
 from handinger_tui.ui.panels.usage.view import MEMBERS, Amount, Member, WorkerTotals, usage_view
 from handinger_tui.ui.work.session_changes import FinishedTurns
 from tests.core.test_attribution import CHANGES, TURNS, changed, growing

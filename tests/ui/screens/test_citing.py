@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, OptionList
 
-from handinger_tui.ui.panels.sources.panel import SourcesPanel
+from handinger_tui.ui.panels.sources import SourcesPanel
 from tests.engine.fakes import DONE, FakeApi, Script, sse, worker
 from tests.ui.fakes import PRICED, Desktop
 

@@ -17,15 +17,18 @@ from handinger_tui.core.turns.turn import FREE, Fault, Kind, TurnStatus
 from handinger_tui.ui.transcript.markdown.document import LiveMarkdown, render
 from handinger_tui.ui.transcript.markdown.inline import inline
 from handinger_tui.ui.transcript.painting import LINE, broken, width_of, wrapped
-from handinger_tui.ui.transcript.rows.parts import (
+from handinger_tui.ui.transcript.rows import (
+    SHOWN_AS_ERROR,
+    Ending,
+    ProgressLine,
     RowOptions,
     ending_rows,
     one_line,
     pretty,
     progress_rows,
     slot_rows,
+    slots_of,
 )
-from handinger_tui.ui.transcript.rows.slots import SHOWN_AS_ERROR, Ending, ProgressLine, slots_of
 from tests.ui.transcript.documents import DOCUMENTS
 from tests.ui.transcript.sample import COMPLETE, FAILED, LIVE, RECEIPT
 from tests.ui.transcript.screen import Stage, session, text_part, turn

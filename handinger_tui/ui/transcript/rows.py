@@ -1,4 +1,4 @@
-"""Rows of each kind of part: one function per kind, foldable lines, and the table of these functions."""
+"""What is shown of a turn, as slots, and the rows of each kind of slot: one function per kind, in a table."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from textual.content import Content
 
-from handinger_tui.core.evidence.datasets import STRUCTURED
+from handinger_tui.core.evidence.datasets import STRUCTURED, structured_of
 from handinger_tui.core.evidence.source_addresses import host_at
+from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import plural, size
+from handinger_tui.core.jsontext import Json
 from handinger_tui.core.safety.cleaning import clean, clean_line, host_of
 from handinger_tui.core.turns.turn import (
     FREE,
@@ -22,12 +24,15 @@ from handinger_tui.core.turns.turn import (
     Fault,
     FilePart,
     Kind,
+    Part,
     ReasoningPart,
     Retry,
     SourcePart,
+    StepPart,
     TextPart,
     ToolPart,
     ToolState,
+    Turn,
     TurnRequest,
     TurnStatus,
 )
@@ -44,17 +49,117 @@ from handinger_tui.ui.transcript.row import (
     link_style,
     styled,
 )
-from handinger_tui.ui.transcript.rows.slots import (
-    Ending,
-    ProgressLine,
-    ReceiptLine,
-    Replaced,
-    Skipped,
-    Slot,
-    Sources,
-    Structured,
+
+
+class Ending(NamedTuple):
+    """The data of an error card."""
+
+    status: TurnStatus
+    fault: object
+    errors: tuple[str, ...]
+    why: str | None
+
+
+class ProgressLine(NamedTuple):
+    """The data of a status line."""
+
+    status: TurnStatus
+    activity: str | None
+    quiet: bool
+    """Whether nothing of the answer has arrived yet."""
+    retry: Retry | None = None
+
+
+class Sources(NamedTuple):
+    """All sources of a turn, shown as one line at its end."""
+
+    parts: tuple[SourcePart, ...]
+
+
+class Replaced(NamedTuple):
+    """Streamed text that the final text of the service does not contain."""
+
+    text: str
+
+
+class Structured(NamedTuple):
+    """The structured output of a turn."""
+
+    value: Json
+
+
+class Skipped(NamedTuple):
+    """The number of events that could not be read."""
+
+    events: int
+
+
+class ReceiptLine(NamedTuple):
+    """The receipt line of a turn."""
+
+    text: str
+
+
+Slot = (
+    TurnRequest | TextPart | ReasoningPart | ToolPart | FilePart | DataPart | CustomPart
+    | ProgressLine | Sources | Structured | Replaced | Skipped | Ending | ReceiptLine
+)  # fmt: skip
+"""What is shown of a turn. It omits steps; sources are one line at the end."""
+
+SHOWN_AS_ERROR: Final = frozenset(
+    {
+        TurnStatus.INCOMPLETE,
+        TurnStatus.FAILED,
+        TurnStatus.RUNNING,
+        TurnStatus.REJECTED,
+        TurnStatus.NOT_SENT,
+        TurnStatus.NOT_DELIVERED,
+        TurnStatus.UNKNOWN,
+    }
 )
 
+
+def slots_of(turn: Turn, receipt: str) -> list[Slot]:
+    """Return all slots of a turn, in order. Parts keep their identity."""
+    slots: list[Slot] = [turn.order]
+    slots += [part for part in turn.parts if not isinstance(part, StepPart | SourcePart)]
+    streamed = {part.url for part in turn.parts if isinstance(part, FilePart)}
+    slots += [file for file in files_of_turn(turn) if file.url not in streamed]
+    if turn.replaced_text:
+        slots.append(Replaced(turn.replaced_text))
+    output = structured_of(turn)
+    if output is not None:
+        slots.append(Structured(output))
+    if sources := sources_of_turn(turn):
+        slots.append(Sources(sources))
+    if turn.skipped:
+        slots.append(Skipped(turn.skipped))
+    if turn.live:
+        slots.append(ProgressLine(turn.status, turn.activity, len(slots) == 1, turn.retry))
+    if turn.status in SHOWN_AS_ERROR:
+        why = turn.incomplete or turn.stream_fault or turn.abort_reason
+        slots.append(Ending(turn.status, turn.fault, turn.errors, why))
+    if receipt:
+        slots.append(ReceiptLine(receipt))
+    return slots
+
+
+def has_same_rows(old: Slot, new: Slot) -> bool:
+    """Whether both slots have the same rows. Parts are compared by identity: comparing their text is slow."""
+    if old is new:
+        return True
+    small = isinstance(
+        old, ProgressLine | Sources | Structured | Skipped | Ending | ReceiptLine | Replaced | FilePart
+    )
+    return small and type(old) is type(new) and old == new
+
+
+def slot_key(slot: Slot, number: int) -> str:
+    """Return a stable key of a slot: the index of a part, or the type name of any other (unique) slot."""
+    return f"{number}" if isinstance(slot, Part) else type(slot).__name__
+
+
+# -- rows ----------------------------------------------------------------------------------
 MAX_DEPTH: Final = 60
 ONE_LINE: Final = 300
 """Maximum length of a one-line form in characters."""

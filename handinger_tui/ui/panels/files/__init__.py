@@ -1,1 +1,0 @@
-"""The files panel: its index of files and its widget."""

@@ -1,1 +1,0 @@
-"""The sources panel: facts, groups and lines of sources, and its widget."""

@@ -1,1 +1,0 @@
-"""Rows of the parts of a turn, before they are wrapped."""
