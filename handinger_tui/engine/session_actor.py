@@ -519,11 +519,14 @@ class SessionActor:
                     )
             elif order.trigger is Trigger.HEADLESS:
                 await self._settler.close(order, frames[order.turn_id], TurnStatus.NOT_SENT, NOT_YET_SENT)
-            elif watch:
-                self.queue.add(order.turn_id)
-                # Ours from now on: a second recovery must not queue a turn that this one has started.
-                self.store.own_ids.add(order.turn_id)
-                self.queue.stop(Hold(HoldReason.RESTORED))
+            else:
+                # It has a reservation where the program ended between its start and its first byte.
+                await self._log.release_turn(order.turn_id)
+                if watch:
+                    self.queue.add(order.turn_id)
+                    # Ours from now on: a second recovery must not queue a turn that this one has started.
+                    self.store.own_ids.add(order.turn_id)
+                    self.queue.stop(Hold(HoldReason.RESTORED))
         self.store.publish()
         if self._deps.context.forgetful:
             return []

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.amounts import EXACT, Total, micro_credits, pico_usd, tidy
-from handinger_tui.core.errors import Damaged, HandingerError, LedgerError
+from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney
 from handinger_tui.core.money.limits import (
     BY_TIME,
@@ -88,7 +88,7 @@ def typed_limits(connection: sqlite3.Connection, whose: Whose) -> TypedLimits:
     """The newest typed limit of each scope and unit.
 
     Raises:
-        Damaged: an amount is not readable. It must not count as a lifted limit.
+        LedgerError: an amount is not readable. It must not count as a lifted limit.
     """
     limits: list[Limit] = []
     lifted = set()
@@ -98,7 +98,9 @@ def typed_limits(connection: sqlite3.Connection, whose: Whose) -> TypedLimits:
             newest, amount = connection.execute(_NEWEST, (pack(name or ""), scope, unit)).fetchone()
             value = scaled(0, amount, _PLACES[unit])
             if value is None and amount is not None:
-                raise Damaged(f"The {scope} limit in the history cannot be read.", "Set it again: /limit.")
+                raise LedgerError(
+                    f"The {scope} limit in the history cannot be read.", "Set it again: /limit."
+                )
             if value is not None:
                 limits.append(Limit(scope, unit, value, Origin.TYPED))
             elif newest is not None:
@@ -198,7 +200,7 @@ class LimitUsage:
         totals |= {(scope, Unit.CREDITS): one.credits for scope, one in sums.items()}
         unreported = reservations.unreported_units(connection, session.base_url)
         reserved = {
-            scope: reservations.reserved(connection, which)
+            scope: reservations.reserved(connection, which, rules.now_ms())
             for scope, which in filters.items()
             if scope in scopes
         }

@@ -29,6 +29,10 @@ UNDER_WAY: Final = frozenset({TurnStatus.RUNNING, TurnStatus.UNKNOWN})
 """Statuses, beside the live ones, with which a turn may still be charged for: its reservation stays."""
 
 
+DOUBT_MS: Final = 3_600_000
+"""A turn in doubt keeps its reservation for an hour: its end may never be known, and then blocks nothing."""
+
+
 def needed(connection: sqlite3.Connection, session: Session, order: TurnRequest) -> Needed:
     """What a turn that starts now reserves."""
     # The local worker ends with its program: its next turn is that of a new worker.
@@ -73,13 +77,15 @@ class Reserved:
         return self.usd
 
 
-def reserved(connection: sqlite3.Connection, which: ChargeFilter) -> list[Reserved]:
-    """The reservations of the turns that match `which`."""
+def reserved(connection: sqlite3.Connection, which: ChargeFilter, now_ms: int) -> list[Reserved]:
+    """The reservations at `now_ms` of the turns that match `which`."""
     where, cells = condition(which)
     sql = (
         "SELECT reserved_pico, reserved_micro, usd_pico, micro_credits"
-        f" FROM reservations JOIN turn_totals USING (turn_id) {where}"
+        f" FROM reservations JOIN turn_totals USING (turn_id) {where} {'AND' if where else 'WHERE'}"
+        f" (status <> '{TurnStatus.UNKNOWN}' OR at_ms >= :doubted_since_ms)"
     )
+    cells["doubted_since_ms"] = now_ms - DOUBT_MS
     return [
         Reserved(_left(row, "reserved_pico", "usd_pico"), _left(row, "reserved_micro", "micro_credits"))
         for row in connection.execute(sql, cells)

@@ -31,13 +31,15 @@ class PaidService:
     """The state of the service, and how it answers.
 
     `plain`: a POST is answered with a Worker object instead of a stream. `late`: seconds after its
-    arrival at which a turn ends; None: it runs until `finish` is called.
+    arrival at which a turn ends; None: it runs until `finish` is called. `silent`: a request that starts
+    a turn is never answered.
     """
 
     cost_usd: Decimal | None = Decimal(1)
     credits: int | None = None
     plain: bool = False
     late: float | None = 0.0
+    silent: bool = False
     pause: float = 0.0
     """Seconds between two words of a stream."""
     url: str = ""
@@ -82,6 +84,11 @@ class PaidService:
         with self.changed:
             self.changed.wait_for(lambda: not worker.running, 60)
 
+    def until_silence_ends(self) -> None:
+        """Wait until requests are answered again."""
+        with self.changed:
+            self.changed.wait_for(lambda: not self.silent, 60)
+
     def body_of(self, worker: RemoteWorker) -> dict[str, Any]:
         """The Worker object."""
         messages = []
@@ -113,11 +120,15 @@ class PaidServer(ThreadingHTTPServer):
     """The HTTP server of one service."""
 
     daemon_threads = True
+    request_queue_size = 64
 
     def __init__(self, service: PaidService) -> None:
         self.service = service
         super().__init__((HOST, 0), Handler)
         service.url = f"http://{HOST}:{self.server_port}"
+
+    def handle_error(self, *_: object) -> None:
+        """Print nothing: a program that is killed resets its connections."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -141,6 +152,10 @@ class Handler(BaseHTTPRequestHandler):
         name = self.path.rstrip("/").rpartition("/")[2]
         service = self.server.service
         worker = service.start_turn(None if name == "workers" else name, asked["input"])
+        if service.silent:
+            self.close_connection = True
+            service.until_silence_ends()
+            return
         if service.plain:
             if service.late == 0.0:
                 service.finish(worker)

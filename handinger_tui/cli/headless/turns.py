@@ -29,7 +29,7 @@ from handinger_tui.core.receipts.facts import receipt_line
 from handinger_tui.core.safety.cleaning import clean, clean_line, encodable, one_word
 from handinger_tui.core.stream.events import StreamEvent
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Attachment, Fault, Kind, Turn, TurnStatus
+from handinger_tui.core.turns.turn import FREE, Attachment, Fault, Kind, Turn, TurnStatus
 from handinger_tui.settings import Settings
 
 PAINTS_A_SECOND = 30
@@ -138,7 +138,10 @@ class Headless:
             return await self._worker_session(services, args.worker)
         if args.last or args.resume is not None:
             prefix = None if args.last else args.resume
-            return await services.engine.open(await chosen_session_id(services.ledger, prefix))
+            session = await services.engine.open(await chosen_session_id(services.ledger, prefix))
+            if not self._settings.local:
+                _refuse_second_worker(session)
+            return session
         return services.engine.new_session(services.base_url, generation=self._settings.generation)
 
     async def _worker_session(self, services: Services, worker_id: str) -> Session:
@@ -339,6 +342,21 @@ class Headless:
             say(f"The answer could not be saved to {target}: {os.strerror(problem.errno or 0)}.")
             return code or Exit.LOCAL_IO
         return code
+
+
+def _refuse_second_worker(session: Session) -> None:
+    """Refuse to start a worker in a session that has one already whose id never arrived.
+
+    Raises:
+        SettingsError: the newest message of the session may have started it.
+    """
+    turn = session.sent
+    if session.worker_id is None and turn is not None and turn.status not in FREE:
+        raise SettingsError(
+            "The last message of this session may have started a worker whose id is not known; "
+            "a second worker would be paid, too. Nothing was sent.",
+            "Leave out -c or -r to start a new session.",
+        )
 
 
 def no_history_fault(problem: NoHistory) -> Fault:

@@ -8,7 +8,7 @@ from typing import Final
 from textual.content import Content
 
 from handinger_tui.core.charts.bars import percent_cells
-from handinger_tui.core.money.limits import Gauge, Origin, Scope, State, spent_text
+from handinger_tui.core.money.limits import Gauge, Origin, Scope, State, free_text, spent_text
 
 STYLE: Final = {State.BELOW: "$success", State.NEAR: "$warning", State.REACHED: "$error"}
 WORD: Final = {State.BELOW: "", State.NEAR: "near", State.REACHED: "reached"}
@@ -35,7 +35,8 @@ def meter(gauge: Gauge) -> Content:
         (f" {WORD[gauge.state]}".rstrip(), f"bold {style}"),
         (origin, "$text-muted"),
     )
-    return Content("\n").join([first, Content.styled(f"  {spent_text(gauge)}", "$foreground")])
+    free = f" · {free_text(gauge)}" if gauge.running else ""
+    return Content("\n").join([first, Content.styled(f"  {spent_text(gauge)}{free}", "$foreground")])
 
 
 def worst(gauges: Sequence[Gauge]) -> Gauge | None:

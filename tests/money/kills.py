@@ -1,0 +1,173 @@
+"""Kills headless turns at random moments, and checks that no place ever hides what they may have taken.
+
+python -m tests.money.kills --turns 200 --seed 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from tests.money.paid_service import PaidService, paid_service
+from tests.money.programs import Person, ended
+
+LIMIT: Final = {"HANDINGER_LIMIT_MONTH_USD": "100000"}
+START_UP_S: Final = 0.5
+"""Before this a program has hardly ever sent its request."""
+
+
+@dataclass(frozen=True)
+class Sum:
+    """What one place says: a sum, and how many turns are missing in it."""
+
+    usd: Decimal
+    missing: int
+
+
+@dataclass
+class Kills:
+    """One person whose programs die, with one history and one service."""
+
+    service: PaidService
+    home: Path
+    chance: random.Random
+    moments: Counter[str] = field(default_factory=Counter)
+    """How many programs were killed at which moment of their turn."""
+
+    @property
+    def _person(self) -> Person:
+        return Person(self.service, self.home)
+
+    def play(self, number: int) -> None:
+        """One turn, killed or not, and what every place says right after and after the next start."""
+        service, chance = self.service, self.chance
+        service.plain = chance.random() < 0.3
+        service.late = chance.choice([0.0, 0.1, None])
+        service.pause = chance.choice([0.0, 0.02])
+        prompt, more = f"question {number}", self._session()
+        worker_id = self._last_worker() if more == ("-c",) else None
+        workers, posts = len(service.workers), len(service.posts)
+        process = self._person.start("-p", prompt, "--json", *more)
+        if chance.random() < 0.3:
+            time.sleep(chance.uniform(0, START_UP_S))
+        else:
+            service.wait_for_posts(posts + 1, 5)
+            time.sleep(chance.choice([0, chance.uniform(0, 0.4)]))
+        process.kill()
+        ended(process)
+        self._note_moment(posts)
+        assert service.posts.count(prompt) <= 1
+        if worker_id is not None:
+            assert len(service.workers) == workers, "a second worker was started"
+        self.check_places()
+        service.finish()
+        service.late = 0.0
+        if chance.random() < 0.5:
+            self.settle()
+            self.check_truth()
+
+    def settle(self) -> None:
+        """The next start settles by GETs what is left open."""
+        posts = len(self.service.posts)
+        self._run("costs", "--settle", "--json")
+        assert len(self.service.posts) == posts
+
+    def check_places(self) -> None:
+        """Costs, sessions and limits show the same sum with the same gap."""
+        costs, sessions, limit = self.places()
+        assert costs == sessions == limit
+        assert costs.usd <= self.service.truth
+        most = costs.usd + costs.missing * (self.service.cost_usd or 0)
+        assert most >= self.service.truth, "a paid turn is neither entered nor a gap"
+
+    def check_truth(self) -> None:
+        """What is known is true. A gap is left only by a request whose answer never named its worker."""
+        costs, *_ = self.places()
+        nameless = [one for one in self._sessions() if one["worker_id"] is None and one["unpriced_turns"]]
+        assert costs.missing == sum(one["unpriced_turns"] for one in nameless)
+        assert costs.usd + len(nameless) * (self.service.cost_usd or 0) >= self.service.truth
+        self.check_places()
+
+    def places(self) -> tuple[Sum, Sum, Sum]:
+        """What `costs`, `sessions` and the limits of `--dry-run` say."""
+        total = self._run("costs", "--json")["total"]
+        sessions = self._sessions()
+        (gauge,) = self._run("-p", "next", "--dry-run", "--json", **LIMIT)["limits"]
+        return (
+            Sum(Decimal(total["cost_usd"] or 0), total["unpriced_turns"]),
+            Sum(
+                sum((Decimal(one["cost_usd"] or 0) for one in sessions), Decimal(0)),
+                sum(one["unpriced_turns"] for one in sessions),
+            ),
+            Sum(Decimal(gauge["spent"] or 0), gauge["missing_turns"]),
+        )
+
+    def _session(self) -> tuple[str, ...]:
+        """A new session, or the last one where its worker is known."""
+        sessions = self._sessions()
+        continues = bool(sessions) and self._last_worker() is not None and self.chance.random() < 0.6
+        return ("-c",) if continues else ()
+
+    def _last_worker(self) -> str | None:
+        sessions = self._sessions()
+        name: str | None = sessions[0]["worker_id"] if sessions else None
+        return name
+
+    def _sessions(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._run("sessions", "--json")["sessions"]
+        return found
+
+    def _run(self, *argv: str, **environ: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._person.run(*argv, **environ).out)
+        return found
+
+    def _note_moment(self, posts: int) -> None:
+        sent = len(self.service.posts) > posts
+        sessions = self._sessions()
+        if not sent:
+            self.moments["before the request"] += 1
+        elif sessions[0]["last_status"] == "completed":
+            self.moments["after the end"] += 1
+        elif sessions[0]["worker_id"] is None:
+            self.moments["before the worker is known"] += 1
+        else:
+            self.moments["in the answer"] += 1
+
+
+def play(turns: int, seed: int, home: Path) -> Counter[str]:
+    """Play so many turns; returns how many programs died at which moments."""
+    with paid_service() as service:
+        kills = Kills(service, home, random.Random(seed))
+        for number in range(turns):
+            kills.play(number)
+        service.finish()
+        kills.settle()
+        kills.check_truth()
+        assert max(Counter(service.posts).values(), default=0) <= 1
+        return kills.moments
+
+
+def main() -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--turns", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as home:
+        moments = play(args.turns, args.seed, Path(home))
+    print(f"{args.turns} turns, seed {args.seed}, {time.monotonic() - began:.0f} s: {dict(moments)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""Programs of one person on one history: real processes against the paid service."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tests.e2e.runner import KEY, Ran, run
+from tests.money.paid_service import PaidService
+
+DEADLINE_S: Final = 60.0
+TIMES: Final = {"HANDINGER_POLL_INTERVAL": "0.05", "HANDINGER_RECOVERY_WINDOW": "5"}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A process that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def result(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.out.splitlines()[-1])
+        return found
+
+
+@dataclass(frozen=True)
+class Person:
+    """One history, and one service."""
+
+    service: PaidService
+    home: Path
+
+    def start(self, *argv: str, **environ: str) -> subprocess.Popen[str]:
+        """Start the program; keyword arguments are more environment."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("HANDINGER_")}
+        told = {
+            "HANDINGER_TUI_HOME": str(self.home),
+            "HANDINGER_BASE_URL": self.service.url,
+            "HANDINGER_API_KEY": KEY,
+            **TIMES,
+        }
+        return subprocess.Popen(
+            [sys.executable, "-m", "handinger_tui", *argv],
+            env=kept | told | environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+
+    def run(self, *argv: str, **environ: str) -> Ran:
+        """Run the program to its end, in this process: starting another one takes most of the time."""
+        return run(*argv, home=self.home, base_url=self.service.url, **TIMES | environ)
+
+    def json_of(self, *argv: str, **environ: str) -> dict[str, Any]:
+        """The JSON that a command prints."""
+        found: dict[str, Any] = json.loads(self.run(*argv, "--json", **environ).out)
+        return found
+
+
+def ended(process: subprocess.Popen[str]) -> Ended:
+    """Wait for the end; no traceback and no key may have come out."""
+    try:
+        out, err = process.communicate(timeout=DEADLINE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+    assert "Traceback" not in err, err[-2000:]
+    assert KEY not in out + err
+    return Ended(process.returncode, out, err)

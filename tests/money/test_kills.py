@@ -1,0 +1,56 @@
+"""Headless turns that are killed: every place shows the gap at once, and the next start knows the truth."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.money.kills import play
+from tests.money.paid_service import paid_service
+from tests.money.programs import Person, ended
+
+TURNS: Final = int(os.environ.get("HANDINGER_TEST_KILLS", "6"))
+SEED: Final = int(os.environ.get("HANDINGER_TEST_SEED", "1"))
+
+
+def test_killed_at_any_moment(tmp_path: Path) -> None:
+    moments = play(TURNS, SEED, tmp_path)
+    assert sum(moments.values()) == TURNS
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_after_a_kill_the_next_turn_continues_the_same_worker(tmp_path: Path, *, plain: bool) -> None:
+    with paid_service(plain=plain, late=None) as service:
+        person = Person(service, tmp_path)
+        process = person.start("-p", "one", "--output-format", "stream-json")
+        assert process.stdout is not None
+        # Whatever of the answer is printed names the worker: an event, or the usage of a JSON answer.
+        assert any('"usage"' in line or '"text-delta"' in line for line in process.stdout)
+        process.kill()
+        ended(process)
+        service.late = 0.0
+        service.finish()
+        again = person.run("-p", "two", "-c", "--json")
+        assert (again.code, again.result["worker_id"]) == (0, "wrk_1")
+        assert (service.posts, len(service.workers)) == (["one", "two"], 1)
+        total = person.json_of("costs")["total"]
+        assert (total["cost_usd"], total["unpriced_turns"]) == ("2", 0)
+
+
+def test_no_second_worker_is_started_where_the_first_one_has_no_name(tmp_path: Path) -> None:
+    """The request left, and the program died before the answer: the session has a worker, but which?"""
+    with paid_service(silent=True) as service:
+        person = Person(service, tmp_path)
+        process = person.start("-p", "one", "--json")
+        assert service.wait_for_posts(1)
+        process.kill()
+        ended(process)
+        service.silent = False
+        refused = person.run("-p", "two", "-c", "--json")
+        assert (refused.code, service.posts) == (2, ["one"])
+        assert "a second worker would be paid" in refused.err
+        assert person.run("-p", "two").code == 0
+        assert len(service.posts) == 2
