@@ -6,7 +6,6 @@ import html
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from functools import cache
 from typing import Final, NamedTuple
@@ -80,18 +79,24 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return VAGUE_WAIT if millis else None
     if _SECONDS.fullmatch(header.strip()):
         return min(float(header), LONGEST_WAIT)
-    until = _date(header)
+    until = http_date(header)
     if until is None:
         return VAGUE_WAIT
-    wait = until - (_date(headers.get("date", "")) or datetime.now(UTC))
+    wait = _in_utc(until) - _in_utc(http_date(headers.get("date", "")) or datetime.now(UTC))
     return min(max(wait / timedelta(seconds=1), 0.0), LONGEST_WAIT)
 
 
-def _date(text: str) -> datetime | None:
+def http_date(text: str) -> datetime | None:
+    """The time in a header; naive where it names no zone, None where it is no date."""
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - memory that a start has no use for
+
     try:
-        date = parsedate_to_datetime(text)
+        return parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+
+
+def _in_utc(date: datetime) -> datetime:
     return date if date.tzinfo is not None else date.replace(tzinfo=UTC)
 
 

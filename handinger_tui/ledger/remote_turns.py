@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Final
 
 from handinger_tui.core.jsontext import NotJson, as_object, parse
@@ -16,6 +15,8 @@ from handinger_tui.ledger.rows import Cell, pack, pack_optional, unpack, unpack_
 
 def asked_key(prompt: object) -> str:
     """A short key that is equal for texts that count as the same prompt (`normalized_prompt`)."""
+    from hashlib import sha256  # noqa: PLC0415 - loads OpenSSL, 2 MB, which a start has no use for
+
     return sha256(normalized_prompt(unpack(prompt)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

@@ -13,7 +13,6 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -116,11 +115,9 @@ def _validator(headers: Headers) -> str | None:
 
 
 def _date(text: str) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return date if date.tzinfo is not None else None
+    """The time in a header, None where it names no zone."""
+    date = errors.http_date(text)
+    return date if date is not None and date.tzinfo is not None else None
 
 
 def _place(url: str) -> tuple[Origin | None, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import heapq
 import mimetypes
 import os
@@ -77,6 +76,8 @@ def _read_size_and_digest(file: BinaryIO, displayed_path: str) -> tuple[int, str
             f"{displayed_path} is {status.st_size:,} bytes; at most {MAX_BYTES:,} are sent. {_NOTHING_SENT}",
             "Send a smaller part of it.",
         )
+    import hashlib  # noqa: PLC0415 - loads OpenSSL, 2 MB, which a start has no use for
+
     digest, size = hashlib.sha256(), 0
     while size <= status.st_size and (block := file.read(_BLOCK)):
         digest.update(block)
