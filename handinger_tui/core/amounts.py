@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final
@@ -147,21 +147,31 @@ def credits_words(value: Decimal | None) -> str:
     return text if tidy(value) is None else f"{text} {'credit' if text == '1' else 'credits'}"
 
 
-def total_text(amount: Total) -> str:
+# A sum with gaps has one notation: "$1.23 + 2 turns unknown", and "$1.23 +2" where there is no room for that.
+def total_text(amount: Total, write: Callable[[Decimal | None], str] = usd_text) -> str:
     """A total to show: "$1.23", "$1.23 + 2 turns unknown", "not reported"."""
-    return usd_text(amount.value) + _gap_text(amount)
+    gaps = "" if amount.value is None else gap_text(amount.missing_turns)
+    return f"{write(amount.value)} {gaps}".rstrip()
 
 
-def credits_total_text(amount: Total) -> str:
-    """A total of credits to show: "8 credits", "8 credits + 2 turns unknown", "not reported"."""
-    return credits_words(amount.value) + _gap_text(amount)
+def short_total_text(amount: Total, write: Callable[[Decimal | None], str] = usd_text) -> str:
+    """A total to show where there is little room: "$1.23", "$1.23 +2", "not reported"."""
+    gaps = "" if amount.value is None else gap_mark(amount.missing_turns)
+    return f"{write(amount.value)} {gaps}".rstrip()
 
 
-def _gap_text(amount: Total) -> str:
-    """The text after a sum with gaps: " + 2 turns unknown"; "" where no turn is missing, or none is known."""
-    if amount.value is None or amount.complete:
-        return ""
-    return f" + {plural(amount.missing_turns, 'turn')} unknown"
+def gap_text(missing_turns: int) -> str:
+    """What follows a sum: "+ 2 turns unknown"; "" where no turn is missing in it."""
+    return f"+ {plural(missing_turns, 'turn')} unknown" if missing_turns else ""
+
+
+def gap_mark(missing_turns: int) -> str:
+    """The short form of `gap_text`: "+2"; "" where no turn is missing."""
+    return f"+{missing_turns:,}" if missing_turns else ""
+
+
+MARK_EXPLAINED: Final = "+n: n turns unknown, whose amounts come on top"
+"""What `gap_mark` means, for the foot of a table."""
 
 
 def _display_text(value: Decimal | None, *, sign: str, at_least: int) -> str:
@@ -237,7 +247,10 @@ def decimal_places(text: str) -> int:
 
 
 def pad_decimals(text: str, places: int, width: int) -> str:
-    """Pad an amount with zeros to `places` decimals, as far as `width` allows."""
+    """Pad an amount with blanks to the width of `places` decimals, as far as `width` allows.
+
+    Not with zeros: an amount has the same digits wherever it is shown.
+    """
     if text.startswith("<") or not decimal_places(text):
         return text
-    return text + "0" * min(places - decimal_places(text), width - len(text))
+    return text + " " * min(places - decimal_places(text), width - len(text))

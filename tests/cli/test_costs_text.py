@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 
 from handinger_tui.cli.commands.costs.query import since_ms, until_ms
-from handinger_tui.cli.commands.costs.text import amount_text, bar, table
+from handinger_tui.cli.commands.costs.text import bar, share_lines, table
 from handinger_tui.cli.text_table import align_amounts, cells_of, clip, fit_columns
-from handinger_tui.core.amounts import Total, usd_text
+from handinger_tui.core.amounts import Total, short_total_text
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.spending import Bucket, GroupBy, altogether
 
@@ -76,11 +76,17 @@ def test_the_longest_bar_is_the_dearest_and_gaps_are_marked() -> None:
     assert bar(dear, Decimal(8), 21) == "█" * 20
     assert bar(cheap, Decimal(8), 21) == "▏", "a true cost is never drawn as nothing"
     assert bar(gap, Decimal(8), 21) == "▒"
-    assert amount_text(Total(None, 2), usd_text) == "not reported"
-    assert amount_text(Total(Decimal("1.5"), 2), usd_text) == "$1.50 +2"
+    assert short_total_text(Total(None, 2)) == "not reported"
+    assert short_total_text(Total(Decimal("1.5"), 2)) == "$1.50 +2"
 
 
 def test_wide_letters_are_counted_and_clipped() -> None:
     assert (cells_of("日本"), cells_of("e\u0301")) == (4, 1)
     assert clip("日本語", 4) == "日…"
     assert fit_columns([], 10) == []
+
+
+def test_shares_that_exceed_the_total_say_so() -> None:
+    over = Bucket("total", 1, 0, Total(Decimal("0.10")), model_usd=Total(Decimal("0.15")))
+    assert share_lines(over, 80).splitlines()[-1] == "The split exceeds the total by $0.05."
+    assert "exceeds" not in share_lines(bucket("total", "0.10"), 80)

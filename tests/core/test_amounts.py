@@ -14,10 +14,15 @@ from handinger_tui.core.amounts import (
     Total,
     count_within,
     credits_text,
+    credits_words,
     decimal_text,
+    excess_text,
     micro_credits,
     pad_decimals,
     pico_usd,
+    scaled_text,
+    short_total_text,
+    split_excess,
     tidy,
     total,
     total_text,
@@ -125,6 +130,38 @@ def test_totals_for_people(amount: Total, text: str) -> None:
     assert total_text(amount) == text
 
 
+def test_a_total_without_room_has_the_number_of_its_gaps() -> None:
+    assert short_total_text(Total(Decimal("1.23"), 1_200)) == "$1.23 +1,200"
+    assert short_total_text(Total(Decimal(8), 2), credits_words) == "8 credits +2"
+    assert short_total_text(Total(Decimal(8))) == "$8.00"
+    assert short_total_text(Total(None, 2)) == "not reported"
+
+
+@pytest.mark.parametrize(
+    ("whole", "parts", "text"),
+    [
+        ("0.10", ("0.10", "0.05"), "split exceeds the total by $0.05"),
+        ("0.10", ("0.05", None), ""),
+        ("0.3", ("0.1", "0.20000000000000001"), ""),
+        ("1e9", ("1000000000.5",), ""),
+        ("1e9", ("1000000002",), "split exceeds the total by $2.00"),
+        (None, ("0.05",), ""),
+        ("0.10", (None, None), ""),
+        ("0", ("0.05",), "split exceeds the total by $0.05"),
+    ],
+)
+def test_parts_beyond_the_whole_are_marked_and_rounding_is_not(
+    whole: str | None, parts: tuple[str | None, ...], text: str
+) -> None:
+    amounts = [None if part is None else Decimal(part) for part in parts]
+    assert excess_text(split_excess(None if whole is None else Decimal(whole), amounts)) == text
+
+
+@given(st.integers(-(2**63), 2**63), st.sampled_from((0, 6, 12)))
+def test_the_fast_text_of_integers_is_the_exact_one(number: int, places: int) -> None:
+    assert scaled_text(number, places) == decimal_text(Decimal(number).scaleb(-places))
+
+
 @given(st.decimals(min_value=0, max_value=10**6, places=20))
 def test_integers_are_the_nearest(value: Decimal) -> None:
     pico, micro = pico_usd(value), micro_credits(value)
@@ -179,7 +216,7 @@ def test_counts_fit(value: int, width: int) -> None:
 
 
 def test_amounts_of_a_column_line_up() -> None:
-    assert pad_decimals("$0.05", 4, 9) == "$0.0500"
-    assert pad_decimals("$0.05", 4, 6) == "$0.050"
+    assert pad_decimals("$0.05", 4, 9) == "$0.05  "
+    assert pad_decimals("$0.05", 4, 6) == "$0.05 "
     assert pad_decimals("$1.2k", 4, 9) == "$1.2k"
     assert pad_decimals("<$0.01", 4, 9) == "<$0.01"

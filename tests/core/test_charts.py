@@ -111,7 +111,7 @@ def test_the_line_is_dashed_from_the_first_gap_on() -> None:
     assert dashed.dashed
     assert (len(whole.points), len(dashed.points)) == (3, 3)
     assert whole.points[-1] == dashed.points[0]
-    assert "at least $4.00" in words(scene)
+    assert "$4.00 +1" in words(scene)
     assert sum(isinstance(mark, Area) for mark in scene.marks) == 1
 
 
@@ -226,3 +226,8 @@ def test_a_split_of_nothing_is_no_unknown_split() -> None:
     assert [share.part for share in shares(free)] == [Decimal(0)] * 4
     assert "Nothing was spent." in words(share_of(free))
     assert "Not one category was reported." in words(share_of(Bucket("total", 1, usd=Total(None, 1))))
+
+
+def test_a_split_that_exceeds_the_cost_is_marked_in_the_drawing() -> None:
+    over = Bucket("total", 1, usd=Total(Decimal("0.10")), model_usd=Total(Decimal("0.15")))
+    assert "split exceeds the total by $0.05" in words(share_of(over))

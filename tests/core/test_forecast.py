@@ -36,9 +36,18 @@ def test_an_even_spender_goes_on_evenly() -> None:
     days = [on(day, "1") for day in range(1, 20)]
     found = forecast([*days, on(20, "0.5")], TODAY, HALF)
     assert found.spent == Total(Decimal("19.5"))
-    assert found.low == found.middle == found.high == Decimal(30)
-    assert (found.days_seen, found.per_day, found.lower_bound) == (19, Decimal(1), False)
-    assert forecast_text(found) == "~$30.00 by the end of the month"
+    assert found.middle == Decimal(30)
+    assert (found.days_seen, found.per_day, found.gaps) == (19, Decimal(1), 0)
+    assert forecast_text(found) == "~$30.00 by month end (~$28.72 to ~$31.28)"
+
+
+def test_the_fewer_days_the_wider_the_range_even_of_equal_days() -> None:
+    def text(days: int) -> str:
+        return forecast_text(forecast([on(20 - back, "1") for back in range(1, days + 1)], TODAY, Decimal(0)))
+
+    assert text(3) == "~$14.00 by month end (~$8.93 to ~$19.07, from 3 days)"
+    assert text(6) == "~$17.00 by month end (~$14.02 to ~$19.98, from 6 days)"
+    assert text(19) == "~$30.00 by month end (~$28.68 to ~$31.32)"
 
 
 def test_a_range_lies_around_the_middle_and_never_below_what_is_spent() -> None:
@@ -48,10 +57,9 @@ def test_a_range_lies_around_the_middle_and_never_below_what_is_spent() -> None:
     assert found.high is not None
     assert found.spent.value == Decimal("10.3") <= found.low < found.middle < found.high
     assert found.middle == Decimal("10.3") + Decimal("3.1") * Decimal("10.5")
-    # The variance of 0.1, 9 and 0.2 is 26.11; 10.5 days and their average (of 3) make it 47.25 times as much.
-    assert found.high - found.middle == Decimal("35.124030235723")
-    assert found.low == found.spent.value
-    assert forecast_text(found).startswith("~$42.85 by the end of the month (~$")
+    # The variance of 0.1, 9, 0.2, 0 and 6.2 is 17.86; 10.5 days and the average make it 47.25 times that.
+    assert found.high - found.middle == Decimal("29.049698793619")
+    assert forecast_text(found).startswith("~$42.85 by month end (~$")
 
 
 def test_days_without_turns_are_zero_from_the_first_one_on() -> None:
@@ -84,11 +92,11 @@ def test_only_the_newest_days_count() -> None:
 def test_unknown_amounts_make_a_lower_bound_that_says_so() -> None:
     days = [on(day, "1") for day in range(1, 18)]
     found = forecast([*days, on(18, "1", missing=2), on(19, None, missing=1)], TODAY, HALF)
-    assert found.lower_bound
+    assert found.gaps == 3
     assert found.spent == Total(Decimal(18), 3)
     assert (found.days_seen, found.per_day) == (18, Decimal(1))
-    assert forecast_text(found).startswith("at least ~$28.50")
-    assert "without a reported amount" in found.method
+    assert forecast_text(found).startswith("~$28.50 + 3 turns unknown by")
+    assert "unknown turns come on top" in found.method
 
 
 def test_a_month_of_which_nothing_is_known_has_no_forecast() -> None:
@@ -206,5 +214,5 @@ def test_buckets_by_day() -> None:
 
 def test_credits_are_forecast_as_credits() -> None:
     found = forecast([on(day, "1") for day in range(1, 20)], TODAY, HALF, Unit.CREDITS)
-    assert forecast_text(found) == "~29.5 credits by the end of the month"
+    assert forecast_text(found) == "~29.5 credits by month end (~28.22 credits to ~30.78 credits)"
     assert isinstance(found, Forecast)

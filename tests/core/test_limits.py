@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handinger_tui.core.amounts import Total
+from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import (
     STILL,
     Gauge,
@@ -80,8 +81,8 @@ def test_the_percent_and_the_state_agree(spent: Decimal, limit: Decimal, missing
 def test_gaps_change_the_words_and_not_the_state(spent: Decimal, missing: int) -> None:
     whole, gappy = gauge(str(spent), "5"), gauge(str(spent), "5", missing=missing)
     assert whole.state is gappy.state
-    assert "at least" not in spent_text(whole)
-    assert spent_text(gappy).startswith("at least ")
+    assert "unknown" not in spent_text(whole)
+    assert f" + {plural(missing, 'turn')} unknown of " in spent_text(gappy)
 
 
 def test_an_unknown_amount_is_neither_zero_nor_a_reason_to_block() -> None:
@@ -132,8 +133,8 @@ def test_the_widest_reached_scope_blocks() -> None:
         (gauge("0.1", "0.12345"), "$0.10 of $0.12345 (81 %)"),
         (gauge("0", "0.0000000000001", unit=Unit.CREDITS), "0 of 0.0000000000001 credits (0 %)"),
         (gauge("1e17", "5"), "$100,000,000,000,000,000.00 of $5.00 (>999 %)"),
-        (gauge("0.85", missing=1), "at least $0.85 of $1.00 (85 %), 1 turn not fully known"),
-        (gauge("0.85", missing=2), "at least $0.85 of $1.00 (85 %), 2 turns not fully known"),
+        (gauge("0.85", missing=1), "$0.85 + 1 turn unknown of $1.00 (85 %)"),
+        (gauge("0.85", missing=2), "$0.85 + 2 turns unknown of $1.00 (85 %)"),
     ],
 )
 def test_what_is_spent_in_words(found: Gauge, text: str) -> None:

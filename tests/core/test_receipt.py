@@ -31,34 +31,34 @@ def totals(*amounts: str | None) -> Session:
 
 def test_the_change_against_the_median_stands_behind_the_amount() -> None:
     shown = totals("0.01", "0.02", "0.03", "0.027")
-    assert receipt_line(shown, shown.turns[3]) == "~12 s · $0.027 (+35 %) · standard"
+    assert receipt_line(shown, shown.turns[3]) == "~12 s · $0.027 (+35 %) Σ · standard"
 
 
 def test_fewer_than_three_known_turns_before_it_make_no_change() -> None:
     shown = totals("0.02", "0.01", None, "0.027")
     assert [receipt_line(shown, own) for own in shown.turns] == [
-        "~12 s · $0.02 · standard",
-        "~12 s · $0.01 · standard",
-        "~12 s · $0.00 · standard",
-        "~12 s · $0.027 (+170 %) · standard",
+        "~12 s · $0.02 Σ · standard",
+        "~12 s · $0.01 Σ · standard",
+        "~12 s · $0.00 Σ · standard",
+        "~12 s · $0.027 (+170 %) Σ · standard",
     ]
 
 
 def test_the_change_is_in_credits_where_only_those_are_reported() -> None:
     turns = [turn(at, after=reading(credit=str(credit))) for at, credit in enumerate((10, 30, 60, 70))]
     shown = session(*turns)
-    assert receipt_line(shown, turns[3]) == "~12 s · 10 credits (-50 %) · cost not reported · standard"
+    assert receipt_line(shown, turns[3]) == "~12 s · 10 credits (-50 %) Σ · cost not reported · standard"
 
 
 def test_a_duration_that_was_reported_is_no_estimate() -> None:
     own = turn(0, after=reading("0.02", duration_ms=5400))
-    assert receipt_line(session(own), own) == "5.4 s · $0.02 · standard"
+    assert receipt_line(session(own), own) == "5.4 s · $0.02 Σ · standard"
 
 
 @pytest.mark.parametrize("status", [TurnStatus.RUNNING, TurnStatus.UNKNOWN])
 def test_figures_of_a_turn_that_was_not_seen_to_end_are_so_far(status: TurnStatus) -> None:
     own = turn(0, status=status, after=reading("0.02", credit="8", busy=True))
-    assert receipt_line(session(own), own) == "so far: ~12 s · 8 credits · $0.02 · standard"
+    assert receipt_line(session(own), own) == "so far: ~12 s · 8 credits · $0.02 Σ · standard"
 
 
 def test_what_a_run_that_goes_on_will_cost_is_pending() -> None:
@@ -69,7 +69,7 @@ def test_what_a_run_that_goes_on_will_cost_is_pending() -> None:
 def test_of_a_turn_that_others_started_neither_time_nor_budget_is_claimed() -> None:
     own = turn(0, after=reading("0.02"))
     found = replace(own, order=replace(own.order, trigger=Trigger.ELSEWHERE))
-    assert receipt_line(session(found), found) == "$0.02"
+    assert receipt_line(session(found), found) == "$0.02 Σ"
 
 
 def test_one_credit_is_one() -> None:
@@ -79,7 +79,7 @@ def test_one_credit_is_one() -> None:
 
 def test_an_absurd_change_is_told_as_more_than_can_be_read() -> None:
     shown = totals("0.0001", "0.0001", "0.0001", "9")
-    assert receipt_line(shown, shown.turns[3]) == "~12 s · $9.00 (>+999,999 %) · standard"
+    assert receipt_line(shown, shown.turns[3]) == "~12 s · $9.00 (>+999,999 %) Σ · standard"
 
 
 @pytest.mark.parametrize("status", [TurnStatus.ACCEPTED, TurnStatus.REJECTED, TurnStatus.NOT_SENT])
@@ -98,3 +98,10 @@ def test_many_lines_are_those_that_each_would_be_alone() -> None:
     assert [receipt_line(fallen, own, index) for own in fallen.turns] == [
         receipt_line(fallen, own) for own in fallen.turns
     ]
+
+
+def test_a_split_beyond_the_cost_is_marked_in_the_line() -> None:
+    own = turn(0, after=reading("0.10", costs=("0.10", "0.05", "0", "0")))
+    assert receipt_line(session(own), own) == (
+        "~12 s · $0.10 Σ · split exceeds the total by $0.05 · standard"
+    )

@@ -93,7 +93,7 @@ def test_turns_without_a_first_reading_are_counted() -> None:
     found = reckoned(turn(1, read("0.02")), turn(2, read("0.09"), read("0.06")))
     assert found.local == Total(Decimal("0.03"), 1)
     assert found.parts == Parts(unreported=Decimal("0.06"), turns=1)
-    assert "$0.06 in or around 1 turn not fully reported." in reconciliation_text(found)
+    assert "$0.06 in or around 1 turn of unknown cost." in reconciliation_text(found)
 
 
 def test_all_parts_together() -> None:
@@ -147,7 +147,7 @@ def test_an_unknown_local_sum_is_not_taken_for_zero() -> None:
 def test_a_running_turn_is_not_fully_known_yet() -> None:
     found = reckoned(turn(1, read("0.5", busy=True), new=True, status=TurnStatus.ACCEPTED))
     assert reconciliation_text(found) == (
-        "The local sum $0.50 equals the worker's own total. Not fully known yet: 1 turn."
+        "The local sum $0.50 equals the worker's own total. 1 turn unknown."
     )
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.money.spending import NOTHING, SUMS, Bucket, altogether
+from handinger_tui.core.money.spending import NOTHING, SUMS, Bucket, altogether, sum_text
 
 amounts = st.decimals(min_value=0, max_value=10**30, places=17)
 sums = st.builds(Total, st.none() | amounts, st.integers(0, 5))
@@ -82,3 +82,16 @@ def test_a_group_without_turns_took_nothing_and_one_without_figures_is_unknown(m
 def holding(amount: Total, member: str, turns: int) -> Bucket:
     sums: dict[str, Any] = {member: amount}
     return Bucket("", turns, **sums)
+
+
+def test_a_sum_says_that_its_turns_include_the_unknown_ones() -> None:
+    assert sum_text(Total(Decimal("0.30"), 1), Total(None, 1), 1) == "$0.30 + 1 turn unknown · 1 turn in all"
+    assert sum_text(Total(Decimal("0.30")), Total(Decimal(8)), 2) == "$0.30 · 8 credits · 2 turns"
+    assert sum_text(Total(None, 2), Total(None, 2), 2) == "cost not reported · 2 turns"
+
+
+def test_a_group_whose_split_exceeds_its_cost_says_by_how_much() -> None:
+    over = Bucket("a", 2, 0, Total(Decimal("0.10")), model_usd=Total(Decimal("0.15")))
+    assert over.split_excess == Decimal("0.05")
+    assert Bucket("a", 2, 0, Total(Decimal("0.10")), model_usd=Total(Decimal("0.10"))).split_excess == 0
+    assert Bucket("a").split_excess is None

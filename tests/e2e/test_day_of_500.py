@@ -148,7 +148,8 @@ def test_text_tells_the_same_totals(day: Day, by: str) -> None:
     group = whole(day.turns)
     cost = group.sum("cost_usd")
     assert cost is not None
-    told = f"${format(round(cost * 10_000) / 10_000, ',.4f').rstrip('0')} +{group.gaps['cost_usd']}"
+    gaps = f"+ {group.gaps['cost_usd']} turns unknown" if by == "turn" else f"+{group.gaps['cost_usd']}"
+    told = f"${format(round(cost * 10_000) / 10_000, ',.4f').rstrip('0')} {gaps}"
     line = next(line for line in day.costs("--by", by).splitlines() if line.startswith("total"))
     assert told in line, line
     assert "500" in line

@@ -12,7 +12,7 @@ from handinger_tui.cli.local_files.paths import default_paths
 from handinger_tui.cli.options import Parser, add_json_option
 from handinger_tui.cli.output import put, say
 from handinger_tui.cli.session_choice import unique_session_id
-from handinger_tui.core.amounts import Total, credits_total_text, decimal_text, total_text
+from handinger_tui.core.amounts import Total, credits_words, decimal_text, total_text
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export.session_json import turn_objects
 from handinger_tui.core.formatting import ago, plural
@@ -119,7 +119,7 @@ def _summary_text(summary: SessionSummary, now: int) -> str:
     cost = total_text(Total(summary.cost_usd, summary.unpriced))
     money = [cost if summary.cost_usd is not None else f"cost {cost}"]
     if summary.credits is not None:
-        money.append(credits_total_text(Total(summary.credits, summary.uncredited)))
+        money.append(total_text(Total(summary.credits, summary.uncredited), credits_words))
     details = " · ".join((plural(summary.turns, "turn"), *money, str(summary.last_status or "empty")))
     mark = "*" if summary.unread else " "
     when = f"{ago(summary.updated_ms, now):>9}"

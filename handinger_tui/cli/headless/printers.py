@@ -163,8 +163,8 @@ PRINTERS: Final[dict[str, Callable[[TextIO, bool], Printer]]] = {
 
 
 UNKNOWN: Final = {
-    Unit.USD: "the cost was not fully reported",
-    Unit.CREDITS: "the credits were not fully reported",
+    Unit.USD: "the cost is unknown",
+    Unit.CREDITS: "the credits are unknown",
 }
 
 

@@ -41,12 +41,9 @@ def tick_text(value: Decimal, step: Decimal) -> str:
     return f"${value:,.{places}f}"
 
 
-def short_usd(value: Decimal) -> str:
-    """The amount at a bar: "$12.35", "$0.0123", "$3.4M"."""
-    short = _large(value)
-    if short:
-        return short
-    return f"${value:,.2f}" if value >= 1 else usd_text(value)
+def short_usd(value: Decimal | None) -> str:
+    """The amount at a bar, with the digits of every other place: "$12.35", "$0.0123"; "$3.4M" where large."""
+    return (_large(value) if value is not None else "") or usd_text(value)
 
 
 def _large(value: Decimal) -> str:

@@ -8,7 +8,15 @@ from decimal import Decimal
 from html import escape
 from typing import Final
 
-from handinger_tui.core.amounts import EXACT, Total, credits_text, usd_text
+from handinger_tui.core.amounts import (
+    EXACT,
+    MARK_EXPLAINED,
+    Total,
+    credits_text,
+    gap_mark,
+    gap_text,
+    usd_text,
+)
 from handinger_tui.core.charts.data import SIMULATED
 from handinger_tui.core.charts.scenes import (
     DARK,
@@ -48,12 +56,12 @@ def figures(spent: Bucket) -> tuple[TotalFigure, ...]:
     cost, credit, token = (spent.total(name) for name in ("usd", "credits", "tokens"))
     share = EXACT.divide(spent.incomplete, spent.turns) if spent.turns else None
     return (
-        TotalFigure("cost", usd_text(cost.value), _missing(cost.missing_turns)),
-        TotalFigure("credits", credits_text(credit.value), _missing(credit.missing_turns)),
+        TotalFigure("cost", usd_text(cost.value), gap_text(cost.missing_turns)),
+        TotalFigure("credits", credits_text(credit.value), gap_text(credit.missing_turns)),
         TotalFigure(
             "tokens",
             NOT_REPORTED if token.value is None else number(int(token.value)),
-            _missing(token.missing_turns),
+            gap_text(token.missing_turns),
         ),
         TotalFigure("turns", number(spent.turns)),
         TotalFigure(
@@ -62,10 +70,6 @@ def figures(spent: Bucket) -> tuple[TotalFigure, ...]:
             f"{percent_text(share)} of all turns" if spent.turns else "",
         ),
     )
-
-
-def _missing(turns: int) -> str:
-    return f"+ {plural(turns, 'turn')} not reported" if turns else ""
 
 
 def poster(days: Sequence[Bucket], total: Bucket, heading: str, *, simulated: bool) -> Scene:
@@ -190,7 +194,7 @@ HEADS: Final = ("turns", "cost", "credits", "tokens", "model", "tool", "sandbox"
 def _table(report: Report) -> str:
     heads = "".join(f'<th scope="col" class="n">{head}</th>' for head in HEADS)
     rows = "\n".join(_row(bucket, _name(bucket)) for bucket in report.groups)
-    note = '<p class="gap">+n: n turns not fully reported, whose amount comes on top.</p>'
+    note = f'<p class="gap">{MARK_EXPLAINED}.</p>'
     note = note if any(getattr(report.total, member).missing_turns for member in SUMS) else ""
     rest = (
         f"<p>{escape(plural(report.left_out, 'more row'))} not listed here; all are in the total.</p>"
@@ -229,9 +233,8 @@ def _row(bucket: Bucket, name: str) -> str:
 
 
 def _amount(amount: Total, write: Callable[[Decimal | None], str]) -> str:
-    text = escape(write(amount.value))
-    gaps = amount.missing_turns
-    return f'{text} <small class="gap">+{gaps:,}</small>' if gaps and amount.value is not None else text
+    text, gaps = escape(write(amount.value)), gap_mark(amount.missing_turns)
+    return f'{text} <small class="gap">{gaps}</small>' if gaps and amount.value is not None else text
 
 
 def _count(value: Decimal | None) -> str:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from handinger_tui.core.amounts import usd_text
+from handinger_tui.core.amounts import Total, excess_text, gap_mark, gap_text, short_total_text
 from handinger_tui.core.charts.data import (
     BarSpan,
     Slot,
@@ -19,7 +19,7 @@ from handinger_tui.core.charts.data import (
     tick_text,
     ticks,
 )
-from handinger_tui.core.formatting import percent_text, plural
+from handinger_tui.core.formatting import percent_text
 from handinger_tui.core.money.spending import NOTHING, Bucket
 
 Point = tuple[float, float]
@@ -205,13 +205,13 @@ def card(height: int, title: str) -> list[Mark]:
 
 
 def bars(days: Sequence[Bucket]) -> Scene:
-    """Cost per day, week or month; a bar with unreported turns has a hatched cap and "+n"."""
+    """Cost per day, week or month; a bar with unknown turns has a hatched cap and "+n"."""
     span, listed = slots(days)
     gaps = sum(slot.usd.missing_turns for slot in listed)
     title = f"Cost per {span}"
     marks = card(HEIGHT, title)
     if gaps:
-        marks.append(_legend(f"hatched: turns not fully reported ({gaps:,} in all)", Ink.GAP))
+        marks.append(_legend(f"hatched: {gap_text(gaps)}", Ink.GAP))
     known = [slot.usd.value for slot in listed if slot.usd.value is not None]
     steps = ticks(max(known, default=Decimal(0)))
     marks += _scale(steps)
@@ -241,7 +241,7 @@ def _bar(slot: Slot, left: float, wide: float, most: Decimal, labeled: bool) -> 
         marks.append(Box(x, cap, thick, _CAP, Ink.GAP, hatched=True))
         top = cap
         if wide >= 30:
-            count = f"+{slot.usd.missing_turns:,}"
+            count = gap_mark(slot.usd.missing_turns)
             marks.append(Word(middle, top - 5, count, Ink.GAP, 12, TextAnchor.MIDDLE))
             top -= 15
     if usd and labeled:
@@ -276,12 +276,12 @@ def cumulative(days: Sequence[Bucket]) -> Scene:
         marks.append(Line(tuple(points[: first_gap + 1]), Ink.LINE, 3))
     if first_gap < len(sums):
         marks.append(Line(tuple(points[first_gap:]), Ink.LINE, 3, dashed=True))
-        marks.append(_legend("dashed: at least this, some turns are not fully reported", Ink.MUTED))
+        marks.append(_legend("dashed: from the first unknown turn on", Ink.MUTED))
     x, y = points[-1]
-    total_text = f"at least {short_usd(known)}" if so_far.missing_turns else short_usd(known)
+    label = short_total_text(so_far, short_usd)
     marks += [
         Dot(x, y, 5.5, Ink.LINE),
-        Word(min(x, _RIGHT), y - 14, total_text, Ink.TEXT, 15, TextAnchor.END, bold=True),
+        Word(min(x, _RIGHT), y - 14, label, Ink.TEXT, 15, TextAnchor.END, bold=True),
     ]
     return Scene(WIDTH, HEIGHT, (*marks, *_days(listed, span)), f"{title}, in USD")
 
@@ -306,13 +306,15 @@ def share_of(spent: Bucket) -> Scene:
     column = room / len(parts)
     for at, (share, ink) in enumerate(zip(parts, _INKS, strict=False)):
         x = left + column * at
-        missing = f" +{plural(share.gaps, 'turn')}" if share.gaps and share.usd is not None else ""
-        amount = f"{usd_text(share.usd)}{missing}"
+        amount = short_total_text(Total(share.usd, share.gaps))
         marks += [
             Box(x, 130, 14, 14, ink, hatched=ink is Ink.MUTED, corner=3),
             Word(x + 22, 142, f"{share.name}  {percent_text(share.part)}", size=15, bold=True),
             Word(x + 22, 164, amount if share.usd is not None else "", Ink.MUTED, 13),
         ]
+    excess = excess_text(spent.split_excess)
+    if excess:
+        marks.append(_legend(excess, Ink.WARN))
     return Scene(WIDTH, SHARE_HEIGHT, tuple(marks), "Share of the cost by category")
 
 

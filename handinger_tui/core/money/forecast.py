@@ -14,7 +14,7 @@ from functools import reduce
 from operator import add
 from typing import Final
 
-from handinger_tui.core.amounts import EXACT, Total
+from handinger_tui.core.amounts import EXACT, Total, gap_text
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Gauge, Scope, Unit, exact_text
 from handinger_tui.core.money.spending import Bucket
@@ -22,6 +22,8 @@ from handinger_tui.core.money.typical_cost import rough
 
 ENOUGH_DAYS: Final = 3
 """Days before today that a forecast needs."""
+FEW_DAYS: Final = 7
+"""Below this many days the range names their number."""
 WINDOW: Final = 28
 """The number of days before today that count: whole weeks, so that weekends have their true weight."""
 _ROOTS: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
@@ -35,8 +37,8 @@ class Forecast:
     """`low`, `middle` and `high` are amounts for the whole month, None where there is no forecast.
 
     `method` says how it was computed, or why there is none. `spent`: this month so far. `per_day`: the
-    average of `days_seen` days before today. `lower_bound`: the amount of some turn is not known, so
-    that the true amount is higher.
+    average of `days_seen` days before today. `gaps`: the number of turns among these days whose amount is
+    unknown and comes on top.
     """
 
     spent: Total
@@ -46,7 +48,7 @@ class Forecast:
     days_seen: int
     method: str
     per_day: Decimal | None = None
-    lower_bound: bool = False
+    gaps: int = 0
     unit: Unit = Unit.USD
 
 
@@ -75,11 +77,11 @@ def forecast(days: Days, today: date, share_of_today: Decimal, unit: Unit = Unit
     )
     past = _before(by_day, today)
     known = [amount.value for amount in past if amount.value is not None]
-    is_lower_bound = not spent.complete or any(not amount.complete for amount in past)
+    gaps = _gaps(by_day, today)
     mean = _mean(known) if len(known) >= ENOUGH_DAYS else None
     if mean is None or spent.value is None:
         reason = _reason_for_none(spent, len(known))
-        return Forecast(spent, None, None, None, len(known), reason, mean, is_lower_bound, unit)
+        return Forecast(spent, None, None, None, len(known), reason, mean, gaps, unit)
     days_left = _days_left(today, share_of_today)
     remaining = EXACT.multiply(mean, days_left)
     deviation = _deviation(known, mean, days_left)
@@ -89,9 +91,9 @@ def forecast(days: Days, today: date, share_of_today: Decimal, unit: Unit = Unit
         middle=_to_pico(EXACT.add(spent.value, remaining)),
         high=_to_pico(EXACT.add(spent.value, EXACT.add(remaining, deviation))),
         days_seen=len(known),
-        method=_method(len(known), is_lower_bound=is_lower_bound),
+        method=_method(len(known), gaps),
         per_day=_to_pico(mean),
-        lower_bound=is_lower_bound,
+        gaps=gaps,
         unit=unit,
     )
 
@@ -118,6 +120,12 @@ def _before(by_day: Mapping[date, Total], today: date) -> list[Total]:
     return [by_day.get(today - timedelta(back), Total(Decimal(0))) for back in range(1, length + 1)]
 
 
+def _gaps(by_day: Mapping[date, Total], today: date) -> int:
+    """The number of turns of unknown amount this month and on the days before it that count."""
+    first = min(today.replace(day=1), today - timedelta(WINDOW))
+    return sum(amount.missing_turns for day, amount in by_day.items() if day >= first)
+
+
 def _days_left(today: date, share_of_today: Decimal) -> Decimal:
     days_after = monthrange(today.year, today.month)[1] - today.day
     return EXACT.subtract(Decimal(days_after + 1), min(Decimal(1), max(Decimal(0), share_of_today)))
@@ -131,10 +139,14 @@ def _mean(values: Sequence[Decimal]) -> Decimal:
 
 
 def _deviation(values: Sequence[Decimal], mean: Decimal, days_left: Decimal) -> Decimal:
-    """One standard deviation of the spending of `days_left` days, including that of the mean itself."""
+    """One standard deviation of the spending of `days_left` days, including that of the mean itself.
+
+    As if two more days were known, one without spending and one of twice the average: three equal days say
+    little about the next ones, thirty say much.
+    """
     with localcontext(_ROOTS):
-        squares = sum(((value - mean) ** 2 for value in values), Decimal(0))
-        variance = squares / (len(values) - 1)
+        squares = sum(((value - mean) ** 2 for value in values), 2 * mean**2)
+        variance = squares / (len(values) + 1)
         return (variance * (days_left + days_left * days_left / len(values))).sqrt()
 
 
@@ -192,22 +204,26 @@ def limit_text(gauge: Gauge, days: Days, today: date) -> str:
 
 # -- texts ----------------------------------------------------------------------------
 def forecast_text(estimate: Forecast) -> str:
-    """One line: "~$12.40 by the end of the month (~$10.10 to ~$14.70)"; without a forecast the reason."""
+    """One line: "~$12.40 by month end (~$10.10 to ~$14.70)", or why there is none.
+
+    Turns of unknown amount and a small number of days are named.
+    """
     if estimate.middle is None or estimate.low is None or estimate.high is None:
         return estimate.method
     low, middle, high = (
         f"~{rough(value, estimate.unit)}" for value in (estimate.low, estimate.middle, estimate.high)
     )
-    least = "at least " if estimate.lower_bound else ""
-    return f"{least}{middle} by the end of the month" + (f" ({low} to {high})" if low != high else "")
+    end = " ".join(filter(None, [middle, gap_text(estimate.gaps), "by month end"]))
+    days = f", from {plural(estimate.days_seen, 'day')}" if estimate.days_seen < FEW_DAYS else ""
+    return f"{end} ({low} to {high}{days})" if low != high else end
 
 
-def _method(days: int, *, is_lower_bound: bool) -> str:
+def _method(days: int, gaps: int) -> str:
     text = (
         f"What is spent, plus the average of the last {plural(days, 'day')} for each day that is left; "
-        "the range is one standard deviation to either side"
+        "the range is one standard deviation to either side, wider the fewer days there are"
     )
-    return f"{text}, and turns without a reported amount come on top." if is_lower_bound else f"{text}."
+    return f"{text}, and unknown turns come on top." if gaps else f"{text}."
 
 
 def _reason_for_none(spent: Total, days: int) -> str:

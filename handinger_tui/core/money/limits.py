@@ -14,7 +14,7 @@ from decimal import ROUND_DOWN, Decimal
 from enum import IntEnum, StrEnum
 from typing import Final
 
-from handinger_tui.core.amounts import EXACT, Total, credits_words, decimal_text, usd_text
+from handinger_tui.core.amounts import EXACT, Total, credits_words, decimal_text, gap_text, usd_text
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import plural
 
@@ -265,7 +265,7 @@ def exact_text(amount: Decimal, unit: Unit) -> str:
 
 
 def spent_text(gauge: Gauge) -> str:
-    """The text "$0.85 of $1.00 (85 %)" or "16 of 20 credits (80 %)"; with gaps it names their number."""
+    """The text "$0.85 of $1.00 (85 %)" or "16 + 1 turn unknown of 20 credits (80 %)"."""
     unit, limit = gauge.limit.unit, exact_text(gauge.limit.amount, gauge.limit.unit)
     if gauge.spent.value is None:
         return f"not reported of {limit}"
@@ -274,11 +274,8 @@ def spent_text(gauge: Gauge) -> str:
         # $0.99999 of $1.00 must not be shown as "$1.00 of $1.00".
         rounded = exact_text(gauge.spent.value, unit)
     spent, _, _ = rounded.partition(" ")
-    about = "~" if gauge.approximate else ""
-    text = f"{about}{spent} of {limit} ({gauge.percent_text})"
-    if gauge.spent.complete:
-        return text
-    return f"at least {text}, {plural(gauge.spent.missing_turns, 'turn')} not fully known"
+    gaps = gap_text(gauge.spent.missing_turns)
+    return f"{'~' * gauge.approximate}{spent}{' ' * bool(gaps)}{gaps} of {limit} ({gauge.percent_text})"
 
 
 def free_text(gauge: Gauge) -> str:

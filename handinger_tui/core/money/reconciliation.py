@@ -144,11 +144,11 @@ def _reason(result: Reconciliation) -> str:
         own = f"The worker's own total is {usd_text(result.server)}"
         return f"{own}; what {missing} of ours took is not known."
     if result.difference == 0:
-        return f"Not fully known yet: {missing}." if result.local.missing_turns else ""
+        return f"{missing} unknown." if result.local.missing_turns else ""
     pieces = [
         (result.parts.before, "taken before this session first looked"),
         (result.parts.between, "taken outside this session since then"),
-        (result.parts.unreported, f"in or around {plural(result.parts.turns, 'turn')} not fully reported"),
+        (result.parts.unreported, f"in or around {plural(result.parts.turns, 'turn')} of unknown cost"),
         (result.parts.unexplained, "unexplained"),
     ]
     return "; ".join(f"{usd_text(amount)} {why}" for amount, why in pieces if amount) + "."

@@ -8,7 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from handinger_tui.core.amounts import Total, split_excess
+from handinger_tui.core.amounts import Total, credits_words, split_excess, total_text
+from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
@@ -144,3 +145,12 @@ def altogether(buckets: Iterable[Bucket], key: str = "") -> Bucket:
     for bucket in buckets:
         total = total.merged(bucket)
     return total
+
+
+def sum_text(usd: Total, credit_total: Total, turns: int) -> str:
+    """The cost of turns: "$1.23 + 2 turns unknown · 8 credits · 3 turns in all"; credits only where known."""
+    cost = total_text(usd) if usd.value is not None else f"cost {total_text(usd)}"
+    credited = [total_text(credit_total, credits_words)] if credit_total.value is not None else []
+    # After "+ 1 turn unknown", "1 turn" would read as one more.
+    in_all = " in all" if any("unknown" in text for text in (cost, *credited)) else ""
+    return " · ".join([cost, *credited, plural(turns, "turn") + in_all])

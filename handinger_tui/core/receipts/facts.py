@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from handinger_tui.core.amounts import EXACT, credits_words, usd_text
+from handinger_tui.core.amounts import EXACT, credits_words, excess_text, split_excess, usd_text
 from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, plural
 from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney, took_ms
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
+from handinger_tui.core.receipts.reading_words import reading_words
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
+from handinger_tui.core.stream.usage import cost_of
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FREE, Trigger, Turn, TurnStatus, level_of
 
@@ -83,6 +85,11 @@ class Facts:
     def elapsed_ms(self) -> int | None:
         """Milliseconds from sending to the end, see `attribution.took_ms`."""
         return took_ms(self.turn)
+
+    @property
+    def split_excess(self) -> Decimal | None:
+        """By how much the four categories exceed the cost, see `amounts.split_excess`."""
+        return _split_excess(self.money)
 
     @property
     def submitted_ms(self) -> int | None:
@@ -169,7 +176,8 @@ def _amount(money: TurnMoney, unit: Unit) -> Decimal | None:
 def receipt_line(session: Session, turn: Turn, index: MoneyIndex | None = None) -> str:
     """Duration, steps, tokens, credits, USD, budget, sources and files; "" for a running or unsent turn.
 
-    The change against the median of the turns before follows the amount. A cost that was not reported is
+    After the amount follow the change against the median of the turns before and the sign of its reading:
+    "Σ" for totals of the worker, "1×" for reports of each turn. A cost that was not reported is
     named so, never shown as zero. Figures of a worker that is not known to have finished begin with
     "so far", and a duration by our own clock with "~". `index`: pass one for many lines of a session, so
     that the money of its turns is computed only once.
@@ -182,6 +190,7 @@ def receipt_line(session: Session, turn: Turn, index: MoneyIndex | None = None) 
 def _line(turn: Turn, money: TurnMoney, change: Change) -> str:
     usage, is_running = money.usage, turn.status is TurnStatus.RUNNING
     change_note = f" ({change_text(change.percent)})" if change.percent is not None else ""
+    sign = f" {reading_words(money.reading).sign}".rstrip()
     pieces = [took_text(turn, money)]
     if usage.steps is not None:
         pieces.append(plural(usage.steps, "step"))
@@ -189,13 +198,14 @@ def _line(turn: Turn, money: TurnMoney, change: Change) -> str:
         pieces.append(plural(usage.total_tokens, "token"))
     if usage.credits is not None:
         words = amount_words(money, credits_words(money.most_credits))
-        pieces.append(words + (change_note if money.usd is None else ""))
+        pieces.append(words + (f"{change_note}{sign}" if money.usd is None else ""))
     if money.usd is not None:
-        pieces.append(amount_words(money, usd_text(money.most_usd)) + change_note)
+        pieces.append(f"{amount_words(money, usd_text(money.most_usd))}{change_note}{sign}")
     else:
         pieces.append(f"cost {PENDING if is_running else NOT_REPORTED}")
     if money.shared:
         pieces[-1] += f", {share_text(money)}"
+    pieces.append(excess_text(_split_excess(money)))
     pieces.append(level_of(turn.order.budget, turn.order.trigger))
     sources, files = len(sources_of_turn(turn)), len(files_of_turn(turn))
     pieces += [plural(sources, "source") if sources else "", plural(files, "file") if files else ""]
@@ -214,6 +224,12 @@ def share_text(money: TurnMoney) -> str:
     if not money.shared:
         return ""
     return f"shared with {plural(money.others, 'other run')}" if money.others else "with costs from before it"
+
+
+def _split_excess(money: TurnMoney) -> Decimal | None:
+    usage, costs = money.most if money.shared else (money.usage, money.costs)
+    parts = (costs.model_usd, costs.tool_usd, costs.sandbox_usd, costs.internal_usd)
+    return split_excess(cost_of(usage, costs), parts)
 
 
 def took_text(turn: Turn, money: TurnMoney) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from handinger_tui.core.amounts import EXACT, credits_text, decimal_text, tidy, usd_text
+from handinger_tui.core.amounts import EXACT, credits_text, decimal_text, excess_text, tidy, usd_text
 from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, number, plural, size, utc_text
 from handinger_tui.core.jsontext import JsonObject
@@ -24,6 +24,7 @@ from handinger_tui.core.receipts.facts import (
     facts_of,
     share_text,
 )
+from handinger_tui.core.receipts.reading_words import reading_words
 from handinger_tui.core.safety.cleaning import clean_json, clean_line
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot
@@ -51,11 +52,6 @@ class Section:
     rows: tuple[ReceiptRow, ...]
 
 
-READ_AS: Final = {
-    Reading.TOTAL: "As totals of the worker: this turn is what they rose by in its time.",
-    Reading.PER_TURN: "As this turn's own: the worker reports every turn by itself.",
-    Reading.NONE: "Not at all: nothing was reported for this turn.",
-}
 BY_CATEGORY: Final = "By category"
 CATEGORIES: Final = (
     ("Model", "model_usd"),
@@ -121,12 +117,19 @@ def _cost(facts: Facts) -> list[ReceiptRow]:
         ),
         ReceiptRow("Against the median", *_change(facts)),
         _budget(facts),
+        *_read_as(facts),
     ]
     if facts.usual is not None:
         rows.append(ReceiptRow("Usual", typical_cost_text(facts.usual)))
     if facts.simulated:
         rows.append(ReceiptRow("Money", "simulated", "the local worker's pretend money"))
     return rows
+
+
+def _read_as(facts: Facts) -> list[ReceiptRow]:
+    """The reading in short, which decides every amount."""
+    words = reading_words(facts.money.reading)
+    return [ReceiptRow("Read as", words.short, words.sign)] if words.sign and not facts.free else []
 
 
 def _cost_note(facts: Facts) -> str:
@@ -181,7 +184,8 @@ def _categories(facts: Facts) -> list[ReceiptRow]:
         rows.append(ReceiptRow(label, _or_missing(facts, None if value is None else usd_text(value)), share))
     reported = facts.money.usage.cost_usd
     if total is not None and reported is not None and total != reported:
-        rows.append(ReceiptRow("Together", usd_text(total), f"the reported cost is {usd_text(reported)}"))
+        excess = excess_text(facts.split_excess) or f"the reported cost is {usd_text(reported)}"
+        rows.append(ReceiptRow("Together", usd_text(total), excess))
     return rows
 
 
@@ -255,10 +259,10 @@ def _identity(facts: Facts) -> list[ReceiptRow]:
 
 
 def _read(facts: Facts) -> list[ReceiptRow]:
-    rows = [ReceiptRow("Reading", READ_AS[facts.money.reading])]
     if facts.free:
         return [ReceiptRow("Reading", "Not needed: the turn never started.")]
     money = facts.money
+    rows = [ReceiptRow("Reading", reading_words(money.reading).sentence)]
     has_figures = money.usage.reported or money.costs.reported
     if money.reading is Reading.TOTAL and facts.turn.before is None:
         instead = "an earlier turn's last reading, or zero for a new worker, counts"
@@ -395,6 +399,7 @@ def _figures_object(facts: Facts) -> JsonObject:
         "reading": str(money.reading),
         "usage": _members(money.usage),
         "costs": _members(money.costs),
+        "split_excess_usd": _exact(facts.split_excess),
         "elapsed_ms": facts.elapsed_ms,
         "before": _reading_object(facts.turn.before),
         "after": _reading_object(facts.turn.snapshot),

@@ -15,11 +15,15 @@ from handinger_tui.core.amounts import (
     Total,
     credits_within,
     decimal_places,
+    excess_text,
+    gap_mark,
+    gap_text,
     pad_decimals,
+    usd_text,
     usd_within,
 )
 from handinger_tui.core.charts.bars import BLOCKS, NO_VALUE, rising_line, stacked_bar, vertical_bar
-from handinger_tui.core.formatting import NOT_REPORTED, percent_text, plural
+from handinger_tui.core.formatting import NOT_REPORTED, percent_text
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.spending import Bucket, altogether
 
@@ -41,6 +45,8 @@ MOST_DAYS: Final = 3660
 """Limits a chart after a day with a wrong clock; older days are added to the first one."""
 _WIDEST: Final = 8
 """Most cells of a bar with the gap after it."""
+_LABEL: Final = 9
+"""Cells of an amount at an axis: "$0.005608" keeps all its digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +66,9 @@ class Days:
         """The cost of one group, in the unit of the charts."""
         return bucket.total(self.unit.value)
 
-    def write(self, amount: Decimal, width: int = 8) -> str:
-        """An amount in at most `width` cells."""
-        return (usd_within if self.unit is Unit.USD else credits_within)(amount, width)
+    def write(self, amount: Decimal) -> str:
+        """An amount in at most `_LABEL` cells."""
+        return (usd_within if self.unit is Unit.USD else credits_within)(amount, _LABEL)
 
 
 def days_of(buckets: Sequence[Bucket], first: date | None = None, last: date | None = None) -> Days | None:
@@ -97,7 +103,7 @@ def _day(key: str) -> date | None:
 # -- bars -----------------------------------------------------------------------------
 def per_day(days: Days, width: int, height: int) -> list[Content]:
     """Cost per day as vertical bars in `height` lines (at least 6): caption, bars, axis, dates."""
-    left = 9
+    left = _LABEL + 1
     columns = max(4, width - left)
     span = next((days_each for days_each in _SPANS if len(days.buckets) <= days_each * columns), None)
     span = span or -(-len(days.buckets) // columns)
@@ -112,8 +118,8 @@ def per_day(days: Days, width: int, height: int) -> list[Content]:
     for row in range(rows + 1):
         label = days.write(highest) if row == 1 and highest else ""
         cells = [_cell(column[row], thick, gap) for column in drawn]
-        lines.append(Content.assemble((f"{label:>8}{'┤' if label else '│'}", FAINT), *cells))
-    lines.append(Content.styled(f"{'0':>8}└{'─' * (step * len(bars))}", FAINT))
+        lines.append(Content.assemble((f"{label:>{_LABEL}}{'┤' if label else '│'}", FAINT), *cells))
+    lines.append(Content.styled(f"{'0':>{_LABEL}}└{'─' * (step * len(bars))}", FAINT))
     lines.append(_dates(days, left, step * len(bars), columns))
     return [line.truncate(width) for line in lines]
 
@@ -143,7 +149,8 @@ def _cell(character: str, thick: int, gap: str) -> Content:
 def _notes(amounts: Sequence[Total]) -> str:
     more = any(amount.value is not None and not amount.complete for amount in amounts)
     unknown = any(amount.value is None for amount in amounts)
-    return " · ".join([f"{MORE} incomplete"] * more + [f"{UNKNOWN} unknown"] * unknown)
+    signs = [f"{MORE} part"] * more + [f"{UNKNOWN} all"] * unknown
+    return f"{', '.join(signs)} unknown" if signs else ""
 
 
 def _caption(days: Days, span: int, notes: str, width: int) -> Content:
@@ -194,16 +201,17 @@ def shares(spent: Bucket, width: int) -> list[Content]:
     texts = _amounts([total.value for total in totals])
     room = max(map(len, texts))
     for at, (name, total, text) in enumerate(zip(names, totals, texts, strict=True)):
-        gaps = f" {MORE}{total.missing_turns:,}" if total.value is not None and not total.complete else ""
+        gaps = f" {gap_mark(total.missing_turns)}" if total.value is not None and not total.complete else ""
         row = [(f"{blocks[at]} ", colors[at]), (f"{name:<13}", FAINT), (f"{text:>{room}}", "")]
         share = "" if total.value is None else percent_text(EXACT.divide(total.value, total_usd))
         lines.append(Content.assemble(*row, (f"{share:>6}", FAINT), (gaps, MARK)).truncate(width))
-    return lines
+    excess = excess_text(spent.split_excess)
+    return [*lines, Content.styled(excess, MARK).truncate(width)] if excess else lines
 
 
 def _amounts(parts: Sequence[Decimal | None]) -> list[str]:
-    """US dollars, all with as many decimals as the finest of them."""
-    texts = [NOT_REPORTED if part is None else usd_within(part, 10) for part in parts]
+    """US dollars, aligned at their decimal points."""
+    texts = [usd_text(part) for part in parts]
     places = max(map(decimal_places, texts))
     return [text if text == NOT_REPORTED else pad_decimals(text, places, 12) for text in texts]
 
@@ -211,23 +219,22 @@ def _amounts(parts: Sequence[Decimal | None]) -> list[str]:
 # -- a line -----------------------------------------------------------------------------
 def cumulative(days: Days, width: int, height: int) -> list[Content]:
     """The cost up to each day as a line of dots, in `height` lines (at least 5)."""
-    left, rows = 9, max(2, height - 3)
+    left, rows = _LABEL + 1, max(2, height - 3)
     columns = max(4, width - left)
     running = [Decimal(0)]
     for bucket in days.buckets:
         running.append(EXACT.add(running[-1], days.spent(bucket).value or Decimal(0)))
     top, total = running[-1], days.spent(altogether(days.buckets))
-    gaps = "" if total.complete else f"{MORE} {plural(total.missing_turns, 'turn')} unknown"
-    lines = [caption(("Added up", STRONG), gaps, width)]
+    lines = [caption(("Added up", STRONG), gap_text(total.missing_turns), width)]
     if total.value is None:
         # A line at the bottom would mean that nothing was spent.
         blank = Content("")
         return [*lines, Content.styled("Not one amount was reported.", FAINT), *[blank] * (rows + 1)]
     for row, text in enumerate(rising_line(running, columns, rows)):
         label = days.write(top) if row == 0 and top else ""
-        edge = (f"{label:>8}{'┤' if label else '│'}", FAINT)
+        edge = (f"{label:>{_LABEL}}{'┤' if label else '│'}", FAINT)
         lines.append(Content.assemble(edge, (text, BAR)))
-    lines.append(Content.styled(f"{'0':>8}└{'─' * columns}", FAINT))
+    lines.append(Content.styled(f"{'0':>{_LABEL}}└{'─' * columns}", FAINT))
     lines.append(_dates(days, left, columns, columns))
     return [line.truncate(width) for line in lines]
 

@@ -16,14 +16,14 @@ from textual.message import Message
 from textual.style import Style
 from textual.widgets import Static
 
-from handinger_tui.core.amounts import credits_total_text, total_text
+from handinger_tui.core.amounts import credits_words, gap_mark, total_text
 from handinger_tui.core.charts.bars import percent_level
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.forecast import Forecast, forecast_text
 from handinger_tui.core.money.limits import Gauge, State, exact_text
 from handinger_tui.core.money.reconciliation import Reconciliation, reconciliation_text
 from handinger_tui.core.money.spending import Bucket, GroupBy
-from handinger_tui.ui.ledger.charts import FAINT, MARK, MORE, Days, charts
+from handinger_tui.ui.ledger.charts import FAINT, MARK, Days, charts
 from handinger_tui.ui.ledger.query import GROUPS, View
 from handinger_tui.ui.widgets.limit_bar import WORD
 
@@ -76,7 +76,7 @@ def _totals(data: HeadData, width: int) -> list[Content]:
     credits_total = spent.total("credits")
     details = [plural(spent.turns, "turn")]
     if credits_total.value is not None and spent.turns:
-        details.insert(0, credits_total_text(credits_total))
+        details.insert(0, total_text(credits_total, credits_words))
     if spent.incomplete:
         details.append(f"{spent.incomplete:,} incomplete")
     cost = "cost not reported" if spent.total("usd").value is None else total_text(spent.total("usd"))
@@ -113,12 +113,13 @@ def gauge_lines(gauges: Sequence[Gauge], width: int, most: int) -> list[Content]
 
 def _gauge(gauge: Gauge) -> Content:
     color = _COLORS[gauge.state]
-    gaps = "" if gauge.spent.complete else MORE
-    used = "not reported" if gauge.percent is None else f"{gauge.percent_text}{gaps}"
+    used = "not reported" if gauge.percent is None else gauge.percent_text
+    gaps = "" if gauge.percent is None else gap_mark(gauge.spent.missing_turns)
     return Content.assemble(
         (f"{gauge.limit.scope} ", FAINT),
         (percent_level(gauge.percent, _GAUGE_CELLS), color),
         f" {used}",
+        (f" {gaps}" if gaps else "", MARK),
         (f" of {exact_text(gauge.limit.amount, gauge.limit.unit)}", FAINT),
         (f" {WORD[gauge.state]}".rstrip(), f"bold {color}"),
     )

@@ -14,6 +14,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 
+from handinger_tui.core.amounts import MARK_EXPLAINED
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.spending import GroupBy
 from handinger_tui.core.safety.cleaning import clean_line
@@ -28,7 +29,7 @@ from handinger_tui.ui.widgets.footer import FooterLine
 
 WIDE: Final = 110
 """Least width, in columns, for charts beside the table."""
-SIGNS: Final = "+ turns not reported or not ended · — not reported"
+SIGNS: Final = f"{MARK_EXPLAINED} · — not reported"
 EMPTY: Final = (
     "Nothing has been charged yet. From the first message on, every turn stands here with what it took: "
     "day by day, by worker, session, budget and trigger, and turn by turn, with charts beside it."

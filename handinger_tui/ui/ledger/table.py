@@ -17,14 +17,14 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from handinger_tui.core.amounts import Total, count_within, credits_text, usd_text
+from handinger_tui.core.amounts import Total, count_within, credits_text, gap_mark, usd_text
 from handinger_tui.core.charts.bars import horizontal_bar
 from handinger_tui.core.formatting import NOT_REPORTED, duration, middle_cut, number
 from handinger_tui.core.money.spending import Bucket, GroupBy, TurnCharge
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.ledger.charts import BAR, FAINT, MARK, MORE, STRONG
+from handinger_tui.ui.ledger.charts import BAR, FAINT, MARK, STRONG
 from handinger_tui.ui.ledger.query import GROUPS, day_text, moment, row_name
 from handinger_tui.ui.lists.virtual_list import ListRows, VirtualList
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
@@ -115,8 +115,8 @@ def _is_figure(text: str) -> bool:
 
 
 def _split_at_point(text: str) -> tuple[str, str]:
-    """Split a figure at its decimal point: $1.25 → "$1", ".25"; 8 +2 → "8", " +2"; 8+ → "8", "+"."""
-    places = (text.find("."), text.find(" "), len(text.rstrip(MORE)))
+    """Split a figure at its decimal point: $1.25 → "$1", ".25"; 8 +2 → "8", " +2"."""
+    places = (text.find("."), text.find(" "), len(text))
     at = next(at for at in places if at >= 0)
     return text[:at], text[at:]
 
@@ -414,7 +414,7 @@ def group_line(bucket: Bucket, by: GroupBy, zone: tzinfo | None, year: int) -> L
 
 
 def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> LedgerLine:
-    """The row of a turn; figures that may still grow get a plus sign. `year`: the present one."""
+    """The row of a turn; figures that may still grow are marked "+1". `year`: the present one."""
     when = moment(charge.at_ms, zone)
     title = row_name(GroupBy.SESSION, charge.session_id, charge.title, year)
     so_far = charge.usd is not None and not charge.final
@@ -428,20 +428,18 @@ def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> LedgerLine:
         "" if charge.usage.steps is None else number(charge.usage.steps),
         "" if charge.usage.total_tokens is None else count_within(charge.usage.total_tokens, 9),
         "" if charge.elapsed_ms is None else duration(charge.elapsed_ms),
-        _number(credit, credits_text(charge.credits), count=False),
+        _number(credit, credits_text(charge.credits)),
         usd_text(charge.usd),
-        MORE if so_far else "",
+        gap_mark(1) if so_far else "",
     )
     return LedgerLine(charge.turn_id, cells, charge.session_id, title, charge.usd)
 
 
 def _gaps(total: Total) -> str:
     """The number of turns missing in a sum, "+2"; "" when nothing is known, which the sum itself says."""
-    return "" if total.value is None or total.complete else f"{MORE}{total.missing_turns:,}"
+    return "" if total.value is None else gap_mark(total.missing_turns)
 
 
-def _number(total: Total, text: str, *, count: bool = True) -> str:
-    """A figure with the sign of an incomplete sum, and with `count` the number of missing turns."""
-    if total.value is None:
-        return "—"
-    return text if total.complete else f"{text} {_gaps(total)}" if count else f"{text}{MORE}"
+def _number(total: Total, text: str) -> str:
+    """A figure with the number of turns that are missing in it."""
+    return "—" if total.value is None else f"{text} {_gaps(total)}".rstrip()

@@ -17,7 +17,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from handinger_tui.core.amounts import total_text
+from handinger_tui.core.amounts import credits_words, total_text, usd_text
 from handinger_tui.core.charts.bars import level, scale
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import NOT_REPORTED, duration, plural
@@ -216,10 +216,7 @@ def _month(comparison: Comparison, width: int) -> list[Content]:
 
 
 def _spent(month: Forecast) -> str:
-    if month.unit is Unit.USD or month.spent.value is None:
-        return total_text(month.spent)
-    gaps = f" + {plural(month.spent.missing_turns, 'turn')} unknown" if not month.spent.complete else ""
-    return rough(month.spent.value, month.unit) + gaps
+    return total_text(month.spent, usd_text if month.unit is Unit.USD else credits_words)
 
 
 def _wrapped(text: str, width: int, style: str = "") -> list[Content]:

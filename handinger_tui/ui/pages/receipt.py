@@ -67,7 +67,7 @@ def _aligned_rows(section: Section) -> tuple[ReceiptRow, ...]:
     values = [pad_decimals(row.value, places, MAX_ALIGNED) for row in section.rows]
     cells = max(map(len, values), default=0)
     return tuple(
-        replace(row, value=f"{value:>{cells}}" if decimal_places(value) else value)
+        replace(row, value=f"{value:>{cells}}" if decimal_places(row.value) else value)
         for row, value in zip(section.rows, values, strict=True)
     )
 

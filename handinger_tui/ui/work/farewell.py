@@ -6,11 +6,10 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
-from handinger_tui.core.amounts import Total, credits_total_text, credits_words, total_text, usd_text
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import session_money
-from handinger_tui.core.money.spending import Bucket, GroupBy, altogether
+from handinger_tui.core.money.spending import Bucket, GroupBy, altogether, sum_text
 from handinger_tui.core.safety.cleaning import one_word
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
@@ -46,41 +45,26 @@ def farewell(controller: SessionController) -> list[str]:
         # The local worker ends with the program: its id is of no use later.
         if session.worker_id is not None and not local:
             lines.append(f"Its worker:           handinger-tui --worker {one_word(session.worker_id)}")
-        lines.append(f"It took:              {money_line(session)}{simulated}")
+        lines.append(f"Cost:                 {money_line(session)}{simulated}")
     if controller.day is not None and controller.day.turns:
-        lines.append(f"Today altogether:     {day_line(controller.day)}{simulated}")
+        lines.append(f"Today:                {day_line(controller.day)}{simulated}")
     lines += _queued_lines(controller)
     return lines if local else [*lines, *_still_running_lines(controller)]
 
 
 def money_line(session: Session) -> str:
-    """The cost of the session with gaps: "$1.23 + 2 turns unknown · 12 credits + 1 turn unknown · 3 turns".
+    """The cost of the session with gaps: "$1.23 + 2 turns unknown · 12 credits · 3 turns in all".
 
     Queued messages cost nothing yet, so they are not gaps.
     """
     turns = [turn for turn in session.turns if turn.status is not TurnStatus.QUEUED]
     money = session_money(turns)
-    return _format_cost(money.usd, money.credits, len(turns), is_running=_is_running(session))
+    return sum_text(money.usd, money.credits, len(turns))
 
 
 def day_line(day: Bucket) -> str:
     """The cost of all sessions since local midnight, with its gaps, in the format of `money_line`."""
-    return _format_cost(day.total("usd"), day.total("credits"), day.turns, is_running=False)
-
-
-def _format_cost(usd: Total, credit_total: Total, turns: int, *, is_running: bool) -> str:
-    """`is_running`: one turn still runs. If only that one has no final cost, the total is "so far"."""
-    if usd.value is None:
-        pieces = [f"cost {total_text(usd)}"]
-    else:
-        is_so_far = is_running and usd.missing_turns == 1
-        pieces = [f"{usd_text(usd.value)} so far" if is_so_far else total_text(usd)]
-    if credit_total.value is not None:
-        is_so_far = is_running and credit_total.missing_turns == 1
-        pieces.append(
-            f"{credits_words(credit_total.value)} so far" if is_so_far else credits_total_text(credit_total)
-        )
-    return " · ".join([*pieces, plural(turns, "turn")])
+    return sum_text(day.total("usd"), day.total("credits"), day.turns)
 
 
 def _queued_lines(controller: SessionController) -> list[str]:
@@ -101,8 +85,8 @@ def _still_running_lines(controller: SessionController) -> list[str]:
     if not running:
         return []
     if len(running) == 1:
-        return [f"1 run left going: it may keep charging. Watch it: {_watch_command(running[0])}"]
-    lines = [f"{len(running)} runs left going: they may keep charging. Watch them:"]
+        return [f"1 still running: it may keep charging. Watch it: {_watch_command(running[0])}"]
+    lines = [f"{len(running)} still running: they may keep charging. Watch them:"]
     lines += [f"  {_watch_command(session)}" for session in running[:MAX_LISTED]]
     more = len(running) - MAX_LISTED
     return [*lines, f"  and {more} more: handinger-tui --resume lists them"] if more > 0 else lines

@@ -13,7 +13,7 @@ from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.ui.panels import compact_line
-from handinger_tui.ui.panels.usage.lines import gap_text
+from handinger_tui.ui.panels.usage.lines import gap_words
 from handinger_tui.ui.panels.usage.view import MEMBERS, Figure, usage_view
 from tests.ui.panels.stage import FIRST, NOON, SECOND, reading, session, turn, two_turns
 
@@ -53,7 +53,7 @@ def test_numbers_of_a_running_turn_are_so_far_and_leave_a_gap_in_the_sum() -> No
     assert view.so_far
     assert view.this_turn("cost") == Figure(Decimal("0.0123"))
     assert view.this_worker("cost") == Figure(Decimal("0.0500"), missing=1, running=True)
-    assert gap_text(view) == "+ (this turn is running)"
+    assert gap_words(view) == "+n: n turns unknown, this turn is running"
 
 
 def test_this_worker_is_the_one_of_the_newest_turn_alone() -> None:
@@ -79,7 +79,7 @@ def test_turns_after_the_newest_reading_are_gaps() -> None:
     view = usage_view(session(turn(0, after=FIRST), turn(1), turn(2)))
     assert view.this_worker("cost") == Figure(Decimal("0.0377"), missing=2)
     assert view.this_turn("cost") == Figure()
-    assert gap_text(view) == "+ (2 turns not reported)"
+    assert gap_words(view) == "+n: n turns unknown"
 
 
 def test_a_later_reading_closes_the_gap_of_a_worker_that_reports_totals() -> None:
@@ -140,7 +140,7 @@ def test_a_turn_whose_end_nobody_saw_has_no_time(status: TurnStatus) -> None:
         Figure(pending=pending),
         Figure(12_000, missing=1, running=pending, estimate=True),
     )
-    assert view.rate()[1][0] == Figure(pending=pending)
+    assert view.rate()[1][0] == Figure(hidden=True)
 
 
 def test_a_rate_is_an_estimate_from_what_was_known_at_the_newest_reading() -> None:
@@ -153,19 +153,21 @@ def test_a_rate_is_an_estimate_from_what_was_known_at_the_newest_reading() -> No
             session(replace(turn(0, after=FIRST), read_ms=None), replace(running, read_ms=at))
         ).rate()
 
-    name, (own, worker) = rate(6_000)
+    name, (own, worker) = rate(60_000)
     assert name == "rate"
-    assert own == Figure(Decimal("0.123"), estimate=True)
-    assert worker == Figure(Decimal("0.05") * 60_000 / 18_000, estimate=True)
-    assert rate(900)[1][0] == Figure(pending=True)
-    assert rate(None)[1][0] == Figure(pending=True)
+    assert own == Figure(Decimal("0.0123"), estimate=True)
+    assert worker == Figure(Decimal("0.05") * 60_000 / 72_000, estimate=True)
+    assert rate(20_000)[1][0] == Figure(hidden=True), "the worker has 32 seconds, this turn too few"
+    assert rate(20_000)[1][1].value is not None
+    for early in (17_000, None):
+        assert rate(early) == ("", (Figure(hidden=True),) * 2)
 
 
 def test_the_rate_is_in_credits_where_only_those_are_reported() -> None:
-    view = usage_view(session(turn(0, after=reading(credit="6"))))
+    view = usage_view(session(turn(0, after=reading(credit="20"), seconds=40)))
     assert view.rate() == ("credit_rate", (Figure(Decimal(30), estimate=True),) * 2)
-    nothing = usage_view(session(turn(0, after=reading())))
-    assert nothing.rate() == ("rate", (Figure(), Figure()))
+    nothing = usage_view(session(turn(0, after=reading(), seconds=40)))
+    assert nothing.rate() == ("", (Figure(hidden=True),) * 2)
 
 
 def test_a_turn_that_never_started_adds_no_time_to_the_worker() -> None:
@@ -194,7 +196,7 @@ def test_queued_turns_are_not_this_turn() -> None:
         (two_turns(), "turn $0.0123 · 8 credits · 1,576 tokens · worker $0.05"),
         (
             session(turn(0, after=FIRST), turn(1), turn(2)),
-            "turn not reported · worker $0.0377+ (2 turns not reported)",
+            "turn not reported · worker $0.0377 +2",
         ),
         (session(turn(0, status=TurnStatus.ACCEPTED, seconds=None)), "turn pending · worker pending"),
         (session(turn(0, after=reading())), "turn not reported · worker not reported"),
@@ -221,10 +223,7 @@ def test_amounts_of_money_are_the_last_to_go() -> None:
     going = turn(2, before=SECOND, after=reading("0.06", credit="40", busy=True), status=TurnStatus.ACCEPTED)
     told = session(*two_turns().turns, going)
     whole = compact_line(told)
-    assert whole.endswith("+ (this turn is running)")
-    brief = whole.partition(" (")[0]
+    assert whole == "turn $0.01 · 9 credits · worker $0.06 +1"
     assert compact_line(told, most=len(whole)) == whole
-    assert compact_line(told, most=len(whole) - 1) == brief
-    assert (
-        compact_line(told, most=len(brief) - 1) == compact_line(told, most=1) == "turn $0.01 · worker $0.06+"
-    )
+    brief = "turn $0.01 · worker $0.06 +1"
+    assert compact_line(told, most=len(whole) - 1) == compact_line(told, most=1) == brief

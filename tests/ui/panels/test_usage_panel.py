@@ -14,7 +14,7 @@ from handinger_tui.core.stream.usage import Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TextPart, TurnStatus
-from handinger_tui.ui.panels.usage.lines import STATUS, gauge_lines, usage_lines
+from handinger_tui.ui.panels.usage.lines import STATUS, gauge_lines, large_digits, usage_lines
 from handinger_tui.ui.panels.usage.panel import UsagePanel
 from handinger_tui.ui.panels.usage.view import usage_view
 from tests.ui.panels.golden import check
@@ -67,7 +67,7 @@ async def test_values_appear_and_change() -> None:
     async with app.run_test(size=(34, 40)) as pilot:
         panel.show(session())
         await pilot.pause()
-        assert "No turn yet." in text_of(app)
+        assert "Nothing spent yet." in text_of(app)
         panel.show(session(turn(0, status=TurnStatus.ACCEPTED, seconds=None)))
         await pilot.pause()
         assert "pending" in row(text_of(app), "credits")
@@ -99,10 +99,34 @@ def test_pending_and_not_reported_are_told_apart() -> None:
 
 def test_sums_with_gaps_wear_a_plus_and_say_why() -> None:
     text = "\n".join(lines(session(turn(0, after=FIRST), turn(1), turn(2)), 30))
-    assert row(text, "cost ").endswith("$0.0377+") or "0.0377+" in text
-    assert "+ (2 turns not reported)" in text
+    assert row(text, "cost  ").endswith("$0.0377 +2")
+    assert "+n: n turns unknown" in text
     whole = "\n".join(lines(two_turns(), 30))
     assert "+" not in whole
+
+
+def test_an_amount_has_the_same_digits_wherever_it_stands() -> None:
+    told = session(turn(0, after=reading("0.005608", costs=("0.005", "0.0006", "0.000008", "0"))))
+    for width in (34, 40):
+        found = lines(told, width)
+        text = "\n".join(found)
+        assert row(text, "cost  ").split() == ["cost", "$0.005608", "$0.005608"]
+        assert row(text, "▒ sandbox").split()[-1] == "$0.000008"
+        assert row(text, "█ model").split()[-1] == "$0.005", "no zeros are added"
+        assert found[1:4] == large_digits("$0.005608")
+
+
+def test_a_split_beyond_the_cost_is_marked() -> None:
+    told = session(
+        turn(0, after=reading("0.10", costs=("0.10", "0", "0", "0"))),
+        turn(
+            1,
+            before=reading("0.10", costs=("0.10", "0", "0", "0")),
+            after=reading("0.20", costs=("0.20", "0.05", "0", "0")),
+        ),
+    )
+    assert "split exceeds the total by $0.05" in lines(told, 36)
+    assert not any("split exceeds" in line for line in lines(two_turns(), 36))
 
 
 def test_the_bar_reads_without_colour() -> None:
@@ -120,11 +144,11 @@ def test_the_bar_shows_the_worker_where_the_turn_has_no_split() -> None:
 
 
 def test_how_the_numbers_were_read_is_said() -> None:
-    assert "read as totals of the worker" in lines(two_turns(), 30)
+    assert "Σ worker totals" in lines(two_turns(), 30)
     assert "as of 25 Nov 12:01:12" in lines(two_turns(), 30)
     fallen = session(turn(0, after=reading("0.05")), turn(1, after=reading("0.02")))
-    assert "read as reported per turn" in lines(fallen, 30)
-    assert "no figures reported" in lines(session(turn(0)), 30)
+    assert "1× reported per turn" in lines(fallen, 30)
+    assert "nothing reported" in lines(session(turn(0)), 30)
 
 
 def test_the_sparkline_shows_a_turn_without_a_cost_as_a_point() -> None:
@@ -183,7 +207,6 @@ async def test_the_clock_moves_once_a_second_and_only_its_own_lines(monkeypatch:
         panel.tick(began + 5_400)
         await pilot.pause()
         assert row(text_of(app), "elapsed").split()[2:4] == ["~5", "s"]
-        assert row(text_of(app), "cost/min").split()[2] == "~$0.37"
         drawn = count_drawn(panel, monkeypatch)
         panel.tick(began + 5_900)
         await pilot.pause()
@@ -243,7 +266,7 @@ async def test_limits_stand_above_the_figures_with_bar_and_word(columns: int) ->
 
 def test_limits_are_told_before_the_first_turn_too() -> None:
     text = "\n".join(line.plain for line in usage_lines(usage_view(session()), 34, UTC, None, limits()))
-    assert "session $0.85+ of $1.00" in text
+    assert "session $0.85 +2 of $1.00" in text
     assert "not reported of $1.00" in text
 
 

@@ -94,7 +94,7 @@ async def test_advice_and_forecast_and_days_to_a_limit() -> None:
     desktop.purse.spend(Scope.WORKER, "1")
     async with desktop.running(120, 40) as pilot:
         await opened(desktop, pilot)
-        await desktop.shows(pilot, "So far low cost a median", "by the end of the month", "(~$")
+        await desktop.shows(pilot, "So far low cost a median", "by month end", "(~$")
         await desktop.shows(pilot, "the average of the last", "the worker limit of $5.00 is reached in ~")
         await desktop.shows(pilot, "Cost not reported: 2 turns at high.")
 

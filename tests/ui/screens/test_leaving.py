@@ -35,7 +35,7 @@ async def test_the_session_its_worker_and_its_money() -> None:
         assert desktop.app.farewell == [
             f"Resume this session:  handinger-tui --resume {desktop.session.session_id}",
             "Its worker:           handinger-tui --worker w1",
-            "It took:              $0.0123 · 8 credits · 1 turn",
+            "Cost:                 $0.0123 · 8 credits · 1 turn",
         ]
 
 
@@ -49,7 +49,7 @@ async def test_the_local_worker_is_not_named_since_it_ends_with_the_program() ->
         assert "--resume" in said
         assert "simulated: the local worker charges nothing" in said
         assert "w1" not in said
-        assert "left going" not in said
+        assert "still running" not in said
 
 
 async def test_every_run_left_going_is_named_those_out_of_sight_too() -> None:
@@ -65,12 +65,12 @@ async def test_every_run_left_going_is_named_those_out_of_sight_too() -> None:
         await desktop.send(pilot, "Second")
         await desktop.shows(pilot, "Part")
         assert desktop.app.farewell[-3:] == [
-            "2 runs left going: they may keep charging. Watch them:",
+            "2 still running: they may keep charging. Watch them:",
             "  handinger-tui attach w1",
             "  handinger-tui attach w1",
         ]
     # The engine has let go of both by now: the words stay true.
-    assert desktop.app.farewell[-3].startswith("2 runs left going")
+    assert desktop.app.farewell[-3].startswith("2 still running")
 
 
 async def test_a_run_that_an_earlier_program_left_going_is_named_again() -> None:
@@ -80,7 +80,7 @@ async def test_a_run_that_an_earlier_program_left_going_is_named_again() -> None
     async with desktop.running() as pilot:
         await desktop.until(pilot, lambda: "1 run still going" in desktop.said())
         assert desktop.app.farewell == [
-            "1 run left going: it may keep charging. Watch it: handinger-tui attach w1"
+            "1 still running: it may keep charging. Watch it: handinger-tui attach w1"
         ]
 
 
@@ -91,7 +91,10 @@ async def test_a_run_that_goes_on_cost_so_far() -> None:
     desktop = past.next(FakeApi(workers=[priced]), Opening.LAST)
     async with desktop.running() as pilot:
         await desktop.until(pilot, lambda: "1 run still going" in desktop.said())
-        assert "It took:              $0.50 so far · 12 credits so far · 1 turn" in desktop.app.farewell
+        assert (
+            "Cost:                 $0.50 + 1 turn unknown · 12 credits + 1 turn unknown · 1 turn in all"
+            in desktop.app.farewell
+        )
 
 
 async def test_a_cost_with_a_gap_says_so() -> None:
@@ -103,7 +106,10 @@ async def test_a_cost_with_a_gap_says_so() -> None:
         await desktop.shows(pilot, "✓ completed")
         await desktop.send(pilot, "Second")
         await desktop.until(pilot, lambda: len(desktop.session.turns) == 2 and not desktop.session.busy)
-        assert "$0.0123 + 1 turn unknown · 8 credits + 1 turn unknown · 2 turns" in desktop.app.farewell[2]
+        assert (
+            "$0.0123 + 1 turn unknown · 8 credits + 1 turn unknown · 2 turns in all"
+            in desktop.app.farewell[2]
+        )
 
 
 def test_a_message_that_waits_in_the_queue_is_no_gap() -> None:
@@ -115,9 +121,9 @@ def test_a_message_that_waits_in_the_queue_is_no_gap() -> None:
 
 def test_credits_have_gaps_of_their_own() -> None:
     turns = [turn(0, after=reading("0.02", credit="8")), turn(1, after=reading("0.01"))]
-    assert money_line(session(*turns)) == "$0.03 · 8 credits + 1 turn unknown · 2 turns"
+    assert money_line(session(*turns)) == "$0.03 · 8 credits + 1 turn unknown · 2 turns in all"
     day = Bucket("2026-11-25", 3, usd=Total(Decimal(2)), credits=Total(Decimal(4), 2))
-    assert day_line(day) == "$2.00 · 4 credits + 2 turns unknown · 3 turns"
+    assert day_line(day) == "$2.00 · 4 credits + 2 turns unknown · 3 turns in all"
 
 
 DAY_MS = 86_400_000
@@ -136,7 +142,7 @@ async def test_the_day_is_told_over_all_sessions_with_its_gaps_and_without_yeste
         await desktop.shows(pilot, "✓ completed")
         await pilot.press("ctrl+d")
         await desktop.until(pilot, lambda: desktop.work.controller.day)
-        assert "Today altogether:     $1.35 + 1 turn unknown · 3 turns" in desktop.app.farewell
+        assert "Today:                $1.35 + 1 turn unknown · 3 turns in all" in desktop.app.farewell
     # What the turns took so far was written before it was summed up.
     assert desktop.log.charged
 
@@ -148,7 +154,7 @@ async def test_pretend_money_of_the_day_is_called_so() -> None:
         await pilot.press("ctrl+d")
         await desktop.until(pilot, lambda: desktop.work.controller.day)
         assert desktop.app.farewell == [
-            "Today altogether:     $0.25 · 1 turn · simulated: the local worker charges nothing"
+            "Today:                $0.25 · 1 turn · simulated: the local worker charges nothing"
         ]
 
 
@@ -158,7 +164,7 @@ async def test_a_day_without_any_figure_is_not_zero() -> None:
     async with desktop.running() as pilot:
         await pilot.press("ctrl+d")
         await desktop.until(pilot, lambda: desktop.work.controller.day)
-        assert desktop.app.farewell == ["Today altogether:     cost not reported · 1 turn"]
+        assert desktop.app.farewell == ["Today:                cost not reported · 1 turn"]
 
 
 class SlowBooks(FakeBooks):

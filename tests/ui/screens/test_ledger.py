@@ -112,13 +112,13 @@ async def test_what_cannot_be_narrowed_to_is_not_offered_or_refused() -> None:
 async def test_periods_go_round_and_the_forecast_stays_that_of_the_month() -> None:
     desktop = desktop_with(FakeBooks(some()))
     async with desktop.running() as pilot:
-        await opened(desktop, pilot, "all time", "by the end of the month")
+        await opened(desktop, pilot, "all time", "by month end")
         await pilot.press("p")
         await desktop.shows(pilot, "this month", "7 turns")
         await pilot.press("p")
-        await desktop.shows(pilot, "7 days", "5 turns", "by the end of the month")
+        await desktop.shows(pilot, "7 days", "5 turns", "by month end")
         await pilot.press("p")
-        await desktop.shows(pilot, "today", "1 turn", "$2.00", "by the end of the month")
+        await desktop.shows(pilot, "today", "1 turn", "$2.00", "by month end")
         await pilot.press("p")
         await desktop.shows(pilot, "all time", "7 turns")
 

@@ -14,6 +14,9 @@ from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.spending import Bucket
 from handinger_tui.ui.ledger.charts import MOST_DAYS, Days, charts, cumulative, days_of, per_day, shares
 
+LEFT = 10
+"""Cells before the bars: an amount and the axis."""
+
 
 def day(key: str, usd: str | None, gaps: int = 0, **members: Any) -> Bucket:
     amount = None if usd is None else Decimal(usd)
@@ -49,32 +52,32 @@ def test_a_clock_that_was_wrong_once_makes_no_centuries_and_loses_no_money() -> 
 
 
 def test_bars_are_as_high_as_their_amounts_and_whatever_cost_something_shows() -> None:
-    lines = plain(per_day(november("8", "4", "0.0001", "0"), 13, 8))
-    assert lines[0] == "Cost per day "
-    assert lines[2].startswith("   $8.00┤█")
-    columns = ["".join(line[9 + at] for line in lines[1:-2]) for at in range(4)]
+    lines = plain(per_day(november("8", "4", "0.0001", "0"), LEFT + 4, 8))
+    assert lines[0] == "Cost per day  "
+    assert lines[2].startswith("    $8.00┤█")
+    columns = ["".join(line[LEFT + at] for line in lines[1:-2]) for at in range(4)]
     assert columns == [" ████", "   ██", "    ▁", "     "]
-    assert lines[-2].startswith("       0└────")
+    assert lines[-2].startswith("        0└────")
 
 
 def test_gaps_stand_on_top_of_their_bars_and_unknown_is_not_zero() -> None:
     buckets = [day("2026-11-01", "8", 1), day("2026-11-02", "4", 3), day("2026-11-03", None)]
     days = days_of(buckets)
     assert days is not None
-    lines = plain(per_day(days, 12, 8))
-    columns = ["".join(line[9 + at] for line in lines[1:-2]) for at in range(3)]
+    lines = plain(per_day(days, LEFT + 3, 8))
+    columns = ["".join(line[LEFT + at] for line in lines[1:-2]) for at in range(3)]
     assert columns == ["+████", "  +██", "    ?"]
-    assert "+ incomplete · ? unknown" in plain(per_day(days, 60, 8))[0]
+    assert "+ part, ? all unknown" in plain(per_day(days, 60, 8))[0]
 
 
 def test_more_days_than_cells_are_told_together() -> None:
     begin = date(2026, 1, 1)
     days = days_of([day((begin + timedelta(at)).isoformat(), "1") for at in range(100)])
     assert days is not None
-    lines = plain(per_day(days, 69, 10))
+    lines = plain(per_day(days, LEFT + 60, 10))
     assert lines[0].startswith("Cost per 2 days")
-    assert lines[-2] == f"       0└{'─' * 50}"
-    assert plain(per_day(days, 25, 10))[0].startswith("Cost per week")
+    assert lines[-2] == f"        0└{'─' * 50}"
+    assert plain(per_day(days, LEFT + 16, 10))[0].startswith("Cost per week")
     assert "1 Jan" in lines[-1]
     assert "10 Apr" in lines[-1]
 
@@ -104,13 +107,15 @@ def test_shares_name_every_category_with_its_block_and_add_up_to_the_cost() -> N
 def test_the_line_rises_to_the_sum_and_says_what_is_missing() -> None:
     days = days_of([day("2026-11-01", "1"), day("2026-11-02", None), day("2026-11-03", "3")])
     assert days is not None
-    lines = plain(cumulative(days, 49, 8))
+    lines = plain(cumulative(days, LEFT + 40, 8))
     assert lines[0].startswith("Added up")
     assert lines[0].endswith("+ 1 turn unknown")
-    assert lines[1].startswith("   $4.00┤")
-    assert lines[1].rstrip() != "   $4.00┤"
+    assert lines[1].startswith("    $4.00┤")
+    assert lines[1].rstrip() != "    $4.00┤"
     firsts = [
-        min(at for at, cell in enumerate(line[9:]) if cell != " ") for line in lines[1:-2] if line[9:].strip()
+        min(at for at, cell in enumerate(line[LEFT:]) if cell != " ")
+        for line in lines[1:-2]
+        if line[LEFT:].strip()
     ]
     assert firsts == sorted(firsts, reverse=True)
 

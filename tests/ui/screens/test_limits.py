@@ -141,7 +141,9 @@ async def test_the_page_tells_every_limit_and_takes_a_new_one(size: tuple[int, i
         await desktop.send(pilot, "/limit")
         await desktop.shows(pilot, "■ Turn", "█ reached", "$1.50 of $1.00 (150 %)")
         await desktop.shows(pilot, "● Session ░░░░", "not reported of 20 credits")
-        await desktop.shows(pilot, "▲ Day", "░ near · from the settings", "at least $4.25 of $5.00 (85 %)")
+        await desktop.shows(
+            pilot, "▲ Day", "░ near · from the settings", "$4.25 + 2 turns unknown of $5.00 (85 %)"
+        )
         await desktop.shows(pilot, "session 20 credits", "nothing more is sent", "a limit to set, as above")
         await pilot.press(*"day five", "enter")
         await desktop.shows(pilot, "“five” is not an amount")

@@ -68,7 +68,7 @@ async def test_leaving_during_a_turn_tells_how_to_come_back_and_that_it_costs() 
     said = "\n".join(desktop.app.farewell)
     assert f"handinger-tui --resume {desktop.session.session_id}" in said
     assert "handinger-tui --worker w1" in said
-    assert "1 run left going: it may keep charging. Watch it: handinger-tui attach w1" in said
+    assert "1 still running: it may keep charging. Watch it: handinger-tui attach w1" in said
     assert "cost not reported · 1 turn" in said
 
 

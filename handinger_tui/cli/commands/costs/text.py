@@ -27,15 +27,23 @@ from handinger_tui.cli.text_table import (
     lines_of,
     pad,
 )
-from handinger_tui.core.amounts import EXACT, Total, credits_text, credits_words, usd_text
+from handinger_tui.core.amounts import (
+    EXACT,
+    MARK_EXPLAINED,
+    Total,
+    credits_text,
+    excess_text,
+    short_total_text,
+    usd_text,
+)
 from handinger_tui.core.charts.bars import horizontal_bar
 from handinger_tui.core.charts.data import SIMULATED, shares
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.formatting import middle_cut, number, percent_text, plural
+from handinger_tui.core.formatting import middle_cut, number, percent_text
 from handinger_tui.core.money.forecast import WINDOW, daily, forecast, forecast_text
 from handinger_tui.core.money.limits import BY_TIME, Scope, spent_text
 from handinger_tui.core.money.reconciliation import reconcile, reconciliation_text
-from handinger_tui.core.money.spending import Bucket, GroupBy
+from handinger_tui.core.money.spending import Bucket, GroupBy, sum_text
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger.charge_writer import SUMMED
@@ -134,15 +142,9 @@ def put_turns(cost_rows: CostRows, query: CostsQuery, overall: Bucket, width: in
             ),
         ]
         put("\n".join(line.rstrip() for line in lines_of(fit_columns(columns, width))))
-    for line in textwrap.wrap(f"total: {' · '.join(_total_texts(overall))}", width, break_on_hyphens=False):
+    total = sum_text(overall.total("usd"), overall.total("credits"), overall.turns)
+    for line in textwrap.wrap(f"total: {total}", width, break_on_hyphens=False):
         put(line)
-
-
-def _total_texts(overall: Bucket) -> list[str]:
-    cost, credited = overall.total("usd"), overall.total("credits")
-    usd = amount_text(cost, usd_text)
-    pieces = [plural(overall.turns, "turn"), usd if cost.value is not None else f"cost {usd}"]
-    return [*pieces, amount_text(credited, credits_words)] if credited.value is not None else pieces
 
 
 def time_text(at_ms: int) -> str:
@@ -157,7 +159,7 @@ def time_text(at_ms: int) -> str:
 def _amount(row: Row, name: str, write: Callable[[Decimal | None], str]) -> str:
     """Format one amount of a turn; "+1" marks one that no finished worker reported."""
     is_final = int_or_zero(row["told"]) >> SUMMED.index(name) & 1
-    return amount_text(Total(cell_amount(row, name), 1 - is_final), write)
+    return short_total_text(Total(cell_amount(row, name), 1 - is_final), write)
 
 
 def _text(stored: object) -> str:
@@ -263,18 +265,12 @@ def _columns(names: Sequence[str], groups: Sequence[Bucket], overall: Bucket, by
 
 
 def _amounts(buckets: Sequence[Bucket], member: str, write: Callable[[Decimal | None], str]) -> list[str]:
-    return align_amounts([amount_text(bucket.total(member), write) for bucket in buckets])
+    return align_amounts([short_total_text(bucket.total(member), write) for bucket in buckets])
 
 
 def key_of(bucket: Bucket) -> str:
     """Return the displayed name of a group."""
     return clean_line(bucket.key) or "not known"
-
-
-def amount_text(amount: Total, write: Callable[[Decimal | None], str]) -> str:
-    """Format one figure: "$1.23", "$1.23 +2" when two turns are missing, or "not reported"."""
-    text = write(amount.value)
-    return text if amount.value is None or amount.complete else f"{text} +{amount.missing_turns:,}"
 
 
 def _count(value: Decimal | None) -> str:
@@ -297,14 +293,7 @@ def bar(bucket: Bucket, most: Decimal, room: int) -> str:
 def gaps_line(overall: Bucket) -> str:
     """Return the explanation of "+n"; "" when no figure has it."""
     gaps = max(overall.usd.missing_turns, overall.credits.missing_turns, overall.tokens.missing_turns)
-    if not gaps:
-        return ""
-    turns = plural(overall.usd.missing_turns, "turn")
-    return (
-        f"+n: n turns not fully reported, whose amount comes on top. Cost of {turns} missing."
-        if overall.usd.missing_turns
-        else "+n: n turns not fully reported, whose amount comes on top."
-    )
+    return f"{MARK_EXPLAINED}." if gaps else ""
 
 
 def share_lines(overall: Bucket, width: int) -> str:
@@ -312,7 +301,7 @@ def share_lines(overall: Bucket, width: int) -> str:
     categories = shares(overall)
     if not any(share.usd is not None for share in categories):
         return "Share by category: not reported."
-    amounts = align_amounts([amount_text(Total(share.usd, share.gaps), usd_text) for share in categories])
+    amounts = align_amounts([short_total_text(Total(share.usd, share.gaps)) for share in categories])
     texts = [
         (share.name, percent_text(share.part), amount)
         for share, amount in zip(categories, amounts, strict=True)
@@ -326,4 +315,5 @@ def share_lines(overall: Bucket, width: int) -> str:
         lines.append(
             f"  {name:<{widths[0]}}  {percent:>{widths[1]}}  {usd:>{widths[2]}}  {bar_text}".rstrip()
         )
-    return "\n".join(["Share by category:", *lines])
+    excess = excess_text(overall.split_excess)
+    return "\n".join(["Share by category:", *lines, *([f"The {excess}."] if excess else [])])

@@ -17,16 +17,19 @@ from handinger_tui.core.amounts import (
     count_within,
     credits_within,
     decimal_places,
+    excess_text,
+    gap_mark,
     pad_decimals,
     short_number,
+    split_excess,
     two_digits,
     usd_text,
     usd_within,
 )
 from handinger_tui.core.charts.bars import BLOCKS, NO_VALUE, percent_level, sparkline, stacked_bar
-from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, plural
-from handinger_tui.core.money.attribution import Reading
+from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration
 from handinger_tui.core.money.limits import Gauge, State, amount_text, exact_text
+from handinger_tui.core.receipts.reading_words import reading_words
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.panels.panel import ACCENT, FAINT, MARK, STRONG, with_right
 from handinger_tui.ui.panels.usage.view import AT, CATEGORIES, Amount, Figure, Pair, UsageView
@@ -86,12 +89,13 @@ SIGN_WIDTH: Final = 28
 """Width from which the title has room for the sign of the amount."""
 WIDE_LABEL: Final = 12
 """Width of the full labels, in cells, with a space after them."""
-READINGS: Final = {
-    Reading.TOTAL: "read as totals of the worker",
-    Reading.PER_TURN: "read as reported per turn",
-    Reading.NONE: "no figures reported",
-}
-EMPTY: Final = "No turn yet. What each turn costs will be told here, as the service reports it."
+MOST_DIGITS: Final = 12
+"""Cells of an amount of money that a column may take from others."""
+LEAST_COLUMN: Final = 8
+"""Width of a column for the word "pending"."""
+NARROW_LABEL: Final = 9
+"""Least width of the labels, to which they shrink before an amount of money loses digits."""
+EMPTY: Final = "Nothing spent yet. Costs appear here as the service reports them."
 STATUS: Final = {
     TurnStatus.QUEUED: "queued",
     TurnStatus.SENDING: "sending",
@@ -110,11 +114,25 @@ STATUS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """The figures of the table: those of the view, and those measured by the local clock."""
+    """The figures of the table: those of the view, and those measured by the local clock.
+
+    `label`, `turn` and `worker`: the widths of its columns in cells; `mark`: that of the gap marks, which are
+    at the end of the last one.
+    """
 
     view: UsageView
     width: int
     clocked: Mapping[str, Pair]
+    label: int
+    turn: int
+    worker: int
+    mark: int
+
+    @property
+    def money(self) -> int:
+        """The cells of an amount of money, the same in both columns."""
+        rooms = ((self.view.turn, self.turn), (self.view.worker, self.worker - self.mark))
+        return min((cells for figures, cells in rooms if _least(figures) > 1), default=self.turn) - 1
 
     def pair(self, name: str) -> Pair:
         """One row: the figures of this turn and of this worker."""
@@ -124,6 +142,37 @@ class _Table:
     def pairs(self) -> list[Pair]:
         """All rows."""
         return [*zip(self.view.turn, self.view.worker, strict=True), *self.clocked.values()]
+
+
+def _table_of(view: UsageView, width: int, now_ms: int | None) -> _Table:
+    """The table at `width` cells. A column that is too narrow for its amounts takes room from the others."""
+    name, rate = view.rate()
+    clocked = {"elapsed": view.elapsed(now_ms)} | ({name: rate} if name else {})
+    sums = [*view.worker, *(pair[1] for pair in clocked.values())]
+    mark = max((len(gap_mark(gap)) + 1 for gap in map(_missing, sums) if gap), default=1)
+    label = WIDE_LABEL if width >= 30 else width // 3 + 1
+    turn = (width - label - 1) // 2
+    label, worker = width - 2 * turn - 1, turn + 1
+    least_turn, least_worker = _least(view.turn), _least(view.worker) + mark
+    turn, worker = max(turn, least_turn), max(worker, least_worker)
+    excess = label + turn + worker - width
+    from_label = min(excess, max(0, label - NARROW_LABEL))
+    from_turn = min(excess - from_label, max(0, turn - max(least_turn, LEAST_COLUMN)))
+    excess -= from_label + from_turn
+    turn, worker = turn - from_turn - excess // 2, worker - excess + excess // 2
+    return _Table(view, width, clocked, width - turn - worker, turn, worker, mark)
+
+
+def _missing(figure: Figure) -> int:
+    """The number of turns missing in a sum; 0 where there is no sum that could have a mark."""
+    return 0 if figure.value is None else figure.missing
+
+
+def _least(column: Sequence[Figure]) -> int:
+    """The width of a column that shows all its amounts of money with all their digits."""
+    figures = [column[AT[name]] for name in ("cost", *CATEGORIES)] if column else []
+    texts = [one.sign + usd_text(Decimal(one.value)) for one in figures if one.value is not None]
+    return 1 + min(MOST_DIGITS, max(map(len, texts), default=0))
 
 
 def usage_lines(
@@ -137,14 +186,13 @@ def usage_lines(
     limits = gauge_lines(gauges, width)
     if view.status is None:
         return [*_wrap(EMPTY, width), *limits]
-    name, rate = view.rate()
-    table = _Table(view, width, {name: rate, "elapsed": view.elapsed(now_ms)})
+    table = _table_of(view, width, now_ms)
     return [
-        *_headline(view, width),
+        *_headline(table),
         *_bar(view.turn, width),
         *limits,
         BLANK,
-        *_table(table),
+        *_rows(table),
         BLANK,
         *_split(table),
         *_history(view, width),
@@ -159,19 +207,19 @@ def unknown_text(figure: Figure, width: int) -> str:
     return word if width >= len(word) else next(sign for sign, full in SIGNS.items() if full == word)
 
 
-def _headline(view: UsageView, width: int) -> list[Content]:
+def _headline(table: _Table) -> list[Content]:
     """The status of this turn and its cost in large digits."""
+    view, width = table.view, table.width
     figure = view.this_turn("cost")
     status = STATUS[view.status] if view.status is not None else ""
-    status += ", so far" if view.so_far and figure.value is not None else ""
     sign = f"{figure.sign} " if figure.sign and width >= SIGN_WIDTH else ""
     title = Content.assemble((f"this turn {sign}· ", FAINT), (status, MARK if view.so_far else FAINT))
     if figure.value is None:
         word = PENDING if figure.pending else NOT_REPORTED
         return [title, Content.assemble(("cost ", FAINT), (word, STRONG))]
-    text = usd_text(Decimal(figure.value))
+    text = usd_within(figure.value, table.money - len(figure.sign))
     if Digits.get_width(text) > width:
-        return [title, Content.styled(usd_within(figure.value, width), STRONG)]
+        return [title, Content.styled(text, STRONG)]
     return [title, *(Content.styled(row, ACCENT) for row in large_digits(text))]
 
 
@@ -182,18 +230,11 @@ def large_digits(text: str) -> list[str]:
 
 
 # -- the two columns -----------------------------------------------------------------
-def _columns(width: int) -> tuple[int, int, int]:
-    """Cells of the label, turn and worker columns; the worker's is one cell wider, for its plus sign."""
-    label = WIDE_LABEL if width >= 30 else width // 3 + 1
-    turn = (width - label - 1) // 2
-    return width - 2 * turn - 1, turn, turn + 1
-
-
-def _table(table: _Table) -> list[Content]:
-    label, turn, worker = _columns(table.width)
-    heads = ("this turn" if turn > 9 else "turn", "this worker" if worker > 12 else "worker")
-    head = f"{'':{label}}{heads[0]:>{turn}}{heads[1]:>{worker - 1}} "
-    lines = [Content.styled(head, FAINT)]
+def _rows(table: _Table) -> list[Content]:
+    label, turn, worker = table.label, table.turn, table.worker - table.mark
+    heads = ("this turn" if turn > 9 else "turn", "this worker" if worker > 11 else "worker")
+    title = f"{'':{label}}{heads[0]:>{turn}}{heads[1]:>{max(worker, len(heads[1]) + 1)}}"
+    lines = [Content.styled(f"{title:<{table.width}}"[: table.width], FAINT)]
     for name, full, narrow, write in ROWS:
         title = full if label >= WIDE_LABEL else narrow
         caption = Content.styled(title, FAINT)
@@ -205,14 +246,20 @@ def _table(table: _Table) -> list[Content]:
 
 
 def _row(table: _Table, name: str, title: Content, write: Write) -> Content:
-    label, turn, worker = _columns(table.width)
     style = STRONG if name in ("cost", "total") else ""
-    finest = _places(table.view.turn, turn - 1), _places(table.view.worker, worker - 2)
     of_turn, of_worker = table.pair(name)
+    gaps = gap_mark(_missing(of_worker))
+    # A figure without a gap may use the cells of the mark, but for the last one.
+    rooms = (table.turn - 1, table.worker - 1 - (table.mark if gaps else 1))
+    if write is usd_within:
+        places = _places(table)
+        cells = [_money(figure, table.money, style, places) for figure in (of_turn, of_worker)]
+    else:
+        cells = [_cell(of_turn, write, rooms[0], style), _cell(of_worker, write, rooms[1], style)]
+    right = _right(cells[1], max(table.worker - table.mark, cells[1].cell_length + 1))
+    mark = f"{' ' * bool(gaps)}{gaps}".ljust(table.worker - right.cell_length)
     return Content.assemble(
-        title.truncate(label, pad=True),
-        _right(_cell(of_turn, write, turn - 1, style, places=finest[0]), turn),
-        _right(_cell(of_worker, write, worker - 2, style, plus=True, places=finest[1]), worker),
+        title.truncate(table.label, pad=True), _right(cells[0], table.turn), right, (mark, MARK)
     )
 
 
@@ -220,28 +267,33 @@ def _right(cell: Content, width: int) -> Content:
     return cell.pad_left(max(0, width - cell.cell_length))
 
 
-def _cell(
-    figure: Figure, write: Write, room: int, style: str, *, plus: bool = False, places: int = 0
-) -> Content:
-    """One figure, money with `places` decimals; `plus` reserves a cell for the sign of an incomplete sum."""
+def _cell(figure: Figure, write: Write, room: int, style: str) -> Content:
+    """One figure in at most `room` cells."""
     if figure.value is None:
-        return Content.assemble((unknown_text(figure, room), FAINT), " " if plus else "")
+        return Content.styled("" if figure.hidden else unknown_text(figure, room), FAINT)
     sign = figure.sign or ("~" if figure.estimate else "")
     text = sign + write(figure.value, room - len(sign))
     if sign and len(text) > room:
         # In the narrowest panel the sign of an estimate replaces the unit, which the amount above shows.
         text = text.replace("$", "")
-    if write is usd_within:
-        text = pad_decimals(text, places, room)
     amount, unit = _unit(text, write)
-    tail = ("+" if figure.missing else " ") if plus else ""
-    return Content.assemble((amount, style) if style else amount, (unit, FAINT), (tail, MARK))
+    return Content.assemble((amount, style) if style else amount, (unit, FAINT))
 
 
-def _places(column: Sequence[Figure], room: int) -> int:
-    """Decimals of the finest amount of a column, so that its decimal points line up."""
-    money = [column[AT[name]].value for name in ("cost", *CATEGORIES)] if column else []
-    return max((decimal_places(usd_within(value, room)) for value in money if value is not None), default=0)
+def _money(figure: Figure, room: int, style: str, places: int) -> Content:
+    """An amount of money, padded so that decimal points line up."""
+    if figure.value is None:
+        return _cell(figure, usd_within, room, style)
+    text = figure.sign + usd_within(figure.value, room - len(figure.sign))
+    text = pad_decimals(text, places, room)
+    return Content.styled(text, style) if style else Content(text)
+
+
+def _places(table: _Table) -> int:
+    """Decimals of the finest amount of money."""
+    figures = [figure for name in ("cost", *CATEGORIES) for figure in table.pair(name)]
+    texts = [usd_within(one.value, table.money - len(one.sign)) for one in figures if one.value is not None]
+    return max(map(decimal_places, texts), default=0)
 
 
 def _unit(text: str, write: Write) -> tuple[str, str]:
@@ -260,13 +312,28 @@ def _split(table: _Table) -> list[Content]:
     worker = _bar(view.worker, width) if unknown else []
     styles = [f".usage--{name}" for name in CATEGORIES]
     lines = [Content.styled("cost split" + (" · this worker" if worker else ""), FAINT), *worker]
-    gap = " " if _columns(width)[0] > 9 else ""
+    gap = " " if table.label > 9 else ""
     for at, name in enumerate(CATEGORIES):
         title = Content.assemble((BLOCKS[at], styles[at]), (gap + name, FAINT))
         lines.append(_row(table, name, title, usd_within))
     if any(NO_VALUE in bar.plain for bar in (*_bar(view.turn, width), *worker)):
         lines.append(Content.styled(f"{NO_VALUE} not split up", FAINT))
-    return lines
+    return [*lines, *(line for text in _excesses(view) for line in _wrap(text, width, MARK))]
+
+
+def _excesses(view: UsageView) -> list[str]:
+    """The marks of categories that exceed the cost, of this turn and of this worker."""
+    turn, worker = (excess_text(_excess(column)) for column in (view.turn, view.worker))
+    return [text for text in (turn, f"worker: {worker}" if worker and worker != turn else "") if text]
+
+
+def _excess(column: Sequence[Figure]) -> Decimal | None:
+    cost, *parts = (column[AT[name]].value for name in ("cost", *CATEGORIES))
+    return split_excess(_decimal(cost), map(_decimal, parts))
+
+
+def _decimal(value: Amount | None) -> Decimal | None:
+    return None if value is None else Decimal(value)
 
 
 def _bar(column: Sequence[Figure], width: int) -> list[Content]:
@@ -284,7 +351,7 @@ def _history(view: UsageView, width: int) -> list[Content]:
         return []
     newest = view.history[-width:]
     known = [value for value in newest if value is not None]
-    highest = f"max {usd_within(max(known), 8)}" if known else ""
+    highest = f"max {usd_text(max(known))}" if known else ""
     title = "cost per turn" if len(newest) == len(view.history) else f"last {len(newest)} turns"
     caption = with_right(Content.styled(title, FAINT), Content.styled(highest, FAINT), width - 1)
     return [
@@ -298,37 +365,40 @@ def _history(view: UsageView, width: int) -> list[Content]:
 def _remarks(table: _Table, zone: tzinfo | None, gauges: Sequence[Gauge]) -> list[Content]:
     """Notes on gaps, source and time of the figures, and on the signs that the panel uses."""
     view, width = table.view, table.width
-    texts = [gap_text(view), f"≤ {view.share}" if view.share else "", READINGS[view.reading]]
+    gauged = any(gauge.spent.value is not None and gauge.spent.missing_turns for gauge in gauges)
+    reading = reading_words(view.reading)
+    texts = [
+        gap_words(view, gauged=gauged),
+        f"≤ {view.share}" if view.share else "",
+        f"{reading.sign} {reading.short}".lstrip(),
+    ]
     if view.read_ms is not None:
         moment = datetime.fromtimestamp(view.read_ms / 1000, tz=zone).astimezone(zone)
         texts.append(f"as of {moment:%d %b %H:%M:%S}")
-    _, turn, worker = _columns(width)
-    figures = [cell for pair in table.pairs for cell in zip(pair, (turn - 1, worker - 2), strict=True)]
-    unknown = {unknown_text(figure, room) for figure, room in figures if figure.value is None}
+    rooms = (table.turn - 1, table.worker - table.mark - 1)
+    figures = [cell for pair in table.pairs for cell in zip(pair, rooms, strict=True)]
+    unknown = {
+        unknown_text(figure, room) for figure, room in figures if figure.value is None and not figure.hidden
+    }
     texts += [f"{sign} {word}" for sign, word in SIGNS.items() if sign in unknown]
     if any(figure.estimate for figure, _ in figures):
-        texts.append("~ measured here")
+        texts.append("~ estimated")
     if any(figure.sign == "~" for figure, _ in figures):
         texts.append("~ not certain yet: totals, or figures of each turn")
-    texts += [gauge_remark(gauge) for gauge in gauges]
     return [line for text in texts if text for line in _wrap(text, width)]
 
 
-def gap_text(view: UsageView) -> str:
-    """The explanation of the plus signs: "+ (2 turns not reported)", "+ (this turn is running)"."""
-    gaps = [figure for figure in view.worker if figure.value is not None and figure.missing]
-    if not gaps:
+def gap_words(view: UsageView, *, gauged: bool = False) -> str:
+    """The explanation of gap marks; `gauged`: a limit has one. "" where there is none."""
+    gaps = list(filter(_missing, view.worker))
+    if not gaps and not gauged:
         return ""
-    most = max(figure.missing for figure in gaps)
     running = view.so_far and any(figure.running for figure in gaps)
-    unreported = most - running
-    up_to = "up to " if len({figure.missing for figure in gaps}) > 1 else ""
-    reasons = [f"{up_to}{plural(unreported, 'turn')} not reported"] if unreported else []
-    return f"+ ({', '.join(reasons + ['this turn is running'] * running)})"
+    return "+n: n turns unknown" + (", this turn is running" if running else "")
 
 
-def _wrap(text: str, width: int) -> list[Content]:
-    return [Content.styled(line, FAINT) for line in textwrap.wrap(text, max(width, 10))]
+def _wrap(text: str, width: int, style: str = FAINT) -> list[Content]:
+    return [Content.styled(line, style) for line in textwrap.wrap(text, max(width, 10))]
 
 
 # -- limits -----------------------------------------------------------------------------
@@ -351,13 +421,6 @@ def gauge_words(gauge: Gauge) -> str:
     return f"{gauge.limit.scope} limit {gauge.percent_text}" + (f", {word}" if word else "")
 
 
-def gauge_remark(gauge: Gauge) -> str:
-    """The explanation of the plus sign after the amount; "" where it has none."""
-    if gauge.spent.value is None or gauge.spent.complete:
-        return ""
-    return f"{gauge.limit.scope} limit: {plural(gauge.spent.missing_turns, 'turn')} not fully known"
-
-
 def _gauge_lines(gauge: Gauge, width: int) -> tuple[Content, Content]:
     style = STATE_STYLES[gauge.state]
     words = " ".join(word for word in (gauge.percent_text, WORD[gauge.state]) if word)
@@ -367,9 +430,10 @@ def _gauge_lines(gauge: Gauge, width: int) -> tuple[Content, Content]:
 
 
 def _spent(gauge: Gauge) -> str:
-    """Spent and limit, "$0.85+ of $1.00"; the plus sign means that turns are missing in the sum."""
+    """Spent and limit, "$0.85 +1 of $1.00"."""
     limit = exact_text(gauge.limit.amount, gauge.limit.unit)
     if gauge.spent.value is None:
         return f"{NOT_REPORTED} of {limit}"
     spent = amount_text(gauge.spent.value, gauge.limit.unit).partition(" ")[0]
-    return f"{spent}{'' if gauge.spent.complete else '+'} of {limit}"
+    gaps = gap_mark(gauge.spent.missing_turns)
+    return f"{spent}{' ' * bool(gaps)}{gaps} of {limit}"

@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 from textual.binding import BindingType
 from textual.content import Content
 
-from handinger_tui.core.amounts import credits_words, usd_text
+from handinger_tui.core.amounts import Total, credits_words, short_total_text, usd_text
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, number
 from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.turns.session import Session
@@ -18,7 +18,7 @@ from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.lists.virtual_list import ListRows
 from handinger_tui.ui.panels.panel import Key, Panel, PanelEntry, TurnMemo
-from handinger_tui.ui.panels.usage.lines import gap_text, gauge_words, usage_lines
+from handinger_tui.ui.panels.usage.lines import gauge_words, usage_lines
 from handinger_tui.ui.panels.usage.view import (
     CATEGORIES,
     Figure,
@@ -111,11 +111,10 @@ def compact_line(
     most: int | None = None,
     totals: WorkerTotals | None = None,
 ) -> str:
-    """One line for narrow screens: "turn $0.0123 · 8 credits · worker $0.05+ (2 turns not reported)".
+    """One line for narrow screens: "turn $0.0123 · 8 credits · worker $0.05 +2".
 
     The limit nearest to being reached follows when the line fits `room` cells with it. A line longer
-    than `most` cells loses the reason of the plus sign, then tokens, then credits, but never an
-    amount of money. `totals`: see `usage_view`.
+    than `most` cells loses tokens, then credits, but never an amount of money. `totals`: see `usage_view`.
     """
     view = usage_view(session, totals)
     if view.status is None:
@@ -126,8 +125,7 @@ def compact_line(
         longer = " · ".join([*turn, worker, gauge_words(nearest)])
         if room is None or len(longer) <= room:
             return longer
-    brief = worker.partition(" (")[0]
-    choices = ([*turn, worker], [*turn, brief], [*turn[:-1], brief], [turn[0], brief])
+    choices = ([*turn, worker], [*turn[:-1], worker], [turn[0], worker])
     lines = [" · ".join(pieces) for pieces in choices]
     return next((line for line in lines if most is None or len(line) <= most), lines[-1])
 
@@ -146,8 +144,7 @@ def _worker_piece(view: UsageView) -> str:
     total = view.this_worker("cost")
     if total.value is None:
         return f"worker {_word(total)}"
-    gap = gap_text(UsageView(worker=(total,), so_far=view.so_far))
-    return f"worker {usd_text(Decimal(total.value))}{gap}"
+    return f"worker {short_total_text(Total(Decimal(total.value), total.missing))}"
 
 
 def _word(figure: Figure) -> str:

@@ -54,8 +54,8 @@ CATEGORIES: Final = ("model", "tool", "sandbox", "internal")
 AT: Final = {member.name: at for at, member in enumerate(MEMBERS)}
 
 
-SHORTEST_MS: Final = 1000
-"""The shortest time for which a rate is computed."""
+SHORTEST_MS: Final = 30_000
+"""The shortest time for which a rate is computed: that of a few seconds is chance, and frightens."""
 _MINUTE_MS: Final = 60_000
 
 
@@ -264,6 +264,8 @@ class Figure:
     estimate: bool = False
     sign: str = ""
     """"≤": shared with others, "~": depends on how the worker counts, which is not certain yet."""
+    hidden: bool = False
+    """Without a value, and nothing is said about that."""
 
 
 Pair = tuple[Figure, Figure]
@@ -312,7 +314,7 @@ class UsageView:
         return turn, Figure(total_ms, missing=missing, running=waiting, estimate=True)
 
     def rate(self) -> tuple[str, Pair]:
-        """The cost per minute: "rate" in USD, "credit_rate" where only credits are known.
+        """The cost per minute: "rate" in USD, "credit_rate" where only credits are known, else "".
 
         For a running turn it is the cost at the last reading of the worker, divided by the time until
         that reading: between two readings nothing is known.
@@ -322,11 +324,8 @@ class UsageView:
         usd = (own.usd_a_minute, total.usd_a_minute)
         credit = (own.credits_a_minute, total.credits_a_minute)
         name, rates = ("rate", usd) if any(usd) or not any(credit) else ("credit_rate", credit)
-        turn, worker = (
-            Figure(value, pending=value is None and self.so_far, estimate=value is not None)
-            for value in rates
-        )
-        return name, (turn, worker)
+        turn, worker = (Figure(value, estimate=value is not None, hidden=value is None) for value in rates)
+        return name if any(rates) else "", (turn, worker)
 
     def _own_pace(self, at_ms: int | None) -> Pace:
         """This turn's pace at the time `at_ms`; None: the time is not known."""
