@@ -27,6 +27,20 @@ def settled(flags: Flags | None = None, file: str = "", **environ: str) -> Setti
     return load(flags or Flags(), environ, file)
 
 
+def test_a_price_of_credits_comes_from_the_environment_before_the_file() -> None:
+    table = "[spending]\ncredit_usd = 0.01\nweek_usd = 20\nmonth_credits = 500"
+    found = settled(file=table)
+    assert found.credit_usd == Decimal("0.01")
+    assert [(limit.scope, limit.amount) for limit in found.spending] == [
+        (Scope.WEEK, Decimal(20)),
+        (Scope.MONTH, Decimal(500)),
+    ]
+    assert settled(file=table, HANDINGER_CREDIT_USD="0.02").credit_usd == Decimal("0.02")
+    assert settled().credit_usd is None
+    with pytest.raises(SettingsError, match=r"spending\.credit_usd"):
+        settled(file="[spending]\ncredit_usd = true")
+
+
 def test_without_key_and_address_the_local_worker_answers() -> None:
     found = settled()
     assert (found.local, found.base_url, bool(found.key)) == (True, LOCAL_BASE, False)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import permutations
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,6 +18,8 @@ from handinger_tui.core.money.limits import (
     Gauge,
     Limit,
     LimitReached,
+    LimitReserved,
+    LimitUnmeasured,
     Origin,
     Scope,
     State,
@@ -23,12 +27,15 @@ from handinger_tui.core.money.limits import (
     amount_of,
     amount_text,
     blocking,
+    check_start,
     effective,
+    free_text,
     gauges,
     near_text,
     raise_hint,
     reached_text,
     spent_text,
+    tightest,
 )
 
 amounts = st.decimals(min_value=0, max_value=10**12, places=12)
@@ -194,3 +201,102 @@ def test_an_amount_as_typed(text: str, amount: str) -> None:
 def test_what_is_no_amount(text: str) -> None:
     with pytest.raises(ValueError, match="amount"):
         amount_of(text)
+
+
+# -- what running turns have reserved --------------------------------------------------------
+def in_use(
+    spent: str, of: str, reserved: str = "0", running: int = 1, unmeasured: int = 0, **members: Any
+) -> Gauge:
+    return replace(
+        gauge(spent, of, **members), reserved=Decimal(reserved), running=running, unmeasured=unmeasured
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        (in_use("0.9", "2", "0.5", 2), "$0.60 of $2.00 free, 2 running"),
+        (in_use("0.9", "2", "5", 2), "nothing of $2.00 free, 2 running"),
+        (in_use("0.9", "2", "0", 1, 1), "nothing of $2.00 free, 1 running without cost history"),
+        (
+            in_use("0.9", "2", "0.5", 3, 1),
+            "nothing of $2.00 free, 3 running, 1 of them without cost history",
+        ),
+        (in_use("4", "20", "6", 1, unit=Unit.CREDITS), "10 of 20 credits free, 1 running"),
+        (gauge("0.9", "2"), "$1.10 of $2.00 free"),
+        (gauge(None, "2", missing=1), "$2.00 of $2.00 free"),
+        (replace(in_use("0.9", "2", "0.5", 2), approximate=True), "~$0.60 of $2.00 free, 2 running"),
+    ],
+)
+def test_what_is_free_in_words(found: Gauge, text: str) -> None:
+    assert free_text(found) == text
+
+
+USUALLY_1 = {Unit.USD: Decimal(1), Unit.CREDITS: None}
+UNKNOWN: dict[Unit, Decimal | None] = {Unit.USD: None, Unit.CREDITS: None}
+
+
+@pytest.mark.parametrize(
+    ("found", "needed", "problem"),
+    [
+        # Alone, a turn is sent below 100 %, whatever it may take.
+        (gauge("1.9", "2"), USUALLY_1, None),
+        (gauge("1.9", "2"), UNKNOWN, None),
+        (gauge("2", "2"), USUALLY_1, LimitReached),
+        # With others at work it has to fit.
+        (in_use("0", "2", "1"), USUALLY_1, None),
+        (in_use("0.1", "2", "1"), USUALLY_1, LimitReserved),
+        (in_use("0.1", "2", "1"), UNKNOWN, None),
+        (in_use("1", "2", "1"), UNKNOWN, LimitReserved),
+        (in_use("0", "2", "0", unmeasured=1), USUALLY_1, LimitUnmeasured),
+        (replace(gauge("0", "2"), reported=False), USUALLY_1, LimitUnmeasured),
+    ],
+)
+def test_what_may_start(
+    found: Gauge, needed: dict[Unit, Decimal | None], problem: type[LimitReached] | None
+) -> None:
+    if problem is None:
+        check_start([found], needed)
+        return
+    with pytest.raises(LimitReached) as refused:
+        check_start([found], needed)
+    assert type(refused.value) is problem
+    assert refused.value.gauge is found
+
+
+def test_who_agrees_that_a_limit_may_not_hold_still_keeps_those_that_do() -> None:
+    unmeasured = in_use("0", "2", "1.5", 2, 1)
+    with pytest.raises(LimitUnmeasured):
+        check_start([unmeasured], UNKNOWN)
+    check_start([unmeasured], UNKNOWN, allow_unmeasured=True)
+    with pytest.raises(LimitReserved):
+        check_start([unmeasured], USUALLY_1, allow_unmeasured=True)
+    with pytest.raises(LimitReached, match="limit reached"):
+        check_start([unmeasured, gauge("2", "2")], UNKNOWN, allow_unmeasured=True)
+
+
+@given(
+    st.lists(st.decimals(min_value=0, max_value=5, places=2), min_size=1, max_size=12),
+    st.decimals(min_value=Decimal("0.01"), max_value=10, places=2),
+)
+def test_what_is_let_in_one_after_the_other_never_reserves_more_than_the_limit(
+    wishes: list[Decimal], amount: Decimal
+) -> None:
+    """But for the first one, which may take what it takes."""
+    taken: list[Decimal] = []
+    for wish in wishes:
+        now = in_use("0", str(amount), str(sum(taken, Decimal(0))), len(taken))
+        try:
+            check_start([now], {Unit.USD: wish})
+        except LimitReserved:
+            assert taken
+            assert sum(taken, wish) > amount or not now.free
+        else:
+            taken.append(wish)
+    assert len(taken) == 1 or sum(taken) <= amount
+
+
+def test_the_tightest_limit_is_the_one_with_the_smallest_free_share() -> None:
+    wide, tight = in_use("1", "100"), in_use("1", "2")
+    assert tightest([wide, gauge("2", "2"), tight]) is tight
+    assert tightest([gauge("2", "2")]) is None

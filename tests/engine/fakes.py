@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handinger_tui.core.errors import ApiError, LedgerError, NoHistory
-from handinger_tui.core.money.limits import LimitReached, Start
+from handinger_tui.core.money.limits import LimitReached, LimitUnmeasured, Start
 from handinger_tui.core.stream.frames import Frame, Framing, RawFrame, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
@@ -134,6 +134,7 @@ class FakeLog:
     refuses: LedgerError | None = None
     forbids: LimitReached | None = None
     """Why no turn may start."""
+    started: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
     home: dict[str, list[str]] = field(default_factory=dict)
     no_history: NoHistory | None = None
@@ -161,8 +162,10 @@ class FakeLog:
             turn_ids[at], turn_ids[-1] = turn_ids[-1], turn_ids[at]
 
     async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: Start) -> None:
-        if self.forbids is not None:
+        agreed = start is Start.UNMEASURED and isinstance(self.forbids, LimitUnmeasured)
+        if self.forbids is not None and not agreed:
             raise self.forbids
+        self.started.append(order.turn_id)
 
     async def release_turn(self, turn_id: str) -> None:
         self.released.append(turn_id)

@@ -7,16 +7,28 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.money.attribution import session_money
-from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, Scope, State, Unit
+from handinger_tui.core.money.limits import (
+    Gauge,
+    Limit,
+    LimitReached,
+    LimitReserved,
+    LimitUnmeasured,
+    Scope,
+    Start,
+    State,
+    Unit,
+)
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Fault, Kind, TurnStatus
 from handinger_tui.engine.retry_policy import RetryPolicy
-from handinger_tui.engine.turn_queue import HoldReason
+from handinger_tui.engine.turn_queue import Hold, HoldReason
 from tests.engine.fakes import DONE, FakeApi, FakeReply, Rig, Script, StillClock, rig, says, sse, worker
 
 START = worker("", prompt="earlier", usage={"costUsd": 0})
@@ -199,3 +211,96 @@ async def test_leaving_a_held_queue_keeps_its_messages() -> None:
     await box.engine.aclose()
     assert queued not in box.log.closed
     assert json.loads(box.log.stored[queued][-1].data if box.log.stored[queued] else "{}") == {}
+
+
+# -- what other turns have reserved ----------------------------------------------------------
+DAY = Limit(Scope.DAY, Unit.USD, Decimal(2))
+IN_THE_WAY = Gauge(DAY, Total(Decimal(1)), running=1, unmeasured=1)
+
+
+def reserved_rig(*replies: Script) -> Rig:
+    """A worker on a history whose limits leave nothing free."""
+    box = rig(FakeApi(starts=[*replies], workers=[worker("x")]))
+    box.log.forbids = LimitUnmeasured(IN_THE_WAY)
+    return box
+
+
+async def test_nothing_is_stored_or_sent_where_another_turn_has_reserved_what_is_left() -> None:
+    box = reserved_rig(says("a1"))
+    actor = box.engine.actor(box.session_id)
+    with pytest.raises(LimitUnmeasured, match="1 running turn has no cost history"):
+        await actor.send("q1")
+    assert (box.api.posts, box.log.orders, box.engine.session(box.session_id).turns) == ([], {}, ())
+    await actor.send("q1", start=Start.UNMEASURED)
+    await box.settled()
+    assert len(box.api.posts) == 1
+
+
+async def test_a_message_behind_a_running_turn_reserves_when_its_turn_comes() -> None:
+    gate = asyncio.Event()
+    box = rig(
+        FakeApi(starts=[[*says("a1", end=False), gate, *says("")[3:]], says("a2")], workers=[worker("x")])
+    )
+    actor = box.engine.actor(box.session_id)
+    first = await actor.send("q1")
+    queued = await actor.send("q2")
+    assert box.log.started == [first]
+    gate.set()
+    await box.settled()
+    assert box.log.started == [first, queued]
+
+
+async def test_the_queue_waits_for_a_person_where_nothing_is_free() -> None:
+    gate = asyncio.Event()
+    box = rig(
+        FakeApi(starts=[[*says("a1", end=False), gate, *says("")[3:]], says("a2")], workers=[worker("x")])
+    )
+    actor = box.engine.actor(box.session_id)
+    await actor.send("q1")
+    queued = await actor.send("q2")
+    box.log.forbids = LimitUnmeasured(IN_THE_WAY)
+    gate.set()
+    session = await box.settled()
+    assert (session.turns[-1].turn_id, session.turns[-1].status) == (queued, TurnStatus.QUEUED)
+    hold = actor.queue.hold
+    assert hold is not None
+    assert (hold.reason, hold.gauge) == (HoldReason.UNMEASURED, IN_THE_WAY)
+    assert (await actor.resume()) == hold
+    assert len(box.api.posts) == 1
+    assert await actor.resume(Start.UNMEASURED) is None
+    await box.settled()
+    assert len(box.api.posts) == 2
+
+
+async def test_what_running_turns_left_too_little_of_holds_the_queue_as_a_limit_does() -> None:
+    gate = asyncio.Event()
+    box = rig(FakeApi(starts=[[*says("a1", end=False), gate, *says("")[3:]]], workers=[worker("x")]))
+    actor = box.engine.actor(box.session_id)
+    await actor.send("q1")
+    await actor.send("q2")
+    gauge = Gauge(DAY, Total(Decimal(1)), Decimal("0.8"), running=1)
+    box.log.forbids = LimitReserved(gauge, Decimal("0.5"))
+    gate.set()
+    await box.settled()
+    hold = actor.queue.hold
+    assert hold is not None
+    assert (hold.reason, hold.gauge) == (HoldReason.LIMIT, gauge)
+    # To agree that a limit may not hold does not make it larger.
+    assert await actor.resume(Start.UNMEASURED) == hold
+
+
+async def test_a_message_stopped_while_it_is_stored_gives_its_reservation_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    box = rig(FakeApi(starts=[says("a1")], workers=[worker("x")]))
+    actor = box.engine.actor(box.session_id)
+    opening = box.log.open_turn
+
+    async def open_turn(*what: Any) -> None:
+        await opening(*what)
+        actor.queue.stop(Hold(HoldReason.DETACHED))
+
+    monkeypatch.setattr(box.log, "open_turn", open_turn)
+    turn_id = await actor.send("q1")
+    await box.settled()
+    assert (box.api.posts, box.log.released) == ([], [turn_id])

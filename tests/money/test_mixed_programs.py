@@ -1,0 +1,80 @@
+"""The app and scripts at work on one history: each counts what the other has reserved."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from handinger_tui.cli.local_files.paths import Paths
+from handinger_tui.cli.wiring import Services, open_services
+from handinger_tui.core.money.limits import Limit, LimitUnmeasured, Scope, Start, Unit
+from handinger_tui.core.secret import Secret
+from handinger_tui.core.turns.turn import Trigger, TurnStatus
+from handinger_tui.settings import Settings
+from tests.e2e.runner import KEY
+from tests.money.paid_service import PaidService, paid_service
+from tests.money.programs import Person, ended
+
+DAY: Final = Limit(Scope.DAY, Unit.USD, Decimal(5))
+SCRIPT: Final = {"HANDINGER_LIMIT_DAY_USD": "5"}
+
+
+@pytest.fixture
+def service() -> Iterator[PaidService]:
+    with paid_service(late=None) as serving:
+        yield serving
+
+
+@asynccontextmanager
+async def app_on(person: Person) -> AsyncIterator[Services]:
+    """The services of the app, without its screen."""
+    settings = Settings(person.service.url, Secret(KEY), spending=(DAY,))
+    paths = Paths(person.home / "config.toml", person.home / "history.db", person.home)
+    async with open_services(settings, paths, trigger=Trigger.APP, watch_money=True) as services:
+        yield services
+
+
+async def test_a_script_does_not_send_into_what_the_app_has_reserved(
+    service: PaidService, tmp_path: Path
+) -> None:
+    person = Person(service, tmp_path)
+    async with app_on(person) as app:
+        session_id = app.engine.new_session(app.base_url).session_id
+        await app.engine.actor(session_id).send("from the app", "standard")
+        assert await asyncio.to_thread(service.wait_for_posts, 1)
+        # The settling of earlier runs leaves the turn alone: its program is alive.
+        refused = await asyncio.to_thread(lambda: ended(person.start("-p", "script", "--json", **SCRIPT)))
+        assert (refused.code, refused.result["error"]["kind"]) == (5, "cost_limit")
+        assert "1 running turn has no cost history" in refused.err
+        service.late = 0.0
+        service.finish()
+        session = await app.engine.actor(session_id).settled()
+        assert session.turns[-1].status is TurnStatus.COMPLETED
+        sent = await asyncio.to_thread(lambda: ended(person.start("-p", "script", "--json", **SCRIPT)))
+        assert sent.code == 0
+    assert service.posts == ["from the app", "script"]
+
+
+async def test_the_app_asks_before_it_sends_into_what_a_script_has_reserved(
+    service: PaidService, tmp_path: Path
+) -> None:
+    person = Person(service, tmp_path)
+    script = person.start("-p", "script", "--json", **SCRIPT)
+    assert await asyncio.to_thread(service.wait_for_posts, 1)
+    async with app_on(person) as app:
+        actor = app.engine.actor(app.engine.new_session(app.base_url).session_id)
+        with pytest.raises(LimitUnmeasured):
+            await actor.send("from the app", "standard")
+        assert service.posts == ["script"]
+        await actor.send("from the app", "standard", start=Start.UNMEASURED)
+        assert await asyncio.to_thread(service.wait_for_posts, 2)
+        service.late = 0.0
+        service.finish()
+        await actor.settled()
+    assert (await asyncio.to_thread(ended, script)).code == 0

@@ -1,0 +1,89 @@
+"""What running turns have reserved: it is shown, asked about before a send, and holds the queue."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from handinger_tui.core.amounts import Total
+from handinger_tui.core.money.limits import Gauge, Limit, LimitReserved, LimitUnmeasured, Scope, Unit
+from handinger_tui.core.turns.session import Session
+from tests.engine.fakes import FakeApi, says, worker
+from tests.ui.coffers import FakePurse
+from tests.ui.fakes import Desktop, answers
+from tests.ui.screens.test_sending import held
+
+DAY = Limit(Scope.DAY, Unit.USD, Decimal(2))
+TWO_RUN = Gauge(DAY, Total(Decimal("0.9")), Decimal("0.5"), running=2)
+UNMEASURED = Gauge(DAY, Total(Decimal("0.9")), running=1, unmeasured=1)
+
+
+class SharedPurse(FakePurse):
+    """A day limit under which turns of other programs run."""
+
+    async def gauges(self, session: Session) -> tuple[Gauge, ...]:
+        return (TWO_RUN,)
+
+
+async def test_the_chip_says_what_is_free() -> None:
+    desktop = Desktop(api=answers("Hello"), purse=SharedPurse())
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed", "$0.60 of $2.00 free, 2 running ─╯")
+
+
+async def test_the_page_of_limits_says_what_is_free() -> None:
+    desktop = Desktop(purse=SharedPurse())
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/limit")
+        await desktop.shows(pilot, "$0.90 of $2.00 (45 %) · $0.60 of $2.00 free, 2 running")
+
+
+@pytest.mark.parametrize("agree", [True, False])
+async def test_a_turn_without_history_in_the_way_is_asked_about(*, agree: bool) -> None:
+    desktop = Desktop(api=answers("Hello"))
+    desktop.log.forbids = LimitUnmeasured(UNMEASURED)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Keep me")
+        await desktop.shows(pilot, "Send anyway?", "1 running turn has no cost history", "Do not send")
+        assert desktop.api.posts == []
+        if agree:
+            await pilot.press("tab", "enter")
+            await desktop.shows(pilot, "✓ completed")
+        else:
+            await pilot.press("escape")
+            await desktop.until(pilot, lambda: "Send anyway?" not in desktop.text())
+            assert desktop.work.prompt.text == "Keep me"
+    assert len(desktop.api.posts) == agree
+
+
+async def test_too_little_that_is_free_is_a_limit_to_be_raised() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    desktop.log.forbids = LimitReserved(TWO_RUN, Decimal(1))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Keep me")
+        await desktop.shows(
+            pilot, "Day limit reserved", "$0.60 of $2.00 free, 2 running", "Nothing was sent."
+        )
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: "Nothing was sent." not in desktop.text())
+        assert desktop.work.prompt.text == "Keep me"
+    assert desktop.api.posts == []
+
+
+async def test_a_queue_that_waits_for_a_turn_without_history_asks_too() -> None:
+    first, gate = held("One")
+    desktop = Desktop(api=FakeApi(starts=[first, says("Two", message_id="b")], workers=[worker("x")]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "One")
+        await desktop.send(pilot, "Two")
+        await desktop.until(pilot, lambda: len(desktop.session.turns) == 2)
+        desktop.log.forbids = LimitUnmeasured(UNMEASURED)
+        gate.set()
+        await desktop.shows(pilot, "Queue held: 1 running turn has no cost history", "1 queued message waits")
+        await desktop.shows(pilot, "Enter asks whether to send anyway")
+        await pilot.press("enter")
+        await desktop.shows(pilot, "Send anyway?")
+        await pilot.press("tab", "enter")
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
