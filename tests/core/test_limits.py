@@ -225,6 +225,7 @@ def in_use(
         (in_use("4", "20", "6", 1, unit=Unit.CREDITS), "10 of 20 credits free, 1 running"),
         (gauge("0.9", "2"), "$1.10 of $2.00 free"),
         (gauge(None, "2", missing=1), "$2.00 of $2.00 free"),
+        (replace(gauge(None, "2", missing=1), reported=False), "a limit of $2.00 cannot be kept"),
         (replace(in_use("0.9", "2", "0.5", 2), approximate=True), "~$0.60 of $2.00 free, 2 running"),
     ],
 )
@@ -298,5 +299,5 @@ def test_what_is_let_in_one_after_the_other_never_reserves_more_than_the_limit(
 
 def test_the_tightest_limit_is_the_one_with_the_smallest_free_share() -> None:
     wide, tight = in_use("1", "100"), in_use("1", "2")
-    assert tightest([wide, gauge("2", "2"), tight]) is tight
-    assert tightest([gauge("2", "2")]) is None
+    assert tightest([wide, gauge("2", "2", scope=Scope.TURN), tight]) is tight
+    assert tightest([gauge("2", "2", scope=Scope.TURN)]) is None

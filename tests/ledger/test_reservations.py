@@ -27,6 +27,7 @@ from handinger_tui.core.money.limits import (
     spent_text,
 )
 from handinger_tui.core.stream.frames import Frame, Framing, Marker
+from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ledger.ledger import Ledger
@@ -187,6 +188,27 @@ async def test_a_queued_turn_reserves_at_its_start_and_belongs_to_that_day(tmp_p
             await ledger.start_turn(kept, queued, NOON_MS, Start.MEASURED)
 
 
+@pytest.mark.parametrize("limits", [(), (DAY,)])
+async def test_a_turn_belongs_to_the_day_on_which_it_was_sent(
+    tmp_path: Path, limits: tuple[Limit, ...]
+) -> None:
+    """Sent a second before midnight, read and ended after it; with a limit it is charged in between, too."""
+    midnight_ms = NOON_MS - DAY_MS // 2
+    async with opened(tmp_path / "h.db", zone=UTC) as ledger:
+        limited(ledger, *limits, now_ms=midnight_ms + 5_000)
+        kept, what = session(base_url=HERE), order(created_ms=midnight_ms - 1_000)
+        await ledger.open_turn(kept, what, start=Start.MEASURED)
+        frames = [one._replace(at_ms=midnight_ms + 2_000) for one in answered("0.5")]
+        for at, one in enumerate(frames):
+            ledger.append("turn_1", one)
+            if limits:
+                await ledger.charge(put_turn(kept, fold(what, frames[: at + 1])))
+        await ledger.close_turn(put_turn(kept, fold(what, frames)), "turn_1")
+        assert await ledger.charges.turn_charges(ledger.limits.today()) == []
+        (charge,) = await ledger.charges.turn_charges()
+        assert (charge.at_ms, charge.usd) == (midnight_ms - 1_000, Decimal("0.5"))
+
+
 # -- units --------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("told", "refused"),
@@ -232,7 +254,7 @@ async def test_a_price_of_credits_makes_credits_count_in_dollars(tmp_path: Path)
         )
         found = await gauge(ledger)
         assert (found.spent, found.approximate, found.reported) == (Total(Decimal("1.25"), 1), True, True)
-        assert spent_text(found).startswith("at least ~$1.25 of $2.50")
+        assert spent_text(found) == "~$1.25 + 1 turn unknown of $2.50 (50 %)"
         await start(ledger, 1)
         assert (await gauge(ledger)).unmeasured == 0
 

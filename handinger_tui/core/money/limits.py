@@ -243,9 +243,9 @@ def gauges(limits: Iterable[Limit], spent: Mapping[tuple[Scope, Unit], Total]) -
 
 
 def tightest(gauges: Iterable[Gauge]) -> Gauge | None:
-    """Of the limits for which turns run, the one with the smallest free share; None where none runs."""
-    in_use = [gauge for gauge in gauges if gauge.running]
-    return min(in_use, key=lambda gauge: EXACT.divide(gauge.free, gauge.limit.amount), default=None)
+    """The limit with the smallest free share. That of a turn is left out: the next turn has all of it."""
+    lasting = [gauge for gauge in gauges if gauge.limit.scope is not Scope.TURN]
+    return min(lasting, key=lambda gauge: EXACT.divide(gauge.free, gauge.limit.amount), default=None)
 
 
 # -- texts ----------------------------------------------------------------------------
@@ -279,8 +279,13 @@ def spent_text(gauge: Gauge) -> str:
 
 
 def free_text(gauge: Gauge) -> str:
-    """The text "$0.60 of $2.00 free, 2 running"; "nothing of $2.00 free, 1 running without cost history"."""
+    """The text "$0.60 of $2.00 free, 2 running"; "nothing of $2.00 free, 1 running without cost history".
+
+    Where the unit is not reported, nothing is known of what is free.
+    """
     unit, limit = gauge.limit.unit, exact_text(gauge.limit.amount, gauge.limit.unit)
+    if not gauge.reported:
+        return f"a limit of {limit} cannot be kept"
     about = "~" if gauge.approximate else ""
     free = f"{about}{amount_text(gauge.free, unit).partition(' ')[0]}" if gauge.free else "nothing"
     history = "" if not gauge.unmeasured else f", {gauge.unmeasured:,} of them without cost history"

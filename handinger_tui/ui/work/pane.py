@@ -262,8 +262,8 @@ class SessionPane(Rows):
         chip = Content.assemble((self._budget, "bold $background on $warning" if unlimited else "$accent"))
         usual = self._typical_cost
         subtitle = Content.assemble(chip, (f" · {usual}", "$text-muted")) if usual else chip
-        if (in_use := tightest(self._state.gauges)) is not None:
-            subtitle = Content.assemble(subtitle, (f" · {free_text(in_use)}", "$text-muted"))
+        if (limiting := tightest(self._state.gauges)) is not None:
+            subtitle = Content.assemble(subtitle, (f" · {free_text(limiting)}", "$text-muted"))
         if not subtitle.is_same(self._subtitle):
             self._subtitle = subtitle
             self._entry.border_subtitle = subtitle
