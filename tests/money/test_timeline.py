@@ -180,8 +180,9 @@ def test_a_turn_before_which_the_worker_was_not_read_may_hold_older_costs() -> N
     events: list[Event] = [Sent(2, looked=False), read(".7"), Ended(2)]
     entry = result([*turn(1, None, ".5"), *events]).entry(2)
     assert (entry.most, entry.others) == (Decimal(".2"), 0)
+    # Counted messages exclude strangers, but not late costs of the turn before.
     counted = [*turn(1, None, ".5", prompts=0), Sent(2, looked=False), read(".7", prompts=2), Ended(2)]
-    assert result(counted).entry(2).most is None
+    assert result(counted).entry(2).most == Decimal(".2")
 
 
 def test_a_fall_at_the_end_of_a_turn_is_open_until_it_is_read_again() -> None:

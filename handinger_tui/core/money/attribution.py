@@ -189,7 +189,8 @@ def _events(turn: Turn, key: int, *, creates: bool) -> list[_Timed]:
         add(turn.sent_ms, Sent(key, refused=True))
     elif turn.status is not TurnStatus.NOT_SENT:
         # A turn that another program sent has no reading before it, and needs none.
-        add(turn.sent_ms, Sent(key, creates, looked or turn.sent_ms is None))
+        is_counted = turn.status is not TurnStatus.UNKNOWN
+        add(turn.sent_ms, Sent(key, creates, looked or turn.sent_ms is None, counted=is_counted))
     ended_ms = None if turn.status in LIVE or turn.status in FREE else turn.ended_ms
     for read in reads:
         if ended_ms is not None and read.at_ms > ended_ms:
@@ -378,8 +379,7 @@ def _money(
     """The money of the turn at position `at`."""
     meters = results.get(worker_of(turn), [])
     if turn.status in FREE:
-        refused = {key for meter in meters for one in meter.suspense for key in one.refused}
-        return _GREW if at in refused else NOTHING_SPENT
+        return _GREW if any(at in meters[meter].refused for meter in _MONEY if meters) else NOTHING_SPENT
     values = [meter.amounts.get(at) for meter in meters]
     entries: list[Entry] = []
     if at in exceptions:

@@ -21,12 +21,14 @@ class Sent(NamedTuple):
 
     `looked`: the worker was read just before. `refused`: the service refused the request, or does not
     know of it: the turn costs nothing, but what the worker takes in the same window is doubtful.
+    `counted`: its message is among those of the worker, as far as is known.
     """
 
     turn: Key
     creates: bool = False
     looked: bool = True
     refused: bool = False
+    counted: bool = True
 
 
 class Read(NamedTuple):
@@ -140,6 +142,8 @@ class _Fall(NamedTuple):
     since: _Window = _Window()
 
 
+PERSISTENT: Final = 3
+"""So many readings in a row that lack a message show that it was removed."""
 RECENT: Final = 8
 """Earlier values that a lagging replica can show again."""
 RELATIVE: Final = Decimal("1e-9")
@@ -193,6 +197,8 @@ class _Meter:
         self.suspense: list[Suspense] = []
         self.partly: set[Key] = set()
         """Turns that ran before the first reading: that part of them is not known."""
+        self.refused: set[Key] = set()
+        """Refused turns in whose window the meter rose."""
         self.alone: dict[Key, Amount] = {}
         """The last value of each turn, for PER_TURN."""
         self.start = zero
@@ -209,7 +215,7 @@ class _Meter:
         other.__dict__.update(self.__dict__)
         other.own, other.alone = self.own.copy(), self.alone.copy()
         other.shares, other.suspense = self.shares.copy(), self.suspense.copy()
-        other.partly = self.partly.copy()
+        other.partly, other.refused = self.partly.copy(), self.refused.copy()
         return other
 
     # -- events ------------------------------------------------------------------------
@@ -221,8 +227,11 @@ class _Meter:
     def read(self, value: Amount, timeline: Timeline, *, busy: bool) -> None:
         """Take a value of the newest reading."""
         level = self.level
-        if not value and busy and level:
-            return  # A turn runs and nothing is counted yet.
+        if not value and busy and level is not None:
+            # A turn runs and nothing is counted yet.
+            for turn in timeline.under_way if not level else ():
+                self.own.setdefault(turn, self.zero)
+            return
         window = timeline.window_since(self.read_at)
         self.read_at = timeline.readings
         if timeline.alone is not None:
@@ -297,17 +306,17 @@ class _Meter:
         if not rise:
             return
         last = timeline.last
-        if len(turns) == 1 and not strangers and (strangers == 0 or not window.unread):
+        self.refused.update(window.refused)
+        if len(turns) == 1 and not strangers and not window.unread and not window.refused:
             self.own[turns[0]] += rise
         elif turns:
-            self.shares.append(_Share(rise, turns, strangers or 0))
+            self.shares.append(_Share(rise, turns, (strangers or 0) + len(window.refused)))
         elif last is not None and strangers == 0 and not window.refused:
             # Growth without a new message belongs to the last turn.
             self.own[last] = self.own.get(last, self.zero) + rise
             timeline.touched.add(last)
         else:
             self.suspense.append(Suspense(rise, last, window.refused, strangers))
-            timeline.touched.update(window.refused)
 
     # -- results -----------------------------------------------------------------------
     def result(self, timeline: Timeline) -> MeterResult:
@@ -321,7 +330,7 @@ class _Meter:
         total = self.closed + (self.level or self.zero) - self.first if is_reported else None
         return MeterResult(
             self._meaning(), self.own, self._shared(), self.alone, timeline.overwritten, self.partly,
-            frozenset(waiting), self.suspense, total,
+            self.refused, frozenset(waiting), self.suspense, total,
         )  # fmt: skip
 
     def _meaning(self) -> Meaning:
@@ -364,7 +373,8 @@ class MeterResult(NamedTuple):
 
     `own`, `shared`: amounts per turn if it counts the lifetime; `alone`: if it counts per turn, and then
     the value of a turn in `overwritten` may be too small. `partly`: turns that ran before the first
-    reading. `waiting`: turns in whose time it fell for a reason not known yet.
+    reading. `refused`: refused turns in whose window it rose.
+    `waiting`: turns in whose time it fell for a reason not known yet.
     """
 
     meaning: Meaning
@@ -373,6 +383,7 @@ class MeterResult(NamedTuple):
     alone: dict[Key, Amount]
     overwritten: set[Key]
     partly: set[Key]
+    refused: set[Key]
     waiting: frozenset[Key]
     suspense: list[Suspense]
     total: Amount | None
@@ -444,12 +455,16 @@ class Timeline:
         """The window since the last reading."""
         self._newest: tuple[Key, int | None] | None = None
         """The turn that was sent last, and the messages of others at that time."""
+        self._is_looked = True
+        """The last reading was no stale one."""
         self._is_idle = False
         """The worker was idle at the last reading, and no turn was sent since."""
         self._stranger_runs = False
         """At the last reading the worker was busy, although no turn of ours was under way."""
         self._strangers: int | None = None
         """How many messages of the worker are not ours."""
+        self._fewer: tuple[int, ...] = ()
+        """The number of those messages at the last readings of the idle worker, where it was smaller."""
         self._sent = 0
 
     def copy(self) -> Timeline:
@@ -487,35 +502,41 @@ class Timeline:
         window = self._window
         if sent.refused:
             self._window = window._replace(refused=(*window.refused, sent.turn))
+            self.touched.add(sent.turn)
             return
         if sent.creates and not self._sent:
             self._strangers = 0
             for meter in self._meters:
                 meter.begin_worker()
-        is_unread = window.unread or not (sent.looked or sent.creates)
+        is_looked = sent.looked and self._is_looked
+        is_unread = window.unread or not (is_looked or sent.creates)
         self._window = window._replace(turns=(*window.turns, sent.turn), unread=is_unread)
         self.restart = 0
         if not self.under_way:
             self.starts += 1
-            self.restart = RESTART if sent.looked else 1
+            self.restart = RESTART if is_looked else 1
         self.under_way[sent.turn] = self._is_idle = False
         self._newest = sent.turn, self._strangers
-        self._sent += 1
+        self._sent += sent.counted
 
     def _read(self, read: Read) -> None:
-        counted = self._count_strangers(read.prompts, busy=read.busy)
+        counted, is_fewer, is_stale = self._count_strangers(read)
+        self._is_looked = not is_stale
+        if is_stale:
+            return
         stranger_ran, self._stranger_runs = self._stranger_runs, read.busy and not self.under_way
         if stranger_ran or self._stranger_runs:
             counted = max(counted or 0, 1)
         window = self._window._replace(strangers=counted)
         self._windows.append(window)
-        self.touched.update(window.turns)
+        self.touched.update(window.turns, window.refused)
         self._choose_alone(read.prompts)
         self.readings += 1
         for meter, value in zip(self._meters, read.meters, strict=True):
             if value is not None:
                 meter.read(value, self, busy=read.busy)
-        self._window = _Window(tuple(self.under_way), None)
+        # A reading that lacks a message of ours may be older than it seems.
+        self._window = window if is_fewer else _Window(tuple(self.under_way), None)
         self._is_idle = not read.busy
         if self._is_idle:
             for turn in [turn for turn, left in self.under_way.items() if left]:
@@ -549,12 +570,20 @@ class Timeline:
         turns = tuple(other for other in self._window.turns if other != turn)
         self._window = self._window._replace(turns=turns)
 
-    def _count_strangers(self, prompts: int | None, *, busy: bool) -> int | None:
-        """How many messages of others came since the last count; None where that is not known."""
-        if prompts is None:
-            return None
-        before, count = self._strangers, prompts - self._sent
-        # Fewer while a turn of ours is under way: its message is not listed yet.
-        if before is None or count > before or not (self.under_way or busy):
+    def _count_strangers(self, read: Read) -> tuple[int | None, bool, bool]:
+        """How many messages of others came; whether one of ours is missing; whether the reading is stale.
+
+        A count of None is not known. A worker that is idle and lacks a message of ours is shown by a
+        replica that lags behind. Where it lacks it again and again, messages were removed.
+        """
+        if read.prompts is None:
+            return None, False, False
+        before, count = self._strangers, read.prompts - self._sent
+        is_fewer = before is not None and count < before
+        if not read.busy:
+            self._fewer = (*self._fewer[1 - PERSISTENT :], count) if is_fewer else ()
+        is_removed = is_fewer and not read.busy and self._fewer == (count,) * PERSISTENT
+        if not is_fewer or is_removed:
             self._strangers = count
-        return None if before is None else max(0, count - before)
+        came = None if before is None else max(0, count - before)
+        return came, is_fewer and not is_removed, is_fewer and not (read.busy or is_removed)

@@ -1,0 +1,185 @@
+"""A simulated worker whose truth is known: turns of ours and of others cost something, and readings show it
+through a lens. A history is what a program receives of it, in order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from random import Random
+
+from handinger_tui.core.money.timeline import Ended, Event, Read, Sent
+
+UNIT = Decimal("0.0001")
+
+
+class Lens(StrEnum):
+    """How the service reports."""
+
+    LIFETIME = "lifetime"
+    PER_TURN = "per_turn"
+    NOISY = "noisy"
+    """The last digits of a float change from reading to reading."""
+    LAGGING = "lagging"
+    """Some readings come from a replica that shows an earlier one."""
+    RESETTING = "resetting"
+    """The service restarts between turns, and counts from zero again."""
+    LATE = "late"
+    """Some costs come after the end of a turn."""
+    MISSING = "missing"
+    """Some readings have no figure."""
+    ZERO_RUNNING = "zero_running"
+    """Zero as long as a turn runs."""
+
+
+@dataclass
+class History:
+    """What the program received, and what is true. Amounts are in units of a hundredth of a cent."""
+
+    lens: Lens
+    counted: bool
+    """The messages of the worker are visible, so strangers are, too."""
+    events: list[Event] = field(default_factory=list)
+    cost: dict[int | str, int] = field(default_factory=dict)
+    """The true cost of each turn of ours."""
+    strangers: int = 0
+    """What strangers spent."""
+    reported: list[Decimal] = field(default_factory=list)
+    """The values that the program received."""
+    has_fallen_inside: int = 0
+    """How many turns of a per-turn service ended below the one before, and were read before and after."""
+
+
+class _Worker:
+    def __init__(self, random: Random, history: History) -> None:
+        self.random = random
+        self.history = history
+        self.total = 0
+        self.offset = 0
+        self.current = 0
+        self.prompts = 0
+        self.running: set[int | str] = set()
+        self.shown: list[tuple[Decimal, int]] = []
+        self.lagged = False
+        """The last reading lagged. Two in a row cannot be told from the truth."""
+
+    def spend(self, turn: int | str | None, most: int = 900) -> None:
+        amount = self.random.randint(1, most)
+        self.total += amount
+        self.current += amount
+        if turn is None:
+            self.history.strangers += amount
+        else:
+            self.history.cost[turn] += amount
+
+    def value(self) -> Decimal:
+        lens = self.history.lens
+        if lens is Lens.PER_TURN:
+            return self.current * UNIT
+        if lens is Lens.ZERO_RUNNING and self.running:
+            return Decimal(0)
+        exact = (self.total - self.offset) * UNIT
+        if lens is Lens.NOISY and exact:
+            return exact + self.random.choice([0, 0, -1, 1]) * Decimal("1e-15")
+        return exact
+
+    def read(self, *, fresh: bool = False) -> None:
+        lens, random = self.history.lens, self.random
+        value, prompts = self.value(), self.prompts
+        if lens is Lens.MISSING and not fresh and random.random() < 0.25:
+            self.history.events.append(Read((None,), bool(self.running), self._counted(prompts)))
+            return
+        self.lagged = lens is Lens.LAGGING and not (fresh or self.lagged) and random.random() < 0.25
+        if self.lagged and self.shown:
+            value, prompts = self.shown[-1 - (random.random() < 0.3 and len(self.shown) > 1)]
+        else:
+            self.shown.append((value, prompts))
+        self.history.reported.append(value)
+        self.history.events.append(Read((value,), bool(self.running), self._counted(prompts)))
+
+    def _counted(self, prompts: int) -> int | None:
+        return prompts if self.history.counted else None
+
+    # -- what happens ------------------------------------------------------------------
+    def begin(self, turn: int | str, *, look: bool = True, creates: bool = False) -> None:
+        if look and not creates:
+            self.read()
+        self.history.cost[turn] = 0
+        self.history.events.append(Sent(turn, creates, look and not creates))
+        self.running.add(turn)
+        self.prompts += 1
+        self.current = 0
+
+    def end(self, turn: int | str, *, read: bool = True) -> None:
+        self.running.discard(turn)
+        if read:
+            self.read()
+        self.history.events.append(Ended(turn))
+
+    def turn(self, turn: int | str, *, creates: bool = False, stranger: bool = False) -> None:
+        random = self.random
+        last = self.current
+        looked = random.random() < 0.9
+        self.begin(turn, look=looked, creates=creates)
+        for _ in range(random.choice([0, 0, 1, 2])):
+            self.spend(turn, 300)
+            self.read()
+        if stranger:
+            self.strange()
+        self.spend(turn)
+        # A look that lags hides what was not read before it.
+        read = random.random() < 0.93 or self.history.lens is Lens.LAGGING
+        self.end(turn, read=read)
+        self.history.has_fallen_inside += looked and read and self.current < last
+        if self.history.lens is Lens.LATE and random.random() < 0.5:
+            self.spend(turn, 200)
+            if random.random() < 0.5:
+                self.read()
+
+    def overlap(self, first: str, second: str) -> None:
+        self.begin(first)
+        self.spend(first, 300)
+        self.begin(second)
+        for _ in range(self.random.randint(1, 3)):
+            self.spend(self.random.choice([first, second]), 300)
+            if self.random.random() < 0.5:
+                self.read()
+        self.end(second)
+        self.spend(first, 300)
+        self.end(first)
+
+    def strange(self) -> None:
+        self.prompts += 1
+        self.spend(None)
+
+    def refused(self, turn: int) -> None:
+        self.history.events.append(Sent(turn, refused=True))
+        if self.random.random() < 0.3 and self.history.lens is not Lens.LAGGING:
+            self.spend(None, 100)
+
+
+def history(seed: int) -> History:
+    """One random history."""
+    random = Random(seed)
+    made = History(random.choice(list(Lens)), random.random() < 0.7)
+    # A replica that lags by a whole turn shows itself only by the messages.
+    made.counted |= made.lens is Lens.LAGGING
+    worker = _Worker(random, made)
+    worker.turn(1, creates=True)
+    for number in range(2, random.randint(3, 9)):
+        choice = random.random()
+        by_itself = made.lens is Lens.PER_TURN
+        if choice < 0.12 and made.counted and not by_itself:
+            worker.strange()
+        elif choice < 0.22 and made.lens in (Lens.LIFETIME, Lens.MISSING):
+            worker.overlap(f"A{number}", f"B{number}")
+            continue
+        elif choice < 0.27 and not by_itself:
+            worker.refused(1000 + number)
+        elif made.lens is Lens.RESETTING and choice < 0.5:
+            worker.offset = worker.total
+        worker.turn(number, stranger=made.counted and not by_itself and random.random() < 0.15)
+    worker.read(fresh=True)
+    worker.read(fresh=True)
+    return made

@@ -1,0 +1,30 @@
+"""Random histories of a worker whose truth is known: exact where it can be known, else marked."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.money.oracle import exact_turns, faults
+from tests.money.service import Lens, history
+
+HISTORIES = 500
+
+
+@pytest.mark.parametrize("first", range(0, HISTORIES, 50))
+def test_no_amount_is_too_much_and_nothing_is_lost(first: int) -> None:
+    wrong = {seed: faults(history(seed)) for seed in range(first, first + 50)}
+    assert not {seed: what for seed, what in wrong.items() if what}
+
+
+def test_most_amounts_are_exact() -> None:
+    """A program that marks everything would pass the test above."""
+    exact: Counter[Lens] = Counter()
+    turns: Counter[Lens] = Counter()
+    for seed in range(HISTORIES):
+        made = history(seed)
+        good, _, count = exact_turns(made)
+        exact[made.lens] += good
+        turns[made.lens] += count
+    assert {lens: exact[lens] / turns[lens] for lens in Lens if exact[lens] < turns[lens] / 2} == {}
