@@ -531,6 +531,8 @@ class Timeline:
         self._windows.append(window)
         self.touched.update(window.turns, window.refused)
         self._choose_alone(read.prompts)
+        if self.alone is not None:
+            self.touched.add(self.alone)
         self.readings += 1
         for meter, value in zip(self._meters, read.meters, strict=True):
             if value is not None:
