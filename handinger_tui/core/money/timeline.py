@@ -233,6 +233,8 @@ class _Meter:
                 self.own.setdefault(turn, self.zero)
             return
         window = timeline.window_since(self.read_at)
+        if self.read_at + 1 != timeline.readings:
+            timeline.touched.update(window.turns, window.refused)
         self.read_at = timeline.readings
         if timeline.alone is not None:
             self.alone[timeline.alone] = value
@@ -269,6 +271,8 @@ class _Meter:
     ) -> None:
         """Decide by the next value whether a fall was a lagging replica or a reset."""
         level = self.level or self.zero
+        for earlier in (fall.window, fall.since):
+            timeline.touched.update(earlier.turns, earlier.refused)
         if value == fall.value:
             self.fall = fall._replace(since=fall.since.joined(window))
             if not fall.idle and not window.turns:
