@@ -1,15 +1,17 @@
-"""The header line: the session, its status, the limits, and the account that pays."""
+"""The header line: the session, its status, what was spent, the limits, and the account that pays."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
-from handinger_tui.core.money.limits import Gauge
+from handinger_tui.core.amounts import credits_words, short_total_text
+from handinger_tui.core.money.limits import Gauge, Scope, Unit, exact_text
+from handinger_tui.core.money.spending import Bucket
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
@@ -26,6 +28,9 @@ UNFINISHED: Final = frozenset(
         TurnStatus.NOT_DELIVERED,
     }
 )
+NO_TURNS: Final = Bucket("")
+TITLE_CELLS: Final = 24
+"""Cells of the title that the money leaves to it."""
 SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
@@ -43,6 +48,8 @@ class HeaderLine(Widget):
         self._beats = 0
         self._drawn = Content("")
         self._limit_mark = Content("")
+        self._gauges: Sequence[Gauge] = ()
+        self._today = self._spent = NO_TURNS
         self._is_held = False
 
     def account(self, badge: Account) -> None:
@@ -52,7 +59,12 @@ class HeaderLine(Widget):
 
     def limits(self, gauges: Sequence[Gauge], *, held: bool) -> None:
         """Set the use of the limits, shown at the next `show`. `held`: a limit holds the queue."""
-        self._limit_mark, self._is_held = mark(gauges), held
+        self._limit_mark, self._gauges, self._is_held = mark(gauges), gauges, held
+
+    def money(self, today: Bucket, session: Bucket) -> None:
+        """Set what was spent today, and in the session."""
+        self._today, self._spent = today, session
+        self._draw()
 
     def show(self, session: Session, now_ms: int) -> None:
         """Show the newest value of the session."""
@@ -85,10 +97,30 @@ class HeaderLine(Widget):
         if self._limit_mark:
             right = Content.assemble(self._limit_mark, "  " if right else "", right)
         state = self._state()
+        needed = min(cell_len(self._title()), TITLE_CELLS) + state.cell_length + 4 + right.cell_length + 2
+        for money in self._money():
+            if needed + money.cell_length <= width:
+                right = Content.assemble(money, "  " if right else "", right)
+                break
         room = max(8, width - right.cell_length - state.cell_length - 4)
         left = Content.assemble((_fit(self._title(), room), "bold $foreground"), state)
         gap = max(1, width - left.cell_length - right.cell_length)
         return Content.assemble(left, " " * gap, right)
+
+    def _money(self) -> Iterator[Content]:
+        """What was spent, the longest form first: "today $1.40 of $2.00 · session $0.90", "today $1.40"."""
+        today, session = _spent_text(self._today), _spent_text(self._spent)
+        if not today:
+            return
+        unit = Unit.CREDITS if self._today.usd.value is None else Unit.USD
+        of_day = (one.limit for one in self._gauges if (one.limit.scope, one.limit.unit) == (Scope.DAY, unit))
+        limit = next(of_day, None)
+        of_limit = "" if limit is None else f" of {exact_text(limit.amount, limit.unit)}"
+        of_session = f" · session {session}" if session and session != today else ""
+        for text in dict.fromkeys(
+            (f"{today}{of_limit}{of_session}", f"{today}{of_session}", f"{today}{of_limit}", today)
+        ):
+            yield Content.assemble(("today ", "$text-muted"), text)
 
     def _title(self) -> str:
         session = self._session
@@ -122,6 +154,13 @@ class HeaderLine(Widget):
         host = "" if narrow and badge.profile else clean_line(badge.host, 60)
         names = " · ".join(name for name in (clean_line(badge.profile, 30), host) if name)
         return Content.styled(names + tail, "$text-muted")
+
+
+def _spent_text(spent: Bucket) -> str:
+    """What some turns cost, in credits where no amount of money is known; "" where nothing is known."""
+    if spent.usd.value is not None:
+        return short_total_text(spent.usd)
+    return short_total_text(spent.credits, credits_words) if spent.credits.value is not None else ""
 
 
 def _style_and_sign(status: TurnStatus) -> tuple[str, str]:

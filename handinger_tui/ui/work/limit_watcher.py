@@ -8,7 +8,9 @@ from typing import Final, Protocol, runtime_checkable
 
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, State, near_text, reached_text
+from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
 from handinger_tui.core.money.typical_cost import TypicalCost, typical_cost_chip
+from handinger_tui.ui.widgets.header import HeaderLine
 from handinger_tui.ui.work.interaction import Interaction
 from handinger_tui.ui.work.pane import SessionPane
 from handinger_tui.ui.work.session_controller import SessionController
@@ -47,11 +49,15 @@ async def typical_cost_of(controller: SessionController, budget: str) -> Typical
 class LimitWatcher:
     """Reads charges and limits only after something was written, and shows each warning once."""
 
-    def __init__(self, controller: SessionController, interaction: Interaction, pane: SessionPane) -> None:
+    def __init__(
+        self, controller: SessionController, interaction: Interaction, pane: SessionPane, header: HeaderLine
+    ) -> None:
         self._controller = controller
         self._interaction = interaction
         self._pane = pane
-        self._chip_for: tuple[str, str | None, str] | None = None
+        self._header = header
+        self._money_for: tuple[object, ...] | None = None
+        """What the money that is shown was read for."""
         self._is_checking = False
 
     def check_soon(self, screens: Sequence[object]) -> None:
@@ -70,7 +76,10 @@ class LimitWatcher:
                 if await self._controller.connection.charges.changed():
                     reload(screens)
                     await self.count()
-                    await self._refresh_chip()
+                    await self._refresh_money()
+                elif self._money_for != self._money_key():
+                    # Midnight has passed.
+                    await self._refresh_money()
         finally:
             self._is_checking = False
 
@@ -89,27 +98,33 @@ class LimitWatcher:
             await actor.resume()
 
     def show(self, gauges: Sequence[Gauge]) -> None:
-        """Show a warning for each limit, once at 80 % and once at 100 %, and the chip if it is stale."""
+        """Show a warning for each limit, once at 80 % and once at 100 %, and renew stale amounts."""
         for gauge in self._controller.warned.take_new(self._controller.session_id, gauges):
             if gauge.state is State.REACHED:
                 self._interaction.say(f"{reached_text(gauge)} {UNTIL_RAISED}", "error")
             else:
                 self._interaction.say(near_text(gauge), "warning")
-        if self._chip_for != self._chip_key():
-            self._interaction.run(self._refresh_chip())
+        if self._money_for != self._money_key():
+            self._interaction.run(self._refresh_money())
 
-    def _chip_key(self) -> tuple[str, str | None, str]:
-        """What the typical cost on the chip depends on: session, worker and budget."""
+    def _money_key(self) -> tuple[object, ...]:
+        """What the amounts depend on besides the charges: session, worker, budget and day."""
         controller = self._controller
-        return controller.session_id, controller.session.worker_id, controller.budget
+        today = controller.connection.limits.today()
+        return controller.session_id, controller.session.worker_id, controller.budget, today
 
-    async def _refresh_chip(self) -> None:
-        """Show the typical cost of a turn of this worker at this budget on the chip.
+    async def _refresh_money(self) -> None:
+        """Show the typical cost of a turn of this worker at this budget, and what today and the session cost.
 
         Raises:
             LedgerError
         """
-        key = self._chip_for = self._chip_key()
+        key = self._money_for = self._money_key()
+        connection, session_id = self._controller.connection, self._controller.session_id
         typical_cost = await typical_cost_of(self._controller, self._controller.budget)
-        if key == self._chip_for:
+        own = ChargeFilter(session_id=session_id, simulated=connection.limits.simulated)
+        today = await connection.charges.buckets(GroupBy.DAY, connection.limits.today())
+        session = await connection.charges.buckets(GroupBy.SESSION, own)
+        if key == self._money_for:
             self._pane.usual(typical_cost_chip(typical_cost))
+            self._header.money(altogether(today), altogether(session))

@@ -159,7 +159,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._submitter = Submitter(self.context, drafts, send_flow, self.run_command)
         self.prompt.target = self._submitter.target
         self._startup = Startup(self.context, self._submitter)
-        self._limits = LimitWatcher(controller, interaction, pane)
+        self._limits = LimitWatcher(controller, interaction, pane, self._header)
         self._changes = SessionChanges(controller, interaction, self.scheduler)
 
     def compose(self) -> ComposeResult:

@@ -127,6 +127,8 @@ async def test_a_hundred_thousand_turns_open_with_one_call_and_come_page_by_page
     books = Endless()
     desktop = desktop_with(books)
     async with desktop.running() as pilot:
+        # What the header read.
+        books.grouped.clear()
         screen = await opened(desktop, pilot, "100,000 turns", "›Tue 14 Nov")
         assert [by for by, _ in books.grouped] == [GroupBy.DAY]
         assert books.paged == []

@@ -1,0 +1,94 @@
+"""Money at a glance: the header says what was spent, and no passing line covers an amount."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import pytest
+
+from handinger_tui.core.money.limits import Scope
+from tests.ui.fakes import NOW_MS, Desktop, answers, charge
+from tests.ui.screens.test_limits import CREDITS
+
+DAY_MS = 86_400_000
+
+
+def head(desktop: Desktop) -> str:
+    return desktop.text_of("#header")
+
+
+async def test_the_header_tells_today_and_the_session_and_follows_what_others_write() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    desktop.purse.limit(Scope.DAY, "2")
+    desktop.books.charges += [
+        charge("a", "1.10", session_id="another"),
+        charge("b", "50", session_id="another", at_ms=NOW_MS - DAY_MS),
+    ]
+    async with desktop.running(120, 40) as pilot:
+        await desktop.until(pilot, lambda: "today $1.10 of $2.00 " in head(desktop))
+        assert "· session" not in head(desktop), "nothing was spent in it"
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed")
+        desktop.books.write(charge("c", "0.25", session_id=desktop.session.session_id), charge("d"))
+        await desktop.until(pilot, lambda: "today $1.35 +1 of $2.00 · session $0.25 " in head(desktop))
+
+
+@pytest.mark.parametrize(
+    ("width", "told"),
+    [
+        (120, "today $1.35 of $2.00 · session $0.25 "),
+        (112, "today $1.35 · session $0.25 "),
+        (84, "today $1.35 of $2.00 "),
+        (76, "today $1.35 "),
+        (66, ""),
+    ],
+)
+async def test_the_money_in_the_header_leaves_room_for_the_title(width: int, told: str) -> None:
+    desktop = Desktop(api=answers("Hello"))
+    desktop.purse.limit(Scope.DAY, "2")
+    async with desktop.running(width, 24) as pilot:
+        await desktop.send(pilot, "What is a heat pump and what is it not?")
+        await desktop.shows(pilot, "✓ completed")
+        own = charge("c", "0.25", session_id=desktop.session.session_id)
+        desktop.books.write(own, charge("a", "1.10", session_id="another"))
+        await desktop.until(pilot, lambda: desktop.work._header._spent.turns == 1)
+        await desktop.rest(pilot)
+        assert told in head(desktop)
+        assert ("today" in head(desktop)) is bool(told)
+        assert "What is a heat" in head(desktop)
+
+
+async def test_credits_stand_in_the_header_where_no_cost_is_reported() -> None:
+    desktop = Desktop()
+    desktop.purse.limit(Scope.DAY, "2")
+    desktop.purse.limit(Scope.DAY, "20", CREDITS)
+    desktop.books.charges.append(charge("a", credits=Decimal(8), final=True))
+    async with desktop.running(120, 40) as pilot:
+        await desktop.until(pilot, lambda: "today 8 credits of 20 credits " in head(desktop))
+
+
+def covered(desktop: Desktop) -> Sequence[str]:
+    """What the passing lines lie over, of the places where amounts stand."""
+    toasts = [toast.region for toast in desktop.app.screen.query("Toast")]
+    assert toasts
+    screen = desktop.app.screen
+    widgets = {name: screen.query_one(name) for name in ("#header", "#entry", "#hint", "#side")}
+    places = {name: one.region for name, one in widgets.items() if one.display}
+    transcript = screen.query_one("#transcript").region
+    # The newest receipt, and the line below it.
+    places["receipt"] = transcript.crop_size((transcript.width, 2)).translate((0, transcript.height - 2))
+    return [name for name, place in places.items() for toast in toasts if place.overlaps(toast)]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_passing_lines_cover_no_amount(size: tuple[int, int]) -> None:
+    desktop = Desktop(api=answers("Hello. " * 400))
+    async with desktop.running(*size) as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed")
+        for kind in ("information", "warning", "error"):
+            desktop.work.interaction.say(f"Day limit near: $4.25 of $5.00 (85 %), {kind}.", kind)
+        await desktop.until(pilot, lambda: len(desktop.app.screen.query("Toast")) == 3)
+        await desktop.rest(pilot)
+        assert covered(desktop) == []
