@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from handinger_tui.core.money.limits import Gauge
+from handinger_tui.core.money.restatements import Restatement
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger import turns as turn_store
-from handinger_tui.ledger.grouping import buckets, condition
+from handinger_tui.ledger.grouping import buckets, condition, restatements
 from handinger_tui.ledger.limits import LimitRules, LimitUsage, periods_at
-from handinger_tui.ledger.opening import open_to_read, translated
+from handinger_tui.ledger.opening import charges_before, open_to_read, translated
 from handinger_tui.ledger.process_locks import LockPatience
 from handinger_tui.ledger.rows import Row, pack, readable, unpack
 
@@ -90,6 +91,11 @@ class CostRows:
         with translated(reading=True):
             return turn_store.load(self._connection, session_id, ())
 
+    def restatements(self, which: ChargeFilter) -> list[Restatement]:
+        """The closed amounts that changed, of turns that match `which`, oldest first."""
+        with translated(reading=True):
+            return restatements(self._connection, which)
+
     def gauges(self, session: Session | None, rules: LimitRules) -> tuple[Gauge, ...]:
         """A gauge for each limit of a session (None: of any session)."""
         periods = periods_at(rules.now_ms(), None)
@@ -98,17 +104,23 @@ class CostRows:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[CostRows]:
+def opened(path: Path, as_of_ms: int | None = None) -> Iterator[CostRows]:
     """Open the history for reading; it is empty where there is no file yet.
+
+    `as_of_ms`: read a copy in memory with only the charges from before this time.
 
     Raises:
         LedgerError
     """
     patience = LockPatience(PATIENCE_S)
     source = patience.run(partial(open_to_read, path, patience.attempt_s))
-    with closing(source.connection):
+    connection = source.connection
+    if as_of_ms is not None:
+        with closing(source.connection), translated(reading=True):
+            connection = charges_before(source.connection, as_of_ms)
+    with closing(connection):
         # A damaged text must not hide the others: a query that is half read cannot be repeated.
-        source.connection.text_factory = readable
+        connection.text_factory = readable
         with translated(reading=True):
-            source.connection.execute("BEGIN")
-        yield CostRows(source.connection, source.problem)
+            connection.execute("BEGIN")
+        yield CostRows(connection, source.problem)

@@ -9,7 +9,9 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.amounts import INT64_MAX, Total
+from handinger_tui.core.amounts import EXACT, INT64_MAX, Total
+from handinger_tui.core.money.attribution import Reading
+from handinger_tui.core.money.restatements import Restatement
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Spent, TurnCharge
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
 from handinger_tui.core.stream.usage import Costs, Usage
@@ -282,6 +284,63 @@ def _amount(row: Row, name: str) -> Decimal | None:
     return None if number is None else scaled(0, number, PLACES[name])
 
 
+# -- closed amounts that changed ------------------------------------------------------------
+_MONEY: Final = ("usd_pico", "micro_credits")
+_SUMS: Final = ", ".join(
+    f"SUM(before.{name} / 1000000) AS {name}_high, SUM(before.{name} % 1000000) AS {name}_low"
+    for name in _MONEY
+)
+_CHANGES: Final = " OR ".join(f"COALESCE(c.{name}, 0) <> 0" for name in AMOUNTS)
+# `corrections` does not count the first amount, so most turns are left out at once. With one MAX in the
+# query, `before.reading` is that of the row with the greatest id.
+_QUERY: Final = f"""
+    SELECT c.id, c.turn_id, c.session_id, c.worker_id, c.at_ms, c.usd_pico, c.micro_credits, c.reading,
+           MAX(before.id), before.reading AS old_reading, {_SUMS}
+      FROM (SELECT session_id, turn_id FROM turn_totals {{where}} corrections > 0) t
+      JOIN charges c ON c.session_id = t.session_id AND c.turn_id = t.turn_id AND c.kind = 'correction'
+      JOIN charges before
+        ON before.session_id = c.session_id AND before.turn_id = c.turn_id AND before.id < c.id
+     WHERE c.id > :after AND ({_CHANGES})
+     GROUP BY c.id HAVING SUM(before.final)
+     ORDER BY c.id
+"""
+_MEANINGS: Final = frozenset((Reading.TOTAL, Reading.PER_TURN))
+
+
+def restatements(connection: sqlite3.Connection, which: ChargeFilter, after: int = 0) -> list[Restatement]:
+    """The restatements of turns that match `which`, with numbers above `after`, oldest first."""
+    where, cells = condition(which)
+    query = _QUERY.format(where=f"{where} AND" if where else "WHERE")
+    return [_restatement(row) for row in connection.execute(query, {**cells, "after": after})]
+
+
+def _restatement(row: Row) -> Restatement:
+    old_usd, new_usd = _amounts(row, "usd_pico")
+    old_credits, new_credits = _amounts(row, "micro_credits")
+    meanings = {reading_of(row["old_reading"]), reading_of(row["reading"])}
+    return Restatement(
+        number=row["id"],
+        turn_id=unpack(row["turn_id"]),
+        session_id=unpack(row["session_id"]),
+        worker_id=unpack_optional(row["worker_id"]),
+        at_ms=row["at_ms"],
+        old_usd=old_usd,
+        new_usd=new_usd,
+        old_credits=old_credits,
+        new_credits=new_credits,
+        new_meaning=meanings == _MEANINGS,
+    )
+
+
+def _amounts(row: Row, name: str) -> tuple[Decimal | None, Decimal | None]:
+    """The amount before and after the correction, whose row holds the difference."""
+    places = PLACES[name]
+    old = scaled(row[f"{name}_high"], row[f"{name}_low"], places)
+    change = scaled(0, row[name], places)
+    return old, old if change is None else change if old is None else EXACT.add(old, change)
+
+
+# -- what a turn usually costs ---------------------------------------------------------------
 NEWEST: Final = 100
 _LEFT_OUT: Final = ", ".join(f"'{status}'" for status in sorted(FREE | LIVE))
 _TURNS: Final = f"""
@@ -330,6 +389,8 @@ class ChargeQueries:
         self._zone = zone
         self._newest_ids: tuple[int | None, int | None] | None = None
         """The newest ids of charges and limits at the last call of `changed`."""
+        self._newest_charge: int | None = None
+        """The id of the newest charge at the last call of `restated`."""
 
     async def buckets(self, by: GroupBy, which: ChargeFilter = EVERYTHING) -> list[Bucket]:
         """Groups of turns: days in order of time, other groups by cost, highest first, unknown last."""
@@ -359,3 +420,16 @@ class ChargeQueries:
         changed = newest != self._newest_ids
         self._newest_ids = newest
         return changed
+
+    async def restated(self, which: ChargeFilter = EVERYTHING) -> list[Restatement]:
+        """Closed amounts that any program changed since the last call, oldest first; [] at the first call."""
+
+        def work(connection: sqlite3.Connection) -> list[Restatement]:
+            newest: int = connection.execute("SELECT COALESCE(MAX(id), 0) FROM charges").fetchone()[0]
+            after, self._newest_charge = self._newest_charge, newest
+            if after is None or after == newest:
+                return []
+            with one_moment(connection):
+                return restatements(connection, which, after)
+
+        return await self._database.run(work)

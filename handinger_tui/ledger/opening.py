@@ -238,6 +238,22 @@ def _copy_to_memory(source: sqlite3.Connection) -> sqlite3.Connection:
     return copy
 
 
+def charges_before(source: sqlite3.Connection, at_ms: int) -> sqlite3.Connection:
+    """A history in memory with the charges from before a time, and the sessions for their titles.
+
+    The trigger of `charges` derives `turn_totals` anew, so all queries see what was known then.
+    """
+    copy = _ready(_connect(":memory:", 0.0))
+    copy.execute("BEGIN")
+    for table, which in (("sessions", ""), ("charges", "WHERE at_ms < ? ORDER BY id")):
+        columns = sorted(_columns(copy, table) & _columns(source, table))
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        rows = source.execute(f"SELECT {names} FROM {table} {which}", (at_ms,) if which else ())
+        copy.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", map(tuple, rows))
+    copy.execute("COMMIT")
+    return copy
+
+
 def _check_columns(connection: sqlite3.Connection) -> None:
     """Check that a file of a newer version still has all columns that are read here.
 

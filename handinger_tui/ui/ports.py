@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from handinger_tui.core.errors import NoSuchFile
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Start, Unit
+from handinger_tui.core.money.restatements import Restatement
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
 from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.safety.cleaning import clean_line
@@ -108,6 +109,10 @@ class ChargeReader(Protocol):
 
     async def changed(self) -> bool:
         """Whether something was written since the last call, by this program or another one."""
+        ...
+
+    async def restated(self, which: ChargeFilter) -> list[Restatement]:
+        """Closed amounts that any program changed since the last call, oldest first; [] at the first call."""
         ...
 
 

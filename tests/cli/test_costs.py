@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from handinger_tui.cli.commands.costs.text import table
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.formatting import middle_cut
 from handinger_tui.core.money.spending import Bucket, GroupBy, altogether
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import Trigger
 from tests.e2e.runner import run
 from tests.house.test_imports import NETWORK, SCREEN, loaded_by
@@ -54,6 +57,20 @@ async def spend(home: Path, name: str, *amounts: str, base_url: str = REAL, **me
                 f"turn_{name}{at}", budget=members.get("budget"), trigger=members.get("trigger", Trigger.APP)
             )
             await play(ledger, into, what, answered(usd))
+
+
+async def test_restatements_are_listed_and_amounts_can_be_read_as_of_a_time(home: Path) -> None:
+    async with opened(home / "history.db") as ledger:
+        now = await play(ledger, session(base_url=REAL), order(), answered("0.5"))
+        turn = replace(fold(order(), answered("0.75")), ended_ms=200_000_000)
+        await ledger.close_turn(put_turn(now, turn), "turn_1")
+    (listed,) = found(home)["restatements"]
+    assert (listed["turn_id"], listed["old_usd"], listed["new_usd"]) == ("turn_1", "0.5", "0.75")
+    text = f"Restatement {listed['number']}: turn_1 $0.50 → $0.75, the worker reported more later."
+    assert text in " ".join(costs(home).split())
+    before = found(home, "--as-of", "1970-01-02")
+    assert (before["as_of"], before["total"]["cost_usd"], before["restatements"]) == ("1970-01-02", "0.5", [])
+    assert "as of 1970-01-02" in costs(home, "--as-of", "1970-01-02")
 
 
 # -- nothing, and wrong values -------------------------------------------------------------

@@ -13,6 +13,7 @@ from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.limits import Gauge, Limit, Origin, Scope, Unit, effective
 from handinger_tui.core.money.limits import gauges as gauges_of
+from handinger_tui.core.money.restatements import Restatement
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
 from handinger_tui.core.stream.usage import Costs, Usage
@@ -60,6 +61,8 @@ class FakeBooks:
     """What `usual` was asked for: worker and budget."""
     looks: int = 0
     """How often `changed` was asked."""
+    restatements: list[Restatement] = field(default_factory=list)
+    """What the next call of `restated` returns."""
     _news: bool = False
 
     def write(self, *charges: TurnCharge) -> None:
@@ -99,6 +102,10 @@ class FakeBooks:
         self.looks += 1
         news, self._news = self._news, False
         return news
+
+    async def restated(self, which: ChargeFilter) -> list[Restatement]:
+        news, self.restatements = self.restatements, []
+        return [one for one in news if which.session_id in (None, one.session_id)]
 
     def _chosen(self, which: ChargeFilter) -> list[TurnCharge]:
         if self.fails is not None:

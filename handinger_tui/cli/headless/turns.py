@@ -25,6 +25,7 @@ from handinger_tui.cli.session_choice import chosen_session_id, find_worker_sess
 from handinger_tui.cli.wiring import Services, open_services
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
 from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured, Start
+from handinger_tui.core.money.restatements import restatement_text
 from handinger_tui.core.receipts.facts import receipt_line
 from handinger_tui.core.safety.cleaning import clean, clean_line, encodable, one_word
 from handinger_tui.core.stream.events import StreamEvent
@@ -89,6 +90,7 @@ class Headless:
             self._session_id = session.session_id
             self._earlier_turn_ids = {turn.turn_id for turn in session.turns}
             self._subscribe(services)
+            await self._mark_restatements(services)
             with self._stop_on_signal(services):
                 self._turn_id = await self._send_or_store(services, prompt, attachments)
                 await self._wait_for_end(services)
@@ -110,6 +112,7 @@ class Headless:
                 raise HandingerError(f"{worker_id} has no turn yet.", "Send one: handinger-tui -w ID -p …")
             self._turn_id = turn.turn_id
             self._subscribe(services)
+            await self._mark_restatements(services)
             with self._stop_on_signal(services):
                 # Limits count what the run has already cost, from the start.
                 await services.engine.actor(session.session_id).recount()
@@ -175,6 +178,11 @@ class Headless:
             await services.engine.settle_left_open(RECOVERY_S)
         except LedgerError as problem:
             say(str(problem))
+
+    async def _mark_restatements(self, services: Services) -> None:
+        """Only what is restated from here on is reported."""
+        with suppress(LedgerError):
+            await services.ledger.charges.restated()
 
     async def _wait_for_end(self, services: Services) -> None:
         """Wait for the end of the turn; with `--detach` only until the worker id is known."""
@@ -301,6 +309,8 @@ class Headless:
         if self._signal is not None:
             return code
         with suppress(LedgerError):
+            if restated := await services.ledger.charges.restated():
+                say(restatement_text(restated))
             gauges = await services.engine.actor(self._session_id).recount()
             is_running = turn.status is TurnStatus.RUNNING
             self._limit_messages.update(gauges, running=is_running)

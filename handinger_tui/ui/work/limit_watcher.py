@@ -1,4 +1,4 @@
-"""Keeps the limits, the budget chip and the limit warnings of the screen up to date."""
+"""Keeps the limits, the budget chip and the warnings about money of the screen up to date."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, State, near_text, reached_text
+from handinger_tui.core.money.restatements import MORE, restatement_text
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
 from handinger_tui.core.money.typical_cost import TypicalCost, typical_cost_chip
 from handinger_tui.ui.widgets.header import HeaderLine
@@ -75,6 +76,7 @@ class LimitWatcher:
             with suppress(LedgerError):
                 if await self._controller.connection.charges.changed():
                     reload(screens)
+                    await self._show_restatements()
                     await self.count()
                     await self._refresh_money()
                 elif self._money_for != self._money_key():
@@ -82,6 +84,22 @@ class LimitWatcher:
                     await self._refresh_money()
         finally:
             self._is_checking = False
+
+    async def _show_restatements(self) -> None:
+        """Show once which closed amounts of the open session changed.
+
+        The receipt of the newest turn is in sight, and grows with what its worker reports late.
+        """
+        session = self._controller.session
+        newest = session.turns[-1].turn_id if session.turns else None
+        which = ChargeFilter(session_id=session.session_id)
+        restated = [
+            one
+            for one in await self._controller.connection.charges.restated(which)
+            if one.turn_id != newest or one.reason != MORE
+        ]
+        if restated:
+            self._interaction.say(restatement_text(restated), "warning")
 
     async def count(self) -> None:
         """Read the limits of the open session, and resume a queue whose limit was raised by another program.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from handinger_tui.core.money.limits import Origin, Scope, Unit
+from handinger_tui.core.money.restatements import Restatement
 from handinger_tui.ui.dialogs.limits import NotAnAmount, Wish, read_wish
 from handinger_tui.ui.work import screen
+from tests.ui.coffers import NOW_MS
 from tests.ui.fakes import LOCAL, Desktop, answers, charge
 
 USD, CREDITS = Unit.USD, Unit.CREDITS
@@ -181,6 +184,32 @@ async def test_without_limits_the_page_says_so() -> None:
         await desktop.shows(pilot, "No limit is set", "simulated")
         await pilot.press("escape")
         await desktop.until(pilot, lambda: "No limit is set" not in desktop.text())
+
+
+# -- restatements --------------------------------------------------------------------------
+async def test_a_closed_amount_that_changes_is_said_once_in_its_session() -> None:
+    desktop = Desktop(api=answers("Hello", "Again"))
+    async with desktop.running() as pilot:
+        for text in ("Hi", "And now?"):
+            await desktop.send(pilot, text)
+            await desktop.until(
+                pilot, lambda: bool(desktop.session.turns) and not desktop.session.turns[-1].live
+            )
+        await desktop.until(pilot, lambda: len(desktop.session.turns) == 2)
+        first, newest = (turn.turn_id for turn in desktop.session.turns)
+        one = Restatement(
+            *(7, first, desktop.session.session_id, "wrk_1", NOW_MS),
+            *(Decimal("0.1"), Decimal("0.3"), None, None),
+            new_meaning=False,
+        )
+        desktop.books.restatements += [
+            one,
+            replace(one, number=8, turn_id=newest),
+            replace(one, number=9, session_id="ses_other"),
+        ]
+        desktop.books.write()
+        await desktop.until(pilot, lambda: f"Restatement 7: {first} $0.10 → $0.30" in desktop.said())
+        assert "Restatements" not in desktop.said()
 
 
 # -- warnings ------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import Final
 from handinger_tui.cli.commands.costs.query import (
     CostsQuery,
     CostsResult,
+    as_of_ms,
     charge_filter,
     run_query,
     time_filter,
@@ -26,6 +27,7 @@ from handinger_tui.cli.output import put, say
 from handinger_tui.core.charts.report_page import REPORTS
 from handinger_tui.core.export import spending
 from handinger_tui.core.jsontext import dump
+from handinger_tui.core.money.restatements import restatement_object
 from handinger_tui.core.money.spending import GroupBy
 from handinger_tui.ledger.cost_rows import CostRows, opened
 
@@ -43,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     when = "a day (2026-11-25), today, month, or back from now: 7d (whole days), 24h"
     parser.add_argument("--since", metavar="WHEN", help=f"from then on: {when}")
     parser.add_argument("--until", metavar="WHEN", help="up to then; a day or month counts whole")
+    parser.add_argument("--as-of", metavar="WHEN", help="amounts as they were known then")
     parser.add_argument("--worker", metavar="ID", help="one worker (a unique beginning is enough)")
     parser.add_argument("--session", metavar="ID", help="one session (a unique beginning is enough)")
     parser.add_argument("--budget", choices=BUDGETS, help="turns of one budget")
@@ -74,11 +77,12 @@ def run(args: argparse.Namespace) -> int:
         from handinger_tui.cli.headless.settle import settle_left_open  # noqa: PLC0415
 
         settle_left_open()
-    with opened(default_paths().database) as cost_rows:
+    as_of = None if args.as_of is None else as_of_ms(args.as_of, now)
+    with opened(default_paths().database, as_of) as cost_rows:
         if cost_rows.problem:
             say(cost_rows.problem)
         query = CostsQuery(
-            GroupBy(args.by), charge_filter(args, cost_rows, times), args.since, args.until, now
+            GroupBy(args.by), charge_filter(args, cost_rows, times), args.since, args.until, now, args.as_of
         )
         result = run_query(cost_rows, query)
         if args.report is not None:
@@ -104,6 +108,7 @@ def _put_json(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> No
         "until": query.until,
         "since_ms": query.filter.since_ms,
         "until_ms": query.filter.until_ms,
+        "as_of": query.as_of,
         "worker_id": query.filter.worker_id,
         "session_id": query.filter.session_id,
         "budget": query.filter.budget,
@@ -112,6 +117,7 @@ def _put_json(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> No
     tail = {
         "total": spending.group_object(result.total),
         "charts": spending.charts_object(result.days, result.total),
+        "restatements": [restatement_object(one) for one in cost_rows.restatements(query.filter)],
     }
     if query.by is not GroupBy.TURN:
         put(dump({**head, "groups": [spending.group_object(bucket) for bucket in result.groups], **tail}))

@@ -78,15 +78,25 @@ def _ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
+def as_of_ms(text: str, now: datetime) -> int:
+    """Return the exclusive end of what was known at a time: a day or a month counts whole.
+
+    Raises:
+        SettingsError
+    """
+    return _ms(_time_range(text, "--as-of", now)[1])
+
+
 @dataclass(frozen=True, slots=True)
 class CostsQuery:
-    """The selection and grouping of one command. `since` and `until` are kept as typed."""
+    """The selection and grouping of one command. `since`, `until` and `as_of` are kept as typed."""
 
     by: GroupBy
     filter: ChargeFilter
     since: str | None
     until: str | None
     now: datetime
+    as_of: str | None = None
 
     @property
     def simulated(self) -> bool:

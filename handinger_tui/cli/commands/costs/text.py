@@ -43,6 +43,7 @@ from handinger_tui.core.formatting import middle_cut, number, percent_text
 from handinger_tui.core.money.forecast import WINDOW, daily, forecast, forecast_text
 from handinger_tui.core.money.limits import BY_TIME, Scope, spent_text
 from handinger_tui.core.money.reconciliation import reconcile, reconciliation_text
+from handinger_tui.core.money.restatements import Restatement, restatement_text
 from handinger_tui.core.money.spending import Bucket, GroupBy, sum_text
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
@@ -51,10 +52,16 @@ from handinger_tui.ledger.cost_rows import CostRows
 from handinger_tui.ledger.limits import LimitRules
 from handinger_tui.ledger.rows import Row, int_or_zero
 
+_MOST_RESTATEMENTS: Final = 3
+
 
 def remarks(cost_rows: CostRows, query: CostsQuery) -> list[str]:
     """Return the remarks that apply to the query; each may have two lines."""
-    which, texts = query.filter, []
+    which = query.filter
+    texts = restatement_lines(cost_rows.restatements(which))
+    if query.as_of is not None:
+        # Forecast, reconciliation and limits are those of now.
+        return texts
     if query.by is GroupBy.DAY and query.until is None:
         texts.append(forecast_line(cost_rows, query))
     session = cost_rows.newest_session(which.worker_id) if which.worker_id else None
@@ -65,6 +72,13 @@ def remarks(cost_rows: CostRows, query: CostsQuery) -> list[str]:
         session = cost_rows.session(which.session_id)
     texts.append(limits_line(cost_rows, query, session))
     return [text for text in texts if text]
+
+
+def restatement_lines(restated: Sequence[Restatement]) -> list[str]:
+    """Return the newest restatements, a line each, and what all changed together."""
+    if len(restated) > _MOST_RESTATEMENTS:
+        return [restatement_text(restated), f"The newest of them: {restatement_text(restated[-1:])}"]
+    return ["\n".join(restatement_text([one]) for one in restated)] if restated else []
 
 
 def forecast_line(cost_rows: CostRows, query: CostsQuery) -> str:
@@ -206,6 +220,7 @@ def heading(query: CostsQuery) -> str:
         f"Costs by {query.by}",
         f"since {query.since}" if query.since else "",
         f"until {query.until}" if query.until else "",
+        f"as of {query.as_of}" if query.as_of else "",
         f"worker {which.worker_id}" if which.worker_id else "",
         f"session {which.session_id}" if which.session_id else "",
         f"budget {which.budget}" if which.budget else "",
