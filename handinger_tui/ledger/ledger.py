@@ -31,7 +31,6 @@ from handinger_tui.ledger.opening import (
     translated,
 )
 from handinger_tui.ledger.process_locks import LockPatience, ProcessLocks
-from handinger_tui.ledger.reservations import Needed
 from handinger_tui.ledger.rows import TurnFrame
 from handinger_tui.ledger.turns import WorkerNames
 
@@ -153,9 +152,10 @@ class Ledger:
             LedgerError: it could not be written, or the turn exists already; nothing may be sent.
         """
         settles = None if replaces is None else TurnFrame(*replaces)
+        rule = self.limits.check_start
 
         def work(connection: sqlite3.Connection) -> None:
-            check = None if start is None else partial(self._check, connection, session, order, start)
+            check = None if start is None else partial(rule, connection, session, order, start)
             turn_store.open_turn(connection, session, order, self._run_id, settles, check)
 
         await self.database.run(work)
@@ -169,7 +169,7 @@ class Ledger:
         """
 
         def work(connection: sqlite3.Connection) -> None:
-            check = partial(self._check, connection, session, order, start)
+            check = partial(self.limits.check_start, connection, session, order, start)
             turn_store.start_turn(connection, order.turn_id, at_ms, check)
 
         await self.database.run(work)
@@ -181,12 +181,6 @@ class Ledger:
             LedgerError
         """
         await self.database.run(lambda db: turn_store.release_turn(db, turn_id))
-
-    def _check(
-        self, connection: sqlite3.Connection, session: Session, order: TurnRequest, start: Start
-    ) -> Needed:
-        unmeasured = start is Start.UNMEASURED
-        return self.limits.check_start(connection, session, order, allow_unmeasured=unmeasured)
 
     def append(self, turn_id: str, frame: Frame) -> None:
         """Queue a frame and return at once. It is committed within 0.05 seconds, or by `flush`."""

@@ -432,7 +432,7 @@ class LimitService:
         return await self._database.run(work)
 
     def check_start(
-        self, connection: sqlite3.Connection, session: Session, order: TurnRequest, *, allow_unmeasured: bool
+        self, connection: sqlite3.Connection, session: Session, order: TurnRequest, start: Start
     ) -> reservations.Needed:
         """What a turn that starts reserves. Call it inside the transaction that stores the reservation.
 
@@ -442,17 +442,16 @@ class LimitService:
         amounts = reservations.needed(connection, session, order)
         in_units = reservations.Reserved(amounts[Unit.USD], amounts[Unit.CREDITS])
         priced = {unit: in_units.amount(unit, self.rules.credit_usd) for unit in Unit}
-        check_start(self._gauges(connection, session), priced, allow_unmeasured=allow_unmeasured)
+        check_start(self._gauges(connection, session), priced, start)
         return amounts
 
     async def refusal(self, session: Session, order: TurnRequest, start: Start) -> LimitReached | None:
         """Why a turn may not start now; None where it may. Nothing is reserved."""
 
         def work(connection: sqlite3.Connection) -> LimitReached | None:
-            unmeasured = start is Start.UNMEASURED
             with one_moment(connection):
                 try:
-                    self.check_start(connection, session, order, allow_unmeasured=unmeasured)
+                    self.check_start(connection, session, order, start)
                 except LimitReached as problem:
                     return problem
             return None

@@ -22,6 +22,7 @@ from handinger_tui.core.money.limits import (
     LimitUnmeasured,
     Origin,
     Scope,
+    Start,
     State,
     Unit,
     amount_of,
@@ -269,11 +270,11 @@ def test_who_agrees_that_a_limit_may_not_hold_still_keeps_those_that_do() -> Non
     unmeasured = in_use("0", "2", "1.5", 2, 1)
     with pytest.raises(LimitUnmeasured):
         check_start([unmeasured], UNKNOWN)
-    check_start([unmeasured], UNKNOWN, allow_unmeasured=True)
+    check_start([unmeasured], UNKNOWN, Start.UNMEASURED)
     with pytest.raises(LimitReserved):
-        check_start([unmeasured], USUALLY_1, allow_unmeasured=True)
+        check_start([unmeasured], USUALLY_1, Start.UNMEASURED)
     with pytest.raises(LimitReached, match="limit reached"):
-        check_start([unmeasured, gauge("2", "2")], UNKNOWN, allow_unmeasured=True)
+        check_start([unmeasured, gauge("2", "2")], UNKNOWN, Start.UNMEASURED)
 
 
 @given(

@@ -176,7 +176,7 @@ class LimitUnmeasured(LimitReached):
 
 
 def check_start(
-    gauges: Sequence[Gauge], needed: Mapping[Unit, Decimal | None], *, allow_unmeasured: bool = False
+    gauges: Sequence[Gauge], needed: Mapping[Unit, Decimal | None], start: Start = Start.MEASURED
 ) -> None:
     """Return only when a turn may start under all limits; the widest scope is checked first.
 
@@ -194,7 +194,7 @@ def check_start(
     if reached is not None:
         raise LimitReached(reached)
     for gauge in widest_first:
-        if not allow_unmeasured and not (gauge.reported and not gauge.unmeasured):
+        if start is Start.MEASURED and not (gauge.reported and not gauge.unmeasured):
             raise LimitUnmeasured(gauge)
         if gauge.running:
             need, free = needed.get(gauge.limit.unit), replace(gauge, unmeasured=0).free

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Final, Protocol, runtime_checkable
 
-from handinger_tui.core.errors import LedgerError
+from handinger_tui.core.errors import ApiError, LedgerError
 from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, State, near_text, reached_text
 from handinger_tui.core.money.restatements import MORE, restatement_text
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
@@ -18,6 +18,8 @@ from handinger_tui.ui.work.session_controller import SessionController
 
 CHECKS_PER_S: Final = 1.0
 """How often per second the screen checks whether charges or limits were written."""
+LOOK_EVERY_S: Final = 60.0
+"""Seconds between two reads of the workers of detached turns."""
 
 
 @runtime_checkable
@@ -100,6 +102,17 @@ class LimitWatcher:
         ]
         if restated:
             self._interaction.say(restatement_text(restated), "warning")
+
+    async def look_at_detached(self) -> None:
+        """Read the workers of detached turns: the end of a turn frees what it has reserved.
+
+        Raises:
+            LedgerError
+        """
+        for session in self._controller.running_elsewhere:
+            # A worker that cannot be read now is read the next time.
+            with suppress(ApiError):
+                await self._controller.engine.actor(session.session_id).look()
 
     async def count(self) -> None:
         """Read the limits of the open session, and resume a queue whose limit was raised by another program.

@@ -57,7 +57,7 @@ from handinger_tui.ui.work.composer import Composer, QueueEditor
 from handinger_tui.ui.work.file_actions import FileActions
 from handinger_tui.ui.work.interaction import Interaction
 from handinger_tui.ui.work.key_actions import WHILE_BROWSING, KeyActions
-from handinger_tui.ui.work.limit_watcher import CHECKS_PER_S, LimitWatcher
+from handinger_tui.ui.work.limit_watcher import CHECKS_PER_S, LOOK_EVERY_S, LimitWatcher
 from handinger_tui.ui.work.opening import Startup
 from handinger_tui.ui.work.paint_scheduler import AFTER_PAINT_S, PaintScheduler
 from handinger_tui.ui.work.pane import PaneState, SessionPane
@@ -214,6 +214,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         if is_first:
             # Another program may spend or raise a limit. A check that finds nothing new paints nothing.
             self.set_interval(1 / CHECKS_PER_S, lambda: self._limits.check_soon(self.app.screen_stack))
+            self.set_interval(LOOK_EVERY_S, lambda: self.interaction.run(self._limits.look_at_detached()))
         else:
             # At the first session the person may already have focused a panel or the chips.
             self.prompt.focus()
