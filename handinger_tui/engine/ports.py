@@ -10,7 +10,7 @@ from handinger_tui.core.errors import NoHistory
 from handinger_tui.core.money.limits import Gauge, Start
 from handinger_tui.core.stream.frames import Frame, RawFrame, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import WorkerBody
-from handinger_tui.core.turns.session import RemoteTurn, Session
+from handinger_tui.core.turns.session import OtherTurn, RemoteTurn, Session
 from handinger_tui.core.turns.turn import TurnRequest
 
 
@@ -140,8 +140,11 @@ class TurnLog(Protocol):
         """
         ...
 
-    async def close_turn(self, session: Session, turn_id: str) -> None:
-        """Write status, last snapshot and the turn's one charge in one transaction."""
+    async def close_turn(self, session: Session, turn_id: str) -> tuple[OtherTurn, ...] | None:
+        """Write status, last snapshot and the turn's one charge in one transaction.
+
+        Returns what other sessions have on the workers of this one now; None where that is not known.
+        """
         ...
 
     async def move_last(self, turn_ids: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from handinger_tui.core.money.limits import Start
 from handinger_tui.core.stream.frames import Frame
-from handinger_tui.core.turns.session import Session, place_last, put_turn, title_from
+from handinger_tui.core.turns.session import OtherTurn, Session, place_last, put_turn, title_from
 from handinger_tui.core.turns.turn import Turn, TurnRequest
 from handinger_tui.engine.turn_record import RunDeps, TurnRecord
 
@@ -56,6 +56,11 @@ class SessionStore:
         self.value = replace(put_turn(self.value, turn), updated_ms=self._deps.clock.now_ms())
         self._changing(before, turn)
         self.publish()
+
+    def set_elsewhere(self, elsewhere: tuple[OtherTurn, ...] | None) -> None:
+        """Take what other sessions have on the workers of this one; None changes nothing."""
+        if elsewhere is not None and elsewhere != self.value.elsewhere:
+            self.value = replace(self.value, elsewhere=elsewhere)
 
     async def store(
         self,

@@ -78,7 +78,7 @@ class TurnSettler:
         failure: LedgerError | None = None
         for turn_id in sorted(self._unclosed):
             try:
-                await self._log.close_turn(self._store.value, turn_id)
+                self._store.set_elsewhere(await self._log.close_turn(self._store.value, turn_id))
                 self._unclosed.discard(turn_id)
             except LedgerError as problem:
                 failure = problem

@@ -15,8 +15,9 @@ from handinger_tui.core.evidence.sources_and_files import sources_of_turn
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney, took_ms
 from handinger_tui.core.stream.usage import Costs, Usage
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.session import OtherTurn, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest
+from handinger_tui.ledger import worker_turns
 from handinger_tui.ledger.rows import Cell, int64_or_none, pack, pack_optional
 
 KEPT: Final = 16
@@ -47,7 +48,11 @@ class ChargeCache:
         while len(self._sessions) >= KEPT:
             del self._sessions[next(iter(self._sessions))]
         self._sessions[session.session_id] = confirmed
-        return confirmed.unconfirmed(session)
+        return confirmed.unconfirmed(session, worker_turns.others(connection, session))
+
+    def elsewhere(self, session: Session) -> Mapping[str, TurnMoney]:
+        """The cost of the turns of other sessions on the same workers, without what was confirmed."""
+        return self._sessions[session.session_id].elsewhere()
 
     def confirm(self, session: Session) -> None:
         """Mark the turns of the last `unconfirmed` call as present in the record."""
@@ -61,9 +66,10 @@ class _ConfirmedTurns:
         self._index = MoneyIndex()
         self._current: _Snapshot = ((), ())
         self._confirmed: _Snapshot = ((), ())
+        self._confirmed_elsewhere: Mapping[str, TurnMoney] = {}
 
-    def unconfirmed(self, session: Session) -> list[Pair]:
-        self._current = turns, money = session.turns, self._index(session.turns)
+    def unconfirmed(self, session: Session, elsewhere: tuple[OtherTurn, ...]) -> list[Pair]:
+        self._current = turns, money = session.turns, self._index(session.turns, elsewhere)
         confirmed = self._confirmed
         old_turns = min(len(confirmed[0]), len(turns))
         # Nearly all turns of a long session are confirmed, so they are compared in C, by identity.
@@ -72,6 +78,12 @@ class _ConfirmedTurns:
 
     def confirm(self) -> None:
         self._confirmed = self._current
+        self._confirmed_elsewhere = self._index.money_elsewhere
+
+    def elsewhere(self) -> Mapping[str, TurnMoney]:
+        confirmed = self._confirmed_elsewhere
+        money = self._index.money_elsewhere
+        return {turn_id: own for turn_id, own in money.items() if confirmed.get(turn_id) != own}
 
 
 def _changed(old: Sequence[object], new: Sequence[object]) -> Iterator[int]:
@@ -119,8 +131,13 @@ class _Recorded:
 
 
 def write_charges(connection: sqlite3.Connection, session: Session, cache: ChargeCache) -> None:
-    """Write the new rows of the turns of `session`, inside a transaction of the caller."""
+    """Write the new rows of the turns of `session`, inside a transaction of the caller.
+
+    Turns of other sessions on the same worker get corrections where the readings of this one show more.
+    """
+    worker_turns.store(connection, session, [turn for turn, _ in cache.unconfirmed(connection, session)])
     connection.executemany(_INSERT, new_charges(connection, session, cache))
+    connection.executemany(_INSERT, _corrections_elsewhere(connection, session, cache))
 
 
 def open_charge(connection: sqlite3.Connection, session: Session, order: TurnRequest) -> None:
@@ -156,6 +173,32 @@ def new_charges(connection: sqlite3.Connection, session: Session, cache: ChargeC
     return rows
 
 
+def _corrections_elsewhere(
+    connection: sqlite3.Connection, session: Session, cache: ChargeCache
+) -> list[Cells]:
+    """Corrections of turns of other sessions on the same worker."""
+    money = cache.elsewhere(session)
+    rows: list[Cells] = []
+    for turn_id, recorded in _recorded(connection, [*money]).items():
+        own = money[turn_id]
+        reported = {name: value for name, value in numbers_of(own).items() if value is not None}
+        if recorded.status in FREE or not _is_new(recorded, own, reported):
+            continue
+        changes = _differences(recorded, reported)
+        cells: Cells = {"kind": "correction", "at_ms": max(map(_moment, session.turns)), **changes}
+        head = connection.execute(_HEAD_OF, (pack(turn_id),)).fetchone()
+        exact = dump(exact_numbers(own.usage, own.costs))
+        newest = {"reading": str(own.reading), "final": int(own.final), "exact": exact, "snapshot": "null"}
+        rows.append(dict.fromkeys(NUMBERS) | dict(head) | newest | cells)
+    return rows
+
+
+_HEAD_OF: Final = """
+    SELECT turn_id, session_id, worker_id, base_url, status, budget, started_by, sources, elapsed_ms
+      FROM turn_totals WHERE turn_id = ?
+"""
+
+
 def _moment(turn: Turn) -> int:
     """The time of a row in Unix milliseconds: when the turn ended, else was last read, else was requested."""
     moments = (turn.ended_ms, turn.read_ms, turn.order.created_ms)
@@ -164,11 +207,20 @@ def _moment(turn: Turn) -> int:
 
 def _changes(recorded: _Recorded, turn: Turn, money: TurnMoney, reported: Mapping[str, int]) -> Cells | None:
     """The differences that a correction adds; None when no correction is needed."""
-    changes = {name: int64_or_none(value - (recorded.numbers[name] or 0)) for name, value in reported.items()}
-    is_new = any(changes.values()) or any(recorded.numbers[name] is None for name in changes)
-    is_settled = money.final and (not recorded.final or _bits(reported) & ~recorded.reported)
     has_ended = not turn.live and recorded.status != turn.status
-    return {**changes} if is_new or is_settled or has_ended else None
+    is_needed = has_ended or _is_new(recorded, money, reported)
+    return _differences(recorded, reported) if is_needed else None
+
+
+def _differences(recorded: _Recorded, reported: Mapping[str, int]) -> Cells:
+    return {name: int64_or_none(value - (recorded.numbers[name] or 0)) for name, value in reported.items()}
+
+
+def _is_new(recorded: _Recorded, money: TurnMoney, reported: Mapping[str, int]) -> bool:
+    """Whether more is known of the cost than is recorded."""
+    if any(recorded.numbers[name] != value for name, value in reported.items()):
+        return True
+    return money.final and bool(not recorded.final or _bits(reported) & ~recorded.reported)
 
 
 def _bits(reported: Mapping[str, int]) -> int:

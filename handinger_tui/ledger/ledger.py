@@ -14,9 +14,10 @@ from uuid import uuid4
 from handinger_tui.core.errors import LedgerError, NoHistory
 from handinger_tui.core.money.limits import Start
 from handinger_tui.core.stream.frames import Frame
-from handinger_tui.core.turns.session import RemoteTurn, Session
+from handinger_tui.core.turns.session import OtherTurn, RemoteTurn, Session
 from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.ledger import turns as turn_store
+from handinger_tui.ledger import worker_turns
 from handinger_tui.ledger.charge_writer import ChargeCache
 from handinger_tui.ledger.database import Database
 from handinger_tui.ledger.grouping import ChargeQueries
@@ -194,19 +195,21 @@ class Ledger:
         """
         await self.database.run(lambda _db: None, flush=True)
 
-    async def close_turn(self, session: Session, turn_id: str) -> None:
+    async def close_turn(self, session: Session, turn_id: str) -> tuple[OtherTurn, ...]:
         """Commit status, answer and charge of a turn of `session`, in one transaction after its frames.
 
-        It may be called again when more is known: then corrections are added.
+        It may be called again when more is known: then corrections are added. Returns what other sessions
+        have on the workers of this one.
 
         Raises:
             LedgerError: nothing of it was written.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: sqlite3.Connection) -> tuple[OtherTurn, ...]:
             turn_store.close_turn(connection, session, turn_id, self._charge_cache, self.database.unwritten)
+            return worker_turns.others(connection, session)
 
-        await self.database.run(work, flush=True)
+        return await self.database.run(work, flush=True)
 
     async def move_last(self, turn_ids: Sequence[str]) -> None:
         """Move queued turns to the end of their session, in this order.

@@ -227,7 +227,7 @@ class LimitUsage:
         uncharged = [turn for turn in session.turns if turn.turn_id not in charged and turn.may_spend]
         # A turn may be charged under another session that stored it earlier.
         missing = [turn for turn in uncharged if not _spent_by_turn(connection, turn).turns]
-        money = self._index(session.turns)
+        money = self._index(session.turns, session.elsewhere)
         worker_total = _worker_total(session) if self._index.reading is Reading.TOTAL else None
 
         def of_period(scope: Scope) -> Spent:

@@ -129,6 +129,7 @@ _TABLES: Final = (
     "limits",
     "gathered",
     "reservations",
+    "worker_turns",
 )
 """The tables that read-only commands use."""
 

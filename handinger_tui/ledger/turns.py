@@ -11,14 +11,14 @@ from operator import itemgetter
 from typing import Final
 
 from handinger_tui.core.jsontext import as_object, as_text, parse
-from handinger_tui.core.money.attribution import newest_worker, worker_of
 from handinger_tui.core.money.spending import LOCAL
+from handinger_tui.core.money.turn_events import newest_worker, worker_of
 from handinger_tui.core.prompts.drafts import attachments_to_text
 from handinger_tui.core.stream.frames import RULE, Frame, Framing, Marker, gathered
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.session import RemoteTurn, Session, put_turn, title_from
 from handinger_tui.core.turns.turn import FREE, LIVE, Turn, TurnRequest, TurnStatus
-from handinger_tui.ledger import remote_turns, reservations
+from handinger_tui.ledger import remote_turns, reservations, worker_turns
 from handinger_tui.ledger.charge_writer import ChargeCache, new_charges, open_charge, write_charges
 from handinger_tui.ledger.opening import Care, transaction
 from handinger_tui.ledger.reservations import Needed
@@ -73,7 +73,8 @@ def load(connection: sqlite3.Connection, session_id: str, waiting: Sequence[Turn
                 folding.take(frame)
     session, turns = session_of(row), tuple(folding.turn for folding in folds.values())
     # A program that crashed may have stored the id of the worker in the frames only.
-    return replace(session, turns=turns, worker_id=session.worker_id or newest_worker(turns))
+    session = replace(session, turns=turns, worker_id=session.worker_id or newest_worker(turns))
+    return replace(session, elsewhere=worker_turns.others(connection, session))
 
 
 def stored_session(connection: sqlite3.Connection, session: Session) -> Session:
@@ -281,6 +282,7 @@ def _apply_marker(connection: sqlite3.Connection, item: TurnFrame, run: str) -> 
         if worker_id is not None:
             times = remote_turns.times_asked(connection, item.turn_id)
             remote_turns.claim(connection, item.turn_id, worker_id, times)
+            worker_turns.store_sending(connection, item.turn_id, worker_id, item.frame.at_ms)
 
 
 def _name_worker(connection: sqlite3.Connection, turn_id: str, worker_id: str) -> None:

@@ -51,5 +51,5 @@ def turn_objects(session: Session) -> list[JsonObject]:
             "created_ms": turn.order.created_ms,
             **result_object(session, turn, money=money),
         }
-        for turn, money in zip(session.turns, turn_money(session.turns), strict=True)
+        for turn, money in zip(session.turns, turn_money(session.turns, session.elsewhere), strict=True)
     ]

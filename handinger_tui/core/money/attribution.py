@@ -6,25 +6,22 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from enum import StrEnum
-from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from handinger_tui.core.amounts import EXACT, Total, total
-from handinger_tui.core.money.timeline import (
-    Ended,
-    Entry,
-    Event,
-    Key,
-    Meaning,
-    MeterResult,
-    Read,
-    Sent,
-    Timeline,
+from handinger_tui.core.money.timeline import Entry, Key, Meaning, MeterResult, Timeline
+from handinger_tui.core.money.turn_events import (
+    Cluster,
+    Scan,
+    clusters_of,
+    newest_worker,
+    only_read,
+    with_others,
+    worker_of,
 )
 from handinger_tui.core.stream.usage import NO_COSTS, NO_USAGE, ZERO_COSTS, ZERO_USAGE, Costs, Usage, cost_of
-from handinger_tui.core.stream.worker_snapshot import Snapshot
-from handinger_tui.core.turns.session import PerTurn, Session
-from handinger_tui.core.turns.turn import FREE, LIVE, FigureRead, Trigger, Turn, TurnStatus
+from handinger_tui.core.turns.session import OtherTurn, PerTurn, Session
+from handinger_tui.core.turns.turn import FREE, LIVE, Trigger, Turn
 
 
 class Reading(StrEnum):
@@ -103,10 +100,10 @@ NOTHING_SPENT: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Reading.NONE, final=Tru
 _GREW: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Reading.NONE, final=True, grew=True)
 
 
-def session_money(turns: Sequence[Turn]) -> SessionMoney:
+def session_money(turns: Sequence[Turn], elsewhere: Sequence[OtherTurn] = ()) -> SessionMoney:
     """The money of each turn, and the totals with their gaps. `turns` are in order of sending."""
     index = MoneyIndex()
-    all_money = index(turns)
+    all_money = index(turns, elsewhere)
     return SessionMoney(
         all_money,
         index.reading,
@@ -119,22 +116,12 @@ def money_of(session: Session, turn: Turn) -> TurnMoney:
     """The money of `turn` within its session; unknown when it is not a turn of the session."""
     turns = [turn if own.turn_id == turn.turn_id else own for own in session.turns]
     at = next((at for at, own in enumerate(turns) if own is turn), None)
-    return TurnMoney() if at is None else MoneyIndex()(turns)[at]
+    return TurnMoney() if at is None else MoneyIndex()(turns, session.elsewhere)[at]
 
 
-def turn_money(turns: Sequence[Turn]) -> tuple[TurnMoney, ...]:
+def turn_money(turns: Sequence[Turn], elsewhere: Sequence[OtherTurn] = ()) -> tuple[TurnMoney, ...]:
     """The money of each turn, in the same order."""
-    return MoneyIndex()(turns)
-
-
-def worker_of(turn: Turn) -> str | None:
-    """The id of the worker of a turn, None while it is not known."""
-    return turn.worker_id or turn.order.worker_id
-
-
-def newest_worker(turns: Sequence[Turn]) -> str | None:
-    """The worker of the newest turn for which it is known; the local worker has a new id at each start."""
-    return next((worker_id for turn in reversed(turns) if (worker_id := worker_of(turn)) is not None), None)
+    return MoneyIndex()(turns, elsewhere)
 
 
 def took_ms(turn: Turn) -> int | None:
@@ -153,131 +140,6 @@ def _total(values: Sequence[tuple[TurnMoney, Decimal | None]]) -> Total:
     summed = total(value for _, value in values)
     unfinished = sum(value is not None and not money.final for money, value in values)
     return Total(summed.value, summed.missing_turns + unfinished)
-
-
-# -- from turns to events ---------------------------------------------------------------
-class _Timed(NamedTuple):
-    """An event and the time of its receipt in Unix milliseconds."""
-
-    at_ms: int
-    event: Event
-
-
-_REFUSED: Final = (TurnStatus.REJECTED, TurnStatus.NOT_DELIVERED)
-"""Statuses of turns whose request left, although nothing of it can have been charged."""
-
-
-_LEFT: Final = (TurnStatus.RUNNING, TurnStatus.UNKNOWN)
-"""Statuses of turns that may go on, although nobody watches them."""
-
-
-def _events(turn: Turn, key: int, *, creates: bool) -> list[_Timed]:
-    """What happened to the worker by one turn, in order of receipt."""
-    events: list[_Timed] = []
-
-    def add(at_ms: int | None, event: Event) -> None:
-        latest = events[-1].at_ms if events else turn.order.created_ms
-        events.append(_Timed(latest if at_ms is None else max(at_ms, latest), event))
-
-    looked = turn.before is not None and (turn.before.usage.reported or turn.before.costs.reported)
-    if turn.before is not None and looked:
-        add(turn.before_ms, _read(_figures_of(turn.before, 0)))
-    reads = turn.reads or _only_read(turn)
-    if turn.status is TurnStatus.QUEUED and not reads:
-        return events
-    if turn.status in _REFUSED:
-        add(turn.sent_ms, Sent(key, refused=True))
-    elif turn.status is not TurnStatus.NOT_SENT:
-        # A turn that another program sent has no reading before it, and needs none.
-        is_counted = turn.status is not TurnStatus.UNKNOWN
-        add(turn.sent_ms, Sent(key, creates, looked or turn.sent_ms is None, counted=is_counted))
-    ended_ms = None if turn.status in LIVE or turn.status in FREE else turn.ended_ms
-    for read in reads:
-        if ended_ms is not None and read.at_ms > ended_ms:
-            add(ended_ms, Ended(key, turn.status in _LEFT))
-            ended_ms = None
-        add(read.at_ms, _read(read))
-    if turn.status not in LIVE and turn.status not in FREE:
-        add(ended_ms, Ended(key, turn.status in _LEFT))
-    return events
-
-
-def _figures_of(snapshot: Snapshot, at_ms: int) -> FigureRead:
-    return FigureRead(at_ms, snapshot.usage, snapshot.costs, snapshot.busy, snapshot.prompts)
-
-
-def _only_read(turn: Turn) -> tuple[FigureRead, ...]:
-    """The newest snapshot as the only reading, for a turn whose readings are not known one by one."""
-    if turn.snapshot is None:
-        return ()
-    moments = (turn.read_ms, turn.ended_ms, turn.sent_ms, turn.order.created_ms)
-    read = _figures_of(turn.snapshot, next(moment for moment in moments if moment is not None))
-    return (read,) if read.reported else ()
-
-
-def _read(read: FigureRead) -> Read:
-    return Read((*read.usage.members, *read.costs.members), read.busy, read.prompts)
-
-
-# -- in order of receipt -----------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class _Scan:
-    """What has to be known of earlier turns to read the events of the next one.
-
-    `workers`: those of turns that may have spent. `started_ms`: when the newest turn began.
-    """
-
-    workers: frozenset[str | None] = frozenset()
-    started_ms: int | None = None
-
-
-class _Cluster(NamedTuple):
-    """Turns from position `first` on whose times overlap, with their events in order of receipt.
-
-    `scan`: that of the turns before them.
-    """
-
-    first: int
-    scan: _Scan
-    events: list[tuple[int, str | None, Event]]
-
-
-_BY_TIME: Final = itemgetter(0)
-
-
-def _clusters(turns: Sequence[Turn], first: int, scan: _Scan) -> list[_Cluster]:
-    """The turns from position `first` on, those that overlap together. At least one, which may be empty."""
-    clusters = [_Cluster(first, scan, [])]
-    end_ms: int | None = None
-    for at in range(first, len(turns)):
-        turn, before = turns[at], scan
-        worker = worker_of(turn)
-        events = _events(turn, at, creates=_creates(turn, scan))
-        if turn.status not in FREE and worker not in scan.workers:
-            scan = replace(scan, workers=scan.workers | {worker})
-        if not events:
-            continue
-        start_ms = events[0].at_ms
-        # Where the clock went back, the turns of a session are in the right order all the same.
-        late_ms = max(0, start_ms if scan.started_ms is None else scan.started_ms, start_ms) - start_ms
-        start_ms += late_ms
-        scan = replace(scan, started_ms=start_ms)
-        if end_ms is not None and start_ms >= end_ms:
-            clusters.append(_Cluster(at, before, []))
-            end_ms = None
-        clusters[-1].events.extend((timed.at_ms + late_ms, worker, timed.event) for timed in events)
-        latest_ms = events[-1].at_ms + late_ms
-        end_ms = latest_ms if end_ms is None else max(end_ms, latest_ms)
-    for cluster in clusters:
-        cluster.events.sort(key=_BY_TIME)
-    return clusters
-
-
-def _creates(turn: Turn, scan: _Scan) -> bool:
-    """Whether the turn makes its worker. A turn that was queued without a worker may get that of another."""
-    if turn.order.worker_id is not None:
-        return False
-    return not scan.workers or (turn.worker_id is not None and turn.worker_id not in scan.workers)
 
 
 # -- from timelines to amounts ----------------------------------------------------------
@@ -299,16 +161,28 @@ class MoneyIndex:
         self._figures: tuple[object, ...] = ()
         self._money: tuple[TurnMoney, ...] = ()
         self._start = 0
-        """How many turns are in `_timelines`; `_scan` is what `_clusters` has to know of them."""
-        self._scan = _Scan()
+        """How many turns are in `_timelines`; `_scan` is what `clusters_of` has to know of them."""
+        self._scan = Scan()
         self._timelines: _Timelines = {}
         self._touched: set[int] = set()
         """Earlier turns whose amounts the newest turns have changed."""
         self._meanings: dict[str | None, list[tuple[Meaning, bool]]] = {}
+        self._elsewhere: Sequence[OtherTurn] = ()
+        self.money_elsewhere: dict[str, TurnMoney] = {}
+        """The money of the turns of other sessions that were given with the last call."""
 
-    def __call__(self, turns: Sequence[Turn]) -> tuple[TurnMoney, ...]:
-        """The money of each turn, in the same order; the identical tuple while no figure changed."""
+    def __call__(self, turns: Sequence[Turn], elsewhere: Sequence[OtherTurn] = ()) -> tuple[TurnMoney, ...]:
+        """The money of each turn, in the same order; the identical tuple while no figure changed.
+
+        `elsewhere`: the turns of other sessions on the same workers.
+        """
         figures = self._figures_of(turns)
+        if elsewhere or self._elsewhere:
+            if figures != self._figures or elsewhere != self._elsewhere:
+                self._figures, self._elsewhere = figures, elsewhere
+                with localcontext(EXACT):
+                    self._compute_with(turns, elsewhere)
+            return self._money
         if figures != self._figures:
             pairs = zip(self._figures, figures, strict=False)
             shorter = min(len(self._figures), len(figures))
@@ -321,10 +195,10 @@ class MoneyIndex:
     def _compute(self, turns: Sequence[Turn], first: int) -> None:
         """Compute what a change affects. The turns before position `first` are the same as before."""
         if first < self._start:
-            self._start, self._scan, self._timelines = 0, _Scan(), {}
+            self._start, self._scan, self._timelines = 0, Scan(), {}
             self._touched, self._meanings = set(), {}
         start, affected = self._start, {*self._touched, *range(self._start, len(turns))}
-        clusters = _clusters(turns, start, self._scan)
+        clusters = clusters_of(turns, start, self._scan)
         for cluster in clusters[:-1]:
             _take(self._timelines, cluster)
         newest = clusters[-1]
@@ -336,11 +210,11 @@ class MoneyIndex:
         _take(timelines, newest)
         self._touched = {at for timeline in timelines.values() for at in _positions(timeline.touched)}
         affected |= self._touched
-        results = {worker: timeline.results() for worker, timeline in timelines.items()}
+        results = _results(timelines)
         meanings = {worker: [*map(_basis, meters)] for worker, meters in results.items()}
         if meanings != self._meanings:
             affected, self._meanings = {*range(len(turns))}, meanings
-        exceptions = {key for meters in results.values() for meter in meters for key in meter.exceptions}
+        exceptions = _exceptions(results)
         money = [*self._money[: len(turns)], *[TurnMoney()] * (len(turns) - len(self._money))]
         for at in affected.intersection(range(len(turns))):
             made = _money(turns[at], at, timelines, results, exceptions)
@@ -348,8 +222,37 @@ class MoneyIndex:
         self._money = tuple(money)
         self.reading = _reading(results.get(newest_worker(turns), []))
 
+    def _compute_with(self, turns: Sequence[Turn], elsewhere: Sequence[OtherTurn]) -> None:
+        """Compute everything: the turns of other sessions may lie between any turns of this one."""
+        self._start, self._scan, self._timelines = 0, Scan(), {}
+        self._touched, self._meanings = set(), {}
+        timelines: _Timelines = {}
+        _take(timelines, with_others(turns, elsewhere))
+        results = _results(timelines)
+        exceptions = _exceptions(results)
+        money = []
+        for at, turn in enumerate(turns):
+            made = _money(turn, at, timelines, results, exceptions)
+            # What has not changed keeps its identity.
+            money.append(self._money[at] if at < len(self._money) and self._money[at] == made else made)
+        self._money = tuple(money)
+        self.reading = _reading(results.get(newest_worker(turns), []))
+        self.money_elsewhere = {
+            other.turn_id: _money_of_key(other.turn_id, results[other.worker_id], timelines[other.worker_id])
+            for other in elsewhere
+            if other.worker_id in results
+        }
 
-def _take(timelines: _Timelines, cluster: _Cluster) -> None:
+
+def _results(timelines: _Timelines) -> _Results:
+    return {worker: timeline.results() for worker, timeline in timelines.items()}
+
+
+def _exceptions(results: _Results) -> set[Key]:
+    return {key for meters in results.values() for meter in meters for key in meter.exceptions}
+
+
+def _take(timelines: _Timelines, cluster: Cluster) -> None:
     for _, worker, event in cluster.events:
         if worker not in timelines:
             timelines[worker] = Timeline(_ZEROS)
@@ -380,27 +283,34 @@ def _money(
     meters = results.get(worker_of(turn), [])
     if turn.status in FREE:
         return _GREW if any(at in meters[meter].refused for meter in _MONEY if meters) else NOTHING_SPENT
-    values = [meter.amounts.get(at) for meter in meters]
-    entries: list[Entry] = []
-    if at in exceptions:
-        entries = [meter.entry(at) for meter in meters]
-        values = [entry.amount for entry in entries]
+    if not meters:
+        return TurnMoney()
+    money = _money_of_key(at, meters, timelines[worker_of(turn)], plain=at not in exceptions)
+    if money.reading is Reading.NONE and (turn.reads or only_read(turn)):
+        return replace(money, reading=Reading.TOTAL)
+    return replace(money, final=False) if money.final and turn.status in LIVE else money
+
+
+def _money_of_key(
+    key: Key, meters: Sequence[MeterResult], timeline: Timeline, *, plain: bool = False
+) -> TurnMoney:
+    """The money of a turn that may have spent. `plain`: nothing has to be said beyond its amounts."""
+    entries = [] if plain else [meter.entry(key) for meter in meters]
+    values = [meter.amounts.get(key) for meter in meters] if plain else [entry.amount for entry in entries]
     if not any(value is not None for value in values):
-        return TurnMoney(reading=Reading.TOTAL if turn.reads or _only_read(turn) else Reading.NONE)
-    usage, costs = _groups(values)
-    money = TurnMoney(usage, costs, _reading(meters))
-    is_final = at in timelines[worker_of(turn)].final and turn.status not in LIVE
-    return replace(money, final=is_final) if not entries else _with_exceptions(money, entries, final=is_final)
+        return TurnMoney()
+    money = TurnMoney(*_groups(values), _reading(meters), final=key in timeline.final)
+    return money if plain else _with_exceptions(money, entries)
 
 
-def _with_exceptions(money: TurnMoney, entries: Sequence[Entry], *, final: bool) -> TurnMoney:
+def _with_exceptions(money: TurnMoney, entries: Sequence[Entry]) -> TurnMoney:
     """`money` with what has to be said beyond its amounts."""
     deciding = [entries[meter] for meter in _MONEY if entries[meter].amount is not None] or entries
     is_shared = any(entry.most is not None for entry in deciding)
     most = [entry.amount if entry.most is None else entry.most for entry in entries]
     return replace(
         money,
-        final=final and not any(entry.open for entry in deciding),
+        final=money.final and not any(entry.open for entry in deciding),
         shared=is_shared,
         most=_groups(most) if is_shared else money.most,
         others=max(entry.others for entry in deciding),

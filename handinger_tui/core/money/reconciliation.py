@@ -13,7 +13,8 @@ from typing import Final
 
 from handinger_tui.core.amounts import EXACT, Total, usd_text
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.attribution import Reading, TurnMoney, newest_worker, session_money, worker_of
+from handinger_tui.core.money.attribution import Reading, TurnMoney, session_money
+from handinger_tui.core.money.turn_events import newest_worker, worker_of
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
 
@@ -60,7 +61,7 @@ def reconcile(session: Session) -> Reconciliation:
         for turn in session.turns
         if turn.status is not TurnStatus.QUEUED and worker_of(turn) in worker_ids
     ]
-    money = session_money(turns)
+    money = session_money(turns, session.elsewhere)
     result = Reconciliation(money.usd, None, None, money.reading, "")
     if money.reading is Reading.TOTAL:
         server = _newest(turns)

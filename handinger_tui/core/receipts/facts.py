@@ -114,7 +114,7 @@ def _money_and_change(session: Session, turn: Turn, index: MoneyIndex) -> tuple[
         return TurnMoney(), _change(turn, TurnMoney(), ())
     if turns[at] is not turn:
         turns = (*turns[:at], turn, *turns[at + 1 :])
-    money, first = index(turns), max(0, at - NEWEST)
+    money, first = index(turns, session.elsewhere), max(0, at - NEWEST)
     return money[at], _change(turn, money[at], zip(turns[first:at], money[first:at], strict=True))
 
 

@@ -54,6 +54,14 @@ def any_with_status(turns: Sequence[Turn], statuses: frozenset[TurnStatus]) -> b
     return not statuses.isdisjoint(map(_STATUS, reversed(turns)))
 
 
+class OtherTurn(NamedTuple):
+    """A turn of another session on a worker of this one. `events`: see `money.turn_events.events_text`."""
+
+    turn_id: str
+    worker_id: str
+    events: str
+
+
 # Without slots: `replace` copies a `__dict__` much faster.
 @dataclass(frozen=True)
 class Session:
@@ -69,6 +77,8 @@ class Session:
     turns: tuple[Turn, ...] = ()
     updated_ms: int = 0
     unread: bool = False
+    elsewhere: tuple[OtherTurn, ...] = ()
+    """Turns of other sessions on the same workers, as of the last read of the history."""
 
     @property
     def current(self) -> Turn | None:

@@ -58,7 +58,7 @@ def money_line(session: Session) -> str:
     Queued messages cost nothing yet, so they are not gaps.
     """
     turns = [turn for turn in session.turns if turn.status is not TurnStatus.QUEUED]
-    money = session_money(turns)
+    money = session_money(turns, session.elsewhere)
     return sum_text(money.usd, money.credits, len(turns))
 
 

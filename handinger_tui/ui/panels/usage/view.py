@@ -12,14 +12,13 @@ from handinger_tui.core.money.attribution import (
     MoneyIndex,
     Reading,
     TurnMoney,
-    newest_worker,
     took_ms,
-    worker_of,
 )
+from handinger_tui.core.money.turn_events import newest_worker, worker_of
 from handinger_tui.core.receipts.facts import share_text
 from handinger_tui.core.stream.usage import Costs, Usage, cost_of
 from handinger_tui.core.stream.worker_snapshot import Snapshot
-from handinger_tui.core.turns.session import Session, same_front
+from handinger_tui.core.turns.session import OtherTurn, Session, same_front
 from handinger_tui.core.turns.turn import FREE, Trigger, Turn, TurnStatus
 from handinger_tui.ui.panels.panel import turn_in_view
 
@@ -165,9 +164,11 @@ class WorkerTotals:
         self._money: Sequence[TurnMoney] = ()
         self._sums = Sums()
 
-    def __call__(self, turns: Sequence[Turn], at: int) -> tuple[TurnMoney, Sums]:
+    def __call__(
+        self, turns: Sequence[Turn], at: int, elsewhere: Sequence[OtherTurn] = ()
+    ) -> tuple[TurnMoney, Sums]:
         """The usage and cost of the turn at position `at`, and the totals of all turns."""
-        money = self.index(turns)
+        money = self.index(turns, elsewhere)
         basis = (self.index.reading, newest_worker(turns))
         front = max(0, at + 1 - _RECOMPUTED)
         added = len(self._turns)
@@ -348,7 +349,7 @@ def usage_view(session: Session, totals: WorkerTotals | None = None) -> UsageVie
     turns = [one for one in session.turns if one.status is not TurnStatus.QUEUED or one is turn]
     at = next(at for at in reversed(range(len(turns))) if turns[at] is turn)
     totals = WorkerTotals() if totals is None else totals
-    money, sums = totals(turns, at)
+    money, sums = totals(turns, at, session.elsewhere)
     # A turn started elsewhere began before this program knew of it.
     ours = turn.live and turn.order.trigger is not Trigger.ELSEWHERE
     began_ms = turn.order.created_ms if ours else None

@@ -1,0 +1,213 @@
+"""From turns to the events of their workers, in order of receipt; and the events of a turn as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from operator import itemgetter
+from typing import Final, NamedTuple
+
+from handinger_tui.core.amounts import decimal_text
+from handinger_tui.core.jsontext import Json, NotJson, as_list, dump, parse
+from handinger_tui.core.money.timeline import Amount, Ended, Event, Key, Read, Sent
+from handinger_tui.core.stream.usage import amount, count
+from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.turns.session import OtherTurn
+from handinger_tui.core.turns.turn import FREE, LIVE, FigureRead, Turn, TurnStatus
+
+
+def worker_of(turn: Turn) -> str | None:
+    """The id of the worker of a turn, None while it is not known."""
+    return turn.worker_id or turn.order.worker_id
+
+
+def newest_worker(turns: Sequence[Turn]) -> str | None:
+    """The worker of the newest turn for which it is known; the local worker has a new id at each start."""
+    return next((worker_id for turn in reversed(turns) if (worker_id := worker_of(turn)) is not None), None)
+
+
+class TimedEvent(NamedTuple):
+    """An event and the time of its receipt in Unix milliseconds."""
+
+    at_ms: int
+    event: Event
+
+
+_REFUSED: Final = (TurnStatus.REJECTED, TurnStatus.NOT_DELIVERED)
+"""Statuses of turns whose request left, although nothing of it can have been charged."""
+
+
+_LEFT: Final = (TurnStatus.RUNNING, TurnStatus.UNKNOWN)
+"""Statuses of turns that may go on, although nobody watches them."""
+
+
+def events_of_turn(turn: Turn, key: Key, *, creates: bool) -> list[TimedEvent]:
+    """What happened to the worker by one turn, in order of receipt."""
+    events: list[TimedEvent] = []
+
+    def add(at_ms: int | None, event: Event) -> None:
+        latest = events[-1].at_ms if events else turn.order.created_ms
+        events.append(TimedEvent(latest if at_ms is None else max(at_ms, latest), event))
+
+    looked = turn.before is not None and (turn.before.usage.reported or turn.before.costs.reported)
+    if turn.before is not None and looked:
+        add(turn.before_ms, _read(_figures_of(turn.before, 0)))
+    reads = turn.reads or only_read(turn)
+    if turn.status is TurnStatus.QUEUED and not reads:
+        return events
+    if turn.status in _REFUSED:
+        add(turn.sent_ms, Sent(key, refused=True))
+    elif turn.status is not TurnStatus.NOT_SENT:
+        # A turn that another program sent has no reading before it, and needs none.
+        is_counted = turn.status is not TurnStatus.UNKNOWN
+        add(turn.sent_ms, Sent(key, creates, looked or turn.sent_ms is None, counted=is_counted))
+    ended_ms = None if turn.status in LIVE or turn.status in FREE else turn.ended_ms
+    for read in reads:
+        if ended_ms is not None and read.at_ms > ended_ms:
+            add(ended_ms, Ended(key, turn.status in _LEFT))
+            ended_ms = None
+        add(read.at_ms, _read(read))
+    if turn.status not in LIVE and turn.status not in FREE:
+        add(ended_ms, Ended(key, turn.status in _LEFT))
+    return events
+
+
+def _figures_of(snapshot: Snapshot, at_ms: int) -> FigureRead:
+    return FigureRead(at_ms, snapshot.usage, snapshot.costs, snapshot.busy, snapshot.prompts)
+
+
+def only_read(turn: Turn) -> tuple[FigureRead, ...]:
+    """The newest snapshot as the only reading, for a turn whose readings are not known one by one."""
+    if turn.snapshot is None:
+        return ()
+    moments = (turn.read_ms, turn.ended_ms, turn.sent_ms, turn.order.created_ms)
+    read = _figures_of(turn.snapshot, next(moment for moment in moments if moment is not None))
+    return (read,) if read.reported else ()
+
+
+def _read(read: FigureRead) -> Read:
+    return Read((*read.usage.members, *read.costs.members), read.busy, read.prompts)
+
+
+# -- in order of receipt -----------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What has to be known of earlier turns to read the events of the next one.
+
+    `workers`: those of turns that may have spent. `started_ms`: when the newest turn began.
+    """
+
+    workers: frozenset[str | None] = frozenset()
+    started_ms: int | None = None
+
+
+class Cluster(NamedTuple):
+    """Turns from position `first` on whose times overlap, with their events in order of receipt.
+
+    `scan`: that of the turns before them.
+    """
+
+    first: int
+    scan: Scan
+    events: list[tuple[int, str | None, Event]]
+
+
+_BY_TIME: Final = itemgetter(0)
+
+
+def clusters_of(turns: Sequence[Turn], first: int, scan: Scan) -> list[Cluster]:
+    """The turns from position `first` on, those that overlap together. At least one, which may be empty."""
+    clusters = [Cluster(first, scan, [])]
+    end_ms: int | None = None
+    for at in range(first, len(turns)):
+        turn, before = turns[at], scan
+        worker = worker_of(turn)
+        events = events_of_turn(turn, at, creates=_creates(turn, scan))
+        if turn.status not in FREE and worker not in scan.workers:
+            scan = replace(scan, workers=scan.workers | {worker})
+        if not events:
+            continue
+        start_ms = events[0].at_ms
+        # Where the clock went back, the turns of a session are in the right order all the same.
+        late_ms = max(0, (scan.started_ms or start_ms) - start_ms)
+        start_ms += late_ms
+        scan = replace(scan, started_ms=start_ms)
+        if end_ms is not None and start_ms >= end_ms:
+            clusters.append(Cluster(at, before, []))
+            end_ms = None
+        clusters[-1].events.extend((timed.at_ms + late_ms, worker, timed.event) for timed in events)
+        latest_ms = events[-1].at_ms + late_ms
+        end_ms = latest_ms if end_ms is None else max(end_ms, latest_ms)
+    for cluster in clusters:
+        cluster.events.sort(key=_BY_TIME)
+    return clusters
+
+
+def with_others(turns: Sequence[Turn], others: Sequence[OtherTurn]) -> Cluster:
+    """The events of all turns of a session together with those of other sessions of its workers."""
+    events = [event for cluster in clusters_of(turns, 0, Scan()) for event in cluster.events]
+    workers = {worker for _, worker, _ in events}
+    for other in others:
+        if other.worker_id in workers:
+            events += [(timed.at_ms, other.worker_id, timed.event) for timed in events_of_other(other)]
+    events.sort(key=_BY_TIME)
+    return Cluster(0, Scan(), events)
+
+
+def _creates(turn: Turn, scan: Scan) -> bool:
+    """Whether the turn makes its worker. A turn that was queued without a worker may get that of another."""
+    if turn.order.worker_id is not None:
+        return False
+    return not scan.workers or (turn.worker_id is not None and turn.worker_id not in scan.workers)
+
+
+# -- turns of other sessions ---------------------------------------------------------------
+def events_text(turn: Turn, *, creates: bool) -> str:
+    """The events of a turn as JSON, for sessions that use the same worker."""
+    return dump(
+        [[timed.at_ms, *_written(timed.event)] for timed in events_of_turn(turn, "", creates=creates)]
+    )
+
+
+def sent_text(at_ms: int) -> str:
+    """The events of a turn that is being sent."""
+    return dump([[at_ms, *_written(Sent(""))]])
+
+
+def _written(event: Event) -> list[Json]:
+    if isinstance(event, Read):
+        figures: list[Json] = [
+            decimal_text(figure) if isinstance(figure, Decimal) else figure for figure in event.meters
+        ]
+        return ["read", event.busy, event.prompts, figures]
+    if isinstance(event, Sent):
+        return ["sent", event.creates, event.looked, event.refused, event.counted]
+    return ["ended", event.left]
+
+
+def events_of_other(other: OtherTurn) -> list[TimedEvent]:
+    """The events of a turn of another session. What cannot be read is left out."""
+    try:
+        rows = as_list(parse(other.events))
+    except NotJson:
+        return []
+    events = [_read_back(row, other.turn_id) for row in rows if isinstance(row, list)]
+    return [event for event in events if event is not None]
+
+
+def _read_back(row: list[Json], key: Key) -> TimedEvent | None:
+    match row:
+        case [int(at_ms), "read", bool(busy), prompts, list(figures)]:
+            meters = tuple(_figure(figure) for figure in figures)
+            return TimedEvent(at_ms, Read(meters, busy, count(prompts)))
+        case [int(at_ms), "sent", bool(creates), bool(looked), bool(refused), bool(counted)]:
+            return TimedEvent(at_ms, Sent(key, creates, looked, refused, counted))
+        case [int(at_ms), "ended", bool(left)]:
+            return TimedEvent(at_ms, Ended(key, left))
+        case _:
+            return None
+
+
+def _figure(stored: Json) -> Amount | None:
+    return amount(Decimal(stored)) if isinstance(stored, str) else count(stored)

@@ -1,0 +1,72 @@
+"""What the turns of all sessions show of their workers: stored with each charge, read by other sessions."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from handinger_tui.core.money.turn_events import events_text, sent_text, worker_of
+from handinger_tui.core.turns.session import OtherTurn, Session
+from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.ledger.rows import pack, unpack
+
+_PUT: Final = """
+    INSERT INTO worker_turns (turn_id, base_url, worker_id, session_id, events) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (turn_id) DO UPDATE SET
+        worker_id = excluded.worker_id, session_id = excluded.session_id, events = excluded.events
+"""
+_SENDING: Final = """
+    INSERT OR IGNORE INTO worker_turns (turn_id, base_url, worker_id, session_id, events)
+    SELECT t.turn_id, s.base_url, :worker_id, s.session_id, :events
+      FROM turns t JOIN sessions s ON s.session_id = t.session_id WHERE t.turn_id = :turn_id
+"""
+# A turn that was deleted before it ended is not waited for.
+_OTHERS: Final = """
+    SELECT w.turn_id, w.worker_id, w.events FROM worker_turns w
+     WHERE w.base_url = ? AND w.worker_id = ? AND w.session_id <> ?
+       AND (w.events LIKE '%"ended"%' OR EXISTS (SELECT 1 FROM turns t WHERE t.turn_id = w.turn_id))
+     ORDER BY w.turn_id
+"""
+
+
+def store(connection: sqlite3.Connection, session: Session, turns: Iterable[Turn]) -> None:
+    """Store what `turns` of the session show of their workers, inside a transaction of the caller."""
+    rows = []
+    for turn in turns:
+        worker_id = worker_of(turn)
+        if worker_id is not None and turn.status is not TurnStatus.QUEUED:
+            events = events_text(turn, creates=_creates(session, turn, worker_id))
+            rows.append(
+                (
+                    pack(turn.turn_id),
+                    pack(session.base_url),
+                    pack(worker_id),
+                    pack(session.session_id),
+                    events,
+                )
+            )
+    connection.executemany(_PUT, rows)
+
+
+def store_sending(connection: sqlite3.Connection, turn_id: str, worker_id: str, at_ms: int) -> None:
+    """Store that a turn is being sent: other sessions must know that it may spend."""
+    cells = {"turn_id": pack(turn_id), "worker_id": pack(worker_id), "events": sent_text(at_ms)}
+    connection.execute(_SENDING, cells)
+
+
+def others(connection: sqlite3.Connection, session: Session) -> tuple[OtherTurn, ...]:
+    """The turns of other sessions on the workers of this one."""
+    workers = dict.fromkeys(filter(None, (*map(worker_of, session.turns), session.worker_id)))
+    turns: list[OtherTurn] = []
+    for worker_id in workers:
+        of = (pack(session.base_url), pack(worker_id), pack(session.session_id))
+        turns += [OtherTurn(*map(unpack, row)) for row in connection.execute(_OTHERS, of)]
+    return tuple(turns)
+
+
+def _creates(session: Session, turn: Turn, worker_id: str) -> bool:
+    if turn.order.worker_id is not None:
+        return False
+    earlier: Sequence[Turn] = session.turns[: session.turns.index(turn)] if turn in session.turns else ()
+    return all(worker_of(other) not in (None, worker_id) for other in earlier)

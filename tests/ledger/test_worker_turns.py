@@ -1,0 +1,106 @@
+"""Two sessions on one worker: what both took is entered once, whichever of them knows it first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+from handinger_tui.core.amounts import Total
+from handinger_tui.core.money.attribution import session_money
+from handinger_tui.core.stream.usage import NO_COSTS, Usage
+from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.turns.session import Session, put_turn
+from handinger_tui.core.turns.turn import FigureRead, Turn, TurnRequest, TurnStatus
+from handinger_tui.ledger.ledger import Ledger
+from tests.ledger.charge_rows import spent
+from tests.ledger.made import WORKER, opened, session
+
+
+def read(at_ms: int, usd: str, *, busy: bool = False) -> FigureRead:
+    return FigureRead(at_ms, Usage(cost_usd=Decimal(usd)), NO_COSTS, busy)
+
+
+def turn(
+    name: str, before: FigureRead, sent_ms: int, *reads: FigureRead, ended_ms: int | None = None
+) -> Turn:
+    """A turn with the reading before it and those since."""
+    order = TurnRequest(name, "hello", before.at_ms, worker_id=WORKER)
+    look = Snapshot(WORKER, running_flag=before.busy, usage=before.usage)
+    status = TurnStatus.ACCEPTED if ended_ms is None else TurnStatus.COMPLETED
+    return Turn(
+        order, status, worker_id=WORKER, before=look, before_ms=before.at_ms, sent_ms=sent_ms, reads=reads,
+        ended_ms=ended_ms,
+    )  # fmt: skip
+
+
+async def write(ledger: Ledger, of: Session, *turns: Turn) -> Session:
+    """Store turns, close those that have ended, and charge the others so far."""
+    for one in turns:
+        if all(one.turn_id != stored.turn_id for stored in of.turns):
+            await ledger.open_turn(of, one.order)
+        of = put_turn(of, one)
+        if one.live:
+            await ledger.charge(of)
+        else:
+            of = replace(of, elsewhere=await ledger.close_turn(of, one.turn_id))
+    return of
+
+
+A = turn("A", read(100, "10"), 110, read(180, "10.30"), ended_ms=190)
+A_RUNNING = turn("A", read(100, "10"), 110, read(115, "10.02", busy=True))
+B = turn("B", read(120, "10.05", busy=True), 130, read(160, "10.25", busy=True), ended_ms=170)
+
+
+async def test_two_turns_that_overlap_in_two_sessions_are_entered_once(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        first, second = session("ses_a", worker_id=WORKER), session("ses_b", worker_id=WORKER)
+        first = await write(ledger, first, A_RUNNING)
+        second = await write(ledger, second, B)
+        first = await write(ledger, first, A)
+        assert (await spent(ledger)).usd == Total(Decimal("0.30"))
+        shown = [session_money(one.turns, one.elsewhere).turns[0] for one in (first, second)]
+        assert [(one.shared, one.others) for one in shown] == [(True, 1)] * 2
+
+
+async def test_the_session_that_ends_last_corrects_the_other_one(tmp_path: Path) -> None:
+    """A has ended before the ledger hears of B, which ran in between."""
+    async with opened(tmp_path / "h.db") as ledger:
+        first, second = session("ses_a", worker_id=WORKER), session("ses_b", worker_id=WORKER)
+        first = await write(ledger, first, A)
+        assert (await spent(ledger)).usd == Total(Decimal("0.30"))
+        second = await write(ledger, second, B)
+        assert (await spent(ledger)).usd == Total(Decimal("0.30"))
+        # Nothing is new the second time.
+        rows = await ledger.database.run(lambda db: db.execute("SELECT COUNT(*) FROM charges").fetchone()[0])
+        await write(ledger, second, B)
+        again = await ledger.database.run(lambda db: db.execute("SELECT COUNT(*) FROM charges").fetchone()[0])
+        assert again == rows
+
+
+async def test_what_a_worker_counts_is_remembered_when_its_session_is_removed(tmp_path: Path) -> None:
+    """A worker that reports each turn by itself, as its earlier turns have shown."""
+    ends, level, at = ("0.3", "0.1", "0.2", "0.05"), "0", 100
+    turns = []
+    for number, usd in enumerate(ends):
+        turns.append(turn(f"t{number}", read(at, level), at + 10, read(at + 50, usd), ended_ms=at + 60))
+        level, at = usd, at + 100
+    newest = turn("t9", read(at, level), at + 10, read(at + 50, "0.4"), ended_ms=at + 60)
+    async with opened(tmp_path / "h.db") as ledger:
+        await write(ledger, session("ses_a", worker_id=WORKER), *turns)
+        await ledger.history.delete("ses_a")
+        other = await write(ledger, session("ses_b", worker_id=WORKER), newest)
+        assert session_money(other.turns, other.elsewhere).turns[0].usd == Decimal("0.4")
+        loaded = await ledger.load("ses_b")
+        assert loaded is not None
+        assert loaded.elsewhere == other.elsewhere
+
+
+async def test_a_turn_that_is_being_sent_elsewhere_may_own_a_part(tmp_path: Path) -> None:
+    running = replace(turn("A", read(100, "10"), 110), reads=())
+    async with opened(tmp_path / "h.db") as ledger:
+        first, second = session("ses_a", worker_id=WORKER), session("ses_b", worker_id=WORKER)
+        await write(ledger, first, running)
+        await ledger.close_turn(put_turn(first, running), "A")
+        second = await write(ledger, second, B)
+        assert session_money(second.turns, second.elsewhere).turns[0].others == 1
