@@ -148,11 +148,21 @@ def with_others(turns: Sequence[Turn], others: Sequence[OtherTurn]) -> Cluster:
     """The events of all turns of a session together with those of other sessions of its workers."""
     events = [event for cluster in clusters_of(turns, 0, Scan()) for event in cluster.events]
     workers = {worker for _, worker, _ in events}
-    for other in others:
-        if other.worker_id in workers:
-            events += [(timed.at_ms, other.worker_id, timed.event) for timed in events_of_other(other)]
+    added = [
+        (timed.at_ms, other.worker_id, timed.event)
+        for other in others
+        if other.worker_id in workers
+        for timed in events_of_other(other)
+    ]
+    # A worker is created once. Two of the same id are different ones, of which nothing can be compared.
+    doubled = _created(events) & _created(added)
+    events += [event for event in added if event[1] not in doubled]
     events.sort(key=_BY_TIME)
     return Cluster(0, Scan(), events)
+
+
+def _created(events: Sequence[tuple[int, str | None, Event]]) -> set[str | None]:
+    return {worker for _, worker, event in events if isinstance(event, Sent) and event.creates}
 
 
 def _creates(turn: Turn, scan: Scan) -> bool:
