@@ -72,7 +72,7 @@ def test_too_few_days_make_no_forecast(days: list[tuple[date, Total]]) -> None:
     found = forecast(days, TODAY, HALF)
     assert (found.low, found.middle, found.high, found.per_day) == (None, None, None, None)
     assert "No forecast yet" in found.method
-    assert f"takes {ENOUGH_DAYS}" in found.method
+    assert f"needs {ENOUGH_DAYS} days of history" in found.method
     assert forecast_text(found) == found.method
 
 

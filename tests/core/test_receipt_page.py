@@ -207,8 +207,8 @@ def test_credits_are_compared_where_no_cost_was_reported() -> None:
 
 def test_the_page_says_why_there_is_no_change() -> None:
     for costs, expected in (
-        (["1"], ("nothing to compare with", "no known earlier turn")),
-        (["1", "1", "2"], ("nothing to compare with", "only 2 known earlier turns")),
+        (["1"], ("no earlier turn", "")),
+        (["1", "1", "2"], ("only 2 earlier turns", "needs 3")),
         (["1", "1", "1", None], ("nothing to compare with", "the median $1.00 of 3 turns")),
         (["1", "1", "1", "1.35"], ("+35 %", "against the median $1.00 of 3 turns")),
     ):

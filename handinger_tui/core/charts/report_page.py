@@ -268,6 +268,7 @@ th,td{{padding:7px 10px;text-align:left;border-bottom:1px solid var(--grid);font
 thead th{{color:var(--muted);font-size:13px}}tfoot th,tfoot td{{font-weight:600;border-bottom:0}}
 .n{{text-align:right;white-space:nowrap}}th small{{color:var(--muted)}}
 tbody th{{min-width:9em;max-width:26em;overflow-wrap:break-word}}
+@media (max-width:1100px){{.card{{padding:16px}}th,td{{padding:6px;font-size:13px}}tbody th{{min-width:7em}}}}
 @media (max-width:640px){{main{{padding:16px}}}}
 """
 

@@ -229,10 +229,6 @@ def _method(days: int, gaps: int) -> str:
 def _reason_for_none(spent: Total, days: int) -> str:
     if days >= ENOUGH_DAYS:
         return "No forecast: no turn of this month has a reported amount."
-    days_known = (
-        f"{plural(days, 'day')} before today {'is' if days == 1 else 'are'} known"
-        if days
-        else "no day before today is known"
-    )
-    least = "" if spent.complete else ", and some amounts of this month were not reported"
-    return f"No forecast yet: {days_known}, and it takes {ENOUGH_DAYS}{least}."
+    have = f", {days} so far" if days else ""
+    gaps = f" ({plural(spent.missing_turns, 'turn')} of this month unknown)" if spent.missing_turns else ""
+    return f"No forecast yet: needs {ENOUGH_DAYS} days of history{have}{gaps}."

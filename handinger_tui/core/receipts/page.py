@@ -16,6 +16,7 @@ from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.limits import amount_text
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, typical_cost_text
 from handinger_tui.core.receipts.facts import (
+    ENOUGH_EARLIER,
     Change,
     Facts,
     Times,
@@ -159,9 +160,9 @@ def _is_exact(shown: str, value: Decimal) -> bool:
 
 def _change(facts: Facts) -> tuple[str, str]:
     change = facts.change
-    earlier = plural(change.turns, "known earlier turn")
     if change.median is None:
-        return "nothing to compare with", f"only {earlier}" if change.turns else "no known earlier turn"
+        earlier = plural(change.turns, "earlier turn")
+        return (f"only {earlier}", f"needs {ENOUGH_EARLIER}") if change.turns else ("no earlier turn", "")
     median = f"the median {amount_text(change.median, change.unit)} of {plural(change.turns, 'turn')}"
     percent = change_text(change.percent)
     return (percent, f"against {median}") if percent else ("nothing to compare with", median)
