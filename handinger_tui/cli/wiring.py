@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Final
 from urllib.parse import urlsplit
@@ -81,6 +81,10 @@ class Services:
         return self.ledger.no_history
 
 
+LATE_READS: Final = (5.0, 25.0)
+"""Pauses in seconds after the end of a turn, after each of which the app reads the worker for late costs."""
+
+
 @asynccontextmanager
 async def open_services(
     settings: Settings,
@@ -108,6 +112,8 @@ async def open_services(
         client = await stack.enter_async_context(client_of(settings, address, key, late=in_app))
         context = ServiceContext(settings.base_url, forgetful=settings.local, trigger=trigger)
         retry_policy = retry_policy_of(settings, watch_money=watch_money)
+        if in_app:
+            retry_policy = replace(retry_policy, late_reads=LATE_READS)
         engine = Engine(client, ledger, SystemClock(), RandomIds(), retry_policy, tap, context, ledger.limits)
         stack.push_async_callback(engine.aclose)
         host = urlsplit(address).netloc

@@ -35,6 +35,8 @@ class RetryPolicy:
     """How long one turn is watched; None: without end."""
     money_interval: float | None = 2.0
     """Interval at which usage and costs are polled while a stream runs; None: do not poll."""
+    late_reads: tuple[float, ...] = ()
+    """Pauses after the end of a turn, after each of which the worker is read again for late costs."""
     before_timeout: float = 4.0
     """Timeout of the read before a POST, which is optional and may fail."""
 

@@ -31,6 +31,7 @@ from handinger_tui.core.turns.turn import (
 )
 from handinger_tui.engine.adoption import adopted_turns
 from handinger_tui.engine.inbox import Inbox
+from handinger_tui.engine.late_reading import LateReader, brings_new_figures
 from handinger_tui.engine.ports import Ids, LimitReader
 from handinger_tui.engine.session_limits import RunningCharges, SessionLimits, limit_hold
 from handinger_tui.engine.session_store import SessionStore
@@ -138,6 +139,7 @@ class SessionActor:
         self._limits = SessionLimits(self.store, log, deps.limits, lambda: self._runs.ends)
         self._charges = RunningCharges(self._limits, self.inbox.post)
         self._settler = TurnSettler(self.store, log, clock)
+        self.late = LateReader(deps.run_deps, self._ended_turn, self._apply_late)
         self._is_stopping = False
 
     @property
@@ -350,6 +352,7 @@ class SessionActor:
             # With a limit, the costs are needed while the user can still act on them.
             policy = replace(deps.policy, money_interval=deps.policy.poll_interval)
             deps = replace(deps, policy=policy)
+        self.late.cancel()
         self._runs.launch(record, body(TurnRun(record, deps)))
 
     def _turn_changing(self, before: Turn | None, now: Turn) -> None:
@@ -382,6 +385,8 @@ class SessionActor:
                 self.queue.stop(limit)
         self.store.publish()
         await self._start_next()
+        if not (self.running or self._is_stopping or self._deps.context.forgetful):
+            self.late.begin(record.turn_id)
 
     async def watch(self, turn_id: str | None = None) -> None:
         """Watch a turn again (default: the newest that was sent). Free: it only makes GET requests.
@@ -417,6 +422,7 @@ class SessionActor:
     def stop(self) -> None:
         """Stop for good: a turn not yet sent is withdrawn, a sent one is detached, and no other starts."""
         self._is_stopping = True
+        self.late.cancel()
         self.detach()
 
     def close(self) -> None:
@@ -457,6 +463,21 @@ class SessionActor:
         if turn is None or turn.turn_id != turn_id or self.running:
             return False
         return await self._settler.apply_reading(turn_id, body)
+
+    def _ended_turn(self) -> Turn | None:
+        """The newest turn, once it has ended and while no other one is sent."""
+        turn = next(
+            (one for one in reversed(self.session.turns) if one.status is not TurnStatus.QUEUED), None
+        )
+        is_over = turn is not None and not turn.live and turn.status is not TurnStatus.RUNNING
+        return turn if is_over and not self.running else None
+
+    @request
+    async def _apply_late(self, turn_id: str, body: WorkerBody) -> None:
+        turn = self._ended_turn()
+        if turn is not None and turn.turn_id == turn_id and brings_new_figures(turn, body.snapshot):
+            await self._settler.apply_reading(turn_id, body)
+            self.store.publish()
 
     @request
     async def adopt(self, body: WorkerBody) -> Session:

@@ -16,6 +16,7 @@ from handinger_tui.core.evidence.source_addresses import host_at
 from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import plural, size
 from handinger_tui.core.jsontext import Json
+from handinger_tui.core.money.attribution import rose_while_refused
 from handinger_tui.core.safety.cleaning import clean, clean_line, host_of
 from handinger_tui.core.turns.turn import (
     FREE,
@@ -58,6 +59,8 @@ class Ending(NamedTuple):
     fault: object
     errors: tuple[str, ...]
     why: str | None
+    has_grown: bool = False
+    """The worker's figures rose in the time of a refused turn."""
 
 
 class ProgressLine(NamedTuple):
@@ -138,7 +141,7 @@ def slots_of(turn: Turn, receipt: str) -> list[Slot]:
         slots.append(ProgressLine(turn.status, turn.activity, len(slots) == 1, turn.retry))
     if turn.status in SHOWN_AS_ERROR:
         why = turn.incomplete or turn.stream_fault or turn.abort_reason
-        slots.append(Ending(turn.status, turn.fault, turn.errors, why))
+        slots.append(Ending(turn.status, turn.fault, turn.errors, why, rose_while_refused(turn)))
     if receipt:
         slots.append(ReceiptLine(receipt))
     return slots
@@ -486,9 +489,7 @@ def ending_rows(ending: Ending) -> list[Row]:
     mark, color = ("○ ", "busy") if ending.status is TurnStatus.RUNNING else ("✗ ", "bad")
     lines = [joined((styled(mark, color), styled(_TITLES[ending.status], "error-title")))]
     lines += [styled(reason) for reason in _reasons(ending, fault)]
-    lines.append(
-        joined((styled(_cost_text(ending.status, fault)), styled(" " + _next_step(ending.status, fault))))
-    )
+    lines.append(joined((styled(_cost_text(ending, fault)), styled(" " + _next_step(ending.status, fault)))))
     bar = styled("▌ ", color)
     return [Row(line, "error", bar, bar) for line in lines]
 
@@ -502,7 +503,10 @@ def _reasons(ending: Ending, fault: Fault | None) -> list[str]:
     return reasons
 
 
-def _cost_text(status: TurnStatus, fault: Fault | None) -> str:
+def _cost_text(ending: Ending, fault: Fault | None) -> str:
+    status = ending.status
+    if ending.has_grown:
+        return "It was refused, but the worker's figures rose at that time."
     if status in FREE or (fault is not None and not fault.may_have_been_charged):
         return "Nothing was charged."
     if status is TurnStatus.RUNNING:

@@ -27,7 +27,9 @@ async def read_day(controller: SessionController) -> None:
     with suppress(LedgerError, TimeoutError):
         async with asyncio.timeout(DAY_TIMEOUT_S):
             if controller.session_id:
-                await controller.engine.actor(controller.session_id).recount()
+                actor = controller.engine.actor(controller.session_id)
+                await actor.late.read_now()
+                await actor.recount()
             connection = controller.connection
             controller.day = altogether(
                 await connection.charges.buckets(GroupBy.DAY, connection.limits.today())

@@ -217,3 +217,11 @@ def test_floods_never_hold_up_a_paint_for_long(name: str) -> None:
         live.update(text[:end], done=False)
         longest = max(longest, time.process_time() - start)
     assert longest < 0.6
+
+
+def test_a_refused_turn_beside_which_the_worker_grew_does_not_say_that_nothing_was_charged() -> None:
+    fault = Fault(Kind.PAYMENT, "No credits.", 402, may_have_been_charged=False)
+    ending = Ending(TurnStatus.REJECTED, fault, (), None, has_grown=True)
+    text = " ".join(row.content.plain for row in ending_rows(ending))
+    assert "Nothing was charged" not in text
+    assert "figures rose" in text

@@ -102,7 +102,7 @@ STATUS: Final = {
     TurnStatus.ACCEPTED: "running",
     TurnStatus.CHECKING: "being checked",
     TurnStatus.RUNNING: "still running",
-    TurnStatus.REJECTED: "refused, nothing taken",
+    TurnStatus.REJECTED: "refused",
     TurnStatus.NOT_SENT: "not sent, nothing taken",
     TurnStatus.NOT_DELIVERED: "not delivered",
     TurnStatus.COMPLETED: "completed",

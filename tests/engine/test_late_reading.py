@@ -1,0 +1,89 @@
+"""After the end of a turn its worker is read again: costs that come late are those of that turn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+
+from handinger_tui.core.errors import Refused
+from handinger_tui.core.money.attribution import session_money
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Kind, TurnStatus
+from handinger_tui.engine.retry_policy import RetryPolicy
+from tests.engine.fakes import FakeApi, Rig, StillClock, rig, says, worker
+
+LATE = RetryPolicy(money_interval=None, late_reads=(5.0, 25.0))
+START = worker("", messages=[], usage={"costUsd": 0})
+
+
+def priced(usd: float) -> str:
+    return worker("a1", prompt="q1", usage={"costUsd": usd})
+
+
+async def until(box: Rig, holds: Callable[[Session], bool]) -> Session:
+    """Wait for a value of the session."""
+    changed = asyncio.Event()
+    box.engine.subscribe(lambda _: changed.set())
+    async with asyncio.timeout(5):
+        while not holds(box.engine.session(box.session_id)):
+            changed.clear()
+            await changed.wait()
+    return await box.settled()
+
+
+def usd(session: Session) -> Decimal | None:
+    return session_money(session.turns).turns[-1].usd
+
+
+async def test_costs_that_come_after_the_end_are_entered_for_the_turn() -> None:
+    box = rig(
+        FakeApi(starts=[says("a1")], workers=[START, priced(0.10), priced(0.10), priced(0.25)]), patience=LATE
+    )
+    await box.engine.actor(box.session_id).send("q1")
+    session = await until(box, lambda session: usd(session) == Decimal("0.25"))
+    # Read before, after, and twice late; the first late reading brought nothing and is not stored.
+    assert box.api.reads == 4
+    assert box.log.closed.count(session.turns[0].turn_id) == 2
+
+
+async def test_a_refused_turn_does_not_say_that_nothing_was_charged_where_the_figures_rose() -> None:
+    refused = Refused(Kind.PAYMENT, "402")
+    box = rig(
+        FakeApi(
+            starts=[refused], workers=[worker("", usage={"costUsd": 1}), worker("", usage={"costUsd": 1.06})]
+        ),
+        patience=LATE,
+    )
+    await box.engine.actor(box.session_id).send("q1")
+    session = await until(
+        box, lambda session: bool(session.turns and session_money(session.turns).turns[0].grew)
+    )
+    assert session.turns[0].status is TurnStatus.REJECTED
+    assert usd(session) == Decimal(0)
+
+
+async def test_it_is_read_at_once_before_the_program_leaves() -> None:
+    box = rig(
+        FakeApi(starts=[says("a1")], workers=[START, priced(0.10), priced(0.25)]),
+        patience=LATE,
+        clock=StillClock(),
+    )
+    actor = box.engine.actor(box.session_id)
+    await actor.send("q1")
+    assert usd(await box.settled()) == Decimal("0.10")
+    await actor.late.read_now()
+    assert usd(box.engine.session(box.session_id)) == Decimal("0.25")
+    await actor.late.read_now()
+    assert box.api.reads == 3
+
+
+@pytest.mark.parametrize("policy", [RetryPolicy(money_interval=None)])
+async def test_a_command_without_a_screen_does_not_wait(policy: RetryPolicy) -> None:
+    box = rig(FakeApi(starts=[says("a1")], workers=[START, priced(0.10), priced(0.25)]), patience=policy)
+    await box.engine.actor(box.session_id).send("q1")
+    await box.settled()
+    await asyncio.sleep(0)
+    assert box.api.reads == 2
