@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerBody
-from handinger_tui.core.turns.turn import Turn
+from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.engine.inbox import Inbox
+from handinger_tui.engine.session_store import SessionStore
+from handinger_tui.engine.settling import TurnSettler
 from handinger_tui.engine.turn_record import RunDeps
 
 
@@ -21,18 +25,22 @@ def brings_new_figures(turn: Turn, read: Snapshot) -> bool:
 class LateReader:
     """Reads the worker of the newest turn of a session again, at times after the end of that turn.
 
-    `newest()` returns that turn while none runs. `apply(turn_id, body)` takes a reading.
+    A reading is applied as a request to `inbox`, the inbox of the owner of the session.
     """
 
     def __init__(
         self,
         deps: RunDeps,
-        newest: Callable[[], Turn | None],
-        apply: Callable[[str, WorkerBody], Awaitable[object]],
+        store: SessionStore,
+        settler: TurnSettler,
+        inbox: Inbox,
+        is_running: Callable[[], bool],
     ) -> None:
         self._deps = deps
-        self._newest = newest
-        self._apply = apply
+        self._store = store
+        self._settler = settler
+        self._inbox = inbox
+        self._is_running = is_running
         self._task: asyncio.Task[None] | None = None
         self._turn_id = ""
 
@@ -61,11 +69,25 @@ class LateReader:
             await self._read()
 
     async def _read(self) -> None:
-        turn = self._newest()
+        turn = self._turn()
         worker_id = None if turn is None else turn.worker_id or turn.order.worker_id
-        if turn is None or worker_id is None or turn.turn_id != self._turn_id:
+        if worker_id is None:
             return
         # It is optional: the next turn reads the worker as well.
         with suppress(HandingerError):
             body = await self._deps.api.read_worker(worker_id)
-            await self._apply(turn.turn_id, body)
+            await self._inbox.request(partial(self._apply, body))
+
+    async def _apply(self, body: WorkerBody) -> None:
+        turn = self._turn()
+        if turn is not None and brings_new_figures(turn, body.snapshot):
+            await self._settler.apply_reading(turn.turn_id, body)
+            self._store.publish()
+
+    def _turn(self) -> Turn | None:
+        """The turn, while it is the newest one and none runs."""
+        turns = reversed(self._store.value.turns)
+        turn = next((one for one in turns if one.status is not TurnStatus.QUEUED), None)
+        if turn is None or turn.turn_id != self._turn_id or self._is_running():
+            return None
+        return None if turn.live or turn.status is TurnStatus.RUNNING else turn

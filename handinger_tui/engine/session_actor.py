@@ -31,7 +31,7 @@ from handinger_tui.core.turns.turn import (
 )
 from handinger_tui.engine.adoption import adopted_turns
 from handinger_tui.engine.inbox import Inbox
-from handinger_tui.engine.late_reading import LateReader, brings_new_figures
+from handinger_tui.engine.late_reading import LateReader
 from handinger_tui.engine.ports import Ids, LimitReader
 from handinger_tui.engine.session_limits import RunningCharges, SessionLimits, limit_hold
 from handinger_tui.engine.session_store import SessionStore
@@ -139,7 +139,7 @@ class SessionActor:
         self._limits = SessionLimits(self.store, log, deps.limits, lambda: self._runs.ends)
         self._charges = RunningCharges(self._limits, self.inbox.post)
         self._settler = TurnSettler(self.store, log, clock)
-        self.late = LateReader(deps.run_deps, self._ended_turn, self._apply_late)
+        self.late = LateReader(deps.run_deps, self.store, self._settler, self.inbox, lambda: self.running)
         self._is_stopping = False
 
     @property
@@ -463,21 +463,6 @@ class SessionActor:
         if turn is None or turn.turn_id != turn_id or self.running:
             return False
         return await self._settler.apply_reading(turn_id, body)
-
-    def _ended_turn(self) -> Turn | None:
-        """The newest turn, once it has ended and while no other one is sent."""
-        turn = next(
-            (one for one in reversed(self.session.turns) if one.status is not TurnStatus.QUEUED), None
-        )
-        is_over = turn is not None and not turn.live and turn.status is not TurnStatus.RUNNING
-        return turn if is_over and not self.running else None
-
-    @request
-    async def _apply_late(self, turn_id: str, body: WorkerBody) -> None:
-        turn = self._ended_turn()
-        if turn is not None and turn.turn_id == turn_id and brings_new_figures(turn, body.snapshot):
-            await self._settler.apply_reading(turn_id, body)
-            self.store.publish()
 
     @request
     async def adopt(self, body: WorkerBody) -> Session:
