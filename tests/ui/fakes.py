@@ -305,9 +305,12 @@ def screen_text(app: HandingerApp) -> str:
 
 
 def answers(*texts: str) -> FakeApi:
-    """A service that answers with these texts, one turn each, and then shows the worker's figures."""
+    """A service that answers with these texts, one turn each, and then shows the worker's figures.
+
+    It lists no messages: an empty list would lack the message of the turn, and so make the figures stale.
+    """
     starts: list[Script] = [says(text, message_id=f"msg_{at}") for at, text in enumerate(texts, 1)]
-    return FakeApi(starts=list(starts), workers=[worker("", **PRICED)])
+    return FakeApi(starts=list(starts), workers=[worker("", messages=None, **PRICED)])
 
 
 def summary(name: str, **members: object) -> SessionSummary:

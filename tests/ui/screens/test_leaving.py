@@ -98,8 +98,11 @@ async def test_a_run_that_goes_on_cost_so_far() -> None:
 
 
 async def test_a_cost_with_a_gap_says_so() -> None:
-    silent = worker("")
-    api = FakeApi(starts=[says("One"), says("Two", message_id="b")], workers=[worker("", **PRICED), silent])
+    silent = worker("", messages=None)
+    api = FakeApi(
+        starts=[says("One"), says("Two", message_id="b")],
+        workers=[worker("", messages=None, **PRICED), silent],
+    )
     desktop = Desktop(api=api, launch=launch(Opening.FRESH))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "First")

@@ -25,7 +25,7 @@ def priced(count: int) -> str:
     """A worker after `count` turns, each of them at $0.0123."""
     usage: dict[str, Json] = {"steps": 3 * count, "totalTokens": 1500 * count, "costUsd": 0.0123 * count}
     costs: dict[str, Json] = {"modelCostUsd": 0.01 * count, "toolCostUsd": 0.0023 * count}
-    return worker("", usage=usage, costs=costs)
+    return worker("", messages=None, usage=usage, costs=costs)
 
 
 async def three(desktop: Desktop, pilot: Pilot[None]) -> None:
@@ -146,7 +146,7 @@ async def test_the_page_of_a_running_turn_follows_it() -> None:
         await three(desktop, pilot)
         await pilot.press("ctrl+t")
         await desktop.shows(pilot, "3 of 3", "$0.0123")
-        dearer = replace(desktop.session.turns[2], snapshot=reading("0.0500"))
+        dearer = replace(desktop.session.turns[2], snapshot=reading("0.0500"), reads=())
         shown = replace(desktop.session, turns=(*desktop.session.turns[:2], dearer))
         desktop.engine.actor(shown.session_id).store.value = shown
         await desktop.shows(pilot, "$0.0254")
