@@ -200,11 +200,14 @@ class SessionActor:
         if (problem := self._log.no_history) is not None:
             raise problem
         await self._runs.ending()
+        # The end of the turn before is written first: until then it reserves room under the limits.
+        await self._settler.close_ended()
         queue = self.queue
-        await self._limits.check()
+        # Decided before the limits are read: a turn that ends during the read may use one up.
         waits = self.running or bool(
             queue.ids and (not ticket.saw_hold or queue.waits_for(self.session.sent))
         )
+        await self._limits.check()
         await self.store.store(order, start=None if waits else ticket.start)
         is_stopped = ticket.stops != queue.stops
         if self._is_stopping or ticket.cancelled:

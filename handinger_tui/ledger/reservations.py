@@ -80,9 +80,10 @@ class Reserved:
 def reserved(connection: sqlite3.Connection, which: ChargeFilter, now_ms: int) -> list[Reserved]:
     """The reservations at `now_ms` of the turns that match `which`."""
     where, cells = condition(which)
+    # CROSS JOIN keeps this order: few turns have a reservation, and a month may have very many turns.
     sql = (
         "SELECT reserved_pico, reserved_micro, usd_pico, micro_credits"
-        f" FROM reservations JOIN turn_totals USING (turn_id) {where} {'AND' if where else 'WHERE'}"
+        f" FROM reservations CROSS JOIN turn_totals USING (turn_id) {where} {'AND' if where else 'WHERE'}"
         f" (status <> '{TurnStatus.UNKNOWN}' OR at_ms >= :doubted_since_ms)"
     )
     cells["doubted_since_ms"] = now_ms - DOUBT_MS
@@ -120,11 +121,11 @@ def with_reservations(gauge: Gauge, turns: Iterable[Reserved], credit_usd: Decim
 # -- which units a service reports -------------------------------------------------------
 NEWEST: Final = 5
 """How many of the newest ended turns of a service show which units it reports."""
-_ENDED: Final = ", ".join(
-    f"'{status}'" for status in (TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED)
-)
+# A turn that failed may have no figures in any unit, which says nothing of the service.
 _TOLD: Final = f"""
-    SELECT told FROM turn_totals WHERE base_url = ? AND status IN ({_ENDED})
+    SELECT told FROM turn_totals
+     WHERE base_url = ? AND (status = '{TurnStatus.COMPLETED}'
+        OR (status IN ('{TurnStatus.INCOMPLETE}', '{TurnStatus.FAILED}') AND told <> 0))
      ORDER BY at_ms DESC, place DESC LIMIT {NEWEST}
 """
 

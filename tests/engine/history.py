@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import Damaged
-from handinger_tui.core.money.limits import Gauge, Limit, Scope, Start, Unit
+from handinger_tui.core.money.limits import Gauge, Limit, Scope, Start, Unit, check_start
 from handinger_tui.core.stream.frames import Frame, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
@@ -25,6 +25,8 @@ class Witness(Protocol):
     def appending(self, turn_id: str, frame: Frame, expected: int | None) -> None: ...
     def ending(self, turn_id: str) -> None: ...
     def measured(self, session_id: str, asked_at: int, *, allowed: bool) -> None: ...
+    def reserving(self, turn_id: str) -> None: ...
+    def releasing(self, turn_id: str) -> None: ...
     def now(self) -> int: ...
 
 
@@ -44,6 +46,8 @@ class History:
     """How many frames of each turn a crash cannot take away any more."""
     no_history: None = None
     """Nothing forbids to send: what is stored here stays."""
+    wallet: Wallet | None = None
+    """The limits, which are asked again in the transaction that starts a turn."""
 
     def after_crash(self, doors: Doors) -> History:
         """What the next program finds: frames that were not committed are gone."""
@@ -58,6 +62,7 @@ class History:
             turns,
             {*self.closed},
             {**self.safe},
+            wallet=self.wallet,
         )
 
     async def open_turn(
@@ -68,6 +73,8 @@ class History:
         start: Start | None = None,
     ) -> None:
         await self.doors.go_through(Door.OPEN_TURN)
+        if start is not None:
+            self._reserve(order, start)
         if replaces is not None:
             turn_id, frame = replaces
             self.append(turn_id, frame)
@@ -85,9 +92,16 @@ class History:
 
     async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: Start) -> None:
         await self.doors.go_through(Door.START_TURN)
+        self._reserve(order, start)
+
+    def _reserve(self, order: TurnRequest, start: Start) -> None:
+        if self.wallet is not None:
+            self.wallet.check_start(start)
+        self.witness.reserving(order.turn_id)
 
     async def release_turn(self, turn_id: str) -> None:
         await self.doors.go_through(Door.RELEASE_TURN)
+        self.witness.releasing(turn_id)
 
     def append(self, turn_id: str, frame: Frame) -> None:
         frames = self.stored.get(turn_id)
@@ -199,6 +213,8 @@ class Limits(StrEnum):
 
     BELOW = "below"
     REACHED = "reached"
+    RESERVED = "reserved"
+    """By a turn of another program, which has no cost history."""
     UNREADABLE = "unreadable"
 
 
@@ -222,5 +238,16 @@ class Wallet:
         except BaseException:
             self.witness.measured(session.session_id, asked_at, allowed=False)
             raise
-        self.witness.measured(session.session_id, asked_at, allowed=self.state is Limits.BELOW)
-        return [Gauge(LIMIT, Total(Decimal(1) if self.state is Limits.BELOW else LIMIT.amount))]
+        self.witness.measured(session.session_id, asked_at, allowed=self.state is not Limits.REACHED)
+        return [self._gauge()]
+
+    def _gauge(self) -> Gauge:
+        spent = LIMIT.amount if self.state is Limits.REACHED else Decimal(1)
+        taken = int(self.state is Limits.RESERVED)
+        return Gauge(LIMIT, Total(spent), running=taken, unmeasured=taken)
+
+    def check_start(self, start: Start) -> None:
+        """Raise where a turn may not start, as the history does inside its transaction."""
+        if self.state is Limits.UNREADABLE:
+            raise Damaged("The limits cannot be read.")
+        check_start([self._gauge()], {}, start)

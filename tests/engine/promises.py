@@ -29,6 +29,7 @@ class Promise(StrEnum):
     ORDER = "Messages are POSTed in the order of sending, but for one that was sent past a held queue."
     HELD = "What was sent before a turn failed or was left waits for a new word of the person."
     LIMIT = "Before a POST the limits were read anew, and allowed it."
+    RESERVED = "A turn has reserved what it may take when it is POSTed."
     CLOSED = "Nothing is POSTed once the engine is asked to close, and nothing is written once it has closed."
     ALONE = "A session has at most one turn under way and one open request."
     FRAMES = "The frames of a turn are numbered without a gap and without a repetition."
@@ -116,6 +117,8 @@ class Watchman:
         """The message that became each turn."""
         self.ended: set[str] = set()
         """Turns that the history was asked to close."""
+        self.reserved: set[str] = set()
+        """Turns that have reserved what they may take."""
         self.measures = False
         """There is a limit."""
         self._shown = shown
@@ -242,6 +245,14 @@ class Watchman:
             self.talk(session_id).allowed_at = max(asked_at, self.talk(session_id).allowed_at)
 
     # -- what the service sees -----------------------------------------------------------
+    def reserving(self, turn_id: str) -> None:
+        """The limits allowed the start of a turn, and hold room for it."""
+        self.reserved.add(turn_id)
+
+    def releasing(self, turn_id: str) -> None:
+        """The room is given back."""
+        self.reserved.discard(turn_id)
+
     def posting(self, order: TurnRequest) -> None:
         """A POST leaves."""
         at = self.note("POST", f"{order.turn_id} {order.prompt!r} to {order.worker_id}")
@@ -256,6 +267,7 @@ class Watchman:
         self.expect(Promise.WITHDRAWN, not message.given_back, detail)
         self.expect(Promise.TEXT, order.prompt in message.texts[message.sure :], detail)
         self.expect(Promise.CLOSED, not self._closing, f"{detail} was POSTed")
+        self.expect(Promise.RESERVED, order.turn_id in self.reserved, detail)
         self._check_target(message, order)
         self._check_order(message, order)
         self._check_approval(message, order)

@@ -31,7 +31,7 @@ from handinger_tui.engine.retry_policy import RetryPolicy
 from handinger_tui.engine.turn_queue import Hold, HoldReason
 from tests.engine.fakes import DONE, FakeApi, FakeReply, Rig, Script, StillClock, rig, says, sse, worker
 
-START = worker("", prompt="earlier", usage={"costUsd": 0})
+START = worker("", usage={"costUsd": 0})
 
 
 @dataclass
@@ -54,7 +54,17 @@ class SessionPurse:
 
 
 def priced(text: str, prompt: str, usd: float, *, busy: bool = False) -> str:
-    return worker(text, prompt=prompt, busy=busy, usage={"costUsd": usd})
+    """The worker after the turns "q1" … `prompt`: it lists all messages, as a service does."""
+    number = int(prompt.removeprefix("q"))
+    messages = []
+    for at in range(1, number + 1):
+        answer = text if at == number else f"a{at}"
+        messages.append({"id": f"u{at}", "role": "user", "parts": [{"type": "text", "text": f"q{at}"}]})
+        if answer:
+            messages.append(
+                {"id": f"a{at}", "role": "assistant", "parts": [{"type": "text", "text": answer}]}
+            )
+    return worker(text, busy=busy, usage={"costUsd": usd}, messages=messages)
 
 
 def box_with(purse: SessionPurse, *costs: float, patience: RetryPolicy | None = None) -> Rig:

@@ -31,6 +31,7 @@ def written(world: World) -> tuple[Message, TurnRequest]:
     message = world.watchman.sending(world.sessions[0], text, at, held=False)
     order = TurnRequest(f"turn of {text}", text, 0, "w0")
     world.watchman.storing(world.session(world.sessions[0]), order)
+    world.watchman.reserving(order.turn_id)
     message.fate = Fate.RETURNED
     return message, order
 
@@ -92,6 +93,12 @@ def post_after_an_old_reading(world: World) -> None:
     world.watchman.posting(order)
 
 
+def post_without_a_reservation(world: World) -> None:
+    _, order = written(world)
+    world.watchman.releasing(order.turn_id)
+    world.watchman.posting(order)
+
+
 def post_while_closing(world: World) -> None:
     _, order = written(world)
     world.watchman.acting("aclose", "")
@@ -120,6 +127,7 @@ def number_twice(world: World) -> None:
         (Promise.HELD, post_after_leaving),
         (Promise.LIMIT, post_without_a_reading),
         (Promise.LIMIT, post_after_an_old_reading),
+        (Promise.RESERVED, post_without_a_reservation),
         (Promise.CLOSED, post_while_closing),
         (Promise.ALONE, listen_twice),
         (Promise.FRAMES, number_twice),

@@ -73,6 +73,8 @@ class Nobody:
     def appending(self, turn_id: str, frame: Frame, expected: int | None) -> None: ...
     def ending(self, turn_id: str) -> None: ...
     def measured(self, session_id: str, asked_at: int, *, allowed: bool) -> None: ...
+    def reserving(self, turn_id: str) -> None: ...
+    def releasing(self, turn_id: str) -> None: ...
     def now(self) -> int:
         return 0
 
@@ -101,6 +103,7 @@ class World:
         self.service = Service(self.doors, self.watchman, streams=setting.streams)
         self.history = History(self.doors, self.watchman)
         self.wallet = Wallet(self.doors, self.watchman)
+        self.history.wallet = self.wallet if setting.limited else None
         self.engine = self._program()
         self.sessions = [
             self._session(f"w{at}" if at or setting.worker else None) for at in range(setting.sessions)
@@ -139,6 +142,7 @@ class World:
         streams = self.setting.streams
         self.service = Service(self.doors, self.watchman, streams=streams, workers=old[1].workers)
         self.wallet = Wallet(self.doors, self.watchman, self.wallet.state)
+        self.history.wallet = self.wallet if self.setting.limited else None
         # The killed program is not run any more; what its remains do when they are thrown away is unseen.
         for port in old:
             port.witness = Nobody()

@@ -219,6 +219,9 @@ async def test_a_turn_belongs_to_the_day_on_which_it_was_sent(
         # The worker of a single turn may not have been readable.
         ([{}], False),
         ([{}, {}], True),
+        # Turns that failed may have no figures.
+        ([{"status": "failed"}] * 3, False),
+        ([{"status": "failed", "micro_credits": 5}], True),
         ([{"micro_credits": 5}] * 5 + [{"usd_pico": 5}], True),
         ([{"micro_credits": 5}] * 4 + [{"usd_pico": 5}], False),
     ],
@@ -313,3 +316,13 @@ async def test_a_whole_turn_leaves_no_reservation(tmp_path: Path) -> None:
         limited(ledger, DAY)
         await play(ledger, session(base_url=HERE), order(), answered("0.5"))
         assert look(tmp_path / "h.db", "SELECT * FROM reservations") == []
+
+
+async def test_reservations_are_found_without_a_look_at_every_turn(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db", zone=UTC) as ledger:
+        asked: list[str] = []
+        await ledger.database.run(lambda db: db.set_trace_callback(asked.append))
+        await gauge(limited(ledger, DAY))
+        (query,) = [sql for sql in asked if "FROM reservations" in sql]
+        plan = look(tmp_path / "h.db", f"EXPLAIN QUERY PLAN {query}")
+        assert [row[3].split()[:2] for row in plan] == [["SCAN", "reservations"], ["SEARCH", "turn_totals"]]
