@@ -1,7 +1,7 @@
 """Sums straight from the raw Workers: fractions, a reading rule of its own, nothing of the program.
 
-The rule (product.md, section 5): numbers are totals of the worker until any member
-falls within a session; then each reading is that turn's own.
+A worker whose figures fall again and again reports each turn by itself; the figures of any other one are
+totals. The worker was read before every turn that did not make it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
+from itertools import pairwise
 
 from tests.e2e.scripted_day import COSTS, COUNTS, Said
 
@@ -48,15 +49,10 @@ def told(numbers: Numbers) -> bool:
 
 
 def falls(session: list[Said]) -> bool:
-    """Some member was smaller than before."""
-    highest: dict[str, Fraction] = {}
-    for said in session:
-        for text in (said.before, *said.reads[-1:]):
-            for name, value in read(text).items():
-                if value is not None and value < highest.get(name, 0):
-                    return True
-                highest[name] = value if value is not None else highest.get(name, Fraction(0))
-    return False
+    """The worker counts each turn by itself: its figures fall again and again."""
+    usd = [read(said.reads[-1])["inputTokens"] for said in session if said.reads]
+    values = [value for value in usd if value is not None]
+    return sum(after < before for before, after in pairwise(values)) > 3
 
 
 def taken(session: list[Said]) -> list[Taken]:
@@ -70,30 +66,24 @@ def _taken(session: list[Said], at: int, alone: bool) -> Taken:
     if said.status in FREE:
         return Taken(said, dict.fromkeys(MEMBERS, Fraction(0)), True)
     text = said.reads[-1] if said.reads else None
-    after, final = read(text), text is not None and not json.loads(text)["running"]
-    if alone:
-        return Taken(said, after, final and told(after))
-    if not told(after) or not final:
-        following = session[at + 1].before if at + 1 < len(session) else None
-        if following is not None:
-            after, final = read(following), True
-    before = _before(session, at)
+    after, final = read(text), text is not None and not json.loads(text)["running"] and told(read(text))
+    following = session[at + 1].before if at + 1 < len(session) else None
+    if following is not None:
+        # The worker was idle, and its figures are still those of this turn or hold it.
+        later = read(following)
+        is_newer = not final and not (alone and text is None and said.status == "unknown")
+        after = {name: later[name] if is_newer or after[name] is None else after[name] for name in MEMBERS}
+        final = True
+    before = dict.fromkeys(MEMBERS, Fraction(0)) if alone else _before(said)
     if before is None or not told(after):
         return Taken(said, NOTHING, False)
     return Taken(said, {name: _minus(after[name], before[name]) for name in MEMBERS}, final)
 
 
-def _before(session: list[Said], at: int) -> Numbers | None:
-    said = session[at]
+def _before(said: Said) -> Numbers | None:
     if said.before is not None:
         return read(said.before)
-    if said.made_worker:
-        return dict.fromkeys(MEMBERS, Fraction(0))
-    earlier = next((one for one in reversed(session[:at]) if one.status not in FREE), None)
-    text = earlier.reads[-1] if earlier is not None and earlier.reads else None
-    if text is None or json.loads(text)["running"] or not told(read(text)):
-        return None
-    return read(text)
+    return dict.fromkeys(MEMBERS, Fraction(0)) if said.made_worker else None
 
 
 def _minus(after: Fraction | None, before: Fraction | None) -> Fraction | None:

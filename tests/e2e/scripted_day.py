@@ -200,11 +200,11 @@ async def write_day(path: Path, seed: int = 500) -> list[Said]:
 
 
 def _plans(ledger: Ledger, dice: random.Random) -> Iterator[Plan]:
-    """Twelve workers; four count each turn by itself, four are used in a second session as well."""
+    """Sixteen workers; four count each turn by itself, four were used elsewhere before."""
     for number in range(12):
-        worker, meter = f"wrk_{number:02d}", Meter(dice, per_turn=number % 3 == 1)
+        meter = Meter(dice, per_turn=number % 3 == 1)
         for part in range(2 if number % 3 == 0 else 1):
-            name = f"ses_{number:02d}_{part}"
+            name, worker = f"ses_{number:02d}_{part}", f"wrk_{number:02d}{'b' * part}"
             desk = Desk(ledger, name, worker, known=part > 0, base_url="https://worker.example")
             yield Plan(desk, meter if part == 0 else Meter(dice, per_turn=False), continued=part > 0)
 
@@ -218,18 +218,21 @@ async def _one(plan: Plan, dice: random.Random, number: int) -> None:
     desk, meter, first = plan.desk, plan.meter, not plan.said
     grows = not meter.per_turn
     if plan.detached is not None and dice.random() < 0.75:
-        await desk.finish(plan.detached, meter.worker(desk.worker, "full"), at_ms - 60_500)
+        kind = "missing" if desk.worker == "wrk_09b" else "full"
+        await desk.finish(plan.detached, meter.worker(desk.worker, kind), at_ms - 60_500)
     plan.detached = None
     status = "completed" if first else dice.choice(STATUSES)
-    kind = "full" if first else dice.choice(KINDS)
+    # One worker never reports a figure.
+    is_silent = desk.worker == "wrk_09b"
+    kind = "missing" if is_silent else "full" if first else dice.choice(KINDS)
     said = Said(
         f"turn_{number:04d}", desk.session.session_id, desk.worker, first and not plan.continued,
         dice.choice(BUDGETS), dice.choice([str(trigger) for trigger in Trigger]), status, at_ms,
     )  # fmt: skip
     plan.said.append(said)
-    # Looks before a turn are told apart by workers that count in totals; there they also close earlier gaps.
-    if grows and not said.made_worker and (first or dice.random() < 0.6):
-        said.before = meter.worker(desk.worker, "full")
+    # The reading before a turn also closes gaps of the turn before it.
+    if not said.made_worker:
+        said.before = meter.worker(desk.worker, "missing" if is_silent else "full")
     if status in ("rejected", "not_sent"):
         await desk.turn(said, None, at_ms)
         return
