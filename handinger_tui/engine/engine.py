@@ -152,7 +152,7 @@ class Engine:
         return list(unsettled)
 
     async def settle_left_open(self, seconds: float) -> list[str]:
-        """Read the workers of turns that a crash left open or that were left running, for `seconds` at most.
+        """Read the workers of turns left open or running, or whose end is fresh, for `seconds` at most.
 
         Each worker is read once; nothing is watched or queued. A turn that cannot be settled stays open
         for the next program. Returns the ids of the sessions.
@@ -169,7 +169,9 @@ class Engine:
                     if await self._actors[session_id].recover(requests, watch=False):
                         await self._refresh(session_id)
                 # What a local worker ran ended together with its program.
-                left = [] if self._context.forgetful else await self._log.left_running()
+                left = (
+                    [] if self._context.forgetful else await self._log.sessions_to_read(self._clock.now_ms())
+                )
                 for session in left:
                     session_id = session.session_id
                     if session.base_url == self._context.base_url and session_id not in session_ids:

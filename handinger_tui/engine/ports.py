@@ -186,10 +186,11 @@ class TurnLog(Protocol):
         """
         ...
 
-    async def left_running(self) -> list[Session]:
-        """Sessions, without their turns, with a turn that was left running or whose delivery is not known.
+    async def sessions_to_read(self, now_ms: int) -> list[Session]:
+        """Sessions, without their turns, whose worker may have news; the newest turn comes first.
 
-        Those that another running program has are left out; the newest turn comes first.
+        Their turn was left running or in doubt, or its worker was last read right after its end, before
+        late costs could be in the figures. Those that another running program has are left out.
 
         Raises:
             LedgerError

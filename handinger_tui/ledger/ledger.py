@@ -269,13 +269,13 @@ class Ledger:
         alive = self._alive({run for run, _, _ in open_turns})
         return [(session, order) for run, session, order in open_turns if run not in alive]
 
-    async def left_running(self) -> list[Session]:
-        """Sessions (without turns) with a turn left running or in doubt, newest first; not of live runs.
+    async def sessions_to_read(self, now_ms: int) -> list[Session]:
+        """Sessions (without turns) whose worker may have news, newest first; not of live runs.
 
         Raises:
             LedgerError
         """
-        turns = await self.database.run(turn_store.left_running)
+        turns = await self.database.run(lambda db: turn_store.sessions_to_read(db, now_ms))
         alive = self._alive({run for run, _ in turns})
         return [*{session.session_id: session for run, session in turns if run not in alive}.values()]
 

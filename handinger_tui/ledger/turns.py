@@ -104,14 +104,34 @@ def unsettled(connection: sqlite3.Connection) -> list[tuple[str, Session, TurnRe
     return open_turns
 
 
-def left_running(connection: sqlite3.Connection) -> list[tuple[str, Session]]:
-    """Turns left running or in doubt, newest first: the run that had it, and its session (without turns)."""
-    statuses = ", ".join(f"'{status}'" for status in sorted(reservations.UNDER_WAY))
-    rows = connection.execute(
-        f"SELECT t.run AS run_id, s.* FROM turns t JOIN sessions s USING (session_id)"
-        f" WHERE t.settled_ms IS NOT NULL AND t.status IN ({statuses}) AND s.worker_id IS NOT NULL"
-        " ORDER BY t.place DESC"
-    )
+EARLY_MS: Final = 5_000
+LATE_MS: Final = 30_000
+"""A service may report costs some seconds after the end of a turn: a turn is read again when `EARLY_MS` have
+passed since its end, until a reading is `LATE_MS` younger than the end."""
+DAY_MS: Final = 86_400_000
+_ENDED: Final = ", ".join(
+    f"'{status}'" for status in (TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED)
+)
+_UNDER_WAY: Final = ", ".join(f"'{status}'" for status in sorted(reservations.UNDER_WAY))
+_TO_READ: Final = f"""
+    SELECT t.run AS run_id, s.* FROM turns t JOIN sessions s USING (session_id)
+     WHERE t.settled_ms IS NOT NULL AND s.worker_id IS NOT NULL
+       AND (t.status IN ({_UNDER_WAY}) OR (
+            t.status IN ({_ENDED}) AND t.settled_ms BETWEEN :first_ms AND :last_ms
+            AND NOT EXISTS (SELECT 1 FROM turns n WHERE n.session_id = t.session_id AND n.place > t.place)
+            AND (SELECT MAX(at_ms) FROM frames f WHERE f.turn_id = t.turn_id AND f.framing = 'json')
+                < t.settled_ms + {LATE_MS}))
+     ORDER BY t.place DESC
+"""
+
+
+def sessions_to_read(connection: sqlite3.Connection, now_ms: int) -> list[tuple[str, Session]]:
+    """Sessions (without turns) whose worker may have news, newest first, each with the run that had the turn.
+
+    Their turn was left running or in doubt, or its worker was last read right after its end.
+    """
+    times = {"first_ms": now_ms - DAY_MS, "last_ms": now_ms - EARLY_MS}
+    rows = connection.execute(_TO_READ, times)
     return [(str(row["run_id"]), session_of(row)) for row in rows]
 
 

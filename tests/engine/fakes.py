@@ -214,7 +214,7 @@ class FakeLog:
             if turn_id not in self.closed
         ]
 
-    async def left_running(self) -> list[Session]:
+    async def sessions_to_read(self, now_ms: int) -> list[Session]:
         return [
             self.sessions[session_id]
             for session_id, turn_ids in self.home.items()

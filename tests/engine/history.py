@@ -183,7 +183,7 @@ class History:
             if turn_id not in self.closed
         ]
 
-    async def left_running(self) -> list[Session]:
+    async def sessions_to_read(self, now_ms: int) -> list[Session]:
         await self.doors.go_through(Door.UNSETTLED)
         return [
             replace(self.sessions[session_id], turns=())

@@ -47,4 +47,19 @@ def test_costs_settle_reads_what_was_left_running_and_sends_nothing(
     assert "all turns have ended" in settled.err
     total = settled.result["total"]
     assert (Decimal(total["cost_usd"]), total["unpriced_turns"], len(service.posts)) == (Decimal(1), 0, 1)
-    assert "No turn is left open." in person.run("costs", "--settle").err
+    assert "No turn is left open" in person.run("costs", "--settle").err
+
+
+@pytest.mark.parametrize("by", [("costs", "--settle"), ("-p", "another")])
+def test_costs_reported_after_the_end_are_read_by_the_next_program(
+    service: PaidService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: tuple[str, ...]
+) -> None:
+    """A headless run does not wait for them. They are a correction of the turn, once."""
+    monkeypatch.setattr("handinger_tui.ledger.turns.EARLY_MS", 0)
+    person = Person(service, tmp_path)
+    service.cost_usd = Decimal("0.10")
+    assert person.run("-p", "one").code == 0
+    service.cost_usd = Decimal("0.25")
+    assert person.run(*by).code == 0
+    (first, *_) = person.json_of("costs", "--by", "turn")["groups"][::-1]
+    assert Decimal(first["cost_usd"]) == Decimal("0.25")

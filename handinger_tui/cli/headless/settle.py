@@ -29,7 +29,7 @@ async def _settle(services: Services) -> int:
     turns = [turn for one in session_ids for turn in services.engine.session(one).turns]
     unended = sum(turn.live or turn.status in (TurnStatus.RUNNING, TurnStatus.UNKNOWN) for turn in turns)
     if not session_ids:
-        say("No turn is left open.")
+        say("No turn is left open, and no worker may have news.")
     else:
         left = f"{plural(unended, 'turn')} still open" if unended else "all turns have ended"
         say(f"Read {plural(len(session_ids), 'worker')}: {left}.")
