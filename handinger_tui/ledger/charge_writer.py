@@ -111,7 +111,9 @@ _HEAD: Final = (
     *("kind", "turn_id", "session_id", "worker_id", "base_url", "at_ms", "status", "budget"),
     *("started_by", "reading", "final", "sources", "elapsed_ms"),
 )
-_COLUMNS: Final = (*_HEAD, *NUMBERS, "exact", "snapshot")
+_SHARE: Final = ("shared_with", "most_pico")
+"""With how many other runs a turn shares its amounts, and what it cost at most."""
+_COLUMNS: Final = (*_HEAD, *NUMBERS, *_SHARE, "exact", "snapshot")
 _INSERT: Final = (
     f"INSERT INTO charges ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
 )
@@ -128,6 +130,7 @@ class _Recorded:
     final: bool
     reported: int
     numbers: Mapping[str, int | None]
+    share: Cells
 
 
 def write_charges(connection: sqlite3.Connection, session: Session, cache: ChargeCache) -> None:
@@ -189,7 +192,7 @@ def _corrections_elsewhere(
         head = connection.execute(_HEAD_OF, (pack(turn_id),)).fetchone()
         exact = dump(exact_numbers(own.usage, own.costs))
         newest = {"reading": str(own.reading), "final": int(own.final), "exact": exact, "snapshot": "null"}
-        rows.append(dict.fromkeys(NUMBERS) | dict(head) | newest | cells)
+        rows.append(dict.fromkeys(NUMBERS) | dict(head) | newest | _share(own) | cells)
     return rows
 
 
@@ -218,7 +221,9 @@ def _differences(recorded: _Recorded, reported: Mapping[str, int]) -> Cells:
 
 def _is_new(recorded: _Recorded, money: TurnMoney, reported: Mapping[str, int]) -> bool:
     """Whether more is known of the cost than is recorded."""
-    if any(recorded.numbers[name] != value for name, value in reported.items()):
+    if recorded.share != _share(money) or any(
+        recorded.numbers[name] != value for name, value in reported.items()
+    ):
         return True
     return money.final and bool(not recorded.final or _bits(reported) & ~recorded.reported)
 
@@ -255,7 +260,13 @@ def _recorded(connection: sqlite3.Connection, turn_ids: list[str]) -> dict[str, 
     query = "SELECT * FROM turn_totals WHERE turn_id = ?"
     rows = ((one, connection.execute(query, (pack(one),)).fetchone()) for one in turn_ids)
     return {
-        one: _Recorded(row["status"], bool(row["final"]), row["told"], {name: row[name] for name in NUMBERS})
+        one: _Recorded(
+            row["status"],
+            bool(row["final"]),
+            row["told"],
+            {name: row[name] for name in NUMBERS},
+            {name: row[name] for name in _SHARE},
+        )
         for one, row in rows
         if row is not None
     }
@@ -278,7 +289,13 @@ def _row(session: Session, turn: Turn, money: TurnMoney, cells: Cells) -> Cells:
         "exact": dump(exact_numbers(money.usage, money.costs)),
         "snapshot": dump(exact_numbers(read.usage, read.costs) if read is not None else None),
     }
-    return dict.fromkeys(NUMBERS) | head | cells
+    return dict.fromkeys(NUMBERS) | head | _share(money) | cells
+
+
+def _share(money: TurnMoney) -> Cells:
+    if not money.shared:
+        return dict.fromkeys(_SHARE)
+    return {"shared_with": money.others, "most_pico": pico_usd(money.most_usd)}
 
 
 def _sources(turn: Turn) -> int | None:

@@ -276,6 +276,8 @@ def turn_charge(row: Row) -> TurnCharge:
         sources=int_or_none(row["sources"]),
         elapsed_ms=int_or_none(row["elapsed_ms"]),
         title=unpack(row["title"] or ""),
+        shared_with=int_or_none(row["shared_with"]),
+        most_usd=None if row["most_pico"] is None else scaled(0, row["most_pico"], 12),
     )
 
 
@@ -345,7 +347,8 @@ NEWEST: Final = 100
 _LEFT_OUT: Final = ", ".join(f"'{status}'" for status in sorted(FREE | LIVE))
 _TURNS: Final = f"""
     SELECT usd_pico, micro_credits, told FROM turn_totals
-     WHERE budget = :budget AND simulated = :simulated AND status NOT IN ({_LEFT_OUT})
+     WHERE budget = :budget AND simulated = :simulated AND shared_with IS NULL
+       AND status NOT IN ({_LEFT_OUT})
 """
 _NEWEST: Final = f" ORDER BY at_ms DESC, place DESC LIMIT {NEWEST}"
 

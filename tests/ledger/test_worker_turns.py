@@ -8,6 +8,7 @@ from pathlib import Path
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.attribution import session_money
+from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.stream.usage import NO_COSTS, Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session, put_turn
@@ -104,3 +105,18 @@ async def test_a_turn_that_is_being_sent_elsewhere_may_own_a_part(tmp_path: Path
         await ledger.close_turn(put_turn(first, running), "A")
         second = await write(ledger, second, B)
         assert session_money(second.turns, second.elsewhere).turns[0].others == 1
+
+
+async def test_the_ledger_says_that_an_amount_is_shared_and_what_the_turn_took_at_most(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        first, second = session("ses_a", worker_id=WORKER), session("ses_b", worker_id=WORKER)
+        first = await write(ledger, first, A_RUNNING)
+        second = await write(ledger, second, B)
+        await write(ledger, first, A)
+        rows = {row.turn_id: row for row in await ledger.charges.turn_charges(ChargeFilter())}
+        assert {turn_id: row.shared_with for turn_id, row in rows.items()} == {"A": 1, "B": 1}
+        assert rows["A"].most_usd == Decimal("0.30")
+        # What is shared is no example of what a turn usually costs.
+        assert (await ledger.charges.usual(WORKER, "standard", simulated=False)).usd.known == 0

@@ -81,6 +81,10 @@ class TurnCharge:
     elapsed_ms: int | None = None
     title: str = ""
     """The title of its session; "" when that was deleted."""
+    shared_with: int | None = None
+    """How many other runs may own a part of its amounts; None: they are its own."""
+    most_usd: Decimal | None = None
+    """What a turn that shares its amounts cost at most."""
 
 
 NOTHING: Final = Total(None)

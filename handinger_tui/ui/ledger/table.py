@@ -429,7 +429,7 @@ def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> LedgerLine:
         "" if charge.usage.total_tokens is None else count_within(charge.usage.total_tokens, 9),
         "" if charge.elapsed_ms is None else duration(charge.elapsed_ms),
         _number(credit, credits_text(charge.credits)),
-        usd_text(charge.usd),
+        usd_text(charge.usd) if charge.shared_with is None else f"≤{usd_text(charge.most_usd)}",
         gap_mark(1) if so_far else "",
     )
     return LedgerLine(charge.turn_id, cells, charge.session_id, title, charge.usd)

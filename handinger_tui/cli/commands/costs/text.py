@@ -50,7 +50,7 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger.charge_writer import SUMMED
 from handinger_tui.ledger.cost_rows import CostRows
 from handinger_tui.ledger.limits import LimitRules
-from handinger_tui.ledger.rows import Row, int_or_zero
+from handinger_tui.ledger.rows import Row, int_or_zero, scaled
 
 _MOST_RESTATEMENTS: Final = 3
 
@@ -133,7 +133,7 @@ def put_turns(cost_rows: CostRows, query: CostsQuery, overall: Bucket, width: in
     while page := list(islice(rows, PAGE)):
         columns = [
             Column("when", [time_text(row["at_ms"]) for row in page], align_left=True),
-            Column("cost", align_amounts([_amount(row, "usd_pico", usd_text) for row in page])),
+            Column("cost", align_amounts([_cost(row) for row in page])),
             Column(
                 "credits",
                 align_amounts([_amount(row, "micro_credits", credits_text) for row in page]),
@@ -168,6 +168,13 @@ def time_text(at_ms: int) -> str:
     except (OverflowError, OSError, ValueError):
         return str(at_ms)
     return moment.strftime("%Y-%m-%d %H:%M")
+
+
+def _cost(row: Row) -> str:
+    """Format the cost of a turn; "≤" marks one that shares what several runs took."""
+    if row["shared_with"] is None:
+        return _amount(row, "usd_pico", usd_text)
+    return f"≤{usd_text(scaled(0, row['most_pico'], 12))}"
 
 
 def _amount(row: Row, name: str, write: Callable[[Decimal | None], str]) -> str:

@@ -41,6 +41,7 @@ COLUMNS: Final = (
     *("status", "budget", "trigger", "reading", "final"),
     *("corrections", "at_ms"),
     *_COUNTS,
+    *("shared_with", "cost_usd_at_most"),
 )
 """The members of a record, and the columns in CSV."""
 _CATEGORIES: Final = 0b1111
@@ -126,6 +127,11 @@ def _columns(cells: Cells, titles: Mapping[str | bytes, str], form: Form) -> dic
         "reading": each_of(cells["reading"], text),
         "final": each_of(cells["final"], lambda stored: "true" if stored else "false"),
         "corrections": each_of(cells["corrections"], lambda stored: str(int_or_zero(stored))),
+        "shared_with": counts("shared_with"),
+        "cost_usd_at_most": [
+            form.amount % scaled_text(stored, 12) if isinstance(stored, int) else form.unknown
+            for stored in cells["most_pico"]
+        ],
     }
 
 
