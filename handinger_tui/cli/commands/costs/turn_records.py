@@ -127,12 +127,20 @@ def _columns(cells: Cells, titles: Mapping[str | bytes, str], form: Form) -> dic
         "reading": each_of(cells["reading"], text),
         "final": each_of(cells["final"], lambda stored: "true" if stored else "false"),
         "corrections": each_of(cells["corrections"], lambda stored: str(int_or_zero(stored))),
-        "shared_with": counts("shared_with"),
+        "shared_with": [
+            form.unknown if stored is None else str(stored) for stored in _shared(cells, "shared_with")
+        ],
         "cost_usd_at_most": [
-            form.amount % scaled_text(stored, 12) if isinstance(stored, int) else form.unknown
-            for stored in cells["most_pico"]
+            form.unknown if stored is None else form.amount % scaled_text(stored, 12)
+            for stored in _shared(cells, "most_pico")
         ],
     }
+
+
+def _shared(cells: Cells, column: str) -> list[int | None]:
+    """A column of shared amounts; a damaged history may lack it."""
+    stored = cells.get(column) or [None] * len(cells["turn_id"])
+    return [value if isinstance(value, int) else None for value in stored]
 
 
 def each_of(values: Sequence[Any], write: Callable[[Any], str]) -> list[str]:
