@@ -74,7 +74,10 @@ class _ConfirmedTurns:
         old_turns = min(len(confirmed[0]), len(turns))
         # Nearly all turns of a long session are confirmed, so they are compared in C, by identity.
         changed = {at for old, new in zip(confirmed, self._current, strict=True) for at in _changed(old, new)}
-        return [(turns[at], money[at]) for at in (*sorted(changed), *range(old_turns, len(turns)))]
+        # What another program has ended is corrected as a turn of another session.
+        others = self._index.money_elsewhere
+        positions = (*sorted(changed), *range(old_turns, len(turns)))
+        return [(turns[at], money[at]) for at in positions if turns[at].turn_id not in others]
 
     def confirm(self) -> None:
         self._confirmed = self._current

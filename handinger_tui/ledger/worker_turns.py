@@ -22,12 +22,18 @@ _SENDING: Final = """
       FROM turns t JOIN sessions s ON s.session_id = t.session_id WHERE t.turn_id = :turn_id
 """
 # A turn that was deleted before it ended is not waited for.
-_OTHERS: Final = """
+_ROWS: Final = """
     SELECT w.turn_id, w.worker_id, w.events FROM worker_turns w
-     WHERE w.base_url = ? AND w.worker_id = ? AND w.session_id <> ?
+     WHERE {which}
        AND (w.events LIKE '%"ended"%' OR EXISTS (SELECT 1 FROM turns t WHERE t.turn_id = w.turn_id))
      ORDER BY w.turn_id
 """
+_OTHER_SESSIONS: Final = _ROWS.format(which="w.base_url = ? AND w.worker_id = ? AND w.session_id <> ?")
+_ONE: Final = _ROWS.format(which="w.turn_id = ?")
+_ENDED: Final = '"ended",false'
+_OF_SESSION: Final = (
+    "SELECT turn_id FROM worker_turns WHERE base_url = ? AND worker_id = ? AND session_id = ?"
+)
 
 
 def store(connection: sqlite3.Connection, session: Session, turns: Iterable[Turn]) -> None:
@@ -56,12 +62,23 @@ def store_sending(connection: sqlite3.Connection, turn_id: str, worker_id: str, 
 
 
 def others(connection: sqlite3.Connection, session: Session) -> tuple[OtherTurn, ...]:
-    """The turns of other sessions on the workers of this one."""
+    """The turns on the workers of `session` that it does not hold.
+
+    They belong to other sessions, or were added to this one by another program. A turn that runs in
+    `session`, and that another program has ended in the meantime, is one of them.
+    """
+    own = {turn.turn_id for turn in session.turns if not turn.live}
+    running = {turn.turn_id for turn in session.turns if turn.live}
     workers = dict.fromkeys(filter(None, (*map(worker_of, session.turns), session.worker_id)))
     turns: list[OtherTurn] = []
     for worker_id in workers:
         of = (pack(session.base_url), pack(worker_id), pack(session.session_id))
-        turns += [OtherTurn(*map(unpack, row)) for row in connection.execute(_OTHERS, of)]
+        rows = connection.execute(_OTHER_SESSIONS, of).fetchall()
+        for (stored,) in connection.execute(_OF_SESSION, of).fetchall():
+            if (turn_id := unpack(stored)) not in own:
+                ended = connection.execute(_ONE, (stored,)).fetchall()
+                rows += [row for row in ended if turn_id not in running or _ENDED in row["events"]]
+        turns += [OtherTurn(*map(unpack, row)) for row in rows]
     return tuple(turns)
 
 

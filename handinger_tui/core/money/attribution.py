@@ -262,7 +262,7 @@ def _exceptions(results: _Results) -> set[Key]:
 
 
 def _take(timelines: _Timelines, cluster: Cluster) -> None:
-    for _, worker, event in cluster.events:
+    for _, worker, event, _ in cluster.events:
         if worker not in timelines:
             timelines[worker] = Timeline(_ZEROS)
         timelines[worker].take(event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from operator import itemgetter
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from handinger_tui.core.amounts import decimal_text
@@ -102,6 +102,15 @@ class Scan:
     started_ms: int | None = None
 
 
+class Placed(NamedTuple):
+    """An event on the timeline of a worker. `turn_id`: the turn that it was received for."""
+
+    at_ms: int
+    worker_id: str | None
+    event: Event
+    turn_id: str
+
+
 class Cluster(NamedTuple):
     """Turns from position `first` on whose times overlap, with their events in order of receipt.
 
@@ -110,10 +119,10 @@ class Cluster(NamedTuple):
 
     first: int
     scan: Scan
-    events: list[tuple[int, str | None, Event]]
+    events: list[Placed]
 
 
-_BY_TIME: Final = itemgetter(0)
+_BY_TIME: Final = attrgetter("at_ms")
 
 
 def clusters_of(turns: Sequence[Turn], first: int, scan: Scan) -> list[Cluster]:
@@ -136,7 +145,9 @@ def clusters_of(turns: Sequence[Turn], first: int, scan: Scan) -> list[Cluster]:
         if end_ms is not None and start_ms >= end_ms:
             clusters.append(Cluster(at, before, []))
             end_ms = None
-        clusters[-1].events.extend((timed.at_ms + late_ms, worker, timed.event) for timed in events)
+        clusters[-1].events.extend(
+            Placed(timed.at_ms + late_ms, worker, timed.event, turn.turn_id) for timed in events
+        )
         latest_ms = events[-1].at_ms + late_ms
         end_ms = latest_ms if end_ms is None else max(end_ms, latest_ms)
     for cluster in clusters:
@@ -146,23 +157,30 @@ def clusters_of(turns: Sequence[Turn], first: int, scan: Scan) -> list[Cluster]:
 
 def with_others(turns: Sequence[Turn], others: Sequence[OtherTurn]) -> Cluster:
     """The events of all turns of a session together with those of other sessions of its workers."""
-    events = [event for cluster in clusters_of(turns, 0, Scan()) for event in cluster.events]
-    workers = {worker for _, worker, _ in events}
+    elsewhere = {other.turn_id for other in others}
+    events = [
+        placed
+        for cluster in clusters_of(turns, 0, Scan())
+        for placed in cluster.events
+        if placed.turn_id not in elsewhere
+    ]
+    workers = {placed.worker_id for placed in events}
     added = [
-        (timed.at_ms, other.worker_id, timed.event)
+        Placed(timed.at_ms, other.worker_id, timed.event, other.turn_id)
         for other in others
         if other.worker_id in workers
         for timed in events_of_other(other)
     ]
     # A worker is created once. Two of the same id are different ones, of which nothing can be compared.
     doubled = _created(events) & _created(added)
-    events += [event for event in added if event[1] not in doubled]
-    events.sort(key=_BY_TIME)
+    events += [placed for placed in added if placed.worker_id not in doubled]
+    # Every program has to see the same order, also of events of the same millisecond.
+    events.sort(key=attrgetter("at_ms", "turn_id"))
     return Cluster(0, Scan(), events)
 
 
-def _created(events: Sequence[tuple[int, str | None, Event]]) -> set[str | None]:
-    return {worker for _, worker, event in events if isinstance(event, Sent) and event.creates}
+def _created(events: Sequence[Placed]) -> set[str | None]:
+    return {one.worker_id for one in events if isinstance(one.event, Sent) and one.event.creates}
 
 
 def _creates(turn: Turn, scan: Scan) -> bool:
