@@ -234,19 +234,24 @@ SNAPSHOTS = st.none() | st.builds(
     st.none() | st.integers(0, 9),
     st.booleans(),
 )
+TIMES = st.none() | st.integers(0, 20)
 TURNS = st.builds(
-    lambda ordered, worker, status, before, snapshot: Turn(
-        TurnRequest("turn", "hi", 0, worker_id=ordered),
+    lambda ordered, worker, status, reads, created_ms, times: Turn(
+        TurnRequest("turn", "hi", created_ms, worker_id=ordered),
         worker_id=worker,
         status=status,
-        before=before,
-        snapshot=snapshot,
+        before=reads[0],
+        snapshot=reads[1],
+        before_ms=times[0],
+        sent_ms=times[1],
+        ended_ms=times[2],
     ),
     WORKERS,
     WORKERS,
     st.sampled_from(TurnStatus),
-    SNAPSHOTS,
-    SNAPSHOTS,
+    st.tuples(SNAPSHOTS, SNAPSHOTS),
+    st.integers(0, 20),
+    st.tuples(TIMES, TIMES, TIMES),
 )
 CHANGES = st.tuples(st.integers(0, 9), st.none() | TURNS)
 """Turn `n` is another one, or (None) it and all behind it are gone; beyond the end: one more."""
@@ -266,6 +271,20 @@ def test_it_finds_what_a_walk_through_all_turns_finds(
         assert index(turns) == turn_money(turns)
         assert index.reading is session_money(turns).reading
         assert index(turns) is index(list(turns))
+
+
+def test_a_turn_that_began_before_the_one_before_it_ended_is_counted_with_it() -> None:
+    first = Turn(TurnRequest("turn_1", "hi", 0), status=TurnStatus.COMPLETED, sent_ms=0, ended_ms=1)
+    sending = Turn(TurnRequest("turn_2", "more", 1), status=TurnStatus.SENDING)
+    queued = Turn(
+        TurnRequest("turn_2", "more", 0),
+        status=TurnStatus.QUEUED,
+        snapshot=Snapshot(worker_id="wrk_1", running_flag=True, usage=Usage(total_tokens=0)),
+        sent_ms=0,
+    )
+    index = MoneyIndex()
+    for turns in ((first,), (first, sending), (first, queued)):
+        assert index(turns) == turn_money(turns)
 
 
 def test_a_turn_that_is_the_last_one_again_counts_once() -> None:

@@ -203,11 +203,12 @@ class MoneyIndex:
 
     def _compute(self, turns: Sequence[Turn], first: int) -> None:
         """Compute what a change affects. The turns before position `first` are the same as before."""
-        if first < self._start:
+        clusters = clusters_of(turns, self._start, self._scan)
+        if first < self._start or clusters[0].overlaps_earlier:
             self._start, self._scan, self._timelines = 0, Scan(), {}
             self._touched, self._meanings = set(), {}
-        start, affected = self._start, {*self._touched, *range(self._start, len(turns))}
-        clusters = clusters_of(turns, start, self._scan)
+            clusters = clusters_of(turns, 0, self._scan)
+        affected = {*self._touched, *range(self._start, len(turns))}
         for cluster in clusters[:-1]:
             _take(self._timelines, cluster)
         newest = clusters[-1]

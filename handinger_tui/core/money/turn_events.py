@@ -95,11 +95,13 @@ def _read(read: FigureRead) -> Read:
 class Scan:
     """What has to be known of earlier turns to read the events of the next one.
 
-    `workers`: those of turns that may have spent. `started_ms`: when the newest turn began.
+    `workers`: those of turns that may have spent. `started_ms`: when the newest turn began. `ended_ms`: when
+    the last of them had ended.
     """
 
     workers: frozenset[str | None] = frozenset()
     started_ms: int | None = None
+    ended_ms: int | None = None
 
 
 class Placed(NamedTuple):
@@ -120,6 +122,12 @@ class Cluster(NamedTuple):
     first: int
     scan: Scan
     events: list[Placed]
+
+    @property
+    def overlaps_earlier(self) -> bool:
+        """Whether it begins before the turns before it have ended, so that it is not a cluster of its own."""
+        ended_ms = self.scan.ended_ms
+        return ended_ms is not None and bool(self.events) and self.events[0][0] < ended_ms
 
 
 _BY_TIME: Final = attrgetter("at_ms")
@@ -143,7 +151,7 @@ def clusters_of(turns: Sequence[Turn], first: int, scan: Scan) -> list[Cluster]:
         start_ms += late_ms
         scan = replace(scan, started_ms=start_ms)
         if end_ms is not None and start_ms >= end_ms:
-            clusters.append(Cluster(at, before, []))
+            clusters.append(Cluster(at, replace(before, ended_ms=end_ms), []))
             end_ms = None
         clusters[-1].events.extend(
             Placed(timed.at_ms + late_ms, worker, timed.event, turn.turn_id) for timed in events
