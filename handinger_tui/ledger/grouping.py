@@ -98,9 +98,13 @@ def condition(which: ChargeFilter, *, by_time: bool = False) -> tuple[str, Param
     return ("WHERE " + " AND ".join(terms) if terms else ""), parameters
 
 
-def split(name: str) -> str:
-    """SQL for a sum in millions and rest: SUM raises on overflow, and hostile amounts reach 2^63."""
-    return f"SUM({name} / 1000000) AS {name}_high, SUM({name} % 1000000) AS {name}_low"
+def split(name: str, table: str = "") -> str:
+    """SQL for a sum in millions and rest: SUM raises on overflow, and hostile amounts reach 2^63.
+
+    `table`: the alias of its table, where the query has several.
+    """
+    column = f"{table}.{name}" if table else name
+    return f"SUM({column} / 1000000) AS {name}_high, SUM({column} % 1000000) AS {name}_low"
 
 
 def gaps(name: str) -> str:
@@ -287,11 +291,7 @@ def _amount(row: Row, name: str) -> Decimal | None:
 
 
 # -- closed amounts that changed ------------------------------------------------------------
-_MONEY: Final = ("usd_pico", "micro_credits")
-_SUMS: Final = ", ".join(
-    f"SUM(before.{name} / 1000000) AS {name}_high, SUM(before.{name} % 1000000) AS {name}_low"
-    for name in _MONEY
-)
+_SUMS: Final = ", ".join(split(name, "before") for name in ("usd_pico", "micro_credits"))
 _CHANGES: Final = " OR ".join(f"COALESCE(c.{name}, 0) <> 0" for name in AMOUNTS)
 # `corrections` does not count the first amount, so most turns are left out at once. With one MAX in the
 # query, `before.reading` is that of the row with the greatest id.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import signal
@@ -20,25 +19,11 @@ from tests.chaos.data import SCENARIOS
 from tests.chaos.judge import prompt_for
 from tests.chaos.server import FaultServer
 from tests.chaos.world import World
-from tests.e2e.runner import KEY
+from tests.e2e.runner import KEY, Ran
 
 SLOW: Final = "slow-20-deltas"
 SLOW_TEXT: Final = SCENARIOS[SLOW]["expect"]["final_text"]
 DEADLINE_S: Final = 40.0
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A process that has ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def result(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.out.splitlines()[-1])
-        return found
 
 
 @dataclass(frozen=True)
@@ -82,10 +67,10 @@ class Place:
             preexec_fn=limit,  # noqa: PLW1509 - sets a limit of the child and nothing else
         )
 
-    def run(self, world: World, *argv: str, **more: Any) -> Ended:
+    def run(self, world: World, *argv: str, **more: Any) -> Ran:
         return ended(self.start(world, *argv, **more))
 
-    def attach(self, world: World) -> Ended:
+    def attach(self, world: World) -> Ran:
         """Come back to the worker, in good health."""
         return self.run(world, "attach", world.worker_id, "--json")
 
@@ -101,7 +86,7 @@ class Place:
         return self.rows(query)
 
 
-def ended(process: subprocess.Popen[str]) -> Ended:
+def ended(process: subprocess.Popen[str]) -> Ran:
     """Wait for the end; whatever happened, no traceback and no key may have come out."""
     try:
         out, err = process.communicate(timeout=DEADLINE_S)
@@ -112,7 +97,7 @@ def ended(process: subprocess.Popen[str]) -> Ended:
     assert "Traceback" not in err, err[-2000:]
     out = out or ""
     assert KEY not in out + err
-    return Ended(process.returncode, out, err)
+    return Ran(process.returncode, out, err)
 
 
 def stay(process: subprocess.Popen[str], seconds: float) -> None:

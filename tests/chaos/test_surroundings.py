@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from tests.chaos.judge import prompt_for
-from tests.chaos.processes import Ended, Place, ended, file_limit, is_superuser
+from tests.chaos.processes import Place, ended, file_limit, is_superuser
 from tests.chaos.rawterm import rawterm
 from tests.chaos.server import FaultServer
 from tests.chaos.world import World
-from tests.e2e.runner import KEY
+from tests.e2e.runner import KEY, Ran
 
 OK = "ok-stream"
 
@@ -36,7 +36,7 @@ def used(place: Place) -> Place:
     return place
 
 
-def check_answered(ran: Ended, world: World) -> None:
+def check_answered(ran: Ran, world: World) -> None:
     assert (ran.code, ran.result["text"], world.posts) == (0, world.text, 1), ran.err
 
 
@@ -67,7 +67,7 @@ def test_disk_full_history(place: Place, size: int) -> None:
         assert place.rows("SELECT 1") == [(1,)]
 
 
-def check_not_sent(ran: Ended, world: World, reason: str) -> None:
+def check_not_sent(ran: Ran, world: World, reason: str) -> None:
     """Nothing left, the message is given back, and the reason and the way out are named."""
     assert (ran.code, world.posts, ran.result["status"]) == (10, 0, "not_sent"), ran.err
     assert ran.result["error"]["kind"] == "disk"
@@ -76,7 +76,7 @@ def check_not_sent(ran: Ended, world: World, reason: str) -> None:
     assert ran.result["draft"] == prompt_for(world)
 
 
-def without_history(place: Place, world: World, **more: Any) -> Ended:
+def without_history(place: Place, world: World, **more: Any) -> Ran:
     return place.run(world, "-p", prompt_for(world), "-w", world.worker_id, "--json", "--no-history", **more)
 
 

@@ -18,20 +18,6 @@ TIMES: Final = {"HANDINGER_POLL_INTERVAL": "0.05", "HANDINGER_RECOVERY_WINDOW": 
 
 
 @dataclass(frozen=True)
-class Ended:
-    """A process that has ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def result(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.out.splitlines()[-1])
-        return found
-
-
-@dataclass(frozen=True)
 class Person:
     """One history, and one service."""
 
@@ -67,7 +53,7 @@ class Person:
         return found
 
 
-def ended(process: subprocess.Popen[str]) -> Ended:
+def ended(process: subprocess.Popen[str]) -> Ran:
     """Wait for the end; no traceback and no key may have come out."""
     try:
         out, err = process.communicate(timeout=DEADLINE_S)
@@ -77,4 +63,4 @@ def ended(process: subprocess.Popen[str]) -> Ended:
         raise
     assert "Traceback" not in err, err[-2000:]
     assert KEY not in out + err
-    return Ended(process.returncode, out, err)
+    return Ran(process.returncode, out, err)

@@ -11,8 +11,9 @@ from typing import Final
 
 import pytest
 
+from tests.e2e.runner import Ran
 from tests.money.paid_service import PaidService, paid_service
-from tests.money.programs import Ended, Person, ended
+from tests.money.programs import Person, ended
 
 PROGRAMS: Final = 10
 WARM_TURNS: Final = 5
@@ -25,7 +26,7 @@ def service() -> Iterator[PaidService]:
         yield serving
 
 
-def run_together(person: Person, argvs: Sequence[Sequence[str]], **environ: str) -> list[Ended]:
+def run_together(person: Person, argvs: Sequence[Sequence[str]], **environ: str) -> list[Ran]:
     """Start all programs; end the turns at the service when no other program is going to send."""
     service = person.service
     sent_before, service.late = len(service.posts), None
