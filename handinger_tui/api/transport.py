@@ -51,6 +51,10 @@ class ConnectPolicy:
     pause: Callable[[float], Awaitable[None]]
 
 
+def _ignore() -> None:
+    """Nobody waits for the first byte."""
+
+
 class SendTrace:
     """Records when the first byte of a request may have left; the deadline for headers starts then.
 
@@ -59,8 +63,8 @@ class SendTrace:
 
     def __init__(self, deadline: asyncio.Timeout, seconds: float) -> None:
         self.sent = False
-        self.departed: Callable[[], None] = lambda: None
-        """Called when the first byte may leave."""
+        self.departed: Callable[[], None] = _ignore
+        """Called once, when the first byte may leave."""
         self._deadline = deadline
         self._seconds = seconds
 
@@ -68,7 +72,9 @@ class SendTrace:
         """Handle one trace event of httpcore."""
         if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
             self.sent = True
-            self.departed()
+            # httpx leaves each response in a reference cycle, which must not keep the turn alive with it.
+            departed, self.departed = self.departed, _ignore
+            departed()
             self.progress()
 
     def progress(self) -> None:
@@ -265,7 +271,7 @@ class Transport:
         headers: Mapping[str, str],
         content: bytes | Content = b"",
         first_byte: float | None = None,
-        departed: Callable[[], None] = lambda: None,
+        departed: Callable[[], None] = _ignore,
     ) -> AsyncIterator[httpx.Response]:
         """One request that changes something, on a connection of its own.
 
@@ -295,7 +301,7 @@ class Transport:
         dials: int = 1,
         accepted_statuses: Container[int] = (),
         keyed: bool = True,
-        departed: Callable[[], None] = lambda: None,
+        departed: Callable[[], None] = _ignore,
     ) -> AsyncIterator[httpx.Response]:
         first_byte = first_byte or self.limits.first_byte_timeout
 

@@ -6,18 +6,19 @@ import asyncio
 import gc
 from typing import Final
 
-THRESHOLDS: Final = (2_000, 200, 1_000)
+THRESHOLDS: Final = (2_000, 40, 25)
 """Thresholds of the garbage collector for its three generations.
 
 A collection of 2,000 young objects takes 3 ms, and one of 20,000 would take 30 ms; a paint or a key waits for
-it. The second generation is collected while the app is idle (`tidy`).
+it. The second generation is collected while the app is idle (`tidy`), or after 20 turns without a pause,
+for about 10 ms. The oldest one, with cycles that ended after they were promoted, is collected about every 500
+turns.
 """
 MIN_YOUNG_COLLECTIONS: Final = 10
 """Collections of the youngest generation after which `tidy` collects the second one, in about 6 ms.
 
-By itself the collector would do that after 200 collections, about 200 turns, for 100 ms in the middle of an
-answer. Doing it after every turn is too often: objects that the next turn replaces would be promoted to the
-oldest generation and stay.
+Doing it after every turn is too often: objects that the next turn replaces would be promoted to the oldest
+generation and stay.
 """
 
 

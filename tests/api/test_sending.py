@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import socket
+import weakref
 
 import pytest
 
@@ -235,6 +237,32 @@ async def test_leaving_closes_the_connection(server: Server, client: WorkerApi) 
             break
     async with asyncio.timeout(5):
         await left.wait()
+
+
+class Turn:
+    """An object of the turn that is informed when its request leaves."""
+
+    def __init__(self) -> None:
+        self.departures = 0
+
+    def depart(self) -> None:
+        self.departures += 1
+
+
+async def test_an_ended_request_does_not_keep_its_turn(server: Server, client: WorkerApi) -> None:
+    """Each answer would else hold the worker's whole text until a full garbage collection, which is rare."""
+    server.answer(stream(b"data: a\n\n", b"data: [DONE]\n\n"))
+    turn = Turn()
+    gc.disable()
+    try:
+        async with client.start_turn(ORDER, turn.depart) as reply:
+            assert [piece.data async for piece in reply.pieces()] == ["a", "[DONE]"]
+        assert turn.departures == 1
+        remains = weakref.ref(turn)
+        del turn, reply
+        assert remains() is None
+    finally:
+        gc.enable()
 
 
 def stream_head() -> bytes:
