@@ -40,7 +40,8 @@ def run_app(args: argparse.Namespace, settings: Settings, early: EarlyPrompt | N
     """Show the screen until the user quits. `early` owns the terminal until the app takes over.
 
     Raises:
-        SettingsError: stdin or stdout is not a terminal, or the terminal cannot show the screen.
+        SettingsError: stdin or stdout is not a terminal, the terminal cannot show the screen, or the
+            key map of the configuration is wrong.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise SettingsError("There is no terminal here to show the screen on.", "Use -p for headless output.")
@@ -48,12 +49,26 @@ def run_app(args: argparse.Namespace, settings: Settings, early: EarlyPrompt | N
         raise SettingsError(
             "This terminal cannot show the screen (TERM is not set, or dumb).", "Use -p for headless output."
         )
+    if settings.keys:
+        require_keymap(settings)
     if getattr(args, "no_color", False):
         os.environ["NO_COLOR"] = "1"
     _drop_stale_size()
     # Input and painting use threads: neither should wait long for the interpreter lock.
     sys.setswitchinterval(SWITCH_S)
     return asyncio.run(_run(args, settings, early))
+
+
+def require_keymap(settings: Settings) -> None:
+    """Refuse a key map in which a key could not work.
+
+    Raises:
+        SettingsError: names each conflict and unknown id.
+    """
+    from handinger_tui.ui.keymap import keymap_problems  # noqa: PLC0415 - few remap keys
+
+    if problems := keymap_problems(settings.keys):
+        raise SettingsError(" ".join(problems), f"See [keys] in {default_paths().config}.")
 
 
 def _drop_stale_size() -> None:

@@ -59,3 +59,15 @@ def test_a_service_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
 def test_without_a_key_nothing_is_asked(tmp_path: Path) -> None:
     ran = run("doctor", "--json", home=tmp_path)
     assert (ran.code, checks(ran.out)["key"]["state"]) == (0, "note")
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [('"work.sesions" = "f12"', "work.sessions"), ('"work.ledger" = "ctrl+n"', "work.new"), ("", "")],
+)
+def test_a_key_map_that_cannot_work_is_a_fault_that_names_it(line: str, named: str, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(f"[keys]\n{line}\n")
+    ran = run("doctor", "--json", home=tmp_path)
+    check = checks(ran.out)["keys"]
+    assert (ran.code, check["state"]) == ((2, "fault") if named else (0, "ok"))
+    assert named in check["found"]

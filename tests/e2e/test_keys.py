@@ -84,3 +84,11 @@ def test_a_stop_from_outside_leaves_no_mouse_reports_and_the_app_comes_back(
         window.until(lambda seen: "half a thought" in seen and "mouse_any_flag" in window.modes, "the app")
         window.type(" goes on")
         window.shows("half a thought goes on")
+
+
+def test_a_key_map_that_cannot_work_ends_the_start_and_names_the_key(tmux: str, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[keys]\n"work.ledger" = "ctrl+n"\n')
+    with terminal(tmux, 120, 40) as window:
+        window.run("--local", home=tmp_path)
+        window.shows("exit=2")
+        window.shows("^N is both “work.new” and “work.ledger”.")

@@ -19,6 +19,7 @@ from handinger_tui.cli.options import add_connection_options, add_json_option
 from handinger_tui.cli.output import put_result
 from handinger_tui.cli.wiring import client_of
 from handinger_tui.core.errors import HandingerError, Refused
+from handinger_tui.core.formatting import plural
 from handinger_tui.core.jsontext import Json
 from handinger_tui.core.turns.turn import Kind
 from handinger_tui.ledger.ledger import FileAccess, Ledger
@@ -60,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
         checks.append(Check("settings", "fault", problem.summary, problem.hint))
     checks.append(_check_configuration(paths, settings))
     if settings is not None:
+        checks.append(_check_keys(settings))
         checks += asyncio.run(_check_service(settings))
     checks.append(asyncio.run(_check_history(paths)))
     _print_checks(args, checks)
@@ -142,6 +144,16 @@ def _check_configuration(paths: Paths, settings: Settings | None) -> Check:
         text, _, hint = warning.partition(" Fix that: ")
         return Check("configuration", "fault", text, hint)
     return Check("configuration", "ok" if paths.config.exists() else "note", str(paths.config))
+
+
+def _check_keys(settings: Settings) -> Check:
+    if not settings.keys:
+        return Check("keys", "ok", "as in the manual")
+    from handinger_tui.ui.keymap import keymap_problems  # noqa: PLC0415 - few remap keys; imports Textual
+
+    if problems := keymap_problems(settings.keys):
+        return Check("keys", "fault", " ".join(problems), "Correct [keys] in the configuration file.")
+    return Check("keys", "ok", f"{plural(len(settings.keys), 'key')} remapped")
 
 
 async def _check_history(paths: Paths) -> Check:

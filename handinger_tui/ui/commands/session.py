@@ -35,11 +35,26 @@ async def sessions(context: CommandContext, argument: str) -> None:
             return await controller.open(await controller.find(argument))
 
         await context.switcher.switch(find)
-        return
+    else:
+        await _choose_session(context)
+
+
+async def runs(context: CommandContext, _argument: str) -> None:
+    """Choose from the sessions whose worker runs."""
+    await _choose_session(context, running_only=True)
+
+
+async def _choose_session(context: CommandContext, *, running_only: bool = False) -> None:
     from handinger_tui.ui.dialogs.pickers import SessionPicker  # noqa: PLC0415 - once it is asked for
 
-    history, current = controller.connection.history, controller.session_id
-    picker = SessionPicker(history, context.now_ms, current, lambda: controller.opened_sessions)
+    controller = context.controller
+    picker = SessionPicker(
+        controller.connection.history,
+        context.now_ms,
+        controller.session_id,
+        lambda: controller.opened_sessions,
+        running_only=running_only,
+    )
     chosen = await context.interaction.ask(picker)
     if chosen is not None and chosen != controller.session_id:
         await context.switcher.switch(partial(controller.open, chosen))
@@ -156,6 +171,7 @@ async def email(context: CommandContext, _argument: str) -> None:
 SESSION: Final = (
     Command("new", "Start with a new worker", new, ("clear",)),
     Command("sessions", "Open another session", sessions, ("resume", "continue"), "[ID]"),
+    Command("runs", "Sessions whose worker is running", runs),
     Command("attach", "Watch a worker that may be running", attach, takes="[ID]"),
     Command("detach", "Stop watching; the worker keeps running", detach),
     Command("email", "The worker's e-mail address, shown and copied", email),

@@ -27,7 +27,7 @@ from handinger_tui.ui.dialogs.confirm import Ask, Confirm
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ports import StoredSessions
 from handinger_tui.ui.widgets.footer import FooterLine
-from handinger_tui.ui.widgets.status_text import STATUS_WORDS, going_for, so_far, under_way
+from handinger_tui.ui.widgets.status_text import STATUS_WORDS, WORKED_ON, going_for, so_far, under_way
 
 
 class Picker(ModalScreen[str]):
@@ -96,9 +96,15 @@ class SessionPicker(Picker):
         now_ms: Callable[[], int],
         current: str,
         opened: Callable[[], Iterable[Session]] = tuple,
+        *,
+        running_only: bool = False,
     ) -> None:
-        """`opened` returns sessions in memory, whose state is newer than that of their rows on disk."""
-        super().__init__("Sessions", "type to filter by title or worker")
+        """`opened` returns sessions in memory, whose state is newer than that of their rows on disk.
+
+        `running_only`: list only sessions whose worker runs, or was running when it was last read.
+        """
+        super().__init__("Runs" if running_only else "Sessions", "type to filter by title or worker")
+        self._running_only = running_only
         self._opened = opened
         self._history = history
         self._now_ms = now_ms
@@ -143,12 +149,17 @@ class SessionPicker(Picker):
     def options(self, query: str) -> Sequence[Option]:
         """The sessions whose title or worker has every typed word."""
         words, width, now = query.split(), max(40, self.option_list.size.width - 4), self._now_ms()
-        rows = [row for row in self._rows if _matches(row, words)]
+        opened = {session.session_id: session for session in self._opened()}
+        rows = [
+            row
+            for row in self._rows
+            if _matches(row, words)
+            and (not self._running_only or _is_running(row, opened.get(row.session_id)))
+        ]
         if not rows:
             none = "No session fits." if self._rows else "No session yet: the first message makes one."
-            return [_nothing(none)]
+            return [_nothing("No worker is running." if self._running_only and not words else none)]
         current = self._current
-        opened = {session.session_id: session for session in self._opened()}
         return [
             Option(
                 _format_row(
@@ -211,6 +222,14 @@ class SessionPicker(Picker):
 def _matches(row: SessionSummary, words: Sequence[str]) -> bool:
     text = f"{row.title} {row.worker_id or ''} {row.session_id}".lower()
     return all(word in text for word in words)
+
+
+def _is_running(row: SessionSummary, opened: Session | None) -> bool:
+    """Whether a turn of the session runs, as far as is known; queued messages alone do not count."""
+    if opened is None:
+        return row.live or row.last_status is TurnStatus.RUNNING
+    turn = under_way(opened)
+    return turn is not None and (turn.status in WORKED_ON or turn.status is TurnStatus.RUNNING)
 
 
 def cost_words(row: SessionSummary) -> str:

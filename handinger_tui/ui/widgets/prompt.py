@@ -117,6 +117,7 @@ _CUTS: Final[Mapping[str, Cut]] = {
     "ctrl+u": Cut(TextArea.action_delete_to_start_of_line),
     "ctrl+k": Cut(TextArea.action_delete_to_end_of_line, forward=True),
     "alt+d": Cut(TextArea.action_delete_word_right, forward=True),
+    "ctrl+x": Cut(TextArea.action_cut),
 }
 # Textual resolves these keys only after they have bubbled to the app, after letters and Enter of the
 # same burst: the text would be sent without the correction.
@@ -224,6 +225,8 @@ class PromptBox(TextArea, inherit_bindings=False):
         self._kill_buffer = ""
         """The text to yank: all that consecutive cutting keys removed."""
         self._last_key_cut = False
+        self._has_chord_begun = False
+        """Ctrl+X was pressed with nothing selected: Ctrl+E after it opens the editor."""
         self._removed_text = ""
         """The text that the last edit removed."""
 
@@ -282,6 +285,14 @@ class PromptBox(TextArea, inherit_bindings=False):
 
     def on_key(self, event: Key) -> None:
         """Handle editing and cutting keys in the order in which they were typed among the letters."""
+        chord = self._has_chord_begun
+        self._has_chord_begun = event.key == "ctrl+x" and self.selection.is_empty
+        if self._has_chord_begun or (chord and event.key == "ctrl+e"):
+            event.stop()
+            event.prevent_default()
+            if chord and not self._has_chord_begun:
+                self.call_later(self.run_action, "screen.command('editor')")
+            return
         cut, act = _CUTS.get(event.key), _EDITING_KEYS.get(event.key)
         if cut is not None or act is not None:
             event.stop()

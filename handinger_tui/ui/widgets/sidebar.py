@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
+from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
 from handinger_tui.core.turns.session import Session
+from handinger_tui.ui.keys import KEYS, Where, format_keys
 from handinger_tui.ui.panels import PANELS
 from handinger_tui.ui.panels.panel import Panel
 from handinger_tui.ui.widgets.containers import Rows
@@ -53,9 +56,14 @@ class Grip(Widget):
 class Sidebar(Rows):
     """Holds one widget per entry of `PANELS` and passes the newest session to them while visible."""
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, remapped: Sequence[tuple[str, str]] = (), *, id: str | None = None) -> None:
+        """`remapped`: the remapped keys as (binding id, keys); the title of a panel names its key."""
         super().__init__(id=id)
         self.panels: dict[str, Panel[Any]] = {entry.name: entry.make() for entry in PANELS}
+        for key in KEYS:
+            if key.where is Where.ANYWHERE and (name := key.id.removeprefix("panel.")) in self.panels:
+                panel, keys = self.panels[name], format_keys(key, remapped)
+                panel.border_title = Content.assemble(str(panel.BORDER_TITLE), (f" {keys}", "$text-muted"))
         self._width = WIDTH
 
     def compose(self) -> ComposeResult:

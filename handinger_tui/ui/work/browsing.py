@@ -116,4 +116,4 @@ def _name_of(browsed: Widget | None) -> str:
         return "attachments"
     if isinstance(browsed, QueueStrip):
         return "the queue"
-    return str(browsed.border_title or "the answers")
+    return browsed.BORDER_TITLE or "the answers"

@@ -36,6 +36,8 @@ class KeyActions:
             "clear": partial(prompt.call_later, self._clear),
             "leave_if_empty": partial(prompt.call_later, self._leave_if_empty),
             "chips": self._browse_chips,
+            "before": partial(self._switch_session, -1),
+            "after": partial(self._switch_session, 1),
             "suspend": self._suspend,
             "page_up": partial(transcript.scroll_page_up, animate=False),
             "page_down": partial(transcript.scroll_page_down, animate=False),
@@ -105,6 +107,19 @@ class KeyActions:
             self._context.browsing.browse(chips)
         else:
             self._context.interaction.say("No attachments yet. Type @ to add a file, or /file PATH.")
+
+    def _switch_session(self, by: int) -> None:
+        """Show the open session before or after the present one, in the order in which they were opened."""
+        controller, interaction = self._context.controller, self._context.interaction
+        ids = controller.open_ids
+        if len(ids) < 2:
+            interaction.say("No other session is open. ^S lists all sessions.")
+            return
+        session_id = ids[(ids.index(controller.session_id) + by) % len(ids)]
+        interaction.run(self._show_session(session_id))
+
+    async def _show_session(self, session_id: str) -> None:
+        await self._context.switcher.switch(partial(self._context.controller.open, session_id))
 
     def _suspend(self) -> None:
         """Suspend to the shell.

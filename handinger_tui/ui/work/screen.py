@@ -113,7 +113,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._header = HeaderLine(local=options.local, id="header")
         self.pane = pane = SessionPane(commands_with_prefix, options.disk, local=options.local, id="pane")
         self.prompt, self.transcript = pane.prompt, pane.transcript
-        self.sidebar = sidebar = Sidebar(id="side")
+        self.sidebar = sidebar = Sidebar(options.keys, id="side")
         sidebar.panel(UsagePanel).totals.index = pane.money
         self.scheduler = PaintScheduler(self, self._paint, self._advance_clock, sidebar.show, tidy)
 

@@ -74,6 +74,8 @@ class SessionController:
         self._connection: Connection | None = None
         self._recovered: set[str] = set()
         self._opened_ids: set[str] = set()
+        self._shown_ids: list[str] = []
+        """Sessions that were on the screen, in the order in which they were first."""
 
     # -- the connection ----------------------------------------------------------------
     def connect(self, connection: Connection) -> str:
@@ -161,6 +163,15 @@ class SessionController:
         return sorted(sessions, key=_newest_created_ms, reverse=True)
 
     @property
+    def open_ids(self) -> list[str]:
+        """The sessions that were shown since the start, the earliest first.
+
+        Of the new ones without a turn only the newest: they share one draft.
+        """
+        fresh = [one for one in self._shown_ids if not self.engine.session(one).turns]
+        return [one for one in self._shown_ids if one not in fresh[:-1] or one == self.session_id]
+
+    @property
     def running_elsewhere(self) -> list[Session]:
         """Opened sessions whose newest turn runs on the service but is not watched here, newest first."""
         return [
@@ -174,6 +185,8 @@ class SessionController:
         """Make an opened session the one on the screen; returns messages that a crashed run never sent."""
         self.session_id = session_id
         self._opened_ids.add(session_id)
+        if session_id not in self._shown_ids:
+            self._shown_ids.append(session_id)
         if session_id not in self._recovered:
             return []
         self._recovered.discard(session_id)

@@ -201,7 +201,7 @@ async def over_it(eye: Eye) -> None:
 # -- money -----------------------------------------------------------------------------
 async def ledger(eye: Eye) -> None:
     """Every grouping, as rows and as charts."""
-    await eye.pilot.press("ctrl+l")
+    await eye.pilot.press("f9")
     await eye.desktop.until(eye.pilot, lambda: isinstance(eye.desktop.app.screen, LedgerScreen))
     await eye.desktop.until(eye.pilot, lambda: eye.desktop.text().count("$") > 3)
     screen = eye.desktop.app.screen

@@ -94,7 +94,7 @@ def desktop_with(books: FakeBooks, **members: Any) -> Desktop:
 
 
 async def opened(desktop: Desktop, pilot: Pilot[None], *words: str) -> LedgerScreen:
-    await pilot.press("ctrl+l")
+    await pilot.press("f9")
     await desktop.shows(pilot, "Ledger", *words)
     screen = desktop.app.screen
     assert isinstance(screen, LedgerScreen)

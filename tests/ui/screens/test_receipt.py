@@ -68,7 +68,7 @@ def test_the_amounts_of_the_categories_stand_in_line() -> None:
     assert len({line.index(".") for line in amounts}) == 1
 
 
-@pytest.mark.parametrize(("key", "title"), [("ctrl+t", "1 of 1"), ("ctrl+l", "Ledger")])
+@pytest.mark.parametrize(("key", "title"), [("ctrl+t", "1 of 1"), ("f9", "Ledger")])
 async def test_no_passing_line_covers_the_figures(key: str, title: str) -> None:
     desktop = asked()
     async with desktop.running(120, 40) as pilot:

@@ -204,7 +204,7 @@ async def test_the_last_attachment_taken_away_a_dialog_closed_another_session_op
 
 async def test_nothing_leaves_by_ctrl_q_or_is_said_about_it() -> None:
     async with answered() as (desktop, pilot):
-        for opens in ((), ("f1",), ("ctrl+s",), ("ctrl+p",), ("ctrl+r",), ("ctrl+l",)):
+        for opens in ((), ("f1",), ("ctrl+s",), ("ctrl+p",), ("ctrl+r",), ("f7",), ("f9",)):
             if opens:
                 await pilot.press(*opens)
                 await desktop.until(pilot, lambda: desktop.app.screen is not desktop.work)

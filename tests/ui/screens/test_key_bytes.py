@@ -1,0 +1,243 @@
+"""The keys of the contract as terminals send them: one row per key, with its bytes and what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import pytest
+from textual.command import CommandPalette
+from textual.constants import ESCAPE_DELAY
+from textual.pilot import Pilot
+
+from handinger_tui.ui.dialogs.help import HelpScreen
+from handinger_tui.ui.dialogs.pickers import HistorySearch, SessionPicker
+from handinger_tui.ui.ledger.screen import LedgerScreen
+from handinger_tui.ui.pages.data import DataScreen
+from handinger_tui.ui.pages.receipt import ReceiptScreen
+from handinger_tui.ui.terminal.input_parser import InputParser
+from tests.engine.fakes import DONE, FakeApi, Script, says, sse, worker
+from tests.ui.fakes import PRICED, Desktop
+
+ANSWER = "\n\n".join(f"Paragraph {number}" for number in range(60))
+Holds = Callable[[Desktop], object]
+
+
+def text_is(text: str) -> Holds:
+    return lambda desktop: desktop.work.prompt.text == text
+
+
+def shows(kind: type) -> Holds:
+    return lambda desktop: isinstance(desktop.app.screen, kind)
+
+
+def browses(name: str) -> Holds:
+    return lambda desktop: desktop.work.browsing.browsed is not None and f"Browsing {name}" in desktop.text()
+
+
+def scrolled(share: float) -> Holds:
+    """Whether the transcript is at this share of its rows; 0 is the top, 1 the end."""
+
+    def holds(desktop: Desktop) -> bool:
+        view = desktop.work.transcript
+        return view.max_scroll_y > 0 and round(view.scroll_y / view.max_scroll_y, 1) == share
+
+    return holds
+
+
+def up_a_page(desktop: Desktop) -> bool:
+    view = desktop.work.transcript
+    return 0 < view.scroll_y < view.max_scroll_y
+
+
+def panels_away(desktop: Desktop) -> bool:
+    return not desktop.work.sidebar.display
+
+
+def left(desktop: Desktop) -> bool:
+    return not desktop.app.is_running or desktop.app._exit
+
+
+class KeyRow(NamedTuple):
+    """`before` is typed first; then `sent` is pressed, and `holds` must come true. `posts`: messages sent."""
+
+    name: str
+    before: str
+    sent: str
+    holds: Holds
+    posts: int = 0
+
+
+EDITING: Final = (
+    ("Ctrl+J", "a", "\n", "a\n"),
+    ("Alt+Enter", "a", "\x1b\r", "a\n"),
+    ("Alt+Enter (CSI u)", "a", "\x1b[13;3u", "a\n"),
+    ("Shift+Enter", "a", "\x1b[13;2u", "a\n"),
+    ("Shift+Enter (Konsole)", "a", "\x1bOM", "a\n"),
+    ("backslash, Enter", "a\\", "\r", "a\n"),
+    ("Ctrl+U", "one two", "\x15", ""),
+    ("Ctrl+W", "one two", "\x17", "one "),
+    ("Alt+Backspace", "one two", "\x1b\x7f", "one "),
+    ("Ctrl+K", "one two\x01", "\x0b", ""),
+    ("Alt+D", "one two\x01", "\x1bd", " two"),
+    ("Ctrl+Y", "one two\x17", "\x19", "one two"),
+    ("Ctrl+_", "one two\x17", "\x1f", "one two"),
+    ("Alt+Z", "one two\x17", "\x1bz", "one two"),
+    ("Ctrl+A", "bc\x01", "a", "abc"),
+    ("Ctrl+E", "ab\x01\x05", "c", "abc"),
+    ("Home", "bc\x1b[H", "a", "abc"),
+    ("End with text", "ab\x1b[H\x1b[F", "c", "abc"),
+    ("Alt+Left", "one two\x1b[1;3D", "x", "one xtwo"),
+    ("Alt+B", "one two\x1bb", "x", "one xtwo"),
+    ("Alt+Right", "one two\x01\x1b[1;3C", "x", "onex two"),
+    ("Backspace", "ab", "\x7f", "a"),
+    ("Delete", "ab\x01", "\x1b[3~", "b"),
+    ("Ctrl+X with a selection", "ab\x1b[1;2D", "\x18", "a"),
+    ("Ctrl+D with text", "ab\x01", "\x04", "b"),
+    ("Ctrl+Q", "a", "\x11b", "ab"),
+    ("? with text", "a", "?", "a?"),
+    ("paste", "a", "\x1b[200~b\nc\x1b[201~", "ab\nc"),
+)
+"""A name, what is typed first, what is pressed, and the text of the prompt after it."""
+ROWS: Final = (
+    KeyRow("Enter", "more", "\r", text_is(""), 1),
+    KeyRow("Up", "", "\x1b[A", text_is("Hi")),
+    KeyRow("Up (application)", "", "\x1bOA", text_is("Hi")),
+    KeyRow("Down", "\x1b[A", "\x1b[B", text_is("")),
+    KeyRow("Ctrl+R", "", "\x12", shows(HistorySearch)),
+    KeyRow("Tab", "/exp", "\t", text_is("/export ")),
+    KeyRow("Shift+Tab", "", "\x1b[Z", lambda desktop: desktop.work.controller.budget == "high"),
+    KeyRow("Ctrl+C with text", "ab", "\x03", text_is("")),
+    KeyRow("Ctrl+C with text, Up", "ab\x03", "\x1b[A", text_is("ab")),
+    KeyRow(
+        "Ctrl+C with a selection",
+        "ab\x1b[1;2D",
+        "\x03",
+        lambda desktop: (desktop.app.clipboard, desktop.work.prompt.text) == ("b", "ab"),
+    ),
+    KeyRow("Ctrl+C twice", "", "\x03\x03", left),
+    KeyRow("Ctrl+D", "", "\x04", left),
+    KeyRow("Ctrl+Z", "", "\x1a", lambda desktop: "There is no shell here" in desktop.said()),
+    KeyRow("Esc", "", "\x1b", browses("the answers")),
+    KeyRow("Esc, Esc", "\x1b\x1b", "a", text_is("a")),
+    KeyRow("Ctrl+Up", "a", "\x1b[1;5A", browses("the answers")),
+    KeyRow("a letter while browsing", "\x1b[1;5A", "x", text_is("x")),
+    KeyRow("y", "\x1b[1;5A", "y", lambda desktop: desktop.app.clipboard == ANSWER),
+    KeyRow("?", "", "?", shows(HelpScreen)),
+    KeyRow("F1", "a", "\x1bOP", shows(HelpScreen)),
+    KeyRow("F1 (Linux console)", "a", "\x1b[[A", shows(HelpScreen)),
+    KeyRow("F2", "", "\x1bOQ", browses("Usage & cost")),
+    KeyRow("F3", "", "\x1bOR", browses("Sources")),
+    KeyRow("F4", "", "\x1bOS", browses("Files")),
+    KeyRow("F5", "", "\x1b[15~", shows(DataScreen)),
+    KeyRow("F6", "", "\x1b[17~", panels_away),
+    KeyRow("Ctrl+B", "", "\x02", panels_away),
+    KeyRow("F7", "", "\x1b[18~", lambda desktop: "No worker is running." in desktop.text()),
+    KeyRow("F9", "", "\x1b[20~", shows(LedgerScreen)),
+    KeyRow("Ctrl+P", "", "\x10", shows(CommandPalette)),
+    KeyRow("Ctrl+S", "", "\x13", shows(SessionPicker)),
+    KeyRow("Ctrl+N", "", "\x0e", lambda desktop: not desktop.session.turns),
+    KeyRow("Ctrl+T", "", "\x14", shows(ReceiptScreen)),
+    KeyRow("Ctrl+O", "\x1b[1;5H", "\x0f", lambda desktop: "considered" in desktop.text()),
+    KeyRow("PageUp", "", "\x1b[5~", up_a_page),
+    KeyRow("PageDown", "\x1b[5~", "\x1b[6~", scrolled(1)),
+    KeyRow("Ctrl+Home", "", "\x1b[1;5H", scrolled(0)),
+    KeyRow("Ctrl+End", "\x1b[1;5H", "\x1b[1;5F", scrolled(1)),
+    KeyRow("End", "\x1b[1;5H", "\x1b[F", scrolled(1)),
+    KeyRow(
+        "Alt+Up",
+        "\x0e",
+        "\x1b[1;3A",
+        lambda desktop: desktop.session.turns and "Paragraph 59" in desktop.text(),
+    ),
+    KeyRow("Alt+Down", "\x0e\x1b[1;3A", "\x1b[1;3B", lambda desktop: not desktop.session.turns),
+)
+
+
+def answer() -> Script:
+    """Thoughts, a long text, a source and data."""
+    return [
+        sse(type="start", messageId="msg_1"),
+        sse(type="reasoning-start", id="r"),
+        sse(type="reasoning-delta", id="r", delta="I considered it."),
+        sse(type="reasoning-end", id="r"),
+        sse(type="text-start", id="t"),
+        sse(type="text-delta", id="t", delta=ANSWER),
+        sse(type="text-end", id="t"),
+        sse(type="source-url", sourceId="s", url="https://a.test", title="A"),
+        sse(type="data-rows", id="d", data={"a": [1, 2]}),
+        sse(type="finish", finishReason="stop"),
+        DONE,
+    ]
+
+
+async def press(desktop: Desktop, pilot: Pilot[None], data: str) -> None:
+    """Press keys whose bytes come in one read of the terminal."""
+    parser = InputParser()
+    messages = [*parser.feed(data)]
+    while parser.is_waiting:
+        # A lone ESC at the end is a key only after a delay.
+        await pilot.pause(ESCAPE_DELAY)
+        messages += parser.tick()
+    for message in messages:
+        desktop.app.post_message(message)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+async def test_the_bytes_of_a_key_do_what_the_contract_says(row: KeyRow) -> None:
+    files = [{"url": "https://x.test/a.csv", "filename": "a.csv", "mediaType": "text/csv"}]
+    body = worker("", messages=None, files=files, **PRICED)
+    desktop = Desktop(api=FakeApi(starts=[answer(), says("More")], workers=[body]))
+    async with desktop.running(120, 40) as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed")
+        await desktop.rest(pilot)
+        await press(desktop, pilot, row.before)
+        await desktop.rest(pilot)
+        assert not row.holds(desktop), "it holds before the key is pressed"
+        await press(desktop, pilot, row.sent)
+        await desktop.until(pilot, lambda: row.holds(desktop))
+        assert len(desktop.api.posts) == 1 + row.posts
+        assert not any((desktop.files.saved, desktop.files.opened, desktop.opened))
+
+
+async def test_the_bytes_of_a_key_edit_the_text() -> None:
+    desktop = Desktop()
+    async with desktop.running(120, 40) as pilot:
+        for name, before, sent, text in EDITING:
+            await press(desktop, pilot, before)
+            await pilot.pause()
+            assert desktop.work.prompt.text != text, name
+            await press(desktop, pilot, sent)
+            await desktop.until(pilot, lambda: desktop.work.prompt.text == text)  # noqa: B023 - awaited here
+            desktop.work.prompt.put("")
+        assert desktop.app.screen is desktop.work
+
+
+@pytest.mark.parametrize("data", ["\x07", "\x18\x05"], ids=["Ctrl+G", "Ctrl+X Ctrl+E"])
+async def test_the_text_can_be_written_in_an_editor(data: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def edit(_app: object, text: str) -> str:
+        return f"{text} edited"
+
+    monkeypatch.setattr("handinger_tui.ui.work.external_editor.edit", edit)
+    desktop = Desktop()
+    async with desktop.running(120, 40) as pilot:
+        await press(desktop, pilot, f"typed{data}")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "typed edited")
+
+
+async def test_ctrl_x_alone_changes_nothing_and_the_next_key_is_typed() -> None:
+    desktop = Desktop()
+    async with desktop.running(120, 40) as pilot:
+        await press(desktop, pilot, "ab\x18\x18c\x05d")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "abcd")
+        assert desktop.app.screen is desktop.work
+
+
+async def test_ctrl_l_writes_the_whole_screen_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    desktop = Desktop()
+    async with desktop.running(120, 40) as pilot:
+        redrawn: list[bool] = []
+        monkeypatch.setattr(desktop.app, "redraw", lambda: redrawn.append(True))
+        await press(desktop, pilot, "\x0c")
+        await desktop.until(pilot, lambda: redrawn)
