@@ -64,9 +64,9 @@ def middle_cut(text: str, cells: int) -> str:
     return f"{text[: kept_cells // 2]}…{text[len(text) - (kept_cells - kept_cells // 2) :]}"
 
 
-def plural(value: int, one: str) -> str:
-    """(1, "source") → "1 source"; (3, "source") → "3 sources"."""
-    return f"{value:,} {one if value == 1 else one + 's'}"
+def plural(value: int, one: str, many: str = "") -> str:
+    """(1, "source") → "1 source"; (3, "source") → "3 sources"; (2, "match", "matches") → "2 matches"."""
+    return f"{value:,} {one if value == 1 else many or one + 's'}"
 
 
 def ago(then_ms: int, now_ms: int) -> str:

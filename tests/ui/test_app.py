@@ -51,7 +51,7 @@ async def test_enter_while_connecting_keeps_the_text() -> None:
 async def test_a_failed_start_says_what_happened_and_what_to_do_and_can_be_tried_again() -> None:
     desktop = Desktop(fails=[SettingsError("The key has a space.", "Set HANDINGER_API_KEY again.")])
     async with desktop.running() as pilot:
-        await desktop.shows(pilot, "The key has a space.", "Set HANDINGER_API_KEY again.", "Leave")
+        await desktop.shows(pilot, "The key has a space.", "Set HANDINGER_API_KEY again.", "Quit")
         await pilot.press("enter")
         await desktop.until(pilot, lambda: desktop.work.controller.session_id)
 
@@ -195,7 +195,7 @@ async def test_keys_can_be_remapped() -> None:
     desktop = Desktop(launch=launch(keys=(("work.help", "f9"),)))
     async with desktop.running() as pilot:
         await pilot.press("f9")
-        await desktop.shows(pilot, "Watch a worker that may be running")
+        await desktop.shows(pilot, "Watch a running worker")
 
 
 def test_every_key_has_its_own_id_a_label_and_a_tooltip() -> None:

@@ -36,8 +36,8 @@ def command_named(name: str) -> Command | None:
 def unknown_command_text(name: str) -> str:
     """The message about a command that does not exist."""
     near = get_close_matches(name, _BY_NAME, n=1, cutoff=0.5)
-    suggestion = f" Did you mean /{near[0]}?" if near else " /help lists all."
-    return f"There is no command /{name}.{suggestion} Nothing was sent."
+    suggestion = f" Did you mean /{near[0]}?" if near else " /help lists all commands."
+    return f"Unknown command /{name}.{suggestion} Nothing was sent."
 
 
 def commands_with_prefix(prefix: str) -> list[tuple[str, str]]:

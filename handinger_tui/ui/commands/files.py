@@ -6,7 +6,6 @@ from importlib import import_module
 from typing import Final
 
 from handinger_tui.core.evidence.datasets import Dataset, datasets_of
-from handinger_tui.core.formatting import plural
 from handinger_tui.core.prompts.attachments import named_paths
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import FilePart
@@ -23,7 +22,7 @@ async def file(context: CommandContext, argument: str) -> None:
         await context.composer.add(paths)
     else:
         context.interaction.say(
-            "Name a file: /file PATH, or @ in your message; F8 goes to those that go along."
+            "Which file? Use /file PATH, or type @ in your message. F8 shows the attachments."
         )
 
 
@@ -47,7 +46,7 @@ async def download(context: CommandContext, argument: str) -> None:
     if selected:
         await context.files.save([file.part for file in selected])
     elif name in ("all", "new"):
-        context.interaction.say(f"There are no {'' if name == 'all' else 'new '}files.", "warning")
+        context.interaction.say(f"There are no {'' if name == 'all' else 'new '}files to save.", "warning")
 
 
 async def preview(context: CommandContext, argument: str) -> None:
@@ -81,10 +80,10 @@ def _select_file(
         return list(listed)
     selected = matching_files(listed, argument)
     if not selected:
-        missing = f"No file is called {clean_line(argument, 60)}. " if argument.strip() else ""
-        more = ", a name, new, or all" if command == "download" else ", or a name"
+        missing = f"File not found: {clean_line(argument, 60)}. " if argument.strip() else ""
+        more = ", a name, new, or all" if command == "download" else " or a name"
         context.interaction.say(
-            f"{missing}There are {plural(len(listed), 'file')}: /{command} 1 … {len(listed)}{more}.",
+            f"{missing}Use /{command} with a number from 1 to {len(listed)}{more}.",
             "warning",
         )
     return selected
@@ -99,8 +98,8 @@ async def data(context: CommandContext, argument: str) -> None:
     count = len(datasets_of(context.controller.session))
     number = argument.strip()
     if number and not (number.isdecimal() and number.isascii() and 0 < int(number[:9]) <= count):
-        expected = f"a number from 1 to {count}" if count else "this session has none"
-        context.interaction.say(f"There is no data {clean_line(number, 20)}: {expected}.", "warning")
+        expected = f"Use a number from 1 to {count}." if count else "This session has no data."
+        context.interaction.say(f"No data item {clean_line(number, 20)}. {expected}", "warning")
         return
     await show_data(context, int(number[:9]) - 1 if number else None)
 
@@ -112,9 +111,7 @@ async def show_data(context: CommandContext, at: int | PartPosition | None = Non
 
     datasets = datasets_of(context.controller.session)
     if not datasets:
-        context.interaction.say(
-            "This session has no data: structured output and data parts would be shown here."
-        )
+        context.interaction.say("This session has no structured output or data yet.")
         return
     start = at if isinstance(at, int) else _dataset_at(datasets, at)
     await context.interaction.ask(DataScreen(context.controller, datasets, start))
@@ -135,8 +132,8 @@ def _dataset_at(datasets: tuple[Dataset, ...], at: PartPosition | None) -> int:
 
 ATTACHING: Final = (Command("file", "Attach a file to the next message", file, takes="PATH"),)
 FILES: Final = (
-    Command("files", "Files of this session", files),
-    Command("download", "Save files of this session", download, takes="[N|name|new|all]"),
-    Command("preview", "Look at a file here", preview, takes="[N|name]"),
-    Command("data", "Structured output and data parts, as tree and table", data, takes="[N]"),
+    Command("files", "Show the files of this session", files),
+    Command("download", "Save files to this computer", download, takes="[N|name|new|all]"),
+    Command("preview", "Preview a file", preview, takes="[N|name]"),
+    Command("data", "View structured output and data as a tree or table", data, takes="[N]"),
 )

@@ -16,8 +16,7 @@ BUDGETS: Final = ("low", "standard", "high")
 """The budget levels that Shift+Tab cycles through; `unlimited` is set only by command."""
 UNLIMITED: Final = "unlimited"
 NO_BOUND: Final = (
-    "The worker may then spend without a bound that we know of, "
-    "and a running turn cannot be stopped from here."
+    "There is no spending cap at this level that we know of, and a running turn cannot be stopped from here."
 )
 
 
@@ -34,11 +33,13 @@ async def budget(context: CommandContext, argument: str) -> None:
     elif level == UNLIMITED:
         body = f"{NO_BOUND}\n\n{await highest_cost(controller)}"
         if not await interaction.confirm(
-            "Unlimited budget?", body, yes="Use unlimited", no="Keep the bound", typed=UNLIMITED
+            "Unlimited budget?", body, yes="Use unlimited", no="Cancel", typed=UNLIMITED
         ):
             return
     elif level not in BUDGETS:
-        interaction.say(f"There is no budget {level}: low, standard, high or unlimited.", "warning")
+        interaction.say(
+            f"Unknown budget {clean_line(level, 20)}. Use low, standard, high or unlimited.", "warning"
+        )
         return
     controller.budget = level
     context.pane.budget(level)
@@ -57,12 +58,14 @@ async def highest_cost(controller: SessionController) -> str:
     at_unlimited = [cost for cost in priced if cost.budget == UNLIMITED]
     priced = at_unlimited or priced
     if not priced:
-        return "No turn has been priced yet: nobody knows what it may take."
+        return "No cost history yet."
     most = max(priced, key=lambda cost: cost.usd.most or 0)
-    whose = "of all workers" if most.everywhere else "of this worker"
-    turns = plural(most.usd.known, "turn")
-    sentence = f"The dearest of {turns} {whose} at {most.budget} took {usd_text(most.usd.most)}."
-    return sentence if at_unlimited else f"No turn at unlimited has been priced yet. {sentence}"
+    whose = "all workers" if most.everywhere else "this worker"
+    sentence = (
+        f"Most expensive turn so far at {most.budget}: {usd_text(most.usd.most)} "
+        f"({plural(most.usd.known, 'turn')}, {whose})."
+    )
+    return sentence if at_unlimited else f"No cost history at unlimited yet. {sentence}"
 
 
 async def limit(context: CommandContext, argument: str) -> None:
@@ -92,7 +95,7 @@ async def receipt(context: CommandContext, argument: str) -> None:
     turns = sent_turns(context.controller.session)
     number = argument.strip().lower()
     if not turns:
-        context.interaction.say("There is no receipt yet: nothing was sent.", "warning")
+        context.interaction.say("No receipt yet. Nothing was sent in this session.", "warning")
         return
     if number in ("", "last"):
         turn = next((turn for turn in reversed(turns) if not turn.live), turns[-1])
@@ -101,7 +104,7 @@ async def receipt(context: CommandContext, argument: str) -> None:
     else:
         shown = clean_line(argument, 20)
         context.interaction.say(
-            f"There is no receipt {shown}: a number from 1 to {len(turns)}, or last.", "warning"
+            f"No receipt {shown}. Use a number from 1 to {len(turns)}, or last.", "warning"
         )
         return
     await context.interaction.ask(ReceiptScreen(context.controller, turn.turn_id))
@@ -128,16 +131,16 @@ async def ledger(context: CommandContext, _argument: str) -> None:
 
 
 MONEY: Final = (
-    Command("budget", "Budget of the next turns: low, standard, high, unlimited", budget, takes="[LEVEL]"),
+    Command("budget", "Set the budget: low, standard, high, unlimited", budget, takes="[LEVEL]"),
     Command(
         "limit",
-        "What may be spent at most: by turn, session, worker, day, week, month",
+        "Set spending limits per turn, session, worker, day, week or month",
         limit,
         ("limits",),
         takes="[SCOPE AMOUNT [credits] | SCOPE off]",
     ),
-    Command("costs", "Usage and cost of this session", costs, ("cost", "usage", "stats")),
-    Command("receipt", "What a turn took, in full: the last one, or by number", receipt, takes="[N|last]"),
-    Command("budgets", "The levels of budget compared, and what the month comes to", budgets),
-    Command("ledger", "What everything took: days, workers, sessions, turns, charts", ledger),
+    Command("costs", "Show usage and cost of this session", costs, ("cost", "usage", "stats")),
+    Command("receipt", "Show the receipt of the last turn, or of turn N", receipt, takes="[N|last]"),
+    Command("budgets", "Compare budget levels; month-end forecast", budgets),
+    Command("ledger", "Spending by day, worker, session and turn, with charts", ledger),
 )

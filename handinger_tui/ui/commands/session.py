@@ -1,4 +1,4 @@
-"""Commands about sessions: start, open, attach, detach, rename, export and e-mail."""
+"""Commands about sessions: start, open, attach, detach, rename, export and email."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.widgets.status_text import waiting_words
 
 STOP_WATCHING: Final = (
-    "The worker keeps running and may keep charging.\n\nTo come back: Enter on an empty prompt or /attach"
+    "The worker keeps running and may keep charging.\n\n"
+    "To come back, press Enter on an empty prompt or use /attach"
 )
 
-MAIL_COSTS: Final = "A message to this address starts a turn of the worker, which may cost. Copied."
+MAIL_COSTS: Final = (
+    "Every message to this address starts a turn, which may cost money. The address was copied."
+)
 
 
 async def new(context: CommandContext, _argument: str) -> None:
@@ -72,7 +75,7 @@ async def attach(context: CommandContext, argument: str) -> None:
     if actor.running:
         say("You are already watching this worker.")
     elif session.worker_id is None:
-        say("This session has no worker yet. /attach ID watches any worker.", "warning")
+        say("This session has no worker yet. Use /attach ID to watch any worker.", "warning")
     elif sent is not None and sent.status is TurnStatus.UNKNOWN:
         # Clear the prompt, so that another Enter cannot send it again. If it never arrived, the
         # text comes back.
@@ -104,11 +107,11 @@ async def detach(context: CommandContext, _argument: str) -> None:
     controller, interaction = context.controller, context.interaction
     actor = controller.engine.actor(controller.session.session_id)
     if not actor.running:
-        interaction.say("Nothing is running here.")
+        interaction.say("Nothing is running in this session.")
         return
     # The local worker ends with the program, so its turn cannot be watched after the next start.
     local = controller.connection.badge.local
-    later = " while the program runs." if local else ", now or after the next start."
+    later = " before you quit." if local else ", now or the next time you start."
     waiting = len(controller.queue_of(actor.session.session_id))
     queued = f"\n\n{waiting_words(waiting)} until you come back." if waiting else ""
     if await interaction.confirm(
@@ -121,7 +124,7 @@ async def rename(context: CommandContext, argument: str) -> None:
     """Set the title of this session, or ask for it."""
     session = context.controller.session
     if not session.turns:
-        context.interaction.say("The first message gives the session its title.", "warning")
+        context.interaction.say("Nothing to rename yet. The first message becomes the title.", "warning")
         return
     title = argument or await context.interaction.ask_text("Rename the session", clean_line(session.title))
     if title:
@@ -142,39 +145,39 @@ async def export(context: CommandContext, argument: str) -> None:
     controller, say = context.controller, context.interaction.say
     if exporter is None:
         names = ", ".join(candidate.name for candidate in SESSION_EXPORTERS)
-        say(f"There is no form {clean_line(name, 40)}: {names}.", "warning")
+        say(f"Unknown format {clean_line(name, 40)}. Use one of: {names}.", "warning")
     elif not controller.session.turns:
-        say("There is no turn to export yet.", "warning")
+        say("Nothing to export yet.", "warning")
     else:
         file_name = f"session-{controller.session.session_id}{exporter.suffix}"
         path = await controller.connection.save_text(file_name, exporter.render(controller.session))
-        say(f"Saved as {path}")
+        say(f"Saved to {path}")
 
 
 async def email(context: CommandContext, _argument: str) -> None:
-    """Show and copy the e-mail address of this session's worker."""
+    """Show and copy the email address of this session's worker."""
     controller, interaction = context.controller, context.interaction
     worker_id = controller.session.worker_id
     if worker_id is None:
-        interaction.say("This session has no worker yet: its first message makes one.", "warning")
+        interaction.say("This session has no worker yet. The first message creates one.", "warning")
         return
     if not controller.belongs_here(controller.session):
         interaction.say(
-            "This session belongs to another service: its worker is not asked from here.", "warning"
+            "This session belongs to another service, so its email address is not available here.", "warning"
         )
         return
     address = clean_line(await controller.connection.email(worker_id))
-    interaction.copy(address, "the worker's e-mail address")
-    await interaction.notice("E-mail to this worker", f"{address}\n\n{MAIL_COSTS}")
+    interaction.copy(address, "the worker's email address")
+    await interaction.notice("Email this worker", f"{address}\n\n{MAIL_COSTS}")
 
 
 SESSION: Final = (
-    Command("new", "Start with a new worker", new, ("clear",)),
+    Command("new", "Start a new session", new, ("clear",)),
     Command("sessions", "Open another session", sessions, ("resume", "continue"), "[ID]"),
-    Command("runs", "Sessions whose worker is running", runs),
-    Command("attach", "Watch a worker that may be running", attach, takes="[ID]"),
+    Command("runs", "List sessions with a running worker", runs),
+    Command("attach", "Watch a running worker", attach, takes="[ID]"),
     Command("detach", "Stop watching; the worker keeps running", detach),
-    Command("email", "The worker's e-mail address, shown and copied", email),
-    Command("rename", "Give the session another title", rename, takes="[TITLE]"),
-    Command("export", "Save this session as a document", export, takes="[FORM]"),
+    Command("email", "Show and copy the worker's email address", email),
+    Command("rename", "Rename this session", rename, takes="[TITLE]"),
+    Command("export", "Save this session to a file", export, takes="[FORMAT]"),
 )

@@ -36,8 +36,8 @@ async def sources(context: CommandContext, argument: str) -> None:
     listed, form = context.sources.update_panel().sources, name.strip() or FOOTNOTES
     if action not in ("export", "copy", FOOTNOTES) or (action != "export" and form not in forms()):
         context.interaction.say(
-            f"There is no /sources {clean_line(argument, 40)}: hosts, turns, copy or export, "
-            f"and a form: {', '.join(forms())}.",
+            f"Unknown option {clean_line(argument, 40)}. Use hosts, turns, copy FORMAT or export FORMAT "
+            f"({', '.join(forms())}).",
             "warning",
         )
     elif action == "export":
@@ -73,19 +73,21 @@ async def export_sources(context: CommandContext, listed: Sequence[Source], name
             return
     form = forms().get(name)
     if form is None:
-        interaction.say(f"There is no form {clean_line(name, 40)}: {', '.join(forms())}.", "warning")
+        interaction.say(
+            f"Unknown format {clean_line(name, 40)}. Use one of: {', '.join(forms())}.", "warning"
+        )
         return
     session = context.controller.session
     text = form.text(listed, session)
     path = await context.controller.connection.save_text(f"sources-{session.session_id}{form.suffix}", text)
-    interaction.say(f"Saved as {path}")
+    interaction.say(f"Saved to {path}")
 
 
 SOURCES: Final = (
     Command(
         "sources",
-        "Sources of this session; copied or saved",
+        "Show, copy or save the sources of this session",
         sources,
-        takes="[hosts|turns|copy FORM|export FORM]",
+        takes="[hosts|turns|copy FORMAT|export FORMAT]",
     ),
 )

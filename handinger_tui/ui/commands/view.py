@@ -7,6 +7,7 @@ from typing import Final
 from textual.command import CommandPalette
 
 from handinger_tui.core.formatting import plural
+from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.themes import THEMES, by_name
 
@@ -23,7 +24,9 @@ async def find(context: CommandContext, argument: str) -> None:
     if count:
         context.browsing.browse(context.pane.transcript)
     context.interaction.say(
-        f"Found {plural(count, 'time')}. n and N go on." if count else "Not found in this session."
+        f"{plural(count, 'match', 'matches')}. Press n for the next, N for the previous."
+        if count
+        else "No matches in this session."
     )
 
 
@@ -33,7 +36,7 @@ async def copy(context: CommandContext, _argument: str) -> None:
     if answer:
         context.interaction.copy(answer, "the last answer")
     else:
-        context.interaction.say("There is no answer to copy yet.", "warning")
+        context.interaction.say("Nothing to copy yet.", "warning")
 
 
 async def details(context: CommandContext, _argument: str) -> None:
@@ -79,7 +82,7 @@ async def theme(context: CommandContext, argument: str) -> None:
     other = next(theme.name for theme in THEMES if theme.dark is not app.current_theme.dark)
     name = by_name(argument) if argument else other
     if name is None:
-        context.interaction.say(f"There is no theme {argument}: dark or light.", "warning")
+        context.interaction.say(f"Unknown theme “{clean_line(argument, 20)}” (dark, light).", "warning")
     else:
         app.theme = name
 
@@ -109,13 +112,13 @@ async def leave(context: CommandContext, _argument: str = "") -> None:
 VIEW: Final = (
     Command("find", "Find in this session", find, takes="[TEXT]"),
     Command("copy", "Copy the last answer", copy),
-    Command("details", "Fold or unfold thoughts and tool calls", details),
-    Command("panels", "Show or hide the panels beside the transcript", panels, takes="[wider|narrower]"),
-    Command("history", "Search the messages sent before", history),
-    Command("editor", "Write the message in your own editor", editor),
-    Command("redraw", "Paint the whole screen anew", redraw),
-    Command("theme", "Dark or light", theme, takes="[dark|light]"),
-    Command("help", "Keys and commands", show_help, ("keys",)),
-    Command("palette", "Search all commands", palette),
-    Command("quit", "Leave; drafts and sessions are kept", leave, ("exit",)),
+    Command("details", "Show or hide reasoning and tool details", details),
+    Command("panels", "Show or hide the side panels", panels, takes="[wider|narrower]"),
+    Command("history", "Search prompt history", history),
+    Command("editor", "Edit the message in $EDITOR", editor),
+    Command("redraw", "Redraw the screen", redraw),
+    Command("theme", "Switch between dark and light", theme, takes="[dark|light]"),
+    Command("help", "Show keys and commands", show_help, ("keys",)),
+    Command("palette", "Command palette", palette),
+    Command("quit", "Quit (drafts and sessions are saved)", leave, ("exit",)),
 )

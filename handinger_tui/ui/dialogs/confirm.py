@@ -202,7 +202,7 @@ class Problem(Dialog[bool], inherit_bindings=False):
             yield Static(Content.styled(clean(self._hint), "$text-muted"), classes="dialog-body")
         with Horizontal(classes="dialog-buttons"):
             yield button("again", "Try again")
-            yield button("leave", "Leave")
+            yield button("leave", "Quit")
 
     @on(Button.Pressed)
     def _press(self, event: Button.Pressed) -> None:

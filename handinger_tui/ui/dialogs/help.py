@@ -18,13 +18,13 @@ from handinger_tui.ui.keys import KEYS, Where, bindings, format_keys
 from handinger_tui.ui.widgets.static_reflow import StaticReflow
 
 MONEY = (
-    "Every message that is sent may cost money, and none is ever sent twice by itself. "
+    "Every message may cost money. A message is never sent twice unless you resend it. "
     "Esc only stops watching: the worker keeps running and may keep charging. "
-    "Figures are the service's own; “not reported” is not zero."
+    "Figures come from the service; “not reported” does not mean zero."
 )
 ACCOUNT = (
-    "The key comes from HANDINGER_API_KEY, a profile of the configuration file, or the system's key store. "
-    "Without one the badge says LOCAL: a small worker on this machine answers, and nothing costs."
+    "Set your API key in HANDINGER_API_KEY or in a profile of the config file. "
+    "Without a key, the badge says LOCAL: a demo worker on this computer answers, and nothing costs money."
 )
 
 
@@ -45,7 +45,7 @@ class HelpScreen(ModalScreen[None]):
             with VerticalScroll(id="help-text"):
                 yield StaticReflow(id="help-lines")
             yield Static(
-                Content.styled("↑ ↓ PgUp PgDn scroll · Esc closes", "$text-muted"), classes="dialog-hint"
+                Content.styled("↑ ↓ PgUp PgDn to scroll · Esc to close", "$text-muted"), classes="dialog-hint"
             )
 
     def on_mount(self) -> None:
@@ -62,7 +62,10 @@ class HelpScreen(ModalScreen[None]):
 def help_lines(commands: Iterable[Command], remapped: Sequence[tuple[str, str]], width: int) -> list[Content]:
     """The help in two columns at a width in cells: commands, then the keys of each place."""
     sections = [
-        ("Commands", [*map(_describe_command, commands), ("//text", "Send a text that begins with a slash")])
+        (
+            "Commands",
+            [*map(_describe_command, commands), ("//text", "Send a message that starts with a slash")],
+        )
     ]
     for where in Where:
         rows = [(format_keys(key, remapped), key.tooltip) for key in KEYS if key.where is where]

@@ -83,7 +83,7 @@ class KeyActions:
         elif prompt.text:
             prompt.message_history.add(prompt.text)
             prompt.put("")
-            interaction.say("Cleared. ↑ brings it back.")
+            interaction.say("Cleared. Press ↑ to bring it back.")
         elif context.composer.chosen:
             context.composer.clear_files()
             interaction.say("All attachments removed.")
@@ -91,7 +91,7 @@ class KeyActions:
             interaction.run(leave(context))
         else:
             self._ctrl_c_ms = now_ms
-            interaction.say("Press ^C again to leave.")
+            interaction.say("Press ^C again to quit.")
 
     def _leave_if_empty(self) -> None:
         """Ctrl+D: leave from an empty prompt; else delete the character to the right, as shells do."""
@@ -130,7 +130,7 @@ class KeyActions:
         if not app.is_headless and os.getpgrp() != os.getsid(0):
             app.action_suspend_process()
         else:
-            self._context.interaction.say("There is no shell here to go back to.")
+            self._context.interaction.say("No shell to return to.")
 
     def _copy_at_cursor(self) -> None:
         """Copy the part at the cursor, else the newest answer."""

@@ -102,7 +102,7 @@ async def test_budgets_by_name_and_unknown_ones() -> None:
         await desktop.send(pilot, "/budget low")
         await desktop.shows(pilot, " low · no history ─")
         await desktop.send(pilot, "/budget gigantic")
-        await desktop.until(pilot, lambda: "There is no budget gigantic" in desktop.said())
+        await desktop.until(pilot, lambda: "Unknown budget gigantic" in desktop.said())
         await desktop.send(pilot, "/budget")
         await desktop.until(pilot, lambda: "The budget is low" in desktop.said())
 
@@ -111,7 +111,7 @@ async def test_receipt_rename_copy_and_find() -> None:
     desktop = Desktop(api=answers("The **whole** answer"))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/receipt")
-        await desktop.until(pilot, lambda: "There is no receipt yet" in desktop.said())
+        await desktop.until(pilot, lambda: "No receipt yet" in desktop.said())
         await desktop.send(pilot, "Hi")
         await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
         await desktop.send(pilot, "/receipt")
@@ -122,10 +122,10 @@ async def test_receipt_rename_copy_and_find() -> None:
         await desktop.send(pilot, "/copy")
         await desktop.until(pilot, lambda: desktop.app.clipboard == "The **whole** answer")
         await desktop.send(pilot, "/find whole")
-        await desktop.until(pilot, lambda: "Found 1 time" in desktop.said())
+        await desktop.until(pilot, lambda: "1 match." in desktop.said())
         await pilot.press("escape")
         await desktop.send(pilot, "/find nowhere")
-        await desktop.until(pilot, lambda: "Not found" in desktop.said())
+        await desktop.until(pilot, lambda: "No matches" in desktop.said())
 
 
 async def test_the_address_of_the_worker_is_shown_and_copied() -> None:
@@ -137,7 +137,7 @@ async def test_the_address_of_the_worker_is_shown_and_copied() -> None:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
         await desktop.send(pilot, "/email")
-        await desktop.shows(pilot, "E-mail to this worker", "w1@mail.test", "may cost")
+        await desktop.shows(pilot, "Email this worker", "w1@mail.test", "may cost")
         assert desktop.app.clipboard == "w1@mail.test"
         assert desktop.asked == ["w1"]
 
@@ -146,11 +146,11 @@ async def test_a_session_is_exported_in_a_form_that_exists() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/export")
-        await desktop.until(pilot, lambda: "no turn to export yet" in desktop.said())
+        await desktop.until(pilot, lambda: "Nothing to export yet" in desktop.said())
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
         await desktop.send(pilot, "/export word")
-        await desktop.until(pilot, lambda: "There is no form word: md, json." in desktop.said())
+        await desktop.until(pilot, lambda: "Unknown format word. Use one of: md, json." in desktop.said())
         assert desktop.written == []
         await desktop.send(pilot, "/export")
         await desktop.until(pilot, lambda: len(desktop.written) == 1)
@@ -173,7 +173,7 @@ async def test_sources_files_and_downloads() -> None:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "All about pumps", "2.0 kB")
         await desktop.send(pilot, "/download")
-        await desktop.until(pilot, lambda: "There are 2 files" in desktop.said())
+        await desktop.until(pilot, lambda: "a number from 1 to 2" in desktop.said())
         await desktop.send(pilot, "/download 2")
         await desktop.until(pilot, lambda: "Saved b as /downloads/b" in desktop.said())
         await desktop.send(pilot, "/download all")
@@ -195,7 +195,7 @@ async def test_theme_goes_back_and_forth_and_by_name() -> None:
         await desktop.send(pilot, "/theme dark")
         await desktop.until(pilot, lambda: desktop.app.theme == DARK.name)
         await desktop.send(pilot, "/theme pink")
-        await desktop.until(pilot, lambda: "There is no theme pink" in desktop.said())
+        await desktop.until(pilot, lambda: "Unknown theme “pink" in desktop.said())
 
 
 async def test_details_unfold() -> None:
@@ -221,8 +221,8 @@ async def test_the_palette_runs_commands() -> None:
     desktop = Desktop()
     async with desktop.running() as pilot:
         await pilot.press("ctrl+p")
-        await desktop.shows(pilot, "Start with a new worker")
-        await pilot.press(*"dark or")
+        await desktop.shows(pilot, "Start a new session")
+        await pilot.press(*"theme")
         await desktop.shows(pilot, "/theme")
         await pilot.press("enter")
         await desktop.until(pilot, lambda: desktop.app.theme == LIGHT.name)
@@ -241,6 +241,6 @@ async def test_help_names_every_command_and_key_group() -> None:
     desktop = Desktop()
     async with desktop.running(120, 320) as pilot:
         await pilot.press("f1")
-        await desktop.shows(pilot, "Commands", "In the prompt", "Anywhere", "While browsing", "Money")
+        await desktop.shows(pilot, "Commands", "Prompt", "Anywhere", "Browse mode", "Money")
         for command in COMMANDS:
             assert f"/{command.name}" in desktop.text()

@@ -200,7 +200,7 @@ async def test_the_export_key_asks_for_the_form_and_saves() -> None:
             name, text = desktop.written[-1]
             assert name == f"sources-{desktop.session.session_id}{suffix}"
             assert "docs.example/csv" in text
-        await desktop.until(pilot, lambda: "Saved as /downloads/sources-" in desktop.said())
+        await desktop.until(pilot, lambda: "Saved to /downloads/sources-" in desktop.said())
         assert [one["id"] for one in json.loads(desktop.written[2][1])] == [
             "source-1", "source-2", "source-3",
         ]  # fmt: skip
@@ -240,5 +240,5 @@ async def test_the_command_lists_groups_copies_and_saves() -> None:
         for wrong in ("export word", "sideways", "copy word"):
             desktop.app.clear_notifications()
             await desktop.send(pilot, f"/sources {wrong}")
-            await desktop.until(pilot, lambda: "There is no " in desktop.said())
+            await desktop.until(pilot, lambda: "Unknown " in desktop.said())
         assert len(desktop.written) == 1

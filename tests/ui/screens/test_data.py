@@ -71,7 +71,7 @@ async def test_keys_walk_through_all_of_it_unknown_types_too() -> None:
     desktop = given(("data-chart", [1]), ("data-from-the-future", {"x": {"y": None}}))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/data")
-        await desktop.until(pilot, lambda: "This session has no data" in desktop.said())
+        await desktop.until(pilot, lambda: "no structured output or data yet" in desktop.said())
         await asked(desktop, pilot)
         await desktop.send(pilot, "/data 1")
         await desktop.shows(pilot, "data-chart", "1 of 2 · turn 1")
@@ -122,7 +122,7 @@ async def test_copied_and_saved_whole() -> None:
         assert (name, table) == (f"structured-output-{turn_id}.json", f"structured-output-{turn_id}.csv")
         assert json.loads(text) == OUTPUT
         assert cells == "city,mm\r\nLyon,831.5\r\nOslo,763\r\n'=1+1,\r\n"
-        await desktop.until(pilot, lambda: f"Saved as /downloads/{table}" in desktop.said())
+        await desktop.until(pilot, lambda: f"Saved to /downloads/{table}" in desktop.said())
         await pilot.press("Y")
         await desktop.until(pilot, lambda: "Copied all of it as JSON" in desktop.said())
         assert json.loads(desktop.app.clipboard) == OUTPUT

@@ -142,11 +142,10 @@ async def test_a_saved_file_is_looked_at_from_the_disk() -> None:
 
 async def test_commands_take_numbers_names_new_and_all() -> None:
     desktop = desktop_with(alpha_txt=b"one", beta_txt=b"two")
-    two = "There are 2 files: "
     odd = {
-        "/preview 7": f"No file is called 7. {two}/preview 1 … 2, or a name.",
-        "/preview": f"{two}/preview 1 … 2, or a name.",
-        "/download nothing": f"No file is called nothing. {two}/download 1 … 2, a name, new, or all.",
+        "/preview 7": "File not found: 7. Use /preview with a number from 1 to 2 or a name.",
+        "/preview": "Use /preview with a number from 1 to 2 or a name.",
+        "/download nothing": "File not found: nothing. Use /download with a number from 1 to 2, a name, new, or",
     }
     async with made(desktop) as pilot:
         for typed, said in odd.items():

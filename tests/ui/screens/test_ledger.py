@@ -98,12 +98,12 @@ async def test_a_day_is_narrowed_to_its_own_hours() -> None:
 async def test_what_cannot_be_narrowed_to_is_not_offered_or_refused() -> None:
     desktop = desktop_with(FakeBooks([turn("t1", 1, "1", worker_id=None)]))
     async with desktop.running() as pilot:
-        await opened(desktop, pilot, "Only this")
+        await opened(desktop, pilot, "Drill in")
         await pilot.press("g")
         await desktop.shows(pilot, "›app")
-        await desktop.until(pilot, lambda: "Only this" not in desktop.text())
+        await desktop.until(pilot, lambda: "Drill in" not in desktop.text())
         await pilot.press("w")
-        await desktop.shows(pilot, "›no worker", "Only this")
+        await desktop.shows(pilot, "›no worker", "Drill in")
         await pilot.press("enter")
         await desktop.until(pilot, lambda: "There is no narrowing to this row." in desktop.said())
         assert "[w Worker]" in desktop.text()

@@ -292,19 +292,21 @@ async def test_the_chip_tells_what_this_worker_usually_takes_at_this_budget() ->
         assert desktop.books.asked[-1] == ("w1", "high")
 
 
-async def test_unlimited_is_asked_for_beside_the_dearest_turn() -> None:
+async def test_unlimited_is_asked_for_beside_the_most_expensive_turn() -> None:
     desktop = Desktop()
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/budget unlimited")
-        await desktop.shows(pilot, "No turn has been priced yet")
+        await desktop.shows(pilot, "No cost history yet.")
         await pilot.press("escape")
         desktop.books.charges += [charge("a", "0.40", budget="high"), charge("b", "0.10")]
         await desktop.send(pilot, "/budget unlimited")
-        await desktop.shows(pilot, "No turn at unlimited has been priced yet", "at high took $0.40.")
+        await desktop.shows(
+            pilot, "No cost history at unlimited yet.", "Most expensive turn so far at high: $0.40"
+        )
         await pilot.press("escape")
         desktop.books.charges.append(charge("c", "0.25", budget="unlimited"))
         await desktop.send(pilot, "/budget unlimited")
-        await desktop.shows(pilot, "The dearest of 1 turn of all workers at unlimited took", "$0.25.")
-        assert "priced yet" not in desktop.text()
+        await desktop.shows(pilot, "Most expensive turn so far at unlimited: $0.25 (1 turn, all workers).")
+        assert "No cost history" not in desktop.text()
         await pilot.press("escape")
         assert desktop.work.controller.budget == "standard"

@@ -88,7 +88,7 @@ async def test_ctrl_c_clears_into_the_history_and_leaves_at_the_second_press() -
         await pilot.press("up")
         assert desktop.work.prompt.text == "half a thought"
         await pilot.press("ctrl+c", "ctrl+c")
-        await desktop.until(pilot, lambda: "again to leave" in desktop.said())
+        await desktop.until(pilot, lambda: "again to quit" in desktop.said())
         desktop.now_ms += 5_000
         await pilot.press("ctrl+c")
         assert desktop.app._exit is False
@@ -182,6 +182,6 @@ async def test_a_question_mark_on_the_empty_prompt_is_help_and_else_a_sign() -> 
         assert desktop.work.prompt.text == "w?"
         desktop.work.prompt.put("")
         await pilot.press("question_mark")
-        await desktop.shows(pilot, "Start with a new worker")
+        await desktop.shows(pilot, "Start a new session")
         await pilot.press("escape")
         assert desktop.work.prompt.text == ""

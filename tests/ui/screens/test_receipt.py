@@ -104,7 +104,7 @@ async def test_a_receipt_by_number_and_what_has_none() -> None:
     desktop = asked()
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/receipt")
-        await desktop.until(pilot, lambda: "There is no receipt yet" in desktop.said())
+        await desktop.until(pilot, lambda: "No receipt yet" in desktop.said())
         await three(desktop, pilot)
         for wrong in ("0", "4", "two", "-1", "9" * 5000, "٣"):
             desktop.app.clear_notifications()
