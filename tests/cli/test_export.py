@@ -55,7 +55,7 @@ def test_the_form_follows_the_option_then_the_name(
 ) -> None:
     target = tmp_path / name
     ran = run("export", "ses_tea", "-o", str(target), *options, home=home)
-    assert (ran.code, ran.out) == (0, f"Saved as {target}\n")
+    assert (ran.code, ran.out) == (0, f"Saved to {target}\n")
     assert target.read_text("utf-8").startswith(start)
     assert [path.name for path in tmp_path.iterdir()] == [name]
 

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         put(text, end="")
     else:
         save_new_file(target, text.encode("utf-8", "replace"), force=args.force)
-        put(f"Saved as {target}")
+        put(f"Saved to {target}")
     return Exit.OK
 
 

@@ -202,7 +202,7 @@ class DataScreen(SavingScreen):
         path = await self._controller.connection.save_text(
             f"{name}-{self.dataset.turn_id}{suffix}", await run_in_thread(render)
         )
-        self.say(f"Saved as {path}")
+        self.say(f"Saved to {path}")
 
     def action_copy_all(self) -> None:
         """Copy the whole dataset as JSON through the terminal."""

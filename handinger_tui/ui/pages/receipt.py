@@ -258,7 +258,7 @@ class ReceiptScreen(SavingScreen):
 
     async def _save(self, name: str, text: str) -> None:
         path = await self._controller.connection.save_text(name, text)
-        self.say(f"Saved as {path}")
+        self.say(f"Saved to {path}")
 
 
 def _json(receipt: Receipt) -> str:

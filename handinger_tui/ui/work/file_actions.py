@@ -63,9 +63,9 @@ class FileActions:
             for part in parts:
                 self._downloads.mark_not_saved(part)
         if len(paths) == 1:
-            self.interaction.say(f"Saved {name} as {paths[0]}")
+            self.interaction.say(f"Saved {name} to {paths[0]}")
         elif paths:
-            self.interaction.say(f"Saved {plural(len(paths), 'file')}, the last one as {paths[-1]}")
+            self.interaction.say(f"Saved {plural(len(paths), 'file')}, the last to {paths[-1]}")
 
     async def _save_one(self, part: FilePart, folder: str | None = None) -> str:
         """Download a file; returns its path.

@@ -175,7 +175,7 @@ async def test_sources_files_and_downloads() -> None:
         await desktop.send(pilot, "/download")
         await desktop.until(pilot, lambda: "a number from 1 to 2" in desktop.said())
         await desktop.send(pilot, "/download 2")
-        await desktop.until(pilot, lambda: "Saved b as /downloads/b" in desktop.said())
+        await desktop.until(pilot, lambda: "Saved b to /downloads/b" in desktop.said())
         await desktop.send(pilot, "/download all")
         await desktop.until(pilot, lambda: [part.filename for part in desktop.files.saved] == ["b", "a", "b"])
         await desktop.send(pilot, "/sources")

@@ -25,9 +25,7 @@ async def test_all_new_files_are_saved_and_one_that_fails_holds_nobody_up() -> N
         await desktop.shows(pilot, "saving 33 % of 3 B")
         await pilot.press("a")
         desktop.files.gate.set()
-        await desktop.until(
-            pilot, lambda: "Saved 2 files, the last one as /downloads/c.txt" in desktop.said()
-        )
+        await desktop.until(pilot, lambda: "Saved 2 files, the last to /downloads/c.txt" in desktop.said())
         assert "b.txt: There is no such file." in desktop.said()
         assert [part.filename for part in desktop.files.saved] == ["a.txt", "c.txt"]
         await desktop.shows(pilot, "✓ saved /downloads/a.txt")
@@ -52,7 +50,7 @@ async def test_one_file_is_saved_into_a_folder_that_is_typed_and_offered_again()
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Ask))
         desktop.app.screen.query_one(Input).value = "/elsewhere"
         await pilot.press("enter")
-        await desktop.until(pilot, lambda: "Saved a.txt as /elsewhere/a.txt" in desktop.said())
+        await desktop.until(pilot, lambda: "Saved a.txt to /elsewhere/a.txt" in desktop.said())
         await pilot.press("D")
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Ask))
         assert desktop.app.screen.query_one(Input).value == "/elsewhere"
@@ -60,7 +58,7 @@ async def test_one_file_is_saved_into_a_folder_that_is_typed_and_offered_again()
         # All others go where they always went.
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, PreviewScreen))
         await pilot.press("d")
-        await desktop.until(pilot, lambda: "Saved a.txt as /downloads/a.txt" in desktop.said())
+        await desktop.until(pilot, lambda: "Saved a.txt to /downloads/a.txt" in desktop.said())
 
 
 async def test_an_expired_link_is_renewed_when_the_person_says_so() -> None:
@@ -76,7 +74,7 @@ async def test_an_expired_link_is_renewed_when_the_person_says_so() -> None:
         await desktop.send(pilot, "/download")
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
         await pilot.click("#yes")
-        await desktop.until(pilot, lambda: "Saved a.txt as /downloads/a.txt" in desktop.said())
+        await desktop.until(pilot, lambda: "Saved a.txt to /downloads/a.txt" in desktop.said())
         assert desktop.files.reread == ["w1"]
 
 
@@ -131,7 +129,7 @@ async def test_a_saved_file_is_looked_at_from_the_disk() -> None:
         await shown(desktop, pilot)
         assert len(desktop.files.fetched) == 1
         await pilot.press("d")
-        await desktop.until(pilot, lambda: "Saved a.txt as /downloads/a.txt" in desktop.said())
+        await desktop.until(pilot, lambda: "Saved a.txt to /downloads/a.txt" in desktop.said())
         await pilot.press("escape")
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, WorkScreen))
         desktop.files.disk["/downloads/a.txt"] = b"changed here\n"
@@ -145,7 +143,7 @@ async def test_commands_take_numbers_names_new_and_all() -> None:
     odd = {
         "/preview 7": "File not found: 7. Use /preview with a number from 1 to 2 or a name.",
         "/preview": "Use /preview with a number from 1 to 2 or a name.",
-        "/download nothing": "File not found: nothing. Use /download with a number from 1 to 2, a name, new, or",
+        "/download nothing": "Use /download with a number from 1 to 2, a name, new, or all.",
     }
     async with made(desktop) as pilot:
         for typed, said in odd.items():

@@ -137,7 +137,7 @@ async def test_copy_and_both_files() -> None:
         assert body.startswith("# Receipt: Question number 3\n")
         found = json.loads(text)
         assert (found["turn_id"], found["cost_usd"]) == (turn_id, "0.0123")
-        await desktop.until(pilot, lambda: f"Saved as /downloads/{name}" in desktop.said())
+        await desktop.until(pilot, lambda: f"Saved to /downloads/{name}" in desktop.said())
 
 
 async def test_the_page_of_a_running_turn_follows_it() -> None:
