@@ -39,8 +39,8 @@ def is_leaving(text: str) -> bool:
 
 
 SIGNS: Final = {
-    "!": "It runs no shell command here.",
-    "#": "It adds nothing to a memory here.",
+    "!": "Shell commands do not run here.",
+    "#": "Nothing is added to a memory here.",
 }
 """First characters that are commands in other programs, and what they do not do here."""
 

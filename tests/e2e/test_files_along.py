@@ -62,7 +62,7 @@ def test_a_file_that_is_not_there_sends_nothing(tmux: str, tmp_path: Path) -> No
         window.run(home=tmp_path)
         window.shows("LOCAL")
         window.type("Sum up @gone.csv now")
-        window.shows("gone.csv  not there ✕")
+        window.shows("gone.csv  not found ✕")
         window.press("Enter")
         screen = window.shows("There is no file gone.csv. Nothing was sent.")
         assert "Sum up @gone.csv now" in screen

@@ -53,7 +53,7 @@ def test_detached_with_three_queued_messages_and_back(
             window.press("Escape")
             window.shows("3 queued messages wait until you")
             window.press("Right", "Enter")
-            window.shows("still running on the server")
+            window.shows("still running")
             window.shows(" 3  echo four")
             # Dropped and edited while nobody watches.
             window.press("Up")
@@ -88,7 +88,7 @@ def test_queued_messages_are_there_again_after_a_kill(tmux: str, tmp_path: Path)
             window.run("-c", home=tmp_path, HANDINGER_POLL_INTERVAL="0.2", **account)
             window.shows(" 3  echo four")
             window.shows("3 messages from last time were not sent.")
-            window.shows("Enter sends the 3 queued messages (may cost)")
+            window.shows("Enter to send the 3 queued messages (may cost money)")
             assert posted(server, tmp_path) == ["long 60"]
             window.press("Enter")
             window.until(

@@ -85,11 +85,11 @@ class TreeRows(ListRows):
         lead = "  " * min(depth, _DEEPEST) + (f"{depth}› " if depth > _DEEPEST else "")
         if line.start:
             remaining = node.children - line.start
-            content = Content.assemble(lead, (f"  … {remaining:,} more: Enter shows them", ".lines--mark"))
+            content = Content.assemble(lead, (f"  … {remaining:,} more, Enter to show", ".lines--mark"))
         else:
             arrow = ("▾ " if line.open else "▸ ") if node.children else "  "
             key = f"{node.key}: " if line.parent is not None else ""
-            again = "  (this key again)" if node.duplicate else ""
+            again = "  (duplicate key)" if node.duplicate else ""
             content = Content.assemble(
                 lead,
                 (arrow, ".lines--faint"),

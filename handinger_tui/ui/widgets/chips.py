@@ -55,7 +55,7 @@ def file_chip(kind: ChipKind, key: str, file: Attachment) -> Chip:
 def wrong_chip(kind: ChipKind, key: str, name: str, problem: AttachmentProblem) -> Chip:
     """The chip of a file that cannot be sent, with a short reason; sending shows the full one."""
     return Chip(
-        kind, key, name, "not there" if isinstance(problem, NoSuchFile) else "cannot be sent", wrong=True
+        kind, key, name, "not found" if isinstance(problem, NoSuchFile) else "cannot be sent", wrong=True
     )
 
 

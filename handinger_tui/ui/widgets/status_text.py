@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from handinger_tui.engine.turn_queue import Hold
 
 STATUS_WORDS: Final = {
-    TurnStatus.QUEUED: "waiting to be sent",
+    TurnStatus.QUEUED: "queued",
     TurnStatus.SENDING: "sending",
     TurnStatus.ACCEPTED: "working",
-    TurnStatus.CHECKING: "checking what became of it",
+    TurnStatus.CHECKING: "checking",
     TurnStatus.COMPLETED: "completed",
     TurnStatus.INCOMPLETE: "incomplete",
     TurnStatus.FAILED: "failed",
-    TurnStatus.RUNNING: "still running on the server",
-    TurnStatus.REJECTED: "refused",
+    TurnStatus.RUNNING: "still running",
+    TurnStatus.REJECTED: "rejected",
     TurnStatus.NOT_SENT: "not sent",
     TurnStatus.NOT_DELIVERED: "not delivered",
     TurnStatus.UNKNOWN: "delivery unknown",
@@ -134,19 +134,20 @@ class Advice:
 
 
 STILL_RUNNING: Final = (
-    "The worker is still running on the server and may keep charging. Enter on an empty prompt watches it."
+    "The worker is still running and may keep charging. Press Enter on an empty prompt to watch it."
 )
 _BACK: Final = "Your text is back in the prompt."
+RESEND: Final = "Press Enter to send it."
 _TODO: Final = {
-    Kind.AUTH: "Set the right key (HANDINGER_API_KEY) and start again, then Enter sends it.",
-    Kind.FORBIDDEN: "This key may not do that: another key or another worker is needed.",
-    Kind.PAYMENT: "Top up the account, then Enter sends it.",
-    Kind.NOT_FOUND: "The service does not know this worker: ^N starts a new one.",
-    Kind.CONFLICT: "The worker is busy: /attach watches it, and Enter sends once it is done.",
-    Kind.INVALID: "Change it, then Enter sends it.",
-    Kind.TOO_LARGE: "Make it or its files smaller, then Enter sends it.",
-    Kind.CONNECT: "Check the network, then Enter sends it.",
-    Kind.DISK: "Make room on the disk, then Enter sends it.",
+    Kind.AUTH: "Set a valid key (HANDINGER_API_KEY) and restart, then press Enter to send it.",
+    Kind.FORBIDDEN: "This key is not allowed to do that. Use another key or another worker.",
+    Kind.PAYMENT: "Add credits, then press Enter to send it.",
+    Kind.NOT_FOUND: "Press ^N to start a new session.",
+    Kind.CONFLICT: "Use /attach to watch the worker, and press Enter to send it when the worker is done.",
+    Kind.INVALID: "Edit it, then press Enter to send it.",
+    Kind.TOO_LARGE: "Shorten it or attach less, then press Enter to send it.",
+    Kind.CONNECT: "Check the network, then press Enter to send it.",
+    Kind.DISK: "Free some disk space, then press Enter to send it.",
 }
 
 
@@ -156,10 +157,8 @@ def advice(session: Session, *, running: bool) -> Advice | None:
     if turn is None or running:
         return None
     if turn.status is TurnStatus.UNKNOWN:
-        place = "the dashboard" if turn.worker_id is None else "the worker (/attach)"
-        return Advice(
-            "error", f"{_BACK} It was not sent again. Look at {place} first: sending it may cost twice."
-        )
+        check = "Check the dashboard" if turn.worker_id is None else "Check with /attach"
+        return Advice("error", f"{_BACK} {check} before you resend it: sending it twice may cost twice.")
     if unwatched(session) is not None:
         return Advice("info", STILL_RUNNING)
     if turn.status in FREE:
@@ -173,8 +172,11 @@ def _advise_unsent(turn: Turn) -> Advice:
     severity = "error" if turn.status is TurnStatus.REJECTED else "warning"
     if fault is not None and fault.retry_after_s is not None and turn.ended_ms is not None:
         until = turn.ended_ms + int(min(max(fault.retry_after_s, 0), 3600) * 1000)
-        return Advice(severity, f"{_BACK} Nothing was charged, and nothing is sent by itself.", until)
-    todo = _TODO.get(fault.kind, "Enter sends it.") if fault is not None else "Enter sends it."
+        return Advice(severity, f"{_BACK} Nothing was charged or resent.", until)
+    todo = RESEND if fault is None else _TODO.get(fault.kind, RESEND)
+    if fault is not None and fault.kind is Kind.NOT_FOUND and turn.worker_id is None:
+        # There was no worker to be missing: the service does not know the address.
+        todo = "Check the base URL (handinger-tui doctor), then restart."
     return Advice(severity, f"{_BACK} Nothing was charged. {todo}")
 
 
@@ -192,9 +194,9 @@ def hold_advice(session: Session, hold: Hold, count: int) -> Advice:
         case "detached" if unwatched(session) is not None:
             reason = f"{messages} until you come back."
         case "detached":
-            reason = f"{messages}: the turn you left has ended."
+            reason = f"{messages}. The turn you stopped watching has finished."
         case _:
-            reason = f"{messages}: the previous turn did not finish."
+            reason = f"{messages}. The previous turn did not finish."
     if turn_advice is None:
         return Advice("warning", reason)
     return Advice(turn_advice.severity, f"{turn_advice.text} {reason}", turn_advice.wait_until_ms)
@@ -205,15 +207,15 @@ def resume_hint(session: Session, hold: Hold, count: int) -> str:
     messages = "the queued message" if count == 1 else f"the {count} queued messages"
     match hold.reason:
         case "limit":
-            return "Enter raises the limit"
+            return "Enter to raise the limit"
         case "unmeasured":
-            return "Enter asks whether to send anyway"
+            return "Enter to send anyway (asks first)"
         case "unreadable":
-            return f"Enter tries again and sends {messages} (may cost)"
+            return f"Enter to try again and send {messages} (may cost money)"
         case "detached" if unwatched(session) is not None:
-            return f"Enter watches it, then sends {messages} (may cost)"
+            return f"Enter to watch, then send {messages} (may cost money)"
         case _:
-            return f"Enter sends {messages} (may cost)"
+            return f"Enter to send {messages} (may cost money)"
 
 
 def _were(count: int) -> str:
@@ -231,6 +233,6 @@ def _limit_text(gauge: Gauge) -> str:
     hint = (
         raise_hint(gauge.limit)
         if gauge.limit.origin is Origin.FLAG
-        else f"Enter on an empty prompt raises it, as does /limit {scope} AMOUNT."
+        else f"Press Enter on an empty prompt to raise it, or use /limit {scope} AMOUNT."
     )
-    return f"Queue held: {reached[:1].lower()}{reached[1:]} {hint} ↑ edits the queue."
+    return f"Queue held: {reached[:1].lower()}{reached[1:]} {hint} Press ↑ to edit the queue."

@@ -17,7 +17,7 @@ FOR_LOCAL: Final = (
 )
 FOR_REMOTE: Final = (
     "Compare three ways to heat an old house, with sources",
-    "Find the five newest papers on solid-state batteries and sum them up",
+    "Find the five newest papers on solid-state batteries and summarize them",
     "Make a spreadsheet of public holidays in Europe next year",
 )
 _HAND: Final = ("▗▖▗▖▗▖▗▖", "▐▌▐▌▐▌▐▌", "▝███████▌", " ▝█████▘ ")
@@ -52,7 +52,7 @@ class Welcome(Static):
         """The whole text; remote and local workers differ in the prompts and in the last paragraph."""
         title = (
             ("Handinger in your terminal", "bold $foreground"),
-            ("A worker researches, computes and writes;", "$text-muted"),
+            ("A worker researches, analyzes and writes;", "$text-muted"),
             ("you see every step, source and cost.", "$text-muted"),
             ("", ""),
         )
@@ -64,7 +64,7 @@ class Welcome(Static):
         for number, idea in enumerate(self.ideas, 1):
             lines.append(Content.assemble((f"{number}  ", "$accent"), (idea, "$foreground")))
         lines += [
-            Content.assemble(("   Tab", "bold $foreground"), (" puts one into the prompt.", "$text-muted")),
+            Content.assemble(("   Press Tab", "bold $foreground"), (" to try one", "$text-muted")),
             Content(""),
         ]
         return Content("\n").join([*lines, *self._account_lines()])
@@ -72,18 +72,18 @@ class Welcome(Static):
     def _account_lines(self) -> list[Content]:
         badge = self._badge
         if badge is None:
-            return [Content.styled("Connecting… you can type already.", "$text-muted")]
+            return [Content.styled("Connecting… you can start typing.", "$text-muted")]
         if badge.local:
             return [
                 Content.assemble(
                     (" LOCAL ", "bold $background on $accent"),
-                    (" No API key is set, so a small worker on this machine answers.", "$foreground"),
+                    (" No API key is set, so a demo worker on this computer answers.", "$foreground"),
                 ),
                 Content.assemble(
-                    ("It speaks the same API, costs nothing and knows a few tricks. ", "$text-muted"),
+                    ("It costs nothing and can show you around. ", "$text-muted"),
                     ("For real workers: ", "$text-muted"),
                     ("export HANDINGER_API_KEY=…", "bold $foreground"),
-                    (" and start again.", "$text-muted"),
+                    (" and restart.", "$text-muted"),
                 ),
             ]
         account = " · ".join(
@@ -93,6 +93,6 @@ class Welcome(Static):
             Content.assemble(
                 ("Connected to ", "$text-muted"),
                 (account, "$foreground"),
-                (".  ^S opens earlier sessions.", "$text-muted"),
+                (".  ^S for earlier sessions.", "$text-muted"),
             )
         ]

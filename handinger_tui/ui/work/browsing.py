@@ -115,5 +115,5 @@ def _name_of(browsed: Widget | None) -> str:
     if isinstance(browsed, Chips):
         return "attachments"
     if isinstance(browsed, QueueStrip):
-        return "the queue"
-    return browsed.BORDER_TITLE or "the answers"
+        return "queue"
+    return browsed.BORDER_TITLE or "answers"

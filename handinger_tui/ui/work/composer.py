@@ -322,7 +322,7 @@ def _all_missing(problems: Sequence[AttachmentProblem]) -> bool:
 
 MAX_LOOKUP_CHARS: Final = 20_000
 """In a longer text, mentioned files are checked only when the message is sent."""
-AS_TEXT: Final = r"Check the path; \@ sends it as text."
+AS_TEXT: Final = r"Check the path, or type \@ to send it as text."
 
 FileCheck = Attachment | AttachmentProblem
 """The result of checking a file: the attachment, or the reason why it cannot be sent."""
@@ -432,10 +432,10 @@ def require_same(before: Attachment, now: Attachment) -> None:
         AttachmentProblem: size or hash differ.
     """
     if before.sha256 and (before.size, before.sha256) != (now.size, now.sha256):
-        sizes = "" if before.size == now.size else f" ({before.size:,} bytes then, {now.size:,} now)"
+        sizes = "" if before.size == now.size else f" (from {before.size:,} to {now.size:,} bytes)"
         raise AttachmentProblem(
             f"{clean_line(now.name, 120)} changed since it was attached{sizes}. Nothing was sent.",
-            "Enter sends it as it is now.",
+            "Press Enter to send the current version.",
         )
 
 
@@ -502,7 +502,7 @@ class QueueEditor:
             return "The message you were editing was just sent."
         if edit.aside.text or edit.aside.files:
             self._composer.return_drafts([edit.aside])
-        return "The message you were editing was sent unchanged. Enter sends this as a new message."
+        return "The message you were editing was sent unchanged. Press Enter to send this as a new message."
 
     def draft(self) -> Draft:
         """The draft to save: during an edit the one set aside, since the queued message is on disk."""
@@ -520,4 +520,4 @@ class QueueEditor:
         if self.turn_id == turn.turn_id:
             self.cancel()
         self._composer.remember(PromptSnapshot(turn.order.prompt, turn.order.attachments))
-        self._interaction.say("Withdrawn. ↑ brings the text back.")
+        self._interaction.say("Withdrawn. Press ↑ to bring the text back.")

@@ -39,16 +39,16 @@ def editor_of(environ: Mapping[str, str]) -> list[str]:
     """
     variable = next((name for name in ("VISUAL", "EDITOR") if environ.get(name, "").strip()), None)
     if variable is None:
-        raise EditorProblem("No editor is named: set EDITOR.")
+        raise EditorProblem("No editor is set. Set EDITOR.")
     try:
         words = shlex.split(environ[variable])
     except ValueError as problem:
         why = str(problem).rstrip(".").lower()
-        raise EditorProblem(f"{variable} cannot be read: {why}.", UNCHANGED) from None
+        raise EditorProblem(f"Cannot read {variable}: {why}.", UNCHANGED) from None
     program = shutil.which(words[0]) if words else None
     if program is None:
         command_name = clean_line(words[0] if words else "", 100)
-        raise EditorProblem(f"The editor {command_name} could not be started: no such program.", UNCHANGED)
+        raise EditorProblem(f"Cannot start the editor {command_name}: program not found.", UNCHANGED)
     return [program, *words[1:]]
 
 
@@ -65,7 +65,7 @@ async def edit(app: DiffApp, text: str) -> str:
         await asyncio.to_thread(page.write_text, text, encoding="utf-8", errors="replace")
     except OSError as problem:
         why = problem.strerror
-        raise EditorProblem(f"The editor's file cannot be written: {why}.", UNCHANGED) from None
+        raise EditorProblem(f"Cannot write the editor's file: {why}.", UNCHANGED) from None
     try:
         _check(await _run(app, [*argv, str(page)]), argv[0])
         edited = await asyncio.to_thread(_read, page)
@@ -101,10 +101,10 @@ async def _run(app: DiffApp, argv: list[str]) -> int:
             except Exception as problem:  # noqa: BLE001 - raised again below
                 outcome = problem
     except SuspendNotSupported:
-        raise EditorProblem("An editor cannot be started from here.", UNCHANGED) from None
+        raise EditorProblem("Cannot start an editor here.", UNCHANGED) from None
     if isinstance(outcome, OSError):
         why = clean_line(outcome.strerror or "unknown", 100)
-        raise EditorProblem(f"The editor {clean_line(argv[0], 100)} could not be started: {why}.", UNCHANGED)
+        raise EditorProblem(f"Cannot start the editor {clean_line(argv[0], 100)}: {why}.", UNCHANGED)
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
@@ -132,13 +132,13 @@ def _read(page: Path) -> str:
     """
     try:
         if not stat.S_ISREG(page.stat().st_mode):
-            raise EditorProblem("The editor left no regular file.", UNCHANGED)
+            raise EditorProblem("The editor did not leave a regular file.", UNCHANGED)
         with page.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError:
-        raise EditorProblem("The editor left no file that can be read.", UNCHANGED) from None
+        raise EditorProblem("Cannot read the file that the editor left.", UNCHANGED) from None
     if len(data) > MAX_BYTES:
-        raise EditorProblem(f"The editor left more than {MAX_BYTES // 1_000_000} MB.", UNCHANGED)
+        raise EditorProblem(f"The editor's file is larger than {MAX_BYTES // 1_000_000} MB.", UNCHANGED)
     return clean(data.decode("utf-8-sig", "replace")).rstrip("\n")
 
 

@@ -16,8 +16,8 @@ from handinger_tui.ui.work.interaction import Interaction
 from handinger_tui.ui.work.session_controller import SessionController
 
 EXPIRED: Final = (
-    "The address of {name} is refused: it may have expired. Reading the worker again brings a fresh one. "
-    "That is a GET and costs nothing."
+    "The link to {name} was refused. It may have expired. "
+    "Reading the worker again renews it and costs nothing."
 )
 
 
@@ -39,7 +39,7 @@ class FileActions:
     async def save_into(self, part: FilePart) -> None:
         """Ask for a folder, with the one typed last as default, and download a file into it."""
         default = self._folder or self._controller.connection.files.folder
-        folder = await self.interaction.ask_text(f"Save {file_name(part)} into which folder?", default)
+        folder = await self.interaction.ask_text(f"Save {file_name(part)} to which folder?", default)
         if folder:
             self._folder = folder
             await self.save([part], folder)
@@ -110,7 +110,7 @@ class FileActions:
     async def _confirm_renewal(self, part: FilePart) -> bool:
         body = EXPIRED.format(name=file_name(part))
         return await self.interaction.confirm(
-            "The link has expired", body, yes="Read again (free)", no="Leave it"
+            "The link has expired", body, yes="Renew the link (free)", no="Cancel"
         )
 
     # -- reading and opening ---------------------------------------------------------------
@@ -144,19 +144,19 @@ class FileActions:
             path = await self._save_one(part)
             head = await files.read(path, HEAD)
         if head is None:
-            interaction.say(f"It is there no more: {path}", "warning")
+            interaction.say(f"File not found: {path}", "warning")
             return
         # Judged by its name on disk, because the system chooses the program by that name.
         judgment = judge_file(path.replace("\\", "/").rpartition("/")[2], head.data)
         if judgment.verdict is Verdict.REFUSE:
-            interaction.say(f"Saved, not opened: {judgment.reason}. It lies at {path}", "warning")
+            interaction.say(f"Saved to {path}, not opened: {judgment.reason}.", "warning")
             return
         if judgment.verdict is Verdict.ASK:
-            body = f"{clean_line(path, 400)}\n\nReason to look: {judgment.reason}."
-            if not await interaction.confirm("Open this file?", body, yes="Open it", no="Leave it"):
+            body = f"{clean_line(path, 400)}\n\nCheck first: {judgment.reason}."
+            if not await interaction.confirm("Open this file?", body, yes="Open", no="Cancel"):
                 return
         if not await files.open(path):
-            interaction.copy(path, "the path, since there is no program for it here")
+            interaction.copy(path, "the path", "No app for this file here.")
 
     def copy(self, part: FilePart) -> None:
         """Copy the path where this program saved the file, else its URL."""
@@ -164,6 +164,6 @@ class FileActions:
         if path is not None:
             self.interaction.copy(path, "the path")
         elif part.url[:5].lower() == "data:":
-            self.interaction.say("It has no address of its own: save it first.", "warning")
+            self.interaction.say("This file has no address. Save it first.", "warning")
         else:
-            self.interaction.copy(part.url, "the address of the file")
+            self.interaction.copy(part.url, "the address")

@@ -14,7 +14,7 @@ from handinger_tui.ui.terminal.diff_app import DiffApp
 from handinger_tui.ui.work.session_controller import SessionController
 
 Answer = TypeVar("Answer")
-SUSPICIOUS_LINK: Final = "This link may not lead where it seems to"
+SUSPICIOUS_LINK: Final = "This link may be misleading"
 
 
 class Interaction:
@@ -78,13 +78,13 @@ class Interaction:
         await self.ask(Notice(title, body))
 
     # -- out of the program ------------------------------------------------------------------------
-    def copy(self, text: str, what: str) -> None:
+    def copy(self, text: str, what: str, why: str = "") -> None:
         """Copy `text` to the clipboard through the terminal (OSC 52).
 
-        `what` describes it in the notification.
+        The notification describes it with `what`, after the sentence `why`.
         """
         self._screen.app.copy_to_clipboard(text)
-        self.say(f"Copied {what} ({len(text):,} characters) through the terminal.")
+        self.say(f"{why} Copied {what} ({len(text):,} characters, OSC 52).".lstrip())
 
     async def open_link(self, url: str, shown: str | None = None) -> None:
         """Judge an untrusted link, then open it, ask first, or refuse."""
@@ -93,9 +93,9 @@ class Interaction:
             self.say(f"Not opened: {link.reason}.", "warning")
             return
         if link.verdict is Verdict.ASK:
-            host = f"It leads to the host {link.host}.\n" if link.host else ""
-            body = f"{host}Reason to look: {link.reason}.\n\n{clean_line(link.url, len(link.url) + 1)}"
-            if not await self.confirm(SUSPICIOUS_LINK, body, yes="Open it", no="Leave it"):
+            host = f"It leads to {link.host}.\n" if link.host else ""
+            body = f"{host}Check first: {link.reason}.\n\n{clean_line(link.url, len(link.url) + 1)}"
+            if not await self.confirm(SUSPICIOUS_LINK, body, yes="Open", no="Cancel"):
                 return
         if not await self._controller.connection.open_link(link.url):
-            self.copy(link.url, "the link, since there is no browser here")
+            self.copy(link.url, "the link", "No browser here.")

@@ -100,7 +100,7 @@ class Startup:
                 return InitialSession(await controller.open(await controller.find(options.session or "")))
             case Opening.LAST:
                 return await self._open_last() or InitialSession(
-                    new_id, "There is no session yet: this is a new one."
+                    new_id, "No earlier session. This is a new one."
                 )
             case Opening.LAST_OR_FRESH:
                 # The local worker forgets its workers when it ends, and would refuse to continue a session.
@@ -126,7 +126,7 @@ class Startup:
             if queued and session_id != opened_id:
                 were = "was" if queued == 1 else "were"
                 messages = f"{plural(queued, 'message')} to “{controller.title(session_id)}”"
-                say(f"{messages} {were} not sent last time: ^S opens it.")
+                say(f"{messages} {were} not sent last time. Press ^S to open it.")
 
     # -- the first message ---------------------------------------------------------------
     async def _send_first(self, session_id: str) -> None:
@@ -164,7 +164,9 @@ class Startup:
         if self._controller.session.turns and self._options.opening is Opening.LAST_OR_FRESH:
             # The session was chosen by default: a message that costs money goes there only once
             # the person saw it.
-            self._interaction.say("This is your last session. Enter sends your message here, ^N starts anew.")
+            self._interaction.say(
+                "This is your last session. Press Enter to send your message here, or ^N to start a new one."
+            )
         else:
             self._submitter.submit(early, early.snapshot.text)
 
@@ -234,9 +236,9 @@ def format_check(result: RunningCheck, shown_id: str, now_ms: int) -> list[str]:
     lines = []
     ended = [session for session in result.ended if session.session_id != shown_id]
     if len(ended) == 1:
-        lines.append(f"“{clean_line(ended[0].title, 60)}” has ended meanwhile: ^S opens it.")
+        lines.append(f"“{clean_line(ended[0].title, 60)}” finished. Press ^S to open it.")
     elif ended:
-        lines.append(f"{len(ended)} runs have ended meanwhile: ^S lists them.")
+        lines.append(f"{len(ended)} sessions finished. Press ^S to list them.")
     if result.running:
         lines.append(_format_running(result.running, now_ms))
     return lines
@@ -246,8 +248,7 @@ def _format_running(sessions: Sequence[Session], now_ms: int) -> str:
     turn = unwatched(sessions[0])
     if turn is None:
         return ""
-    count = plural(len(sessions), "run")
-    which = "the newest: " if len(sessions) > 1 else ""
     title = clean_line(sessions[0].title or sessions[0].worker_id or "Untitled", 60)
-    about = f"{title}, {going_for(turn, now_ms)}, {so_far(sessions[0], turn)}"
-    return f"{count} still going: {which}{about}. Enter on an empty prompt watches."
+    more = f" and {len(sessions) - 1} more" if len(sessions) > 1 else ""
+    facts = f"{going_for(turn, now_ms)}, {so_far(sessions[0], turn)}"
+    return f"Still running: “{title}” ({facts}){more}. Press Enter on an empty prompt to watch."

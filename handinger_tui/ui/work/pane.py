@@ -274,9 +274,9 @@ class SessionPane(Rows):
 
     def _hint_for_keys(self) -> str:
         if self._browsed:
-            return f"Browsing {self._browsed} · Esc or typing returns to the prompt"
+            return f"Browsing: {self._browsed} · Esc to return to the prompt"
         if self.prompt.choosing:
-            return "Enter takes the file · ↑↓ choose · Esc closes the list"
+            return "Enter to attach · ↑↓ to choose · Esc to close"
         return enter_hint(
             self.prompt.text,
             self._session,
@@ -299,18 +299,18 @@ def enter_hint(
 ) -> str:
     """What Enter does with `text` in the prompt; `opening`: the session that is being opened, "" for none."""
     if text.startswith("/") and not text.startswith("//"):
-        return "Enter runs the command · // sends a text that begins with a slash"
+        return "Enter to run the command · // to send a message that starts with a slash"
     if is_leaving(text):
-        return "Enter quits"
+        return "Enter to quit"
     if opening:
         return opening
     typed = bool(text.strip())
     if state.editing is not None:
-        enter = "Enter puts it back in the queue" if typed else "Enter leaves it as it was"
-        return f"{enter} · Esc leaves the queued message as it was"
+        enter = "Enter to put it back in the queue · " if typed else ""
+        return f"{enter}Esc to keep the queued message unchanged"
     if state.running:
-        queue = "↑ edits the queue · " if state.queued and not typed else ""
-        return "Enter queues it" if typed else f"{queue}Type ahead: Enter queues it"
+        queue = "↑ to edit the queue · " if state.queued and not typed else ""
+        return "Enter to queue" if typed else f"{queue}Type ahead: Enter queues it"
     if state.hold is not None and session is not None:
         return _hold_hint(session, state.hold, len(state.queued), typed=typed)
     return _idle_hint(session, state, typed=typed, has_chips=has_chips)
@@ -318,25 +318,25 @@ def enter_hint(
 
 def _hold_hint(session: Session, hold: Hold, count: int, *, typed: bool) -> str:
     if not typed:
-        return f"{resume_hint(session, hold, count)} · ↑ edits the queue"
+        return f"{resume_hint(session, hold, count)} · ↑ to edit the queue"
     if hold.reason == "limit":
-        return "Enter asks to raise the limit, then sends"
+        return "Enter to raise the limit, then send (asks first)"
     if hold.reason == "unmeasured":
-        return "Enter asks whether to send anyway"
+        return "Enter to send anyway (asks first)"
     if hold.reason == "detached" and unwatched(session) is not None:
-        return "Enter adds it to the queue, which waits until you come back"
+        return "Enter to queue; the queue waits until you come back"
     queue = "the queued message stays" if count == 1 else f"the {count} queued messages stay"
-    return f"Enter sends this now; {queue} held"
+    return f"Enter to send this now; {queue} held"
 
 
 def _idle_hint(session: Session | None, state: PaneState, *, typed: bool, has_chips: bool) -> str:
     if has_chips:
-        enter = "Enter sends" if typed else "Add a message, then Enter"
-        return f"{enter} · F8 what goes along"
+        enter = "Enter to send" if typed else "Add a message, then Enter"
+        return f"{enter} · F8 attachments"
     if typed:
-        return "Enter sends · ^J new line"
+        return "Enter to send · ^J new line"
     if session is not None and unwatched(session) is not None:
-        return "Enter watches the worker again"
+        return "Enter to watch the worker"
     if state.elsewhere is not None:
-        return f"Enter watches “{state.elsewhere}”, still going · ? help"
-    return "? help · / commands · ↑ messages sent before"
+        return f"Enter to watch “{state.elsewhere}” (still running) · ? help"
+    return "? help · / commands · ↑ history"

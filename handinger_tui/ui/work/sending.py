@@ -22,8 +22,8 @@ from handinger_tui.ui.work.session_controller import DraftStore, Outgoing, Sessi
 
 TEXT_KEPT: Final = "Your text is still in the prompt."
 NO_HISTORY: Final = (
-    "Nothing will be kept of this conversation: not the answer, not what it cost. "
-    "Limits cannot be checked, and after a crash nobody can tell whether a message was sent."
+    "This conversation will not be saved: neither the answers nor what they cost. "
+    "Limits cannot be checked, and after a crash there is no record of what was sent."
 )
 
 
@@ -208,7 +208,7 @@ class SendFlow:
     async def _agree_to_unmeasured(self, submission: Submission, stop: LimitUnmeasured) -> bool:
         about = self._about(submission)
         body = f"Session: “{about}”\n\n{stop.reason}" if about else stop.reason
-        return await self._interaction.confirm("Send anyway?", body, yes="Send anyway", no="Do not send")
+        return await self._interaction.confirm("Send anyway?", body, yes="Send anyway", no="Cancel")
 
     async def _agree_to_no_history(self, submission: Submission) -> bool:
         agree = self._controller.connection.without_history
@@ -217,7 +217,7 @@ class SendFlow:
         about = self._about(submission)
         body = f"Session: “{about}”\n\n{NO_HISTORY}" if about else NO_HISTORY
         if not await self._interaction.confirm(
-            "Send without a history?", body, yes="Send without it", no="Do not send"
+            "Send without history?", body, yes="Send without history", no="Cancel"
         ):
             return False
         agree()
@@ -383,7 +383,7 @@ class Submitter:
                 self._interaction.run(self._run_command(name, argument))
             case Prompt():
                 self._early_text = text
-                self._interaction.say("Still connecting; it is sent as soon as the service is there.")
+                self._interaction.say("Still connecting. Your message will be sent once connected.")
 
     def take_early(self) -> Submission | None:
         """The message submitted before there was a session, if it is still in the prompt; only once."""
@@ -403,11 +403,11 @@ class Submitter:
         if self._is_asking_sign:
             # Enter was pressed twice: the question is open already.
             return False
-        body = f"{SIGNS[sign]} Sent to the worker as a message, it costs what a message costs."
-        title = f"Send a message that begins with “{sign}”?"
+        body = f"{SIGNS[sign]} The text would go to the worker as a message, which may cost money."
+        title = f"Send a message that starts with “{sign}”?"
         self._is_asking_sign = True
         try:
-            is_confirmed = await self._interaction.confirm(title, body, yes="Send it", no="Do not send")
+            is_confirmed = await self._interaction.confirm(title, body, yes="Send", no="Cancel")
         finally:
             self._is_asking_sign = False
         if is_confirmed:
@@ -429,9 +429,7 @@ class Submitter:
         is_on_screen = session_id == self._controller.session_id
         wait_s = self._card.waiting_s(self._now_ms()) if is_on_screen else 0
         if wait_s:
-            self._interaction.say(
-                f"The service asks to wait {wait_s} s more. Your text stays here.", "warning"
-            )
+            self._interaction.say(f"The service asks to wait {wait_s} s more. Your text is kept.", "warning")
         return wait_s > 0
 
     # -- Enter on an empty prompt ------------------------------------------------------------
@@ -461,7 +459,7 @@ class Submitter:
                 start = Start.MEASURED
                 if hold.reason == "unmeasured":
                     if not await interaction.confirm(
-                        "Send anyway?", hold.detail, yes="Send anyway", no="Leave it"
+                        "Send anyway?", hold.detail, yes="Send anyway", no="Cancel"
                     ):
                         return
                     start = Start.UNMEASURED
@@ -471,7 +469,7 @@ class Submitter:
                     return
                 still = await controller.engine.actor(session_id).resume(start)
                 if still is not None and still.gauge is None:
-                    interaction.say(f"Still held. {still.detail}".strip(), "warning")
+                    interaction.say(f"Queue still held. {still.detail}".strip(), "warning")
                 if still is None or still.gauge is None:
                     return
         finally:

@@ -33,7 +33,7 @@ class StillConnecting(HandingerError):
     """An action needs the connection or a session while the app is still connecting."""
 
     def __init__(self) -> None:
-        super().__init__("Still connecting.", "Your text stays here.")
+        super().__init__("Still connecting.", "Your text is kept.")
 
 
 class NotFound(HandingerError):
@@ -222,7 +222,7 @@ class SessionController:
         try:
             await self.engine.open(session_id)
         except KeyError:
-            raise NotFound("This session is not in the history.", "Ctrl+S lists the sessions.") from None
+            raise NotFound("Session not found.", "Press Ctrl+S to list the sessions.") from None
         return session_id
 
     async def open_worker(self, worker_id: str) -> str:
@@ -245,9 +245,10 @@ class SessionController:
         if len(matches) == 1:
             return matches[0]
         if not matches:
-            raise NotFound(f"No session begins with {prefix}.", "Ctrl+S lists the sessions.")
+            raise NotFound(f"No session starts with {prefix}.", "Press Ctrl+S to list the sessions.")
         raise NotFound(
-            f"{len(matches)} sessions begin with {prefix}.", "Give more of the id, or choose with Ctrl+S."
+            f"{len(matches)} sessions start with {prefix}.",
+            "Type more of the id, or press Ctrl+S to choose one.",
         )
 
     async def rename(self, session_id: str, title: str) -> None:

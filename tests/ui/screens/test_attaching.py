@@ -208,7 +208,7 @@ async def test_a_chosen_file_that_went_away_is_marked(folder: Path) -> None:
         await desktop.until(pilot, lambda: chips(desktop))
         (folder / "sales.csv").unlink()
         await desktop.send(pilot, "sum up")
-        await desktop.until(pilot, lambda: chips(desktop) == ["sales.csv not there"])
+        await desktop.until(pilot, lambda: chips(desktop) == ["sales.csv not found"])
         assert desktop.work.prompt.text == "sum up"
         (folder / "sales.csv").write_text("day,units\nmon,4\ntue,6\n")
         await pilot.press("enter")

@@ -125,7 +125,7 @@ async def test_a_plain_source_opens_at_once_and_is_copied_without_a_browser(brow
         await pilot.press("enter")
         await desktop.until(pilot, lambda: desktop.opened == ["https://docs.example/csv"])
         if not browser:
-            await desktop.until(pilot, lambda: "there is no browser here" in desktop.said())
+            await desktop.until(pilot, lambda: "No browser here" in desktop.said())
             assert desktop.app.clipboard == "https://docs.example/csv"
 
 
@@ -144,7 +144,7 @@ async def test_a_source_that_may_lead_elsewhere_is_asked_about() -> None:
         await asked(desktop, pilot)
         for at, (url, _title, reason) in enumerate(ODD):
             await pilot.press("enter")
-            await desktop.shows(pilot, "This link may not lead where it seems to", reason)
+            await desktop.shows(pilot, "This link may be misleading", reason)
             await pilot.press("enter")
             await desktop.until(pilot, partial(_on_top, desktop, 1))
             assert len(desktop.opened) == at, "the safe answer has the focus"

@@ -41,7 +41,7 @@ async def test_without_an_editor_it_says_which_setting_names_one() -> None:
     async with desktop.running() as pilot:
         desktop.work.prompt.put("half a thought")
         await pilot.press("ctrl+g")
-        await desktop.until(pilot, lambda: "set EDITOR" in desktop.said())
+        await desktop.until(pilot, lambda: "Set EDITOR" in desktop.said())
         assert desktop.work.prompt.text == "half a thought"
 
 
@@ -68,7 +68,7 @@ async def test_an_editor_that_does_not_exist_loses_nothing(monkeypatch: pytest.M
         monkeypatch.setattr(desktop.app, "suspend", nullcontext)
         desktop.work.prompt.put("half a thought")
         await pilot.press("ctrl+g")
-        await desktop.until(pilot, lambda: "could not be started" in desktop.said())
+        await desktop.until(pilot, lambda: "Cannot start the editor" in desktop.said())
         assert desktop.work.prompt.text == "half a thought"
 
 

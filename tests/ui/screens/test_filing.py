@@ -40,7 +40,7 @@ async def test_one_file_is_saved_into_a_folder_that_is_typed_and_offered_again()
     desktop = desktop_with(a_txt=b"one", b_txt=b"two")
     async with made(desktop, 120, 40) as pilot:
         await pilot.press("f4", "S")
-        await desktop.shows(pilot, "Save a.txt into which folder?", "/downloads")
+        await desktop.shows(pilot, "Save a.txt to which folder?", "/downloads")
         await pilot.press("escape")
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, WorkScreen))
         assert desktop.files.saved == []
@@ -110,7 +110,7 @@ async def test_what_could_run_is_never_opened_and_what_is_unknown_is_asked_about
         await pilot.press("f4")
         for count, why in enumerate(whys, 1):
             await pilot.press("o")
-            await desktop.until(pilot, lambda: desktop.said().count("Saved, not opened: ") == count)  # noqa: B023 - awaited here
+            await desktop.until(pilot, lambda: desktop.said().count(", not opened: ") == count)  # noqa: B023 - awaited here
             assert desktop.said().count(why) == max(1, whys[:count].count(why))
             await pilot.press("down")
         assert desktop.files.opened == []

@@ -70,7 +70,7 @@ async def test_a_chip_unfolds_by_key_and_by_mouse_and_can_be_edited() -> None:
         desktop.app.post_message(Paste(short))
         await desktop.shows(pilot, "pasted text 1  150 characters, 31 lines ✕")
         await pilot.press("f8")
-        await desktop.shows(pilot, "Enter Unfold")
+        await desktop.shows(pilot, "Enter Expand")
         await pilot.press("enter")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == short)
         assert not desktop.work.pane.chips.display

@@ -181,7 +181,7 @@ async def test_links_are_judged_before_they_are_opened(url: str, *, opened: bool
         elif url.startswith("javascript"):
             await desktop.until(pilot, lambda: "Not opened" in desktop.said())
         else:
-            await desktop.shows(pilot, "may not lead where it seems", "the host evil.example")
+            await desktop.shows(pilot, "may be misleading", "It leads to evil.example.")
             await pilot.press("enter")
             await desktop.until(pilot, lambda: "may not lead" not in desktop.text())
         assert (desktop.opened == [url]) is opened
@@ -196,11 +196,9 @@ async def test_an_address_that_may_carry_much_is_seen_whole_first(length: int) -
         # Both say where they lead before anything is asked.
         await desktop.shows(pilot, "Click to verify (evil.example)", "logo (evil.example)")
         desktop.work.transcript.action_link(url, "Click to verify")
-        await desktop.shows(
-            pilot, "may not lead where it seems", "the host evil.example", "Leave it", "Open it"
-        )
+        await desktop.shows(pilot, "may be misleading", "It leads to evil.example.", "Cancel", "Open")
         await pilot.press("tab", "tab", "end")
-        await desktop.shows(pilot, "QUFBEND" if length > 600 else "Leave it", "Open it")
+        await desktop.shows(pilot, "QUFBEND" if length > 600 else "Cancel", "Open")
         await pilot.press("escape")
         await desktop.until(pilot, lambda: "may not lead" not in desktop.text())
         assert desktop.opened == []
@@ -211,7 +209,7 @@ async def test_without_a_browser_the_link_is_copied() -> None:
     async with desktop.running() as pilot:
         desktop.work.transcript.action_link("https://pumps.example/all")
         await desktop.until(pilot, lambda: desktop.app.clipboard == "https://pumps.example/all")
-        assert "no browser here" in desktop.said()
+        assert "No browser here" in desktop.said()
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ async def test_a_run_that_an_earlier_program_left_going_is_named_again() -> None
     await past.leave()
     desktop = past.next(FakeApi(starts=[says("Hello")], workers=[BUSY]), Opening.FRESH)
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "1 run still going" in desktop.said())
+        await desktop.until(pilot, lambda: "Still running: “" in desktop.said())
         assert desktop.app.farewell == [
             "1 still running: it may keep charging. Watch it: handinger-tui attach w1"
         ]
@@ -90,7 +90,7 @@ async def test_a_run_that_goes_on_cost_so_far() -> None:
     priced = worker("Half", prompt="Do it", busy=True, usage={"costUsd": 0.5, "credits": 12})
     desktop = past.next(FakeApi(workers=[priced]), Opening.LAST)
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "1 run still going" in desktop.said())
+        await desktop.until(pilot, lambda: "Still running: “" in desktop.said())
         assert (
             "Cost:                 $0.50 + 1 turn unknown · 12 credits + 1 turn unknown · 1 turn in all"
             in desktop.app.farewell

@@ -65,13 +65,13 @@ async def test_a_run_that_goes_on_is_told_with_time_and_cost_and_enter_watches_i
     await past.leave()
     desktop = past.next(FakeApi(workers=[BUSY, DONE]))
     async with desktop.running(100, 30) as pilot:
-        told = "1 run still going: Do it, 4 m, 12 credits so far. Enter on an empty prompt watches."
+        told = "Still running: “Do it” (4 m, 12 credits so far). Press Enter on an empty prompt to watch."
         await desktop.until(pilot, lambda: told in desktop.said())
-        await desktop.shows(pilot, "Enter watches “Do it”, still going")
+        await desktop.shows(pilot, "Enter to watch “Do it” (still running)")
         assert desktop.api.reads == 1
         await pilot.press("enter")
         await desktop.shows(pilot, "❯ Do it", "Half and whole", "✓ completed")
-        assert "still going" not in desktop.text_of("#hint")
+        assert "still running" not in desktop.text_of("#hint")
     assert desktop.api.posts == []
 
 
@@ -80,7 +80,7 @@ async def test_the_list_tells_how_long_a_run_has_been_going_and_what_it_cost_so_
     await past.leave()
     desktop = past.next(FakeApi(workers=[BUSY]))
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "1 run still going" in desktop.said())
+        await desktop.until(pilot, lambda: "Still running: “" in desktop.said())
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "still running · 4 m · 1 turn · 12 credits so far")
 
@@ -106,9 +106,9 @@ async def test_runs_that_ended_meanwhile_are_fetched_marked_unread_and_told_once
     first, second = await past.leave(), await past.leave("Do it")
     desktop = past.next(FakeApi(workers=[DONE]))
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "2 runs have ended meanwhile: ^S" in desktop.said())
+        await desktop.until(pilot, lambda: "2 sessions finished. Press ^S" in desktop.said())
         assert sorted(desktop.shelf.unread) == sorted([first, second])
-        assert desktop.said().count("ended") == 1
+        assert desktop.said().count("finished") == 1
         desktop.shelf.rows = desktop.shelf.rows[:1]
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "● Do it")
@@ -134,7 +134,7 @@ async def test_nothing_is_told_where_the_service_does_not_answer_and_the_prompt_
     gone = Refused(Kind.NOT_FOUND, "No such worker.", http_status=404)
     desktop = past.next(FakeApi(workers=[gone, BUSY]))
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "1 run still going: Do it" in desktop.said())
+        await desktop.until(pilot, lambda: "Still running: “Do it”" in desktop.said())
         assert "No such worker" not in desktop.said()
     desktop = past.next(FakeApi(workers=[Unreachable(Kind.CONNECT, "Cannot reach the service.")]))
     async with desktop.running() as pilot:

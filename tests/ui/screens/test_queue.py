@@ -72,9 +72,9 @@ async def test_detaching_holds_the_queue_and_coming_back_goes_on_with_it() -> No
         await desktop.until(pilot, lambda: "2 queued messages wait until you come back." in plain(desktop))
         await pilot.press("right", "enter")
         await desktop.until(pilot, lambda: not desktop.work.controller.running)
-        await desktop.until(pilot, lambda: "still running on the server" in desktop.text().splitlines()[0])
+        await desktop.until(pilot, lambda: "still running" in desktop.text().splitlines()[0])
         await desktop.until(pilot, lambda: "2 queued messages wait until you come back." in plain(desktop))
-        await desktop.shows(pilot, "Enter watches it", " 1  second", " 2  third")
+        await desktop.shows(pilot, "Enter to watch", " 1  second", " 2  third")
         assert "Stop watching" not in desktop.text()
         assert desktop.work.prompt.text == ""
         assert queued(desktop) == ["second", "third"]
@@ -93,7 +93,7 @@ async def test_a_message_typed_while_the_worker_is_left_running_waits_with_the_o
         await queue_up(desktop, pilot, "second")
         await stop_watching(desktop, pilot)
         desktop.work.prompt.put("third")
-        await desktop.shows(pilot, "Enter adds it to the queue, which waits until you come back")
+        await desktop.shows(pilot, "Enter to queue; the queue waits until you come back")
         await pilot.press("enter")
         await desktop.until(pilot, lambda: queued(desktop) == ["second", "third"])
     assert len(desktop.api.posts) == 1
@@ -146,12 +146,12 @@ async def test_after_a_failed_turn_enter_says_what_it_sends_and_sends_it_once() 
         await queue_up(desktop, pilot, "second", "third")
         gate.set()
         await desktop.until(pilot, lambda: not desktop.work.controller.running)
-        await desktop.shows(pilot, "Enter sends the 2 queued messages (may cost)")
-        await desktop.until(pilot, lambda: "the previous turn did not finish" in plain(desktop))
+        await desktop.shows(pilot, "Enter to send the 2 queued messages (may cost money)")
+        await desktop.until(pilot, lambda: "The previous turn did not finish" in plain(desktop))
         assert desktop.work.prompt.text == ""
         assert len(desktop.api.posts) == 1
         desktop.work.prompt.put("another")
-        await desktop.shows(pilot, "Enter sends this now; the 2 queued messages stay held")
+        await desktop.shows(pilot, "Enter to send this now; the 2 queued messages stay held")
         desktop.work.prompt.put("")
         await pilot.press("enter", "enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 3)
@@ -192,7 +192,9 @@ async def test_after_a_crash_the_queue_is_there_again_and_held() -> None:
     async with desktop.running(height=30) as pilot:
         await desktop.until(pilot, lambda: not desktop.work.controller.running)
         await desktop.until(pilot, lambda: "2 messages from last time were not sent." in plain(desktop))
-        await desktop.shows(pilot, "Enter sends the 2 queued messages (may cost)", " 1  second", " 2  third")
+        await desktop.shows(
+            pilot, "Enter to send the 2 queued messages (may cost money)", " 1  second", " 2  third"
+        )
         assert "were not sent last time" not in desktop.said()
         assert desktop.api.posts == []
         assert "completed" in desktop.text().splitlines()[0]
@@ -207,7 +209,8 @@ async def test_a_queue_of_another_session_is_named_at_the_start() -> None:
     desktop.shelf.rows = []
     async with desktop.running() as pilot:
         await desktop.until(
-            pilot, lambda: "2 messages to “first” were not sent last time: ^S opens it." in desktop.said()
+            pilot,
+            lambda: "2 messages to “first” were not sent last time. Press ^S to open it." in desktop.said(),
         )
         assert not desktop.work.pane.queue.display
         await pilot.press("enter")
@@ -234,9 +237,9 @@ async def test_an_unreadable_history_holds_the_queue_by_name_and_enter_tries_aga
         log.locked = True
         gate.set()
         await desktop.until(pilot, lambda: "Queue held: The history is locked." in plain(desktop))
-        await desktop.shows(pilot, "■ queue held", "Enter tries again")
+        await desktop.shows(pilot, "■ queue held", "Enter to try again")
         await pilot.press("enter")
-        await desktop.until(pilot, lambda: "Still held. The history is locked." in desktop.said())
+        await desktop.until(pilot, lambda: "Queue still held. The history is locked." in desktop.said())
         assert len(desktop.api.posts) == 1
         log.locked = False
         await pilot.press("enter")
@@ -254,7 +257,7 @@ async def test_queued_messages_are_chips_and_no_rows_of_the_transcript() -> None
         assert desktop.text().count("message 2") == 1
         assert "waiting for its turn" not in desktop.text()
         await pilot.press("up")
-        await desktop.shows(pilot, " 10  message 10", " 8  message 8", "Enter Edit", "Del Drop")
+        await desktop.shows(pilot, " 10  message 10", " 8  message 8", "Enter Edit", "Del Remove")
 
 
 async def test_a_chip_is_edited_in_its_place_and_what_was_typed_comes_back() -> None:
@@ -263,7 +266,7 @@ async def test_a_chip_is_edited_in_its_place_and_what_was_typed_comes_back() -> 
         await queue_up(desktop, pilot, *NUMBERS)
         await pilot.press("up", "up", "enter")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "third")
-        await desktop.shows(pilot, " 2  third", "editing", "Enter puts it back in the queue")
+        await desktop.shows(pilot, " 2  third", "editing", "Enter to put it back in the queue")
         await pilot.press(*" time", "enter")
         await desktop.until(pilot, lambda: queued(desktop) == ["second", "third time", "fourth"])
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "")
@@ -337,7 +340,7 @@ async def test_a_dropped_chip_leaves_no_trace_but_in_the_history_of_the_prompt()
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 3 and not desktop.session.busy)
         await desktop.rest(pilot)
         desktop.app.clear_notifications()
-        await desktop.until(pilot, lambda: "brings the text back" not in desktop.text())
+        await desktop.until(pilot, lambda: "Press ↑ to bring the text back" not in desktop.text())
         assert "third" not in desktop.text()
         assert "Withdrawn" not in desktop.text()
         assert "completed" in desktop.text().splitlines()[0]
@@ -409,7 +412,7 @@ async def test_without_a_history_one_is_asked_once_before_anything_is_sent(*, ag
     desktop.without_history = lambda: setattr(log, "agreed", True)
     async with desktop.running() as pilot:
         await desktop.send(pilot, "first")
-        await desktop.shows(pilot, "Send without a history?", "Limits cannot be checked")
+        await desktop.shows(pilot, "Send without history?", "Limits cannot be checked")
         assert desktop.api.posts == []
         await pilot.press(*(["right", "enter"] if agree else ["enter"]))
         if not agree:

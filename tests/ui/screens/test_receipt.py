@@ -181,9 +181,9 @@ def lines(shown: Session, of: Turn, width: int = 72) -> str:
     ("status", "words"),
     [
         (TurnStatus.FAILED, ("failed", "cost not reported", "The model gave up")),
-        (TurnStatus.RUNNING, ("still running on the server", "cost pending")),
+        (TurnStatus.RUNNING, ("still running", "cost pending")),
         (TurnStatus.UNKNOWN, ("delivery unknown", "cost not reported")),
-        (TurnStatus.REJECTED, ("refused", "$0.00", "nothing was charged")),
+        (TurnStatus.REJECTED, ("rejected", "$0.00", "nothing was charged")),
         (TurnStatus.ACCEPTED, ("working", "cost pending")),
     ],
 )

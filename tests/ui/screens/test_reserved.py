@@ -47,7 +47,7 @@ async def test_a_turn_without_history_in_the_way_is_asked_about(*, agree: bool) 
     desktop.log.forbids = LimitUnmeasured(UNMEASURED)
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Keep me")
-        await desktop.shows(pilot, "Send anyway?", "1 running turn has no cost history", "Do not send")
+        await desktop.shows(pilot, "Send anyway?", "1 running turn has no cost history", "Cancel")
         assert desktop.api.posts == []
         if agree:
             await pilot.press("tab", "enter")
@@ -83,7 +83,7 @@ async def test_a_queue_that_waits_for_a_turn_without_history_asks_too() -> None:
         desktop.log.forbids = LimitUnmeasured(UNMEASURED)
         gate.set()
         await desktop.shows(pilot, "Queue held: 1 running turn has no cost history", "1 queued message waits")
-        await desktop.shows(pilot, "Enter asks whether to send anyway")
+        await desktop.shows(pilot, "Enter to send anyway (asks first)")
         await pilot.press("enter")
         await desktop.shows(pilot, "Send anyway?")
         await pilot.press("tab", "enter")

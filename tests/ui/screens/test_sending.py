@@ -131,8 +131,8 @@ async def test_a_queued_message_is_reached_by_up_and_dropped() -> None:
     ("trouble", "status", "words"),
     [
         (Unreachable(Kind.CONNECT, "Cannot reach the service."), TurnStatus.NOT_SENT, "Check the network"),
-        (Refused(Kind.AUTH, "The key was refused.", http_status=401), TurnStatus.REJECTED, "right key"),
-        (Refused(Kind.PAYMENT, "No credits left.", http_status=402), TurnStatus.REJECTED, "Top up"),
+        (Refused(Kind.AUTH, "The key was refused.", http_status=401), TurnStatus.REJECTED, "valid key"),
+        (Refused(Kind.PAYMENT, "No credits left.", http_status=402), TurnStatus.REJECTED, "Add credits"),
     ],
 )
 async def test_what_surely_did_not_start_comes_back_and_says_that_it_is_free(
@@ -253,12 +253,12 @@ async def test_a_wait_named_by_the_service_is_counted_down_and_enter_waits_for_i
     desktop = Desktop(api=FakeApi(starts=[limited, says("Hello")], workers=[worker("", **PRICED)]))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Do it")
-        await desktop.shows(pilot, "Enter sends it in 30 s.")
+        await desktop.shows(pilot, "resend in 30 s.")
         await pilot.press("enter")
         await desktop.until(pilot, lambda: "wait 30 s more" in desktop.said())
         assert len(desktop.api.posts) == 1
         desktop.now_ms += 20_000
-        await desktop.shows(pilot, "Enter sends it in 10 s.")
+        await desktop.shows(pilot, "resend in 10 s.")
         desktop.now_ms += 11_000
         await desktop.until(pilot, lambda: desktop.work.scheduler.asleep)
         assert len(desktop.api.posts) == 1

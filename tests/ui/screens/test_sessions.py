@@ -140,10 +140,10 @@ async def test_a_chosen_session_opens_by_a_prefix() -> None:
 async def test_a_prefix_of_nothing_or_of_many_says_so() -> None:
     desktop = listed(launch=launch(Opening.CHOSEN, session="nothing"))
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "No session begins with nothing" in desktop.said())
+        await desktop.until(pilot, lambda: "No session starts with nothing" in desktop.said())
     desktop = listed(launch=launch(Opening.CHOSEN, session="ses_"))
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "3 sessions begin with ses_" in desktop.said())
+        await desktop.until(pilot, lambda: "3 sessions start with ses_" in desktop.said())
 
 
 async def test_the_local_worker_begins_fresh_since_it_has_forgotten_its_workers() -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 from textual.pilot import Pilot
 
-BROWSING = "Browsing the answers"
+BROWSING = "Browsing: answers"
 
 
 @asynccontextmanager
@@ -133,7 +133,7 @@ async def test_while_browsing_enter_and_tab_only_come_back() -> None:
 async def test_a_panel_takes_single_keys_only_when_a_key_led_to_it() -> None:
     async with answered() as (desktop, pilot):
         await pilot.press("f4")
-        await desktop.shows(pilot, "Browsing Files")
+        await desktop.shows(pilot, "Browsing: Files")
         await pilot.press("y")
         await desktop.until(pilot, lambda: desktop.app.clipboard == "https://x.test/a.csv")
         await pilot.press(*"jsay")

@@ -15,7 +15,7 @@ from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import CALM, PRICED, Desktop, answers, launch
 from tests.ui.screens.test_sending import held
 
-HONEST = "Stop watching? The worker keeps running and may keep charging. To come back: Enter on"
+HONEST = "Stop watching? The worker keeps running and may keep charging. To come back, press Enter on"
 
 
 def plain(desktop: Desktop) -> str:
@@ -49,7 +49,7 @@ async def test_a_detached_turn_is_told_as_running_and_enter_watches_it_again() -
         await pilot.press("escape")
         await desktop.until(pilot, lambda: HONEST in plain(desktop))
         await pilot.press("right", "enter")
-        await desktop.shows(pilot, "still running on the server", "may keep charging")
+        await desktop.shows(pilot, "still running", "may keep charging")
         assert "stopped" not in desktop.text().lower().replace("we stopped watching", "")
         assert desktop.session.turns[-1].status is TurnStatus.RUNNING
         await pilot.press("enter")
@@ -98,7 +98,7 @@ async def test_a_session_that_ends_out_of_sight_says_so() -> None:
         await pilot.press("ctrl+n")
         await desktop.shows(pilot, "New session")
         gate.set()
-        await desktop.until(pilot, lambda: "“Do it” has ended" in desktop.said())
+        await desktop.until(pilot, lambda: "“Do it” finished" in desktop.said())
         assert "Half" not in desktop.text()
 
 
@@ -120,13 +120,13 @@ async def test_esc_closes_the_card_and_the_next_detached_turn_shows_it_again() -
         await desktop.send(pilot, "Do it")
         await desktop.shows(pilot, "Half")
         desktop.engine.actor(desktop.session.session_id).detach()
-        await desktop.shows(pilot, "█ an empty prompt watches it")
+        await desktop.shows(pilot, "to watch it.")
         await pilot.press("escape")
-        await desktop.until(pilot, lambda: "an empty prompt watches" not in desktop.text())
+        await desktop.until(pilot, lambda: "to watch it." not in desktop.text())
         await desktop.send(pilot, "Something else")
         await desktop.shows(pilot, "Again half")
         desktop.engine.actor(desktop.session.session_id).detach()
-        await desktop.shows(pilot, "█ an empty prompt watches it")
+        await desktop.shows(pilot, "to watch it.")
 
 
 async def test_a_retry_is_told_with_number_wait_reason_and_the_key_that_stops(

@@ -50,10 +50,10 @@ async def test_an_id_that_fits_none_or_several_opens_nothing() -> None:
     controller, _ = await connected(desktop)
     desktop.shelf.rows = [summary("ab"), summary("ac")]
     assert await controller.find("ses_ab") == "ses_ab"
-    for prefix, words in (("ses_a", "2 sessions begin"), ("ses_x", "No session begins")):
+    for prefix, words in (("ses_a", "2 sessions start"), ("ses_x", "No session starts")):
         with pytest.raises(NotFound, match=words):
             await controller.find(prefix)
-    with pytest.raises(NotFound, match="not in the history"):
+    with pytest.raises(NotFound, match="Session not found"):
         await controller.open("ses_ab")
 
 
