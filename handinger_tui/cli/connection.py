@@ -51,6 +51,7 @@ def connection(services: Services) -> Connection:
         email=services.client.email,
         charges=services.ledger.charges,
         limits=services.ledger.limits,
+        rulings=services.ledger.rulings,
         save_text=text_saver(folder),
         warnings=[warning for warning in (services.warning, key_warning(settings)) if warning],
         without_history=services.ledger.allow_unrecorded,

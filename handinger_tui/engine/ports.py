@@ -10,7 +10,7 @@ from handinger_tui.core.errors import NoHistory
 from handinger_tui.core.money.limits import Gauge, Start
 from handinger_tui.core.stream.frames import Frame, RawFrame, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import WorkerBody
-from handinger_tui.core.turns.session import OtherTurn, RemoteTurn, Session
+from handinger_tui.core.turns.session import Others, RemoteTurn, Session
 from handinger_tui.core.turns.turn import TurnRequest
 
 
@@ -140,7 +140,7 @@ class TurnLog(Protocol):
         """
         ...
 
-    async def close_turn(self, session: Session, turn_id: str) -> tuple[OtherTurn, ...] | None:
+    async def close_turn(self, session: Session, turn_id: str) -> Others | None:
         """Write status, last snapshot and the turn's one charge in one transaction.
 
         Returns what other sessions have on the workers of this one now; None where that is not known.
@@ -155,8 +155,10 @@ class TurnLog(Protocol):
         """
         ...
 
-    async def charge(self, session: Session) -> None:
+    async def charge(self, session: Session) -> Others | None:
         """Write what the turns of the session cost so far, including the running one.
+
+        Returns what other sessions have on the workers of this one now; None where that is not known.
 
         Raises:
             LedgerError: nothing was written; the next call, or `close_turn`, writes it.

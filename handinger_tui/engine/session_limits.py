@@ -58,7 +58,7 @@ class SessionLimits:
         Raises:
             LedgerError
         """
-        await self._log.charge(self._store.value)
+        self._store.set_elsewhere(await self._log.charge(self._store.value))
         return await self.read()
 
     async def check(self) -> None:

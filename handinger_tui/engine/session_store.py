@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from handinger_tui.core.money.limits import Start
 from handinger_tui.core.stream.frames import Frame
-from handinger_tui.core.turns.session import OtherTurn, Session, place_last, put_turn, title_from
+from handinger_tui.core.turns.session import Others, Session, place_last, put_turn, title_from
 from handinger_tui.core.turns.turn import Turn, TurnRequest
 from handinger_tui.engine.turn_record import RunDeps, TurnRecord
 
@@ -57,10 +57,11 @@ class SessionStore:
         self._changing(before, turn)
         self.publish()
 
-    def set_elsewhere(self, elsewhere: tuple[OtherTurn, ...] | None) -> None:
-        """Take what other sessions have on the workers of this one; None changes nothing."""
+    def set_elsewhere(self, elsewhere: Others | None) -> None:
+        """Take and publish what other sessions have on the workers of this one; None changes nothing."""
         if elsewhere is not None and elsewhere != self.value.elsewhere:
             self.value = replace(self.value, elsewhere=elsewhere)
+            self.publish()
 
     async def store(
         self,

@@ -15,7 +15,7 @@ from handinger_tui.core.evidence.sources_and_files import sources_of_turn
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney, took_ms
 from handinger_tui.core.stream.usage import Costs, Usage
-from handinger_tui.core.turns.session import OtherTurn, Session
+from handinger_tui.core.turns.session import NO_OTHERS, Others, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest
 from handinger_tui.ledger import worker_turns
 from handinger_tui.ledger.rows import Cell, int64_or_none, pack, pack_optional
@@ -40,7 +40,7 @@ class ChargeCache:
         self._sessions: dict[str, _ConfirmedTurns] = {}
 
     def unconfirmed(self, connection: sqlite3.Connection, session: Session) -> list[Pair]:
-        """The turns that have to be compared with the record, each with its cost; in order."""
+        """Read what other sessions have; the turns to be compared with the record, each with its cost."""
         if connection is not self._connection:
             # Another database, for example a new one after damage, holds none of the confirmed rows.
             self._connection, self._sessions = connection, {}
@@ -49,6 +49,10 @@ class ChargeCache:
             del self._sessions[next(iter(self._sessions))]
         self._sessions[session.session_id] = confirmed
         return confirmed.unconfirmed(session, worker_turns.others(connection, session))
+
+    def others(self, session: Session) -> Others:
+        """What other sessions have on the workers of `session`, as of the last `unconfirmed` call."""
+        return self._sessions[session.session_id].others
 
     def elsewhere(self, session: Session) -> Mapping[str, TurnMoney]:
         """The cost of the turns of other sessions on the same workers, without what was confirmed."""
@@ -67,17 +71,19 @@ class _ConfirmedTurns:
         self._current: _Snapshot = ((), ())
         self._confirmed: _Snapshot = ((), ())
         self._confirmed_elsewhere: Mapping[str, TurnMoney] = {}
+        self.others = NO_OTHERS
 
-    def unconfirmed(self, session: Session, elsewhere: tuple[OtherTurn, ...]) -> list[Pair]:
-        self._current = turns, money = session.turns, self._index(session.turns, elsewhere)
+    def unconfirmed(self, session: Session, others: Others) -> list[Pair]:
+        self.others = others
+        self._current = turns, money = session.turns, self._index(session.turns, others)
         confirmed = self._confirmed
         old_turns = min(len(confirmed[0]), len(turns))
         # Nearly all turns of a long session are confirmed, so they are compared in C, by identity.
         changed = {at for old, new in zip(confirmed, self._current, strict=True) for at in _changed(old, new)}
         # What another program has ended is corrected as a turn of another session.
-        others = self._index.money_elsewhere
+        elsewhere = self._index.money_elsewhere
         positions = (*sorted(changed), *range(old_turns, len(turns)))
-        return [(turns[at], money[at]) for at in positions if turns[at].turn_id not in others]
+        return [(turns[at], money[at]) for at in positions if turns[at].turn_id not in elsewhere]
 
     def confirm(self) -> None:
         self._confirmed = self._current
@@ -116,7 +122,7 @@ _HEAD: Final = (
 )
 _SHARE: Final = ("shared_with", "most_pico")
 """With how many other runs a turn shares its amounts, and what it cost at most."""
-_COLUMNS: Final = (*_HEAD, *NUMBERS, *_SHARE, "exact", "snapshot")
+_COLUMNS: Final = (*_HEAD, *NUMBERS, *_SHARE, "exact", "snapshot", "reason")
 _INSERT: Final = (
     f"INSERT INTO charges ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
 )
@@ -136,19 +142,24 @@ class _Recorded:
     share: Cells
 
 
-def write_charges(connection: sqlite3.Connection, session: Session, cache: ChargeCache) -> None:
+def write_charges(
+    connection: sqlite3.Connection, session: Session, cache: ChargeCache, reason: str | None = None
+) -> None:
     """Write the new rows of the turns of `session`, inside a transaction of the caller.
 
     Turns of other sessions on the same worker get corrections where the readings of this one show more.
+    `reason`: why amounts are corrected, where that is not in the readings.
     """
     worker_turns.store(connection, session, [turn for turn, _ in cache.unconfirmed(connection, session)])
-    connection.executemany(_INSERT, new_charges(connection, session, cache))
-    connection.executemany(_INSERT, _corrections_elsewhere(connection, session, cache))
+    rows = new_charges(connection, session, cache)
+    for row in rows:
+        row["reason"] = reason if row["kind"] == "correction" else None
+    connection.executemany(_INSERT, rows)
 
 
 def open_charge(connection: sqlite3.Connection, session: Session, order: TurnRequest) -> None:
     """Write the first row of a turn, without amounts, in the transaction that stores the turn."""
-    head: Cells = {"kind": "charge", "at_ms": order.created_ms}
+    head: Cells = {"kind": "charge", "at_ms": order.created_ms, "reason": None}
     connection.execute(_INSERT, _row(session, Turn(order), TurnMoney(), head))
 
 
@@ -156,9 +167,11 @@ def new_charges(connection: sqlite3.Connection, session: Session, cache: ChargeC
     """Rows to write: the charge of every turn that has none, and corrections where more is known now.
 
     A turn of ours has a charge since it was stored (`open_charge`). A new read of the worker can change
-    earlier turns as well, so all turns of the session are compared, except those confirmed in `cache`.
+    earlier turns as well, so all turns on the workers of the session are compared, except those confirmed
+    in `cache`.
     """
     unconfirmed = cache.unconfirmed(connection, session)
+    newest_ms = _newest_moment(session, cache.others(session))
     recorded_turns = _recorded(connection, [turn.turn_id for turn, _ in unconfirmed])
     rows: list[Cells] = []
     for turn, money in unconfirmed:
@@ -171,27 +184,26 @@ def new_charges(connection: sqlite3.Connection, session: Session, cache: ChargeC
             continue
         changes = _changes(recorded, turn, money, reported)
         if changes is not None:
-            # A correction gets the newest time known of the session.
-            newest = max(map(_moment, session.turns))
-            rows.append(_row(session, turn, money, {"kind": "correction", "at_ms": newest, **changes}))
+            head: Cells = {"kind": "correction", "at_ms": newest_ms}
+            rows.append(_row(session, turn, money, head | changes))
+    rows += _corrections_elsewhere(connection, cache.elsewhere(session), newest_ms)
     if not rows:
         cache.confirm(session)
     return rows
 
 
 def _corrections_elsewhere(
-    connection: sqlite3.Connection, session: Session, cache: ChargeCache
+    connection: sqlite3.Connection, money: Mapping[str, TurnMoney], at_ms: int
 ) -> list[Cells]:
     """Corrections of turns of other sessions on the same worker."""
-    money = cache.elsewhere(session)
     rows: list[Cells] = []
     for turn_id, recorded in _recorded(connection, [*money]).items():
         own = money[turn_id]
         reported = {name: value for name, value in numbers_of(own).items() if value is not None}
-        if recorded.status in FREE or not _is_new(recorded, own, reported):
+        # What a refused turn took is what the person assigned to it.
+        if (recorded.status in FREE and not own.grew) or not _is_new(recorded, own, reported):
             continue
-        changes = _differences(recorded, reported)
-        cells: Cells = {"kind": "correction", "at_ms": max(map(_moment, session.turns)), **changes}
+        cells: Cells = {"kind": "correction", "at_ms": at_ms, **_differences(recorded, reported)}
         head = connection.execute(_HEAD_OF, (pack(turn_id),)).fetchone()
         exact = dump(exact_numbers(own.usage, own.costs))
         newest = {"reading": str(own.reading), "final": int(own.final), "exact": exact, "snapshot": "null"}
@@ -209,6 +221,11 @@ def _moment(turn: Turn) -> int:
     """The time of a row in Unix milliseconds: when the turn ended, else was last read, else was requested."""
     moments = (turn.ended_ms, turn.read_ms, turn.order.created_ms)
     return next(moment for moment in moments if moment is not None)
+
+
+def _newest_moment(session: Session, others: Others) -> int:
+    """The time of a correction: the newest one of which the session has a reading, or a decision."""
+    return max((*map(_moment, session.turns), *(ruling.at_ms for ruling in others.rulings)), default=0)
 
 
 def _changes(recorded: _Recorded, turn: Turn, money: TurnMoney, reported: Mapping[str, int]) -> Cells | None:

@@ -61,6 +61,13 @@ class CostRows:
             ids = [unpack(row[0]) for row in rows]
         return [prefix] if prefix in ids else sorted(ids)
 
+    def base_url(self, worker_id: str) -> str:
+        """The service of a worker, by its newest turn; "" where it has none."""
+        query = "SELECT base_url FROM turn_totals WHERE worker_id = ? ORDER BY at_ms DESC LIMIT 1"
+        with translated(reading=True):
+            row = self._connection.execute(query, (pack(worker_id),)).fetchone()
+        return "" if row is None else unpack(row["base_url"])
+
     def turns(self, which: ChargeFilter) -> Iterator[Row]:
         """The rows of `turn_totals`, newest turn first. Texts are as stored: decode with `rows.unpack`."""
         where, cells = condition(which, by_time=True)

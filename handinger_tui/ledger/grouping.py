@@ -297,7 +297,7 @@ _CHANGES: Final = " OR ".join(f"COALESCE(c.{name}, 0) <> 0" for name in AMOUNTS)
 # query, `before.reading` is that of the row with the greatest id.
 _QUERY: Final = f"""
     SELECT c.id, c.turn_id, c.session_id, c.worker_id, c.at_ms, c.usd_pico, c.micro_credits, c.reading,
-           MAX(before.id), before.reading AS old_reading, {_SUMS}
+           c.reason, MAX(before.id), before.reading AS old_reading, {_SUMS}
       FROM (SELECT session_id, turn_id FROM turn_totals {{where}} corrections > 0) t
       JOIN charges c ON c.session_id = t.session_id AND c.turn_id = t.turn_id AND c.kind = 'correction'
       JOIN charges before
@@ -331,6 +331,7 @@ def _restatement(row: Row) -> Restatement:
         old_credits=old_credits,
         new_credits=new_credits,
         new_meaning=meanings == _MEANINGS,
+        ruling=unpack_optional(row["reason"]),
     )
 
 
@@ -377,7 +378,9 @@ def _is_final(row: Row, name: str) -> bool:
     return bool(row["told"] >> SUMMED.index(name) & 1)
 
 
-_NEWEST_IDS: Final = "SELECT (SELECT MAX(id) FROM charges), (SELECT MAX(id) FROM limits)"
+_NEWEST_IDS: Final = (
+    "SELECT (SELECT MAX(id) FROM charges), (SELECT MAX(id) FROM limits), (SELECT MAX(id) FROM rulings)"
+)
 EVERYTHING: Final = ChargeFilter()
 
 
@@ -390,8 +393,8 @@ class ChargeQueries:
     def __init__(self, database: Database, zone: tzinfo | None = None) -> None:
         self._database = database
         self._zone = zone
-        self._newest_ids: tuple[int | None, int | None] | None = None
-        """The newest ids of charges and limits at the last call of `changed`."""
+        self._newest_ids: tuple[int | None, ...] | None = None
+        """The newest ids of charges, limits and rulings at the last call of `changed`."""
         self._newest_charge: int | None = None
         """The id of the newest charge at the last call of `restated`."""
 
@@ -415,7 +418,7 @@ class ChargeQueries:
         return await self._database.run(lambda db: usual(db, worker_id, budget, simulated=simulated))
 
     async def changed(self) -> bool:
-        """Whether a charge or a limit was written since the last call, by this program or another one.
+        """Whether a charge, limit or ruling was written since the last call, by this program or another one.
 
         True at the first call. Frames, titles and drafts do not count as a change.
         """

@@ -14,7 +14,7 @@ from uuid import uuid4
 from handinger_tui.core.errors import LedgerError, NoHistory
 from handinger_tui.core.money.limits import Start
 from handinger_tui.core.stream.frames import Frame
-from handinger_tui.core.turns.session import OtherTurn, RemoteTurn, Session
+from handinger_tui.core.turns.session import Others, RemoteTurn, Session
 from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.ledger import turns as turn_store
 from handinger_tui.ledger import worker_turns
@@ -33,6 +33,7 @@ from handinger_tui.ledger.opening import (
 )
 from handinger_tui.ledger.process_locks import LockPatience, ProcessLocks
 from handinger_tui.ledger.rows import TurnFrame
+from handinger_tui.ledger.rulings import Rulings
 from handinger_tui.ledger.turns import WorkerNames
 
 PATIENCE_S: Final = 5.0
@@ -58,8 +59,8 @@ def no_history(reason: str) -> NoHistory:
 class Ledger:
     """The record of turns. Implements `engine.ports.TurnLog`; start and close it once.
 
-    `history`, `charges` and `limits` use the same database, and implement ports of the UI. No turn starts
-    against `limits`.
+    `history`, `charges`, `limits` and `rulings` use the same database, and implement ports of the UI. No
+    turn starts against `limits`.
 
     `path` None keeps everything in memory until the program ends. `instead_of`: the error because of
     which it is in memory, where the user did not choose that; then `no_history` forbids to send until the
@@ -98,6 +99,7 @@ class Ledger:
         self.history = SessionHistory(self.database)
         self.charges = ChargeQueries(self.database, zone)
         self.limits = LimitService(self.database, zone=zone)
+        self.rulings = Rulings(self.database)
 
     def allow_unrecorded(self) -> None:
         """The user agreed to send without a history; limits then count only what this program spends."""
@@ -195,7 +197,7 @@ class Ledger:
         """
         await self.database.run(lambda _db: None, flush=True)
 
-    async def close_turn(self, session: Session, turn_id: str) -> tuple[OtherTurn, ...]:
+    async def close_turn(self, session: Session, turn_id: str) -> Others:
         """Commit status, answer and charge of a turn of `session`, in one transaction after its frames.
 
         It may be called again when more is known: then corrections are added. Returns what other sessions
@@ -205,7 +207,7 @@ class Ledger:
             LedgerError: nothing of it was written.
         """
 
-        def work(connection: sqlite3.Connection) -> tuple[OtherTurn, ...]:
+        def work(connection: sqlite3.Connection) -> Others:
             turn_store.close_turn(connection, session, turn_id, self._charge_cache, self.database.unwritten)
             return worker_turns.others(connection, session)
 
@@ -219,16 +221,17 @@ class Ledger:
         """
         await self.database.run(lambda db: turn_store.move_last(db, turn_ids))
 
-    async def charge(self, session: Session) -> None:
+    async def charge(self, session: Session) -> Others:
         """Write what the turns of `session` cost so far, including the running one.
 
         Later figures, and the end of the turn, are written as corrections. Nothing is written when
-        nothing is new.
+        nothing is new. Returns what other sessions have on the workers of this one.
 
         Raises:
             LedgerError: nothing was written; the next call, or `close_turn`, writes it.
         """
-        await self.database.run(partial(turn_store.charge, session=session, cache=self._charge_cache))
+        work = partial(turn_store.charge, session=session, cache=self._charge_cache)
+        return await self.database.run(work)
 
     async def adopt(self, session: Session, turns: Sequence[RemoteTurn]) -> Session:
         """Store turns of the worker of `session` with their frames and charges, all or none.

@@ -130,6 +130,7 @@ _TABLES: Final = (
     "gathered",
     "reservations",
     "worker_turns",
+    "rulings",
 )
 """The tables that read-only commands use."""
 

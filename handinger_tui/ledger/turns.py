@@ -16,7 +16,7 @@ from handinger_tui.core.money.turn_events import newest_worker, worker_of
 from handinger_tui.core.prompts.drafts import attachments_to_text
 from handinger_tui.core.stream.frames import RULE, Frame, Framing, Marker, gathered
 from handinger_tui.core.turns.fold import Fold, fold
-from handinger_tui.core.turns.session import RemoteTurn, Session, put_turn, title_from
+from handinger_tui.core.turns.session import Others, RemoteTurn, Session, put_turn, title_from
 from handinger_tui.core.turns.turn import FREE, LIVE, Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import remote_turns, reservations, worker_turns
 from handinger_tui.ledger.charge_writer import ChargeCache, new_charges, open_charge, write_charges
@@ -534,12 +534,16 @@ def _put_turn(
     connection.execute(_TURN, cells)
 
 
-def charge(connection: sqlite3.Connection, session: Session, cache: ChargeCache) -> None:
-    """Write what the turns cost so far. Called often, so it takes the write lock only for new charges."""
+def charge(connection: sqlite3.Connection, session: Session, cache: ChargeCache) -> Others:
+    """Write what the turns cost so far; returns what other sessions have on the same workers.
+
+    Called often, so it takes the write lock only for new charges.
+    """
     if new_charges(connection, session, cache):
         with transaction(connection):
             # Compared again under the lock: another process may have written the same in the meantime.
             write_charges(connection, session, cache)
+    return cache.others(session)
 
 
 def _put_session(connection: sqlite3.Connection, session: Session, updated_ms: int, title: str) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from handinger_tui.core.money.turn_events import events_text, sent_text, worker_of
-from handinger_tui.core.turns.session import OtherTurn, Session
+from handinger_tui.core.turns.session import Others, OtherTurn, Ruling, Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus
-from handinger_tui.ledger.rows import pack, unpack
+from handinger_tui.ledger.rows import int_or_none, int_or_zero, pack, unpack, unpack_optional
 
 _PUT: Final = """
     INSERT INTO worker_turns (turn_id, base_url, worker_id, session_id, events) VALUES (?, ?, ?, ?, ?)
@@ -34,6 +34,9 @@ _ENDED: Final = '"ended",false'
 _OF_SESSION: Final = (
     "SELECT turn_id FROM worker_turns WHERE base_url = ? AND worker_id = ? AND session_id = ?"
 )
+_RULINGS: Final = """
+    SELECT at_ms, meaning, seen_ms, turn_id FROM rulings WHERE base_url = ? AND worker_id = ? ORDER BY id
+"""
 
 
 def store(connection: sqlite3.Connection, session: Session, turns: Iterable[Turn]) -> None:
@@ -61,16 +64,17 @@ def store_sending(connection: sqlite3.Connection, turn_id: str, worker_id: str, 
     connection.execute(_SENDING, cells)
 
 
-def others(connection: sqlite3.Connection, session: Session) -> tuple[OtherTurn, ...]:
-    """The turns on the workers of `session` that it does not hold.
+def others(connection: sqlite3.Connection, session: Session) -> Others:
+    """The turns on the workers of `session` that it does not hold, and the rulings on these workers.
 
-    They belong to other sessions, or were added to this one by another program. A turn that runs in
+    The turns belong to other sessions, or were added to this one by another program. A turn that runs in
     `session`, and that another program has ended in the meantime, is one of them.
     """
     own = {turn.turn_id for turn in session.turns if not turn.live}
     running = {turn.turn_id for turn in session.turns if turn.live}
     workers = dict.fromkeys(filter(None, (*map(worker_of, session.turns), session.worker_id)))
     turns: list[OtherTurn] = []
+    rulings: list[Ruling] = []
     for worker_id in workers:
         of = (pack(session.base_url), pack(worker_id), pack(session.session_id))
         rows = connection.execute(_OTHER_SESSIONS, of).fetchall()
@@ -79,7 +83,22 @@ def others(connection: sqlite3.Connection, session: Session) -> tuple[OtherTurn,
                 ended = connection.execute(_ONE, (stored,)).fetchall()
                 rows += [row for row in ended if turn_id not in running or _ENDED in row["events"]]
         turns += [OtherTurn(*map(unpack, row)) for row in rows]
-    return tuple(turns)
+        rulings += rulings_on(connection, session.base_url, worker_id)
+    return Others(tuple(turns), tuple(rulings))
+
+
+def rulings_on(connection: sqlite3.Connection, base_url: str, worker_id: str) -> list[Ruling]:
+    """What the person decided about a worker, in order of time."""
+    return [
+        Ruling(
+            worker_id,
+            int_or_zero(row["at_ms"]),
+            unpack_optional(row["meaning"]),
+            int_or_none(row["seen_ms"]),
+            unpack_optional(row["turn_id"]),
+        )
+        for row in connection.execute(_RULINGS, (pack(base_url), pack(worker_id)))
+    ]
 
 
 def _creates(session: Session, turn: Turn, worker_id: str) -> bool:

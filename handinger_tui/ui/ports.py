@@ -20,7 +20,7 @@ from handinger_tui.core.money.restatements import Restatement
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
 from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.session import Session, SessionSummary
+from handinger_tui.core.turns.session import Ruling, Session, SessionSummary
 from handinger_tui.core.turns.turn import Attachment, FilePart
 
 if TYPE_CHECKING:
@@ -113,6 +113,18 @@ class ChargeReader(Protocol):
 
     async def restated(self, which: ChargeFilter) -> list[Restatement]:
         """Closed amounts that any program changed since the last call, oldest first; [] at the first call."""
+        ...
+
+
+class RulingStore(Protocol):
+    """What the person decides about the figures of workers."""
+
+    async def decide(self, base_url: str, ruling: Ruling) -> None:
+        """Store a decision for every program that uses this history, and correct the amounts it changes.
+
+        Raises:
+            LedgerError
+        """
         ...
 
 
@@ -267,6 +279,7 @@ class Connection:
     """The inbound e-mail address of a worker. Raises ApiError."""
     charges: ChargeReader
     limits: LimitStore
+    rulings: RulingStore
     save_text: Callable[[str, str], Awaitable[str]]
     """(name, text) → path: write a text file to the download folder, never over an existing file.
 

@@ -94,7 +94,7 @@ async def test_what_a_worker_counts_is_remembered_when_its_session_is_removed(tm
         assert session_money(other.turns, other.elsewhere).turns[0].usd == Decimal("0.4")
         loaded = await ledger.load("ses_b")
         assert loaded is not None
-        assert {*other.elsewhere} <= {*loaded.elsewhere}
+        assert {*other.elsewhere.turns} <= {*loaded.elsewhere.turns}
 
 
 async def test_a_turn_that_is_being_sent_elsewhere_may_own_a_part(tmp_path: Path) -> None:

@@ -159,13 +159,13 @@ def test_a_run_of_a_stranger_that_our_look_sees_shares_our_amount() -> None:
 def test_growth_in_the_window_of_a_refused_turn_is_nobodys() -> None:
     events = [*turn(1, None, ".10", prompts=0), read(".10", prompts=1), Sent(2, refused=True)]
     meter = result([*events, read(".16", prompts=1)])
-    assert meter.suspense == [Suspense(Decimal("0.06"), 1, (2,), 0)]
+    assert meter.suspense == [Suspense(Decimal("0.06"), 1, (2,), 0, 0)]
     assert meter.entry(1).amount == Decimal(".10")
 
 
 def test_growth_with_a_strangers_message_between_our_turns_is_nobodys() -> None:
     meter = result([*turn(1, None, ".10", prompts=0), *turn(2, ".40", ".50", prompts=2)])
-    assert meter.suspense == [Suspense(Decimal("0.30"), 1, (), 1)]
+    assert meter.suspense == [Suspense(Decimal("0.30"), 1, (), 1, 0)]
     assert (meter.entry(1).amount, meter.entry(2).amount) == (Decimal(".10"), Decimal(".10"))
 
 

@@ -17,7 +17,7 @@ from handinger_tui.core.money.restatements import Restatement
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
 from handinger_tui.core.stream.usage import Costs, Usage
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.session import Ruling, Session
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 
 NOW_MS: Final = 1_700_000_000_000
@@ -63,6 +63,8 @@ class FakeBooks:
     """How often `changed` was asked."""
     restatements: list[Restatement] = field(default_factory=list)
     """What the next call of `restated` returns."""
+    rulings: list[Ruling] = field(default_factory=list)
+    """What the person decided."""
     _news: bool = False
 
     def write(self, *charges: TurnCharge) -> None:
@@ -102,6 +104,9 @@ class FakeBooks:
         self.looks += 1
         news, self._news = self._news, False
         return news
+
+    async def decide(self, base_url: str, ruling: Ruling) -> None:
+        self.rulings.append(ruling)
 
     async def restated(self, which: ChargeFilter) -> list[Restatement]:
         news, self.restatements = self.restatements, []

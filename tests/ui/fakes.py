@@ -210,6 +210,7 @@ class Desktop:
             self._email,
             self.books,
             self.purse,
+            self.books,
             self._save_text,
             self.warnings,
             self.without_history,

@@ -9,7 +9,16 @@ from enum import StrEnum
 from typing import Any, Final
 
 from handinger_tui.core.amounts import EXACT, Total, total
-from handinger_tui.core.money.timeline import Entry, Key, Meaning, MeterResult, Timeline
+from handinger_tui.core.money.rulings import decisions_by
+from handinger_tui.core.money.timeline import (
+    NO_DECISIONS,
+    Decisions,
+    Entry,
+    Key,
+    Meaning,
+    MeterResult,
+    Timeline,
+)
 from handinger_tui.core.money.turn_events import (
     Cluster,
     Scan,
@@ -20,7 +29,7 @@ from handinger_tui.core.money.turn_events import (
     worker_of,
 )
 from handinger_tui.core.stream.usage import NO_COSTS, NO_USAGE, ZERO_COSTS, ZERO_USAGE, Costs, Usage, cost_of
-from handinger_tui.core.turns.session import OtherTurn, PerTurn, Session
+from handinger_tui.core.turns.session import NO_OTHERS, Others, PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, LIVE, Trigger, Turn
 
 
@@ -45,8 +54,9 @@ class TurnMoney:
     `shared`: amounts that may belong to others as well are entered for one turn only. `usage` and `costs`
     are what is entered for this one, so that sums are exact; `most` is what it may have taken, and
     `others` counts the other runs (0: only what came before it). `doubtful`: another meaning of the
-    worker's figures, which is not excluded yet, gives another amount. `grew`: nothing is entered for a
-    refused turn, but the worker's figures rose at that time.
+    worker's figures, which is not excluded yet, gives another amount. `pinned`: the person decided what
+    the figures mean. `grew`: nothing is entered for a refused turn, but the worker's figures rose at that
+    time.
     """
 
     usage: Usage = NO_USAGE
@@ -57,6 +67,7 @@ class TurnMoney:
     most: tuple[Usage, Costs] = (NO_USAGE, NO_COSTS)
     others: int = 0
     doubtful: bool = False
+    pinned: bool = False
     grew: bool = False
 
     @property
@@ -100,7 +111,7 @@ NOTHING_SPENT: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Reading.NONE, final=Tru
 _GREW: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Reading.NONE, final=True, grew=True)
 
 
-def session_money(turns: Sequence[Turn], elsewhere: Sequence[OtherTurn] = ()) -> SessionMoney:
+def session_money(turns: Sequence[Turn], elsewhere: Others = NO_OTHERS) -> SessionMoney:
     """The money of each turn, and the totals with their gaps. `turns` are in order of sending."""
     index = MoneyIndex()
     all_money = index(turns, elsewhere)
@@ -119,7 +130,7 @@ def money_of(session: Session, turn: Turn) -> TurnMoney:
     return TurnMoney() if at is None else MoneyIndex()(turns, session.elsewhere)[at]
 
 
-def turn_money(turns: Sequence[Turn], elsewhere: Sequence[OtherTurn] = ()) -> tuple[TurnMoney, ...]:
+def turn_money(turns: Sequence[Turn], elsewhere: Others = NO_OTHERS) -> tuple[TurnMoney, ...]:
     """The money of each turn, in the same order."""
     return MoneyIndex()(turns, elsewhere)
 
@@ -154,6 +165,7 @@ def _total(values: Sequence[tuple[TurnMoney, Decimal | None]]) -> Total:
 # -- from timelines to amounts ----------------------------------------------------------
 _Timelines = dict[str | None, Timeline]
 _Results = dict[str | None, list[MeterResult]]
+_Decisions = dict[str | None, Decisions]
 
 
 class MoneyIndex:
@@ -166,6 +178,10 @@ class MoneyIndex:
     def __init__(self) -> None:
         self.reading = Reading.NONE
         """How the numbers of the newest worker of the last call are interpreted."""
+        self.pinned = False
+        """The person decided that."""
+        self.results: _Results = {}
+        """What each meter of each worker shows, in the order of `METERS`."""
         self._figures_of = PerTurn(_figures)
         self._figures: tuple[object, ...] = ()
         self._money: tuple[TurnMoney, ...] = ()
@@ -175,30 +191,34 @@ class MoneyIndex:
         self._timelines: _Timelines = {}
         self._touched: set[int] = set()
         """Earlier turns whose amounts the newest turns have changed."""
-        self._meanings: dict[str | None, list[tuple[Meaning, bool]]] = {}
-        self._elsewhere: Sequence[OtherTurn] = ()
+        self._basis: tuple[object, ...] = ()
+        """What the amounts of all turns depend on."""
+        self._elsewhere = NO_OTHERS
         self.money_elsewhere: dict[str, TurnMoney] = {}
         """The money of the turns of other sessions that were given with the last call."""
 
-    def __call__(self, turns: Sequence[Turn], elsewhere: Sequence[OtherTurn] = ()) -> tuple[TurnMoney, ...]:
+    def __call__(self, turns: Sequence[Turn], elsewhere: Others = NO_OTHERS) -> tuple[TurnMoney, ...]:
         """The money of each turn, in the same order; the identical tuple while no figure changed.
 
-        `elsewhere`: the turns of other sessions on the same workers.
+        `elsewhere`: what the history has on the same workers.
         """
-        figures = self._figures_of(turns)
-        if elsewhere or self._elsewhere:
-            if figures != self._figures or elsewhere != self._elsewhere:
-                self._figures, self._elsewhere = figures, elsewhere
-                with localcontext(EXACT):
-                    self._compute_with(turns, elsewhere)
+        figures, before = self._figures_of(turns), self._elsewhere
+        if figures == self._figures and elsewhere == before:
             return self._money
-        if figures != self._figures:
+        self._elsewhere = elsewhere
+        if elsewhere.turns or before.turns:
+            self._figures = figures
+            with localcontext(EXACT):
+                self._compute_with(turns, elsewhere)
+        else:
             pairs = zip(self._figures, figures, strict=False)
             shorter = min(len(self._figures), len(figures))
             first = next((at for at, (old, new) in enumerate(pairs) if old != new), shorter)
             self._figures = figures
             with localcontext(EXACT):
                 self._compute(turns, first)
+        self.reading = _reading(self.results.get(newest_worker(turns), []))
+        self.pinned = any(meter.pinned for meter in self.results.get(newest_worker(turns), ()))
         return self._money
 
     def _compute(self, turns: Sequence[Turn], first: int) -> None:
@@ -206,7 +226,7 @@ class MoneyIndex:
         clusters = clusters_of(turns, self._start, self._scan)
         if first < self._start or clusters[0].overlaps_earlier:
             self._start, self._scan, self._timelines = 0, Scan(), {}
-            self._touched, self._meanings = set(), {}
+            self._touched, self._basis = set(), ()
             clusters = clusters_of(turns, 0, self._scan)
         affected = {*self._touched, *range(self._start, len(turns))}
         for cluster in clusters[:-1]:
@@ -220,25 +240,30 @@ class MoneyIndex:
         _take(timelines, newest)
         self._touched = {at for timeline in timelines.values() for at in _positions(timeline.touched)}
         affected |= self._touched
-        results = _results(timelines)
-        meanings = {worker: [*map(_basis, meters)] for worker, meters in results.items()}
-        if meanings != self._meanings:
-            affected, self._meanings = {*range(len(turns))}, meanings
+        rulings = self._elsewhere.rulings
+        decisions = decisions_by(rulings, _keys(turns)) if rulings else {}
+        self.results = results = _results(timelines, decisions)
+        basis = decisions, {worker: [*map(_basis_of, meters)] for worker, meters in results.items()}
+        if basis != self._basis:
+            affected, self._basis = {*range(len(turns))}, basis
+        # Whether a rise is nobody's may change long after it was assigned.
+        affected.update(at for one in decisions.values() for at in _positions(one.owners.values()))
         exceptions = _exceptions(results)
         money = [*self._money[: len(turns)], *[TurnMoney()] * (len(turns) - len(self._money))]
         for at in affected.intersection(range(len(turns))):
             made = _money(turns[at], at, timelines, results, exceptions)
             money[at] = made if money[at] != made else money[at]
         self._money = tuple(money)
-        self.reading = _reading(results.get(newest_worker(turns), []))
 
-    def _compute_with(self, turns: Sequence[Turn], elsewhere: Sequence[OtherTurn]) -> None:
+    def _compute_with(self, turns: Sequence[Turn], elsewhere: Others) -> None:
         """Compute everything: the turns of other sessions may lie between any turns of this one."""
         self._start, self._scan, self._timelines = 0, Scan(), {}
-        self._touched, self._meanings = set(), {}
+        self._touched, self._basis = set(), ()
         timelines: _Timelines = {}
-        _take(timelines, with_others(turns, elsewhere))
-        results = _results(timelines)
+        _take(timelines, with_others(turns, elsewhere.turns))
+        # A turn that another program has ended goes by its id, even where the session holds it.
+        keys = _keys(turns) | {other.turn_id: other.turn_id for other in elsewhere.turns}
+        self.results = results = _results(timelines, decisions_by(elsewhere.rulings, keys))
         exceptions = _exceptions(results)
         money = []
         for at, turn in enumerate(turns):
@@ -246,16 +271,22 @@ class MoneyIndex:
             # What has not changed keeps its identity.
             money.append(self._money[at] if at < len(self._money) and self._money[at] == made else made)
         self._money = tuple(money)
-        self.reading = _reading(results.get(newest_worker(turns), []))
         self.money_elsewhere = {
             other.turn_id: _money_of_key(other.turn_id, results[other.worker_id], timelines[other.worker_id])
-            for other in elsewhere
+            for other in elsewhere.turns
             if other.worker_id in results
         }
 
 
-def _results(timelines: _Timelines) -> _Results:
-    return {worker: timeline.results() for worker, timeline in timelines.items()}
+def _keys(turns: Sequence[Turn]) -> dict[str, Key]:
+    return {turn.turn_id: at for at, turn in enumerate(turns)}
+
+
+def _results(timelines: _Timelines, decisions: _Decisions) -> _Results:
+    return {
+        worker: timeline.results(decisions.get(worker, NO_DECISIONS))
+        for worker, timeline in timelines.items()
+    }
 
 
 def _exceptions(results: _Results) -> set[Key]:
@@ -263,10 +294,10 @@ def _exceptions(results: _Results) -> set[Key]:
 
 
 def _take(timelines: _Timelines, cluster: Cluster) -> None:
-    for _, worker, event, _ in cluster.events:
+    for at_ms, worker, event, _ in cluster.events:
         if worker not in timelines:
             timelines[worker] = Timeline(_ZEROS)
-        timelines[worker].take(event)
+        timelines[worker].take(event, at_ms)
 
 
 def _positions(turns: Iterable[Key]) -> Iterator[int]:
@@ -281,9 +312,9 @@ def _figures(turn: Turn) -> tuple[object, ...]:
     )
 
 
-def _basis(meter: MeterResult) -> tuple[Meaning, bool]:
+def _basis_of(meter: MeterResult) -> tuple[Meaning, bool, bool]:
     """What the amounts of all turns depend on: the meaning of a meter, and whether it is reported."""
-    return meter.meaning, meter.total is not None
+    return meter.meaning, meter.pinned, meter.total is not None
 
 
 def _money(
@@ -292,7 +323,7 @@ def _money(
     """The money of the turn at position `at`."""
     meters = results.get(worker_of(turn), [])
     if turn.status in FREE:
-        return _GREW if any(at in meters[meter].refused for meter in _MONEY if meters) else NOTHING_SPENT
+        return _money_of_refused(at, meters)
     if not meters:
         return TurnMoney()
     money = _money_of_key(at, meters, timelines[worker_of(turn)], plain=at not in exceptions)
@@ -301,15 +332,27 @@ def _money(
     return replace(money, final=False) if money.final and turn.status in LIVE else money
 
 
+def _money_of_refused(key: Key, meters: Sequence[MeterResult]) -> TurnMoney:
+    """The money of a turn that cannot have spent: what the person assigned to it."""
+    values = [meter.amounts.get(key, zero) for meter, zero in zip(meters, _ZEROS, strict=False)]
+    grew = any(key in meters[meter].refused for meter in _MONEY if meters)
+    if not any(values):
+        return _GREW if grew else NOTHING_SPENT
+    return TurnMoney(*_groups(values), _reading(meters), final=True, grew=grew)
+
+
 def _money_of_key(
     key: Key, meters: Sequence[MeterResult], timeline: Timeline, *, plain: bool = False
 ) -> TurnMoney:
     """The money of a turn that may have spent. `plain`: nothing has to be said beyond its amounts."""
+    if not plain and any(key in meters[meter].refused for meter in _MONEY):
+        return _money_of_refused(key, meters)
     entries = [] if plain else [meter.entry(key) for meter in meters]
     values = [meter.amounts.get(key) for meter in meters] if plain else [entry.amount for entry in entries]
     if not any(value is not None for value in values):
         return TurnMoney()
-    money = TurnMoney(*_groups(values), _reading(meters), final=key in timeline.final)
+    is_pinned = any(meter.pinned for meter in meters)
+    money = TurnMoney(*_groups(values), _reading(meters), final=key in timeline.final, pinned=is_pinned)
     return money if plain else _with_exceptions(money, entries)
 
 

@@ -14,6 +14,10 @@ from handinger_tui.core.jsontext import JsonObject
 NEW_MEANING: Final = "the readings of this worker mean something else"
 MORE: Final = "the worker reported more later"
 LESS: Final = "the worker reported less later"
+PINNED: Final = "pinned"
+"""The stored reason of a correction: the person pinned what the figures mean, or left it to the readings."""
+_BY_RULING: Final = {PINNED: "you decided what the readings of this worker mean"}
+"""Words for stored reasons; other corrections are explained by the readings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +37,14 @@ class Restatement:
     old_credits: Decimal | None
     new_credits: Decimal | None
     new_meaning: bool
+    ruling: str | None = None
+    """The stored reason where the person caused the change."""
 
     @property
     def reason(self) -> str:
         """Why the amount changed."""
+        if self.ruling in _BY_RULING:
+            return _BY_RULING[self.ruling]
         if self.new_meaning:
             return NEW_MEANING
         pairs = ((self.old_usd, self.new_usd), (self.old_credits, self.new_credits))

@@ -6,9 +6,10 @@ meter (one figure of a reading) is judged on its own. `docs/money.md` has the ru
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 Amount = Decimal | int
@@ -63,6 +64,20 @@ class Meaning(StrEnum):
     """Not enough readings, or contradictory ones. Amounts are computed as for a lifetime meter."""
 
 
+class Decisions(NamedTuple):
+    """What the person decided about a worker.
+
+    `meaning`: that of all meters; None: the readings decide. `owners`: whose a rise is that no turn
+    explains, by the time of the reading that showed it.
+    """
+
+    meaning: Meaning | None = None
+    owners: Mapping[int, Key] = MappingProxyType({})
+
+
+NO_DECISIONS: Final = Decisions()
+
+
 class Entry(NamedTuple):
     """What one turn took by one meter.
 
@@ -84,12 +99,14 @@ class Suspense(NamedTuple):
 
     `last`: the newest turn before it. `refused`: turns of ours that were refused in the window.
     `strangers`: how many messages of others came in the window, None where that is not known.
+    `at_ms`: the time of the reading that showed it.
     """
 
     amount: Amount
     last: Key | None
     refused: tuple[Key, ...]
     strangers: int | None
+    at_ms: int
 
 
 class _Share(NamedTuple):
@@ -108,13 +125,14 @@ class _Window(NamedTuple):
 
     `turns`: ours that were under way in it, in order of sending. `strangers`: messages of others that came
     in it, None: not known. `unread`: a turn began in it before which the worker was not read, so older
-    costs may be in it. `refused`: turns that were refused in it.
+    costs may be in it. `refused`: turns that were refused in it. `at_ms`: the time of the reading at its end.
     """
 
     turns: tuple[Key, ...] = ()
     strangers: int | None = 0
     unread: bool = False
     refused: tuple[Key, ...] = ()
+    at_ms: int = 0
 
     def joined(self, later: _Window) -> _Window:
         """This window together with the one after it."""
@@ -122,7 +140,7 @@ class _Window(NamedTuple):
         # A later count of messages also covers the time in which they were not counted.
         strangers = None if later.strangers is None else (self.strangers or 0) + later.strangers
         refused = (*self.refused, *later.refused)
-        return _Window(turns, strangers, self.unread or later.unread, refused)
+        return _Window(turns, strangers, self.unread or later.unread, refused, later.at_ms)
 
 
 class _Fall(NamedTuple):
@@ -192,6 +210,8 @@ class _Meter:
         self.fall: _Fall | None = None
         self.read_at = 0
         """The number of the last reading of the worker that had this meter."""
+        self.values = 0
+        """How many readings had this meter."""
         self.own: dict[Key, Amount] = {}
         self.shares: list[_Share] = []
         self.suspense: list[Suspense] = []
@@ -227,6 +247,7 @@ class _Meter:
     def read(self, value: Amount, timeline: Timeline, *, busy: bool) -> None:
         """Take a value of the newest reading."""
         level = self.level
+        self.values += 1
         if not value and busy and level is not None:
             # A turn runs and nothing is counted yet.
             for turn in timeline.under_way if not level else ():
@@ -320,22 +341,41 @@ class _Meter:
             self.own[last] = self.own.get(last, self.zero) + rise
             timeline.touched.add(last)
         else:
-            self.suspense.append(Suspense(rise, last, window.refused, strangers))
+            self.suspense.append(Suspense(rise, last, window.refused, strangers, window.at_ms))
 
     # -- results -----------------------------------------------------------------------
-    def result(self, timeline: Timeline) -> MeterResult:
+    def result(self, timeline: Timeline, decisions: Decisions = NO_DECISIONS) -> MeterResult:
         """What the meter shows now. A fall at the end is a reset unless it may be a lagging replica."""
         waiting = () if self.fall is None else self.fall.window.joined(self.fall.since).turns
         if self.fall is not None and not self.fall.may_lag:
             other = self.copy()
             other._reset(self.fall, timeline)
-            return other.result(timeline)._replace(waiting=frozenset(waiting))
+            return other.result(timeline, decisions)._replace(waiting=frozenset(waiting))
         is_reported = self.level is not None and self.read_at
         total = self.closed + (self.level or self.zero) - self.first if is_reported else None
+        own, suspense = self._assigned(decisions.owners)
+        shown = self._meaning()
         return MeterResult(
-            self._meaning(), self.own, self._shared(), self.alone, timeline.overwritten, self.partly,
-            self.refused, frozenset(waiting), self.suspense, total,
+            decisions.meaning or shown, own, self._shared(), self.alone, timeline.overwritten, self.partly,
+            self.refused, frozenset(waiting), suspense, total, shown, decisions.meaning is not None,
+            self.values,
         )  # fmt: skip
+
+    def _assigned(self, owners: Mapping[int, Key]) -> tuple[dict[Key, Amount], list[Suspense]]:
+        """The amounts of the turns with the rises that the person assigned to them, and the other rises.
+
+        A rise cannot be added to an amount that is not known, nor to a turn that was refused at another time.
+        """
+        if not owners or not self.suspense:
+            return self.own, self.suspense
+        own, others = self.own.copy(), []
+        for rise in self.suspense:
+            owner = owners.get(rise.at_ms, "")
+            if owner in rise.refused or (owner in self.own and owner not in self.partly):
+                own[owner] = own.get(owner, self.zero) + rise.amount
+            else:
+                others.append(rise)
+        return own, others
 
     def _meaning(self) -> Meaning:
         if self.restarts >= self.rises + MARGIN:
@@ -378,7 +418,8 @@ class MeterResult(NamedTuple):
     `own`, `shared`: amounts per turn if it counts the lifetime; `alone`: if it counts per turn, and then
     the value of a turn in `overwritten` may be too small. `partly`: turns that ran before the first
     reading. `refused`: refused turns in whose window it rose.
-    `waiting`: turns in whose time it fell for a reason not known yet.
+    `waiting`: turns in whose time it fell for a reason not known yet. `shown`: the meaning that the
+    `values` readings show; `meaning` is that unless the person `pinned` another one.
     """
 
     meaning: Meaning
@@ -391,6 +432,9 @@ class MeterResult(NamedTuple):
     waiting: frozenset[Key]
     suspense: list[Suspense]
     total: Amount | None
+    shown: Meaning
+    pinned: bool
+    values: int
 
     @property
     def amounts(self) -> dict[Key, Amount]:
@@ -470,6 +514,8 @@ class Timeline:
         self._fewer: tuple[int, ...] = ()
         """The number of those messages at the last readings of the idle worker, where it was smaller."""
         self._sent = 0
+        self._at_ms = 0
+        """The time of the newest event."""
 
     def copy(self) -> Timeline:
         """An independent copy."""
@@ -481,8 +527,9 @@ class Timeline:
         other.overwritten, other._unconfirmed = self.overwritten.copy(), self._unconfirmed.copy()
         return other
 
-    def take(self, event: Event) -> None:
-        """Take the next event."""
+    def take(self, event: Event, at_ms: int = 0) -> None:
+        """Take the next event, which was received at `at_ms`."""
+        self._at_ms = at_ms
         if isinstance(event, Read):
             self._read(event)
         elif isinstance(event, Sent):
@@ -490,9 +537,9 @@ class Timeline:
         else:
             self._end(event)
 
-    def results(self) -> list[MeterResult]:
-        """What each meter shows by all readings so far."""
-        return [meter.result(self) for meter in self._meters]
+    def results(self, decisions: Decisions = NO_DECISIONS) -> list[MeterResult]:
+        """What each meter shows by all readings so far, and by what the person decided."""
+        return [meter.result(self, decisions) for meter in self._meters]
 
     def window_since(self, reading: int) -> _Window:
         """The time between an earlier reading and the newest one."""
@@ -531,7 +578,7 @@ class Timeline:
         stranger_ran, self._stranger_runs = self._stranger_runs, read.busy and not self.under_way
         if stranger_ran or self._stranger_runs:
             counted = max(counted or 0, 1)
-        window = self._window._replace(strangers=counted)
+        window = self._window._replace(strangers=counted, at_ms=self._at_ms)
         self._windows.append(window)
         self.touched.update(window.turns, window.refused)
         self._choose_alone(read.prompts)

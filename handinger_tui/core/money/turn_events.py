@@ -172,11 +172,9 @@ def with_others(turns: Sequence[Turn], others: Sequence[OtherTurn]) -> Cluster:
         for placed in cluster.events
         if placed.turn_id not in elsewhere
     ]
-    workers = {placed.worker_id for placed in events}
     added = [
         Placed(timed.at_ms, other.worker_id, timed.event, other.turn_id)
         for other in others
-        if other.worker_id in workers
         for timed in events_of_other(other)
     ]
     # A worker is created once. Two of the same id are different ones, of which nothing can be compared.

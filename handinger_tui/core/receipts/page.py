@@ -129,7 +129,7 @@ def _cost(facts: Facts) -> list[ReceiptRow]:
 
 def _read_as(facts: Facts) -> list[ReceiptRow]:
     """The reading in short, which decides every amount."""
-    words = reading_words(facts.money.reading)
+    words = reading_words(facts.money.reading, pinned=facts.money.pinned)
     return [ReceiptRow("Read as", words.short, words.sign)] if words.sign and not facts.free else []
 
 
@@ -263,7 +263,7 @@ def _read(facts: Facts) -> list[ReceiptRow]:
     if facts.free:
         return [ReceiptRow("Reading", "Not needed: the turn never started.")]
     money = facts.money
-    rows = [ReceiptRow("Reading", reading_words(money.reading).sentence)]
+    rows = [ReceiptRow("Reading", reading_words(money.reading, pinned=money.pinned).sentence)]
     has_figures = money.usage.reported or money.costs.reported
     if money.reading is Reading.TOTAL and facts.turn.before is None:
         instead = "an earlier turn's last reading, or zero for a new worker, counts"
@@ -398,6 +398,7 @@ def _figures_object(facts: Facts) -> JsonObject:
         "credits_at_most": _exact(money.most_credits),
         "doubtful": money.doubtful,
         "reading": str(money.reading),
+        "reading_pinned": money.pinned,
         "usage": _members(money.usage),
         "costs": _members(money.costs),
         "split_excess_usd": _exact(facts.split_excess),

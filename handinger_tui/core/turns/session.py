@@ -62,6 +62,32 @@ class OtherTurn(NamedTuple):
     events: str
 
 
+class Ruling(NamedTuple):
+    """What the person decided about a worker at `at_ms`; it is in force until a newer one about the same.
+
+    Either a `meaning` of its figures ("lifetime", "per_turn"; "auto": the readings decide), or to which turn
+    a rise of its figures belongs that no turn explains: the one first seen at `seen_ms` (`turn_id` None: to
+    none).
+    """
+
+    worker_id: str
+    at_ms: int
+    meaning: str | None = None
+    seen_ms: int | None = None
+    turn_id: str | None = None
+
+
+class Others(NamedTuple):
+    """What the history has on the workers of a session that is not of the session itself."""
+
+    turns: tuple[OtherTurn, ...] = ()
+    rulings: tuple[Ruling, ...] = ()
+    """In order of time."""
+
+
+NO_OTHERS: Final = Others()
+
+
 # Without slots: `replace` copies a `__dict__` much faster.
 @dataclass(frozen=True)
 class Session:
@@ -77,8 +103,8 @@ class Session:
     turns: tuple[Turn, ...] = ()
     updated_ms: int = 0
     unread: bool = False
-    elsewhere: tuple[OtherTurn, ...] = ()
-    """Turns of other sessions on the same workers, as of the last read of the history."""
+    elsewhere: Others = NO_OTHERS
+    """What the history has on the same workers, as of its last read."""
 
     @property
     def current(self) -> Turn | None:

@@ -17,6 +17,7 @@ from handinger_tui.ledger.migrations.m0004_remote_turns import FOURTH
 from handinger_tui.ledger.migrations.m0005_reservations import FIFTH
 from handinger_tui.ledger.migrations.m0006_worker_turns import SIXTH
 from handinger_tui.ledger.migrations.m0007_shared_amounts import SEVENTH
+from handinger_tui.ledger.migrations.m0008_rulings import EIGHTH
 from handinger_tui.ledger.remote_turns import asked_key
 
 _FIRST: Final = (
@@ -139,7 +140,9 @@ _FIRST: Final = (
     """,
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH)
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    *(_FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH),
+)
 
 
 def version_of(connection: sqlite3.Connection) -> int:

@@ -7,7 +7,10 @@ from typing import Final
 
 from handinger_tui.core.amounts import usd_text
 from handinger_tui.core.formatting import plural
+from handinger_tui.core.money.rulings import WORDS
+from handinger_tui.core.receipts.reading_words import meaning_lines, worker_of_figures
 from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.turns.session import Ruling
 from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
 from handinger_tui.ui.work.session_controller import SessionController
@@ -82,6 +85,30 @@ async def limit(context: CommandContext, argument: str) -> None:
         await apply_limit(controller, interaction, wish)
 
 
+async def reading(context: CommandContext, argument: str) -> None:
+    """Pin what the figures of the session's worker mean, leave it to the readings, or show it."""
+    controller, interaction, word = context.controller, context.interaction, argument.lower()
+    session = controller.session
+    worker_id = worker_of_figures(session)
+    if worker_id is None:
+        interaction.say("There is no worker yet whose figures could be read.", "warning")
+    elif not word:
+        lines = [
+            *meaning_lines(session),
+            "",
+            "/reading lifetime, per-turn or auto decides it for this worker.",
+        ]
+        await interaction.notice(f"What worker {clean_line(worker_id, 60)} counts", "\n".join(lines))
+    elif word not in WORDS:
+        interaction.say(f"There is no reading {clean_line(word, 20)}: lifetime, per-turn or auto.", "warning")
+    else:
+        ruling = Ruling(worker_id, context.now_ms(), WORDS[word])
+        await controller.connection.rulings.decide(session.base_url, ruling)
+        # The session reads what was decided about its worker when its costs are counted.
+        await controller.engine.actor(session.session_id).recount()
+        interaction.say(" ".join(meaning_lines(controller.engine.session(session.session_id))))
+
+
 async def costs(context: CommandContext, _argument: str) -> None:
     """The panel of usage and cost."""
     context.show_panel("usage")
@@ -138,6 +165,12 @@ MONEY: Final = (
         limit,
         ("limits",),
         takes="[SCOPE AMOUNT [credits] | SCOPE off]",
+    ),
+    Command(
+        "reading",
+        "Show or set what the worker's figures mean",
+        reading,
+        takes="[lifetime|per-turn|auto]",
     ),
     Command("costs", "Show usage and cost of this session", costs, ("cost", "usage", "stats")),
     Command("receipt", "Show the receipt of the last turn, or of turn N", receipt, takes="[N|last]"),

@@ -225,7 +225,7 @@ class ReceiptScreen(SavingScreen):
     def _draw(self) -> None:
         """Draw the receipt unless nothing has changed."""
         turns, index = self._turns, self._index
-        state = (turns, index, self._typical_cost, self._times)
+        state = (turns, self._controller.session.elsewhere, index, self._typical_cost, self._times)
         if state == self._drawn_state:
             return
         self._drawn_state = state

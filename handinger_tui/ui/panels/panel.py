@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
@@ -13,7 +13,7 @@ from textual.message import Message
 from handinger_tui.core.evidence.citations import Mention
 from handinger_tui.core.evidence.sources_and_files import Source
 from handinger_tui.core.safety.cleaning import clean, clean_line
-from handinger_tui.core.turns.session import Session, same_front
+from handinger_tui.core.turns.session import Others, Session, same_front
 from handinger_tui.core.turns.turn import FilePart, Turn, TurnStatus
 from handinger_tui.ui.lists.virtual_list import RowsT, VirtualList
 
@@ -76,7 +76,7 @@ class TurnMemo(Generic[Value]):
         self._compute = compute
         self._turns: tuple[Turn, ...] = ()
         self._keys: list[Key] = []
-        self._session: Hashable = None
+        self._session: tuple[str, Others] | None = None
         self._value: Value | None = None
         self.computed = 0
         """The number of calls of `compute`."""
@@ -85,8 +85,9 @@ class TurnMemo(Generic[Value]):
         """The value for `session`: the same object as before when no key changed."""
         front = same_front(self._turns, session.turns)
         keys = [(turn.turn_id, *self._key(turn)) for turn in session.turns[front:]]
-        same = self._session == session.session_id and keys == self._keys[front:]
-        self._turns, self._session = session.turns, session.session_id
+        of_session = session.session_id, session.elsewhere
+        same = self._session == of_session and keys == self._keys[front:]
+        self._turns, self._session = session.turns, of_session
         self._keys[front:] = keys
         if self._value is None or not same:
             self._value = self._compute(session)

@@ -249,8 +249,9 @@ class TranscriptLayout:
             del self.turns[len(session.turns) :]
             self._update_starts(len(self.turns))
             self._mark_changed(self.height)
-        if old and not _has_same_readings(old[same:], session.turns[same:]):
-            # A receipt may depend on the usage readings of earlier and later turns.
+        of_others = before is not None and before.elsewhere != session.elsewhere
+        if of_others or (old and not _has_same_readings(old[same:], session.turns[same:])):
+            # A receipt may depend on the usage readings of earlier and later turns, and of other sessions.
             for at in [at for at in self._recently_used if at < len(self.turns)]:
                 turn_layout = self.turns[at]
                 if turn_layout.blocks and turn_layout.receipt != self._receipt(session, turn_layout.turn):

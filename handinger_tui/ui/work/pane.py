@@ -177,7 +177,7 @@ class SessionPane(Rows):
         room = self.size.width - HINT_CELLS
         old, self._cost_turns = self._cost_turns, session.turns
         front = same_front(old, session.turns)
-        key: tuple[object, ...] = (session.session_id, room, *self._state.gauges)
+        key: tuple[object, ...] = (session.session_id, room, session.elsewhere, *self._state.gauges)
         if key != self._cost_key or not _same_readings(old[front:], session.turns[front:]):
             self._cost_key = key
             self._cost_text = compact_line(session, self._state.gauges, room, most, self._totals)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
+from handinger_tui.cli.commands.costs import decisions
 from handinger_tui.cli.commands.costs.query import (
     CostsQuery,
     CostsResult,
@@ -53,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--settle", action="store_true", help="first read workers whose turns earlier runs left open"
     )
+    decisions.add_arguments(parser)
     form = parser.add_mutually_exclusive_group()
     add_json_option(form)
     form.add_argument("--csv", action="store_true", help="CSV on stdout")
@@ -77,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
         from handinger_tui.cli.headless.settle import settle_left_open  # noqa: PLC0415
 
         settle_left_open()
+    decisions.apply(args, now)
     as_of = None if args.as_of is None else as_of_ms(args.as_of, now)
     with opened(default_paths().database, as_of) as cost_rows:
         if cost_rows.problem:

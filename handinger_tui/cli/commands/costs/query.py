@@ -135,8 +135,8 @@ def charge_filter(args: argparse.Namespace, cost_rows: CostRows, times: ChargeFi
     for this worker, session and budget, but has simulated ones.
     """
     which = ChargeFilter(
-        worker_id=_unique_id(cost_rows, "worker", args.worker),
-        session_id=_unique_id(cost_rows, "session", args.session),
+        worker_id=unique_id(cost_rows, "worker", args.worker),
+        session_id=unique_id(cost_rows, "session", args.session),
         budget=args.budget,
     )
     simulated = args.local or (
@@ -145,7 +145,7 @@ def charge_filter(args: argparse.Namespace, cost_rows: CostRows, times: ChargeFi
     return replace(which, since_ms=times.since_ms, until_ms=times.until_ms, simulated=simulated)
 
 
-def _unique_id(cost_rows: CostRows, what: str, prefix: str | None) -> str | None:
+def unique_id(cost_rows: CostRows, what: str, prefix: str | None) -> str | None:
     """Return the id of the only worker or session whose id starts with `prefix`.
 
     Raises:

@@ -366,7 +366,7 @@ def _remarks(table: _Table, zone: tzinfo | None, gauges: Sequence[Gauge]) -> lis
     """Notes on gaps, source and time of the figures, and on the signs that the panel uses."""
     view, width = table.view, table.width
     gauged = any(gauge.spent.value is not None and gauge.spent.missing_turns for gauge in gauges)
-    reading = reading_words(view.reading)
+    reading = reading_words(view.reading, pinned=view.pinned)
     texts = [
         gap_words(view, gauged=gauged),
         f"≤ {view.share}" if view.share else "",

@@ -18,7 +18,7 @@ from handinger_tui.core.money.turn_events import newest_worker, worker_of
 from handinger_tui.core.receipts.facts import share_text
 from handinger_tui.core.stream.usage import Costs, Usage, cost_of
 from handinger_tui.core.stream.worker_snapshot import Snapshot
-from handinger_tui.core.turns.session import OtherTurn, Session, same_front
+from handinger_tui.core.turns.session import NO_OTHERS, Others, Session, same_front
 from handinger_tui.core.turns.turn import FREE, Trigger, Turn, TurnStatus
 from handinger_tui.ui.panels.panel import turn_in_view
 
@@ -165,7 +165,7 @@ class WorkerTotals:
         self._sums = Sums()
 
     def __call__(
-        self, turns: Sequence[Turn], at: int, elsewhere: Sequence[OtherTurn] = ()
+        self, turns: Sequence[Turn], at: int, elsewhere: Others = NO_OTHERS
     ) -> tuple[TurnMoney, Sums]:
         """The usage and cost of the turn at position `at`, and the totals of all turns."""
         money = self.index(turns, elsewhere)
@@ -290,6 +290,7 @@ class UsageView:
     so_far: bool = False
     share: str = ""
     reading: Reading = Reading.NONE
+    pinned: bool = False
     read_ms: int | None = None
     history: tuple[Decimal | None, ...] = ()
     began_ms: int | None = None
@@ -360,6 +361,7 @@ def usage_view(session: Session, totals: WorkerTotals | None = None) -> UsageVie
         so_far=unfinished(turn),
         share=share_text(money),
         reading=totals.index.reading,
+        pinned=totals.index.pinned,
         read_ms=_read_ms(turns),
         history=tuple(sums.history),
         began_ms=began_ms,

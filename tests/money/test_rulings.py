@@ -1,0 +1,90 @@
+"""What a person decides about a worker's figures holds for all programs, and corrects closed amounts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.money.paid_service import PaidService, paid_service
+from tests.money.programs import Person, ended
+from tests.money.screen import screen_of
+
+
+@pytest.fixture
+def service() -> Iterator[PaidService]:
+    with paid_service() as serving:
+        yield serving
+
+
+@pytest.fixture
+def person(service: PaidService, tmp_path: Path) -> Person:
+    """A person of whom one worker has done two turns: the service reports $1 and then $2."""
+    made = Person(service, tmp_path)
+    assert made.run("-p", "first").code == 0
+    assert made.run("-p", "second", "-w", "wrk_1").code == 0
+    return made
+
+
+def total(person: Person, *argv: str) -> Decimal:
+    return Decimal(person.json_of("costs", *argv)["total"]["cost_usd"])
+
+
+def test_a_pinned_meaning_restates_closed_amounts_and_can_be_taken_back(person: Person) -> None:
+    assert total(person) == 2
+    pinned = person.run("costs", "--reading", "wrk=per-turn")
+    (restated,) = person.json_of("costs")["restatements"]
+    assert (restated["old_usd"], restated["new_usd"]) == ("1", "2")
+    text = f"Restatement {restated['number']}: {restated['turn_id']} $1.00 → $2.00"
+    assert f"{text}, you decided what the readings of this worker mean." in pinned.err
+    assert text in " ".join(pinned.out.split())
+    assert total(person) == 3
+    # It holds for what comes, too.
+    assert person.run("-p", "third", "-w", "wrk_1").code == 0
+    assert total(person) == 6
+    assert person.run("costs", "--reading", "wrk_1=auto").code == 0
+    assert total(person) == 3
+    assert len(person.json_of("costs")["restatements"]) == 3
+
+
+def test_a_pinned_meaning_outlives_the_sessions_of_the_worker(person: Person) -> None:
+    for session in person.json_of("sessions")["sessions"]:
+        assert person.run("sessions", "rm", session["session_id"]).code == 0
+    assert person.run("costs", "--reading", "wrk_1=per-turn").code == 0
+    assert total(person) == 3
+    assert person.run("-p", "third", "-w", "wrk_1").code == 0
+    assert total(person) == 6
+
+
+@pytest.mark.parametrize("value", ["wrk_1", "wrk_1=sums", "=lifetime", "wrk_9=lifetime"])
+def test_a_ruling_names_a_worker_and_a_meaning(person: Person, value: str) -> None:
+    ran = person.run("costs", "--reading", value)
+    assert ran.code == 2
+    assert total(person) == 2
+
+
+async def test_an_open_session_follows_what_another_program_decides(person: Person) -> None:
+    async with screen_of(person) as screen:
+        await screen.shows("$1.00 Σ", "today $2.00")
+        program = person.start("costs", "--reading", "wrk_1=per-turn", "--json")
+        assert (await asyncio.to_thread(ended, program)).code == 0
+        await screen.shows("$2.00 1×", "pinned by")
+        await screen.until(lambda: "you decided what the readings of this worker mean" in screen.notices())
+        assert screen.notices().count("Restatement") == 1
+
+
+async def test_what_the_app_decides_is_in_the_costs_of_other_programs(person: Person) -> None:
+    async with screen_of(person) as screen:
+        await screen.enter("/reading")
+        await screen.shows("Cost, total tokens: not certain yet")
+        await screen.pilot.press("escape")
+        await screen.enter("/reading per-turn")
+        await screen.until(lambda: "each turn by itself, pinned by you; 3 readings decide nothing." in screen.notices())
+        program = person.start("costs", "--json")
+        found = await asyncio.to_thread(ended, program)
+        assert '"cost_usd":"3"' in found.out
+        await screen.enter("/receipt")
+        await screen.shows("reported per turn, pinned by you")
