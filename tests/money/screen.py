@@ -76,5 +76,7 @@ async def screen_of(person: Person, width: int = 110, height: int = 60) -> Async
         async with app.run_test(size=(width, height), notifications=True) as pilot:
             screen = Screen(app, pilot)
             await screen.until(lambda: app.work.controller.session_id)
+            # What is restated from now on is news for the app, even if it did not look before.
+            await services.ledger.charges.restated()
             yield screen
             await services.engine.aclose()

@@ -51,7 +51,8 @@ def test_a_mistyped_command_is_refused_with_a_suggestion() -> None:
 
 
 def test_completion_offers_commands_and_only_matching_aliases() -> None:
-    assert [name for name, _ in commands_with_prefix("re")] == ["/resume", "/rename", "/receipt", "/redraw"]
+    names = [name for name, _ in commands_with_prefix("re")]
+    assert names == ["/resume", "/rename", "/reading", "/receipt", "/redraw"]
     assert "/clear" not in [name for name, _ in commands_with_prefix("")]
 
 
