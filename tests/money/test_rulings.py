@@ -82,7 +82,9 @@ async def test_what_the_app_decides_is_in_the_costs_of_other_programs(person: Pe
         await screen.shows("Cost, total tokens: not certain yet")
         await screen.pilot.press("escape")
         await screen.enter("/reading per-turn")
-        await screen.until(lambda: "each turn by itself, pinned by you; 3 readings decide nothing." in screen.notices())
+        await screen.until(
+            lambda: "each turn by itself, pinned by you; 3 readings decide nothing." in screen.notices()
+        )
         program = person.start("costs", "--json")
         found = await asyncio.to_thread(ended, program)
         assert '"cost_usd":"3"' in found.out
