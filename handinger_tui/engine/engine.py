@@ -89,11 +89,16 @@ class Engine:
 
     # -- opening -----------------------------------------------------------------
     def new_session(
-        self, base_url: str, worker_id: str | None = None, generation: str = "workers"
+        self, base_url: str, worker_id: str | None = None, generation: str = "workers", *, title: str = ""
     ) -> Session:
         """A new session in memory; its first turn stores it."""
         session = Session(
-            self._ids.new("ses"), self._clock.now_ms(), worker_id, generation=generation, base_url=base_url
+            self._ids.new("ses"),
+            self._clock.now_ms(),
+            worker_id,
+            generation=generation,
+            base_url=base_url,
+            title=title,
         )
         self._actors[session.session_id] = SessionActor(session, self._deps)
         return session

@@ -24,6 +24,7 @@ from handinger_tui.core.turns.turn import (
     Attachment,
     Fault,
     Kind,
+    Lineage,
     Trigger,
     Turn,
     TurnRequest,
@@ -86,7 +87,13 @@ class EngineDeps:
     on_change: Callable[[str], None]
     """Called with the session id after every change."""
 
-    def new_order(self, prompt: str, budget: str | None, attachments: tuple[Attachment, ...]) -> TurnRequest:
+    def new_order(
+        self,
+        prompt: str,
+        budget: str | None,
+        attachments: tuple[Attachment, ...],
+        lineage: Lineage | None = None,
+    ) -> TurnRequest:
         """The request of a new turn."""
         return TurnRequest(
             turn_id=self.ids.new("turn"),
@@ -95,6 +102,7 @@ class EngineDeps:
             budget=budget,
             attachments=attachments,
             trigger=self.context.trigger,
+            lineage=lineage,
         )
 
 
@@ -172,6 +180,7 @@ class SessionActor:
         attachments: tuple[Attachment, ...] = (),
         *,
         start: Start = Start.MEASURED,
+        lineage: Lineage | None = None,
     ) -> str:
         """Store a turn and start it, or queue it behind the running one; returns its id.
 
@@ -187,7 +196,7 @@ class SessionActor:
         """
         ticket = SendTicket(self.queue.stops, self.queue.is_held(), start)
         try:
-            order = self._deps.new_order(prompt, budget, attachments)
+            order = self._deps.new_order(prompt, budget, attachments, lineage)
             return await self._send(order, ticket)
         except CancelledError:
             ticket.cancelled = True
@@ -273,8 +282,8 @@ class SessionActor:
             LedgerError: the old one stays as it was.
         """
         self.queue.position(turn_id)
-        order = self._deps.new_order(prompt, budget, attachments)
         old = self.store.turn(turn_id).order
+        order = self._deps.new_order(prompt, budget, attachments, old.lineage)
         frames = await self._log.frames(turn_id)
         withdrawn = self._settler.settled_frame(len(frames), TurnStatus.NOT_SENT, WITHDRAWN)
         await self.store.store(order, replaces=(turn_id, withdrawn))

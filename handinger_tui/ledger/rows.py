@@ -9,11 +9,11 @@ from typing import Any, Final, NamedTuple
 from handinger_tui.core.amounts import EXACT, INT64_MAX
 from handinger_tui.core.jsontext import as_object, as_text, parse
 from handinger_tui.core.money.attribution import Reading
-from handinger_tui.core.prompts.drafts import attachments_from_text
+from handinger_tui.core.prompts.drafts import attachments_from_text, lineage_from_text
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason, StreamRoute
 from handinger_tui.core.turns.outcome import fault_of
 from handinger_tui.core.turns.session import Session, SessionSummary
-from handinger_tui.core.turns.turn import Attachment, Trigger, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import Attachment, Lineage, Trigger, TurnRequest, TurnStatus
 
 Cell = str | bytes | int | None
 Row = Mapping[str, Any]
@@ -154,7 +154,15 @@ def order_of(row: Row) -> TurnRequest:
         attachments=_attachments(row["attachments"]),
         seen_before=int_or_none(row["seen_before"]),
         trigger=trigger_of(row["started_by"]),
+        lineage=_lineage(row["lineage"]),
     )
+
+
+def _lineage(stored: object) -> Lineage | None:
+    try:
+        return None if stored is None else lineage_from_text(unpack(stored))
+    except (ValueError, TypeError):
+        return None
 
 
 def _attachments(stored: object) -> tuple[Attachment, ...]:
@@ -217,6 +225,7 @@ def summary_of(row: Row) -> SessionSummary:
         base_url=unpack(row["base_url"]),
         uncredited=row["turns"] - row["credits_known"],
         live=bool(row["live"]),
+        lineage=_lineage(row["lineage"]),
     )
 
 

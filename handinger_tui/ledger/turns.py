@@ -13,7 +13,7 @@ from typing import Final
 from handinger_tui.core.jsontext import as_object, as_text, parse
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.turn_events import newest_worker, worker_of
-from handinger_tui.core.prompts.drafts import attachments_to_text
+from handinger_tui.core.prompts.drafts import attachments_to_text, lineage_to_text
 from handinger_tui.core.stream.frames import RULE, Frame, Framing, Marker, gathered
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.session import Others, RemoteTurn, Session, put_turn, title_from
@@ -336,8 +336,8 @@ _SESSION: Final = """
 _TURN: Final = """
     INSERT INTO turns
         (turn_id, session_id, prompt, created_ms, ordered_worker_id, worker_id, budget, attachments,
-         seen_before, status, run, started_by)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         seen_before, status, run, started_by, lineage)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
@@ -530,6 +530,7 @@ def _put_turn(
         str(status),
         run,
         str(order.trigger),
+        pack_optional(lineage_to_text(order.lineage)),
     )
     connection.execute(_TURN, cells)
 

@@ -206,6 +206,9 @@ KEYS: Final = (
     ),
     Key("transcript.source", "s", "key('source')", "Source", "Go to the source mentioned here", _T, 2),
     Key("transcript.data", "d", "key('data')", "Data", "View the data here as a tree or table", _T, 3),
+    Key("transcript.edit", "e", "key('edit')", "Edit", "Edit this message and send it as a new one", _T, 4),
+    Key("transcript.retry", "r", "key('retry')", "Retry", "Send this message again (asks first)", _T, 4),
+    Key("transcript.fork", "f", "key('fork')", "Fork", "Continue from here with a new worker", _T, 4),
     Key("sources.open", "enter", "request('open')", "Open", "Open the source in the browser", _O, 1),
     Key(
         "sources.mention",

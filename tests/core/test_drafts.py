@@ -14,18 +14,23 @@ from handinger_tui.core.prompts.drafts import (
     pack_draft,
     unpack_draft,
 )
-from handinger_tui.core.turns.turn import Attachment, TurnRequest
+from handinger_tui.core.turns.turn import Attachment, Lineage, LineageKind, TurnRequest
 
 FILE = Attachment("/x/my sales.csv", "my sales.csv", 12, "text/csv", "ab")
 LONG, LONGER = "x" * 3_000, "y" * 4_000
 
 FILES = st.builds(Attachment, st.text(), st.text(), st.integers(0, 1 << 50), st.text(), st.text())
+LINEAGES = st.builds(
+    Lineage, st.sampled_from(LineageKind), st.text(), st.text(), st.integers(0, 99), st.text()
+)
 PLAIN = st.text(st.characters(exclude_characters="\x1e"))
 
 
-@given(PLAIN, st.lists(FILES, max_size=3), st.lists(st.text(), max_size=3))
-def test_a_draft_comes_back_as_it_was(text: str, files: list[Attachment], pasted: list[str]) -> None:
-    draft = Draft(text, tuple(files), tuple(pasted))
+@given(PLAIN, st.lists(FILES, max_size=3), st.lists(st.text(), max_size=3), st.none() | LINEAGES)
+def test_a_draft_comes_back_as_it_was(
+    text: str, files: list[Attachment], pasted: list[str], lineage: Lineage | None
+) -> None:
+    draft = Draft(text, tuple(files), tuple(pasted), lineage)
     assert unpack_draft(pack_draft(draft)) == draft
 
 

@@ -15,7 +15,7 @@ from handinger_tui.core.prompts.drafts import attachments_from_text, attachments
 from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
-from handinger_tui.core.turns.turn import Attachment, TurnStatus
+from handinger_tui.core.turns.turn import Attachment, Lineage, LineageKind, TurnStatus
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.charge_rows import charges
 from tests.ledger.made import WORKER, answered, frame, names, opened, order, play, session, stored
@@ -72,6 +72,7 @@ async def test_every_member_of_a_session_and_an_order_comes_back(tmp_path: Path)
         budget="high",
         attachments=(Attachment("/a/\udcff", "ü.txt", 2**62, "text/plain", "ab" * 32),),
         seen_before=3,
+        lineage=Lineage(LineageKind.FORK, ODD, ODD, 7, ODD),
     )
     async with opened(tmp_path / "h.db") as ledger:
         await ledger.open_turn(whole, what)

@@ -7,13 +7,13 @@ control character that cannot be typed. The attachments of a turn are stored as 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from handinger_tui.core.jsontext import Json, NotJson, as_list, as_object, dump, parse
 from handinger_tui.core.prompts.attachments import as_token, folds_in, renumbered
 from handinger_tui.core.stream.usage import count
-from handinger_tui.core.turns.turn import Attachment, TurnRequest
+from handinger_tui.core.turns.turn import Attachment, Lineage, LineageKind, TurnRequest
 
 _JSON_MARK: Final = "\x1e"
 _TEXT_MEMBERS: Final = ("path", "name", "media_type", "sha256")
@@ -21,23 +21,29 @@ _TEXT_MEMBERS: Final = ("path", "name", "media_type", "sha256")
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message that is not sent yet. `pasted[0]` is the text behind chip number 1 in `text`."""
+    """A message that is not sent yet. `pasted[0]` is the text behind chip number 1 in `text`.
+
+    `lineage`: the earlier message that it is made from.
+    """
 
     text: str = ""
     files: tuple[Attachment, ...] = ()
     pasted: tuple[str, ...] = ()
+    lineage: Lineage | None = None
 
 
 def draft_of_request(request: TurnRequest) -> Draft:
     """The draft of a message whose delivery is not certain, to be sent again."""
-    return Draft(request.prompt, request.attachments)
+    return Draft(request.prompt, request.attachments, lineage=request.lineage)
 
 
-def draft_as_typed(text: str, files: Iterable[Attachment], pasted: Sequence[str]) -> Draft:
+def draft_as_typed(
+    text: str, files: Iterable[Attachment], pasted: Sequence[str], lineage: Lineage | None = None
+) -> Draft:
     """The draft in the prompt. Only the pasted texts whose chips are in its text belong to it."""
     used = tuple(dict.fromkeys(chip.number for chip in folds_in(text, pasted)))
     renumbered_text = renumbered(text, pasted, lambda number: used.index(number) + 1)
-    return Draft(renumbered_text, tuple(files), tuple(pasted[number - 1] for number in used))
+    return Draft(renumbered_text, tuple(files), tuple(pasted[number - 1] for number in used), lineage)
 
 
 def history_entry(text: str, files: Iterable[Attachment]) -> str:
@@ -49,10 +55,15 @@ def history_entry(text: str, files: Iterable[Attachment]) -> str:
 
 def pack_draft(draft: Draft) -> str:
     """Serialize a draft into one text."""
-    if not draft.files and not draft.pasted:
+    if not draft.files and not draft.pasted and draft.lineage is None:
         return draft.text
     return _JSON_MARK + dump(
-        {"text": draft.text, "files": _to_json(draft.files), "pasted": list(draft.pasted)}
+        {
+            "text": draft.text,
+            "files": _to_json(draft.files),
+            "pasted": list(draft.pasted),
+            "lineage": None if draft.lineage is None else asdict(draft.lineage),
+        }
     )
 
 
@@ -65,7 +76,8 @@ def unpack_draft(text: str) -> Draft:
     except NotJson:
         return Draft(text)
     pasted = tuple(item for item in as_list(fields.get("pasted")) if isinstance(item, str))
-    return Draft(str(fields.get("text") or ""), _from_json(fields.get("files")), pasted)
+    lineage = _lineage_from_json(fields.get("lineage"))
+    return Draft(str(fields.get("text") or ""), _from_json(fields.get("files")), pasted, lineage)
 
 
 def attachments_to_text(attachments: Iterable[Attachment]) -> str:
@@ -76,6 +88,29 @@ def attachments_to_text(attachments: Iterable[Attachment]) -> str:
 def attachments_from_text(text: str) -> tuple[Attachment, ...]:
     """Read the attachments that `attachments_to_text` wrote."""
     return _from_json(parse(text))
+
+
+def lineage_to_text(lineage: Lineage | None) -> str | None:
+    """An lineage as ASCII JSON."""
+    return None if lineage is None else dump(asdict(lineage))
+
+
+def lineage_from_text(text: str) -> Lineage | None:
+    """Read the lineage that `lineage_to_text` wrote; None for anything else."""
+    try:
+        return _lineage_from_json(parse(text))
+    except NotJson:
+        return None
+
+
+def _lineage_from_json(value: Json) -> Lineage | None:
+    fields = as_object(value)
+    try:
+        kind = LineageKind(str(fields.get("kind")))
+    except ValueError:
+        return None
+    session_id, turn_id, title = (str(fields.get(name) or "") for name in ("session_id", "turn_id", "title"))
+    return Lineage(kind, session_id, turn_id, count(fields.get("number")) or 0, title)
 
 
 def _to_json(attachments: Iterable[Attachment]) -> list[dict[str, str | int]]:

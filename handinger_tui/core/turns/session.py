@@ -10,7 +10,7 @@ from operator import attrgetter, is_not
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from handinger_tui.core.stream.frames import Frame
-from handinger_tui.core.turns.turn import LIVE, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import LIVE, Lineage, Turn, TurnRequest, TurnStatus
 
 Value = TypeVar("Value")
 _STATUS: Final = attrgetter("status")
@@ -195,6 +195,8 @@ class SessionSummary:
     base_url: str = ""
     uncredited: int = 0
     live: bool = False
+    lineage: Lineage | None = None
+    """The earlier message that its first one was made from."""
 
 
 class RemoteTurn(NamedTuple):

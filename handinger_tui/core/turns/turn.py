@@ -290,6 +290,29 @@ def level_of(budget: str | None, trigger: Trigger) -> str:
     return budget or ("" if trigger is Trigger.ELSEWHERE else DEFAULT_BUDGET)
 
 
+class LineageKind(StrEnum):
+    """How a message was made from an earlier one."""
+
+    EDIT = "edit"
+    RETRY = "retry"
+    FORK = "fork"
+    """The earlier conversation was carried over to a new worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """The earlier message that a message was made from.
+
+    `number`: its position in its session, from 1. `title`: the title of that session where it is another one.
+    """
+
+    kind: LineageKind
+    session_id: str
+    turn_id: str
+    number: int
+    title: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class TurnRequest:
     """What the person wants to send. `worker_id` None means: create a new worker."""
@@ -303,6 +326,7 @@ class TurnRequest:
     seen_before: int | None = None
     """How many messages of the worker already had exactly this prompt; None when that was not checked."""
     trigger: Trigger = Trigger.UNKNOWN
+    lineage: Lineage | None = None
 
 
 @dataclass(frozen=True, slots=True)

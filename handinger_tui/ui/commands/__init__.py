@@ -9,6 +9,7 @@ from typing import Final
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
+from handinger_tui.ui.commands.again import AGAIN
 from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.commands.files import ATTACHING, FILES
 from handinger_tui.ui.commands.money import MONEY
@@ -18,6 +19,7 @@ from handinger_tui.ui.commands.view import VIEW
 
 COMMANDS: Final[tuple[Command, ...]] = (
     *SESSION,
+    *AGAIN,
     *ATTACHING,
     *MONEY,
     *SOURCES,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from handinger_tui.core.turns.turn import Lineage, Turn
 from handinger_tui.ui.ports import AppOptions
 from handinger_tui.ui.widgets.sidebar import Sidebar
 from handinger_tui.ui.work.browsing import Browsing
@@ -50,6 +51,8 @@ class CommandContext:
     browsing: Browsing
     files: FileActions
     sources: SourceNavigation
+    send_again: Callable[[str, Turn, str, Lineage], Awaitable[bool]]
+    """Send the message of a turn again: session id, turn, budget, lineage. False: it was not sent."""
     show_panel: Callable[[str], None]
     repaint: Callable[[], None]
     """Paint the session after a change that the engine does not report."""

@@ -27,7 +27,14 @@ from handinger_tui.ui.dialogs.confirm import Ask, Confirm
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ports import StoredSessions
 from handinger_tui.ui.widgets.footer import FooterLine
-from handinger_tui.ui.widgets.status_text import STATUS_WORDS, WORKED_ON, going_for, so_far, under_way
+from handinger_tui.ui.widgets.status_text import (
+    STATUS_WORDS,
+    WORKED_ON,
+    going_for,
+    lineage_words,
+    so_far,
+    under_way,
+)
 
 
 class Picker(ModalScreen[str]):
@@ -273,6 +280,7 @@ def _format_row(
         (title, "bold" if row.unread else ""),
         (f" {when}", "$text-muted"),
         (f"\n  {worker} · ", "$text-muted"),
+        (f"{lineage_words(row.lineage)} · " if row.lineage is not None else "", "$text-muted"),
         (status, status_style),
         (f" · {totals}", "$text-muted"),
     )

@@ -50,6 +50,7 @@ from handinger_tui.ui.transcript.row import (
     link_style,
     styled,
 )
+from handinger_tui.ui.widgets.status_text import lineage_words
 
 
 class Ending(NamedTuple):
@@ -304,15 +305,19 @@ def replaced_rows(note: Replaced, options: RowOptions) -> list[Row]:
 
 
 PROMPT_MARK: Final = "❯ "
+LINEAGE_MARK: Final = "↳ "
 
 
 def prompt_rows(order: TurnRequest) -> list[Row]:
-    """Return the rows of the prompt and its attachments."""
+    """Return the rows of the prompt, the message that it was made from, and its attachments."""
     mark = styled(PROMPT_MARK, "prompt-mark")
     rows = [
         Row(Content(line.expandtabs(4)), "prompt", INDENT if at else mark, INDENT, band=True)
         for at, line in enumerate(clean(order.prompt).split("\n"))
     ]
+    if order.lineage is not None:
+        words = styled(f"{LINEAGE_MARK}{lineage_words(order.lineage)}", "faint", NOT_BOLD)
+        rows.append(Row(words, "prompt", INDENT, INDENT, band=True))
     for file in order.attachments:
         name = styled(f"+ {clean_line(file.name)}  {size(file.size)}", "faint", NOT_BOLD)
         rows.append(Row(name, "prompt", INDENT, INDENT, band=True))

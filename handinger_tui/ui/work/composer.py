@@ -12,7 +12,7 @@ from handinger_tui.core.errors import AttachmentProblem, NoSuchFile
 from handinger_tui.core.prompts.attachments import composed, folds_in, mentioned, typing_at, without
 from handinger_tui.core.prompts.drafts import Draft, draft_as_typed, draft_of_request, history_entry
 from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.turn import Attachment, Turn
+from handinger_tui.core.turns.turn import Attachment, Lineage, Turn, TurnRequest
 from handinger_tui.ui.ports import LocalFiles
 from handinger_tui.ui.terminal.diff_app import DiffApp
 from handinger_tui.ui.widgets.chips import Chip, ChipKind, Chips, file_chip, text_chip, wrong_chip
@@ -47,11 +47,12 @@ class PromptSnapshot:
     """The files that the text mentions, by path, as they were when their chips were made."""
     drops: tuple[Drop, ...] = ()
     """Pasted texts whose paths are still being checked."""
+    lineage: Lineage | None = None
 
     @property
     def draft(self) -> Draft:
         """The snapshot in the form in which it is saved to disk."""
-        return draft_as_typed(self.text, self.files, self.pasted)
+        return draft_as_typed(self.text, self.files, self.pasted, self.lineage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ class Composer:
         """The reason for each file of `_chosen` that could not be sent at its last check, by path."""
         self._mentions = MentionLookup(self._check_file, prompt, run, lambda: self.choose(()))
         self._drops: list[Drop] = []
+        self._lineage: Lineage | None = None
+        """The earlier message that the text is made from; None once the prompt is empty."""
         self._is_editing = False
         """Whether the person's own editor is open."""
 
@@ -96,6 +99,8 @@ class Composer:
 
     def typed(self) -> None:
         """Update mentions and chips after the text or the cursor changed."""
+        if not self.prompt.text:
+            self._lineage = None
         self._mentions.typed()
         self._show()
 
@@ -195,6 +200,7 @@ class Composer:
             tuple(self.prompt.pasted.texts),
             self._mentions.checks,
             tuple(self._drops),
+            self._lineage,
         )
 
     async def message(self, snapshot: PromptSnapshot) -> Message:
@@ -226,6 +232,14 @@ class Composer:
         files = [*mentioned_files, *(check for check in checks if isinstance(check, Attachment))]
         return Message(resolved, tuple({file.path: file for file in files}.values()))
 
+    async def message_again(self, order: TurnRequest) -> Message:
+        """An earlier message as it was, independent of the prompt.
+
+        Raises:
+            AttachmentProblem: a file cannot be sent or has changed since then.
+        """
+        return Message(order.prompt, tuple([await self._recheck(file) for file in order.attachments]))
+
     async def _recheck(self, file: Attachment) -> Attachment:
         now = await self._check_file(file.path)
         # Compared by identity: another session may have attached the same path.
@@ -243,6 +257,7 @@ class Composer:
 
     def clear_sent(self, snapshot: PromptSnapshot, sent: Sequence[Attachment]) -> None:
         """Remove a stored message from the prompt; what was typed and attached after it stays."""
+        self._lineage = None
         self._chosen = {file.path: file for file in self.chosen if file not in sent}
         text = self.prompt.text
         if not text.startswith(snapshot.text) and text.endswith(snapshot.text):
@@ -256,7 +271,21 @@ class Composer:
         """Replace the text of the prompt and focus it; the old text goes to the prompt history."""
         if self.prompt.text != text:
             self.prompt.message_history.add(self.prompt.text)
+        self._lineage = None
         self.prompt.put(text)
+        self.prompt.focus()
+
+    def start_from(self, draft: Draft, lineage: Lineage) -> None:
+        """Replace the contents of the prompt with an earlier message; the old text goes to the history."""
+        if self.prompt.text.strip():
+            self.remember(self.snapshot())
+        self.restore(replace(draft, lineage=lineage))
+        self.prompt.focus()
+
+    def carry(self, text: str, lineage: Lineage) -> None:
+        """Put a folded text before what is in the prompt."""
+        self.prompt.put(f"{self.prompt.pasted.add(text)}\n\n{self.prompt.text}")
+        self._lineage = lineage
         self.prompt.focus()
 
     async def edit_externally(self, app: DiffApp) -> None:
@@ -282,7 +311,7 @@ class Composer:
     # -- drafts ----------------------------------------------------------------------------------
     def draft(self) -> Draft:
         """The text and the attachments of the prompt as a draft to save."""
-        return draft_as_typed(self.prompt.text, self.chosen, self.prompt.pasted.texts)
+        return self.snapshot().draft
 
     def restore(self, draft: Draft) -> None:
         """Replace the contents of the prompt with a saved draft."""
@@ -290,6 +319,7 @@ class Composer:
         self._chosen = {file.path: file for file in draft.files}
         self._problems.clear()
         self.prompt.put(self.prompt.pasted.add_draft(draft))
+        self._lineage = draft.lineage
         self._show()
 
     def return_drafts(self, drafts: Sequence[Draft]) -> None:
@@ -299,6 +329,7 @@ class Composer:
         self.prompt.message_history.add(*reversed(entries))
         if drafts and not self.prompt.text.strip():
             self.prompt.put(texts[0])
+            self._lineage = drafts[0].lineage
             self.choose(drafts[0].files)
 
     # -- chips -------------------------------------------------------------------------------------

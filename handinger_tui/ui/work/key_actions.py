@@ -9,6 +9,7 @@ from typing import Final
 
 from textual.screen import Screen
 
+from handinger_tui.ui.commands.again import edit_turn, fork_turn, retry_turn, turn_at_cursor
 from handinger_tui.ui.commands.command import CommandContext
 from handinger_tui.ui.commands.files import show_data
 from handinger_tui.ui.commands.view import leave
@@ -16,7 +17,10 @@ from handinger_tui.ui.commands.view import leave
 LEAVE_WITHIN_MS: Final = 2000
 """A second Ctrl+C within this time leaves the program."""
 WHILE_BROWSING: Final = frozenset(
-    {"next", "previous", "match", "match_up", "copy", "mention", "mention_up", "source", "data"}
+    {
+        *("next", "previous", "match", "match_up", "copy", "mention", "mention_up", "source", "data"),
+        *("edit", "retry", "fork"),
+    }
 )
 """Actions of single-letter keys; they work only while the transcript is browsed."""
 
@@ -52,6 +56,9 @@ class KeyActions:
             "mention_up": partial(sources.go_to_mention, -1),
             "source": sources.show_source,
             "data": self._show_data,
+            "edit": self._edit,
+            "retry": self._retry,
+            "fork": self._fork,
         }
 
     def run(self, name: str) -> None:
@@ -139,6 +146,21 @@ class KeyActions:
         if text:
             what = "this part" if transcript.cursor.text else "the last answer"
             self._context.interaction.copy(text, what)
+
+    def _edit(self) -> None:
+        """Put the message at the cursor into the prompt."""
+        if (turn := turn_at_cursor(self._context)) is not None:
+            edit_turn(self._context, turn)
+
+    def _retry(self) -> None:
+        """Send the message at the cursor again, after a question."""
+        if (turn := turn_at_cursor(self._context)) is not None:
+            self._context.interaction.run(retry_turn(self._context, turn, self._context.controller.budget))
+
+    def _fork(self) -> None:
+        """Carry the conversation up to the cursor over to a new session."""
+        if (turn := turn_at_cursor(self._context)) is not None:
+            self._context.interaction.run(fork_turn(self._context, turn))
 
     def _show_data(self) -> None:
         """Show the data at the cursor, else the newest."""

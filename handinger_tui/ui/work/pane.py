@@ -17,7 +17,7 @@ from handinger_tui.core.commands import is_leaving
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, free_text, tightest
 from handinger_tui.core.turns.session import Session, same_front
-from handinger_tui.core.turns.turn import Turn
+from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ui.panels import compact_line
 from handinger_tui.ui.panels.usage.view import WorkerTotals
 from handinger_tui.ui.ports import Account, LocalFiles
@@ -32,6 +32,7 @@ from handinger_tui.ui.widgets.status_text import (
     Advice,
     advice,
     hold_advice,
+    newest_shown,
     resume_hint,
     shown_turns,
     unwatched,
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 HINT_CELLS: Final = 30
 """Cells of the line below the prompt that are reserved for what Enter does, before limits are shown there."""
+UNFINISHED: Final = frozenset({TurnStatus.FAILED, TurnStatus.INCOMPLETE})
+"""Statuses of a turn that may be worth another try."""
 MARGINS: Final = 5
 """Cells of the margins of that line."""
 
@@ -337,6 +340,8 @@ def _idle_hint(session: Session | None, state: PaneState, *, typed: bool, has_ch
         return "Enter to send · ^J new line"
     if session is not None and unwatched(session) is not None:
         return "Enter to watch the worker"
+    if session is not None and (newest := newest_shown(session)) is not None and newest.status in UNFINISHED:
+        return "/retry to send it again (asks first) · ? help"
     if state.elsewhere is not None:
         return f"Enter to watch “{state.elsewhere}” (still running) · ? help"
     return "? help · / commands · ↑ history"

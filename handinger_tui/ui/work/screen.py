@@ -151,6 +151,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             browsing=self.browsing,
             files=self.files,
             sources=self._sources,
+            send_again=send_flow.send_again,
             show_panel=self.action_panel,
             repaint=self.scheduler.request,
             now_ms=now_ms,

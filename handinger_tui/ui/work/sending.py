@@ -13,7 +13,7 @@ from handinger_tui.core.commands import SIGNS, CommandLine, Empty, Prompt, class
 from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError, NoHistory
 from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured, Start
 from handinger_tui.core.prompts.drafts import Draft
-from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.core.turns.turn import Lineage, Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.commands import CommandContext, command_named
 from handinger_tui.ui.work.composer import Composer, Message, PromptSnapshot
 from handinger_tui.ui.work.interaction import Interaction
@@ -73,6 +73,8 @@ class Submission:
     """The id of the queued turn that the prompt holds for editing."""
     text: str = ""
     """The text to send, before its mentions are resolved to files."""
+    again: TurnRequest | None = None
+    """The earlier message that is sent again as it was; the prompt is not involved."""
 
 
 class SendFlow:
@@ -133,7 +135,7 @@ class SendFlow:
 
     def _finish(self, submission: Submission) -> None:
         """Unregister a message that left the prompt or was not sent: the same text may be submitted again."""
-        under_way = self._under_way[submission.session_id]
+        under_way = self._under_way.get(submission.session_id, [])
         if submission in under_way:
             under_way.remove(submission)
 
@@ -142,7 +144,10 @@ class SendFlow:
 
     async def _send(self, submission: Submission) -> bool:
         try:
-            message = await self._composer.message(replace(submission.snapshot, text=submission.text))
+            if submission.again is not None:
+                message = await self._composer.message_again(submission.again)
+            else:
+                message = await self._composer.message(replace(submission.snapshot, text=submission.text))
             sent = await self._confirm_resend(submission, message) and await self._hand_over(
                 submission, message
             )
@@ -163,7 +168,12 @@ class SendFlow:
     async def _hand_over(self, submission: Submission, message: Message) -> bool:
         """Store and start the turn. False when a limit blocks it and the person does not raise it."""
         outgoing = Outgoing(
-            submission.session_id, submission.budget, message.text, message.files, submission.replaces
+            submission.session_id,
+            submission.budget,
+            message.text,
+            message.files,
+            submission.replaces,
+            submission.snapshot.lineage,
         )
         has_agreed = has_settled = False
         start: Start | None = Start.MEASURED
@@ -251,10 +261,25 @@ class SendFlow:
         """The title of the session; "" when it is the one on the screen."""
         return "" if self._is_on_screen(submission) else self._controller.title(submission.session_id)
 
+    async def send_again(self, session_id: str, turn: Turn, budget: str, lineage: Lineage) -> bool:
+        """Send the message of an earlier turn once more, as it was; False: it was not sent.
+
+        Raises:
+            Elsewhere: the session belongs to another service.
+        """
+        snapshot = PromptSnapshot(turn.order.prompt, turn.order.attachments, lineage=lineage)
+        name = self._drafts.name_of(session_id)
+        submission = Submission(session_id, name, budget, snapshot, text=snapshot.text, again=turn.order)
+        return await self.send(submission)
+
     # -- after sending -------------------------------------------------------------------
     async def _clear(self, submission: Submission, message: Message) -> None:
         """Remove a stored message, and nothing else, from its prompt and its draft."""
         snapshot = submission.snapshot
+        if submission.again is not None and self._composer.prompt.text.strip() != snapshot.text.strip():
+            if self._is_on_screen(submission):
+                self._pane.trouble(None)
+            return
         self._composer.remember(snapshot)
         if not self._is_on_screen(submission):
             await self._drafts.remove_sent(

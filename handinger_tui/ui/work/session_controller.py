@@ -19,7 +19,7 @@ from handinger_tui.core.prompts.drafts import (
 )
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Attachment, Turn, TurnStatus
+from handinger_tui.core.turns.turn import Attachment, Lineage, Turn, TurnStatus
 from handinger_tui.ui.ports import Connection
 from handinger_tui.ui.widgets.status_text import unwatched
 
@@ -50,6 +50,7 @@ class Outgoing:
     files: tuple[Attachment, ...] = ()
     replaces: str | None = None
     """The id of the queued turn that it replaces."""
+    lineage: Lineage | None = None
 
 
 class SessionController:
@@ -197,9 +198,12 @@ class SessionController:
             if turn.status is TurnStatus.NOT_SENT and not turn.withdrawn
         ]
 
-    def new_session(self, worker_id: str | None = None) -> str:
-        """Create a session in memory; returns its id. The session on the screen does not change."""
-        return self.engine.new_session(self.connection.base_url, worker_id).session_id
+    def new_session(self, worker_id: str | None = None, *, title: str = "") -> str:
+        """Create a session in memory; returns its id. The session on the screen does not change.
+
+        `title`: "" for the beginning of its first message.
+        """
+        return self.engine.new_session(self.connection.base_url, worker_id, title=title).session_id
 
     async def recover(self) -> list[str]:
         """Let the engine settle turns that an earlier run left open; returns the ids of their sessions.
@@ -283,7 +287,7 @@ class SessionController:
         actor = self.engine.actor(message.session_id)
         if message.replaces is not None:
             return await actor.edit_queued(message.replaces, *content)
-        return await actor.send(*content, start=start)
+        return await actor.send(*content, start=start, lineage=message.lineage)
 
     async def watch_unwatched(self, session_id: str) -> bool:
         """Watch the detached turn of a session, by GETs only; False when there is none.

@@ -1,0 +1,227 @@
+"""An earlier message edited, tried again, or carried over to a new worker: shown, and never paid unasked."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.pilot import Pilot
+
+from handinger_tui.core.errors import Doubtful, Refused
+from handinger_tui.core.turns.turn import Kind, Lineage, LineageKind, TurnStatus
+from handinger_tui.ui.dialogs.confirm import Choice, Confirm, SendAgain
+from tests.engine.fakes import FakeApi, says, worker
+from tests.ui.disk import desktop_with
+from tests.ui.fakes import PRICED, Desktop, answers
+from tests.ui.screens.test_sending import held
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+@asynccontextmanager
+async def answered(*texts: str, desktop: Desktop | None = None) -> AsyncIterator[tuple[Desktop, Pilot[None]]]:
+    """These messages are answered; the service has three answers more."""
+    desktop = desktop or Desktop(api=answers(*(f"To {text}" for text in texts), "More", "Still", "Last"))
+    async with desktop.running(120, 40) as pilot:
+        for text in texts:
+            await desktop.send(pilot, text)
+            await desktop.shows(pilot, f"To {text}", "✓ completed")
+        await desktop.rest(pilot)
+        yield desktop, pilot
+
+
+async def asked_to_retry(desktop: Desktop, pilot: Pilot[None], command: str = "/retry") -> None:
+    await desktop.send(pilot, command)
+    await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
+
+
+# -- edit ---------------------------------------------------------------------------------
+async def test_an_earlier_message_is_edited_and_sent_as_a_new_one() -> None:
+    async with answered("one", "two") as (desktop, pilot):
+        first = desktop.session.turns[0]
+        await desktop.send(pilot, "/edit 1")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "one")
+        assert len(desktop.api.posts) == 2
+        await pilot.press(*" more", "enter")
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 3)
+        await desktop.shows(pilot, "❯ one more", "↳ edited from message 1", "✓ completed")
+        order = desktop.session.turns[-1].order
+        assert order.lineage == Lineage(LineageKind.EDIT, desktop.session.session_id, first.turn_id, 1)
+        assert (desktop.session.turns[0].order.prompt, order.prompt) == ("one", "one more")
+
+
+async def test_without_a_number_the_message_is_chosen_from_a_list() -> None:
+    async with answered("one", "two") as (desktop, pilot):
+        await desktop.send(pilot, "/edit")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Choice))
+        await pilot.press("down", "enter")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "one")
+
+
+async def test_a_text_typed_anew_is_not_made_from_the_message_before() -> None:
+    async with answered("one") as (desktop, pilot):
+        await desktop.send(pilot, "/edit")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "one")
+        await pilot.press("ctrl+u", *"new", "enter")
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
+        assert desktop.session.turns[-1].order.lineage is None
+
+
+async def test_the_key_edits_the_message_at_the_cursor_and_keeps_what_is_typed() -> None:
+    async with answered("one", "two") as (desktop, pilot):
+        await pilot.press(*"unsent", "ctrl+up")
+        await desktop.shows(pilot, "Browsing the answers", "e Edit", "r Retry", "f Fork")
+        for _ in range(12):
+            await pilot.press("k")
+        await pilot.press("e")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "one")
+        assert desktop.work.prompt.has_focus
+        await pilot.press("up")
+        assert desktop.work.prompt.text == "unsent"
+
+
+async def test_what_a_draft_is_made_from_survives_another_session() -> None:
+    async with answered("one") as (desktop, pilot):
+        await desktop.send(pilot, "/edit")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "one")
+        await pilot.press("ctrl+n")
+        await desktop.shows(pilot, "New session")
+        await pilot.press("alt+up")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "one")
+        await pilot.press("!", "enter")
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
+        lineage = desktop.session.turns[-1].order.lineage
+        assert lineage is not None
+        assert lineage.kind is LineageKind.EDIT
+
+
+# -- retry --------------------------------------------------------------------------------
+async def test_a_message_is_tried_again_only_after_its_price_and_a_yes() -> None:
+    async with answered("one") as (desktop, pilot):
+        desktop.work.prompt.put("half a thought")
+        await pilot.press("ctrl+up", "r")
+        await desktop.shows(pilot, "Try again?", "The first try cost $0.0123.", "Budget standard:")
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+        assert len(desktop.api.posts) == 1
+        await pilot.press("ctrl+up", "r")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
+        await pilot.press("right", "enter")
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
+        await desktop.shows(pilot, "↳ message 1 again", "✓ completed")
+        assert [order.prompt for order in desktop.api.posts] == ["one", "one"]
+        assert desktop.work.prompt.text == "half a thought"
+
+
+async def test_a_refused_message_is_retried_at_another_budget_and_leaves_the_prompt() -> None:
+    no = Refused(Kind.INVALID, "No.", http_status=400)
+    desktop = Desktop(api=FakeApi(starts=[no, says("Yes")], workers=[worker("", messages=None, **PRICED)]))
+    async with desktop.running(120, 40) as pilot:
+        await desktop.send(pilot, "one")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "one" and not desktop.session.busy)
+        await pilot.press("ctrl+u")
+        await asked_to_retry(desktop, pilot, "/retry high")
+        assert "Nothing was charged for the first try." in desktop.text()
+        assert "Budget high:" in desktop.text()
+        await pilot.press("right", "enter")
+        await desktop.shows(pilot, "Yes", "✓ completed")
+        assert [(order.prompt, order.budget) for order in desktop.api.posts] == [
+            ("one", "standard"),
+            ("one", "high"),
+        ]
+        assert desktop.work.prompt.text == ""
+
+
+async def test_a_retry_of_a_message_of_unknown_delivery_needs_the_typed_word() -> None:
+    desktop = Desktop(api=FakeApi(starts=[Doubtful(Kind.TIMEOUT, "Lost."), says("Yes")], workers=[worker()]))
+    async with desktop.running(120, 40) as pilot:
+        await desktop.send(pilot, "one")
+        await desktop.until(
+            pilot, lambda: desktop.session.turns and desktop.session.turns[0].status is TurnStatus.UNKNOWN
+        )
+        await desktop.rest(pilot)
+        await pilot.press("ctrl+u")
+        await asked_to_retry(desktop, pilot)
+        await pilot.press("right", "enter")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, SendAgain))
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+        assert len(desktop.api.posts) == 1
+
+
+async def test_what_still_runs_is_not_tried_again() -> None:
+    script, gate = held("Half")
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", **PRICED)]))
+    async with desktop.running(120, 40) as pilot:
+        await desktop.send(pilot, "one")
+        await desktop.shows(pilot, "Half")
+        await desktop.send(pilot, "/retry")
+        await desktop.until(pilot, lambda: "still working on this message" in desktop.said())
+        assert desktop.app.screen is desktop.work
+        gate.set()
+        await desktop.shows(pilot, "✓ completed")
+        assert len(desktop.api.posts) == 1
+
+
+async def test_a_word_that_looks_like_a_file_is_not_attached_by_a_retry(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    desktop = desktop_with("To it", "More")
+    async with desktop.running(120, 40) as pilot:
+        await desktop.send(pilot, rf"read \@{secret}")
+        await desktop.shows(pilot, "To it", "✓ completed")
+        await asked_to_retry(desktop, pilot)
+        await pilot.press("right", "enter")
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
+        assert [(order.prompt, order.attachments) for order in desktop.api.posts] == [
+            (f"read @{secret}", ()),
+            (f"read @{secret}", ()),
+        ]
+
+
+# -- fork ---------------------------------------------------------------------------------
+async def test_a_fork_carries_the_conversation_to_a_new_worker_once_it_is_sent() -> None:
+    async with answered("one", "two", "three") as (desktop, pilot):
+        parent = desktop.session
+        await desktop.send(pilot, "/fork 2")
+        await desktop.shows(pilot, "Fork of one", "pasted text 1")
+        assert len(desktop.api.posts) == 3
+        await pilot.press(*"go on", "enter")
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 4)
+        await desktop.shows(pilot, "↳ forked from “one”, message 2", "✓ completed")
+        order = desktop.api.posts[-1]
+        assert order.worker_id is None
+        assert all(text in order.prompt for text in ("one", "To one", "two", "To two"))
+        assert "three" not in order.prompt
+        assert order.prompt.endswith("go on")
+        assert order.lineage == Lineage(
+            LineageKind.FORK, parent.session_id, parent.turns[1].turn_id, 2, title="one"
+        )
+        assert desktop.session.title == "Fork of one"
+        await pilot.press("alt+up")
+        await desktop.until(pilot, lambda: desktop.session.session_id == parent.session_id)
+        assert desktop.session.turns == parent.turns
+
+
+async def test_a_fork_keeps_what_is_in_the_prompt_of_new_sessions() -> None:
+    async with answered("one") as (desktop, pilot):
+        await pilot.press("ctrl+n")
+        await desktop.shows(pilot, "New session")
+        await pilot.press(*"a fresh thought", "alt+up")
+        await desktop.until(pilot, lambda: desktop.session.turns)
+        await desktop.send(pilot, "/fork")
+        await desktop.shows(pilot, "Fork of one", "a fresh thought")
+
+
+async def test_without_an_earlier_message_the_commands_say_so() -> None:
+    desktop = Desktop()
+    async with desktop.running(120, 40) as pilot:
+        for command in ("/edit", "/retry", "/fork"):
+            await desktop.send(pilot, command)
+        await desktop.until(pilot, lambda: desktop.said().count("There is no earlier message") == 3)
+    async with answered("one") as (desktop, pilot):
+        await desktop.send(pilot, "/retry 7")
+        await desktop.until(pilot, lambda: "There is no message 7" in desktop.said())
+        assert len(desktop.api.posts) == 1
