@@ -102,7 +102,7 @@ async def retry_turn(context: CommandContext, turn: Turn, budget: str) -> None:
     )
     if controller.engine.actor(session.session_id).running:
         body += "\n\nA turn is running: the message is queued behind it."
-    if await interaction.confirm("Try again?", body, yes="Send again", no="Do not send"):
+    if await interaction.confirm("Try again?", body, yes="Send again", no="Cancel"):
         lineage = _lineage(session, turn, LineageKind.RETRY)
         await context.send_again(session.session_id, turn, budget, lineage)
 

@@ -52,7 +52,7 @@ def test_a_mistyped_command_is_refused_with_a_suggestion() -> None:
 
 def test_completion_offers_commands_and_only_matching_aliases() -> None:
     names = [name for name, _ in commands_with_prefix("re")]
-    assert names == ["/resume", "/rename", "/reading", "/receipt", "/redraw"]
+    assert names == ["/resume", "/rename", "/retry", "/reading", "/receipt", "/redraw"]
     assert "/clear" not in [name for name, _ in commands_with_prefix("")]
 
 

@@ -72,7 +72,7 @@ async def test_a_text_typed_anew_is_not_made_from_the_message_before() -> None:
 async def test_the_key_edits_the_message_at_the_cursor_and_keeps_what_is_typed() -> None:
     async with answered("one", "two") as (desktop, pilot):
         await pilot.press(*"unsent", "ctrl+up")
-        await desktop.shows(pilot, "Browsing the answers", "e Edit", "r Retry", "f Fork")
+        await desktop.shows(pilot, "Browsing: answers", "e Edit", "r Retry", "f Fork")
         for _ in range(12):
             await pilot.press("k")
         await pilot.press("e")

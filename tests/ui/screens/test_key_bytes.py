@@ -32,7 +32,7 @@ def shows(kind: type) -> Holds:
 
 
 def browses(name: str) -> Holds:
-    return lambda desktop: desktop.work.browsing.browsed is not None and f"Browsing {name}" in desktop.text()
+    return lambda desktop: desktop.work.browsing.browsed is not None and f"Browsing: {name}" in desktop.text()
 
 
 def scrolled(share: float) -> Holds:
@@ -117,10 +117,10 @@ ROWS: Final = (
     ),
     KeyRow("Ctrl+C twice", "", "\x03\x03", left),
     KeyRow("Ctrl+D", "", "\x04", left),
-    KeyRow("Ctrl+Z", "", "\x1a", lambda desktop: "There is no shell here" in desktop.said()),
-    KeyRow("Esc", "", "\x1b", browses("the answers")),
+    KeyRow("Ctrl+Z", "", "\x1a", lambda desktop: "No shell" in desktop.said()),
+    KeyRow("Esc", "", "\x1b", browses("answers")),
     KeyRow("Esc, Esc", "\x1b\x1b", "a", text_is("a")),
-    KeyRow("Ctrl+Up", "a", "\x1b[1;5A", browses("the answers")),
+    KeyRow("Ctrl+Up", "a", "\x1b[1;5A", browses("answers")),
     KeyRow("a letter while browsing", "\x1b[1;5A", "x", text_is("x")),
     KeyRow("y", "\x1b[1;5A", "y", lambda desktop: desktop.app.clipboard == ANSWER),
     KeyRow("?", "", "?", shows(HelpScreen)),
