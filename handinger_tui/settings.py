@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
+from msgspec.structs import fields
 
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import Limit, Origin, Scope, Unit, amount_of
@@ -26,8 +28,7 @@ LOCAL_BASE: Final = "local"
 """The stored base URL of the local worker, since its port changes at every start."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Timeouts in seconds, sizes in bytes; each has an environment variable HANDINGER_<NAME>."""
 
     connect_timeout: float = 10.0
@@ -46,8 +47,7 @@ class Limits:
     """Maximum of standard input, which becomes part of a prompt."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """All settings of a run. `local`: serve and use the local worker."""
 
     base_url: str
@@ -71,8 +71,7 @@ class Settings:
     """Factor of all pauses of the local worker; 0 means no pauses."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
+class Flags(Struct, frozen=True):
     """The settings given on the command line; None if not given."""
 
     base_url: str | None = None

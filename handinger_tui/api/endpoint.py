@@ -6,9 +6,10 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
+
+from msgspec import Struct
 
 from handinger_tui.api import errors
 from handinger_tui.core.errors import SettingsError
@@ -36,8 +37,7 @@ def segment(text: str, what: str = "id") -> str:
         raise errors.bad_segment(what) from None
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Scheme, host and port of a URL. The key is sent to exactly one origin."""
 
     scheme: str

@@ -15,9 +15,11 @@ import re
 import stat
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import BinaryIO, Final
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from handinger_tui.core.errors import AttachmentProblem
 from handinger_tui.core.jsontext import Json
@@ -31,8 +33,7 @@ _MEDIA_TYPE: Final = re.compile(
 _ESCAPES: Final = {'"': "%22", "\r": "%0D", "\n": "%0A"}
 
 
-@dataclass(frozen=True, slots=True)
-class StartTurn:
+class StartTurn(Struct, frozen=True):
     """The body that creates a worker or continues one."""
 
     input: str
@@ -40,7 +41,7 @@ class StartTurn:
     stream: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "input", encodable(self.input))
+        force_setattr(self, "input", encodable(self.input))
 
     def body(self) -> bytes:
         """Compact JSON, with members in order and without unset ones."""
@@ -55,8 +56,7 @@ class ChangedWhileSending(OSError):
     """A file changed during its upload. The request is aborted, so that no server accepts it as complete."""
 
 
-@dataclass(frozen=True, slots=True)
-class _OpenFile:
+class _OpenFile(Struct, frozen=True):
     """An open attachment with the head of its part, and its size and time when it was opened."""
 
     head: bytes
@@ -65,8 +65,7 @@ class _OpenFile:
     mtime_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
+class Upload(Struct, frozen=True):
     """A multipart body of known length that can be streamed more than once."""
 
     content_type: str

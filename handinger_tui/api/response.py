@@ -7,10 +7,11 @@ import re
 import zlib
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from handinger_tui.api import errors
 from handinger_tui.core.errors import ApiError
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from handinger_tui.api.sse import FrameReader
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseLimits:
+class ResponseLimits(Struct, frozen=True):
     """Timeouts in seconds, sizes in bytes, injected by the code that creates a client."""
 
     connect_timeout: float = 10.0

@@ -11,8 +11,9 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from handinger_tui import __version__
 from handinger_tui.api import errors
@@ -42,8 +43,7 @@ Content = Callable[[Callable[[], None]], AsyncIterator[bytes]]
 """Makes a new body for each connection attempt. Its argument must be called before each block is sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectPolicy:
+class ConnectPolicy(Struct, frozen=True):
     """Seconds for connecting (TCP and TLS each) and for all headers, and the pause between attempts."""
 
     connect: float
@@ -131,8 +131,7 @@ _FILE_STATUSES: Final = frozenset({*range(300, 400), 416})
 """Statuses outside 2xx that the file download handles itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clients:
+class Clients(Struct, frozen=True):
     """Two clients: `reading` for GETs, `posting` for requests that change something."""
 
     reading: httpx.AsyncClient

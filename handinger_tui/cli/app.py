@@ -8,9 +8,10 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.local_files.attachments import DiskFiles

@@ -6,7 +6,9 @@ import argparse
 import errno
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from handinger_tui.cli import signals
 from handinger_tui.cli.commands import SUBCOMMANDS

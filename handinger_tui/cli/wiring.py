@@ -8,10 +8,12 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
 from math import inf
 from typing import Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.response import ResponseLimits
@@ -61,8 +63,7 @@ class RandomIds:
         return f"{prefix}_{time.time_ns() // 1_000_000:011x}{os.urandom(8).hex()}"
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
+class Services(Struct, frozen=True):
     """The services of one run, connected to each other."""
 
     settings: Settings

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final
+
+from msgspec import Struct
 
 from handinger_tui.core.formatting import NOT_REPORTED, number, plural
 
@@ -52,8 +53,7 @@ def micro_credits(value: Decimal | None) -> int | None:
     return in_units(value, _MICRO)
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
+class Total(Struct, frozen=True):
     """The sum of the known values, and the number of turns without a known value.
 
     `value` is None when no value is known, but 0 when there are no turns.

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Empty:
+
+class Empty(Struct, frozen=True):
     """Nothing was typed except white space."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(Struct, frozen=True):
     """Text for the worker. `sign` is its first character if that has a meaning in other programs, else ""."""
 
     text: str
     sign: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CommandLine:
+class CommandLine(Struct, frozen=True):
     """A slash command, known or not: `name` in lower case without the slash, `rest` stripped."""
 
     name: str

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.stream.events import StreamEvent

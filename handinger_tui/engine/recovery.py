@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from handinger_tui.core.errors import ApiError, BrokenContract, Refused, StreamLost
 from handinger_tui.core.stream.frames import Marker, ReadReason, StreamRoute

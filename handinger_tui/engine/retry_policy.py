@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from handinger_tui.core.errors import ApiError, BrokenContract, Refused, Unreachable
 from handinger_tui.core.stream.worker_snapshot import WorkerBody
@@ -20,8 +21,7 @@ LONGEST_PAUSE: Final = 60.0
 """The most seconds to wait because a Retry-After header asks for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True):
     """Intervals and timeouts in seconds. None of them ever stops the worker itself."""
 
     poll_interval: float = 2.0

@@ -11,9 +11,12 @@ from __future__ import annotations
 from asyncio import CancelledError
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial, wraps
 from typing import Concatenate, ParamSpec, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.money.limits import Gauge, LimitReached, Start
@@ -63,8 +66,7 @@ class Elsewhere(HandingerError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceContext:
+class ServiceContext(Struct, frozen=True):
     """The service that the engine talks to, and how its turns are marked.
 
     `forgetful`: the workers of the service end with the program (local worker). `trigger`: what
@@ -76,8 +78,7 @@ class ServiceContext:
     trigger: Trigger = Trigger.APP
 
 
-@dataclass(frozen=True, slots=True)
-class EngineDeps:
+class EngineDeps(Struct, frozen=True):
     """The dependencies of every actor."""
 
     run_deps: RunDeps

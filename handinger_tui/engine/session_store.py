@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from handinger_tui.core.money.limits import Start
 from handinger_tui.core.stream.frames import Frame

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum, auto
+
+from msgspec import Struct
 
 from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.turns.turn import Turn, TurnStatus
@@ -30,8 +31,7 @@ class HoldReason(StrEnum):
     """The program ended before these messages were sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """Why the queue does not continue.
 
     `gauge`: the limit that is reached. `detail`: a sentence about the cause, or "".

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.errors import ApiError, LedgerError
 from handinger_tui.core.jsontext import Json, NotJson, as_object, as_text, dump, parse
@@ -29,8 +31,7 @@ LEFT = Fault(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RunDeps:
+class RunDeps(Struct, frozen=True):
     """What every turn needs. `tap` is called with each stream event as it is decoded."""
 
     api: WorkerApi

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
 from decimal import Decimal
 from itertools import compress, count
 from operator import is_not
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 from handinger_tui.core.amounts import decimal_text, micro_credits, pico_usd, tidy
 from handinger_tui.core.evidence.sources_and_files import sources_of_turn
@@ -131,8 +133,7 @@ _INSERT: Final = (
 Cells = dict[str, Cell]
 
 
-@dataclass(frozen=True, slots=True)
-class _Recorded:
+class _Recorded(Struct, frozen=True):
     """The sum of the recorded rows of a turn. `reported`: bits of reported numbers, see `SUMMED`."""
 
     status: str

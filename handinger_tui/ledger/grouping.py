@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, INT64_MAX, Total
 from handinger_tui.core.money.attribution import Reading
@@ -43,8 +45,7 @@ _LAST_MS: Final = 253_000_000_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(Struct, frozen=True):
     """A local day from `start_ms` (included) to `end_ms` (excluded); `name` is like "2026-11-25"."""
 
     name: str

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, timedelta, tzinfo
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, Total, micro_credits, pico_usd, tidy
 from handinger_tui.core.errors import HandingerError, LedgerError
@@ -51,16 +53,14 @@ if TYPE_CHECKING:
     from handinger_tui.ledger.database import Database
 
 
-@dataclass(frozen=True, slots=True)
-class TypedLimits:
+class TypedLimits(Struct, frozen=True):
     """The typed limits in force. A lifted limit also hides the configured one of its scope and unit."""
 
     limits: tuple[Limit, ...] = ()
     lifted: frozenset[tuple[Scope, Unit]] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Whose:
+class Whose(Struct, frozen=True):
     """The owners of limits: a session, its worker, and real or simulated money."""
 
     session_id: str
@@ -138,8 +138,7 @@ def _system_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class LimitRules:
+class LimitRules(Struct, frozen=True):
     """The limits of the settings, and how they are applied.
 
     Limits from `flags` win over typed ones, and those over `configured` ones. `credit_usd`: the price of a

@@ -7,12 +7,13 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
+
+from msgspec import Struct
 
 from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom, TooNew
 from handinger_tui.ledger.migrations.m0001_schema import MIGRATIONS, check_version, migrate, version_of
@@ -135,8 +136,7 @@ _TABLES: Final = (
 """The tables that read-only commands use."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """A connection ready for use; `problem` is one line for the user, None when there is none."""
 
     connection: sqlite3.Connection

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from handinger_tui.core.jsontext import NotJson, as_object, parse
 from handinger_tui.core.stream.frames import Marker
@@ -20,8 +21,7 @@ def asked_key(prompt: object) -> str:
     return sha256(normalized_prompt(unpack(prompt)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """The existing entry of a remote turn. `session_id` None: its session was removed."""
 
     turn_id: str

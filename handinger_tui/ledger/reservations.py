@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, micro_credits, pico_usd
 from handinger_tui.core.money.limits import Gauge, Unit
@@ -61,8 +63,7 @@ def release(connection: sqlite3.Connection, turn_id: str) -> None:
     connection.execute("DELETE FROM reservations WHERE turn_id = ?", (pack(turn_id),))
 
 
-@dataclass(frozen=True, slots=True)
-class Reserved:
+class Reserved(Struct, frozen=True):
     """What one turn under way has reserved beyond what it has taken so far; None: all that is left."""
 
     usd: Decimal | None

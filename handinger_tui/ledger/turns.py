@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import Final
+
+from msgspec.structs import replace
 
 from handinger_tui.core.jsontext import as_object, as_text, parse
 from handinger_tui.core.money.spending import LOCAL

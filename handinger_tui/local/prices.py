@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from decimal import ROUND_CEILING, Decimal
 
+from msgspec import Struct
+
 STANDARD = "standard"
 
 TOOL_CALLS: dict[str, int | None] = {"low": 1, STANDARD: 6, "high": 24, "unlimited": None}
@@ -70,8 +72,7 @@ class Counts:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class TurnCosts:
+class TurnCosts(Struct, frozen=True):
     """US dollars by category, exact."""
 
     model: Decimal

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from handinger_tui.local import formats, schedules, turn_context
 from handinger_tui.local.requests import RefusedError
@@ -33,15 +34,13 @@ _LONGEST_SLEEP = 3600.0
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _AcceptedRequest:
+class _AcceptedRequest(Struct, frozen=True):
     fingerprint: str
     record: WorkerRecord
     turn: LocalTurn
 
 
-@dataclass(frozen=True, slots=True)
-class StartedTurn:
+class StartedTurn(Struct, frozen=True):
     """The turn of a request. `repeated`: an earlier request with the same idempotency key started it."""
 
     record: WorkerRecord

@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 MAX_READ_BYTES = 8 * 1024 * 1024
 """Maximum bytes read from a file; the rest is ignored, and the output says so."""
@@ -18,8 +19,7 @@ _WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
 _LONGEST_CELL = 120
 
 
-@dataclass(frozen=True, slots=True)
-class DecodedFile:
+class DecodedFile(Struct, frozen=True):
     """The text of a file, the encoding it was read in, its size in bytes, and whether it was cut."""
 
     path: str

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
+
+from msgspec import Struct
 
 from handinger_tui.local import formats, prices, stream
 from handinger_tui.local.text import DecodedFile, names_path, read_text
@@ -40,8 +41,7 @@ class ToolResult(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Drawing:
+class _Drawing(Struct, frozen=True):
     title: str
     bars: Sequence[tuple[str, Decimal]]
     png: bytes
@@ -54,8 +54,7 @@ class ToolError(Exception):
     """A tool failed; the message is the reason, for the user."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One entry of the repertoire.
 
     Rules are matched in the order of the table; `example` is a prompt to type.
@@ -69,8 +68,7 @@ class Rule:
     perform: Callable[[TurnContext], Work]
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """What all turns of a server share: pace (0 is without pauses), data folder of the program, rules."""
 
     pace: float

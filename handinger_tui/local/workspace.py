@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from msgspec import Struct
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _LONGEST_NAME = 200
 _FALLBACK_TYPE = "application/octet-stream"
@@ -37,8 +39,7 @@ def media_type_of(name: str) -> str:
     return mimetypes.guess_type(name)[0] or _FALLBACK_TYPE
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
+class StoredFile(Struct, frozen=True):
     """A file: path inside the workspace, media type, bytes, and whether the worker created it."""
 
     path: str

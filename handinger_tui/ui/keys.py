@@ -7,10 +7,11 @@ are not listed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
+from msgspec import Struct
 from rich.cells import cell_len
 from textual.binding import ActiveBinding, Binding, BindingType
 
@@ -49,8 +50,7 @@ _FIRST: Final = frozenset({Where.PROMPT, Where.ANYWHERE, Where.SESSIONS, Where.H
 """Places whose keys come before those of the focused widget, such as the keys of a text area or an input."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """A row of the key table.
 
     `keys`: key names of Textual, comma-separated; `label`: text in the footer; `tooltip`: text in the help.

@@ -8,11 +8,12 @@ database and create the client.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct, field
 
 from handinger_tui.core.errors import NoSuchFile
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Start, Unit
@@ -164,8 +165,7 @@ Progress = Callable[[int, int | None], None]
 """Called with the bytes received so far and the total, None if unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(Struct, frozen=True):
     """The first bytes of a file. `complete`: these are all bytes; `total`: the size of the file, if known.
 
     `saved`: the bytes were read from the saved copy on disk.
@@ -254,8 +254,7 @@ class NoFiles:
         return ()
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """The account that pays. `key_tail`: the last four characters of the API key, "" without one."""
 
     profile: str
@@ -264,8 +263,7 @@ class Account:
     local: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """The result of `AppOptions.connect`: the engine and the other services that the app uses."""
 
     engine: Engine
@@ -305,8 +303,7 @@ class EarlyPrompt(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class AppOptions:
+class AppOptions(Struct, frozen=True):
     """Options for the start of the app."""
 
     connect: Callable[[], Awaitable[Connection]]

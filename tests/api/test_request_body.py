@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import replace
 from email.parser import BytesParser
 from email.policy import HTTP
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from handinger_tui.api.request_body import BLOCK
 from handinger_tui.core.errors import AttachmentProblem, Doubtful

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from handinger_tui.core.evidence.citations import MOST, CitationReader, MentionIndex, mentions, unmentioned
 from handinger_tui.core.evidence.sources_and_files import sources_of

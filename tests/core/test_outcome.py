@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from handinger_tui.core.stream.worker_snapshot import snapshot_of
 from handinger_tui.core.turns.outcome import fault_object, fault_of, judge

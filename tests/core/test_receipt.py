@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.receipts.facts import receipt_line

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, Total
 from handinger_tui.core.money.attribution import Reading

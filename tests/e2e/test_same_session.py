@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from handinger_tui.cli.local_files.paths import Paths
 from handinger_tui.cli.wiring import RandomIds, Services, SystemClock, open_services

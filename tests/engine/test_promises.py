@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from handinger_tui.core.stream.frames import Frame, Framing
 from handinger_tui.core.turns.session import Session

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, RawFrame

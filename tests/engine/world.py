@@ -29,7 +29,7 @@ LONGEST: Final = 4000
 """Steps within which a world comes to rest."""
 
 
-class Steady(RetryPolicy):
+class Steady(RetryPolicy, frozen=True):
     """Patience without jitter: the same schedule runs the same way."""
 
     def pause(self, attempt: int) -> float:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from handinger_tui.core.turns.session import SessionSummary
 from handinger_tui.core.turns.turn import TurnStatus

@@ -6,10 +6,10 @@ import asyncio
 import json
 import sqlite3
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from handinger_tui.core.stream.frames import Framing, Marker
 from handinger_tui.core.turns.fold import fold

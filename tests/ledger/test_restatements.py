@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from handinger_tui.core.money.restatements import LESS, MORE, NEW_MEANING, Restatement, restatement_text
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy

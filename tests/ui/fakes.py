@@ -6,11 +6,13 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from handinger_tui.core.errors import ApiError, HandingerError, LinkExpired
+from msgspec.structs import replace
+
+from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LinkExpired
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import FilePart, Kind, Turn
 from handinger_tui.engine.engine import Engine, ServiceContext
@@ -166,6 +168,8 @@ class Desktop:
     files: FakeFiles = field(default_factory=FakeFiles)
     written: list[tuple[str, str]] = field(default_factory=list)
     """Name and text of every file of our own making."""
+    disk_trouble: LedgerError | None = None
+    """What writing such a file raises."""
     opened: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     """Workers whose e-mail address was asked for."""
@@ -217,6 +221,8 @@ class Desktop:
         )
 
     async def _save_text(self, name: str, text: str) -> str:
+        if self.disk_trouble is not None:
+            raise self.disk_trouble
         self.written.append((name, text))
         return f"/downloads/{name}"
 
@@ -318,14 +324,14 @@ def summary(name: str, **members: object) -> SessionSummary:
     row = SessionSummary(
         f"ses_{name}", f"wrk_{name}", f"About {name}", NOW_MS - 7_200_000, NOW_MS - 3_600_000, 2, None
     )
-    return replace(row, **members)  # type: ignore[arg-type]  # members under their own names
+    return replace(row, **members)
 
 
 def launch(opening: Opening = Opening.LAST_OR_FRESH, **members: object) -> AppOptions:
     async def never() -> Connection:
         raise AssertionError
 
-    return replace(AppOptions(never, opening), **members)  # type: ignore[arg-type]  # members under their own names
+    return replace(AppOptions(never, opening), **members)
 
 
 __all__ = [

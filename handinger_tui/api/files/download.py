@@ -11,10 +11,11 @@ import mimetypes
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from handinger_tui.api import errors
 from handinger_tui.api import response as body
@@ -280,8 +281,7 @@ _SLACK: Final = 1 << 20
 """Bytes above `most` that a body may have before its limit applies, since encoding may enlarge it."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileBeginning:
+class FileBeginning(Struct, frozen=True):
     """The first bytes of a file. `complete`: `data` is the whole file; `total`: its size, where known."""
 
     data: bytes

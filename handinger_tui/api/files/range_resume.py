@@ -11,11 +11,12 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Final
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from handinger_tui.api import errors
 from handinger_tui.api.endpoint import Origin, origin_of
@@ -72,8 +73,7 @@ def is_unencoded(headers: Headers) -> bool:
 
 
 # -- versions and ranges --------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Struct, frozen=True):
     """The version of a file that is being received, and its place. `total` in bytes, where it is known."""
 
     validator: str

@@ -7,9 +7,10 @@ import asyncio
 import os
 import shutil
 import sys
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
+
+from msgspec import Struct
 
 from handinger_tui import __version__
 from handinger_tui.cli.exit_codes import Exit
@@ -31,8 +32,7 @@ NO_WORKER: Final = "handinger-tui-doctor-asks"
 _NEW_KEY: Final = "Copy the key again from the dashboard, or make a new one."
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """The result of one check. `state` is ok, note or fault; `hint` says what to do."""
 
     name: str

@@ -6,16 +6,16 @@ import errno
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.safety.cleaning import clean_line
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(Struct, frozen=True):
     """Files and folders of the program; they need not exist."""
 
     config: Path

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from handinger_tui.core.amounts import EXACT, Total, usd_text
 from handinger_tui.core.money.spending import NOTHING, Bucket
@@ -80,8 +81,7 @@ NAMES: Final = {
 NOT_SPLIT: Final = "not split"
 
 
-@dataclass(frozen=True, slots=True)
-class DayPoint:
+class DayPoint(Struct, frozen=True):
     """One day with turns. `usd` and `cumulative`: None while no cost is known; `gaps` turns are missing."""
 
     day: str
@@ -99,8 +99,7 @@ def day_points(days: Iterable[Bucket]) -> list[DayPoint]:
     return points
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Struct, frozen=True):
     """One bar. `usd.value` is 0 for a time without turns, None where turns reported no cost."""
 
     start: date
@@ -166,8 +165,7 @@ def slot_text(slot: Slot, span: BarSpan) -> str:
     return f"{month} {slot.start.year}" if span is BarSpan.MONTH else f"{slot.start.day} {month}"
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Struct, frozen=True):
     """One category. `part` is its share of the whole, 0 to 1; None where its cost is not known."""
 
     name: str

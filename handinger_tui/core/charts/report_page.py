@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from html import escape
 from typing import Final
+
+from msgspec import Struct
 
 from handinger_tui.core.amounts import (
     EXACT,
@@ -42,8 +43,7 @@ _GAP: Final = 20
 _MARGIN: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class TotalFigure:
+class TotalFigure(Struct, frozen=True):
     """One large number. `note` says what is missing in it."""
 
     name: str
@@ -126,8 +126,7 @@ POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """Content Security Policy: nothing may be fetched or run, whatever a title or an id contains."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """The content of a report. `heading` names period and filters; `made` is the time of writing.
 
     `by` is the word for a group; `left_out` is the number of groups that are not listed. `remarks` are

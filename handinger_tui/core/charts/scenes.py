@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total, excess_text, gap_mark, gap_text, short_total_text
 from handinger_tui.core.charts.data import (
@@ -89,8 +91,7 @@ class TextAnchor(StrEnum):
     END = "end"
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(Struct, frozen=True):
     """A filled rectangle, or with `hatched` an outline filled with stripes; `corner`: the corner radius."""
 
     x: float
@@ -102,8 +103,7 @@ class Box:
     corner: float = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A line through `points`."""
 
     points: tuple[Point, ...]
@@ -112,8 +112,7 @@ class Line:
     dashed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Area:
+class Area(Struct, frozen=True):
     """The faint area between a line and the level `floor`."""
 
     points: tuple[Point, ...]
@@ -121,8 +120,7 @@ class Area:
     ink: Ink
 
 
-@dataclass(frozen=True, slots=True)
-class Dot:
+class Dot(Struct, frozen=True):
     """A filled circle."""
 
     x: float
@@ -131,8 +129,7 @@ class Dot:
     ink: Ink
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """One line of text, already cleaned, with its baseline at y; `size` is the font size."""
 
     x: float
@@ -147,8 +144,7 @@ class Word:
 Mark = Box | Line | Area | Dot | Word
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """A drawing; `title` describes it in words."""
 
     width: int

@@ -8,8 +8,9 @@ here and one line in `DIALECTS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from handinger_tui.core.dialects.agents import AgentFrames, Controls
 from handinger_tui.core.dialects.ai4 import Ai4
@@ -45,8 +46,7 @@ HINTED: Final = {"ai-ui": UiMessage.name, "ai4": Ai4.name}
 DONE: Final = "[DONE]"
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
+class Hint(Struct, frozen=True):
     """What the response headers say about the body.
 
     `content_type`: media type without parameters; `encoding`: the protocol

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Final
+
+from msgspec import Struct
 
 from handinger_tui.core.evidence.source_addresses import canonical_url
 from handinger_tui.core.evidence.sources_and_files import Source, source_key, sources_of, sources_of_turn
@@ -23,8 +24,7 @@ _LABEL: Final = 500
 """Maximum number of characters before an address in which its link text may begin."""
 
 
-@dataclass(frozen=True, slots=True)
-class CitationMark:
+class CitationMark(Struct, frozen=True):
     """Characters `start` to `end` of a text that refer to a source.
 
     For an address, `url` is its canonical form. For a mark in brackets, `labels` are the numbers or ids
@@ -163,8 +163,7 @@ def _labels(text: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(Struct, frozen=True):
     """Characters `start` to `end` of the received text of `Turn.parts[position]`."""
 
     turn_id: str

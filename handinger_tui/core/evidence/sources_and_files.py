@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.evidence.source_addresses import address_marks, canonical_url, host_at
 from handinger_tui.core.safety.cleaning import clean_line
@@ -10,8 +11,7 @@ from handinger_tui.core.turns.session import PerTurn, Session, same_front
 from handinger_tui.core.turns.turn import FilePart, SourcePart, Turn
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """One source of a session. `number` counts from 1 in order of first appearance."""
 
     number: int

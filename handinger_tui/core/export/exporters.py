@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from handinger_tui.core.evidence.sources_and_files import Source
 from handinger_tui.core.export.session_json import session_json
@@ -13,8 +14,7 @@ from handinger_tui.core.export.sources import Days, bibtex, csl_json, footnotes,
 from handinger_tui.core.turns.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class SourceExporter:
+class SourceExporter(Struct, frozen=True):
     """One form of a source list. `title` is shown to the user; `suffix` ends the file name."""
 
     name: str
@@ -27,8 +27,7 @@ class SourceExporter:
         return self.render(sources, read_days(session))
 
 
-@dataclass(frozen=True, slots=True)
-class SessionExporter:
+class SessionExporter(Struct, frozen=True):
     """One form of a session. `title` is shown to the user; `suffix` ends the file name."""
 
     name: str

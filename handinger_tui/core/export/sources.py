@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Final
+
+from msgspec import Struct
 
 from handinger_tui.core.evidence.source_addresses import written_url
 from handinger_tui.core.evidence.sources_and_files import Source, title_of
@@ -27,8 +28,7 @@ def _day(at_ms: int, zone: tzinfo | None) -> str:
     return datetime.fromtimestamp(at_ms / 1000, zone).astimezone(zone).date().isoformat()
 
 
-@dataclass(frozen=True, slots=True)
-class Citable:
+class Citable(Struct, frozen=True):
     """One source, each text in a single line. `url` is the result of `written_url`, which may be None."""
 
     number: int

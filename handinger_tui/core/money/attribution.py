@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from enum import StrEnum
 from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, Total, total
 from handinger_tui.core.money.rulings import decisions_by
@@ -44,8 +46,7 @@ class Reading(StrEnum):
     """Nothing was reported."""
 
 
-@dataclass(frozen=True, slots=True)
-class TurnMoney:
+class TurnMoney(Struct, frozen=True):
     """The usage and costs of one turn alone; members are None where they are not known.
 
     `final`: the numbers come from a worker that had finished. Otherwise they are "so far", and the turn
@@ -86,8 +87,7 @@ class TurnMoney:
         return self.most[0].credits if self.shared else self.usage.credits
 
 
-@dataclass(frozen=True, slots=True)
-class SessionMoney:
+class SessionMoney(Struct, frozen=True):
     """The money of all turns of a session, in order, and their sums."""
 
     turns: tuple[TurnMoney, ...]

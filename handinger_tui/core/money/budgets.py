@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
 from typing import Final
+
+from msgspec import Struct
 
 from handinger_tui.core.amounts import EXACT
 from handinger_tui.core.formatting import plural
@@ -27,8 +28,7 @@ ABOUT: Final = Decimal("0.2")
 """The relative difference up to which two numbers of sources count as about equal."""
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetRow:
+class BudgetRow(Struct, frozen=True):
     """The turns at one level that may have cost something; `budget` is "" where the level is not known.
 
     `incomplete`: turns that failed, ended early, or whose end is not known. The spreads hold known
@@ -89,8 +89,7 @@ def _counts(values: Iterable[int | None]) -> Spread:
 
 
 # -- advice ----------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class _Pair:
+class _Pair(Struct, frozen=True):
     """Two levels whose cost differs clearly."""
 
     cheap: BudgetRow

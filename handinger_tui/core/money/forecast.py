@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal, localcontext
 from functools import reduce
 from operator import add
 from typing import Final
+
+from msgspec import Struct
 
 from handinger_tui.core.amounts import EXACT, Total, gap_text
 from handinger_tui.core.formatting import plural
@@ -32,8 +33,7 @@ _FINEST: Final = Decimal(1).scaleb(-12)
 Days = Sequence[tuple[date, Total]]
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(Struct, frozen=True):
     """`low`, `middle` and `high` are amounts for the whole month, None where there is no forecast.
 
     `method` says how it was computed, or why there is none. `spent`: this month so far. `per_day`: the

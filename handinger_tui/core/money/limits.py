@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 from enum import IntEnum, StrEnum
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, Total, credits_words, decimal_text, gap_text, usd_text
 from handinger_tui.core.errors import HandingerError
@@ -66,8 +68,7 @@ class Origin(StrEnum):
     CONFIG = "config"
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """A limit of `amount` (above 0, in USD or credits) for one scope."""
 
     scope: Scope
@@ -85,8 +86,7 @@ class State(IntEnum):
     REACHED = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Gauge:
+class Gauge(Struct, frozen=True):
     """A limit and what is spent of it; `spent` is a lower bound where it has gaps."""
 
     limit: Limit

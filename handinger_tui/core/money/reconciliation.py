@@ -7,9 +7,11 @@ of this session, spent by turns of ours that were not fully reported, and unexpl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, Total, usd_text
 from handinger_tui.core.formatting import plural
@@ -21,8 +23,7 @@ from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
 ZERO: Final = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """The parts of the difference in USD; their sum is exactly the difference.
 
     `before`: spent before the first read of this session. `between`: spent outside of this session
@@ -37,8 +38,7 @@ class Parts:
     turns: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Reconciliation:
+class Reconciliation(Struct, frozen=True):
     """The result for the worker of one session. `server` None: the worker reports no total.
 
     `difference` is `server` minus the local sum, None unless both are known; `reason` is a text for the

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
 from typing import Final
+
+from msgspec import Struct
 
 from handinger_tui.core.amounts import EXACT, credits_words, decimal_text, usd_text
 from handinger_tui.core.jsontext import JsonObject
@@ -20,8 +21,7 @@ _BY_RULING: Final = {PINNED: "you decided what the readings of this worker mean"
 """Words for stored reasons; other corrections are explained by the readings."""
 
 
-@dataclass(frozen=True, slots=True)
-class Restatement:
+class Restatement(Struct, frozen=True):
     """One change of a closed amount. Amounts in USD and credits; None: not known.
 
     `number`: that of the correcting entry in the ledger; it never changes. `at_ms`: when the change was read.

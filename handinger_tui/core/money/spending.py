@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 from handinger_tui.core.amounts import Total, credits_words, split_excess, total_text
 from handinger_tui.core.formatting import plural
@@ -29,8 +31,7 @@ class GroupBy(StrEnum):
     TRIGGER = "trigger"
 
 
-@dataclass(frozen=True, slots=True)
-class ChargeFilter:
+class ChargeFilter(Struct, frozen=True):
     """A filter of charges; None means no condition. `since_ms` is included, `until_ms` is excluded.
 
     A turn counts at the time of its first charge, together with all its corrections.
@@ -45,8 +46,7 @@ class ChargeFilter:
     simulated: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(Struct, frozen=True):
     """Sums over a number of turns, with their gaps."""
 
     turns: int
@@ -54,8 +54,7 @@ class Spent:
     credits: Total
 
 
-@dataclass(frozen=True, slots=True)
-class TurnCharge:
+class TurnCharge(Struct, frozen=True):
     """The cost of one turn as known now: its charge with all corrections.
 
     `final`: the worker had finished; otherwise the figures are "so far", and the turn counts as missing
@@ -91,8 +90,7 @@ NOTHING: Final = Total(None)
 """The sum of no turns, to which sums are added."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(Struct, frozen=True):
     """One group of turns. `key` is a day ("2026-11-25"), an id or a budget ("high"); "" where there is none.
 
     `incomplete`: turns that failed, ended early, or whose end is not known.

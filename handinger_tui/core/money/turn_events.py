@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from operator import attrgetter
 from typing import Final, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.jsontext import Json, NotJson, as_list, dump, parse
@@ -91,8 +93,7 @@ def _read(read: FigureRead) -> Read:
 
 
 # -- in order of receipt -----------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Struct, frozen=True):
     """What has to be known of earlier turns to read the events of the next one.
 
     `workers`: those of turns that may have spent. `started_ms`: when the newest turn began. `ended_ms`: when

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
+
+from msgspec import Struct
 
 from handinger_tui.core.amounts import EXACT
 from handinger_tui.core.formatting import plural
@@ -16,8 +17,7 @@ ENOUGH: Final = 5
 """Known turns that quartiles need; with fewer, `low` and `high` are the lowest and highest amount."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(Struct, frozen=True):
     """The distribution of `known` amounts: the middle half lies between `low` and `high`.
 
     With fewer than `ENOUGH` amounts, `low` and `high` are the extremes. All amounts are None when none
@@ -61,8 +61,7 @@ def quantile(ordered: Sequence[Decimal], share: Decimal) -> Decimal:
     return EXACT.add(ordered[below], EXACT.multiply(step, EXACT.subtract(position, Decimal(below))))
 
 
-@dataclass(frozen=True, slots=True)
-class TypicalCost:
+class TypicalCost(Struct, frozen=True):
     """The cost of the newest turns of one worker at one budget, in USD and in credits.
 
     `everywhere`: the worker has no turn at the budget; the figures are those of all workers.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from handinger_tui.core.preview.text import encoding_of
 
@@ -28,8 +29,7 @@ class Shape(StrEnum):
     BINARY = "binary"
 
 
-@dataclass(frozen=True, slots=True)
-class PreviewKind:
+class PreviewKind(Struct, frozen=True):
     """The detected kind of a file.
 
     `detail`: the language of code, the format of an image or the kind of a binary file; "" when not

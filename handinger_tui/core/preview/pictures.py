@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -36,8 +37,7 @@ class NotDrawn(ValueError):
     """The picture cannot be decoded; the message is for people."""
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(Struct, frozen=True):
     """An encoded picture that is safe to decode. Only the first frame of an animation is drawn."""
 
     data: bytes
@@ -73,8 +73,7 @@ class Picture:
         return Pillow.alpha_composite(under, small).convert("RGB")
 
 
-@dataclass(frozen=True, slots=True)
-class ImageCheck:
+class ImageCheck(Struct, frozen=True):
     """The result of the header check. `picture` is None where it is not decoded: `why` says the reason."""
 
     what: str

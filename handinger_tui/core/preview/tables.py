@@ -7,11 +7,12 @@ import heapq
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 from operator import itemgetter
 from typing import Any, Final
+
+from msgspec import Struct
 
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.preview.text import GUESS, GUESSED, encoding_of
@@ -30,8 +31,7 @@ _SAMPLE: Final = 1000
 _ZERO: Final = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
-class TableModel:
+class TableModel(Struct, frozen=True):
     """A table of cleaned cells.
 
     `header` names the columns that are stored; a row may be shorter. `total` is the number of rows

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety.cleaning import clean
@@ -29,8 +30,7 @@ _FOREIGN: Final = 0.3
 """Highest share of non-ASCII bytes in text of an old encoding."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(Struct, frozen=True):
     """Decoded text. `note` is "" when the encoding is certain."""
 
     text: str
@@ -79,8 +79,7 @@ MAX_COLUMNS: Final = 4000
 """Characters of a line that are shown; the rest is cut."""
 
 
-@dataclass(frozen=True, slots=True)
-class TextModel:
+class TextModel(Struct, frozen=True):
     """The cleaned lines to show. `total`: the number of lines read; `exact`: the whole file was read."""
 
     lines: tuple[str, ...]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 MAX_PASTED: Final = 32_768
 """Characters of a pasted text up to which it may be a list of paths."""
@@ -117,8 +118,7 @@ _LOOKS_LIKE_FILE: Final = re.compile(r"(?:~|\.{1,2})?/|.*\.(?=[0-9]*[A-Za-z])[A-
 _CLOSING: Final = {")": "(", "]": "[", "}": "{", ">": "<"}
 
 
-@dataclass(frozen=True, slots=True)
-class MentionedFile:
+class MentionedFile(Struct, frozen=True):
     """A prompt in which `@` tokens are replaced by plain file names, and the paths of those tokens."""
 
     text: str
@@ -179,8 +179,7 @@ def base_name(path: str) -> str:
 
 
 # -- completion ----------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Typing:
+class Typing(Struct, frozen=True):
     """An unfinished token: `prompt[start:end]`, with the `@`. `path` is the path typed so far."""
 
     start: int
@@ -279,8 +278,7 @@ def composed(
     return MentionedFile(unfold(mentions.text, pasted), mentions.paths)
 
 
-@dataclass(frozen=True, slots=True)
-class PastedText:
+class PastedText(Struct, frozen=True):
     """A chip in a prompt: `prompt[start:end]` stands for the pasted text `number`."""
 
     start: int

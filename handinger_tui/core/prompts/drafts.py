@@ -7,8 +7,10 @@ control character that cannot be typed. The attachments of a turn are stored as 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from handinger_tui.core.jsontext import Json, NotJson, as_list, as_object, dump, parse
 from handinger_tui.core.prompts.attachments import as_token, folds_in, renumbered
@@ -19,8 +21,7 @@ _JSON_MARK: Final = "\x1e"
 _TEXT_MEMBERS: Final = ("path", "name", "media_type", "sha256")
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """A message that is not sent yet. `pasted[0]` is the text behind chip number 1 in `text`.
 
     `lineage`: the earlier message that it is made from.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
+
+from msgspec import Struct
 
 from handinger_tui.core.amounts import EXACT, credits_words, excess_text, split_excess, usd_text
 from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of_turn
@@ -28,16 +29,14 @@ NEWEST: Final = 50
 """Earlier turns that are compared: a long session must not make every receipt slow."""
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
+class Times(Struct, frozen=True):
     """When the request left and when the first answer arrived, in Unix milliseconds; None where not known."""
 
     sent_ms: int | None = None
     answered_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """This turn compared with the median of `turns` known turns before it in its session.
 
     `percent` is a signed integer; None when there are too few turns, when the amount of this turn is not
@@ -50,8 +49,7 @@ class Change:
     unit: Unit = Unit.USD
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """A turn within its session, and its cost."""
 
     session: Session

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 from handinger_tui.core.amounts import EXACT, credits_text, decimal_text, excess_text, tidy, usd_text
 from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of_turn
@@ -36,8 +38,7 @@ from handinger_tui.core.turns.turn import Turn
 NOT_KNOWN: Final = "not known"
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiptRow:
+class ReceiptRow(Struct, frozen=True):
     """One labeled value; `note` is a remark about the value, or ""."""
 
     label: str
@@ -45,8 +46,7 @@ class ReceiptRow:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """Rows under a common title."""
 
     title: str
@@ -310,8 +310,7 @@ def raw_text(read: Snapshot | None, member: str) -> str | None:
 SCHEMA: Final = "handinger-tui/receipt/1"
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True):
     """A receipt. `title` is the first line of the prompt; `sections` are for display, `facts` for export."""
 
     title: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from handinger_tui.core.safety.cleaning import Verdict
 
@@ -43,8 +44,7 @@ _PROGRAM_START: Final = re.compile(
 """The first bytes of executables of the three systems, of scripts and of desktop launchers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Openable:
+class Openable(Struct, frozen=True):
     """What may be done with a file. `reason` explains it to people; "" for OPEN."""
 
     verdict: Verdict

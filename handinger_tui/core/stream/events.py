@@ -9,61 +9,54 @@ it is the richest dialect; the others map onto it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from handinger_tui.core.jsontext import Json, JsonObject
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 
 
 # -- Talk --------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class TextStarted:
+class TextStarted(Struct, frozen=True):
     """A text part opens. `key` is valid only until the part ends, and may be reused later."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class TextGrew:
+class TextGrew(Struct, frozen=True):
     """`delta` extends the open text `key`; if none is open, it opens one."""
 
     key: str
     delta: str
 
 
-@dataclass(frozen=True, slots=True)
-class TextEnded:
+class TextEnded(Struct, frozen=True):
     """The text `key` is complete; `citations` as on the wire (7.0.138+)."""
 
     key: str
     citations: tuple[JsonObject, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TextReplaced:
+class TextReplaced(Struct, frozen=True):
     """The text of the open part `key` is replaced by `text` (for dialects that resend all of it)."""
 
     key: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReasoningStarted:
+class ReasoningStarted(Struct, frozen=True):
     """Like `TextStarted`; reasoning keys have their own namespace."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReasoningGrew:
+class ReasoningGrew(Struct, frozen=True):
     """Like `TextGrew`, for reasoning."""
 
     key: str
     delta: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReasoningEnded:
+class ReasoningEnded(Struct, frozen=True):
     """Like `TextEnded`, for reasoning."""
 
     key: str
@@ -73,8 +66,7 @@ Talk = TextStarted | TextGrew | TextEnded | TextReplaced | ReasoningStarted | Re
 
 
 # -- Work --------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class ToolStarted:
+class ToolStarted(Struct, frozen=True):
     """A tool call begins; its input follows in pieces or at once."""
 
     call_id: str
@@ -82,16 +74,14 @@ class ToolStarted:
     title: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ToolInputGrew:
+class ToolInputGrew(Struct, frozen=True):
     """A piece of the JSON text of a call's input."""
 
     call_id: str
     delta: str
 
 
-@dataclass(frozen=True, slots=True)
-class ToolInputReady:
+class ToolInputReady(Struct, frozen=True):
     """The input is complete. `name` may be empty where the dialect does not repeat it."""
 
     call_id: str
@@ -100,8 +90,7 @@ class ToolInputReady:
     title: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ToolApproval:
+class ToolApproval(Struct, frozen=True):
     """An approval request (`approved` None) or its response."""
 
     call_id: str
@@ -109,8 +98,7 @@ class ToolApproval:
     approved: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ToolOutput:
+class ToolOutput(Struct, frozen=True):
     """A result of a call. A preliminary one is replaced by the next; the last one counts."""
 
     call_id: str
@@ -118,8 +106,7 @@ class ToolOutput:
     preliminary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ToolFailed:
+class ToolFailed(Struct, frozen=True):
     """The call failed. `input` is the received input, where the input itself was invalid."""
 
     call_id: str
@@ -129,8 +116,7 @@ class ToolFailed:
     has_input: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ToolDenied:
+class ToolDenied(Struct, frozen=True):
     """The user or the service refused the call."""
 
     call_id: str
@@ -140,8 +126,7 @@ Work = ToolStarted | ToolInputGrew | ToolInputReady | ToolApproval | ToolOutput 
 
 
 # -- Evidence ----------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class SourceFound:
+class SourceFound(Struct, frozen=True):
     """A source. `url` is None for a document, which has `media_type` and `filename` instead."""
 
     source_id: str
@@ -151,8 +136,7 @@ class SourceFound:
     filename: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FileMade:
+class FileMade(Struct, frozen=True):
     """A file of the worker. `url` is untrusted: http(s), a data: URL or any other text."""
 
     url: str
@@ -163,8 +147,7 @@ class FileMade:
     in_reasoning: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DataArrived:
+class DataArrived(Struct, frozen=True):
     """Structured data. `name` is the type on the wire (data-…). Transient data is never stored as a part."""
 
     name: str
@@ -173,8 +156,7 @@ class DataArrived:
     transient: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CustomArrived:
+class CustomArrived(Struct, frozen=True):
     """A part that is stored but not interpreted (custom, steering-message)."""
 
     kind: str
@@ -185,45 +167,38 @@ Evidence = SourceFound | FileMade | DataArrived | CustomArrived
 
 
 # -- Life --------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class MessageStarted:
+class MessageStarted(Struct, frozen=True):
     """An assistant message begins or continues; `message_id` None keeps the current id."""
 
     message_id: str | None = None
     metadata: JsonObject = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class MessageStored:
+class MessageStored(Struct, frozen=True):
     """A whole stored UIMessage of a replay, as on the wire ({id, role, parts|content})."""
 
     message: JsonObject
 
 
-@dataclass(frozen=True, slots=True)
-class StepStarted:
+class StepStarted(Struct, frozen=True):
     """One model call begins."""
 
 
-@dataclass(frozen=True, slots=True)
-class StepFinished:
+class StepFinished(Struct, frozen=True):
     """One model call ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class StepReset:
+class StepReset(Struct, frozen=True):
     """Every part since the last `StepStarted` is removed."""
 
 
-@dataclass(frozen=True, slots=True)
-class MetadataMerged:
+class MetadataMerged(Struct, frozen=True):
     """Metadata to deep-merge into the message's metadata."""
 
     metadata: JsonObject
 
 
-@dataclass(frozen=True, slots=True)
-class UsageReported:
+class UsageReported(Struct, frozen=True):
     """Token counts found in the stream itself, in the dialect's own spelling.
 
     They describe this turn's model calls, never money, and are shown only
@@ -233,15 +208,13 @@ class UsageReported:
     usage: JsonObject
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerRead:
+class WorkerRead(Struct, frozen=True):
     """A Worker snapshot inside a stream: it replaces the answer so far."""
 
     snapshot: Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """The message is complete. `reason` is as on the wire. Open parts stay open."""
 
     reason: str | None = None
@@ -250,15 +223,13 @@ class Finished:
     """The service's own reason why the answer is incomplete."""
 
 
-@dataclass(frozen=True, slots=True)
-class Aborted:
+class Aborted(Struct, frozen=True):
     """The run was canceled on the server."""
 
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """The service reports an error in the stream; more may follow."""
 
     text: str
@@ -267,8 +238,7 @@ class Failed:
     fault, but no error text of the message."""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamDone:
+class StreamDone(Struct, frozen=True):
     """The stream's terminator ([DONE], event: done): nothing more follows."""
 
 
@@ -288,8 +258,7 @@ Life = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """An event that no dialect understands; it is skipped. `undecodable` marks text that should be JSON."""
 
     kind: str

@@ -9,9 +9,11 @@ since Python SDK 0.3.0.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from typing import Any, ClassVar, Final, Self
+from typing import Any, Final, Self
+
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from handinger_tui.core.amounts import EXACT, PLACES, tidy
 from handinger_tui.core.jsontext import Json
@@ -42,16 +44,13 @@ def count(value: Json) -> int | None:
     return int(number) if number is not None and number == number.to_integral_value() else None
 
 
-class _Numbers:
+class _Numbers(Struct, frozen=True):
     """Member-wise arithmetic shared by `Usage` and `Costs`; a difference with None is None."""
-
-    __slots__ = ()
-    __match_args__: ClassVar[tuple[str, ...]]
 
     @property
     def members(self) -> tuple[Any, ...]:
-        """Every number, in order. `dataclasses.fields` would be too slow for long sessions."""
-        return tuple([getattr(self, name) for name in self.__match_args__])
+        """Every number, in order."""
+        return astuple(self)
 
     def __sub__(self, other: Self) -> Self:
         pairs = zip(self.members, other.members, strict=True)
@@ -69,8 +68,7 @@ class _Numbers:
         return type(self)(*[old if new is None else new for new, old in pairs])
 
 
-@dataclass(frozen=True, slots=True)
-class Usage(_Numbers):
+class Usage(_Numbers, frozen=True):
     """The usage that a Worker reports. Tokens and steps are counts; `cost_usd` is in USD."""
 
     input_tokens: int | None = None
@@ -85,8 +83,7 @@ class Usage(_Numbers):
     duration_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Costs(_Numbers):
+class Costs(_Numbers, frozen=True):
     """The four cost categories in USD."""
 
     model_usd: Decimal | None = None

@@ -6,9 +6,10 @@ read becomes None or empty, and never raises.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
+
+from msgspec import Struct, field
 
 from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_object, as_text, dump, parse_exact
 from handinger_tui.core.stream.usage import (
@@ -27,8 +28,7 @@ FAILED: Final = frozenset({"error", "failed", "aborted", "cancelled", "canceled"
 ENDED: Final = FAILED | {"completed", "incomplete"}
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerFile:
+class WorkerFile(Struct, frozen=True):
     """A file that the worker lists. `size` in bytes, where a server reports it (SDK 0.23.0+)."""
 
     filename: str | None
@@ -37,8 +37,7 @@ class WorkerFile:
     size: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerSource:
+class WorkerSource(Struct, frozen=True):
     """A source that the worker lists."""
 
     source_id: str
@@ -46,8 +45,7 @@ class WorkerSource:
     title: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """The readable members of one Worker; amounts are exact decimals."""
 
     worker_id: str | None = None
@@ -181,8 +179,7 @@ def names_another(worker_id: str | None, expected: str | None) -> bool:
     return worker_id is not None and expected is not None and worker_id != expected
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerBody:
+class WorkerBody(Struct, frozen=True):
     """A response body with a Worker: its original text, the parsed object, and the snapshot.
 
     A body is parsed once, where it arrives. `wire` comes from `parse_exact` and must not be changed.

@@ -8,8 +8,9 @@ replaces the partial one as soon as it has caught up; nothing is appended.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from handinger_tui.core.dialects import Hint, StreamDecoder
 from handinger_tui.core.jsontext import JsonObject, NotJson, as_object, as_text, parse, parse_exact

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from handinger_tui.core.jsontext import JsonObject, as_object
 from handinger_tui.core.stream import events as ev

@@ -7,8 +7,9 @@ not touch keeps its identity from one value to the next.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from handinger_tui.core.jsontext import Json, JsonObject, parsed_input
 from handinger_tui.core.stream import events as ev

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import compress, count
 from operator import attrgetter, is_not
 from typing import Final, Generic, NamedTuple, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.turn import LIVE, Lineage, Turn, TurnRequest, TurnStatus
@@ -88,9 +90,7 @@ class Others(NamedTuple):
 NO_OTHERS: Final = Others()
 
 
-# Without slots: `replace` copies a `__dict__` much faster.
-@dataclass(frozen=True)
-class Session:
+class Session(Struct, frozen=True):
     """`session_id` is our own id; `worker_id` is None until the service names the worker."""
 
     session_id: str
@@ -171,8 +171,7 @@ def title_from(prompt: str) -> str:
     return line if len(line) <= 60 else line[:59] + "…"
 
 
-@dataclass(frozen=True, slots=True)
-class SessionSummary:
+class SessionSummary(Struct, frozen=True):
     """One row of a session list, read without folding any frame.
 
     `cost_usd` and `credits` sum the known charges; `unpriced` and `uncredited`

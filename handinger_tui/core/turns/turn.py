@@ -7,10 +7,11 @@ from one turn value to the next; views detect changes that way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import reduce
 from typing import Final, NamedTuple
+
+from msgspec import Struct, field
 
 from handinger_tui.core.jsontext import Json, JsonObject
 from handinger_tui.core.stream.usage import Costs, Usage
@@ -43,8 +44,7 @@ def join_all(pieces: list[str]) -> str:
     return "".join(pieces)
 
 
-@dataclass(frozen=True, slots=True)
-class Rope:
+class Rope(Struct, frozen=True):
     """An immutable text made of sealed blocks and a short tail.
 
     Appending copies at most `SEAL` characters, whatever the length of the text.
@@ -140,8 +140,7 @@ class Kind(StrEnum):
     SETTINGS = "settings"
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """Why a turn did not simply complete."""
 
     kind: Kind
@@ -167,8 +166,7 @@ class ToolState(StrEnum):
     OUTPUT_DENIED = "output-denied"
 
 
-@dataclass(frozen=True, slots=True)
-class TextPart:
+class TextPart(Struct, frozen=True):
     """Answer text (Markdown). `open` while deltas may still come."""
 
     body: Rope = Rope()
@@ -180,8 +178,7 @@ class TextPart:
         return str(self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class ReasoningPart:
+class ReasoningPart(Struct, frozen=True):
     """Reasoning that the worker streamed."""
 
     body: Rope = Rope()
@@ -193,8 +190,7 @@ class ReasoningPart:
         return str(self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class ToolPart:
+class ToolPart(Struct, frozen=True):
     """One tool call. `input` is final from INPUT_AVAILABLE on; until then `input_text` grows."""
 
     call_id: str
@@ -210,8 +206,7 @@ class ToolPart:
     """The id of the approval request, if there was one."""
 
 
-@dataclass(frozen=True, slots=True)
-class FilePart:
+class FilePart(Struct, frozen=True):
     """A file that the worker made; `size` in bytes."""
 
     url: str
@@ -221,8 +216,7 @@ class FilePart:
     in_reasoning: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SourcePart:
+class SourcePart(Struct, frozen=True):
     """A source that the worker used; `url` is None for documents."""
 
     source_id: str
@@ -232,8 +226,7 @@ class SourcePart:
     filename: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DataPart:
+class DataPart(Struct, frozen=True):
     """Structured data; `name` is the part type on the wire."""
 
     name: str
@@ -241,24 +234,21 @@ class DataPart:
     data_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CustomPart:
+class CustomPart(Struct, frozen=True):
     """A part of a kind that is stored but not interpreted."""
 
     kind: str
     raw: JsonObject
 
 
-@dataclass(frozen=True, slots=True)
-class StepPart:
+class StepPart(Struct, frozen=True):
     """The border between two model calls."""
 
 
 Part = TextPart | ReasoningPart | ToolPart | FilePart | SourcePart | DataPart | CustomPart | StepPart
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(Struct, frozen=True):
     """A file to send with the prompt, as it was when it was chosen. `size` in bytes."""
 
     path: str
@@ -299,8 +289,7 @@ class LineageKind(StrEnum):
     """The earlier conversation was carried over to a new worker."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lineage:
+class Lineage(Struct, frozen=True):
     """The earlier message that a message was made from.
 
     `number`: its position in its session, from 1. `title`: the title of that session where it is another one.
@@ -313,8 +302,7 @@ class Lineage:
     title: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TurnRequest:
+class TurnRequest(Struct, frozen=True):
     """What the person wants to send. `worker_id` None means: create a new worker."""
 
     turn_id: str
@@ -329,8 +317,7 @@ class TurnRequest:
     lineage: Lineage | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(Struct, frozen=True):
     """A failed GET that will be repeated `wait_ms` after `at_ms`. `number` counts from 1."""
 
     number: int
@@ -365,9 +352,7 @@ def with_read(reads: tuple[FigureRead, ...], read: FigureRead) -> tuple[FigureRe
     return (*reads[: MOST_READS - 1], read)
 
 
-# Without slots: `replace` copies a `__dict__` much faster.
-@dataclass(frozen=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """Everything known about one turn, computed from its request and its frames."""
 
     order: TurnRequest

@@ -7,9 +7,11 @@ its answer is every assistant message up to the next user message.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.stream.worker_snapshot import PROMPTS, Snapshot, WorkerBody, worker_in
@@ -17,8 +19,7 @@ from handinger_tui.core.turns.messages import LEFT_OUT, count_left_out, find_pro
 from handinger_tui.core.turns.turn import Part, ReasoningPart, Rope, StepPart, TextPart, Turn, TurnRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """Our turn inside a Worker's messages."""
 
     present: bool | None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from handinger_tui.local.repertoire import tables
 from handinger_tui.local.text import cell, looks_binary, table, words_of
@@ -16,8 +18,7 @@ _SHORTEST_WORD = 4
 """Shorter words are mostly function words and are left out of the frequencies."""
 
 
-@dataclass(frozen=True, slots=True)
-class TextCounts:
+class TextCounts(Struct, frozen=True):
     """The result of the tool `count_words`."""
 
     words: int

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from handinger_tui.local import prices
 from handinger_tui.local.formats import number_text
@@ -19,8 +20,7 @@ _PRIME_BLOCKS = 12
 Rows = list[tuple[str, Decimal]]
 
 
-@dataclass(frozen=True, slots=True)
-class Topic:
+class Topic(Struct, frozen=True):
     """What can be computed: one table of rows, each a label and a number."""
 
     words: frozenset[str]

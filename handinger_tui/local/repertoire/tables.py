@@ -7,8 +7,9 @@ import io
 import re
 import statistics
 from collections import Counter
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from handinger_tui.local.formats import number_text
 from handinger_tui.local.text import cell, table
@@ -31,8 +32,7 @@ _DIGITS = 4
 _MOST_IN_TOOL_OUTPUT = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """A table of texts. `ragged` counts the rows whose length differs from the header."""
 
     header: tuple[str, ...]
@@ -71,8 +71,7 @@ def parse(text: str) -> Table:
     return Table(names, body[:MOST_ROWS], delimiter, ragged, cut)
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnStats:
+class ColumnStats(Struct, frozen=True):
     """Statistics of one column, exact."""
 
     name: str
@@ -117,8 +116,7 @@ def kind_of(present: list[str]) -> str:
     return "date" if all(_DATE.fullmatch(value) for value in present) else "text"
 
 
-@dataclass(frozen=True, slots=True)
-class TableStats:
+class TableStats(Struct, frozen=True):
     """The result of the tool `column_stats`, and the chart that suits it."""
 
     table: Table

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from handinger_tui.core.turns.turn import Lineage, Turn
 from handinger_tui.ui.ports import AppOptions
@@ -18,8 +19,7 @@ from handinger_tui.ui.work.session_switcher import SessionSwitcher
 from handinger_tui.ui.work.source_navigation import SourceNavigation
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """A slash command.
 
     `run` is called with the text typed after the name. `takes`: the syntax of that text for the help.
@@ -32,8 +32,7 @@ class Command:
     takes: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CommandContext:
+class CommandContext(Struct, frozen=True):
     """The parts of the work screen that commands and keys act on.
 
     What needs the connection raises `StillConnecting` until there is one.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from msgspec import Struct
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
@@ -50,8 +50,7 @@ class NotAnAmount(HandingerError):
     """The typed text is not a limit or amount; nothing was set."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """A limit to set. `amount` None removes it; then `unit` None removes it in both units."""
 
     scope: Scope

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
+from msgspec import Struct
 from textual.content import Content
 
 from handinger_tui.core.amounts import (
@@ -49,8 +49,7 @@ _LABEL: Final = 9
 """Cells of an amount at an axis: "$0.005608" keeps all its digits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Days:
+class Days(Struct, frozen=True):
     """One `Bucket` per calendar day from `first` on, including empty days, and the unit of the charts."""
 
     first: date

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -36,8 +37,7 @@ PRETEND: Final = "simulated: the local worker's pretend money"
 NO_LIMITS: Final = "No limit is set. /limit day 5 sets one of five dollars a day."
 
 
-@dataclass(frozen=True, slots=True)
-class HeadData:
+class HeadData(Struct, frozen=True):
     """The values above the table."""
 
     view: View

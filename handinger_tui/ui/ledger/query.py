@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.money.forecast import WINDOW, Forecast, daily, forecast
 from handinger_tui.core.money.limits import Gauge
@@ -53,8 +55,7 @@ DRILL_DOWN: Final = MappingProxyType(
 """The grouping inside a row that was narrowed to. Charges cannot be filtered by trigger."""
 
 
-@dataclass(frozen=True, slots=True)
-class Narrowing:
+class Narrowing(Struct, frozen=True):
     """A filter to one row of a grouping. Removing it returns to the grouping `previous_by`."""
 
     by: GroupBy
@@ -65,8 +66,7 @@ class Narrowing:
     """Key of the row to which the cursor returns."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """Everything that decides which charges are shown and how they are grouped."""
 
     by: GroupBy = GroupBy.DAY
@@ -190,8 +190,7 @@ def row_name(by: GroupBy, key: str, title: str, year: int) -> str:
 _DAY_MS = Decimal(86_400_000)
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(Struct, frozen=True):
     """Everything read for one view. `groups` is None for single turns, which are read page by page."""
 
     view: View
@@ -209,8 +208,7 @@ class Figures:
         return altogether(self.days)
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(Struct, frozen=True):
     """Reads the figures of a view. `open_session` returns the newest value of the open session."""
 
     charges: ChargeReader

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import tzinfo
 from decimal import Decimal
 from enum import Enum, auto
 from types import MappingProxyType
 from typing import ClassVar, Final
 
+from msgspec import Struct
 from rich.cells import cell_len
 from textual import events
 from textual.binding import BindingType
@@ -45,8 +45,7 @@ class Align(Enum):
     """A bar in proportion to the amount; the highest amount has the longest one."""
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerColumn:
+class LedgerColumn(Struct, frozen=True):
     """One column.
 
     `rank` 0 is always shown; of the others the lowest gets room first. `least`: the least width; above 0
@@ -64,8 +63,7 @@ class LedgerColumn:
     """Texts are ids, which differ at their ends: they are cut in the middle."""
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerLine:
+class LedgerLine(Struct, frozen=True):
     """One row: its key, one text for each column, the session it can be opened as, and its name."""
 
     key: str
@@ -75,8 +73,7 @@ class LedgerLine:
     amount: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(Struct, frozen=True):
     """Widths in cells of the widest texts of each column so far.
 
     `before`: before the decimal point; `behind`: from the point on; `full`: the full text. `highest`:
@@ -121,8 +118,7 @@ def _split_at_point(text: str) -> tuple[str, str]:
     return text[:at], text[at:]
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """The columns that fit, and the width of each."""
 
     columns: tuple[LedgerColumn, ...]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, datetime, time, tzinfo
 from decimal import Decimal
 from itertools import accumulate
 from typing import ClassVar, Final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -46,8 +47,7 @@ _MIN_BAR_WIDTH: Final = 12
 """Fewest cells of a bar."""
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """The data of the screen. `whose`: "this worker" or "all workers"; `limits`: a sentence per limit."""
 
     whose: str
@@ -85,8 +85,7 @@ def _empty(comparison: Comparison, width: int) -> list[Content]:
 
 
 # -- the table ---------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class _Column:
+class _Column(Struct, frozen=True):
     """A column of the table. `of` selects the amount of a row; `write` formats it as a cell."""
 
     title: str

@@ -8,6 +8,7 @@ from itertools import compress
 from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
+from msgspec import Struct
 from rich.cells import cell_len
 from textual import events
 from textual.binding import BindingType
@@ -42,8 +43,7 @@ from handinger_tui.ui.panels.panel import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadState:
+class DownloadState(Struct, frozen=True):
     """A download in progress: bytes received, and the total in bytes, None when it is not known."""
 
     got: int = 0
@@ -109,8 +109,7 @@ class Downloads:
         return self._paths.get(part.url)
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """One file of the panel. `turn` counts from 1; `changed`: an earlier turn created a different version."""
 
     part: FilePart

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
+from msgspec import Struct
 from textual.content import Content
 from textual.message import Message
 
@@ -95,8 +95,7 @@ class TurnMemo(Generic[Value]):
         return self._value
 
 
-@dataclass(frozen=True, slots=True)
-class PanelEntry:
+class PanelEntry(Struct, frozen=True):
     """One entry of `PANELS`. Its key is the row `panel.<name>` of the key table."""
 
     name: str

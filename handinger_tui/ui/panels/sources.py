@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from msgspec import Struct
 from textual import events
 from textual.binding import BindingType
 from textual.content import Content
@@ -42,8 +42,7 @@ BATCH: Final = 200
 NO_MENTIONS: Final[Mentions] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFacts:
+class SourceFacts(Struct, frozen=True):
     """What is shown of one source, each cleaned and on one line.
 
     `host` is ASCII, "" without one. `place` is the host or the kind of document, never empty. `marks`
@@ -132,8 +131,7 @@ HOSTLESS: Final = "Without a web address"
 FactsOf = Callable[[Source], SourceFacts]
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Sources under one heading; `title` is cleaned."""
 
     title: str

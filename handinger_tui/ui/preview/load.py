@@ -9,10 +9,11 @@ import io
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from time import monotonic
 from typing import Final
+
+from msgspec import Struct
 
 from handinger_tui.core.formatting import plural, size
 from handinger_tui.core.preview.kinds import HEAD, PreviewKind, Shape, sniff
@@ -40,8 +41,7 @@ _VERSION: Final = re.compile(rb"%PDF-(\d\.\d)")
 _PAGE: Final = re.compile(rb"/Type\s*/Page(?![a-zA-Z])")
 
 
-@dataclass(frozen=True, slots=True)
-class PdfText:
+class PdfText(Struct, frozen=True):
     """The preview of a PDF; `lines` is never empty."""
 
     counted: str
@@ -117,8 +117,7 @@ Body = TextView | TableModel | Node | Picture
 """What a view shows: text rows, a table, a tree or a picture."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """A file to preview. `complete`: `data` is all of it; `total` is the file size, None if unknown."""
 
     name: str
@@ -128,8 +127,7 @@ class Subject:
     total: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Facet:
+class Facet(Struct, frozen=True):
     """One view of a file: "tree", "table", "source"."""
 
     name: str
@@ -137,8 +135,7 @@ class Facet:
     """Creates the body; may take long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """A loaded preview.
 
     `what` is the kind ("CSV table"), `counted` its extent ("1,200 rows × 8 columns"). `notes` say what is
@@ -153,8 +150,7 @@ class Loaded:
     """Size of the complete file in bytes, None if unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """A file being loaded. `report_progress` receives a short text; `cancel_token` stops the work."""
 
     subject: Subject

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import ClassVar, Final, NamedTuple
 
+from msgspec import Struct
 from textual import events, work
 from textual.binding import BindingType
 from textual.content import Content
@@ -35,8 +36,7 @@ from handinger_tui.ui.transcript.row_buffer import RowBuffer, StripCache
 _GUTTER: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class TextView:
+class TextView(Struct, frozen=True):
     """The body of a text view: fixed rows, or Markdown, whose rows depend on the width.
 
     `source` is the text for copying.

@@ -7,9 +7,10 @@ The text of a row is already clean (`core.safety.cleaning`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from textual.content import Content, Span
 from textual.style import Style
 
@@ -35,8 +36,7 @@ ITALIC: Final = Style(italic=True)
 STRIKE: Final = Style(strike=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One logical line.
 
     `first` precedes its first screen line, `hanging` each further one. `style` is the style name of

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from msgspec import Struct
 from textual.content import Content
 
 from handinger_tui.core.evidence.datasets import STRUCTURED, structured_of
@@ -207,8 +207,7 @@ SHOWN_CHARS: Final = 20_000
 """Maximum number of characters shown of a tool's input or output; the rest is only counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class RowOptions:
+class RowOptions(Struct, frozen=True):
     """How a slot is shown: the width in cells, and whether it is unfolded."""
 
     width: int

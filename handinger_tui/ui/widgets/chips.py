@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import ClassVar, Final
 
+from msgspec import Struct
 from textual.binding import BindingType
 from textual.content import Content
 from textual.events import Click, Resize
@@ -36,8 +36,7 @@ class ChipKind(Enum):
     """A folded text; the key is its number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chip:
+class Chip(Struct, frozen=True):
     """One attachment or folded text. `wrong`: it cannot be sent as it is."""
 
     kind: ChipKind
@@ -87,8 +86,7 @@ def kind_word(file: Attachment) -> str:
     return extension.upper() if "." in file.name and 0 < len(extension) <= 5 else "other"
 
 
-@dataclass(frozen=True, slots=True)
-class ChipPosition:
+class ChipPosition(Struct, frozen=True):
     """The position of chip number `at`: its row, and its cells including the cross."""
 
     at: int

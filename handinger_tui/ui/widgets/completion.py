@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from msgspec import Struct
 from textual.content import Content
 from textual.widgets import Static
 
@@ -22,8 +22,7 @@ COMMAND: Final = "/file "
 """The argument of this command is a plain path, spaces included."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """The names in a folder that begin with `prefix`."""
 
     folder: str

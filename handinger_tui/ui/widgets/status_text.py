@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.amounts import credits_words, usd_text
 from handinger_tui.core.formatting import duration, plural
@@ -133,8 +135,7 @@ def so_far(session: Session, turn: Turn) -> str:
     return f"{usd_text(money.usd)} so far" if money.usd is not None else "cost not reported yet"
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(Struct, frozen=True):
     """The text of the card above the prompt: what can be done now. The transcript shows what happened."""
 
     severity: str

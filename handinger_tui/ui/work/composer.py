@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from handinger_tui.core.errors import AttachmentProblem, NoSuchFile
 from handinger_tui.core.prompts.attachments import composed, folds_in, mentioned, typing_at, without
@@ -36,8 +39,7 @@ class Drop:
     files: list[Attachment] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PromptSnapshot:
+class PromptSnapshot(Struct, frozen=True):
     """A snapshot of the prompt: its text, the files on chips and the pasted texts."""
 
     text: str
@@ -55,8 +57,7 @@ class PromptSnapshot:
         return draft_as_typed(self.text, self.files, self.pasted, self.lineage)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """What is sent. Files mentioned in the text appear in it by their plain names."""
 
     text: str
@@ -470,8 +471,7 @@ def require_same(before: Attachment, now: Attachment) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class QueueEdit:
+class QueueEdit(Struct, frozen=True):
     """A queued turn being edited.
 
     `aside`: the draft that was in the prompt before; it is restored afterwards.

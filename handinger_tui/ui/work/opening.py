@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from handinger_tui.core.errors import ApiError, AttachmentProblem, HandingerError, Unreachable
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety.cleaning import clean_line
@@ -20,8 +22,7 @@ from handinger_tui.ui.work.sending import Submitter, not_sent
 from handinger_tui.ui.work.session_controller import NotFound, Outgoing, SessionController
 
 
-@dataclass(frozen=True, slots=True)
-class InitialSession:
+class InitialSession(Struct, frozen=True):
     """The session to start with.
 
     `notice`: a line to show to the person. `problem`: the worker of the session could not be read, so

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from operator import is_
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -50,8 +50,7 @@ MARGINS: Final = 5
 """Cells of the margins of that line."""
 
 
-@dataclass(frozen=True, slots=True)
-class PaneState:
+class PaneState(Struct, frozen=True):
     """What the session pane shows besides the session itself."""
 
     running: bool = False

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.commands import SIGNS, CommandLine, Empty, Prompt, classify
 from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError, NoHistory
@@ -60,8 +62,7 @@ async def raise_limit(
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(Struct, frozen=True):
     """A message as it was when Enter was pressed; later changes on the screen do not affect it."""
 
     session_id: str

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.limits import Gauge, Scope, Start, State, Unit
@@ -40,8 +42,7 @@ class NotFound(HandingerError):
     """No session matches, or more than one does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(Struct, frozen=True):
     """A message and the session it goes to, as they were when Enter was pressed."""
 
     session_id: str

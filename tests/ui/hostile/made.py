@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from handinger_tui.core.money.spending import TurnCharge
 from handinger_tui.core.stream.frames import Frame
@@ -64,7 +66,7 @@ def turn(at: int, text: str, **members: object) -> Turn:
         fault=Fault(Kind.SERVER, text, 500), errors=(text,), replaced_text=text, activity=text,
         ended_ms=NOW_MS, finish_reason=text, read_ms=NOW_MS,
     )  # fmt: skip
-    return replace(made, **members)  # type: ignore[arg-type]  # members under their own names
+    return replace(made, **members)
 
 
 def session(texts: Sequence[str]) -> Session:

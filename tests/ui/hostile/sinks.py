@@ -6,10 +6,10 @@ A sink is a function that plants `PLANTED` in the widgets it names and lets an `
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
+from msgspec.structs import replace
 from textual.command import CommandPalette
 from textual.events import Paste
 from textual.screen import Screen

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from handinger_tui.core.stream.worker_snapshot import WorkerFile, WorkerSource
 from handinger_tui.core.turns.session import Session

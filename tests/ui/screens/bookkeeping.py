@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from handinger_tui.core.amounts import Total

@@ -132,13 +132,9 @@ async def test_copied_and_saved_whole() -> None:
 
 async def test_a_disk_that_is_full_is_said_and_the_data_stays() -> None:
     desktop = given(output=OUTPUT)
-
-    async def full(_name: str, _text: str) -> str:
-        raise LedgerError("The disk is full.", "Make room.")
-
+    desktop.disk_trouble = LedgerError("The disk is full.", "Make room.")
     async with desktop.running() as pilot:
         await asked(desktop, pilot)
-        object.__setattr__(desktop.work.controller.connection, "save_text", full)
         await pilot.press("f5", "J")
         await desktop.until(pilot, lambda: "The disk is full. Make room." in desktop.said())
         assert "1 of 1" in desktop.text()

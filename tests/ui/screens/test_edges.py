@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from handinger_tui.core.errors import ApiError, Locked, Unreachable
 from handinger_tui.core.turns.session import Session, SessionSummary

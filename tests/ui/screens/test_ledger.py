@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, timedelta, timezone
 
 import pytest
+from msgspec.structs import replace
 
 from handinger_tui.core.money.limits import Scope, Unit
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy

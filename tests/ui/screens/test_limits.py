@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from handinger_tui.core.money.limits import Origin, Scope, Unit
 from handinger_tui.core.money.restatements import Restatement

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from handinger_tui.core.errors import StreamLost, Unreachable
 from handinger_tui.core.turns.turn import Kind, TurnStatus

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import ToolPart, ToolState, Turn, TurnStatus

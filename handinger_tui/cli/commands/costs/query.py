@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, altogether
@@ -87,8 +89,7 @@ def as_of_ms(text: str, now: datetime) -> int:
     return _ms(_time_range(text, "--as-of", now)[1])
 
 
-@dataclass(frozen=True, slots=True)
-class CostsQuery:
+class CostsQuery(Struct, frozen=True):
     """The selection and grouping of one command. `since`, `until` and `as_of` are kept as typed."""
 
     by: GroupBy
@@ -104,8 +105,7 @@ class CostsQuery:
         return bool(self.filter.simulated)
 
 
-@dataclass(frozen=True, slots=True)
-class CostsResult:
+class CostsResult(Struct, frozen=True):
     """The buckets of a query. `groups` is empty when the query groups by turn: turns are streamed."""
 
     days: list[Bucket]

@@ -7,11 +7,12 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
 from typing import Final
+
+from msgspec.structs import replace
 
 from handinger_tui.cli.commands.costs.query import CostsQuery, CostsResult, midnight
 from handinger_tui.cli.commands.costs.turn_records import cell_amount, cell_text, each_of

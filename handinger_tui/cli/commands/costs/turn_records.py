@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
+
+from msgspec import Struct
 
 from handinger_tui.core.amounts import decimal_text, scaled_text, split_excess
 from handinger_tui.core.export import spending
@@ -51,8 +52,7 @@ Cells = Mapping[str, Sequence[Any]]
 """The columns of a page of rows by name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """How the members of a record are written: the text between them, and the values by kind."""
 
     record: str

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Final
 
+from msgspec import Struct
 from rich.style import Style
 from textual.content import Content
 from textual.renderables.digits import Digits
@@ -112,8 +112,7 @@ STATUS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Table:
+class _Table(Struct, frozen=True):
     """The figures of the table: those of the view, and those measured by the local clock.
 
     `label`, `turn` and `worker`: the widths of its columns in cells; `mark`: that of the gap marks, which are

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from msgspec import Struct
+
 from handinger_tui.core.amounts import EXACT, tidy
 from handinger_tui.core.money.attribution import (
     MoneyIndex,
@@ -25,8 +27,7 @@ from handinger_tui.ui.panels.panel import turn_in_view
 Amount = Decimal | int
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """One reported figure: its name in `UsageView`, and the function that reads it."""
 
     name: str
@@ -58,8 +59,7 @@ SHORTEST_MS: Final = 30_000
 _MINUTE_MS: Final = 60_000
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """Durations of turns, and amounts with the time in which they were spent.
 
     `ms`: the time of all turns. `usd_ms` and `credits_ms`: the time of the turns whose amount is known.
@@ -250,8 +250,7 @@ def _decimal(value: Amount | None) -> Decimal | None:
     return None if value is None else Decimal(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(Struct, frozen=True):
     """One cell. `value` None: "pending" while the turn runs, else "not reported".
 
     `missing`: the number of turns missing in a sum; `running`: one of them is only not finished yet.
@@ -273,8 +272,7 @@ Pair = tuple[Figure, Figure]
 """The figures of this turn and of this worker."""
 
 
-@dataclass(frozen=True, slots=True)
-class UsageView:
+class UsageView(Struct, frozen=True):
     """Everything the usage panel shows; compares by value.
 
     `turn` and `worker` hold one figure for each of `MEMBERS`. `history` is the cost of each turn that

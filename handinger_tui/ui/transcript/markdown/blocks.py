@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from textual.content import Content
 
 from handinger_tui.ui.transcript.markdown.code import code_rows, highlighted_lines, is_deferred, plain_lines
@@ -73,8 +75,7 @@ def parse(text: str, *, inside: bool = False) -> tuple[list[Token], References]:
     return tokens, references if isinstance(references, dict) else {}
 
 
-@dataclass(frozen=True, slots=True)
-class LayoutUnit:
+class LayoutUnit(Struct, frozen=True):
     """A unit of layout: a top-level block, or one item of a top-level list.
 
     `start` is its first line, `end` the line after its last text. `number` is the number of an item

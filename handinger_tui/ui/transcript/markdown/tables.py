@@ -7,10 +7,10 @@ never change while more of them arrive.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, Literal
 
+from msgspec import Struct
 from textual.content import Content
 
 from handinger_tui.ui.transcript.markdown.inline import References, inline
@@ -29,8 +29,7 @@ Align = Literal["left", "center", "right"]
 Cells = Sequence[Content]
 
 
-@dataclass(frozen=True, slots=True)
-class TableLayout:
+class TableLayout(Struct, frozen=True):
     """The layout of a table: its head, and the alignment and width of each column.
 
     `widths` is empty when the table is shown as records.
@@ -41,8 +40,7 @@ class TableLayout:
     widths: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class GridLine:
+class GridLine(Struct, frozen=True):
     """One row of a table; `at` is its line number in the source."""
 
     cells: list[Content]
