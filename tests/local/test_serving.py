@@ -136,7 +136,7 @@ def test_the_foreground_ends_cleanly_on_a_signal(number: signal.Signals, events_
 
 
 def test_the_source_imports_nothing_it_must_not() -> None:
-    allowed = {"PIL", "cronsim", "starlette", "uvicorn", *sys.stdlib_module_names}
+    allowed = {"PIL", "cronsim", "msgspec", "starlette", "uvicorn", *sys.stdlib_module_names}
     folder = Path(handinger_tui.local.__file__).parent
     files = sorted(folder.rglob("*.py"))
     assert len(files) > 15
