@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import compress, count
 from operator import is_not
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import fields
@@ -16,10 +16,12 @@ from handinger_tui.core.amounts import decimal_text, micro_credits, pico_usd, ti
 from handinger_tui.core.evidence.sources_and_files import sources_of_turn
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney, took_ms
+from handinger_tui.core.money.spending import Rise
+from handinger_tui.core.money.suspense import rises_of
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.session import NO_OTHERS, Others, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest
-from handinger_tui.ledger import worker_turns
+from handinger_tui.ledger import suspense, worker_turns
 from handinger_tui.ledger.rows import Cell, int64_or_none, pack, pack_optional
 
 KEPT: Final = 16
@@ -60,8 +62,12 @@ class ChargeCache:
         """The cost of the turns of other sessions on the same workers, without what was confirmed."""
         return self._sessions[session.session_id].elsewhere()
 
+    def rises(self, session: Session) -> tuple[Iterable[str], Sequence[Rise]] | None:
+        """The workers of `session`, and what no turn on them explains; None where that was confirmed."""
+        return self._sessions[session.session_id].rises()
+
     def confirm(self, session: Session) -> None:
-        """Mark the turns of the last `unconfirmed` call as present in the record."""
+        """Mark what belongs to the last `unconfirmed` call as present in the record."""
         self._sessions[session.session_id].confirm()
 
 
@@ -73,6 +79,7 @@ class _ConfirmedTurns:
         self._current: _Snapshot = ((), ())
         self._confirmed: _Snapshot = ((), ())
         self._confirmed_elsewhere: Mapping[str, TurnMoney] = {}
+        self._confirmed_results: object = None
         self.others = NO_OTHERS
 
     def unconfirmed(self, session: Session, others: Others) -> list[Pair]:
@@ -90,6 +97,13 @@ class _ConfirmedTurns:
     def confirm(self) -> None:
         self._confirmed = self._current
         self._confirmed_elsewhere = self._index.money_elsewhere
+        self._confirmed_results = self._index.results
+
+    def rises(self) -> tuple[Iterable[str], Sequence[Rise]] | None:
+        results = self._index.results
+        if results is self._confirmed_results:
+            return None
+        return [worker for worker in results if worker is not None], rises_of(results, self._current[0])
 
     def elsewhere(self) -> Mapping[str, TurnMoney]:
         confirmed = self._confirmed_elsewhere
@@ -152,10 +166,11 @@ def write_charges(
     `reason`: why amounts are corrected, where that is not in the readings.
     """
     worker_turns.store(connection, session, [turn for turn, _ in cache.unconfirmed(connection, session)])
-    rows = new_charges(connection, session, cache)
-    for row in rows:
+    new = new_entries(connection, session, cache)
+    for row in new.charges:
         row["reason"] = reason if row["kind"] == "correction" else None
-    connection.executemany(_INSERT, rows)
+    connection.executemany(_INSERT, new.charges)
+    suspense.write(connection, new.suspense)
 
 
 def open_charge(connection: sqlite3.Connection, session: Session, order: TurnRequest) -> None:
@@ -164,8 +179,15 @@ def open_charge(connection: sqlite3.Connection, session: Session, order: TurnReq
     connection.execute(_INSERT, _row(session, Turn(order), TurnMoney(), head))
 
 
-def new_charges(connection: sqlite3.Connection, session: Session, cache: ChargeCache) -> list[Cells]:
-    """Rows to write: the charge of every turn that has none, and corrections where more is known now.
+class NewEntries(NamedTuple):
+    """Rows to write of `charges` and of `suspense`."""
+
+    charges: list[Cells]
+    suspense: list[Cells]
+
+
+def new_entries(connection: sqlite3.Connection, session: Session, cache: ChargeCache) -> NewEntries:
+    """The charge of every turn that has none, corrections where more is known now, and new suspense.
 
     A turn of ours has a charge since it was stored (`open_charge`). A new read of the worker can change
     earlier turns as well, so all turns on the workers of the session are compared, except those confirmed
@@ -188,9 +210,11 @@ def new_charges(connection: sqlite3.Connection, session: Session, cache: ChargeC
             head: Cells = {"kind": "correction", "at_ms": newest_ms}
             rows.append(_row(session, turn, money, head | changes))
     rows += _corrections_elsewhere(connection, cache.elsewhere(session), newest_ms)
-    if not rows:
+    rises = cache.rises(session)
+    unexplained = [] if rises is None else suspense.new_rows(connection, session.base_url, *rises, newest_ms)
+    if not rows and not unexplained:
         cache.confirm(session)
-    return rows
+    return NewEntries(rows, unexplained)
 
 
 def _corrections_elsewhere(

@@ -17,6 +17,7 @@ from typing import Final
 from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.money.restatements import Restatement
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
+from handinger_tui.core.money.suspense import Assigned, suspense_buckets
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger import turns as turn_store
 from handinger_tui.ledger.grouping import buckets, condition, restatements
@@ -24,6 +25,7 @@ from handinger_tui.ledger.limits import LimitRules, LimitUsage, periods_at
 from handinger_tui.ledger.opening import charges_before, open_to_read, translated
 from handinger_tui.ledger.process_locks import LockPatience
 from handinger_tui.ledger.rows import Row, pack, readable, unpack
+from handinger_tui.ledger.suspense import assigned, rises
 
 PATIENCE_S: Final = 5.0
 """Seconds to wait for a lock of another process."""
@@ -102,6 +104,16 @@ class CostRows:
         """The closed amounts that changed, of turns that match `which`, oldest first."""
         with translated(reading=True):
             return restatements(self._connection, which)
+
+    def suspense(self, which: ChargeFilter) -> list[Bucket]:
+        """A group without turns for each worker whose figures rose by what no turn explains."""
+        with translated(reading=True):
+            return suspense_buckets(rises(self._connection, which))
+
+    def assigned(self, which: ChargeFilter) -> list[Assigned]:
+        """The rises that the person assigned to turns."""
+        with translated(reading=True):
+            return assigned(self._connection, which)
 
     def gauges(self, session: Session | None, rules: LimitRules) -> tuple[Gauge, ...]:
         """A gauge for each limit of a session (None: of any session)."""

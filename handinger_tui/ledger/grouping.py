@@ -14,7 +14,15 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import EXACT, INT64_MAX, Total
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.restatements import Restatement
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Spent, TurnCharge
+from handinger_tui.core.money.spending import (
+    Bucket,
+    ChargeFilter,
+    GroupBy,
+    Spent,
+    TurnCharge,
+    altogether,
+)
+from handinger_tui.core.money.suspense import Assigned, suspense_buckets
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.turn import FREE, LIVE, Trigger
@@ -34,6 +42,7 @@ from handinger_tui.ledger.rows import (
     unpack,
     unpack_optional,
 )
+from handinger_tui.ledger.suspense import assigned, rises
 
 if TYPE_CHECKING:
     # It imports asyncio, which the reading of costs without a thread does not need.
@@ -120,10 +129,16 @@ SUMS_OF_SPENT: Final = ", ".join(f"{split(name)}, {gaps(name)}" for name in ("us
 
 
 def spent(connection: sqlite3.Connection, which: ChargeFilter) -> Spent:
-    """Exact sums over turns. A turn counts at the time of its first charge, with all its corrections."""
+    """Exact sums over turns, and what no turn explains.
+
+    A turn counts at the time of its first charge, with all its corrections; suspense at that of the reading
+    that showed it.
+    """
     where, cells = condition(which)
     sql = f"SELECT COUNT(*) AS turns, {SUMS_OF_SPENT} FROM turn_totals {where}"
-    return spent_of(connection.execute(sql, cells).fetchone())
+    of_turns = spent_of(connection.execute(sql, cells).fetchone())
+    unexplained = altogether(suspense_buckets(rises(connection, which)))
+    return Spent(of_turns.turns, of_turns.usd + unexplained.usd, of_turns.credits + unexplained.credits)
 
 
 def spent_of(row: Row) -> Spent:
@@ -413,6 +428,14 @@ class ChargeQueries:
     ) -> list[TurnCharge]:
         """Turns with their cost, newest first; `limit` -1: all."""
         return await self._database.run(lambda db: turn_charges(db, which, limit, offset))
+
+    async def suspense(self, which: ChargeFilter = EVERYTHING) -> list[Bucket]:
+        """A group without turns for each worker whose figures rose by what no turn explains."""
+        return await self._database.run(lambda db: suspense_buckets(rises(db, which)))
+
+    async def assigned(self, which: ChargeFilter = EVERYTHING) -> list[Assigned]:
+        """The rises that the person assigned to turns."""
+        return await self._database.run(lambda db: assigned(db, which))
 
     async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
         """The cost of the newest turns of a worker at a budget; of all workers where it has no such turn."""

@@ -132,6 +132,7 @@ _TABLES: Final = (
     "reservations",
     "worker_turns",
     "rulings",
+    "suspense",
 )
 """The tables that read-only commands use."""
 
@@ -241,13 +242,14 @@ def _copy_to_memory(source: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def charges_before(source: sqlite3.Connection, at_ms: int) -> sqlite3.Connection:
-    """A history in memory with the charges from before a time, and the sessions for their titles.
+    """A history in memory with what was entered before a time, and the sessions for their titles.
 
     The trigger of `charges` derives `turn_totals` anew, so all queries see what was known then.
     """
     copy = _ready(_connect(":memory:", 0.0))
     copy.execute("BEGIN")
-    for table, which in (("sessions", ""), ("charges", "WHERE at_ms < ? ORDER BY id")):
+    entries = ((table, "WHERE at_ms < ? ORDER BY id") for table in ("charges", "suspense", "rulings"))
+    for table, which in (("sessions", ""), *entries):
         columns = sorted(_columns(copy, table) & _columns(source, table))
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))
         rows = source.execute(f"SELECT {names} FROM {table} {which}", (at_ms,) if which else ())

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import closing
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.money.restatements import PINNED, Restatement
-from handinger_tui.core.money.spending import ChargeFilter
+from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.money.restatements import ASSIGNED, PINNED, Restatement
+from handinger_tui.core.money.spending import Rise
 from handinger_tui.core.turns.session import Ruling, Session
+from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger import turns as turn_store
 from handinger_tui.ledger.charge_writer import ChargeCache, write_charges
 from handinger_tui.ledger.cost_rows import PATIENCE_S
-from handinger_tui.ledger.grouping import restatements
+from handinger_tui.ledger.grouping import EVERYTHING, restatements
 from handinger_tui.ledger.opening import Care, open_database, transaction, translated
 from handinger_tui.ledger.process_locks import LockPatience
 from handinger_tui.ledger.rows import pack, pack_optional, unpack
+from handinger_tui.ledger.suspense import assigned, rise_numbered
 from handinger_tui.ledger.worker_turns import rulings_on
 
 if TYPE_CHECKING:
@@ -28,34 +32,70 @@ if TYPE_CHECKING:
 _PUT: Final = """
     INSERT INTO rulings (base_url, worker_id, at_ms, meaning, seen_ms, turn_id) VALUES (?, ?, ?, ?, ?, ?)
 """
-_SESSIONS: Final = "SELECT session_id FROM sessions WHERE base_url = ? AND worker_id = ? ORDER BY rowid"
+LISTED: Final = "See: handinger-tui costs"
+_INCOMPLETE: Final = """
+    SELECT DISTINCT t.session_id FROM turns t JOIN sessions s USING (session_id)
+     WHERE s.base_url = :base_url AND t.worker_id = :worker_id AND t.status <> :queued
+       AND NOT EXISTS (SELECT 1 FROM worker_turns w WHERE w.turn_id = t.turn_id)
+"""
 
 
-def decide(connection: sqlite3.Connection, base_url: str, ruling: Ruling) -> None:
-    """Store a ruling, and correct what it changes of all turns on its worker, in one transaction."""
+def pin(connection: sqlite3.Connection, base_url: str, worker_id: str, meaning: str, at_ms: int) -> None:
+    """Decide what the figures of a worker mean; see `Ruling`."""
     with transaction(connection, Care.FULL):
-        earlier = rulings_on(connection, base_url, ruling.worker_id)
-        # The clock may have gone back; the newest ruling is in force.
-        at_ms = max([ruling.at_ms, *(one.at_ms for one in earlier)])
-        cells = (pack(base_url), pack(ruling.worker_id), at_ms, ruling.meaning, ruling.seen_ms)
-        connection.execute(_PUT, (*cells, pack_optional(ruling.turn_id)))
-        for session in _sessions_on(connection, base_url, ruling.worker_id):
-            write_charges(connection, session, ChargeCache(), PINNED)
+        _decide(connection, base_url, Ruling(worker_id, at_ms, meaning), PINNED)
 
 
-def _sessions_on(connection: sqlite3.Connection, base_url: str, worker_id: str) -> Iterator[Session]:
-    """All sessions of a worker; one without turns where they were deleted."""
-    rows = connection.execute(_SESSIONS, (pack(base_url), pack(worker_id))).fetchall()
-    for row in rows:
-        session = turn_store.load(connection, unpack(row["session_id"]), ())
-        if session is not None:
-            yield session
-    if not rows:
-        yield Session("", 0, worker_id, base_url=base_url)
+def assign(connection: sqlite3.Connection, number: int, turn_id: str | None, at_ms: int) -> None:
+    """Decide to which turn the suspense of a number belongs; None: to none.
+
+    Raises:
+        SettingsError: it cannot belong to that turn; nothing was stored.
+    """
+    with transaction(connection, Care.FULL):
+        rise = rise_numbered(connection, number)
+        owner = next((one.turn_id for one in assigned(connection, EVERYTHING) if one.number == number), None)
+        if rise is None or (owner is None and (turn_id is None or not _amount(rise))):
+            raise SettingsError(f"There is no suspense {number} to decide about.", LISTED)
+        _decide(
+            connection, rise.base_url, Ruling(rise.worker_id, at_ms, None, rise.seen_ms, turn_id), ASSIGNED
+        )
+        rest = rise_numbered(connection, number)
+        if turn_id is not None and rest is not None and _amount(rest):
+            raise SettingsError(
+                f"Suspense {number} cannot belong to {turn_id}.",
+                f"Name a turn of {rise.worker_id} whose cost is known, or one that was refused at that time.",
+            )
 
 
-def decide_in(path: Path, base_url: str, ruling: Ruling) -> list[Restatement]:
-    """`decide` in the history at `path`, without a thread; returns the closed amounts that it changed.
+def _amount(rise: Rise) -> Decimal | int | None:
+    """The first of its amounts that is known."""
+    return next((one for one in (rise.usd, rise.credits, rise.tokens) if one is not None), None)
+
+
+def _decide(connection: sqlite3.Connection, base_url: str, ruling: Ruling, reason: str) -> None:
+    """Store a ruling, and correct what it changes of all turns on its worker."""
+    earlier = rulings_on(connection, base_url, ruling.worker_id)
+    # The clock may have gone back; the newest ruling is in force.
+    at_ms = max([ruling.at_ms, *(one.at_ms for one in earlier)])
+    cells = (pack(base_url), pack(ruling.worker_id), at_ms, ruling.meaning, ruling.seen_ms)
+    connection.execute(_PUT, (*cells, pack_optional(ruling.turn_id)))
+    # What all turns show of the worker is stored: a session without turns sees those of all others.
+    everything = Session("", 0, ruling.worker_id, base_url=base_url)
+    for session in (*_incomplete_sessions(connection, base_url, ruling.worker_id), everything):
+        write_charges(connection, session, ChargeCache(), reason)
+
+
+def _incomplete_sessions(connection: sqlite3.Connection, base_url: str, worker_id: str) -> list[Session]:
+    """Sessions with turns on the worker that were stored before timelines were."""
+    cells = {"base_url": pack(base_url), "worker_id": pack(worker_id), "queued": str(TurnStatus.QUEUED)}
+    rows = connection.execute(_INCOMPLETE, cells).fetchall()
+    sessions = [turn_store.load(connection, unpack(row["session_id"]), ()) for row in rows]
+    return [session for session in sessions if session is not None]
+
+
+def decide_in(path: Path, decide: Callable[[sqlite3.Connection], None]) -> list[Restatement]:
+    """Call `decide` with the history at `path`, without a thread; returns the closed amounts that it changed.
 
     Raises:
         LedgerError
@@ -64,8 +104,8 @@ def decide_in(path: Path, base_url: str, ruling: Ruling) -> list[Restatement]:
     opened = patience.run(partial(open_database, path, patience.attempt_s, mend=False))
     with closing(opened.connection) as connection, translated():
         newest: int = connection.execute("SELECT COALESCE(MAX(id), 0) FROM charges").fetchone()[0]
-        decide(connection, base_url, ruling)
-        return restatements(connection, ChargeFilter(worker_id=ruling.worker_id), newest)
+        decide(connection)
+        return restatements(connection, EVERYTHING, newest)
 
 
 class Rulings:
@@ -74,6 +114,14 @@ class Rulings:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def decide(self, base_url: str, ruling: Ruling) -> None:
-        """Store what the person decided, for every program on this history, and correct the amounts."""
-        await self._database.run(lambda db: decide(db, base_url, ruling), flush=True)
+    async def pin(self, base_url: str, worker_id: str, meaning: str, at_ms: int) -> None:
+        """Decide what the figures of a worker mean, for every program on this history."""
+        await self._database.run(lambda db: pin(db, base_url, worker_id, meaning, at_ms), flush=True)
+
+    async def assign(self, number: int, turn_id: str | None, at_ms: int) -> None:
+        """Decide to which turn the suspense of a number belongs; None: to none.
+
+        Raises:
+            SettingsError: it cannot belong to that turn.
+        """
+        await self._database.run(lambda db: assign(db, number, turn_id, at_ms), flush=True)

@@ -20,7 +20,7 @@ from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.session import Others, RemoteTurn, Session, put_turn, title_from
 from handinger_tui.core.turns.turn import FREE, LIVE, Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import remote_turns, reservations, worker_turns
-from handinger_tui.ledger.charge_writer import ChargeCache, new_charges, open_charge, write_charges
+from handinger_tui.ledger.charge_writer import ChargeCache, new_entries, open_charge, write_charges
 from handinger_tui.ledger.opening import Care, transaction
 from handinger_tui.ledger.reservations import Needed
 from handinger_tui.ledger.rows import (
@@ -541,7 +541,7 @@ def charge(connection: sqlite3.Connection, session: Session, cache: ChargeCache)
 
     Called often, so it takes the write lock only for new charges.
     """
-    if new_charges(connection, session, cache):
+    if any(new_entries(connection, session, cache)):
         with transaction(connection):
             # Compared again under the lock: another process may have written the same in the meantime.
             write_charges(connection, session, cache)

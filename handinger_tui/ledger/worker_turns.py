@@ -21,11 +21,18 @@ _SENDING: Final = """
     SELECT t.turn_id, s.base_url, :worker_id, s.session_id, :events
       FROM turns t JOIN sessions s ON s.session_id = t.session_id WHERE t.turn_id = :turn_id
 """
+# Such a turn has no end.
+_REFUSED: Final = " OR ".join(
+    f"""w.events LIKE '%"sent",{creates},{looked},true,%'"""
+    for creates in ("false", "true")
+    for looked in ("false", "true")
+)
 # A turn that was deleted before it ended is not waited for.
-_ROWS: Final = """
+_ROWS: Final = f"""
     SELECT w.turn_id, w.worker_id, w.events FROM worker_turns w
-     WHERE {which}
-       AND (w.events LIKE '%"ended"%' OR EXISTS (SELECT 1 FROM turns t WHERE t.turn_id = w.turn_id))
+     WHERE {{which}}
+       AND (w.events LIKE '%"ended"%' OR {_REFUSED}
+            OR EXISTS (SELECT 1 FROM turns t WHERE t.turn_id = w.turn_id))
      ORDER BY w.turn_id
 """
 _OTHER_SESSIONS: Final = _ROWS.format(which="w.base_url = ? AND w.worker_id = ? AND w.session_id <> ?")

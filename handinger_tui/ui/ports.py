@@ -19,9 +19,10 @@ from handinger_tui.core.errors import NoSuchFile
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Start, Unit
 from handinger_tui.core.money.restatements import Restatement
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
+from handinger_tui.core.money.suspense import Assigned
 from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.session import Ruling, Session, SessionSummary
+from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import Attachment, FilePart
 
 if TYPE_CHECKING:
@@ -104,6 +105,14 @@ class ChargeReader(Protocol):
         """The charge of each turn, newest first."""
         ...
 
+    async def suspense(self, which: ChargeFilter) -> list[Bucket]:
+        """A group without turns for each worker whose figures rose by what no turn explains."""
+        ...
+
+    async def assigned(self, which: ChargeFilter) -> list[Assigned]:
+        """The rises that the person assigned to turns."""
+        ...
+
     async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
         """The typical cost of a turn of a worker (None: a new one) at a budget, from its newest turns."""
         ...
@@ -120,10 +129,19 @@ class ChargeReader(Protocol):
 class RulingStore(Protocol):
     """What the person decides about the figures of workers."""
 
-    async def decide(self, base_url: str, ruling: Ruling) -> None:
-        """Store a decision for every program that uses this history, and correct the amounts it changes.
+    async def pin(self, base_url: str, worker_id: str, meaning: str, at_ms: int) -> None:
+        """Decide what the figures of a worker mean, for every program that uses this history.
 
         Raises:
+            LedgerError
+        """
+        ...
+
+    async def assign(self, number: int, turn_id: str | None, at_ms: int) -> None:
+        """Decide to which turn suspense belongs; None: to none.
+
+        Raises:
+            SettingsError: it cannot belong to that turn.
             LedgerError
         """
         ...

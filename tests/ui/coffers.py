@@ -16,10 +16,11 @@ from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.limits import Gauge, Limit, Origin, Scope, Unit, effective
 from handinger_tui.core.money.limits import gauges as gauges_of
 from handinger_tui.core.money.restatements import Restatement
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Rise, TurnCharge
+from handinger_tui.core.money.suspense import Assigned, suspense_buckets
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
 from handinger_tui.core.stream.usage import Costs, Usage
-from handinger_tui.core.turns.session import Ruling, Session
+from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 
 NOW_MS: Final = 1_700_000_000_000
@@ -65,8 +66,12 @@ class FakeBooks:
     """How often `changed` was asked."""
     restatements: list[Restatement] = field(default_factory=list)
     """What the next call of `restated` returns."""
-    rulings: list[Ruling] = field(default_factory=list)
-    """What the person decided."""
+    pins: list[tuple[str, str]] = field(default_factory=list)
+    """Workers, and what the person decided that their figures mean."""
+    rises: list[Rise] = field(default_factory=list)
+    """What no turn explains."""
+    explained: list[Rise] = field(default_factory=list)
+    owners: list[Assigned] = field(default_factory=list)
     _news: bool = False
 
     def write(self, *charges: TurnCharge) -> None:
@@ -107,8 +112,32 @@ class FakeBooks:
         news, self._news = self._news, False
         return news
 
-    async def decide(self, base_url: str, ruling: Ruling) -> None:
-        self.rulings.append(ruling)
+    async def suspense(self, which: ChargeFilter) -> list[Bucket]:
+        chosen = [
+            one
+            for one in self.rises
+            if which.worker_id in (None, one.worker_id) and not (which.session_id or which.budget)
+        ]
+        return suspense_buckets(chosen)
+
+    async def assigned(self, which: ChargeFilter) -> list[Assigned]:
+        return [one for one in self.owners if which.worker_id in (None, one.worker_id)]
+
+    async def pin(self, base_url: str, worker_id: str, meaning: str, at_ms: int) -> None:
+        self.pins.append((worker_id, meaning))
+
+    async def assign(self, number: int, turn_id: str | None, at_ms: int) -> None:
+        """The rise is no longer suspense, or is it again."""
+        self.owners = [one for one in self.owners if one.number != number]
+        (rise,) = (one for one in (*self.rises, *self.explained) if one.number == number)
+        self.rises = [one for one in self.rises if one.number != number]
+        self.explained = [one for one in self.explained if one.number != number]
+        if turn_id is None:
+            self.rises.append(rise)
+        else:
+            self.explained.append(rise)
+            self.owners.append(Assigned(number, rise.worker_id, turn_id))
+        self._news = True
 
     async def restated(self, which: ChargeFilter) -> list[Restatement]:
         news, self.restatements = self.restatements, []
@@ -215,7 +244,7 @@ def _bucket(key: str, one: TurnCharge) -> Bucket:
         return Total(amount, 0 if one.final and amount is not None else 1)
 
     tokens = one.usage.total_tokens
-    parts = {name: sum_of(getattr(one.costs, name)) for name in PARTS}
+    parts: dict[str, Any] = {name: sum_of(getattr(one.costs, name)) for name in PARTS}
     return Bucket(
         key,
         turns=1,

@@ -9,7 +9,8 @@ from typing import Final
 from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.charts.data import MEMBERS, day_points
 from handinger_tui.core.jsontext import Json, JsonObject
-from handinger_tui.core.money.spending import Bucket
+from handinger_tui.core.money.spending import Bucket, Rise
+from handinger_tui.core.money.suspense import Assigned, owners_text
 from handinger_tui.core.safety.cleaning import clean_line, csv_field
 
 END: Final = "\r\n"
@@ -51,6 +52,7 @@ COLUMNS: Final = (
     "unsplit_turns",
     "first_ms",
     "last_ms",
+    "suspense_usd",
 )
 """The members of a group in JSON, and the columns in CSV."""
 
@@ -61,7 +63,8 @@ def group_object(bucket: Bucket) -> JsonObject:
     `split_excess_usd`: by how much the four categories exceed the cost.
 
     The members `unpriced_turns` to `unsplit_turns` count the turns that are missing in the cost, in the
-    credits, in the tokens, and in the category with the most gaps.
+    credits, in the tokens, and in the category with the most gaps. `suspense_usd`: how much of the cost no
+    turn explains.
     """
     tokens = bucket.total("tokens").value
     return {
@@ -80,7 +83,36 @@ def group_object(bucket: Bucket) -> JsonObject:
         "unsplit_turns": _unsplit(bucket),
         "first_ms": bucket.first_ms,
         "last_ms": bucket.last_ms,
+        "suspense_usd": decimal_text(bucket.suspense_usd),
     }
+
+
+def suspense_object(bucket: Bucket) -> JsonObject:
+    """What no turn of a worker explains: a group without turns, with each rise of its figures."""
+    return {**group_object(bucket), "rises": [_rise_object(rise) for rise in bucket.rises]}
+
+
+def _rise_object(rise: Rise) -> JsonObject:
+    amounts = ("usd", "credits", "model_usd", "tool_usd", "sandbox_usd", "internal_usd")
+    costs: JsonObject = {
+        "cost_usd" if member == "usd" else member: _text(getattr(rise, member)) for member in amounts
+    }
+    return {
+        "number": rise.number,
+        "seen_ms": rise.seen_ms,
+        **costs,
+        "tokens": rise.tokens,
+        "after_turn_id": rise.after,
+        "refused_turn_ids": [*rise.refused],
+        "messages_of_others": rise.strangers,
+        "doubtful": rise.doubtful,
+        "likely_owners": owners_text(rise),
+    }
+
+
+def assigned_object(one: Assigned) -> JsonObject:
+    """Suspense that the person assigned to a turn."""
+    return {"number": one.number, "worker_id": one.worker_id, "turn_id": one.turn_id}
 
 
 def charts_object(days: Sequence[Bucket], total: Bucket) -> JsonObject:

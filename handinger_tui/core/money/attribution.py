@@ -98,14 +98,14 @@ class SessionMoney(Struct, frozen=True):
 
 METERS: Final = (*Usage.__match_args__, *Costs.__match_args__)
 """The figures of a reading, in the order of the meters of a timeline."""
-_ZEROS: Final = (*ZERO_USAGE.members, *ZERO_COSTS.members)
+ZEROS: Final = (*ZERO_USAGE.members, *ZERO_COSTS.members)
 _USAGES: Final = len(Usage.__match_args__)
 _CREDITS: Final = METERS.index("credits")
 _COST: Final = METERS.index("cost_usd")
 _CATEGORIES: Final = tuple(range(_USAGES, len(METERS)))
-_MONEY: Final = (_COST, *_CATEGORIES, _CREDITS)
+MONEY: Final = (_COST, *_CATEGORIES, _CREDITS)
 """The meters that decide whether an amount is final, shared or doubtful. Steps and durations never do."""
-_RANKED: Final = (*_MONEY, *(at for at in range(_USAGES) if at not in _MONEY))
+_RANKED: Final = (*MONEY, *(at for at in range(_USAGES) if at not in MONEY))
 NOTHING_SPENT: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Reading.NONE, final=True)
 """The money of a turn that never started: zeros, not unknown."""
 _GREW: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Reading.NONE, final=True, grew=True)
@@ -296,7 +296,7 @@ def _exceptions(results: _Results) -> set[Key]:
 def _take(timelines: _Timelines, cluster: Cluster) -> None:
     for at_ms, worker, event, _ in cluster.events:
         if worker not in timelines:
-            timelines[worker] = Timeline(_ZEROS)
+            timelines[worker] = Timeline(ZEROS)
         timelines[worker].take(event, at_ms)
 
 
@@ -334,38 +334,38 @@ def _money(
 
 def _money_of_refused(key: Key, meters: Sequence[MeterResult]) -> TurnMoney:
     """The money of a turn that cannot have spent: what the person assigned to it."""
-    values = [meter.amounts.get(key, zero) for meter, zero in zip(meters, _ZEROS, strict=False)]
-    grew = any(key in meters[meter].refused for meter in _MONEY if meters)
+    values = [meter.amounts.get(key, zero) for meter, zero in zip(meters, ZEROS, strict=False)]
+    grew = any(key in meters[meter].refused for meter in MONEY if meters)
     if not any(values):
         return _GREW if grew else NOTHING_SPENT
-    return TurnMoney(*_groups(values), _reading(meters), final=True, grew=grew)
+    return TurnMoney(*groups_of(values), _reading(meters), final=True, grew=grew)
 
 
 def _money_of_key(
     key: Key, meters: Sequence[MeterResult], timeline: Timeline, *, plain: bool = False
 ) -> TurnMoney:
     """The money of a turn that may have spent. `plain`: nothing has to be said beyond its amounts."""
-    if not plain and any(key in meters[meter].refused for meter in _MONEY):
+    if not plain and any(key in meters[meter].refused for meter in MONEY):
         return _money_of_refused(key, meters)
     entries = [] if plain else [meter.entry(key) for meter in meters]
     values = [meter.amounts.get(key) for meter in meters] if plain else [entry.amount for entry in entries]
     if not any(value is not None for value in values):
         return TurnMoney()
     is_pinned = any(meter.pinned for meter in meters)
-    money = TurnMoney(*_groups(values), _reading(meters), final=key in timeline.final, pinned=is_pinned)
+    money = TurnMoney(*groups_of(values), _reading(meters), final=key in timeline.final, pinned=is_pinned)
     return money if plain else _with_exceptions(money, entries)
 
 
 def _with_exceptions(money: TurnMoney, entries: Sequence[Entry]) -> TurnMoney:
     """`money` with what has to be said beyond its amounts."""
-    deciding = [entries[meter] for meter in _MONEY if entries[meter].amount is not None] or entries
+    deciding = [entries[meter] for meter in MONEY if entries[meter].amount is not None] or entries
     is_shared = any(entry.most is not None for entry in deciding)
     most = [entry.amount if entry.most is None else entry.most for entry in entries]
     return replace(
         money,
         final=money.final and not any(entry.open for entry in deciding),
         shared=is_shared,
-        most=_groups(most) if is_shared else money.most,
+        most=groups_of(most) if is_shared else money.most,
         others=max(entry.others for entry in deciding),
         doubtful=any(entries[meter].doubtful for meter in _shown(money)),
     )
@@ -378,7 +378,8 @@ def _shown(money: TurnMoney) -> tuple[int, ...]:
     return (_CREDITS,) if money.usd is None else _CATEGORIES
 
 
-def _groups(values: Sequence[Any]) -> tuple[Usage, Costs]:
+def groups_of(values: Sequence[Any]) -> tuple[Usage, Costs]:
+    """The figures of a reading, one for each of `METERS`."""
     return Usage(*values[:_USAGES]), Costs(*values[_USAGES:])
 
 

@@ -17,7 +17,12 @@ MORE: Final = "the worker reported more later"
 LESS: Final = "the worker reported less later"
 PINNED: Final = "pinned"
 """The stored reason of a correction: the person pinned what the figures mean, or left it to the readings."""
-_BY_RULING: Final = {PINNED: "you decided what the readings of this worker mean"}
+ASSIGNED: Final = "assigned"
+"""The stored reason of a correction: the person decided to which turn suspense belongs."""
+_BY_RULING: Final = {
+    PINNED: "you decided what the readings of this worker mean",
+    ASSIGNED: "you decided to which turn suspense belongs",
+}
 """Words for stored reasons; other corrections are explained by the readings."""
 
 

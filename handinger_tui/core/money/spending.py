@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import fields
 
-from handinger_tui.core.amounts import Total, credits_words, split_excess, total_text
+from handinger_tui.core.amounts import Total, credits_words, split_excess, total, total_text
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.stream.usage import Costs, Usage
@@ -86,6 +86,31 @@ class TurnCharge(Struct, frozen=True):
     """What a turn that shares its amounts cost at most."""
 
 
+class Rise(Struct, frozen=True):
+    """What a worker's figures rose by, as first read at `seen_ms`, and no turn explains.
+
+    `after`: the newest turn before it. `refused`: turns that were refused in that time. `strangers`: how
+    many messages of others came in it, None: not known. `doubtful`: it is none if the figures are those of
+    each turn alone, which is not excluded yet. `number`: that of its first entry in the ledger.
+    """
+
+    worker_id: str
+    seen_ms: int
+    usd: Decimal | None = None
+    credits: Decimal | None = None
+    model_usd: Decimal | None = None
+    tool_usd: Decimal | None = None
+    sandbox_usd: Decimal | None = None
+    internal_usd: Decimal | None = None
+    tokens: int | None = None
+    after: str | None = None
+    refused: tuple[str, ...] = ()
+    strangers: int | None = None
+    doubtful: bool = False
+    number: int = 0
+    base_url: str = ""
+
+
 NOTHING: Final = Total(None)
 """The sum of no turns, to which sums are added."""
 
@@ -110,11 +135,19 @@ class Bucket(Struct, frozen=True):
     last_ms: int | None = None
     title: str = ""
     """The title of the session, where the key is the id of a session or turn."""
+    rises: tuple[Rise, ...] = ()
+    """What is in its amounts and belongs to no turn."""
 
     def total(self, member: str) -> Total:
         """The total of one member: 0 for a group without turns, not an unknown amount."""
         amount: Total = getattr(self, member)
-        return Total(Decimal(0)) if not self.turns else Total(amount.value, amount.missing_turns)
+        is_empty = not self.turns and not self.rises
+        return Total(Decimal(0)) if is_empty else Total(amount.value, amount.missing_turns)
+
+    @property
+    def suspense_usd(self) -> Decimal:
+        """How much of its cost no turn explains."""
+        return total(rise.usd for rise in self.rises if rise.usd is not None).value or Decimal(0)
 
     @property
     def split_excess(self) -> Decimal | None:
@@ -135,6 +168,7 @@ class Bucket(Struct, frozen=True):
             first_ms=min(firsts, default=None),
             last_ms=max(lasts, default=None),
             title=self.title or other.title,
+            rises=(*self.rises, *other.rises),
         )
 
 
@@ -143,10 +177,10 @@ SUMS: Final = tuple(f.name for f in fields(Bucket) if f.default is NOTHING)
 
 def altogether(buckets: Iterable[Bucket], key: str = "") -> Bucket:
     """The sum of all groups as one; without groups a group without turns."""
-    total = Bucket(key)
+    summed = Bucket(key)
     for bucket in buckets:
-        total = total.merged(bucket)
-    return total
+        summed = summed.merged(bucket)
+    return summed
 
 
 def sum_text(usd: Total, credit_total: Total, turns: int) -> str:

@@ -19,6 +19,7 @@ from handinger_tui.ledger.migrations.m0006_worker_turns import SIXTH
 from handinger_tui.ledger.migrations.m0007_shared_amounts import SEVENTH
 from handinger_tui.ledger.migrations.m0008_rulings import EIGHTH
 from handinger_tui.ledger.migrations.m0009_lineage import NINTH
+from handinger_tui.ledger.migrations.m0010_suspense import TENTH
 from handinger_tui.ledger.remote_turns import asked_key
 
 _FIRST: Final = (
@@ -142,7 +143,7 @@ _FIRST: Final = (
 )
 
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
-    *(_FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH),
+    *(_FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH),
 )
 
 

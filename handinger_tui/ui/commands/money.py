@@ -10,7 +10,6 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.rulings import WORDS
 from handinger_tui.core.receipts.reading_words import meaning_lines, worker_of_figures
 from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.session import Ruling
 from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
 from handinger_tui.ui.work.session_controller import SessionController
@@ -102,8 +101,7 @@ async def reading(context: CommandContext, argument: str) -> None:
     elif word not in WORDS:
         interaction.say(f"There is no reading {clean_line(word, 20)}: lifetime, per-turn or auto.", "warning")
     else:
-        ruling = Ruling(worker_id, context.now_ms(), WORDS[word])
-        await controller.connection.rulings.decide(session.base_url, ruling)
+        await controller.connection.rulings.pin(session.base_url, worker_id, WORDS[word], context.now_ms())
         # The session reads what was decided about its worker when its costs are counted.
         await controller.engine.actor(session.session_id).recount()
         interaction.say(" ".join(meaning_lines(controller.engine.session(session.session_id))))

@@ -20,7 +20,7 @@ from handinger_tui.cli.commands.costs.query import (
 )
 from handinger_tui.cli.commands.costs.report import check_report_file, write_report
 from handinger_tui.cli.commands.costs.text import put_text
-from handinger_tui.cli.commands.costs.turn_records import COLUMNS, CSV, JSON, Form, records
+from handinger_tui.cli.commands.costs.turn_records import COLUMNS, CSV, JSON, Form, records, suspense_record
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.local_files.paths import default_paths
 from handinger_tui.cli.options import BUDGETS, add_json_option
@@ -120,6 +120,8 @@ def _put_json(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> No
     tail = {
         "total": spending.group_object(result.total),
         "charts": spending.charts_object(result.days, result.total),
+        "suspense": [spending.suspense_object(bucket) for bucket in result.suspense],
+        "assigned": [spending.assigned_object(one) for one in cost_rows.assigned(query.filter)],
         "restatements": [restatement_object(one) for one in cost_rows.restatements(query.filter)],
     }
     if query.by is not GroupBy.TURN:
@@ -145,9 +147,11 @@ def _put_csv(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Non
         for page in _turn_pages(cost_rows, query, CSV):
             for record in page:
                 put(record, spending.END)
+        for bucket in result.suspense:
+            put(suspense_record(bucket), spending.END)
     else:
         put(spending.line(spending.COLUMNS), spending.END)
-        for bucket in result.groups:
+        for bucket in (*result.groups, *result.suspense):
             put(spending.line(spending.group_object(bucket).values()), spending.END)
 
 

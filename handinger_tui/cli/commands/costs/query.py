@@ -106,10 +106,14 @@ class CostsQuery(Struct, frozen=True):
 
 
 class CostsResult(Struct, frozen=True):
-    """The buckets of a query. `groups` is empty when the query groups by turn: turns are streamed."""
+    """The buckets of a query. `groups` is empty when the query groups by turn: turns are streamed.
+
+    `suspense`: a bucket without turns for each worker. `total` includes it.
+    """
 
     days: list[Bucket]
     groups: list[Bucket]
+    suspense: list[Bucket]
     total: Bucket
 
 
@@ -164,7 +168,7 @@ def unique_id(cost_rows: CostRows, what: str, prefix: str | None) -> str | None:
 
 
 def run_query(cost_rows: CostRows, query: CostsQuery) -> CostsResult:
-    """Run the query; the total is computed from the days."""
+    """Run the query; the total is computed from the days and what no turn explains."""
     days = cost_rows.buckets(GroupBy.DAY, query.filter)
     has_own_groups = query.by not in (GroupBy.DAY, GroupBy.TURN)
     groups = (
@@ -174,4 +178,5 @@ def run_query(cost_rows: CostRows, query: CostsQuery) -> CostsResult:
         if query.by is GroupBy.DAY
         else []
     )
-    return CostsResult(days, groups, altogether(days, "total"))
+    suspense = cost_rows.suspense(query.filter)
+    return CostsResult(days, groups, suspense, altogether([*days, *suspense], "total"))

@@ -52,7 +52,7 @@ def _report(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Repo
         heading=" · ".join([heading(query), _time_span(result.days)]),
         by=str(query.by),
         days=result.days,
-        groups=groups[:MOST_ROWS],
+        groups=[*groups[:MOST_ROWS], *result.suspense],
         total=result.total,
         simulated=query.simulated,
         made=query.now.strftime("%Y-%m-%d %H:%M %Z"),

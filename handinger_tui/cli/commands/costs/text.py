@@ -33,6 +33,7 @@ from handinger_tui.core.amounts import (
     MARK_EXPLAINED,
     Total,
     credits_text,
+    credits_words,
     excess_text,
     short_total_text,
     usd_text,
@@ -46,6 +47,7 @@ from handinger_tui.core.money.limits import BY_TIME, Scope, spent_text
 from handinger_tui.core.money.reconciliation import reconcile, reconciliation_text
 from handinger_tui.core.money.restatements import Restatement, restatement_text
 from handinger_tui.core.money.spending import Bucket, GroupBy, sum_text
+from handinger_tui.core.money.suspense import EXPLAINED, TITLE, Assigned, owners_text, rise_text
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger.charge_writer import SUMMED
@@ -54,15 +56,20 @@ from handinger_tui.ledger.limits import LimitRules
 from handinger_tui.ledger.rows import Row, int_or_zero, scaled
 
 _MOST_RESTATEMENTS: Final = 3
+_MOST_RISES: Final = 5
 
 
 def remarks(cost_rows: CostRows, query: CostsQuery) -> list[str]:
     """Return the remarks that apply to the query; each may have two lines."""
     which = query.filter
-    texts = restatement_lines(cost_rows.restatements(which))
+    texts = [
+        suspense_lines(cost_rows.suspense(which)),
+        assigned_lines(cost_rows.assigned(which)),
+        *restatement_lines(cost_rows.restatements(which)),
+    ]
     if query.as_of is not None:
         # Forecast, reconciliation and limits are those of now.
-        return texts
+        return [text for text in texts if text]
     if query.by is GroupBy.DAY and query.until is None:
         texts.append(forecast_line(cost_rows, query))
     session = cost_rows.newest_session(which.worker_id) if which.worker_id else None
@@ -73,6 +80,31 @@ def remarks(cost_rows: CostRows, query: CostsQuery) -> list[str]:
         session = cost_rows.session(which.session_id)
     texts.append(limits_line(cost_rows, query, session))
     return [text for text in texts if text]
+
+
+def suspense_lines(suspense: Sequence[Bucket]) -> str:
+    """Return what no turn explains, one line for each rise, the newest last; "" for nothing."""
+    rises = sorted((rise for bucket in suspense for rise in bucket.rises), key=lambda rise: rise.seen_ms)
+    if not rises:
+        return ""
+    lines = [f"{EXPLAINED}. To assign it to a turn: handinger-tui costs --assign N=TURN"]
+    if len(rises) > _MOST_RISES:
+        lines.append(f"{len(rises) - _MOST_RISES:,} older ones are in the output of --json.")
+    for rise in rises[-_MOST_RISES:]:
+        seen = f"{rise.worker_id}, read {time_text(rise.seen_ms)}"
+        lines.append(clean_line(f"{rise.number}: {rise_text(rise)}, {seen}: {owners_text(rise)}."))
+    return "\n".join(lines)
+
+
+def assigned_lines(assigned: Sequence[Assigned]) -> str:
+    """Return which suspense the person assigned, and how that is taken back."""
+    return "\n".join(
+        clean_line(
+            f"Suspense {one.number} belongs to {one.turn_id}, as you decided."
+            f" To take it back: handinger-tui costs --assign {one.number}=none"
+        )
+        for one in assigned[-_MOST_RISES:]
+    )
 
 
 def restatement_lines(restated: Sequence[Restatement]) -> list[str]:
@@ -127,8 +159,9 @@ PAGE: Final = 500
 """Number of turns per table page; each page has its own column widths."""
 
 
-def put_turns(cost_rows: CostRows, query: CostsQuery, overall: Bucket, width: int) -> None:
+def put_turns(cost_rows: CostRows, query: CostsQuery, result: CostsResult, width: int) -> None:
     """Print a table of turns and their total. "+" marks a turn whose final figures are not known."""
+    overall = result.total
     titles = cost_rows.titles()
     rows = cost_rows.turns(query.filter)
     while page := list(islice(rows, PAGE)):
@@ -157,6 +190,9 @@ def put_turns(cost_rows: CostRows, query: CostsQuery, overall: Bucket, width: in
             ),
         ]
         put("\n".join(line.rstrip() for line in lines_of(fit_columns(columns, width))))
+    for bucket in result.suspense:
+        amount = usd_text(bucket.usd.value) if bucket.usd.value else credits_words(bucket.credits.value)
+        put(textwrap.fill(f"{key_of(bucket)}: {amount}", width, break_on_hyphens=False))
     total = sum_text(overall.total("usd"), overall.total("credits"), overall.turns)
     for line in textwrap.wrap(f"total: {total}", width, break_on_hyphens=False):
         put(line)
@@ -197,15 +233,15 @@ _LEAST_BAR: Final = 10
 
 def put_text(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> None:
     """Print the costs that the query selects, with table, shares and remarks."""
-    if not result.total.turns:
+    if not (result.total.turns or result.suspense):
         put(_no_costs_text(query))
         return
     width = columns()
     put(heading(query) + (f"\n{SIMULATED}" if query.simulated else "") + "\n")
     if query.by is GroupBy.TURN:
-        put_turns(cost_rows, query, result.total, width)
+        put_turns(cost_rows, query, result, width)
     else:
-        put(table(result.groups, result.total, query.by, width))
+        put(table([*result.groups, *result.suspense], result.total, query.by, width))
     for block in (gaps_line(result.total), share_lines(result.total, width), *remarks(cost_rows, query)):
         if block:
             put("\n" + "\n".join(_wrap(line, width) for line in block.split("\n")))
@@ -254,7 +290,10 @@ def table(groups: Sequence[Bucket], overall: Bucket, by: GroupBy, width: int) ->
     The bars are beside the lines; when the width does not suffice, they are a block below.
     """
     most = max((bucket.usd.value or Decimal(0) for bucket in groups), default=Decimal(0))
-    titled = [f"{key_of(bucket)}  {clean_line(bucket.title)}".rstrip() for bucket in groups]
+    titled = [
+        key_of(bucket) if bucket.rises else f"{key_of(bucket)}  {clean_line(bucket.title)}".rstrip()
+        for bucket in groups
+    ]
     longest = max(12, width // 2)
     keys = [clip(middle_cut(key_of(bucket), longest), longest) for bucket in groups]
     for names in (titled, keys):
@@ -266,7 +305,10 @@ def table(groups: Sequence[Bucket], overall: Bucket, by: GroupBy, width: int) ->
                 f"{line}{GAP}{bar_text}".rstrip() for line, bar_text in zip(lines, bars, strict=True)
             )
     lines = lines_of(fit_columns(_columns(keys, groups, overall, by), width))
-    names = [clip(clean_line(bucket.title), longest) or key for bucket, key in zip(groups, keys, strict=True)]
+    names = [
+        key if bucket.rises else clip(clean_line(bucket.title), longest) or key
+        for bucket, key in zip(groups, keys, strict=True)
+    ]
     name_width = max(map(cells_of, names))
     room = width - name_width - len(GAP)
     bars = [
@@ -293,7 +335,8 @@ def _amounts(buckets: Sequence[Bucket], member: str, write: Callable[[Decimal | 
 
 def key_of(bucket: Bucket) -> str:
     """Return the displayed name of a group."""
-    return clean_line(bucket.key) or "not known"
+    name = clean_line(bucket.key) or "not known"
+    return f"{TITLE} {name}" if bucket.rises else name
 
 
 def _count(value: Decimal | None) -> str:

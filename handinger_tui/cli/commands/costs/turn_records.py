@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from handinger_tui.core.amounts import decimal_text, scaled_text, split_excess
 from handinger_tui.core.export import spending
+from handinger_tui.core.money.spending import Bucket
 from handinger_tui.core.safety.cleaning import clean_line, csv_field
 from handinger_tui.core.turns.turn import Trigger
 from handinger_tui.ledger.cost_rows import PAGE
@@ -123,6 +124,7 @@ def _columns(cells: Cells, titles: Mapping[str | bytes, str], form: Form) -> dic
         "unsplit_turns": each_of(reported, lambda bits: str(int(bits >> 2 & _CATEGORIES != _CATEGORIES))),
         "first_ms": columns["at_ms"],
         "last_ms": columns["at_ms"],
+        "suspense_usd": [form.amount % "0"] * len(reported),
         "trigger": each_of(cells["started_by"], lambda stored: text(stored or str(Trigger.UNKNOWN))),
         "reading": each_of(cells["reading"], text),
         "final": each_of(cells["final"], lambda stored: "true" if stored else "false"),
@@ -173,3 +175,9 @@ def cell_text(stored: object) -> str | None:
 def cell_amount(row: Row, name: str) -> Decimal | None:
     """Return an amount of a row; None where it is unknown."""
     return scaled(0, row[name], PLACES[name])
+
+
+def suspense_record(bucket: Bucket) -> str:
+    """What no turn of a worker explains, as a CSV record among those of turns."""
+    members = {**spending.group_object(bucket), "worker_id": bucket.key}
+    return spending.line(members.get(name) for name in COLUMNS)

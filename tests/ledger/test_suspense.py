@@ -1,0 +1,121 @@
+"""What no turn explains is entered with the charges around it, in differences, and never changed or lost."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.money.attribution import session_money
+from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.ledger.cost_rows import opened as opened_rows
+from handinger_tui.ledger.ledger import Ledger
+from tests.ledger.made import WORKER, look, opened, session
+from tests.ledger.test_worker_turns import read, turn, write
+
+FIRST = turn("A", read(100, "0"), 110, read(180, "0.10"), ended_ms=190)
+REFUSED = replace(
+    turn("R", read(200, "0.10"), 210, read(240, "0.16"), ended_ms=230), status=TurnStatus.REJECTED
+)
+LAST = turn("B", read(300, "0.16"), 310, read(380, "0.36"), ended_ms=390)
+
+
+async def refused(ledger: Ledger, name: str = "ses_a") -> Session:
+    """A session whose second turn was refused while the figures of its worker rose by $0.06."""
+    return await write(ledger, session(name, worker_id=WORKER), FIRST, REFUSED, LAST)
+
+
+async def amounts(ledger: Ledger) -> dict[str, Decimal | None]:
+    return {one.turn_id: one.usd for one in await ledger.charges.turn_charges()}
+
+
+async def total(ledger: Ledger) -> Decimal | None:
+    days = await ledger.charges.buckets(GroupBy.DAY)
+    return altogether([*days, *await ledger.charges.suspense()]).usd.value
+
+
+async def test_what_a_refused_turn_took_is_suspense_and_can_be_assigned_to_it(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        now = await refused(ledger)
+        (bucket,) = await ledger.charges.suspense()
+        (rise,) = bucket.rises
+        assert (rise.usd, rise.refused, rise.after, rise.seen_ms) == (Decimal("0.06"), ("R",), "A", 240)
+        own = {"A": Decimal("0.1"), "R": Decimal(0), "B": Decimal("0.2")}
+        assert (await amounts(ledger), await total(ledger)) == (own, Decimal("0.36"))
+        await ledger.charges.restated()
+        await ledger.rulings.assign(rise.number, "R", 1_000)
+        assert await amounts(ledger) == own | {"R": Decimal("0.06")}
+        (restated,) = await ledger.charges.restated()
+        assert (restated.turn_id, restated.old_usd, restated.new_usd) == ("R", Decimal(0), Decimal("0.06"))
+        assert (await ledger.charges.suspense(), await total(ledger)) == ([], Decimal("0.36"))
+        # An open session sees it when its costs are counted.
+        now = replace(now, elsewhere=await ledger.charge(now))
+        assert session_money(now.turns, now.elsewhere).usd.value == Decimal("0.36")
+        await ledger.rulings.assign(rise.number, None, 2_000)
+        assert (await amounts(ledger), await total(ledger)) == (own, Decimal("0.36"))
+        assert (await ledger.charges.suspense())[0].rises[0].number == rise.number
+
+
+async def test_looking_back_shows_what_was_suspense_then(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path) as ledger:
+        await refused(ledger)
+        await ledger.rulings.assign(1, "A", 5_000)
+        await ledger.rulings.assign(1, None, 6_000)
+    for at_ms, entered, of_first in (
+        (200, [], "0.1"),
+        (5_000, ["0.06"], "0.1"),
+        (5_001, [], "0.16"),
+        (6_001, ["0.06"], "0.1"),
+    ):
+        with opened_rows(path, at_ms) as rows:
+            found = [bucket.usd.value for bucket in rows.suspense(ChargeFilter())]
+            assert found == [Decimal(usd) for usd in entered], at_ms
+            groups = {bucket.key: bucket.usd.value for bucket in rows.buckets(GroupBy.TURN, ChargeFilter())}
+            assert groups["A"] == Decimal(of_first), at_ms
+            assert len(rows.assigned(ChargeFilter())) == (at_ms == 5_001)
+
+
+async def test_it_is_entered_once_whatever_session_sees_it(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        await refused(ledger)
+        other = turn("C", read(400, "0.36"), 410, read(480, "0.5"), ended_ms=490)
+        await write(ledger, session("ses_b", worker_id=WORKER), other)
+        assert [bucket.usd.value for bucket in await ledger.charges.suspense()] == [Decimal("0.06")]
+        # Another session assigns it, and the first one is deleted.
+        await ledger.history.delete("ses_a")
+        await ledger.rulings.assign(1, "C", 1_000)
+        assert (await amounts(ledger))["C"] == Decimal("0.2")
+        await ledger.history.delete("ses_b")
+        await ledger.rulings.assign(1, "B", 2_000)
+        assert (await amounts(ledger))["C"] == Decimal("0.14")
+        assert (await amounts(ledger))["B"] == Decimal("0.26")
+        assert await total(ledger) == Decimal("0.5")
+
+
+async def test_what_is_not_suspense_is_not_assigned(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        await refused(ledger)
+        for number, turn_id in ((2, "A"), (1, "nobody's"), (1, None)):
+            with pytest.raises(SettingsError):
+                await ledger.rulings.assign(number, turn_id, 1_000)
+        assert await ledger.charges.assigned() == []
+        assert look(tmp_path / "h.db", "SELECT COUNT(*) FROM rulings") == [(0,)]
+
+
+async def test_entries_are_never_changed(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        await refused(ledger)
+        await ledger.rulings.assign(1, "A", 1_000)
+    for statement in (
+        *("UPDATE suspense SET at_ms = 0", "DELETE FROM suspense"),
+        *("UPDATE rulings SET at_ms = 0", "DELETE FROM rulings"),
+    ):
+        with pytest.raises(sqlite3.IntegrityError):
+            look(tmp_path / "h.db", statement)

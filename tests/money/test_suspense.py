@@ -1,0 +1,147 @@
+"""What no turn explains: a row per worker, counted in every total, assigned and taken back by the person."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.money.paid_service import PaidService, paid_service
+from tests.money.programs import Person
+
+WORKER = "wrk_1"
+
+
+@pytest.fixture
+def service() -> Iterator[PaidService]:
+    with paid_service() as serving:
+        yield serving
+
+
+@pytest.fixture
+def person(service: PaidService, tmp_path: Path) -> Person:
+    """A person of whom one worker has done two turns, of $1 each, and somebody else one between them."""
+    made = Person(service, tmp_path)
+    assert made.run("-p", "first").code == 0
+    service.start_turn(WORKER, "theirs")
+    service.finish()
+    assert made.run("-p", "second", "-w", WORKER).code == 0
+    return made
+
+
+def suspense(person: Person, *argv: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = person.json_of("costs", *argv)["suspense"]
+    return found
+
+
+def turns(person: Person) -> dict[str, Decimal]:
+    """The cost of each turn."""
+    groups = person.json_of("costs", "--by", "turn")["groups"]
+    return {group["turn_id"]: Decimal(group["cost_usd"]) for group in groups}
+
+
+@pytest.mark.parametrize("by", ["day", "worker", "session", "budget", "trigger", "turn"])
+def test_it_is_in_the_total_and_in_a_row_of_its_own(service: PaidService, person: Person, by: str) -> None:
+    found = person.json_of("costs", "--by", by)
+    (row,) = found["suspense"]
+    assert (row["key"], row["turns"], row["cost_usd"], row["suspense_usd"]) == (WORKER, 0, "1", "1")
+    groups = sum(Decimal(group["cost_usd"]) for group in found["groups"])
+    assert (groups, groups + 1) == (2, service.truth)
+    assert (Decimal(found["total"]["cost_usd"]), found["total"]["suspense_usd"]) == (service.truth, "1")
+    assert found["total"]["turns"] == 2
+    *records, last = csv.DictReader(io.StringIO(person.run("costs", "--by", by, "--csv").out))
+    assert (last["key"], last["title"], last["cost_usd"]) == (WORKER, "suspense", "1")
+    assert sum(Decimal(record["cost_usd"]) for record in records) == 2
+    text = person.run("costs", "--by", by).out
+    assert "suspense wrk_1" in text
+    assert "$3.00" in text
+
+
+def test_its_likely_owners_are_named_by_what_was_seen(person: Person) -> None:
+    ((rise,),) = [row["rises"] for row in suspense(person)]
+    assert (rise["messages_of_others"], rise["refused_turn_ids"], rise["doubtful"]) == (1, [], True)
+    assert rise["after_turn_id"] in turns(person)
+    text = " ".join(person.run("costs").out.split())
+    owners = "1 message of others came: another key or person, a schedule or an email."
+    assert rise["likely_owners"] in owners
+    assert f"{rise['number']}: ~$1.00, wrk_1, read 20" in text
+    assert owners in text
+    report = person.home / "report.html"
+    assert person.run("costs", "--report", str(report)).code == 0
+    assert "suspense <small>wrk_1" in report.read_text("utf-8")
+    assert owners in report.read_text("utf-8")
+
+
+def test_it_belongs_to_no_session_and_no_budget(person: Person) -> None:
+    (session,) = {group["session_id"] for group in person.json_of("costs", "--by", "turn")["groups"]}
+    for which in (("--session", session), ("--budget", "standard")):
+        assert suspense(person, *which) == []
+    assert len(suspense(person, "--worker", WORKER, "--since", "today")) == 1
+    assert suspense(person, "--until", "2020-01-01") == []
+
+
+def test_it_is_assigned_to_a_turn_and_taken_back(service: PaidService, person: Person) -> None:
+    ((rise,),) = [row["rises"] for row in suspense(person)]
+    number, before = rise["number"], turns(person)
+    for turn_id in before:
+        ran = person.run("costs", "--assign", f"{number}={turn_id}")
+        assert "you decided to which turn suspense belongs" in ran.err
+        assert f"Suspense {number} belongs to {turn_id}, as you decided." in " ".join(ran.out.split())
+        found = person.json_of("costs")
+        assert (found["suspense"], found["total"]["suspense_usd"]) == ([], "0")
+        assert turns(person) == before | {turn_id: Decimal(2)}
+        assert Decimal(found["total"]["cost_usd"]) == service.truth
+        assert found["assigned"] == [{"number": number, "worker_id": WORKER, "turn_id": turn_id}]
+    assert person.run("costs", "--assign", f"{number}=none").code == 0
+    assert turns(person) == before
+    assert (suspense(person)[0]["cost_usd"], suspense(person)[0]["rises"][0]["number"]) == ("1", number)
+    restated = person.json_of("costs")["restatements"]
+    assert sorted((one["old_usd"], one["new_usd"]) for one in restated) == [("1", "2")] * 2 + [("2", "1")] * 2
+    assert len({one["number"] for one in restated}) == 4
+    # What the worker reports later changes nothing of it.
+    assert person.run("-p", "third", "-w", WORKER).code == 0
+    assert Decimal(person.json_of("costs")["total"]["cost_usd"]) == service.truth
+    assert len(suspense(person)) == 1
+
+
+def test_a_meaning_under_which_there_is_none_hides_it_until_it_is_taken_back(
+    service: PaidService, person: Person
+) -> None:
+    ((rise,),) = [row["rises"] for row in suspense(person)]
+    first, *_ = turns(person)
+    assert person.run("costs", "--reading", f"{WORKER}=per-turn").code == 0
+    assert suspense(person) == []
+    # 1 at the end of the first turn, 3 at the end of the second.
+    assert sorted(turns(person).values()) == [1, 3]
+    assert person.run("costs", "--assign", f"{rise['number']}={first}").code == 2
+    assert person.run("costs", "--reading", f"{WORKER}=lifetime").code == 0
+    assert sorted(turns(person).values()) == [1, 1]
+    assert len(suspense(person)) == 1
+
+
+@pytest.mark.parametrize("value", ["1", "1=", "=none", "x=none", "99=none", "1=none", "1=turn_none"])
+def test_only_suspense_is_assigned_and_only_to_a_turn(person: Person, value: str) -> None:
+    ran = person.run("costs", "--assign", value)
+    assert ran.code == 2
+    assert len(suspense(person)) == 1
+
+
+def test_a_turn_of_another_worker_does_not_take_it(service: PaidService, person: Person) -> None:
+    before = turns(person)
+    assert person.run("-p", "elsewhere").code == 0
+    (other,) = turns(person).keys() - before.keys()
+    ran = person.run("costs", "--assign", f"1={other}")
+    assert ran.code == 2
+    assert f"Suspense 1 cannot belong to {other}." in ran.err
+    assert turns(person) == before | {other: Decimal(1)}
+    assert len(suspense(person)) == 1
+
+
+def test_it_counts_for_the_limits_of_its_worker_and_of_its_day(person: Person) -> None:
+    refused = person.run("-p", "third", "-w", WORKER, "--json", HANDINGER_LIMIT_DAY_USD="3")
+    assert (refused.code, refused.result["error"]["kind"]) == (5, "cost_limit")
