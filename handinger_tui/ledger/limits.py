@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, Total, micro_credits, pico_usd, tidy
+from handinger_tui.core.amounts import EXACT, Total, micro_credits, pico_usd, tidy, total
 from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney
 from handinger_tui.core.money.limits import (
@@ -47,6 +47,7 @@ from handinger_tui.ledger.grouping import (
 )
 from handinger_tui.ledger.opening import Care, one_moment, transaction
 from handinger_tui.ledger.rows import Cell, pack, scaled, unpack
+from handinger_tui.ledger.suspense import rises
 
 if TYPE_CHECKING:
     # It imports asyncio, which the reading of costs without a thread does not need.
@@ -209,7 +210,8 @@ class LimitUsage:
             price = rules.credit_usd if unit is Unit.USD else None
             priced = gauge
             if price is not None:
-                priced = _with_price(connection, gauge, _condition_of(filters, scope, session), price)
+                others = _suspense_in_credits(connection, filters.get(scope))
+                priced = _with_price(connection, gauge, _condition_of(filters, scope, session), price, others)
             is_reported = unit not in unreported or (price is not None and Unit.CREDITS not in unreported)
             turns = reserved.get(scope, ())
             found.append(reservations.with_reservations(replace(priced, reported=is_reported), turns, price))
@@ -248,10 +250,23 @@ class LimitUsage:
         return sums
 
 
+def _suspense_in_credits(connection: sqlite3.Connection, which: ChargeFilter | None) -> Decimal | None:
+    """The credits that no turn explains and that have no amount in USD."""
+    found = [] if which is None else rises(connection, which)
+    return total(rise.credits for rise in found if rise.usd is None and rise.credits is not None).value
+
+
 def _with_price(
-    connection: sqlite3.Connection, gauge: Gauge, where: tuple[str, dict[str, Cell]], credit_usd: Decimal
+    connection: sqlite3.Connection,
+    gauge: Gauge,
+    where: tuple[str, dict[str, Cell]],
+    credit_usd: Decimal,
+    others: Decimal | None,
 ) -> Gauge:
-    """`gauge` with the credits of turns without an amount in USD, at the price that the user set."""
+    """`gauge` with the credits of turns without an amount in USD, at the price that the user set.
+
+    `others`: such credits of no turn.
+    """
     condition_sql, cells = where
     sql = (
         f"SELECT COUNT(*) AS turns, {split('micro_credits')}, SUM(told >> 1 & 1) AS ended"
@@ -259,11 +274,12 @@ def _with_price(
         " usd_pico IS NULL AND micro_credits IS NOT NULL"
     )
     row = connection.execute(sql, cells).fetchone()
-    credited = scaled(row["micro_credits_high"], row["micro_credits_low"], PLACES["micro_credits"])
-    if credited is None:
+    of_turns = scaled(row["micro_credits_high"], row["micro_credits_low"], PLACES["micro_credits"])
+    if of_turns is None and not others:
         return gauge
+    credited = EXACT.add(of_turns or Decimal(0), others or Decimal(0))
     value = EXACT.add(gauge.spent.value or Decimal(0), EXACT.multiply(credited, credit_usd))
-    gaps = max(0, gauge.spent.missing_turns - row["ended"])
+    gaps = max(0, gauge.spent.missing_turns - (row["ended"] or 0))
     return replace(gauge, spent=Total(value, gaps), approximate=True)
 
 
@@ -317,7 +333,7 @@ def _with_missing(sums: Spent, missing: Iterable[Turn], *, only_if_none: bool = 
     if not count:
         return sums
     totals = (
-        Total(total.value if sums.turns else None, total.missing_turns + count)
+        Total(total.value if sums.turns or total.value else None, total.missing_turns + count)
         for total in (sums.usd, sums.credits)
     )
     return Spent(sums.turns + count, *totals)

@@ -31,9 +31,9 @@ async def read_day(controller: SessionController) -> None:
                 await actor.late.read_now()
                 await actor.recount()
             connection = controller.connection
-            controller.day = altogether(
-                await connection.charges.buckets(GroupBy.DAY, connection.limits.today())
-            )
+            today = connection.limits.today()
+            days = await connection.charges.buckets(GroupBy.DAY, today)
+            controller.day = altogether([*days, *await connection.charges.suspense(today)])
 
 
 def farewell(controller: SessionController) -> list[str]:

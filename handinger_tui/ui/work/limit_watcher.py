@@ -154,7 +154,9 @@ class LimitWatcher:
         connection, session_id = self._controller.connection, self._controller.session_id
         typical_cost = await typical_cost_of(self._controller, self._controller.budget)
         own = ChargeFilter(session_id=session_id, simulated=connection.limits.simulated)
-        today = await connection.charges.buckets(GroupBy.DAY, connection.limits.today())
+        of_today = connection.limits.today()
+        today = await connection.charges.buckets(GroupBy.DAY, of_today)
+        today += await connection.charges.suspense(of_today)
         session = await connection.charges.buckets(GroupBy.SESSION, own)
         if key == self._money_for:
             self._pane.usual(typical_cost_chip(typical_cost))
