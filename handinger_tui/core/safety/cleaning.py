@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -71,11 +71,19 @@ _CHAIN: Final = re.compile(f"((?:{_EMOJI}\u200d){{3}}{_EMOJI})\u200d")
 
 MARKS: Final = 8
 """Combining marks that one letter may carry; no language needs as many."""
-# `re` does not count marks as word characters. Blocks of symbols and emoji are left out for speed.
-_MARK_FLOOD: Final = re.compile(
-    "[^\\w\\s\x00-\u02ff\u2000-\u20cf\u2100-\u2ce0\u2e00-\u3029\u3030-\u3098\u309b-\ua66e\ue000-\uf8ff"
-    f"\ufe10-\ufe1f\ufe30-\uffff\U0001f000-\U0001faff]{{{MARKS + 1},}}"
-)
+
+
+@cache
+def _mark_flood() -> re.Pattern[str]:
+    """More marks than `MARKS` in a row. Compiled when first needed, since that takes 6 ms.
+
+    `re` does not count marks as word characters. Blocks of symbols and emoji are left out for speed.
+    """
+    return re.compile(
+        "[^\\w\\s\x00-\u02ff\u2000-\u20cf\u2100-\u2ce0\u2e00-\u3029\u3030-\u3098\u309b-\ua66e\ue000-\uf8ff"
+        f"\ufe10-\ufe1f\ufe30-\uffff\U0001f000-\U0001faff]{{{MARKS + 1},}}"
+    )
+
 
 OPEN_END: Final = re.compile(
     f"[\r\ud800-\udbff{DIRECTIONS}{INVISIBLE}{TAGS}\U0001f3f4\u200c\u200d\x00-\x08\x0e-\x1f\x7f-\x9f]+\\Z"
@@ -111,7 +119,7 @@ def _plain(text: str) -> str:
         while (cleaned := _IN_CONTEXT.sub(r"\1", text)) != text:
             text = cleaned
         text = _CHAIN.sub(r"\1", text)
-    return text if text.isascii() else _MARK_FLOOD.sub(_limit_marks, text)
+    return text if text.isascii() else _mark_flood().sub(_limit_marks, text)
 
 
 _CACHED_ABOVE: Final = 500
