@@ -305,6 +305,32 @@ class SessionActor:
         await self.store.place_last(*ids)
         self.queue.ids = ids
 
+    async def send_queued(self, turn_id: str, start: Start = Start.MEASURED) -> bool:
+        """Send a queued turn before the others, which stay held; returns whether it started.
+
+        While a turn runs, watched or not, it becomes the next one.
+
+        Raises:
+            Busy: it is no longer queued.
+            LimitReached: as `send`; it stays queued, as the next one.
+            LedgerError: it stays queued.
+        """
+        return await self._send_queued(turn_id, start, self.queue.stops)
+
+    @request
+    async def _send_queued(self, turn_id: str, start: Start, stops: int) -> bool:
+        queue = self.queue
+        ids, hold = queue.moved(turn_id, 0), queue.hold
+        await self._runs.ending()
+        await self._settler.close_ended()
+        await self.store.place_last(*ids)
+        queue.ids = ids
+        self.store.publish()
+        if self.running or queue.waits_for(self.session.sent) or stops != queue.stops:
+            return False
+        await self._limits.check()
+        return await self._start_queued(turn_id, start, lambda: (stops, hold) == (queue.stops, queue.hold))
+
     async def resume(self, start: Start = Start.MEASURED) -> Hold | None:
         """Continue a held queue; returns what still holds it, None when it continues.
 
@@ -340,23 +366,30 @@ class SessionActor:
         try:
             if was_overtaken(self.session, turn_id):
                 await self.store.place_last(*queue.ids)
-            # A turn restored after a crash may have the frame of the read that was made before its request.
-            record = await self.store.record_of(turn_id)
-            now_ms = self._deps.run_deps.clock.now_ms()
-            await self._log.start_turn(self.session, record.order, now_ms, start)
-            if queue.is_held() or self._is_stopping:
-                await self._log.release_turn(turn_id)
-                return
+            await self._start_queued(turn_id, start, lambda: not queue.is_held())
         except LedgerError as problem:
             queue.stop(Hold(HoldReason.UNREADABLE, detail=problem.summary))
             self.store.publish()
-            return
         except LimitReached as problem:
             queue.stop(limit_hold(problem))
             self.store.publish()
-            return
-        queue.remove(turn_id)
+
+    async def _start_queued(self, turn_id: str, start: Start, is_wanted: Callable[[], bool]) -> bool:
+        """Start a queued turn; False when by the time of its start it `is_wanted` no more.
+
+        Raises:
+            LimitReached: a limit forbids it.
+            LedgerError
+        """
+        # A turn restored after a crash may have the frame of the read that was made before its request.
+        record = await self.store.record_of(turn_id)
+        await self._log.start_turn(self.session, record.order, self._deps.run_deps.clock.now_ms(), start)
+        if self._is_stopping or not is_wanted():
+            await self._log.release_turn(turn_id)
+            return False
+        self.queue.remove(turn_id)
         self._launch(record, TurnRun.send)
+        return True
 
     # -- runs ------------------------------------------------------------------------------
     def _launch(self, record: TurnRecord, body: Callable[[TurnRun], Coroutine[None, None, None]]) -> None:

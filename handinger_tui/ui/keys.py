@@ -130,6 +130,7 @@ KEYS: Final = (
     Key("queue.edit", "enter", "edit", "Edit", "Edit in the prompt; Enter puts it back", _Q, 1),
     Key("queue.drop", "delete,backspace", "drop", "Remove", "Remove from the queue", _Q, 2),
     Key("queue.drop_letter", "x", "drop_by_letter", "Remove", "Remove from the queue", _Q),
+    Key("queue.send", "s", "send_now", "Send now", "Send before the others (asks first)", _Q, 3),
     Key("queue.move_up", "alt+up", "move(-1)", "Move up", "Send earlier", _Q, 3),
     Key("queue.move_down", "alt+down", "move(1)", "Move down", "Send later", _Q, 3),
     Key(

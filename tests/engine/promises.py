@@ -69,6 +69,8 @@ class Message:
     past_held: bool = False
     """The queue was held when it was sent, as everybody could see: it need not wait for that."""
     moved: bool = False
+    approved_at: int = 0
+    """When the person let it alone go, last."""
     given_back: int = 0
     posted_at: int | None = None
 
@@ -290,7 +292,7 @@ class Watchman:
 
     def _check_approval(self, message: Message, order: TurnRequest) -> None:
         talk = self.talk(message.session_id)
-        approved = any(at > talk.held_at for at in (message.sent_at, *talk.approvals))
+        approved = any(at > talk.held_at for at in (message.sent_at, message.approved_at, *talk.approvals))
         self.expect(Promise.HELD, approved, f"{order.prompt!r} was held by {talk.held_by}")
         if self.measures:
             since = max(message.sent_at, talk.ended_at)

@@ -26,6 +26,7 @@ MOVES: dict[str, int] = {
     "settled": 1,
     "edit": 5,
     "move": 3,
+    "send queued": 4,
     "resume": 5,
     "stop": 3,
     "ask elsewhere": 3,
@@ -104,7 +105,7 @@ class Story:
         """One thing happens."""
         world, random = self.world, self.random
         session_id = random.choice(world.sessions)
-        if name in {"withdraw", "edit", "move"}:
+        if name in {"withdraw", "edit", "move", "send queued"}:
             self._change_queue(name, session_id)
         elif name == "watch":
             sent = [turn for turn in world.session(session_id).turns if turn.may_spend]
@@ -133,6 +134,8 @@ class Story:
             world.withdraw(session_id, turn)
         elif name == "edit":
             world.edit(session_id, turn)
+        elif name == "send queued":
+            world.send_queued(session_id, turn)
         else:
             world.move(session_id, turn, random.randrange(len(queued)))
 

@@ -122,6 +122,42 @@ async def test_queued_messages_can_be_edited_moved_and_withdrawn() -> None:
         await box.engine.actor(box.session_id).edit_queued(edited, "too late")
 
 
+async def test_one_held_message_is_sent_before_the_others_which_stay_held() -> None:
+    box = left_running(says("3"), says("2"))
+    await running(box, "first")
+    for prompt in ("second", "third"):
+        await box.engine.actor(box.session_id).send(prompt)
+    actor = box.engine.actor(box.session_id)
+    actor.detach()
+    await box.settled()
+    third = actor.queue.ids[1]
+    # The worker still runs the turn that was left: the message becomes the next one.
+    assert not await actor.send_queued(third)
+    assert (queued(box), prompts(box)) == (["third", "second"], ["first"])
+    box.api.workers[:] = [worker("one two", prompt="first"), worker("x")]
+    assert await actor.look()
+    assert await actor.send_queued(third)
+    await box.settled()
+    assert (prompts(box), queued(box)) == (["first", "third"], ["second"])
+    assert actor.queue.is_held()
+    with pytest.raises(Busy):
+        await actor.send_queued(third)
+
+
+async def test_a_message_sent_before_the_others_while_a_turn_runs_is_the_next_one() -> None:
+    gate = asyncio.Event()
+    answers = [[*says("1", end=False), gate, *says(end=True)[2:]], says("3"), says("2")]
+    box = rig(FakeApi(starts=[*answers], workers=[worker("x")]))
+    await running(box, "first")
+    for prompt in ("second", "third"):
+        await box.engine.actor(box.session_id).send(prompt)
+    actor = box.engine.actor(box.session_id)
+    assert not await actor.send_queued(actor.queue.ids[1])
+    gate.set()
+    await box.settled()
+    assert prompts(box) == ["first", "third", "second"]
+
+
 async def test_a_moved_queue_comes_back_in_its_order_after_a_crash() -> None:
     box = rig(FakeApi(starts=[[asyncio.Event()]], workers=[worker("x")]), worker_id=None)
     await box.engine.actor(box.session_id).send("one")

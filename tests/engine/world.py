@@ -278,6 +278,18 @@ class World:
         self.watchman.by_turn[turn.turn_id].moved = True
         self.act("move_queued", session_id, turn.turn_id, place)
 
+    def send_queued(self, session_id: str, turn: Turn) -> None:
+        """Let a queued message go before the others, whatever holds them."""
+        message = self.watchman.by_turn[turn.turn_id]
+        message.moved = True
+        message.approved_at = self.watchman.now()
+
+        def failed(problem: BaseException) -> None:
+            if not isinstance(problem, asyncio.CancelledError):
+                message.approved_at = 0
+
+        self.act("send_queued", session_id, turn.turn_id, failed=failed)
+
     def cancel_newest(self) -> None:
         """Cancel the newest action that has not ended: its screen went away."""
         pending = [action for action in self.actions if not action.done()]

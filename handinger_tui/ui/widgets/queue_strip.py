@@ -18,6 +18,8 @@ from handinger_tui.ui.keys import Where, bindings
 ROWS: Final = 3
 """Most rows of the strip; more would take the room of the answer."""
 FILE_CELLS: Final = 40
+LETTERS: Final = frozenset({"x", "s"})
+"""Letters that are keys of the strip; others are typed into the prompt."""
 
 
 class QueueStrip(Static):
@@ -47,6 +49,13 @@ class QueueStrip(Static):
             super().__init__()
             self.turn = turn
             self.to = to
+
+    class SentNow(Message):
+        """Send this message before the others."""
+
+        def __init__(self, turn: Turn) -> None:
+            super().__init__()
+            self.turn = turn
 
     class Clicked(Message):
         """A message was clicked: keys go to the queue now."""
@@ -142,12 +151,12 @@ class QueueStrip(Static):
         action: str,
         parameters: tuple[object, ...],
     ) -> bool | None:
-        """Offer the letter that drops a message only when the focus came by a key."""
-        return not (action == "drop_by_letter" and self._clicked)
+        """Offer the actions of letters only when the focus came by a key."""
+        return not (action in ("drop_by_letter", "send_now") and self._clicked)
 
     def on_key(self, event: Key) -> None:
         """Pass letters to the prompt."""
-        if event.is_printable and event.character is not None and (event.key != "x" or self._clicked):
+        if event.is_printable and event.character is not None and (event.key not in LETTERS or self._clicked):
             event.stop()
             event.prevent_default()
             self.post_message(self.Left(event.character))
@@ -177,6 +186,11 @@ class QueueStrip(Static):
     def action_drop_by_letter(self) -> None:
         """Remove the marked message from the queue, by a letter."""
         self.action_drop()
+
+    def action_send_now(self) -> None:
+        """Send the marked message before the others."""
+        if self.queue:
+            self.post_message(self.SentNow(self.queue[self._marked_at]))
 
     def action_move(self, by: int) -> None:
         """Move the marked message by `by` positions in the queue."""

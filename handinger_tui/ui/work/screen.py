@@ -84,6 +84,7 @@ QueueEvent = (
     | QueueStrip.Edited
     | QueueStrip.Dropped
     | QueueStrip.Moved
+    | QueueStrip.SentNow
 )
 
 
@@ -389,6 +390,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     @on(QueueStrip.Edited)
     @on(QueueStrip.Dropped)
     @on(QueueStrip.Moved)
+    @on(QueueStrip.SentNow)
     def _handle_queue(self, event: QueueEvent) -> None:
         session_id = self.controller.session_id
         match event:
@@ -408,6 +410,8 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
                 self.scheduler.request()
             case QueueStrip.Dropped():
                 self.interaction.run(self.queue_editor.withdraw(session_id, event.turn))
+            case QueueStrip.SentNow():
+                self.interaction.run(self.send_flow.send_queued(session_id, event.turn))
             case QueueStrip.Moved():
                 move = self.controller.engine.actor(session_id).move_queued(event.turn.turn_id, event.to)
                 self.interaction.run(move)

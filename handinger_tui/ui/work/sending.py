@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final
@@ -14,11 +14,15 @@ from msgspec.structs import replace
 from handinger_tui.core.commands import SIGNS, CommandLine, Empty, Prompt, classify
 from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError, NoHistory
 from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured, Start
+from handinger_tui.core.money.typical_cost import typical_cost_text
 from handinger_tui.core.prompts.drafts import Draft
+from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import Lineage, Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.commands import CommandContext, command_named
+from handinger_tui.ui.widgets.status_text import waiting_words
 from handinger_tui.ui.work.composer import Composer, Message, PromptSnapshot
 from handinger_tui.ui.work.interaction import Interaction
+from handinger_tui.ui.work.limit_watcher import typical_cost_of
 from handinger_tui.ui.work.pane import SessionPane
 from handinger_tui.ui.work.session_controller import DraftStore, Outgoing, SessionController
 
@@ -74,6 +78,8 @@ class Submission(Struct, frozen=True):
     """The id of the queued turn that the prompt holds for editing."""
     text: str = ""
     """The text to send, before its mentions are resolved to files."""
+    released: str | None = None
+    """The id of the queued turn that is sent before the others; the prompt is not involved."""
     again: TurnRequest | None = None
     """The earlier message that is sent again as it was; the prompt is not involved."""
 
@@ -176,11 +182,15 @@ class SendFlow:
             submission.replaces,
             submission.snapshot.lineage,
         )
+        return await self._start(submission, partial(self._controller.send, outgoing))
+
+    async def _start(self, submission: Submission, send: Callable[[Start], Awaitable[object]]) -> bool:
+        """Call `send` until it succeeds; False when a limit blocks it and the person does not raise it."""
         has_agreed = has_settled = False
         start: Start | None = Start.MEASURED
         while start is not None:
             try:
-                await self._controller.send(outgoing, start)
+                await send(start)
             except LimitReached as stop:
                 start = await self._answer_to_limit(submission, stop, start, first=not has_settled)
                 has_settled = True
@@ -212,8 +222,9 @@ class SendFlow:
             self._controller, self._interaction, session_id, stop.gauge, sending=True, about=about
         ):
             return False
-        # A queue that this limit held is sent first.
-        await self._controller.limits_changed(session_id)
+        if submission.released is None:
+            # A queue that this limit held is sent first.
+            await self._controller.limits_changed(session_id)
         return True
 
     async def _agree_to_unmeasured(self, submission: Submission, stop: LimitUnmeasured) -> bool:
@@ -272,6 +283,31 @@ class SendFlow:
         name = self._drafts.name_of(session_id)
         submission = Submission(session_id, name, budget, snapshot, text=snapshot.text, again=turn.order)
         return await self.send(submission)
+
+    async def send_queued(self, session_id: str, turn: Turn) -> None:
+        """Send a queued message before the others, after a question that names its cost.
+
+        While the worker is busy it only becomes the next one, which costs nothing that was not agreed to.
+
+        Raises:
+            Busy: it is being sent already.
+            LedgerError: it stays queued.
+        """
+        actor, say = self._controller.engine.actor(session_id), self._interaction.say
+        budget = turn.order.budget or self._controller.budget
+        if not (actor.running or actor.queue.waits_for(actor.session.sent)):
+            usual = typical_cost_text(await typical_cost_of(self._controller, budget))
+            waiting = len(actor.queue.ids) - 1
+            stay = f"\n\n{waiting_words(waiting)} until you send them." if waiting else ""
+            text = f"“{clean_line(turn.order.prompt, 200)}”\n\nBudget {budget}: {usual}.{stay}"
+            if not await self._interaction.confirm("Send now?", text, yes="Send", no="Cancel"):
+                return
+        snapshot = PromptSnapshot(turn.order.prompt, turn.order.attachments)
+        name = self._drafts.name_of(session_id)
+        submission = Submission(session_id, name, budget, snapshot, released=turn.turn_id)
+        agreed = await self._start(submission, partial(actor.send_queued, turn.turn_id))
+        if agreed and turn.turn_id in actor.queue.ids:
+            say("Next in the queue: it is sent when the running turn ends.")
 
     # -- after sending -------------------------------------------------------------------
     async def _clear(self, submission: Submission, message: Message) -> None:

@@ -11,10 +11,11 @@ import pytest
 from textual.pilot import Pilot
 
 from handinger_tui.core.errors import ApiError, Locked, NoHistory, StreamLost, Unreachable
-from handinger_tui.core.money.limits import Start
+from handinger_tui.core.money.limits import Scope, Start
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Kind, TurnRequest, TurnStatus
+from handinger_tui.ui.dialogs.limits import RaiseLimit
 from handinger_tui.ui.ports import Opening
 from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Script, says, worker
 from tests.ui.disk import Disk, posts
@@ -423,3 +424,73 @@ async def test_without_a_history_one_is_asked_once_before_anything_is_sent(*, ag
         await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
         await desktop.send(pilot, "second")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
+
+
+# -- one before the others -------------------------------------------------------------------------
+async def test_s_sends_one_held_message_after_its_price_and_a_yes_and_the_others_stay_held() -> None:
+    desktop, gate = failing()
+    async with desktop.running(120, 40) as pilot:
+        await queue_up(desktop, pilot, "second", "third")
+        gate.set()
+        await desktop.until(pilot, lambda: desktop.hold)
+        await desktop.rest(pilot)
+        await pilot.press("up", "s")
+        await desktop.until(pilot, lambda: "Send now?" in plain(desktop))
+        assert "Budget standard:" in plain(desktop)
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: "Send now?" not in plain(desktop))
+        assert len(desktop.api.posts) == 1
+        await desktop.shows(pilot, "Browsing: queue")
+        await pilot.press("s")
+        await desktop.until(pilot, lambda: "Send now?" in plain(desktop))
+        await pilot.press("right", "enter")
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
+        await desktop.until(pilot, lambda: not desktop.session.busy or queued(desktop) == ["second"])
+        await desktop.rest(pilot)
+        assert queued(desktop) == ["second"]
+        assert desktop.hold is not None
+    assert posts(desktop) == ["first", "third"]
+
+
+async def test_s_while_a_turn_runs_makes_it_the_next_one_without_a_question() -> None:
+    desktop, gate = running()
+    async with desktop.running(120, 40) as pilot:
+        await queue_up(desktop, pilot, "second", "third")
+        await pilot.press("up", "s")
+        await desktop.until(pilot, lambda: queued(desktop) == ["third", "second"])
+        await desktop.until(pilot, lambda: "Next in the queue" in desktop.said())
+        gate.set()
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 3)
+    assert posts(desktop) == ["first", "third", "second"]
+
+
+async def test_after_a_click_on_the_queue_s_is_typed() -> None:
+    desktop, gate = running()
+    async with desktop.running(120, 40) as pilot:
+        await queue_up(desktop, pilot, "second", "third")
+        await pilot.click("#queue", offset=(6, 1))
+        await pilot.press("s")
+        assert desktop.work.prompt.text == "s"
+        assert queued(desktop) == ["second", "third"]
+        gate.set()
+
+
+async def test_a_reached_limit_is_asked_about_and_only_the_one_message_is_sent() -> None:
+    desktop, gate = failing()
+    async with desktop.running(120, 40) as pilot:
+        await queue_up(desktop, pilot, "second", "third")
+        gate.set()
+        await desktop.until(pilot, lambda: desktop.hold)
+        await desktop.rest(pilot)
+        desktop.purse.limit(Scope.DAY, "5")
+        desktop.purse.spend(Scope.DAY, "5.02")
+        await pilot.press("up", "s")
+        await desktop.until(pilot, lambda: "Send now?" in plain(desktop))
+        await pilot.press("right", "enter")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, RaiseLimit))
+        assert len(desktop.api.posts) == 1
+        await pilot.press(*"7", "enter")
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
+        await desktop.rest(pilot)
+        assert queued(desktop) == ["second"]
+    assert posts(desktop) == ["first", "third"]
