@@ -305,51 +305,41 @@ class SessionActor:
         await self.store.place_last(*ids)
         self.queue.ids = ids
 
-    async def send_queued(self, turn_id: str, start: Start = Start.MEASURED) -> bool:
-        """Send a queued turn before the others, which stay held; returns whether it started.
-
-        While a turn runs, watched or not, it becomes the next one.
-
-        Raises:
-            Busy: it is no longer queued.
-            LimitReached: as `send`; it stays queued, as the next one.
-            LedgerError: it stays queued.
-        """
-        return await self._send_queued(turn_id, start, self.queue.stops)
-
-    @request
-    async def _send_queued(self, turn_id: str, start: Start, stops: int) -> bool:
-        queue = self.queue
-        ids, hold = queue.moved(turn_id, 0), queue.hold
-        await self._runs.ending()
-        await self._settler.close_ended()
-        await self.store.place_last(*ids)
-        queue.ids = ids
-        self.store.publish()
-        if self.running or queue.waits_for(self.session.sent) or stops != queue.stops:
-            return False
-        await self._limits.check()
-        return await self._start_queued(turn_id, start, lambda: (stops, hold) == (queue.stops, queue.hold))
-
-    async def resume(self, start: Start = Start.MEASURED) -> Hold | None:
+    async def resume(self, start: Start = Start.MEASURED, only: str | None = None) -> Hold | None:
         """Continue a held queue; returns what still holds it, None when it continues.
 
-        `start` applies to the next turn only.
+        `start` applies to the next turn only. `only`: the id of a queued turn that is sent before the
+        others, which stay held; while a turn runs, watched or not, it becomes the next one.
 
         Raises:
+            Busy: `only` is no longer queued.
+            LimitReached: a limit forbids `only`, which stays queued as the next one.
             LedgerError
         """
-        return await self._resume(self.queue.stops, start)
+        return await self._resume(self.queue.stops, start, only)
 
     @request
-    async def _resume(self, stops: int, start: Start) -> Hold | None:
+    async def _resume(self, stops: int, start: Start, only: str | None) -> Hold | None:
         queue = self.queue
+        if only is not None:
+            ids = queue.moved(only, 0)
+            await self._runs.ending()
+            await self._settler.close_ended()
+            await self.store.place_last(*ids)
+            queue.ids = ids
+            self.store.publish()
         if stops != queue.stops:
             # Stopped again since the user asked to continue.
             return queue.hold
         if not self.running and queue.waits_for(self.session.sent):
-            await self._watch(None, stops)
-            return None
+            if only is None:
+                await self._watch(None, stops)
+                return None
+            return queue.hold
+        if only is not None:
+            await self._limits.check()
+            await self._start_next(start, past=queue.hold)
+            return queue.hold
         hold = await self._limits.hold() if queue.ids else None
         if stops == queue.stops:
             queue.hold = hold
@@ -357,39 +347,36 @@ class SessionActor:
             await self._start_next(start)
         return queue.hold
 
-    async def _start_next(self, start: Start = Start.MEASURED) -> None:
-        """Start the oldest queued turn, unless a turn runs, the queue is held, or a limit forbids it."""
+    async def _start_next(self, start: Start = Start.MEASURED, past: Hold | None = None) -> None:
+        """Start the oldest queued turn, unless a turn runs, the queue is held, or a limit forbids it.
+
+        `past`: the hold that does not apply to this turn; with it, a failure to start is raised.
+        """
         queue = self.queue
-        if self.running or not queue.ids or queue.is_held() or self._is_stopping:
+        if self.running or not queue.ids or queue.hold is not past or self._is_stopping:
             return
-        turn_id = queue.ids[0]
+        turn_id, stops = queue.ids[0], queue.stops
         try:
             if was_overtaken(self.session, turn_id):
                 await self.store.place_last(*queue.ids)
-            await self._start_queued(turn_id, start, lambda: not queue.is_held())
-        except LedgerError as problem:
-            queue.stop(Hold(HoldReason.UNREADABLE, detail=problem.summary))
+            # A turn restored after a crash may have the frame of the read that was made before its request.
+            record = await self.store.record_of(turn_id)
+            now_ms = self._deps.run_deps.clock.now_ms()
+            await self._log.start_turn(self.session, record.order, now_ms, start)
+            if queue.hold is not past or queue.stops != stops or self._is_stopping:
+                await self._log.release_turn(turn_id)
+                return
+        except (LedgerError, LimitReached) as problem:
+            if past is not None:
+                raise
+            if isinstance(problem, LimitReached):
+                queue.stop(limit_hold(problem))
+            else:
+                queue.stop(Hold(HoldReason.UNREADABLE, detail=problem.summary))
             self.store.publish()
-        except LimitReached as problem:
-            queue.stop(limit_hold(problem))
-            self.store.publish()
-
-    async def _start_queued(self, turn_id: str, start: Start, is_wanted: Callable[[], bool]) -> bool:
-        """Start a queued turn; False when by the time of its start it `is_wanted` no more.
-
-        Raises:
-            LimitReached: a limit forbids it.
-            LedgerError
-        """
-        # A turn restored after a crash may have the frame of the read that was made before its request.
-        record = await self.store.record_of(turn_id)
-        await self._log.start_turn(self.session, record.order, self._deps.run_deps.clock.now_ms(), start)
-        if self._is_stopping or not is_wanted():
-            await self._log.release_turn(turn_id)
-            return False
-        self.queue.remove(turn_id)
+            return
+        queue.remove(turn_id)
         self._launch(record, TurnRun.send)
-        return True
 
     # -- runs ------------------------------------------------------------------------------
     def _launch(self, record: TurnRecord, body: Callable[[TurnRun], Coroutine[None, None, None]]) -> None:

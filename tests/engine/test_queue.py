@@ -132,16 +132,16 @@ async def test_one_held_message_is_sent_before_the_others_which_stay_held() -> N
     await box.settled()
     third = actor.queue.ids[1]
     # The worker still runs the turn that was left: the message becomes the next one.
-    assert not await actor.send_queued(third)
+    assert await actor.resume(only=third)
     assert (queued(box), prompts(box)) == (["third", "second"], ["first"])
     box.api.workers[:] = [worker("one two", prompt="first"), worker("x")]
     assert await actor.look()
-    assert await actor.send_queued(third)
+    assert await actor.resume(only=third)
     await box.settled()
     assert (prompts(box), queued(box)) == (["first", "third"], ["second"])
     assert actor.queue.is_held()
     with pytest.raises(Busy):
-        await actor.send_queued(third)
+        await actor.resume(only=third)
 
 
 async def test_a_message_sent_before_the_others_while_a_turn_runs_is_the_next_one() -> None:
@@ -152,7 +152,7 @@ async def test_a_message_sent_before_the_others_while_a_turn_runs_is_the_next_on
     for prompt in ("second", "third"):
         await box.engine.actor(box.session_id).send(prompt)
     actor = box.engine.actor(box.session_id)
-    assert not await actor.send_queued(actor.queue.ids[1])
+    await actor.resume(only=actor.queue.ids[1])
     gate.set()
     await box.settled()
     assert prompts(box) == ["first", "third", "second"]

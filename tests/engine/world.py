@@ -13,6 +13,7 @@ from inspect import isawaitable
 from typing import Any, Final
 
 from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.money.limits import Start
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
@@ -288,7 +289,9 @@ class World:
             if not isinstance(problem, asyncio.CancelledError):
                 message.approved_at = 0
 
-        self.act("send_queued", session_id, turn.turn_id, failed=failed)
+        at = self.watchman.acting("send queued", session_id, turn.turn_id)
+        given = (Start.MEASURED, turn.turn_id)
+        self.start(self._perform("resume", session_id, given, at, None, failed), "send queued")
 
     def cancel_newest(self) -> None:
         """Cancel the newest action that has not ended: its screen went away."""

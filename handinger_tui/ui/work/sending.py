@@ -305,7 +305,7 @@ class SendFlow:
         snapshot = PromptSnapshot(turn.order.prompt, turn.order.attachments)
         name = self._drafts.name_of(session_id)
         submission = Submission(session_id, name, budget, snapshot, released=turn.turn_id)
-        agreed = await self._start(submission, partial(actor.send_queued, turn.turn_id))
+        agreed = await self._start(submission, partial(actor.resume, only=turn.turn_id))
         if agreed and turn.turn_id in actor.queue.ids:
             say("Next in the queue: it is sent when the running turn ends.")
 
