@@ -165,7 +165,7 @@ class WorkerClient:
         text = raw.decode("utf-8", "replace").strip()
         value = _email_of(text)
         if value is None or "@" not in value or clean_line(value, 320) != value or " " in value:
-            raise errors.undecodable("The worker's e-mail address")
+            raise errors.undecodable("The worker's email address")
         return value
 
     # -- files ---------------------------------------------------------------------------

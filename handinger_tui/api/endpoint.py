@@ -72,11 +72,9 @@ def base_origin(base_url: str) -> Origin:
     is_usable = base_url.isascii() and base_url.isprintable() and not set(base_url) & set(" \\?#")
     origin = origin_of(base_url) if is_usable else None
     if origin is None:
-        raise SettingsError("The base URL is no http(s) address without user part and query.", _FORM)
+        raise SettingsError("The base URL must be an http(s) address without a user name or query.", _FORM)
     if origin.scheme == "http" and not origin.loopback:
-        raise SettingsError(
-            "The base URL is plain http to another machine: the key would travel unprotected.", "Use https."
-        )
+        raise SettingsError("The base URL is plain http, which would send the key unprotected.", "Use https.")
     return origin
 
 
@@ -111,7 +109,7 @@ def check_key(key: Secret) -> None:
     """
     if not _KEY.fullmatch(key.reveal().strip()):
         raise SettingsError(
-            "The key is empty, too short, too long, or has a character that no key has.",
+            "The API key is empty, too short, too long, or contains an invalid character.",
             "Set HANDINGER_API_KEY to the key alone, without quotes, spaces or line breaks.",
         )
 
@@ -125,13 +123,13 @@ def usable_headers(headers: Mapping[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         if name.lower() in _RESERVED_HEADERS:
             raise SettingsError(
-                f"The header {name} is set by the program itself.", "Take it out of the custom headers."
+                f"The header {name} cannot be overridden.", "Remove it from the custom headers."
             )
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
             # The value may be a secret, and the name may contain it by mistake: neither is shown.
             raise SettingsError(
-                "A custom header has a character that no header has.",
-                "Mend HANDINGER_CUSTOM_HEADERS, or headers in the configuration.",
+                "A custom header contains an invalid character.",
+                "Fix HANDINGER_CUSTOM_HEADERS, or headers in the config file.",
             )
     return dict(headers)
 
@@ -162,9 +160,9 @@ def bad_proxy(problem: Exception) -> SettingsError:
     shown = " and ".join(variables) or "The proxy setting of the system"
     if isinstance(problem, ImportError):
         return SettingsError(
-            f"{shown} asks for a SOCKS proxy, which is not supported.", "Use an http proxy, or unset it."
+            f"{shown} is a SOCKS proxy, which is not supported.", "Use an http proxy, or unset it."
         )
-    return SettingsError(f"{shown} cannot be used: not a valid proxy address.", "Mend or unset it.")
+    return SettingsError(f"{shown} is not a valid proxy address.", "Fix or unset it.")
 
 
 def _is_socks(address: str) -> bool:

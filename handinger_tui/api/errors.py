@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -100,8 +101,8 @@ def _in_utc(date: datetime) -> datetime:
     return date if date.tzinfo is not None else date.replace(tzinfo=UTC)
 
 
-MAY_COST: Final = "It may have arrived, and may cost: the worker is read to find out, nothing is sent again."
-ONLY_READ: Final = "Try again: reading costs nothing."
+MAY_COST: Final = "It may have arrived and may cost money. The worker is checked; nothing is resent."
+ONLY_READ: Final = "Try again. Reading costs nothing."
 """The hint that replaces `MAY_COST` for requests that only read."""
 
 
@@ -141,31 +142,45 @@ def transport_errors() -> TransportErrors:
     )
 
 
-def translate(problem: Exception, phase: Phase) -> ApiError:
-    """The `ApiError` for an exception of the transport."""
+def translate(problem: Exception, phase: Phase, origin: str = "the service") -> ApiError:
+    """The `ApiError` for an exception of the transport; `origin` is where the request was to go."""
     if phase is Phase.CONNECTING:
-        return _unreachable(problem)
+        return _unreachable(problem, origin)
     if phase is Phase.BODY:
         return broken_off(_invalid_http(problem) or "the connection was lost")
     if isinstance(problem, ChangedWhileSending):
         return Doubtful(
-            Kind.NETWORK, "A file changed while it was being sent; the request was torn off.", MAY_COST
+            Kind.NETWORK, "A file changed while it was being sent. The upload was aborted.", MAY_COST
         )
     if isinstance(problem, transport_errors().timeout):
-        return Doubtful(Kind.TIMEOUT, "The connection stood still while sending.", MAY_COST)
-    why = _invalid_http(problem) or "The connection was lost before an answer came"
+        return Doubtful(Kind.TIMEOUT, "The connection stalled while sending.", MAY_COST)
+    why = _invalid_http(problem) or "The connection was lost before the service answered"
     return Doubtful(Kind.NETWORK, f"{why}.", MAY_COST)
 
 
-def _unreachable(problem: Exception) -> ApiError:
-    hint = "Check the network, the base URL and proxy settings, then send again; nothing was charged."
+def _unreachable(problem: Exception, origin: str) -> ApiError:
+    hint = "Check the network, the base URL and the proxy settings, then send again. Nothing was charged."
     if isinstance(problem, transport_errors().unusable_request):
-        return Unreachable(Kind.CONNECT, "The request could not be formed; nothing was sent.", hint)
-    if isinstance(problem, (transport_errors().timeout, TimeoutError)):
-        return Unreachable(Kind.CONNECT, "The service cannot be reached in time; nothing was sent.", hint)
-    return Unreachable(
-        Kind.CONNECT, f"The service cannot be reached ({shorten(str(problem), 200)}); nothing was sent.", hint
-    )
+        return Unreachable(Kind.CONNECT, "The request could not be built. Nothing was sent.", hint)
+    is_timeout = isinstance(problem, (transport_errors().timeout, TimeoutError))
+    why = "no answer in time" if is_timeout else _connect_reason(problem)
+    return Unreachable(Kind.CONNECT, f"Cannot reach {origin} ({why}). Nothing was sent.", hint)
+
+
+def _connect_reason(problem: BaseException) -> str:
+    """Why no connection came about, as the system reports it: httpx says only that all attempts failed.
+
+    asyncio puts the address where the reason belongs ("Connect call failed").
+    """
+    causes: list[BaseException] = [problem]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and cause not in causes:
+        causes.append(cause)
+    reasons = [
+        os.strerror(cause.errno or 0) if cause.strerror.startswith("Connect call") else cause.strerror
+        for cause in causes
+        if isinstance(cause, OSError) and cause.strerror
+    ]
+    return shorten(reasons[-1] if reasons else str(problem), 200)
 
 
 def _invalid_http(problem: Exception) -> str | None:
@@ -173,7 +188,7 @@ def _invalid_http(problem: Exception) -> str | None:
     is_protocol_error = isinstance(problem, transport_errors().not_http)
     # httpx uses the same class for a plain end of the connection.
     is_disconnect = "disconnected" in str(problem) or "closed connection" in str(problem)
-    return "The service answered nonsense" if is_protocol_error and not is_disconnect else None
+    return "The service sent an invalid HTTP response" if is_protocol_error and not is_disconnect else None
 
 
 def unusable_client(problem: SettingsError) -> ApiError:
@@ -190,37 +205,39 @@ def response_timeout(seconds: float) -> ApiError:
 # -- within a response ---------------------------------------------------------------
 def broken_off(why: str) -> ApiError:
     """A response began and did not reach its end."""
-    return StreamLost(Kind.NETWORK, f"The answer broke off: {why}.", "What came is kept.")
+    return StreamLost(Kind.NETWORK, f"The answer was cut off: {why}.", "What arrived is saved.")
 
 
 def idle_timeout(seconds: float) -> ApiError:
     """No byte came for too long."""
-    return StreamLost(Kind.IDLE_TIMEOUT, f"No data for {seconds:g} s.", "The worker may still run, and cost.")
+    return StreamLost(
+        Kind.IDLE_TIMEOUT, f"No data for {seconds:g} s.", "The worker may still be running and charging."
+    )
 
 
 def read_timeout(seconds: float) -> ApiError:
     """A read that should be quick took too long although bytes kept coming."""
-    return StreamLost(Kind.TIMEOUT, f"The reading took more than {seconds:g} s.", "Try again.")
+    return StreamLost(Kind.TIMEOUT, f"Reading took longer than {seconds:g} s.", "Try again.")
 
 
 def body_too_large(cap: int) -> ApiError:
     """The response is larger than the limit."""
     return StreamLost(
-        Kind.TOO_LARGE, f"The answer is larger than {cap:,} bytes; it was cut.", "What came is kept."
+        Kind.TOO_LARGE, f"The answer is larger than {cap:,} bytes and was cut.", "What arrived is saved."
     )
 
 
 def bad_gzip(*, started: bool) -> ApiError:
     """The bytes are not in the encoding that `Content-Encoding` names."""
     if started:
-        return StreamLost(Kind.ENCODING, "The packed answer is damaged.", "What came is kept.")
-    return BrokenContract(Kind.ENCODING, "The answer says that it is gzip, and is not.", MAY_COST)
+        return StreamLost(Kind.ENCODING, "The compressed answer is damaged.", "What arrived is saved.")
+    return BrokenContract(Kind.ENCODING, "The answer is labeled gzip but is not gzip.", MAY_COST)
 
 
 def unusable_encoding(encoding: str) -> ApiError:
     """The response has an encoding that we did not accept."""
     return BrokenContract(
-        Kind.ENCODING, f"The answer has an unusable encoding ({shorten(encoding, 60)}).", MAY_COST
+        Kind.ENCODING, f"The answer has an unsupported encoding ({shorten(encoding, 60)}).", MAY_COST
     )
 
 
@@ -229,25 +246,27 @@ def unexpected_content(content_type: str) -> ApiError:
     if "html" in content_type:
         return BrokenContract(
             Kind.UNEXPECTED_CONTENT,
-            "This is not the service: it answered with a web page (HTML). A sign-in page of the network?",
-            "Open a page in a browser to sign in to the network, and check the base URL.",
+            "The base URL returned a web page (HTML), perhaps a network sign-in page.",
+            "Sign in to the network in a browser, and check the base URL.",
         )
     shown_type = shorten(content_type, 80) or "no content type"
     return BrokenContract(
         Kind.UNEXPECTED_CONTENT,
-        f"The service answered with something unexpected ({shown_type}).",
+        f"The service answered with an unexpected content type ({shown_type}).",
         "Check the base URL.",
     )
 
 
 def not_json() -> ApiError:
     """The body is labeled JSON and is not JSON."""
-    return BrokenContract(Kind.UNEXPECTED_CONTENT, "The answer is labelled JSON and is none.", MAY_COST)
+    return BrokenContract(
+        Kind.UNEXPECTED_CONTENT, "The answer is labeled JSON but is not valid JSON.", MAY_COST
+    )
 
 
 def undecodable(what: str) -> ApiError:
     """The JSON has not the expected content, or exceeds our limits."""
-    return BrokenContract(Kind.DECODE, f"{what} could not be understood.", MAY_COST)
+    return BrokenContract(Kind.DECODE, f"{what} could not be read.", MAY_COST)
 
 
 def another_worker() -> ApiError:
@@ -258,16 +277,16 @@ def another_worker() -> ApiError:
 # -- refusals -----------------------------------------------------------------------
 _FREE: Final = "Nothing was charged."
 _TEXTS: Final[dict[Kind, tuple[str, str]]] = {
-    Kind.INVALID: ("The service did not accept the request", f"Change it and send again. {_FREE}"),
-    Kind.AUTH: ("The key was refused", f"Set HANDINGER_API_KEY to a valid key. {_FREE}"),
-    Kind.PAYMENT: ("The service wants credits first", f"Top up in the dashboard, then send again. {_FREE}"),
+    Kind.INVALID: ("The service rejected the request", f"Edit it and send again. {_FREE}"),
+    Kind.AUTH: ("The API key was rejected", f"Set HANDINGER_API_KEY to a valid key. {_FREE}"),
+    Kind.PAYMENT: ("Out of credits", f"Add credits in the dashboard, then send again. {_FREE}"),
     Kind.FORBIDDEN: ("Not allowed", f"The key is valid but has no access here. {_FREE}"),
     Kind.NOT_FOUND: ("Not found", f"Check the id, the base URL and the API generation. {_FREE}"),
-    Kind.CONFLICT: ("The worker is busy", f"Watch what runs, or send later. {_FREE}"),
-    Kind.TOO_LARGE: ("The request is too large for the service", f"Send less, or smaller files. {_FREE}"),
-    Kind.RATE_LIMITED: ("Too many requests", f"Wait, then send again by hand. {_FREE}"),
-    Kind.SERVER: ("The service stumbled", MAY_COST),
-    Kind.GATEWAY: ("The service cannot be reached behind its gateway", MAY_COST),
+    Kind.CONFLICT: ("The worker is busy", f"Watch the running turn, or send later. {_FREE}"),
+    Kind.TOO_LARGE: ("The request is too large", f"Shorten it or attach less. {_FREE}"),
+    Kind.RATE_LIMITED: ("Too many requests", f"Wait, then send again. {_FREE}"),
+    Kind.SERVER: ("Server error", MAY_COST),
+    Kind.GATEWAY: ("The service is unavailable", MAY_COST),
 }
 _KINDS: Final[dict[int, Kind]] = {
     401: Kind.AUTH,
@@ -292,26 +311,31 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
         return redirect_refused(status, headers.get("location", ""))
     if status < 200:
         return BrokenContract(
-            Kind.UNEXPECTED_CONTENT, f"The service answered {status}, out of turn.", MAY_COST
+            Kind.UNEXPECTED_CONTENT, f"The service sent an unexpected status ({status}).", MAY_COST
         )
     kind = _KINDS.get(status) or (Kind.INVALID if status < 500 else Kind.SERVER)
     summary, hint = _TEXTS[kind]
     why = reason(headers.get("content-type", ""), body)
-    summary = f"{summary} ({status}): {why}" if why else f"{summary} ({status})."
+    summary = f"{summary} ({status}): {_sentence(why)}" if why else f"{summary} ({status})."
     error_class = ServerFault if kind in (Kind.SERVER, Kind.GATEWAY) else Refused
     return error_class(kind, summary, hint, http_status=status, retry_after_s=retry_after(headers))
+
+
+def _sentence(text: str) -> str:
+    """A reason of the service with a full stop, since other sentences may follow it."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def redirect_refused(status: int, location: str) -> ApiError:
     """A redirect of an API call. It is not followed, since request and key would go to another address."""
     try:
-        host = urlsplit(location).netloc.rpartition("@")[2] or "another page of the same host"
+        host = urlsplit(location).netloc.rpartition("@")[2] or "another page on the same host"
     except ValueError:
         host = "an invalid address"
     return Refused(
         Kind.REDIRECT,
-        f"The service redirects to {shorten(host, 200)} ({status}); not followed.",
-        f"If that is the service's new address, set it as base URL. {_FREE}",
+        f"The service redirects to {shorten(host, 200)} ({status}). The redirect was not followed.",
+        f"If that is the new address of the service, set it as the base URL. {_FREE}",
         http_status=status,
     )
 
@@ -319,38 +343,44 @@ def redirect_refused(status: int, location: str) -> ApiError:
 def error_object(status: int, why: str) -> ApiError:
     """A 2xx response whose body is an error object."""
     summary, hint = _TEXTS[Kind.INVALID]
-    return Refused(Kind.INVALID, f"{summary}: {shorten(why)}", hint, http_status=status)
+    return Refused(Kind.INVALID, f"{summary}: {_sentence(shorten(why))}", hint, http_status=status)
 
 
 def bad_segment(what: str) -> ApiError:
     """An id cannot be used in a path; nothing was sent."""
-    return Refused(Kind.INVALID, f"This is no usable {what}; nothing was sent.", "Check it and try again.")
+    return Refused(Kind.INVALID, f"Not a usable {what}. Nothing was sent.", "Check it and try again.")
 
 
 # -- files ----------------------------------------------------------------------------------
 def unsafe_url(why: str) -> ApiError:
     """A file URL is unsafe and is not fetched."""
-    return Refused(Kind.UNSAFE_URL, f"Not opened: {why}.", "Nothing was fetched.")
+    return Refused(Kind.UNSAFE_URL, f"Not opened: {why}.", "Nothing was downloaded.")
 
 
 def not_a_file(status: int) -> ApiError:
     """The response is successful and holds no file."""
     return BrokenContract(
-        Kind.UNEXPECTED_CONTENT, f"The answer ({status}) holds no file.", "Ask the worker for it again."
+        Kind.UNEXPECTED_CONTENT,
+        f"The response ({status}) contains no file.",
+        "Ask the worker for the file again.",
     )
 
 
 def too_many_redirects(limit: int) -> ApiError:
     """A file's URL redirects too often."""
     return Refused(
-        Kind.REDIRECT, f"The file was redirected more than {limit} times.", "Ask the worker for it again."
+        Kind.REDIRECT,
+        f"The link to the file redirected more than {limit} times.",
+        "Ask the worker for the file again.",
     )
 
 
 def file_too_large(limit: int) -> ApiError:
     """A file is larger than the limit."""
     return StreamLost(
-        Kind.TOO_LARGE, f"The file is larger than {limit:,} bytes; it was not kept.", "Raise the limit."
+        Kind.TOO_LARGE,
+        f"The file is larger than {limit:,} bytes and was not saved.",
+        "Raise HANDINGER_MAX_FILE_BYTES.",
     )
 
 
@@ -359,26 +389,26 @@ def file_incomplete(got: int, wanted: int | None = None) -> ApiError:
     if wanted is not None and got > wanted:
         return StreamLost(
             Kind.INCOMPLETE,
-            f"The file is larger than the {wanted:,} bytes that were told; it was not kept.",
-            "Read the worker again: that is free and tells of the file as it is now.",
+            f"The file is larger than the {wanted:,} bytes announced and was not saved.",
+            "Read the worker again (free) to get the current file.",
         )
     of = f" of {wanted:,}" if wanted is not None else ""
     return StreamLost(
-        Kind.INCOMPLETE, f"The file is incomplete ({got:,}{of} bytes); it was not kept.", "Try again."
+        Kind.INCOMPLETE, f"The file is incomplete ({got:,}{of} bytes) and was not saved.", "Try again."
     )
 
 
 def file_changed() -> ApiError:
     """A file changed while it was fetched; parts of two versions are never combined."""
     return StreamLost(
-        Kind.INCOMPLETE, "The file changed while it was being fetched; it was not kept.", "Try again."
+        Kind.INCOMPLETE, "The file changed during the download and was not saved.", "Try again."
     )
 
 
 def file_stalled(got: int) -> ApiError:
     """A download received no more bytes."""
     return StreamLost(
-        Kind.IDLE_TIMEOUT, f"No more data after {got:,} bytes of the file; it was not kept.", "Try again."
+        Kind.IDLE_TIMEOUT, f"The download stalled after {got:,} bytes. The file was not saved.", "Try again."
     )
 
 
@@ -386,8 +416,8 @@ def link_expired(refusal: ApiError, host: str) -> ApiError:
     """A file's URL was refused, and it was signed or belongs to another host than the service."""
     return LinkExpired(
         refusal.kind,
-        f"{shorten(host, 200)} refused the link to the file ({refusal.http_status}); it may have expired.",
-        "Read the worker again: that is free and brings a fresh link.",
+        f"{shorten(host, 200)} refused the link to the file ({refusal.http_status}). It may have expired.",
+        "Read the worker again (free) to renew the link.",
         http_status=refusal.http_status,
         retry_after_s=refusal.retry_after_s,
     )

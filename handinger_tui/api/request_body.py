@@ -133,9 +133,9 @@ def _open(stack: ExitStack, attachment: Attachment, boundary: str, part: str) ->
 
             is_unchanged = hashlib.file_digest(file, "sha256").hexdigest() == attachment.sha256
     except (OSError, ValueError) as problem:
-        why = getattr(problem, "strerror", None) or "no usable path"
+        why = getattr(problem, "strerror", None) or "not a usable path"
         raise AttachmentProblem(
-            f"{shown} cannot be read: {why}. Nothing was sent.", "Attach it again."
+            f"Cannot read {shown}: {why}. Nothing was sent.", "Attach it again."
         ) from None
     if not is_unchanged:
         raise AttachmentProblem(

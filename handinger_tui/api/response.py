@@ -141,7 +141,7 @@ async def chunks(response: httpx.Response, idle: float, cap: int) -> AsyncGenera
             if arrived > cap:
                 raise errors.body_too_large(cap)
     if gunzip is not None and not gunzip.complete:
-        raise errors.broken_off("the packed answer ended before its end")
+        raise errors.broken_off("the compressed answer ended early")
 
 
 MAX_JOINED: Final = 64 << 10

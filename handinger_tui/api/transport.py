@@ -12,6 +12,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -44,11 +45,12 @@ Content = Callable[[Callable[[], None]], AsyncIterator[bytes]]
 
 
 class ConnectPolicy(Struct, frozen=True):
-    """Seconds for connecting (TCP and TLS each) and for all headers, and the pause between attempts."""
+    """The destination; seconds for connecting (TCP and TLS each) and for all headers; the pause in between."""
 
     connect: float
     first_byte: float
     pause: Callable[[float], Awaitable[None]]
+    origin: str = "the service"
 
 
 def _ignore() -> None:
@@ -103,7 +105,7 @@ async def send_with_connect_retry(
     try:
         return await _send_once(client, request, policy)
     except errors.transport_errors().nothing_sent as problem:
-        raise errors.translate(problem, errors.Phase.CONNECTING) from problem
+        raise errors.translate(problem, errors.Phase.CONNECTING, policy.origin) from problem
 
 
 async def _send_once(
@@ -118,13 +120,13 @@ async def _send_once(
     except TimeoutError as problem:
         if trace is not None and trace.sent:
             raise errors.response_timeout(policy.first_byte) from None
-        raise errors.translate(problem, errors.Phase.CONNECTING) from None
+        raise errors.translate(problem, errors.Phase.CONNECTING, policy.origin) from None
     except errors.transport_errors().nothing_sent:
         raise
     except errors.transport_errors().all as problem:
         has_left = trace is not None and trace.sent
         phase = errors.Phase.SENT if has_left else errors.Phase.CONNECTING
-        raise errors.translate(problem, phase) from problem
+        raise errors.translate(problem, phase, policy.origin) from problem
 
 
 _FILE_STATUSES: Final = frozenset({*range(300, 400), 416})
@@ -314,7 +316,9 @@ class Transport:
                 extensions={"trace": trace},
             )
 
-        policy = ConnectPolicy(self.limits.connect_timeout, first_byte, self.pause)
+        address = urlsplit(url)
+        origin = f"{address.scheme}://{address.netloc.rpartition('@')[2]}"
+        policy = ConnectPolicy(self.limits.connect_timeout, first_byte, self.pause, origin)
         response = await send_with_connect_retry(client, request, policy, dials)
         try:
             is_success = 200 <= response.status_code < 300
@@ -348,7 +352,7 @@ def _build_clients(connect_timeout: float, *, secure: bool, direct: bool) -> Cli
         context: Any = httpx.create_ssl_context() if secure else _NoTls()
     except OSError:
         raise SettingsError(
-            "The certificates cannot be loaded.", "Check or unset SSL_CERT_FILE and SSL_CERT_DIR."
+            "Cannot load the certificates.", "Check or unset SSL_CERT_FILE and SSL_CERT_DIR."
         ) from None
 
     def client(pool: httpx.Limits) -> httpx.AsyncClient:

@@ -40,7 +40,7 @@ class Inbox:
             Busy: the inbox is closed.
         """
         if self._closed:
-            raise Busy("The program is leaving; nothing was sent.")
+            raise Busy("handinger-tui is quitting. Nothing was sent.")
         return await self._add(handle)
 
     def post(self, handle: Callable[[], Awaitable[None]]) -> None:

@@ -26,10 +26,10 @@ from handinger_tui.engine.retry_policy import RetryPolicy
 from handinger_tui.engine.turn_record import RunDeps, TurnRecord
 
 NO_ID = (
-    "The connection was lost before the service sent the new worker's id. "
-    "It is not known whether a worker was started: check the dashboard before sending again."
+    "The connection was lost before the service returned the new worker's id. "
+    "A worker may have been started. Check the dashboard before you send again."
 )
-NO_WORKER = BrokenContract(Kind.DECODE, "The service answered with something that is no worker.")
+NO_WORKER = BrokenContract(Kind.DECODE, "The service returned something other than a worker.")
 MISDIRECTED = BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER)
 SETTLED_AFTER_FINISH = 3
 """Number of GETs made for a finished stream whose worker still reports that it runs."""

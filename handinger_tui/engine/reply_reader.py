@@ -65,7 +65,7 @@ def sleep_guard(clock: Clock) -> AbstractAsyncContextManager[None]:
             gap = (clock.now_ms() - wall) / 1000 - (clock.monotonic() - steady)
             wall, steady = clock.now_ms(), clock.monotonic()
             if gap > SLEPT_S:
-                return StreamLost(Kind.NETWORK, f"Back after {duration(int(gap * 1000))}; checking.")
+                return StreamLost(Kind.NETWORK, f"Back after {duration(int(gap * 1000))}. Checking…")
 
     return _ended_by(slept, "sleep-watch")
 
@@ -87,7 +87,7 @@ async def read_reply(record: TurnRecord, reply: Reply, deps: RunDeps) -> None:
 
     async def worker_is_over() -> StreamLost:
         await _until_over(record, deps)
-        return StreamLost(Kind.IDLE_TIMEOUT, "The stream stayed open and brought nothing more.")
+        return StreamLost(Kind.IDLE_TIMEOUT, "The stream stayed open but sent nothing more.")
 
     async with _ended_by(worker_is_over, "stream-watch"):
         await _read_frames(record, reply, deps.clock)

@@ -48,9 +48,9 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 NOT_YET_SENT = Fault(
-    Kind.CONFLICT, "The program ended before this message was sent.", may_have_been_charged=False
+    Kind.CONFLICT, "handinger-tui quit before this message was sent.", may_have_been_charged=False
 )
-LOCAL_ENDED = Fault(Kind.INCOMPLETE, "The local worker ended together with the program.")
+LOCAL_ENDED = Fault(Kind.INCOMPLETE, "The local worker stopped when handinger-tui quit.")
 
 
 class Elsewhere(HandingerError):
@@ -59,10 +59,10 @@ class Elsewhere(HandingerError):
     def __init__(self, base_url: str) -> None:
         service = "the local worker" if base_url == "local" else base_url or "another service"
         super().__init__(
-            f"This session belongs to {service}; nothing was sent.",
-            "Start with --local for it."
+            f"This session belongs to {service}. Nothing was sent.",
+            "Start with --local to use it."
             if base_url == "local"
-            else f"Start with --base-url {base_url} for it.",
+            else f"Start with --base-url {base_url} to use it.",
         )
 
 

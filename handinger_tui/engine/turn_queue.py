@@ -87,7 +87,7 @@ class TurnQueue:
             Busy: it is not queued.
         """
         if turn_id not in self.ids:
-            raise Busy("This message is already on its way.")
+            raise Busy("This message is already being sent.")
         return self.ids.index(turn_id)
 
     def add(self, turn_id: str, hold: Hold | None = None) -> None:

@@ -25,10 +25,7 @@ from handinger_tui.engine.retry_policy import RetryPolicy
 ANSWERED = frozenset({Marker.OPENED, ReadReason.ANSWER, ReadReason.DURING, ReadReason.AFTER})
 """Events of frames that exist only when the service has accepted the turn."""
 STREAMED = frozenset({Framing.SSE, Framing.LINES, Framing.TEXT})
-LEFT = Fault(
-    Kind.NETWORK,
-    "We stopped watching before the service had answered; it is not known whether the message arrived.",
-)
+LEFT = Fault(Kind.NETWORK, "Watching stopped before the service answered. The message may have arrived.")
 
 
 class RunDeps(Struct, frozen=True):
@@ -216,7 +213,7 @@ class TurnRecord:
         if isinstance(problem, LedgerError):
             message, kind = problem.summary, Kind.DISK
         elif problem is not None:
-            message, kind = f"handinger-tui failed while it watched this turn: {problem!r}.", Kind.NETWORK
+            message, kind = f"handinger-tui failed while watching this turn: {problem!r}.", Kind.NETWORK
         else:
             message, kind = "Stopped before it was sent.", Kind.CONNECT
         if not self.departed:
@@ -231,5 +228,5 @@ class TurnRecord:
         try:
             self.leave(problem)
         except Exception as second:  # noqa: BLE001 - the turn ends with a status even when no frame can be stored
-            fault = Fault(Kind.NETWORK, f"handinger-tui failed while it watched this turn: {second!r}.")
+            fault = Fault(Kind.NETWORK, f"handinger-tui failed while watching this turn: {second!r}.")
             self._publish(replace(self.turn, status=TurnStatus.UNKNOWN, fault=fault))

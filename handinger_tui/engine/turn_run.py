@@ -29,7 +29,7 @@ from handinger_tui.engine.recovery import Recovery
 from handinger_tui.engine.reply_reader import read_reply
 from handinger_tui.engine.turn_record import RunDeps, TurnRecord
 
-UNANSWERED = "The program ended before the service had answered."
+UNANSWERED = "handinger-tui quit before the service answered."
 
 
 class TurnRun:

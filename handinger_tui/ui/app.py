@@ -37,7 +37,7 @@ from handinger_tui.ui.work.screen import WorkScreen
 
 SAVE_TIMEOUT_S: Final = 1.0
 """Leaving because of a signal waits at most this many seconds for the draft to be saved."""
-CRASHED: Final = "The program met a fault of its own and has ended; your history is safe."
+CRASHED: Final = "handinger-tui crashed. Your history is safe."
 
 
 def system_now_ms() -> int:

@@ -35,7 +35,7 @@ async def test_a_size_beyond_the_limit_is_refused_unread(
     server.answer(promised)
     trouble = await failed(client, folder)
     assert trouble.kind is Kind.TOO_LARGE
-    assert "not kept" in trouble.summary
+    assert "not saved" in trouble.summary
     server.answer(respond(206, b"x", {"Content-Range": "bytes 0-0/101"}))
     server.requests.clear()
     assert (await failed(client, folder)).kind is Kind.TOO_LARGE

@@ -44,7 +44,7 @@ def test_recorded_errors(name: str) -> None:
     error = refusal(item["status"], item["headers"], item["body"].encode())
     assert isinstance(error, family)
     assert error.kind is kind
-    assert error.summary.endswith(f": {text}")
+    assert error.summary.endswith(f": {text.rstrip('.')}.")
     assert error.http_status == item["status"]
     assert error.hint
     assert error.retry_after_s == (7.0 if name == "429-retry-after" else None)
@@ -194,10 +194,10 @@ def test_a_refused_header_value_is_not_repeated() -> None:
         assert "secret" not in error.summary + error.hint
 
 
-def test_nonsense_is_told_from_a_plain_end() -> None:
+def test_invalid_http_is_told_from_a_plain_end() -> None:
     ended = httpx.RemoteProtocolError("Server disconnected without sending a response.")
-    assert "nonsense" not in translate(ended, Phase.SENT).summary
-    assert "nonsense" in translate(httpx.RemoteProtocolError("illegal status line"), Phase.SENT).summary
+    assert "invalid HTTP" not in translate(ended, Phase.SENT).summary
+    assert "invalid HTTP" in translate(httpx.RemoteProtocolError("illegal status line"), Phase.SENT).summary
 
 
 def test_only_paying_requests_speak_of_cost() -> None:

@@ -163,7 +163,7 @@ async def test_json_that_is_no_object_is_left_to_the_worker(
         ('{"error":"no credits"}', "no credits"),
         ('{"error":{"message":"no\\u001b[2J credits"}}', "no"),
         ('{"success":false,"error":{"issues":[{"path":["budget"],"message":"Invalid"}]}}', "budget: Invalid"),
-        ('{"success":false}', "not accept"),
+        ('{"success":false}', "rejected"),
         ('{"errors":["a","b"]}', "a; b"),
     ],
 )

@@ -234,7 +234,7 @@ async def test_a_file_that_always_begins_again_is_given_up(
     body = b"z" * (4 * MIN_PROGRESS)
     server.answer(cut(2 * MIN_PROGRESS, body=body))
     trouble = await failed(client, folder)
-    assert "changed while" in trouble.summary
+    assert "changed during" in trouble.summary
     assert len(server.requests) == RESTARTS + 2
 
 

@@ -380,7 +380,7 @@ def test_an_e_mail_that_goes_elsewhere_than_the_text_says_is_told() -> None:
     assert link.verdict is Verdict.ASK
     assert "bank.example" in link.reason
     assert "eve@evil.example" in link.reason
-    assert judge_link("mailto:a@b.example", "a@b.example").reason == "it starts an e-mail"
+    assert judge_link("mailto:a@b.example", "a@b.example").reason == "it starts an email"
 
 
 @pytest.mark.parametrize(

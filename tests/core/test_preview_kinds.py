@@ -60,9 +60,9 @@ def test_the_content_decides(name: str, media_type: str, head: bytes, shape: Sha
 @pytest.mark.parametrize(
     ("name", "head", "note"),
     [
-        ("a.txt", bytes(64), "its name promises text, its content is binary data"),
-        ("a.txt", PNG, "its name promises text, its content is an image"),
-        ("a.png", b"<html>", "its name promises an image, its content is text"),
+        ("a.txt", bytes(64), "its name says text, its content is binary data"),
+        ("a.txt", PNG, "its name says text, its content is an image"),
+        ("a.png", b"<html>", "its name says an image, its content is text"),
         ("a.jpg", PNG, ""),
         ("a.bin", bytes(64), ""),
         ("a.csv", b'{"a": 1}', "its name says csv, its content is JSON"),

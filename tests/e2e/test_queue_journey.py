@@ -61,7 +61,7 @@ def test_detached_with_three_queued_messages_and_back(
             window.press("Up", "x")
             window.shows(" 2  echo four")
             window.press("Down", "Enter")
-            window.shows("puts it back in the queue")
+            window.shows("put it back in the queue")
             window.type(" changed")
             window.press("Enter")
             window.shows(" 2  echo four changed")

@@ -49,7 +49,7 @@ ANSWERS: dict[str, str | ApiError] = {
     "nonsense": '{"status": 7, "running": "maybe", "messages": {"0": null}}',
     "server fault": ServerFault(Kind.SERVER, "500"),
     "later": Refused(Kind.RATE_LIMITED, "429", retry_after_s=3600.0),
-    "too large": StreamLost(Kind.TOO_LARGE, "The answer is larger than 32 bytes; it was cut."),
+    "too large": StreamLost(Kind.TOO_LARGE, "The answer is larger than 32 bytes and was cut."),
     "a web page": BrokenContract(Kind.UNEXPECTED_CONTENT, "HTML"),
     "no network": Doubtful(Kind.NETWORK, "no route"),
     "the answer": worker("so far", prompt="hello"),

@@ -122,7 +122,7 @@ async def test_a_crash_is_reported_in_a_file_of_ones_own_and_the_terminal_gets_o
     for hidden in ("sk-very-secret", "a private prompt", "\x1b", "of-this-machine"):
         assert hidden not in text
     assert capsys.readouterr().err == ""
-    failed = "The program met a fault of its own and has ended; your history is safe."
+    failed = "handinger-tui crashed. Your history is safe."
     assert desktop.app.farewell == [f"{failed} Report: {report}"]
 
 

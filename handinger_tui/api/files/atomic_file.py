@@ -38,11 +38,11 @@ class DirectoryFd:
         self.path = path
         if "\0" in str(path):
             # Python would raise ValueError, not OSError.
-            raise OSError(errno.EINVAL, "no folder has such a name")
+            raise OSError(errno.EINVAL, "not a valid folder name")
         try:
             path.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
-            raise NotADirectoryError(errno.ENOTDIR, "what lies there is no folder") from None
+            raise NotADirectoryError(errno.ENOTDIR, "not a folder") from None
         # Resolved once, then opened without following links: a link created in between is an error.
         self._real = path.resolve(strict=True)
         self._descriptor = os.open(self._real, _OPEN_FOLDER) if _HAS_DIR_FD else None
@@ -204,7 +204,7 @@ class AtomicFile:
         final_name = _give_name(folder, self._part, name, (status.st_dev, status.st_ino))
         if not folder.is_in_place():
             folder.remove(final_name)
-            raise FileNotFoundError(errno.ENOENT, "the folder was replaced meanwhile")
+            raise FileNotFoundError(errno.ENOENT, "the folder was replaced while saving")
         return self._path / final_name
 
 
@@ -278,9 +278,9 @@ def _give_name(folder: DirectoryFd, part: str, name: str, ours: Identity) -> str
             # remove it; if after, the name belongs to the other process.
             if folder.identity(candidate) == folder.identity(part):
                 folder.remove(candidate)
-            raise FileExistsError(errno.EEXIST, "the file was replaced meanwhile")
+            raise FileExistsError(errno.EEXIST, "the file was replaced while saving")
         return candidate
-    raise FileExistsError(errno.EEXIST, "every name like it is taken")
+    raise FileExistsError(errno.EEXIST, "every similar name is taken")
 
 
 def _claim_name(folder: DirectoryFd, part: str, name: str) -> bool:

@@ -43,15 +43,15 @@ def check_file_url(client: WorkerClient, url: str) -> str:
     """
     # urljoin would silently drop line breaks and tabs.
     if not url or "\\" in url or not url.isprintable():
-        raise errors.unsafe_url("it is no address")
+        raise errors.unsafe_url("not an address")
     try:
         absolute = urljoin(f"{client.base_url}/", url)
         path = urlsplit(url).path
     except ValueError:
-        raise errors.unsafe_url("it is no valid address") from None
+        raise errors.unsafe_url("not a valid address") from None
     if _DOTS.search(path):
         # Dot segments would be resolved, and reach another route than the one shown.
-        raise errors.unsafe_url("its path climbs")
+        raise errors.unsafe_url("its path leaves its folder")
     _check_target(client.origin, absolute)
     return absolute
 
@@ -65,7 +65,7 @@ def next_hop(client: WorkerClient, url: str, location: str) -> str:
     try:
         target = urljoin(url, location)
     except ValueError:
-        raise errors.unsafe_url("the redirect leads to no valid address") from None
+        raise errors.unsafe_url("the redirect leads to an invalid address") from None
     _check_target(client.origin, target)
     if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
         raise errors.unsafe_url("the redirect leads from https to http")
@@ -78,12 +78,12 @@ def _check_target(ours: Origin, url: str) -> None:
         raise errors.unsafe_url(link.reason)
     origin = origin_of(url)
     if origin is None:
-        raise errors.unsafe_url("only http(s) addresses without a user part are fetched")
+        raise errors.unsafe_url("only http(s) addresses without a user name are allowed")
     both_here = ours.loopback and origin.loopback and _is_usual_spelling(origin.host)
     if origin.host != ours.host and not both_here and is_private_host(origin.host):
         raise errors.unsafe_url(f"{origin.host[:120]} is an address of a private network")
     if origin.scheme == "http" and not origin.loopback:
-        raise errors.unsafe_url(f"plain http to {origin.host[:120]} can be read and changed on the way")
+        raise errors.unsafe_url(f"plain http to {origin.host[:120]} is not secure")
 
 
 def _is_usual_spelling(host: str) -> bool:
@@ -148,7 +148,7 @@ def decode_data_url(url: str, limit: int) -> tuple[bytes, str]:
     """
     head, comma, raw = url[5:].partition(",")
     if not comma:
-        raise errors.unsafe_url("it is no valid data address")
+        raise errors.unsafe_url("not a valid data address")
     if len(raw) // 4 * 3 > limit and len(raw) > 3 * limit:
         raise errors.file_too_large(limit)
     media_type, *parameters = head.split(";")
@@ -159,7 +159,7 @@ def decode_data_url(url: str, limit: int) -> tuple[bytes, str]:
         try:
             content = base64.b64decode(encoded.translate(_FROM_URL_SAFE), validate=True)
         except (binascii.Error, ValueError):
-            raise errors.unsafe_url("its data is no valid base64") from None
+            raise errors.unsafe_url("not valid base64") from None
     if len(content) > limit:
         raise errors.file_too_large(limit)
     return content, media_type.strip().lower() or "text/plain"

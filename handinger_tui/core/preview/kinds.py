@@ -179,4 +179,4 @@ def _with_note(kind: PreviewKind, extension: str) -> PreviewKind:
     )
     if promised is None or promised == actual:
         return kind
-    return PreviewKind(kind.shape, kind.detail, f"its name promises {promised}, its content is {actual}")
+    return PreviewKind(kind.shape, kind.detail, f"its name says {promised}, its content is {actual}")

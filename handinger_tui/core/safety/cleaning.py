@@ -208,9 +208,9 @@ def trouble_in_mail(to: str, fields: str) -> str:
     """
     named_fields = [(unquote(field.partition("=")[0]).strip().lower(), field) for field in fields.split("&")]
     if any("attach" in name for name, _ in named_fields):
-        return "it would attach a file to an e-mail"
+        return "it would attach a file to an email"
     if any(_LINE_END.search(field) for name, field in (("", to), *named_fields) if name != "body"):
-        return "it puts line ends into the head of an e-mail"
+        return "it adds lines to the header of an email"
     return ""
 
 
@@ -314,17 +314,17 @@ def judge_link(url: str, link_text: str | None = None) -> Link:
         parts = urlsplit(url)
         host, userinfo, _port = parts.hostname or "", parts.username is not None, parts.port
     except ValueError:
-        return Link(clean_line(url, 200), Verdict.REFUSE, reason="it is no valid address")
+        return Link(clean_line(url, 200), Verdict.REFUSE, reason="not a valid address")
     scheme = parts.scheme.lower()
     if scheme not in _SCHEMES:
         return Link(url, Verdict.REFUSE, reason=f"{scheme or 'relative'} addresses are not opened")
     if scheme == "mailto":
         return _judge_mail(url, link_text)
     if not host:
-        return Link(url, Verdict.REFUSE, reason="it names no host")
+        return Link(url, Verdict.REFUSE, reason="it has no host")
     ascii_host = to_ascii(host)
     if ascii_host is None or not _is_host(ascii_host) or not _BRACKETS.fullmatch(parts.netloc):
-        return Link(url, Verdict.REFUSE, reason="its host is no valid name")
+        return Link(url, Verdict.REFUSE, reason="its host name is not valid")
     warning = _odd_host(ascii_host, parts.netloc, userinfo=userinfo) or _disguised(url, ascii_host, link_text)
     return Link(url, Verdict.ASK if warning else Verdict.OPEN, ascii_host, warning)
 
@@ -334,7 +334,7 @@ def _malformed(url: str) -> str:
     if len(url) > LONGEST_URL:
         return f"it is longer than {LONGEST_URL:,} characters"
     if not url or url.startswith(("-", " ")) or _NOT_IN_URL.search(url) or _BACKSLASH.match(url):
-        return "it holds characters no address has"
+        return "it contains invalid characters"
     return ""
 
 
@@ -344,15 +344,15 @@ def _judge_mail(url: str, link_text: str | None) -> Link:
         return Link(url, Verdict.REFUSE, reason=problem)
     to = clean_line(unquote(parts.path), 120)
     other = contradicted(link_text, to.rpartition("@")[2].lower()) if link_text else None
-    contradiction = "" if other is None else f"; the text says {other}, it goes to {to or 'nobody yet'}"
-    return Link(url, Verdict.ASK, reason=f"it starts an e-mail{contradiction}")
+    contradiction = "" if other is None else f"; the text says {other}, but it goes to {to or 'no one yet'}"
+    return Link(url, Verdict.ASK, reason=f"it starts an email{contradiction}")
 
 
 def _odd_host(host: str, netloc: str, *, userinfo: bool) -> str:
     if userinfo:
-        return f"the part before @ is no host; it leads to {host}"
+        return f"the part before @ is not the host; it leads to {host}"
     if not netloc.isascii() or host.startswith("xn--") or ".xn--" in host:
-        return f"the host is really {host}"
+        return f"the actual host is {host}"
     if _ODD_NUMBER.fullmatch(host) and not _is_ip(host):
         return f"the host is a number in an unusual form: {host}"
     return ""
@@ -369,10 +369,10 @@ def _disguised(url: str, host: str, link_text: str | None) -> str:
     if not link_text:
         return ""
     if (other := contradicted(link_text, host)) is not None:
-        return f"the text says {other}, the link leads to {host}"
+        return f"the text says {other}, but the link leads to {host}"
     hides_much = len(url) > MAX_SHOWN_URL or len(urlsplit(url).query) > MAX_QUERY
     return (
-        "the text does not show all of the address"
+        "the text shows only part of the address"
         if hides_much and not _shows(clean_line(link_text), url)
         else ""
     )

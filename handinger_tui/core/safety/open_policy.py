@@ -23,9 +23,9 @@ _SAFE_EXTENSIONS: Final = _extensions(
     "docx xlsx pptx odt ods odp rtf epub parquet sqlite db zip gz xz bz2 zst 7z tar ics vcf"
 )
 _ASK_REASONS: Final = {
-    **dict.fromkeys(("html", "htm", "xhtml", "svg", "mht", "mhtml"), "a page may run scripts"),
+    **dict.fromkeys(("html", "htm", "xhtml", "svg", "mht", "mhtml"), "a web page may run scripts"),
     **dict.fromkeys(
-        ("doc", "xls", "ppt", "docm", "xlsm", "pptm", "xlsb", "odg", "mdb", "accdb"), "it may hold macros"
+        ("doc", "xls", "ppt", "docm", "xlsm", "pptm", "xlsb", "odg", "mdb", "accdb"), "it may contain macros"
     ),
 }
 _PROGRAM_EXTENSIONS: Final = _extensions(
@@ -67,5 +67,5 @@ def judge_file(name: str, head: bytes) -> Openable:
     if extension in _SAFE_EXTENSIONS:
         return Openable(Verdict.OPEN)
     return Openable(
-        Verdict.ASK, f".{extension[:20]} files are not known here" if extension else "its kind is not known"
+        Verdict.ASK, f".{extension[:20]} is an unknown file type" if extension else "its type is unknown"
     )

@@ -34,7 +34,7 @@ def failure_text(turn: Turn) -> str | None:
     if snapshot is not None and snapshot.failed and not snapshot.busy:
         return snapshot.error or f"The worker reports the status {snapshot.status}."
     if turn.finish_reason == "error":
-        return "The worker reports that the answer ended with an error."
+        return "The answer ended with an error."
     return None
 
 
@@ -52,11 +52,11 @@ def incomplete_reason(turn: Turn) -> str | None:
         if snapshot.incomplete is not None:
             return snapshot.incomplete
         if snapshot.status == "incomplete":
-            return "The worker calls its answer incomplete."
+            return "The worker marked its answer as incomplete."
     if turn.finish_reason in CUT_SHORT:
         return f"The answer was cut short ({turn.finish_reason})."
     if any(isinstance(p, ToolPart) and p.state is ToolState.APPROVAL_REQUESTED for p in turn.parts):
-        return "A tool call waits for an approval that cannot be given from here."
+        return "A tool call needs an approval that cannot be given here."
     return None
 
 

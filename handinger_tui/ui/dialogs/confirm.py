@@ -53,7 +53,7 @@ class OrderedInput(Input):
 
 LONG_BODY: Final = 600
 """Length in characters from which a text may not fit the screen and gets the focus for scrolling."""
-HINT: Final = Content.styled("Enter takes it · Esc leaves it", "$text-muted")
+HINT: Final = Content.styled("Enter to confirm · Esc to cancel", "$text-muted")
 Answer = TypeVar("Answer")
 
 
@@ -192,7 +192,7 @@ class Problem(Dialog[bool], inherit_bindings=False):
     BOX_CLASSES = "dialog -problem"
 
     def __init__(self, summary: str, hint: str) -> None:
-        super().__init__(Content.styled("Handinger cannot start", "bold $error"), False)
+        super().__init__(Content.styled("handinger-tui cannot start", "bold $error"), False)
         self._summary, self._hint = summary, hint
 
     def compose_body(self) -> ComposeResult:
@@ -211,12 +211,8 @@ class Problem(Dialog[bool], inherit_bindings=False):
 
 RESEND_WORD: Final = "again"
 """The word that must be typed to send a message again."""
-MAY_RUN_TWICE: Final = (
-    "It is not known whether this message arrived. Sent again, it may run and cost a second time."
-)
-WATCH_FIRST: Final = (
-    "Watching is free: it asks the worker, and shows the answer if the message arrived after all."
-)
+MAY_RUN_TWICE: Final = "This message may have arrived. If you send it again, it may run and charge you twice."
+WATCH_FIRST: Final = "Watching is free and shows the answer if the message arrived."
 NO_WORKER: Final = (
     "It was to start a new worker whose id never came back, so it cannot be watched: "
     "look at the dashboard of the service first."
@@ -239,7 +235,7 @@ class SendAgain(Dialog[ResendChoice]):
 
         `about`: the title of the session, "" when it is the one on the screen.
         """
-        super().__init__("Send it a second time?", ResendChoice.LEAVE)
+        super().__init__("Send again?", ResendChoice.LEAVE)
         self._about = f"Session: “{about}”\n\n" if about else ""
         self._default = ResendChoice.WATCH if watchable else ResendChoice.LEAVE
 
@@ -248,12 +244,12 @@ class SendAgain(Dialog[ResendChoice]):
         watchable = self._default is ResendChoice.WATCH
         text = f"{self._about}{MAY_RUN_TWICE}\n\n{WATCH_FIRST if watchable else NO_WORKER}"
         yield Static(Content(text), classes="dialog-body")
-        default = "watches" if watchable else "leaves it"
-        yield OrderedInput(placeholder=f"Enter {default}; type {RESEND_WORD} to send it again", id="typed")
+        default = "watch" if watchable else "cancel"
+        yield OrderedInput(placeholder=f"Enter to {default}; type {RESEND_WORD} to send again", id="typed")
         with Horizontal(classes="dialog-buttons"):
             if watchable:
-                yield button("watch", "Watch it (free)")
-            yield button("leave", "Leave it")
+                yield button("watch", "Watch (free)")
+            yield button("leave", "Cancel")
             yield button("send", "Send again", disabled=True)
 
     def on_mount(self) -> None:

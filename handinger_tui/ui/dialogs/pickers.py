@@ -110,7 +110,7 @@ class SessionPicker(Picker):
 
         `running_only`: list only sessions whose worker runs, or was running when it was last read.
         """
-        super().__init__("Runs" if running_only else "Sessions", "type to filter by title or worker")
+        super().__init__("Runs" if running_only else "Sessions", "Filter by title or worker")
         self._running_only = running_only
         self._opened = opened
         self._history = history
@@ -164,7 +164,7 @@ class SessionPicker(Picker):
             and (not self._running_only or _is_running(row, opened.get(row.session_id)))
         ]
         if not rows:
-            none = "No session fits." if self._rows else "No session yet: the first message makes one."
+            none = "No matches." if self._rows else "No sessions yet. Your first message starts one."
             return [_nothing("No worker is running." if self._running_only and not words else none)]
         current = self._current
         return [
@@ -214,13 +214,13 @@ class SessionPicker(Picker):
             return
         question = Confirm(
             "Delete this session?",
-            f"“{clean_line(row.title or row.session_id, 60)}” and its answers go from this machine. "
-            "The worker on the server, and what was charged, stay.",
+            f"This deletes “{clean_line(row.title or row.session_id, 60)}” from this computer. "
+            "The worker and its charges are not affected.",
             yes="Delete",
-            no="Keep",
+            no="Cancel",
         )
         if row.session_id == self._current:
-            self.notify("This session is open: open another one first.", markup=False)
+            self.notify("This session is open. Open another one first.", markup=False)
         elif await self.app.push_screen_wait(question):
             await self._history.delete(row.session_id)
             await self._read()
@@ -259,7 +259,7 @@ def _status(row: SessionSummary, opened: Session | None, now_ms: int) -> tuple[s
         return "empty", "$text-muted", cost_words(row)
     if row.last_status is TurnStatus.RUNNING:
         # The worker was not read since: the turn may have ended long ago.
-        return "left running", "$warning", cost_words(row)
+        return "was running", "$warning", cost_words(row)
     words = _SHORT.get(row.last_status, STATUS_WORDS[row.last_status])
     style = "$text-muted" if row.last_status is TurnStatus.COMPLETED else "$warning"
     return words, style, cost_words(row)
@@ -297,20 +297,18 @@ class HistorySearch(Picker):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.HISTORY)
 
     def __init__(self, past: Sequence[str]) -> None:
-        super().__init__("Messages sent before", "type to filter")
+        super().__init__("Prompt history", "Filter")
         self._past = list(dict.fromkeys(reversed(past)))
         self._rows: list[str] = []
 
     def foot(self) -> Widget:
         """A hint."""
-        return Static(Content.styled("Enter puts it into the prompt · Esc closes", "$text-muted"))
+        return Static(Content.styled("Enter to use · Esc to close", "$text-muted"))
 
     def options(self, query: str) -> Sequence[Option]:
         """The messages that have the typed text."""
         self._rows = [text for text in self._past if query in text.lower()][:MAX_ROWS]
-        return [Option(Content(clean_line(text, 300))) for text in self._rows] or [
-            _nothing("No message fits.")
-        ]
+        return [Option(Content(clean_line(text, 300))) for text in self._rows] or [_nothing("No matches.")]
 
     def on_mount(self) -> None:
         """List all messages before anything is typed."""

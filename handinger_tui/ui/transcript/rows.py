@@ -24,7 +24,6 @@ from handinger_tui.core.turns.turn import (
     DataPart,
     Fault,
     FilePart,
-    Kind,
     Part,
     ReasoningPart,
     Retry,
@@ -231,7 +230,7 @@ _TOOL_STATES: Final[Mapping[ToolState, tuple[str, str, str]]] = MappingProxyType
     {
         ToolState.INPUT_STREAMING: ("○", "busy", "preparing…"),
         ToolState.INPUT_AVAILABLE: ("○", "busy", "running…"),
-        ToolState.APPROVAL_REQUESTED: ("?", "busy", "waits for an approval"),
+        ToolState.APPROVAL_REQUESTED: ("?", "busy", "needs approval"),
         ToolState.APPROVAL_RESPONDED: ("○", "busy", "approval answered"),
         ToolState.OUTPUT_AVAILABLE: ("●", "good", ""),
         ToolState.OUTPUT_ERROR: ("✗", "bad", "failed"),
@@ -297,9 +296,7 @@ def json_rows(name: str, label: str, value: object, options: RowOptions) -> list
 
 def replaced_rows(note: Replaced, options: RowOptions) -> list[Row]:
     """Return the rows of streamed text that the final text replaced; it stays readable."""
-    line = fold_line(
-        options, styled("The final text differs from what was streamed; the earlier text", "faint")
-    )
+    line = fold_line(options, styled("Streamed text, replaced by the final answer", "faint"))
     return [line, *indent_body(plain_rows(note.text, "faint"))] if options.unfolded else [line]
 
 
@@ -428,48 +425,30 @@ def source_of(slot: Slot) -> str:
 
 _PROGRESS: Final[Mapping[TurnStatus, str]] = MappingProxyType(
     {
-        TurnStatus.QUEUED: "waiting for its turn",
+        TurnStatus.QUEUED: "queued",
         TurnStatus.SENDING: "sending…",
         TurnStatus.ACCEPTED: "working…",
-        TurnStatus.CHECKING: "connection lost: asking the service what became of it; nothing is sent again…",
+        TurnStatus.CHECKING: "connection lost; checking with the service (nothing is resent)…",
     }
 )
 _TITLES: Final[Mapping[TurnStatus, str]] = MappingProxyType(
     {
-        TurnStatus.INCOMPLETE: "The answer is incomplete",
+        TurnStatus.INCOMPLETE: "Incomplete answer",
         TurnStatus.FAILED: "The worker failed",
-        TurnStatus.RUNNING: "No longer watched: the worker goes on",
-        TurnStatus.REJECTED: "The service refused the prompt",
+        TurnStatus.RUNNING: "Detached: the worker is still running",
+        TurnStatus.REJECTED: "The service rejected the message",
         TurnStatus.NOT_SENT: "Not sent",
         TurnStatus.NOT_DELIVERED: "Not delivered",
-        TurnStatus.UNKNOWN: "It is not known whether the prompt arrived",
+        TurnStatus.UNKNOWN: "Delivery unknown",
     }
 )
-_NEXT_BY_KIND: Final[Mapping[Kind, str]] = MappingProxyType(
+_NEXT: Final[Mapping[TurnStatus, str]] = MappingProxyType(
     {
-        Kind.AUTH: "Set the right key (handinger-tui config shows its origin) and start again.",
-        Kind.PAYMENT: "Add credits to the account, then send the prompt again.",
-        Kind.FORBIDDEN: "This key may not do that: set another one (HANDINGER_API_KEY) and start again.",
-        Kind.NOT_FOUND: "The worker does not exist (any more): start a new session (/new).",
-        Kind.CONFLICT: "The worker is busy with another turn: wait for it (/attach), then send again.",
-        Kind.RATE_LIMITED: "Wait, then send the prompt again.",
-        Kind.COST_LIMIT: "Lower the budget (/budget), then send again.",
-        Kind.SETTINGS: "Correct the settings (handinger-tui config lists them) and start again.",
-        Kind.DISK: "Make room on the disk first: nothing is sent that cannot be kept.",
-        Kind.UNSAFE_URL: "Check the service's address (handinger-tui config shows it).",
+        TurnStatus.INCOMPLETE: " What arrived is saved. Ask the worker to continue.",
+        TurnStatus.FAILED: " What arrived is saved. Ask again, or start a new session (/new).",
     }
 )
-_NEXT_BY_STATUS: Final[Mapping[TurnStatus, str]] = MappingProxyType(
-    {
-        TurnStatus.INCOMPLETE: "What came is kept. Ask the worker to go on.",
-        TurnStatus.FAILED: "What came is kept. Ask again, or start a new session (/new).",
-        TurnStatus.RUNNING: "/attach watches it again.",
-        TurnStatus.REJECTED: "The prompt is kept: edit it and send it again.",
-        TurnStatus.NOT_SENT: "The prompt is kept: send it again.",
-        TurnStatus.NOT_DELIVERED: "The prompt is kept: send it again.",
-        TurnStatus.UNKNOWN: "Look at the dashboard before you send it again: it could run, and cost, twice.",
-    }
-)
+"""What to do next, where the advice above the prompt does not say it."""
 
 
 def progress_rows(progress: ProgressLine) -> list[Row]:
@@ -484,7 +463,7 @@ def progress_rows(progress: ProgressLine) -> list[Row]:
 def _retry_text(retry: Retry) -> str:
     wait = max(1, round(retry.wait_ms / 1000))
     reason = clean_line(retry.reason, 160) or "no answer"
-    return f"retry {retry.number} after {wait} s: {reason} Nothing is sent again. Esc stops watching."
+    return f"retry {retry.number} after {wait} s: {reason} Nothing is resent. Esc to stop watching."
 
 
 def ending_rows(ending: Ending) -> list[Row]:
@@ -493,7 +472,7 @@ def ending_rows(ending: Ending) -> list[Row]:
     mark, color = ("○ ", "busy") if ending.status is TurnStatus.RUNNING else ("✗ ", "bad")
     lines = [joined((styled(mark, color), styled(_TITLES[ending.status], "error-title")))]
     lines += [styled(reason) for reason in _reasons(ending, fault)]
-    lines.append(joined((styled(_cost_text(ending, fault)), styled(" " + _next_step(ending.status, fault)))))
+    lines.append(styled(_cost_text(ending, fault) + _NEXT.get(ending.status, "")))
     bar = styled("▌ ", color)
     return [Row(line, "error", bar, bar) for line in lines]
 
@@ -510,16 +489,9 @@ def _reasons(ending: Ending, fault: Fault | None) -> list[str]:
 def _cost_text(ending: Ending, fault: Fault | None) -> str:
     status = ending.status
     if ending.has_grown:
-        return "It was refused, but the worker's figures rose at that time."
+        return "It was rejected, but the worker's figures rose at that time."
     if status in FREE or (fault is not None and not fault.may_have_been_charged):
         return "Nothing was charged."
     if status is TurnStatus.RUNNING:
-        return "It may go on charging."
-    return "It may have cost something."
-
-
-def _next_step(status: TurnStatus, fault: Fault | None) -> str:
-    if fault is not None and fault.retry_after_s is not None and fault.kind is Kind.RATE_LIMITED:
-        return f"Wait {fault.retry_after_s:.0f} s, then send the prompt again."
-    by_kind = _NEXT_BY_KIND.get(fault.kind) if fault is not None else None
-    return by_kind or _NEXT_BY_STATUS[status]
+        return "You may still be charged."
+    return "You may have been charged."

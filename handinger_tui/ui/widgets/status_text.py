@@ -159,6 +159,10 @@ _TODO: Final = {
     Kind.INVALID: "Edit it, then press Enter to send it.",
     Kind.TOO_LARGE: "Shorten it or attach less, then press Enter to send it.",
     Kind.CONNECT: "Check the network, then press Enter to send it.",
+    Kind.RATE_LIMITED: "Wait a moment, then press Enter to send it.",
+    Kind.COST_LIMIT: "Lower the budget (/budget) or raise the limit (/limit), then press Enter to send it.",
+    Kind.SETTINGS: "Fix the settings (handinger-tui config shows them), then restart.",
+    Kind.UNSAFE_URL: "Check the base URL (handinger-tui config shows it), then restart.",
     Kind.DISK: "Free some disk space, then press Enter to send it.",
 }
 
@@ -184,12 +188,12 @@ def _advise_unsent(turn: Turn) -> Advice:
     severity = "error" if turn.status is TurnStatus.REJECTED else "warning"
     if fault is not None and fault.retry_after_s is not None and turn.ended_ms is not None:
         until = turn.ended_ms + int(min(max(fault.retry_after_s, 0), 3600) * 1000)
-        return Advice(severity, f"{_BACK} Nothing was charged or resent.", until)
+        return Advice(severity, _BACK, until)
     todo = RESEND if fault is None else _TODO.get(fault.kind, RESEND)
     if fault is not None and fault.kind is Kind.NOT_FOUND and turn.worker_id is None:
         # There was no worker to be missing: the service does not know the address.
         todo = "Check the base URL (handinger-tui doctor), then restart."
-    return Advice(severity, f"{_BACK} Nothing was charged. {todo}")
+    return Advice(severity, f"{_BACK} {todo}")
 
 
 def hold_advice(session: Session, hold: Hold, count: int) -> Advice:

@@ -178,7 +178,7 @@ async def session_list(eye: Eye) -> None:
 
 
 async def history(eye: Eye) -> None:
-    """Messages sent before."""
+    """Prompt history."""
     await listed(eye, HistorySearch(PLANTED))
 
 

@@ -117,7 +117,7 @@ async def test_what_could_run_is_never_opened_and_what_is_unknown_is_asked_about
         for opened in ([], ["/downloads/page.html"]):
             await pilot.press("o")
             await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
-            await desktop.shows(pilot, "a page may run scripts")
+            await desktop.shows(pilot, "a web page may run scripts")
             await (pilot.click("#yes") if opened else pilot.press("escape"))
             await desktop.until(pilot, lambda: isinstance(desktop.app.screen, WorkScreen))
             await desktop.until(pilot, lambda: desktop.files.opened == opened)  # noqa: B023 - awaited here

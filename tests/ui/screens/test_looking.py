@@ -93,7 +93,7 @@ async def test_a_list_that_is_open_already_is_read_again_and_keeps_its_mark() ->
     api.may = asyncio.Event()
     desktop = past.next(api, Opening.PICKER)
     async with desktop.running() as pilot:
-        await desktop.shows(pilot, "Do that", "left running")
+        await desktop.shows(pilot, "Do that", "was running")
         await pilot.press("down")
         api.may.set()
         await desktop.shows(pilot, "still running · 4 m · 1 turn · 12 credits so far")
@@ -143,7 +143,7 @@ async def test_nothing_is_told_where_the_service_does_not_answer_and_the_prompt_
         assert desktop.api.reads == 1
         assert desktop.said() == ""
         await pilot.press("ctrl+s")
-        await desktop.shows(pilot, "left running")
+        await desktop.shows(pilot, "was running")
 
 
 class SlowApi(FakeApi):

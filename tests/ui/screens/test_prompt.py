@@ -56,7 +56,7 @@ async def test_history_search_puts_the_chosen_text_into_the_prompt() -> None:
     desktop.shelf.texts = ["a heat pump", "a kettle", "a teapot"]
     async with desktop.running() as pilot:
         await pilot.press("ctrl+r")
-        await desktop.shows(pilot, "Messages sent before", "a teapot")
+        await desktop.shows(pilot, "Prompt history", "a teapot")
         await pilot.press("h", "e", "a", "t")
         await desktop.until(pilot, lambda: "a teapot" not in desktop.text())
         await pilot.press("enter")

@@ -131,7 +131,7 @@ async def test_a_queued_message_is_reached_by_up_and_dropped() -> None:
     ("trouble", "status", "words"),
     [
         (Unreachable(Kind.CONNECT, "Cannot reach the service."), TurnStatus.NOT_SENT, "Check the network"),
-        (Refused(Kind.AUTH, "The key was refused.", http_status=401), TurnStatus.REJECTED, "valid key"),
+        (Refused(Kind.AUTH, "The API key was rejected.", http_status=401), TurnStatus.REJECTED, "valid key"),
         (Refused(Kind.PAYMENT, "No credits left.", http_status=402), TurnStatus.REJECTED, "Add credits"),
     ],
 )
@@ -166,16 +166,16 @@ async def test_an_unknown_fate_is_sent_again_only_by_typing_so() -> None:
         await desktop.shows(pilot, "delivery unknown", "may cost twice")
         assert desktop.work.prompt.text == "Do it"
         await pilot.press("enter")
-        await desktop.shows(pilot, "Send it a second time?", "may run and cost", "Watch it (free)")
+        await desktop.shows(pilot, "Send again?", "charge you twice", "Watch (free)")
         await pilot.press("o", "k", "enter")
         await pilot.pause()
-        assert "Send it a second time?" in desktop.text()
+        assert "Send again?" in desktop.text()
         await pilot.press("escape")
-        await desktop.until(pilot, lambda: "Send it a second time?" not in desktop.text())
+        await desktop.until(pilot, lambda: "Send again?" not in desktop.text())
         assert desktop.work.prompt.text == "Do it"
         assert len(desktop.api.posts) == 2
         await pilot.press("enter")
-        await desktop.shows(pilot, "Send it a second time?")
+        await desktop.shows(pilot, "Send again?")
         await pilot.press(*"again", "enter")
         await desktop.shows(pilot, "Hello", "✓ completed")
     assert len(desktop.api.posts) == 3
@@ -193,7 +193,7 @@ async def test_watching_is_the_free_way_and_leaves_no_text_behind_to_be_sent_aga
         await desktop.shows(pilot, "delivery unknown")
         if how == "enter":
             await pilot.press("enter")
-            await desktop.shows(pilot, "Send it a second time?")
+            await desktop.shows(pilot, "Send again?")
             await pilot.press("enter")
         else:
             # The command takes the place of the text in the box.
@@ -213,9 +213,9 @@ async def test_watching_what_never_arrived_brings_the_text_back() -> None:
         await desktop.send(pilot, "Do it")
         await desktop.shows(pilot, "delivery unknown")
         await pilot.press("enter")
-        await desktop.shows(pilot, "Watch it (free)")
+        await desktop.shows(pilot, "Watch (free)")
         await pilot.press("enter")
-        await desktop.until(pilot, lambda: "Watch it (free)" not in desktop.text())
+        await desktop.until(pilot, lambda: "Watch (free)" not in desktop.text())
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "Do it" and not desktop.session.busy)
     assert len(desktop.api.posts) == 2
 
@@ -226,8 +226,8 @@ async def test_a_lost_start_without_a_worker_cannot_be_watched_and_enter_leaves_
         await desktop.send(pilot, "Do it")
         await desktop.shows(pilot, "delivery unknown", "the dashboard")
         await pilot.press("enter")
-        await desktop.shows(pilot, "cannot be watched", "Leave it")
-        assert "Watch it (free)" not in desktop.text()
+        await desktop.shows(pilot, "cannot be watched", "Cancel")
+        assert "Watch (free)" not in desktop.text()
         await pilot.press("enter")
         await desktop.until(pilot, lambda: "cannot be watched" not in desktop.text())
         assert desktop.work.prompt.text == "Do it"

@@ -41,7 +41,7 @@ async def test_the_list_tells_title_worker_age_status_and_cost() -> None:
     desktop = listed(launch=launch(Opening.PICKER))
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "● About heat", "1 h ago", "wrk_heat · completed · 2 turns · $0.0123")
-        assert "wrk_pumps · left running · 2 turns · not reported" in desktop.text()
+        assert "wrk_pumps · was running · 2 turns · not reported" in desktop.text()
         assert "wrk_tea · delivery unknown · 2 turns · $1.20 + 2 turns unknown" in desktop.text()
 
 
@@ -53,11 +53,11 @@ async def test_typing_filters_and_a_deleted_session_is_gone_after_a_question() -
         await pilot.press("t", "e", "a")
         await desktop.until(pilot, lambda: "About heat" not in desktop.text())
         await pilot.press("ctrl+x")
-        await desktop.shows(pilot, "Delete this session?", "what was charged, stay")
+        await desktop.shows(pilot, "Delete this session?", "charges are not affected")
         assert desktop.shelf.deleted == []
         await pilot.press("right", "enter")
         await desktop.until(pilot, lambda: desktop.shelf.deleted == ["ses_tea"])
-        await desktop.shows(pilot, "No session fits.")
+        await desktop.shows(pilot, "No matches.")
 
 
 async def test_a_session_is_renamed_in_the_list() -> None:

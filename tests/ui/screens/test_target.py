@@ -391,6 +391,6 @@ async def test_the_question_before_a_second_try_names_a_session_out_of_sight(fol
         await pilot.press("ctrl+n")
         await desktop.until(pilot, lambda: desktop.session.session_id != a)
         disk.go()
-        await desktop.shows(pilot, "Send it a second time?", "Session: “first of A”")
+        await desktop.shows(pilot, "Send again?", "Session: “first of A”")
         await pilot.press("escape")
     assert len(desktop.api.posts) == 2

@@ -145,7 +145,7 @@ async def test_a_retry_is_told_with_number_wait_reason_and_the_key_that_stops(
     monkeypatch.setattr(desktop.clock, "sleep", wait)
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Do it")
-        told = r"retry 1 after [34] s: Cannot reach the service\. Nothing is sent again\. Esc stops"
+        told = r"retry 1 after [34] s: Cannot reach the service\. Nothing is resent\. Esc to stop"
         await desktop.until(pilot, lambda: re.search(told, plain(desktop)))
         await desktop.shows(pilot, "retry 1 in ", "Esc Stop watching")
         desktop.now_ms += 3_000
