@@ -45,7 +45,7 @@ Content = Callable[[Callable[[], None]], AsyncIterator[bytes]]
 
 
 class ConnectPolicy(Struct, frozen=True):
-    """Destination, seconds for connecting (TCP and TLS each) and for all headers, and the pause in between."""
+    """Destination, seconds for connecting (TCP and TLS each) and for all headers, the pause in between."""
 
     connect: float
     first_byte: float
