@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
+import json
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +14,8 @@ from typing import Any
 import pytest
 
 from tests.money.paid_service import PaidService, paid_service
-from tests.money.programs import Person
+from tests.money.programs import Person, ended
+from tests.money.screen import screen_of
 
 WORKER = "wrk_1"
 
@@ -145,3 +148,23 @@ def test_a_turn_of_another_worker_does_not_take_it(service: PaidService, person:
 def test_it_counts_for_the_limits_of_its_worker_and_of_its_day(person: Person) -> None:
     refused = person.run("-p", "third", "-w", WORKER, "--json", HANDINGER_LIMIT_DAY_USD="3")
     assert (refused.code, refused.result["error"]["kind"]) == (5, "cost_limit")
+
+
+async def test_the_app_assigns_it_in_the_ledger_and_every_place_follows(person: Person) -> None:
+    before = turns(person)
+    async with screen_of(person) as screen:
+        await screen.shows("$1.00 Σ", "today $3.00")
+        await screen.pilot.press("f9")
+        await screen.shows("suspense wrk_1", "~$1.00, wrk_1: 1 message of others came")
+        await screen.pilot.press("end", "enter")
+        await screen.shows("Which turn took ~$1.00?")
+        await screen.pilot.press("enter")
+        await screen.shows("was assigned to", "a takes it back")
+        await screen.pilot.press("escape")
+        await screen.shows("~$2.00 Σ")
+        await screen.until(lambda: "you decided to which turn suspense belongs" in screen.notices())
+        program = person.start("costs", "--by", "turn", "--json")
+        found = json.loads((await asyncio.to_thread(ended, program)).out)
+    assert (found["suspense"], found["total"]["cost_usd"]) == ([], "3")
+    assert sorted(Decimal(group["cost_usd"]) for group in found["groups"]) == [1, 2]
+    assert len(before) == len(found["groups"])

@@ -149,7 +149,9 @@ async def ledger(context: CommandContext, _argument: str) -> None:
     from handinger_tui.ui.ledger.screen import LedgerScreen  # noqa: PLC0415
 
     controller, connection = context.controller, context.controller.connection
-    screen = LedgerScreen(connection.charges, connection.limits, lambda: controller.session, context.now_ms)
+    screen = LedgerScreen(
+        connection.charges, connection.limits, lambda: controller.session, context.now_ms, connection.rulings
+    )
     chosen = await context.interaction.ask(screen)
     if chosen is not None and chosen != controller.session_id:
         await context.switcher.switch(partial(controller.open, chosen))

@@ -169,11 +169,16 @@ def _make_clickable(content: Content, action: str) -> Content:
 
 # -- below the table ----------------------------------------------------------------------
 def foot_lines(
-    month: Forecast | None, worker: Reconciliation | None, width: int, *, short: bool
+    month: Forecast | None,
+    worker: Reconciliation | None,
+    width: int,
+    *,
+    short: bool,
+    suspense: Sequence[str] = (),
 ) -> list[Content]:
     """The forecast for the month with its method, and the open session compared with its worker's total.
 
-    `short`: without the method and the reason.
+    `suspense`: lines on it. `short`: without the method and the reason, and only the first line on suspense.
     """
     lines: list[Content] = []
     if month is not None:
@@ -182,6 +187,8 @@ def foot_lines(
     if worker is not None:
         first, _, reason = reconciliation_text(worker).partition("\n")
         lines += _wrap_labeled("Compared", first, "" if short else reason, width)
+    for text in suspense[:1] if short else suspense:
+        lines += _wrap_labeled("Suspense", text, "", width)
     return lines
 
 
@@ -261,15 +268,16 @@ class Foot(Lines):
         super().__init__(id="ledger-foot")
         self._month: Forecast | None = None
         self._worker: Reconciliation | None = None
+        self._suspense: Sequence[str] = ()
 
-    def show(self, month: Forecast | None, worker: Reconciliation | None) -> None:
-        """Show both; None where one is not known."""
-        self._month, self._worker = month, worker
+    def show(self, month: Forecast | None, worker: Reconciliation | None, suspense: Sequence[str]) -> None:
+        """Show these; None where one is not known."""
+        self._month, self._worker, self._suspense = month, worker, suspense
         self.refresh(layout=True)
 
     def lines(self, width: int) -> list[Content]:
         """The lines of `foot_lines`."""
-        return foot_lines(self._month, self._worker, width, short=self.short)
+        return foot_lines(self._month, self._worker, width, short=self.short, suspense=self._suspense)
 
 
 class Charts(VerticalScroll):

@@ -16,6 +16,7 @@ from handinger_tui.core.money.forecast import WINDOW, Forecast, daily, forecast
 from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.money.reconciliation import Reconciliation, reconcile
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, altogether
+from handinger_tui.core.money.suspense import Assigned
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ui.ledger.charts import Days, days_of
@@ -191,12 +192,17 @@ _DAY_MS = Decimal(86_400_000)
 
 
 class Figures(Struct, frozen=True):
-    """Everything read for one view. `groups` is None for single turns, which are read page by page."""
+    """Everything read for one view. `groups` is None for single turns, which are read page by page.
+
+    `suspense`: a group without turns for each worker; `assigned`: what of it the person assigned to turns.
+    """
 
     view: View
     charge_filter: ChargeFilter
     days: tuple[Bucket, ...]
     groups: tuple[Bucket, ...] | None
+    suspense: tuple[Bucket, ...]
+    assigned: tuple[Assigned, ...]
     gauges: tuple[Gauge, ...]
     month: Forecast | None
     worker: Reconciliation | None
@@ -205,7 +211,13 @@ class Figures(Struct, frozen=True):
     @property
     def total(self) -> Bucket:
         """All charges of the view as one bucket."""
-        return altogether(self.days)
+        return altogether([*self.days, *self.suspense])
+
+    @property
+    def rows(self) -> int:
+        """The number of rows: those of suspense are the last ones."""
+        groups = sum(day.turns for day in self.days) if self.groups is None else len(self.groups)
+        return groups + len(self.suspense)
 
 
 class Reader(Struct, frozen=True):
@@ -251,6 +263,8 @@ class Reader(Struct, frozen=True):
             charge_filter,
             tuple(days),
             groups,
+            tuple(await self.charges.suspense(charge_filter)),
+            tuple(await self.charges.assigned(charge_filter)),
             await self.limits.gauges(session),
             await self._forecast_month(view, days, chart, now_ms),
             reconcile(session) if session.turns else None,

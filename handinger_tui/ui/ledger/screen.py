@@ -23,8 +23,17 @@ from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger import head
 from handinger_tui.ui.ledger.head import Charts, Foot, Head
 from handinger_tui.ui.ledger.query import GROUPS, Figures, Reader, View, moment
-from handinger_tui.ui.ledger.table import PAGE, LedgerLine, LedgerTable, columns_of, group_line, turn_line
-from handinger_tui.ui.ports import ChargeReader, LimitStore
+from handinger_tui.ui.ledger.suspense import Asking, suspense_texts
+from handinger_tui.ui.ledger.table import (
+    PAGE,
+    LedgerLine,
+    LedgerTable,
+    columns_of,
+    group_line,
+    suspense_turn_line,
+    turn_line,
+)
+from handinger_tui.ui.ports import ChargeReader, LimitStore, RulingStore
 from handinger_tui.ui.widgets.footer import FooterLine
 
 WIDE: Final = 110
@@ -49,6 +58,7 @@ class LedgerScreen(ModalScreen[str]):
         limits: LimitStore,
         open_session: Callable[[], Session],
         now_ms: Callable[[], int],
+        rulings: RulingStore,
         zone: tzinfo | None = None,
     ) -> None:
         """`open_session` returns the newest value of the open session.
@@ -59,6 +69,7 @@ class LedgerScreen(ModalScreen[str]):
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self._reader = Reader(charges, limits, open_session, zone)
         self._now_ms = now_ms
+        self._rulings = rulings
         self._view = View(simulated=limits.simulated)
         self._money_is_chosen = False
         """The user chose real or simulated money; else the screen chooses."""
@@ -116,7 +127,7 @@ class LedgerScreen(ModalScreen[str]):
         except HandingerError as problem:
             self._figures = None
             self.query_one(Head).show(head.HeadData(self._view, failed=True))
-            self.query_one(Foot).show(None, None)
+            self.query_one(Foot).show(None, None, ())
             self.query_one(Charts).show(None)
             self.set_class(True, "-empty")
             self.table.border_subtitle = None
@@ -133,10 +144,9 @@ class LedgerScreen(ModalScreen[str]):
 
     def _show(self, figures: Figures) -> None:
         before, self._figures = self._figures, figures
-        total = figures.total
-        count = total.turns if figures.groups is None else len(figures.groups)
-        self.query_one(Head).show(head.HeadData(figures.view, total, figures.gauges))
-        self.query_one(Foot).show(figures.month, figures.worker)
+        count = figures.rows
+        self.query_one(Head).show(head.HeadData(figures.view, figures.total, figures.gauges))
+        self.query_one(Foot).show(figures.month, figures.worker, suspense_texts(figures))
         self.query_one(Charts).show(figures.chart)
         self.set_class(figures.chart is None, "-empty")
         table = self.table
@@ -159,7 +169,7 @@ class LedgerScreen(ModalScreen[str]):
         if figures.groups is None:
             self._load_turns(figures, event.page)
             return
-        groups = figures.groups[event.page * PAGE : (event.page + 1) * PAGE]
+        groups = (*figures.groups, *figures.suspense)[event.page * PAGE : (event.page + 1) * PAGE]
         by, zone, year = figures.view.by, self._reader.zone, self._year
         self.table.add_page(event.page, [group_line(bucket, by, zone, year) for bucket in groups])
 
@@ -172,7 +182,12 @@ class LedgerScreen(ModalScreen[str]):
         # These rows do not belong to a view that was opened during the read.
         if figures is self._figures:
             zone, year = self._reader.zone, self._year
-            self.table.add_page(page, [turn_line(charge, zone, year) for charge in charges])
+            lines = [turn_line(charge, zone, year) for charge in charges]
+            # The rows of suspense are behind those of all turns.
+            first = max(0, page * PAGE - (figures.rows - len(figures.suspense)))
+            more = figures.suspense[first : first + PAGE - len(lines)]
+            lines += [suspense_turn_line(bucket, zone, year) for bucket in more]
+            self.table.add_page(page, lines)
 
     @property
     def _year(self) -> int:
@@ -198,7 +213,11 @@ class LedgerScreen(ModalScreen[str]):
                 line = self._line
                 return line is not None and line.session_id is not None
             case "narrow":
-                return self._line is not None and self._view.by is not GroupBy.TRIGGER
+                line = self._line
+                return line is not None and (bool(line.rises) or self._view.by is not GroupBy.TRIGGER)
+            case "assign":
+                figures = self._figures
+                return figures is not None and bool(figures.suspense or figures.assigned)
             case _:
                 return True
 
@@ -237,9 +256,12 @@ class LedgerScreen(ModalScreen[str]):
 
     @on(LedgerTable.Selected)
     def action_narrow(self) -> None:
-        """Show only the charges of the row under the cursor."""
+        """Show only the charges of the row under the cursor; assign it where it is suspense."""
         line = self.table.current
         if line is None:
+            return
+        if line.rises:
+            self.action_assign()
             return
         view = self._view.narrow(
             line.key if self._view.by is not GroupBy.TURN else line.session_id or "", line.name
@@ -272,6 +294,19 @@ class LedgerScreen(ModalScreen[str]):
         """Toggle between real and simulated money."""
         self._money_is_chosen = True
         self._go(replace(self._view, simulated=not self._view.simulated))
+
+    @work(group="assign", exclusive=True)
+    async def action_assign(self) -> None:
+        """Assign suspense to a turn, or take it back: that of the row, else that of the view."""
+        figures, line = self._figures, self.table.current
+        if figures is None:
+            return
+        asking = Asking(self.app, self._reader, self._rulings, self._now_ms)
+        try:
+            if await asking.assign(figures, line.rises if line is not None else ()):
+                self._read()
+        except HandingerError as problem:
+            self.notify(clean_line(f"{problem.summary} {problem.hint}"), severity="error", markup=False)
 
     def action_reload(self) -> None:
         """Read the history again."""

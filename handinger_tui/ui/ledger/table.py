@@ -20,7 +20,8 @@ from textual.message import Message
 from handinger_tui.core.amounts import Total, count_within, credits_text, gap_mark, usd_text
 from handinger_tui.core.charts.bars import horizontal_bar
 from handinger_tui.core.formatting import NOT_REPORTED, duration, middle_cut, number
-from handinger_tui.core.money.spending import Bucket, GroupBy, TurnCharge
+from handinger_tui.core.money.spending import Bucket, GroupBy, Rise, TurnCharge
+from handinger_tui.core.money.suspense import TITLE
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.keys import Where, bindings
@@ -71,6 +72,8 @@ class LedgerLine(Struct, frozen=True):
     session_id: str | None
     name: str
     amount: Decimal | None = None
+    rises: tuple[Rise, ...] = ()
+    """Those of a row of suspense."""
 
 
 class Measure(Struct, frozen=True):
@@ -393,10 +396,10 @@ def columns_of(by: GroupBy) -> tuple[LedgerColumn, ...]:
 def group_line(bucket: Bucket, by: GroupBy, zone: tzinfo | None, year: int) -> LedgerLine:
     """The row of a group. `year`: the present one, which dates leave out."""
     usd, credit, tokens = (bucket.total(member) for member in ("usd", "credits", "tokens"))
-    name = row_name(by, bucket.key, bucket.title, year)
+    name = suspense_name(bucket) if bucket.rises else row_name(by, bucket.key, bucket.title, year)
     cells = [
         name,
-        f"{bucket.turns:,}",
+        f"{bucket.turns:,}" if bucket.turns else "",
         usd_text(usd.value),
         _gaps(usd),
         _number(credit, credits_text(credit.value)),
@@ -405,8 +408,32 @@ def group_line(bucket: Bucket, by: GroupBy, zone: tzinfo | None, year: int) -> L
     ]
     if by is not GroupBy.DAY:
         cells.append("" if bucket.last_ms is None else day_text(moment(bucket.last_ms, zone), year))
-    session = bucket.key if by is GroupBy.SESSION else None
-    return LedgerLine(bucket.key, (*cells, ""), session, name, usd.value)
+    session = bucket.key if by is GroupBy.SESSION and not bucket.rises else None
+    # A worker has a row of its turns, too.
+    key = name if bucket.rises else bucket.key
+    return LedgerLine(key, (*cells, ""), session, name, usd.value, bucket.rises)
+
+
+def suspense_name(bucket: Bucket) -> str:
+    """The name of a row of suspense."""
+    return f"{TITLE} {clean_line(bucket.key, 40)}"
+
+
+def suspense_turn_line(bucket: Bucket, zone: tzinfo | None, year: int) -> LedgerLine:
+    """The row of suspense among those of turns."""
+    name = suspense_name(bucket)
+    when = None if bucket.last_ms is None else moment(bucket.last_ms, zone)
+    usd, credit, tokens = (bucket.total(member).value for member in ("usd", "credits", "tokens"))
+    cells = {
+        "When": "" if when is None else f"{day_text(when, year)} {when:%H:%M}",
+        "Session": name,
+        "Tokens": "" if tokens is None else count_within(tokens, 9),
+        "Credits": credits_text(credit),
+        "Cost": usd_text(usd),
+    }
+    return LedgerLine(
+        name, tuple(cells.get(column.head, "") for column in TURN_COLUMNS), None, name, usd, bucket.rises
+    )
 
 
 def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> LedgerLine:

@@ -1,0 +1,82 @@
+"""Suspense on the ledger screen: a row per worker, counted in the total, assigned and taken back by a key."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from handinger_tui.core.money.spending import Rise
+from tests.ui.coffers import NOW_MS, FakeBooks
+from tests.ui.screens.bookkeeping import desktop_with, opened, some
+
+pytestmark = pytest.mark.usefixtures("greenwich")
+
+
+def rise(number: int = 1, worker_id: str = "wrk_tea", usd: str = "0.5", strangers: int | None = 1) -> Rise:
+    return Rise(worker_id, NOW_MS, Decimal(usd), after="t4", strangers=strangers, number=number)
+
+
+@pytest.mark.parametrize("by", ["d", "w", "s", "b", "g", "t"])
+async def test_it_has_a_row_of_its_own_in_every_grouping(by: str) -> None:
+    desktop = desktop_with(FakeBooks(some(), rises=[rise(), rise(2, "wrk_heat", "0.25")]))
+    async with desktop.running(100, 40) as pilot:
+        await opened(desktop, pilot, "$5.0123", "7 turns")
+        await pilot.press(by)
+        await desktop.shows(pilot, "suspense wrk_heat", "suspense wrk_tea", "$0.25", "1 more: a lists all.")
+        row = next(line for line in desktop.text().splitlines() if "suspense wrk_tea" in line)
+        assert "$0.50" in row
+        await desktop.shows(pilot, "1: $0.50, wrk_tea: 1 message of others came")
+
+
+async def test_it_is_narrowed_to_with_its_worker_and_belongs_to_no_session() -> None:
+    desktop = desktop_with(FakeBooks(some(), rises=[rise()]))
+    async with desktop.running(100, 40) as pilot:
+        await opened(desktop, pilot, "suspense wrk_tea")
+        await pilot.press("w", "down")
+        await desktop.shows(pilot, "›wrk_tea")
+        await pilot.press("enter")
+        await desktop.shows(pilot, "only worker wrk_tea", "suspense wrk_tea", "$2.00")
+        await pilot.press("enter")
+        await desktop.shows(pilot, "session About tea")
+        await desktop.until(pilot, lambda: "suspense" not in desktop.text())
+
+
+async def test_enter_on_its_row_assigns_it_and_a_takes_it_back() -> None:
+    books = FakeBooks(some(), rises=[rise()])
+    desktop = desktop_with(books)
+    async with desktop.running(100, 40) as pilot:
+        await opened(desktop, pilot, "suspense wrk_tea")
+        await pilot.press("end", "enter")
+        await desktop.shows(pilot, "Which turn took $0.50?", "About tea t4", "About tea t5")
+        assert "t7" not in desktop.text(), "a turn of another worker"
+        await pilot.press("down", "enter")
+        await desktop.shows(pilot, "1 was assigned to t4: a takes it back.")
+        assert [(one.number, one.turn_id) for one in books.owners] == [(1, "t4")]
+        await pilot.press("a")
+        await desktop.shows(pilot, "1 was assigned to t4: a takes it back.")
+        await pilot.press("enter")
+        await desktop.shows(pilot, "suspense wrk_tea")
+        assert books.owners == []
+
+
+async def test_a_key_asks_which_one_where_there_are_several() -> None:
+    books = FakeBooks(some(), rises=[rise(), rise(2, "wrk_heat", "0.25", None)])
+    desktop = desktop_with(books)
+    async with desktop.running(100, 40) as pilot:
+        await opened(desktop, pilot, "suspense wrk_tea")
+        await pilot.press("a")
+        await desktop.shows(pilot, "1: $0.50, wrk_tea", "2: $0.25, wrk_heat: the worker's messages")
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: "2: $0.25, wrk_heat: the worker's messages" not in desktop.text())
+        assert books.owners == []
+
+
+async def test_the_key_is_offered_only_where_there_is_suspense() -> None:
+    desktop = desktop_with(FakeBooks(some()))
+    async with desktop.running(120, 40) as pilot:
+        await opened(desktop, pilot, "Tue 14 Nov")
+        assert "Assign" not in desktop.text()
+        await pilot.press("a")
+        await desktop.rest(pilot)
+        assert "Suspense" not in desktop.text()
