@@ -1,0 +1,1 @@
+"""A typist on a busy screen: every letter arrives, and nothing is sent unasked."""

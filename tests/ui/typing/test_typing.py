@@ -1,0 +1,14 @@
+"""Whatever streams, opens, clicks and resizes: every letter arrives in order, and nothing is sent."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.ui.typing.journey import journey
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_every_letter_arrives_in_order_and_nothing_is_sent_unasked(seed: int) -> None:
+    await journey(seed, steps=30)
