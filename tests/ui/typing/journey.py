@@ -225,9 +225,11 @@ class Typist:
     async def close_all(self) -> None:
         """Esc as often as something is open; once more would offer to stop watching."""
         await self.until(lambda: self.desktop.app.screen is self.desktop.work)
-        while self.desktop.work.browsing.something_open:
-            await self.press("\x1b")
-            await self.pilot.pause()
+        for _ in range(8):
+            if self.desktop.work.browsing.something_open:
+                await self.press("\x1b")
+                await self.pilot.pause()
+        assert not self.desktop.work.browsing.something_open, self.account()
         assert self.desktop.app.screen is self.desktop.work, self.account()
 
     async def page(self) -> None:
