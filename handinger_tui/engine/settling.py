@@ -64,6 +64,8 @@ class TurnSettler:
         self._clock = clock
         self._unclosed: set[str] = set()
         """Ids of ended turns whose end is not yet written to the history."""
+        self._abandoned: set[str] = set()
+        """Ids of open turns whose program has died."""
 
     def ended(self, turn_ids: Iterable[str]) -> None:
         """Note turns whose end has to be written by the next `close_ended`."""
@@ -119,17 +121,22 @@ class TurnSettler:
     async def settle_older(self, body: WorkerBody, *, without: str = "") -> None:
         """Settle open turns, except `without`: one read of the worker holds the answers of all its turns.
 
+        A turn that another program works on is left to that program, which writes its frames.
+
         Raises:
             LedgerError
         """
+        ours = self._store.own_ids | self._abandoned
         for turn in unsettled_turns(self._store.value, body.snapshot, without=without):
+            if turn.live and turn.turn_id not in ours:
+                continue
             record = await self._store.record_of(turn.turn_id)
             record.settle_by_reading(own_part(turn, body))
             self._unclosed.add(turn.turn_id)
         await self.close_ended()
 
     async def still_open(self, orders: Iterable[TurnRequest]) -> list[TurnRequest]:
-        """Those of the turns that have not ended by their frames. The others were not closed: close them.
+        """Those of the turns of dead programs that have not ended by their frames. The others are closed.
 
         Raises:
             LedgerError
@@ -138,7 +145,9 @@ class TurnSettler:
         live = {turn.turn_id for turn in self._store.value.turns if turn.live}
         self.ended(order.turn_id for order in orders if order.turn_id not in live)
         await self.close_ended()
-        return [order for order in orders if order.turn_id in live]
+        still_open = [order for order in orders if order.turn_id in live]
+        self._abandoned.update(order.turn_id for order in still_open)
+        return still_open
 
     async def detach(self, turn_id: str) -> None:
         """Settle a turn whose request may have left before a crash as one that nobody watches.

@@ -82,6 +82,7 @@ class TurnRun:
         except Unreachable as trouble:
             record.settle(TurnStatus.NOT_SENT, trouble.fault())
         except Refused as refusal:
+            await self._read_after_refusal()
             record.settle(TurnStatus.REJECTED, refusal.fault())
         except (Doubtful, ServerFault) as doubt:
             await self._recover(doubt, accepted=False)
@@ -115,6 +116,16 @@ class TurnRun:
         if body.wire:
             record.feed_worker(body, ReadReason.BEFORE, messages=False)
             record.note(Marker.ASKED, times=times_asked(body.snapshot, record.order.prompt))
+
+    async def _read_after_refusal(self) -> None:
+        """Read the worker again: its figures may have risen all the same. Optional, as the reading before."""
+        record = self.record
+        if record.order.worker_id is None or record.turn.before is None:
+            return
+        with suppress(ApiError, TimeoutError):
+            async with asyncio.timeout(self._deps.policy.before_timeout):
+                body = await self._api.read_worker(record.order.worker_id)
+            record.feed_worker(body, ReadReason.MONEY, messages=False)
 
     async def _watch_money(self) -> None:
         """Poll usage and costs while the stream runs; slow down while they do not change."""

@@ -29,7 +29,7 @@ _REFUSED: Final = " OR ".join(
 )
 # A turn that was deleted before it ended is not waited for.
 _ROWS: Final = f"""
-    SELECT w.turn_id, w.worker_id, w.events FROM worker_turns w
+    SELECT w.turn_id, w.worker_id, w.events, w.session_id FROM worker_turns w
      WHERE {{which}}
        AND (w.events LIKE '%"ended"%' OR {_REFUSED}
             OR EXISTS (SELECT 1 FROM turns t WHERE t.turn_id = w.turn_id))

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 HOST: Final = "127.0.0.1"
 WORDS: Final = [f"w{number} " for number in range(10)]
@@ -42,6 +42,8 @@ class PaidService:
     silent: bool = False
     pause: float = 0.0
     """Seconds between two words of a stream."""
+    refusal: int | None = None
+    """The HTTP status with which a request that would start a turn is refused."""
     url: str = ""
     workers: dict[str, RemoteWorker] = field(default_factory=dict)
     posts: list[str] = field(default_factory=list)
@@ -62,6 +64,10 @@ class PaidService:
             self.posts.append(prompt)
             self.changed.notify_all()
         return worker
+
+    def refuse(self) -> int | None:
+        """The HTTP status of a request that would start a turn and is refused; None where it is accepted."""
+        return self.refusal
 
     def finish(self, worker: RemoteWorker | None = None) -> None:
         """End the running turns of one worker, or of all."""
@@ -96,24 +102,31 @@ class PaidService:
             messages.append(_message(f"m{number}u", "user", prompt))
             if number < len(worker.prompts) or not worker.running:
                 messages.append(_message(f"m{number}a", "assistant", "".join(WORDS)))
-        turns = len(worker.prompts)
-        usage: dict[str, Any] = {"totalTokens": 10 * turns}
-        if self.cost_usd is not None:
-            usage["costUsd"] = float(self.cost_usd * turns)
-        if self.credits is not None:
-            usage["credits"] = self.credits * turns
         return {
             "id": worker.worker_id,
             "status": "running" if worker.running else "completed",
             "running": bool(worker.running),
             "messages": messages,
             "output_text": "" if worker.running else "".join(WORDS),
-            "usage": usage,
+            "usage": self.usage_of(worker),
         }
+
+    def usage_of(self, worker: RemoteWorker) -> dict[str, Any]:
+        """The figures that the worker reports."""
+        turns = len(worker.prompts)
+        usage: dict[str, Any] = {"totalTokens": 10 * turns}
+        if self.cost_usd is not None:
+            usage["costUsd"] = float(self.cost_usd * turns)
+        if self.credits is not None:
+            usage["credits"] = self.credits * turns
+        return usage
 
 
 def _message(message_id: str, role: str, text: str) -> dict[str, Any]:
     return {"id": message_id, "role": role, "parts": [{"type": "text", "text": text}]}
+
+
+Service = TypeVar("Service", bound=PaidService)
 
 
 class PaidServer(ThreadingHTTPServer):
@@ -151,6 +164,10 @@ class Handler(BaseHTTPRequestHandler):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         name = self.path.rstrip("/").rpartition("/")[2]
         service = self.server.service
+        refusal = service.refuse()
+        if refusal is not None:
+            self._answer(refusal, {"error": "refused"})
+            return
         worker = service.start_turn(None if name == "workers" else name, asked["input"])
         if service.silent:
             self.close_connection = True
@@ -163,10 +180,12 @@ class Handler(BaseHTTPRequestHandler):
             service.until_ended(worker)
             return
         with suppress(ConnectionError):
-            self._stream(service, worker)
+            self._begin_stream(service, worker)
         service.until_ended(worker)
+        with suppress(ConnectionError):
+            self._end_stream()
 
-    def _stream(self, service: PaidService, worker: RemoteWorker) -> None:
+    def _begin_stream(self, service: PaidService, worker: RemoteWorker) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
@@ -177,7 +196,8 @@ class Handler(BaseHTTPRequestHandler):
         for word in WORDS:
             time.sleep(service.pause)
             self._event({"type": "text-delta", "id": "t", "delta": word})
-        service.until_ended(worker)
+
+    def _end_stream(self) -> None:
         self._event({"type": "text-end", "id": "t"})
         self._event({"type": "finish", "finishReason": "stop"})
         self.wfile.write(b"data: [DONE]\n\n")
@@ -199,7 +219,13 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def paid_service(**how: Any) -> Iterator[PaidService]:
     """Serve in threads of this process; `how`: the members of `PaidService`."""
-    service = PaidService(**how)
+    with serving(PaidService(**how)) as service:
+        yield service
+
+
+@contextmanager
+def serving(service: Service) -> Iterator[Service]:
+    """Serve in threads of this process."""
     server = PaidServer(service)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

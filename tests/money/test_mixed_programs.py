@@ -16,9 +16,11 @@ from handinger_tui.cli.wiring import Services, open_services
 from handinger_tui.core.money.limits import Limit, LimitUnmeasured, Scope, Start, Unit
 from handinger_tui.core.secret import Secret
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
+from handinger_tui.ledger.turns import load_turn
 from handinger_tui.settings import Settings
 from tests.e2e.runner import KEY
-from tests.money.paid_service import PaidService, paid_service
+from tests.money.cases import ScriptedService, Step, usd
+from tests.money.paid_service import PaidService, paid_service, serving
 from tests.money.programs import Person, ended
 
 DAY: Final = Limit(Scope.DAY, Unit.USD, Decimal(5))
@@ -78,3 +80,29 @@ async def test_the_app_asks_before_it_sends_into_what_a_script_has_reserved(
         service.finish()
         await actor.settled()
     assert (await asyncio.to_thread(ended, script)).code == 0
+
+
+async def test_a_script_on_the_same_worker_leaves_the_turn_of_the_app_to_the_app(tmp_path: Path) -> None:
+    """Its reading shows our message followed by its own, as if our turn had ended."""
+    with serving(ScriptedService()) as scripted:
+        person = Person(scripted, tmp_path)
+        async with app_on(person) as app:
+            actor = app.engine.actor(app.engine.new_session(app.base_url).session_id)
+            scripted.expect(Step(usd(1)))
+            await actor.send("first")
+            await actor.settled()
+            scripted.expect(Step(usd(3), inside=Step(usd(2))))
+            turn_id = await actor.send("ours")
+            await asyncio.to_thread(scripted.until_held)
+            scripted.expect(Step(usd(2)))
+            script = person.start("-p", "script", "-w", "wrk_1", "--allow-unmeasured")
+            assert (await asyncio.to_thread(ended, script)).code == 0
+            stored = await app.ledger.load(actor.session.session_id)
+            assert stored is not None
+            assert [turn.status for turn in stored.turns if turn.turn_id == turn_id] == [TurnStatus.ACCEPTED]
+            scripted.go_on()
+            session = await actor.settled()
+            assert [turn.order.prompt for turn in session.turns] == ["first", "ours", "script"]
+            assert session.turns[1] == await app.ledger.database.run(
+                lambda connection: load_turn(connection, turn_id, ())
+            )

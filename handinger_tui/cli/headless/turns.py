@@ -24,6 +24,7 @@ from handinger_tui.cli.output import say, sentence
 from handinger_tui.cli.session_choice import chosen_session_id, find_worker_session
 from handinger_tui.cli.wiring import Services, open_services
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
+from handinger_tui.core.money.attribution import rose_while_refused
 from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured, Start
 from handinger_tui.core.money.restatements import restatement_text
 from handinger_tui.core.receipts.facts import receipt_line
@@ -394,14 +395,18 @@ def _outcome_remarks(session: Session, turn: Turn) -> list[str]:
         remarks += _advice(fault.kind, session, turn)
         if fault.retry_after_s is not None:
             remarks.append(f"The service asks to wait {fault.retry_after_s:.0f} s.")
-        remarks.append(
-            "This may have been charged."
-            if fault.may_have_been_charged
-            else "Nothing was charged; the message can be sent again."
-        )
+        remarks.append(_charge_remark(turn, fault))
     if turn.skipped:
         remarks.append(f"{turn.skipped} damaged events of the stream were left out.")
     return remarks
+
+
+def _charge_remark(turn: Turn, fault: Fault) -> str:
+    if rose_while_refused(turn):
+        return "It was refused, but the worker's figures rose at that time."
+    if fault.may_have_been_charged:
+        return "This may have been charged."
+    return "Nothing was charged; the message can be sent again."
 
 
 def _advice(kind: Kind, session: Session, turn: Turn) -> list[str]:

@@ -182,6 +182,8 @@ class MoneyIndex:
         """The person decided that."""
         self.results: _Results = {}
         """What each meter of each worker shows, in the order of `METERS`."""
+        self.of_worker: tuple[Usage, Costs] = (NO_USAGE, NO_COSTS)
+        """What that worker took altogether, also for others."""
         self._figures_of = PerTurn(_figures)
         self._figures: tuple[object, ...] = ()
         self._money: tuple[TurnMoney, ...] = ()
@@ -217,8 +219,10 @@ class MoneyIndex:
             self._figures = figures
             with localcontext(EXACT):
                 self._compute(turns, first)
-        self.reading = _reading(self.results.get(newest_worker(turns), []))
-        self.pinned = any(meter.pinned for meter in self.results.get(newest_worker(turns), ()))
+        meters = self.results.get(newest_worker(turns), [])
+        self.reading = _reading(meters)
+        self.pinned = any(meter.pinned for meter in meters)
+        self.of_worker = _groups([meter.of_worker for meter in meters]) if meters else (NO_USAGE, NO_COSTS)
         return self._money
 
     def _compute(self, turns: Sequence[Turn], first: int) -> None:

@@ -206,6 +206,8 @@ class _Meter:
         """The first value of the segment; a reset begins a new one."""
         self.closed = zero
         """The rises of all earlier segments."""
+        self.base = zero
+        """The value at the first reading: what the worker had taken before we knew of it."""
         self.recent: tuple[Amount, ...] = ()
         self.fall: _Fall | None = None
         self.read_at = 0
@@ -266,7 +268,7 @@ class _Meter:
             self.restart = timeline.restart if level else 0
         if level is None:
             self.partly.update(window.turns)
-            self.level = self.first = value
+            self.level = self.first = self.base = value
         elif self.fall is not None:
             self._settle_fall(self.fall, value, window, timeline, busy=busy)
         else:
@@ -358,7 +360,7 @@ class _Meter:
         return MeterResult(
             decisions.meaning or shown, own, self._shared(), self.alone, timeline.overwritten, self.partly,
             self.refused, frozenset(waiting), suspense, total, shown, decisions.meaning is not None,
-            self.values,
+            self.values, self.base,
         )  # fmt: skip
 
     def _assigned(self, owners: Mapping[int, Key]) -> tuple[dict[Key, Amount], list[Suspense]]:
@@ -415,6 +417,8 @@ NOT_SHARED: Final = Shared()
 class MeterResult(NamedTuple):
     """What one meter shows. `total`: the rises of all segments; it equals the entered amounts and `suspense`.
 
+    `base`: what it showed when the worker was read first.
+
     `own`, `shared`: amounts per turn if it counts the lifetime; `alone`: if it counts per turn, and then
     the value of a turn in `overwritten` may be too small. `partly`: turns that ran before the first
     reading. `refused`: refused turns in whose window it rose.
@@ -435,6 +439,14 @@ class MeterResult(NamedTuple):
     shown: Meaning
     pinned: bool
     values: int
+    base: Amount
+
+    @property
+    def of_worker(self) -> Amount | None:
+        """What the worker took altogether, also for others; None where nothing was reported."""
+        if self.meaning is Meaning.PER_TURN:
+            return sum(self.alone.values(), type(self.base)(0))
+        return None if self.total is None else self.base + self.total
 
     @property
     def amounts(self) -> dict[Key, Amount]:

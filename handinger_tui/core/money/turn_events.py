@@ -231,6 +231,12 @@ def events_of_other(other: OtherTurn) -> list[TimedEvent]:
     return [event for event in events if event is not None]
 
 
+def has_ended(other: OtherTurn) -> bool:
+    """Whether the program of a turn has stored its end."""
+    events = [timed.event for timed in events_of_other(other)]
+    return any(isinstance(one, Ended) or (isinstance(one, Sent) and one.refused) for one in events)
+
+
 def _read_back(row: list[Json], key: Key) -> TimedEvent | None:
     match row:
         case [int(at_ms), "read", bool(busy), prompts, list(figures)]:

@@ -57,11 +57,16 @@ def any_with_status(turns: Sequence[Turn], statuses: frozenset[TurnStatus]) -> b
 
 
 class OtherTurn(NamedTuple):
-    """A turn of another session on a worker of this one. `events`: see `money.turn_events.events_text`."""
+    """A turn on a worker of a session that the session does not hold.
+
+    `events`: see `money.turn_events.events_text`. `session_id`: the session that holds it; that is the same
+    one where another program added it.
+    """
 
     turn_id: str
     worker_id: str
     events: str
+    session_id: str = ""
 
 
 class Ruling(NamedTuple):

@@ -20,7 +20,15 @@ from handinger_tui.core.charts.bars import BLOCKS, NO_VALUE, stacked_bar
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, plural
 from handinger_tui.core.money.typical_cost import TypicalCost
-from handinger_tui.core.receipts.facts import Facts, Times, change_text, times_of, took_text
+from handinger_tui.core.receipts.facts import (
+    Facts,
+    Times,
+    amount_words,
+    change_text,
+    share_text,
+    times_of,
+    took_text,
+)
 from handinger_tui.core.receipts.page import (
     BY_CATEGORY,
     CATEGORIES,
@@ -84,7 +92,7 @@ def receipt_text(receipt: Receipt) -> str:
 
 def _head(facts: Facts, width: int) -> list[Content]:
     """The cost in large digits, and beside it the status, the comparison and the usage."""
-    cost = facts.money.usd
+    cost = facts.money.most_usd
     reason = PENDING if facts.waiting else NOT_REPORTED
     text = usd_text(cost) if cost is not None else f"cost {reason}"
     summary = [line for line in _summary(facts) if line.plain]
@@ -102,14 +110,18 @@ def _head(facts: Facts, width: int) -> list[Content]:
 
 
 def _summary(facts: Facts) -> Iterator[Content]:
-    usage, turn = facts.money.usage, facts.turn
-    so_far = " · so far" if not facts.money.final and facts.money.usd is not None else ""
-    simulated = " · simulated money" if facts.simulated else ""
-    yield Content.styled(f"{STATUS_WORDS[turn.status]}{so_far}{simulated}", "bold")
+    money, usage, turn = facts.money, facts.money.usage, facts.turn
+    marks = (
+        "so far" if not money.final and money.usd is not None else "",
+        f"≤ {share_text(money)}" if money.shared else "~ not certain yet" if money.doubtful else "",
+        "simulated money" if facts.simulated else "",
+    )
+    status = " · ".join((STATUS_WORDS[turn.status], *filter(None, marks)))
+    yield Content.styled(status, "bold")
     change = change_text(facts.change.percent)
     yield Content(f"{change} against the median of {plural(facts.change.turns, 'turn')}" if change else "")
     amounts = [
-        credits_words(usage.credits) if usage.credits is not None else "",
+        amount_words(money, credits_words(money.most_credits)) if usage.credits is not None else "",
         plural(usage.total_tokens, "token") if usage.total_tokens is not None else "",
         plural(usage.steps, "step") if usage.steps is not None else "",
         took_text(turn, facts.money),

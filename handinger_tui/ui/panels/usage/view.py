@@ -352,9 +352,16 @@ def usage_view(session: Session, totals: WorkerTotals | None = None) -> UsageVie
     # A turn started elsewhere began before this program knew of it.
     ours = turn.live and turn.order.trigger is not Trigger.ELSEWHERE
     began_ms = turn.order.created_ms if ours else None
+    members = sums.members
+    if totals.index.reading is Reading.TOTAL:
+        of_worker = totals.index.of_worker
+        members = [
+            total._replace(value=member.read(*of_worker))
+            for member, total in zip(MEMBERS, members, strict=True)
+        ]
     return UsageView(
         turn=tuple(_of_turn(member, money, turn) for member in MEMBERS),
-        worker=tuple(_of_worker(total, sums) for total in sums.members),
+        worker=tuple(_of_worker(total, sums) for total in members),
         status=turn.status,
         so_far=unfinished(turn),
         share=share_text(money),

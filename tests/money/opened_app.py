@@ -1,0 +1,96 @@
+"""The whole app on a service of the tests, driven by Textual's pilot: what each of its places shows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import pytest
+from textual.pilot import Pilot
+
+from handinger_tui.cli.app import app_options
+from handinger_tui.cli.args import parse
+from handinger_tui.cli.load_settings import settings_for
+from handinger_tui.core.turns.session import Session
+from handinger_tui.ui.app import HandingerApp
+from tests.e2e.runner import KEY
+from tests.money.programs import TIMES, Person
+
+SIZE: Final = (140, 70)
+"""Wide and high enough that every place shows its amounts in full."""
+WITHIN_S: Final = 20.0
+
+
+@dataclass(frozen=True)
+class OpenedApp:
+    """The app while it runs."""
+
+    app: HandingerApp
+    pilot: Pilot[None]
+
+    @property
+    def session(self) -> Session:
+        """The session on the screen."""
+        return self.app.work.controller.session
+
+    @property
+    def text(self) -> str:
+        """The screen as a terminal would show it."""
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+
+    def text_of(self, selector: str) -> str:
+        """What one widget shows."""
+        at = self.app.screen.query_one(selector).region
+        return "\n".join(row[at.x : at.right] for row in self.text.split("\n")[at.y : at.bottom])
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        """Let the app run until something is so."""
+        end = time.monotonic() + WITHIN_S
+        while not holds():
+            assert time.monotonic() < end, f"never so; the screen:\n{self.text}"
+            await self.pilot.pause(0.04)
+
+    async def shows(self, *words: str) -> None:
+        """Wait until all of `words` are on the screen."""
+        await self.until(lambda: all(word in self.text for word in words))
+
+    async def send(self, text: str) -> None:
+        """Type a message and press Enter."""
+        self.app.work.prompt.put(text)
+        await self.pilot.press("enter")
+
+    async def read_page(self, *keys: str, words: str) -> str:
+        """Open a page by `keys`, and close it again; returns what it showed, once `words` are on it."""
+        await self.pilot.press(*keys)
+        await self.until(lambda: self.app.screen is not self.app.work and words in self.text)
+        page = self.text
+        await self.pilot.press("escape")
+        await self.until(lambda: self.app.screen is self.app.work)
+        return page
+
+    async def leave(self) -> list[str]:
+        """Leave as a person does; returns what the terminal shows then."""
+        self.app.work.prompt.put("")
+        await self.pilot.press("ctrl+d")
+        await self.until(lambda: self.app._exit)
+        return self.app.farewell
+
+
+@asynccontextmanager
+async def opened_app(person: Person, patch: pytest.MonkeyPatch, *argv: str) -> AsyncIterator[OpenedApp]:
+    """The app of a person, connected; `argv` are arguments of the command line."""
+    patch.setenv("TEXTUAL_ANIMATIONS", "none")
+    environ = {"HANDINGER_TUI_HOME": str(person.home), "HANDINGER_BASE_URL": person.service.url}
+    for name, value in (environ | TIMES | {"HANDINGER_API_KEY": KEY}).items():
+        patch.setenv(name, value)
+    args = parse([*argv])
+    async with AsyncExitStack() as stack:
+        app = HandingerApp(app_options(args, settings_for(args), stack))
+        async with app.run_test(size=SIZE) as pilot:
+            opened = OpenedApp(app, pilot)
+            await opened.until(lambda: app.work.controller.connected and app.work.controller.session_id)
+            yield opened
