@@ -63,8 +63,10 @@ class OpenedApp:
         self.app.work.prompt.put(text)
         await self.pilot.press("enter")
 
-    async def read_page(self, *keys: str, words: str) -> str:
-        """Open a page by `keys`, and close it again; returns what it showed, once `words` are on it."""
+    async def read_page(self, command: str, *keys: str, words: str) -> str:
+        """Open a page, press keys there, and close it; returns what it showed, once `words` are on it."""
+        await self.send(command)
+        await self.until(lambda: self.app.screen is not self.app.work)
         await self.pilot.press(*keys)
         await self.until(lambda: self.app.screen is not self.app.work and words in self.text)
         page = self.text

@@ -145,10 +145,10 @@ def has_ended(opened: OpenedApp, asked: str) -> bool:
 async def check_pages(case: Case, opened: OpenedApp) -> None:
     """The receipt of the newest turn, and the ledger."""
     last = case.turns[-1]
-    page = await opened.read_page("ctrl+t", words="Read as")
+    page = await opened.read_page("/receipt", words="Read as")
     row, amount = ("Credits", short_text(case, last)) if case.credits else ("Cost", words_of(case, last))
     assert re.search(rf"│ +{row} +{re.escape(amount)}  ", page), page
-    ledger = await opened.read_page("ctrl+l", "t", words="completed  standard")
+    ledger = await opened.read_page("/ledger", "t", words="completed  standard")
     unit = "credits" if case.credits else ""
     assert f"  {texts_of(case, case.total)[0]} {unit}".rstrip() in ledger
     shown = re.findall(r"│ [ ›]\d.*?(?: standard) .*?│", ledger)
