@@ -222,7 +222,7 @@ class MoneyIndex:
         meters = self.results.get(newest_worker(turns), [])
         self.reading = _reading(meters)
         self.pinned = any(meter.pinned for meter in meters)
-        self.of_worker = _groups([meter.of_worker for meter in meters]) if meters else (NO_USAGE, NO_COSTS)
+        self.of_worker = groups_of([meter.of_worker for meter in meters]) if meters else (NO_USAGE, NO_COSTS)
         return self._money
 
     def _compute(self, turns: Sequence[Turn], first: int) -> None:
