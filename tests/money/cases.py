@@ -80,6 +80,11 @@ class Case:
         """What is entered for all turns."""
         return self.total_of(self.turns)
 
+    @property
+    def altogether(self) -> Decimal:
+        """What the worker took since we know of it."""
+        return self.total + Decimal(self.nobody)
+
     def certain(self, paid: Mapping[int, Paid]) -> dict[int, Paid]:
         """What a place shows of each turn, by position, without what is not certain."""
         found = dict(paid)

@@ -93,7 +93,8 @@ def check_costs(case: Case, person: Person) -> None:
     assert found == {number: stored(paid) for number, paid in enumerate(case.turns)}
     costs, (session,) = person.json_of("costs"), person.json_of("sessions")["sessions"]
     unit, gaps = ("credits", "uncredited_turns") if case.credits else ("cost_usd", "unpriced_turns")
-    assert {(one[unit], one[gaps]) for one in (costs["total"], session)} == {(decimal_text(case.total), 0)}
+    assert (session[unit], session[gaps]) == (decimal_text(case.total), 0)
+    assert (costs["total"][unit], costs["total"][gaps]) == (decimal_text(case.altogether), 0)
     restated = [one["turn_id"] for one in costs["restatements"]]
     assert restated == [rows[number]["turn_id"] for number in case.restated]
 
@@ -123,18 +124,19 @@ async def run_app(case: Case, service: ScriptedService, person: Person, patch: p
                 assert "Nothing was charged" not in opened.text
             if step.late is not None:
                 service.figures = step.late
-        total = texts_of(case, case.total)
+        total, today = texts_of(case, case.total)[1], texts_of(case, case.altogether)[1]
         await opened.until(lambda: receipts(opened.text) == expected_receipts(case))
-        await opened.until(lambda: f"today {total[1]} " in opened.text_of("#header"))
-        last, worker = case.turns[-1], case.total + Decimal(case.nobody)
+        await opened.until(lambda: f"today {today} " in opened.text_of("#header"))
+        last = case.turns[-1]
         # The newest turn and the worker, in the panel.
         row = rf"│ {'credits' if case.credits else 'cost'} {{4,}}(\S+) +(\S+)"
         assert re.findall(row, opened.text_of("#side")) == [
-            (short_text(case, last), texts_of(case, worker)[0])
+            (short_text(case, last), texts_of(case, case.altogether)[0])
         ]
         await check_pages(case, opened)
         lines = "\n".join(await opened.leave())
-        assert lines.count(f"{total[1]} · ") == 2, lines
+        assert re.search(rf"Cost: +(cost not reported · )?{re.escape(total)} · ", lines), lines
+        assert re.search(rf"Today: +(cost not reported · )?{re.escape(today)} · ", lines), lines
 
 
 def has_ended(opened: OpenedApp, asked: str) -> bool:
@@ -150,7 +152,7 @@ async def check_pages(case: Case, opened: OpenedApp) -> None:
     assert re.search(rf"│ +{row} +{re.escape(amount)}  ", page), page
     ledger = await opened.read_page("/ledger", "t", words="completed  standard")
     unit = "credits" if case.credits else ""
-    assert f"  {texts_of(case, case.total)[0]} {unit}".rstrip() in ledger
+    assert f"  {texts_of(case, case.altogether)[0]} {unit}".rstrip() in ledger
     shown = re.findall(r"│ [ ›]\d.*?(?: standard) .*?│", ledger)
     amounts = [line.rstrip("│").split()[-3 if case.credits else -1] for line in reversed(shown)]
     assert len(amounts) == len(case.turns)

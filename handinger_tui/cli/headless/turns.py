@@ -403,7 +403,7 @@ def _outcome_remarks(session: Session, turn: Turn) -> list[str]:
 
 def _charge_remark(turn: Turn, fault: Fault) -> str:
     if rose_while_refused(turn):
-        return "It was refused, but the worker's figures rose at that time."
+        return "It was rejected, but the worker's figures rose at that time."
     if fault.may_have_been_charged:
         return "This may have been charged."
     return "Nothing was charged; the message can be sent again."
