@@ -20,7 +20,6 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.money.limits import Gauge, LimitReached, Start
-from handinger_tui.core.money.turn_events import has_ended
 from handinger_tui.core.stream.worker_snapshot import WorkerBody
 from handinger_tui.core.turns.session import Session, take_place, was_overtaken, with_kept_turns
 from handinger_tui.core.turns.turn import (
@@ -410,7 +409,8 @@ class SessionActor:
             await self._settler.close_ended()
             if record.last_body is not None:
                 await self._settler.settle_older(record.last_body, without=self._runs.turn_id)
-            await self._take_added()
+            if not self.running:
+                await self.store.take_added()
         except LedgerError as problem:
             self.queue.stop(Hold(HoldReason.UNREADABLE, detail=problem.summary))
         if not self._is_stopping:
@@ -534,29 +534,9 @@ class SessionActor:
             LedgerError
         """
         await self._charges.count()
-        await self._take_added()
+        if not self.running:
+            await self.store.take_added()
         return self.gauges
-
-    async def _take_added(self) -> None:
-        """Take the turns that other programs have added to this session, once they have ended.
-
-        Raises:
-            LedgerError
-        """
-        session = self.session
-        own_ids = {turn.turn_id for turn in session.turns}
-        added = [
-            other
-            for other in session.elsewhere.turns
-            if other.session_id == session.session_id and other.turn_id not in own_ids
-        ]
-        if self.running or not added or not all(map(has_ended, added)):
-            return
-        loaded = await self._log.load(session.session_id)
-        if loaded is not None:
-            turns = with_kept_turns(self.session, loaded)
-            self.store.value = replace(self.session, turns=turns, elsewhere=loaded.elsewhere)
-            self.store.publish()
 
     # -- after a crash -----------------------------------------------------------------------
     @request

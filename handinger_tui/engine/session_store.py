@@ -7,8 +7,16 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from handinger_tui.core.money.limits import Start
+from handinger_tui.core.money.turn_events import has_ended
 from handinger_tui.core.stream.frames import Frame
-from handinger_tui.core.turns.session import Others, Session, place_last, put_turn, title_from
+from handinger_tui.core.turns.session import (
+    Others,
+    Session,
+    place_last,
+    put_turn,
+    title_from,
+    with_kept_turns,
+)
 from handinger_tui.core.turns.turn import Turn, TurnRequest
 from handinger_tui.engine.turn_record import RunDeps, TurnRecord
 
@@ -62,6 +70,26 @@ class SessionStore:
         """Take and publish what other sessions have on the workers of this one; None changes nothing."""
         if elsewhere is not None and elsewhere != self.value.elsewhere:
             self.value = replace(self.value, elsewhere=elsewhere)
+            self.publish()
+
+    async def take_added(self) -> None:
+        """Take the turns that other programs have added to this session, once they have ended.
+
+        Raises:
+            LedgerError
+        """
+        session, own_ids = self.value, {turn.turn_id for turn in self.value.turns}
+        added = [
+            other
+            for other in session.elsewhere.turns
+            if other.session_id == session.session_id and other.turn_id not in own_ids
+        ]
+        if not added or not all(map(has_ended, added)):
+            return
+        loaded = await self._log.load(session.session_id)
+        if loaded is not None:
+            turns = with_kept_turns(self.value, loaded)
+            self.value = replace(self.value, turns=turns, elsewhere=loaded.elsewhere)
             self.publish()
 
     async def store(
