@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib import import_module
@@ -20,6 +21,10 @@ TESTS: Final = Path(__file__).parent
 
 # Everything that is collected stays: nothing is found in it meanwhile.
 gc.disable()
+
+# Without compiled files, each of the thousand programs that the tests start would compile the package anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
