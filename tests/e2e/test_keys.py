@@ -65,7 +65,7 @@ def test_without_a_shell_to_go_back_to_ctrl_z_says_so_and_the_app_goes_on(tmux: 
     with terminal(tmux, 120, 40) as window:
         start(window, tmp_path)
         window.press("C-z")
-        window.shows("There is no shell here")
+        window.shows("No shell to return to.")
         window.type("goes on")
         window.shows("goes on")
 
