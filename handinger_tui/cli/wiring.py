@@ -21,6 +21,7 @@ from handinger_tui.cli.load_settings import limit_rules, service_settings
 from handinger_tui.cli.local_files.paths import Paths, default_paths
 from handinger_tui.cli.output import say
 from handinger_tui.core.errors import LedgerError, NoHistory
+from handinger_tui.core.money.restatements import restatement_text
 from handinger_tui.core.secret import Secret
 from handinger_tui.core.stream.events import StreamEvent
 from handinger_tui.core.turns.turn import Trigger
@@ -171,7 +172,8 @@ async def open_ledger(
             await _in_memory(problem, rules),
             f"No history: {problem.summary} This session is kept in memory only. {problem.hint}".strip(),
         )
-    return ledger, ledger.problem
+    lines = [ledger.problem, restatement_text(ledger.recounted) if ledger.recounted else None]
+    return ledger, " ".join(filter(None, lines)) or None
 
 
 async def _in_memory(instead_of: LedgerError | None, rules: LimitRules) -> Ledger:

@@ -158,15 +158,20 @@ class _Recorded(Struct, frozen=True):
 
 
 def write_charges(
-    connection: sqlite3.Connection, session: Session, cache: ChargeCache, reason: str | None = None
+    connection: sqlite3.Connection,
+    session: Session,
+    cache: ChargeCache,
+    reason: str | None = None,
+    at_ms: int | None = None,
 ) -> None:
     """Write the new rows of the turns of `session`, inside a transaction of the caller.
 
     Turns of other sessions on the same worker get corrections where the readings of this one show more.
-    `reason`: why amounts are corrected, where that is not in the readings.
+    `reason`: why amounts are corrected, where that is not in the readings. `at_ms`: when they are corrected,
+    where that is not the time of the newest reading.
     """
     worker_turns.store(connection, session, [turn for turn, _ in cache.unconfirmed(connection, session)])
-    new = new_entries(connection, session, cache)
+    new = new_entries(connection, session, cache, at_ms)
     for row in new.charges:
         row["reason"] = reason if row["kind"] == "correction" else None
     connection.executemany(_INSERT, new.charges)
@@ -186,7 +191,9 @@ class NewEntries(NamedTuple):
     suspense: list[Cells]
 
 
-def new_entries(connection: sqlite3.Connection, session: Session, cache: ChargeCache) -> NewEntries:
+def new_entries(
+    connection: sqlite3.Connection, session: Session, cache: ChargeCache, at_ms: int | None = None
+) -> NewEntries:
     """The charge of every turn that has none, corrections where more is known now, and new suspense.
 
     A turn of ours has a charge since it was stored (`open_charge`). A new read of the worker can change
@@ -194,7 +201,7 @@ def new_entries(connection: sqlite3.Connection, session: Session, cache: ChargeC
     in `cache`.
     """
     unconfirmed = cache.unconfirmed(connection, session)
-    newest_ms = _newest_moment(session, cache.others(session))
+    newest_ms = _newest_moment(session, cache.others(session)) if at_ms is None else at_ms
     recorded_turns = _recorded(connection, [turn.turn_id for turn, _ in unconfirmed])
     rows: list[Cells] = []
     for turn, money in unconfirmed:

@@ -7,6 +7,7 @@ reading takes and whatever other processes write.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -24,6 +25,7 @@ from handinger_tui.ledger.grouping import buckets, condition, restatements
 from handinger_tui.ledger.limits import LimitRules, LimitUsage, periods_at
 from handinger_tui.ledger.opening import charges_before, open_to_read, translated
 from handinger_tui.ledger.process_locks import LockPatience
+from handinger_tui.ledger.recounting import recount
 from handinger_tui.ledger.rows import Row, pack, readable, unpack
 from handinger_tui.ledger.suspense import assigned, rises
 
@@ -134,6 +136,9 @@ def opened(path: Path, as_of_ms: int | None = None) -> Iterator[CostRows]:
     patience = LockPatience(PATIENCE_S)
     source = patience.run(partial(open_to_read, path, patience.attempt_s))
     connection = source.connection
+    if not connection.execute("PRAGMA query_only").fetchone()[0]:
+        # It was migrated just now.
+        recount(connection, time.time_ns() // 1_000_000)
     if as_of_ms is not None:
         with closing(source.connection), translated(reading=True):
             connection = charges_before(source.connection, as_of_ms)

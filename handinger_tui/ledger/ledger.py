@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from handinger_tui.core.errors import LedgerError, NoHistory
 from handinger_tui.core.money.limits import Start
+from handinger_tui.core.money.restatements import Restatement
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.session import Others, RemoteTurn, Session
 from handinger_tui.core.turns.turn import TurnRequest
@@ -32,6 +33,7 @@ from handinger_tui.ledger.opening import (
     translated,
 )
 from handinger_tui.ledger.process_locks import LockPatience, ProcessLocks
+from handinger_tui.ledger.recounting import recount
 from handinger_tui.ledger.rows import TurnFrame
 from handinger_tui.ledger.rulings import Rulings
 from handinger_tui.ledger.turns import WorkerNames
@@ -88,6 +90,8 @@ class Ledger:
         self._opening_problem: str | None = None
         self.no_history = None if instead_of is None else no_history(instead_of.summary)
         """Why nothing may be sent: there is no record of what was spent. None once the user agreed to it."""
+        self.recounted: Sequence[Restatement] = ()
+        """Closed amounts of an earlier version of the program that changed when the file was opened."""
         self._charge_cache = ChargeCache()
         self._patience = LockPatience(patience_s, on_wait)
         self.database = Database(
@@ -296,6 +300,7 @@ class Ledger:
         opened = patience.run(partial(open_database, self._path, patience.attempt_s, mend=mend))
         if self._process_locks is None:
             return opened
+        self.recounted = recount(opened.connection, self.limits.rules.now_ms())
         if opened.begun_anew:
             self.no_history = no_history(f"{opened.problem} What was spent and limited before is not in it.")
         try:

@@ -19,7 +19,10 @@ PINNED: Final = "pinned"
 """The stored reason of a correction: the person pinned what the figures mean, or left it to the readings."""
 ASSIGNED: Final = "assigned"
 """The stored reason of a correction: the person decided to which turn suspense belongs."""
+NEW_RULES: Final = "new rules"
+"""The stored reason of a correction: an earlier version of the program computed the amount by other rules."""
 _BY_RULING: Final = {
+    NEW_RULES: "this version of the program counts by other rules",
     PINNED: "you decided what the readings of this worker mean",
     ASSIGNED: "you decided to which turn suspense belongs",
 }
@@ -43,7 +46,7 @@ class Restatement(Struct, frozen=True):
     new_credits: Decimal | None
     new_meaning: bool
     ruling: str | None = None
-    """The stored reason where the person caused the change."""
+    """The stored reason where the readings did not cause the change."""
 
     @property
     def reason(self) -> str:

@@ -20,6 +20,7 @@ from handinger_tui.ledger.migrations.m0007_shared_amounts import SEVENTH
 from handinger_tui.ledger.migrations.m0008_rulings import EIGHTH
 from handinger_tui.ledger.migrations.m0009_lineage import NINTH
 from handinger_tui.ledger.migrations.m0010_suspense import TENTH
+from handinger_tui.ledger.migrations.m0011_recounts import ELEVENTH
 from handinger_tui.ledger.remote_turns import asked_key
 
 _FIRST: Final = (
@@ -143,7 +144,7 @@ _FIRST: Final = (
 )
 
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
-    *(_FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH),
+    *(_FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH),
 )
 
 
