@@ -30,7 +30,7 @@ OLD_CASES: Final = {
     "ses_5": "the third reading decides",
 }
 REMOVED_USD: Final = 30
-"""What was charged for session 2, which was removed: its readings are gone, so its charges stay as they were."""
+"""What was charged for session 2, which was removed: without its readings, its charges stay as they were."""
 Rows = dict[str, list[dict[str, Any]]]
 
 
