@@ -64,6 +64,14 @@ class TerminalDriver(LinuxDriver):
         if remainder is not None:
             super().write(remainder)
 
+    def resume_application_mode(self) -> None:
+        """Take the terminal back after another program, unless the app has ended in the meantime.
+
+        Nothing would stop the thread that reads keys then, and the process would wait for it for ever.
+        """
+        if self._owner.is_running:
+            super().resume_application_mode()
+
     def early_input(self) -> bytes:
         """Return input that was read before the driver started; subclasses override it."""
         return b""

@@ -148,6 +148,18 @@ async def test_a_fault_in_the_thread_is_raised_in_the_app(wire: Wire) -> None:
             callback(ValueError("no key"))
 
 
+@pytest.mark.parametrize("running", [True, False])
+async def test_an_ended_app_does_not_take_the_terminal_back(
+    monkeypatch: pytest.MonkeyPatch, running: bool
+) -> None:
+    """An editor may end after the app: a thread that reads keys would then keep the process for ever."""
+    started: list[bool] = []
+    monkeypatch.setattr(LinuxDriver, "start_application_mode", lambda _driver: started.append(True))
+    monkeypatch.setattr(HandingerApp, "is_running", running)
+    TerminalDriver(HandingerApp(launch())).resume_application_mode()
+    assert started == [True] * running
+
+
 class Early:
     """An early prompt in which something was typed."""
 
