@@ -170,7 +170,7 @@ def gap_mark(missing_turns: int) -> str:
     return f"+{missing_turns:,}" if missing_turns else ""
 
 
-MARK_EXPLAINED: Final = "+n: n turns unknown, whose amounts come on top"
+MARK_EXPLAINED: Final = "+n: not including n turns of unknown cost"
 """What `gap_mark` means, for the foot of a table."""
 
 

@@ -27,11 +27,11 @@ def duration(milliseconds: int | None) -> str:
 
 
 def percent_text(share: Decimal | None) -> str:
-    """A share from 0 to 1 as "61 %"; above zero but below one percent it is "<1 %", never "0 %"."""
+    """A share from 0 to 1 as "61%"; above zero but below one percent it is "<1%", never "0%"."""
     if share is None:
         return NOT_REPORTED
     percent = share * 100
-    return "<1 %" if 0 < percent < 1 else f"{int(percent + Decimal('0.5'))} %"
+    return "<1%" if 0 < percent < 1 else f"{int(percent + Decimal('0.5'))}%"
 
 
 def number(value: int | None) -> str:
@@ -40,9 +40,9 @@ def number(value: int | None) -> str:
 
 
 def size(value: int | None) -> str:
-    """Bytes: 2048 → "2.0 kB"; None → "size not reported"."""
+    """Bytes: 2048 → "2.0 kB"; None → "", since a size that is not reported is left out."""
     if value is None:
-        return "size not reported"
+        return ""
     if value < 1000:
         return f"{value} B"
     amount = float(value)

@@ -100,7 +100,7 @@ def typed_limits(connection: sqlite3.Connection, whose: Whose) -> TypedLimits:
             value = scaled(0, amount, _PLACES[unit])
             if value is None and amount is not None:
                 raise LedgerError(
-                    f"The {scope} limit in the history cannot be read.", "Set it again: /limit."
+                    f"Cannot read the {scope.limit} from the history.", "Set it again with /limit."
                 )
             if value is not None:
                 limits.append(Limit(scope, unit, value, Origin.TYPED))

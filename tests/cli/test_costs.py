@@ -142,7 +142,7 @@ async def test_what_others_started_has_no_known_budget(home: Path) -> None:
     assert "not known" in costs(home, "--by", "budget")
     report = home / "report.html"
     costs(home, "--by", "budget", "--report", str(report))
-    assert ">not known<" in report.read_text("utf-8")
+    assert ">unknown<" in report.read_text("utf-8")
 
 
 def test_ids_that_begin_alike_stay_apart_where_there_is_no_room() -> None:
@@ -161,7 +161,7 @@ async def test_simulated_money_is_told_only_where_there_is_no_other(home: Path) 
     await spend(home, "pretend", "0.5", base_url="local")
     told = found(home)
     assert (told["simulated"], told["total"]["cost_usd"]) == (True, "0.5")
-    assert "pretend money" in costs(home)
+    assert "does not charge real money" in costs(home)
     await spend(home, "real", "0.25")
     told = found(home)
     assert (told["simulated"], told["total"]["cost_usd"]) == (False, "0.25")
@@ -199,7 +199,7 @@ async def test_the_limits_in_force_are_told(home: Path) -> None:
     await spend(home, "a", "0.5")
     assert "limit" not in costs(home)
     (home / "config.toml").write_text("[spending]\nday_usd = 3\n", encoding="utf-8")
-    assert "Day limit: $0.00 of $3.00 (0 %)." in costs(home)
+    assert "Daily limit: $0.00 of $3.00 (0%)." in costs(home)
     (home / "config.toml").write_text("not toml at all [", encoding="utf-8")
     assert "limit" not in costs(home), "who looks at the past is not stopped by a broken configuration"
 
@@ -238,8 +238,8 @@ async def test_a_page_needs_nothing_else(home: Path, tmp_path: Path) -> None:
     for outside in ("<script", "<link", "<img", "@import", "url(http", "href="):
         assert outside not in page
     assert "prefers-color-scheme:dark" in page
-    assert "pretend money" in page
-    assert "+n: n turns unknown" in page
+    assert "does not charge real money" in page
+    assert "+n: not including n turns" in page
     assert page.count("<svg") == 3
 
 
@@ -247,7 +247,7 @@ async def test_a_drawing_is_xml_with_the_three_charts(home: Path, tmp_path: Path
     await spend(home, "a", "0.5", "null")
     drawing = ElementTree.fromstring(report(home, tmp_path / "r.svg"))  # noqa: S314 - our own file
     words = [element.text for element in drawing.iter("{http://www.w3.org/2000/svg}text")]
-    for word in ("Cost per day", "Share by category", "Cumulative cost", "$0.50", "$0.50 +1", "+1"):
+    for word in ("Cost per day", "Cost by category", "Cumulative cost", "$0.50", "$0.50 +1", "+1"):
         assert word in words
     assert any(element.get("fill") == "url(#hatch-gap)" for element in drawing.iter())
 

@@ -289,9 +289,7 @@ def test_progress_is_one_line_that_goes(monkeypatch: pytest.MonkeyPatch) -> None
     meter.show(1_500_000, 3_000_000)
     meter.show(10, None)
     meter.clear()
-    assert screen.getvalue() == (
-        "\r\x1b[Ka[2J b.csv  1.5 MB of 3.0 MB · 50 %\r\x1b[Ka[2J b.csv  10 B\r\x1b[K"
-    )
+    assert screen.getvalue() == ("\r\x1b[Ka[2J b.csv  1.5 MB of 3.0 MB · 50%\r\x1b[Ka[2J b.csv  10 B\r\x1b[K")
 
 
 def test_progress_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,8 +118,8 @@ def test_the_share_is_0_or_100_only_when_it_truly_is(
 def test_the_sentence_names_its_numbers() -> None:
     rows = compare([*many("0.04", "standard", 12, sources=6), *many("0.11", "high", 9, sources=7)])
     assert advice(rows) == (
-        "So far standard cost a median $0.04 (12 turns) against $0.11 at high (9 turns), "
-        "with about as many sources (6 and 7) and no more incomplete turns."
+        "So far, standard costs a median of $0.04 (12 turns) and high $0.11 (9 turns). "
+        "Standard had about as many sources (6 vs. 7) and no more incomplete turns."
     )
 
 
@@ -127,8 +127,8 @@ def test_the_sentence_does_not_hide_what_the_cheaper_level_lacks() -> None:
     cut = [charge("0.04", "low", status=TurnStatus.INCOMPLETE, sources=1) for _ in range(2)]
     rows = compare([*many("0.04", "low", 8, sources=1), *cut, *many("0.11", "high", 9, sources=12)])
     text = advice(rows) or ""
-    assert "fewer sources (1 against 12)" in text
-    assert "and more incomplete turns (20 % against 0 %)" in text
+    assert "fewer sources (1 vs. 12)" in text
+    assert "and more incomplete turns (20% vs. 0%)" in text
 
 
 def test_credits_speak_where_dollars_are_not_reported() -> None:
@@ -138,7 +138,7 @@ def test_credits_speak_where_dollars_are_not_reported() -> None:
         for _ in range(ENOUGH_TO_ADVISE)
     )
     assert (advice(rows) or "").startswith(
-        "So far low cost a median 2 credits (8 turns) against 9 credits at high"
+        "So far, low costs a median of 2 credits (8 turns) and high 9 credits"
     )
 
 

@@ -97,11 +97,11 @@ def test_bars_stand_in_proportion_and_gaps_are_hatched() -> None:
 
 def test_nothing_known_is_said_in_words() -> None:
     for scene in (bars([day(0, None, 2)]), cumulative([day(0, None, 2)])):
-        assert "Not one amount was reported." in words(scene)
+        assert "No cost was reported." in words(scene)
         assert not columns(scene)
-    assert "No turns in this time." in words(bars([]))
-    assert "Not one category was reported." in words(share_of(altogether([day(0, None, 1)])))
-    assert "not split  100 %" in words(share_of(day(0, "1")))
+    assert "No turns in this period." in words(bars([]))
+    assert "No split by category was reported." in words(share_of(altogether([day(0, None, 1)])))
+    assert "not split  100%" in words(share_of(day(0, "1")))
 
 
 def test_the_line_is_dashed_from_the_first_gap_on() -> None:
@@ -122,13 +122,13 @@ def test_shares_name_what_was_not_split() -> None:
     found = shares(whole)
     told = [(share.name, share.usd, percent_text(share.part)) for share in found]
     assert told == [
-        ("model", Decimal(6), "60 %"),
-        ("tool", Decimal(2), "20 %"),
+        ("model", Decimal(6), "60%"),
+        ("tool", Decimal(2), "20%"),
         ("sandbox", None, "not reported"),
         ("internal", None, "not reported"),
-        ("not split", Decimal(2), "20 %"),
+        ("not split", Decimal(2), "20%"),
     ]
-    assert percent_text(Decimal("0.001")) == "<1 %"
+    assert percent_text(Decimal("0.001")) == "<1%"
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_a_split_of_nothing_is_no_unknown_split() -> None:
     free = Bucket("total", 1, usd=zero, model_usd=zero, tool_usd=zero, sandbox_usd=zero, internal_usd=zero)
     assert [share.part for share in shares(free)] == [Decimal(0)] * 4
     assert "Nothing was spent." in words(share_of(free))
-    assert "Not one category was reported." in words(share_of(Bucket("total", 1, usd=Total(None, 1))))
+    assert "No split by category was reported." in words(share_of(Bucket("total", 1, usd=Total(None, 1))))
 
 
 def test_a_split_that_exceeds_the_cost_is_marked_in_the_drawing() -> None:

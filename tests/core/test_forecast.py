@@ -96,7 +96,7 @@ def test_unknown_amounts_make_a_lower_bound_that_says_so() -> None:
     assert found.spent == Total(Decimal(18), 3)
     assert (found.days_seen, found.per_day) == (18, Decimal(1))
     assert forecast_text(found).startswith("~$28.50 + 3 turns unknown by")
-    assert "unknown turns come on top" in found.method
+    assert "Turns of unknown cost are not included." in found.method
 
 
 def test_a_month_of_which_nothing_is_known_has_no_forecast() -> None:
@@ -104,7 +104,7 @@ def test_a_month_of_which_nothing_is_known_has_no_forecast() -> None:
     found = forecast([*days, on(2, None, missing=1)], date(2026, 11, 3), HALF)
     assert found.spent == Total(None, 1)
     assert found.middle is None
-    assert found.method == "No forecast: no turn of this month has a reported amount."
+    assert found.method == "No forecast: no cost was reported this month."
 
 
 def test_the_last_evening_has_nothing_left_to_guess() -> None:
@@ -125,10 +125,10 @@ def test_a_share_beyond_the_day_is_the_day() -> None:
     assert forecast(days, TODAY, Decimal(-7)).middle == forecast(days, TODAY, Decimal(0)).middle
 
 
-def test_the_method_is_one_sentence() -> None:
+def test_the_method_is_in_sentences() -> None:
     found = forecast([on(day, "1", day % 2) for day in range(1, 20)], TODAY, HALF)
     for text in (found.method, forecast([], TODAY, HALF).method):
-        assert text.count(".") == 1
+        assert text[0].isupper()
         assert text.endswith(".")
 
 
@@ -190,12 +190,12 @@ def test_what_the_days_mean_for_a_limit() -> None:
     days = [on(16, "4"), on(17, "2"), on(18, "1"), on(19, "1")]
     assert (
         limit_text(gauge("1", Scope.DAY, "2"), days, TODAY)
-        == "The day limit of $2.00 was reached on 2 of 4 days."
+        == "The daily limit of $2.00 was reached on 2 of 4 days."
     )
     assert limit_text(gauge("1", Scope.DAY, "2"), [], TODAY) == ""
     assert (
         limit_text(gauge("4", Scope.WORKER), days, TODAY)
-        == "At ~$2.00 a day, the worker limit of $10.00 is reached in ~3 days."
+        == "At ~$2.00 a day, the worker limit of $10.00 will be reached in ~3 days."
     )
     assert limit_text(gauge("10"), days, TODAY) == "The session limit of $10.00 is reached."
     assert limit_text(gauge("4"), days[-1:], TODAY) == ""

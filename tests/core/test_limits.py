@@ -133,16 +133,16 @@ def test_the_widest_reached_scope_blocks() -> None:
 @pytest.mark.parametrize(
     ("found", "text"),
     [
-        (gauge("0.85"), "$0.85 of $1.00 (85 %)"),
-        (gauge("16", "20", unit=Unit.CREDITS), "16 of 20 credits (80 %)"),
-        (gauge("0", "1", unit=Unit.CREDITS), "0 of 1 credit (0 %)"),
-        (gauge("0.99999"), "$0.99999 of $1.00 (99 %)"),
-        (gauge("19.99999", "20", unit=Unit.CREDITS), "19.99999 of 20 credits (99 %)"),
-        (gauge("0.1", "0.12345"), "$0.10 of $0.12345 (81 %)"),
-        (gauge("0", "0.0000000000001", unit=Unit.CREDITS), "0 of 0.0000000000001 credits (0 %)"),
-        (gauge("1e17", "5"), "$100,000,000,000,000,000.00 of $5.00 (>999 %)"),
-        (gauge("0.85", missing=1), "$0.85 + 1 turn unknown of $1.00 (85 %)"),
-        (gauge("0.85", missing=2), "$0.85 + 2 turns unknown of $1.00 (85 %)"),
+        (gauge("0.85"), "$0.85 of $1.00 (85%)"),
+        (gauge("16", "20", unit=Unit.CREDITS), "16 of 20 credits (80%)"),
+        (gauge("0", "1", unit=Unit.CREDITS), "0 of 1 credit (0%)"),
+        (gauge("0.99999"), "$0.99999 of $1.00 (99%)"),
+        (gauge("19.99999", "20", unit=Unit.CREDITS), "19.99999 of 20 credits (99%)"),
+        (gauge("0.1", "0.12345"), "$0.10 of $0.12345 (81%)"),
+        (gauge("0", "0.0000000000001", unit=Unit.CREDITS), "0 of 0.0000000000001 credits (0%)"),
+        (gauge("1e17", "5"), "$100,000,000,000,000,000.00 of $5.00 (>999%)"),
+        (gauge("0.85", missing=1), "$0.85 + 1 turn unknown of $1.00 (85%)"),
+        (gauge("0.85", missing=2), "$0.85 + 2 turns unknown of $1.00 (85%)"),
     ],
 )
 def test_what_is_spent_in_words(found: Gauge, text: str) -> None:
@@ -150,8 +150,8 @@ def test_what_is_spent_in_words(found: Gauge, text: str) -> None:
 
 
 def test_texts_of_the_two_marks() -> None:
-    assert near_text(gauge("0.8")) == "Session limit near: $0.80 of $1.00 (80 %)."
-    assert reached_text(gauge("1", scope=Scope.DAY)) == "Day limit reached: $1.00 of $1.00 (100 %)."
+    assert near_text(gauge("0.8")) == "Session limit near: $0.80 of $1.00 (80%)."
+    assert reached_text(gauge("1", scope=Scope.DAY)) == "Daily limit reached: $1.00 of $1.00 (100%)."
     assert amount_text(Decimal("1.5"), Unit.USD) == "$1.50"
 
 
@@ -216,18 +216,18 @@ def in_use(
 @pytest.mark.parametrize(
     ("found", "text"),
     [
-        (in_use("0.9", "2", "0.5", 2), "$0.60 of $2.00 free, 2 running"),
-        (in_use("0.9", "2", "5", 2), "nothing of $2.00 free, 2 running"),
-        (in_use("0.9", "2", "0", 1, 1), "nothing of $2.00 free, 1 running without cost history"),
+        (in_use("0.9", "2", "0.5", 2), "$0.60 of $2.00 left, 2 running"),
+        (in_use("0.9", "2", "5", 2), "none of $2.00 left, 2 running"),
+        (in_use("0.9", "2", "0", 1, 1), "none of $2.00 left, 1 running without cost history"),
         (
             in_use("0.9", "2", "0.5", 3, 1),
-            "nothing of $2.00 free, 3 running, 1 of them without cost history",
+            "none of $2.00 left, 3 running, 1 of them without cost history",
         ),
-        (in_use("4", "20", "6", 1, unit=Unit.CREDITS), "10 of 20 credits free, 1 running"),
-        (gauge("0.9", "2"), "$1.10 of $2.00 free"),
-        (gauge(None, "2", missing=1), "$2.00 of $2.00 free"),
-        (replace(gauge(None, "2", missing=1), reported=False), "a limit of $2.00 cannot be kept"),
-        (replace(in_use("0.9", "2", "0.5", 2), approximate=True), "~$0.60 of $2.00 free, 2 running"),
+        (in_use("4", "20", "6", 1, unit=Unit.CREDITS), "10 of 20 credits left, 1 running"),
+        (gauge("0.9", "2"), "$1.10 of $2.00 left"),
+        (gauge(None, "2", missing=1), "$2.00 of $2.00 left"),
+        (replace(gauge(None, "2", missing=1), reported=False), "a limit of $2.00 cannot be enforced"),
+        (replace(in_use("0.9", "2", "0.5", 2), approximate=True), "~$0.60 of $2.00 left, 2 running"),
     ],
 )
 def test_what_is_free_in_words(found: Gauge, text: str) -> None:
@@ -241,7 +241,7 @@ UNKNOWN: dict[Unit, Decimal | None] = {Unit.USD: None, Unit.CREDITS: None}
 @pytest.mark.parametrize(
     ("found", "needed", "problem"),
     [
-        # Alone, a turn is sent below 100 %, whatever it may take.
+        # Alone, a turn is sent below 100%, whatever it may take.
         (gauge("1.9", "2"), USUALLY_1, None),
         (gauge("1.9", "2"), UNKNOWN, None),
         (gauge("2", "2"), USUALLY_1, LimitReached),

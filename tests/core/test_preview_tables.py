@@ -62,14 +62,14 @@ def test_ragged_rows_are_counted_and_kept() -> None:
     table = read_table(b"a,b\n1\n1,2,3\n\n1,2\n")
     assert table.header == ("a", "b", "3")
     assert table.rows == [("1",), ("1", "2", "3"), ("1", "2")]
-    assert table.counted == "3 rows × 3 columns, 2 ragged"
+    assert table.counted == "3 rows × 3 columns, 2 rows uneven"
     assert column(table, 2) == ["3", "", ""]
 
 
 def test_rows_of_numbers_only_have_no_header() -> None:
     table = read_table(b"1,2\n3,4\n")
     assert (table.header, table.total) == (("1", "2"), 2)
-    assert table.notes == ("no header: the first row holds numbers only",)
+    assert table.notes == ("no header (the first row has only numbers)",)
     assert read_table(b"country,1990,1991\nx,1,2\n").header == ("country", "1990", "1991")
 
 
@@ -162,7 +162,7 @@ def test_objects_are_a_table_of_all_their_keys() -> None:
     assert table is not None
     assert table.header == ("a", "b", "c")
     assert table.rows == [("1.50", "x", ""), ('[ 1, { "d": 2.0 } ]', "", "null"), ("", "", "")]
-    assert (table.counted, table.numeric) == ("3 rows × 3 columns, 3 ragged", (False, False, False))
+    assert (table.counted, table.numeric) == ("3 rows × 3 columns, 3 rows uneven", (False, False, False))
 
 
 def test_arrays_are_a_table_without_names() -> None:
@@ -179,11 +179,11 @@ def test_other_values_are_no_table(text: str) -> None:
 def test_repeated_keys_of_a_row_are_said() -> None:
     table = of_json('[{"a": 1, "a": 2}]')
     assert table is not None
-    assert (table.rows, table.notes) == ([("2",)], ("1 rows repeat a key; the last one is shown",))
+    assert (table.rows, table.notes) == ([("2",)], ("1 row with a repeated key; the last value is shown",))
 
 
 def test_rows_that_are_clean_make_a_table() -> None:
-    assert table_of_rows(("a",), [("1",), ("2", "3")]).counted == "2 rows × 1 column, 1 ragged"
+    assert table_of_rows(("a",), [("1",), ("2", "3")]).counted == "2 rows × 1 column, 1 row uneven"
 
 
 @given(st.lists(st.sampled_from(["", "a", "b", "1", "2.50", "10%", "ä"]), max_size=30), st.booleans())

@@ -59,7 +59,7 @@ def test_repeated_keys_are_all_kept_and_marked() -> None:
         ("c", "{} 2 members", False),
     ]
     assert [node.duplicate for node in children(tree.root, start=2, limit=1)] == [True]
-    assert (tree.duplicates, tree.notes) == (2, ("2 members repeat a key",))
+    assert (tree.duplicates, tree.notes) == (2, ("2 duplicate keys",))
     assert json.loads(json_text(tree.root.value))["a"] == 3
 
 
@@ -72,15 +72,15 @@ def test_children_come_in_pages() -> None:
 @pytest.mark.parametrize(
     ("data", "note"),
     [
-        (b"", "no valid JSON"),
-        (b"{", "no valid JSON"),
-        (b"[1,]", "no valid JSON"),
-        (b'{"a": \x1b}', "no valid JSON"),
+        (b"", "not valid JSON"),
+        (b"{", "not valid JSON"),
+        (b"[1,]", "not valid JSON"),
+        (b'{"a": \x1b}', "not valid JSON"),
         (b"[" * 100_000 + b"]" * 100_000, f"nested deeper than {MAX_DEPTH} levels"),
         (b'{"a":' * 100_000, f"nested deeper than {MAX_DEPTH} levels"),
         (b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1), f"nested deeper than {MAX_DEPTH} levels"),
         (b" " * (MAX_BYTES + 1), "larger than 16 MiB"),
-        (b'["' + b'\\"[' * 100_000, "no valid JSON"),
+        (b'["' + b'\\"[' * 100_000, "not valid JSON"),
     ],
 )
 def test_what_cannot_be_shown_says_why(data: bytes, note: str) -> None:
@@ -102,7 +102,7 @@ def test_constants_that_are_no_json_are_said() -> None:
     tree = tree_of_json(b"[NaN, -Infinity]")
     assert tree.root is not None
     assert [node.text for node in children(tree.root)] == ["NaN", "-Infinity"]
-    assert tree.notes == ("NaN and Infinity are no JSON; shown as written",)
+    assert tree.notes == ("NaN and Infinity are not valid JSON; shown as written",)
 
 
 def test_values_that_were_read_already_are_shown_alike() -> None:

@@ -30,7 +30,7 @@ def totals(*amounts: str | None) -> Session:
 
 def test_the_change_against_the_median_stands_behind_the_amount() -> None:
     shown = totals("0.01", "0.02", "0.03", "0.027")
-    assert receipt_line(shown, shown.turns[3]) == "~12 s · $0.027 (+35 %) Σ · standard"
+    assert receipt_line(shown, shown.turns[3]) == "~12 s · $0.027 (+35%) Σ · standard"
 
 
 def test_fewer_than_three_known_turns_before_it_make_no_change() -> None:
@@ -39,14 +39,14 @@ def test_fewer_than_three_known_turns_before_it_make_no_change() -> None:
         "~12 s · $0.02 Σ · standard",
         "~12 s · $0.01 Σ · standard",
         "~12 s · $0.00 Σ · standard",
-        "~12 s · $0.027 (+170 %) Σ · standard",
+        "~12 s · $0.027 (+170%) Σ · standard",
     ]
 
 
 def test_the_change_is_in_credits_where_only_those_are_reported() -> None:
     turns = [turn(at, after=reading(credit=str(credit))) for at, credit in enumerate((10, 30, 60, 70))]
     shown = session(*turns)
-    assert receipt_line(shown, turns[3]) == "~12 s · 10 credits (-50 %) Σ · cost not reported · standard"
+    assert receipt_line(shown, turns[3]) == "~12 s · 10 credits (-50%) Σ · cost not reported · standard"
 
 
 def test_a_duration_that_was_reported_is_no_estimate() -> None:
@@ -78,7 +78,7 @@ def test_one_credit_is_one() -> None:
 
 def test_an_absurd_change_is_told_as_more_than_can_be_read() -> None:
     shown = totals("0.0001", "0.0001", "0.0001", "9")
-    assert receipt_line(shown, shown.turns[3]) == "~12 s · $9.00 (>+999,999 %) Σ · standard"
+    assert receipt_line(shown, shown.turns[3]) == "~12 s · $9.00 (>+999,999%) Σ · standard"
 
 
 @pytest.mark.parametrize("status", [TurnStatus.ACCEPTED, TurnStatus.REJECTED, TurnStatus.NOT_SENT])

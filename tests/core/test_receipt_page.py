@@ -96,22 +96,22 @@ def test_a_full_receipt() -> None:
     receipt = alone(FULL)
     assert [section.title for section in receipt.sections] == [
         *("Cost", "By category", "Tokens and steps", "Time", "Sources and files", "Identity"),
-        *("How the figures were read", "As the worker gave them"),
+        *("How costs were attributed", "As reported by the worker"),
     ]
     assert row(receipt, "Cost") == ("$0.01235", f"exactly ${EXACTLY}")
     assert row(receipt, "Credits") == ("12.5", "")
     assert row(receipt, "Input tokens") == ("1,000", "")
     assert row(receipt, "Steps") == ("7", "")
-    assert row(receipt, "Model") == ("$0.01", "81 %")
-    assert row(receipt, "Internal") == ("$0.00004568", "<1 %")
+    assert row(receipt, "Model") == ("$0.01", "81%")
+    assert row(receipt, "Internal") == ("$0.00004568", "<1%")
     assert row(receipt, "Duration") == ("5.4 s", "as reported")
-    assert row(receipt, "Elapsed") == ("~12 s", "by our own clock")
+    assert row(receipt, "Elapsed") == ("~12 s", "local clock")
     assert row(receipt, "Ended") == ("2026-11-25T10:00:12.423Z", "")
     assert row(receipt, "Source 1") == ("A title", "https://example.test/a")
     assert row(receipt, "File 1") == ("report.pdf", "application/pdf, 2.0 kB")
     assert row(receipt, "Message") == ("msg_1", "")
     assert row(receipt, "Cost in USD") == (f"not read → {EXACTLY}", "before → after")
-    assert "totals of the worker" in row(receipt, "Reading")[0]
+    assert "worker totals" in row(receipt, "Reading")[0]
 
 
 def test_what_nobody_reported_is_named_and_never_zero() -> None:
@@ -135,7 +135,7 @@ def test_what_may_still_come_is_pending_and_what_came_is_so_far() -> None:
 def test_a_turn_that_never_started_took_a_true_zero(status: TurnStatus) -> None:
     own = replace(turn(1, None, status=status), fault=Fault(Kind.CONNECT, "no \x1b[31mroute"))
     receipt = alone(own)
-    assert row(receipt, "Cost") == ("$0.00", "it never started, so nothing was charged")
+    assert row(receipt, "Cost") == ("$0.00", "never started, so nothing was charged")
     assert row(receipt, "Problem") == ("no [31mroute", "")
     assert receipt_json(receipt)["cost_usd"] == "0"
 
@@ -150,15 +150,15 @@ def test_a_sum_that_differs_from_its_categories_is_told() -> None:
     assert FULL.snapshot is not None
     usage = replace(FULL.snapshot.usage, cost_usd=Decimal("0.02"))
     receipt = alone(replace(FULL, snapshot=replace(FULL.snapshot, usage=usage)))
-    assert row(receipt, "Together") == ("$0.01235", "the reported cost is $0.02")
+    assert row(receipt, "Sum") == ("$0.01235", "the reported cost is $0.02")
     bare = replace(FULL.snapshot, usage=replace(usage, cost_usd=None))
-    assert row(alone(replace(FULL, snapshot=bare)), "Cost")[1].endswith("the sum of the four categories")
+    assert row(alone(replace(FULL, snapshot=bare)), "Cost")[1].endswith("sum of the four categories")
 
 
 def test_a_usual_range_is_a_row_where_it_is_known() -> None:
     session = Session("ses_1", AT, turns=(FULL,))
     receipt = receipt_page(session, FULL, TypicalCost("standard"))
-    assert row(receipt, "Usual") == ("no history at standard yet", "")
+    assert row(receipt, "Typical cost") == ("no history at standard yet", "")
     usual = receipt_json(receipt)["usual"]
     assert isinstance(usual, dict)
     assert usual["other_workers"] is False
@@ -169,10 +169,10 @@ def test_a_usual_range_is_a_row_where_it_is_known() -> None:
 @pytest.mark.parametrize(
     ("costs", "text"),
     [
-        (["1", "1", "1", "1.35"], "+35 %"),
-        (["1", "1", "1", "0.92"], "-8 %"),
-        (["1", "2", "3", "2"], "±0 %"),
-        (["1", "1", "1", "1000"], "+99,900 %"),
+        (["1", "1", "1", "1.35"], "+35%"),
+        (["1", "1", "1", "0.92"], "-8%"),
+        (["1", "2", "3", "2"], "±0%"),
+        (["1", "1", "1", "1000"], "+99,900%"),
         (["1", "1", "1", None], ""),
         (["1", "1", "2"], ""),
         (["0", "0", "0", "2"], ""),
@@ -186,7 +186,7 @@ def test_the_change_against_the_turns_before(costs: list[str | None], text: str)
 
 def test_later_turns_do_not_change_an_earlier_receipt() -> None:
     session = chat("1", "1", "1", "1.35", "9", "9", "9", "9")
-    assert change_text(facts_of(session, session.turns[3]).change.percent) == "+35 %"
+    assert change_text(facts_of(session, session.turns[3]).change.percent) == "+35%"
 
 
 def test_refused_turns_and_those_so_far_are_no_earlier_ones() -> None:
@@ -202,18 +202,18 @@ def test_credits_are_compared_where_no_cost_was_reported() -> None:
     last = turn(4, read(credits_used="10"), levels[3])
     session = Session("ses_1", AT, "wrk_1", turns=(*turns, last))
     receipt = receipt_page(session, last)
-    assert row(receipt, "Against the median") == ("+100 %", "against the median 2 credits of 3 turns")
+    assert row(receipt, "Compared with median") == ("+100%", "median 2 credits of 3 turns")
 
 
 def test_the_page_says_why_there_is_no_change() -> None:
     for costs, expected in (
         (["1"], ("no earlier turn", "")),
         (["1", "1", "2"], ("only 2 earlier turns", "needs 3")),
-        (["1", "1", "1", None], ("nothing to compare with", "the median $1.00 of 3 turns")),
-        (["1", "1", "1", "1.35"], ("+35 %", "against the median $1.00 of 3 turns")),
+        (["1", "1", "1", None], ("cost not reported", "median $1.00 of 3 turns")),
+        (["1", "1", "1", "1.35"], ("+35%", "median $1.00 of 3 turns")),
     ):
         session = chat(*costs)
-        assert row(receipt_page(session, session.turns[-1]), "Against the median") == expected
+        assert row(receipt_page(session, session.turns[-1]), "Compared with median") == expected
 
 
 def test_a_long_session_is_compared_with_its_newest_turns() -> None:
@@ -326,6 +326,6 @@ def test_a_worker_that_nobody_had_read_before_leaves_the_part_of_the_turn_unknow
     own = replace(turn(2, read("3.9")), read_ms=AT)
     receipt = alone(own)
     labels = [row.label for section in receipt.sections for row in section.rows]
-    assert row(receipt, "Before") == ("not read", "so this turn's part is not known")
+    assert row(receipt, "Before") == ("not read", "so this turn's share is unknown")
     assert "State" not in labels, "it was seen to have finished"
     assert row(receipt, "Cost in USD") == ("not read → 3.9", "before → after")

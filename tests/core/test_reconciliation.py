@@ -72,14 +72,14 @@ def test_what_was_spent_before_we_came_is_named() -> None:
     assert found.parts == Parts(before=Decimal("0.04"))
     assert reconciliation_text(found) == (
         "The worker's own total is $0.09, $0.04 more than the local sum $0.05.\n"
-        "$0.04 taken before this session first looked."
+        "$0.04 spent before this session first read the worker."
     )
 
 
 def test_what_was_spent_elsewhere_in_between_is_named() -> None:
     found = reckoned(turn(1, read("0.02"), new=True), turn(2, read("0.09"), read("0.06")))
     assert found.parts == Parts(between=Decimal("0.04"))
-    assert "$0.04 taken outside this session since then." in reconciliation_text(found)
+    assert "$0.04 spent outside this session since then." in reconciliation_text(found)
 
 
 def test_turns_that_nobody_reported_share_what_the_next_reading_shows() -> None:
@@ -125,7 +125,7 @@ def test_a_worker_that_reports_each_turn_has_no_total() -> None:
     found = reckoned(turn(1, read("0.5"), new=True), turn(2, read("0.2")))
     assert (found.reading, found.server, found.difference) == (Reading.PER_TURN, None, None)
     assert reconciliation_text(found) == (
-        "This worker reports each turn by itself, so there is no total of its own to compare with."
+        "This worker reports each turn separately, so it has no total to compare with."
     )
 
 
@@ -140,7 +140,7 @@ def test_an_unknown_local_sum_is_not_taken_for_zero() -> None:
     assert (found.server, found.difference) == (Decimal("0.5"), None)
     assert (
         reconciliation_text(found)
-        == "The worker's own total is $0.50; what 1 turn of ours took is not known."
+        == "The worker's own total is $0.50. The cost of 1 turn of ours is unknown."
     )
 
 

@@ -120,7 +120,7 @@ def test_the_usual_range_in_words(usual: TypicalCost, text: str) -> None:
         (TypicalCost("high", of("0.04")), "$0.04 (1 turn)"),
         (TypicalCost("high", of("0.02", "0.05", "0.09")), "$0.02–0.09 (3 turns)"),
         (TypicalCost("high", USUAL), "~$0.04 ($0.02–0.09)"),
-        (TypicalCost("high", USUAL, everywhere=True), "~$0.04 elsewhere"),
+        (TypicalCost("high", USUAL, everywhere=True), "~$0.04 (other workers)"),
         (TypicalCost("high", of(), of("1", "2", "4", "9", "20")), "~4 credits (2–9)"),
         (
             TypicalCost("high", of("0.0012", "0.0013", "0.0042", "0.0099", "0.0099")),

@@ -95,7 +95,7 @@ def test_a_configured_day_counts_every_session(desk: Desk) -> None:
     assert desk.do("-p", REPORT, HANDINGER_LIMIT_DAY_USD="0.005").code == 0
     refused = desk.do("-p", "a new session", "--json", HANDINGER_LIMIT_DAY_USD="0.005")
     assert (refused.code, refused.result["posts_sent"]) == (5, 0)
-    assert "Day limit reached" in refused.result["error"]["message"]
+    assert "Daily limit reached" in refused.result["error"]["message"]
 
 
 def test_a_turn_limit_holds_however_often_one_tries(desk: Desk) -> None:

@@ -70,7 +70,7 @@ async def test_a_turn_without_history_reserves_all_that_is_left(tmp_path: Path) 
         await start(ledger, 1)
         found = await gauge(ledger)
         assert (found.running, found.unmeasured, found.free) == (1, 1, Decimal(0))
-        assert free_text(found) == "nothing of $2.50 free, 1 running without cost history"
+        assert free_text(found) == "none of $2.50 left, 1 running without cost history"
         with pytest.raises(LimitUnmeasured, match="1 running turn has no cost history"):
             await start(ledger, 2)
         assert look(tmp_path / "h.db", "SELECT turn_id FROM turns") == [("n1",)]
@@ -84,7 +84,7 @@ async def test_a_turn_with_history_reserves_what_such_turns_took(tmp_path: Path)
         await put_in(ledger, *history(3, 1))
         await start(ledger, 1)
         await start(ledger, 2)
-        assert free_text(await gauge(ledger)) == "$0.50 of $2.50 free, 2 running"
+        assert free_text(await gauge(ledger)) == "$0.50 of $2.50 left, 2 running"
         for how in Start:
             with pytest.raises(LimitReserved, match=r"\$0\.50 of \$2\.50 free, 2 running; such a turn may"):
                 await start(ledger, 3, how)
@@ -257,7 +257,7 @@ async def test_a_price_of_credits_makes_credits_count_in_dollars(tmp_path: Path)
         )
         found = await gauge(ledger)
         assert (found.spent, found.approximate, found.reported) == (Total(Decimal("1.25"), 1), True, True)
-        assert spent_text(found) == "~$1.25 + 1 turn unknown of $2.50 (50 %)"
+        assert spent_text(found) == "~$1.25 + 1 turn unknown of $2.50 (50%)"
         await start(ledger, 1)
         assert (await gauge(ledger)).unmeasured == 0
 
@@ -283,7 +283,7 @@ async def test_a_damaged_limit_is_not_a_lifted_one(tmp_path: Path) -> None:
             other.execute("PRAGMA ignore_check_constraints = ON")
             other.execute("UPDATE limits SET amount = 'x'")
             other.commit()
-        with pytest.raises(LedgerError, match="day limit in the history cannot be read"):
+        with pytest.raises(LedgerError, match="Cannot read the daily limit from the history"):
             await start(ledger, 1)
         assert look(path, "SELECT COUNT(*) FROM turns") == [(0,)]
 

@@ -114,4 +114,4 @@ def test_the_words_give_number_amounts_and_reason() -> None:
     assert restatement_text([credited]) == f"Restatement 12: turn_1 8 credits → 5 credits, {LESS}."
     assert "together -6 credits" in restatement_text([credited, credited])
     split = replace(one, new_usd=Decimal("0.1"))
-    assert "another split by category" in restatement_text([split])
+    assert "split by category changed" in restatement_text([split])

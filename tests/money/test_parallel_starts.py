@@ -68,7 +68,7 @@ def test_of_ten_programs_two_send_under_a_limit_with_room_for_two(
         if one.code == 5:
             assert (one.result["status"], one.result["posts_sent"]) == ("not_sent", 0)
             assert one.result["error"]["kind"] == "cost_limit"
-            assert f"$0.50 of ${limit}0 free, 2 running; such a turn may take $1.00" in one.err
+            assert f"$0.50 of ${limit}0 free, 2 running; a turn like this may cost $1.00" in one.err
     total = person.json_of("costs")["total"]
     assert (Decimal(total["cost_usd"]), total["unpriced_turns"]) == (service.truth, 0)
     assert service.truth <= Decimal(limit)

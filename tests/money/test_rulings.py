@@ -39,7 +39,7 @@ def test_a_pinned_meaning_restates_closed_amounts_and_can_be_taken_back(person: 
     (restated,) = person.json_of("costs")["restatements"]
     assert (restated["old_usd"], restated["new_usd"]) == ("1", "2")
     text = f"Restatement {restated['number']}: {restated['turn_id']} $1.00 → $2.00"
-    assert f"{text}, you decided what the readings of this worker mean." in pinned.err
+    assert f"{text}, you decided what the worker's figures mean." in pinned.err
     assert text in " ".join(pinned.out.split())
     assert total(person) == 3
     # It holds for what comes, too.
@@ -72,7 +72,7 @@ async def test_an_open_session_follows_what_another_program_decides(person: Pers
         program = person.start("costs", "--reading", "wrk_1=per-turn", "--json")
         assert (await asyncio.to_thread(ended, program)).code == 0
         await screen.shows("$2.00 1×", "pinned by")
-        await screen.until(lambda: "you decided what the readings of this worker mean" in screen.notices())
+        await screen.until(lambda: "you decided what the worker's figures mean" in screen.notices())
         assert screen.notices().count("Restatement") == 1
 
 
@@ -83,7 +83,7 @@ async def test_what_the_app_decides_is_in_the_costs_of_other_programs(person: Pe
         await screen.pilot.press("escape")
         await screen.enter("/reading per-turn")
         await screen.until(
-            lambda: "each turn by itself, pinned by you; 3 readings decide nothing." in screen.notices()
+            lambda: "figures per turn, pinned by you; 3 readings decide nothing." in screen.notices()
         )
         program = person.start("costs", "--json")
         found = await asyncio.to_thread(ended, program)

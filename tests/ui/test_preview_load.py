@@ -36,19 +36,19 @@ def test_every_shape_is_in_the_table() -> None:
 @pytest.mark.parametrize(
     ("name", "body", "notes", "text"),
     [
-        ("deep.json", DEEP, ("nested deeper than 200 levels: shown as text",), "[[[[["),
-        ("cut.json", b'{"a": [1, 2', ("no valid JSON",), '{"a": [1, 2'),
-        ("broken.png", b"\x89PNG\r\n\x1a\n" + bytes(30), (), "Its header is broken"),
-        ("bomb.png", made_of.bomb(), (), "Not decoded: 60,000 × 60,000 pixels are more than 50 million."),
+        ("deep.json", DEEP, ("nested deeper than 200 levels, shown as text",), "[[[[["),
+        ("cut.json", b'{"a": [1, 2', ("not valid JSON",), '{"a": [1, 2'),
+        ("broken.png", b"\x89PNG\r\n\x1a\n" + bytes(30), (), "Its header is damaged"),
+        ("bomb.png", made_of.bomb(), (), "Not decoded: 60,000 × 60,000 pixels is more than 50 million."),
         ("fake.txt", made_of.BINARY_TXT, ("its name says text, its content is binary data",), "00 01 02"),
         ("fake.png", b"just words\n", ("its name says an image, its content is text",), "just words"),
         ("old.txt", "größer\n".encode("latin-1") * 9, ("not UTF-8; read as Windows-1252",), "größer"),
-        ("bad.pdf", b"%PDF-1.4\nnothing", ("it cannot be read",), "Not read."),
-        ("long.py", b"x = 1  # %d\n" % 1 * 9000, ("too long to be coloured",), "x = 1"),
+        ("bad.pdf", b"%PDF-1.4\nnothing", ("it cannot be read",), "Not shown."),
+        ("long.py", b"x = 1  # %d\n" % 1 * 9000, ("too long to highlight",), "x = 1"),
         (
             "long.md",
             (b"word " * 20 + b"\n") * (LONGEST_MARKDOWN // 100 + 1),
-            ("longer than 300,000 characters: shown as it is written",),
+            ("longer than 300,000 characters, shown as source",),
             "word word",
         ),
     ],
@@ -65,11 +65,11 @@ def test_a_beginning_is_called_one() -> None:
     assert found.notes == ("only the first 7 B of 2.0 MB",)
     assert found.counted == "first 2 of at least 2 lines"
     assert loaded("a.json", b"[1, 2", whole=False).notes == (
-        "only the first 5 B; how large it is was not told",
-        "cut JSON makes no tree: shown as text",
+        "only the first 5 B",
+        "truncated JSON, shown as text",
     )
-    assert "too large to be read here" in loaded("a.pdf", made_of.pdf("x"), whole=False).notes[1]
-    assert "Too large to be shown here" in text_of(loaded("a.png", made_of.png(9, 9), whole=False))
+    assert "too large to read here" in loaded("a.pdf", made_of.pdf("x"), whole=False).notes[1]
+    assert "Too large to show here" in text_of(loaded("a.png", made_of.png(9, 9), whole=False))
 
 
 def test_json_that_is_a_table_has_both_views_and_its_source() -> None:

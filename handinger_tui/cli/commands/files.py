@@ -82,7 +82,7 @@ def _run_list(args: argparse.Namespace, files: Sequence[WorkerFile]) -> int:
     value: JsonObject = {"worker_id": args.worker, "count": len(files), "size": total, "files": rows}
     put_result(args, value, "\n".join(_table_lines(files)) or "No files.")
     if files and not args.json:
-        say(f"{plural(len(files), 'file')} · {size(total)}")
+        say(" · ".join(fact for fact in (plural(len(files), "file"), size(total)) if fact))
     return Exit.OK
 
 
@@ -92,7 +92,7 @@ def _table_lines(files: Sequence[WorkerFile]) -> list[str]:
             str(number),
             clean_line(_display_name(file), _MAX_NAME),
             clean_line(file.media_type, _MAX_TYPE),
-            size(file.size),
+            size(file.size) or "—",
         )
         for number, file in enumerate(files, 1)
     ]
@@ -204,7 +204,7 @@ class Meter:
 
     def show(self, received: int, total: int | None) -> None:
         """Draw the line with the bytes received and the total."""
-        share = f" of {size(total)} · {min(received * 100 // total, 100)} %" if total else ""
+        share = f" of {size(total)} · {min(received * 100 // total, 100)}%" if total else ""
         line = f"{self._name}  {size(received)}{share}"
         # A line that wraps could not be erased.
         sys.stderr.write(f"\r\x1b[K{cut(line, self._columns - 1)}")

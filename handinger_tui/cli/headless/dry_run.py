@@ -154,7 +154,10 @@ def _result_text(
             f"  file: {clean(str(file['name']))} ({size(length if isinstance(length, int) else None)})"
         )
     lines.append(f"Cost: {typical_cost_text(typical_cost)}.")
-    lines += [f"Limit, {gauge.limit.scope}: {spent_text(gauge)}; {free_text(gauge)}." for gauge in gauges]
+    lines += [
+        f"{gauge.limit.scope.limit.capitalize()}: {spent_text(gauge)}; {free_text(gauge)}."
+        for gauge in gauges
+    ]
     if refusal is not None:
         reason = refusal.reason if isinstance(refusal, LimitReached) else refusal.summary
         lines.append(f"It would be refused: {reason}")

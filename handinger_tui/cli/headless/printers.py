@@ -184,7 +184,7 @@ class LimitMessages:
                 say(near_text(gauge))
             else:
                 say(reached_text(gauge) + (f" {STILL}" if running else ""))
-                say(f"Nothing more is sent under it. {raise_hint(gauge.limit)}")
+                say(f"New messages are blocked. {raise_hint(gauge.limit)}")
 
     def mark_reached(self, gauge: Gauge) -> None:
         """Record that a refusal has already reported this limit as reached."""
@@ -195,7 +195,7 @@ class LimitMessages:
         flagged = [gauge for gauge in gauges if gauge.limit.origin is Origin.FLAG]
         for gauge in flagged:
             if gauge.spent.missing_turns and gauge.state is not State.REACHED:
-                say(f"Whether the limit was kept is not known: {UNKNOWN[gauge.limit.unit]}.")
+                say(f"The limit may have been exceeded: {UNKNOWN[gauge.limit.unit]}.")
         return any(gauge.state is State.REACHED for gauge in flagged)
 
 

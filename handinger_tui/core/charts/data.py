@@ -69,7 +69,7 @@ MOST_MONTHS: Final = 1200
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
-SIMULATED: Final = "Simulated: pretend money of the local worker. Nothing of this was charged."
+SIMULATED: Final = "Simulated: the local worker does not charge real money."
 
 MEMBERS: Final = ("model_usd", "tool_usd", "sandbox_usd", "internal_usd")
 NAMES: Final = {

@@ -76,7 +76,7 @@ def poster(days: Sequence[Bucket], total: Bucket, heading: str, *, simulated: bo
     """The whole report as one scene. `total`: all charges; `heading`: which charges these are."""
     side = 2 * _MARGIN
     marks: list[Mark] = [
-        Word(0, 34, "What it cost", size=32, bold=True),
+        Word(0, 34, "Cost report", size=32, bold=True),
         Word(0, 64, clean_line(heading, 140), Ink.MUTED, 16),
     ]
     y = 84
@@ -92,13 +92,11 @@ def poster(days: Sequence[Bucket], total: Bucket, heading: str, *, simulated: bo
     for scene in (bars(days), share_of(total), cumulative(days)):
         marks += translate(scene.marks, 0, y)
         y += scene.height + _GAP
-    marks.append(
-        Word(0, y + 6, "USD as reported; a hatched or dashed mark stands for what was not.", Ink.MUTED, 13)
-    )
+    marks.append(Word(0, y + 6, "USD as reported. Hatched or dashed: not reported.", Ink.MUTED, 13))
     height = y + 16
     shifted = translate(marks, _MARGIN, _MARGIN)
     ground = Box(0, 0, WIDTH + side, height + side, Ink.GROUND)
-    return Scene(WIDTH + side, height + side, (ground, *shifted), "What it cost")
+    return Scene(WIDTH + side, height + side, (ground, *shifted), "Cost report")
 
 
 def _tiles(spent: Bucket) -> list[Mark]:
@@ -158,12 +156,12 @@ def page(report: Report) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="generator" content="handinger-tui">
-<title>What it cost: {_text(report.heading)}</title>
+<title>Cost report: {_text(report.heading)}</title>
 <style>{_style_rules()}{style()}</style>
 </head>
 <body>
 <main>
-<h1>What it cost</h1>
+<h1>Cost report</h1>
 <p class="muted">{_text(report.heading)}</p>
 {banner}
 {_page_tiles(report.total)}
@@ -214,7 +212,7 @@ def _name(bucket: Bucket) -> str:
     key, title = clean_line(bucket.key, 80), clean_line(bucket.title, 80)
     if title and key:
         return f"{escape(title)} <small>{escape(key)}</small>"
-    return escape(title or key or "not known")
+    return escape(title or key or "unknown")
 
 
 def _row(bucket: Bucket, name: str) -> str:

@@ -212,7 +212,7 @@ def bars(days: Sequence[Bucket]) -> Scene:
     steps = ticks(max(known, default=Decimal(0)))
     marks += _scale(steps)
     if not listed or not known:
-        marks.append(_empty_note("No turns in this time." if not listed else "Not one amount was reported."))
+        marks.append(_empty_note("No turns in this period." if not listed else "No cost was reported."))
     wide = (_RIGHT - _LEFT) / max(1, len(listed))
     tallest = max(known, default=Decimal(0))
     for at, slot in enumerate(listed):
@@ -258,7 +258,7 @@ def cumulative(days: Sequence[Bucket]) -> Scene:
     steps = ticks(known or Decimal(0))
     marks += _scale(steps)
     if known is None or not any(slot.turns for slot in listed):
-        marks.append(_empty_note("No turns in this time." if not listed else "Not one amount was reported."))
+        marks.append(_empty_note("No turns in this period." if not listed else "No cost was reported."))
         return Scene(WIDTH, HEIGHT, (*marks, *_days(listed, span)), title)
     wide = (_RIGHT - _LEFT) / len(listed)
     points: list[Point] = [(_LEFT, _BOTTOM)]
@@ -272,7 +272,7 @@ def cumulative(days: Sequence[Bucket]) -> Scene:
         marks.append(Line(tuple(points[: first_gap + 1]), Ink.LINE, 3))
     if first_gap < len(sums):
         marks.append(Line(tuple(points[first_gap:]), Ink.LINE, 3, dashed=True))
-        marks.append(_legend("dashed: from the first unknown turn on", Ink.MUTED))
+        marks.append(_legend("dashed: from the first turn of unknown cost", Ink.MUTED))
     x, y = points[-1]
     label = short_total_text(so_far, short_usd)
     marks += [
@@ -285,14 +285,14 @@ def cumulative(days: Sequence[Bucket]) -> Scene:
 def share_of(spent: Bucket) -> Scene:
     """The four categories as one bar, with amounts and percentages as text below."""
     parts = shares(spent)
-    marks = card(SHARE_HEIGHT, "Share by category")
+    marks = card(SHARE_HEIGHT, "Cost by category")
     left, room = 28.0, WIDTH - 56.0
     if not any(share.part for share in parts):
         known = any(share.usd is not None for share in parts)
-        reason = "Nothing was spent." if known else "Not one category was reported."
+        reason = "Nothing was spent." if known else "No split by category was reported."
         marks.append(Box(left, 64, room, 44, Ink.MUTED, hatched=not known))
         marks.append(Word(WIDTH / 2, 136, reason, Ink.MUTED, 16, TextAnchor.MIDDLE))
-        return Scene(WIDTH, SHARE_HEIGHT, tuple(marks), "Share by category")
+        return Scene(WIDTH, SHARE_HEIGHT, tuple(marks), "Cost by category")
     x = left
     for share, ink in zip(parts, _INKS, strict=False):
         wide = room * float(share.part or 0)
@@ -311,7 +311,7 @@ def share_of(spent: Bucket) -> Scene:
     excess = excess_text(spent.split_excess)
     if excess:
         marks.append(_legend(excess, Ink.WARN))
-    return Scene(WIDTH, SHARE_HEIGHT, tuple(marks), "Share of the cost by category")
+    return Scene(WIDTH, SHARE_HEIGHT, tuple(marks), "Cost by category")
 
 
 # -- pieces ------------------------------------------------------------------------------

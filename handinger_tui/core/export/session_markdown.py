@@ -24,7 +24,7 @@ from handinger_tui.core.safety.cleaning import clean, clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 
-SIMULATED: Final = "Simulated: the local worker answered, and nothing was charged."
+SIMULATED: Final = "Simulated: the local worker answered. Nothing was charged."
 
 
 def session_markdown(session: Session) -> str:
@@ -92,11 +92,13 @@ def _answer(turn: Turn) -> Iterator[str]:
 def _files(turn: Turn) -> Sequence[str]:
     lines = [
         " · ".join(
-            (
+            fact
+            for fact in (
                 f"- {markdown_text(clean_line(file.filename or 'unnamed'))}",
                 markdown_text(clean_line(file.media_type or "unknown type")),
                 size(file.size),
             )
+            if fact
         )
         for file in files_of_turn(turn)
     ]

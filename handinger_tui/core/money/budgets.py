@@ -114,12 +114,12 @@ def advice(rows: Sequence[BudgetRow]) -> str | None:
     pair = max(pairs, key=lambda pair: pair.turns)
     cheap, dear = pair.spreads()
     cost = (
-        f"So far {_name(pair.cheap)} cost a median {rough(cheap.median or Decimal(0), pair.unit)} "
-        f"({plural(cheap.known, 'turn')}) against {rough(dear.median or Decimal(0), pair.unit)} "
-        f"at {_name(pair.dear)} ({plural(dear.known, 'turn')})"
+        f"So far, {_name(pair.cheap)} costs a median of {rough(cheap.median or Decimal(0), pair.unit)} "
+        f"({plural(cheap.known, 'turn')}) and {_name(pair.dear)} "
+        f"{rough(dear.median or Decimal(0), pair.unit)} ({plural(dear.known, 'turn')})"
     )
     details = [piece for piece in (_sources(pair), _incomplete(pair)) if piece]
-    return f"{cost}, with {' and '.join(details)}."
+    return f"{cost}. {_name(pair.cheap).capitalize()} had {' and '.join(details)}."
 
 
 def _pair(one: BudgetRow, other: BudgetRow) -> _Pair | None:
@@ -158,14 +158,14 @@ def _sources(pair: _Pair) -> str:
     tolerance = max(Decimal(1), EXACT.multiply(max(cheap.median, dear.median), ABOUT))
     its, other = _plain(cheap.median), _plain(dear.median)
     if abs(EXACT.subtract(cheap.median, dear.median)) <= tolerance:
-        return f"about as many sources ({its} and {other})"
+        return f"about as many sources ({its} vs. {other})"
     word = "fewer" if cheap.median < dear.median else "more"
-    return f"{word} sources ({its} against {other})"
+    return f"{word} sources ({its} vs. {other})"
 
 
 def _incomplete(pair: _Pair) -> str:
     cheap, dear = pair.cheap, pair.dear
-    numbers = f"{cheap.share_incomplete} % against {dear.share_incomplete} %"
+    numbers = f"{cheap.share_incomplete}% vs. {dear.share_incomplete}%"
     if cheap.incomplete * dear.turns > dear.incomplete * cheap.turns:
         return f"more incomplete turns ({numbers})"
     return f"no more incomplete turns ({numbers})" if dear.incomplete else "no more incomplete turns"

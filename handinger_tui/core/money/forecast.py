@@ -190,16 +190,18 @@ def limit_text(gauge: Gauge, days: Days, today: date) -> str:
     if limit.scope is Scope.DAY:
         over, counted = days_over(days, today, limit.amount)
         return (
-            f"The day limit of {amount} was reached on {over} of {plural(counted, 'day')}." if counted else ""
+            f"The daily limit of {amount} was reached on {over} of {plural(counted, 'day')}."
+            if counted
+            else ""
         )
     estimate = forecast(days, today, Decimal(1), limit.unit)
     in_days = days_to_limit(gauge, estimate.per_day)
     if in_days is None or estimate.per_day is None:
         return ""
     if in_days == 0:
-        return f"The {limit.scope} limit of {amount} is reached."
+        return f"The {limit.scope.limit} of {amount} is reached."
     pace = f"At ~{rough(estimate.per_day, limit.unit)} a day"
-    return f"{pace}, the {limit.scope} limit of {amount} is reached in ~{plural(in_days, 'day')}."
+    return f"{pace}, the {limit.scope.limit} of {amount} will be reached in ~{plural(in_days, 'day')}."
 
 
 # -- texts ----------------------------------------------------------------------------
@@ -220,15 +222,15 @@ def forecast_text(estimate: Forecast) -> str:
 
 def _method(days: int, gaps: int) -> str:
     text = (
-        f"What is spent, plus the average of the last {plural(days, 'day')} for each day that is left; "
-        "the range is one standard deviation to either side, wider the fewer days there are"
+        f"Spent so far plus the daily average of the last {plural(days, 'day')} for each remaining day. "
+        "The range is one standard deviation either way, wider with fewer days."
     )
-    return f"{text}, and unknown turns come on top." if gaps else f"{text}."
+    return f"{text} Turns of unknown cost are not included." if gaps else text
 
 
 def _reason_for_none(spent: Total, days: int) -> str:
     if days >= ENOUGH_DAYS:
-        return "No forecast: no turn of this month has a reported amount."
+        return "No forecast: no cost was reported this month."
     have = f", {days} so far" if days else ""
     gaps = f" ({plural(spent.missing_turns, 'turn')} of this month unknown)" if spent.missing_turns else ""
     return f"No forecast yet: needs {ENOUGH_DAYS} days of history{have}{gaps}."

@@ -25,11 +25,11 @@ WARN_AT: Final = Decimal("0.8")
 FINEST: Final = 12
 """Decimal places that an amount of a limit may have: whole pico-dollars."""
 MOST_PERCENT: Final = 999
-"""A larger percentage is shown as ">999 %"."""
+"""A larger percentage is shown as ">999%"."""
 LARGEST: Final = Decimal(1_000_000)
 """The largest amount of a limit."""
-UNTIL_RAISED: Final = "Nothing more is sent until it is raised."
-STILL: Final = "A running turn cannot be stopped from here, and may go on charging."
+UNTIL_RAISED: Final = "New messages are blocked until you raise it."
+STILL: Final = "A running turn cannot be stopped from here and may keep charging."
 
 
 class Scope(StrEnum):
@@ -47,7 +47,13 @@ class Scope(StrEnum):
     MONTH = "month"
     """Every session since the first of the month, local time."""
 
+    @property
+    def limit(self) -> str:
+        """The name of a limit of this scope: "turn limit", "daily limit"."""
+        return f"{_ADJECTIVES.get(self, self.value)} limit"
 
+
+_ADJECTIVES: Final = {Scope.DAY: "daily", Scope.WEEK: "weekly", Scope.MONTH: "monthly"}
 BY_TIME: Final = (Scope.DAY, Scope.WEEK, Scope.MONTH)
 """Scopes that count every session since some midnight."""
 
@@ -130,10 +136,10 @@ class Gauge(Struct, frozen=True):
 
     @property
     def percent_text(self) -> str:
-        """The percentage to show: "85 %", ">999 %"; "?" while nothing is known."""
+        """The percentage to show: "85%", ">999%"; "?" while nothing is known."""
         if self.percent is None:
             return "?"
-        return f"{self.percent} %" if self.percent <= MOST_PERCENT else f">{MOST_PERCENT} %"
+        return f"{self.percent}%" if self.percent <= MOST_PERCENT else f">{MOST_PERCENT}%"
 
 
 class Start(StrEnum):
@@ -160,11 +166,11 @@ class LimitReserved(LimitReached):
     def __init__(self, gauge: Gauge, needed: Decimal | None) -> None:
         """`needed`: what the turn would reserve; None where it has no cost history."""
         unit = gauge.limit.unit
-        usual = "" if needed is None else f"; such a turn may take {amount_text(needed, unit)}"
+        usual = "" if needed is None else f"; a turn like this may cost {amount_text(needed, unit)}"
         super().__init__(
             gauge,
-            f"{gauge.limit.scope.capitalize()} limit: {free_text(gauge)}{usual}.",
-            f"Wait until a running turn has ended. {raise_hint(gauge.limit)}",
+            f"{gauge.limit.scope.limit.capitalize()}: {free_text(gauge)}{usual}.",
+            f"Wait until a running turn has finished. {raise_hint(gauge.limit)}",
         )
 
 
@@ -172,7 +178,7 @@ class LimitUnmeasured(LimitReached):
     """Nothing was sent: whether a limit will hold cannot be known. The user may decide to send anyway."""
 
     def __init__(self, gauge: Gauge) -> None:
-        super().__init__(gauge, unmeasured_text(gauge), "Give --allow-unmeasured to send anyway.")
+        super().__init__(gauge, unmeasured_text(gauge), "Use --allow-unmeasured to send anyway.")
 
 
 def check_start(
@@ -213,7 +219,7 @@ def amount_of(text: str) -> Decimal:
     """
     plain = text.strip().removeprefix("$")
     if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]*)?|\.[0-9]+", plain, re.ASCII):
-        raise ValueError(f"{text.strip()[:40]!r} is no amount: write it like 5 or 0.25")
+        raise ValueError(f"{text.strip()[:40]!r} is not an amount (use a number like 5 or 0.25)")
     amount = Decimal(plain)
     if not 0 < amount <= LARGEST:
         raise ValueError("the amount must be above 0 and at most 1,000,000")
@@ -265,7 +271,7 @@ def exact_text(amount: Decimal, unit: Unit) -> str:
 
 
 def spent_text(gauge: Gauge) -> str:
-    """The text "$0.85 of $1.00 (85 %)" or "16 + 1 turn unknown of 20 credits (80 %)"."""
+    """The text "$0.85 of $1.00 (85%)" or "16 + 1 turn unknown of 20 credits (80%)"."""
     unit, limit = gauge.limit.unit, exact_text(gauge.limit.amount, gauge.limit.unit)
     if gauge.spent.value is None:
         return f"not reported of {limit}"
@@ -279,55 +285,55 @@ def spent_text(gauge: Gauge) -> str:
 
 
 def free_text(gauge: Gauge) -> str:
-    """The text "$0.60 of $2.00 free, 2 running"; "nothing of $2.00 free, 1 running without cost history".
+    """The text "$0.60 of $2.00 left, 2 running"; "none of $2.00 left, 1 running without cost history".
 
     Where the unit is not reported, nothing is known of what is free.
     """
     unit, limit = gauge.limit.unit, exact_text(gauge.limit.amount, gauge.limit.unit)
     if not gauge.reported:
-        return f"a limit of {limit} cannot be kept"
+        return f"a limit of {limit} cannot be enforced"
     about = "~" if gauge.approximate else ""
-    free = f"{about}{amount_text(gauge.free, unit).partition(' ')[0]}" if gauge.free else "nothing"
+    free = f"{about}{amount_text(gauge.free, unit).partition(' ')[0]}" if gauge.free else "none"
     history = "" if not gauge.unmeasured else f", {gauge.unmeasured:,} of them without cost history"
     if gauge.unmeasured == gauge.running:
         history = " without cost history" if gauge.unmeasured else ""
     running = f", {gauge.running:,} running{history}" if gauge.running else ""
-    return f"{free} of {limit} free{running}"
+    return f"{free} of {limit} left{running}"
 
 
 def unmeasured_text(gauge: Gauge) -> str:
     """Why it is not known whether a limit will hold, as a sentence."""
     limit = gauge.limit
-    name = f"the {limit.scope} limit of {exact_text(limit.amount, limit.unit)}"
+    name = f"the {limit.scope.limit} of {exact_text(limit.amount, limit.unit)}"
     if not gauge.reported:
         unit = "USD" if limit.unit is Unit.USD else "credits"
-        return f"This service did not report {unit} in its last turns: {name} cannot be kept."
+        return f"The service did not report {unit} in the last turns, so {name} cannot be enforced."
     have = "has" if gauge.unmeasured == 1 else "have"
     turns = f"{plural(gauge.unmeasured, 'running turn')} {have} no cost history"
-    return f"{turns}: all that is left of {name} is reserved."
+    return f"{turns}, so everything left of {name} is reserved."
 
 
 def near_text(gauge: Gauge) -> str:
     """The warning at 80%, which is shown once."""
-    return f"{gauge.limit.scope.capitalize()} limit near: {spent_text(gauge)}."
+    return f"{gauge.limit.scope.limit.capitalize()} near: {spent_text(gauge)}."
 
 
 def reached_text(gauge: Gauge) -> str:
     """The sentence about a reached limit."""
-    return f"{gauge.limit.scope.capitalize()} limit reached: {spent_text(gauge)}."
+    return f"{gauge.limit.scope.limit.capitalize()} reached: {spent_text(gauge)}."
 
 
 def limit_text(gauge: Gauge) -> str:
     """The sentence about a limit that forbids to send: it is reached, or reserved by running turns."""
     if gauge.state is State.REACHED:
         return reached_text(gauge)
-    return f"{gauge.limit.scope.capitalize()} limit: {free_text(gauge)}."
+    return f"{gauge.limit.scope.limit.capitalize()}: {free_text(gauge)}."
 
 
 def raise_hint(limit: Limit) -> str:
     """How the user can raise the limit."""
     if limit.origin is Origin.FLAG:
         flag = "--max-cost" if limit.unit is Unit.USD else "--max-credits"
-        return f"Give a larger {flag} to go on."
+        return f"Use a larger {flag} to continue."
     amount = "AMOUNT" if limit.unit is Unit.USD else "AMOUNT credits"
-    return f"Raise it to go on: /limit {limit.scope} {amount} in the app."
+    return f"To raise it, use /limit {limit.scope} {amount} in the app."

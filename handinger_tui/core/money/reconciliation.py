@@ -137,18 +137,18 @@ def reconciliation_text(result: Reconciliation) -> str:
 
 def _reason(result: Reconciliation) -> str:
     if result.reading is Reading.PER_TURN:
-        return "This worker reports each turn by itself, so there is no total of its own to compare with."
+        return "This worker reports each turn separately, so it has no total to compare with."
     if result.server is None:
         return "The worker reported no cost, so there is nothing to compare with."
     missing = plural(result.local.missing_turns, "turn")
     if result.local.value is None:
         own = f"The worker's own total is {usd_text(result.server)}"
-        return f"{own}; what {missing} of ours took is not known."
+        return f"{own}. The cost of {missing} of ours is unknown."
     if result.difference == 0:
         return f"{missing} unknown." if result.local.missing_turns else ""
     pieces = [
-        (result.parts.before, "taken before this session first looked"),
-        (result.parts.between, "taken outside this session since then"),
+        (result.parts.before, "spent before this session first read the worker"),
+        (result.parts.between, "spent outside this session since then"),
         (result.parts.unreported, f"in or around {plural(result.parts.turns, 'turn')} of unknown cost"),
         (result.parts.unexplained, "unexplained"),
     ]

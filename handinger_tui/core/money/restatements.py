@@ -12,7 +12,7 @@ from msgspec import Struct
 from handinger_tui.core.amounts import EXACT, credits_words, decimal_text, usd_text
 from handinger_tui.core.jsontext import JsonObject
 
-NEW_MEANING: Final = "the readings of this worker mean something else"
+NEW_MEANING: Final = "the worker's figures turned out to mean something else"
 MORE: Final = "the worker reported more later"
 LESS: Final = "the worker reported less later"
 PINNED: Final = "pinned"
@@ -22,8 +22,8 @@ ASSIGNED: Final = "assigned"
 NEW_RULES: Final = "new rules"
 """The stored reason of a correction: an earlier version of the program computed the amount by other rules."""
 _BY_RULING: Final = {
-    NEW_RULES: "this version of the program counts by other rules",
-    PINNED: "you decided what the readings of this worker mean",
+    NEW_RULES: "this version of handinger-tui attributes costs differently",
+    PINNED: "you decided what the worker's figures mean",
     ASSIGNED: "you decided to which turn suspense belongs",
 }
 """Words for stored reasons; other corrections are explained by the readings."""
@@ -65,7 +65,7 @@ class Restatement(Struct, frozen=True):
             return f"{usd_text(self.old_usd)} → {usd_text(self.new_usd)}"
         if self.old_credits != self.new_credits:
             return f"{credits_words(self.old_credits)} → {credits_words(self.new_credits)}"
-        return "another split by category"
+        return "split by category changed"
 
 
 def restatement_text(restatements: Sequence[Restatement]) -> str:

@@ -110,7 +110,7 @@ def typical_cost_chip(usual: TypicalCost) -> str:
     median = f"~{rough(of.median, unit)}"
     turns = f"{median} ({plural(of.known, 'turn')})"
     if usual.everywhere:
-        choices = [f"{median} elsewhere"]
+        choices = [f"{median} (other workers)"]
     elif of.known == 1:
         choices = [turns.removeprefix("~")]
     elif of.known < ENOUGH:

@@ -68,7 +68,7 @@ class Picture(Struct, frozen=True):
                 near = image.reduce(factor) if factor > 1 and image.mode in _REDUCIBLE else image
                 small = _rgba(near).resize((width, height), Pillow.Resampling.BOX)
         except Exception as problem:  # A library may raise anything on untrusted bytes.
-            raise NotDrawn(f"the {self.format.upper()} is broken") from problem
+            raise NotDrawn(f"the {self.format.upper()} is damaged") from problem
         under = Pillow.new("RGBA", small.size, (*ground, 255))
         return Pillow.alpha_composite(under, small).convert("RGB")
 
@@ -87,12 +87,12 @@ def check_picture(data: bytes, name: str, *, complete: bool) -> ImageCheck:
 
     `name`: one of `FORMATS`. `complete`: `data` is the complete file, not only its beginning.
     """
-    what, too_large = f"{name.upper()} image", "too large to be shown here: save it to see it"
+    what, too_large = f"{name.upper()} image", "too large to show here; save it to open it"
     try:
         with _open(data, name) as image:
             width, height = image.size
     except Exception:  # noqa: BLE001 - a library may raise anything on untrusted bytes
-        broken = "its header is broken: there is nothing to show"
+        broken = "its header is damaged"
         return ImageCheck(what, "", None, broken if complete else too_large)
     counted = f"{width:,} × {height:,} pixels"
     danger = bomb(width, height, len(data) if complete else None)
@@ -107,9 +107,9 @@ def bomb(width: int, height: int, file_bytes: int | None) -> str | None:
     """Why an image must not be decoded (a decompression bomb); None: it may. `file_bytes` None: not known."""
     text, pixels = f"{width:,} × {height:,} pixels", width * height
     if pixels > MAX_PIXELS:
-        return f"{text} are more than {MAX_PIXELS // 1_000_000} million"
+        return f"{text} is more than {MAX_PIXELS // 1_000_000} million"
     if file_bytes is not None and pixels > SUSPECT_PIXELS and pixels > MAX_RATIO * file_bytes:
-        return f"{text} out of {file_bytes:,} bytes: no honest picture packs that well"
+        return f"{text} from {file_bytes:,} bytes is suspicious"
     return None
 
 

@@ -63,7 +63,7 @@ class TableModel(Struct, frozen=True):
         columns = plural(self.columns, "column")
         if len(self.header) < self.columns:
             columns = f"first {len(self.header):,} of {columns}"
-        return f"{rows} × {columns}" + (f", {self.ragged:,} ragged" if self.ragged else "")
+        return f"{rows} × {columns}" + (f", {plural(self.ragged, 'row')} uneven" if self.ragged else "")
 
 
 def numeric_columns(rows: Sequence[Row], columns: int) -> tuple[bool, ...]:
@@ -193,7 +193,7 @@ class TableReader:
                 self._header = tuple(cells[:KEEP_COLUMNS])
                 return
             self._header = tuple(str(at) for at in range(1, min(len(cells), KEEP_COLUMNS) + 1))
-            self._notes.append("no header: the first row holds numbers only")
+            self._notes.append("no header (the first row has only numbers)")
         self._total += 1
         width = len(cells)
         if width != self._width:
@@ -257,7 +257,7 @@ def _of_objects(items: list[Any], total: int) -> TableModel | None:
     rows = [tuple(_cell(record[key]) if key in record else "" for key in keys) for record in records]
     ragged = sum(len(record) != len(columns) for record in records)
     repeated = sum(isinstance(item, Members) for item in items)
-    notes = (f"{repeated:,} rows repeat a key; the last one is shown",) if repeated else ()
+    notes = (f"{plural(repeated, 'row')} with a repeated key; the last value is shown",) if repeated else ()
     header = tuple(clean_line(str(key), _CELL) for key in keys)
     return TableModel(
         header, rows, total, True, len(columns), ragged, numeric_columns(rows, len(keys)), notes

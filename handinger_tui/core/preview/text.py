@@ -21,7 +21,7 @@ _MARKS: Final = (
 """Byte order marks and their codecs; of two with a common prefix the longer one comes first."""
 GUESS: Final = "cp1252"
 """The codec for text that is not UTF-8: as browsers do, with letters where Latin-1 has control characters."""
-GUESSED: Final = "not UTF-8; read as Windows-1252 (Western European), so letters may be wrong"
+GUESSED: Final = "not UTF-8; read as Windows-1252, so some letters may be wrong"
 _CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _SAMPLE: Final = 65536
 _FEW: Final = 0.02
@@ -70,7 +70,7 @@ def decode(data: bytes, *, complete: bool = True) -> Decoded:
 
 def _note(encoding: str | None) -> str:
     if encoding is None:
-        return "binary data; shown as if it were text"
+        return "binary data shown as text"
     return GUESSED if encoding == GUESS else ""
 
 

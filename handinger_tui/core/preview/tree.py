@@ -81,19 +81,19 @@ def tree_of_json(data: bytes, *, pause: Callable[[], None] = lambda: None) -> Tr
     `pause` is called every `PAUSE` values, so that a thread lets others run; only its exceptions are raised.
     """
     if len(data) > MAX_BYTES:
-        return TreeModel(None, notes=(f"larger than {MAX_BYTES >> 20} MiB: shown as text",))
+        return TreeModel(None, notes=(f"larger than {MAX_BYTES >> 20} MiB, shown as text",))
     decoded = decode(data)
     text = decoded.text
     if text.count("[") + text.count("{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
-        return TreeModel(None, notes=(f"nested deeper than {MAX_DEPTH} levels: shown as text",))
+        return TreeModel(None, notes=(f"nested deeper than {MAX_DEPTH} levels, shown as text",))
     parser = _Parser(pause)
     try:
         value = parser.parse(text)
     except (ValueError, RecursionError) as problem:
-        return TreeModel(None, notes=(f"no valid JSON: {clean_line(str(problem), 120)}",))
+        return TreeModel(None, notes=(f"not valid JSON: {clean_line(str(problem), 120)}",))
     notes = [decoded.note] if decoded.note else []
-    notes += [f"{parser.duplicates:,} members repeat a key"] if parser.duplicates else []
-    notes += ["NaN and Infinity are no JSON; shown as written"] if parser.constants else []
+    notes += [f"{plural(parser.duplicates, 'duplicate key')}"] if parser.duplicates else []
+    notes += ["NaN and Infinity are not valid JSON; shown as written"] if parser.constants else []
     return TreeModel(_node("", value), parser.duplicates, tuple(notes))
 
 

@@ -24,7 +24,7 @@ from handinger_tui.core.turns.turn import FREE, Trigger, Turn, TurnStatus, level
 ENOUGH_EARLIER: Final = 3
 """Known earlier turns that a comparison with their median needs."""
 MOST_PERCENT: Final = 999_999
-"""A larger percentage is shown as ">+999,999 %"."""
+"""A larger percentage is shown as ">+999,999%"."""
 NEWEST: Final = 50
 """Earlier turns that are compared: a long session must not make every receipt slow."""
 
@@ -139,12 +139,12 @@ def _is_own(money: TurnMoney) -> bool:
 
 
 def change_text(percent: int | None) -> str:
-    """A change in percent with its sign: "+35 %", "±0 %", ">+999,999 %"; "" for None."""
+    """A change in percent with its sign: "+35%", "±0%", ">+999,999%"; "" for None."""
     if percent is None:
         return ""
     if percent > MOST_PERCENT:
-        return f">{MOST_PERCENT:+,} %"
-    return f"{percent:+,} %" if percent else "±0 %"
+        return f">{MOST_PERCENT:+,}%"
+    return f"{percent:+,}%" if percent else "±0%"
 
 
 def times_of(frames: Iterable[Frame]) -> Times:

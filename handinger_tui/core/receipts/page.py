@@ -35,7 +35,7 @@ from handinger_tui.core.turns.outcome import fault_object
 from handinger_tui.core.turns.session import Session, title_from
 from handinger_tui.core.turns.turn import Turn
 
-NOT_KNOWN: Final = "not known"
+NOT_KNOWN: Final = "unknown"
 
 
 class ReceiptRow(Struct, frozen=True):
@@ -87,8 +87,8 @@ def sections_of(facts: Facts) -> tuple[Section, ...]:
         ("Time", _time),
         ("Sources and files", _evidence),
         ("Identity", _identity),
-        ("How the figures were read", _read),
-        ("As the worker gave them", _raw),
+        ("How costs were attributed", _read),
+        ("As reported by the worker", _raw),
     )
     return tuple(Section(title, tuple(build(facts))) for title, build in builders)
 
@@ -116,14 +116,14 @@ def _cost(facts: Facts) -> list[ReceiptRow]:
             _or_missing(facts, credit_words),
             _so_far(facts) if credits_used is not None else "",
         ),
-        ReceiptRow("Against the median", *_change(facts)),
+        ReceiptRow("Compared with median", *_change(facts)),
         _budget(facts),
         *_read_as(facts),
     ]
     if facts.usual is not None:
-        rows.append(ReceiptRow("Usual", typical_cost_text(facts.usual)))
+        rows.append(ReceiptRow("Typical cost", typical_cost_text(facts.usual)))
     if facts.simulated:
-        rows.append(ReceiptRow("Money", "simulated", "the local worker's pretend money"))
+        rows.append(ReceiptRow("Money", "simulated", "the local worker does not charge real money"))
     return rows
 
 
@@ -136,9 +136,9 @@ def _read_as(facts: Facts) -> list[ReceiptRow]:
 def _cost_note(facts: Facts) -> str:
     cost = facts.money.most_usd
     if facts.money.grew:
-        return "it was refused, but the worker's figures rose at that time"
+        return "rejected, but the worker's figures rose at that time"
     if facts.free:
-        return "it never started, so nothing was charged"
+        return "never started, so nothing was charged"
     if cost is None:
         return ""
     shown = usd_text(cost).replace("$", "").replace(",", "")
@@ -146,11 +146,11 @@ def _cost_note(facts: Facts) -> str:
     notes = [
         _so_far(facts),
         share_text(facts.money),
-        "it is not certain yet how this worker counts" if facts.money.doubtful else "",
+        "not yet clear how this worker counts" if facts.money.doubtful else "",
         "" if _is_exact(shown, cost) else f"exactly ${exact}",
     ]
     if facts.money.usage.cost_usd is None:
-        notes.append("the sum of the four categories")
+        notes.append("sum of the four categories")
     return ", ".join(note for note in notes if note)
 
 
@@ -163,17 +163,15 @@ def _change(facts: Facts) -> tuple[str, str]:
     if change.median is None:
         earlier = plural(change.turns, "earlier turn")
         return (f"only {earlier}", f"needs {ENOUGH_EARLIER}") if change.turns else ("no earlier turn", "")
-    median = f"the median {amount_text(change.median, change.unit)} of {plural(change.turns, 'turn')}"
+    median = f"{amount_text(change.median, change.unit)} of {plural(change.turns, 'turn')}"
     percent = change_text(change.percent)
-    return (percent, f"against {median}") if percent else ("nothing to compare with", median)
+    return (percent, f"median {median}") if percent else ("cost not reported", f"median {median}")
 
 
 def _budget(facts: Facts) -> ReceiptRow:
     if not facts.level:
-        return ReceiptRow("Budget", NOT_KNOWN, "it was started elsewhere")
-    return ReceiptRow(
-        "Budget", clean_line(facts.level, 40), "" if facts.turn.order.budget else "none was named"
-    )
+        return ReceiptRow("Budget", NOT_KNOWN, "started elsewhere")
+    return ReceiptRow("Budget", clean_line(facts.level, 40), "" if facts.turn.order.budget else "default")
 
 
 def _categories(facts: Facts) -> list[ReceiptRow]:
@@ -186,7 +184,7 @@ def _categories(facts: Facts) -> list[ReceiptRow]:
     reported = facts.money.usage.cost_usd
     if total is not None and reported is not None and total != reported:
         excess = excess_text(facts.split_excess) or f"the reported cost is {usd_text(reported)}"
-        rows.append(ReceiptRow("Together", usd_text(total), excess))
+        rows.append(ReceiptRow("Sum", usd_text(total), excess))
     return rows
 
 
@@ -195,7 +193,7 @@ def _share(value: Decimal | None, total: Decimal | None) -> str:
         return ""
     percent = EXACT.divide(EXACT.multiply(value, Decimal(100)), total)
     rounded = int(percent.to_integral_value(ROUND_HALF_EVEN, EXACT))
-    return "<1 %" if value and not rounded else f"{rounded} %"
+    return "<1%" if value and not rounded else f"{rounded}%"
 
 
 def _tokens(facts: Facts) -> list[ReceiptRow]:
@@ -223,7 +221,7 @@ def _time(facts: Facts) -> list[ReceiptRow]:
             "Duration",
             *((_or_missing(facts, None), "") if reported is None else (duration(reported), "as reported")),
         ),
-        ReceiptRow("Elapsed", unknown if elapsed is None else f"~{duration(elapsed)}", "by our own clock"),
+        ReceiptRow("Elapsed", unknown if elapsed is None else f"~{duration(elapsed)}", "local clock"),
         *(ReceiptRow(label, utc_text(at) or NOT_KNOWN) for label, at in moments),
     ]
 
@@ -236,7 +234,7 @@ def _evidence(facts: Facts) -> list[ReceiptRow]:
         rows.append(ReceiptRow(f"Source {at}", title, clean_line(source.url or "")))
     rows.append(ReceiptRow("Files", number(len(files))))
     for at, file in enumerate(files, 1):
-        what = f"{clean_line(file.media_type, 100)}, {size(file.size)}"
+        what = ", ".join(fact for fact in (clean_line(file.media_type, 100), size(file.size)) if fact)
         rows.append(ReceiptRow(f"File {at}", clean_line(file.filename or file.url), what))
     return rows
 
@@ -255,33 +253,31 @@ def _identity(facts: Facts) -> list[ReceiptRow]:
         *problem,
         *(ReceiptRow(label, clean_line(value) if value else NOT_KNOWN) for label, value in ids),
         ReceiptRow("Started by", str(turn.order.trigger)),
-        ReceiptRow("Requests sent", number(turn.posts), "that could have started this turn"),
+        ReceiptRow("Requests sent", number(turn.posts), "requests that could have started this turn"),
     ]
 
 
 def _read(facts: Facts) -> list[ReceiptRow]:
     if facts.free:
-        return [ReceiptRow("Reading", "Not needed: the turn never started.")]
+        return [ReceiptRow("Reading", "Not needed. The turn never started.")]
     money = facts.money
     rows = [ReceiptRow("Reading", reading_words(money.reading, pinned=money.pinned).sentence)]
     has_figures = money.usage.reported or money.costs.reported
     if money.reading is Reading.TOTAL and facts.turn.before is None:
-        instead = "an earlier turn's last reading, or zero for a new worker, counts"
+        instead = "counted from an earlier turn's last reading, or zero for a new worker"
         rows.append(
-            ReceiptRow("Before", "not read", instead if has_figures else "so this turn's part is not known")
+            ReceiptRow("Before", "not read", instead if has_figures else "so this turn's share is unknown")
         )
     if money.shared:
         rows.append(
             ReceiptRow(
-                "Shared", share_text(money), "what several runs took together is entered for one of them"
+                "Shared", share_text(money), "the cost of several runs together is entered for one of them"
             )
         )
     if money.doubtful:
-        rows.append(ReceiptRow("Meaning", "not certain yet", "totals of the worker, or figures of each turn"))
+        rows.append(ReceiptRow("Meaning", "undecided", "worker totals or figures per turn"))
     if has_figures and not money.final:
-        rows.append(
-            ReceiptRow("State", "not final", "the worker was not seen to have finished with these figures")
-        )
+        rows.append(ReceiptRow("State", "not final", "the worker had not finished when it was last read"))
     rows.append(ReceiptRow("As of", utc_text(facts.turn.read_ms) or NOT_KNOWN))
     return rows
 

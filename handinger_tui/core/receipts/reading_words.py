@@ -24,14 +24,14 @@ _WORDS: Final = {
     Reading.TOTAL: ReadingWords(
         "Σ",
         "worker totals",
-        "As totals of the worker: this turn is what they rose by in its time.",
+        "As worker totals. This turn is their increase while it ran.",
     ),
     Reading.PER_TURN: ReadingWords(
         "1×",
         "reported per turn",
-        "As this turn's own: the worker reports every turn by itself.",
+        "As figures of this turn. The worker reports each turn separately.",
     ),
-    Reading.NONE: ReadingWords("", "nothing reported", "Not at all: nothing was reported for this turn."),
+    Reading.NONE: ReadingWords("", "nothing reported", "Nothing was reported for this turn."),
 }
 
 
@@ -46,9 +46,9 @@ def reading_words(reading: Reading, *, pinned: bool = False) -> ReadingWords:
 # -- what each figure of a worker means ----------------------------------------------------
 PINNED: Final = "pinned by you"
 _MEANINGS: Final = {
-    Meaning.LIFETIME: "totals of the worker",
-    Meaning.PER_TURN: "each turn by itself",
-    Meaning.UNDECIDED: "not certain yet, taken for totals of the worker",
+    Meaning.LIFETIME: "worker totals",
+    Meaning.PER_TURN: "figures per turn",
+    Meaning.UNDECIDED: "undecided, treated as worker totals",
 }
 _SHOWN: Final = {
     "cost_usd": "cost",
@@ -82,7 +82,7 @@ def meaning_lines(session: Session) -> list[str]:
         meter = meters[METERS.index(member)]
         if meter.total is not None:
             lines.setdefault(_meaning_text(meter), []).append(name)
-    return [_line(names, text) for text, names in lines.items()] or ["Nothing was reported yet."]
+    return [_line(names, text) for text, names in lines.items()] or ["Nothing reported yet."]
 
 
 def _line(names: Sequence[str], text: str) -> str:

@@ -41,7 +41,7 @@ from handinger_tui.ui.work.session_controller import SessionController
 CREDIT_DECIMALS: Final = 6
 """The history stores credits in millionths."""
 OFF: Final = frozenset({"off", "none"})
-USAGE: Final = "As in /limit day 5, /limit turn 0.50, /limit session 20 credits, or /limit day off."
+USAGE: Final = "Examples: /limit day 5, /limit turn 0.50, /limit session 20 credits, /limit day off"
 _SCOPES: Final = ", ".join(Scope)
 _AMOUNT: Final = re.compile(r"(\$?)\s*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*(usd|dollars?|credits?)?")
 
@@ -66,12 +66,12 @@ def read_wish(text: str) -> Wish:
     """
     name, _, amount_text = " ".join(text.lower().split()).partition(" ")
     if name not in set(Scope):
-        raise NotAnAmount(f"There is no limit called {clean_line(name, 20)}: {_SCOPES}.", USAGE)
+        raise NotAnAmount(f"Unknown limit {clean_line(name, 20)}. Use one of: {_SCOPES}.", USAGE)
     scope, words = Scope(name), amount_text.split()
     if words and words[0] in OFF:
         return Wish(scope, _removed_unit(words[1:]), None)
     if not words:
-        raise NotAnAmount(f"The {scope} limit needs an amount.", USAGE)
+        raise NotAnAmount(f"The {scope.limit} needs an amount.", USAGE)
     amount, unit = read_amount(amount_text)
     return Wish(scope, unit, amount)
 
@@ -86,7 +86,7 @@ def read_amount(text: str, expected: Unit = Unit.USD) -> tuple[Decimal, Unit]:
     match = _AMOUNT.fullmatch(text.strip().lower())
     quoted = clean_line(text.strip(), 30)
     if match is None:
-        raise NotAnAmount(f"“{quoted}” is not an amount.", f"Digits and one point. {USAGE}")
+        raise NotAnAmount(f"“{quoted}” is not an amount.", f"Use digits and one decimal point. {USAGE}")
     sign, digits, word = match.groups()
     in_credits = (word or "").startswith("credit")
     if sign and in_credits:
@@ -110,10 +110,10 @@ def read_raise(text: str, gauge: Gauge) -> Decimal:
     amount, unit = read_amount(text, gauge.limit.unit)
     if unit is not gauge.limit.unit:
         unit_name = "dollars" if gauge.limit.unit is Unit.USD else "credits"
-        raise NotAnAmount(f"This limit counts {unit_name}.")
+        raise NotAnAmount(f"This limit is in {unit_name}.")
     spent = gauge.spent.value or Decimal(0)
     if amount <= spent:
-        raise NotAnAmount(f"It must be above what is spent: {exact_text(spent, unit)}.")
+        raise NotAnAmount(f"The limit must be above what is already spent ({exact_text(spent, unit)}).")
     return amount
 
 
@@ -128,10 +128,10 @@ def _removed_unit(words: list[str]) -> Unit | None:
             return Unit.CREDITS
         case _:
             pass
-    raise NotAnAmount(f"“{clean_line(' '.join(words), 30)}” is too much behind off.", USAGE)
+    raise NotAnAmount("Nothing may follow “off”.", USAGE)
 
 
-ORIGIN_TEXT: Final = {Origin.FLAG: "of the command line", Origin.CONFIG: "of the settings"}
+ORIGIN_TEXT: Final = {Origin.FLAG: "from the command line", Origin.CONFIG: "from the config file"}
 
 
 async def apply_limit(controller: SessionController, interaction: Interaction, wish: Wish) -> None:
@@ -163,23 +163,23 @@ def _format_result(wish: Wish, before: Sequence[Limit], now: Sequence[Gauge]) ->
     unit = wish.unit or Unit.USD
     if gauge is None:
         overriding = ", ".join(_describe_limit(gauge.limit) for gauge in in_force)
-        stored = f"The {wish.scope} limit {exact_text(wish.amount, unit)} is kept"
-        return (f"{stored}, but {overriding} goes before it." if overriding else f"{stored}."), "warning"
+        stored = f"The {wish.scope.limit} of {exact_text(wish.amount, unit)} is saved"
+        return (f"{stored}, but {overriding} overrides it." if overriding else f"{stored}."), "warning"
     if gauge.state is State.REACHED:
         return f"{reached_text(gauge)} {UNTIL_RAISED}", "error"
-    used = "" if gauge.percent is None else f": {gauge.percent} % used"
+    used = "" if gauge.percent is None else f" ({gauge.percent_text} used)"
     severity: SeverityLevel = "warning" if gauge.state is State.NEAR else "information"
-    return f"The {wish.scope} limit is {exact_text(wish.amount, unit)} now{used}.", severity
+    return f"{wish.scope.limit.capitalize()} set to {exact_text(wish.amount, unit)}{used}.", severity
 
 
 def _format_lifted(
     wish: Wish, before: Sequence[Limit], in_force: Sequence[Limit]
 ) -> tuple[str, SeverityLevel]:
     if in_force:
-        return f"Still there: {', '.join(map(_describe_limit, in_force))}.", "warning"
+        return f"Still in force: {', '.join(map(_describe_limit, in_force))}.", "warning"
     if not any(_applies_to(wish, limit.scope, limit.unit) for limit in before):
-        return f"There was no {wish.scope} limit.", "information"
-    return f"The {wish.scope} limit is lifted.", "information"
+        return f"There was no {wish.scope.limit}.", "information"
+    return f"The {wish.scope.limit} was removed.", "information"
 
 
 def _applies_to(wish: Wish, scope: Scope, unit: Unit) -> bool:
@@ -188,16 +188,16 @@ def _applies_to(wish: Wish, scope: Scope, unit: Unit) -> bool:
 
 def _describe_limit(limit: Limit) -> str:
     origin = ORIGIN_TEXT.get(limit.origin, "")
-    return f"the {limit.scope} limit {origin} ({exact_text(limit.amount, limit.unit)})".replace("  ", " ")
+    return f"the {limit.scope.limit} {origin} ({exact_text(limit.amount, limit.unit)})".replace("  ", " ")
 
 
-NOT_SENT: Final = "Nothing was sent. Your text stays in the prompt."
-QUEUE_HELD: Final = "The queue waits: nothing more is sent."
-NONE_YET: Final = "No limit is set: nothing but the budget bounds what turns take."
+NOT_SENT: Final = "Nothing was sent. Your text is still in the prompt."
+QUEUE_HELD: Final = "The queue is held."
+NONE_YET: Final = "No limits set. Only the budget caps what a turn may cost."
 EXAMPLES: Final = ("day 5", "worker 3", "session 20 credits", "turn 0.50", "day off")
 SCROLLS: Final = {"up": -2, "down": 2, "pageup": -8, "pagedown": 8}
 """Lines scrolled by each key; a meter has two lines."""
-RULE: Final = "At 80 % it warns, at 100 % nothing more is sent until raised."
+RULE: Final = "Warns at 80%; blocks new messages at 100%."
 
 
 class RaiseLimit(Dialog[Decimal]):
@@ -212,7 +212,7 @@ class RaiseLimit(Dialog[Decimal]):
         `about`: the title of the session, "" when it is the one on the screen.
         """
         state = "reached" if gauge.state is State.REACHED else "reserved"
-        super().__init__(f"{gauge.limit.scope.capitalize()} limit {state}")
+        super().__init__(f"{gauge.limit.scope.limit.capitalize()} {state}")
         self._about = about
         self._gauge, self._sending, self._simulated = gauge, sending, simulated
         # A limit set by a command line flag overrides any amount that is typed here.
@@ -226,23 +226,23 @@ class RaiseLimit(Dialog[Decimal]):
             yield OrderedInput(placeholder=self._placeholder(), id="typed")
             yield Static("", id="limit-problem", classes="dialog-body")
         with Horizontal(classes="dialog-buttons"):
-            yield button("leave", "Leave it")
+            yield button("leave", "Cancel")
             if self._raisable:
-                label = "Raise and send" if self._sending else "Raise and go on"
+                label = "Raise limit and send" if self._sending else "Raise limit and continue"
                 yield button("raise", label, disabled=True)
 
     def _explanation(self) -> str:
         consequence = NOT_SENT if self._sending else QUEUE_HELD
         if self._about:
             consequence = f"Session: “{self._about}”. Nothing was sent."
-        simulated = " Simulated: the local worker charges nothing." if self._simulated else ""
+        simulated = " Simulated: the local worker does not charge real money." if self._simulated else ""
         hint = "" if self._raisable else f"\n\n{raise_hint(self._gauge.limit)}"
         free = "" if self._gauge.state is State.REACHED else f"{free_text(self._gauge)}.\n\n"
         return f"{free}{consequence} {STILL}{simulated}{hint}"
 
     def _placeholder(self) -> str:
         spent = exact_text(self._gauge.spent.value or Decimal(0), self._gauge.limit.unit)
-        return f"a new amount above {spent}; Enter alone leaves it"
+        return f"New limit (above {spent}), empty to cancel"
 
     def on_mount(self) -> None:
         """Focus the field, and clear notifications, which would cover the question with the same message."""
@@ -296,7 +296,7 @@ class LimitsPage(Dialog[Wish]):
         with VerticalScroll(id="limit-meters", can_focus=False):
             yield Static(self._meters())
         yield Static(self._examples(), id="limit-examples")
-        yield OrderedInput(placeholder="a limit to set, as above; Esc closes", id="typed")
+        yield OrderedInput(placeholder="e.g. day 5", id="typed")
         yield Static("", id="limit-problem")
 
     def _meters(self) -> Content:

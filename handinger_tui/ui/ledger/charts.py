@@ -190,12 +190,12 @@ def shares(spent: Bucket, width: int) -> list[Content]:
     pieces = stacked_bar(parts, total_usd, width)
     if not pieces:
         unknown = all(part is None for part in parts)
-        reason = "The split by category was not reported." if unknown else "Nothing was spent."
+        reason = "No split by category was reported." if unknown else "Nothing was spent."
         return [title, Content.styled(reason, FAINT)]
     blocks, colors = (*BLOCKS, NO_VALUE), (*(color for _, _, color in CATEGORIES), FAINT)
     lines = [title, Content.assemble(*((blocks[at] * cells, colors[at]) for at, cells in pieces))]
     remainder = EXACT.subtract(total_usd, known)
-    names = [name for _, name, _ in CATEGORIES] + ["not split up"] * (remainder > 0)
+    names = [name for _, name, _ in CATEGORIES] + ["not split"] * (remainder > 0)
     totals += [Total(remainder)] * (remainder > 0)
     texts = _amounts([total.value for total in totals])
     room = max(map(len, texts))
@@ -224,11 +224,11 @@ def cumulative(days: Days, width: int, height: int) -> list[Content]:
     for bucket in days.buckets:
         running.append(EXACT.add(running[-1], days.spent(bucket).value or Decimal(0)))
     top, total = running[-1], days.spent(altogether(days.buckets))
-    lines = [caption(("Added up", STRONG), gap_text(total.missing_turns), width)]
+    lines = [caption(("Cumulative", STRONG), gap_text(total.missing_turns), width)]
     if total.value is None:
         # A line at the bottom would mean that nothing was spent.
         blank = Content("")
-        return [*lines, Content.styled("Not one amount was reported.", FAINT), *[blank] * (rows + 1)]
+        return [*lines, Content.styled("No cost was reported.", FAINT), *[blank] * (rows + 1)]
     for row, text in enumerate(rising_line(running, columns, rows)):
         label = days.write(top) if row == 0 and top else ""
         edge = (f"{label:>{_LABEL}}{'┤' if label else '│'}", FAINT)

@@ -33,8 +33,8 @@ CLICK: Final = "ledger"
 """Key of the style metadata that marks clickable text. Not `@click`: Textual draws that as a link."""
 PERIOD: Final = "period"
 WIDEN: Final = "widen"
-PRETEND: Final = "simulated: the local worker's pretend money"
-NO_LIMITS: Final = "No limit is set. /limit day 5 sets one of five dollars a day."
+PRETEND: Final = "simulated: not real money"
+NO_LIMITS: Final = "No limits set. Use /limit day 5 to cap spending at $5 a day."
 
 
 class HeadData(Struct, frozen=True):
@@ -72,7 +72,7 @@ def _totals(data: HeadData, width: int) -> list[Content]:
     """Cost, then credits, turns and incomplete turns: on the same line where they fit."""
     spent = data.total
     if spent is None:
-        return [Content.styled("cost not known" if data.failed else "reading…", FAINT)]
+        return [Content.styled("cost unknown" if data.failed else "reading…", FAINT)]
     credits_total = spent.total("credits")
     details = [plural(spent.turns, "turn")]
     if credits_total.value is not None and spent.turns:
@@ -158,7 +158,7 @@ def _filters(view: View) -> Content:
         name = one.name if len(one.name) <= 40 else f"{one.name[:39]}…"
         label = (f"{separator}{_NAMES[one.by]} ", FAINT)
         pieces.append(Content.assemble(label, (name, "bold"), (" ×", MARK)))
-    undo = Content.styled("   Backspace takes the last away", FAINT)
+    undo = Content.styled("   Backspace to go up", FAINT)
     return _make_clickable(Content("").join([*pieces, undo]), WIDEN)
 
 

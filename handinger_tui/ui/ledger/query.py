@@ -183,7 +183,7 @@ def row_name(by: GroupBy, key: str, title: str, year: int) -> str:
         case GroupBy.WORKER:
             return clean_line(key, _LONGEST_NAME) or "no worker"
         case GroupBy.BUDGET:
-            return clean_line(key, _LONGEST_NAME) or "not known"
+            return clean_line(key, _LONGEST_NAME) or "unknown"
         case _:
             return clean_line(key, _LONGEST_NAME) or "unknown"
 

@@ -40,10 +40,10 @@ WIDE: Final = 110
 """Least width, in columns, for charts beside the table."""
 SIGNS: Final = f"{MARK_EXPLAINED} · — not reported"
 EMPTY: Final = (
-    "Nothing has been charged yet. From the first message on, every turn stands here with what it took: "
-    "day by day, by worker, session, budget and trigger, and turn by turn, with charts beside it."
+    "Nothing spent yet. Each turn appears here with its cost: by day, worker, session, budget and trigger, "
+    "and turn by turn, with charts."
 )
-NOTHING: Final = "Nothing was charged here. p shows another time, Backspace takes a narrowing away."
+NOTHING: Final = "Nothing was spent here. Press p for another period, Backspace to go up."
 
 
 class LedgerScreen(ModalScreen[str]):
@@ -132,7 +132,7 @@ class LedgerScreen(ModalScreen[str]):
             self.set_class(True, "-empty")
             self.table.border_subtitle = None
             self.table.show_message(
-                f"The ledger could not be read. {clean_line(f'{problem.summary} {problem.hint}')}"
+                f"Cannot read the ledger. {clean_line(f'{problem.summary} {problem.hint}')}"
             )
             self.refresh_bindings()
 
@@ -267,7 +267,7 @@ class LedgerScreen(ModalScreen[str]):
             line.key if self._view.by is not GroupBy.TURN else line.session_id or "", line.name
         )
         if view is None:
-            self.notify("There is no narrowing to this row.", severity="warning", markup=False)
+            self.notify("Nothing to drill into here.", severity="warning", markup=False)
         else:
             self._go(view)
 

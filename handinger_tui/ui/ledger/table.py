@@ -373,7 +373,7 @@ TURN_COLUMNS: Final = (
 )
 _STATUS: Final = MappingProxyType(
     {
-        TurnStatus.RUNNING: "left running",
+        TurnStatus.RUNNING: "was running",
         TurnStatus.CHECKING: "checking",
         TurnStatus.UNKNOWN: "unknown",
         TurnStatus.QUEUED: "waiting",

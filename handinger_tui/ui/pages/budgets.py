@@ -37,7 +37,7 @@ from handinger_tui.ui.work.session_controller import SessionController
 MUTED: Final = "$text-muted"
 HEADING: Final = "bold $primary"
 NO_VALUE: Final = "—"
-UNKNOWN_LEVEL: Final = "not known"
+UNKNOWN_LEVEL: Final = "unknown"
 """The level of turns that others started, whose budget the service does not report."""
 _LEVEL_WIDTH: Final = 12
 _SHARE_WIDTH: Final = 12
@@ -62,7 +62,7 @@ def budget_lines(comparison: Comparison, width: int) -> list[Content]:
     lines = [*_table(comparison, width), Content("")] if comparison.rows else _empty(comparison, width)
     if comparison.rows:
         lines += [
-            Content.styled("What it says", HEADING),
+            Content.styled("Advice", HEADING),
             *_wrapped(_advice(comparison.rows), width),
             Content(""),
         ]
@@ -72,15 +72,12 @@ def budget_lines(comparison: Comparison, width: int) -> list[Content]:
 def _empty(comparison: Comparison, width: int) -> list[Content]:
     """The lines for a table without rows: why it is empty and what fills it."""
     why = (
-        f"No turn of {comparison.whose} has ended yet."
+        f"No finished turns of {comparison.whose} yet."
         if comparison.whose == "this worker"
-        else "No turn has ended yet."
+        else "No finished turns yet."
     )
-    more = (
-        "Once turns at low, standard or high have ended, their cost, time, steps and sources stand here side "
-        "by side."
-    )
-    other = " a shows all workers." if comparison.whose == "this worker" else ""
+    more = "Cost, time, steps and sources of turns at low, standard and high appear here side by side."
+    other = " Press a for all workers." if comparison.whose == "this worker" else ""
     return [*_wrapped(why, width, "bold"), *_wrapped(more + other, width, MUTED), Content("")]
 
 
@@ -124,7 +121,10 @@ def _table(comparison: Comparison, width: int) -> list[Content]:
             Content.assemble(_medians(row, columns, with_share=with_share), bar),
             _percentiles(row, columns),
         ]
-    lines += [Content(""), *_wrapped("Above the median, below it the 90th percentile.", width, MUTED)]
+    lines += [
+        Content(""),
+        *_wrapped(f"Top line: median. Below: 90th percentile (needs {ENOUGH} turns).", width, MUTED),
+    ]
     return [
         *lines,
         *(line for text in _gaps(comparison.rows, columns) for line in _wrapped(text, width, MUTED)),
@@ -141,7 +141,7 @@ def _fitting(columns: Sequence[_Column], width: int) -> Sequence[_Column]:
 
 def _medians(row: BudgetRow, columns: Sequence[_Column], *, with_share: bool) -> Content:
     level = f"{_level_name(row, _LEVEL_WIDTH - 1):<{_LEVEL_WIDTH}}"
-    percent = NO_VALUE if row.share_incomplete is None else f"{row.share_incomplete} %"
+    percent = NO_VALUE if row.share_incomplete is None else f"{row.share_incomplete}%"
     cells = [_cell(column, column.of(row).median, "") for column in columns]
     return Content.assemble(
         (level, "bold"), f"{row.turns:>6,}", *cells, f"{percent:>{_SHARE_WIDTH}}" if with_share else ""
@@ -186,8 +186,7 @@ def _gaps(rows: Sequence[BudgetRow], columns: Sequence[_Column]) -> list[str]:
         if missing:
             turns = ", ".join(f"{plural(count, 'turn')} at {_level_name(row, 40)}" for row, count in missing)
             gaps.append(f"{column.title.capitalize()} {NOT_REPORTED}: {turns}.")
-    has_few = any(0 < column.of(row).known < ENOUGH for row in rows for column in columns)
-    return [*gaps, f"{NO_VALUE} below {ENOUGH} turns no 90th percentile is told."] if has_few else gaps
+    return gaps
 
 
 def _advice(rows: Sequence[BudgetRow]) -> str:
@@ -196,10 +195,8 @@ def _advice(rows: Sequence[BudgetRow]) -> str:
         return text
     counts = [max(row.usd.known, row.credits.known) for row in rows if row.budget]
     if sum(count >= ENOUGH_TO_ADVISE for count in counts) >= 2:
-        return "No two levels differ clearly so far."
-    return (
-        f"Not enough turns to say: it takes {ENOUGH_TO_ADVISE} turns with a known cost at each of two levels."
-    )
+        return "No clear difference between levels so far."
+    return f"Not enough data: needs {ENOUGH_TO_ADVISE} turns with a known cost at each of two levels."
 
 
 # -- the month ---------------------------------------------------------------------------
@@ -260,7 +257,7 @@ class BudgetsScreen(ModalScreen[None]):
     def action_other(self) -> None:
         """Switch between this worker and all workers."""
         if self._controller.session.worker_id is None:
-            self.notify("This session has no worker yet: these are all of them.", markup=False)
+            self.notify("This session has no worker yet. Showing all workers.", markup=False)
             return
         self._only_this_worker = not self._only_this_worker
         self._read()
@@ -275,7 +272,7 @@ class BudgetsScreen(ModalScreen[None]):
 
         A long history takes time, so the screen is shown before.
         """
-        self._set_title("reading the history…")
+        self._set_title("Reading the history…")
         try:
             self.comparison = await self._compare()
         except HandingerError as problem:
@@ -289,7 +286,7 @@ class BudgetsScreen(ModalScreen[None]):
         self.query_one("#budgets-text", StaticReflow).put(lambda width: budget_lines(comparison, width))
 
     def _set_title(self, text: str) -> None:
-        title = Content.assemble(("Budgets compared", "bold"), (f"   {text}", "$text-muted"))
+        title = Content.assemble(("Budget comparison", "bold"), (f"   {text}", "$text-muted"))
         self.query_one("#budgets-title", Static).update(title)
 
     # -- reading -------------------------------------------------------------------------

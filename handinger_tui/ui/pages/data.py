@@ -29,7 +29,7 @@ from handinger_tui.ui.work.session_controller import SessionController
 
 CHECKS_PER_S: Final = 1.0
 """How often per second the page checks whether the data have changed."""
-NO_TABLE: Final = "Nothing here is a table: an array of objects or of arrays would be one."
+NO_TABLE: Final = "No table here. Tables are arrays of objects or arrays."
 
 
 class DataScreen(SavingScreen):
@@ -112,7 +112,7 @@ class DataScreen(SavingScreen):
             place = f" of {clean_line(table[0], 60)}" if table and table[0] else ""
             pieces.append(Content.styled(f"tree · Tab: table{place}" if table else "tree", "$text-muted"))
         if self._is_stale:
-            pieces.append(Content.styled("It has changed meanwhile: r reads it again.", "$warning"))
+            pieces.append(Content.styled("The data has changed. Press r to refresh.", "$warning"))
         self.query_one("#data-title", Static).update(Content("\n").join(pieces))
 
     @on(VirtualList.Moved)
@@ -145,7 +145,7 @@ class DataScreen(SavingScreen):
             self._index += by
             self._open()
         else:
-            self.say("This is the newest." if by > 0 else "This is the first.")
+            self.say("This is the newest item." if by > 0 else "This is the first item.")
 
     def action_reload(self) -> None:
         """Show the present state of the dataset."""
@@ -209,7 +209,7 @@ class DataScreen(SavingScreen):
         self.do(self._copy(self.dataset.value))
 
     async def _copy(self, value: Json) -> None:
-        copy_from(self, await run_in_thread(lambda: json_text(value)), "all of it as JSON")
+        copy_from(self, await run_in_thread(lambda: json_text(value)), "everything as JSON")
 
 
 def _index_of(datasets: Sequence[Dataset], dataset: Dataset) -> int | None:

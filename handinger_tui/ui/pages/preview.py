@@ -37,7 +37,7 @@ from handinger_tui.ui.work.file_actions import FileActions
 from handinger_tui.ui.work.paint_scheduler import ThrottledTimer
 
 _PROGRESS_PER_S: Final = 10
-CANNOT_SHOW: Final = "It cannot be shown here ({name}). d saves it."
+CANNOT_SHOW: Final = "Cannot preview this file ({name}). Press d to save it."
 
 
 View = PageView | PictureView | TableView | TreeView
@@ -63,7 +63,7 @@ def head_lines(part: FilePart, beside: Sequence[str], loaded: Loaded | None, fac
     more = "".join(f"   {word}" for word in beside)
     name = Content.assemble((file_name(part), "bold"), (more, "$text-muted"))
     if loaded is None:
-        summary = f"{clean_line(part.media_type, 60) or 'type not reported'} · {size(part.size)}"
+        summary = " · ".join(fact for fact in (clean_line(part.media_type, 60), size(part.size)) if fact)
         return [name, Content.styled(summary, "$text-muted")]
     notes = [Content.styled(f"! {note}", "$text-warning") for note in loaded.notes]
     return [name, _summary(loaded, facet), *notes]
@@ -144,9 +144,9 @@ class PreviewScreen(ModalScreen[None]):
         """
         token = CancelToken()
         try:
-            await self._show_message("Loading …")
+            await self._show_message("Loading…")
             fetched = await self._file_actions.fetch(part, MOST, self._report_fetch, renew=renew)
-            self._progress_text, self._from_disk = "reading it", fetched.saved
+            self._progress_text, self._from_disk = "reading", fetched.saved
             subject = Subject(
                 part.filename or "", part.media_type, fetched.data, fetched.complete, fetched.total
             )
@@ -154,8 +154,10 @@ class PreviewScreen(ModalScreen[None]):
             await self._show()
         except LinkExpired as problem:
             self.expired = self._file_actions.renewable
-            hint = "r reads the worker again for a fresh link (a GET, free)." if self.expired else ""
-            await self._show_message(f"The link is refused: it may have expired. {problem.summary}\n\n{hint}")
+            hint = "Press r to read the worker again and renew the link (free)." if self.expired else ""
+            await self._show_message(
+                f"The link was refused. It may have expired. {problem.summary}\n\n{hint}"
+            )
         except HandingerError as problem:
             await self._show_message(f"{problem.summary} {problem.hint}")
         except Exception as problem:  # noqa: BLE001 - a file from outside must not end the program
@@ -172,7 +174,7 @@ class PreviewScreen(ModalScreen[None]):
             self.refresh_bindings()
 
     def _report_fetch(self, received: int, total: int | None) -> None:
-        share = f" · {min(100, received * 100 // total)} % of {size(total)}" if total else ""
+        share = f" · {min(100, received * 100 // total)}% of {size(total)}" if total else ""
         self._set_progress(f"{size(received)}{share}")
 
     def _set_progress(self, text: str) -> None:
@@ -183,7 +185,7 @@ class PreviewScreen(ModalScreen[None]):
         if self._progress_text and self._progress_text != self._drawn_progress:
             self._drawn_progress = self._progress_text
             for message in self.query("#preview-words").results(Static):
-                message.update(Content(f"Loading … {self._progress_text}\n\nEsc stops it."))
+                message.update(Content(f"Loading… {self._progress_text}\n\nPress Esc to stop."))
 
     async def _show_message(self, text: str) -> None:
         """Show a message in place of the file."""
@@ -215,7 +217,7 @@ class PreviewScreen(ModalScreen[None]):
 
     def _draw_head(self) -> None:
         position = f"{self._index + 1} of {len(self._parts)}" if len(self._parts) > 1 else ""
-        notes = [position, "the saved copy" if self._from_disk else ""]
+        notes = [position, "saved copy" if self._from_disk else ""]
         lines = head_lines(self.part, [note for note in notes if note], self._loaded, self._facet)
         self.query_one("#preview-head", StaticReflow).put(
             lambda width: [wrapped for line in lines for wrapped in line.wrap(width)]

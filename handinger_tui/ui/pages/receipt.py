@@ -119,7 +119,7 @@ def _summary(facts: Facts) -> Iterator[Content]:
     status = " · ".join((STATUS_WORDS[turn.status], *filter(None, marks)))
     yield Content.styled(status, "bold")
     change = change_text(facts.change.percent)
-    yield Content(f"{change} against the median of {plural(facts.change.turns, 'turn')}" if change else "")
+    yield Content(f"{change} vs. the median of {plural(facts.change.turns, 'turn')}" if change else "")
     amounts = [
         amount_words(money, credits_words(money.most_credits)) if usage.credits is not None else "",
         plural(usage.total_tokens, "token") if usage.total_tokens is not None else "",
@@ -260,7 +260,7 @@ class ReceiptScreen(SavingScreen):
         """Copy the receipt as text through the terminal."""
         text = receipt_text(self.receipt)
         self.app.copy_to_clipboard(text)
-        self.say(f"Copied the receipt ({len(text):,} characters) through the terminal.")
+        self.say(f"Copied the receipt ({len(text):,} characters, OSC 52).")
 
     def action_save(self, kind: str) -> None:
         """Save the receipt to the download folder, as Markdown ("md") or JSON ("json")."""

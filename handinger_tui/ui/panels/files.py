@@ -51,9 +51,9 @@ class DownloadState(Struct, frozen=True):
 
     @property
     def progress_text(self) -> str:
-        """Progress for people: "saving 40 % of 2.0 MB", "saving 12.0 kB", "saving …"."""
+        """Progress for people: "saving 40% of 2.0 MB", "saving 12.0 kB", "saving …"."""
         if self.total:
-            return f"saving {min(100, self.got * 100 // self.total)} % of {size(self.total)}"
+            return f"saving {min(100, self.got * 100 // self.total)}% of {size(self.total)}"
         return f"saving {size(self.got)}" if self.got else "saving …"
 
 
@@ -222,7 +222,7 @@ class FileRows(ListRows):
 
     item_height = 3
     cursor_height = 2
-    message = "No files yet. Files that the worker makes will be listed here."
+    message = "No files yet. Files the worker creates appear here."
     loaded = False
 
     def __init__(self, downloads: Downloads) -> None:
@@ -257,11 +257,11 @@ class FileRows(ListRows):
 
     def _facts(self, entry: Listed, width: int) -> Content:
         """Size, type and turn. Where they do not fit, the type is shortened, then left out."""
-        kind = one_line(entry.part.media_type) or "type not reported"
+        kind = one_line(entry.part.media_type) or ""
         size_text, turn = size(self.downloads.size(entry.part)), f"turn {entry.turn}"
         room = width - len(self._change(entry)) - 1
-        candidates = (" · ".join((size_text, name, turn)) for name in (kind, short_type(kind)))
-        text = next((text for text in candidates if cell_len(text) <= room), f"{size_text} · {turn}")
+        choices = [_joined(size_text, name, turn) for name in (kind, short_type(kind), "")]
+        text = next((text for text in choices if cell_len(text) <= room), choices[-1])
         return Content.styled(text, FAINT)
 
     def _change(self, entry: Listed) -> str:
@@ -287,11 +287,15 @@ class FileRows(ListRows):
         """The full name and facts, and the full path once the file is saved."""
         item = self.items[at]
         path = self.downloads.path(item.part)
-        changed = " · an earlier turn made another one" if item.changed else ""
+        changed = " · replaces a file of an earlier turn" if item.changed else ""
         size_text = size(self.downloads.size(item.part))
-        facts = f"{size_text} · {one_line(item.part.media_type)} · turn {item.turn}{changed}"
+        facts = _joined(size_text, one_line(item.part.media_type), f"turn {item.turn}{changed}")
         lines = [file_name(item.part), facts]
         return Content("\n".join([*lines, f"saved {clean_line(path)}"] if path else lines))
+
+
+def _joined(*facts: str) -> str:
+    return " · ".join(fact for fact in facts if fact)
 
 
 class FilesPanel(Panel[FileRows]):
@@ -345,7 +349,7 @@ class FilesPanel(Panel[FileRows]):
         if unsaved:
             self.post_message(SaveFiles(unsaved))
         elif self.rows.items:
-            text = "All new files are saved already." if new else "The last turn made no files."
+            text = "All new files are already saved." if new else "The last turn created no files."
             self.notify(text, markup=False)
 
     def on_click(self, event: events.Click) -> None:
@@ -360,7 +364,7 @@ class FilesPanel(Panel[FileRows]):
 
 def file_name(part: FilePart) -> str:
     """The file name to show: cleaned, on one line, never empty."""
-    return one_line(part.filename or "") or "file without a name"
+    return one_line(part.filename or "") or "unnamed file"
 
 
 def short_type(media_type: str) -> str:

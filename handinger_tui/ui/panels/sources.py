@@ -164,7 +164,7 @@ class SourceRows(ListRows):
     """Groups of sources. A source takes two lines, or three when its address has warnings."""
 
     cursor_height = 3
-    message = "No sources yet. Pages and documents that the worker uses will be listed here."
+    message = "No sources yet. Pages the worker cites appear here."
     loaded = False
 
     def __init__(self, groups: Iterable[Group], facts: FactsOf) -> None:

@@ -66,7 +66,7 @@ def read_pdf(data: bytes, *, complete: bool, cancel_token: CancelToken) -> PdfTe
     version = _VERSION.search(data[:1024])
     about = f"version {version[1].decode()}" if version else ""
     if not complete:
-        return PdfText(about, ("too large to be read here: save it to see it",), ("Not read.",))
+        return PdfText(about, ("too large to read here; save it to open it",), ("Not shown.",))
     if not has_pypdf():
         page_count = len(_PAGE.findall(data))
         pages = f"{about} · at least {plural(page_count, 'page')}" if page_count else about
@@ -76,7 +76,7 @@ def read_pdf(data: bytes, *, complete: bool, cancel_token: CancelToken) -> PdfTe
     except Stopped:
         raise
     except Exception as problem:  # noqa: BLE001 - a library may raise anything on untrusted bytes
-        return PdfText(about, (f"it cannot be read: {clean(type(problem).__name__)}",), ("Not read.",))
+        return PdfText(about, (f"cannot be read: {clean(type(problem).__name__)}",), ("Not shown.",))
 
 
 def _read_with_pypdf(data: bytes, about: str, cancel_token: CancelToken) -> PdfText:
@@ -86,7 +86,7 @@ def _read_with_pypdf(data: bytes, about: str, cancel_token: CancelToken) -> PdfT
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     reader = PdfReader(io.BytesIO(data), strict=False)
     if reader.is_encrypted:
-        return PdfText(about, ("it is encrypted: save it to see it",), ("Not read.",))
+        return PdfText(about, ("encrypted; save it to open it",), ("Not shown.",))
     total, deadline = len(reader.pages), monotonic() + PDF_SECONDS
     lines: list[str] = []
     read = 0
@@ -99,8 +99,8 @@ def _read_with_pypdf(data: bytes, about: str, cancel_token: CancelToken) -> PdfT
         read += 1
     notes: tuple[str, ...] = () if read == total else (f"only the first {plural(read, 'page')}",)
     empty = not any(line and not line.startswith("— page") for line in lines)
-    notes += ("its pages hold no text, perhaps pictures of it",) if empty else ()
-    return PdfText(f"{plural(total, 'page')}", notes, tuple(lines) or ("Not read.",))
+    notes += ("no text found (perhaps scanned pages)",) if empty else ()
+    return PdfText(f"{plural(total, 'page')}", notes, tuple(lines) or ("Not shown.",))
 
 
 MOST: Final = 8 << 20
@@ -187,7 +187,7 @@ def load(subject: Subject, cancel_token: CancelToken, report_progress: Callable[
 
 
 def _cut_note(subject: Subject) -> str:
-    of = f" of {size(subject.total)}" if subject.total is not None else "; how large it is was not told"
+    of = f" of {size(subject.total)}" if subject.total is not None else ""
     return f"only the first {size(len(subject.data))}{of}"
 
 
@@ -209,9 +209,7 @@ def _table(task: Task) -> Loaded:
 def _json(task: Task) -> Loaded:
     if not task.complete:
         source = _code(task)
-        return Loaded(
-            "JSON", source.counted, ("cut JSON makes no tree: shown as text", *source.notes), source.facets
-        )
+        return Loaded("JSON", source.counted, ("truncated JSON, shown as text", *source.notes), source.facets)
     task.report_progress("reading the document")
     tree = tree_of_json(task.data, pause=task.cancel_token.check)
     root = tree.root
@@ -220,7 +218,7 @@ def _json(task: Task) -> Loaded:
         return Loaded("JSON", source.counted, (*tree.notes, *source.notes), source.facets)
     facets = [Facet("tree", lambda: root)]
     if may_be_table(root.value):
-        facets.append(Facet("table", lambda: table_of_value(root.value) or message_rows("This is no table.")))
+        facets.append(Facet("table", lambda: table_of_value(root.value) or message_rows("Not a table.")))
     return Loaded(
         "JSON", root.text if root.children else root.kind, tree.notes, (*facets, _source(task, "json"))
     )
@@ -273,7 +271,7 @@ def _markdown(task: Task) -> Loaded:
     model = read_text(task.data, complete=task.complete)
     text, notes = model.text, model.notes
     if len(text) > LONGEST_MARKDOWN:
-        notes += (f"longer than {LONGEST_MARKDOWN:,} characters: shown as it is written",)
+        notes += (f"longer than {LONGEST_MARKDOWN:,} characters, shown as source",)
         return Loaded("Markdown", _extent(model), notes, (_source(task),))
     return Loaded(
         "Markdown", _extent(model), notes, (Facet("page", lambda: markdown_rows(text)), _source(task))
@@ -285,7 +283,7 @@ def _code(task: Task) -> Loaded:
     model = read_text(task.data, complete=task.complete)
     notes = model.notes
     if language and (len(model.text) > MAX_HIGHLIGHTED or max(map(len, model.lines), default=0) > MAX_LINE):
-        notes += ("too long to be coloured",)
+        notes += ("too long to highlight",)
     facet = Facet("code", lambda: code_rows_of(model.lines, language))
     return Loaded(f"{language} source" if language else "source", _extent(model), notes, (facet,))
 

@@ -132,7 +132,7 @@ class SearchResult:
     def status(self) -> str:
         """The number of matches and the position of the current one, in words."""
         if not self.matches:
-            return f"“{self.text}” does not occur."
+            return f"No matches for “{self.text}”."
         count = f"{len(self.matches):,}{'+' if self.more else ''}"
         return f"“{self.text}” · {self.at + 1:,} of {count}"
 

@@ -14,7 +14,11 @@ STYLE: Final = {State.BELOW: "$success", State.NEAR: "$warning", State.REACHED: 
 WORD: Final = {State.BELOW: "", State.NEAR: "near", State.REACHED: "reached"}
 SHAPE: Final = {State.BELOW: "●", State.NEAR: "▲", State.REACHED: "■"}
 """The shape tells the state without color."""
-SET_BY: Final = {Origin.FLAG: "from the command line", Origin.TYPED: "", Origin.CONFIG: "from the settings"}
+SET_BY: Final = {
+    Origin.FLAG: "from the command line",
+    Origin.TYPED: "",
+    Origin.CONFIG: "from the config file",
+}
 BAR: Final = 16
 
 
@@ -47,10 +51,10 @@ def worst(gauges: Sequence[Gauge]) -> Gauge | None:
 
 
 def mark(gauges: Sequence[Gauge]) -> Content:
-    """The mark for the header: "▲ day limit 85 %", "■ day limit reached"; empty when all are below."""
+    """The mark for the header: "▲ daily limit 85%", "■ daily limit reached"; empty when all are below."""
     gauge = worst(gauges)
     if gauge is None:
         return Content("")
-    state = "reached" if gauge.state is State.REACHED else f"{gauge.percent} %"
+    state = "reached" if gauge.state is State.REACHED else gauge.percent_text
     style = f"bold {STYLE[gauge.state]}"
-    return Content.styled(f"{SHAPE[gauge.state]} {gauge.limit.scope} limit {state}", style)
+    return Content.styled(f"{SHAPE[gauge.state]} {gauge.limit.scope.limit} {state}", style)

@@ -40,7 +40,7 @@ def farewell(controller: SessionController) -> list[str]:
     """How to resume the session, its cost, the cost of the day, queued messages and turns still running."""
     session = controller.session if controller.session_id else None
     local = controller.connection.badge.local
-    simulated = " · simulated: the local worker charges nothing" if local else ""
+    simulated = " · simulated" if local else ""
     lines = []
     if session is not None and session.turns:
         lines.append(f"Resume this session:  handinger-tui --resume {one_word(session.session_id)}")

@@ -129,7 +129,7 @@ class LimitWatcher:
             await actor.resume()
 
     def show(self, gauges: Sequence[Gauge]) -> None:
-        """Show a warning for each limit, once at 80 % and once at 100 %, and renew stale amounts."""
+        """Show a warning for each limit, once at 80% and once at 100%, and renew stale amounts."""
         for gauge in self._controller.warned.take_new(self._controller.session_id, gauges):
             if gauge.state is State.REACHED:
                 self._interaction.say(f"{reached_text(gauge)} {UNTIL_RAISED}", "error")

@@ -336,7 +336,7 @@ def _newest_created_ms(session: Session) -> int:
 
 
 class LimitNotices:
-    """Remembers which limit warnings were shown: per session and limit, one at 80 % and one at 100 %.
+    """Remembers which limit warnings were shown: per session and limit, one at 80% and one at 100%.
 
     A changed amount of the limit starts over.
     """

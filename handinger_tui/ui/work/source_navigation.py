@@ -46,16 +46,14 @@ class SourceNavigation:
             self._point(source, request.places[request.at])
         else:
             title = clean_line(source.part.title or source.host, 60)
-            self._interaction.say(f"No answer names source {source.number}, {title}.")
+            self._interaction.say(f"No answer mentions source {source.number}, {title}.")
 
     def go_to_mention(self, by: int) -> None:
         """Go `by` mentions on from the highlighted one; without a highlight, to one at the cursor."""
         mentions = self._list_mentions()
         index = self._next_index(mentions, by)
         if index is None:
-            self._interaction.say(
-                "No answer names a source." if not mentions else "No further place names a source."
-            )
+            self._interaction.say("No sources are mentioned." if not mentions else "No more mentions.")
             return
         mention, number, _ = mentions[index]
         self._point(self._source(number), mention)
@@ -67,7 +65,7 @@ class SourceNavigation:
         if index is None:
             index = _index_in_part(mentions, self._transcript.cursor.part)
         if index is None:
-            self._interaction.say("No source is named here. m goes to the next place that names one.")
+            self._interaction.say("No source is mentioned here. Press m to go to the next mention.")
             return
         mention, number, at = mentions[index]
         self._show_panel("sources")
@@ -76,7 +74,7 @@ class SourceNavigation:
 
     def _point(self, source: Source, mention: Mention) -> None:
         if not self._transcript.highlight.show(mention, source.key if source.part.url else ""):
-            self._interaction.say("That place is not on the screen.", "warning")
+            self._interaction.say("That mention is not on the screen.", "warning")
 
     def _source(self, number: int) -> Source:
         return next(source for source in self._panel.sources if source.number == number)

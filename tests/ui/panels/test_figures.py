@@ -214,9 +214,9 @@ def gauge(scope: Scope, spent: str | None, amount: str = "1", missing: int = 0) 
 def test_the_nearest_limit_follows_only_where_there_is_room() -> None:
     limits = [gauge(Scope.SESSION, "0.1"), gauge(Scope.DAY, "0.9"), gauge(Scope.WORKER, None, missing=1)]
     alone = "turn $0.0123 · 8 credits · 1,576 tokens · worker $0.05"
-    assert compact_line(two_turns(), limits) == f"{alone} · day limit 90 %, near"
-    assert compact_line(two_turns(), limits, len(alone) + 22) == alone
-    assert compact_line(two_turns(), limits, len(alone) + 23) == f"{alone} · day limit 90 %, near"
+    assert compact_line(two_turns(), limits) == f"{alone} · daily limit 90%, near"
+    assert compact_line(two_turns(), limits, len(alone) + 23) == alone
+    assert compact_line(two_turns(), limits, len(alone) + 24) == f"{alone} · daily limit 90%, near"
 
 
 def test_amounts_of_money_are_the_last_to_go() -> None:

@@ -110,10 +110,10 @@ async def test_how_far_a_download_is() -> None:
         part = panel.rows.items[0].part
         panel.downloads.mark_progress(part, 500, 2_000_000)
         await pilot.pause()
-        assert "saving 0 % of 2.0 MB" in text_of(app)
+        assert "saving 0% of 2.0 MB" in text_of(app)
         panel.downloads.mark_progress(part, 1_500_000, 2_000_000)
         await pilot.pause()
-        assert "saving 75 % of 2.0 MB" in text_of(app)
+        assert "saving 75% of 2.0 MB" in text_of(app)
 
 
 async def test_another_file_under_a_known_name_is_marked() -> None:
@@ -135,7 +135,7 @@ async def test_a_size_that_nobody_told_is_known_once_it_was_seen() -> None:
     async with app.run_test(size=(44, 20)) as pilot:
         panel.show(session(turn(0, parts=(FilePart("https://x.test/a", "text/csv", "a.csv"),))))
         await pilot.pause()
-        assert "size not reported" in text_of(app)
+        assert "text/csv · turn 1" in text_of(app)
         panel.downloads.mark_size(panel.rows.items[0].part, 2048)
         await pilot.pause()
         assert "2.0 kB" in text_of(app)
@@ -214,7 +214,7 @@ async def test_short_lists_leave_their_room_to_the_figures() -> None:
         for panel in panels:
             panel.show(session(turn(0)))
         await pilot.pause()
-        assert [panel.size.height for panel in panels] == [29, 3, 2]
+        assert [panel.size.height for panel in panels] == [30, 2, 2]
         many = session(turn(0, parts=tuple(source(number) for number in range(40))))
         for panel in panels:
             panel.show(many)

@@ -72,7 +72,7 @@ async def test_a_key_walks_through_the_places_that_name_a_source_and_back() -> N
         await pilot.press("down", "m")
         assert marked(desktop) == ["Then the objects and [1] again."]
         await pilot.press("down", "m")
-        await desktop.until(pilot, lambda: "No answer names source 3, Nobody names it." in desktop.said())
+        await desktop.until(pilot, lambda: "No answer mentions source 3, Nobody names it." in desktop.said())
         # From the text to the source again.
         desktop.work.browsing.browse(desktop.work.transcript)
         await pilot.press("M")
@@ -98,7 +98,7 @@ async def test_from_the_message_under_the_cursor_to_the_first_source_it_names() 
         panel = await asked(desktop, pilot)
         desktop.work.browsing.browse(desktop.work.transcript)
         await pilot.press("s")
-        await desktop.until(pilot, lambda: "No source is named here." in desktop.said())
+        await desktop.until(pilot, lambda: "No source is mentioned here." in desktop.said())
         # The list of sources at its end, then the answer itself.
         await pilot.press("k", "k", "k", "s")
         assert panel.current is not None
@@ -113,7 +113,7 @@ async def test_without_mentions_the_keys_say_so() -> None:
         await asked(desktop, pilot)
         desktop.work.browsing.browse(desktop.work.transcript)
         await pilot.press("m")
-        await desktop.until(pilot, lambda: "No answer names a source." in desktop.said())
+        await desktop.until(pilot, lambda: "No sources are mentioned." in desktop.said())
         assert "3 not mentioned" in desktop.text()
 
 

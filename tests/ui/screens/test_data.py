@@ -76,12 +76,12 @@ async def test_keys_walk_through_all_of_it_unknown_types_too() -> None:
         await desktop.send(pilot, "/data 1")
         await desktop.shows(pilot, "data-chart", "1 of 2 · turn 1")
         await pilot.press("p")
-        await desktop.until(pilot, lambda: "This is the first." in desktop.said())
+        await desktop.until(pilot, lambda: "This is the first item." in desktop.said())
         await pilot.press("n")
         await desktop.shows(pilot, "data-from-the-future", "2 of 2", "x: ")
         await pilot.press("n", "t", "C")
-        await desktop.until(pilot, lambda: "This is the newest." in desktop.said())
-        await desktop.until(pilot, lambda: desktop.said().count("Nothing here is a table") == 2)
+        await desktop.until(pilot, lambda: "This is the newest item." in desktop.said())
+        await desktop.until(pilot, lambda: desktop.said().count("No table here") == 2)
         await pilot.press("q")
         for wrong in ("0", "3", "x", "9" * 5000):
             desktop.app.clear_notifications()
@@ -124,7 +124,7 @@ async def test_copied_and_saved_whole() -> None:
         assert cells == "city,mm\r\nLyon,831.5\r\nOslo,763\r\n'=1+1,\r\n"
         await desktop.until(pilot, lambda: f"Saved to /downloads/{table}" in desktop.said())
         await pilot.press("Y")
-        await desktop.until(pilot, lambda: "Copied all of it as JSON" in desktop.said())
+        await desktop.until(pilot, lambda: "Copied everything as JSON" in desktop.said())
         assert json.loads(desktop.app.clipboard) == OUTPUT
         await pilot.press("down", "y")
         await desktop.until(pilot, lambda: desktop.app.clipboard == "Rainfall")

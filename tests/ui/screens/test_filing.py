@@ -22,7 +22,7 @@ async def test_all_new_files_are_saved_and_one_that_fails_holds_nobody_up() -> N
     desktop.files.gate = asyncio.Event()
     async with made(desktop, 120, 40) as pilot:
         await pilot.press("f4", "a")
-        await desktop.shows(pilot, "saving 33 % of 3 B")
+        await desktop.shows(pilot, "saving 33% of 3 B")
         await pilot.press("a")
         desktop.files.gate.set()
         await desktop.until(pilot, lambda: "Saved 2 files, the last to /downloads/c.txt" in desktop.said())
@@ -134,7 +134,7 @@ async def test_a_saved_file_is_looked_at_from_the_disk() -> None:
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, WorkScreen))
         desktop.files.disk["/downloads/a.txt"] = b"changed here\n"
         await shown(desktop, pilot)
-        await desktop.shows(pilot, "the saved copy", "1  changed here")
+        await desktop.shows(pilot, "saved copy", "1  changed here")
         assert len(desktop.files.fetched) == 1
 
 

@@ -80,13 +80,13 @@ async def test_what_is_not_there_is_said_and_esc_in_the_question_changes_nothing
     async with made(desktop) as pilot:
         await shown(desktop, pilot)
         await ask(desktop, pilot, "three")
-        await desktop.shows(pilot, "“three” does not occur.")
+        await desktop.shows(pilot, "“three”.")
         await pilot.press("slash")
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Ask))
         assert desktop.app.screen.query_one(Input).value == "three"
         await pilot.press("escape")
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, PreviewScreen))
-        await desktop.shows(pilot, "“three” does not occur.")
+        await desktop.shows(pilot, "“three”.")
 
 
 async def test_matches_in_wrapped_markdown_are_marked_at_every_width() -> None:

@@ -30,7 +30,7 @@ async def test_it_opens_with_days_totals_gaps_and_limits() -> None:
     async with desktop.running(100, 30) as pilot:
         await opened(desktop, pilot, "$4.2623 + 2 turns unknown", "7 turns", "2 incomplete", "Tue 14 Nov")
         text = desktop.text()
-        assert "90 % of $5.00 near" in text
+        assert "90% of $5.00 near" in text
         assert "not reported of 20 credits" in text
         assert "$1.50   +1" in text, "a sum with gaps wears the number of turns missing"
         row = next(line for line in text.splitlines() if "Sun 12 Nov" in line)
@@ -105,7 +105,7 @@ async def test_what_cannot_be_narrowed_to_is_not_offered_or_refused() -> None:
         await pilot.press("w")
         await desktop.shows(pilot, "›no worker", "Drill in")
         await pilot.press("enter")
-        await desktop.until(pilot, lambda: "There is no narrowing to this row." in desktop.said())
+        await desktop.until(pilot, lambda: "Nothing to drill into here." in desktop.said())
         assert "[w Worker]" in desktop.text()
 
 

@@ -41,9 +41,9 @@ async def test_hostile_names_are_shown_as_text() -> None:
 async def test_an_empty_ledger_says_what_will_be_here() -> None:
     desktop = Desktop()
     async with desktop.running() as pilot:
-        await opened(desktop, pilot, "Nothing has been charged yet", "No limit is set", "$0.00   0 turns")
+        await opened(desktop, pilot, "Nothing spent yet", "No limits set", "$0.00   0 turns")
         await pilot.press("t")
-        await desktop.shows(pilot, "[t Turn]", "Nothing has been charged yet")
+        await desktop.shows(pilot, "[t Turn]", "Nothing spent yet")
         await pilot.press("p", "enter", "o", "down", "end", "c", "backspace")
         await desktop.shows(pilot, "this month", "Nothing was charged here")
 
@@ -52,7 +52,7 @@ async def test_a_ledger_that_cannot_be_read_says_so_and_is_read_again_by_key() -
     books = FakeBooks(some(), fails=LedgerError("The history is [locked].", "Close the other program."))
     desktop = desktop_with(books)
     async with desktop.running() as pilot:
-        await opened(desktop, pilot, "could not be read", "The history is [locked].", "cost not known")
+        await opened(desktop, pilot, "Cannot read the ledger", "The history is [locked].", "cost unknown")
         await pilot.press("t", "enter", "o")
         books.fails = None
         await pilot.press("r")
@@ -75,7 +75,7 @@ async def test_a_page_that_cannot_be_read_says_so() -> None:
 async def test_simulated_money_is_shown_only_without_real_and_says_so() -> None:
     desktop = desktop_with(FakeBooks(some()), badge=LOCAL)
     async with desktop.running() as pilot:
-        await opened(desktop, pilot, "simulated: the local worker's pretend money", "$4.2623")
+        await opened(desktop, pilot, "simulated: not real money", "$4.2623")
         await pilot.press("m")
         await desktop.until(pilot, lambda: "simulated" not in desktop.text())
         await desktop.shows(pilot, "0 turns")
@@ -132,13 +132,13 @@ async def test_what_another_program_spends_comes_by_itself() -> None:
 async def test_charts_stand_beside_the_table_where_there_is_room_and_come_by_key_where_not() -> None:
     desktop = desktop_with(FakeBooks(some()))
     async with desktop.running(120, 40) as pilot:
-        await opened(desktop, pilot, "Cost per day", "Where the cost went", "Added up", "Tue 14 Nov")
+        await opened(desktop, pilot, "Cost per day", "Where the cost went", "Cumulative", "Tue 14 Nov")
         assert "c Charts" not in desktop.text()
         await pilot.resize_terminal(80, 24)
         await desktop.until(pilot, lambda: "Cost per day" not in desktop.text())
         await desktop.shows(pilot, "c Charts", "Tue 14 Nov")
         await pilot.press("c")
-        await desktop.shows(pilot, "Cost per day", "Where the cost went", "Added up", "+ part, ? all unknown")
+        await desktop.shows(pilot, "Cost per day", "Where the cost went", "Cumulative", "+ part, ?")
         assert "Tue 14 Nov" not in desktop.text()
         await pilot.press("escape")
         await desktop.shows(pilot, "›Tue 14 Nov")

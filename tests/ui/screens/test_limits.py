@@ -77,9 +77,9 @@ async def test_limits_are_set_for_every_scope_and_unit() -> None:
         desktop.purse.spend(Scope.DAY, "1")
         for wish in ("day 5", "turn 0.50", "session 20 credits", "worker $3"):
             await desktop.send(pilot, f"/limit {wish}")
-        await desktop.until(pilot, lambda: "The worker limit is $3.00 now: 0 % used." in desktop.said())
-        assert "The day limit is $5.00 now: 20 % used." in desktop.said()
-        assert "The session limit is 20 credits now" in desktop.said()
+        await desktop.until(pilot, lambda: "Worker limit set to $3.00 (0% used)." in desktop.said())
+        assert "Daily limit set to $5.00 (20% used)." in desktop.said()
+        assert "Session limit set to 20 credits" in desktop.said()
     assert desktop.purse.sets == [
         (Scope.DAY, USD, Decimal(5)),
         (Scope.TURN, USD, Decimal("0.5")),
@@ -96,7 +96,7 @@ async def test_what_is_no_amount_sets_nothing_and_says_how() -> None:
         await desktop.until(pilot, lambda: "“0,50” is not an amount" in desktop.said())
         assert "/limit turn 0.50" in desktop.said()
         await desktop.send(pilot, "/limit year 5")
-        await desktop.until(pilot, lambda: "There is no limit called year" in desktop.said())
+        await desktop.until(pilot, lambda: "Unknown limit year" in desktop.said())
     assert desktop.purse.sets == []
 
 
@@ -105,18 +105,18 @@ async def test_a_limit_is_lifted_and_what_counts_then_is_said() -> None:
     desktop.purse.limit(Scope.TURN, "2")
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/limit day off")
-        await desktop.until(pilot, lambda: "There was no day limit." in desktop.said())
+        await desktop.until(pilot, lambda: "There was no daily limit." in desktop.said())
         await desktop.send(pilot, "/limit day 5")
         await desktop.send(pilot, "/limit day off")
-        await desktop.until(pilot, lambda: "The day limit is lifted." in desktop.said())
+        await desktop.until(pilot, lambda: "The daily limit was removed." in desktop.said())
         await desktop.send(pilot, "/limit turn 3")
-        await desktop.until(pilot, lambda: "The turn limit is $3.00 now" in desktop.said())
+        await desktop.until(pilot, lambda: "Turn limit set to $3.00" in desktop.said())
         await desktop.send(pilot, "/limit turn off")
-        await desktop.until(pilot, lambda: "The turn limit is lifted." in desktop.said())
+        await desktop.until(pilot, lambda: "The turn limit was removed." in desktop.said())
         desktop.purse.limit(Scope.TURN, "1", origin=Origin.FLAG)
         await desktop.send(pilot, "/limit turn off")
         await desktop.until(
-            pilot, lambda: "Still there: the turn limit of the command line ($1.00)." in desktop.said()
+            pilot, lambda: "Still in force: the turn limit from the command line ($1.00)." in desktop.said()
         )
 
 
@@ -127,7 +127,7 @@ async def test_a_flag_of_this_start_goes_before_what_is_typed() -> None:
         await desktop.send(pilot, "/limit day 5")
         await desktop.until(
             pilot,
-            lambda: "is kept, but the day limit of the command line ($1.00) goes before it" in desktop.said(),
+            lambda: "but the daily limit from the command line ($1.00) overrides it" in desktop.said(),
         )
 
 
@@ -142,16 +142,16 @@ async def test_the_page_tells_every_limit_and_takes_a_new_one(size: tuple[int, i
     desktop.purse.spend(Scope.TURN, "1.50")
     async with desktop.running(*size) as pilot:
         await desktop.send(pilot, "/limit")
-        await desktop.shows(pilot, "■ Turn", "█ reached", "$1.50 of $1.00 (150 %)")
+        await desktop.shows(pilot, "■ Turn", "█ reached", "$1.50 of $1.00 (150%)")
         await desktop.shows(pilot, "● Session ░░░░", "not reported of 20 credits")
         await desktop.shows(
-            pilot, "▲ Day", "░ near · from the settings", "$4.25 + 2 turns unknown of $5.00 (85 %)"
+            pilot, "▲ Day", "░ near · from the config file", "$4.25 + 2 turns unknown of $5.00 (85%)"
         )
-        await desktop.shows(pilot, "session 20 credits", "nothing more is sent", "a limit to set, as above")
+        await desktop.shows(pilot, "session 20 credits", "blocks new messages at 100%", "e.g. day 5")
         await pilot.press(*"day five", "enter")
         await desktop.shows(pilot, "“five” is not an amount")
         await pilot.press(*["backspace"] * 4, *"9", "enter")
-        await desktop.until(pilot, lambda: "The day limit is $9.00 now: 47 % used." in desktop.said())
+        await desktop.until(pilot, lambda: "Daily limit set to $9.00 (47% used)." in desktop.said())
         await desktop.send(pilot, "/limit")
         await desktop.shows(pilot, "Limits")
         await pilot.press("enter")
@@ -166,7 +166,7 @@ async def test_every_limit_can_be_seen_on_a_small_screen() -> None:
             desktop.purse.limit(scope, "5", unit)
     async with desktop.running(80, 24) as pilot:
         await desktop.send(pilot, "/limit")
-        await desktop.shows(pilot, "Turn", "Esc closes")
+        await desktop.shows(pilot, "Turn", "e.g. day 5")
         assert "╰" in desktop.text_of("#typed"), "the field is not cut off"
         assert "Day" not in desktop.text_of("#limit-meters")
         await pilot.press(*["down"] * 4)
@@ -181,9 +181,9 @@ async def test_without_limits_the_page_says_so() -> None:
     desktop = Desktop(badge=LOCAL)
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/limit")
-        await desktop.shows(pilot, "No limit is set", "simulated")
+        await desktop.shows(pilot, "No limits set", "simulated")
         await pilot.press("escape")
-        await desktop.until(pilot, lambda: "No limit is set" not in desktop.text())
+        await desktop.until(pilot, lambda: "No limits set" not in desktop.text())
 
 
 # -- restatements --------------------------------------------------------------------------
@@ -216,7 +216,7 @@ async def test_a_closed_amount_that_changes_is_said_once_in_its_session() -> Non
 async def test_each_limit_warns_once_at_80_and_once_at_100_percent_and_anew_after_a_raise() -> None:
     desktop = Desktop()
     desktop.purse.limit(Scope.DAY, "5")
-    near, reached = "Day limit near", "Day limit reached"
+    near, reached = "Daily limit near", "Daily limit reached"
     async with desktop.running() as pilot:
 
         async def spent(amount: str, mark: str) -> None:
@@ -226,20 +226,20 @@ async def test_each_limit_warns_once_at_80_and_once_at_100_percent_and_anew_afte
 
         await spent("3.99", "work")
         assert near not in desktop.said()
-        await spent("4", "▲ day limit 80 %")
-        await spent("4.5", "▲ day limit 90 %")
+        await spent("4", "▲ daily limit 80%")
+        await spent("4.5", "▲ daily limit 90%")
         assert desktop.said().count(near) == 1
-        await spent("5", "■ day limit reached")
-        await spent("6", "■ day limit reached")
+        await spent("5", "■ daily limit reached")
+        await spent("6", "■ daily limit reached")
         assert desktop.said().count(reached) == 1
         assert "sent until it is raised" in desktop.said()
         await desktop.send(pilot, "/limit day 7")
-        await desktop.until(pilot, lambda: "The day limit is $7.00 now: 85 % used." in desktop.said())
-        await desktop.shows(pilot, "▲ day limit 85 %")
+        await desktop.until(pilot, lambda: "Daily limit set to $7.00 (85% used)." in desktop.said())
+        await desktop.shows(pilot, "▲ daily limit 85%")
         assert desktop.said().count(near) == 1, "what was set tells it already"
         await desktop.send(pilot, "/limit day 6")
         await desktop.until(pilot, lambda: desktop.said().count(reached) == 2)
-        await spent("6.5", "■ day limit reached")
+        await spent("6.5", "■ daily limit reached")
         assert desktop.said().count(reached) == 2
         assert not any(word in desktop.said().lower() for word in ("stopped", "cancel"))
 
@@ -253,9 +253,9 @@ async def test_the_spending_of_another_program_is_seen_within_a_second() -> None
         desktop.purse.spend(Scope.DAY, "4.5")
         desktop.books.write(charge("theirs", "4.5"))
         looks = desktop.books.looks
-        await desktop.until(pilot, lambda: "▲ day limit 90 %" in desktop.text())
+        await desktop.until(pilot, lambda: "▲ daily limit 90%" in desktop.text())
         assert desktop.books.looks <= looks + 1
-        await desktop.shows(pilot, "standard · ~$4.50 elsewhere")
+        await desktop.shows(pilot, "standard · ~$4.50 (other workers)")
 
 
 async def test_looking_paints_nothing_while_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,7 +280,7 @@ async def test_the_chip_tells_what_this_worker_usually_takes_at_this_budget() ->
     ]
     async with desktop.running() as pilot:
         # A new worker has no history: that of all others, and said so.
-        await desktop.shows(pilot, "standard · ~$0.045 elsewhere")
+        await desktop.shows(pilot, "standard · ~$0.045 (other workers)")
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "standard · ~$0.03 ($0.02–0.04)")
         asked = len(desktop.books.asked)

@@ -32,9 +32,13 @@ KINDS: dict[str, tuple[bytes, type, tuple[str, ...]]] = {
     "red_png": (made_of.png(8, 8), PictureView, ("PNG image · 8 × 8 pixels", "▀▀▀▀")),
     "a_pdf": (made_of.pdf("Hello pages"), PageView, ("PDF · 1 page", "— page 1 —", "Hello pages")),
     "a_zip": (b"PK\x03\x04" + bytes(40), PageView, ("ZIP archive", "50 4b 03 04")),
-    "torn_png": (made_of.png(64, 64)[:60], PictureView, ("Not shown: the PNG is broken",)),
+    "torn_png": (made_of.png(64, 64)[:60], PictureView, ("Not shown: the PNG is damaged",)),
     "bomb_png": (made_of.bomb(), PageView, ("60,000 × 60,000 pixels", "Not decoded", "50 million")),
-    "fake_txt": (made_of.BINARY_TXT, PageView, ("promises text, its content is binary data", "00 01 02")),
+    "fake_txt": (
+        made_of.BINARY_TXT,
+        PageView,
+        ("name says text, its content is binary data", "00 01 02"),
+    ),
     "none_txt": (b"", PageView, ("empty file", "The file is empty.")),
 }
 
@@ -85,7 +89,7 @@ async def test_esc_stops_what_is_loading() -> None:
     desktop.files.gate = asyncio.Event()
     async with made(desktop) as pilot:
         await desktop.send(pilot, "/preview 1")
-        await desktop.shows(pilot, "Loading …", "Esc stops it")
+        await desktop.shows(pilot, "Loading…", "Press Esc to stop")
         await pilot.press("escape")
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, WorkScreen))
         await desktop.until(pilot, lambda: not [one for one in pilot.app.workers if one.group == "load"])
@@ -99,7 +103,7 @@ async def test_what_does_not_come_is_said_and_can_be_tried_again() -> None:
     )
     async with made(desktop) as pilot:
         await shown(desktop, pilot)
-        await desktop.shows(pilot, "may have expired", "a GET, free")
+        await desktop.shows(pilot, "may have expired", "(free)")
         assert desktop.files.reread == []
         await pilot.press("r")
         await desktop.shows(pilot, "1  one")
@@ -126,7 +130,7 @@ async def test_what_went_wrong_is_not_written_over_by_how_far_it_was() -> None:
     async with made(desktop) as pilot:
         part = FilePart("https://x.test/a.txt", "text/plain", "a.txt", 4)
         await desktop.app.push_screen(Ticking([part], 0, desktop.work.files))
-        await desktop.shows(pilot, "may have expired", "a GET, free")
+        await desktop.shows(pilot, "may have expired", "(free)")
         await desktop.rest(pilot)
         assert "Loading" not in desktop.text()
 

@@ -32,7 +32,7 @@ async def test_a_send_at_the_limit_leaves_the_text_and_sends_nothing(way_out: li
     desktop = full()
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Keep me")
-        await desktop.shows(pilot, "Day limit reached", "$5.02 of $5.00 (100 %)", "Nothing was sent.")
+        await desktop.shows(pilot, "Daily limit reached", "$5.02 of $5.00 (100%)", "Nothing was sent.")
         inside = [line.split("│")[1] for line in desktop.text().splitlines() if line.count("│") == 2]
         assert STILL in " ".join(" ".join(inside).split())
         await pilot.press(*way_out)
@@ -47,11 +47,11 @@ async def test_a_typed_amount_raises_the_limit_and_sends_once() -> None:
     desktop = full()
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Keep me")
-        await desktop.shows(pilot, "a new amount above $5.02")
+        await desktop.shows(pilot, "New limit (above $5.02")
         await pilot.press(*"5.02", "enter")
-        await desktop.shows(pilot, "It must be above what is spent: $5.02.")
+        await desktop.shows(pilot, "The limit must be above what is already spent ($5.02).")
         await pilot.press(*["backspace"] * 4, *"6 credits", "enter")
-        await desktop.shows(pilot, "This limit counts dollars.")
+        await desktop.shows(pilot, "This limit is in dollars.")
         assert desktop.purse.sets == []
         await pilot.press(*["backspace"] * 9, *"7", "enter", "enter")
         await desktop.shows(pilot, "❯ Keep me", "✓ completed")
@@ -64,7 +64,7 @@ async def test_an_amount_is_what_was_typed_however_fast() -> None:
     desktop = full()
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Keep me")
-        await desktop.shows(pilot, "a new amount above $5.02")
+        await desktop.shows(pilot, "New limit (above $5.02")
         for key in (*"99.99", *["backspace"] * 5, *"7.5", "left", "left", "1", "enter", *"00 letters"):
             desktop.app.post_message(Key(key, key if len(key) == 1 else None))
         await desktop.shows(pilot, "✓ completed")
@@ -77,7 +77,7 @@ async def test_every_limit_that_is_used_up_is_asked_for() -> None:
     desktop.purse.spend(Scope.TURN, "12.5", CREDITS)
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Keep me")
-        await desktop.shows(pilot, "Day limit reached")
+        await desktop.shows(pilot, "Daily limit reached")
         await pilot.press(*"7", "enter")
         await desktop.shows(pilot, "Turn limit reached", "12.5 of 10 credits")
         assert desktop.api.posts == []
@@ -91,7 +91,7 @@ async def test_a_limit_of_the_command_line_cannot_be_raised_here() -> None:
     desktop = full(origin=Origin.FLAG)
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Keep me")
-        await desktop.shows(pilot, "Day limit reached", "Give a larger --max-cost to go on.")
+        await desktop.shows(pilot, "Daily limit reached", "Use a larger --max-cost to continue.")
         assert "Raise and send" not in desktop.text()
         await pilot.press("enter")
         await desktop.until(pilot, lambda: "Nothing was sent." not in desktop.text())
@@ -124,7 +124,7 @@ async def hold(desktop: Desktop, pilot: Any, gate: asyncio.Event) -> None:
     await desktop.shows(pilot, " 1  second")
     desktop.purse.spend(Scope.DAY, "5.02")
     gate.set()
-    await desktop.shows(pilot, "Queue held: day limit reached", "■ queue held", "/limit day AMOUNT")
+    await desktop.shows(pilot, "Queue held: daily limit reached", "■ queue held", "/limit day AMOUNT")
 
 
 @pytest.mark.parametrize("how", ["dialog", "command", "send"])
@@ -142,7 +142,7 @@ async def test_a_held_queue_goes_on_once_the_limit_is_raised(how: str) -> None:
             if how == "send":
                 desktop.work.prompt.put("third")
             await pilot.press("enter")
-            await desktop.shows(pilot, "a new amount above $5.02")
+            await desktop.shows(pilot, "New limit (above $5.02")
             await pilot.press(*"9", "enter")
         await desktop.until(pilot, lambda: not desktop.session.busy and not desktop.queued)
         await desktop.until(pilot, lambda: "Queue held" not in desktop.text())
@@ -166,7 +166,7 @@ async def test_a_limit_raised_by_another_program_lets_the_queue_go_on_a_fall_doe
         # As at midnight: nothing is spent of the new day.
         desktop.purse.spend(Scope.DAY, "0")
         desktop.books.write(charge("other", "0.1"))
-        await desktop.until(pilot, lambda: "day limit reached" not in desktop.text().splitlines()[0])
+        await desktop.until(pilot, lambda: "daily limit reached" not in desktop.text().splitlines()[0])
         looks = desktop.books.looks
         await desktop.until(pilot, lambda: desktop.books.looks > looks)
         assert len(desktop.api.posts) == 1

@@ -75,12 +75,12 @@ async def test_no_passing_line_covers_the_figures(key: str, title: str) -> None:
         await desktop.send(pilot, "Question")
         await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
         await desktop.send(pilot, "/limit day 5")
-        await desktop.shows(pilot, "The day limit is $5.00 now")
+        await desktop.shows(pilot, "Daily limit set to $5.00")
         await pilot.press(key)
         await desktop.shows(pilot, title)
         await desktop.rest(pilot)
         assert not desktop.work.query("Toast"), "nor from the screen below"
-        assert "The day limit is" not in desktop.text()
+        assert "Daily limit set to" not in desktop.text()
 
 
 async def test_keys_walk_through_the_turns_and_close() -> None:

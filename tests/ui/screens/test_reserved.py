@@ -31,14 +31,14 @@ async def test_the_chip_says_what_is_free() -> None:
     desktop = Desktop(api=answers("Hello"), purse=SharedPurse())
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Hi")
-        await desktop.shows(pilot, "✓ completed", "$0.60 of $2.00 free, 2 running ─╯")
+        await desktop.shows(pilot, "✓ completed", "$0.60 of $2.00 left, 2 running ─╯")
 
 
 async def test_the_page_of_limits_says_what_is_free() -> None:
     desktop = Desktop(purse=SharedPurse())
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/limit")
-        await desktop.shows(pilot, "$0.90 of $2.00 (45 %) · $0.60 of $2.00 free, 2 running")
+        await desktop.shows(pilot, "$0.90 of $2.00 (45%) · $0.60 of $2.00 left, 2 running")
 
 
 @pytest.mark.parametrize("agree", [True, False])
@@ -65,7 +65,7 @@ async def test_too_little_that_is_free_is_a_limit_to_be_raised() -> None:
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Keep me")
         await desktop.shows(
-            pilot, "Day limit reserved", "$0.60 of $2.00 free, 2 running", "Nothing was sent."
+            pilot, "Daily limit reserved", "$0.60 of $2.00 left, 2 running", "Nothing was sent."
         )
         await pilot.press("escape")
         await desktop.until(pilot, lambda: "Nothing was sent." not in desktop.text())

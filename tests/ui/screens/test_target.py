@@ -368,7 +368,7 @@ async def test_a_limit_in_the_way_of_another_session_names_it(folder: Path) -> N
         await pilot.press("ctrl+n")
         await desktop.until(pilot, lambda: desktop.session.session_id != a)
         disk.go()
-        await desktop.shows(pilot, "Day limit reached", "Session: “first of A”")
+        await desktop.shows(pilot, "Daily limit reached", "Session: “first of A”")
         await pilot.press(*"7", "enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
     assert desktop.api.posts[1].worker_id == "w1"

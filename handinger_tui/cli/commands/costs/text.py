@@ -140,7 +140,7 @@ def limits_line(cost_rows: CostRows, query: CostsQuery, session: Session | None)
     rules = _configured_limits()
     gauges = cost_rows.gauges(session, replace(rules, flags=(), simulated=query.simulated))
     texts = [
-        f"{gauge.limit.scope.capitalize()} limit: {spent_text(gauge)}."
+        f"{gauge.limit.scope.limit.capitalize()}: {spent_text(gauge)}."
         for gauge in gauges
         if gauge.limit.scope in scopes
     ]
@@ -344,7 +344,7 @@ def _count(value: Decimal | None) -> str:
 
 
 def incomplete_text(bucket: Bucket) -> str:
-    """Format the number of incomplete turns and their share of all turns: "2 (17 %)"."""
+    """Format the number of incomplete turns and their share of all turns: "2 (17%)"."""
     if not bucket.incomplete:
         return "0"
     return f"{bucket.incomplete:,} ({percent_text(EXACT.divide(bucket.incomplete, bucket.turns))})"

@@ -100,15 +100,15 @@ STATUS: Final = {
     TurnStatus.QUEUED: "queued",
     TurnStatus.SENDING: "sending",
     TurnStatus.ACCEPTED: "running",
-    TurnStatus.CHECKING: "being checked",
+    TurnStatus.CHECKING: "checking",
     TurnStatus.RUNNING: "still running",
-    TurnStatus.REJECTED: "refused",
-    TurnStatus.NOT_SENT: "not sent, nothing taken",
+    TurnStatus.REJECTED: "rejected",
+    TurnStatus.NOT_SENT: "not sent",
     TurnStatus.NOT_DELIVERED: "not delivered",
     TurnStatus.COMPLETED: "completed",
     TurnStatus.INCOMPLETE: "incomplete",
     TurnStatus.FAILED: "failed",
-    TurnStatus.UNKNOWN: "outcome unknown",
+    TurnStatus.UNKNOWN: "delivery unknown",
 }
 
 
@@ -316,7 +316,7 @@ def _split(table: _Table) -> list[Content]:
         title = Content.assemble((BLOCKS[at], styles[at]), (gap + name, FAINT))
         lines.append(_row(table, name, title, usd_within))
     if any(NO_VALUE in bar.plain for bar in (*_bar(view.turn, width), *worker)):
-        lines.append(Content.styled(f"{NO_VALUE} not split up", FAINT))
+        lines.append(Content.styled(f"{NO_VALUE} not split", FAINT))
     return [*lines, *(line for text in _excesses(view) for line in _wrap(text, width, MARK))]
 
 
@@ -383,7 +383,7 @@ def _remarks(table: _Table, zone: tzinfo | None, gauges: Sequence[Gauge]) -> lis
     if any(figure.estimate for figure, _ in figures):
         texts.append("~ estimated")
     if any(figure.sign == "~" for figure, _ in figures):
-        texts.append("~ not certain yet: totals, or figures of each turn")
+        texts.append("~ undecided: worker totals or figures per turn")
     return [line for text in texts if text for line in _wrap(text, width)]
 
 
@@ -415,9 +415,9 @@ def gauge_lines(gauges: Sequence[Gauge], width: int) -> list[Content]:
 
 
 def gauge_words(gauge: Gauge) -> str:
-    """The limit in a few words: "day limit 85 %, near"."""
+    """The limit in a few words: "daily limit 85%, near"."""
     word = WORD[gauge.state]
-    return f"{gauge.limit.scope} limit {gauge.percent_text}" + (f", {word}" if word else "")
+    return f"{gauge.limit.scope.limit} {gauge.percent_text}" + (f", {word}" if word else "")
 
 
 def _gauge_lines(gauge: Gauge, width: int) -> tuple[Content, Content]:
