@@ -45,7 +45,7 @@ async def test_an_empty_ledger_says_what_will_be_here() -> None:
         await pilot.press("t")
         await desktop.shows(pilot, "[t Turn]", "Nothing spent yet")
         await pilot.press("p", "enter", "o", "down", "end", "c", "backspace")
-        await desktop.shows(pilot, "this month", "Nothing was charged here")
+        await desktop.shows(pilot, "this month", "Nothing was spent here")
 
 
 async def test_a_ledger_that_cannot_be_read_says_so_and_is_read_again_by_key() -> None:
