@@ -86,7 +86,9 @@ async def test_a_turn_with_history_reserves_what_such_turns_took(tmp_path: Path)
         await start(ledger, 2)
         assert free_text(await gauge(ledger)) == "$0.50 of $2.50 left, 2 running"
         for how in Start:
-            with pytest.raises(LimitReserved, match=r"\$0\.50 of \$2\.50 free, 2 running; such a turn may"):
+            with pytest.raises(
+                LimitReserved, match=r"\$0\.50 of \$2\.50 left, 2 running; a turn like this may"
+            ):
                 await start(ledger, 3, how)
 
 
@@ -238,7 +240,7 @@ async def test_a_limit_in_a_unit_that_is_not_reported_is_refused(
         ]
         await put_in(ledger, *rows, cells("x", base_url="https://two.example", micro_credits=5))
         if refused:
-            with pytest.raises(LimitUnmeasured, match="did not report USD in its last turns"):
+            with pytest.raises(LimitUnmeasured, match="did not report USD in the last turns"):
                 await start(ledger, 1)
             await start(ledger, 1, Start.UNMEASURED)
         else:
@@ -305,7 +307,7 @@ async def test_weeks_begin_on_monday_and_months_on_the_first(
         limited(ledger, Limit(scope, Unit.USD, Decimal(1)))
         await put_in(ledger, cells("t1", base_url=HERE, usd_pico=USD, at_ms=NOON_MS - days_ago * DAY_MS))
         if counts:
-            with pytest.raises(LimitReached, match=f"{scope.capitalize()} limit reached"):
+            with pytest.raises(LimitReached, match=f"{scope.limit.capitalize()} reached"):
                 await start(ledger, 1)
         else:
             await start(ledger, 1)

@@ -68,7 +68,7 @@ def test_of_ten_programs_two_send_under_a_limit_with_room_for_two(
         if one.code == 5:
             assert (one.result["status"], one.result["posts_sent"]) == ("not_sent", 0)
             assert one.result["error"]["kind"] == "cost_limit"
-            assert f"$0.50 of ${limit}0 free, 2 running; a turn like this may cost $1.00" in one.err
+            assert f"$0.50 of ${limit}0 left, 2 running; a turn like this may cost $1.00" in one.err
     total = person.json_of("costs")["total"]
     assert (Decimal(total["cost_usd"]), total["unpriced_turns"]) == (service.truth, 0)
     assert service.truth <= Decimal(limit)
@@ -113,7 +113,7 @@ def test_a_unit_that_is_not_reported_is_refused_before_sending(service: PaidServ
     assert person.run("-p", "one", "--max-cost", "0.01").code == 0
     refused = person.run("-p", "two", "--max-cost", "0.01", "--json")
     assert (refused.code, refused.result["posts_sent"], len(service.posts)) == (5, 0, 1)
-    assert "did not report USD in its last turns" in refused.result["error"]["message"]
+    assert "did not report USD in the last turns" in refused.result["error"]["message"]
     assert person.run("-p", "two", "--max-cost", "0.01", "--dry-run").code == 5
     assert person.run("-p", "two", "--max-cost", "0.01", "--allow-unmeasured").code == 0
     assert person.run("-p", "three", "--max-credits", "5000").code == 0

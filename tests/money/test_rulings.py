@@ -79,11 +79,11 @@ async def test_an_open_session_follows_what_another_program_decides(person: Pers
 async def test_what_the_app_decides_is_in_the_costs_of_other_programs(person: Person) -> None:
     async with screen_of(person) as screen:
         await screen.enter("/reading")
-        await screen.shows("Cost, total tokens: not certain yet")
+        await screen.shows("Cost, total tokens: undecided")
         await screen.pilot.press("escape")
         await screen.enter("/reading per-turn")
         await screen.until(
-            lambda: "figures per turn, pinned by you; 3 readings decide nothing." in screen.notices()
+            lambda: "figures per turn, pinned by you; 3 readings are inconclusive." in screen.notices()
         )
         program = person.start("costs", "--json")
         found = await asyncio.to_thread(ended, program)

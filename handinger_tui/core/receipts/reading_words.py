@@ -96,5 +96,5 @@ def _meaning_text(meter: MeterResult) -> str:
         why = f"after {readings}" if meter.meaning is Meaning.UNDECIDED else f"decided from {readings}"
         return f"{_MEANINGS[meter.meaning]}, {why}"
     undecided = meter.shown is Meaning.UNDECIDED
-    other = "decide nothing" if undecided else f"alone show {_MEANINGS[meter.shown]}"
+    other = "are inconclusive" if undecided else f"alone suggest {_MEANINGS[meter.shown]}"
     return f"{_MEANINGS[meter.meaning]}, {PINNED}; {readings} {other}"
