@@ -100,7 +100,9 @@ def test_amounts_that_the_rules_change_are_restated_once(home: Path) -> None:
     }
     # The version before had restated the credits of session 5 itself.
     restated = [one for one in shown["restatements"] if one["number"] > newest]
-    assert {one["reason"] for one in restated} == {"this version of the program counts by other rules"}
+    assert {one["reason"] for one in restated} == {
+        "this version of handinger-tui attributes costs differently"
+    }
     changed = {one["turn_id"]: (one["old_usd"], one["new_usd"]) for one in restated if one["new_usd"]}
     # The total was taken for an amount of each turn after one fall.
     assert changed["turn_3"] == ("20.2", "0")
