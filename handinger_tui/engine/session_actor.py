@@ -18,7 +18,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.errors import HandingerError, LedgerError
+from handinger_tui.core.errors import HandingerError, LedgerError, Refused
 from handinger_tui.core.money.limits import Gauge, LimitReached, Start
 from handinger_tui.core.stream.worker_snapshot import WorkerBody
 from handinger_tui.core.turns.session import Session, take_place, was_overtaken, with_kept_turns
@@ -481,7 +481,8 @@ class SessionActor:
     async def refresh(self) -> bool:
         """Read the worker once to update the newest sent turn; True when the turn has ended by that.
 
-        The read is dropped where the turn is watched by then, or is no longer the newest.
+        The read is dropped where the turn is watched by then, or is no longer the newest. Where the service
+        does not know the worker, its open turns end as unknown after some time.
 
         Raises:
             ApiError, LedgerError
@@ -490,7 +491,14 @@ class SessionActor:
         worker_id = (turn.worker_id or turn.order.worker_id) if turn is not None else None
         if turn is None or worker_id is None or self.running:
             return False
-        return await self._apply_reading(turn.turn_id, await self._deps.run_deps.api.read_worker(worker_id))
+        try:
+            body = await self._deps.run_deps.api.read_worker(worker_id)
+        except Refused as refusal:
+            if refusal.kind is Kind.NOT_FOUND:
+                window_s = self._deps.run_deps.policy.recovery_window
+                await self.inbox.request(partial(self._settler.end_without_worker, worker_id, window_s))
+            raise
+        return await self._apply_reading(turn.turn_id, body)
 
     @request
     async def _apply_reading(self, turn_id: str, body: WorkerBody) -> bool:

@@ -8,12 +8,13 @@ from typing import Final
 
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.jsontext import JsonObject, dump
+from handinger_tui.core.money.turn_events import worker_of
 from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.stream.worker_snapshot import PROMPTS, Snapshot, WorkerBody, worker_in
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.outcome import outcome_object
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Fault, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import Fault, Kind, Turn, TurnRequest, TurnStatus
 from handinger_tui.core.turns.worker_reconciliation import Answer, answer_to, messages_of, without_newest
 from handinger_tui.engine.ports import Clock, TurnLog
 from handinger_tui.engine.session_store import SessionStore
@@ -28,6 +29,9 @@ UNSETTLED: Final = frozenset(
     }
 )
 """Statuses of turns that may have been delivered and whose end is not known."""
+NO_SUCH_WORKER: Final = Fault(
+    Kind.NOT_FOUND, "The service does not know this worker: what the turn took cannot be read.", 404
+)
 
 
 def unsettled_turns(session: Session, snapshot: Snapshot, *, without: str = "") -> list[Turn]:
@@ -134,6 +138,33 @@ class TurnSettler:
             record.settle_by_reading(own_part(turn, body))
             self._unclosed.add(turn.turn_id)
         await self.close_ended()
+
+    async def end_without_worker(self, worker_id: str, window_s: float) -> None:
+        """The service does not know the worker: after `window_s` its open turns end as unknown.
+
+        Their amounts stay unknown, and they reserve nothing any longer: nobody could ever read their end. If
+        the worker is there again, a reading settles them all the same.
+
+        Raises:
+            LedgerError
+        """
+        latest_ms = self._clock.now_ms() - int(window_s * 1000)
+        gone = [
+            turn
+            for turn in self._store.value.turns
+            if turn.status in UNSETTLED
+            and worker_of(turn) == worker_id
+            and (not turn.live or turn.turn_id in self._abandoned)
+            and (turn.ended_ms or turn.sent_ms or turn.order.created_ms) <= latest_ms
+        ]
+        for turn in gone:
+            if turn.status is not TurnStatus.UNKNOWN:
+                record = await self._store.record_of(turn.turn_id)
+                record.settle(TurnStatus.UNKNOWN, NO_SUCH_WORKER)
+                self._unclosed.add(turn.turn_id)
+        await self.close_ended()
+        for turn in gone:
+            await self._log.release_turn(turn.turn_id)
 
     async def still_open(self, orders: Iterable[TurnRequest]) -> list[TurnRequest]:
         """Those of the turns of dead programs that have not ended by their frames. The others are closed.

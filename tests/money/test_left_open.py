@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -63,3 +65,46 @@ def test_costs_reported_after_the_end_are_read_by_the_next_program(
     assert person.run(*by).code == 0
     (first, *_) = person.json_of("costs", "--by", "turn")["groups"][::-1]
     assert Decimal(first["cost_usd"]) == Decimal("0.25")
+
+
+LIMIT = {"HANDINGER_LIMIT_DAY_USD": "5"}
+LATER = {"HANDINGER_RECOVERY_WINDOW": "0.1"}
+"""As if the recovery window had passed."""
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_worker_that_is_gone_leaves_a_gap_and_blocks_nothing(
+    service: PaidService, tmp_path: Path, *, killed: bool
+) -> None:
+    person = Person(service, tmp_path)
+    service.late = None
+    if killed:
+        program = person.start("-p", "one", "--output-format", "stream-json", **LIMIT)
+        assert program.stdout is not None
+        assert any('"text-delta"' in line for line in program.stdout)
+        program.kill()
+        ended(program)
+    else:
+        assert person.run("-p", "one", "--detach", **LIMIT).code == 0
+    workers, service.workers = service.workers, {}
+    service.late = 0.0
+    # It may be the answer of a replica that does not know the worker yet.
+    assert "1 turn still open" in person.run("costs", "--settle", "--json").err
+    assert person.run("-p", "two", **LIMIT).code == 5
+    time.sleep(0.2)
+    settled = person.run("costs", "--settle", "--json", **LATER)
+    assert "1 turn whose end is not known" in settled.err
+    total = json.loads(settled.out)["total"]
+    # Zero is what the refused message took.
+    assert (total["cost_usd"], total["unpriced_turns"]) == ("0", 1)
+    (session,) = [one for one in person.json_of("sessions")["sessions"] if one["worker_id"]]
+    assert (session["last_status"], session["unpriced_turns"]) == ("unknown", 1)
+    shown = person.json_of("-p", "next", "--dry-run", **LIMIT)
+    assert [(one["running"], one["missing_turns"]) for one in shown["limits"]] == [(0, 1)]
+    assert person.run("-p", "two", **LIMIT).code == 0
+    # Unknown is no zero: if the worker is there again, its reading counts.
+    service.workers |= workers
+    service.finish()
+    assert person.run("costs", "--settle").code == 0
+    total = person.json_of("costs")["total"]
+    assert (total["cost_usd"], total["unpriced_turns"]) == ("2", 0)

@@ -27,10 +27,13 @@ def settle_left_open() -> None:
 async def _settle(services: Services) -> int:
     session_ids = await services.engine.settle_left_open(SETTLE_S)
     turns = [turn for one in session_ids for turn in services.engine.session(one).turns]
-    unended = sum(turn.live or turn.status in (TurnStatus.RUNNING, TurnStatus.UNKNOWN) for turn in turns)
+    unended = sum(turn.live or turn.status is TurnStatus.RUNNING for turn in turns)
+    unknown = sum(turn.status is TurnStatus.UNKNOWN for turn in turns)
     if not session_ids:
         say("No turn is left open, and no worker may have news.")
     else:
-        left = f"{plural(unended, 'turn')} still open" if unended else "all turns have ended"
+        counts = ((unended, "still open"), (unknown, "whose end is not known"))
+        left = ", ".join(f"{plural(count, 'turn')} {what}" for count, what in counts if count)
+        left = left or "all turns have ended"
         say(f"Read {plural(len(session_ids), 'worker')}: {left}.")
     return 0
