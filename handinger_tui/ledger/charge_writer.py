@@ -15,7 +15,7 @@ from msgspec.structs import fields
 from handinger_tui.core.amounts import decimal_text, micro_credits, pico_usd, tidy
 from handinger_tui.core.evidence.sources_and_files import sources_of_turn
 from handinger_tui.core.jsontext import dump
-from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney, took_ms
+from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney, took_ms
 from handinger_tui.core.money.spending import Rise
 from handinger_tui.core.money.suspense import rises_of
 from handinger_tui.core.stream.usage import Costs, Usage
@@ -58,6 +58,10 @@ class ChargeCache:
         """What other sessions have on the workers of `session`, as of the last `unconfirmed` call."""
         return self._sessions[session.session_id].others
 
+    def newest_ms(self, session: Session) -> int:
+        """The time of a correction: that of the newest reading or ruling on any worker of `session`."""
+        return self._sessions[session.session_id].newest_ms()
+
     def elsewhere(self, session: Session) -> Mapping[str, TurnMoney]:
         """The cost of the turns of other sessions on the same workers, without what was confirmed."""
         return self._sessions[session.session_id].elsewhere()
@@ -99,6 +103,10 @@ class _ConfirmedTurns:
         self._confirmed_elsewhere = self._index.money_elsewhere
         self._confirmed_results = self._index.results
 
+    def newest_ms(self) -> int:
+        rulings = (ruling.at_ms for ruling in self.others.rulings)
+        return max((self._index.newest_ms, *map(_moment, self._current[0]), *rulings))
+
     def rises(self) -> tuple[Iterable[str], Sequence[Rise]] | None:
         results = self._index.results
         if results is self._confirmed_results:
@@ -138,13 +146,14 @@ _HEAD: Final = (
 )
 _SHARE: Final = ("shared_with", "most_pico")
 """With how many other runs a turn shares its amounts, and what it cost at most."""
-_COLUMNS: Final = (*_HEAD, *NUMBERS, *_SHARE, "exact", "snapshot", "reason")
+_COLUMNS: Final = (*_HEAD, *NUMBERS, *_SHARE, "exact", "snapshot", "reason", "retracted")
+_RETRACTED: Final = (*SUMMED, *(name for name in COUNTS if name not in SUMMED))
+"""The numbers of the bits of the column `retracted`."""
+Cells = dict[str, Cell]
+_EMPTY: Final[Cells] = dict.fromkeys((*NUMBERS, "reason", "retracted"))
 _INSERT: Final = (
     f"INSERT INTO charges ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
 )
-
-
-Cells = dict[str, Cell]
 
 
 class _Recorded(Struct, frozen=True):
@@ -170,8 +179,8 @@ def write_charges(
     `reason`: why amounts are corrected, where that is not in the readings. `at_ms`: when they are corrected,
     where that is not the time of the newest reading.
     """
-    worker_turns.store(connection, session, [turn for turn, _ in cache.unconfirmed(connection, session)])
-    new = new_entries(connection, session, cache, at_ms)
+    new = new_entries(connection, session, cache, at_ms, retracts=reason is not None)
+    worker_turns.write(connection, new.events)
     for row in new.charges:
         row["reason"] = reason if row["kind"] == "correction" else None
     connection.executemany(_INSERT, new.charges)
@@ -180,28 +189,38 @@ def write_charges(
 
 def open_charge(connection: sqlite3.Connection, session: Session, order: TurnRequest) -> None:
     """Write the first row of a turn, without amounts, in the transaction that stores the turn."""
-    head: Cells = {"kind": "charge", "at_ms": order.created_ms, "reason": None}
+    head: Cells = {"kind": "charge", "at_ms": order.created_ms}
     connection.execute(_INSERT, _row(session, Turn(order), TurnMoney(), head))
 
 
 class NewEntries(NamedTuple):
-    """Rows to write of `charges` and of `suspense`."""
+    """Rows to write of `worker_turns`, `charges` and `suspense`."""
 
+    events: list[tuple[Cell, ...]]
     charges: list[Cells]
     suspense: list[Cells]
 
 
 def new_entries(
-    connection: sqlite3.Connection, session: Session, cache: ChargeCache, at_ms: int | None = None
+    connection: sqlite3.Connection,
+    session: Session,
+    cache: ChargeCache,
+    at_ms: int | None = None,
+    *,
+    retracts: bool = False,
 ) -> NewEntries:
     """The charge of every turn that has none, corrections where more is known now, and new suspense.
+
+    Other sessions have to know what the turns show of their workers, also where that changes no amount.
+    `retracts`: numbers that are recorded and not known any more are taken back. Otherwise they stay: a
+    reading that is lost or damaged must not take back what was charged.
 
     A turn of ours has a charge since it was stored (`open_charge`). A new read of the worker can change
     earlier turns as well, so all turns on the workers of the session are compared, except those confirmed
     in `cache`.
     """
     unconfirmed = cache.unconfirmed(connection, session)
-    newest_ms = _newest_moment(session, cache.others(session)) if at_ms is None else at_ms
+    newest_ms = cache.newest_ms(session) if at_ms is None else at_ms
     recorded_turns = _recorded(connection, [turn.turn_id for turn, _ in unconfirmed])
     rows: list[Cells] = []
     for turn, money in unconfirmed:
@@ -212,20 +231,21 @@ def new_entries(
                 first: Cells = {"kind": "charge", "at_ms": _moment(turn), **reported}
                 rows.append(_row(session, turn, money, first))
             continue
-        changes = _changes(recorded, turn, money, reported)
+        changes = _changes(recorded, turn, money, reported, retracts=retracts)
         if changes is not None:
             head: Cells = {"kind": "correction", "at_ms": newest_ms}
             rows.append(_row(session, turn, money, head | changes))
-    rows += _corrections_elsewhere(connection, cache.elsewhere(session), newest_ms)
+    rows += _corrections_elsewhere(connection, cache.elsewhere(session), newest_ms, retracts=retracts)
     rises = cache.rises(session)
     unexplained = [] if rises is None else suspense.new_rows(connection, session.base_url, *rises, newest_ms)
-    if not rows and not unexplained:
+    events = worker_turns.new_rows(connection, session, [turn for turn, _ in unconfirmed])
+    if not (events or rows or unexplained):
         cache.confirm(session)
-    return NewEntries(rows, unexplained)
+    return NewEntries(events, rows, unexplained)
 
 
 def _corrections_elsewhere(
-    connection: sqlite3.Connection, money: Mapping[str, TurnMoney], at_ms: int
+    connection: sqlite3.Connection, money: Mapping[str, TurnMoney], at_ms: int, *, retracts: bool
 ) -> list[Cells]:
     """Corrections of turns of other sessions on the same worker."""
     rows: list[Cells] = []
@@ -233,13 +253,17 @@ def _corrections_elsewhere(
         own = money[turn_id]
         reported = {name: value for name, value in numbers_of(own).items() if value is not None}
         # What a refused turn took is what the person assigned to it.
-        if (recorded.status in FREE and not own.grew) or not _is_new(recorded, own, reported):
+        gone = _gone(recorded, own, reported) if retracts else ()
+        if (recorded.status in FREE and not own.grew) or not (gone or _is_new(recorded, own, reported)):
             continue
-        cells: Cells = {"kind": "correction", "at_ms": at_ms, **_differences(recorded, reported)}
-        head = connection.execute(_HEAD_OF, (pack(turn_id),)).fetchone()
+        changes = _differences(recorded, reported, gone)
+        cells: Cells = {"kind": "correction", "at_ms": at_ms, **changes}
+        head: Cells = dict(connection.execute(_HEAD_OF, (pack(turn_id),)).fetchone())
         exact = dump(exact_numbers(own.usage, own.costs))
-        newest = {"reading": str(own.reading), "final": int(own.final), "exact": exact, "snapshot": "null"}
-        rows.append(dict.fromkeys(NUMBERS) | dict(head) | newest | _share(own) | cells)
+        newest: Cells = {
+            "reading": str(own.reading), "final": int(own.final), "exact": exact, "snapshot": "null"
+        }  # fmt: skip
+        rows.append({**_EMPTY, **head, **newest, **_share(own), **cells})
     return rows
 
 
@@ -255,20 +279,31 @@ def _moment(turn: Turn) -> int:
     return next(moment for moment in moments if moment is not None)
 
 
-def _newest_moment(session: Session, others: Others) -> int:
-    """The time of a correction: the newest one of which the session has a reading, or a decision."""
-    return max((*map(_moment, session.turns), *(ruling.at_ms for ruling in others.rulings)), default=0)
-
-
-def _changes(recorded: _Recorded, turn: Turn, money: TurnMoney, reported: Mapping[str, int]) -> Cells | None:
+def _changes(
+    recorded: _Recorded, turn: Turn, money: TurnMoney, reported: Mapping[str, int], *, retracts: bool
+) -> Cells | None:
     """The differences that a correction adds; None when no correction is needed."""
+    gone = _gone(recorded, money, reported) if retracts else ()
     has_ended = not turn.live and recorded.status != turn.status
-    is_needed = has_ended or _is_new(recorded, money, reported)
-    return _differences(recorded, reported) if is_needed else None
+    is_needed = has_ended or gone or _is_new(recorded, money, reported)
+    return _differences(recorded, reported, gone) if is_needed else None
 
 
-def _differences(recorded: _Recorded, reported: Mapping[str, int]) -> Cells:
-    return {name: int64_or_none(value - (recorded.numbers[name] or 0)) for name, value in reported.items()}
+def _gone(recorded: _Recorded, money: TurnMoney, reported: Mapping[str, int]) -> Sequence[str]:
+    """The recorded numbers that the readings of the turn do not show any more."""
+    if money.reading is Reading.NONE:
+        return ()
+    return [name for name in NUMBERS if recorded.numbers[name] is not None and name not in reported]
+
+
+def _differences(recorded: _Recorded, reported: Mapping[str, int], gone: Sequence[str]) -> Cells:
+    now = {**reported, **dict.fromkeys(gone, 0)}
+    changes: Cells = {
+        name: int64_or_none(value - (recorded.numbers[name] or 0)) for name, value in now.items()
+    }
+    if gone:
+        changes["retracted"] = sum(1 << bit for bit, name in enumerate(_RETRACTED) if name in gone)
+    return changes
 
 
 def _is_new(recorded: _Recorded, money: TurnMoney, reported: Mapping[str, int]) -> bool:
@@ -341,7 +376,7 @@ def _row(session: Session, turn: Turn, money: TurnMoney, cells: Cells) -> Cells:
         "exact": dump(exact_numbers(money.usage, money.costs)),
         "snapshot": dump(exact_numbers(read.usage, read.costs) if read is not None else None),
     }
-    return dict.fromkeys(NUMBERS) | head | _share(money) | cells
+    return _EMPTY | head | _share(money) | cells
 
 
 def _share(money: TurnMoney) -> Cells:

@@ -313,13 +313,13 @@ _CHANGES: Final = " OR ".join(f"COALESCE(c.{name}, 0) <> 0" for name in AMOUNTS)
 # query, `before.reading` is that of the row with the greatest id.
 _QUERY: Final = f"""
     SELECT c.id, c.turn_id, c.session_id, c.worker_id, c.at_ms, c.usd_pico, c.micro_credits, c.reading,
-           c.reason, MAX(before.id), before.reading AS old_reading, {_SUMS}
+           c.reason, c.retracted, MAX(before.id), before.reading AS old_reading, {_SUMS}
       FROM (SELECT session_id, turn_id FROM turn_totals {{where}} corrections > 0) t
       JOIN charges c ON c.session_id = t.session_id AND c.turn_id = t.turn_id AND c.kind = 'correction'
       JOIN charges before
         ON before.session_id = c.session_id AND before.turn_id = c.turn_id AND before.id < c.id
      WHERE c.id > :after AND ({_CHANGES})
-     GROUP BY c.id HAVING SUM(before.final)
+     GROUP BY c.id HAVING SUM(before.final) OR c.reason IS NOT NULL
      ORDER BY c.id
 """
 _MEANINGS: Final = frozenset((Reading.TOTAL, Reading.PER_TURN))
@@ -356,6 +356,8 @@ def _amounts(row: Row, name: str) -> tuple[Decimal | None, Decimal | None]:
     places = PLACES[name]
     old = scaled(row[f"{name}_high"], row[f"{name}_low"], places)
     change = scaled(0, row[name], places)
+    if int_or_zero(row["retracted"]) >> SUMMED.index(name) & 1:
+        return old, None
     return old, old if change is None else change if old is None else EXACT.add(old, change)
 
 

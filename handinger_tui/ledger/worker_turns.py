@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from handinger_tui.core.money.turn_events import events_text, sent_text, worker_of
+from handinger_tui.core.money.turn_events import events_text, newest_ms, sent_text, worker_of
 from handinger_tui.core.turns.session import Others, OtherTurn, Ruling, Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus
-from handinger_tui.ledger.rows import int_or_none, int_or_zero, pack, unpack, unpack_optional
+from handinger_tui.ledger.rows import Cell, int_or_none, int_or_zero, pack, unpack, unpack_optional
 
 _PUT: Final = """
     INSERT INTO worker_turns (turn_id, base_url, worker_id, session_id, events) VALUES (?, ?, ?, ?, ?)
@@ -41,27 +41,31 @@ _ENDED: Final = '"ended",false'
 _OF_SESSION: Final = (
     "SELECT turn_id FROM worker_turns WHERE base_url = ? AND worker_id = ? AND session_id = ?"
 )
+_EVENTS: Final = "SELECT events FROM worker_turns WHERE turn_id = ?"
 _RULINGS: Final = """
     SELECT at_ms, meaning, seen_ms, turn_id FROM rulings WHERE base_url = ? AND worker_id = ? ORDER BY id
 """
 
 
-def store(connection: sqlite3.Connection, session: Session, turns: Iterable[Turn]) -> None:
-    """Store what `turns` of the session show of their workers, inside a transaction of the caller."""
-    rows = []
+def new_rows(
+    connection: sqlite3.Connection, session: Session, turns: Iterable[Turn]
+) -> list[tuple[Cell, ...]]:
+    """Rows to write: what `turns` of the session show of their workers, where that is not stored yet."""
+    rows: list[tuple[Cell, ...]] = []
     for turn in turns:
         worker_id = worker_of(turn)
         if worker_id is not None and turn.status is not TurnStatus.QUEUED:
             events = events_text(turn, creates=_creates(session, turn, worker_id))
-            rows.append(
-                (
-                    pack(turn.turn_id),
-                    pack(session.base_url),
-                    pack(worker_id),
-                    pack(session.session_id),
-                    events,
-                )
-            )
+            name = pack(turn.turn_id)
+            stored = connection.execute(_EVENTS, (name,)).fetchone()
+            # Another program may have read the worker after this one.
+            if stored is None or (stored[0] != events and newest_ms(stored[0]) <= newest_ms(events)):
+                rows.append((name, pack(session.base_url), pack(worker_id), pack(session.session_id), events))
+    return rows
+
+
+def write(connection: sqlite3.Connection, rows: Iterable[tuple[Cell, ...]]) -> None:
+    """Write the result of `new_rows`, inside a transaction of the caller."""
     connection.executemany(_PUT, rows)
 
 

@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.spending import Spent
-from handinger_tui.core.stream.usage import Usage
+from handinger_tui.core.stream.usage import NO_COSTS, Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import SourcePart, Trigger, Turn, TurnStatus
+from handinger_tui.core.turns.turn import FigureRead, SourcePart, Trigger, Turn, TurnStatus
 from tests.ledger.charge_rows import charges, spent
 from tests.ledger.made import look, opened, order, session
 
@@ -73,15 +73,16 @@ async def test_a_running_turn_is_charged_and_corrected(tmp_path: Path) -> None:
 
 async def test_asking_when_nothing_is_new_writes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
+    reads = (FigureRead(3_000, Usage(cost_usd=Decimal("0.1"), credits=Decimal(2)), NO_COSTS, busy=True),)
     async with opened(path) as ledger:
-        await ledger.charge(within(running("0.1")))
+        await ledger.charge(within(running("0.1", reads=reads)))
 
         def writes() -> int:
             return path.with_name("h.db-wal").stat().st_size
 
         before = writes()
         for status in (TurnStatus.ACCEPTED, TurnStatus.CHECKING):
-            await ledger.charge(within(running("0.1", status=status, read_ms=8_000)))
+            await ledger.charge(within(running("0.1", status=status, read_ms=8_000, reads=reads)))
         assert writes() == before
         assert len(await charges(ledger)) == 1
 

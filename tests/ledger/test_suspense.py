@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.attribution import session_money
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.cost_rows import opened as opened_rows
 from handinger_tui.ledger.ledger import Ledger
@@ -119,3 +121,47 @@ async def test_entries_are_never_changed(tmp_path: Path) -> None:
     ):
         with pytest.raises(sqlite3.IntegrityError):
             look(tmp_path / "h.db", statement)
+
+
+async def test_a_pin_under_which_an_amount_is_not_known_takes_it_back(tmp_path: Path) -> None:
+    """The worker was read for the first time while the turn ran: what it took before is not known."""
+    late = replace(turn("A", read(100, "0"), 110, read(150, "3"), ended_ms=160), before=None, before_ms=None)
+    path = tmp_path / "h.db"
+    async with opened(path) as ledger:
+        await write(ledger, session("ses_a", worker_id=WORKER), late)
+        unknown = await ledger.charges.buckets(GroupBy.DAY)
+        await ledger.rulings.pin("", WORKER, "per_turn", 1_000)
+        assert (await ledger.charges.buckets(GroupBy.DAY))[0].usd == Total(Decimal(3))
+        await ledger.charges.restated()
+        await ledger.rulings.pin("", WORKER, "auto", 2_000)
+        assert await ledger.charges.buckets(GroupBy.DAY) == unknown
+        (restated,) = await ledger.charges.restated()
+        assert (restated.old_usd, restated.new_usd) == (Decimal(3), None)
+        (charge,) = await ledger.charges.turn_charges()
+        assert (charge.usd, charge.final) == (None, False)
+    with opened_rows(path, 1_001) as rows:
+        assert rows.buckets(GroupBy.DAY, ChargeFilter())[0].usd == Total(Decimal(3))
+
+
+async def test_a_turn_whose_stored_events_are_damaged_keeps_its_charge_under_a_pin(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path) as ledger:
+        await write(ledger, session("ses_a", worker_id=WORKER), FIRST, LAST)
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE worker_turns SET events = 'x\"ended\"' WHERE turn_id = 'A'")
+    async with opened(path) as ledger:
+        await ledger.rulings.pin("", WORKER, "per_turn", 1_000)
+        assert (await amounts(ledger))["A"] == Decimal("0.1")
+
+
+async def test_what_another_program_read_later_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    later = replace(FIRST, reads=(*FIRST.reads, read(250, "0.12")))
+    async with opened(path) as ledger:
+        await write(ledger, session("ses_a", worker_id=WORKER), FIRST)
+    async with opened(path) as other:
+        await other.close_turn(put_turn(session("ses_a", worker_id=WORKER), later), "A")
+    events = look(path, "SELECT events FROM worker_turns")
+    async with opened(path) as ledger:
+        await ledger.charge(put_turn(session("ses_a", worker_id=WORKER), FIRST))
+    assert look(path, "SELECT events FROM worker_turns") == events

@@ -1,11 +1,17 @@
-"""Many random histories: `python -m tests.money.soak --histories 20000 --seed 0`."""
+"""Many random histories: `python -m tests.money.soak --histories 20000 --seed 0`.
+
+`--ledger N`: so many of them also through the ledger, with two sessions and a person who pins and assigns.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from tests.money import ledger_histories, rulings
 from tests.money.oracle import exact_turns, faults
 from tests.money.service import Lens, history
 
@@ -15,12 +21,13 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--histories", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--ledger", type=int, default=0)
     chosen = parser.parse_args()
     shares: dict[Lens, Counter[str]] = {lens: Counter() for lens in Lens}
     failed = 0
     for seed in range(chosen.seed, chosen.seed + chosen.histories):
         made = history(seed)
-        wrong = faults(made)
+        wrong = faults(made) + rulings.faults(made, seed)
         failed += bool(wrong)
         if wrong and failed <= 20:
             print(f"seed {seed} ({made.lens}, counted {made.counted}): {'; '.join(wrong)}")
@@ -32,7 +39,21 @@ def main() -> int:
             f"{lens:13} {counts['turns']:7} turns, exact {counts['exact'] / turns:.1%}, "
             f"marked {counts['marked'] / turns:.1%}, histories with faults {counts['faults']}"
         )
-    return 1 if failed else 0
+    return 1 if failed + _in_ledger(chosen.ledger, chosen.seed) else 0
+
+
+def _in_ledger(histories: int, first: int) -> int:
+    """Play histories through the ledger; print and count those with faults."""
+    failed = decided = 0
+    for seed in range(first, first + histories):
+        with TemporaryDirectory() as folder:
+            wrong, rulings_made = ledger_histories.play(history(seed), seed, Path(folder, "h.db"))
+        failed, decided = failed + bool(wrong), decided + rulings_made
+        if wrong:
+            print(f"seed {seed} in the ledger: {wrong[0]} and {len(wrong) - 1} more")
+    if histories:
+        print(f"in the ledger {histories:7} histories, rulings {decided}, histories with faults {failed}")
+    return failed
 
 
 if __name__ == "__main__":

@@ -184,6 +184,8 @@ class MoneyIndex:
         """What each meter of each worker shows, in the order of `METERS`."""
         self.of_worker: tuple[Usage, Costs] = (NO_USAGE, NO_COSTS)
         """What that worker took altogether, also for others."""
+        self.newest_ms = 0
+        """The time of the newest event on any of the workers."""
         self._figures_of = PerTurn(_figures)
         self._figures: tuple[object, ...] = ()
         self._money: tuple[TurnMoney, ...] = ()
@@ -234,14 +236,14 @@ class MoneyIndex:
             clusters = clusters_of(turns, 0, self._scan)
         affected = {*self._touched, *range(self._start, len(turns))}
         for cluster in clusters[:-1]:
-            _take(self._timelines, cluster)
+            self._take(self._timelines, cluster)
         newest = clusters[-1]
         self._start, self._scan = newest.first, newest.scan
         for timeline in self._timelines.values():
             affected.update(_positions(timeline.touched))
             timeline.touched.clear()
         timelines = {worker: timeline.copy() for worker, timeline in self._timelines.items()}
-        _take(timelines, newest)
+        self._take(timelines, newest)
         self._touched = {at for timeline in timelines.values() for at in _positions(timeline.touched)}
         affected |= self._touched
         rulings = self._elsewhere.rulings
@@ -264,7 +266,7 @@ class MoneyIndex:
         self._start, self._scan, self._timelines = 0, Scan(), {}
         self._touched, self._basis = set(), ()
         timelines: _Timelines = {}
-        _take(timelines, with_others(turns, elsewhere.turns))
+        self._take(timelines, with_others(turns, elsewhere.turns))
         # A turn that another program has ended goes by its id, even where the session holds it.
         keys = _keys(turns) | {other.turn_id: other.turn_id for other in elsewhere.turns}
         self.results = results = _results(timelines, decisions_by(elsewhere.rulings, keys))
@@ -281,6 +283,13 @@ class MoneyIndex:
             if other.worker_id in results
         }
 
+    def _take(self, timelines: _Timelines, cluster: Cluster) -> None:
+        for at_ms, worker, event, _ in cluster.events:
+            if worker not in timelines:
+                timelines[worker] = Timeline(ZEROS)
+            timelines[worker].take(event, at_ms)
+            self.newest_ms = max(self.newest_ms, at_ms)
+
 
 def _keys(turns: Sequence[Turn]) -> dict[str, Key]:
     return {turn.turn_id: at for at, turn in enumerate(turns)}
@@ -295,13 +304,6 @@ def _results(timelines: _Timelines, decisions: _Decisions) -> _Results:
 
 def _exceptions(results: _Results) -> set[Key]:
     return {key for meters in results.values() for meter in meters for key in meter.exceptions}
-
-
-def _take(timelines: _Timelines, cluster: Cluster) -> None:
-    for at_ms, worker, event, _ in cluster.events:
-        if worker not in timelines:
-            timelines[worker] = Timeline(ZEROS)
-        timelines[worker].take(event, at_ms)
 
 
 def _positions(turns: Iterable[Key]) -> Iterator[int]:
@@ -354,7 +356,9 @@ def _money_of_key(
     entries = [] if plain else [meter.entry(key) for meter in meters]
     values = [meter.amounts.get(key) for meter in meters] if plain else [entry.amount for entry in entries]
     if not any(value is not None for value in values):
-        return TurnMoney()
+        # It was read; its amounts are not known under this meaning.
+        is_read = any(key in known for meter in meters for known in (meter.alone, meter.own, meter.partly))
+        return TurnMoney(reading=_reading(meters)) if is_read else TurnMoney()
     is_pinned = any(meter.pinned for meter in meters)
     money = TurnMoney(*groups_of(values), _reading(meters), final=key in timeline.final, pinned=is_pinned)
     return money if plain else _with_exceptions(money, entries)

@@ -210,6 +210,11 @@ def sent_text(at_ms: int) -> str:
     return dump([[at_ms, *_written(Sent(""))]])
 
 
+def newest_ms(text: object) -> int:
+    """The time of the last event in a text of `events_text`; 0 where there is none."""
+    return max((timed.at_ms for timed in events_of_other(OtherTurn("", "", str(text)))), default=0)
+
+
 def _written(event: Event) -> list[Json]:
     if isinstance(event, Read):
         figures: list[Json] = [

@@ -1,0 +1,214 @@
+"""Random histories through the ledger: two sessions on one worker, and a person who pins and assigns.
+
+After every step all places have to show the same sum, to the last digit: every grouping of the costs, the
+rows of turns, the limits, the sessions, and what a new reading of the file shows. At the end, looking back
+has to show at every moment what was shown then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from msgspec.structs import replace
+
+from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.money.attribution import METERS, MoneyIndex, session_money
+from handinger_tui.core.money.rulings import WORDS
+from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
+from handinger_tui.core.money.timeline import Meaning, Read, Sent
+from handinger_tui.core.stream.usage import NO_COSTS, Usage
+from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.turns.session import Session, put_turn
+from handinger_tui.core.turns.turn import FigureRead, Turn, TurnRequest, TurnStatus, with_read
+from handinger_tui.ledger.cost_rows import opened
+from handinger_tui.ledger.grouping import spent
+from handinger_tui.ledger.ledger import Ledger
+from handinger_tui.ledger.worker_turns import others
+from tests.money.service import History
+
+WORKER: Final = "wrk_1"
+STEP_MS: Final = 1_000
+COST: Final = METERS.index("cost_usd")
+ON_WORKER: Final = ChargeFilter(worker_id=WORKER)
+NOISE: Final = Decimal("1e-10")
+"""The ledger has twelve decimal places of each entry."""
+Step = tuple[int, Turn]
+"""The time, and the newest value of the turn that something happened to."""
+
+
+def steps_of(history: History) -> list[Step]:
+    """The events of a history as turns that grow."""
+    turns: dict[int | str, Turn] = {}
+    newest: int | str | None = None
+    look: FigureRead | None = None
+    steps: list[Step] = []
+    for number, event in enumerate(history.events, 1):
+        at_ms, key = number * STEP_MS, newest
+        following = history.events[number] if number < len(history.events) else None
+        if isinstance(event, Sent):
+            key = event.turn
+            turns[key] = _sent(event, at_ms, look)
+            look, newest = None, newest if event.refused else key
+        elif isinstance(event, Read):
+            read = _figures(event, at_ms)
+            if isinstance(following, Sent) and following.looked and not following.refused:
+                look = read
+                continue
+            if key is not None:
+                before = turns[key]
+                turns[key] = replace(
+                    before, reads=with_read(before.reads, read), snapshot=_snapshot(read), read_ms=at_ms
+                )
+        else:
+            key = event.turn
+            turns[key] = replace(turns[key], status=TurnStatus.COMPLETED, ended_ms=at_ms)
+        if key is not None:
+            steps.append((at_ms, turns[key]))
+    return steps
+
+
+def _sent(event: Sent, at_ms: int, look: FigureRead | None) -> Turn:
+    order = TurnRequest(f"turn_{event.turn}", "hello", at_ms, worker_id=None if event.creates else WORKER)
+    before = None if look is None else _snapshot(look)
+    turn = Turn(order, TurnStatus.ACCEPTED, worker_id=WORKER, before=before, sent_ms=at_ms)
+    if look is not None:
+        turn = replace(turn, before_ms=look.at_ms)
+    return replace(turn, status=TurnStatus.REJECTED, ended_ms=at_ms) if event.refused else turn
+
+
+def _figures(read: Read, at_ms: int) -> FigureRead:
+    (usd,) = read.meters
+    return FigureRead(
+        at_ms, Usage(cost_usd=None if usd is None else Decimal(usd)), NO_COSTS, read.busy, read.prompts
+    )
+
+
+def _snapshot(read: FigureRead) -> Snapshot:
+    return Snapshot(WORKER, running_flag=read.busy, usage=read.usage, prompts=read.prompts)
+
+
+class Played:
+    """One history on its way through a ledger."""
+
+    def __init__(self, ledger: Ledger, path: Path, history: History, seed: int) -> None:
+        self.ledger = ledger
+        self.path = path
+        self.history = history
+        self.random = Random(seed)
+        self.sessions = [Session(f"ses_{at}", 0, worker_id=WORKER if at else None) for at in range(2)]
+        self.of_turn: dict[str, int] = {}
+        self.noted: list[tuple[int, Decimal, Decimal]] = []
+        """Times, and what was shown then: all, and what of it no turn explains."""
+        self.rulings = 0
+        self.faults: list[str] = []
+
+    async def play(self) -> None:
+        for at_ms, turn in steps_of(self.history):
+            await self._enter(turn)
+            await self._note(at_ms)
+            await self._rule(at_ms + 1)
+            await self._note(at_ms + 1)
+        for at_ms, total, unexplained in self.noted:
+            with opened(self.path, at_ms + 1) as rows:
+                suspense = altogether(rows.suspense(ON_WORKER)).usd.value or Decimal(0)
+                found = altogether(rows.buckets(GroupBy.DAY, ON_WORKER)).usd.value or Decimal(0)
+            if (found + suspense, suspense) != (total, unexplained):
+                self.faults.append(f"as of {at_ms}: {found} + {suspense} instead of {total}, {unexplained}")
+
+    async def _enter(self, turn: Turn) -> None:
+        is_first = not self.of_turn
+        at = self.of_turn.setdefault(turn.turn_id, 0 if is_first else self.random.randrange(2))
+        session = self.sessions[at]
+        if all(stored.turn_id != turn.turn_id for stored in session.turns):
+            await self.ledger.open_turn(session, turn.order)
+        session = put_turn(session, turn)
+        if turn.live:
+            await self.ledger.charge(session)
+        else:
+            await self.ledger.close_turn(session, turn.turn_id)
+        self.sessions[at] = session
+
+    async def _rule(self, at_ms: int) -> None:
+        """The person may decide something."""
+        random, choice = self.random, self.random.random()
+        if choice < 0.15:
+            await self.ledger.rulings.pin("", WORKER, random.choice([*WORDS.values()]), at_ms)
+        elif choice < 0.5 and (buckets := await self.ledger.charges.suspense(ON_WORKER)):
+            rise = random.choice(buckets[0].rises)
+            await self._assign(rise.number, random.choice([*self.of_turn]), at_ms)
+        elif choice < 0.65 and (assigned := await self.ledger.charges.assigned(ON_WORKER)):
+            await self._assign(random.choice(assigned).number, random.choice([None, *self.of_turn]), at_ms)
+        else:
+            return
+        self.rulings += 1
+
+    async def _assign(self, number: int, turn_id: str | None, at_ms: int) -> None:
+        try:
+            await self.ledger.rulings.assign(number, turn_id, at_ms)
+        except SettingsError:
+            self.rulings -= 1
+
+    async def _note(self, at_ms: int) -> None:
+        """Compare all places, and note what they show."""
+        charges = self.ledger.charges
+        suspense = await charges.suspense(ON_WORKER)
+        unexplained = altogether(suspense).usd.value or Decimal(0)
+        shown = {
+            str(by): altogether([*await charges.buckets(by, ON_WORKER), *suspense]).usd.value
+            for by in GroupBy
+        }
+        turns = await charges.turn_charges(ON_WORKER, -1)
+        shown["rows"] = sum((turn.usd or Decimal(0) for turn in turns), unexplained)
+        shown["limits"] = (await self.ledger.database.run(lambda db: spent(db, ON_WORKER))).usd.value
+        shown["sessions"] = await self._sessions() + unexplained
+        with opened(self.path) as rows:
+            days = rows.buckets(GroupBy.DAY, ON_WORKER)
+            shown["file"] = altogether([*days, *rows.suspense(ON_WORKER)]).usd.value
+        expected = await self.ledger.database.run(_expected)
+        wrong = {place: usd for place, usd in shown.items() if abs((usd or Decimal(0)) - expected) > NOISE}
+        if wrong:
+            self.faults.append(f"at {at_ms}: {wrong} instead of {expected}")
+        self.noted.append((at_ms, shown["rows"] or Decimal(0), unexplained))
+
+    async def _sessions(self) -> Decimal:
+        total = Decimal(0)
+        for at, session in enumerate(self.sessions):
+            elsewhere = await self.ledger.charge(session)
+            self.sessions[at] = replace(session, elsewhere=elsewhere)
+            total += session_money(session.turns, elsewhere).usd.value or Decimal(0)
+        return total
+
+
+def _expected(connection: sqlite3.Connection) -> Decimal:
+    """What the worker's figures come to by the readings that are stored."""
+    bare = Session("", 0, WORKER)
+    index = MoneyIndex()
+    index((), others(connection, bare))
+    meter = index.results[WORKER][COST] if WORKER in index.results else None
+    if meter is None:
+        return Decimal(0)
+    if meter.meaning is Meaning.PER_TURN:
+        return sum(map(Decimal, meter.alone.values()), Decimal(0))
+    return Decimal(meter.total or 0)
+
+
+async def faults(history: History, seed: int, path: Path) -> tuple[list[str], int]:
+    """Everything that is wrong, and how many rulings there were."""
+    ledger = Ledger(path)
+    await ledger.start()
+    try:
+        played = Played(ledger, path, history, seed)
+        await played.play()
+    finally:
+        await ledger.aclose()
+    return played.faults, played.rulings
+
+
+def play(history: History, seed: int, path: Path) -> tuple[list[str], int]:
+    """`faults`, outside of a loop."""
+    return asyncio.run(faults(history, seed, path))

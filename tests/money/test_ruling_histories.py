@@ -1,0 +1,32 @@
+"""Random histories in which the person pins and assigns: nothing is lost, and all places agree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.money.ledger_histories import faults as ledger_faults
+from tests.money.rulings import faults
+from tests.money.service import history
+
+HISTORIES = 500
+IN_THE_LEDGER = 24
+
+
+@pytest.mark.parametrize("first", range(0, HISTORIES, 100))
+def test_rulings_move_amounts_and_never_change_the_sum(first: int) -> None:
+    wrong = {seed: faults(history(seed), seed) for seed in range(first, first + 100)}
+    assert not {seed: what for seed, what in wrong.items() if what}
+
+
+@pytest.mark.parametrize("seed", range(IN_THE_LEDGER))
+async def test_every_place_shows_the_same_sum_at_every_moment(seed: int, tmp_path: Path) -> None:
+    wrong, _ = await ledger_faults(history(seed), seed, tmp_path / "h.db")
+    assert wrong == []
+
+
+async def test_enough_is_decided_in_them(tmp_path: Path) -> None:
+    """Histories without rulings would pass the tests above."""
+    counts = [(await ledger_faults(history(seed), seed, tmp_path / f"{seed}.db"))[1] for seed in range(4)]
+    assert sum(counts) >= 4
