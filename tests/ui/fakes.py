@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LinkExpired
+from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import FilePart, Kind, Turn
 from handinger_tui.engine.engine import Engine, ServiceContext
@@ -198,6 +200,10 @@ class Desktop:
         self.shelf = FakeShelf(self.log)
         given = self.launch or AppOptions(self.connect)
         self.app = HandingerApp(replace(given, connect=self.connect), now_ms=lambda: self.now_ms)
+        self.lines: list[str] = []
+        self._is_saying = False
+        self._record("say")
+        self._record("announce")
 
     async def connect(self) -> Connection:
         if self.gate is not None:
@@ -263,8 +269,24 @@ class Desktop:
         return "\n".join(row[at.x : at.right].rstrip() for row in rows)
 
     def said(self) -> str:
-        """All passing lines so far."""
-        return "\n".join(note.message for note in self.app._notifications)
+        """All passing lines so far: near the prompt, and as notifications."""
+        others = Counter(note.message for note in self.app._notifications) - Counter(self.lines)
+        return "\n".join([*self.lines, *others.elements()])
+
+    def _record(self, name: str) -> None:
+        """Keep what the work screen says, which is shown for a moment only."""
+        interaction = self.work.interaction
+        say = getattr(interaction, name)
+
+        def record(text: str, severity: str = "information") -> None:
+            # A line that does not fit near the prompt is announced: it is said once.
+            is_first, self._is_saying = not self._is_saying, True
+            if is_first:
+                self.lines.append(clean_line(text, 400))
+            say(text, severity)
+            self._is_saying = not is_first
+
+        setattr(interaction, name, record)
 
     @asynccontextmanager
     async def running(

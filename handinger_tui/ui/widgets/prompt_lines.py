@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
@@ -9,6 +11,8 @@ from textual.widgets import Static
 from handinger_tui.core.formatting import duration
 from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.ui.widgets.status_text import Advice
+
+MUTED: Final = "$text-muted"
 
 
 class Card(Static):
@@ -49,24 +53,25 @@ class HintLine(Static):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._drawn = self._left, self._right, self._firm = "", "", False
+        self._left, self._right, self._firm, self._style = "", "", False, MUTED
+        self._drawn = "", "", False, MUTED
 
-    def show(self, left: str, right: str, *, firm: bool = False) -> None:
+    def show(self, left: str, right: str, *, firm: bool = False, style: str = MUTED) -> None:
         """Show both ends of the line. `firm`: where both do not fit, the right one is dropped."""
-        if (left, right, firm) != self._drawn:
-            self._drawn = left, right, firm
-            self._left, self._right, self._firm = clean(left), clean(right), firm
+        if (left, right, firm, style) != self._drawn:
+            self._drawn = left, right, firm, style
+            self._left, self._right, self._firm, self._style = clean(left), clean(right), firm, style
             self.refresh()
 
     def render(self) -> Content:
         """The line for the present width; where both ends do not fit, the left one is cut unless firm."""
         width = self.content_size.width
         if self._firm and cell_len(self._left) + cell_len(self._right) + 2 > width:
-            return Content.styled(self._left, "$text-muted").truncate(width, ellipsis=True)
+            return Content.styled(self._left, self._style).truncate(width, ellipsis=True)
         right = Content.styled(self._right, "$foreground").truncate(max(0, width - 1), ellipsis=True)
         room = max(0, width - right.cell_length - 2)
         pieces = self._left.split(" · ")
         while pieces and len(" · ".join(pieces)) > room:
             pieces.pop()
-        left = Content.styled(" · ".join(pieces), "$text-muted")
+        left = Content.styled(" · ".join(pieces), self._style)
         return Content.assemble(left, " " * max(1, width - left.cell_length - right.cell_length), right)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from time import monotonic
 from typing import Any, Final, TypeVar
 
 from textual.notifications import SeverityLevel
@@ -20,9 +21,18 @@ SUSPICIOUS_LINK: Final = "This link may be misleading"
 class Interaction:
     """Shows notifications and questions over a screen, and runs the work that may ask or fail."""
 
-    def __init__(self, screen: Screen[None], controller: SessionController) -> None:
+    def __init__(
+        self,
+        screen: Screen[None],
+        controller: SessionController,
+        acknowledge: Callable[[str, SeverityLevel], bool],
+    ) -> None:
+        """`acknowledge` shows a short line near the prompt; False where it cannot."""
         self._screen = screen
         self._controller = controller
+        self._acknowledge = acknowledge
+        self._announced: dict[str, float] = {}
+        """When each notification that may still be shown appeared, by its text."""
 
     @property
     def app(self) -> DiffApp:
@@ -44,8 +54,20 @@ class Interaction:
             self.say(f"{problem.summary} {problem.hint}", "error")
 
     def say(self, text: str, severity: SeverityLevel = "information") -> None:
-        """Show a notification. The text is never parsed as markup."""
-        self._screen.notify(clean_line(text, 400), severity=severity, markup=False)
+        """Answer an action of the person: near the prompt if it fits there, else as a notification."""
+        line = clean_line(text, 400)
+        is_covered = self._screen.app.screen is not self._screen
+        if severity == "error" or is_covered or not self._acknowledge(line, severity):
+            self.announce(line, severity)
+
+    def announce(self, text: str, severity: SeverityLevel = "information") -> None:
+        """Show a notification, once while it is on the screen. The text is never parsed as markup."""
+        line, now = clean_line(text, 400), monotonic()
+        timeout = self._screen.app.NOTIFICATION_TIMEOUT
+        self._announced = {shown: at for shown, at in self._announced.items() if now - at < timeout}
+        if line not in self._announced:
+            self._announced[line] = now
+            self._screen.notify(line, severity=severity, timeout=timeout, markup=False)
 
     # -- questions: to be awaited within `run` -----------------------------------------------------
     async def ask(self, screen: Screen[Answer]) -> Answer | None:

@@ -101,7 +101,7 @@ class LimitWatcher:
             if one.turn_id != newest or one.reason != MORE
         ]
         if restated:
-            self._interaction.say(restatement_text(restated), "warning")
+            self._interaction.announce(restatement_text(restated), "warning")
 
     async def look_at_detached(self) -> None:
         """Read the workers of detached turns: the end of a turn frees what it has reserved.
@@ -132,9 +132,9 @@ class LimitWatcher:
         """Show a warning for each limit, once at 80% and once at 100%, and renew stale amounts."""
         for gauge in self._controller.warned.take_new(self._controller.session_id, gauges):
             if gauge.state is State.REACHED:
-                self._interaction.say(f"{reached_text(gauge)} {UNTIL_RAISED}", "error")
+                self._interaction.announce(f"{reached_text(gauge)} {UNTIL_RAISED}", "error")
             else:
-                self._interaction.say(near_text(gauge), "warning")
+                self._interaction.announce(near_text(gauge), "warning")
         if self._money_for != self._money_key():
             self._interaction.run(self._refresh_money())
 

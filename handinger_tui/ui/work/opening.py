@@ -71,7 +71,7 @@ class Startup:
                 await self._switcher.show_first(initial.session_id)
             raise
         if initial.notice:
-            self._interaction.say(initial.notice, "warning")
+            self._interaction.announce(initial.notice, "warning")
         if self._options.opening is Opening.WORKER:
             await controller.watch_unwatched(initial.session_id)
         await self._send_first(initial.session_id)
@@ -180,7 +180,7 @@ class Startup:
         """
         result = await check_running_sessions(self._controller)
         for line in format_check(result, self._controller.session_id, self._context.now_ms()):
-            self._interaction.say(line)
+            self._interaction.announce(line)
         self._context.repaint()
         reload(self._interaction.app.screen_stack)
 

@@ -7,10 +7,13 @@ from operator import is_
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
+from textual.notifications import SeverityLevel
+from textual.timer import Timer
 from textual.widgets import TextArea
 
 from handinger_tui.core.commands import is_leaving
@@ -46,6 +49,8 @@ HINT_CELLS: Final = 30
 """Cells of the line below the prompt that are reserved for what Enter does, before limits are shown there."""
 UNFINISHED: Final = frozenset({TurnStatus.FAILED, TurnStatus.INCOMPLETE})
 """Statuses of a turn that may be worth another try."""
+ACKNOWLEDGED_S: Final = 4.0
+"""Seconds for which a line that answers an action stands in place of the hint."""
 MARGINS: Final = 5
 """Cells of the margins of that line."""
 
@@ -97,6 +102,9 @@ class SessionPane(Rows):
         self._browsed = ""
         self._state = PaneState()
         self._opening_text = ""
+        self._acknowledged: tuple[str, str] | None = None
+        """A line that answers an action, in place of the hint for a short time, and its style."""
+        self._acknowledgment_timer: Timer | None = None
         self._cost_text = self._typical_cost = ""
         self._subtitle = Content("")
         self._cost_key: tuple[object, ...] = ()
@@ -209,6 +217,24 @@ class SessionPane(Rows):
         self._trouble = Advice("error", text) if text else None
         self.advise(0)
 
+    def acknowledge(self, text: str, severity: SeverityLevel) -> bool:
+        """Show a short line in place of the hint for a moment; False where it does not fit.
+
+        A hint that tells what may cost money is not replaced.
+        """
+        if self._is_hint_firm or cell_len(text) > self._hint.content_size.width:
+            return False
+        self._acknowledged = text, "$warning" if severity == "warning" else "$foreground"
+        if self._acknowledgment_timer is not None:
+            self._acknowledgment_timer.stop()
+        self._acknowledgment_timer = self.set_timer(ACKNOWLEDGED_S, self._end_acknowledgment)
+        self._refresh_lines()
+        return True
+
+    def _end_acknowledgment(self) -> None:
+        self._acknowledged = None
+        self._refresh_lines()
+
     def browse(self, name: str) -> None:
         """Show in a word what single keys browse now; "" when they go to the prompt."""
         if name != self._browsed:
@@ -269,10 +295,17 @@ class SessionPane(Rows):
         if not subtitle.is_same(self._subtitle):
             self._subtitle = subtitle
             self._entry.border_subtitle = subtitle
-        # What Enter does with a queue may cost money: that hint is never cut.
+        if self._acknowledged is not None and not self._is_hint_firm:
+            text, style = self._acknowledged
+            self._hint.show(text, self._cost_text, firm=True, style=style)
+        else:
+            self._hint.show(self._hint_for_keys(), self._cost_text, firm=self._is_hint_firm)
+
+    @property
+    def _is_hint_firm(self) -> bool:
+        """Whether the hint is never cut: what Enter does with a queue may cost money."""
         state = self._state
-        firm = bool(self._opening_text or state.editing or (state.hold is not None and not state.running))
-        self._hint.show(self._hint_for_keys(), self._cost_text, firm=firm)
+        return bool(self._opening_text or state.editing or (state.hold is not None and not state.running))
 
     def _hint_for_keys(self) -> str:
         if self._browsed:

@@ -110,9 +110,9 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._was_styled = False
 
         self.controller = controller = SessionController(options.budget)
-        self.interaction = interaction = Interaction(self, controller)
-        self._header = HeaderLine(local=options.local, id="header")
         self.pane = pane = SessionPane(commands_with_prefix, options.disk, local=options.local, id="pane")
+        self.interaction = interaction = Interaction(self, controller, pane.acknowledge)
+        self._header = HeaderLine(local=options.local, id="header")
         self.prompt, self.transcript = pane.prompt, pane.transcript
         self.sidebar = sidebar = Sidebar(options.keys, id="side")
         sidebar.panel(UsagePanel).totals.index = pane.money
@@ -199,7 +199,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._header.account(connection.badge)
         self.pane.account(connection.badge)
         for warning in connection.warnings:
-            self.interaction.say(warning, "warning")
+            self.interaction.announce(warning, "warning")
         self.interaction.run(self._start(new_id))
 
     async def _start(self, new_id: str) -> None:
@@ -238,7 +238,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         if not self.send_flow.sending(session.session_id):
             notice = self.queue_editor.follow({turn.turn_id for turn in queued})
             if notice:
-                self.interaction.say(notice, "warning")
+                self.interaction.announce(notice, "warning")
         # A detached worker or a failed turn says more than waiting messages: the header keeps its status.
         is_stuck = hold is not None and hold.reason in STUCK and not running
         self._header.limits(gauges, held=is_stuck)

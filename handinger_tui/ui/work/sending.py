@@ -343,7 +343,7 @@ class SendFlow:
             self._pane.trouble(f"{why} {note}".strip())
         else:
             title = self._controller.title(submission.session_id)
-            self._interaction.say(f"Your message to “{title}” was not sent. {why}", "error")
+            self._interaction.announce(f"Your message to “{title}” was not sent. {why}", "error")
         self._keep_unsent(submission)
 
     def _keep_unsent(self, submission: Submission) -> None:

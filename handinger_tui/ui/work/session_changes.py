@@ -79,7 +79,7 @@ class SessionChanges:
         if self._controller.engine.actor(session.session_id).running:
             return
         if any(turn.status is not TurnStatus.RUNNING for turn in self.finished.ended(session)):
-            self._interaction.say(f"“{clean_line(session.title, 60)}” finished. Press ^S to open it.")
+            self._interaction.announce(f"“{clean_line(session.title, 60)}” finished. Press ^S to open it.")
             self._interaction.run(self._controller.connection.history.mark_unread(session.session_id))
 
 

@@ -88,7 +88,7 @@ async def test_passing_lines_cover_no_amount(size: tuple[int, int]) -> None:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
         for kind in ("information", "warning", "error"):
-            desktop.work.interaction.say(f"Daily limit near: $4.25 of $5.00 (85%), {kind[:4]}.", kind)
+            desktop.work.interaction.announce(f"Daily limit near: $4.25 of $5.00 (85%), {kind[:4]}.", kind)
         await desktop.until(pilot, lambda: len(desktop.app.screen.query("Toast")) == 3)
         await desktop.rest(pilot)
         assert covered(desktop) == []

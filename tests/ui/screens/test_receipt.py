@@ -80,7 +80,7 @@ async def test_no_passing_line_covers_the_figures(key: str, title: str) -> None:
         await desktop.shows(pilot, title)
         await desktop.rest(pilot)
         assert not desktop.work.query("Toast"), "nor from the screen below"
-        assert "Daily limit set to" not in desktop.text()
+        assert "Daily limit set to" not in desktop.text_of("#receipt-body" if key == "ctrl+t" else "#ledger")
 
 
 async def test_keys_walk_through_the_turns_and_close() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.events import Key, Paste
 
+from handinger_tui.core.errors import StreamLost
+from handinger_tui.core.turns.turn import Kind
 from handinger_tui.ui.dialogs.confirm import Confirm
 from handinger_tui.ui.terminal.input_parser import InputParser
 from tests.engine.fakes import FakeApi, says, worker
@@ -307,3 +310,34 @@ async def test_whatever_the_mouse_does_every_letter_is_typed_in_order(seed: int)
         await desktop.until(pilot, lambda: desktop.work.prompt.text == typed)
         assert not any((desktop.files.saved, desktop.files.opened, desktop.opened))
         assert desktop.work.controller.budget == "standard"
+
+
+async def test_what_a_key_did_is_said_below_the_prompt_and_nothing_is_covered() -> None:
+    async with answered() as (desktop, pilot):
+        await pilot.press("ctrl+up", "y")
+        await desktop.until(pilot, lambda: "Copied" in desktop.text_of("#hint"))
+        assert not desktop.app.screen.query("Toast")
+        await pilot.press("escape", *"ab", "ctrl+c")
+        await desktop.until(pilot, lambda: "Cleared." in desktop.text_of("#hint"))
+        assert not desktop.app.screen.query("Toast")
+        # A sentence that does not fit is a notification, and only one however often it is said.
+        for _ in range(3):
+            desktop.work.interaction.say("long " * 60)
+        await desktop.until(pilot, lambda: len(desktop.app.screen.query("Toast")) == 1)
+
+
+async def test_the_price_of_enter_is_never_hidden_by_what_a_key_did() -> None:
+    gate = asyncio.Event()
+    lost = StreamLost(Kind.NETWORK, "The connection was lost.")
+    broken = worker("", status="failed", prompt="Do it", error={"message": "Broke."})
+    api = FakeApi(starts=[[*says("Half", end=False), gate, lost]], workers=[broken])
+    desktop = Desktop(api=api)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Do it")
+        await desktop.shows(pilot, "Half")
+        await desktop.send(pilot, "queued")
+        gate.set()
+        await desktop.until(pilot, lambda: "may cost" in desktop.text_of("#hint"))
+        await pilot.press("ctrl+c")
+        await desktop.until(pilot, lambda: desktop.app.screen.query("Toast"))
+        assert "may cost" in desktop.text_of("#hint")
