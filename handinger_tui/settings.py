@@ -133,8 +133,8 @@ def load(
     local = flags.local or (not key and base is None)
     if not local and not key:
         raise SettingsError(
-            "No key is set for this base URL.",
-            "Set HANDINGER_API_KEY, or put api_key into a profile of the configuration file, or use --local.",
+            "No API key is set for this base URL.",
+            "Set HANDINGER_API_KEY, add api_key to a profile in the config file, or use --local.",
         )
     return Settings(
         base_url=LOCAL_BASE if local else check_base_url(str(base or DEFAULT_BASE[generation])),
@@ -163,9 +163,9 @@ def require_key(settings: Settings, flags: Flags) -> None:
     """
     if settings.local and not flags.local:
         raise SettingsError(
-            "No API key is set; nothing was sent.",
-            "Set HANDINGER_API_KEY, or put api_key into the configuration file. "
-            "To try the local worker, a demonstration, add --local.",
+            "No API key is set. Nothing was sent.",
+            "Set HANDINGER_API_KEY, or add api_key to the config file. "
+            "To try the local demo worker, add --local.",
         )
 
 
@@ -188,19 +188,17 @@ def _read_file(text: str, file_name: str) -> dict[str, Any]:
         is_toml_error = isinstance(problem, tomllib.TOMLDecodeError)
         reason = str(problem) if is_toml_error else "a number is too long"
         raise SettingsError(
-            f"{file_name} is not valid TOML: {reason}.", "Fix that line; the file was not changed."
+            f"{file_name} is not valid TOML: {reason}.", "Fix that line. The file was not changed."
         ) from None
     except RecursionError:
-        raise SettingsError(f"{file_name} is nested too deeply.", "Fix it and start again.") from None
+        raise SettingsError(f"{file_name} is nested too deeply.", "Fix it and restart.") from None
     _check_names(config, (*_TOP, *_OBSOLETE, *_TABLES), file_name)
     for table in _TABLES:
         if not isinstance(config.get(table, {}), dict):
-            raise SettingsError(
-                f"{file_name}: {table} must be a table ([{table}]).", "Fix it and start again."
-            )
+            raise SettingsError(f"{file_name}: {table} must be a table ([{table}]).", "Fix it and restart.")
     for name, profile in config.get("profiles", {}).items():
         if not isinstance(profile, dict):
-            raise SettingsError(f"{file_name}: profiles.{name} must be a table.", "Fix it and start again.")
+            raise SettingsError(f"{file_name}: profiles.{name} must be a table.", "Fix it and restart.")
         _check_names(profile, _PROFILE, f"{file_name}, profile {name}")
     _check_names(config.get("limits", {}), tuple(f.name for f in fields(Limits)), f"{file_name}, [limits]")
     _check_names(config.get("spending", {}), (*SPENDING, CREDIT_PRICE), f"{file_name}, [spending]")
@@ -212,8 +210,8 @@ def _check_names(table: Mapping[str, Any], names: tuple[str, ...], where: str) -
     for name in table:
         if name not in names:
             matches = difflib.get_close_matches(name, names, 1)
-            hint = f"Did you mean {matches[0]!r}?" if matches else f"Known are: {', '.join(names)}."
-            raise SettingsError(f"{where}: there is no setting {name!r}.", hint)
+            hint = f"Did you mean {matches[0]!r}?" if matches else f"Use one of: {', '.join(names)}."
+            raise SettingsError(f"{where}: unknown setting {name!r}.", hint)
 
 
 def _check_strings(config: Mapping[str, Any], file_name: str) -> None:
@@ -222,7 +220,7 @@ def _check_strings(config: Mapping[str, Any], file_name: str) -> None:
         for name, value in table.items():
             if name in _TOP and name != "headers" and not isinstance(value, str):
                 raise SettingsError(
-                    f"{file_name}: {prefix}{name} must be text in quotes.", "Fix it and start again."
+                    f"{file_name}: {prefix}{name} must be text in quotes.", "Fix it and restart."
                 )
 
 
@@ -234,7 +232,7 @@ def _read_profile(
         return dict(profiles[name])
     if is_requested or (name != "default"):
         names = ", ".join(sorted(profiles)) or "none"
-        raise SettingsError(f"There is no profile {name!r} in {file_name}.", f"Known profiles: {names}.")
+        raise SettingsError(f"No profile {name!r} in {file_name}.", f"Profiles: {names}.")
     return {}
 
 
@@ -244,7 +242,7 @@ def _check_choice(value: object, allowed: tuple[str, ...], what: str) -> str:
     if text not in allowed:
         matches = difflib.get_close_matches(text, allowed, 1)
         hint = f"Did you mean {matches[0]}?" if matches else f"Use one of: {', '.join(allowed)}."
-        raise SettingsError(f"{text!r} is no {what}.", hint)
+        raise SettingsError(f"{text!r} is not a valid {what}.", hint)
     return text
 
 
@@ -255,13 +253,11 @@ def _check_key(text: str) -> str:
         return ""
     if not all("!" <= char <= "~" for char in key):
         raise SettingsError(
-            "The key has a character that no key has (a space, a quote, a line break).",
-            "Copy it again, without anything around it.",
+            "The API key contains an invalid character (a space, a quote or a line break).",
+            "Copy only the key.",
         )
     if not 8 <= len(key) <= 512:
-        raise SettingsError(
-            "The key is too short or too long to be one.", "Copy it again from the dashboard."
-        )
+        raise SettingsError("The API key is too short or too long.", "Copy it again from the dashboard.")
     return key
 
 
@@ -277,21 +273,21 @@ def check_base_url(url: str) -> str:
         host, _port = parts.hostname or "", parts.port
     except ValueError:
         raise SettingsError(
-            f"{displayed_url} is no valid address.", "Use a form like https://v3.handinger.com."
+            f"{displayed_url} is not a valid address.", "Use a form like https://v3.handinger.com."
         ) from None
     if parts.scheme not in {"http", "https"} or not host or not url.isascii() or any(c <= " " for c in url):
         raise SettingsError(
-            f"{displayed_url} is no http(s) address.", "Use a form like https://v3.handinger.com."
+            f"{displayed_url} is not an http(s) address.", "Use a form like https://v3.handinger.com."
         )
     if parts.username is not None or parts.query or parts.fragment:
         raise SettingsError(
-            "The base URL has a user part, a query or a fragment.",
+            "The base URL must not contain a user name, a query or a fragment.",
             "Use a form like https://v3.handinger.com.",
         )
     if parts.scheme == "http" and not is_loopback(host):
         raise SettingsError(
-            f"Plain http to {host} would send the key unprotected; it is refused.",
-            "Use https (http is for loopback).",
+            f"Plain http to {host} would send the key unprotected.",
+            "Use https (http is only for loopback).",
         )
     return url.rstrip("/")
 
@@ -307,7 +303,7 @@ def _read_headers(text: str, from_file: object) -> tuple[tuple[str, str], ...]:
             _check_header(str(name), str(value), "headers in the file") for name, value in from_file.items()
         ]
     elif from_file is not None:
-        raise SettingsError("headers must be a table of names and values.", "Fix it and start again.")
+        raise SettingsError("headers must be a table of names and values.", "Fix it and restart.")
     for line in text.splitlines():
         name, colon, value = line.partition(":")
         if not line.strip():
@@ -323,9 +319,7 @@ def _check_header(name: str, value: str, where: str) -> tuple[str, str]:
     name, value = name.strip(), value.strip()
     is_token = name.isascii() and all(char.isalnum() or char in "!#$%&'*+-.^_`|~" for char in name)
     if not name or not is_token or not all(" " <= char <= "~" or char == "\t" for char in value):
-        raise SettingsError(
-            f"{where}: a line is not `Name: value` in plain characters.", "Fix or remove that line."
-        )
+        raise SettingsError(f"{where}: a line is not in the form `Name: value`.", "Fix or remove that line.")
     return name, value
 
 
@@ -378,7 +372,7 @@ def _parse_number(name: str, value: object) -> Decimal:
         raise SettingsError(f"{name} is {str(value)[:40]!r}, not a number.", "Fix or unset it.") from None
     # Numbers below 1e-9 are rejected: very small ones would be 0 as a float.
     if not number.is_finite() or (number and number.adjusted() < -9):
-        raise SettingsError(f"{name} is {str(value)[:40]!r}, which cannot be used.", "Fix or unset it.")
+        raise SettingsError(f"{name} is {str(value)[:40]!r}, which is out of range.", "Fix or unset it.")
     return number
 
 

@@ -45,10 +45,10 @@ def run_app(args: argparse.Namespace, settings: Settings, early: EarlyPrompt | N
             key map of the configuration is wrong.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise SettingsError("There is no terminal here to show the screen on.", "Use -p for headless output.")
+        raise SettingsError("Not a terminal.", "Use -p for headless output.")
     if os.name != "nt" and os.environ.get("TERM", "dumb") in ("", "dumb"):
         raise SettingsError(
-            "This terminal cannot show the screen (TERM is not set, or dumb).", "Use -p for headless output."
+            "This terminal cannot show the app (TERM is unset or dumb).", "Use -p for headless output."
         )
     if settings.keys:
         require_keymap(settings)

@@ -28,10 +28,10 @@ _COMMAND_LINES: Final = "\n".join(
 )
 EPILOG: Final = f"""commands:
 {_COMMAND_LINES}
-(`handinger-tui COMMAND --help` tells more; a prompt that is one of these words goes behind --)
+Run `handinger-tui COMMAND --help` for details. To send one of these words as a prompt, put it after --.
 
 exit codes: 0 completed · 1 failed · 2 usage or settings · 3 rejected · 4 key refused ·
-5 cost limit or payment · 6 rate limited · 7 not sent: safe to send again · 8 delivery unknown ·
+5 cost limit or payment · 6 rate limited · 7 not sent (safe to send again) · 8 delivery unknown ·
 9 still running · 10 local input/output · 11 incomplete · 130 interrupt · 143 terminated"""
 
 
@@ -39,34 +39,32 @@ def main_parser() -> Parser:
     """Return the parser of `handinger-tui [PROMPT] …`."""
     parser = Parser(
         prog="handinger-tui",
-        description="Talk to Handinger workers in the terminal, and see what they cost while they work.",
+        description="Talk to Handinger workers in the terminal and see what they cost as they work.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("prompt", nargs="?", metavar="PROMPT", help="send this at once")
+    parser.add_argument("prompt", nargs="?", metavar="PROMPT", help="message to send right away")
     parser.add_argument("--version", action="version", version=f"handinger-tui {__version__}")
     session = parser.add_argument_group("session")
-    session.add_argument("-w", "--worker", metavar="ID", help="continue a known worker")
+    session.add_argument("-w", "--worker", metavar="ID", help="continue with this worker")
     session.add_argument(
         "-c", "--continue", dest="last", action="store_true", help="continue the last session"
     )
     session.add_argument(
-        "-r", "--resume", nargs="?", const="", metavar="ID", help="resume a session (picker without ID)"
+        "-r", "--resume", nargs="?", const="", metavar="ID", help="resume a session (without ID: choose one)"
     )
     turn = parser.add_argument_group("turn")
     turn.add_argument("-b", "--budget", choices=BUDGETS, help="budget of the turn")
     turn.add_argument(
         "-f", "--file", action="append", default=[], metavar="PATH", help="attach a file (repeatable)"
     )
-    turn.add_argument("--detach", action="store_true", help="send, print the ids, exit 0")
-    turn.add_argument("--dry-run", action="store_true", help="show the request and its usual cost only")
+    turn.add_argument("--detach", action="store_true", help="send, print the ids and exit")
+    turn.add_argument("--dry-run", action="store_true", help="show the request and its typical cost only")
     add_limit_options(turn, "stop sending once the session has cost this much")
     turn.add_argument(
-        "--allow-unmeasured", action="store_true", help="send also where a limit cannot be kept for sure"
+        "--allow-unmeasured", action="store_true", help="send even if a limit cannot be enforced"
     )
-    turn.add_argument(
-        "--no-history", action="store_true", help="send without a record of it; limits count this run only"
-    )
+    turn.add_argument("--no-history", action="store_true", help="keep no record; limits count this run only")
     turn.add_argument(
         "-p",
         "--print",
@@ -74,7 +72,7 @@ def main_parser() -> Parser:
         const="",
         metavar="PROMPT",
         dest="headless",
-        help="headless: answer to stdout",
+        help="headless: print the answer to stdout",
     )
     add_output_options(parser)
     add_connection_options(parser)
@@ -144,7 +142,7 @@ def _refuse_commands(parser: Parser, words: list[str]) -> None:
         typed = " ".join(words)
         send = f'handinger-tui -- "{typed}"' if " " in typed else f"handinger-tui -- {typed}"
         parser.error(
-            f"{typed!r} looks like a command; nothing was sent.",
+            f"{typed!r} looks like a command. Nothing was sent.",
             f"{advice} To send it as a message: {send}",
         )
 
@@ -154,16 +152,16 @@ def _check_conflicts(parser: Parser, args: argparse.Namespace) -> None:
         flag for flag, on in (("-w", args.worker), ("-c", args.last), ("-r", args.resume is not None)) if on
     ]
     if len(session_flags) > 1:
-        parser.error(f"{' and '.join(session_flags)} name different sessions; use one")
+        parser.error(f"{' and '.join(session_flags)} select different sessions; use only one")
     if args.no_history and (args.last or args.resume is not None):
-        parser.error("--no-history has no session to continue; name the worker with -w ID")
+        parser.error("--no-history cannot continue a session; use -w ID")
     if args.headless is not None and args.headless and args.prompt:
-        parser.error("two prompts were given; put one in quotes")
+        parser.error("two prompts given; put the prompt in quotes")
     if args.output == "":
-        parser.error("-o needs the name of a file")
+        parser.error("-o needs a file name")
     _check_raw(parser, args)
 
 
 def _check_raw(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     if getattr(args, "raw", False) and sys.stdout.isatty():
-        parser.error("--raw is refused when stdout is a terminal")
+        parser.error("--raw cannot be used when stdout is a terminal")

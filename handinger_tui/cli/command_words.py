@@ -23,7 +23,7 @@ _APP_COMMANDS: Final = (
 _SESSIONS_ADVICE: Final = "Did you mean `handinger-tui sessions`?"
 _KEY_ADVICE: Final = "Set the key with HANDINGER_API_KEY."
 _ADVICE: Final = {
-    **{name: f"Inside the app it is /{name}." for name in _APP_COMMANDS},
+    **{name: f"In the app, use /{name}." for name in _APP_COMMANDS},
     **dict.fromkeys(
         ("keys", "edit", "fork", "retry", "archive", "pin", "reading"), "See: handinger-tui --help"
     ),
@@ -42,7 +42,7 @@ _ADVICE: Final = {
     "continue": "Did you mean `handinger-tui --continue`?",
     "schedule": "Did you mean `handinger-tui schedules`?",
     "file": "Did you mean `handinger-tui files`, or -f PATH?",
-    **dict.fromkeys(("update", "upgrade", "install"), "Update it with the program that installed it."),
+    **dict.fromkeys(("update", "upgrade", "install"), "Update it the way you installed it."),
     **{name: f"Did you mean `handinger-tui {name}`?" for name in SUBCOMMANDS},
 }
 """Advice for each word that is a command in this program or in similar programs."""
@@ -67,7 +67,7 @@ def suggestion(words: Sequence[str]) -> str | None:
         if len(pieces) > 3 or not any(is_near(_normalize(pieces[1]), action) for action in actions):
             return None
     # As the first word, the parser would have accepted it: here it stands after options.
-    order_hint = " Options follow the command." if pieces[0] in SUBCOMMANDS and len(pieces) == 1 else ""
+    order_hint = " Options go after the command." if pieces[0] in SUBCOMMANDS and len(pieces) == 1 else ""
     return _ADVICE[name] + order_hint
 
 

@@ -145,7 +145,7 @@ def _expand_folder(folder: str) -> Path:
         return Path(folder).expanduser()
     except RuntimeError:
         raise ApiError(
-            Kind.DISK, f"There is no home folder for {clean_line(folder, 200)}.", "Type another folder."
+            Kind.DISK, f"Folder not found: {clean_line(folder, 200)}.", "Type another folder."
         ) from None
 
 

@@ -70,7 +70,7 @@ def end_early(problem: BaseException, words: Sequence[str], args: argparse.Names
         fault, code = _fault_of(problem), report(problem)
     elif isinstance(problem, OSError) and problem.errno in DESCRIPTOR_ERRORS:
         descriptor_error = LocalFileError(
-            "The program may not open enough files at once (ulimit -n).", "Raise that limit: ulimit -n 256"
+            "Too few open files allowed (ulimit -n).", "Raise the limit: ulimit -n 256"
         )
         fault, code = _fault_of(descriptor_error), report(descriptor_error)
     if code is not None:

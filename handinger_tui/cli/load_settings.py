@@ -45,8 +45,8 @@ def settings_for(args: argparse.Namespace, *, keyless: bool = True) -> Settings:
     if settings.generation != "workers":
         # In other generations POST /api/workers stores a template: a turn sent there would do something else.
         raise SettingsError(
-            "This version speaks the workers generation only; nothing was sent.",
-            "Leave out --generation and HANDINGER_GENERATION, or set them to workers.",
+            "This version supports only the workers generation of the API. Nothing was sent.",
+            "Unset --generation and HANDINGER_GENERATION, or set them to workers.",
         )
     return settings
 
@@ -70,7 +70,7 @@ def key_warning(settings: Settings) -> str | None:
     """Return a warning if other users of this machine can read the API key, else None."""
     config = default_paths().config
     if settings.key_in_file and is_open_to_others(config):
-        return f"Other users can read the API key in {config}. Fix that: chmod 600 {shlex.quote(str(config))}"
+        return f"Other users can read the API key in {config}. To fix: chmod 600 {shlex.quote(str(config))}"
     return None
 
 

@@ -46,9 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as problem:
         # A closed pipe needs no message; a full disk does.
         if not isinstance(problem, BrokenPipeError):
-            what = (
-                f"Failed at {problem.filename!r}" if problem.filename else "The output could not be written"
-            )
+            what = f"Failed at {problem.filename!r}" if problem.filename else "Cannot write the output"
             sys.stderr.write(f"{what}: {problem.strerror or problem}.\n")
         # Without this the interpreter reports the error again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

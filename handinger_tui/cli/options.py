@@ -53,20 +53,20 @@ def add_worker_argument(parser: argparse.ArgumentParser) -> None:
 
 def add_session_argument(parser: argparse.ArgumentParser) -> None:
     """Add the id of the stored session that the command is about."""
-    parser.add_argument("id", metavar="ID", help="a session or worker (a unique beginning is enough)")
+    parser.add_argument("id", metavar="ID", help="a session or worker (a unique prefix is enough)")
 
 
 def add_connection_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose the service."""
     group = parser.add_argument_group("where")
-    group.add_argument("--base-url", metavar="URL", help="address of the service (or HANDINGER_BASE_URL)")
+    group.add_argument("--base-url", metavar="URL", help="base URL of the service (or HANDINGER_BASE_URL)")
     group.add_argument(
         "--generation",
         choices=("workers", "tasks"),
-        help="generation of the API (this version speaks workers only)",
+        help="API generation (only workers is supported)",
     )
-    group.add_argument("--profile", metavar="NAME", help="profile of the configuration file")
-    group.add_argument("--local", action="store_true", help="use the local worker: no key, no cost")
+    group.add_argument("--profile", metavar="NAME", help="profile in the config file")
+    group.add_argument("--local", action="store_true", help="use the local worker (no key, no cost)")
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
@@ -80,23 +80,23 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
         const="json",
         help="same as --output-format json",
     )
-    group.add_argument("--raw", action="store_true", help="do not clean the text (never to a terminal)")
+    group.add_argument("--raw", action="store_true", help="keep control characters (not to a terminal)")
     group.add_argument("-o", "--output", metavar="FILE", help="also save the answer to FILE")
     group.add_argument(
-        "--timeout", type=_parse_seconds, metavar="SECONDS", help="give up watching after this long"
+        "--timeout", type=_parse_seconds, metavar="SECONDS", help="stop watching after SECONDS"
     )
 
 
 def add_limit_options(parser: argparse._ActionsContainer, reached: str) -> None:
     """Add spending limits; `reached` is the help: what happens when one is reached."""
     parser.add_argument("--max-cost", type=_parse_amount, metavar="USD", help=reached)
-    parser.add_argument("--max-credits", type=_parse_amount, metavar="N", help="the same in credits")
+    parser.add_argument("--max-credits", type=_parse_amount, metavar="N", help="the same, in credits")
 
 
 def add_screen_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the screen."""
     group = parser.add_argument_group("screen")
-    group.add_argument("--no-color", action="store_true", help="no colours (or NO_COLOR)")
+    group.add_argument("--no-color", action="store_true", help="no colors (or NO_COLOR)")
     group.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
 
 

@@ -21,11 +21,9 @@ async def unique_session_id(ledger: Ledger, prefix: str) -> str:
     """
     matches = await ledger.history.find(prefix) if prefix else []
     if not matches:
-        raise SettingsError(f"No session or worker starts with {clean(prefix)!r}.", _HINT)
+        raise SettingsError(f"No session or worker id starts with {clean(prefix)}.", _HINT)
     if len(matches) > 1:
-        raise SettingsError(
-            f"{clean(prefix)!r} is the beginning of {len(matches)} sessions.", "Give more of the id."
-        )
+        raise SettingsError(f"{len(matches)} sessions start with {clean(prefix)}.", "Type more of the id.")
     return matches[0]
 
 
@@ -39,7 +37,7 @@ async def chosen_session_id(ledger: Ledger, prefix: str | None) -> str:
         return await unique_session_id(ledger, prefix)
     summaries = await ledger.history.sessions(1)
     if not summaries:
-        raise SettingsError("There is no session yet.", _HINT)
+        raise SettingsError("No sessions yet.", _HINT)
     return summaries[0].session_id
 
 
@@ -58,7 +56,7 @@ async def load_session(prefix: str) -> Session:
         await ledger.aclose()
     if session is None:
         # Another process has deleted it in between.
-        raise SettingsError(f"There is no session {clean(prefix)!r}.", _HINT)
+        raise SettingsError(f"Session not found: {clean(prefix)}.", _HINT)
     return session
 
 

@@ -33,10 +33,10 @@ from handinger_tui.settings import Settings
 
 APP_WAIT_S: Final = 5.0
 """Maximum seconds the app waits for another process that has locked the history."""
-WAITING: Final = "Waiting for the history: another process holds it…"
+WAITING: Final = "Waiting for the history (in use by another process)…"
 WITHOUT_HISTORY: Final = (
-    "No history is kept (--no-history). Limits count what this command spends, not what was spent before;"
-    " those set with /limit are not known."
+    "No history is kept (--no-history). Limits count only what this command spends. "
+    "Limits set with /limit do not apply."
 )
 
 

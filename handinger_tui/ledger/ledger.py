@@ -55,7 +55,7 @@ class FileAccess(Enum):
 
 def no_history(reason: str) -> NoHistory:
     """The error for sending without a history."""
-    return NoHistory(f"There is no history to record a message in. {reason}")
+    return NoHistory(f"No history to record the message in. {reason}")
 
 
 class Ledger:
@@ -302,7 +302,7 @@ class Ledger:
             return opened
         self.recounted = recount(opened.connection, self.limits.rules.now_ms())
         if opened.begun_anew:
-            self.no_history = no_history(f"{opened.problem} What was spent and limited before is not in it.")
+            self.no_history = no_history(f"{opened.problem} Earlier spending and limits are not in it.")
         try:
             with translated():
                 self._process_locks.hold()

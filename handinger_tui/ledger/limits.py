@@ -125,8 +125,8 @@ def set_limit(
     stored = pico_usd(amount) if unit is Unit.USD else micro_credits(amount)
     if amount is not None and (stored is None or stored <= 0):
         raise LedgerError(
-            "This is no amount for a limit.",
-            "Name one above 0 and below 9 million dollars or 9 trillion credits.",
+            "Not a valid amount for a limit.",
+            "Use an amount above 0 and below 9 million dollars or 9 trillion credits.",
         )
     with transaction(connection, Care.FULL):
         connection.execute(_PUT, (scope, pack(whose), unit, stored, set_ms))
@@ -485,7 +485,7 @@ class LimitService:
         """
         whose, set_ms = self._whose(session).of(scope), self.rules.now_ms()
         if whose is None:
-            raise HandingerError("There is no worker yet.", "Send a first message, or limit the session.")
+            raise HandingerError("No worker yet.", "Send a first message, or set a session limit.")
         await self._database.run(lambda db: set_limit(db, scope, whose, unit, amount, set_ms))
 
     def today(self) -> ChargeFilter:

@@ -32,33 +32,33 @@ READING: Final = frozenset(
 """Extended codes of input/output errors that do not concern writing."""
 NO_COLUMN: Final = "No item with that key"
 """Text of the IndexError for a missing column, which means that the stored schema is damaged."""
-CANNOT_READ: Final = "The history cannot be read"
+CANNOT_READ: Final = "Cannot read the history"
 
 
 def translate(problem: sqlite3.Error | OSError, *, reading: bool = False) -> LedgerError:
     """Translate an error to a LedgerError. `reading`: the operation was only a read."""
     if isinstance(problem, OSError):
         reason = problem.strerror or type(problem).__name__
-        hint = "Check the folder, or name another one with HANDINGER_TUI_HOME."
+        hint = "Check the folder, or set another one with HANDINGER_TUI_HOME."
         if reading:
             return LedgerError(f"{CANNOT_READ}: {reason}.", hint)
-        return NoRoom(f"The history cannot be written: {reason}.", hint)
+        return NoRoom(f"Cannot write the history: {reason}.", hint)
     extended = getattr(problem, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     # The low byte is the primary result code; the rest is its extension (SQLite, "Result and Error Codes").
     code = extended & 0xFF
     if code in BUSY:
-        return Locked("The history is busy: another process holds it.", "Try again in a moment.")
+        return Locked("The history is in use by another process.", "Try again in a moment.")
     if code in DAMAGED:
         return _damaged()
     if code == sqlite3.SQLITE_CONSTRAINT:
-        return LedgerError("The history already holds this, or misses what it belongs to.")
+        return LedgerError("The history already contains this entry or lacks its parent.")
     if reading or code == sqlite3.SQLITE_ERROR or extended in READING:
-        return LedgerError(f"{CANNOT_READ}.", "Check the disk, and that the file is yours.")
-    return NoRoom("The history cannot be written.", "Check that the disk has room and the folder is yours.")
+        return LedgerError(f"{CANNOT_READ}.", "Check the disk and the file's owner.")
+    return NoRoom("Cannot write the history.", "Check for free disk space and the folder's owner.")
 
 
 def _damaged() -> Damaged:
-    return Damaged("The history is damaged.", "The app sets it aside when it starts; nothing is deleted.")
+    return Damaged("The history is damaged.", "The app sets it aside at startup. Nothing is deleted.")
 
 
 @contextmanager
@@ -117,9 +117,9 @@ SMALL_BYTES: Final = 16 * 2**20
 SUSPECT: Final = ".suspect"
 """Suffix of an empty marker file: damage was found, so the next start checks every page."""
 
-ONLY_READ: Final = "The history cannot be written here; it is only read."
-MEMORY_ONLY: Final = "No history is kept: this session lives in memory only."
-NEWER: Final = "The history was written by a newer version of handinger-tui; what it added is not shown."
+ONLY_READ: Final = "The history is read-only here."
+MEMORY_ONLY: Final = "No history is kept. This session is in memory only."
+NEWER: Final = "The history is from a newer version of handinger-tui. New data is not shown."
 _TABLES: Final = (
     "sessions",
     "turns",
@@ -269,8 +269,8 @@ def _check_columns(connection: sqlite3.Connection) -> None:
         for table in _TABLES:
             if not _columns(ours, table) <= _columns(connection, table):
                 raise TooNew(
-                    "The history cannot be read: a newer version of handinger-tui wrote it.",
-                    "Update handinger-tui, or name another folder with HANDINGER_TUI_HOME.",
+                    "Cannot read the history: it is from a newer version of handinger-tui.",
+                    "Update handinger-tui, or set another folder with HANDINGER_TUI_HOME.",
                 )
     finally:
         ours.close()
@@ -292,7 +292,7 @@ def _open_or_begin(path: Path, patience_s: float, *, mend: bool) -> Opened:
     _make_private(path)
     if copy is None:
         return Opened(_open_file(path, patience_s))
-    problem = f"The history was damaged and is kept as {copy.name}; a new one begins."
+    problem = f"The history was damaged and is kept as {copy.name}. A new one was created."
     return Opened(_open_file(path, patience_s), problem, begun_anew=True)
 
 

@@ -97,9 +97,7 @@ def _take_lock(fd: int, deadline: float) -> None:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if monotonic() >= deadline:
-                raise Locked(
-                    "The history is busy: another process opens it.", "Try again in a moment."
-                ) from None
+                raise Locked("The history is in use by another process.", "Try again in a moment.") from None
             sleep(RETRY_S)
         except OSError:
             # The file system has no such locks.

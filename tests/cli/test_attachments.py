@@ -64,28 +64,28 @@ def test_home_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_what_cannot_be_attached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "There is no file" in problem(tmp_path / "missing.csv")
+    assert "File not found" in problem(tmp_path / "missing.csv")
     (tmp_path / "dangling").symlink_to("nowhere")
-    assert "is a link to a file that is not there" in problem(tmp_path / "dangling")
+    assert "is a link to a missing file" in problem(tmp_path / "dangling")
     assert "is a folder" in problem(tmp_path)
-    assert "No file is named" in problem("")
-    assert "no usable path" in problem("a\0b")
-    assert "no usable path" in problem("~nobody-of-this-name/x")
+    assert "No file given" in problem("")
+    assert "not a usable path" in problem("a\0b")
+    assert "not a usable path" in problem("~nobody-of-this-name/x")
     (tmp_path / "loop").symlink_to("loop")
-    assert "cannot be read" in problem(tmp_path / "loop")
-    assert "cannot be read" in problem(tmp_path / ("x" * 300))
+    assert "Cannot read" in problem(tmp_path / "loop")
+    assert "Cannot read" in problem(tmp_path / ("x" * 300))
     assert "a[2J b" in problem(tmp_path / "a\x1b[2J\nb")
     (tmp_path / "large").write_bytes(b"12345")
     monkeypatch.setattr(attachments, "MAX_BYTES", 4)
-    assert "is 5 bytes; at most 4 are sent" in problem(tmp_path / "large")
+    assert "is 5 bytes; the maximum is 4 are sent" in problem(tmp_path / "large")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
 def test_pipes_and_devices_are_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert "no plain file" in problem(tmp_path / "pipe")
-    assert "no plain file" in problem("/dev/null")
-    assert "no plain file" in problem("/dev/zero")
+    assert "not a regular file" in problem(tmp_path / "pipe")
+    assert "not a regular file" in problem("/dev/null")
+    assert "not a regular file" in problem("/dev/zero")
 
 
 @pytest.mark.skipif(
@@ -100,7 +100,7 @@ def test_a_file_without_rights_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no such files here")
 def test_a_file_that_is_none_is_refused() -> None:
-    assert "does not have the size that it tells" in problem("/proc/self/status")
+    assert "is changing or is not a regular file" in problem("/proc/self/status")
 
 
 def test_a_file_that_changed_since_it_was_chosen(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_file_that_changed_since_it_was_chosen(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(AttachmentProblem) as caught, upload({}, (chosen,)):
         raise AssertionError("it was read though it is gone")
-    assert "data.csv cannot be read" in caught.value.summary
+    assert "Cannot read data.csv" in caught.value.summary
     assert caught.value.summary.endswith("Nothing was sent.")
 
 

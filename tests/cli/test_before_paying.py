@@ -70,7 +70,7 @@ def test_an_answer_that_could_not_be_saved_is_not_paid_for(where: str, tmp_path:
     before = sorted(tmp_path.rglob("*"))
     ran = unsent(tmp_path, "-o", f"{tmp_path}/{where}")
     assert (ran.code, ran.result["error"]["kind"]) == (10, "disk")
-    assert "could not be saved" in ran.err
+    assert "Cannot save the answer" in ran.err
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -75,7 +75,7 @@ async def test_restatements_are_listed_and_amounts_can_be_read_as_of_a_time(home
 
 # -- nothing, and wrong values -------------------------------------------------------------
 def test_an_empty_history_is_told_kindly(home: Path) -> None:
-    assert costs(home) == "No costs yet. They are kept from the first turn on: handinger-tui\n"
+    assert costs(home) == "No costs yet. They appear after your first turn.\n"
     assert costs(home, "--since", "7d") == "No costs in this selection.\n"
 
 
@@ -93,7 +93,7 @@ def test_an_empty_history_is_valid_json_and_csv(home: Path, by: GroupBy) -> None
         (("--since", "yesterday"), "2026-11-25"),
         (("--since", "2026-02-30"), "2026-11-25"),
         (("--until", "0d"), "2026-11-25"),
-        (("--since", "today", "--until", "2020-01-01"), "Nothing lies between"),
+        (("--since", "today", "--until", "2020-01-01"), "The period is empty"),
         (("--worker", "wrk_none"), "costs --by worker"),
         (("--session", ""), "costs --by session"),
         (("--by", "colour"), "--help"),
@@ -113,7 +113,7 @@ async def test_a_beginning_that_is_not_unique_is_refused(home: Path) -> None:
     await spend(home, "a", "0.5", "0.25")
     ran = run("costs", "--session", "ses_", home=home)
     assert (ran.code, ran.out) == (2, "")
-    assert "the beginning of 2 sessions" in ran.err
+    assert "2 sessions start with" in ran.err
     assert found(home, "--session", "ses_a1")["total"]["cost_usd"] == "0.25"
 
 
@@ -139,7 +139,7 @@ async def test_a_stream_that_is_closed_is_no_fall_and_hurts_no_history(home: Pat
 
 async def test_what_others_started_has_no_known_budget(home: Path) -> None:
     await spend(home, "a", "0.5", trigger=Trigger.ELSEWHERE)
-    assert "not known" in costs(home, "--by", "budget")
+    assert "unknown" in costs(home, "--by", "budget")
     report = home / "report.html"
     costs(home, "--by", "budget", "--report", str(report))
     assert ">unknown<" in report.read_text("utf-8")
@@ -275,7 +275,7 @@ def test_a_file_that_is_there_stays_unless_forced(home: Path, tmp_path: Path) ->
 def test_a_folder_that_is_not_there_is_no_crash(home: Path, tmp_path: Path) -> None:
     ran = run("costs", "--report", str(tmp_path / "no" / "r.svg"), home=home)
     assert ran.code != 0
-    assert "could not be written" in ran.err
+    assert "Cannot write" in ran.err
 
 
 def test_a_report_beside_json_leaves_stdout_to_json(home: Path, tmp_path: Path) -> None:

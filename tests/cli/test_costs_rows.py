@@ -134,7 +134,7 @@ def test_a_full_disk_is_told_in_one_line(own_home: Path, form: str) -> None:
             command, stdout=full, stderr=subprocess.PIPE, env=environ, check=False, timeout=60
         )
     assert ran.returncode == Exit.LOCAL_IO
-    assert ran.stderr.decode() == "The output could not be written: No space left on device.\n"
+    assert ran.stderr.decode() == "Cannot write the output: No space left on device.\n"
 
 
 async def test_a_history_that_others_write_is_read(own_home: Path) -> None:

@@ -46,8 +46,8 @@ def test_the_local_worker_knows_its_key(tmp_path: Path) -> None:
         good = run("doctor", home=tmp_path, base_url=server.base_url, key=server.api_key)
         bad = run("doctor", home=tmp_path, base_url=server.base_url, key=KEY)
     assert (good.code, bad.code) == (0, 2)
-    assert "refused" in bad.out
-    assert "refused" not in good.out
+    assert "rejected" in bad.out
+    assert "rejected" not in good.out
 
 
 def test_a_service_that_is_not_there_is_a_fault(tmp_path: Path) -> None:

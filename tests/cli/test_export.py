@@ -80,15 +80,15 @@ def test_a_link_to_a_file_is_a_file_that_exists(home: Path, tmp_path: Path) -> N
 def test_a_folder_that_is_not_there_is_an_error_of_this_machine(home: Path, tmp_path: Path) -> None:
     ran = run("export", "ses_tea", "-o", str(tmp_path / "no" / "tea.md"), home=home)
     assert (ran.code, ran.out) == (Exit.LOCAL_IO, "")
-    assert "could not be written: No such file or directory." in ran.err
+    assert "No such file or directory." in ran.err
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("ses_none", "No session or worker starts with 'ses_none'."),
-        ("ses_", "is the beginning of 2 sessions."),
-        ("", "No session or worker starts with"),
+        ("ses_none", "No session or worker id starts with ses_none."),
+        ("ses_", "2 sessions start with"),
+        ("", "No session or worker id starts with"),
     ],
 )
 def test_an_id_that_is_not_one_session_is_refused(home: Path, name: str, words: str) -> None:

@@ -158,7 +158,7 @@ def test_what_is_not_there_is_usage(tmp_path: Path, name: str) -> None:
 def test_a_home_of_nobody_is_refused_before_anything_is_asked(tmp_path: Path, argv: tuple[str, ...]) -> None:
     ran = run(*argv, "~nobody-of-this-name/x", home=tmp_path, base_url="http://127.0.0.1:1")
     assert ran.code == 2
-    assert "no home folder" in ran.err
+    assert "No home folder" in ran.err
     assert "Traceback" not in ran.err
 
 

@@ -104,7 +104,7 @@ def test_standard_input_that_never_ends_is_told_and_can_be_left(
     with service() as (player, url):
         process = start(environ(tmp_path, url), *TURN, stdin=subprocess.PIPE)
         assert process.stderr is not None
-        assert process.stderr.readline() == "waiting for standard input…\n"
+        assert process.stderr.readline() == "Reading standard input…\n"
         process.send_signal(number)
         assert process.stdout is not None
         # Not communicate: that would end the input.

@@ -82,7 +82,7 @@ def test_an_unknown_id_is_a_usage_error(asked: dict[str, Any], tmp_path: Path) -
     for unknown in ("nothing", "", "%"):
         ran = run("sources", unknown, home=tmp_path)
         assert (ran.code, ran.out) == (2, "")
-        assert "No session or worker starts with" in ran.err
+        assert "No session or worker id starts with" in ran.err
 
 
 def test_two_forms_at_once_are_refused(tmp_path: Path) -> None:
@@ -95,13 +95,13 @@ def test_an_ambiguous_id_is_refused(tmp_path: Path) -> None:
         run("-p", "echo hello", "--local", home=tmp_path)
     ran = run("sources", "ses_", home=tmp_path)
     assert ran.code == 2
-    assert "is the beginning of 2 sessions" in ran.err
+    assert "2 sessions start with" in ran.err
 
 
 def test_a_session_without_sources_says_so(tmp_path: Path) -> None:
     told = run("-p", "echo hello", "--json", "--local", home=tmp_path).result
     ran = run("sources", told["session_id"], home=tmp_path)
-    assert (ran.code, ran.out) == (0, "No sources: the worker named none in this session.\n")
+    assert (ran.code, ran.out) == (0, "No sources in this session.\n")
     assert run("sources", told["session_id"], "--json", home=tmp_path).result["sources"] == []
 
 

@@ -121,7 +121,7 @@ class Doors:
         while (gate := self.held.get(door)) is not None:
             await gate.wait()
         if self.locked and door in HISTORY:
-            raise Locked("The history is busy: another process holds it.")
+            raise Locked("The history is in use by another process.")
         fault = self.next_fault.pop(door, None)
         if fault is not None:
             # Anew for each: an error that is raised keeps the frames it went through.

@@ -202,7 +202,7 @@ async def test_a_message_put_aside_is_kept_and_never_sent() -> None:
 
 
 async def test_limits_that_cannot_be_read_send_nothing() -> None:
-    purse = SessionPurse(fails=LedgerError("The history cannot be read."))
+    purse = SessionPurse(fails=LedgerError("Cannot read the history."))
     box = box_with(purse, 0.1)
     with pytest.raises(LedgerError):
         await box.engine.actor(box.session_id).send("q1")

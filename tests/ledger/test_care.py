@@ -99,7 +99,7 @@ def test_errors_are_told_by_their_code(problem: sqlite3.Error | OSError, kind: t
     found = translate(problem)
     assert type(found) is kind
     assert found.summary
-    assert ("cannot be written" in found.summary) == (kind is NoRoom)
+    assert ("Cannot write" in found.summary) == (kind is NoRoom)
     assert "cannot be written" not in translate(problem, reading=True).summary
 
 

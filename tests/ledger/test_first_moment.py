@@ -38,7 +38,7 @@ async def test_the_order_and_its_charge_are_one_transaction(tmp_path: Path) -> N
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         await ledger.open_turn(session(), order())
-        with pytest.raises(Exception, match="already holds"):
+        with pytest.raises(Exception, match="already contains"):
             await ledger.open_turn(session("ses_2"), order())
         assert await spent(ledger) == GAP
     assert look(path, "SELECT COUNT(*) FROM charges") == [(1,)]

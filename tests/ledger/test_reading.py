@@ -85,7 +85,7 @@ async def test_a_file_that_another_process_keeps_to_itself_is_called_busy(tmp_pa
         owner.execute("PRAGMA locking_mode = EXCLUSIVE")
         owner.execute("BEGIN IMMEDIATE")
         owner.execute("UPDATE sessions SET title = 'other'")
-        with pytest.raises(Locked, match="busy"):
+        with pytest.raises(Locked, match="in use"):
             await titles(path, patience_s=0.05)
         owner.execute("ROLLBACK")
 
@@ -109,7 +109,7 @@ async def test_a_newer_file_that_is_not_understood_names_the_cause(tmp_path: Pat
     path = tmp_path / "h.db"
     await filled(path)
     newer(path, "ALTER TABLE sessions RENAME COLUMN title TO name")
-    with pytest.raises(TooNew, match=r"cannot be read.*newer version"):
+    with pytest.raises(TooNew, match=r"Cannot read.*newer version"):
         await titles(path)
 
 
@@ -145,7 +145,7 @@ async def test_reading_leaves_no_trace(tmp_path: Path) -> None:
 async def test_a_reader_cannot_write(tmp_path: Path) -> None:
     await filled(tmp_path / "h.db")
     async with opened(tmp_path / "h.db", access=FileAccess.READ) as ledger:
-        with pytest.raises(LedgerError, match="cannot be written"):
+        with pytest.raises(LedgerError, match="Cannot write"):
             await ledger.history.rename("ses_1", "x")
 
 

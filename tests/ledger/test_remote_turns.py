@@ -155,7 +155,7 @@ async def test_adopting_is_all_or_nothing(tmp_path: Path) -> None:
     async with opened(path) as ledger:
         good, bad = remote_turns("a", 2)
         twice = RemoteTurn(replace(bad.order, turn_id=good.order.turn_id), bad.frames)
-        with pytest.raises(Exception, match="already holds"):
+        with pytest.raises(Exception, match="already contains"):
             await ledger.adopt(session(worker_id=WORKER), [good, twice])
     assert look(path, "SELECT COUNT(*) FROM turns") == [(0,)]
     assert look(path, ENTRIES) == []

@@ -148,7 +148,7 @@ async def test_an_aborted_transaction_leaves_both_tables_alone(tmp_path: Path) -
             connection.execute("ROLLBACK")
 
         await ledger.database.run(broken)
-        with pytest.raises(Exception, match="already holds"):
+        with pytest.raises(Exception, match="already contains"):
             # The second charge of a turn is refused, and with it what the trigger did.
             await ledger.database.run(lambda db: put(db, cells("t1", usd_pico=9)))
         assert [(one.turn_id, one.usd, one.corrections) for one in await ledger.charges.turn_charges()] == [

@@ -46,7 +46,7 @@ def test_costs_settle_reads_what_was_left_running_and_sends_nothing(
     assert "1 turn still open" in still.err
     service.finish()
     settled = person.run("costs", "--json", "--settle")
-    assert "all turns have ended" in settled.err
+    assert "all turns are finished" in settled.err
     total = settled.result["total"]
     assert (Decimal(total["cost_usd"]), total["unpriced_turns"], len(service.posts)) == (Decimal(1), 0, 1)
     assert "No turn is left open" in person.run("costs", "--settle").err

@@ -190,7 +190,7 @@ class FakePurse:
 
     async def set_limit(self, session: Session, scope: Scope, unit: Unit, amount: Decimal | None) -> None:
         if scope is Scope.WORKER and session.worker_id is None:
-            raise HandingerError("There is no worker yet.", "Send a first message, or limit the session.")
+            raise HandingerError("No worker yet.", "Send a first message, or set a session limit.")
         self.sets.append((scope, unit, amount))
         self.kept = [
             limit

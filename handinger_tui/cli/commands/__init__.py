@@ -30,30 +30,28 @@ class Subcommand(NamedTuple):
 
 
 _TABLE: Final = (
-    Subcommand("attach", "ID", "watch a worker that may be running: replay, then live", watches_turn=True),
+    Subcommand("attach", "ID", "watch a running worker", watches_turn=True),
     Subcommand(
         "sessions",
         "…",
-        "the local history",
+        "list, search, rename and delete sessions",
         actions=("list", "show", "search", "rename", "rm"),
         only_lists=True,
     ),
-    Subcommand(
-        "costs", "", "what turns took: by day, worker, budget, session, trigger or turn", only_lists=True
-    ),
+    Subcommand("costs", "", "show costs by day, worker, budget, session, trigger or turn", only_lists=True),
     Subcommand(
         "sources",
         "ID",
-        "what a session's answers rest on, as a list or for other programs",
+        "list or export the sources of a session",
         only_lists=True,
     ),
-    Subcommand("export", "ID", "a session as a document", only_lists=True),
-    Subcommand("email", "ID", "the worker's inbound e-mail address"),
-    Subcommand("schedules", "…", "the worker's schedules", actions=("list", "add", "cancel")),
-    Subcommand("files", "…", "the worker's files now", actions=("list", "get")),
-    Subcommand("local", "", "serve the local worker in the foreground"),
-    Subcommand("config", "…", "settings with their origin", actions=("path", "show"), only_lists=True),
-    Subcommand("doctor", "", "checks that explain themselves"),
+    Subcommand("export", "ID", "export a session as a document", only_lists=True),
+    Subcommand("email", "ID", "show the worker's email address"),
+    Subcommand("schedules", "…", "list, add or cancel schedules", actions=("list", "add", "cancel")),
+    Subcommand("files", "…", "list and download a worker's files", actions=("list", "get")),
+    Subcommand("local", "", "run the local worker in the foreground"),
+    Subcommand("config", "…", "show settings and their sources", actions=("path", "show"), only_lists=True),
+    Subcommand("doctor", "", "diagnose the setup"),
 )
 SUBCOMMANDS: Final = {command.name: command for command in _TABLE}
 """All subcommands by name, in the order of the help."""

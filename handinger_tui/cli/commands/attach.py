@@ -13,7 +13,7 @@ from handinger_tui.cli.options import (
     add_worker_argument,
 )
 
-DESCRIPTION: Final = "Watch a worker that may be running. Free: only reads."
+DESCRIPTION: Final = "Watch a running worker (free, read-only)."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_const",
         const="",
         dest="headless",
-        help="headless: answer to stdout",
+        help="headless: print the answer to stdout",
     )
     add_limit_options(parser, "warn and exit 5 once the worker has cost this much (it keeps running)")
     add_output_options(parser)

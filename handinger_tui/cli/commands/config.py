@@ -19,7 +19,7 @@ from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.limits import Origin, Unit
 from handinger_tui.settings import CREDIT_PRICE, DEFAULT_BASE, LOCAL_BASE, Settings
 
-DESCRIPTION: Final = "Where settings are, and what they are."
+DESCRIPTION: Final = "Show settings and where they come from."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         choices=SUBCOMMANDS["config"].actions,
         default="show",
-        help="path: where the files are; show: every setting with its origin (the default)",
+        help="path: where the files are; show: every setting and its source (default)",
     )
     add_json_option(parser)
     add_connection_options(parser)
@@ -43,8 +43,17 @@ def run(args: argparse.Namespace) -> int:
         return Exit.OK
     rows = _setting_rows(args, settings_for(args))
     value: JsonObject = {name: {"value": value, "origin": origin} for name, value, origin in rows}
-    put_result(args, value, "\n".join(f"{name:20} {value!s:36} {origin}" for name, value, origin in rows))
+    put_result(
+        args, value, "\n".join(f"{name:20} {_shown(value):36} {origin}" for name, value, origin in rows)
+    )
     return Exit.OK
+
+
+def _shown(value: object) -> str:
+    """A value for people; JSON has it as it is."""
+    if value is None or value == "":
+        return "not set"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 _VARIABLES = {

@@ -29,7 +29,7 @@ from handinger_tui.settings import Settings
 MARKS = {"ok": "✓", "note": "·", "fault": "✗"}
 NO_WORKER: Final = "handinger-tui-doctor-asks"
 """A worker id that no service assigns."""
-_NEW_KEY: Final = "Copy the key again from the dashboard, or make a new one."
+_NEW_KEY: Final = "Copy the key from the dashboard again, or create a new one."
 
 
 class Check(Struct, frozen=True):
@@ -41,7 +41,7 @@ class Check(Struct, frozen=True):
     hint: str = ""
 
 
-DESCRIPTION: Final = "Checks that explain themselves. Sends nothing that costs."
+DESCRIPTION: Final = "Diagnose the setup (free)."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +86,7 @@ def _check_program() -> Check:
         try:
             parts.append(f"{package} {version(package)}")
         except PackageNotFoundError:
-            return Check("program", "fault", f"{package} is not installed", "Install handinger-tui again.")
+            return Check("program", "fault", f"{package} is not installed", "Reinstall handinger-tui.")
     python = ".".join(map(str, sys.version_info[:3]))
     return Check("program", "ok", f"handinger-tui {__version__}, Python {python}, {', '.join(parts)}")
 
@@ -98,9 +98,9 @@ def _check_terminal() -> Check:
         ", in tmux" if os.environ.get("TMUX") else ""
     )
     if term in {"", "dumb"}:
-        return Check("terminal", "note", text, "The screen needs a real terminal; -p works everywhere.")
+        return Check("terminal", "note", text, "The app needs a real terminal; -p works anywhere.")
     if size.columns < 80 or size.lines < 24:
-        return Check("terminal", "note", text, "The screen is made for 80x24 and more.")
+        return Check("terminal", "note", text, "The app works best at 80x24 or larger.")
     return Check("terminal", "ok", text)
 
 
@@ -108,7 +108,7 @@ def _check_color() -> Check:
     if os.environ.get("NO_COLOR"):
         return Check("colour", "note", "off (NO_COLOR is set)")
     depth = os.environ.get("COLORTERM", "")
-    return Check("colour", "ok", depth or "as TERM says")
+    return Check("colour", "ok", depth or "according to TERM")
 
 
 async def _check_service(settings: Settings) -> list[Check]:
@@ -116,8 +116,8 @@ async def _check_service(settings: Settings) -> list[Check]:
     if settings.local:
         hint = "Set HANDINGER_API_KEY to talk to your workers."
         return [
-            Check("key", "note", "none: the local worker answers", hint),
-            Check("service", "ok", "local worker, on this machine only"),
+            Check("key", "note", "none (the local worker answers)", hint),
+            Check("service", "ok", "local worker, on this computer only"),
         ]
     key = f"set, ends in …{settings.key.tail()}"
     base = settings.base_url
@@ -126,7 +126,7 @@ async def _check_service(settings: Settings) -> list[Check]:
             await client.read_worker(NO_WORKER)
     except Refused as problem:
         if problem.kind in (Kind.AUTH, Kind.FORBIDDEN):
-            refused = f"{key}; refused by the service ({problem.http_status})"
+            refused = f"{key}; rejected by the service ({problem.http_status})"
             return [Check("key", "fault", refused, _NEW_KEY), Check("service", "ok", f"{base} answers")]
         if problem.kind is not Kind.NOT_FOUND:
             return [Check("key", "note", f"{key}; not checked"), _service_fault(base, problem)]
@@ -136,23 +136,25 @@ async def _check_service(settings: Settings) -> list[Check]:
 
 
 def _service_fault(base: str, problem: HandingerError) -> Check:
-    return Check("service", "fault", f"{base}: {problem.summary}", "Check the base URL, network and proxy.")
+    return Check(
+        "service", "fault", f"{base}: {problem.summary}", "Check the base URL, the network and the proxy."
+    )
 
 
 def _check_configuration(paths: Paths, settings: Settings | None) -> Check:
     if settings is not None and (warning := key_warning(settings)) is not None:
-        text, _, hint = warning.partition(" Fix that: ")
+        text, _, hint = warning.partition(" To fix: ")
         return Check("configuration", "fault", text, hint)
     return Check("configuration", "ok" if paths.config.exists() else "note", str(paths.config))
 
 
 def _check_keys(settings: Settings) -> Check:
     if not settings.keys:
-        return Check("keys", "ok", "as in the manual")
+        return Check("keys", "ok", "default")
     from handinger_tui.ui.keymap import keymap_problems  # noqa: PLC0415 - few remap keys; imports Textual
 
     if problems := keymap_problems(settings.keys):
-        return Check("keys", "fault", " ".join(problems), "Correct [keys] in the configuration file.")
+        return Check("keys", "fault", " ".join(problems), "Fix [keys] in the config file.")
     return Check("keys", "ok", f"{plural(len(settings.keys), 'key')} remapped")
 
 

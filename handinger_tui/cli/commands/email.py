@@ -11,7 +11,7 @@ from handinger_tui.cli.output import put_result
 from handinger_tui.cli.wiring import Services, run_with_services
 from handinger_tui.core.safety.cleaning import clean_line
 
-DESCRIPTION: Final = "The worker's inbound e-mail address."
+DESCRIPTION: Final = "Show the worker's email address."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ from handinger_tui.cli.output import put
 from handinger_tui.cli.session_choice import load_session
 from handinger_tui.core.export.exporters import SESSION_EXPORTERS, SessionExporter
 
-DESCRIPTION: Final = "A session as a document. Reads the local history: no key, no network."
+DESCRIPTION: Final = "Export a session as a document from the local history (no key or network needed)."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,10 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format",
         choices=[exporter.name for exporter in SESSION_EXPORTERS],
-        help=f"form of the document (default: by the name of FILE, else {SESSION_EXPORTERS[0].name})",
+        help=f"format (default: from the name of FILE, else {SESSION_EXPORTERS[0].name})",
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of stdout")
-    parser.add_argument("--force", action="store_true", help="replace FILE when it exists")
+    parser.add_argument("--force", action="store_true", help="overwrite FILE")
 
 
 def run(args: argparse.Namespace) -> int:

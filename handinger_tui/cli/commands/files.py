@@ -35,18 +35,18 @@ _NOT_FOUND_HINT: Final = "It may have been removed. See: handinger-tui files lis
 _REFUSED_KINDS: Final = (Kind.UNSAFE_URL, Kind.TOO_LARGE, Kind.REDIRECT)
 
 
-DESCRIPTION: Final = "The worker's files now."
+DESCRIPTION: Final = "List and download a worker's files."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
-        "action", choices=SUBCOMMANDS["files"].actions, help="list: show them; get: save them"
+        "action", choices=SUBCOMMANDS["files"].actions, help="list: show them; get: download them"
     )
     add_worker_argument(parser)
     parser.add_argument("names", nargs="*", metavar="NAME", help="for get: names or numbers from the list")
     parser.add_argument("--all", action="store_true", help="get every file")
-    parser.add_argument("--dir", default=".", metavar="FOLDER", help="where to save (default: here)")
+    parser.add_argument("--dir", default=".", metavar="FOLDER", help="where to save (default: this folder)")
     add_json_option(parser)
     add_connection_options(parser)
 
@@ -129,7 +129,7 @@ def _selected_files(args: argparse.Namespace, files: tuple[WorkerFile, ...]) -> 
         return list(files)
     if not args.names:
         raise SettingsError(
-            "Which files?", "Give names or numbers, or use --all; see: handinger-tui files list WORKER"
+            "Which files?", "Give names or numbers, or use --all. See: handinger-tui files list WORKER"
         )
     selected: list[WorkerFile] = []
     for name in args.names:
@@ -139,7 +139,7 @@ def _selected_files(args: argparse.Namespace, files: tuple[WorkerFile, ...]) -> 
         )
         if not matches:
             raise SettingsError(
-                f"The worker has no file {clean_line(name, 200)!r}.", "See: handinger-tui files list WORKER"
+                f"File not found: {clean_line(name, 200)}.", "See: handinger-tui files list WORKER"
             )
         selected += [file for file in matches if file not in selected]
     return selected

@@ -15,7 +15,7 @@ from handinger_tui.local.serving import serve_foreground
 PORT_ERRORS: Final = (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL)
 
 
-DESCRIPTION: Final = "Serve the local worker until interrupted."
+DESCRIPTION: Final = "Run the local worker until interrupted."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _parse_port(text: str) -> int:
     number = int(text)
     if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+        raise argparse.ArgumentTypeError("the port must be a number from 0 to 65535")
     return number
 
 
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.flush()
         if not args.json:
             sys.stderr.write(
-                "The local worker listens on this machine only. Ctrl+C ends it and forgets everything.\n"
+                "The local worker listens on this computer only. Ctrl+C stops it and deletes its data.\n"
             )
 
     try:
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     except OSError as problem:
         if problem.errno not in PORT_ERRORS:
             raise
-        reason = "is in use already" if problem.errno == errno.EADDRINUSE else "may not be used"
+        reason = "is already in use" if problem.errno == errno.EADDRINUSE else "cannot be used"
         raise LocalFileError(
-            f"Port {args.port} of this machine {reason}.", "Choose another one with --port, or leave it out."
+            f"Port {args.port} {reason}.", "Choose another one with --port, or leave it out."
         ) from None

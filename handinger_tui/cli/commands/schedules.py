@@ -23,7 +23,7 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.jsontext import Json, JsonObject
 from handinger_tui.core.safety.cleaning import clean_line
 
-DESCRIPTION: Final = "A worker's schedules: runs that start by themselves."
+DESCRIPTION: Final = "Manage a worker's schedules (runs that start automatically)."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,17 +31,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action",
         choices=SUBCOMMANDS["schedules"].actions,
-        help="list: all of them; add: a new one; cancel: one of them",
+        help="list, add or cancel schedules",
     )
     add_worker_argument(parser)
     parser.add_argument(
-        "schedule", nargs="?", metavar="SCHEDULE", help="for cancel: its id; for add: the instruction"
+        "schedule",
+        nargs="?",
+        metavar="SCHEDULE",
+        help="the instruction (add) or the schedule id (cancel)",
     )
     when = parser.add_mutually_exclusive_group()
     when.add_argument("--at", metavar="DATE", help="once, at this ISO 8601 time")
-    when.add_argument("--in", dest="delay", type=int, metavar="SECONDS", help="once, after this long")
-    when.add_argument("--every", type=int, metavar="SECONDS", help="again and again")
-    when.add_argument("--cron", metavar="CRON", help="by a cron expression")
+    when.add_argument("--in", dest="delay", type=int, metavar="SECONDS", help="once, after N seconds")
+    when.add_argument("--every", type=int, metavar="SECONDS", help="every N seconds")
+    when.add_argument("--cron", metavar="CRON", help="cron expression")
     parser.add_argument("-b", "--budget", choices=BUDGETS, help="budget of each run")
     add_json_option(parser)
     add_connection_options(parser)
@@ -61,14 +64,12 @@ async def _run(args: argparse.Namespace, services: Services) -> int:
         put_result(args, {"worker_id": args.worker, "schedules": rows}, text)
     elif args.action == "cancel":
         if not args.schedule:
-            raise SettingsError(
-                "Which schedule?", "Give its id: handinger-tui schedules cancel WORKER SCHEDULE"
-            )
+            raise SettingsError("Which schedule?", "Use: handinger-tui schedules cancel WORKER SCHEDULE")
         cancelled = await client.cancel(args.worker, args.schedule)
         texts = {
-            True: "Cancelled.",
+            True: "Canceled.",
             False: "The service did not cancel it.",
-            None: "The service does not say.",
+            None: "The service gave no reason.",
         }
         put_result(args, {"cancelled": cancelled}, texts[cancelled])
     else:
@@ -80,7 +81,7 @@ async def _run(args: argparse.Namespace, services: Services) -> int:
 
 def _parse_when(args: argparse.Namespace) -> At | After | Cron | Every:
     if not args.schedule:
-        raise SettingsError("What should the worker do?", "Give the instruction after the worker's id.")
+        raise SettingsError("What should the worker do?", "Put the instruction after the worker id.")
     try:
         if args.at:
             return At(date=args.at)
@@ -92,7 +93,7 @@ def _parse_when(args: argparse.Namespace) -> At | After | Cron | Every:
             return Cron(cron=args.cron)
     except ValidationError:
         raise SettingsError(
-            "Schedules take 1 to 31,536,000 seconds (a year).", "Give another number."
+            "Schedules take 1 to 31,536,000 seconds (a year).", "Use another number."
         ) from None
     raise SettingsError("When should it run?", "Use --at, --in, --every or --cron.")
 

@@ -23,18 +23,18 @@ from handinger_tui.core.safety.cleaning import clean, clean_line
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 
-DESCRIPTION: Final = "The local history of sessions."
+DESCRIPTION: Final = "Manage the local history of sessions."
 _ARGUMENTS: Final = {
-    "id": "a session or worker (a unique beginning is enough)",
+    "id": "a session or worker (a unique prefix is enough)",
     "text": "words to search for, in quotes",
     "title": "the new title, in quotes",
 }
 _ACTIONS: Final = (
-    ("list", "newest first (the default)", ()),
+    ("list", "newest first (default)", ()),
     ("show", "one session as text", ("id",)),
-    ("search", "sessions whose prompts or answers hold the words", ("text",)),
-    ("rename", "give a session a title", ("id", "title")),
-    ("rm", "forget a session (nothing is deleted at the service)", ("id",)),
+    ("search", "find sessions by words in prompts or answers", ("text",)),
+    ("rename", "rename a session", ("id", "title")),
+    ("rm", "delete a session from this computer only", ("id",)),
 )
 """Name, help and arguments of each action."""
 
@@ -72,7 +72,7 @@ async def _run(args: argparse.Namespace) -> int:
         elif action == "show":
             session = await ledger.load(await unique_session_id(ledger, args.id))
             if session is None:
-                raise SettingsError(f"There is no session {args.id!r}.", "See: handinger-tui sessions")
+                raise SettingsError(f"Session not found: {args.id}.", "See: handinger-tui sessions")
             put(_show_json(session) if args.json else _show_text(session))
         else:
             session_id = await unique_session_id(ledger, args.id)

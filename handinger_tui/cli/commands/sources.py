@@ -19,7 +19,7 @@ from handinger_tui.core.jsontext import Json, JsonObject
 from handinger_tui.core.safety.cleaning import clean_json
 from handinger_tui.core.turns.session import Session
 
-DESCRIPTION: Final = "The sources of a session. Reads the local history: no key, no network."
+DESCRIPTION: Final = "List or export the sources of a session (no key or network needed)."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     add_json_option(form)
     names = [exporter.name for exporter in SOURCE_EXPORTERS]
-    form.add_argument("--format", choices=names, help="in this form on stdout")
+    form.add_argument("--format", choices=names, help="print in this format")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -91,7 +91,7 @@ def _source_object(source: Source, turns: dict[str, int], mention_count: int) ->
 
 def _sources_text(session: Session, sources: tuple[Source, ...], citations: Mentions) -> str:
     if not sources:
-        return "No sources: the worker named none in this session."
+        return "No sources in this session."
     width = len(str(sources[-1].number))
     turns = _turn_numbers(session)
     lines = []

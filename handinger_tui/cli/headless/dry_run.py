@@ -141,7 +141,7 @@ def _result_text(
 ) -> str:
     body = as_object(request["body"])
     lines = [
-        "Nothing is sent. It would be:",
+        "Dry run: nothing is sent. The request would be:",
         f"  {request['method']} {request['url']}   ({request['service']}; key: {request['key']})",
     ]
     lines += [
@@ -160,5 +160,5 @@ def _result_text(
     ]
     if refusal is not None:
         reason = refusal.reason if isinstance(refusal, LimitReached) else refusal.summary
-        lines.append(f"It would be refused: {reason}")
+        lines.append(f"It would be blocked: {reason}")
     return "\n".join(lines)

@@ -84,7 +84,7 @@ class TextPrinter(Printer):
         if text.startswith(self._printed):
             self._write(self._clean(text, len(self._printed), len(text)))
         else:
-            say("The final text differs from what was streamed; here it is whole.")
+            say("The final answer differs from the streamed text. Here is the final answer:")
             self._write("\n" + self._clean(text, 0, len(text)))
         if text and not text.endswith("\n"):
             self._write("\n")

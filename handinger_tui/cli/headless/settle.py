@@ -30,10 +30,10 @@ async def _settle(services: Services) -> int:
     unended = sum(turn.live or turn.status is TurnStatus.RUNNING for turn in turns)
     unknown = sum(turn.status is TurnStatus.UNKNOWN for turn in turns)
     if not session_ids:
-        say("No turn is left open, and no worker may have news.")
+        say("No open turns and nothing to read.")
     else:
-        counts = ((unended, "still open"), (unknown, "whose end is not known"))
+        counts = ((unended, "still open"), (unknown, "with unknown outcome"))
         left = ", ".join(f"{plural(count, 'turn')} {what}" for count, what in counts if count)
-        left = left or "all turns have ended"
+        left = left or "all turns are finished"
         say(f"Read {plural(len(session_ids), 'worker')}: {left}.")
     return 0

@@ -24,6 +24,7 @@ from handinger_tui.cli.output import say, sentence
 from handinger_tui.cli.session_choice import chosen_session_id, find_worker_session
 from handinger_tui.cli.wiring import Services, open_services
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
+from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import rose_while_refused
 from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured, Start
 from handinger_tui.core.money.restatements import restatement_text
@@ -51,7 +52,7 @@ def prompt_of(args: argparse.Namespace, max_input_bytes: int) -> str:
     piped = read_input(max_input_bytes, raw=args.raw)
     prompt = "\n\n".join(piece for piece in (typed, piped) if piece.strip())
     if not prompt.strip():
-        raise SettingsError("The prompt is empty; nothing was sent.", 'Try: handinger-tui -p "…"')
+        raise SettingsError("The prompt is empty. Nothing was sent.", 'Try: handinger-tui -p "…"')
     return prompt
 
 
@@ -110,7 +111,7 @@ class Headless:
             self._session_id = session.session_id
             turn = session.sent
             if turn is None:
-                raise HandingerError(f"{worker_id} has no turn yet.", "Send one: handinger-tui -w ID -p …")
+                raise HandingerError(f"{worker_id} has no turns yet.", "Send one: handinger-tui -w ID -p …")
             self._turn_id = turn.turn_id
             self._subscribe(services)
             await self._mark_restatements(services)
@@ -330,7 +331,7 @@ class Headless:
         where = f"session {session.session_id}" + (f" · worker {clean_line(worker_id)}" if worker_id else "")
         say(where)
         if turn.status is TurnStatus.RUNNING and worker_id:
-            say("Still running on the server, and it may keep charging.")
+            say("The worker is still running and may keep charging.")
             say(f"Watch it: handinger-tui attach {one_word(worker_id)}")
         if self._signal is not None:
             return self._signal
@@ -350,7 +351,7 @@ class Headless:
         try:
             save_text(target, text if text.endswith("\n") else text + "\n")
         except OSError as problem:
-            say(f"The answer could not be saved to {target}: {os.strerror(problem.errno or 0)}.")
+            say(f"Cannot save the answer to {target}: {os.strerror(problem.errno or 0)}.")
             return code or Exit.LOCAL_IO
         return code
 
@@ -364,15 +365,15 @@ def _refuse_second_worker(session: Session) -> None:
     turn = session.sent
     if session.worker_id is None and turn is not None and turn.status not in FREE:
         raise SettingsError(
-            "The last message of this session may have started a worker whose id is not known; "
-            "a second worker would be paid, too. Nothing was sent.",
-            "Leave out -c or -r to start a new session.",
+            "The last message of this session may have started a worker whose id is unknown. "
+            "A second worker would cost extra. Nothing was sent.",
+            "Omit -c or -r to start a new session.",
         )
 
 
 def no_history_fault(problem: NoHistory) -> Fault:
     """Return the fault of a message that is not sent because no history can be written."""
-    hint = "Nothing was sent. With --no-history it is sent without a record, and limits count that run only."
+    hint = "Nothing was sent. Use --no-history to send without a record; limits then count that run only."
     return Fault(Kind.DISK, f"{problem.summary} {hint}", may_have_been_charged=False)
 
 
@@ -397,7 +398,7 @@ def _outcome_remarks(session: Session, turn: Turn) -> list[str]:
             remarks.append(f"The service asks to wait {fault.retry_after_s:.0f} s.")
         remarks.append(_charge_remark(turn, fault))
     if turn.skipped:
-        remarks.append(f"{turn.skipped} damaged events of the stream were left out.")
+        remarks.append(f"{plural(turn.skipped, 'damaged event')} skipped.")
     return remarks
 
 
@@ -405,21 +406,21 @@ def _charge_remark(turn: Turn, fault: Fault) -> str:
     if rose_while_refused(turn):
         return "It was rejected, but the worker's figures rose at that time."
     if fault.may_have_been_charged:
-        return "This may have been charged."
-    return "Nothing was charged; the message can be sent again."
+        return "You may have been charged."
+    return "Nothing was charged. It is safe to send again."
 
 
 def _advice(kind: Kind, session: Session, turn: Turn) -> list[str]:
     """Return what to check first, for the kinds of fault that have a usual cause."""
     base = session.base_url
     if kind is Kind.NOT_FOUND and turn.order.worker_id is None:
-        return [f"A new worker was asked for, so the base URL is wrong: {base}. See: handinger-tui doctor"]
+        return [f"Check the base URL {base}. See: handinger-tui doctor"]
     if kind is Kind.NOT_FOUND:
-        return [f"Check the id of the worker, and the base URL {base}."]
+        return [f"Check the worker id and the base URL {base}."]
     if kind is Kind.AUTH:
         return ["Set HANDINGER_API_KEY to a valid key. See: handinger-tui doctor"]
     if kind is Kind.CONNECT:
-        return [f"Check the network, and the base URL {base}."]
+        return [f"Check the network and the base URL {base}."]
     return []
 
 
@@ -441,7 +442,7 @@ def run_turn(args: argparse.Namespace) -> int:
     if args.dry_run:
         return dry_run.run(args, settings, prompt, attachments)
     if settings.local:
-        say("The local worker answers: a demonstration, not a Handinger worker.")
+        say("This is the local demo worker, not a Handinger worker.")
     headless = Headless(args, settings)
     return _run(headless, progress, lambda: headless.turn(prompt, attachments))
 
@@ -469,7 +470,7 @@ def _run(headless: Headless, progress: RunProgress, work: Callable[[], Coroutine
 
 WAITING_S: Final = 3.0
 """Seconds after which a message says that the program waits for standard input."""
-_ATTACH: Final = "Attach it instead: -f FILE. Nothing was sent."
+_ATTACH: Final = "Attach it with -f FILE instead. Nothing was sent."
 
 
 def read_input(max_bytes: int, *, raw: bool) -> str:
@@ -483,18 +484,18 @@ def read_input(max_bytes: int, *, raw: bool) -> str:
     """
     if sys.stdin.isatty():
         return ""
-    timer = threading.Timer(WAITING_S, say, ("waiting for standard input…",))
+    timer = threading.Timer(WAITING_S, say, ("Reading standard input…",))
     timer.daemon = True
     timer.start()
     try:
         data = sys.stdin.buffer.read(max_bytes + 1)
     except OSError as problem:
-        raise SettingsError(f"Standard input cannot be read: {problem}.", "Nothing was sent.") from None
+        raise SettingsError(f"Cannot read standard input: {problem}.", "Nothing was sent.") from None
     finally:
         timer.cancel()
     if len(data) > max_bytes:
         raise SettingsError(
-            f"Standard input has more than {max_bytes:,} bytes, too much for a prompt.",
+            f"Standard input is too long for a prompt (over {max_bytes:,} bytes).",
             f"{_ATTACH} The limit is HANDINGER_MAX_INPUT_BYTES.",
         )
     if raw:
@@ -502,7 +503,7 @@ def read_input(max_bytes: int, *, raw: bool) -> str:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise SettingsError("Standard input is not text in UTF-8.", _ATTACH) from None
+        raise SettingsError("Standard input is not UTF-8 text.", _ATTACH) from None
     if "\0" in text:
         raise SettingsError("Standard input is binary data, not text.", _ATTACH)
     return text

@@ -32,7 +32,7 @@ def attachment(path_text: str) -> Attachment:
     """
     displayed_path = clean_line(path_text, 200)
     if not path_text:
-        raise AttachmentProblem(f"No file is named. {_NOTHING_SENT}", "Give a path.")
+        raise AttachmentProblem(f"No file given. {_NOTHING_SENT}", "Use a path.")
     try:
         path = Path(path_text).expanduser()
         # Without O_NONBLOCK, opening a pipe would block until a writer opens it.
@@ -49,8 +49,8 @@ def attachment(path_text: str) -> Attachment:
 
 def _missing_text(path_text: str, displayed_path: str) -> str:
     if Path(path_text).expanduser().is_symlink():
-        return f"{displayed_path} is a link to a file that is not there. {_NOTHING_SENT}"
-    return f"There is no file {displayed_path}. {_NOTHING_SENT}"
+        return f"{displayed_path} is a link to a missing file. {_NOTHING_SENT}"
+    return f"File not found: {displayed_path}. {_NOTHING_SENT}"
 
 
 def _unreadable_problem(problem: Exception, displayed_path: str) -> AttachmentProblem:
@@ -61,19 +61,19 @@ def _unreadable_problem(problem: Exception, displayed_path: str) -> AttachmentPr
             f"{displayed_path} is a folder. {_NOTHING_SENT}", "Attach its files one by one."
         )
     if number == errno.ENXIO:
-        return AttachmentProblem(f"{displayed_path} is no plain file. {_NOTHING_SENT}", "Choose a file.")
-    reason = os.strerror(number) if number else "this is no usable path"
-    return AttachmentProblem(f"{displayed_path} cannot be read: {reason}. {_NOTHING_SENT}", "Check the path.")
+        return AttachmentProblem(f"{displayed_path} is not a regular file. {_NOTHING_SENT}", "Choose a file.")
+    reason = os.strerror(number) if number else "not a usable path"
+    return AttachmentProblem(f"Cannot read {displayed_path}: {reason}. {_NOTHING_SENT}", "Check the path.")
 
 
 def _read_size_and_digest(file: BinaryIO, displayed_path: str) -> tuple[int, str]:
     """Read the file and return its size and SHA-256 digest."""
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
-        raise AttachmentProblem(f"{displayed_path} is no plain file. {_NOTHING_SENT}", "Choose a file.")
+        raise AttachmentProblem(f"{displayed_path} is not a regular file. {_NOTHING_SENT}", "Choose a file.")
     if status.st_size > MAX_BYTES:
         raise AttachmentProblem(
-            f"{displayed_path} is {status.st_size:,} bytes; at most {MAX_BYTES:,} are sent. {_NOTHING_SENT}",
+            f"{displayed_path} is {status.st_size:,} bytes; the maximum is {MAX_BYTES:,}. {_NOTHING_SENT}",
             "Send a smaller part of it.",
         )
     import hashlib  # noqa: PLC0415 - loads OpenSSL, 2 MB, which a start has no use for
@@ -84,8 +84,7 @@ def _read_size_and_digest(file: BinaryIO, displayed_path: str) -> tuple[int, str
         size += len(block)
     if size != status.st_size:
         raise AttachmentProblem(
-            f"{displayed_path} does not have the size that it tells: it is being written, or no real file. "
-            f"{_NOTHING_SENT}",
+            f"{displayed_path} is changing or is not a regular file. {_NOTHING_SENT}",
             "Attach it when it is complete.",
         )
     return size, digest.hexdigest()

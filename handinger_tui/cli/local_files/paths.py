@@ -33,9 +33,7 @@ def expand_path(path: str) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         name = clean_line(path, 200)
-        raise SettingsError(
-            f"There is no home folder for {name}.", f"Write ./{name} for a name that begins so."
-        ) from None
+        raise SettingsError(f"No home folder for {name}.", f"If it is a file name, use ./{name}.") from None
 
 
 def default_paths() -> Paths:
@@ -56,8 +54,8 @@ def default_paths() -> Paths:
     config = _absolute_folder(lambda: platformdirs.user_config_dir("handinger-tui", appauthor=False))
     if data is None or config is None:
         raise SettingsError(
-            "There is no home folder for the history and the configuration.",
-            "Set HOME, or HANDINGER_TUI_HOME to a folder for both.",
+            "No home folder found for the history and the config file.",
+            "Set HOME, or set HANDINGER_TUI_HOME to a folder.",
         )
     downloads = _absolute_folder(platformdirs.user_downloads_dir) or data / "Downloads"
     return Paths(config / "config.toml", data / "history.db", downloads)
@@ -104,10 +102,8 @@ def config_text(path: Path) -> str:
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except (OSError, ValueError) as problem:
-        reason = problem.strerror if isinstance(problem, OSError) else "not text in UTF-8"
-        raise SettingsError(
-            f"{path} cannot be read: {reason}.", "Fix it or set HANDINGER_TUI_HOME."
-        ) from None
+        reason = problem.strerror if isinstance(problem, OSError) else "not UTF-8 text"
+        raise SettingsError(f"Cannot read {path}: {reason}.", "Fix it or set HANDINGER_TUI_HOME.") from None
 
 
 def is_open_to_others(path: Path) -> bool:

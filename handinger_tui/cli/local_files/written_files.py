@@ -36,8 +36,8 @@ def check_answer_file(path_text: str) -> None:
         elif isinstance(problem, FileNotFoundError):
             reason = "its folder does not exist"
         raise LocalFileError(
-            f"The answer could not be saved to {target}: {reason}. Nothing was sent.",
-            "Name another file with -o.",
+            f"Cannot save the answer to {target}: {reason}. Nothing was sent.",
+            "Choose another file with -o.",
         ) from None
 
 
@@ -76,7 +76,7 @@ def check_new_file(target: Path, *, force: bool) -> None:
         SettingsError: a folder, or an existing file without `force`.
     """
     if target.is_dir():
-        raise SettingsError(f"{target} is a folder.", "Name a file.")
+        raise SettingsError(f"{target} is a folder.", "Choose a file.")
     if not force and os.path.lexists(target):
         raise _exists_already(target)
 
@@ -94,12 +94,12 @@ def save_new_file(target: Path, data: bytes, *, force: bool) -> None:
         raise _exists_already(target) from None
     except OSError as problem:
         raise LocalFileError(
-            f"{target} could not be written: {os.strerror(problem.errno or 0)}.", "Name another file."
+            f"Cannot write {target}: {os.strerror(problem.errno or 0)}.", "Choose another file."
         ) from None
 
 
 def _exists_already(target: Path) -> SettingsError:
-    return SettingsError(f"{target} exists already; nothing was written.", "Replace it with --force.")
+    return SettingsError(f"{target} already exists. Nothing was written.", "Use --force to overwrite it.")
 
 
 def _replace_or_create(target: Path, data: bytes, *, force: bool) -> None:

@@ -147,14 +147,14 @@ def card_tells(desktop: Desktop, why: str) -> bool:
 
 
 REFUSED = {
-    "missing.csv": "There is no file missing.csv",
+    "missing.csv": "File not found: missing.csv",
     "./reports": "is a folder",
     "reports/": "is a folder",
-    "./pipe": "is no plain file",
-    "/dev/null": "is no plain file",
-    "./broken": "is a link to a file that is not there",
+    "./pipe": "is not a regular file",
+    "/dev/null": "is not a regular file",
+    "./broken": "is a link to a missing file",
     "./huge.bin": "at most",
-    "~nobody-at-all/x.csv": "~nobody-at-all/x.csv cannot be read",
+    "~nobody-at-all/x.csv": "Cannot read ~nobody-at-all/x.csv",
 }
 
 
@@ -307,7 +307,7 @@ async def test_files_of_the_command_line_without_a_prompt_are_chips(folder: Path
 async def test_a_first_prompt_whose_file_is_missing_stays_with_the_other_file() -> None:
     desktop = desktop_with(prompt="sum up", attachments=("sales.csv", "gone.csv"))
     async with desktop.running() as pilot:
-        await desktop.shows(pilot, "There is no file gone.csv")
+        await desktop.shows(pilot, "File not found: gone.csv")
         await desktop.until(pilot, lambda: chips(desktop) == ["sales.csv 22 B CSV"])
         assert desktop.work.prompt.text == "sum up"
     assert not desktop.api.posts
@@ -317,5 +317,5 @@ async def test_a_first_prompt_whose_file_is_missing_stays_with_the_other_file() 
 async def test_files_of_the_command_line_that_are_not_there_are_named_on_a_card() -> None:
     desktop = desktop_with(attachments=("gone.csv", "sales.csv"))
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "There is no file gone.csv" in desktop.text_of("#card"))
+        await desktop.until(pilot, lambda: "File not found: gone.csv" in desktop.text_of("#card"))
         assert chips(desktop) == ["sales.csv 22 B CSV"]

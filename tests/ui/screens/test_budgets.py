@@ -130,9 +130,9 @@ async def test_pretend_money_stands_alone_and_says_so() -> None:
 async def test_a_history_that_cannot_be_read_is_said() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:
-        desktop.books.fails = LedgerError("The history cannot be read.", "Look at the disk.")
+        desktop.books.fails = LedgerError("Cannot read the history.", "Look at the disk.")
         await desktop.send(pilot, "/budgets")
-        await desktop.shows(pilot, "The history cannot be read. Look at the disk.")
+        await desktop.shows(pilot, "Cannot read the history. Look at the disk.")
 
 
 def text(*charges: TurnCharge, width: int = 72) -> str:

@@ -71,7 +71,7 @@ async def test_limits_are_set_for_every_scope_and_unit() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/limit worker 3")
-        await desktop.until(pilot, lambda: "There is no worker yet." in desktop.said())
+        await desktop.until(pilot, lambda: "No worker yet." in desktop.said())
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
         desktop.purse.spend(Scope.DAY, "1")

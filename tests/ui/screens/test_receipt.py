@@ -157,9 +157,9 @@ async def test_a_history_that_cannot_be_read_leaves_the_page_standing() -> None:
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
-        desktop.books.fails = LedgerError("The history cannot be read.", "Look at the disk.")
+        desktop.books.fails = LedgerError("Cannot read the history.", "Look at the disk.")
         await pilot.press("ctrl+t")
-        await desktop.until(pilot, lambda: "The history cannot be read." in desktop.said())
+        await desktop.until(pilot, lambda: "Cannot read the history." in desktop.said())
         assert "$0.0123" in desktop.text()
 
 

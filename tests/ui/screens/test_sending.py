@@ -70,10 +70,10 @@ async def test_the_box_is_emptied_only_once_the_order_is_on_disk() -> None:
 
 async def test_a_history_that_cannot_be_written_sends_nothing_and_keeps_the_text() -> None:
     desktop = Desktop(api=answers("Hello"))
-    desktop.log.refuses = NoRoom("The history cannot be written.", "Free some space.")
+    desktop.log.refuses = NoRoom("Cannot write the history.", "Free some space.")
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Keep me")
-        await desktop.shows(pilot, "Not sent: The history cannot be written.", "still in the prompt")
+        await desktop.shows(pilot, "Not sent: Cannot write the history.", "still in the prompt")
         assert desktop.work.prompt.text == "Keep me"
         desktop.log.refuses = None
         await pilot.press("enter")

@@ -32,7 +32,7 @@ from handinger_tui.core.money.restatements import restatement_object
 from handinger_tui.core.money.spending import GroupBy
 from handinger_tui.ledger.cost_rows import CostRows, opened
 
-DESCRIPTION: Final = "What turns took. Reads the local history; the network only with --settle."
+DESCRIPTION: Final = "Show what turns cost. Reads the local history; uses the network only with --settle."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,26 +41,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--by",
         choices=("day", "worker", "budget", "session", "turn", "trigger"),
         default="day",
-        help="what makes a row (default: day)",
+        help="group by (default: day)",
     )
-    when = "a day (2026-11-25), today, month, or back from now: 7d (whole days), 24h"
-    parser.add_argument("--since", metavar="WHEN", help=f"from then on: {when}")
-    parser.add_argument("--until", metavar="WHEN", help="up to then; a day or month counts whole")
-    parser.add_argument("--as-of", metavar="WHEN", help="amounts as they were known then")
-    parser.add_argument("--worker", metavar="ID", help="one worker (a unique beginning is enough)")
-    parser.add_argument("--session", metavar="ID", help="one session (a unique beginning is enough)")
-    parser.add_argument("--budget", choices=BUDGETS, help="turns of one budget")
-    parser.add_argument("--local", action="store_true", help="the local worker's simulated money only")
-    parser.add_argument(
-        "--settle", action="store_true", help="first read workers whose turns earlier runs left open"
-    )
+    when = "a day (2026-11-25), today, month, 7d (whole days) or 24h"
+    parser.add_argument("--since", metavar="WHEN", help=f"start: {when}")
+    parser.add_argument("--until", metavar="WHEN", help="end; includes the whole day or month")
+    parser.add_argument("--as-of", metavar="WHEN", help="amounts as known at that time")
+    parser.add_argument("--worker", metavar="ID", help="one worker (a unique prefix is enough)")
+    parser.add_argument("--session", metavar="ID", help="one session (a unique prefix is enough)")
+    parser.add_argument("--budget", choices=BUDGETS, help="turns at one budget level")
+    parser.add_argument("--local", action="store_true", help="only simulated costs of the local worker")
+    parser.add_argument("--settle", action="store_true", help="first read workers with open turns (free)")
     decisions.add_arguments(parser)
     form = parser.add_mutually_exclusive_group()
     add_json_option(form)
     form.add_argument("--csv", action="store_true", help="CSV on stdout")
     forms = " or ".join(", ".join(REPORTS).rsplit(", ", 1))
     parser.add_argument("--report", metavar="FILE", help=f"write charts to FILE: {forms}")
-    parser.add_argument("--force", action="store_true", help="replace FILE when it exists")
+    parser.add_argument("--force", action="store_true", help="overwrite FILE")
 
 
 def run(args: argparse.Namespace) -> int:

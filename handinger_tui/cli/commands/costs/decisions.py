@@ -28,12 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         _READING,
         metavar="WORKER=MEANING",
-        help=f"first decide what the figures of a worker mean: {', '.join(WORDS)}",
+        help=f"first decide what a worker's figures mean: {', '.join(WORDS)}",
     )
     parser.add_argument(
         _ASSIGN,
         metavar="N=TURN",
-        help=f"first decide to which turn suspense N belongs; {NONE}: to none",
+        help=f"first assign suspense N to a turn, or to {NONE}",
     )
 
 
@@ -54,9 +54,7 @@ def _pin(text: str, at_ms: int) -> Callable[[sqlite3.Connection], None]:
     prefix, _, word = text.rpartition("=")
     if word not in WORDS:
         known = ", ".join(f"WORKER={meaning}" for meaning in WORDS)
-        raise SettingsError(
-            f"{_READING} {text!r} names no meaning.", f"Write {_READING} with one of {known}."
-        )
+        raise SettingsError(f"{_READING} {text!r} names no meaning.", f"Use {_READING} with one of {known}.")
     with opened(default_paths().database) as rows:
         worker_id = unique_id(rows, "worker", prefix) or ""
         base_url = rows.base_url(worker_id)

@@ -14,7 +14,7 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, altogether
 from handinger_tui.ledger.cost_rows import CostRows
 
-HINT: Final = "Write a day (2026-11-25), today, month, or a time back from now: 7d, 24h."
+HINT: Final = "Use a day (2026-11-25), today, month, 7d or 24h."
 _BACK: Final = re.compile(r"([0-9]{1,5})([dh])", re.ASCII)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
@@ -127,7 +127,7 @@ def time_filter(args: argparse.Namespace, now: datetime) -> ChargeFilter:
     until = None if args.until is None else until_ms(args.until, now)
     if since is not None and until is not None and since >= until:
         raise SettingsError(
-            f"--since {args.since} is not before --until {args.until}.", "Nothing lies between them."
+            f"--since {args.since} is not before --until {args.until}.", "The period is empty."
         )
     return ChargeFilter(since, until)
 
@@ -163,7 +163,7 @@ def unique_id(cost_rows: CostRows, what: str, prefix: str | None) -> str | None:
             f"No {what} with charges starts with {prefix!r}.", f"See: handinger-tui costs --by {what}"
         )
     if len(matches) > 1:
-        raise SettingsError(f"{prefix!r} is the beginning of {len(matches)} {what}s.", "Give more of the id.")
+        raise SettingsError(f"{len(matches)} {what}s start with {prefix!r}.", "Type more of the id.")
     return matches[0]
 
 

@@ -27,7 +27,7 @@ def check_report_file(name: str, *, force: bool) -> None:
     target = expand_path(name)
     if target.suffix.lower() not in REPORTS:
         raise SettingsError(
-            f"{name!r} is no kind of report that is known.", f"End it in {', '.join(REPORTS)}."
+            f"{name!r} is not a supported report format.", f"Use a name ending in {', '.join(REPORTS)}."
         )
     check_new_file(target, force=force)
 

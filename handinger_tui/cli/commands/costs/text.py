@@ -89,7 +89,7 @@ def suspense_lines(suspense: Sequence[Bucket]) -> str:
         return ""
     lines = [f"{EXPLAINED}. To assign it to a turn: handinger-tui costs --assign N=TURN"]
     if len(rises) > _MOST_RISES:
-        lines.append(f"{len(rises) - _MOST_RISES:,} older ones are in the output of --json.")
+        lines.append(f"{len(rises) - _MOST_RISES:,} older ones: see --json.")
     for rise in rises[-_MOST_RISES:]:
         seen = f"{rise.worker_id}, read {time_text(rise.seen_ms)}"
         lines.append(clean_line(f"{rise.number}: {rise_text(rise)}, {seen}: {owners_text(rise)}."))
@@ -101,7 +101,7 @@ def assigned_lines(assigned: Sequence[Assigned]) -> str:
     return "\n".join(
         clean_line(
             f"Suspense {one.number} belongs to {one.turn_id}, as you decided."
-            f" To take it back: handinger-tui costs --assign {one.number}=none"
+            f" To undo: handinger-tui costs --assign {one.number}=none"
         )
         for one in assigned[-_MOST_RISES:]
     )
@@ -110,7 +110,7 @@ def assigned_lines(assigned: Sequence[Assigned]) -> str:
 def restatement_lines(restated: Sequence[Restatement]) -> list[str]:
     """Return the newest restatements, a line each, and what all changed together."""
     if len(restated) > _MOST_RESTATEMENTS:
-        return [restatement_text(restated), f"The newest of them: {restatement_text(restated[-1:])}"]
+        return [restatement_text(restated), f"Latest: {restatement_text(restated[-1:])}"]
     return ["\n".join(restatement_text([one]) for one in restated)] if restated else []
 
 
@@ -280,7 +280,7 @@ def _no_costs_text(query: CostsQuery) -> str:
     what = "simulated costs" if query.simulated else "costs"
     if filtered:
         return f"No {what} in this selection."
-    return f"No {what} yet. They are kept from the first turn on: handinger-tui"
+    return f"No {what} yet. They appear after your first turn."
 
 
 # -- the table ---------------------------------------------------------------------------
@@ -335,7 +335,7 @@ def _amounts(buckets: Sequence[Bucket], member: str, write: Callable[[Decimal | 
 
 def key_of(bucket: Bucket) -> str:
     """Return the displayed name of a group."""
-    name = clean_line(bucket.key) or "not known"
+    name = clean_line(bucket.key) or "unknown"
     return f"{TITLE} {name}" if bucket.rises else name
 
 
@@ -366,7 +366,7 @@ def share_lines(overall: Bucket, width: int) -> str:
     """Return the shares of the four categories, each with percentage, amount and bar."""
     categories = shares(overall)
     if not any(share.usd is not None for share in categories):
-        return "Share by category: not reported."
+        return "Cost by category: not reported."
     amounts = align_amounts([short_total_text(Total(share.usd, share.gaps)) for share in categories])
     texts = [
         (share.name, percent_text(share.part), amount)
@@ -382,4 +382,4 @@ def share_lines(overall: Bucket, width: int) -> str:
             f"  {name:<{widths[0]}}  {percent:>{widths[1]}}  {usd:>{widths[2]}}  {bar_text}".rstrip()
         )
     excess = excess_text(overall.split_excess)
-    return "\n".join(["Share by category:", *lines, *([f"The {excess}."] if excess else [])])
+    return "\n".join(["Cost by category:", *lines, *([f"The {excess}."] if excess else [])])
