@@ -77,7 +77,7 @@ def test_what_cannot_be_attached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "a[2J b" in problem(tmp_path / "a\x1b[2J\nb")
     (tmp_path / "large").write_bytes(b"12345")
     monkeypatch.setattr(attachments, "MAX_BYTES", 4)
-    assert "is 5 bytes; the maximum is 4 are sent" in problem(tmp_path / "large")
+    assert "is 5 bytes; the maximum is 4." in problem(tmp_path / "large")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")

@@ -49,7 +49,7 @@ def test_costs_settle_reads_what_was_left_running_and_sends_nothing(
     assert "all turns are finished" in settled.err
     total = settled.result["total"]
     assert (Decimal(total["cost_usd"]), total["unpriced_turns"], len(service.posts)) == (Decimal(1), 0, 1)
-    assert "No turn is left open" in person.run("costs", "--settle").err
+    assert "No open turns" in person.run("costs", "--settle").err
 
 
 @pytest.mark.parametrize("by", [("costs", "--settle"), ("-p", "another")])
@@ -93,7 +93,7 @@ def test_a_worker_that_is_gone_leaves_a_gap_and_blocks_nothing(
     assert person.run("-p", "two", **LIMIT).code == 5
     time.sleep(0.2)
     settled = person.run("costs", "--settle", "--json", **LATER)
-    assert "1 turn whose end is not known" in settled.err
+    assert "1 turn with unknown outcome" in settled.err
     total = json.loads(settled.out)["total"]
     # Zero is what the refused message took.
     assert (total["cost_usd"], total["unpriced_turns"]) == ("0", 1)

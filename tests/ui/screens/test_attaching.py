@@ -153,7 +153,7 @@ REFUSED = {
     "./pipe": "is not a regular file",
     "/dev/null": "is not a regular file",
     "./broken": "is a link to a missing file",
-    "./huge.bin": "at most",
+    "./huge.bin": "the maximum is",
     "~nobody-at-all/x.csv": "Cannot read ~nobody-at-all/x.csv",
 }
 
