@@ -203,7 +203,9 @@ class ScriptedService(PaidService):
     """Reports the figures of the steps that are played on it."""
 
     figures: Figures = field(default_factory=dict)
-    """What the worker reports now."""
+    """What the newest worker reports now."""
+    settled: dict[str, Figures] = field(default_factory=dict)
+    """What earlier workers report, see `next_worker`."""
     step: Step = NOTHING
     """The turn that is sent next, or that was sent last."""
     is_stale: bool = False
@@ -219,6 +221,12 @@ class ScriptedService(PaidService):
             self.step = step
             self.figures = self.figures if step.look is None else step.look
             self.is_stale = step.stale
+
+    def next_worker(self) -> None:
+        """The figures of all workers stay as they are; the next turn is one of a new worker."""
+        for worker_id in self.workers:
+            self.settled.setdefault(worker_id, self.figures)
+        self.figures = {}
 
     def refuse(self) -> int | None:
         if not self.step.refused:
@@ -269,4 +277,4 @@ class ScriptedService(PaidService):
         with self.changed:
             self.is_read = self.is_read or bool(worker.running)
             self.changed.notify_all()
-            return self.figures
+            return self.settled.get(worker.worker_id, self.figures)

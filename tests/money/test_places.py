@@ -1,0 +1,253 @@
+"""One history with exact, approximate, shared, pending, unknown and restated amounts: all places agree."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handinger_tui.core.amounts import (
+    Total,
+    credits_words,
+    decimal_text,
+    short_total_text,
+    total,
+    total_text,
+    usd_text,
+)
+from handinger_tui.core.money.attribution import TurnMoney, turn_money
+from handinger_tui.core.receipts.facts import receipt_line
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.ledger.ledger import Ledger
+from tests.money.cases import ScriptedService, Step, credited, usd
+from tests.money.opened_app import OpenedApp, opened_app
+from tests.money.paid_service import serving
+from tests.money.programs import Person
+
+DAY = {"HANDINGER_LIMIT_DAY_USD": "100"}
+
+
+@dataclass
+class Shown:
+    """What the app showed last, before it was left and after."""
+
+    panel: str = ""
+    header: str = ""
+    transcript: str = ""
+    receipt: str = ""
+    ledger: str = ""
+    farewell: str = ""
+
+
+def test_all_places_agree(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handinger_tui.cli.wiring.LATE_READS", (0.5, 0.1))
+    with serving(ScriptedService()) as service:
+        person = Person(service, own_home)
+        run_scripts(service, person)
+        shown = asyncio.run(run_app(service, person, monkeypatch))
+        sessions = asyncio.run(load(person))
+        right = Right(sessions)
+        check_kinds(right)
+        check_costs(person, right)
+        check_sessions(person, right)
+        check_limits(person, right)
+        check_app(shown, right)
+
+
+def run_scripts(service: ScriptedService, person: Person) -> None:
+    """An approximate amount, and an unknown one."""
+    for number, amount in enumerate((3, 5)):
+        service.expect(Step(credited(amount)))
+        assert person.run("-p", f"credits {number}", *(("-c",) if number else ())).code == 0
+    service.next_worker()
+    service.expect(Step({}))
+    assert person.run("-p", "nothing reported").code == 0
+    service.next_worker()
+
+
+async def run_app(service: ScriptedService, person: Person, patch: pytest.MonkeyPatch) -> Shown:
+    """An exact amount, one that is shared and restated, and one that is pending when the app is left."""
+    shown = Shown()
+    async with opened_app(person, patch) as opened:
+        await opened.pilot.press("ctrl+n")
+        service.expect(Step(usd(0.2)))
+        await opened.send("exact")
+        await opened.until(lambda: completed(opened, 1))
+        service.expect(Step(usd(0.8), stranger=True))
+        await opened.send("shared")
+        await opened.until(lambda: completed(opened, 2))
+        service.figures = usd(0.9)
+        await opened.shows("up to $0.70")
+        service.expect(Step(usd(2), during=usd(1.2), inside=Step({})))
+        await opened.send("pending")
+        await asyncio.to_thread(service.until_held)
+        await opened.until(lambda: "$0.30" in opened.text_of("#side"))
+        await opened.until(lambda: "$1.20 +" in opened.text_of("#header"))
+        shown.panel, shown.header = opened.text_of("#side"), opened.text_of("#header")
+        shown.transcript = opened.text
+        shown.receipt = await opened.read_page("/receipt 2", words="Read as")
+        shown.ledger = await opened.read_page("/ledger", "t", words="≤$0.70")
+        shown.farewell = "\n".join(await opened.leave())
+    return shown
+
+
+def completed(opened: OpenedApp, count: int) -> bool:
+    return [turn.status for turn in opened.session.turns] == [TurnStatus.COMPLETED] * count
+
+
+async def load(person: Person) -> list[Session]:
+    ledger = Ledger(person.home / "history.db")
+    await ledger.start()
+    try:
+        found = [await ledger.load(row.session_id) for row in await ledger.history.sessions()]
+        return [session for session in found if session is not None][::-1]
+    finally:
+        await ledger.aclose()
+
+
+class Right:
+    """The one derivation: the amounts of all turns, computed from what was stored of them."""
+
+    def __init__(self, sessions: list[Session]) -> None:
+        self.sessions = sessions
+        self.money: dict[str, TurnMoney] = {}
+        for session in sessions:
+            for turn, money in zip(session.turns, turn_money(session.turns, session.elsewhere), strict=True):
+                self.money[turn.turn_id] = money
+
+    def usd(self, *sessions: Session) -> Total:
+        """The sum over sessions; all of them where none is named."""
+        own = [self.money[turn.turn_id] for one in sessions or self.sessions for turn in one.turns]
+        return _sum([(money.usd, money.final) for money in own])
+
+    def credits(self, *sessions: Session) -> Total:
+        own = [self.money[turn.turn_id] for one in sessions or self.sessions for turn in one.turns]
+        return _sum([(money.usage.credits, money.final) for money in own])
+
+
+def _sum(amounts: list[tuple[Decimal | None, bool]]) -> Total:
+    summed = total(amount for amount, _ in amounts)
+    return Total(summed.value, sum(amount is None or not is_final for amount, is_final in amounts))
+
+
+def check_kinds(right: Right) -> None:
+    """The history has all kinds of amounts."""
+    third, fifth, nothing, exact, shared, pending = right.money.values()
+    assert (third.usage.credits, fifth.usage.credits) == (Decimal(3), Decimal(2))
+    assert fifth.doubtful
+    assert (nothing.usd, nothing.usage.credits) == (None, None)
+    assert (exact.usd, exact.final, exact.shared) == (Decimal("0.2"), True, False)
+    assert (shared.most_usd, shared.others) == (Decimal("0.7"), 1)
+    assert (pending.usd, pending.final) == (Decimal("0.3"), False)
+
+
+def member(amount: Decimal | None) -> str | None:
+    return None if amount is None else decimal_text(amount)
+
+
+def members(one: Total, other: Total) -> tuple[str | None, int, str | None, int]:
+    return member(one.value), one.missing_turns, member(other.value), other.missing_turns
+
+
+def sums(row: dict[str, Any]) -> tuple[str | None, int, str | None, int]:
+    return row["cost_usd"], row["unpriced_turns"], row["credits"], row["uncredited_turns"]
+
+
+def check_costs(person: Person, right: Right) -> None:
+    """`costs` as JSON, CSV, text and report."""
+    whole = members(right.usd(), right.credits())
+    for by in ("day", "session", "worker", "turn", "budget", "trigger"):
+        found = person.json_of("costs", "--by", by)
+        assert sums(found["total"]) == whole, by
+        if by == "day":
+            assert [sums(row) for row in found["groups"]] == [whole]
+        if by in ("session", "worker"):
+            named = {
+                session.session_id if by == "session" else session.worker_id: session
+                for session in right.sessions
+            }
+            assert {row["key"]: sums(row) for row in found["groups"]} == {
+                name: members(right.usd(session), right.credits(session)) for name, session in named.items()
+            }
+    turns = person.json_of("costs", "--by", "turn")["groups"]
+    assert {row["turn_id"]: (sums(row), row["cost_usd_at_most"]) for row in turns} == {
+        turn_id: (
+            members(_sum([(money.usd, money.final)]), _sum([(money.usage.credits, money.final)])),
+            member(money.most_usd) if money.shared else None,
+        )
+        for turn_id, money in right.money.items()
+    }
+    written = csv.DictReader(io.StringIO(person.run("costs", "--by", "turn", "--csv").out))
+    assert {row["turn_id"]: (row["cost_usd"], row["credits"]) for row in written} == {
+        turn_id: (member(money.usd) or "", member(money.usage.credits) or "")
+        for turn_id, money in right.money.items()
+    }
+    restated = person.json_of("costs")["restatements"]
+    assert [(one["old_usd"], one["new_usd"]) for one in restated] == [("0.6", "0.7")]
+    text = person.run("costs", "--by", "session").out
+    last = next(line for line in text.splitlines() if line.startswith("total"))
+    for shown in (short_total_text(right.usd()), short_total_text(right.credits(), decimal_of)):
+        assert shown in " ".join(last.split()), last
+    report = person.home / "report.html"
+    assert person.run("costs", "--report", str(report)).code == 0
+    plain = re.sub(r"<[^>]*>", "", report.read_text("utf-8"))
+    assert short_total_text(right.usd()) in plain
+
+
+def decimal_of(amount: Decimal | None) -> str:
+    return decimal_text(amount or Decimal(0))
+
+
+def check_sessions(person: Person, right: Right) -> None:
+    """`sessions`, `sessions show` and `export`."""
+    rows = person.json_of("sessions")["sessions"]
+    assert {row["session_id"]: sums(row) for row in rows} == {
+        session.session_id: members(right.usd(session), right.credits(session)) for session in right.sessions
+    }
+    listed = person.run("sessions").out
+    for session in right.sessions:
+        assert total_text(right.usd(session)) in listed
+        shown = person.run("sessions", "show", session.session_id).out
+        exported = person.run("export", session.session_id).out.replace("\\", "")
+        for turn in session.turns:
+            assert receipt_line(session, turn) in shown
+            assert receipt_line(session, turn) in exported
+        found = person.run("sessions", "show", session.session_id, "--json").result["turns"]
+        assert [turn["turn_usage"] and turn["turn_usage"]["cost_usd"] for turn in found] == [
+            member(right.money[turn.turn_id].usd) for turn in session.turns
+        ]
+
+
+def check_limits(person: Person, right: Right) -> None:
+    """`--dry-run`, which says what is spent of a limit."""
+    shown = person.run("-p", "next", "--dry-run", "--json", **DAY).result["limits"]
+    assert [(one["spent"], one["missing_turns"]) for one in shown] == [members(right.usd(), Total(None))[:2]]
+
+
+def check_app(shown: Shown, right: Right) -> None:
+    """Panel, header, receipt line and page, ledger, and the lines at the end."""
+    session = right.sessions[-1]
+    *_, exact, shared, pending = right.money.values()
+    own, whole = right.usd(session), right.usd()
+    assert re.findall(r"│ cost {4,}(\S+) +(\S+ \+1)", shown.panel) == [
+        (usd_text(pending.usd), short_total_text(own))
+    ]
+    assert f"today {short_total_text(whole)}" in shown.header
+    assert f"session {short_total_text(own)} " in shown.header
+    assert f"· {usd_text(exact.usd)} Σ ·" in shown.transcript
+    assert f"· up to {usd_text(shared.most_usd)} Σ, shared with 1 other run ·" in shown.transcript
+    assert re.search(rf"│ +Cost +up to {re.escape(usd_text(shared.most_usd))}  shared", shown.receipt)
+    assert f"  {total_text(whole)} " in shown.ledger
+    for amount in (usd_text(exact.usd), f"≤{usd_text(shared.most_usd)}", usd_text(pending.usd)):
+        assert re.search(rf" {re.escape(amount)}( \+1)? +││", shown.ledger), amount
+    assert f"Cost:                 {total_text(own)} · " in shown.farewell
+    credits_text = total_text(right.credits(), credits_words)
+    assert f"Today:                {total_text(whole)} · {credits_text} · 6 turns" in shown.farewell
