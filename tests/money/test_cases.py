@@ -226,7 +226,7 @@ async def send_in_five_sessions(service: PaidService, person: Person, patch: pyt
             await opened.send(f"question {number}")
             if number:
                 # Reserved, and soon reached: the service reports the cost of a turn at its beginning.
-                await opened.shows("Day limit re", "Nothing was sent.")
+                await opened.until(lambda: opened.app.screen is not opened.app.work)
                 await opened.pilot.press("escape")
                 await opened.until(lambda: opened.app.screen is opened.app.work)
             else:
