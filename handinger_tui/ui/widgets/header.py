@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Final
 
 from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
-from handinger_tui.core.amounts import credits_words, short_total_text
+from handinger_tui.core.amounts import Total, credits_words, short_total_text
+from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Gauge, Scope, Unit, exact_text
 from handinger_tui.core.money.spending import Bucket
 from handinger_tui.core.safety.cleaning import clean_line
@@ -31,6 +33,7 @@ UNFINISHED: Final = frozenset(
 NO_TURNS: Final = Bucket("")
 TITLE_CELLS: Final = 24
 """Cells of the title that the money leaves to it."""
+NO_OTHERS: Final = (0, Total(None))
 SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
@@ -51,6 +54,7 @@ class HeaderLine(Widget):
         self._gauges: Sequence[Gauge] = ()
         self._today = self._spent = NO_TURNS
         self._is_held = False
+        self._others = NO_OTHERS
 
     def account(self, badge: Account) -> None:
         """Set the account that pays, which is known once connected."""
@@ -64,6 +68,12 @@ class HeaderLine(Widget):
     def money(self, today: Bucket, session: Bucket) -> None:
         """Set what was spent today, and in the session."""
         self._today, self._spent = today, session
+        self._draw()
+
+    def others(self, runs: Sequence[Decimal | None]) -> None:
+        """Set the runs of other sessions: what each took so far in USD, None where that is not known."""
+        known = [amount for amount in runs if amount is not None]
+        self._others = len(runs), Total(sum(known, Decimal(0)) if known else None, len(runs) - len(known))
         self._draw()
 
     def show(self, session: Session, now_ms: int) -> None:
@@ -97,6 +107,10 @@ class HeaderLine(Widget):
         if self._limit_mark:
             right = Content.assemble(self._limit_mark, "  " if right else "", right)
         state = self._state()
+        for others in self._others_texts():
+            if cell_len(others) + right.cell_length + state.cell_length + TITLE_CELLS <= width:
+                right = Content.assemble((others, "$primary"), "  " if right else "", right)
+                break
         needed = min(cell_len(self._title()), TITLE_CELLS) + state.cell_length + 4 + right.cell_length + 2
         for money in self._money():
             if needed + money.cell_length <= width:
@@ -121,6 +135,17 @@ class HeaderLine(Widget):
             (f"{today}{of_limit}{of_session}", f"{today}{of_session}", f"{today}{of_limit}", today)
         ):
             yield Content.assemble(("today ", "$text-muted"), text)
+
+    def _others_texts(self) -> Iterator[str]:
+        """What runs in other sessions, the longest form first: "2 others running · $0.31", "2 others"."""
+        count, total = self._others
+        if not count:
+            return
+        words = plural(count, "other")
+        if total.value is not None:
+            yield f"{words} running · {short_total_text(total)}"
+        yield f"{words} running"
+        yield words
 
     def _title(self) -> str:
         session = self._session

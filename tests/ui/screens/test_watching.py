@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from handinger_tui.core.errors import StreamLost, Unreachable
 from handinger_tui.core.turns.turn import Kind, TurnStatus
 from handinger_tui.ui.ports import Opening
+from handinger_tui.ui.widgets.header import HeaderLine
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import CALM, PRICED, Desktop, answers, launch
 from tests.ui.screens.test_sending import held
@@ -153,3 +155,21 @@ async def test_a_retry_is_told_with_number_wait_reason_and_the_key_that_stops(
         gate.set()
         await desktop.shows(pilot, "Whole", "✓ completed")
     assert len(desktop.api.posts) == 1
+
+
+async def test_the_header_says_how_many_other_sessions_run_and_what_they_took() -> None:
+    script, gate = held("Half")
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", **PRICED)]))
+    async with desktop.running(120, 40) as pilot:
+        await desktop.send(pilot, "Do it")
+        await desktop.shows(pilot, "Half")
+        assert "running" not in desktop.text_of("#header")
+        await pilot.press("ctrl+n")
+        await desktop.until(pilot, lambda: "1 other running" in desktop.text_of("#header"))
+        header = desktop.work.query_one(HeaderLine)
+        header.others([Decimal("0.25"), None, Decimal("0.06")])
+        await desktop.until(pilot, lambda: "3 others running · $0.31 +1" in desktop.text_of("#header"))
+        await pilot.resize_terminal(60, 20)
+        await desktop.until(pilot, lambda: "1 other" in desktop.text_of("#header"))
+        gate.set()
+        await desktop.until(pilot, lambda: "other" not in desktop.text_of("#header"))
