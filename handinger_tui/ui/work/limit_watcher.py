@@ -7,11 +7,14 @@ from contextlib import suppress
 from typing import Final, Protocol, runtime_checkable
 
 from handinger_tui.core.errors import ApiError, LedgerError
+from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, State, near_text, reached_text
 from handinger_tui.core.money.restatements import MORE, restatement_text
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
 from handinger_tui.core.money.typical_cost import TypicalCost, typical_cost_chip
+from handinger_tui.core.turns.session import with_status
 from handinger_tui.ui.widgets.header import HeaderLine
+from handinger_tui.ui.widgets.status_text import WORKED_ON, unwatched
 from handinger_tui.ui.work.interaction import Interaction
 from handinger_tui.ui.work.pane import SessionPane
 from handinger_tui.ui.work.session_controller import SessionController
@@ -62,6 +65,15 @@ class LimitWatcher:
         self._money_for: tuple[object, ...] | None = None
         """What the money that is shown was read for."""
         self._is_checking = False
+
+    def show_others(self) -> None:
+        """Show how many other sessions run, watched or not, and what they took so far."""
+        amounts = []
+        for session in self._controller.opened_sessions:
+            turn = next(with_status(session.turns, WORKED_ON), None) or unwatched(session)
+            if turn is not None and session.session_id != self._controller.session_id:
+                amounts.append(money_of(session, turn).usd)
+        self._header.others(amounts)
 
     def check_soon(self, screens: Sequence[object]) -> None:
         """Count again if any program has written charges or limits, and reload those of `screens` then.

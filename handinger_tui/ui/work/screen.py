@@ -15,7 +15,6 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import TextArea
 
-from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.commands import (
     COMMANDS,
@@ -211,21 +210,16 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             self.action_command("sessions")
         self.interaction.run(self._startup.check_left_running())
 
-    def _show_others(self) -> None:
-        """Show what runs in other sessions."""
-        runs = self.controller.runs_elsewhere()
-        self._header.others([money_of(session, turn).usd for session, turn in runs])
-
     def _handle_shown(self, is_first: bool) -> None:
         """Paint the session that was just put on the screen; the check of recorded charges comes after."""
         self._changes.finished.ended(self.controller.session)
         self.scheduler.request(at_once=True)
-        self._show_others()
+        self._limits.show_others()
         self.set_timer(AFTER_PAINT_S, lambda: self.interaction.run(self._limits.count()))
         if is_first:
             # Another program may spend or raise a limit. A check that finds nothing new paints nothing.
             self.set_interval(1 / CHECKS_PER_S, lambda: self._limits.check_soon(self.app.screen_stack))
-            self.set_interval(OTHERS_EVERY_S, self._show_others)
+            self.set_interval(OTHERS_EVERY_S, self._limits.show_others)
             self.set_interval(LOOK_EVERY_S, lambda: self.interaction.run(self._limits.look_at_detached()))
         else:
             # At the first session the person may already have focused a panel or the chips.

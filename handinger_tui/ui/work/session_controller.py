@@ -20,10 +20,10 @@ from handinger_tui.core.prompts.drafts import (
     unpack_draft,
 )
 from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.session import Session, with_status
+from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Attachment, Lineage, Turn, TurnStatus
 from handinger_tui.ui.ports import Connection
-from handinger_tui.ui.widgets.status_text import WORKED_ON, unwatched
+from handinger_tui.ui.widgets.status_text import unwatched
 
 if TYPE_CHECKING:
     # Importing the engine takes 40 ms; it is needed only with a connection.
@@ -181,16 +181,6 @@ class SessionController:
             for session in self.opened_sessions
             if not self.engine.actor(session.session_id).running and unwatched(session) is not None
         ]
-
-    def runs_elsewhere(self) -> list[tuple[Session, Turn]]:
-        """The running turns of the opened sessions that are not on the screen, watched or not."""
-        runs = []
-        for session_id in self._opened_ids - {self.session_id}:
-            session = self.engine.session(session_id)
-            turn = next(with_status(session.turns, WORKED_ON), None) or unwatched(session)
-            if turn is not None:
-                runs.append((session, turn))
-        return runs
 
     # -- opening -----------------------------------------------------------------------
     def show(self, session_id: str) -> list[Draft]:
