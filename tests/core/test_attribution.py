@@ -19,9 +19,10 @@ from handinger_tui.core.money.attribution import (
     session_money,
     turn_money,
 )
+from handinger_tui.core.money.turn_events import events_text
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.session import Others, OtherTurn, Session
 from handinger_tui.core.turns.turn import FREE, TextPart, Turn, TurnRequest, TurnStatus
 
 # -- reads -----------------------------------------------------------------------------
@@ -271,6 +272,38 @@ def test_it_finds_what_a_walk_through_all_turns_finds(
         assert index(turns) == turn_money(turns)
         assert index.reading is session_money(turns).reading
         assert index(turns) is index(list(turns))
+
+
+OTHERS = st.lists(
+    st.builds(
+        lambda number, worker, turn, creates: OtherTurn(
+            f"other_{number}", worker, events_text(turn, creates=creates), "ses_2"
+        ),
+        st.integers(0, 3),
+        st.sampled_from(["wrk_1", "wrk_2"]),
+        TURNS,
+        st.booleans(),
+    ),
+    max_size=3,
+    unique_by=lambda other: other.turn_id,
+).map(tuple)
+
+
+@given(st.lists(TURNS, max_size=6).map(tuple), st.lists(st.tuples(CHANGES, OTHERS), max_size=6))
+def test_with_turns_of_other_sessions_it_finds_what_a_walk_finds(
+    turns: tuple[Turn, ...], changes: Sequence[tuple[tuple[int, Turn | None], tuple[OtherTurn, ...]]]
+) -> None:
+    index, kept = MoneyIndex(), Others()
+    for (at, turn), others in changes:
+        turns = changed(turns, at, turn)
+        # Every second change is one of the session alone.
+        kept = kept if at % 2 else Others(others)
+        walk = MoneyIndex()
+        assert index(turns, kept) == walk(turns, kept)
+        assert index.money_elsewhere == walk.money_elsewhere
+        assert index.results == walk.results
+        assert (index.reading, index.of_worker) == (walk.reading, walk.of_worker)
+        assert index(turns, kept) is index(list(turns), kept)
 
 
 def test_a_turn_that_began_before_the_one_before_it_ended_is_counted_with_it() -> None:

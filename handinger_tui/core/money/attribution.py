@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal, localcontext
 from enum import StrEnum
 from typing import Any, Final
@@ -22,7 +22,7 @@ from handinger_tui.core.money.timeline import (
     Timeline,
 )
 from handinger_tui.core.money.turn_events import (
-    Cluster,
+    Placed,
     Scan,
     clusters_of,
     newest_worker,
@@ -190,11 +190,15 @@ class MoneyIndex:
         self._figures: tuple[object, ...] = ()
         self._money: tuple[TurnMoney, ...] = ()
         self._start = 0
-        """How many turns are in `_timelines`; `_scan` is what `clusters_of` has to know of them."""
+        """How many turns are in `_timelines`; `_scan` is what `clusters_of` has to know of them.
+
+        With turns of other sessions: how many of `_events`, those of the last call, are in `_timelines`.
+        """
+        self._events: Sequence[Placed] = ()
         self._scan = Scan()
         self._timelines: _Timelines = {}
-        self._touched: set[int] = set()
-        """Earlier turns whose amounts the newest turns have changed."""
+        self._touched: set[Key] = set()
+        """Earlier turns whose amounts the newest events have changed."""
         self._basis: tuple[object, ...] = ()
         """What the amounts of all turns depend on."""
         self._elsewhere = NO_OTHERS
@@ -209,86 +213,105 @@ class MoneyIndex:
         figures, before = self._figures_of(turns), self._elsewhere
         if figures == self._figures and elsewhere == before:
             return self._money
-        self._elsewhere = elsewhere
-        if elsewhere.turns or before.turns:
-            self._figures = figures
-            with localcontext(EXACT):
-                self._compute_with(turns, elsewhere)
-        else:
-            pairs = zip(self._figures, figures, strict=False)
-            shorter = min(len(self._figures), len(figures))
-            first = next((at for at, (old, new) in enumerate(pairs) if old != new), shorter)
-            self._figures = figures
-            with localcontext(EXACT):
-                self._compute(turns, first)
+        pairs = enumerate(zip(self._figures, figures, strict=False))
+        changed = {at for at, (old, new) in pairs if old != new}
+        changed.update(range(len(self._figures), len(figures)))
+        self._figures, self._elsewhere = figures, elsewhere
+        if bool(before.turns) is not bool(elsewhere.turns):
+            self._begin_anew()
+        with localcontext(EXACT):
+            if elsewhere.turns:
+                self._compute_with(turns, elsewhere, changed)
+            else:
+                self._compute(turns, min(changed, default=len(turns)))
         meters = self.results.get(newest_worker(turns), [])
         self.reading = _reading(meters)
         self.pinned = any(meter.pinned for meter in meters)
         self.of_worker = groups_of([meter.of_worker for meter in meters]) if meters else (NO_USAGE, NO_COSTS)
         return self._money
 
+    def _begin_anew(self) -> None:
+        """Go through all readings again."""
+        self._start, self._scan, self._events, self._timelines = 0, Scan(), (), {}
+        self._touched, self._basis = set(), ()
+
     def _compute(self, turns: Sequence[Turn], first: int) -> None:
         """Compute what a change affects. The turns before position `first` are the same as before."""
         clusters = clusters_of(turns, self._start, self._scan)
         if first < self._start or clusters[0].overlaps_earlier:
-            self._start, self._scan, self._timelines = 0, Scan(), {}
-            self._touched, self._basis = set(), ()
+            self._begin_anew()
             clusters = clusters_of(turns, 0, self._scan)
-        affected = {*self._touched, *range(self._start, len(turns))}
+        start = self._start
         for cluster in clusters[:-1]:
-            self._take(self._timelines, cluster)
+            self._take(self._timelines, cluster.events)
         newest = clusters[-1]
         self._start, self._scan = newest.first, newest.scan
+        self.money_elsewhere = {}
+        self._apply(turns, newest.events, {}, set(range(start, len(turns))))
+
+    def _compute_with(self, turns: Sequence[Turn], elsewhere: Others, changed: set[int]) -> None:
+        """Compute what a change affects. Turns of other sessions may lie between any turns of this one."""
+        events = with_others(turns, elsewhere.turns).events
+        same = same_items(self._events, events)
+        if same < self._start:
+            self._begin_anew()
+        self._take(self._timelines, events[self._start : same])
+        self._events, self._start = events, same
+        others = {other.turn_id: other.worker_id for other in elsewhere.turns}
+        self._apply(turns, events[same:], others, {*changed})
+
+    def _apply(
+        self, turns: Sequence[Turn], events: Sequence[Placed], others: Mapping[str, str], affected: set[Key]
+    ) -> None:
+        """Compute the money of the turns that the newest `events` affect, beside those in `affected`.
+
+        `others`: the workers of the turns of other sessions, by turn id.
+        """
+        affected |= self._touched
         for timeline in self._timelines.values():
-            affected.update(_positions(timeline.touched))
+            affected |= timeline.touched
             timeline.touched.clear()
         timelines = {worker: timeline.copy() for worker, timeline in self._timelines.items()}
-        self._take(timelines, newest)
-        self._touched = {at for timeline in timelines.values() for at in _positions(timeline.touched)}
+        self._take(timelines, events)
+        self._touched = {key for timeline in timelines.values() for key in timeline.touched}
         affected |= self._touched
         rulings = self._elsewhere.rulings
-        decisions = decisions_by(rulings, _keys(turns)) if rulings else {}
+        # A turn that another program has ended goes by its id, even where the session holds it.
+        decisions = decisions_by(rulings, _keys(turns) | {one: one for one in others}) if rulings else {}
         self.results = results = _results(timelines, decisions)
         basis = decisions, {worker: [*map(_basis_of, meters)] for worker, meters in results.items()}
         if basis != self._basis:
-            affected, self._basis = {*range(len(turns))}, basis
+            affected, self._basis = {*range(len(turns)), *others}, basis
         # Whether a rise is nobody's may change long after it was assigned.
-        affected.update(at for one in decisions.values() for at in _positions(one.owners.values()))
+        affected.update(key for one in decisions.values() for key in one.owners.values())
         exceptions = _exceptions(results)
         money = [*self._money[: len(turns)], *[TurnMoney()] * (len(turns) - len(self._money))]
-        for at in affected.intersection(range(len(turns))):
+        for at in sorted(key for key in affected if isinstance(key, int) and key < len(turns)):
             made = _money(turns[at], at, timelines, results, exceptions)
+            # What has not changed keeps its identity.
             money[at] = made if money[at] != made else money[at]
         self._money = tuple(money)
-
-    def _compute_with(self, turns: Sequence[Turn], elsewhere: Others) -> None:
-        """Compute everything: the turns of other sessions may lie between any turns of this one."""
-        self._start, self._scan, self._timelines = 0, Scan(), {}
-        self._touched, self._basis = set(), ()
-        timelines: _Timelines = {}
-        self._take(timelines, with_others(turns, elsewhere.turns))
-        # A turn that another program has ended goes by its id, even where the session holds it.
-        keys = _keys(turns) | {other.turn_id: other.turn_id for other in elsewhere.turns}
-        self.results = results = _results(timelines, decisions_by(elsewhere.rulings, keys))
-        exceptions = _exceptions(results)
-        money = []
-        for at, turn in enumerate(turns):
-            made = _money(turn, at, timelines, results, exceptions)
-            # What has not changed keeps its identity.
-            money.append(self._money[at] if at < len(self._money) and self._money[at] == made else made)
-        self._money = tuple(money)
+        before = self.money_elsewhere
         self.money_elsewhere = {
-            other.turn_id: _money_of_key(other.turn_id, results[other.worker_id], timelines[other.worker_id])
-            for other in elsewhere.turns
-            if other.worker_id in results
+            turn_id: before[turn_id]
+            if turn_id in before and turn_id not in affected
+            else _money_of_key(turn_id, results[worker_id], timelines[worker_id])
+            for turn_id, worker_id in others.items()
+            if worker_id in results
         }
 
-    def _take(self, timelines: _Timelines, cluster: Cluster) -> None:
-        for at_ms, worker, event, _ in cluster.events:
+    def _take(self, timelines: _Timelines, events: Sequence[Placed]) -> None:
+        for at_ms, worker, event, _ in events:
             if worker not in timelines:
                 timelines[worker] = Timeline(ZEROS)
             timelines[worker].take(event, at_ms)
             self.newest_ms = max(self.newest_ms, at_ms)
+
+
+def same_items(old: Sequence[object], new: Sequence[object]) -> int:
+    """The length of the common beginning of two sequences."""
+    pairs = enumerate(zip(old, new, strict=False))
+    return next((at for at, (one, other) in pairs if one != other), min(len(old), len(new)))
 
 
 def _keys(turns: Sequence[Turn]) -> dict[str, Key]:
@@ -304,10 +327,6 @@ def _results(timelines: _Timelines, decisions: _Decisions) -> _Results:
 
 def _exceptions(results: _Results) -> set[Key]:
     return {key for meters in results.values() for meter in meters for key in meter.exceptions}
-
-
-def _positions(turns: Iterable[Key]) -> Iterator[int]:
-    return (turn for turn in turns if isinstance(turn, int))
 
 
 def _figures(turn: Turn) -> tuple[object, ...]:

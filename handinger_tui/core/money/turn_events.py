@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -226,14 +227,16 @@ def _written(event: Event) -> list[Json]:
     return ["ended", event.left]
 
 
-def events_of_other(other: OtherTurn) -> list[TimedEvent]:
+# The same few are read at each reading of a session.
+@lru_cache(maxsize=1024)
+def events_of_other(other: OtherTurn) -> tuple[TimedEvent, ...]:
     """The events of a turn of another session. What cannot be read is left out."""
     try:
         rows = as_list(parse(other.events))
     except NotJson:
-        return []
+        return ()
     events = [_read_back(row, other.turn_id) for row in rows if isinstance(row, list)]
-    return [event for event in events if event is not None]
+    return tuple(event for event in events if event is not None)
 
 
 def has_ended(other: OtherTurn) -> bool:
