@@ -397,7 +397,8 @@ def _is_final(row: Row, name: str) -> bool:
 
 
 _NEWEST_IDS: Final = (
-    "SELECT (SELECT MAX(id) FROM charges), (SELECT MAX(id) FROM limits), (SELECT MAX(id) FROM rulings)"
+    "SELECT (SELECT MAX(id) FROM charges), (SELECT MAX(id) FROM suspense), (SELECT MAX(id) FROM limits),"
+    " (SELECT MAX(id) FROM rulings)"
 )
 EVERYTHING: Final = ChargeFilter()
 
@@ -411,10 +412,8 @@ class ChargeQueries:
     def __init__(self, database: Database, zone: tzinfo | None = None) -> None:
         self._database = database
         self._zone = zone
-        self._newest_ids: tuple[int | None, ...] | None = None
-        """The newest ids of charges, limits and rulings at the last call of `changed`."""
-        self._newest_charge: int | None = None
-        """The id of the newest charge at the last call of `restated`."""
+        self._newest_ids: tuple[int | None, ...] = (None,)
+        """The newest ids of charges, suspense, limits and rulings at the last call of `news`."""
 
     async def buckets(self, by: GroupBy, which: ChargeFilter = EVERYTHING) -> list[Bucket]:
         """Groups of turns: days in order of time, other groups by cost, highest first, unknown last."""
@@ -443,25 +442,23 @@ class ChargeQueries:
         """The cost of the newest turns of a worker at a budget; of all workers where it has no such turn."""
         return await self._database.run(lambda db: usual(db, worker_id, budget, simulated=simulated))
 
-    async def changed(self) -> bool:
-        """Whether a charge, limit or ruling was written since the last call, by this program or another one.
+    def begin(self, connection: sqlite3.Connection) -> None:
+        """Closed amounts that change from now on are news. Call it in the thread of the database."""
+        self._newest_ids = (connection.execute(_NEWEST_IDS).fetchone()[0],)
 
-        True at the first call. Frames, titles and drafts do not count as a change.
+    async def news(self, which: ChargeFilter = EVERYTHING) -> list[Restatement] | None:
+        """The closed amounts that any program changed since the last call, oldest first.
+
+        None: no charge, suspense, limit or ruling was written; never at the first call. Frames, titles and
+        drafts are no news.
         """
-        newest = await self._database.run(lambda db: tuple(db.execute(_NEWEST_IDS).fetchone()))
-        changed = newest != self._newest_ids
-        self._newest_ids = newest
-        return changed
 
-    async def restated(self, which: ChargeFilter = EVERYTHING) -> list[Restatement]:
-        """Closed amounts that any program changed since the last call, oldest first; [] at the first call."""
-
-        def work(connection: sqlite3.Connection) -> list[Restatement]:
-            newest: int = connection.execute("SELECT COALESCE(MAX(id), 0) FROM charges").fetchone()[0]
-            after, self._newest_charge = self._newest_charge, newest
-            if after is None or after == newest:
-                return []
+        def work(connection: sqlite3.Connection) -> list[Restatement] | None:
+            before = self._newest_ids
+            self._newest_ids = tuple(connection.execute(_NEWEST_IDS).fetchone())
+            if before == self._newest_ids:
+                return None
             with one_moment(connection):
-                return restatements(connection, which, after)
+                return restatements(connection, which, before[0] or 0)
 
         return await self._database.run(work)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import tzinfo
 from enum import Enum, auto
 from functools import partial
@@ -301,6 +302,8 @@ class Ledger:
         if self._process_locks is None:
             return opened
         self.recounted = recount(opened.connection, self.limits.rules.now_ms())
+        with suppress(sqlite3.Error):
+            self.charges.begin(opened.connection)
         if opened.begun_anew:
             self.no_history = no_history(f"{opened.problem} Earlier spending and limits are not in it.")
         try:

@@ -117,12 +117,11 @@ class ChargeReader(Protocol):
         """The typical cost of a turn of a worker (None: a new one) at a budget, from its newest turns."""
         ...
 
-    async def changed(self) -> bool:
-        """Whether something was written since the last call, by this program or another one."""
-        ...
+    async def news(self, which: ChargeFilter) -> list[Restatement] | None:
+        """The closed amounts that any program changed since the last call, oldest first.
 
-    async def restated(self, which: ChargeFilter) -> list[Restatement]:
-        """Closed amounts that any program changed since the last call, oldest first; [] at the first call."""
+        None: nothing was written since then, by this program or another one.
+        """
         ...
 
 

@@ -79,6 +79,15 @@ def test_an_empty_history_is_told_kindly(home: Path) -> None:
     assert costs(home, "--since", "7d") == "No costs in this selection.\n"
 
 
+async def test_nothing_was_known_before_the_first_turn(home: Path) -> None:
+    await spend(home, "a", "0.5")
+    when = ("--as-of", "1969-12-30")
+    assert costs(home, *when) == "No costs were known as of 1969-12-30.\n"
+    assert (
+        costs(home, "--budget", "high", *when) == "No costs in this selection were known as of 1969-12-30.\n"
+    )
+
+
 @pytest.mark.parametrize("by", list(GroupBy))
 def test_an_empty_history_is_valid_json_and_csv(home: Path, by: GroupBy) -> None:
     told = found(home, "--by", by)

@@ -158,7 +158,7 @@ def test_a_sum_that_differs_from_its_categories_is_told() -> None:
 def test_a_usual_range_is_a_row_where_it_is_known() -> None:
     session = Session("ses_1", AT, turns=(FULL,))
     receipt = receipt_page(session, FULL, TypicalCost("standard"))
-    assert row(receipt, "Typical cost") == ("no history at standard yet", "")
+    assert row(receipt, "Typical cost") == ("no cost history at standard yet", "")
     usual = receipt_json(receipt)["usual"]
     assert isinstance(usual, dict)
     assert usual["other_workers"] is False

@@ -77,7 +77,7 @@ USUAL = of("0.01", "0.02", "0.04", "0.09", "0.2")
 @pytest.mark.parametrize(
     ("usual", "text"),
     [
-        (TypicalCost("high"), "no history at high yet"),
+        (TypicalCost("high"), "no cost history at high yet"),
         (TypicalCost("high", of(None, None, None)), "3 turns at high, cost not reported"),
         (TypicalCost("high", of("0.04213")), "1 turn so far: $0.04213"),
         (TypicalCost("high", of("0.04", None, None)), "1 turn so far: $0.04, 2 more not reported"),
@@ -105,7 +105,7 @@ USUAL = of("0.01", "0.02", "0.04", "0.09", "0.2")
             "usually 2–9 credits (median 4 credits, 5 turns)",
         ),
         (TypicalCost("high", of("0.5"), of("1", "2", "4", "9", "20")), "1 turn so far: $0.50"),
-        (TypicalCost("hi\x1b[31m\ngh"), "no history at hi[31m gh yet"),
+        (TypicalCost("hi\x1b[31m\ngh"), "no cost history at hi[31m gh yet"),
     ],
 )
 def test_the_usual_range_in_words(usual: TypicalCost, text: str) -> None:
@@ -115,7 +115,7 @@ def test_the_usual_range_in_words(usual: TypicalCost, text: str) -> None:
 @pytest.mark.parametrize(
     ("usual", "text"),
     [
-        (TypicalCost("high"), "no history"),
+        (TypicalCost("high"), "no cost history yet"),
         (TypicalCost("high", of(None)), "cost not reported"),
         (TypicalCost("high", of("0.04")), "$0.04 (1 turn)"),
         (TypicalCost("high", of("0.02", "0.05", "0.09")), "$0.02–0.09 (3 turns)"),
@@ -141,7 +141,7 @@ def test_the_chip_is_short_and_tells_no_zero_that_is_none(
     chip, text = typical_cost_chip(usual), typical_cost_text(usual)
     assert len(chip) <= CHIP_CELLS
     known = usual.usd.known or usual.credits.known
-    assert ("no history" in chip) == (not known and not usual.usd.unknown)
+    assert ("no cost history yet" in chip) == (not known and not usual.usd.unknown)
     assert ("usually" in text) == ((usual.usd.known or usual.credits.known) >= ENOUGH)
 
 

@@ -148,13 +148,13 @@ def test_another_program_sees_the_spending_within_a_second(desk: Desk) -> None:
     async def watch() -> tuple[int, list[Decimal]]:
         ledger = Ledger(desk.database)
         await ledger.start()
-        await ledger.charges.changed()
+        await ledger.charges.news()
         running = desk.process("-p", REPORT, "--json", "--max-cost", "5")
         seen: list[Decimal] = []
         late = 0
         while running.poll() is None:
             await asyncio.sleep(0.05)
-            if not await ledger.charges.changed():
+            if await ledger.charges.news() is None:
                 continue
             (whole,) = await ledger.charges.buckets(GroupBy.TRIGGER, ChargeFilter())
             rows = await charges(ledger, ChargeFilter())
@@ -175,7 +175,7 @@ def test_a_dry_run_sends_nothing(desk: Desk) -> None:
     assert (told.code, shown["sent"], shown["would_send"]) == (0, False, True)
     assert shown["request"]["body"] == {"input": "hello", "budget": "high", "stream": True}
     assert desk.server.api_key not in told.out + told.err
-    assert "no history" in desk.do("-p", "hello", "--dry-run", "-b", "high").out
+    assert "no cost history" in desk.do("-p", "hello", "--dry-run", "-b", "high").out
     assert json.loads(desk.do("sessions", "--json").out) == {"sessions": []}
     desk.do("-p", REPORT)
     again = desk.do("-c", "-p", "hello", "--dry-run", "--max-cost", "0.001")

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from handinger_tui.core.money.restatements import Restatement
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import RemoteTurn, Session, put_turn
@@ -91,6 +92,13 @@ def remote_turns(maker: str, number: int, **members: Any) -> list[RemoteTurn]:
 
 def text_part(text: str) -> dict[str, str]:
     return {"type": "text", "text": text}
+
+
+def only(restated: list[Restatement] | None) -> Restatement:
+    """The only one."""
+    assert restated is not None
+    (one,) = restated
+    return one
 
 
 def stored(value: Session) -> Session:

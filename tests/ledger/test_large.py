@@ -71,7 +71,7 @@ async def test_everything_answers_at_once(large: Ledger) -> None:
         "turns": large.charges.turn_charges,
         "turns of a worker": lambda: large.charges.turn_charges(ChargeFilter(worker_id="wrk_3")),
         "usual": lambda: large.charges.usual("wrk_3", "high", simulated=False),
-        "changed": large.charges.changed,
+        "news": large.charges.news,
     }
     taken = {}
     for name, ask in asked.items():

@@ -112,17 +112,17 @@ async def test_two_programs_on_one_file_write_one_charge_and_see_each_other(tmp_
     path = tmp_path / "h.db"
     async with opened(path) as ours, opened(path) as theirs:
         for ledger in (ours, theirs):
-            assert await ledger.charges.changed()
-            assert not await ledger.charges.changed()
+            assert await ledger.charges.news() is not None
+            assert await ledger.charges.news() is None
         await ours.charge(within(running("0.1")))
         await theirs.charge(within(running("0.1")))
         assert len(await charges(theirs)) == 1
         for ledger in (ours, theirs):
-            assert await ledger.charges.changed()
-            assert not await ledger.charges.changed()
+            assert await ledger.charges.news() is not None
+            assert await ledger.charges.news() is None
             assert (await spent(ledger)).usd == Total(Decimal("0.1"), 1)
         await ours.history.save_draft("ses_1", "typing")
-        assert not await theirs.charges.changed()
+        assert await theirs.charges.news() is None
         # A turn that is ordered is a gap in every sum.
         await ours.open_turn(session("ses_2"), order("turn_2"))
-        assert await theirs.charges.changed()
+        assert await theirs.charges.news() is not None

@@ -13,7 +13,7 @@ from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.ledger.cost_rows import opened as opened_rows
 from handinger_tui.ledger.ledger import Ledger
-from tests.ledger.made import WORKER, answered, opened, order, play, session
+from tests.ledger.made import WORKER, answered, only, opened, order, play, session
 
 
 async def restate(ledger: Ledger, now: Session, usd: str, at_ms: int = 10_000) -> Session:
@@ -26,20 +26,20 @@ async def restate(ledger: Ledger, now: Session, usd: str, at_ms: int = 10_000) -
 
 async def test_more_and_less_are_told_once_each_with_their_numbers(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        assert await ledger.charges.restated() == []
+        assert not await ledger.charges.news()
         now = await play(ledger, session(), order(), answered("0.5"))
-        assert await ledger.charges.restated() == []
+        assert not await ledger.charges.news()
         now = await restate(ledger, now, "0.75")
-        (more,) = await ledger.charges.restated()
+        more = only(await ledger.charges.news())
         assert (more.turn_id, more.worker_id, more.old_usd, more.new_usd, more.reason) == (
             ("turn_1", WORKER, Decimal("0.5"), Decimal("0.75"), MORE)
         )
-        assert await ledger.charges.restated() == []
+        assert not await ledger.charges.news()
         await restate(ledger, now, "0.25")
-        (less,) = await ledger.charges.restated()
+        less = only(await ledger.charges.news())
         assert (less.old_usd, less.new_usd, less.reason) == (Decimal("0.75"), Decimal("0.25"), LESS)
         assert less.number > more.number
-        assert await ledger.charges.restated(ChargeFilter(session_id="ses_2")) == []
+        assert not await ledger.charges.news(ChargeFilter(session_id="ses_2"))
     with opened_rows(tmp_path / "h.db") as rows:
         assert rows.restatements(ChargeFilter()) == [more, less]
         assert rows.restatements(ChargeFilter(session_id="ses_2")) == []
@@ -47,22 +47,22 @@ async def test_more_and_less_are_told_once_each_with_their_numbers(tmp_path: Pat
 
 async def test_the_first_amount_of_a_turn_restates_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        await ledger.charges.restated()
+        await ledger.charges.news()
         frames = answered(status="running")
         busy = [one._replace(data=one.data.replace('"running": false', '"running": true')) for one in frames]
         await play(ledger, session(), order(), busy)
         await restate(ledger, session(), "0.75")
-        assert await ledger.charges.restated() == []
+        assert not await ledger.charges.news()
 
 
 async def test_a_new_meaning_restates_the_turns_before_it(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
-        await ledger.charges.restated()
+        await ledger.charges.news()
         now = session()
         for number, usd in enumerate(("0.5", "0.75", "0.25", "0.2", "0.1"), 1):
             worker_id = WORKER if number > 1 else None
             now = await play(ledger, now, order(f"turn_{number}", worker_id=worker_id), answered(usd))
-        restated = await ledger.charges.restated()
+        restated = await ledger.charges.news() or []
         total = (await ledger.charges.buckets(GroupBy.SESSION))[0].usd.value
     changed = [one for one in restated if one.turn_id == "turn_2"]
     assert [(one.old_usd, one.new_usd, one.reason) for one in changed] == [
@@ -93,11 +93,11 @@ async def test_looking_back_shows_what_was_known_then(tmp_path: Path) -> None:
 async def test_amounts_at_the_edge_of_64_bits_do_not_overflow(tmp_path: Path) -> None:
     edge = Decimal("9223372.036854775807")
     async with opened(tmp_path / "h.db") as ledger:
-        await ledger.charges.restated()
+        await ledger.charges.news()
         now = await play(ledger, session(), order(), answered(str(edge)))
         now = await restate(ledger, now, "0")
         await restate(ledger, now, str(edge))
-        restated = await ledger.charges.restated()
+        restated = await ledger.charges.news() or []
     assert [(one.old_usd, one.new_usd) for one in restated] == [(edge, 0), (0, edge)]
 
 

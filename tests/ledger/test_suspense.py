@@ -18,7 +18,7 @@ from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.cost_rows import opened as opened_rows
 from handinger_tui.ledger.ledger import Ledger
-from tests.ledger.made import WORKER, look, opened, session
+from tests.ledger.made import WORKER, look, only, opened, session
 from tests.ledger.test_worker_turns import read, turn, write
 
 FIRST = turn("A", read(100, "0"), 110, read(180, "0.10"), ended_ms=190)
@@ -50,10 +50,10 @@ async def test_what_a_refused_turn_took_is_suspense_and_can_be_assigned_to_it(tm
         assert (rise.usd, rise.refused, rise.after, rise.seen_ms) == (Decimal("0.06"), ("R",), "A", 240)
         own = {"A": Decimal("0.1"), "R": Decimal(0), "B": Decimal("0.2")}
         assert (await amounts(ledger), await total(ledger)) == (own, Decimal("0.36"))
-        await ledger.charges.restated()
+        await ledger.charges.news()
         await ledger.rulings.assign(rise.number, "R", 1_000)
         assert await amounts(ledger) == own | {"R": Decimal("0.06")}
-        (restated,) = await ledger.charges.restated()
+        restated = only(await ledger.charges.news())
         assert (restated.turn_id, restated.old_usd, restated.new_usd) == ("R", Decimal(0), Decimal("0.06"))
         assert (await ledger.charges.suspense(), await total(ledger)) == ([], Decimal("0.36"))
         # An open session sees it when its costs are counted.
@@ -132,10 +132,10 @@ async def test_a_pin_under_which_an_amount_is_not_known_takes_it_back(tmp_path: 
         unknown = await ledger.charges.buckets(GroupBy.DAY)
         await ledger.rulings.pin("", WORKER, "per_turn", 1_000)
         assert (await ledger.charges.buckets(GroupBy.DAY))[0].usd == Total(Decimal(3))
-        await ledger.charges.restated()
+        await ledger.charges.news()
         await ledger.rulings.pin("", WORKER, "auto", 2_000)
         assert await ledger.charges.buckets(GroupBy.DAY) == unknown
-        (restated,) = await ledger.charges.restated()
+        restated = only(await ledger.charges.news())
         assert (restated.old_usd, restated.new_usd) == (Decimal(3), None)
         (charge,) = await ledger.charges.turn_charges()
         assert (charge.usd, charge.final) == (None, False)

@@ -77,6 +77,6 @@ async def screen_of(person: Person, width: int = 110, height: int = 60) -> Async
             screen = Screen(app, pilot)
             await screen.until(lambda: app.work.controller.session_id)
             # What is restated from now on is news for the app, even if it did not look before.
-            await services.ledger.charges.restated()
+            await services.ledger.charges.news()
             yield screen
             await services.engine.aclose()

@@ -107,10 +107,13 @@ class FakeBooks:
             everywhere=not own and bool(at_budget),
         )
 
-    async def changed(self) -> bool:
+    async def news(self, which: ChargeFilter) -> list[Restatement] | None:
         self.looks += 1
-        news, self._news = self._news, False
-        return news
+        if not (self._news or self.restatements):
+            return None
+        self._news = False
+        restated, self.restatements = self.restatements, []
+        return [one for one in restated if which.session_id in (None, one.session_id)]
 
     async def suspense(self, which: ChargeFilter) -> list[Bucket]:
         chosen = [
@@ -138,10 +141,6 @@ class FakeBooks:
             self.explained.append(rise)
             self.owners.append(Assigned(number, rise.worker_id, turn_id))
         self._news = True
-
-    async def restated(self, which: ChargeFilter) -> list[Restatement]:
-        news, self.restatements = self.restatements, []
-        return [one for one in news if which.session_id in (None, one.session_id)]
 
     def _chosen(self, which: ChargeFilter) -> list[TurnCharge]:
         if self.fails is not None:

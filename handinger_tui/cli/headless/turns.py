@@ -25,10 +25,10 @@ from handinger_tui.cli.session_choice import chosen_session_id, find_worker_sess
 from handinger_tui.cli.wiring import Services, open_services
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.attribution import rose_while_refused
+from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured, Start
 from handinger_tui.core.money.restatements import restatement_text
-from handinger_tui.core.receipts.facts import receipt_line
+from handinger_tui.core.receipts.facts import receipt_line, refused_text
 from handinger_tui.core.safety.cleaning import clean, clean_line, encodable, one_word
 from handinger_tui.core.stream.events import StreamEvent
 from handinger_tui.core.turns.session import Session
@@ -184,7 +184,7 @@ class Headless:
     async def _mark_restatements(self, services: Services) -> None:
         """Only what is restated from here on is reported."""
         with suppress(LedgerError):
-            await services.ledger.charges.restated()
+            await services.ledger.charges.news()
 
     async def _wait_for_end(self, services: Services) -> None:
         """Wait for the end of the turn; with `--detach` only until the worker id is known."""
@@ -311,7 +311,7 @@ class Headless:
         if self._signal is not None:
             return code
         with suppress(LedgerError):
-            if restated := await services.ledger.charges.restated():
+            if restated := await services.ledger.charges.news():
                 say(restatement_text(restated))
             gauges = await services.engine.actor(self._session_id).recount()
             is_running = turn.status is TurnStatus.RUNNING
@@ -396,15 +396,13 @@ def _outcome_remarks(session: Session, turn: Turn) -> list[str]:
         remarks += _advice(fault.kind, session, turn)
         if fault.retry_after_s is not None:
             remarks.append(f"The service asks to wait {fault.retry_after_s:.0f} s.")
-        remarks.append(_charge_remark(turn, fault))
+        remarks.append(refused_text(money_of(session, turn)) or _charge_remark(fault))
     if turn.skipped:
         remarks.append(f"{plural(turn.skipped, 'damaged event')} skipped.")
     return remarks
 
 
-def _charge_remark(turn: Turn, fault: Fault) -> str:
-    if rose_while_refused(turn):
-        return "It was rejected, but the worker's figures rose at that time."
+def _charge_remark(fault: Fault) -> str:
     if fault.may_have_been_charged:
         return "You may have been charged."
     return "Nothing was charged. It is safe to send again."

@@ -135,15 +135,6 @@ def turn_money(turns: Sequence[Turn], elsewhere: Others = NO_OTHERS) -> tuple[Tu
     return MoneyIndex()(turns, elsewhere)
 
 
-def rose_while_refused(turn: Turn) -> bool:
-    """Whether the worker took something between the readings before and after a refused turn."""
-    before, after = turn.before, turn.snapshot
-    if turn.status not in FREE or before is None or after is None:
-        return False
-    pairs = ((before.cost_usd, after.cost_usd), (before.usage.credits, after.usage.credits))
-    return any(old is not None and new is not None and new > old for old, new in pairs)
-
-
 def took_ms(turn: Turn) -> int | None:
     """Milliseconds from sending to the end, by our own clock.
 

@@ -88,7 +88,7 @@ def typical_cost_text(usual: TypicalCost) -> str:
     budget = clean_line(usual.budget, 40)
     if of.median is None:
         if not of.unknown:
-            return f"no history at {budget} yet"
+            return f"no cost history at {budget} yet"
         whose = "on other workers " if usual.everywhere else ""
         return f"{whose}{plural(of.unknown, 'turn')} at {budget}, cost not reported"
     gaps = f"{of.unknown:,} more not reported" if of.unknown else ""
@@ -103,10 +103,10 @@ def typical_cost_text(usual: TypicalCost) -> str:
 
 
 def typical_cost_chip(usual: TypicalCost) -> str:
-    """A text of at most `CHIP_CELLS` cells: "~$0.04 ($0.02–0.09)", "$0.02–0.09 (3 turns)", "no history"."""
+    """A text of at most `CHIP_CELLS` cells: "~$0.04 ($0.02–0.09)", "no cost history yet"."""
     unit, of = _unit_and_spread(usual)
     if of.median is None:
-        return "cost not reported" if of.unknown else "no history"
+        return "cost not reported" if of.unknown else "no cost history yet"
     median = f"~{rough(of.median, unit)}"
     turns = f"{median} ({plural(of.known, 'turn')})"
     if usual.everywhere:

@@ -174,15 +174,27 @@ def _amount(money: TurnMoney, unit: Unit) -> Decimal | None:
 def receipt_line(session: Session, turn: Turn, index: MoneyIndex | None = None) -> str:
     """Duration, steps, tokens, credits, USD, budget, sources and files; "" for a running or unsent turn.
 
+    For a turn that was refused only what `refused_text` says.
+
     After the amount follow the change against the median of the turns before and the sign of its reading:
     "Σ" for totals of the worker, "1×" for reports of each turn. A cost that was not reported is
     named so, never shown as zero. Figures of a worker that is not known to have finished begin with
     "so far", and a duration by our own clock with "~". `index`: pass one for many lines of a session, so
     that the money of its turns is computed only once.
     """
-    if turn.live or turn.status in FREE:
+    if turn.live:
         return ""
-    return _line(turn, *_money_and_change(session, turn, MoneyIndex() if index is None else index))
+    money, change = _money_and_change(session, turn, MoneyIndex() if index is None else index)
+    return refused_text(money) if turn.status in FREE else _line(turn, money, change)
+
+
+def refused_text(money: TurnMoney) -> str:
+    """What a turn cost that never started: "" for nothing, as is usual."""
+    if not money.grew:
+        return ""
+    amount = credits_words(money.usage.credits) if not money.usd else usd_text(money.usd)
+    own = f" You assigned {amount} to it." if money.usd or money.usage.credits else ""
+    return f"It was rejected, but the worker's figures rose at that time.{own}"
 
 
 def _line(turn: Turn, money: TurnMoney, change: Change) -> str:

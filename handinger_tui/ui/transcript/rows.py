@@ -16,7 +16,6 @@ from handinger_tui.core.evidence.source_addresses import host_at
 from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import plural, size
 from handinger_tui.core.jsontext import Json
-from handinger_tui.core.money.attribution import rose_while_refused
 from handinger_tui.core.safety.cleaning import clean, clean_line, host_of
 from handinger_tui.core.turns.turn import (
     FREE,
@@ -59,8 +58,8 @@ class Ending(NamedTuple):
     fault: object
     errors: tuple[str, ...]
     why: str | None
-    has_grown: bool = False
-    """The worker's figures rose in the time of a refused turn."""
+    cost: str = ""
+    """What a refused turn cost; "" for nothing."""
 
 
 class ProgressLine(NamedTuple):
@@ -141,8 +140,10 @@ def slots_of(turn: Turn, receipt: str) -> list[Slot]:
         slots.append(ProgressLine(turn.status, turn.activity, len(slots) == 1, turn.retry))
     if turn.status in SHOWN_AS_ERROR:
         why = turn.incomplete or turn.stream_fault or turn.abort_reason
-        slots.append(Ending(turn.status, turn.fault, turn.errors, why, rose_while_refused(turn)))
-    if receipt:
+        slots.append(
+            Ending(turn.status, turn.fault, turn.errors, why, receipt if turn.status in FREE else "")
+        )
+    if receipt and turn.status not in FREE:
         slots.append(ReceiptLine(receipt))
     return slots
 
@@ -488,8 +489,8 @@ def _reasons(ending: Ending, fault: Fault | None) -> list[str]:
 
 def _cost_text(ending: Ending, fault: Fault | None) -> str:
     status = ending.status
-    if ending.has_grown:
-        return "It was rejected, but the worker's figures rose at that time."
+    if ending.cost:
+        return ending.cost
     if status in FREE or (fault is not None and not fault.may_have_been_charged):
         return "Nothing was charged."
     if status is TurnStatus.RUNNING:

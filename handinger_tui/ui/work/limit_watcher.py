@@ -9,7 +9,7 @@ from typing import Final, Protocol, runtime_checkable
 from handinger_tui.core.errors import ApiError, LedgerError
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, State, near_text, reached_text
-from handinger_tui.core.money.restatements import MORE, restatement_text
+from handinger_tui.core.money.restatements import MORE, Restatement, restatement_text
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
 from handinger_tui.core.money.typical_cost import TypicalCost, typical_cost_chip
 from handinger_tui.core.turns.session import with_status
@@ -88,9 +88,11 @@ class LimitWatcher:
         try:
             # An unreadable history is reported where it is needed, not once a second.
             with suppress(LedgerError):
-                if await self._controller.connection.charges.changed():
+                which = ChargeFilter(session_id=self._controller.session_id)
+                restated = await self._controller.connection.charges.news(which)
+                if restated is not None:
                     reload(screens)
-                    await self._show_restatements()
+                    self._show_restatements(restated)
                     await self.count()
                     await self._refresh_money()
                 elif self._money_for != self._money_key():
@@ -99,21 +101,16 @@ class LimitWatcher:
         finally:
             self._is_checking = False
 
-    async def _show_restatements(self) -> None:
+    def _show_restatements(self, restated: Sequence[Restatement]) -> None:
         """Show once which closed amounts of the open session changed.
 
         The receipt of the newest turn is in sight, and grows with what its worker reports late.
         """
-        session = self._controller.session
-        newest = session.turns[-1].turn_id if session.turns else None
-        which = ChargeFilter(session_id=session.session_id)
-        restated = [
-            one
-            for one in await self._controller.connection.charges.restated(which)
-            if one.turn_id != newest or one.reason != MORE
-        ]
-        if restated:
-            self._interaction.announce(restatement_text(restated), "warning")
+        turns = self._controller.session.turns
+        newest = turns[-1].turn_id if turns else None
+        shown = [one for one in restated if one.turn_id != newest or one.reason != MORE]
+        if shown:
+            self._interaction.announce(restatement_text(shown), "warning")
 
     async def look_at_detached(self) -> None:
         """Read the workers of detached turns: the end of a turn frees what it has reserved.

@@ -92,7 +92,7 @@ async def test_unlimited_needs_the_word_and_stands_out() -> None:
         await pilot.pause()
         assert desktop.work.controller.budget == "standard"
         await pilot.press(*"unlimited", "enter")
-        await desktop.shows(pilot, "unlimited · no history ─")
+        await desktop.shows(pilot, "unlimited · no cost history yet ─")
         assert desktop.work.controller.budget == "unlimited"
         await pilot.press("shift+tab")
 
@@ -101,7 +101,7 @@ async def test_budgets_by_name_and_unknown_ones() -> None:
     desktop = Desktop()
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/budget low")
-        await desktop.shows(pilot, " low · no history ─")
+        await desktop.shows(pilot, " low · no cost history yet ─")
         await desktop.send(pilot, "/budget gigantic")
         await desktop.until(pilot, lambda: "Unknown budget gigantic" in desktop.said())
         await desktop.send(pilot, "/budget")

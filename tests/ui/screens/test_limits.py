@@ -288,7 +288,7 @@ async def test_the_chip_tells_what_this_worker_usually_takes_at_this_budget() ->
         await pilot.press("escape")
         assert len(desktop.books.asked) == asked
         await pilot.press("shift+tab")
-        await desktop.shows(pilot, "high · no history")
+        await desktop.shows(pilot, "high · no cost history yet")
         assert desktop.books.asked[-1] == ("w1", "high")
 
 

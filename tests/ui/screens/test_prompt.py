@@ -73,7 +73,7 @@ async def test_shift_tab_goes_through_three_budgets_and_the_order_carries_it() -
             seen.append(desktop.work.controller.budget)
         assert seen == ["high", "low", "standard"]
         await pilot.press("shift+tab")
-        await desktop.shows(pilot, " high · no history ─")
+        await desktop.shows(pilot, " high · no cost history yet ─")
         await desktop.send(pilot, "Hi")
         await desktop.until(pilot, lambda: desktop.api.posts)
     assert desktop.api.posts[0].budget == "high"

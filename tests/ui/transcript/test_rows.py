@@ -220,7 +220,7 @@ def test_floods_never_hold_up_a_paint_for_long(name: str) -> None:
 
 def test_a_refused_turn_beside_which_the_worker_grew_does_not_say_that_nothing_was_charged() -> None:
     fault = Fault(Kind.PAYMENT, "No credits.", 402, may_have_been_charged=False)
-    ending = Ending(TurnStatus.REJECTED, fault, (), None, has_grown=True)
+    ending = Ending(TurnStatus.REJECTED, fault, (), None, "The worker's figures rose.")
     text = " ".join(row.content.plain for row in ending_rows(ending))
     assert "Nothing was charged" not in text
     assert "figures rose" in text

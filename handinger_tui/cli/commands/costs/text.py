@@ -278,6 +278,9 @@ def _no_costs_text(query: CostsQuery) -> str:
         (query.since, query.until, query.filter.worker_id, query.filter.session_id, query.filter.budget)
     )
     what = "simulated costs" if query.simulated else "costs"
+    if query.as_of is not None:
+        selected = " in this selection" if filtered else ""
+        return f"No {what}{selected} were known as of {clean_line(query.as_of)}."
     if filtered:
         return f"No {what} in this selection."
     return f"No {what} yet. They appear after your first turn."
