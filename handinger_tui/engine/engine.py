@@ -11,8 +11,6 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from msgspec.structs import replace
-
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.stream.events import StreamEvent
 from handinger_tui.core.stream.frames import Frame
@@ -20,7 +18,7 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.engine.ports import Clock, Ids, LimitReader, TurnLog, WorkerApi
 from handinger_tui.engine.retry_policy import READS, RetryPolicy, read_with_retries
-from handinger_tui.engine.session_actor import EngineDeps, ServiceContext, SessionActor
+from handinger_tui.engine.session_actor import EngineDeps, ServiceContext, SessionActor, ended_with_program
 from handinger_tui.engine.turn_record import RunDeps
 
 __all__ = ["Engine", "ServiceContext"]
@@ -116,7 +114,7 @@ class Engine:
             if loaded is None:
                 raise KeyError(session_id)
             if self._context.forgetful:
-                loaded = replace(loaded, worker_id=None)
+                loaded = ended_with_program(loaded)
             # Another caller may have opened it during the read: the first actor owns the session.
             self._actors.setdefault(session_id, SessionActor(loaded, self._deps))
         return self.session(session_id)

@@ -50,7 +50,25 @@ P = ParamSpec("P")
 NOT_YET_SENT = Fault(
     Kind.CONFLICT, "handinger-tui quit before this message was sent.", may_have_been_charged=False
 )
-LOCAL_ENDED = Fault(Kind.INCOMPLETE, "The local worker stopped when handinger-tui quit.")
+LOCAL_ENDED = Fault(
+    Kind.INCOMPLETE,
+    "The local worker stopped when handinger-tui quit. Start a new session (/new).",
+    may_have_been_charged=False,
+)
+
+
+def ended_with_program(session: Session) -> Session:
+    """A session of a local worker as an earlier program left it: the worker is gone, and no turn runs.
+
+    Only the copy in memory says so: another program that still runs owns what it stored.
+    """
+    turns = tuple(
+        replace(turn, status=TurnStatus.INCOMPLETE, fault=LOCAL_ENDED)
+        if turn.status is TurnStatus.RUNNING
+        else turn
+        for turn in session.turns
+    )
+    return replace(session, worker_id=None, turns=turns)
 
 
 class Elsewhere(HandingerError):

@@ -68,9 +68,7 @@ class WorkerRegistry:
         """
         record = self._records.get(worker_id)
         if record is None:
-            raise RefusedError(
-                404, "There is no worker with this id; the local worker forgets all when it stops."
-            )
+            raise RefusedError(404, "No worker has this id. The local worker's data is gone when it stops.")
         return record
 
     def create(self, instruction: Instruction, key: str | None) -> StartedTurn:
@@ -93,9 +91,7 @@ class WorkerRegistry:
         if accepted is not None:
             return accepted
         if record.running:
-            raise RefusedError(
-                409, "This worker is still at work; nothing was started. Send it again when the turn is over."
-            )
+            raise RefusedError(409, "This worker is still running. Nothing was started.")
         return self._accept(worker_id, key, instruction)
 
     def add_schedule(self, record: WorkerRecord, schedule: StoredSchedule) -> None:
@@ -116,7 +112,7 @@ class WorkerRegistry:
             RefusedError: 404 if the worker has no such schedule.
         """
         if record.schedules.pop(schedule_id, None) is None:
-            raise RefusedError(404, "This worker has no schedule with this id.")
+            raise RefusedError(404, "No schedule has this id.")
         self._timers.pop(schedule_id).cancel()
 
     async def close(self) -> None:
@@ -131,7 +127,7 @@ class WorkerRegistry:
             return None
         if accepted.fingerprint != instruction.fingerprint:
             raise RefusedError(
-                422, "This Idempotency-Key was used with another instruction; nothing was started."
+                422, "This Idempotency-Key was used with another instruction. Nothing was started."
             )
         return StartedTurn(accepted.record, accepted.turn, repeated=True)
 
@@ -152,7 +148,7 @@ class WorkerRegistry:
         if record.turns_begun >= self.limits.turns:
             raise RefusedError(
                 409,
-                f"This worker has done {self.limits.turns} turns, which is all it can keep. Start a new one.",
+                f"This worker has reached its {self.limits.turns} turns. Start a new one.",
             )
         if not record.workspace.has_room_for(sum(len(content) for _, content in instruction.uploads)):
             raise RefusedError(413, "The files do not fit into this worker's workspace.")
@@ -170,9 +166,7 @@ class WorkerRegistry:
             return
         idle_record = next((record for record in self._records.values() if not record.running), None)
         if idle_record is None:
-            raise RefusedError(
-                429, "All local workers are at work and there is no room for another.", {"retry-after": "5"}
-            )
+            raise RefusedError(429, "Too many local workers are running.", {"retry-after": "5"})
         for schedule_id in list(idle_record.schedules):
             self.cancel_schedule(idle_record, schedule_id)
         del self._records[idle_record.id]

@@ -40,7 +40,7 @@ Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _DRAIN_SECONDS = 5.0
 _MAX_DRAINED_BYTES = 256 << 20
-_MESSAGES = {404: "There is nothing at this address.", 405: "This address does not take this method."}
+_MESSAGES = {404: "Nothing at this address.", 405: "This address does not take this method."}
 
 
 class BearerAuth:
@@ -275,4 +275,4 @@ async def _handle_http_exception(_request: Request, error: Exception) -> Respons
 
 
 async def _handle_exception(_request: Request, _error: Exception) -> Response:
-    return error_response(500, "The local worker has a fault of its own.")
+    return error_response(500, "The local worker failed.")

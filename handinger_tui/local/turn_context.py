@@ -335,7 +335,7 @@ async def perform(record: WorkerRecord, turn: LocalTurn, setting: Setting) -> No
         turn.emit(
             {
                 "type": "error",
-                "errorText": f"The local worker has a fault of its own ({type(error).__name__}).",
+                "errorText": f"The local worker failed ({type(error).__name__}).",
             }
         )
         _finish(context)
@@ -376,7 +376,7 @@ def _closing_note(context: TurnContext) -> str:
         budget, count = context.turn.instruction.budget, context.turn.counts.tool_calls
         allowance = f"`{budget}` allowed {count} tool call{'s' if count > 1 else ''}"
         lines.append(
-            f"> **Cut by the budget.** {allowance}; not made: {calls}. A higher budget does the rest."
+            f"> **Limited by the budget.** {allowance}; not made: {calls}. A higher budget allows more."
         )
-    lines += [f"> **A tool had trouble.** {trouble}." for trouble in context.troubles]
+    lines += [f"> **A tool failed.** {trouble}." for trouble in context.troubles]
     return "\n>\n".join(lines)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from handinger_tui.local.turns import LocalTurn
     from handinger_tui.local.workspace import StoredFile, Workspace
 
-MONEY_NOTE = "Pretend money: the local worker charges nobody. The price table is in its tour."
+MONEY_NOTE = "Simulated: the local worker does not charge real money. Its prices are in the tour."
 
 
 @dataclass(slots=True)

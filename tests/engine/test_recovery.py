@@ -145,6 +145,16 @@ async def left_running() -> tuple[FakeLog, Frame]:
     return log, settled
 
 
+async def test_a_detached_turn_of_a_local_worker_that_is_gone_does_not_run() -> None:
+    log, _ = await left_running()
+    api = FakeApi(workers=[worker()])
+    engine = engine_on(log, api, forgetful=True)
+    session = await engine.open("ses_a")
+    assert session.worker_id is None
+    assert [turn.status for turn in session.turns] == [TurnStatus.INCOMPLETE]
+    assert api.reads == 0
+
+
 async def test_a_turn_that_ended_while_nobody_watched_is_fetched_with_one_look() -> None:
     log, _ = await left_running()
     api = FakeApi(workers=[worker("all of it", prompt="hello")])

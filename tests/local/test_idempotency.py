@@ -58,7 +58,7 @@ def test_a_key_with_another_instruction_is_refused(client: httpx.Client, change:
     client.post("/api/workers", json={"input": "echo a"}, headers=headers).raise_for_status()
     answer = client.post("/api/workers", json={"input": "echo a", **change}, headers=headers)
     assert answer.status_code == 422
-    assert "nothing was started" in answer.json()["error"]
+    assert "Nothing was started" in answer.json()["error"]
 
 
 def test_keys_are_of_one_address(client: httpx.Client) -> None:

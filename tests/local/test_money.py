@@ -157,7 +157,7 @@ def test_a_budget_bounds_the_tool_calls_and_the_text_says_so(run_turn: Run, budg
     worker, events = run_turn("report on primes", budget=budget)
     assert sum(event["type"] == "tool-input-available" for event in events[:-1]) == calls
     assert worker["metadata"]["budget"] == budget
-    assert ("Cut by the budget" in worker["output_text"]) == (budget == "low")
+    assert ("Limited by the budget" in worker["output_text"]) == (budget == "low")
 
 
 def test_without_a_word_the_budget_is_standard(run_turn: Run) -> None:

@@ -31,7 +31,7 @@ async def test_a_fault_of_a_rule_is_told_without_its_words(caplog: pytest.LogCap
     begun = place.create(Instruction("private words", "standard"), None)
     text = await followed(begun.turn)
     await place.close()
-    assert '"errorText":"The local worker has a fault of its own (KeyError)."' in text
+    assert '"errorText":"The local worker failed (KeyError)."' in text
     assert text.endswith("data: [DONE]\n\n")
     assert '"finishReason":"error"' in text
     assert "private words" not in text.replace('"text":"private words"', "")

@@ -203,7 +203,7 @@ def test_a_worker_at_work_refuses_a_second_turn(slow_client: httpx.Client) -> No
     worker = slow_client.post("/api/workers", json={"input": "long 50"}).json()
     answer = slow_client.post(f"/api/workers/{worker['id']}", json={"input": "echo x"})
     assert answer.status_code == 409
-    assert "nothing was started" in sentence(answer)
+    assert "Nothing was started" in sentence(answer)
     assert len(slow_client.get(f"/api/workers/{worker['id']}").json()["messages"]) == 2
 
 

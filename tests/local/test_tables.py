@@ -123,7 +123,7 @@ def test_an_empty_table_is_a_tool_error_and_not_a_failed_turn(upload_turn: Run) 
         "the file is empty"
     ]
     assert worker["error"] is None
-    assert "A tool had trouble" in worker["output_text"]
+    assert "A tool failed" in worker["output_text"]
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,9 @@ def receipt_line(session: Session, turn: Turn, index: MoneyIndex | None = None) 
     if turn.live:
         return ""
     money, change = _money_and_change(session, turn, MoneyIndex() if index is None else index)
-    return refused_text(money) if turn.status in FREE else _line(turn, money, change)
+    if turn.status in FREE:
+        return refused_text(money)
+    return _line(turn, money, change, simulated=session.base_url == LOCAL)
 
 
 def refused_text(money: TurnMoney) -> str:
@@ -197,7 +199,7 @@ def refused_text(money: TurnMoney) -> str:
     return f"It was rejected, but the worker's figures rose at that time.{own}"
 
 
-def _line(turn: Turn, money: TurnMoney, change: Change) -> str:
+def _line(turn: Turn, money: TurnMoney, change: Change, *, simulated: bool) -> str:
     usage, is_running = money.usage, turn.status is TurnStatus.RUNNING
     change_note = f" ({change_text(change.percent)})" if change.percent is not None else ""
     sign = f" {reading_words(money.reading).sign}".rstrip()
@@ -215,6 +217,8 @@ def _line(turn: Turn, money: TurnMoney, change: Change) -> str:
         pieces.append(f"cost {PENDING if is_running else NOT_REPORTED}")
     if money.shared:
         pieces[-1] += f", {share_text(money)}"
+    if simulated and money.usage.reported:
+        pieces.append("simulated")
     pieces.append(excess_text(_split_excess(money)))
     pieces.append(level_of(turn.order.budget, turn.order.trigger))
     sources, files = len(sources_of_turn(turn)), len(files_of_turn(turn))

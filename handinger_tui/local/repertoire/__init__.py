@@ -1,4 +1,4 @@
-"""The rules of the local worker, matched in this order; the tour matches everything.
+"""The rules of the local worker, matched in this order; the last one matches everything.
 
 To add a rule, write a module with a `RULE` and list it here.
 """
@@ -16,4 +16,5 @@ REPERTOIRE: tuple[Rule, ...] = (
     answers.SOURCES,
     report.RULE,
     tour.RULE,
+    tour.OTHER,
 )

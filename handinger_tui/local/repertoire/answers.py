@@ -12,7 +12,7 @@ ERROR_TEXT = "This failure was requested: the message asked the local worker to 
 
 async def _fail(context: TurnContext) -> None:
     await context.break_off(
-        "This turn fails on purpose, so that you can see how a failed turn looks. It breaks off in the mid",
+        "This turn fails on purpose to show what a failed turn looks like. It breaks off in the mid",
         ERROR_TEXT,
     )
 
@@ -20,7 +20,7 @@ async def _fail(context: TurnContext) -> None:
 FAIL = Rule(
     name="fail",
     when="the first word is *fail*",
-    does="It breaks off in mid-sentence with an error; what was used until then is still charged",
+    does="It breaks off mid-sentence with an error; usage up to then still counts",
     example="fail",
     matches=lambda context: first_word(context.text) == "fail",
     perform=_fail,
@@ -35,7 +35,7 @@ async def _echo(context: TurnContext) -> None:
 ECHO = Rule(
     name="echo",
     when="the first word is *echo*",
-    does="It repeats the text after *echo*, character for character",
+    does="It repeats the text after *echo*",
     example="echo **bold** and `code`",
     matches=lambda context: (
         first_word(context.text) == "echo" and context.text.lstrip().lower().startswith("echo")
@@ -73,7 +73,7 @@ def paragraph(number: int) -> str:
     """Return a paragraph about a number. Every tenth starts with a heading; others have a table or code."""
     all_divisors = divisors(number)
     is_prime = len(all_divisors) == 2
-    lines = [f"## From {number} on"] if number % _HEADING_EVERY == 1 else []
+    lines = [f"## Numbers from {number}"] if number % _HEADING_EVERY == 1 else []
     counted = "1 divisor" if len(all_divisors) == 1 else f"{len(all_divisors)} divisors"
     nature = "is **prime**" if is_prime else f"has {counted}: {', '.join(map(str, all_divisors))}"
     powers = f"Its square is {number**2:,}, its cube {number**3:,}; in binary it is `{number:b}`."
@@ -100,7 +100,7 @@ async def _write_long(context: TurnContext) -> None:
 LONG = Rule(
     name="long",
     when="the first word is *long* or *slow*",
-    does=f"It writes that many paragraphs: by default {USUAL_PARAGRAPHS}, up to {MOST_PARAGRAPHS:,}",
+    does=f"It writes that many paragraphs ({USUAL_PARAGRAPHS} by default, up to {MOST_PARAGRAPHS:,})",
     example="long 12",
     matches=lambda context: first_word(context.text) in {"long", "slow"},
     perform=_write_long,
@@ -160,25 +160,21 @@ async def _cite(context: TurnContext) -> None:
     words_in_text = set(words_of(context.text))
     matches = [(title, url) for title, url, words in POINTERS if words & words_in_text]
     chosen = matches or [(title, url) for title, url, _ in POINTERS[:USUAL_COUNT]]
-    how = (
-        "Your words called up these"
-        if matches
-        else "None of your words called one up, so these are the first"
-    )
+    how = "These match your words:" if matches else "None match your words. Here are the first"
     for title, url in chosen:
         context.cite(title, url)
     lines = [f"{number}. [{title}]({url}) [{number}]" for number, (title, url) in enumerate(chosen, 1)]
     await context.say(
-        "## Pointers, not findings\n\n"
-        f"{how} {len(chosen)} of the {len(POINTERS)} addresses this program carries. "
-        "I did **not** fetch or read any of them: a local worker opens no connections.\n\n" + "\n".join(lines)
+        "## Built-in links\n\n"
+        f"{how} {len(chosen)} of {len(POINTERS)} built-in links. "
+        "I did **not** read them; a local worker makes no network connections.\n\n" + "\n".join(lines)
     )
 
 
 SOURCES = Rule(
     name="sources",
     when="the text has the word *sources*, *source*, *cite*, *citations* or *references*",
-    does="It gives addresses of well-known documents as sources, without having fetched them",
+    does="It lists well-known documents as sources without reading them",
     example="sources about csv and json",
     matches=lambda context: mentions(context.text, ("sources", "source", "cite", "citations", "references")),
     perform=_cite,

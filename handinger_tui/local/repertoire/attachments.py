@@ -48,10 +48,10 @@ async def _summarize_text(context: TurnContext, file: StoredFile) -> None:
     counts = await context.compute("count_words", {"path": file.path}, lambda: counts_of(decoded.text))
     if counts is None:
         await context.say(
-            f"## {name}\n\nI read {decoded.size:,} bytes ({decoded.encoding}); the words are not counted."
+            f"## {name}\n\nI read {decoded.size:,} bytes ({decoded.encoding}) but did not count the words."
         )
         return
-    await context.think("The counts are there. I lay them out; I cannot judge what the text means.")
+    await context.think("The counts are ready. I cannot judge what the text means.")
     rows = [
         ("words", f"{counts.words:,}"),
         ("different words", f"{counts.different:,}"),
@@ -60,16 +60,16 @@ async def _summarize_text(context: TurnContext, file: StoredFile) -> None:
     ]
     answer = f"## {name}\n\n{table(['count', 'value'], rows, numeric=(1,))}\n\nRead as {decoded.encoding}."
     if decoded.cut:
-        answer += "\n\nOnly the beginning was read; the file is larger than I look at."
+        answer += "\n\nOnly the beginning was read because the file is too large."
     if counts.frequent:
         frequent = table(["word", "times"], counts.frequent, numeric=(1,))
-        answer += f"\n\n### Frequent words\n\nOf {_SHORTEST_WORD} letters or more:\n\n{frequent}"
+        answer += f"\n\n### Frequent words\n\nWith {_SHORTEST_WORD} letters or more:\n\n{frequent}"
     await context.say(answer)
 
 
 async def _describe_bytes(context: TurnContext, file: StoredFile) -> None:
     await context.say(
-        f"## {cell(file.path)}\n\nThis is not text, and I can only read text. What I can say of it: "
+        f"## {cell(file.path)}\n\nThis is not text, and I can only read text. It has "
         f"{len(file.content):,} bytes, media type `{file.media_type}` by its name, SHA-256 `{file.digest}`."
     )
 
@@ -87,8 +87,8 @@ async def _perform(context: TurnContext) -> None:
 RULE = Rule(
     name="attachments",
     when="a file is attached, or the text names one sent before",
-    does="It summarises text; of CSV and TSV it computes statistics and makes a report, a table and a chart",
-    example="summarise this (with a file attached)",
+    does="It summarizes text; for CSV and TSV it creates statistics, a report, a table and a chart",
+    example="summarize this (with a file attached)",
     matches=lambda context: bool(context.requested_files()),
     perform=_perform,
 )

@@ -66,7 +66,7 @@ TOPICS = (
         "Prices of the local worker",
         "for",
         "usd",
-        "The price table itself; the money is pretend.",
+        "The price table. The money is simulated.",
         lambda: list(prices.PRICE_ROWS),
         additive=False,
     ),
@@ -77,10 +77,7 @@ async def _perform(context: TurnContext) -> None:
     topic = next((topic for topic in TOPICS if mentions(context.text, topic.words)), None)
     if topic is None:
         titles = "; ".join(f"*{topic.title}*" for topic in TOPICS)
-        await context.say(
-            "I cannot look anything up, so I report only on what I can compute myself: "
-            f"{titles}. Here is the first."
-        )
+        await context.say(f"I can only report on what I can compute: {titles}. Here is the first.")
         topic = TOPICS[0]
     rows = await context.compute("compute_table", {"topic": topic.title}, topic.rows)
     if rows is None:
@@ -94,7 +91,7 @@ async def _perform(context: TurnContext) -> None:
     await context.write("data.csv", "text/csv", _csv_text(topic, rows).encode())
     files = context.record.workspace.files()
     await context.say(
-        "### In the workspace now\n\n"
+        "### Files\n\n"
         + table(["file", "bytes"], [(file.path, len(file.content)) for file in files], numeric=(1,))
     )
 
@@ -103,10 +100,10 @@ def _report(topic: Topic, rows: Rows) -> str:
     listed = table(
         [topic.row, topic.number], [(label, number_text(value)) for label, value in rows], numeric=(1,)
     )
-    closing = f"{len(rows)} rows, of different units."
+    closing = f"{len(rows)} rows in different units."
     if topic.additive:
         total = number_text(sum((value for _, value in rows), Decimal(0)))
-        closing = f"Together: **{total}** in {len(rows)} rows."
+        closing = f"Total: **{total}** in {len(rows)} rows."
     return f"# {topic.title}\n\n{topic.method}\n\n{listed}\n\n{closing}"
 
 
@@ -121,7 +118,7 @@ def _csv_text(topic: Topic, rows: Rows) -> str:
 RULE = Rule(
     name="report",
     when="the text has the word *report*, *file*, *files* or *chart*",
-    does="It computes something true (primes or prices) and makes report.md, data.csv and a chart",
+    does="It computes primes or prices and creates report.md, data.csv and a chart",
     example="report on primes",
     matches=lambda context: mentions(context.text, ("report", "file", "files", "chart")),
     perform=_perform,

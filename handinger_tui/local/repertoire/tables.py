@@ -212,7 +212,7 @@ def _report(name: str, stats: TableStats, *, cut: bool) -> str:
     if stats.table.ragged:
         notes.append(f"{stats.table.ragged:,} rows are longer or shorter than the header.")
     if cut or stats.table.cut:
-        notes.append("The file is larger than I look at; the figures are of its beginning.")
+        notes.append("The file is too large; the figures cover its beginning only.")
     heads = ["name", "kind", "count", "missing", "min", "max", "mean", "median"]
     rows = [[_figure(column.figures.get(head, "")) for head in heads] for column in stats.columns]
     tops = [

@@ -20,6 +20,7 @@ from textual.widgets.option_list import Option
 from handinger_tui.core.amounts import Total, total_text
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import ago, plural
+from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import TurnStatus
@@ -234,7 +235,8 @@ def _matches(row: SessionSummary, words: Sequence[str]) -> bool:
 def _is_running(row: SessionSummary, opened: Session | None) -> bool:
     """Whether a turn of the session runs, as far as is known; queued messages alone do not count."""
     if opened is None:
-        return row.live or row.last_status is TurnStatus.RUNNING
+        # A local worker ended with the program that started it.
+        return row.base_url != LOCAL and (row.live or row.last_status is TurnStatus.RUNNING)
     turn = under_way(opened)
     return turn is not None and (turn.status in WORKED_ON or turn.status is TurnStatus.RUNNING)
 
@@ -243,7 +245,8 @@ def cost_words(row: SessionSummary) -> str:
     """The cost of a session with its gaps: "$1.20", "$1.20 + 2 turns unknown", "not reported"."""
     if row.cost_usd is None:
         return "not reported" if row.turns else ""
-    return total_text(Total(row.cost_usd, row.unpriced))
+    simulated = " simulated" if row.base_url == LOCAL else ""
+    return total_text(Total(row.cost_usd, row.unpriced)) + simulated
 
 
 _SHORT: Final = MappingProxyType({TurnStatus.RUNNING: "still running", TurnStatus.CHECKING: "checking"})
@@ -257,6 +260,8 @@ def _status(row: SessionSummary, opened: Session | None, now_ms: int) -> tuple[s
         return f"{words} · {going_for(turn, now_ms)}", "$warning", so_far(opened, turn)
     if row.last_status is None:
         return "empty", "$text-muted", cost_words(row)
+    if row.last_status is TurnStatus.RUNNING and row.base_url == LOCAL:
+        return STATUS_WORDS[TurnStatus.INCOMPLETE], "$warning", cost_words(row)
     if row.last_status is TurnStatus.RUNNING:
         # The worker was not read since: the turn may have ended long ago.
         return "was running", "$warning", cost_words(row)

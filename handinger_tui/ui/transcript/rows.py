@@ -473,7 +473,9 @@ def ending_rows(ending: Ending) -> list[Row]:
     mark, color = ("○ ", "busy") if ending.status is TurnStatus.RUNNING else ("✗ ", "bad")
     lines = [joined((styled(mark, color), styled(_TITLES[ending.status], "error-title")))]
     lines += [styled(reason) for reason in _reasons(ending, fault)]
-    lines.append(styled(_cost_text(ending, fault) + _NEXT.get(ending.status, "")))
+    # Where nothing was charged, there is no worker that could be asked to continue.
+    next_step = _NEXT.get(ending.status, "") if fault is None or fault.may_have_been_charged else ""
+    lines.append(styled(_cost_text(ending, fault) + next_step))
     bar = styled("▌ ", color)
     return [Row(line, "error", bar, bar) for line in lines]
 

@@ -131,10 +131,12 @@ class HeaderLine(Widget):
         limit = next(of_day, None)
         of_limit = "" if limit is None else f" of {exact_text(limit.amount, limit.unit)}"
         of_session = f" · session {session}" if session and session != today else ""
+        is_local = self._local if self._badge is None else self._badge.local
+        label = "simulated today " if is_local else "today "
         for text in dict.fromkeys(
             (f"{today}{of_limit}{of_session}", f"{today}{of_session}", f"{today}{of_limit}", today)
         ):
-            yield Content.assemble(("today ", "$text-muted"), text)
+            yield Content.assemble((label, "$text-muted"), text)
 
     def _others_texts(self) -> Iterator[str]:
         """What runs in other sessions, the longest form first: "2 others running · $0.31", "2 others"."""

@@ -12,8 +12,8 @@ from handinger_tui.ui.ports import Account
 
 FOR_LOCAL: Final = (
     "Show me around",
-    "Write a report with a chart about Python",
-    "Find sources about terminals",
+    "Write a report on primes with a chart",
+    "Find sources about CSV and JSON",
 )
 FOR_REMOTE: Final = (
     "Compare three ways to heat an old house, with sources",

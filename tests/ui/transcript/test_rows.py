@@ -142,7 +142,9 @@ def test_an_error_card_says_what_it_may_cost(status: TurnStatus, kind: Kind | No
     assert ("Nothing was charged." in lines[-1]) is free
     assert ("may" in lines[-1]) is not free
     # Only an answer that ended badly says what to do next; for the others the advice above the prompt does.
-    assert ("What arrived is saved." in lines[-1]) is (status in (TurnStatus.FAILED, TurnStatus.INCOMPLETE))
+    assert ("What arrived is saved." in lines[-1]) is (
+        status in (TurnStatus.FAILED, TurnStatus.INCOMPLETE) and not free
+    )
     assert kind is None or "It broke." in lines
 
 

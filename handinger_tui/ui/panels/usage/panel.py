@@ -13,6 +13,7 @@ from textual.content import Content
 from handinger_tui.core.amounts import Total, credits_words, short_total_text, usd_text
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, number
 from handinger_tui.core.money.limits import Gauge
+from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.keys import Where, bindings
@@ -39,6 +40,8 @@ class UsageRows(ListRows):
         self.view: UsageView | None = None
         self.gauges: tuple[Gauge, ...] = ()
         self.now_ms: int | None = None
+        self.simulated = False
+        """The money is that of the local worker."""
         self._lines: list[Content] = []
         self._lines_key: tuple[object, ...] = ()
 
@@ -54,6 +57,10 @@ class UsageRows(ListRows):
     def line_count(self, width: int) -> int:
         """The number of lines at `width` cells."""
         return len(self._lines_at(width))
+
+    def summary(self, width: int) -> str:
+        """The mark of money that is not real."""
+        return "simulated" if self.simulated and self._lines else ""
 
     def place_of(self, _y: int) -> None:
         """No line belongs to an item."""
@@ -80,6 +87,7 @@ class UsagePanel(Panel[UsageRows]):
     def show(self, session: Session) -> None:
         """Show the figures of the session; the clock starts again with another turn."""
         view, before = self._view(session), self.rows.view
+        self.rows.simulated = session.base_url == LOCAL
         if view != before:
             if before is None or before.began_ms != view.began_ms:
                 self.rows.now_ms = None
