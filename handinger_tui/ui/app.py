@@ -29,9 +29,10 @@ from handinger_tui.ui.commands import CommandProvider
 from handinger_tui.ui.commands.view import leave
 from handinger_tui.ui.gc_tuning import collect_from_now_on, warm
 from handinger_tui.ui.keys import format_key
+from handinger_tui.ui.no_color import PlainStyles
 from handinger_tui.ui.ports import AppOptions
 from handinger_tui.ui.terminal.diff_app import DiffApp
-from handinger_tui.ui.themes import THEMES, first_theme
+from handinger_tui.ui.themes import DARK, THEMES, first_theme
 from handinger_tui.ui.transcript.painting import ControlFilter
 from handinger_tui.ui.work.screen import WorkScreen
 
@@ -105,7 +106,9 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         super().__init__(driver_class=self._early_driver())
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = first_theme(options.theme, os.environ)
+        # Without colors, the dark theme says what is drawn reversed and dim.
+        self.theme = DARK.name if self.no_color else first_theme(options.theme, os.environ)
+        self._plain_styles = PlainStyles(DARK)
         self.set_keymap(dict(options.keys))
 
     def get_default_screen(self) -> Screen[None]:
@@ -113,8 +116,10 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         return self.work
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Filter control characters out of everything that widgets draw."""
-        return [*super().get_line_filters(), self._control_filter]
+        """Filter control characters, and with NO_COLOR all colors, out of everything that widgets draw."""
+        if not self.no_color:
+            return [*super().get_line_filters(), self._control_filter]
+        return [self._plain_styles, self._control_filter]
 
     def get_key_display(self, binding: Binding) -> str:
         """The text of a key as the help shows it."""
