@@ -16,6 +16,7 @@ _FOCUSED: Final = (
     {Where.CHIPS},
     {Where.QUEUE},
     {Where.TRANSCRIPT},
+    {Where.FIND},
     {Where.USAGE},
     {Where.SOURCES, Where.PANEL},
     {Where.FILES, Where.PANEL},

@@ -24,6 +24,7 @@ class Where(StrEnum):
     QUEUE = "Queued messages"
     ANYWHERE = "Anywhere"
     TRANSCRIPT = "Browse mode"
+    FIND = "Find bar"
     SOURCES = "Sources panel"
     SESSIONS = "Session list"
     HISTORY = "Prompt history"
@@ -183,6 +184,8 @@ KEYS: Final = (
     Key("work.copy_text", "super+c", "screen.copy_text", "Copy", "Copy the selected text", _A, last=True),
     Key("work.leave", "ctrl+d", "key('leave_if_empty')", "Quit", "Quit (from an empty prompt)", _A),
     Key("work.suspend", "ctrl+z", "key('suspend')", "Suspend", "Suspend (fg to return)", _A),
+    Key("find.next", "down,enter", "step(1)", "Next", "Next match", Where.FIND, 1),
+    Key("find.previous", "up,shift+enter", "step(-1)", "Previous", "Previous match", Where.FIND, 1),
     Key("transcript.next", "j", "key('next')", "Next", "Next message or code block", _T, 1),
     Key("transcript.previous", "k", "key('previous')", "Previous", "Previous message or code block", _T, 1),
     Key(

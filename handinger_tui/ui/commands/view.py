@@ -16,11 +16,11 @@ STEP: Final = 6
 
 
 async def find(context: CommandContext, argument: str) -> None:
-    """Find text in the transcript and browse it, where n and N go to other matches."""
-    text = argument or await context.interaction.ask_text("Find in this session", placeholder="text")
-    if not text:
+    """Open the find bar; with a text find that and browse the answers, where n and N go to other matches."""
+    if not argument:
+        await context.browsing.find()
         return
-    count = context.pane.transcript.search.find(text)
+    count = context.pane.transcript.search.find(argument)
     if count:
         context.browsing.browse(context.pane.transcript)
     context.interaction.say(

@@ -41,6 +41,9 @@ class TranscriptSearch:
         """Index of the current hit."""
         self._row = -1
         """Transcript row of the current match."""
+        self._number = 0
+        """Number of the current match within its slot."""
+        self._counts: dict[Hit, int] = {}
 
     @property
     def active(self) -> bool:
@@ -66,21 +69,32 @@ class TranscriptSearch:
             if (count := sum(1 for _match in pattern.finditer(source_of(slot))))
         }
         if counts:
-            self._pattern, self._hits = pattern, list(counts)
+            self._pattern, self._hits, self._counts = pattern, list(counts), counts
             self._at, self._row = 0, -1
             self.step(-1)
         return sum(counts.values())
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """The number of the current match, from 1, and how many there are; zeros without a match."""
+        if self._pattern is None:
+            return 0, 0
+        before = sum(self._counts[hit] for hit in self._hits[: self._at])
+        return before + self._number, sum(self._counts.values())
 
     def step(self, by: int) -> None:
         """Go to the next match below (`by` 1) or above (-1), in a cycle."""
         if self._pattern is None:
             return
-        rows = self._rows(self._pattern) if self._row >= 0 else []
-        rows = [row for row in rows if (row > self._row if by > 0 else row < self._row)]
+        all_rows = self._rows(self._pattern) if self._row >= 0 else []
+        rows = [row for row in all_rows if (row > self._row if by > 0 else row < self._row)]
         if not rows:
             self._at = (self._at + by) % len(self._hits)
-            rows = self._rows(self._pattern)
+            rows = all_rows = self._rows(self._pattern)
         self._row = rows[0] if by > 0 else rows[-1]
+        # Several matches in one row count as one step: the last row has the last of them.
+        count, index = self._counts[self._hits[self._at]], all_rows.index(self._row)
+        self._number = count if index == len(all_rows) - 1 else min(index + 1, count)
         self._reveal(self._row, self._row + 1)
 
     def _rows(self, pattern: re.Pattern[str]) -> list[int]:

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets import Input
 
 from handinger_tui.ui.widgets.chips import Chips
 from handinger_tui.ui.widgets.queue_strip import QueueStrip
 from handinger_tui.ui.widgets.sidebar import Sidebar
 from handinger_tui.ui.work.composer import QueueEditor
-from handinger_tui.ui.work.pane import SessionPane
+from handinger_tui.ui.work.pane import FINDING, SessionPane
 
 
 class Browsing:
@@ -62,6 +63,17 @@ class Browsing:
 
         self._screen.app.call_later(prompt.call_later, browse)
 
+    async def find(self) -> None:
+        """Open the find bar, and give it the keys until Esc."""
+        bar = await self._pane.find_bar()
+        bar.open()
+        self.browse(bar.field)
+
+    @property
+    def is_finding(self) -> bool:
+        """Whether keys go to the find bar."""
+        return isinstance(self.browsed, Input)
+
     # -- Esc -----------------------------------------------------------------------------------
     @property
     def something_open(self) -> bool:
@@ -84,7 +96,7 @@ class Browsing:
             return lambda: prompt.move_cursor(prompt.cursor_location)
         if prompt.offering:
             return self._pane.close_one
-        if transcript.search.active:
+        if transcript.search.active or self.is_finding:
             return self._end_finding
         if self._sidebar.has_class("-over"):
             return self._close_sidebar
@@ -96,7 +108,8 @@ class Browsing:
 
     def _end_finding(self) -> None:
         self._pane.transcript.search.clear()
-        if self.browsed is self._pane.transcript:
+        self._pane.close_find_bar()
+        if self.browsed is self._pane.transcript or self.is_finding:
             self.return_to_prompt()
 
     def _close_sidebar(self) -> None:
@@ -114,6 +127,8 @@ def _name_of(browsed: Widget | None) -> str:
         return ""
     if isinstance(browsed, Chips):
         return "attachments"
+    if isinstance(browsed, Input):
+        return FINDING
     if isinstance(browsed, QueueStrip):
         return "queue"
     return browsed.BORDER_TITLE or "answers"

@@ -78,6 +78,9 @@ class KeyActions:
         With nothing to clear, the second press within `LEAVE_WITHIN_MS` leaves.
         """
         context, interaction, prompt = self._context, self._context.interaction, self._context.pane.prompt
+        if context.browsing.is_finding:
+            self._back()
+            return
         selected = prompt.selected_text or self._screen.get_selected_text()
         now_ms = context.now_ms()
         if selected:
@@ -102,6 +105,8 @@ class KeyActions:
 
     def _leave_if_empty(self) -> None:
         """Ctrl+D: leave from an empty prompt; else delete the character to the right, as shells do."""
+        if self._context.browsing.is_finding:
+            return
         if self._context.pane.prompt.text:
             self._context.pane.prompt.action_delete_right()
         else:

@@ -44,11 +44,14 @@ from handinger_tui.ui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
     from handinger_tui.engine.turn_queue import Hold
+    from handinger_tui.ui.widgets.find_bar import FindBar
 
 HINT_CELLS: Final = 30
 """Cells of the line below the prompt that are reserved for what Enter does, before limits are shown there."""
 UNFINISHED: Final = frozenset({TurnStatus.FAILED, TurnStatus.INCOMPLETE})
 """Statuses of a turn that may be worth another try."""
+FINDING: Final = "find"
+"""The name of the find bar among what is browsed."""
 ACKNOWLEDGED_S: Final = 4.0
 """Seconds for which a line that answers an action stands in place of the hint."""
 MARGINS: Final = 5
@@ -95,6 +98,7 @@ class SessionPane(Rows):
         self.chips = Chips(id="chips")
         self.completion = Completion(self.prompt, self._suggestions, commands, files, self._run_lookup)
         self._entry = Vertical(id="entry")
+        self._find_bar: FindBar | None = None
         self._session: Session | None = None
         self._budget = "standard"
         self._trouble: Advice | None = None
@@ -241,6 +245,20 @@ class SessionPane(Rows):
             self._browsed = name
             self._refresh_lines()
 
+    async def find_bar(self) -> FindBar:
+        """The find bar above the prompt."""
+        if self._find_bar is None:
+            from handinger_tui.ui.widgets.find_bar import FindBar  # noqa: PLC0415 - once it is asked for
+
+            self._find_bar = FindBar(self.transcript.search, id="find")
+            await self.mount(self._find_bar, before=self._suggestions)
+        return self._find_bar
+
+    def close_find_bar(self) -> None:
+        """Hide the find bar."""
+        if self._find_bar is not None:
+            self._find_bar.close()
+
     # -- closing with Esc --------------------------------------------------------------------
     @property
     def open(self) -> bool:
@@ -308,6 +326,8 @@ class SessionPane(Rows):
         return bool(self._opening_text or state.editing or (state.hold is not None and not state.running))
 
     def _hint_for_keys(self) -> str:
+        if self._browsed == FINDING:
+            return "Enter for the next match · ↑ for the previous · Esc to close"
         if self._browsed:
             return f"Browsing: {self._browsed} · Esc to return to the prompt"
         if self.prompt.choosing:

@@ -213,6 +213,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     def _handle_shown(self, is_first: bool) -> None:
         """Paint the session that was just put on the screen; the check of recorded charges comes after."""
         self._changes.finished.ended(self.controller.session)
+        self.pane.close_find_bar()
         self.scheduler.request(at_once=True)
         self._limits.show_others()
         self.set_timer(AFTER_PAINT_S, lambda: self.interaction.run(self._limits.count()))
@@ -284,7 +285,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         True: the event does nothing else and is dropped. That holds for keys that would send, because the
         person has not seen yet what Enter would send.
         """
-        if self.focused is self.prompt:
+        if self.focused is self.prompt or self.browsing.is_finding:
             return False
         if isinstance(event, Paste):
             self.browsing.return_to_prompt()

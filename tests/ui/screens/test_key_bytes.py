@@ -134,6 +134,7 @@ ROWS: Final = (
     KeyRow("Ctrl+B", "", "\x02", panels_away),
     KeyRow("F7", "", "\x1b[18~", lambda desktop: "No worker is running." in desktop.text()),
     KeyRow("F9", "", "\x1b[20~", shows(LedgerScreen)),
+    KeyRow("Ctrl+F", "a", "\x06", lambda desktop: desktop.work.browsing.is_finding),
     KeyRow("Ctrl+P", "", "\x10", shows(CommandPalette)),
     KeyRow("Ctrl+S", "", "\x13", shows(SessionPicker)),
     KeyRow("Ctrl+N", "", "\x0e", lambda desktop: not desktop.session.turns),
