@@ -41,6 +41,7 @@ from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.chips import Chip, ChipKind, Chips, file_chip
 from handinger_tui.ui.widgets.completion import Suggestions
 from handinger_tui.ui.widgets.containers import Columns
+from handinger_tui.ui.widgets.find_bar import FindBar
 from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.header import HeaderLine
 from handinger_tui.ui.widgets.prompt import PromptBox
@@ -128,6 +129,18 @@ async def prompt(eye: Eye) -> None:
         await eye.pilot.pause(0)
         await eye.desktop.until(eye.pilot, lambda: box.text)
         lines_of(eye, box)
+    await eye.look()
+
+
+async def find_bar(eye: Eye) -> None:
+    """What is pasted into it."""
+    bar = await eye.desktop.work.pane.find_bar()
+    bar.open()
+    for text in PLANTED:
+        bar.field.value = ""
+        bar.field.post_message(Paste(text[:60]))
+        await eye.pilot.pause(0)
+        lines_of(eye, bar)
     await eye.look()
 
 
@@ -308,6 +321,7 @@ SINKS: Final = {
     "panels": Sink(panels, tuple(type(entry.make()) for entry in PANELS), OPENED),
     "header": Sink(header, (HeaderLine,)),
     "around the prompt": Sink(around_the_prompt, (QueueStrip, Chips, Card, Suggestions, HintLine, Welcome)),
+    "find bar": Sink(find_bar, (FindBar,), all_seen=False),
     "prompt": Sink(prompt, (PromptBox,), all_seen=False),
     "passing lines": Sink(passing_lines, ()),
     "dialogs": Sink(dialogs, (Confirm, Choice, Problem, Notice, Ask, OrderedInput), all_seen=False),
