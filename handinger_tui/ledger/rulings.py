@@ -55,8 +55,12 @@ def assign(connection: sqlite3.Connection, number: int, turn_id: str | None, at_
     with transaction(connection, Care.FULL):
         rise = rise_numbered(connection, number)
         owner = next((one.turn_id for one in assigned(connection, EVERYTHING) if one.number == number), None)
-        if rise is None or (owner is None and (turn_id is None or not _amount(rise))):
-            raise SettingsError(f"There is no suspense {number} to decide about.", LISTED)
+        if rise is None:
+            raise SettingsError(f"There is no suspense {number}.", LISTED)
+        if owner is None and turn_id is None:
+            raise SettingsError(f"Suspense {number} is not assigned to a turn.", LISTED)
+        if owner is None and not _amount(rise):
+            raise SettingsError(f"Nothing is left of suspense {number}.", LISTED)
         _decide(
             connection, rise.base_url, Ruling(rise.worker_id, at_ms, None, rise.seen_ms, turn_id), ASSIGNED
         )

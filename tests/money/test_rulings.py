@@ -9,9 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.money.opened_app import OpenedApp, opened_app
 from tests.money.paid_service import PaidService, paid_service
 from tests.money.programs import Person, ended
-from tests.money.screen import screen_of
+
+
+def notices(opened: OpenedApp) -> str:
+    """All notifications so far."""
+    return "\n".join(one.message for one in opened.app._notifications)
 
 
 @pytest.fixture
@@ -66,27 +71,32 @@ def test_a_ruling_names_a_worker_and_a_meaning(person: Person, value: str) -> No
     assert total(person) == 2
 
 
-async def test_an_open_session_follows_what_another_program_decides(person: Person) -> None:
-    async with screen_of(person) as screen:
-        await screen.shows("$1.00 Σ", "today $2.00")
+async def test_an_open_session_follows_what_another_program_decides(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened_app(person, monkeypatch) as opened:
+        await opened.shows("$1.00 Σ", "today $2.00")
         program = person.start("costs", "--reading", "wrk_1=per-turn", "--json")
         assert (await asyncio.to_thread(ended, program)).code == 0
-        await screen.shows("$2.00 1×", "pinned by")
-        await screen.until(lambda: "you decided what the worker's figures mean" in screen.notices())
-        assert screen.notices().count("Restatement") == 1
+        await opened.shows("$2.00 1×", "pinned by")
+        await opened.until(lambda: "you decided what the worker's figures mean" in notices(opened))
+        assert notices(opened).count("Restatement") == 1
 
 
-async def test_what_the_app_decides_is_in_the_costs_of_other_programs(person: Person) -> None:
-    async with screen_of(person) as screen:
-        await screen.enter("/reading")
-        await screen.shows("Cost, total tokens: undecided")
-        await screen.pilot.press("escape")
-        await screen.enter("/reading per-turn")
-        await screen.until(
-            lambda: "figures per turn, pinned by you; 3 readings are inconclusive." in screen.notices()
-        )
+async def test_what_the_app_decides_is_in_the_costs_of_other_programs(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened_app(person, monkeypatch) as opened:
+        await opened.send("/reading")
+        await opened.shows("Cost, total tokens: undecided")
+        await opened.pilot.press("escape")
+        await opened.send("/reading per-turn")
+        await opened.shows("$2.00 1×")
+        page = await opened.read_page("/reading", words="Cost, total tokens")
+        assert "figures per turn, pinned by you; 3" in page
+        assert "readings are inconclusive." in page
         program = person.start("costs", "--json")
         found = await asyncio.to_thread(ended, program)
         assert '"cost_usd":"3"' in found.out
-        await screen.enter("/receipt")
-        await screen.shows("reported per turn, pinned by you")
+        await opened.send("/receipt")
+        await opened.shows("reported per turn, pinned by you")

@@ -13,11 +13,16 @@ from typing import Any
 
 import pytest
 
+from tests.money.opened_app import OpenedApp, opened_app
 from tests.money.paid_service import PaidService, paid_service
 from tests.money.programs import Person, ended
-from tests.money.screen import screen_of
 
 WORKER = "wrk_1"
+
+
+def notices(opened: OpenedApp) -> str:
+    """All notifications so far."""
+    return "\n".join(one.message for one in opened.app._notifications)
 
 
 @pytest.fixture
@@ -150,19 +155,21 @@ def test_it_counts_for_the_limits_of_its_worker_and_of_its_day(person: Person) -
     assert (refused.code, refused.result["error"]["kind"]) == (5, "cost_limit")
 
 
-async def test_the_app_assigns_it_in_the_ledger_and_every_place_follows(person: Person) -> None:
+async def test_the_app_assigns_it_in_the_ledger_and_every_place_follows(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = turns(person)
-    async with screen_of(person) as screen:
-        await screen.shows("$1.00 Σ", "today $3.00")
-        await screen.pilot.press("f9")
-        await screen.shows("suspense wrk_1", "~$1.00, wrk_1: 1 message of others came")
-        await screen.pilot.press("end", "enter")
-        await screen.shows("Which turn took ~$1.00?")
-        await screen.pilot.press("enter")
-        await screen.shows("was assigned to", "a takes it back")
-        await screen.pilot.press("escape")
-        await screen.shows("~$2.00 Σ")
-        await screen.until(lambda: "you decided to which turn suspense belongs" in screen.notices())
+    async with opened_app(person, monkeypatch) as opened:
+        await opened.shows("$1.00 Σ", "today $3.00")
+        await opened.pilot.press("f9")
+        await opened.shows("suspense wrk_1", "~$1.00, wrk_1: 1 message of others came")
+        await opened.pilot.press("end", "enter")
+        await opened.shows("Which turn took ~$1.00?")
+        await opened.pilot.press("enter")
+        await opened.shows("was assigned to", "a takes it back")
+        await opened.pilot.press("escape")
+        await opened.shows("~$2.00 Σ")
+        await opened.until(lambda: "you decided to which turn suspense belongs" in notices(opened))
         program = person.start("costs", "--by", "turn", "--json")
         found = json.loads((await asyncio.to_thread(ended, program)).out)
     assert (found["suspense"], found["total"]["cost_usd"]) == ([], "3")

@@ -91,9 +91,12 @@ class LimitWatcher:
                 which = ChargeFilter(session_id=self._controller.session_id)
                 restated = await self._controller.connection.charges.news(which)
                 if restated is not None:
-                    reload(screens)
                     self._show_restatements(restated)
-                    await self.count()
+                    # What the screens compare is in the session after it was counted.
+                    try:
+                        await self.count()
+                    finally:
+                        reload(screens)
                     await self._refresh_money()
                 elif self._money_for != self._money_key():
                     # Midnight has passed.

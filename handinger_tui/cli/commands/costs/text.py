@@ -48,6 +48,7 @@ from handinger_tui.core.money.reconciliation import reconcile, reconciliation_te
 from handinger_tui.core.money.restatements import Restatement, restatement_text
 from handinger_tui.core.money.spending import Bucket, GroupBy, sum_text
 from handinger_tui.core.money.suspense import EXPLAINED, TITLE, Assigned, owners_text, rise_text
+from handinger_tui.core.receipts.reading_words import meaning_lines
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger.charge_writer import SUMMED
@@ -76,6 +77,7 @@ def remarks(cost_rows: CostRows, query: CostsQuery) -> list[str]:
     if session is not None:
         reconciled = reconciliation_text(reconcile(session))
         texts.append(f"Session {session.session_id}, the newest of this worker: {reconciled}")
+        texts.append("\n".join(meaning_lines(session)))
     if session is None and which.session_id is not None:
         session = cost_rows.session(which.session_id)
     texts.append(limits_line(cost_rows, query, session))
@@ -361,7 +363,8 @@ def bar(bucket: Bucket, most: Decimal, room: int) -> str:
 # -- below the table ----------------------------------------------------------------------------
 def gaps_line(overall: Bucket) -> str:
     """Return the explanation of "+n"; "" when no figure has it."""
-    gaps = max(overall.usd.missing_turns, overall.credits.missing_turns, overall.tokens.missing_turns)
+    sums = (overall.usd, overall.credits, overall.tokens)
+    gaps = any(amount.missing_turns for amount in sums if amount.value is not None)
     return f"{MARK_EXPLAINED}." if gaps else ""
 
 
