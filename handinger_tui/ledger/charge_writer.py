@@ -144,8 +144,8 @@ _HEAD: Final = (
     *("kind", "turn_id", "session_id", "worker_id", "base_url", "at_ms", "status", "budget"),
     *("started_by", "reading", "final", "sources", "elapsed_ms"),
 )
-_SHARE: Final = ("shared_with", "most_pico")
-"""With how many other runs a turn shares its amounts, and what it cost at most."""
+_SHARE: Final = ("shared_with", "most_pico", "doubtful")
+"""With how many other runs a turn shares its amounts, what it cost at most, and whether that is doubtful."""
 _COLUMNS: Final = (*_HEAD, *NUMBERS, *_SHARE, "exact", "snapshot", "reason", "retracted")
 _RETRACTED: Final = (*SUMMED, *(name for name in COUNTS if name not in SUMMED))
 """The numbers of the bits of the column `retracted`."""
@@ -380,9 +380,10 @@ def _row(session: Session, turn: Turn, money: TurnMoney, cells: Cells) -> Cells:
 
 
 def _share(money: TurnMoney) -> Cells:
+    doubtful: Cells = {"doubtful": 1 if money.doubtful else None}
     if not money.shared:
-        return dict.fromkeys(_SHARE)
-    return {"shared_with": money.others, "most_pico": pico_usd(money.most_usd)}
+        return dict.fromkeys(_SHARE) | doubtful
+    return doubtful | {"shared_with": money.others, "most_pico": pico_usd(money.most_usd)}
 
 
 def _sources(turn: Turn) -> int | None:

@@ -298,6 +298,7 @@ def turn_charge(row: Row) -> TurnCharge:
         title=unpack(row["title"] or ""),
         shared_with=int_or_none(row["shared_with"]),
         most_usd=None if row["most_pico"] is None else scaled(0, row["most_pico"], 12),
+        doubtful=bool(row["doubtful"]),
     )
 
 

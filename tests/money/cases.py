@@ -270,8 +270,10 @@ class ScriptedService(PaidService):
         assert self.changed.wait_for(holds, WAIT_S), "never so"
 
     def body_of(self, worker: RemoteWorker) -> dict[str, Any]:
-        shown = replace(worker, prompts=worker.prompts[:-1]) if self.is_stale else worker
-        return super().body_of(shown)
+        # One moment: figures and messages change together.
+        with self.changed:
+            shown = replace(worker, prompts=worker.prompts[:-1]) if self.is_stale else worker
+            return super().body_of(shown)
 
     def usage_of(self, worker: RemoteWorker) -> dict[str, Any]:
         with self.changed:

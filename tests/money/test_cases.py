@@ -82,7 +82,8 @@ def listed(case: Case, row: dict[str, Any]) -> Paid:
     """What a row of `costs --by turn` says of a turn."""
     amount = row["credits" if case.credits else "cost_usd"]
     is_gap = row["uncredited_turns" if case.credits else "unpriced_turns"]
-    return Paid(None if is_gap else amount, row["cost_usd_at_most"], row["shared_with"] or 0)
+    most, others = row["cost_usd_at_most"], row["shared_with"] or 0
+    return Paid(None if is_gap else amount, most, others, row["doubtful"])
 
 
 def check_costs(case: Case, person: Person) -> None:
@@ -100,9 +101,9 @@ def check_costs(case: Case, person: Person) -> None:
 
 
 def stored(paid: Paid) -> Paid:
-    """As the columns of the ledger hold it: in pico-dollars, and without the mark of a doubt."""
+    """As the columns of the ledger hold it: in pico-dollars."""
     assert paid.entered is not None
-    return replace(paid, doubtful=False, entered=decimal_text(round(Decimal(paid.entered), 12)))
+    return replace(paid, entered=decimal_text(round(Decimal(paid.entered), 12)))
 
 
 # -- in the app ---------------------------------------------------------------------------
@@ -160,7 +161,7 @@ async def check_pages(case: Case, opened: OpenedApp) -> None:
         if paid.most == SOME:
             assert amount.startswith("≤")
         else:
-            assert amount == short_text(case, replace(paid, doubtful=False))
+            assert amount == short_text(case, paid)
 
 
 def texts_of(case: Case, amount: Decimal) -> tuple[str, str]:

@@ -65,7 +65,7 @@ def test_all_places_agree(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def run_scripts(service: ScriptedService, person: Person) -> None:
     """An approximate amount, and an unknown one."""
     for number, amount in enumerate((3, 5)):
-        service.expect(Step(credited(amount)))
+        service.expect(Step(credited(amount) | usd(amount / 10)))
         assert person.run("-p", f"credits {number}", *(("-c",) if number else ())).code == 0
     service.next_worker()
     service.expect(Step({}))
@@ -90,7 +90,7 @@ async def run_app(service: ScriptedService, person: Person, patch: pytest.Monkey
         await opened.send("pending")
         await asyncio.to_thread(service.until_held)
         await opened.until(lambda: "$0.30" in opened.text_of("#side"))
-        await opened.until(lambda: "$1.20 +" in opened.text_of("#header"))
+        await opened.until(lambda: "$1.70 +" in opened.text_of("#header"))
         shown.panel, shown.header = opened.text_of("#side"), opened.text_of("#header")
         shown.transcript = opened.text
         shown.receipt = await opened.read_page("/receipt 2", words="Read as")
@@ -142,7 +142,7 @@ def check_kinds(right: Right) -> None:
     """The history has all kinds of amounts."""
     third, fifth, nothing, exact, shared, pending = right.money.values()
     assert (third.usage.credits, fifth.usage.credits) == (Decimal(3), Decimal(2))
-    assert fifth.doubtful
+    assert (fifth.usd, fifth.doubtful) == (Decimal("0.2"), True)
     assert (nothing.usd, nothing.usage.credits) == (None, None)
     assert (exact.usd, exact.final, exact.shared) == (Decimal("0.2"), True, False)
     assert (shared.most_usd, shared.others) == (Decimal("0.7"), 1)
@@ -178,10 +178,11 @@ def check_costs(person: Person, right: Right) -> None:
                 name: members(right.usd(session), right.credits(session)) for name, session in named.items()
             }
     turns = person.json_of("costs", "--by", "turn")["groups"]
-    assert {row["turn_id"]: (sums(row), row["cost_usd_at_most"]) for row in turns} == {
+    assert {row["turn_id"]: (sums(row), row["cost_usd_at_most"], row["doubtful"]) for row in turns} == {
         turn_id: (
             members(_sum([(money.usd, money.final)]), _sum([(money.usage.credits, money.final)])),
             member(money.most_usd) if money.shared else None,
+            money.doubtful,
         )
         for turn_id, money in right.money.items()
     }
@@ -192,6 +193,7 @@ def check_costs(person: Person, right: Right) -> None:
     }
     restated = person.json_of("costs")["restatements"]
     assert [(one["old_usd"], one["new_usd"]) for one in restated] == [("0.6", "0.7")]
+    assert " ~$0.20 " in person.run("costs", "--by", "turn").out
     text = person.run("costs", "--by", "session").out
     last = next(line for line in text.splitlines() if line.startswith("total"))
     for shown in (short_total_text(right.usd()), short_total_text(right.credits(), decimal_of)):
@@ -246,6 +248,7 @@ def check_app(shown: Shown, right: Right) -> None:
     assert f"· up to {usd_text(shared.most_usd)} Σ, shared with 1 other run ·" in shown.transcript
     assert re.search(rf"│ +Cost +up to {re.escape(usd_text(shared.most_usd))}  shared", shown.receipt)
     assert f"  {total_text(whole)} " in shown.ledger
+    assert re.search(r" 2 +~\$0\.20 +││", shown.ledger)
     for amount in (usd_text(exact.usd), f"≤{usd_text(shared.most_usd)}", usd_text(pending.usd)):
         assert re.search(rf" {re.escape(amount)}( \+1)? +││", shown.ledger), amount
     assert f"Cost:                 {total_text(own)} · " in shown.farewell

@@ -84,6 +84,8 @@ class TurnCharge(Struct, frozen=True):
     """How many other runs may own a part of its amounts; None: they are its own."""
     most_usd: Decimal | None = None
     """What a turn that shares its amounts cost at most."""
+    doubtful: bool = False
+    """Another meaning of the worker's figures, which is not excluded yet, gives another amount."""
 
 
 class Rise(Struct, frozen=True):

@@ -22,6 +22,7 @@ from handinger_tui.ledger.migrations.m0009_lineage import NINTH
 from handinger_tui.ledger.migrations.m0010_suspense import TENTH
 from handinger_tui.ledger.migrations.m0011_recounts import ELEVENTH
 from handinger_tui.ledger.migrations.m0012_retracted import TWELFTH
+from handinger_tui.ledger.migrations.m0013_doubtful import THIRTEENTH
 from handinger_tui.ledger.remote_turns import asked_key
 
 _FIRST: Final = (
@@ -145,7 +146,21 @@ _FIRST: Final = (
 )
 
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
-    *(_FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH),
+    *(
+        _FIRST,
+        SECOND,
+        THIRD,
+        FOURTH,
+        FIFTH,
+        SIXTH,
+        SEVENTH,
+        EIGHTH,
+        NINTH,
+        TENTH,
+        ELEVENTH,
+        TWELFTH,
+        THIRTEENTH,
+    ),
 )
 
 

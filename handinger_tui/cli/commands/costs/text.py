@@ -172,7 +172,7 @@ def put_turns(cost_rows: CostRows, query: CostsQuery, result: CostsResult, width
             Column("cost", align_amounts([_cost(row) for row in page])),
             Column(
                 "credits",
-                align_amounts([_amount(row, "micro_credits", credits_text) for row in page]),
+                align_amounts([_credits(row) for row in page]),
                 spare=3,
             ),
             Column("tokens", [number(row["total_tokens"]) for row in page], spare=4),
@@ -210,10 +210,17 @@ def time_text(at_ms: int) -> str:
 
 
 def _cost(row: Row) -> str:
-    """Format the cost of a turn; "≤" marks one that shares what several runs took."""
+    """Format the cost of a turn; "≤" marks one that shares what several runs took, "~" a doubtful one."""
     if row["shared_with"] is None:
-        return _amount(row, "usd_pico", usd_text)
+        doubt = "~" if row["doubtful"] and row["usd_pico"] is not None else ""
+        return f"{doubt}{_amount(row, 'usd_pico', usd_text)}"
     return f"≤{usd_text(scaled(0, row['most_pico'], 12))}"
+
+
+def _credits(row: Row) -> str:
+    """Format the credits of a turn, with the mark of `_cost` where no cost is known."""
+    is_marked = row["doubtful"] and row["usd_pico"] is None and row["micro_credits"] is not None
+    return f"{'~' if is_marked else ''}{_amount(row, 'micro_credits', credits_text)}"
 
 
 def _amount(row: Row, name: str, write: Callable[[Decimal | None], str]) -> str:

@@ -43,7 +43,7 @@ COLUMNS: Final = (
     *("status", "budget", "trigger", "reading", "final"),
     *("corrections", "at_ms"),
     *_COUNTS,
-    *("shared_with", "cost_usd_at_most"),
+    *("shared_with", "cost_usd_at_most", "doubtful"),
 )
 """The members of a record, and the columns in CSV."""
 _CATEGORIES: Final = 0b1111
@@ -136,6 +136,7 @@ def _columns(cells: Cells, titles: Mapping[str | bytes, str], form: Form) -> dic
             form.unknown if stored is None else form.amount % scaled_text(stored, 12)
             for stored in _shared(cells, "most_pico")
         ],
+        "doubtful": ["true" if stored else "false" for stored in _shared(cells, "doubtful")],
     }
 
 
