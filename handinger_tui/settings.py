@@ -303,7 +303,7 @@ def _read_headers(text: str, from_file: object) -> tuple[tuple[str, str], ...]:
             _check_header(str(name), str(value), "headers in the file") for name, value in from_file.items()
         ]
     elif from_file is not None:
-        raise SettingsError("headers must be a table of names and values.", "Fix it and restart.")
+        raise SettingsError("The setting headers must be a table of names and values.", "Fix it and restart.")
     for line in text.splitlines():
         name, colon, value = line.partition(":")
         if not line.strip():

@@ -75,7 +75,7 @@ def test_its_likely_owners_are_named_by_what_was_seen(person: Person) -> None:
     assert (rise["messages_of_others"], rise["refused_turn_ids"], rise["doubtful"]) == (1, [], True)
     assert rise["after_turn_id"] in turns(person)
     text = " ".join(person.run("costs").out.split())
-    owners = "1 message of others came: another key or person, a schedule or an email."
+    owners = "1 message from others (another key or person, a schedule or an email)."
     assert rise["likely_owners"] in owners
     assert f"{rise['number']}: ~$1.00, wrk_1, read 20" in text
     assert owners in text
@@ -162,11 +162,11 @@ async def test_the_app_assigns_it_in_the_ledger_and_every_place_follows(
     async with opened_app(person, monkeypatch) as opened:
         await opened.shows("$1.00 Σ", "today $3.00")
         await opened.pilot.press("f9")
-        await opened.shows("suspense wrk_1", "~$1.00, wrk_1: 1 message of others came")
+        await opened.shows("suspense wrk_1", "~$1.00, wrk_1: 1 message from others")
         await opened.pilot.press("end", "enter")
-        await opened.shows("Which turn took ~$1.00?")
+        await opened.shows("Which turn cost ~$1.00?")
         await opened.pilot.press("enter")
-        await opened.shows("was assigned to", "a takes it back")
+        await opened.shows("was assigned to", "Press a to undo")
         await opened.pilot.press("escape")
         await opened.shows("~$2.00 Σ")
         await opened.until(lambda: "you decided to which turn suspense belongs" in notices(opened))

@@ -168,6 +168,6 @@ async def _check_history(paths: Paths) -> Check:
         if ledger.problem:
             return Check("history", "note", ledger.problem)
         count = len(await ledger.history.sessions(10_000))
-        return Check("history", "ok", f"{paths.database}, {count} sessions")
+        return Check("history", "ok", f"{paths.database}, {plural(count, 'session')}")
     finally:
         await ledger.aclose()

@@ -54,6 +54,4 @@ def run(args: argparse.Namespace) -> int:
         if problem.errno not in PORT_ERRORS:
             raise
         reason = "is already in use" if problem.errno == errno.EADDRINUSE else "cannot be used"
-        raise LocalFileError(
-            f"Port {args.port} {reason}.", "Choose another one with --port, or leave it out."
-        ) from None
+        raise LocalFileError(f"Port {args.port} {reason}.", "Choose another port, or omit --port.") from None

@@ -15,7 +15,7 @@ from handinger_tui.core.stream.usage import cost_of
 from handinger_tui.core.turns.turn import Turn
 
 TITLE: Final = "suspense"
-EXPLAINED: Final = "Suspense: what a worker's figures rose by and no turn explains"
+EXPLAINED: Final = "Suspense: costs a worker reported that no turn explains"
 
 
 class Assigned(NamedTuple):
@@ -34,14 +34,14 @@ def rise_text(rise: Rise) -> str:
 
 def owners_text(rise: Rise) -> str:
     """Whose a rise may be, as far as the facts say."""
-    reasons = [f"{turn_id} was refused at that time" for turn_id in rise.refused]
+    reasons = [f"{turn_id} was rejected at that time" for turn_id in rise.refused]
     if rise.strangers:
         messages = plural(rise.strangers, "message")
-        reasons.append(f"{messages} of others came: another key or person, a schedule or an email")
+        reasons.append(f"{messages} from others (another key or person, a schedule or an email)")
     elif rise.strangers is None:
         late = f", or late costs of {rise.after}" if rise.after is not None else ""
-        reasons.append(f"the worker's messages were not counted: others{late}")
-    return "; ".join(reasons) or "before the first turn from here"
+        reasons.append(f"perhaps messages from others{late}")
+    return "; ".join(reasons) or "before the first turn here"
 
 
 AMOUNTS: Final = ("usd", "credits", "model_usd", "tool_usd", "sandbox_usd", "internal_usd")

@@ -49,5 +49,5 @@ def _piece(turn: Turn) -> str:
         paragraphs.append("\n".join(["Sources:", *dict.fromkeys(listed)]))
     names = [clean_line(part.filename or "", 200) for part in turn.parts if isinstance(part, FilePart)]
     if any(names):
-        paragraphs.append(f"Files that were made (not attached): {', '.join(filter(None, names))}")
+        paragraphs.append(f"Files created (not attached): {', '.join(filter(None, names))}")
     return "\n\n".join(paragraphs)

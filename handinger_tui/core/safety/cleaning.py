@@ -350,7 +350,7 @@ def _judge_mail(url: str, link_text: str | None) -> Link:
 
 def _odd_host(host: str, netloc: str, *, userinfo: bool) -> str:
     if userinfo:
-        return f"the part before @ is not the host; it leads to {host}"
+        return f"the text left of @ is not the host; it leads to {host}"
     if not netloc.isascii() or host.startswith("xn--") or ".xn--" in host:
         return f"the actual host is {host}"
     if _ODD_NUMBER.fullmatch(host) and not _is_ip(host):

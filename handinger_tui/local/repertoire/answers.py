@@ -167,7 +167,7 @@ async def _cite(context: TurnContext) -> None:
     await context.say(
         "## Built-in links\n\n"
         f"{how} {len(chosen)} of {len(POINTERS)} built-in links. "
-        "I did **not** read them; a local worker makes no network connections.\n\n" + "\n".join(lines)
+        "I did **not** read them; a local worker does not use the network.\n\n" + "\n".join(lines)
     )
 
 

@@ -210,7 +210,7 @@ def _report(name: str, stats: TableStats, *, cut: bool) -> str:
         f"separated by {_DELIMITERS[stats.table.delimiter]}."
     ]
     if stats.table.ragged:
-        notes.append(f"{stats.table.ragged:,} rows are longer or shorter than the header.")
+        notes.append(f"Rows longer or shorter than the header: {stats.table.ragged:,}.")
     if cut or stats.table.cut:
         notes.append("The file is too large; the figures cover its beginning only.")
     heads = ["name", "kind", "count", "missing", "min", "max", "mean", "median"]

@@ -40,7 +40,7 @@ def _select(context: CommandContext, argument: str, command: str) -> Turn | None
         return messages[int(argument[:9]) - 1]
     shown = clean_line(argument, 20)
     context.interaction.say(
-        f"There is no message {shown}: /{command} 1 … {len(messages)}, or last.", "warning"
+        f"No message {shown}. Use /{command} with a number from 1 to {len(messages)}, or last.", "warning"
     )
     return None
 
@@ -98,10 +98,10 @@ async def retry_turn(context: CommandContext, turn: Turn, budget: str) -> None:
     usual = typical_cost_text(await typical_cost_of(controller, budget))
     body = (
         f"“{clean_line(turn.order.prompt, 200)}”\n\n{_first_cost(session, turn)} "
-        f"Trying again costs what a new message costs. Budget {budget}: {usual}."
+        f"Trying again costs as much as a new message. Budget {budget}: {usual}."
     )
     if controller.engine.actor(session.session_id).running:
-        body += "\n\nA turn is running: the message is queued behind it."
+        body += "\n\nA turn is running, so the message will be queued."
     if await interaction.confirm("Try again?", body, yes="Send again", no="Cancel"):
         lineage = _lineage(session, turn, LineageKind.RETRY)
         await context.send_again(session.session_id, turn, budget, lineage)
@@ -133,7 +133,7 @@ async def fork_turn(context: CommandContext, turn: Turn) -> None:
     session = controller.session
     text = carried_text(session, turn)
     if not text:
-        context.interaction.say("Nothing of this session reached a worker: ^N starts anew.", "warning")
+        context.interaction.say("Nothing to continue. Press ^N to start a new session.", "warning")
         return
     title = controller.title(session.session_id)
 
@@ -143,13 +143,13 @@ async def fork_turn(context: CommandContext, turn: Turn) -> None:
     if await context.switcher.switch(create):
         context.composer.carry(text, _lineage(session, turn, LineageKind.FORK, title=title))
         context.interaction.say(
-            "The conversation goes along as text; files and the memory of the worker do not. "
-            "Write on and send: a new worker answers."
+            "The conversation is carried over as text, without files or the worker's memory. "
+            "Send a message to continue with a new worker."
         )
 
 
 AGAIN: Final = (
     Command("edit", "Edit an earlier message and send it as a new one", edit, takes="[N|last]"),
-    Command("retry", "Send a message again; asks first and names the cost", retry, takes="[N|last] [LEVEL]"),
-    Command("fork", "Continue with a new worker from a message on", fork, takes="[N|last]"),
+    Command("retry", "Send a message again (shows the cost and asks first)", retry, takes="[N|last] [LEVEL]"),
+    Command("fork", "Continue from a message with a new worker", fork, takes="[N|last]"),
 )

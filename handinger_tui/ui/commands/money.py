@@ -26,7 +26,7 @@ async def budget(context: CommandContext, argument: str) -> None:
     """Set the budget of the next turns, go to the next level, or show the present one."""
     controller, interaction, level = context.controller, context.interaction, argument.lower()
     if not level:
-        interaction.say(f"The budget is {controller.budget}. Shift+Tab changes it.")
+        interaction.say(f"The budget is {controller.budget}. Press Shift+Tab to change it.")
         return
     if level == "next":
         # From `unlimited`, too, the next level is standard.
@@ -90,16 +90,16 @@ async def reading(context: CommandContext, argument: str) -> None:
     session = controller.session
     worker_id = worker_of_figures(session)
     if worker_id is None:
-        interaction.say("There is no worker yet whose figures could be read.", "warning")
+        interaction.say("No worker yet.", "warning")
     elif not word:
         lines = [
             *meaning_lines(session),
             "",
-            "/reading lifetime, per-turn or auto decides it for this worker.",
+            "To decide for this worker, use /reading lifetime, per-turn or auto.",
         ]
-        await interaction.notice(f"What worker {clean_line(worker_id, 60)} counts", "\n".join(lines))
+        await interaction.notice(f"Figures of worker {clean_line(worker_id, 60)}", "\n".join(lines))
     elif word not in WORDS:
-        interaction.say(f"There is no reading {clean_line(word, 20)}: lifetime, per-turn or auto.", "warning")
+        interaction.say(f"Unknown reading {clean_line(word, 20)}. Use lifetime, per-turn or auto.", "warning")
     else:
         await controller.connection.rulings.pin(session.base_url, worker_id, WORDS[word], context.now_ms())
         # The session reads what was decided about its worker when its costs are counted.
@@ -175,5 +175,5 @@ MONEY: Final = (
     Command("costs", "Show usage and cost of this session", costs, ("cost", "usage", "stats")),
     Command("receipt", "Show the receipt of the last turn, or of turn N", receipt, takes="[N|last]"),
     Command("budgets", "Compare budget levels; month-end forecast", budgets),
-    Command("ledger", "Spending by day, worker, session and turn, with charts", ledger),
+    Command("ledger", "Show spending by day, worker, session and turn", ledger),
 )

@@ -106,7 +106,7 @@ class Confirm(Dialog[bool]):
         with VerticalScroll(classes="dialog-text", can_focus=len(self._body) > LONG_BODY):
             yield Static(Content(clean(self._body)), classes="dialog-body")
         if self._typed:
-            yield OrderedInput(placeholder=f"type {self._typed} to confirm", id="typed")
+            yield OrderedInput(placeholder=f"Type {self._typed} to confirm", id="typed")
         with Horizontal(classes="dialog-buttons"):
             yield button("no", self._no)
             yield button("yes", self._yes, disabled=bool(self._typed))

@@ -296,7 +296,7 @@ class LimitsPage(Dialog[Wish]):
         with VerticalScroll(id="limit-meters", can_focus=False):
             yield Static(self._meters())
         yield Static(self._examples(), id="limit-examples")
-        yield OrderedInput(placeholder="e.g. day 5", id="typed")
+        yield OrderedInput(placeholder="For example: day 5", id="typed")
         yield Static("", id="limit-problem")
 
     def _meters(self) -> Content:

@@ -27,7 +27,7 @@ def suspense_texts(figures: Figures) -> tuple[str, ...]:
     rises = _rises(figures)
     texts = [_rise_line(rise) for rise in rises[-1:]]
     if len(rises) > 1:
-        texts.append(f"{len(rises) - 1} more: a lists all.")
+        texts.append(f"{len(rises) - 1} more. Press a to list all.")
     return (*texts, *map(_assigned_line, figures.assigned[-1:]))
 
 
@@ -40,7 +40,7 @@ def _rise_line(rise: Rise) -> str:
 
 
 def _assigned_line(one: Assigned) -> str:
-    return clean_line(f"{one.number} was assigned to {one.turn_id}: a takes it back.")
+    return clean_line(f"{one.number} was assigned to {one.turn_id}. Press a to undo.")
 
 
 class Asking(Struct, frozen=True):
@@ -84,4 +84,4 @@ class Asking(Struct, frozen=True):
         for turn in await self.reader.charges.turn_charges(which, TURNS):
             when, session, *others = turn_line(turn, zone, year).cells
             rows.append((turn.turn_id, f"{when}  {others[-2]}  {session}  {turn.turn_id}"))
-        return await self.app.push_screen_wait(Choice(f"Which turn took {rise_text(rise)}?", rows))
+        return await self.app.push_screen_wait(Choice(f"Which turn cost {rise_text(rise)}?", rows))

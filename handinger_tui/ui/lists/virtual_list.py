@@ -236,7 +236,7 @@ def _same(one: tuple[Content | None, Style], other: tuple[Content | None, Style]
 def copy_from(widget: Widget, text: str, what: str) -> None:
     """Copy `text` to the clipboard through the terminal and notify the user; `what` names it."""
     if len(text) > LONGEST_COPY:
-        warning = f"Not copied: {len(text):,} characters is too much for the terminal."
+        warning = f"Not copied: {len(text):,} characters do not fit through the terminal."
         widget.notify(warning, severity="warning", markup=False)
         return
     widget.app.copy_to_clipboard(text)

@@ -39,7 +39,7 @@ class Interaction:
         """The app of the screen."""
         app = self._screen.app
         if not isinstance(app, DiffApp):
-            raise TypeError(f"{type(app).__name__} is no DiffApp")
+            raise TypeError(f"{type(app).__name__} is not a DiffApp")
         return app
 
     def run(self, coroutine: Coroutine[Any, Any, None]) -> None:

@@ -223,5 +223,5 @@ async def test_without_an_earlier_message_the_commands_say_so() -> None:
         await desktop.until(pilot, lambda: desktop.said().count("There is no earlier message") == 3)
     async with answered("one") as (desktop, pilot):
         await desktop.send(pilot, "/retry 7")
-        await desktop.until(pilot, lambda: "There is no message 7" in desktop.said())
+        await desktop.until(pilot, lambda: "No message 7" in desktop.said())
         assert len(desktop.api.posts) == 1

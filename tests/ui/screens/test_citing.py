@@ -130,7 +130,7 @@ async def test_a_plain_source_opens_at_once_and_is_copied_without_a_browser(brow
 
 
 ODD = (
-    ("https://user@evil.example/", "A page", "the part before @ is not the host"),
+    ("https://user@evil.example/", "A page", "the text left of @ is not the host"),
     ("https://evil.example/", "bank.example", "the text says bank.example"),
     ("https://bаnk.example/", "Our bank", "the actual host is xn--"),
     ("mailto:ada@example.org", "Write to us", "it starts an email"),

@@ -23,10 +23,10 @@ async def test_it_has_a_row_of_its_own_in_every_grouping(by: str) -> None:
     async with desktop.running(100, 40) as pilot:
         await opened(desktop, pilot, "$5.0123", "7 turns")
         await pilot.press(by)
-        await desktop.shows(pilot, "suspense wrk_heat", "suspense wrk_tea", "$0.25", "1 more: a lists all.")
+        await desktop.shows(pilot, "suspense wrk_heat", "suspense wrk_tea", "$0.25", "1 more. Press a")
         row = next(line for line in desktop.text().splitlines() if "suspense wrk_tea" in line)
         assert "$0.50" in row
-        await desktop.shows(pilot, "1: $0.50, wrk_tea: 1 message of others came")
+        await desktop.shows(pilot, "1: $0.50, wrk_tea: 1 message from others")
 
 
 async def test_it_is_narrowed_to_with_its_worker_and_belongs_to_no_session() -> None:
@@ -48,13 +48,13 @@ async def test_enter_on_its_row_assigns_it_and_a_takes_it_back() -> None:
     async with desktop.running(100, 40) as pilot:
         await opened(desktop, pilot, "suspense wrk_tea")
         await pilot.press("end", "enter")
-        await desktop.shows(pilot, "Which turn took $0.50?", "About tea t4", "About tea t5")
+        await desktop.shows(pilot, "Which turn cost $0.50?", "About tea t4", "About tea t5")
         assert "t7" not in desktop.text(), "a turn of another worker"
         await pilot.press("down", "enter")
-        await desktop.shows(pilot, "1 was assigned to t4: a takes it back.")
+        await desktop.shows(pilot, "1 was assigned to t4. Press a to undo.")
         assert [(one.number, one.turn_id) for one in books.owners] == [(1, "t4")]
         await pilot.press("a")
-        await desktop.shows(pilot, "1 was assigned to t4: a takes it back.")
+        await desktop.shows(pilot, "1 was assigned to t4. Press a to undo.")
         await pilot.press("enter")
         await desktop.shows(pilot, "suspense wrk_tea")
         assert books.owners == []

@@ -147,7 +147,7 @@ async def test_the_page_tells_every_limit_and_takes_a_new_one(size: tuple[int, i
         await desktop.shows(
             pilot, "▲ Day", "░ near · from the config file", "$4.25 + 2 turns unknown of $5.00 (85%)"
         )
-        await desktop.shows(pilot, "session 20 credits", "blocks new messages at 100%", "e.g. day 5")
+        await desktop.shows(pilot, "session 20 credits", "blocks new messages at 100%", "For example: day 5")
         await pilot.press(*"day five", "enter")
         await desktop.shows(pilot, "“five” is not an amount")
         await pilot.press(*["backspace"] * 4, *"9", "enter")
@@ -166,7 +166,7 @@ async def test_every_limit_can_be_seen_on_a_small_screen() -> None:
             desktop.purse.limit(scope, "5", unit)
     async with desktop.running(80, 24) as pilot:
         await desktop.send(pilot, "/limit")
-        await desktop.shows(pilot, "Turn", "e.g. day 5")
+        await desktop.shows(pilot, "Turn", "For example: day 5")
         assert "╰" in desktop.text_of("#typed"), "the field is not cut off"
         assert "Day" not in desktop.text_of("#limit-meters")
         await pilot.press(*["down"] * 4)

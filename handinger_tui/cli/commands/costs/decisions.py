@@ -54,7 +54,7 @@ def _pin(text: str, at_ms: int) -> Callable[[sqlite3.Connection], None]:
     prefix, _, word = text.rpartition("=")
     if word not in WORDS:
         known = ", ".join(f"WORKER={meaning}" for meaning in WORDS)
-        raise SettingsError(f"{_READING} {text!r} names no meaning.", f"Use {_READING} with one of {known}.")
+        raise SettingsError(f"{_READING} {text!r} is not valid.", f"Use {_READING} with one of {known}.")
     with opened(default_paths().database) as rows:
         worker_id = unique_id(rows, "worker", prefix) or ""
         base_url = rows.base_url(worker_id)
@@ -64,7 +64,7 @@ def _pin(text: str, at_ms: int) -> Callable[[sqlite3.Connection], None]:
 def _assignment(text: str, at_ms: int) -> Callable[[sqlite3.Connection], None]:
     number, _, prefix = text.partition("=")
     if not (number.isdecimal() and number.isascii() and prefix):
-        raise SettingsError(f"{_ASSIGN} {text!r} names no suspense and turn.", LISTED)
+        raise SettingsError(f"{_ASSIGN} {text!r} must name a suspense and a turn.", LISTED)
     with opened(default_paths().database) as rows:
         turn_id = None if prefix == NONE else unique_id(rows, "turn", prefix)
     return partial(assign, number=int(number[:18]), turn_id=turn_id, at_ms=at_ms)

@@ -69,7 +69,7 @@ def _time_range(text: str, flag: str, now: datetime) -> tuple[datetime, datetime
     except (ValueError, OverflowError, OSError):
         # The calendar has no such day, or the platform's clock cannot represent it.
         pass
-    raise SettingsError(f"{flag} {text!r} is no time that is known here.", HINT)
+    raise SettingsError(f"{flag} {text!r} is not a valid time.", HINT)
 
 
 def _next_month(day: date) -> date:
