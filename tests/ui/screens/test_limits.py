@@ -232,7 +232,7 @@ async def test_each_limit_warns_once_at_80_and_once_at_100_percent_and_anew_afte
         await spent("5", "■ daily limit reached")
         await spent("6", "■ daily limit reached")
         assert desktop.said().count(reached) == 1
-        assert "sent until it is raised" in desktop.said()
+        assert "blocked until you raise it" in desktop.said()
         await desktop.send(pilot, "/limit day 7")
         await desktop.until(pilot, lambda: "Daily limit set to $7.00 (85% used)." in desktop.said())
         await desktop.shows(pilot, "▲ daily limit 85%")
