@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.local_files.attachments import DiskFiles
+from handinger_tui.cli.local_files.kept_theme import keep_theme, kept_theme
 from handinger_tui.cli.local_files.paths import default_paths
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import Start
@@ -131,7 +132,8 @@ def app_options(args: argparse.Namespace, settings: Settings, stack: AsyncExitSt
         disk=DiskFiles(),
         budget=settings.budget,
         local=settings.local,
-        theme=settings.theme,
+        theme=settings.theme or kept_theme(),
+        keep_theme=keep_theme,
         keys=settings.keys,
         crash_folder=default_paths().database.parent,
         conceal=partial(_redact_key, settings),

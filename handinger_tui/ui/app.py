@@ -32,7 +32,8 @@ from handinger_tui.ui.keys import format_key
 from handinger_tui.ui.no_color import PlainStyles
 from handinger_tui.ui.ports import AppOptions
 from handinger_tui.ui.terminal.diff_app import DiffApp
-from handinger_tui.ui.themes import DARK, THEMES, first_theme
+from handinger_tui.ui.terminal.input_parser import TerminalBackground
+from handinger_tui.ui.themes import DARK, LIGHT, THEMES, first_theme
 from handinger_tui.ui.transcript.painting import ControlFilter
 from handinger_tui.ui.work.screen import WorkScreen
 
@@ -107,7 +108,8 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         for theme in THEMES:
             self.register_theme(theme)
         # Without colors, the dark theme says what is drawn reversed and dim.
-        self.theme = DARK.name if self.no_color else first_theme(options.theme, os.environ)
+        self._first_theme = DARK.name if self.no_color else first_theme(options.theme, os.environ)
+        self.theme = self._first_theme
         self._plain_styles = PlainStyles(DARK)
         self.set_keymap(dict(options.keys))
 
@@ -174,9 +176,21 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         """Start to connect after the first frame."""
         if not self.is_headless:
             collect_from_now_on()
+            self._ask_background()
         self.work.set_focus(self.work.prompt)
         await self._early_keys.pass_next()
         self._connect()
+
+    def _ask_background(self) -> None:
+        """Ask for the terminal's background color, unless a theme was chosen or there are no colors."""
+        ask = getattr(self._driver, "ask_background", None)
+        if ask is not None and self._options.theme is None and not self.no_color:
+            ask()
+
+    def on_terminal_background(self, message: TerminalBackground) -> None:
+        """Show the theme for the terminal's background, unless the person has chosen another one by now."""
+        if self.theme == self._first_theme:
+            self.theme = LIGHT.name if message.is_light else DARK.name
 
     @work(group="connect", exclusive=True)
     async def _connect(self) -> None:

@@ -320,6 +320,10 @@ class EarlyPrompt(Protocol):
         ...
 
 
+def keep_nothing(_name: str) -> None:
+    """Keep nothing for the next start."""
+
+
 class AppOptions(Struct, frozen=True):
     """Options for the start of the app."""
 
@@ -339,6 +343,9 @@ class AppOptions(Struct, frozen=True):
     local: bool = False
     """Whether the local worker is used; the first frame shows it before connecting."""
     theme: str | None = None
+    """The theme of the configuration, or the one chosen last; None: as the terminal's background."""
+    keep_theme: Callable[[str], None] = keep_nothing
+    """Keeps the short name of a chosen theme for the next start. Raises OSError; called in a thread."""
     keys: tuple[tuple[str, str], ...] = ()
     """Remapped keys: (binding id, key), from the configuration file."""
     crash_folder: Path | None = None

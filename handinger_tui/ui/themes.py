@@ -1,102 +1,187 @@
-"""The dark and the light theme.
+"""The themes, and which one the app starts with.
 
-Every text color has a contrast of at least 4.5:1 on every background used.
+Every text color has a contrast of at least 4.5:1 on every background used, 7:1 in the two themes of high
+contrast. The colors of `TERMINAL` are the terminal's own sixteen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from textual.theme import Theme
 
-DARK: Final = Theme(
-    name="handinger-dark",
+PREFIX: Final = "handinger-"
+"""What the names of themes begin with, as Textual has some of its own. People type them without it."""
+
+
+class Palette(NamedTuple):
+    """The colors of a theme, each with one meaning."""
+
+    text: str
+    muted: str
+    disabled: str
+    background: str
+    surface: str
+    panel: str
+    border: str
+    """Borders without the focus, and scroll bars."""
+    hover: str
+    """A row under the mouse."""
+    current_row: str
+    """The row of the cursor in a list without the focus."""
+    selection: str
+    focus: str
+    """What has the focus, titles and keys."""
+    link: str
+    money: str
+    """Amounts and warnings."""
+    error: str
+    success: str
+    scrollbar_hover: str
+
+
+def _theme(name: str, colors: Palette, *, dark: bool, ansi: bool = False) -> Theme:
+    variables = {
+        "text-muted": colors.muted,
+        "foreground-muted": colors.muted,
+        "text-disabled": colors.disabled,
+        "border": colors.focus,
+        "border-blurred": colors.border,
+        "block-cursor-foreground": colors.background,
+        "block-cursor-background": colors.focus,
+        "block-cursor-blurred-background": colors.current_row,
+        "block-hover-background": colors.hover,
+        "input-selection-background": colors.selection,
+        "screen-selection-background": colors.selection,
+        "footer-key-foreground": colors.focus,
+        "scrollbar": colors.border,
+        "scrollbar-hover": colors.scrollbar_hover,
+        "scrollbar-active": colors.focus,
+        "scrollbar-corner-color": colors.background,
+        "link-color": colors.link,
+    }
+    for part in ("footer-foreground", "footer-description-foreground"):
+        variables[part] = colors.muted
+    for part in ("footer", "footer-description", "footer-item", "footer-key"):
+        variables[f"{part}-background"] = colors.surface
+    for state in ("", "-hover", "-active"):
+        variables[f"scrollbar-background{state}"] = colors.background
+    if ansi:
+        # Textual's own sheets name these for themes of the terminal's colors.
+        variables |= {"ansi-background": "ansi_black", "ansi-foreground": "ansi_white"}
+    return Theme(
+        name=PREFIX + name,
+        dark=dark,
+        ansi=ansi,
+        primary=colors.focus,
+        secondary=colors.link,
+        accent=colors.money,
+        warning=colors.money,
+        error=colors.error,
+        success=colors.success,
+        foreground=colors.text,
+        background=colors.background,
+        surface=colors.surface,
+        panel=colors.panel,
+        variables=variables,
+    )
+
+
+DARK: Final = _theme(
+    "dark",
+    Palette(
+        text="#e4e8ee", muted="#9aa6b6", disabled="#8390a0",
+        background="#10141a", surface="#171c24", panel="#1f2630",
+        border="#394454", hover="#242d38", current_row="#2a3a3f", selection="#2f5d55",
+        focus="#6fd6bb", link="#93b7ff", money="#f2bd6b", error="#ff8f95", success="#85d996",
+        scrollbar_hover="#4d5b6f",
+    ),
     dark=True,
-    primary="#6fd6bb",
-    secondary="#93b7ff",
-    accent="#f2bd6b",
-    warning="#f2bd6b",
-    error="#ff8f95",
-    success="#85d996",
-    foreground="#e4e8ee",
-    background="#10141a",
-    surface="#171c24",
-    panel="#1f2630",
-    variables={
-        "text-muted": "#9aa6b6",
-        "foreground-muted": "#9aa6b6",
-        "text-disabled": "#7f8b9b",
-        "border": "#6fd6bb",
-        "border-blurred": "#394454",
-        "block-cursor-foreground": "#10141a",
-        "block-cursor-background": "#6fd6bb",
-        "block-cursor-blurred-background": "#2a3a3f",
-        "block-hover-background": "#242d38",
-        "footer-background": "#171c24",
-        "footer-foreground": "#9aa6b6",
-        "footer-description-foreground": "#9aa6b6",
-        "footer-description-background": "#171c24",
-        "footer-item-background": "#171c24",
-        "footer-key-background": "#171c24",
-        "footer-key-foreground": "#6fd6bb",
-        "input-selection-background": "#2f5d55",
-        "screen-selection-background": "#2f5d55",
-        "scrollbar": "#394454",
-        "scrollbar-hover": "#4d5b6f",
-        "scrollbar-active": "#6fd6bb",
-        "scrollbar-background": "#10141a",
-        "scrollbar-background-hover": "#10141a",
-        "scrollbar-background-active": "#10141a",
-        "scrollbar-corner-color": "#10141a",
-        "link-color": "#93b7ff",
-    },
-)
-
-LIGHT: Final = Theme(
-    name="handinger-light",
+)  # fmt: skip
+LIGHT: Final = _theme(
+    "light",
+    Palette(
+        text="#20262f", muted="#57606d", disabled="#5f6874",
+        background="#fcfbf8", surface="#f4f2ed", panel="#ebe8e1",
+        border="#cbc6bb", hover="#e4e0d7", current_row="#d9e6e1", selection="#bfe0d8",
+        focus="#0b665a", link="#27509f", money="#7c4a03", error="#a61c2b", success="#1d6232",
+        scrollbar_hover="#aca697",
+    ),
     dark=False,
-    primary="#0b665a",
-    secondary="#27509f",
-    accent="#7c4a03",
-    warning="#7c4a03",
-    error="#a61c2b",
-    success="#1d6232",
-    foreground="#20262f",
-    background="#fcfbf8",
-    surface="#f4f2ed",
-    panel="#ebe8e1",
-    variables={
-        "text-muted": "#57606d",
-        "foreground-muted": "#57606d",
-        "text-disabled": "#646d7a",
-        "border": "#0b665a",
-        "border-blurred": "#cbc6bb",
-        "block-cursor-foreground": "#fcfbf8",
-        "block-cursor-background": "#0b665a",
-        "block-cursor-blurred-background": "#d9e6e1",
-        "block-hover-background": "#e4e0d7",
-        "footer-background": "#f4f2ed",
-        "footer-foreground": "#57606d",
-        "footer-description-foreground": "#57606d",
-        "footer-description-background": "#f4f2ed",
-        "footer-item-background": "#f4f2ed",
-        "footer-key-background": "#f4f2ed",
-        "footer-key-foreground": "#0b665a",
-        "input-selection-background": "#bfe0d8",
-        "screen-selection-background": "#bfe0d8",
-        "scrollbar": "#cbc6bb",
-        "scrollbar-hover": "#aca697",
-        "scrollbar-active": "#0b665a",
-        "scrollbar-background": "#fcfbf8",
-        "scrollbar-background-hover": "#fcfbf8",
-        "scrollbar-background-active": "#fcfbf8",
-        "scrollbar-corner-color": "#fcfbf8",
-        "link-color": "#27509f",
-    },
-)
+)  # fmt: skip
+MIDNIGHT: Final = _theme(
+    "midnight",
+    Palette(
+        text="#dfe6f5", muted="#9aa8c7", disabled="#8593b6",
+        background="#0b1020", surface="#121a30", panel="#1a2340",
+        border="#38456b", hover="#212c4d", current_row="#25335a", selection="#2d4a7c",
+        focus="#7dcfff", link="#b4a7ff", money="#ffc777", error="#ff8d94", success="#9ece6a",
+        scrollbar_hover="#4c5c8a",
+    ),
+    dark=True,
+)  # fmt: skip
+EMBER: Final = _theme(
+    "ember",
+    Palette(
+        text="#ece3d2", muted="#b5a892", disabled="#a09480",
+        background="#1d1b18", surface="#25221e", panel="#2f2b26",
+        border="#574e43", hover="#38332d", current_row="#40392f", selection="#5a4a2f",
+        focus="#8fc98a", link="#83b6c9", money="#f0b255", error="#ff8a75", success="#b8c15c",
+        scrollbar_hover="#6f6455",
+    ),
+    dark=True,
+)  # fmt: skip
+PAPER: Final = _theme(
+    "paper",
+    Palette(
+        text="#2a241b", muted="#5c503e", disabled="#665a48",
+        background="#f7f0e2", surface="#efe6d4", panel="#e6dbc5",
+        border="#c9b99a", hover="#dccfb5", current_row="#d5dcc6", selection="#bcd9cf",
+        focus="#0b5a5e", link="#2a4a85", money="#6f4000", error="#951c28", success="#2c561c",
+        scrollbar_hover="#a8977a",
+    ),
+    dark=False,
+)  # fmt: skip
+CONTRAST: Final = _theme(
+    "contrast",
+    Palette(
+        text="#ffffff", muted="#d0d0d0", disabled="#b8b8b8",
+        background="#000000", surface="#0a0a0a", panel="#141414",
+        border="#8a8a8a", hover="#262626", current_row="#303030", selection="#00527a",
+        focus="#5cffd6", link="#9fc5ff", money="#ffd75f", error="#ff9c9c", success="#8dff8d",
+        scrollbar_hover="#b0b0b0",
+    ),
+    dark=True,
+)  # fmt: skip
+CONTRAST_LIGHT: Final = _theme(
+    "contrast-light",
+    Palette(
+        text="#000000", muted="#333333", disabled="#454545",
+        background="#ffffff", surface="#f7f7f7", panel="#efefef",
+        border="#707070", hover="#e2e2e2", current_row="#d6e6e2", selection="#a8dcd0",
+        focus="#00483f", link="#0b2f75", money="#5a3200", error="#7d0010", success="#0d4218",
+        scrollbar_hover="#505050",
+    ),
+    dark=False,
+)  # fmt: skip
+TERMINAL: Final = _theme(
+    "terminal",
+    Palette(
+        text="ansi_default", muted="ansi_default", disabled="ansi_bright_black",
+        background="ansi_default", surface="ansi_default", panel="ansi_default",
+        border="ansi_bright_black", hover="ansi_bright_black", current_row="ansi_bright_black",
+        selection="ansi_blue",
+        focus="ansi_cyan", link="ansi_blue", money="ansi_yellow", error="ansi_red", success="ansi_green",
+        scrollbar_hover="ansi_white",
+    ),
+    dark=True,
+    ansi=True,
+)  # fmt: skip
 
-THEMES: Final = (DARK, LIGHT)
+THEMES: Final = (DARK, LIGHT, MIDNIGHT, EMBER, PAPER, CONTRAST, CONTRAST_LIGHT, TERMINAL)
+NAMES: Final = tuple(theme.name.removeprefix(PREFIX) for theme in THEMES)
+"""The names as people type them."""
 _LIGHT_BACKGROUNDS: Final = frozenset({"7", "15"})
 """Background color numbers in COLORFGBG that are light."""
 
@@ -114,8 +199,11 @@ def first_theme(requested: str | None, environ: Mapping[str, str]) -> str:
 
 
 def by_name(name: str) -> str | None:
-    """The full name of a theme, from "dark", "light" or a full name; None when it is unknown."""
-    for theme in THEMES:
-        if name.lower() in (theme.name, theme.name.removeprefix("handinger-")):
-            return theme.name
-    return None
+    """The full name of a theme, from a short or a full name; None when it is unknown."""
+    short = name.lower().removeprefix(PREFIX)
+    return PREFIX + short if short in NAMES else None
+
+
+def short_name(name: str) -> str:
+    """The name of a theme as people type it."""
+    return name.removeprefix(PREFIX)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from textual.color import Color
+from textual.drivers.headless_driver import HeadlessDriver
 from textual.theme import Theme
 from textual.widgets import Static
 from textual.worker import WorkerFailed
@@ -20,7 +21,8 @@ from handinger_tui.core.errors import LedgerError, SettingsError
 from handinger_tui.core.turns.turn import Rope, TextPart, Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.commands import Command, CommandContext
 from handinger_tui.ui.keys import KEYS
-from handinger_tui.ui.themes import DARK, LIGHT, THEMES, by_name, first_theme
+from handinger_tui.ui.terminal.input_parser import TerminalBackground
+from handinger_tui.ui.themes import DARK, LIGHT, MIDNIGHT, THEMES, by_name, first_theme
 from handinger_tui.ui.work import screen as footing
 from handinger_tui.ui.work.paint_scheduler import ThrottledTimer
 from handinger_tui.ui.work.screen import WorkScreen
@@ -218,16 +220,37 @@ TEXTS = ("foreground", "primary", "secondary", "accent", "warning", "error", "su
 GROUNDS = ("background", "surface", "panel")
 
 
-@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+@pytest.mark.parametrize("theme", [one for one in THEMES if not one.ansi], ids=lambda theme: theme.name)
 def test_every_text_colour_can_be_read_on_every_ground(theme: Theme) -> None:
     colours = theme.to_color_system().generate()
-    for text, ground in itertools.product(TEXTS, GROUNDS):
-        assert _contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
+    least = 7 if "contrast" in theme.name else 4.5
+    for text, ground in itertools.product((*TEXTS, "text-disabled", "link-color"), GROUNDS):
+        assert _contrast(colours[text], colours[ground]) >= least, (text, ground)
     assert _contrast(colours["block-cursor-foreground"], colours["block-cursor-background"]) >= 4.5
     for badge in ("accent", "secondary", "warning", "primary"):
         assert _contrast(colours["background"], colours[badge]) >= 4.5, badge
     for ground in ("input-selection-background", "block-cursor-blurred-background"):
         assert _contrast(colours["foreground"], colours[ground]) >= 4.5, ground
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+async def test_every_theme_paints_every_kind_of_screen(theme: Theme) -> None:
+    desktop = Desktop(
+        launch=launch(theme=theme.name), api=answers("# A\n\n`b` [c](https://d.test)\n\n```py\nx=1\n```")
+    )
+    async with desktop.running() as pilot:
+        assert desktop.app.theme == theme.name
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed")
+        for key, shown in (
+            ("ctrl+s", "Sessions"),
+            ("f1", "Help"),
+            ("ctrl+p", "Search for commands"),
+            ("f2", "cost"),
+        ):
+            await pilot.press(key)
+            await desktop.shows(pilot, shown)
+            await pilot.press("escape")
 
 
 @pytest.mark.parametrize(
@@ -247,6 +270,46 @@ def test_the_first_theme(wanted: str | None, environ: dict[str, str], name: str)
 
 def test_a_theme_that_is_not_ours_has_no_name() -> None:
     assert by_name("nord") is None
+
+
+@pytest.mark.parametrize(
+    ("theme", "chosen", "shown"),
+    [(None, None, LIGHT), (None, "handinger-midnight", MIDNIGHT), ("dark", None, DARK)],
+)
+async def test_the_terminals_background_decides_unless_a_theme_was_chosen(
+    theme: str | None, chosen: str | None, shown: Theme
+) -> None:
+    desktop = Desktop(launch=launch(theme=theme))
+    async with desktop.running() as pilot:
+        if chosen:
+            desktop.app.theme = chosen
+        if theme is None:
+            desktop.app.post_message(TerminalBackground(is_light=True))
+        await pilot.pause()
+        assert desktop.app.theme == shown.name
+
+
+class Asked(HeadlessDriver):
+    """Counts the queries for the background."""
+
+    queries = 0
+
+    def ask_background(self) -> None:
+        Asked.queries += 1
+
+
+@pytest.mark.parametrize(("theme", "no_color", "queries"), [(None, "", 1), ("dark", "", 0), (None, "1", 0)])
+async def test_the_background_is_asked_for_only_where_it_decides(
+    monkeypatch: pytest.MonkeyPatch, theme: str | None, no_color: str, queries: int
+) -> None:
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setattr(Asked, "queries", 0)
+    desktop = Desktop(launch=launch(theme=theme))
+    async with desktop.running():
+        desktop.app._driver = Asked(desktop.app)
+        desktop.app._ask_background()
+    assert Asked.queries == queries
 
 
 async def test_without_colour_the_state_can_still_be_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from textual.command import CommandPalette
@@ -9,7 +10,7 @@ from textual.command import CommandPalette
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext
-from handinger_tui.ui.themes import THEMES, by_name
+from handinger_tui.ui.themes import NAMES, by_name, short_name
 
 STEP: Final = 6
 """Cells by which the panels are widened or narrowed."""
@@ -77,14 +78,29 @@ async def redraw(context: CommandContext, _argument: str) -> None:
 
 
 async def theme(context: CommandContext, argument: str) -> None:
-    """Switch to the named theme, or to the other one."""
+    """Switch to the named theme, or name all."""
     app = context.interaction.app
-    other = next(theme.name for theme in THEMES if theme.dark is not app.current_theme.dark)
-    name = by_name(argument) if argument else other
-    if name is None:
-        context.interaction.say(f"Unknown theme “{clean_line(argument, 20)}” (dark, light).", "warning")
-    else:
+    name = by_name(argument) if argument else None
+    if app.no_color:
+        context.interaction.say("Colors are off (NO_COLOR).")
+    elif name is not None:
         app.theme = name
+        await _keep_theme(context, short_name(name))
+    elif argument:
+        unknown = clean_line(argument, 20)
+        context.interaction.say(f"Unknown theme “{unknown}”. Choose: {', '.join(NAMES)}.", "warning")
+    else:
+        context.interaction.say(f"Theme: {short_name(app.theme)}. Choose: /theme {'|'.join(NAMES)}")
+
+
+async def _keep_theme(context: CommandContext, name: str) -> None:
+    try:
+        await asyncio.to_thread(context.options.keep_theme, name)
+    except OSError as problem:
+        why = clean_line(problem.strerror or "unknown", 100)
+        context.interaction.say(f"Theme: {name}. Not kept for the next start: {why}.", "warning")
+    else:
+        context.interaction.say(f"Theme: {name}.")
 
 
 async def show_help(context: CommandContext, _argument: str) -> None:
@@ -117,7 +133,7 @@ VIEW: Final = (
     Command("history", "Search prompt history", history),
     Command("editor", "Edit the message in $EDITOR", editor),
     Command("redraw", "Redraw the screen", redraw),
-    Command("theme", "Switch between dark and light", theme, takes="[dark|light]"),
+    Command("theme", "Choose a color theme", theme, takes="[NAME]"),
     Command("help", "Show keys and commands", show_help, ("keys",)),
     Command("palette", "Command palette", palette),
     Command("quit", "Quit (drafts and sessions are saved)", leave, ("exit",)),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 
-from handinger_tui.ui.terminal.input_parser import InputParser
+from handinger_tui.ui.terminal.input_parser import BACKGROUND_QUERY, InputParser
 from handinger_tui.ui.terminal.textual_private import Missing, XTermParser
 
 if TYPE_CHECKING:
@@ -71,6 +71,12 @@ class TerminalDriver(LinuxDriver):
         """
         if self._owner.is_running:
             super().resume_application_mode()
+
+    def ask_background(self) -> None:
+        """Ask the terminal for its background color; a `TerminalBackground` brings the reply."""
+        # The console of Linux would show the query.
+        if not os.environ.get("TERM", "").startswith("linux"):
+            self.write(BACKGROUND_QUERY)
 
     def early_input(self) -> bytes:
         """Return input that was read before the driver started; subclasses override it."""

@@ -34,7 +34,12 @@ _REPLY_BEGINS: Final = r"\x1b(?:\]\d{1,4};|P(?:>\||[01][$+]r)|_G)"
 _REPLY_BODY: Final = r"[^\x00-\x1f\x7f-\x9f]{0,4096}"
 _REPLY: Final = re.compile(_REPLY_BEGINS)
 """The beginning of a reply that is a control string: colors (OSC), the terminal's name and settings (DCS),
-graphics (APC). Nothing here asks for one, but a program that used the terminal before may have."""
+graphics (APC). Only the background color is asked for; a program that used the terminal before may have asked
+for others."""
+BACKGROUND_QUERY: Final = "\x1b]11;?\x1b\\"
+"""Asks the terminal for its background color (OSC 11)."""
+_HEX: Final = "([0-9a-fA-F]{1,4})"
+_BACKGROUND_REPLY: Final = re.compile(rf"\x1b\]11;rgba?:{_HEX}/{_HEX}/{_HEX}")
 _COMPLETE: Final = re.compile(
     rf"""{_REPLY_BEGINS}{_REPLY_BODY}(?:\x1b\\|\x9c|\x07)
     |\x1b(?:
@@ -121,7 +126,7 @@ class InputParser:
             return [Paste(piece.text.replace("\x00", ""))]
         if piece.kind == "typed":
             return self._parser.feed(piece.text)
-        return [] if piece.kind == "reply" else self._sequence(piece.text)
+        return _background_in(piece.text) if piece.kind == "reply" else self._sequence(piece.text)
 
     def _sequence(self, sequence: str) -> Iterable[Message]:
         if sequence == ESC:
@@ -147,6 +152,23 @@ class InputParser:
         if is_report and len(sequence) > len("\x1b[x"):
             return []
         return [Key("escape", ESC), *self._parser.feed(sequence[1:])]
+
+
+class TerminalBackground(Message):
+    """The terminal has named its background color."""
+
+    def __init__(self, is_light: bool) -> None:
+        super().__init__()
+        self.is_light = is_light
+
+
+def _background_in(reply: str) -> list[Message]:
+    match = _BACKGROUND_REPLY.match(reply)
+    if match is None:
+        return []
+    # Each part has one to four hexadecimal digits.
+    red, green, blue = (int(digits, 16) / (16 ** len(digits) - 1) for digits in match.groups())
+    return [TerminalBackground(is_light=0.299 * red + 0.587 * green + 0.114 * blue > 0.5)]
 
 
 class Piece(NamedTuple):

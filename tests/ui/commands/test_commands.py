@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import pkgutil
 
@@ -17,7 +18,7 @@ from handinger_tui.ui.commands import (
 )
 from handinger_tui.ui.themes import DARK, LIGHT
 from tests.engine.fakes import FakeApi, says, sse, worker
-from tests.ui.fakes import PRICED, Desktop, answers
+from tests.ui.fakes import PRICED, Desktop, answers, launch
 
 FILES = [
     {"filename": name, "mediaType": "text/csv", "url": f"https://x.test/{name}", "size": 2048}
@@ -187,14 +188,20 @@ async def test_sources_files_and_downloads() -> None:
         await desktop.until(pilot, lambda: desktop.work.sidebar.panels["usage"].has_focus)
 
 
-async def test_theme_goes_back_and_forth_and_by_name() -> None:
-    desktop = Desktop()
+async def test_a_theme_is_chosen_by_name_and_kept() -> None:
+    kept: list[str] = []
+    desktop = Desktop(launch=launch(keep_theme=kept.append))
     async with desktop.running() as pilot:
         assert desktop.app.theme == DARK.name
         await desktop.send(pilot, "/theme")
-        await desktop.until(pilot, lambda: desktop.app.theme == LIGHT.name)
-        await desktop.send(pilot, "/theme dark")
-        await desktop.until(pilot, lambda: desktop.app.theme == DARK.name)
+        await desktop.until(pilot, lambda: "Theme: dark. Choose: /theme dark|light" in desktop.said())
+        assert desktop.app.theme == DARK.name, "nothing changes without a name"
+        await desktop.send(pilot, "/theme light")
+        await desktop.until(pilot, lambda: kept == ["light"])
+        assert desktop.app.theme == LIGHT.name
+        await desktop.send(pilot, "/theme Handinger-Dark")
+        await desktop.until(pilot, lambda: kept == ["light", "dark"])
+        assert desktop.app.theme == DARK.name
         await desktop.send(pilot, "/theme pink")
         await desktop.until(pilot, lambda: "Unknown theme “pink" in desktop.said())
 
@@ -226,7 +233,27 @@ async def test_the_palette_runs_commands() -> None:
         await pilot.press(*"theme")
         await desktop.shows(pilot, "/theme")
         await pilot.press("enter")
-        await desktop.until(pilot, lambda: desktop.app.theme == LIGHT.name)
+        await desktop.until(pilot, lambda: "Theme: dark." in desktop.said())
+
+
+async def test_a_theme_that_cannot_be_kept_is_shown_all_the_same() -> None:
+    def full(_name: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    desktop = Desktop(launch=launch(keep_theme=full))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/theme light")
+        await desktop.until(pilot, lambda: "Not kept for the next start: No space left" in desktop.said())
+        assert desktop.app.theme == LIGHT.name
+
+
+async def test_without_colors_there_is_no_theme_to_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/theme light")
+        await desktop.until(pilot, lambda: "Colors are off (NO_COLOR)." in desktop.said())
+        assert desktop.app.theme == DARK.name
 
 
 @pytest.mark.parametrize("typed", ["/quit", "/exit", "quit", ":q"])

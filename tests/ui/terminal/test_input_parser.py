@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.messages import TerminalSupportsSynchronizedOutput
 
 from handinger_tui.ui.terminal import input_parser
-from handinger_tui.ui.terminal.input_parser import META, PASTE_ENDS, InputParser
+from handinger_tui.ui.terminal.input_parser import META, PASTE_ENDS, InputParser, TerminalBackground
 
 NEWLINE = ("\x1b\r", "\x1b\n", "\x1b[13;2u", "\x1b[13;3u", "\x1b[13;3;13u", "\x1b[13;4u", "\x1b[13;3:1u",
            "\x1b[13;2:2u", "\x1b[13;131u", "\x1b[27;2;13~", "\x1b[27;3;13~", "\x1b[57414;2u", "\x1b[57414;3u",
@@ -70,7 +70,8 @@ def read(pieces: Iterable[str]) -> Iterator[Message]:
 
 
 def keys_in(messages: Iterable[Message]) -> list[str]:
-    return [one.key if isinstance(one, Key) else repr(one) for one in messages]
+    others = (one for one in messages if not isinstance(one, TerminalBackground))
+    return [one.key if isinstance(one, Key) else repr(one) for one in others]
 
 
 def cut(data: str, places: Iterable[int]) -> list[str]:
@@ -127,6 +128,25 @@ REPLIES = (
     "\x1b]52;c;QUJD\x1b\\", "\x1bP>|kitty(0.35.2)\x1b\\", "\x1bP1+r544e=787465\x1b\\", "\x1bP1$r0m\x1b\\",
     "\x1b_Gi=31;OK\x1b\\", "\x1b[?62;22c", "\x1b[>41;300;0c", "\x1b[8;24;80t",
 )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("color", "is_light"),
+    [
+        ("rgb:0000/0000/0000", False),
+        ("rgb:10/14/1a", False),
+        ("rgb:ffff/ffff/ffff", True),
+        ("rgb:f/f/d", True),
+        ("rgba:fafa/f0f0/e6e6/ffff", True),
+    ],
+)
+def test_the_background_color_of_the_terminal_is_read(color: str, is_light: bool) -> None:
+    for end in ("\x1b\\", "\x07"):
+        (message,) = read([f"\x1b]11;{color}{end}"])
+        assert isinstance(message, TerminalBackground)
+        assert message.is_light is is_light
+    for other in ("\x1b]10;rgb:ff/ff/ff\x07", "\x1b]11;#ffffff\x07", "\x1b]11;rgb:ff/ff\x07"):
+        assert list(read([other])) == []
 
 
 @pytest.mark.parametrize("reply", REPLIES)
