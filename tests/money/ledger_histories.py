@@ -1,4 +1,4 @@
-"""Random histories through the ledger: two sessions on one worker, and a person who pins and assigns.
+"""Random histories through a history file: two programs, each with a session on one worker; a person decides.
 
 After every step all places have to show the same sum, to the last digit: every grouping of the costs, the
 rows of turns, the limits, the sessions, and what a new reading of the file shows. At the end, looking back
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -29,6 +30,7 @@ from handinger_tui.ledger.cost_rows import opened
 from handinger_tui.ledger.grouping import spent
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.worker_turns import others
+from tests.ledger.made import opened as opened_ledger
 from tests.money.service import History
 
 WORKER: Final = "wrk_1"
@@ -95,8 +97,9 @@ def _snapshot(read: FigureRead) -> Snapshot:
 class Played:
     """One history on its way through a ledger."""
 
-    def __init__(self, ledger: Ledger, path: Path, history: History, seed: int) -> None:
-        self.ledger = ledger
+    def __init__(self, ledgers: Sequence[Ledger], path: Path, history: History, seed: int) -> None:
+        self.ledgers = ledgers
+        """One for each program."""
         self.path = path
         self.history = history
         self.random = Random(seed)
@@ -124,38 +127,43 @@ class Played:
         is_first = not self.of_turn
         at = self.of_turn.setdefault(turn.turn_id, 0 if is_first else self.random.randrange(2))
         session = self.sessions[at]
+        ledger = self.ledgers[at]
         if all(stored.turn_id != turn.turn_id for stored in session.turns):
-            await self.ledger.open_turn(session, turn.order)
+            await ledger.open_turn(session, turn.order)
         session = put_turn(session, turn)
         if turn.live:
-            await self.ledger.charge(session)
+            await ledger.charge(session)
         else:
-            await self.ledger.close_turn(session, turn.turn_id)
+            await ledger.close_turn(session, turn.turn_id)
         self.sessions[at] = session
 
     async def _rule(self, at_ms: int) -> None:
         """The person may decide something."""
         random, choice = self.random, self.random.random()
+        ledger = random.choice(self.ledgers)
         if choice < 0.15:
-            await self.ledger.rulings.pin("", WORKER, random.choice([*WORDS.values()]), at_ms)
-        elif choice < 0.5 and (buckets := await self.ledger.charges.suspense(ON_WORKER)):
+            await ledger.rulings.pin("", WORKER, random.choice([*WORDS.values()]), at_ms)
+        elif choice < 0.5 and (buckets := await ledger.charges.suspense(ON_WORKER)):
             rise = random.choice(buckets[0].rises)
-            await self._assign(rise.number, random.choice([*self.of_turn]), at_ms)
-        elif choice < 0.65 and (assigned := await self.ledger.charges.assigned(ON_WORKER)):
-            await self._assign(random.choice(assigned).number, random.choice([None, *self.of_turn]), at_ms)
+            await self._assign(ledger, rise.number, random.choice([*self.of_turn]), at_ms)
+        elif choice < 0.65 and (assigned := await ledger.charges.assigned(ON_WORKER)):
+            await self._assign(
+                ledger, random.choice(assigned).number, random.choice([None, *self.of_turn]), at_ms
+            )
         else:
             return
         self.rulings += 1
 
-    async def _assign(self, number: int, turn_id: str | None, at_ms: int) -> None:
+    async def _assign(self, ledger: Ledger, number: int, turn_id: str | None, at_ms: int) -> None:
         try:
-            await self.ledger.rulings.assign(number, turn_id, at_ms)
+            await ledger.rulings.assign(number, turn_id, at_ms)
         except SettingsError:
             self.rulings -= 1
 
     async def _note(self, at_ms: int) -> None:
         """Compare all places, and note what they show."""
-        charges = self.ledger.charges
+        ledger = self.random.choice(self.ledgers)
+        charges = ledger.charges
         suspense = await charges.suspense(ON_WORKER)
         unexplained = altogether(suspense).usd.value or Decimal(0)
         shown = {
@@ -164,12 +172,12 @@ class Played:
         }
         turns = await charges.turn_charges(ON_WORKER, -1)
         shown["rows"] = sum((turn.usd or Decimal(0) for turn in turns), unexplained)
-        shown["limits"] = (await self.ledger.database.run(lambda db: spent(db, ON_WORKER))).usd.value
+        shown["limits"] = (await ledger.database.run(lambda db: spent(db, ON_WORKER))).usd.value
         shown["sessions"] = await self._sessions() + unexplained
         with opened(self.path) as rows:
             days = rows.buckets(GroupBy.DAY, ON_WORKER)
             shown["file"] = altogether([*days, *rows.suspense(ON_WORKER)]).usd.value
-        expected = await self.ledger.database.run(_expected)
+        expected = await ledger.database.run(_expected)
         wrong = {place: usd for place, usd in shown.items() if abs((usd or Decimal(0)) - expected) > NOISE}
         if wrong:
             self.faults.append(f"at {at_ms}: {wrong} instead of {expected}")
@@ -178,7 +186,7 @@ class Played:
     async def _sessions(self) -> Decimal:
         total = Decimal(0)
         for at, session in enumerate(self.sessions):
-            elsewhere = await self.ledger.charge(session)
+            elsewhere = await self.ledgers[at].charge(session)
             self.sessions[at] = replace(session, elsewhere=elsewhere)
             total += session_money(session.turns, elsewhere).usd.value or Decimal(0)
         return total
@@ -199,13 +207,9 @@ def _expected(connection: sqlite3.Connection) -> Decimal:
 
 async def faults(history: History, seed: int, path: Path) -> tuple[list[str], int]:
     """Everything that is wrong, and how many rulings there were."""
-    ledger = Ledger(path)
-    await ledger.start()
-    try:
-        played = Played(ledger, path, history, seed)
+    async with opened_ledger(path) as one, opened_ledger(path) as other:
+        played = Played((one, other), path, history, seed)
         await played.play()
-    finally:
-        await ledger.aclose()
     return played.faults, played.rulings
 
 
