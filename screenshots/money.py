@@ -54,6 +54,15 @@ async def turns(scene: Scene) -> None:
     await scene.pilot.pause(0.3)
 
 
+async def suspense(scene: Scene) -> None:
+    """What no turn explains, by worker, and the question which turn took it."""
+    await ledger(scene)
+    await scene.pilot.press("w")
+    await scene.pilot.pause(0.3)
+    await scene.pilot.press("a")
+    await scene.pilot.pause(0.3)
+
+
 async def budgets(scene: Scene) -> None:
     """The levels of budget side by side, and the month's end."""
     await scene.command("/budgets")
@@ -90,10 +99,11 @@ SCENES = {
     "ledger": ledger,
     "charts": charts,
     "turns": turns,
+    "suspense": suspense,
     "budgets": budgets,
     "limits": limits,
     "raise": raising,
     "unlimited": unlimited,
 }
 """These come without colours as well."""
-WITH_A_PAST = (ledger, charts, turns, budgets, unlimited)
+WITH_A_PAST = (ledger, charts, turns, suspense, budgets, unlimited)

@@ -15,6 +15,13 @@ DAYS = 26
 SUBJECTS = ("Heat pumps", "Tea prices", "Rail timetables", "Solar yield", "Primes", "Grant deadlines")
 MODEL_PICO = {"low": 2_100_000_000, "standard": 9_300_000_000, "high": 31_000_000_000}
 """What the model usually takes at a budget; the rest follows from it."""
+SUSPENSE = """
+    INSERT INTO suspense
+        (base_url, worker_id, seen_ms, at_ms, usd_pico, micro_credits, last_turn, refused, strangers,
+         doubtful)
+    VALUES ('local', ?, ?, ?, ?, ?, ?, '[]', ?, 0)
+"""
+"""What the figures of a worker rose by and no turn explains."""
 SECONDS = {"low": 9, "standard": 38, "high": 140}
 
 
@@ -31,6 +38,10 @@ def remember(home: Path) -> None:
         for row in rows:
             names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
             connection.execute(f"INSERT INTO charges ({names}) VALUES ({marks})", row)  # noqa: S608  # names of ours
+        for number, messages, usd_pico in ((1, 2, 48_200_000_000), (4, None, 6_310_000_000)):
+            seen_ms = now_ms - number * 7_200_000
+            cells = (f"wrk_{number}", seen_ms, seen_ms, usd_pico, usd_pico // 100, "turn_0_1", messages)
+            connection.execute(SUSPENSE, cells)
         connection.execute("COMMIT")
 
 
