@@ -121,7 +121,9 @@ class QueueStrip(Static):
         if key == self._drawn_key:
             return
         self._drawn_key = key
-        at = 0 if marked is None else marked
+        ids = [turn.turn_id for turn in self.queue]
+        edited = ids.index(self.editing) if self.editing in ids else 0
+        at = edited if marked is None else marked
         self._first = max(0, min(max(self._first, at - ROWS + 1), at, len(self.queue) - ROWS))
         rows = [
             self._draw_row(position, turn, marked=position == marked)

@@ -35,6 +35,7 @@ class KeyActions:
         prompt, transcript, sources = context.pane.prompt, context.pane.transcript, context.sources
         self._actions: dict[str, Callable[[], object]] = {
             "back": self._back,
+            "read": partial(context.browsing.browse_transcript, only_if_empty=True),
             "browse": partial(context.browsing.browse_transcript, only_if_empty=False),
             # Behind the letters that the prompt has not processed yet.
             "clear": partial(prompt.call_later, self._clear),
@@ -66,11 +67,9 @@ class KeyActions:
         self._actions[name]()
 
     def _back(self) -> None:
-        """Esc: close the topmost open thing; with nothing open and an empty prompt, browse the answers."""
+        """Close the topmost open thing."""
         if self._context.browsing.close_topmost():
             self._context.repaint()
-        elif not self._context.pane.prompt.text:
-            self._context.browsing.browse_transcript(only_if_empty=True)
 
     def _clear(self) -> None:
         """Ctrl+C: copy the selection, else cancel an edit, clear the prompt or the attachments.
@@ -113,10 +112,13 @@ class KeyActions:
             self._context.interaction.run(leave(self._context))
 
     def _browse_chips(self) -> None:
-        """Focus the attachments."""
-        chips = self._context.pane.chips
+        """Focus the attachments, else the queue."""
+        chips, queue = self._context.pane.chips, self._context.pane.queue
         if chips.display:
             self._context.browsing.browse(chips)
+        elif queue.display:
+            queue.mark_newest()
+            self._context.browsing.browse(queue)
         else:
             self._context.interaction.say("No attachments yet. Type @ to add a file, or /file PATH.")
 

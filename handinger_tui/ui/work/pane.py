@@ -226,6 +226,8 @@ class SessionPane(Rows):
 
         A hint that tells what may cost money is not replaced.
         """
+        if self._browsed:
+            text = f"Browsing: {self._browsed} · {text}"
         if self._is_hint_firm or cell_len(text) > self._hint.content_size.width:
             return False
         self._acknowledged = text, "$warning" if severity == "warning" else "$foreground"
@@ -242,7 +244,7 @@ class SessionPane(Rows):
     def browse(self, name: str) -> None:
         """Show in a word what single keys browse now; "" when they go to the prompt."""
         if name != self._browsed:
-            self._browsed = name
+            self._browsed, self._acknowledged = name, None
             self._refresh_lines()
 
     async def find_bar(self) -> FindBar:

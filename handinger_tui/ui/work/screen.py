@@ -307,6 +307,10 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             return sys.platform != "win32"
         if action == "key" and parameters[0] in WHILE_BROWSING:
             return self.browsing.browsed is self.transcript
+        if action == "key" and parameters == ("back",):
+            return self.browsing.something_open
+        if action == "key" and parameters == ("read",):
+            return not (self.controller.running or self.browsing.something_open)
         if action == "command" and parameters == ("detach",):
             return self.controller.running and not self.browsing.something_open
         return True

@@ -494,3 +494,21 @@ async def test_a_reached_limit_is_asked_about_and_only_the_one_message_is_sent()
         await desktop.rest(pilot)
         assert queued(desktop) == ["second"]
     assert posts(desktop) == ["first", "third"]
+
+
+async def test_f8_leads_to_the_queue_also_from_a_prompt_with_text() -> None:
+    desktop, gate = running()
+    async with desktop.running(60, 20) as pilot:
+        await queue_up(desktop, pilot, *(f"message {number}" for number in range(1, 11)))
+        assert desktop.work.pane.queue.region.height == 3
+        assert desktop.work.transcript.region.height > 6
+        await pilot.press(*"half", "f8")
+        await desktop.shows(pilot, "Browsing: queue", "10  message 10")
+        await pilot.press(*["up"] * 9, "enter")
+        # The strip shows the message that is edited.
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "message 1")
+        await desktop.shows(pilot, " 1  message 1   editing")
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "half")
+        gate.set()
+    assert posts(desktop)[0] == "first"

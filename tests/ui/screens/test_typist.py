@@ -341,3 +341,22 @@ async def test_the_price_of_enter_is_never_hidden_by_what_a_key_did() -> None:
         await pilot.press("ctrl+c")
         await desktop.until(pilot, lambda: desktop.app.screen.query("Toast"))
         assert "may cost" in desktop.text_of("#hint")
+
+
+async def test_the_footer_says_what_esc_does_and_browsing_is_named_beside_what_a_key_did() -> None:
+    script, gate = held("Half")
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", **PRICED)]))
+    async with desktop.running(80, 24) as pilot:
+        await desktop.send(pilot, "Do it")
+        await desktop.shows(pilot, "Half", "Esc Stop watching")
+        await pilot.press("f2")
+        await desktop.shows(pilot, "Esc Back")
+        assert "Stop watching" not in desktop.text()
+        await pilot.press("escape")
+        await desktop.shows(pilot, "Esc Stop watching")
+        await pilot.press("ctrl+up", "y")
+        await desktop.until(pilot, lambda: "Browsing: answers · Copied" in desktop.text_of("#hint"))
+        gate.set()
+        await desktop.shows(pilot, "✓ completed")
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: "Esc" not in desktop.text().splitlines()[-1])
