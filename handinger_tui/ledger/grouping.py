@@ -310,17 +310,18 @@ def _amount(row: Row, name: str) -> Decimal | None:
 # -- closed amounts that changed ------------------------------------------------------------
 _SUMS: Final = ", ".join(split(name, "before") for name in ("usd_pico", "micro_credits"))
 _CHANGES: Final = " OR ".join(f"COALESCE(c.{name}, 0) <> 0" for name in AMOUNTS)
+_OPEN: Final = ", ".join(f"'{status}'" for status in sorted(LIVE))
 # `corrections` does not count the first amount, so most turns are left out at once. With one MAX in the
 # query, `before.reading` is that of the row with the greatest id.
 _QUERY: Final = f"""
     SELECT c.id, c.turn_id, c.session_id, c.worker_id, c.at_ms, c.usd_pico, c.micro_credits, c.reading,
            c.reason, c.retracted, MAX(before.id), before.reading AS old_reading, {_SUMS}
-      FROM (SELECT session_id, turn_id FROM turn_totals {{where}} corrections > 0) t
+      FROM (SELECT session_id, turn_id, status FROM turn_totals {{where}} corrections > 0) t
       JOIN charges c ON c.session_id = t.session_id AND c.turn_id = t.turn_id AND c.kind = 'correction'
       JOIN charges before
         ON before.session_id = c.session_id AND before.turn_id = c.turn_id AND before.id < c.id
      WHERE c.id > :after AND ({_CHANGES})
-     GROUP BY c.id HAVING SUM(before.final) OR c.reason IS NOT NULL
+     GROUP BY c.id HAVING SUM(before.final) OR (c.reason IS NOT NULL AND t.status NOT IN ({_OPEN}))
      ORDER BY c.id
 """
 _MEANINGS: Final = frozenset((Reading.TOTAL, Reading.PER_TURN))

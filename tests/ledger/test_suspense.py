@@ -143,6 +143,16 @@ async def test_a_pin_under_which_an_amount_is_not_known_takes_it_back(tmp_path: 
         assert rows.buckets(GroupBy.DAY, ChargeFilter())[0].usd == Total(Decimal(3))
 
 
+async def test_what_a_pin_changes_of_a_running_turn_is_no_restatement(tmp_path: Path) -> None:
+    running = turn("B", read(300, "0.10"), 310, read(350, "0.30", busy=True))
+    async with opened(tmp_path / "h.db") as ledger:
+        await write(ledger, session("ses_a", worker_id=WORKER), FIRST, running)
+        await ledger.charges.news()
+        await ledger.rulings.pin("", WORKER, "per_turn", 1_000)
+        assert (await amounts(ledger))["B"] == Decimal("0.3")
+        assert await ledger.charges.news() == []
+
+
 async def test_a_turn_whose_stored_events_are_damaged_keeps_its_charge_under_a_pin(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
