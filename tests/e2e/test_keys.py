@@ -92,3 +92,46 @@ def test_a_key_map_that_cannot_work_ends_the_start_and_names_the_key(tmux: str, 
         window.run("--local", home=tmp_path)
         window.shows("exit=2")
         window.shows("^N is both “work.new” and “work.ledger”.")
+
+
+def test_an_earlier_message_is_sent_again_edited_and_forked_and_a_restart_knows_it(
+    tmux: str, tmp_path: Path
+) -> None:
+    with terminal(tmux, 100, 30) as window:
+        start(window, tmp_path)
+        window.type("echo one")
+        window.press("Enter")
+        window.shows("✓ completed")
+        window.type("/retry")
+        window.press("Enter")
+        window.shows("Try again?")
+        window.press("Escape")
+        window.until(lambda seen: "Try again?" not in seen, "the question is closed")
+        assert turns(tmp_path) == 1
+        # Browsing, by bytes: Ctrl+Up, then the letter.
+        window.press("C-Up")
+        window.shows("Browsing: answers")
+        window.type("r")
+        window.shows("Try again?")
+        window.press("Right", "Enter")
+        window.shows("↳ message 1 again")
+        window.until(lambda seen: "✓ completed" in seen.splitlines()[0], "the second try")
+        window.type("/edit 1")
+        window.press("Enter")
+        window.shows("│ echo one ")
+        window.type(" more")
+        window.press("Enter")
+        window.shows("↳ edited from message 1")
+        window.until(lambda seen: "✓ completed" in seen.splitlines()[0], "the edited one")
+        window.type("/fork")
+        window.press("Enter")
+        window.shows("pasted text 1")
+        assert turns(tmp_path) == 3
+        window.press("M-Up")
+        window.shows("❯ echo one more")
+        window.press("C-d")
+        window.shows("exit=0")
+    with terminal(tmux, 100, 30) as window:
+        window.run("--local", "-c", home=tmp_path)
+        window.shows("↳ edited from message 1")
+    assert turns(tmp_path) == 3
