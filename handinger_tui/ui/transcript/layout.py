@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from handinger_tui.core.turns.session import Session, same_front
-from handinger_tui.core.turns.turn import ReasoningPart, Rope, TextPart, Turn
+from handinger_tui.core.turns.turn import ReasoningPart, Rope, TextPart, Turn, TurnRequest
 from handinger_tui.ui.transcript.markdown.document import LiveMarkdown
 from handinger_tui.ui.transcript.painting import MARGIN
 from handinger_tui.ui.transcript.row import INDENT, indented
@@ -24,6 +24,7 @@ from handinger_tui.ui.transcript.rows import (
     Slot,
     gap_between,
     has_same_rows,
+    is_long_prompt,
     reasoning_line,
     slot_key,
     slot_rows,
@@ -84,7 +85,13 @@ class Block:
     @property
     def foldable(self) -> bool:
         """Whether the slot can be folded into one line."""
-        return isinstance(self.slot, FOLDABLE)
+        slot = self.slot
+        return isinstance(slot, FOLDABLE) or (isinstance(slot, TurnRequest) and is_long_prompt(slot))
+
+    def is_fold_row(self, row: int) -> bool:
+        """Whether a click on this row folds or unfolds: the first one, or the last of a folded prompt."""
+        is_last = isinstance(self.slot, TurnRequest) and row == self.buffer.height - 1
+        return self.foldable and (row == 0 or (is_last and not self.unfolded))
 
     def fill(self, width: int) -> int:
         """Lay out the changed part. Returns the first changed screen row of the block."""

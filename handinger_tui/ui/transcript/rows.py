@@ -305,13 +305,32 @@ PROMPT_MARK: Final = "❯ "
 LINEAGE_MARK: Final = "↳ "
 
 
-def prompt_rows(order: TurnRequest) -> list[Row]:
+LONG_PROMPT_LINES: Final = 12
+LONG_PROMPT_CHARS: Final = 1_200
+"""A prompt with more lines or characters than this is folded."""
+FOLDED_LINES: Final = 6
+FOLDED_CHARS: Final = 600
+"""Lines and characters shown of a folded prompt."""
+
+
+def is_long_prompt(order: TurnRequest) -> bool:
+    """Whether the prompt is folded unless it is unfolded."""
+    return order.prompt.count("\n") >= LONG_PROMPT_LINES or len(order.prompt) > LONG_PROMPT_CHARS
+
+
+def prompt_rows(order: TurnRequest, options: RowOptions) -> list[Row]:
     """Return the rows of the prompt, the message that it was made from, and its attachments."""
     mark = styled(PROMPT_MARK, "prompt-mark")
+    text, folded = clean(order.prompt), is_long_prompt(order) and not options.unfolded
+    shown = "\n".join(text.split("\n")[:FOLDED_LINES])[:FOLDED_CHARS].rstrip() if folded else text
     rows = [
         Row(Content(line.expandtabs(4)), "prompt", INDENT if at else mark, INDENT, band=True)
-        for at, line in enumerate(clean(order.prompt).split("\n"))
+        for at, line in enumerate(shown.split("\n"))
     ]
+    if folded:
+        lines = text.count("\n") - shown.count("\n")
+        more = plural(lines, "more line") if lines else f"{len(text) - len(shown):,} more characters"
+        rows.append(Row(styled(f"… {more}", "faint", NOT_BOLD), "prompt", styled(FOLDED, "faint"), band=True))
     if order.lineage is not None:
         words = styled(f"{LINEAGE_MARK}{lineage_words(order.lineage)}", "faint", NOT_BOLD)
         rows.append(Row(words, "prompt", INDENT, INDENT, band=True))
@@ -369,7 +388,7 @@ def slot_rows(slot: Slot, options: RowOptions) -> list[Row]:  # noqa: C901, PLR0
     """Return the rows of a slot, without the Markdown of reasoning. `Block` lays out Markdown as it grows."""
     match slot:
         case TurnRequest():
-            return prompt_rows(slot)
+            return prompt_rows(slot, options)
         case TextPart():
             return render(slot.text, options.width)
         case ReasoningPart():

@@ -320,7 +320,7 @@ class Transcript(ScrollView, can_focus=True):
         place = self.transcript_layout.place_at(self._clicked_row)
         if place is None or event.chain != 1 or self.text_selection:
             return
-        if place.row == 0 and place.block.foldable:
+        if place.block.is_fold_row(place.row):
             self._toggle_fold(place.turn, place.at)
 
     def action_link(self, href: str, shown: str = "") -> None:
