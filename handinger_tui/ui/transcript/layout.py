@@ -89,9 +89,9 @@ class Block:
         return isinstance(slot, FOLDABLE) or (isinstance(slot, TurnRequest) and is_long_prompt(slot))
 
     def is_fold_row(self, row: int) -> bool:
-        """Whether a click on this row folds or unfolds: the first one, or the last of a folded prompt."""
-        is_last = isinstance(self.slot, TurnRequest) and row == self.buffer.height - 1
-        return self.foldable and (row == 0 or (is_last and not self.unfolded))
+        """Whether a click on this row folds or unfolds: the first one, or any one of a folded prompt."""
+        is_folded_prompt = isinstance(self.slot, TurnRequest) and not self.unfolded
+        return self.foldable and (row == 0 or is_folded_prompt)
 
     def fill(self, width: int) -> int:
         """Lay out the changed part. Returns the first changed screen row of the block."""

@@ -308,9 +308,11 @@ LINEAGE_MARK: Final = "↳ "
 LONG_PROMPT_LINES: Final = 12
 LONG_PROMPT_CHARS: Final = 1_200
 """A prompt with more lines or characters than this is folded."""
-FOLDED_LINES: Final = 6
+FOLDED_HEAD: Final = 4
+FOLDED_TAIL: Final = 2
+"""Lines shown of a folded prompt, from its beginning and its end: a question often follows a long text."""
 FOLDED_CHARS: Final = 600
-"""Lines and characters shown of a folded prompt."""
+"""Characters shown of each end."""
 
 
 def is_long_prompt(order: TurnRequest) -> bool:
@@ -318,19 +320,33 @@ def is_long_prompt(order: TurnRequest) -> bool:
     return order.prompt.count("\n") >= LONG_PROMPT_LINES or len(order.prompt) > LONG_PROMPT_CHARS
 
 
+def _prompt_row(line: str, *, first: bool = False) -> Row:
+    mark = styled(PROMPT_MARK, "prompt-mark") if first else INDENT
+    return Row(Content(line.expandtabs(4)), "prompt", mark, INDENT, band=True)
+
+
+def _folded_prompt(text: str) -> list[Row]:
+    """Return the beginning and the end of a long prompt, and between them how much is not shown."""
+    lines = text.split("\n")
+    if len(lines) > LONG_PROMPT_LINES:
+        head, tail = lines[:FOLDED_HEAD], lines[-FOLDED_TAIL:]
+        note = plural(len(lines) - FOLDED_HEAD - FOLDED_TAIL, "more line")
+    else:
+        head, tail = "\n".join(lines)[:FOLDED_CHARS].split("\n"), []
+        note = f"{len(text) - FOLDED_CHARS:,} more characters"
+    head_text, tail_text = "\n".join(head)[:FOLDED_CHARS], "\n".join(tail)[-FOLDED_CHARS:]
+    rows = [_prompt_row(line, first=not at) for at, line in enumerate(head_text.split("\n"))]
+    rows.append(Row(styled(f"… {note}", "faint", NOT_BOLD), "prompt", styled(FOLDED, "faint"), band=True))
+    return rows + [_prompt_row(line) for line in tail_text.split("\n") if tail]
+
+
 def prompt_rows(order: TurnRequest, options: RowOptions) -> list[Row]:
     """Return the rows of the prompt, the message that it was made from, and its attachments."""
-    mark = styled(PROMPT_MARK, "prompt-mark")
-    text, folded = clean(order.prompt), is_long_prompt(order) and not options.unfolded
-    shown = "\n".join(text.split("\n")[:FOLDED_LINES])[:FOLDED_CHARS].rstrip() if folded else text
-    rows = [
-        Row(Content(line.expandtabs(4)), "prompt", INDENT if at else mark, INDENT, band=True)
-        for at, line in enumerate(shown.split("\n"))
-    ]
-    if folded:
-        lines = text.count("\n") - shown.count("\n")
-        more = plural(lines, "more line") if lines else f"{len(text) - len(shown):,} more characters"
-        rows.append(Row(styled(f"… {more}", "faint", NOT_BOLD), "prompt", styled(FOLDED, "faint"), band=True))
+    text = clean(order.prompt)
+    if is_long_prompt(order) and not options.unfolded:
+        rows = _folded_prompt(text)
+    else:
+        rows = [_prompt_row(line, first=not at) for at, line in enumerate(text.split("\n"))]
     if order.lineage is not None:
         words = styled(f"{LINEAGE_MARK}{lineage_words(order.lineage)}", "faint", NOT_BOLD)
         rows.append(Row(words, "prompt", INDENT, INDENT, band=True))

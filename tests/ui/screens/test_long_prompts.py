@@ -13,7 +13,7 @@ ONE_LINE = " ".join(f"word{number}" for number in range(400))
 @pytest.mark.parametrize(
     ("prompt", "shown", "hidden", "note"),
     [
-        (LINES, "line 6 of a log", "line 7 of a log", "… 28 more lines"),
+        (LINES, "line 34 of a log", "line 5 of a log", "… 28 more lines"),
         (ONE_LINE, "word80", "word399", "more characters"),
     ],
 )
