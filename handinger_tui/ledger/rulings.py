@@ -59,22 +59,28 @@ def assign(connection: sqlite3.Connection, number: int, turn_id: str | None, at_
             raise SettingsError(f"There is no suspense {number}.", LISTED)
         if owner is None and turn_id is None:
             raise SettingsError(f"Suspense {number} is not assigned to a turn.", LISTED)
-        if owner is None and not _amount(rise):
+        if owner is None and not (_money(rise) or rise.tokens):
             raise SettingsError(f"Nothing is left of suspense {number}.", LISTED)
+        newest = _newest_charge(connection)
         _decide(
             connection, rise.base_url, Ruling(rise.worker_id, at_ms, None, rise.seen_ms, turn_id), ASSIGNED
         )
-        rest = rise_numbered(connection, number)
-        if turn_id is not None and rest is not None and _amount(rest):
+        rest = rise_numbered(connection, number) or rise
+        is_moved = _newest_charge(connection) > newest and not _money(rest)
+        if turn_id is not None and owner != turn_id and not is_moved:
             raise SettingsError(
                 f"Suspense {number} cannot belong to {turn_id}.",
                 f"Name a turn of {rise.worker_id} whose cost is known, or one that was refused at that time.",
             )
 
 
-def _amount(rise: Rise) -> Decimal | int | None:
-    """The first of its amounts that is known."""
-    return next((one for one in (rise.usd, rise.credits, rise.tokens) if one is not None), None)
+def _money(rise: Rise) -> Decimal | None:
+    return rise.usd or rise.credits
+
+
+def _newest_charge(connection: sqlite3.Connection) -> int:
+    newest: int = connection.execute("SELECT COALESCE(MAX(id), 0) FROM charges").fetchone()[0]
+    return newest
 
 
 def _decide(connection: sqlite3.Connection, base_url: str, ruling: Ruling, reason: str) -> None:
@@ -107,7 +113,7 @@ def decide_in(path: Path, decide: Callable[[sqlite3.Connection], None]) -> list[
     patience = LockPatience(PATIENCE_S)
     opened = patience.run(partial(open_database, path, patience.attempt_s, mend=False))
     with closing(opened.connection) as connection, translated():
-        newest: int = connection.execute("SELECT COALESCE(MAX(id), 0) FROM charges").fetchone()[0]
+        newest = _newest_charge(connection)
         decide(connection)
         return restatements(connection, EVERYTHING, newest)
 

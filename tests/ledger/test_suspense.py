@@ -14,8 +14,9 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.attribution import session_money
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
+from handinger_tui.core.stream.usage import NO_COSTS, Usage
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.core.turns.turn import FigureRead, TurnStatus
 from handinger_tui.ledger.cost_rows import opened as opened_rows
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.made import WORKER, look, only, opened, session
@@ -62,6 +63,26 @@ async def test_what_a_refused_turn_took_is_suspense_and_can_be_assigned_to_it(tm
         await ledger.rulings.assign(rise.number, None, 2_000)
         assert (await amounts(ledger), await total(ledger)) == (own, Decimal("0.36"))
         assert (await ledger.charges.suspense())[0].rises[0].number == rise.number
+
+
+async def test_credits_are_suspense_where_the_cost_did_not_rise(tmp_path: Path) -> None:
+    def of(at_ms: int, credits_used: str) -> FigureRead:
+        return FigureRead(
+            at_ms, Usage(cost_usd=Decimal(0), credits=Decimal(credits_used)), NO_COSTS, busy=False
+        )
+
+    first = turn("A", of(100, "0"), 110, of(180, "10"), ended_ms=190)
+    refused_one = replace(
+        turn("R", of(200, "10"), 210, of(240, "16"), ended_ms=230), status=TurnStatus.REJECTED
+    )
+    async with opened(tmp_path / "h.db") as ledger:
+        await write(ledger, session("ses_a", worker_id=WORKER), first, refused_one)
+        (bucket,) = await ledger.charges.suspense()
+        assert (bucket.usd.value, bucket.credits.value) == (Decimal(0), Decimal(6))
+        await ledger.rulings.assign(1, "A", 1_000)
+        assert await ledger.charges.suspense() == []
+        charges = {one.turn_id: one.credits for one in await ledger.charges.turn_charges()}
+        assert charges == {"A": Decimal(16), "R": Decimal(0)}
 
 
 async def test_looking_back_shows_what_was_suspense_then(tmp_path: Path) -> None:
