@@ -14,6 +14,7 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.attribution import session_money
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
+from handinger_tui.core.money.suspense import rise_text
 from handinger_tui.core.stream.usage import NO_COSTS, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, TurnStatus
@@ -79,6 +80,7 @@ async def test_credits_are_suspense_where_the_cost_did_not_rise(tmp_path: Path) 
         await write(ledger, session("ses_a", worker_id=WORKER), first, refused_one)
         (bucket,) = await ledger.charges.suspense()
         assert (bucket.usd.value, bucket.credits.value) == (Decimal(0), Decimal(6))
+        assert rise_text(bucket.rises[0]) == "~6 credits"
         await ledger.rulings.assign(1, "A", 1_000)
         assert await ledger.charges.suspense() == []
         charges = {one.turn_id: one.credits for one in await ledger.charges.turn_charges()}

@@ -27,8 +27,8 @@ class Assigned(NamedTuple):
 
 
 def rise_text(rise: Rise) -> str:
-    """The cost of a rise; credits where there is none. "~": it depends on what the figures mean."""
-    words = credits_words(rise.credits) if rise.usd is None else usd_text(rise.usd)
+    """The cost of a rise; credits where it has none. "~": it depends on what the figures mean."""
+    words = usd_text(rise.usd) if rise.usd or rise.credits is None else credits_words(rise.credits)
     return f"~{words}" if rise.doubtful else words
 
 
