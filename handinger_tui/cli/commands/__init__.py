@@ -34,7 +34,7 @@ _TABLE: Final = (
     Subcommand(
         "sessions",
         "…",
-        "list, search, rename and delete sessions",
+        "the sessions on this computer",
         actions=("list", "show", "search", "rename", "rm"),
         only_lists=True,
     ),
@@ -47,10 +47,10 @@ _TABLE: Final = (
     ),
     Subcommand("export", "ID", "export a session as a document", only_lists=True),
     Subcommand("email", "ID", "show the worker's email address"),
-    Subcommand("schedules", "…", "list, add or cancel schedules", actions=("list", "add", "cancel")),
-    Subcommand("files", "…", "list and download a worker's files", actions=("list", "get")),
+    Subcommand("schedules", "…", "a worker's schedules", actions=("list", "add", "cancel")),
+    Subcommand("files", "…", "a worker's files", actions=("list", "get")),
     Subcommand("local", "", "run the local worker in the foreground"),
-    Subcommand("config", "…", "show settings and their sources", actions=("path", "show"), only_lists=True),
+    Subcommand("config", "…", "the settings and their sources", actions=("path", "show"), only_lists=True),
     Subcommand("doctor", "", "diagnose the setup"),
 )
 SUBCOMMANDS: Final = {command.name: command for command in _TABLE}

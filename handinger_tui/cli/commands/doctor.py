@@ -106,9 +106,9 @@ def _check_terminal() -> Check:
 
 def _check_color() -> Check:
     if os.environ.get("NO_COLOR"):
-        return Check("colour", "note", "off (NO_COLOR is set)")
+        return Check("color", "note", "off (NO_COLOR is set)")
     depth = os.environ.get("COLORTERM", "")
-    return Check("colour", "ok", depth or "according to TERM")
+    return Check("color", "ok", depth or "according to TERM")
 
 
 async def _check_service(settings: Settings) -> list[Check]:

@@ -192,7 +192,7 @@ class Problem(Dialog[bool], inherit_bindings=False):
     BOX_CLASSES = "dialog -problem"
 
     def __init__(self, summary: str, hint: str) -> None:
-        super().__init__(Content.styled("handinger-tui cannot start", "bold $error"), False)
+        super().__init__(Content.styled("Cannot start handinger-tui", "bold $error"), False)
         self._summary, self._hint = summary, hint
 
     def compose_body(self) -> ComposeResult:
