@@ -53,9 +53,7 @@ def test_a_wrong_key_is_refused(tmp_path: Path) -> None:
     assert KEY not in ran.out + ran.err
 
 
-@pytest.mark.parametrize(
-    ("worker", "advice"), [((), "base URL is wrong"), (("-w", "w1"), "id of the worker")]
-)
+@pytest.mark.parametrize(("worker", "advice"), [((), "Check the base URL"), (("-w", "w1"), "worker id")])
 def test_a_404_names_what_may_be_wrong(worker: tuple[str, ...], advice: str, tmp_path: Path) -> None:
     player = Player(PLAIN, answer=(404, {"content-type": "application/json"}, b'{"error": "no route"}'))
     with playing(player) as url:
@@ -178,7 +176,7 @@ def test_an_answer_whose_file_cannot_be_saved_any_more_is_printed(tmp_path: Path
     with playing(player) as url:
         ran = run("-p", "hello", "-o", str(player.folder / "answer.md"), home=tmp_path, base_url=url)
     assert (ran.code, player.posts) == (10, 1)
-    assert "could not be saved" in ran.err
+    assert "Cannot save the answer" in ran.err
     assert ran.out.strip() == PLAIN.expected["text"].strip()
 
 

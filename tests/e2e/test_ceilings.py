@@ -179,7 +179,7 @@ def test_a_dry_run_sends_nothing(desk: Desk) -> None:
     assert json.loads(desk.do("sessions", "--json").out) == {"sessions": []}
     desk.do("-p", REPORT)
     again = desk.do("-c", "-p", "hello", "--dry-run", "--max-cost", "0.001")
-    assert (again.code, "would be refused" in again.out) == (5, True)
+    assert (again.code, "would be blocked" in again.out) == (5, True)
 
 
 @pytest.mark.parametrize("amount", ["0", "-1", "much", "1e3", "nan", "0.0000000000001"])

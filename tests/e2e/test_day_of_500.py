@@ -160,7 +160,7 @@ def test_simulated_money_is_never_among_real_money(day: Day) -> None:
     pretend = day.json("--local")
     assert (pretend["simulated"], pretend["total"]["turns"]) == (True, 5)
     assert "wrk_local" not in day.costs("--by", "worker", "--json")
-    assert "pretend money" in day.costs("--local")
+    assert "does not charge real money" in day.costs("--local")
 
 
 def test_reports_hold_every_group_and_the_total(day: Day, tmp_path: Path) -> None:

@@ -257,7 +257,7 @@ def test_attach_reads_again_where_the_service_stumbles(trouble: Told, tmp_path: 
 def test_attach_to_a_worker_that_never_ran_says_so(tmp_path: Path) -> None:
     ran, _ = ask(tmp_path, "attach", "w1", "--json", get=[told(BEFORE)])
     assert (ran.code, ran.result["status"], len(ran.out.splitlines())) == (2, "not_sent", 1)
-    assert "no turn yet" in ran.err
+    assert "no turns yet" in ran.err
 
 
 # -- files ------------------------------------------------------------------------------------

@@ -244,7 +244,7 @@ async def receipt(eye: Eye) -> None:
 async def budgets(eye: Eye) -> None:
     """Levels with any name."""
     eye.desktop.app.push_screen(BudgetsScreen(eye.desktop.work.controller, lambda: NOW_MS))
-    await eye.desktop.shows(eye.pilot, "What it says")
+    await eye.desktop.shows(eye.pilot, "Advice")
     await eye.look()
     await eye.pilot.press("a")
     await eye.look()

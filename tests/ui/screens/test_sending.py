@@ -73,7 +73,7 @@ async def test_a_history_that_cannot_be_written_sends_nothing_and_keeps_the_text
     desktop.log.refuses = NoRoom("Cannot write the history.", "Free some space.")
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Keep me")
-        await desktop.shows(pilot, "Not sent: Cannot write the history.", "still in the")
+        await desktop.shows(pilot, "Not sent: Cannot write the history.")
         assert desktop.work.prompt.text == "Keep me"
         desktop.log.refuses = None
         await pilot.press("enter")
