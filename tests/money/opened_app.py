@@ -19,7 +19,7 @@ from handinger_tui.ui.app import HandingerApp
 from tests.e2e.runner import KEY
 from tests.money.programs import TIMES, Person
 
-SIZE: Final = (140, 70)
+SIZE: Final = (140, 52)
 """Wide and high enough that every place shows its amounts in full."""
 WITHIN_S: Final = 20.0
 
