@@ -84,4 +84,4 @@ async def test_everything_answers_at_once(large: Ledger) -> None:
     print({name: f"{seconds * 1000:.1f} ms" for name, seconds in taken.items()})
     assert {name: seconds for name, seconds in taken.items() if seconds > BOUND_S} == {}
     assert taken["turns"] < BOUND_S / 6
-    assert taken["changed"] < BOUND_S / 6
+    assert taken["news"] < BOUND_S / 6

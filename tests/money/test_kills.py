@@ -51,6 +51,6 @@ def test_no_second_worker_is_started_where_the_first_one_has_no_name(tmp_path: P
         service.silent = False
         refused = person.run("-p", "two", "-c", "--json")
         assert (refused.code, service.posts) == (2, ["one"])
-        assert "a second worker would be paid" in refused.err
+        assert "second worker would cost extra" in refused.err
         assert person.run("-p", "two").code == 0
         assert len(service.posts) == 2
