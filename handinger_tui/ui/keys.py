@@ -405,6 +405,8 @@ def format_key(key: str) -> str:
         return f"^{name.upper()}"
     if modifiers == ["shift"] and last == "tab":
         return "⇧Tab"
+    if modifiers == ["alt"]:
+        name = name.upper() if len(name) == 1 else name
     return "+".join([*(_KEY_NAMES.get(modifier, modifier) for modifier in modifiers), name])
 
 

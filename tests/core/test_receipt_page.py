@@ -202,7 +202,7 @@ def test_credits_are_compared_where_no_cost_was_reported() -> None:
     last = turn(4, read(credits_used="10"), levels[3])
     session = Session("ses_1", AT, "wrk_1", turns=(*turns, last))
     receipt = receipt_page(session, last)
-    assert row(receipt, "Compared with median") == ("+100%", "median 2 credits of 3 turns")
+    assert row(receipt, "Vs. median") == ("+100%", "median 2 credits of 3 turns")
 
 
 def test_the_page_says_why_there_is_no_change() -> None:
@@ -213,7 +213,7 @@ def test_the_page_says_why_there_is_no_change() -> None:
         (["1", "1", "1", "1.35"], ("+35%", "median $1.00 of 3 turns")),
     ):
         session = chat(*costs)
-        assert row(receipt_page(session, session.turns[-1]), "Compared with median") == expected
+        assert row(receipt_page(session, session.turns[-1]), "Vs. median") == expected
 
 
 def test_a_long_session_is_compared_with_its_newest_turns() -> None:

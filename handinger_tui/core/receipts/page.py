@@ -116,7 +116,7 @@ def _cost(facts: Facts) -> list[ReceiptRow]:
             _or_missing(facts, credit_words),
             _so_far(facts) if credits_used is not None else "",
         ),
-        ReceiptRow("Compared with median", *_change(facts)),
+        ReceiptRow("Vs. median", *_change(facts)),
         _budget(facts),
         *_read_as(facts),
     ]
@@ -253,7 +253,7 @@ def _identity(facts: Facts) -> list[ReceiptRow]:
         *problem,
         *(ReceiptRow(label, clean_line(value) if value else NOT_KNOWN) for label, value in ids),
         ReceiptRow("Started by", str(turn.order.trigger)),
-        ReceiptRow("Requests sent", number(turn.posts), "requests that could have started this turn"),
+        ReceiptRow("Requests sent", number(turn.posts), "that could have started this turn"),
     ]
 
 
