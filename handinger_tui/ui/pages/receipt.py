@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Final
 
 from msgspec.structs import replace
+from rich.style import Style
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -43,7 +44,6 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus, level_of
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages.saving_screen import SavingScreen
-from handinger_tui.ui.panels.usage.lines import large_digits
 from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.static_reflow import StaticReflow
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
@@ -88,6 +88,12 @@ def receipt_text(receipt: Receipt) -> str:
         for row in section.rows:
             lines.append(f"  {row.label}: {row.value}" + (f" ({row.note})" if row.note else ""))
     return "\n".join(lines) + "\n"
+
+
+def large_digits(text: str) -> list[str]:
+    """An amount in large digits, line by line; `Digits.get_width` has their width."""
+    rendered = Digits(text).render(Style(bold=True))
+    return [segment.text for segment in rendered if segment.text != "\n"]  # type: ignore[union-attr]  # it yields segments only
 
 
 def _head(facts: Facts, width: int) -> list[Content]:

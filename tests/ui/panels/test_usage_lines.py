@@ -6,15 +6,13 @@ from decimal import Decimal
 
 import pytest
 
-from handinger_tui.ui.panels.usage.lines import rough_usd, seconds, unknown_text
+from handinger_tui.ui.panels.usage.lines import rough_usd, seconds, unknown_sign
 from handinger_tui.ui.panels.usage.view import Figure
 
 
-def test_words_of_the_unknown_and_the_signs_that_stand_for_them() -> None:
-    assert unknown_text(Figure(), 12) == "not reported"
-    assert unknown_text(Figure(), 11) == "—"
-    assert unknown_text(Figure(pending=True), 7) == "pending"
-    assert unknown_text(Figure(pending=True), 6) == "…"
+def test_the_signs_of_the_unknown() -> None:
+    assert unknown_sign(Figure()) == "—"
+    assert unknown_sign(Figure(pending=True)) == "…"
 
 
 @pytest.mark.parametrize(

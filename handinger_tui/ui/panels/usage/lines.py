@@ -9,13 +9,12 @@ from decimal import Decimal
 from typing import Final
 
 from msgspec import Struct
-from rich.style import Style
 from textual.content import Content
-from textual.renderables.digits import Digits
 
 from handinger_tui.core.amounts import (
     count_within,
     credits_within,
+    credits_words,
     decimal_places,
     excess_text,
     gap_mark,
@@ -66,24 +65,29 @@ def seconds(value: Amount, width: int) -> str:
     return f"{ms // 1000} s" if ms % 1000 == 0 and ms < 60_000 else milliseconds(value, width)
 
 
-ROWS: Final[tuple[tuple[str, str, str, Write], ...]] = (
+Row = tuple[str, str, str, Write]
+"""(figure, label, narrow label, formatter) of a row."""
+MONEY_ROWS: Final[tuple[Row, ...]] = (
     ("cost", "cost", "cost", usd_within),
     ("credits", "credits", "credits", credits_within),
     ("rate", "cost/min", "cost/min", rough_usd),
     ("credit_rate", "credits/min", "cred/min", rough_credits),
-    ("", "tokens", "tokens", count_within),
+)
+TOKEN_ROWS: Final[tuple[Row, ...]] = (
     ("input", "input", "input", count_within),
     ("output", "output", "output", count_within),
     ("reasoning", "reasoning", "reasoning", count_within),
     ("cache_read", "cache read", "cache r.", count_within),
     ("cache_write", "cache write", "cache w.", count_within),
     ("total", "total", "total", count_within),
-    ("", "", "", count_within),
+)
+WORK_ROWS: Final[tuple[Row, ...]] = (
     ("steps", "steps", "steps", count_within),
     ("duration", "duration", "duration", milliseconds),
     ("elapsed", "elapsed", "elapsed", seconds),
 )
-"""(figure, label, narrow label, formatter) per row; a row without a figure is a caption."""
+ALWAYS_SHOWN: Final = frozenset({"cost", "elapsed"})
+"""Rows that are shown also without a value; all others would only repeat that nothing is known."""
 
 SIGN_WIDTH: Final = 28
 """Width from which the title has room for the sign of the amount."""
@@ -137,11 +141,6 @@ class _Table(Struct, frozen=True):
         """One row: the figures of this turn and of this worker."""
         return self.clocked.get(name) or (self.view.this_turn(name), self.view.this_worker(name))
 
-    @property
-    def pairs(self) -> list[Pair]:
-        """All rows."""
-        return [*zip(self.view.turn, self.view.worker, strict=True), *self.clocked.values()]
-
 
 def _table_of(view: UsageView, width: int, now_ms: int | None) -> _Table:
     """The table at `width` cells. A column that is too narrow for its amounts takes room from the others."""
@@ -186,62 +185,68 @@ def usage_lines(
     if view.status is None:
         return [*_wrap(EMPTY, width), *limits]
     table = _table_of(view, width, now_ms)
-    return [
-        *_headline(table),
-        *_bar(view.turn, width),
-        *limits,
-        BLANK,
-        *_rows(table),
-        BLANK,
-        *_split(table),
-        *_history(view, width),
-        BLANK,
-        *_remarks(table, zone, gauges),
-    ]
+    blocks = (
+        [*_headline(table), *_bar(view.turn, width), *limits],
+        [_heads(table), *_rows(table, MONEY_ROWS), *_split(table)],
+        _captioned("tokens", _rows(table, TOKEN_ROWS)),
+        _rows(table, WORK_ROWS),
+        _history(view, width),
+        _remarks(table, zone, gauges),
+    )
+    lines = [line for block in blocks if block for line in (BLANK, *block)]
+    return lines[1:]
 
 
-def unknown_text(figure: Figure, width: int) -> str:
-    """The word for a figure without a value, or its sign where the word does not fit."""
-    word = PENDING if figure.pending else NOT_REPORTED
-    return word if width >= len(word) else next(sign for sign, full in SIGNS.items() if full == word)
+def unknown_sign(figure: Figure) -> str:
+    """The sign in a cell without a value; the panel explains it below."""
+    return "…" if figure.pending else "—"
 
 
 def _headline(table: _Table) -> list[Content]:
-    """The status of this turn and its cost in large digits."""
+    """The status of this turn, and its cost in one line."""
     view, width = table.view, table.width
-    figure = view.this_turn("cost")
+    figure, credited = view.this_turn("cost"), view.this_turn("credits")
     status = STATUS[view.status] if view.status is not None else ""
     sign = f"{figure.sign} " if figure.sign and width >= SIGN_WIDTH else ""
     title = Content.assemble((f"this turn {sign}· ", FAINT), (status, MARK if view.so_far else FAINT))
+    if figure.value is None and figure.pending and credited.value is None:
+        return [title, Content.styled("waiting for the first figures…", FAINT)]
+    cost = figure.sign + usd_within(figure.value, width) if figure.value is not None else ""
     if figure.value is None:
-        word = PENDING if figure.pending else NOT_REPORTED
-        return [title, Content.assemble(("cost ", FAINT), (word, STRONG))]
-    text = usd_within(figure.value, table.money - len(figure.sign))
-    if Digits.get_width(text) > width:
-        return [title, Content.styled(text, STRONG)]
-    return [title, *(Content.styled(row, ACCENT) for row in large_digits(text))]
-
-
-def large_digits(text: str) -> list[str]:
-    """An amount in large digits, line by line; `Digits.get_width` has their width."""
-    rendered = Digits(text).render(Style(bold=True))
-    return [segment.text for segment in rendered if segment.text != "\n"]  # type: ignore[union-attr]  # it yields segments only
+        line = Content.assemble(("cost ", FAINT), (PENDING if figure.pending else NOT_REPORTED, STRONG))
+    else:
+        line = Content.styled(cost, STRONG)
+    if credited.value is not None:
+        line = Content.assemble(line, (f" · {credits_words(Decimal(credited.value))}", FAINT))
+    return [title, line.truncate(width, ellipsis=True)]
 
 
 # -- the two columns -----------------------------------------------------------------
-def _rows(table: _Table) -> list[Content]:
+def _heads(table: _Table) -> Content:
+    """The names of the two columns."""
     label, turn, worker = table.label, table.turn, table.worker - table.mark
     heads = ("this turn" if turn > 9 else "turn", "this worker" if worker > 11 else "worker")
     title = f"{'':{label}}{heads[0]:>{turn}}{heads[1]:>{max(worker, len(heads[1]) + 1)}}"
-    lines = [Content.styled(f"{title:<{table.width}}"[: table.width], FAINT)]
-    for name, full, narrow, write in ROWS:
-        title = full if label >= WIDE_LABEL else narrow
-        caption = Content.styled(title, FAINT)
-        if not name:
-            lines += [BLANK, *([caption] if title else [])]
-        elif name in AT or name in table.clocked:
-            lines.append(_row(table, name, caption, write))
-    return lines
+    return Content.styled(f"{title:<{table.width}}"[: table.width], FAINT)
+
+
+def _rows(table: _Table, rows: Sequence[Row]) -> list[Content]:
+    """Those of `rows` that have a value in a column, or are always shown."""
+    return [
+        _row(table, name, Content.styled(full if table.label >= WIDE_LABEL else narrow, FAINT), write)
+        for name, full, narrow, write in rows
+        if _is_shown(table, name)
+    ]
+
+
+def _is_shown(table: _Table, name: str) -> bool:
+    return name in ALWAYS_SHOWN or (
+        (name in AT or name in table.clocked) and any(one.value is not None for one in table.pair(name))
+    )
+
+
+def _captioned(caption: str, lines: list[Content]) -> list[Content]:
+    return [Content.styled(caption, FAINT), *lines] if lines else []
 
 
 def _row(table: _Table, name: str, title: Content, write: Write) -> Content:
@@ -269,7 +274,7 @@ def _right(cell: Content, width: int) -> Content:
 def _cell(figure: Figure, write: Write, room: int, style: str) -> Content:
     """One figure in at most `room` cells."""
     if figure.value is None:
-        return Content.styled("" if figure.hidden else unknown_text(figure, room), FAINT)
+        return Content.styled("" if figure.hidden else unknown_sign(figure), FAINT)
     sign = figure.sign or ("~" if figure.estimate else "")
     text = sign + write(figure.value, room - len(sign))
     if sign and len(text) > room:
@@ -307,16 +312,18 @@ def _unit(text: str, write: Write) -> tuple[str, str]:
 def _split(table: _Table) -> list[Content]:
     """The legend of the bar's four blocks; when this turn has no bar, with the worker's bar above it."""
     view, width = table.view, table.width
+    if not any(_is_shown(table, name) for name in CATEGORIES):
+        return []
     unknown = all(view.this_turn(name).value is None for name in CATEGORIES)
     worker = _bar(view.worker, width) if unknown else []
     styles = [f".usage--{name}" for name in CATEGORIES]
-    lines = [Content.styled("cost split" + (" · this worker" if worker else ""), FAINT), *worker]
+    lines = _captioned("cost split · this worker", worker)
     gap = " " if table.label > 9 else ""
     for at, name in enumerate(CATEGORIES):
         title = Content.assemble((BLOCKS[at], styles[at]), (gap + name, FAINT))
         lines.append(_row(table, name, title, usd_within))
     if any(NO_VALUE in bar.plain for bar in (*_bar(view.turn, width), *worker)):
-        lines.append(Content.styled(f"{NO_VALUE} not split", FAINT))
+        lines.append(Content.styled(f"{NO_VALUE} not split up", FAINT))
     return [*lines, *(line for text in _excesses(view) for line in _wrap(text, width, MARK))]
 
 
@@ -353,11 +360,7 @@ def _history(view: UsageView, width: int) -> list[Content]:
     highest = f"max {usd_text(max(known))}" if known else ""
     title = "cost per turn" if len(newest) == len(view.history) else f"last {len(newest)} turns"
     caption = with_right(Content.styled(title, FAINT), Content.styled(highest, FAINT), width - 1)
-    return [
-        BLANK,
-        caption,
-        Content.styled(sparkline(newest, width), ACCENT),
-    ]
+    return [caption, Content.styled(sparkline(newest, width), ACCENT)]
 
 
 # -- where the figures come from ------------------------------------------------------------
@@ -374,15 +377,13 @@ def _remarks(table: _Table, zone: tzinfo | None, gauges: Sequence[Gauge]) -> lis
     if view.read_ms is not None:
         moment = datetime.fromtimestamp(view.read_ms / 1000, tz=zone).astimezone(zone)
         texts.append(f"as of {moment:%d %b %H:%M:%S}")
-    rooms = (table.turn - 1, table.worker - table.mark - 1)
-    figures = [cell for pair in table.pairs for cell in zip(pair, rooms, strict=True)]
-    unknown = {
-        unknown_text(figure, room) for figure, room in figures if figure.value is None and not figure.hidden
-    }
+    names = (*(row[0] for row in (*MONEY_ROWS, *TOKEN_ROWS, *WORK_ROWS)), *CATEGORIES)
+    figures = [figure for name in names if _is_shown(table, name) for figure in table.pair(name)]
+    unknown = {unknown_sign(figure) for figure in figures if figure.value is None and not figure.hidden}
     texts += [f"{sign} {word}" for sign, word in SIGNS.items() if sign in unknown]
-    if any(figure.estimate for figure, _ in figures):
+    if any(figure.estimate for figure in figures):
         texts.append("~ estimated")
-    if any(figure.sign == "~" for figure, _ in figures):
+    if any(figure.sign == "~" for figure in figures):
         texts.append("~ undecided: worker totals or figures per turn")
     return [line for text in texts if text for line in _wrap(text, width)]
 
