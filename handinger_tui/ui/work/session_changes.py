@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from handinger_tui.core.amounts import usd_text
+from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of_turn
+from handinger_tui.core.formatting import duration, plural
+from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.prompts.drafts import Draft, draft_of_request
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.ui.widgets.status_text import STATUS_WORDS
 from handinger_tui.ui.work.interaction import Interaction
 from handinger_tui.ui.work.paint_scheduler import PaintScheduler
 from handinger_tui.ui.work.session_controller import SessionController
@@ -48,6 +53,22 @@ def undelivered(ended: list[Turn]) -> list[Draft]:
     return [draft_of_request(turn.order) for turn in ended if turn.draft]
 
 
+def facts_of(session: Session, turn: Turn) -> str:
+    """What a turn that has ended came to: "finished in 3 m 12 s, $0.04, 4 sources, 2 files"."""
+    usd = money_of(session, turn).usd
+    sources, files = len(sources_of_turn(turn)), len(files_of_turn(turn))
+    facts = [
+        usd_text(usd) if usd is not None else "",
+        plural(sources, "source") if sources else "",
+        plural(files, "file") if files else "",
+    ]
+    is_complete = turn.status is TurnStatus.COMPLETED
+    how = "finished" if is_complete else f"ended ({STATUS_WORDS[turn.status]})"
+    if turn.ended_ms is not None:
+        how += f" {'in' if is_complete else 'after'} {duration(turn.ended_ms - turn.order.created_ms)}"
+    return ", ".join([how, *filter(None, facts)])
+
+
 class SessionChanges:
     """The listener of the engine."""
 
@@ -78,8 +99,10 @@ class SessionChanges:
         self.finished.remember(session)
         if self._controller.engine.actor(session.session_id).running:
             return
-        if any(turn.status is not TurnStatus.RUNNING for turn in self.finished.ended(session)):
-            self._interaction.announce(f"“{clean_line(session.title, 60)}” finished. Press ^S to open it.")
+        ended = [turn for turn in self.finished.ended(session) if turn.status is not TurnStatus.RUNNING]
+        if ended:
+            facts = facts_of(session, ended[-1])
+            self._interaction.announce(f"“{clean_line(session.title, 60)}” {facts}. Press ^S to open it.")
             self._interaction.run(self._controller.connection.history.mark_unread(session.session_id))
 
 

@@ -93,14 +93,14 @@ async def test_attach_by_command_reads_another_worker() -> None:
 
 async def test_a_session_that_ends_out_of_sight_says_so() -> None:
     script, gate = held("Half")
-    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", **PRICED)]))
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", messages=None, **PRICED)]))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Do it")
         await desktop.shows(pilot, "Half")
         await pilot.press("ctrl+n")
         await desktop.shows(pilot, "New session")
         gate.set()
-        await desktop.until(pilot, lambda: "“Do it” finished" in desktop.said())
+        await desktop.until(pilot, lambda: "“Do it” finished in 0.0 s, $0.0123. Press ^S" in desktop.said())
         assert "Half" not in desktop.text()
 
 
