@@ -172,7 +172,7 @@ async def open_ledger(
             await _in_memory(problem, rules),
             f"No history: {problem.summary} This session is kept in memory only. {problem.hint}".strip(),
         )
-    lines = [ledger.problem, restatement_text(ledger.recounted) if ledger.recounted else None]
+    lines = [ledger.problem, restatement_text(ledger.recomputed) if ledger.recomputed else None]
     return ledger, " ".join(filter(None, lines)) or None
 
 

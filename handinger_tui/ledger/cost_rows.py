@@ -25,7 +25,7 @@ from handinger_tui.ledger.grouping import buckets, condition, restatements
 from handinger_tui.ledger.limits import LimitRules, LimitUsage, periods_at
 from handinger_tui.ledger.opening import charges_before, open_to_read, translated
 from handinger_tui.ledger.process_locks import LockPatience
-from handinger_tui.ledger.recounting import recount
+from handinger_tui.ledger.recomputation import recompute
 from handinger_tui.ledger.rows import Row, pack, readable, unpack
 from handinger_tui.ledger.suspense import assigned, rises
 
@@ -138,7 +138,7 @@ def opened(path: Path, as_of_ms: int | None = None) -> Iterator[CostRows]:
     connection = source.connection
     if not connection.execute("PRAGMA query_only").fetchone()[0]:
         # It was migrated just now.
-        recount(connection, time.time_ns() // 1_000_000)
+        recompute(connection, time.time_ns() // 1_000_000)
     if as_of_ms is not None:
         with closing(source.connection), translated(reading=True):
             connection = charges_before(source.connection, as_of_ms)

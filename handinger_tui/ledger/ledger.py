@@ -34,7 +34,7 @@ from handinger_tui.ledger.opening import (
     translated,
 )
 from handinger_tui.ledger.process_locks import LockPatience, ProcessLocks
-from handinger_tui.ledger.recounting import recount
+from handinger_tui.ledger.recomputation import recompute
 from handinger_tui.ledger.rows import TurnFrame
 from handinger_tui.ledger.rulings import Rulings
 from handinger_tui.ledger.turns import WorkerNames
@@ -91,7 +91,7 @@ class Ledger:
         self._opening_problem: str | None = None
         self.no_history = None if instead_of is None else no_history(instead_of.summary)
         """Why nothing may be sent: there is no record of what was spent. None once the user agreed to it."""
-        self.recounted: Sequence[Restatement] = ()
+        self.recomputed: Sequence[Restatement] = ()
         """Closed amounts of an earlier version of the program that changed when the file was opened."""
         self._charge_cache = ChargeCache()
         self._patience = LockPatience(patience_s, on_wait)
@@ -301,7 +301,7 @@ class Ledger:
         opened = patience.run(partial(open_database, self._path, patience.attempt_s, mend=mend))
         if self._process_locks is None:
             return opened
-        self.recounted = recount(opened.connection, self.limits.rules.now_ms())
+        self.recomputed = recompute(opened.connection, self.limits.rules.now_ms())
         with suppress(sqlite3.Error):
             self.charges.begin(opened.connection)
         if opened.begun_anew:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 
 from handinger_tui.core.amounts import decimal_text
-from handinger_tui.ledger.recounting import recount
+from handinger_tui.ledger.recomputation import recompute
 from tests.e2e.runner import run
 from tests.money.cases import CASES, Case
 from tests.money.paid_service import paid_service
@@ -196,7 +196,7 @@ def finish(home: Path) -> None:
     """`costs` computes again only what it has migrated; a program that writes does what is left."""
     with closing(sqlite3.connect(home / "history.db", isolation_level=None)) as file:
         file.row_factory = sqlite3.Row
-        recount(file, max(row["at_ms"] for row in rows_of(home)["charges"]) + 1)
+        recompute(file, max(row["at_ms"] for row in rows_of(home)["charges"]) + 1)
 
 
 def test_programs_that_migrate_at_once_restate_once(

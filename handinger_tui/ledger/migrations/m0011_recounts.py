@@ -1,6 +1,6 @@
 """The eleventh migration: sessions whose amounts are computed again by the present rules.
 
-A row is deleted when that is done, see `ledger/recounting.py`. New sessions never have one.
+A row is deleted when that is done, see `ledger/recomputation.py`. New sessions never have one.
 """
 
 from __future__ import annotations

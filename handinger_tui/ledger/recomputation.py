@@ -1,4 +1,4 @@
-"""Computes the amounts of sessions again that an earlier version of the program has written.
+"""Recomputation: the amounts of sessions are computed again that an earlier version of the program has written.
 
 Each session is one transaction: a program that is killed leaves the others for the next one, and of two
 programs at once one does each session. What changes is a restatement like any other.
@@ -24,7 +24,7 @@ MOST_S: Final = 3.0
 """One start of a program spends at most this many seconds; the next one goes on."""
 
 
-def recount(connection: sqlite3.Connection, now_ms: int, most_s: float = MOST_S) -> list[Restatement]:
+def recompute(connection: sqlite3.Connection, now_ms: int, most_s: float = MOST_S) -> list[Restatement]:
     """Compute the sessions that are due; returns the closed amounts that changed.
 
     What cannot be read or written now is left for the next start.
@@ -38,13 +38,13 @@ def recount(connection: sqlite3.Connection, now_ms: int, most_s: float = MOST_S)
             if time.monotonic() > end:
                 break
             with suppress(LedgerError), translated():
-                _recount_session(connection, session_id, now_ms)
+                _recompute_session(connection, session_id, now_ms)
         if due:
             changed = restatements(connection, ChargeFilter(), newest)
     return changed
 
 
-def _recount_session(connection: sqlite3.Connection, stored_id: str | bytes, now_ms: int) -> None:
+def _recompute_session(connection: sqlite3.Connection, stored_id: str | bytes, now_ms: int) -> None:
     with transaction(connection, Care.FULL):
         deleted = connection.execute("DELETE FROM recounts WHERE session_id = ?", (stored_id,))
         # Another program may have done it in the meantime.
