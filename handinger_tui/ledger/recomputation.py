@@ -1,4 +1,4 @@
-"""Recomputation: the amounts of sessions are computed again that an earlier version of the program has written.
+"""Recomputation: the present rules are applied to sessions that an earlier version of the program wrote.
 
 Each session is one transaction: a program that is killed leaves the others for the next one, and of two
 programs at once one does each session. What changes is a restatement like any other.
