@@ -37,6 +37,11 @@ class FindBar(Horizontal):
         yield self.field
         yield self._count
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the count belongs to the text, and not to what was typed just before."""
+        return self._timer is None
+
     def open(self) -> None:
         """Show the bar with the text of the last search, selected."""
         self.display = True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from textual.events import Key, Paste
 from textual.pilot import Pilot
 
+from handinger_tui.ui.widgets.find_bar import FindBar
 from tests.ui.fakes import Desktop, answers
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ async def finding() -> AsyncIterator[tuple[Desktop, Pilot[None]]]:
 async def test_matches_are_found_and_counted_while_typing_and_enter_goes_on() -> None:
     async with finding() as (desktop, pilot):
         await pilot.press(*"broken")
+        # The beginnings of the word have as many matches.
+        await desktop.until(pilot, lambda: desktop.work.query_one(FindBar).is_settled)
         await desktop.until(pilot, lambda: desktop.text_of("#find-count").strip() == "4/4")
         await desktop.shows(pilot, "Pump 40 is broken.", "Enter for the next match")
         for key, number, pump in (("enter", 1, 10), ("down", 2, 20), ("up", 1, 10), ("shift+enter", 4, 40)):
