@@ -26,8 +26,7 @@ from handinger_tui.engine.retry_policy import RetryPolicy
 from handinger_tui.engine.turn_record import RunDeps, TurnRecord
 
 NO_ID = (
-    "The connection was lost before the service returned the new worker's id. "
-    "A worker may have been started. Check the dashboard before you send again."
+    "The connection was lost before the service returned the new worker's id. A worker may have been started."
 )
 NO_WORKER = BrokenContract(Kind.DECODE, "The service returned something other than a worker.")
 MISDIRECTED = BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER)

@@ -411,6 +411,8 @@ def _charge_remark(fault: Fault) -> str:
 def _advice(kind: Kind, session: Session, turn: Turn) -> list[str]:
     """Return what to check first, for the kinds of fault that have a usual cause."""
     base = session.base_url
+    if turn.status is TurnStatus.UNKNOWN and turn.worker_id is None:
+        return ["Check the dashboard before you send again."]
     if kind is Kind.NOT_FOUND and turn.order.worker_id is None:
         return [f"Check the base URL {base}. See: handinger-tui doctor"]
     if kind is Kind.NOT_FOUND:
