@@ -10,10 +10,12 @@ from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.widgets.status_text import waiting_words
 
+COME_BACK: Final = "To come back, press Enter on an empty prompt or use /attach"
 STOP_WATCHING: Final = (
-    "The worker keeps running and may keep charging.\n\n"
-    "To come back, press Enter on an empty prompt or use /attach"
+    f"The worker keeps running and may keep charging.\n\n{COME_BACK}, now or the next time you start."
 )
+STOP_WATCHING_LOCAL: Final = f"The local worker keeps running until you quit.\n\n{COME_BACK} before you quit."
+"""It ends with the program, so its turn cannot be watched after the next start."""
 
 MAIL_COSTS: Final = (
     "Every message to this address starts a turn, which may cost money. The address was copied."
@@ -109,14 +111,10 @@ async def detach(context: CommandContext, _argument: str) -> None:
     if not actor.running:
         interaction.say("Nothing is running in this session.")
         return
-    # The local worker ends with the program, so its turn cannot be watched after the next start.
-    local = controller.connection.badge.local
-    later = " before you quit." if local else ", now or the next time you start."
+    body = STOP_WATCHING_LOCAL if controller.connection.badge.local else STOP_WATCHING
     waiting = len(controller.queue_of(actor.session.session_id))
     queued = f"\n\n{waiting_words(waiting)} until you come back." if waiting else ""
-    if await interaction.confirm(
-        "Stop watching?", STOP_WATCHING + later + queued, yes="Stop watching", no="Keep watching"
-    ):
+    if await interaction.confirm("Stop watching?", body + queued, yes="Stop watching", no="Keep watching"):
         actor.detach()
 
 

@@ -214,8 +214,7 @@ RESEND_WORD: Final = "again"
 MAY_RUN_TWICE: Final = "This message may have arrived. If you send it again, it may run and charge you twice."
 WATCH_FIRST: Final = "Watching is free and shows the answer if the message arrived."
 NO_WORKER: Final = (
-    "It was to start a new worker whose id never came back, so it cannot be watched: "
-    "look at the dashboard of the service first."
+    "The id of its new worker never came back, so it cannot be watched. Check the dashboard first."
 )
 
 

@@ -12,6 +12,7 @@ from handinger_tui.core.amounts import credits_words, usd_text
 from handinger_tui.core.formatting import duration, plural
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.limits import Gauge, Origin, limit_text, raise_hint
+from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session, any_with_status, with_status
 from handinger_tui.core.turns.turn import FREE, LIVE, Kind, Lineage, LineageKind, Turn, TurnStatus
@@ -145,9 +146,8 @@ class Advice(Struct, frozen=True):
     """The time in ms before which sending makes no sense."""
 
 
-STILL_RUNNING: Final = (
-    "The worker is still running and may keep charging. Press Enter on an empty prompt to watch it."
-)
+WATCH: Final = "Press Enter on an empty prompt to watch it."
+STILL_RUNNING: Final = f"The worker is still running and may keep charging. {WATCH}"
 _BACK: Final = "Your text is back in the prompt."
 RESEND: Final = "Press Enter to send it."
 _TODO: Final = {
@@ -176,7 +176,8 @@ def advice(session: Session, *, running: bool) -> Advice | None:
         check = "Check the dashboard" if turn.worker_id is None else "Check with /attach"
         return Advice("error", f"{_BACK} {check} before you resend it: sending it twice may cost twice.")
     if unwatched(session) is not None:
-        return Advice("info", STILL_RUNNING)
+        is_local = session.base_url == LOCAL
+        return Advice("info", f"The local worker is still running. {WATCH}" if is_local else STILL_RUNNING)
     if turn.status in FREE:
         return _advise_unsent(turn)
     return None
