@@ -36,7 +36,7 @@ ECHO = Rule(
     name="echo",
     when="the first word is *echo*",
     does="It repeats the text after *echo*",
-    example="echo **bold** and `code`",
+    example="echo **bold** text",
     matches=lambda context: (
         first_word(context.text) == "echo" and context.text.lstrip().lower().startswith("echo")
     ),

@@ -226,10 +226,10 @@ async def test_a_lost_start_without_a_worker_cannot_be_watched_and_enter_leaves_
         await desktop.send(pilot, "Do it")
         await desktop.shows(pilot, "delivery unknown", "the dashboard")
         await pilot.press("enter")
-        await desktop.shows(pilot, "cannot be watched", "Cancel")
+        await desktop.shows(pilot, "Check the dashboard first.", "Cancel")
         assert "Watch (free)" not in desktop.text()
         await pilot.press("enter")
-        await desktop.until(pilot, lambda: "cannot be watched" not in desktop.text())
+        await desktop.until(pilot, lambda: "Check the dashboard first." not in desktop.text())
         assert desktop.work.prompt.text == "Do it"
     assert len(desktop.api.posts) == 1
 
