@@ -34,7 +34,7 @@ async def data(scene: Scene) -> None:
     await scene.connected()
     path = Path(os.environ["HANDINGER_TUI_HOME"], "orders.csv")
     path.write_text(ORDERS, encoding="utf-8")
-    await scene.say(f"summarise @{path}")
+    await scene.say(f"summarize @{path}")
     await scene.answered()
     await scene.command("/data")
     await scene.pilot.press("tab")

@@ -1,4 +1,4 @@
-"""Scenes of one way: a table goes along, what comes of it is looked at and saved, the sources are opened."""
+"""Scenes of one way: a table is attached, the result is viewed and saved, the sources are opened."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ async def typed(scene: Scene, text: str) -> None:
 
 
 async def asked(scene: Scene) -> None:
-    """The table goes along and the answer is there."""
-    await typed(scene, "Summarise @sales.csv")
+    """The table is attached and the answer is there."""
+    await typed(scene, "Summarize @sales.csv")
     await scene.pilot.press("space", "enter")
     await scene.until(lambda: bool(scene.turns))
     await scene.answered()
@@ -62,13 +62,13 @@ async def shown(scene: Scene, name: str) -> None:
 async def completing(scene: Scene) -> None:
     """Names are offered behind an `@`."""
     with folder():
-        await typed(scene, "Summarise @s")
+        await typed(scene, "Summarize @s")
         await scene.until(lambda: scene.work.pane.completion.open)
         await scene.pilot.pause(0.3)
 
 
 async def chips(scene: Scene) -> None:
-    """What goes along: a named file, a dropped one, one that is not there, and a long text."""
+    """Attachments: a named file, a dropped one, one that is not there, and a long text."""
     with folder() as place:
         await typed(scene, "Compare @sales.csv")
         await scene.pilot.press("space")
