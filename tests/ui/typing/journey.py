@@ -186,6 +186,12 @@ class Typist:
         if place is not None:
             self.diary.append(f"click {place}")
             await self.press(self.mouse(0, *place) + self.mouse(0, *place, up=True))
+            await self.back_to_the_end()
+
+    async def back_to_the_end(self) -> None:
+        """The mouse may have moved the cursor: the prompt may have grown to where it was clicked."""
+        await self.pilot.pause()
+        self.desktop.work.prompt.move_cursor(self.desktop.work.prompt.document.end)
 
     async def click_prompt(self) -> None:
         await self.arrived()
@@ -193,8 +199,7 @@ class Typist:
         x = self.random.randrange(region.x, max(region.right, region.x + 1))
         self.diary.append(f"click the prompt at {x}, {region.y}")
         await self.press(self.mouse(0, x, region.y) + self.mouse(0, x, region.y, up=True))
-        await self.pilot.pause()
-        self.desktop.work.prompt.move_cursor(self.desktop.work.prompt.document.end)
+        await self.back_to_the_end()
 
     async def select(self) -> None:
         await self.arrived()
@@ -203,6 +208,7 @@ class Typist:
             first, last = self._inside(region), self._inside(region)
             self.diary.append(f"select {first} to {last}")
             await self.press(self.mouse(0, *first) + self.mouse(32, *last) + self.mouse(0, *last, up=True))
+            await self.back_to_the_end()
 
     def _inside(self, region: Region) -> tuple[int, int]:
         return self.random.randrange(region.x, region.right), self.random.randrange(region.y, region.bottom)
