@@ -26,7 +26,7 @@ from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.stylesheet import STYLESHEET
 from handinger_tui.ui.commands import CommandProvider
-from handinger_tui.ui.commands.view import leave
+from handinger_tui.ui.commands.view import leave, show_help
 from handinger_tui.ui.gc_tuning import collect_from_now_on, warm
 from handinger_tui.ui.keys import format_key
 from handinger_tui.ui.no_color import PlainStyles
@@ -232,6 +232,10 @@ class HandingerApp(DiffApp, inherit_bindings=False):
     async def action_quit(self) -> None:
         """Save the draft and leave."""
         self.work.interaction.run(leave(self.work.context))
+
+    def action_help(self) -> None:
+        """Show the keys of the page that is open."""
+        self.work.interaction.run(show_help(self.work.context, ""))
 
     @property
     def farewell(self) -> list[str]:

@@ -26,20 +26,20 @@ _TOGETHER: Final[tuple[frozenset[Where], ...]] = (
     *(frozenset({Where.ANYWHERE, *places}) for places in _FOCUSED),
     frozenset({Where.SESSIONS, Where.DIALOG}),
     frozenset({Where.HISTORY, Where.DIALOG}),
-    frozenset({Where.LEDGER, Where.LEDGER_ROWS}),
-    frozenset({Where.RECEIPT}),
-    frozenset({Where.BUDGETS}),
-    frozenset({Where.PREVIEW, Where.PAGE}),
-    frozenset({Where.PREVIEW, Where.LINES, Where.TABLE}),
-    frozenset({Where.PREVIEW, Where.LINES, Where.TREE}),
-    frozenset({Where.DATA, Where.LINES, Where.TABLE}),
-    frozenset({Where.DATA, Where.LINES, Where.TREE}),
+    frozenset({Where.SCREEN, Where.LEDGER, Where.LEDGER_ROWS}),
+    frozenset({Where.SCREEN, Where.RECEIPT}),
+    frozenset({Where.SCREEN, Where.BUDGETS}),
+    frozenset({Where.SCREEN, Where.PREVIEW, Where.PAGE}),
+    frozenset({Where.SCREEN, Where.PREVIEW, Where.LINES, Where.TABLE}),
+    frozenset({Where.SCREEN, Where.PREVIEW, Where.LINES, Where.TREE}),
+    frozenset({Where.SCREEN, Where.DATA, Where.LINES, Where.TABLE}),
+    frozenset({Where.SCREEN, Where.DATA, Where.LINES, Where.TREE}),
     frozenset({Where.QUESTION, Where.DIALOG}),
     frozenset({Where.HELP, Where.DIALOG}),
     frozenset({Where.PROBLEM, Where.DIALOG}),
 )
 """The places whose keys work at the same time."""
-_TYPING: Final = frozenset({Where.PROMPT, Where.ANYWHERE, Where.SESSIONS, Where.HISTORY})
+_TYPING: Final = frozenset({Where.PROMPT, Where.ANYWHERE, Where.SESSIONS, Where.HISTORY, Where.HELP})
 """Places with a text field: a key that types a character there must not be taken from it."""
 EDITING_KEYS: Final = frozenset(
     {

@@ -28,6 +28,7 @@ class Where(StrEnum):
     SOURCES = "Sources panel"
     SESSIONS = "Session list"
     HISTORY = "Prompt history"
+    SCREEN = "Full-screen pages"
     LEDGER = "Ledger"
     LEDGER_ROWS = "Ledger rows"
     RECEIPT = "Receipt"
@@ -336,7 +337,12 @@ KEYS: Final = (
     Key("tree.left", "left,h", "left", "Collapse", "Collapse, then go to the parent", _E),
     Key("dialog.close", "escape", "close", "Close", "Close without changes", Where.DIALOG, 1),
     Key("dialog.other", "left,right", "other", "Choose", "Switch buttons", Where.QUESTION),
-    Key("help.close", "f1,q,question_mark", "close", "Close", "Close the help", Where.HELP),
+    Key("help.close", "f1", "leave", "Close", "Close the help", Where.HELP),
+    Key("help.up", "up", "scroll(-1)", "Up", "Scroll up", Where.HELP),
+    Key("help.down", "down", "scroll(1)", "Down", "Scroll down", Where.HELP),
+    Key("help.page_up", "pageup", "page(-1)", "Page up", "Scroll up one page", Where.HELP),
+    Key("help.page_down", "pagedown", "page(1)", "Page down", "Scroll down one page", Where.HELP),
+    Key("screen.help", "f1", "app.help", "Help", "Keys and commands", Where.SCREEN),
     Key("problem.leave", "escape,q", "close", "Quit", "Quit", Where.PROBLEM, 1),
 )
 # fmt: on

@@ -105,9 +105,13 @@ async def _keep_theme(context: CommandContext, name: str) -> None:
 
 async def show_help(context: CommandContext, _argument: str) -> None:
     """Show the help screen."""
-    from handinger_tui.ui.dialogs.help import HelpScreen  # noqa: PLC0415 - once it is asked for
+    from handinger_tui.ui.dialogs.help import (  # noqa: PLC0415 - once it is asked for
+        HelpScreen,
+        active_places,
+    )
 
-    context.interaction.app.push_screen(HelpScreen(context.commands, context.options.keys))
+    app = context.interaction.app
+    app.push_screen(HelpScreen(context.commands, context.options.keys, active_places(app.screen)))
 
 
 async def palette(context: CommandContext, _argument: str) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from textwrap import wrap
-from typing import ClassVar
+from typing import ClassVar, Final
 
+from msgspec import Struct
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Input, Static
 
+from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.commands.command import Command
+from handinger_tui.ui.dialogs.confirm import OrderedInput
 from handinger_tui.ui.keys import KEYS, Where, bindings, format_keys
 from handinger_tui.ui.widgets.static_reflow import StaticReflow
 
@@ -27,66 +31,131 @@ ACCOUNT = (
     "Without a key, the badge says LOCAL: a demo worker on this computer answers, and nothing costs money."
 )
 
+WIDE: Final = 64
+"""Width in cells from which the left column has room for the longest commands."""
+
+
+class Row(Struct, frozen=True):
+    """A key with what it does, a command with its summary, or a paragraph (`left` is empty)."""
+
+    left: str
+    right: str
+    words: str = ""
+    """Further words by which the search finds the row."""
+
+    def matches(self, query: str, title: str) -> bool:
+        """Whether each word of the query is in the row or in the title of its section."""
+        text = f"{self.left} {self.right} {self.words} {title}".casefold()
+        return all(word in text for word in query.casefold().split())
+
 
 class HelpScreen(ModalScreen[None]):
-    """Shows the help in a scrollable dialog that Esc, F1, q or ? close."""
+    """Shows the keys that work now, all other keys and the commands; typing filters them."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG, Where.HELP)
 
-    def __init__(self, commands: Iterable[Command], remapped: Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        commands: Iterable[Command],
+        remapped: Iterable[tuple[str, str]] = (),
+        active: Collection[Where] = (),
+    ) -> None:
+        """`active`: the places whose keys worked when the help was opened."""
         super().__init__()
-        self._commands = tuple(commands)
-        self._remapped = tuple(remapped)
+        self._sections = help_sections(commands, tuple(remapped), active)
 
     def compose(self) -> ComposeResult:
-        """Lay out the title, the scrollable text and a hint."""
+        """Lay out the search field, the scrollable text and a hint."""
         with Vertical(id="help"):
-            yield Static(Content.styled("Help", "bold"), classes="dialog-title")
-            with VerticalScroll(id="help-text"):
+            field = OrderedInput(placeholder="Search keys and commands")
+            field.border_title = "Help"
+            yield field
+            with VerticalScroll(id="help-text", can_focus=False):
                 yield StaticReflow(id="help-lines")
-            yield Static(
-                Content.styled("↑ ↓ PgUp PgDn to scroll · Esc to close", "$text-muted"), classes="dialog-hint"
-            )
+            yield Static(id="help-hint", classes="dialog-hint")
 
     def on_mount(self) -> None:
-        """Show the text, and focus it, so that arrow keys scroll it."""
+        """Show the whole text."""
+        self._show()
+
+    @on(Input.Changed)
+    def _show(self) -> None:
+        """Show what matches the search, from its beginning."""
+        query = self.query_one(Input).value
         text = self.query_one("#help-lines", StaticReflow)
-        text.put(lambda width: help_lines(self._commands, self._remapped, width))
-        self.query_one("#help-text").focus()
+        text.put(lambda width: help_lines(self._sections, query, width))
+        self.query_one("#help-text").scroll_home(animate=False)
+        escape = "Esc to clear the search" if query else "Esc to close"
+        hint = Content.styled(f"↑ ↓ PgUp PgDn to scroll · {escape}", "$text-muted")
+        self.query_one("#help-hint", Static).update(hint)
+
+    def action_scroll(self, lines: int) -> None:
+        """Scroll by a number of lines; the focus stays in the search field."""
+        self.query_one("#help-text").scroll_relative(y=lines, animate=False)
+
+    def action_page(self, pages: int) -> None:
+        """Scroll by a number of pages."""
+        self.action_scroll(pages * max(1, self.query_one("#help-text").size.height - 1))
 
     def action_close(self) -> None:
+        """Clear the search; without one, close the help."""
+        field = self.query_one(Input)
+        if field.value:
+            field.value = ""
+        else:
+            self.dismiss()
+
+    def action_leave(self) -> None:
         """Close the help."""
         self.dismiss()
 
 
-def help_lines(commands: Iterable[Command], remapped: Sequence[tuple[str, str]], width: int) -> list[Content]:
-    """The help in two columns at a width in cells: commands, then the keys of each place."""
-    sections = [
-        (
-            "Commands",
-            [*map(_describe_command, commands), ("//text", "Send a message that starts with a slash")],
-        )
-    ]
-    for where in Where:
-        rows = [(format_keys(key, remapped), key.tooltip) for key in KEYS if key.where is where]
-        sections.append((where.value, rows))
-    sections += [("Money", [("", MONEY)]), ("Account", [("", ACCOUNT)])]
+def active_places(screen: Screen[object]) -> frozenset[Where]:
+    """The places whose keys work on a screen now, which depends on its focus."""
+    active = {entry.binding.id for entry in screen.active_bindings.values()}
+    return frozenset(key.where for key in KEYS if key.id in active)
+
+
+def help_sections(
+    commands: Iterable[Command], remapped: Sequence[tuple[str, str]], active: Collection[Where]
+) -> list[tuple[str, list[Row]]]:
+    """Titles and rows: keys that work now, those of the focus first; then other keys, commands, notes."""
+    by_nearness = sorted(Where, key=lambda where: (where not in active, where is Where.ANYWHERE))
+    sections = []
+    for where in by_nearness:
+        rows = [
+            Row(
+                format_keys(key, remapped), key.tooltip, f"{key.label} {dict(remapped).get(key.id, key.keys)}"
+            )
+            for key in KEYS
+            if key.where is where
+        ]
+        sections.append((f"{where.value} (now)" if where in active else where.value, rows))
+    slash = Row("//text", "Send a message that starts with a slash")
+    sections.append(("Commands", [*map(_describe_command, commands), slash]))
+    return [*sections, ("Money", [Row("", MONEY)]), ("Account", [Row("", ACCOUNT)])]
+
+
+def help_lines(sections: Iterable[tuple[str, Iterable[Row]]], query: str, width: int) -> list[Content]:
+    """The rows that match the query, in two columns at a width in cells."""
     lines: list[Content] = []
     for title, rows in sections:
-        lines.append(Content.styled(title, "bold $primary"))
-        lines += [line for left, right in rows for line in _two_columns(left, right, width)]
-        lines.append(Content(""))
-    return lines
+        matching = [row for row in rows if row.matches(query, title)]
+        if matching:
+            lines.append(Content.styled(title, "bold $primary"))
+            lines += [line for row in matching for line in _two_columns(row.left, row.right, width)]
+            lines.append(Content(""))
+    return lines or [Content.styled(f"No key or command matches “{clean_line(query, 30)}”.", "$text-muted")]
 
 
-def _describe_command(command: Command) -> tuple[str, str]:
+def _describe_command(command: Command) -> Row:
     also = f" (also {', '.join(f'/{name}' for name in command.aliases)})" if command.aliases else ""
-    return f"/{command.name} {command.takes}".strip(), f"{command.summary}{also}"
+    return Row(f"/{command.name} {command.takes}".strip(), f"{command.summary}{also}")
 
 
 def _two_columns(left: str, right: str, width: int) -> list[Content]:
     """The lines of a row of two columns; only the right one wraps."""
-    column = 28 if left else 0
+    column = (28 if width >= WIDE else 20) if left else 0
     right_lines = wrap(right, max(20, width - column - 1)) or [""]
     if len(left) >= column > 0:
         right_lines.insert(0, "")

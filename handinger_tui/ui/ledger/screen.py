@@ -49,7 +49,7 @@ NOTHING: Final = "Nothing was spent here. Press p for another period, Backspace 
 class LedgerScreen(ModalScreen[str]):
     """All spending. The result is the id of a session to open, None when closed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LEDGER)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LEDGER, Where.SCREEN)
     AUTO_FOCUS = "#ledger-table"
 
     def __init__(

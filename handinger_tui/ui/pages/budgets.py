@@ -227,7 +227,7 @@ _DAY_S: Final = 86_400
 class BudgetsScreen(ModalScreen[None]):
     """Shows the comparison for this worker or for all workers; the `a` key switches."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.BUDGETS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.BUDGETS, Where.SCREEN)
     AUTO_FOCUS = "#budgets-body"
 
     def __init__(

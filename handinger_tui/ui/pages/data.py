@@ -35,7 +35,7 @@ NO_TABLE: Final = "No table here. Tables are arrays of objects or arrays."
 class DataScreen(SavingScreen):
     """Shows one dataset at a time. A change of it is announced, and shown only on reload."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DATA)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DATA, Where.SCREEN)
     AUTO_FOCUS = "#data-tree"
 
     def __init__(self, controller: SessionController, datasets: Sequence[Dataset], index: int) -> None:

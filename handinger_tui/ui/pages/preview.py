@@ -83,7 +83,7 @@ def _summary(loaded: Loaded, facet: int) -> Content:
 class PreviewScreen(ModalScreen[None]):
     """Shows the files of a session one at a time, each with one or more views (`facets`)."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PREVIEW)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PREVIEW, Where.SCREEN)
 
     def __init__(self, parts: Sequence[FilePart], index: int, file_actions: FileActions) -> None:
         super().__init__()

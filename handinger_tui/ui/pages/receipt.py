@@ -174,7 +174,7 @@ def sent_turns(session: Session) -> tuple[Turn, ...]:
 class ReceiptScreen(SavingScreen):
     """Shows the receipt of a turn, and updates it while the turn runs."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.RECEIPT)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.RECEIPT, Where.SCREEN)
     AUTO_FOCUS = "#receipt-body"
 
     def __init__(self, controller: SessionController, turn_id: str) -> None:

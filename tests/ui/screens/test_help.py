@@ -1,0 +1,112 @@
+"""The help: the keys of the focus come first, typing filters, Esc goes back."""
+
+from __future__ import annotations
+
+import pytest
+
+from handinger_tui.ui.dialogs.help import HelpScreen
+from handinger_tui.ui.ledger.screen import LedgerScreen
+from tests.ui.fakes import Desktop, answers
+
+
+def helping(desktop: Desktop) -> bool:
+    return isinstance(desktop.app.screen, HelpScreen)
+
+
+def headings(desktop: Desktop) -> list[str]:
+    """The headings on the screen whose keys work now."""
+    lines = desktop.text_of("#help-text").split("\n")
+    return [line.strip().removesuffix(" (now)") for line in lines if line.strip().endswith(" (now)")]
+
+
+@pytest.mark.parametrize(
+    ("keys", "places"),
+    [
+        ((), ["Prompt", "Anywhere"]),
+        (("ctrl+up",), ["Browse mode", "Anywhere"]),
+        (("f3",), ["Sources panel", "Sources and files panels", "Anywhere"]),
+        (("f2",), ["Usage panel", "Anywhere"]),
+        (("ctrl+f",), ["Find bar", "Anywhere"]),
+        (("f9",), ["Full-screen pages", "Ledger", "Ledger rows"]),
+        (("ctrl+t",), ["Full-screen pages", "Receipt"]),
+    ],
+)
+async def test_the_keys_that_work_now_come_first(keys: tuple[str, ...], places: list[str]) -> None:
+    desktop = Desktop(api=answers("An answer"))
+    async with desktop.running(120, 120) as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed")
+        for key in keys:
+            await pilot.press(key)
+            await desktop.rest(pilot)
+        await pilot.press("f1")
+        await desktop.until(pilot, lambda: helping(desktop))
+        await desktop.until(pilot, lambda: headings(desktop))
+        assert headings(desktop) == places
+        assert desktop.text_of("#help-text").split("\n")[0].strip() == f"{places[0]} (now)"
+
+
+async def test_the_ledger_is_there_again_after_its_help() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await pilot.press("f9")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, LedgerScreen))
+        await pilot.press("f1")
+        await desktop.until(pilot, lambda: helping(desktop))
+        await pilot.press("f1")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, LedgerScreen))
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
+@pytest.mark.parametrize(
+    ("typed", "shown", "hidden"),
+    [
+        ("^r", "Search prompt history", "Next budget level"),
+        ("ctrl+r", "Search prompt history", "Next budget level"),
+        ("YANK", "Paste what ^U, ^W or ^K cut", "Search prompt history"),
+        ("/fork", "/fork", "Prompt (now)"),
+        ("footnotes copy", "Copy all sources as footnotes", "/fork"),
+        ("?", "Help (from an empty prompt)", "/fork"),
+        ("qqq", "No key or command matches “qqq”.", "Prompt"),
+    ],
+)
+async def test_typing_filters_keys_and_commands(
+    size: tuple[int, int], typed: str, shown: str, hidden: str
+) -> None:
+    desktop = Desktop()
+    async with desktop.running(*size) as pilot:
+        await pilot.press("f1")
+        await desktop.until(pilot, lambda: helping(desktop))
+        await pilot.press(*typed)
+        await desktop.until(pilot, lambda: shown in desktop.text_of("#help-text"))
+        assert hidden not in desktop.text_of("#help-text")
+
+
+async def test_escape_clears_the_search_and_then_closes() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await pilot.press("a", "f1")
+        await desktop.until(pilot, lambda: helping(desktop))
+        await desktop.shows(pilot, "Esc to close")
+        await pilot.press(*"fork")
+        await desktop.shows(pilot, "Esc to clear the search", "/fork")
+        await pilot.press("escape")
+        await desktop.shows(pilot, "Esc to close", "Prompt (now)")
+        await pilot.press("escape", "b")
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+        assert desktop.work.prompt.text == "ab"
+
+
+async def test_arrows_and_pages_scroll_and_a_search_begins_at_the_top() -> None:
+    desktop = Desktop()
+    async with desktop.running(60, 20) as pilot:
+        await pilot.press("f1")
+        await desktop.until(pilot, lambda: helping(desktop))
+        text = desktop.app.screen.query_one("#help-text")
+        await desktop.until(pilot, lambda: text.max_scroll_y > 100)
+        page = text.size.height - 1
+        for key, at in (("down", 1), ("down", 2), ("up", 1), ("pagedown", 1 + page), ("pageup", 1)):
+            await pilot.press(key)
+            await desktop.until(pilot, lambda at=at: text.scroll_y == at)
+        await pilot.press("e")
+        await desktop.until(pilot, lambda: text.scroll_y == 0)
