@@ -187,7 +187,7 @@ async def test_a_typed_folder_is_used_for_one_file_and_never_left(
         with pytest.raises(ApiError) as caught:
             await access.save(part(ROUTE), bad)
         assert caught.value.kind is Kind.DISK
-        assert "not a" in caught.value.summary or "no home folder" in caught.value.summary
+        assert "not a" in caught.value.summary or "Folder not found" in caught.value.summary
     assert access.folder == str(tmp_path / "dl")
 
 

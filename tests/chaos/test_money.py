@@ -71,7 +71,7 @@ def test_what_is_never_reported_is_never_zero_and_never_blocks(server: FaultServ
         None,
         None,
     )
-    assert "not known" in ran.err
+    assert "the cost is unknown" in ran.err
     told = run("costs", "--json", home=tmp_path).result["total"]
     assert (told["cost_usd"], told["unpriced_turns"]) == (None, 1)
 

@@ -46,7 +46,7 @@ def test_a_terminal_gets_nothing_raw(command: tuple[str, ...], more: tuple[str, 
             main([*command, "--raw", *more])
         assert ended.value.code == 2
         assert nothing_came(master)
-        assert "refused when stdout is a terminal" in err.getvalue()
+        assert "cannot be used when stdout is a terminal" in err.getvalue()
 
 
 def test_a_pipe_gets_the_text_as_it_came(server: FaultServer, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_terminal_named_as_the_file_is_refused_and_left_alone(server: FaultSer
     argv = ("-p", "hello", "-w", world.worker_id, "--raw", "-o", str(link))
     ran = run(*argv, home=tmp_path, base_url=server.base_of(world))
     assert ran.code == Exit.LOCAL_IO
-    assert "could not be saved" in ran.err
+    assert "Cannot save the answer" in ran.err
     assert link.is_symlink()
     assert nothing_came(master)
     os.close(slave)

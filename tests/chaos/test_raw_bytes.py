@@ -81,7 +81,7 @@ def walk(server: FaultServer, home: Path, texts: list[str]) -> tuple[bytes, str]
         # Unfolded, only the end of the turn has room.
         last = f"K{len(texts) - 1:03}"
         for keys, seen in (
-            ("\x0f", last), ("\x14", "Receipt"), ("\x1b", last), ("\x0c", "Ledger"), ("s", "by session"),
+            ("\x0f", last), ("\x14", "Receipt"), ("\x1b", last), ("\x1b[20~", "Ledger"), ("s", "by session"),
             ("\x1b", last), ("\x13", "Sessions"), ("\x1b", last),
         ):  # fmt: skip
             terminal.reach(keys, seen)

@@ -91,13 +91,13 @@ def test_readonly_home(place: Place) -> None:
     if is_superuser():
         check_answered(ran, world)
     else:
-        check_not_sent(ran, world, "cannot be written")
+        check_not_sent(ran, world, "Cannot write the history")
 
 
 def test_a_file_where_the_home_should_be(place: Place) -> None:
     place.data.write_text("a file")
     world = place.world(OK)
-    check_not_sent(place.run(world), world, "cannot be written")
+    check_not_sent(place.run(world), world, "Cannot write the history")
     assert place.data.read_text() == "a file"
     check_answered(without_history(place, world), world)
 
@@ -105,7 +105,7 @@ def test_a_file_where_the_home_should_be(place: Place) -> None:
 def test_no_home(place: Place) -> None:
     world = place.world(OK)
     nowhere = {"HOME": "/dev/null/home", "HANDINGER_TUI_HOME": None}
-    check_not_sent(place.run(world, env=nowhere), world, "cannot be written")
+    check_not_sent(place.run(world, env=nowhere), world, "Cannot write the history")
     check_answered(without_history(place, world, env=nowhere), world)
 
 
@@ -203,7 +203,7 @@ def test_db_locked(used: Place) -> None:
         world = used.world(OK)
         ran = used.run(world, env={"HANDINGER_HISTORY_WAIT": "1.2"})
         other.execute("ROLLBACK")
-    check_not_sent(ran, world, "busy")
+    check_not_sent(ran, world, "in use by another process")
     assert ran.err.count("Waiting for the history") == 1
     assert used.rows("SELECT COUNT(*) FROM turns") == [(1,)]
 
@@ -227,7 +227,7 @@ def test_no_limit_is_passed_by_taking_the_history_away(used: Place, limit: dict[
     used.database.rename(used.database.with_name("kept"))
     used.database.mkdir()
     world = used.world(OK)
-    check_not_sent(used.run(world, env=limit), world, "cannot be written")
+    check_not_sent(used.run(world, env=limit), world, "Cannot write the history")
 
 
 # -- configuration and environment ---------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -108,6 +108,7 @@ TOKENS = st.sampled_from(
 )
 
 
+@example(["[1]\n](https://a.example/x", "\n]"])
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.lists(TOKENS, max_size=6).map("".join), max_size=6))
 def test_reading_while_it_grows_finds_the_same(deltas: list[str]) -> None:

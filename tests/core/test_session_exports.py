@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from msgspec.structs import replace
@@ -123,6 +123,7 @@ def test_no_text_breaks_out_of_its_place(hostile: str) -> None:
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", text)
 
 
+@example("\U0001f3fb")
 @given(st.text())
 def test_whatever_is_written_the_parts_of_the_document_are_ours(text: str) -> None:
     made = asked(turn(1, text), text)

@@ -43,7 +43,7 @@ def test_every_shape_is_in_the_table() -> None:
         ("fake.txt", made_of.BINARY_TXT, ("its name says text, its content is binary data",), "00 01 02"),
         ("fake.png", b"just words\n", ("its name says an image, its content is text",), "just words"),
         ("old.txt", "größer\n".encode("latin-1") * 9, ("not UTF-8; read as Windows-1252",), "größer"),
-        ("bad.pdf", b"%PDF-1.4\nnothing", ("it cannot be read",), "Not shown."),
+        ("bad.pdf", b"%PDF-1.4\nnothing", ("cannot be read",), "Not shown."),
         ("long.py", b"x = 1  # %d\n" % 1 * 9000, ("too long to highlight",), "x = 1"),
         (
             "long.md",

@@ -105,7 +105,9 @@ def _address_marks(text: str, start: int, end: int) -> list[CitationMark]:
         address = _balanced(match[0]) if is_link else _bare(match[0])
         last = first + len(address)
         if is_link:
-            label = text.rfind("[", max(start, first - _LABEL), first)
+            # On the same line: earlier lines may have been read already.
+            line_start = text.rfind("\n", start, first) + 1
+            label = text.rfind("[", max(start, line_start, first - _LABEL), first)
             first = label if label >= 0 else first
             last += text.startswith(">", last)
             last += text.startswith(")", last)

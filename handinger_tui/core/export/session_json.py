@@ -8,7 +8,7 @@ from handinger_tui.core.export.result import result_object
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import turn_money
 from handinger_tui.core.money.spending import LOCAL
-from handinger_tui.core.safety.cleaning import clean, clean_json, clean_line
+from handinger_tui.core.safety.cleaning import clean_json, clean_line
 from handinger_tui.core.turns.session import Session
 
 SCHEMA: Final = "handinger-tui/session/1"
@@ -47,7 +47,7 @@ def turn_objects(session: Session) -> list[JsonObject]:
     """Return each turn with its prompt and its result object."""
     return [
         {
-            "prompt": clean(turn.order.prompt),
+            "prompt": clean_json(turn.order.prompt),
             "created_ms": turn.order.created_ms,
             **result_object(session, turn, money=money),
         }

@@ -102,7 +102,7 @@ class DeferredPanels:
         # Panels with figures of another session are replaced at once, because those would be wrong here.
         if is_other and session.turns and (before is None or not before.turns):
             self.waiting = True
-            self._owner.set_timer(AFTER_PAINT_S, self._end_delay)
+            self._owner.call_after_refresh(self._owner.set_timer, AFTER_PAINT_S, self._end_delay)
         elif not self.waiting:
             self._show(session)
 
