@@ -52,12 +52,23 @@ def commands_with_prefix(prefix: str) -> list[tuple[str, str]]:
     ]
 
 
+def completions(text: str) -> list[tuple[str, str]]:
+    """What may complete a line that begins with a slash: commands, or behind one its arguments."""
+    name, space, argument = text[1:].partition(" ")
+    if not space:
+        return commands_with_prefix(name.lower())
+    command = command_named(name.lower())
+    choices = () if command is None else command.choices
+    return [(f"/{name} {choice}", "") for choice in choices if choice.startswith(argument.lower())]
+
+
 __all__ = [
     "COMMANDS",
     "Command",
     "CommandContext",
     "command_named",
     "commands_with_prefix",
+    "completions",
     "unknown_command_text",
 ]
 

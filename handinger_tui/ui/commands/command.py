@@ -30,6 +30,8 @@ class Command(Struct, frozen=True):
     run: Callable[[CommandContext, str], Awaitable[None]]
     aliases: tuple[str, ...] = ()
     takes: str = ""
+    choices: tuple[str, ...] = ()
+    """Words that the prompt offers as the first argument."""
 
 
 class CommandContext(Struct, frozen=True):

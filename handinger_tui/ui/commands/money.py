@@ -7,6 +7,7 @@ from typing import Final
 
 from handinger_tui.core.amounts import usd_text
 from handinger_tui.core.formatting import plural
+from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.money.rulings import WORDS
 from handinger_tui.core.receipts.reading_words import meaning_lines, worker_of_figures
 from handinger_tui.core.safety.cleaning import clean_line
@@ -158,19 +159,27 @@ async def ledger(context: CommandContext, _argument: str) -> None:
 
 
 MONEY: Final = (
-    Command("budget", "Set the budget: low, standard, high, unlimited", budget, takes="[LEVEL]"),
+    Command(
+        "budget",
+        "Set the budget: low, standard, high, unlimited",
+        budget,
+        takes="[LEVEL]",
+        choices=(*BUDGETS, UNLIMITED),
+    ),
     Command(
         "limit",
         "Set spending limits per turn, session, worker, day, week or month",
         limit,
         ("limits",),
         takes="[SCOPE AMOUNT [credits] | SCOPE off]",
+        choices=tuple(Scope),
     ),
     Command(
         "reading",
         "Show or set what the worker's figures mean",
         reading,
         takes="[lifetime|per-turn|auto]",
+        choices=tuple(WORDS),
     ),
     Command("costs", "Show usage and cost of this session", costs, ("cost", "usage", "stats")),
     Command("receipt", "Show the receipt of the last turn, or of turn N", receipt, takes="[N|last]"),

@@ -89,5 +89,6 @@ SOURCES: Final = (
         "Show, copy or save the sources of this session",
         sources,
         takes="[hosts|turns|copy FORMAT|export FORMAT]",
+        choices=("hosts", "turns", "copy", "export"),
     ),
 )

@@ -1,4 +1,4 @@
-"""Completion of the text before the cursor: commands after `/`, and files after `@` or `/file`."""
+"""Completion of the text before the cursor: commands, their arguments, and files after `@` or `/file`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from msgspec import Struct
 from textual.content import Content
 from textual.widgets import Static
 
-from handinger_tui.core.commands import CommandLine, classify
 from handinger_tui.core.prompts.attachments import Typing, as_token, complete, typing_at
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.ports import LocalFiles
@@ -97,7 +96,10 @@ class Completion:
         files: LocalFiles,
         run: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
-        """`commands`: (name, summary) of the commands with a prefix; `run` starts a background task."""
+        """`commands`: (text, summary) of what may complete a line that begins with a slash.
+
+        `run` starts a background task.
+        """
         self._prompt = prompt
         self._suggestions = suggestions
         self._commands = commands
@@ -119,11 +121,12 @@ class Completion:
         """Update the suggestions after a change of the text."""
         text = self._prompt.text
         self._typing = None
-        if text.startswith("/") and len(text) < 40 and " " not in text and "\n" not in text:
-            typed = classify(text)
-            rows = self._commands(typed.name) if isinstance(typed, CommandLine) else []
-            self._show([] if [name for name, _ in rows] == [text] else rows)
-            return
+        if text.startswith("/") and len(text) < 40 and "\n" not in text:
+            rows = self._commands(text)
+            # Without a match behind the space, the argument may be the name of a file.
+            if rows or " " not in text:
+                self._show([] if [name for name, _ in rows] == [text] else rows)
+                return
         row, self._typing = self._prompt.cursor_location[0], self._token_at_cursor()
         if self._typing is None:
             self._listing = self._closed_at = None

@@ -20,7 +20,7 @@ from handinger_tui.ui.commands import (
     COMMANDS,
     CommandContext,
     command_named,
-    commands_with_prefix,
+    completions,
     unknown_command_text,
 )
 from handinger_tui.ui.commands.files import show_preview
@@ -112,7 +112,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._was_styled = False
 
         self.controller = controller = SessionController(options.budget)
-        self.pane = pane = SessionPane(commands_with_prefix, options.disk, local=options.local, id="pane")
+        self.pane = pane = SessionPane(completions, options.disk, local=options.local, id="pane")
         self.interaction = interaction = Interaction(self, controller, pane.acknowledge)
         self._header = HeaderLine(local=options.local, id="header")
         self.prompt, self.transcript = pane.prompt, pane.transcript

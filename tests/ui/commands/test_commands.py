@@ -272,3 +272,48 @@ async def test_help_names_every_command_and_key_group() -> None:
         await desktop.shows(pilot, "Commands", "Prompt", "Anywhere", "Browse mode", "Money")
         for command in COMMANDS:
             assert f"/{command.name}" in desktop.text()
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered", "completed"),
+    [
+        ("/theme mid", ("/theme midnight",), "/theme midnight "),
+        ("/budget h", ("/budget high",), "/budget high "),
+        ("/limit ", ("/limit turn", "/limit session", "/limit worker", "/limit day"), "/limit turn "),
+        ("/limits D", ("/limits day",), "/limits day "),
+        ("/reading p", ("/reading per-turn",), "/reading per-turn "),
+    ],
+)
+async def test_tab_completes_the_argument_of_a_command(
+    typed: str, offered: tuple[str, ...], completed: str
+) -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await pilot.press(*typed)
+        await desktop.shows(pilot, f"› {offered[0]}", *offered)
+        await pilot.press("tab")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == completed)
+        assert not desktop.work.pane.completion.open
+        assert desktop.api.posts == []
+
+
+async def test_an_offered_budget_is_set_only_by_enter_and_as_it_is_typed() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        before = desktop.work.controller.budget
+        await pilot.press(*"/budget ", "down", "down", "tab")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "/budget high ")
+        assert desktop.work.controller.budget == before
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: desktop.work.controller.budget == "high")
+        await pilot.press(*"/budget l", "enter")
+        await desktop.until(pilot, lambda: "Unknown budget l." in desktop.said())
+        assert desktop.work.controller.budget == "high"
+
+
+async def test_arguments_that_nothing_begins_with_are_not_offered() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await pilot.press(*"/theme x")
+        await desktop.rest(pilot)
+        assert not desktop.work.pane.completion.open
