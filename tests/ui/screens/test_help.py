@@ -7,6 +7,7 @@ import pytest
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.ledger.screen import LedgerScreen
 from tests.ui.fakes import Desktop, answers
+from tests.ui.screens.test_queue import queue_up, running
 
 
 def helping(desktop: Desktop) -> bool:
@@ -44,6 +45,18 @@ async def test_the_keys_that_work_now_come_first(keys: tuple[str, ...], places: 
         await desktop.until(pilot, lambda: headings(desktop))
         assert headings(desktop) == places
         assert desktop.text_of("#help-text").split("\n")[0].strip() == f"{places[0]} (now)"
+
+
+async def test_the_keys_of_the_queue_come_first_while_it_has_the_focus() -> None:
+    desktop, gate = running()
+    async with desktop.running(120, 120) as pilot:
+        await queue_up(desktop, pilot, "second")
+        await pilot.press("up")
+        await desktop.rest(pilot)
+        await pilot.press("f1")
+        await desktop.until(pilot, lambda: helping(desktop) and headings(desktop))
+        assert headings(desktop) == ["Queued messages", "Anywhere"]
+        gate.set()
 
 
 async def test_the_ledger_is_there_again_after_its_help() -> None:

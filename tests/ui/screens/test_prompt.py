@@ -182,6 +182,6 @@ async def test_a_question_mark_on_the_empty_prompt_is_help_and_else_a_sign() -> 
         assert desktop.work.prompt.text == "w?"
         desktop.work.prompt.put("")
         await pilot.press("question_mark")
-        await desktop.shows(pilot, "Start a new session")
+        await desktop.shows(pilot, "Search keys and commands")
         await pilot.press("escape")
         assert desktop.work.prompt.text == ""
