@@ -197,7 +197,9 @@ async def test_keys_can_be_remapped() -> None:
     desktop = Desktop(launch=launch(keys=(("work.help", "f9"),)))
     async with desktop.running() as pilot:
         await pilot.press("f9")
-        await desktop.shows(pilot, "Watch a running worker")
+        await desktop.shows(pilot, "Search keys and commands")
+        await pilot.press(*"keys and")
+        await desktop.shows(pilot, "F9  ")
 
 
 def test_every_key_has_its_own_id_a_label_and_a_tooltip() -> None:
