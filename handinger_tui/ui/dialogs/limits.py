@@ -144,13 +144,14 @@ async def apply_limit(controller: SessionController, interaction: Interaction, w
     store, session = controller.connection.limits, controller.session
     session_id = session.session_id
     before = await store.limits(session)
-    for unit in [wish.unit] if wish.unit else list(Unit):
-        await store.set_limit(session, wish.scope, unit, wish.amount)
-    now = await controller.limits_changed(session_id)
-    for gauge in now:
-        if _applies_to(wish, gauge.limit.scope, gauge.limit.unit):
-            # The message below reports its state, so the warning is not shown again.
-            controller.warned.mark_shown(session_id, gauge)
+    # The message below reports the state of the limit, so no warning is shown for it.
+    with controller.warned.held():
+        for unit in [wish.unit] if wish.unit else list(Unit):
+            await store.set_limit(session, wish.scope, unit, wish.amount)
+        now = await controller.limits_changed(session_id)
+        for gauge in now:
+            if _applies_to(wish, gauge.limit.scope, gauge.limit.unit):
+                controller.warned.mark_shown(session_id, gauge)
     interaction.say(*_format_result(wish, before, now))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -343,6 +344,16 @@ class LimitNotices:
 
     def __init__(self) -> None:
         self._shown: dict[tuple[str, Scope, Unit], tuple[Decimal, State]] = {}
+        self._holds = 0
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nothing is new meanwhile: a command that changes a limit reports its state itself."""
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
 
     def mark_shown(self, session_id: str, gauge: Gauge) -> bool:
         """Record that the state of a gauge is shown to the person; False when it was shown before."""
@@ -355,6 +366,8 @@ class LimitNotices:
 
     def take_new(self, session_id: str, gauges: Sequence[Gauge]) -> list[Gauge]:
         """The gauges whose warning has not been shown yet; records them as shown."""
+        if self._holds:
+            return []
         return [gauge for gauge in gauges if self.mark_shown(session_id, gauge)]
 
 

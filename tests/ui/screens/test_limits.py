@@ -7,10 +7,11 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.core.money.limits import Origin, Scope, Unit
+from handinger_tui.core.money.limits import Gauge, Origin, Scope, Unit
 from handinger_tui.core.money.restatements import Restatement
 from handinger_tui.ui.dialogs.limits import NotAnAmount, Wish, read_wish
 from handinger_tui.ui.work import screen
+from handinger_tui.ui.work.session_controller import SessionController
 from tests.ui.coffers import NOW_MS
 from tests.ui.fakes import LOCAL, Desktop, answers, charge
 
@@ -242,6 +243,26 @@ async def test_each_limit_warns_once_at_80_and_once_at_100_percent_and_anew_afte
         await spent("6.5", "■ daily limit reached")
         assert desktop.said().count(reached) == 2
         assert not any(word in desktop.said().lower() for word in ("stopped", "cancel"))
+
+
+async def test_a_changed_limit_is_reported_by_the_command_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The screen may be painted between the change of the limit and the answer of the command."""
+    desktop = Desktop()
+    desktop.purse.spend(Scope.DAY, "6")
+    async with desktop.running() as pilot:
+        change = SessionController.limits_changed
+
+        async def painted(controller: SessionController, session_id: str) -> tuple[Gauge, ...]:
+            gauges = await change(controller, session_id)
+            desktop.work.scheduler.request(at_once=True)
+            await desktop.shows(pilot, "■ daily limit reached")
+            return gauges
+
+        monkeypatch.setattr(SessionController, "limits_changed", painted)
+        await desktop.send(pilot, "/limit day 6")
+        await desktop.until(pilot, lambda: "Daily limit reached" in desktop.said())
+        await desktop.rest(pilot)
+        assert desktop.said().count("Daily limit reached") == 1
 
 
 # -- others spend --------------------------------------------------------------------------
