@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Final
 
 from rich.cells import cell_len, chop_cells
@@ -69,8 +70,15 @@ _WIDE: Final = (
     "\ufe30-\ufe4f\uff02-\uff08\uff0a\uff0b\uff0d\uff0f-\uff19\uff1c-\uff1e\uff20-\uff3b\U00020000-\U0003fffd"
 )
 _CLOSING: Final = "\u3001\u3002\u3009\u300b\u300d\u300f\u3011\uff01\uff09\uff0c\uff0e\uff1a\uff1b\uff1f\uff3d"
-_UNIT: Final = re.compile(f"[{_WIDE}][{_CLOSING}]*[ \t]*|[^\\s{_WIDE}]+[ \t]*|\\s+")
-"""A unit that is not divided if it fits a line: a word, or a wide character with closing punctuation."""
+
+
+@cache
+def _unit() -> re.Pattern[str]:
+    """A unit that is not divided if it fits a line: a word, or a wide character with closing punctuation.
+
+    Compiled when first needed, since that takes 3 ms.
+    """
+    return re.compile(f"[{_WIDE}][{_CLOSING}]*[ \t]*|[^\\s{_WIDE}]+[ \t]*|\\s+")
 
 
 def width_of(text: str) -> int:
@@ -96,7 +104,7 @@ def wrapped(content: Content, width: int, *, words: bool = True) -> list[Content
 
 def _word_cuts(text: str, width: int) -> Iterator[int]:
     used = 0
-    for unit in _UNIT.finditer(text):
+    for unit in _unit().finditer(text):
         word = unit.group()
         size = width_of(word)
         if used + width_of(word.rstrip()) <= width:
