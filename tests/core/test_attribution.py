@@ -274,6 +274,32 @@ def test_it_finds_what_a_walk_through_all_turns_finds(
         assert index(turns) is index(list(turns))
 
 
+def test_a_turn_that_becomes_doubtful_later_is_marked() -> None:
+    """The reading of a later turn may leave undecided what the amount of an earlier one means."""
+
+    def turn_of(worker: str | None, status: TurnStatus, *costs: str | None) -> Turn:
+        before, after = (
+            None if usd is None else Snapshot("wrk_1", running_flag=False, usage=Usage(cost_usd=Decimal(usd)))
+            for usd in costs
+        )
+        request = TurnRequest("turn", "hi", 0)
+        return Turn(request, worker_id=worker, status=status, before=before, snapshot=after)
+
+    queued = [turn_of(None, TurnStatus.QUEUED, None, None)] * 2
+    turns = (
+        turn_of("wrk_2", TurnStatus.COMPLETED, "2", None),
+        turn_of("wrk_2", TurnStatus.SENDING, "2", None),
+        *queued,
+    )
+    index = MoneyIndex()
+    assert index(turns) == turn_money(turns)
+    turns = changed(turns, 2, turn_of(None, TurnStatus.SENDING, None, None))
+    assert index(turns) == turn_money(turns)
+    turns = changed(turns, 3, turn_of("wrk_2", TurnStatus.QUEUED, None, "1"))
+    assert index(turns) == turn_money(turns)
+    assert index(turns)[0].doubtful
+
+
 OTHERS = st.lists(
     st.builds(
         lambda number, worker, turn, creates: OtherTurn(

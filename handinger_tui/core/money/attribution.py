@@ -192,6 +192,7 @@ class MoneyIndex:
         """Earlier turns whose amounts the newest events have changed."""
         self._basis: tuple[object, ...] = ()
         """What the amounts of all turns depend on."""
+        self._exceptions: set[Key] = set()
         self._elsewhere = NO_OTHERS
         self.money_elsewhere: dict[str, TurnMoney] = {}
         """The money of the turns of other sessions that were given with the last call."""
@@ -276,6 +277,9 @@ class MoneyIndex:
         # Whether a rise is nobody's may change long after it was assigned.
         affected.update(key for one in decisions.values() for key in one.owners.values())
         exceptions = _exceptions(results)
+        # A turn that becomes an exception, or ceases to be one, has another mark or bound.
+        affected |= exceptions ^ self._exceptions
+        self._exceptions = exceptions
         money = [*self._money[: len(turns)], *[TurnMoney()] * (len(turns) - len(self._money))]
         for at in sorted(key for key in affected if isinstance(key, int) and key < len(turns)):
             made = _money(turns[at], at, timelines, results, exceptions)
