@@ -37,6 +37,11 @@ class OpenedApp:
         return self.app.work.controller.session
 
     @property
+    def notices(self) -> str:
+        """All notifications so far."""
+        return "\n".join(one.message for one in self.app._notifications)
+
+    @property
     def text(self) -> str:
         """The screen as a terminal would show it."""
         strips = self.app.screen._compositor.render_strips()

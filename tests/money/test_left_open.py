@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from tests.money.paid_service import PaidService, paid_service
+from tests.money.paid_service import PaidService
 from tests.money.programs import Person, ended
-
-
-@pytest.fixture
-def service() -> Iterator[PaidService]:
-    with paid_service() as serving:
-        yield serving
 
 
 @pytest.mark.parametrize("plain", [False, True])

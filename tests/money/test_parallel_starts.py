@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -12,18 +12,12 @@ from typing import Final
 import pytest
 
 from tests.e2e.runner import Ran
-from tests.money.paid_service import PaidService, paid_service
+from tests.money.paid_service import PaidService
 from tests.money.programs import Person, ended
 
 PROGRAMS: Final = 10
 WARM_TURNS: Final = 5
 """So many turns of other workers stand for those of a new one."""
-
-
-@pytest.fixture
-def service() -> Iterator[PaidService]:
-    with paid_service() as serving:
-        yield serving
 
 
 def run_together(person: Person, argvs: Sequence[Sequence[str]], **environ: str) -> list[Ran]:

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from tests.money.opened_app import OpenedApp, opened_app
-from tests.money.paid_service import PaidService, paid_service
+from tests.money.opened_app import opened_app
+from tests.money.paid_service import PaidService
 from tests.money.programs import Person, ended
-
-
-def notices(opened: OpenedApp) -> str:
-    """All notifications so far."""
-    return "\n".join(one.message for one in opened.app._notifications)
-
-
-@pytest.fixture
-def service() -> Iterator[PaidService]:
-    with paid_service() as serving:
-        yield serving
 
 
 @pytest.fixture
@@ -79,8 +67,8 @@ async def test_an_open_session_follows_what_another_program_decides(
         program = person.start("costs", "--reading", "wrk_1=per-turn", "--json")
         assert (await asyncio.to_thread(ended, program)).code == 0
         await opened.shows("$2.00 1×", "pinned by")
-        await opened.until(lambda: "you decided what the worker's figures mean" in notices(opened))
-        assert notices(opened).count("Restatement") == 1
+        await opened.until(lambda: "you decided what the worker's figures mean" in opened.notices)
+        assert opened.notices.count("Restatement") == 1
 
 
 async def test_what_the_app_decides_is_in_the_costs_of_other_programs(

@@ -6,29 +6,17 @@ import asyncio
 import csv
 import io
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.money.opened_app import OpenedApp, opened_app
-from tests.money.paid_service import PaidService, paid_service
+from tests.money.opened_app import opened_app
+from tests.money.paid_service import PaidService
 from tests.money.programs import Person, ended
 
 WORKER = "wrk_1"
-
-
-def notices(opened: OpenedApp) -> str:
-    """All notifications so far."""
-    return "\n".join(one.message for one in opened.app._notifications)
-
-
-@pytest.fixture
-def service() -> Iterator[PaidService]:
-    with paid_service() as serving:
-        yield serving
 
 
 @pytest.fixture
@@ -169,7 +157,7 @@ async def test_the_app_assigns_it_in_the_ledger_and_every_place_follows(
         await opened.shows("was assigned to", "Press a to undo")
         await opened.pilot.press("escape")
         await opened.shows("~$2.00 Σ")
-        await opened.until(lambda: "you decided to which turn suspense belongs" in notices(opened))
+        await opened.until(lambda: "you decided to which turn suspense belongs" in opened.notices)
         program = person.start("costs", "--by", "turn", "--json")
         found = json.loads((await asyncio.to_thread(ended, program)).out)
     assert (found["suspense"], found["total"]["cost_usd"]) == ([], "3")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from handinger_tui.cli.local_files.paths import default_paths
+from handinger_tui.cli.local_files.written_files import save_text
 
 MOST_BYTES: Final = 100
 """A longer file is not ours."""
@@ -32,6 +32,4 @@ def keep_theme(name: str) -> None:
     """
     path = _path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.{os.getpid()}")
-    new.write_text(f"{name}\n", encoding="ascii")
-    new.replace(path)
+    save_text(path, f"{name}\n")

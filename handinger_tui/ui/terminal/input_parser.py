@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Final, Literal, NamedTuple
 
 from textual import constants
+from textual.color import Color
 from textual.events import Key, Paste
 from textual.message import Message
 
@@ -167,8 +168,8 @@ def _background_in(reply: str) -> list[Message]:
     if match is None:
         return []
     # Each part has one to four hexadecimal digits.
-    red, green, blue = (int(digits, 16) / (16 ** len(digits) - 1) for digits in match.groups())
-    return [TerminalBackground(is_light=0.299 * red + 0.587 * green + 0.114 * blue > 0.5)]
+    color = Color(*(round(255 * int(digits, 16) / (16 ** len(digits) - 1)) for digits in match.groups()))
+    return [TerminalBackground(is_light=color.brightness > 0.5)]
 
 
 class Piece(NamedTuple):
