@@ -95,6 +95,9 @@ def _meaning_text(meter: MeterResult) -> str:
     if not meter.pinned:
         why = f"after {readings}" if meter.meaning is Meaning.UNDECIDED else f"decided from {readings}"
         return f"{_MEANINGS[meter.meaning]}, {why}"
-    undecided = meter.shown is Meaning.UNDECIDED
-    other = "are inconclusive" if undecided else f"alone suggest {_MEANINGS[meter.shown]}"
+    is_one = meter.values == 1
+    if meter.shown is Meaning.UNDECIDED:
+        other = "is inconclusive" if is_one else "are inconclusive"
+    else:
+        other = f"alone {'suggests' if is_one else 'suggest'} {_MEANINGS[meter.shown]}"
     return f"{_MEANINGS[meter.meaning]}, {PINNED}; {readings} {other}"

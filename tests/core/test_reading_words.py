@@ -1,0 +1,35 @@
+"""What `/reading` says of a worker's figures."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from handinger_tui.core.receipts.reading_words import meaning_lines
+from handinger_tui.core.stream.usage import Usage
+from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.turns.session import Others, Ruling, Session
+from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
+
+
+def ended(number: int) -> Turn:
+    usage = Usage(cost_usd=Decimal(number))
+    return Turn(
+        TurnRequest(f"turn_{number}", "hi", number, worker_id="wrk_1"),
+        status=TurnStatus.COMPLETED,
+        worker_id="wrk_1",
+        snapshot=Snapshot("wrk_1", running_flag=False, usage=usage),
+        ended_ms=number,
+    )
+
+
+@pytest.mark.parametrize(
+    ("turns", "words"), [(1, "1 reading is inconclusive"), (2, "2 readings are inconclusive")]
+)
+def test_the_verb_agrees_with_the_number_of_readings(turns: int, words: str) -> None:
+    pinned = Others(rulings=(Ruling("wrk_1", 5, meaning="per_turn"),))
+    made = Session(
+        "ses_1", 0, "wrk_1", turns=tuple(ended(at) for at in range(1, turns + 1)), elsewhere=pinned
+    )
+    assert any(words in line for line in meaning_lines(made)), meaning_lines(made)
