@@ -23,6 +23,7 @@ from handinger_tui.ui.commands import Command, CommandContext
 from handinger_tui.ui.keys import KEYS
 from handinger_tui.ui.terminal.input_parser import TerminalBackground
 from handinger_tui.ui.themes import DARK, LIGHT, MIDNIGHT, THEMES, by_name, first_theme
+from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.work import screen as footing
 from handinger_tui.ui.work.paint_scheduler import ThrottledTimer
 from handinger_tui.ui.work.screen import WorkScreen
@@ -48,6 +49,20 @@ async def test_enter_while_connecting_keeps_the_text() -> None:
         await desktop.until(pilot, lambda: "Still connecting" in desktop.said())
         assert desktop.work.prompt.text == "too early"
         assert desktop.api.posts == []
+
+
+async def test_enter_pressed_just_before_the_session_is_shown_sends_the_message_once() -> None:
+    desktop = Desktop(answers("Here."))
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, lambda: desktop.work.controller.session_id)
+        await desktop.shows(pilot, "New session")
+        prompt = desktop.work.prompt
+        prompt.put("just in time")
+        # As posted at a moment when there was no session yet; the start has looked for it before.
+        prompt.post_message(PromptBox.Submitted("just in time", None))
+        await desktop.shows(pilot, "Here.")
+        assert prompt.text == ""
+        assert len(desktop.api.posts) == 1
 
 
 async def test_a_failed_start_says_what_happened_and_what_to_do_and_can_be_tried_again() -> None:

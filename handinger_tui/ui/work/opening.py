@@ -75,7 +75,7 @@ class Startup:
         if self._options.opening is Opening.WORKER:
             await controller.watch_unwatched(initial.session_id)
         await self._send_first(initial.session_id)
-        self._send_early()
+        self._submitter.send_early()
 
     # -- the session -------------------------------------------------------------------
     async def _open_requested(self, new_id: str) -> InitialSession:
@@ -156,20 +156,6 @@ class Startup:
         self._composer.prompt.put(prompt)
         with suppress(HandingerError):
             await self._composer.add(self._options.attachments)
-
-    def _send_early(self) -> None:
-        """Send the message submitted before the connection, unless it would go to an unseen session."""
-        early = self._submitter.take_early()
-        if early is None:
-            return
-        if self._controller.session.turns and self._options.opening is Opening.LAST_OR_FRESH:
-            # The session was chosen by default: a message that costs money goes there only once
-            # the person saw it.
-            self._interaction.say(
-                "This is your last session. Press Enter to send your message here, or ^N to start a new one."
-            )
-        else:
-            self._submitter.submit(early, early.snapshot.text)
 
     # -- later -----------------------------------------------------------------------------
     async def check_left_running(self) -> None:

@@ -19,6 +19,7 @@ from handinger_tui.core.prompts.drafts import Draft
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import Lineage, Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.commands import CommandContext, command_named
+from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.widgets.status_text import waiting_words
 from handinger_tui.ui.work.composer import Composer, Message, PromptSnapshot
 from handinger_tui.ui.work.interaction import Interaction
@@ -376,11 +377,14 @@ class Submitter:
         self._queue_editor = context.queue_editor
         self._switcher = context.switcher
         self._now_ms = context.now_ms
+        self._opening = context.options.opening
         self._drafts = drafts
         self._send_flow = send_flow
         self._run_command = run_command
         self._early_text = ""
         """The message submitted before there was a session to send it to."""
+        self._has_started = False
+        """Whether the first session is on the screen."""
         self._resuming: set[str] = set()
         """Sessions whose held queue is being resumed."""
         self._confirmed_signs: set[str] = set()
@@ -445,15 +449,27 @@ class Submitter:
                 self._interaction.run(self._run_command(name, argument))
             case Prompt():
                 self._early_text = text
-                self._interaction.say("Still connecting. Your message will be sent once connected.")
+                if self._has_started:
+                    # Enter was pressed before the first session was shown, and is handled after it.
+                    self.send_early()
+                else:
+                    self._interaction.say("Still connecting. Your message will be sent once connected.")
 
-    def take_early(self) -> Submission | None:
-        """The message submitted before there was a session, if it is still in the prompt; only once."""
+    def send_early(self) -> None:
+        """The first session is on the screen: send the message submitted before, if it is still typed."""
+        self._has_started = True
         text, self._early_text = self._early_text, ""
         target = self.target()
         if not text or target is None or not self._composer.prompt.text.startswith(text):
-            return None
-        return replace(target, snapshot=replace(target.snapshot, text=text))
+            return
+        if self._controller.session.turns and self._opening is Opening.LAST_OR_FRESH:
+            # The session was chosen by default: a message that costs money goes there only once
+            # the person saw it.
+            self._interaction.say(
+                "This is your last session. Press Enter to send your message here, or ^N to start a new one."
+            )
+        else:
+            self.submit(replace(target, snapshot=replace(target.snapshot, text=text)), text)
 
     # -- messages --------------------------------------------------------------------------
     async def _send_if_confirmed(self, submission: Submission, sign: str) -> None:
