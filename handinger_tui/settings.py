@@ -8,9 +8,8 @@ environment, profile in the file, top level of the file, default. The key is a
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct, field
@@ -18,8 +17,10 @@ from msgspec.structs import fields
 
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import Limit, Origin, Scope, Unit, amount_of
-from handinger_tui.core.safety.cleaning import is_loopback
-from handinger_tui.core.secret import Secret
+from handinger_tui.core.safety import Secret, is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 BUDGETS: Final = ("low", "standard", "high", "unlimited")
 GENERATIONS: Final = ("workers", "tasks")

@@ -8,7 +8,7 @@ import pytest
 
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import Origin, Scope, Unit
-from handinger_tui.core.secret import Secret
+from handinger_tui.core.safety import Secret
 from handinger_tui.settings import LOCAL_BASE, Flags, Settings, check_base_url, load, require_key
 
 KEY = "hdg_live_0123456789"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from handinger_tui.api import errors
@@ -15,14 +13,17 @@ from handinger_tui.api.request_body import StartTurn, Upload, upload
 from handinger_tui.api.response import HttpReply, ResponseLimits, error_in, is_json, media_type, parsed_answer
 from handinger_tui.api.transport import Transport
 from handinger_tui.core.jsontext import Json, NotJson, as_text, parse, parse_exact
-from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.secret import Secret
+from handinger_tui.core.safety import Secret, clean_line
 from handinger_tui.core.stream.frames import StreamRoute
 from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of, names_another
-from handinger_tui.core.turns.turn import TurnRequest
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from types import TracebackType
+
     import httpx
+
+    from handinger_tui.core.turns.turn import TurnRequest
 
 JSON: Final = "application/json"
 STREAM_OR_JSON: Final = "text/event-stream, application/json"

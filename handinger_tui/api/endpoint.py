@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
 from msgspec import Struct
 
 from handinger_tui.api import errors
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.safety.cleaning import is_loopback
-from handinger_tui.core.secret import Secret
+from handinger_tui.core.safety import Secret, is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _DEFAULT_PORT: Final = {"http": 80, "https": 443}
 _FORM: Final = "Use a form like https://host.example."

@@ -5,11 +5,10 @@ from __future__ import annotations
 import html
 import os
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from functools import cache
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from handinger_tui.api.request_body import ChangedWhileSending
@@ -25,9 +24,12 @@ from handinger_tui.core.errors import (
     Unreachable,
 )
 from handinger_tui.core.jsontext import NotJson, parse
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream.worker_snapshot import ANOTHER_WORKER, reason_text
 from handinger_tui.core.turns.turn import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_REASON_BYTES: Final = 800
 """Bytes of a quoted reason, so that a summary with its own text stays below 1 kB."""

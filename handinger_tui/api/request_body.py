@@ -13,18 +13,21 @@ import json
 import os
 import re
 import stat
-from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import PurePath
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from handinger_tui.core.errors import AttachmentProblem
-from handinger_tui.core.jsontext import Json
-from handinger_tui.core.safety.cleaning import clean_line, encodable
-from handinger_tui.core.turns.turn import Attachment
+from handinger_tui.core.safety import clean_line, encodable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from handinger_tui.core.jsontext import Json
+    from handinger_tui.core.turns.turn import Attachment
 
 BLOCK: Final = 256 << 10
 _MEDIA_TYPE: Final = re.compile(

@@ -25,7 +25,7 @@ from handinger_tui.api import errors
 from handinger_tui.api.client import JSON, SMALL_BODY, WorkerClient
 from handinger_tui.api.endpoint import segment
 from handinger_tui.api.response import parsed_answer
-from handinger_tui.core.safety.cleaning import encodable
+from handinger_tui.core.safety import encodable
 
 if TYPE_CHECKING:
     import httpx

@@ -27,12 +27,13 @@ from handinger_tui.api.endpoint import (
     origin_of,
     usable_headers,
 )
-from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import ApiError, SettingsError
-from handinger_tui.core.secret import Secret
 
 if TYPE_CHECKING:
     import httpx
+
+    from handinger_tui.api.response import ResponseLimits
+    from handinger_tui.core.safety import Secret
 
 
 REDIALS: Final = 2

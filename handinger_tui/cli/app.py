@@ -6,26 +6,26 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from handinger_tui.cli.exit_codes import Exit
-from handinger_tui.cli.local_files.attachments import DiskFiles
-from handinger_tui.cli.local_files.kept_theme import keep_theme, kept_theme
-from handinger_tui.cli.local_files.paths import default_paths
+from handinger_tui.cli.attachments import DiskFiles
+from handinger_tui.cli.local_files import default_paths, keep_theme, kept_theme
+from handinger_tui.cli.output import Exit
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import Start
-from handinger_tui.core.safety.cleaning import clean
-from handinger_tui.settings import Settings
+from handinger_tui.core.safety import clean
 from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.ports import AppOptions, Connection, EarlyPrompt, Opening
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Awaitable, Callable
+
+    from handinger_tui.settings import Settings
 
 ENDED_BY: Final = {
     "SIGTERM": Exit.TERMINATED,

@@ -6,7 +6,7 @@ import os
 import shlex
 from typing import TYPE_CHECKING
 
-from handinger_tui.cli.local_files.paths import config_text, default_paths, is_open_to_others
+from handinger_tui.cli.local_files import config_text, default_paths, is_open_to_others
 from handinger_tui.cli.output import say
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import Origin, Scope

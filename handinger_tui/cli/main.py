@@ -34,7 +34,7 @@ SCREEN_OPTIONS: Final = frozenset({"-c", "--continue", "--local", "--no-color", 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the program and return an exit code of `cli.exit_codes`."""
+    """Run the program and return an exit code of `cli.output`."""
     _configure_output_errors()
     sys.excepthook = _safe_excepthook
     words = list(sys.argv[1:] if argv is None else argv)
@@ -111,7 +111,7 @@ def _safe_excepthook(kind: type[BaseException], problem: BaseException, trace: T
     """Print a traceback with control characters removed: an exception may quote text from outside."""
     import traceback  # noqa: PLC0415 - for crashes only
 
-    from handinger_tui.core.safety.cleaning import clean  # noqa: PLC0415 - for crashes only
+    from handinger_tui.core.safety import clean  # noqa: PLC0415 - for crashes only
 
     sys.stderr.write(clean("".join(traceback.format_exception(kind, problem, trace))))
 
@@ -135,7 +135,7 @@ def _run_command(words: list[str]) -> int:
     except (Exception, KeyboardInterrupt, SystemExit) as problem:
         if isinstance(problem, SystemExit) and problem.code != USAGE:
             raise
-        from handinger_tui.cli.error_report import end_early  # noqa: PLC0415 - the core, 40 ms, for errors only
+        from handinger_tui.cli.run_output import end_early  # noqa: PLC0415 - the core, 40 ms, for errors only
 
         code = end_early(problem, words, args)
         if code is None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
-from handinger_tui.cli.local_files.paths import default_paths
+from handinger_tui.cli.local_files import default_paths
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.safety.cleaning import clean
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.safety import clean
 from handinger_tui.ledger.ledger import FileAccess, Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from handinger_tui.core.turns.session import Session
 
 _HINT = "See: handinger-tui sessions"
 

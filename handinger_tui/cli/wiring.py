@@ -1,4 +1,4 @@
-"""Wiring: creates client, ledger, engine and local worker from the settings."""
+"""Wiring: creates client, ledger, engine and local worker from the settings; settles open turns by GETs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import argparse
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from math import inf
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -18,18 +17,23 @@ from msgspec.structs import replace
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.response import ResponseLimits
 from handinger_tui.cli.load_settings import limit_rules, service_settings
-from handinger_tui.cli.local_files.paths import Paths, default_paths
+from handinger_tui.cli.local_files import Paths, default_paths
 from handinger_tui.cli.output import say
 from handinger_tui.core.errors import LedgerError, NoHistory
+from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.restatements import restatement_text
-from handinger_tui.core.secret import Secret
-from handinger_tui.core.stream.events import StreamEvent
-from handinger_tui.core.turns.turn import Trigger
+from handinger_tui.core.safety import Secret
+from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.retry_policy import RetryPolicy
 from handinger_tui.ledger.ledger import FileAccess, Ledger
-from handinger_tui.ledger.limits import LimitRules
-from handinger_tui.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+
+    from handinger_tui.core.stream.events import StreamEvent
+    from handinger_tui.ledger.limits import LimitRules
+    from handinger_tui.settings import Settings
 
 APP_WAIT_S: Final = 5.0
 """Maximum seconds the app waits for another process that has locked the history."""
@@ -195,7 +199,7 @@ def _say_once(line: str) -> Callable[[], None]:
 
 
 async def _local_worker(stack: AsyncExitStack, pace: float) -> tuple[str, str]:
-    from handinger_tui.local.serving import LocalServer  # noqa: PLC0415 - 160 ms, only for the local worker
+    from handinger_tui.local.server import LocalServer  # noqa: PLC0415 - 160 ms, only for the local worker
 
     server = await asyncio.to_thread(LocalServer.start, pace=pace)
     stack.push_async_callback(asyncio.to_thread, server.stop)
@@ -235,3 +239,32 @@ def retry_policy_of(settings: Settings, *, watch_money: bool) -> RetryPolicy:
         max_wait=limits.max_wait,
         money_interval=limits.poll_interval if watch_money else None,
     )
+
+
+SETTLE_S: Final = 30.0
+"""Most seconds for the reads of all workers."""
+
+
+def settle_left_open() -> None:
+    """Read the workers of the service in the settings, and report on stderr what is still open.
+
+    Raises:
+        SettingsError: no key is set.
+        LedgerError
+    """
+    run_with_services(argparse.Namespace(), _settle)
+
+
+async def _settle(services: Services) -> int:
+    session_ids = await services.engine.settle_left_open(SETTLE_S)
+    turns = [turn for one in session_ids for turn in services.engine.session(one).turns]
+    unended = sum(turn.live or turn.status is TurnStatus.RUNNING for turn in turns)
+    unknown = sum(turn.status is TurnStatus.UNKNOWN for turn in turns)
+    if not session_ids:
+        say("No open turns and nothing to read.")
+    else:
+        counts = ((unended, "still open"), (unknown, "with unknown outcome"))
+        left = ", ".join(f"{plural(count, 'turn')} {what}" for count, what in counts if count)
+        left = left or "all turns are finished"
+        say(f"Read {plural(len(session_ids), 'worker')}: {left}.")
+    return 0

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from handinger_tui.core.jsontext import Json, dump
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.stream.worker_snapshot import PROMPTS, Snapshot, WorkerBody, worker_in
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.messages import LEFT_OUT, id_of, normalized_prompt, role_of, text_of
-from handinger_tui.core.turns.outcome import judge, outcome_object
 from handinger_tui.core.turns.session import RemoteTurn, Session
-from handinger_tui.core.turns.turn import Trigger, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import Trigger, TurnRequest, TurnStatus, judge, outcome_object
 from handinger_tui.core.turns.worker_reconciliation import without_newest
-from handinger_tui.engine.ports import Ids
+
+if TYPE_CHECKING:
+    from handinger_tui.engine.ports import Ids
 
 JsonObject = dict[str, Json]
 

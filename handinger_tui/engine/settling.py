@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.jsontext import JsonObject, dump
@@ -12,12 +11,15 @@ from handinger_tui.core.money.turn_events import worker_of
 from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.stream.worker_snapshot import PROMPTS, Snapshot, WorkerBody, worker_in
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.outcome import outcome_object
-from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Fault, Kind, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import Fault, Kind, Turn, TurnRequest, TurnStatus, outcome_object
 from handinger_tui.core.turns.worker_reconciliation import Answer, answer_to, messages_of, without_newest
-from handinger_tui.engine.ports import Clock, TurnLog
-from handinger_tui.engine.session_store import SessionStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from handinger_tui.core.turns.session import Session
+    from handinger_tui.engine.ports import Clock, TurnLog
+    from handinger_tui.engine.session_store import SessionStore
 
 UNSETTLED: Final = frozenset(
     {

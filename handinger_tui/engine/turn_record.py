@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import ApiError, LedgerError
 from handinger_tui.core.jsontext import Json, NotJson, as_object, as_text, dump, parse
-from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.stream.events import StreamEvent
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, RawFrame, ReadReason
 from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
 from handinger_tui.core.turns.fold import Fold
-from handinger_tui.core.turns.outcome import judge, outcome_object
-from handinger_tui.core.turns.turn import Fault, Kind, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import Fault, Kind, Turn, TurnRequest, TurnStatus, judge, outcome_object
 from handinger_tui.core.turns.worker_reconciliation import WorkerObservation, observe, slim_worker
-from handinger_tui.engine.ports import Clock, TurnLog, WorkerApi
-from handinger_tui.engine.retry_policy import RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from handinger_tui.core.stream.events import StreamEvent
+    from handinger_tui.engine.ports import Clock, TurnLog, WorkerApi
+    from handinger_tui.engine.retry_policy import RetryPolicy
 
 ANSWERED = frozenset({Marker.OPENED, ReadReason.ANSWER, ReadReason.DURING, ReadReason.AFTER})
 """Events of frames that exist only when the service has accepted the turn."""

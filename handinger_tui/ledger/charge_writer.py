@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import compress, count
 from operator import is_not
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import fields
 
 from handinger_tui.core.amounts import decimal_text, micro_credits, pico_usd, tidy
-from handinger_tui.core.evidence.sources_and_files import sources_of_turn
+from handinger_tui.core.evidence.sources import sources_of_turn
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney, took_ms
-from handinger_tui.core.money.spending import Rise
 from handinger_tui.core.money.suspense import rises_of
-from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.session import NO_OTHERS, Others, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest
 from handinger_tui.ledger import suspense, worker_turns
 from handinger_tui.ledger.rows import Cell, int64_or_none, pack, pack_optional
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from handinger_tui.core.money.spending import Rise
+    from handinger_tui.core.stream.worker_snapshot import Costs, Usage
 
 KEPT: Final = 16
 """Number of sessions in the cache; all turns of any other session are compared again."""

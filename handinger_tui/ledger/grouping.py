@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -24,7 +23,7 @@ from handinger_tui.core.money.spending import (
 )
 from handinger_tui.core.money.suspense import Assigned, suspense_buckets
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
-from handinger_tui.core.stream.usage import Costs, Usage
+from handinger_tui.core.stream.worker_snapshot import Costs, Usage
 from handinger_tui.core.turns.turn import FREE, LIVE, Trigger
 from handinger_tui.ledger.charge_writer import AMOUNTS, COUNTS, SUMMED
 from handinger_tui.ledger.opening import one_moment
@@ -46,6 +45,8 @@ from handinger_tui.ledger.suspense import assigned, rises
 
 if TYPE_CHECKING:
     # It imports asyncio, which the reading of costs without a thread does not need.
+    from collections.abc import Iterable, Iterator, Sequence
+
     from handinger_tui.ledger.database import Database
 
 _FIRST_MS: Final = -62_000_000_000_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta, tzinfo
@@ -30,10 +29,6 @@ from handinger_tui.core.money.limits import (
     gauges,
 )
 from handinger_tui.core.money.spending import ChargeFilter, Spent
-from handinger_tui.core.stream.usage import Usage
-from handinger_tui.core.stream.worker_snapshot import Snapshot
-from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Turn, TurnRequest
 from handinger_tui.ledger import reservations
 from handinger_tui.ledger.grouping import (
     PLACES,
@@ -51,6 +46,11 @@ from handinger_tui.ledger.suspense import rises
 
 if TYPE_CHECKING:
     # It imports asyncio, which the reading of costs without a thread does not need.
+    import sqlite3
+
+    from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage
+    from handinger_tui.core.turns.session import Session
+    from handinger_tui.core.turns.turn import Turn, TurnRequest
     from handinger_tui.ledger.database import Database
 
 

@@ -9,11 +9,10 @@ from typing import Any, Final, NamedTuple
 from handinger_tui.core.amounts import EXACT, INT64_MAX
 from handinger_tui.core.jsontext import as_object, as_text, parse
 from handinger_tui.core.money.attribution import Reading
-from handinger_tui.core.prompts.drafts import attachments_from_text, lineage_from_text
+from handinger_tui.core.prompts import attachments_from_text, lineage_from_text
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason, StreamRoute
-from handinger_tui.core.turns.outcome import fault_of
 from handinger_tui.core.turns.session import Session, SessionSummary
-from handinger_tui.core.turns.turn import Attachment, Lineage, Trigger, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import Attachment, Lineage, Trigger, TurnRequest, TurnStatus, fault_of
 
 Cell = str | bytes | int | None
 Row = Mapping[str, Any]

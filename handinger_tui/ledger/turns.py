@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby
 from operator import itemgetter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
 from handinger_tui.core.jsontext import as_object, as_text, parse
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.turn_events import newest_worker, worker_of
-from handinger_tui.core.prompts.drafts import attachments_to_text, lineage_to_text
+from handinger_tui.core.prompts import attachments_to_text, lineage_to_text
 from handinger_tui.core.stream.frames import RULE, Frame, Framing, Marker, gathered
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.session import Others, RemoteTurn, Session, put_turn, title_from
@@ -22,7 +20,6 @@ from handinger_tui.core.turns.turn import FREE, LIVE, Turn, TurnRequest, TurnSta
 from handinger_tui.ledger import remote_turns, reservations, worker_turns
 from handinger_tui.ledger.charge_writer import ChargeCache, new_entries, open_charge, write_charges
 from handinger_tui.ledger.opening import Care, transaction
-from handinger_tui.ledger.reservations import Needed
 from handinger_tui.ledger.rows import (
     FRAME_COLUMNS,
     TurnFrame,
@@ -36,6 +33,12 @@ from handinger_tui.ledger.rows import (
     unpack,
     unpack_optional,
 )
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from handinger_tui.ledger.reservations import Needed
 
 
 def frames(connection: sqlite3.Connection, turn_id: str, waiting: Iterable[TurnFrame]) -> list[Frame]:

@@ -1,13 +1,17 @@
-"""Wire formats of the local worker: identifiers, times and exact numbers."""
+"""Formats of the local worker: identifiers, times and exact numbers on the wire; text and Markdown."""
 
 from __future__ import annotations
 
+import codecs
 import json
+import re
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+
+from msgspec import Struct
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LENGTH = 26
@@ -61,3 +65,108 @@ def dumps(value: object) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return "[" + ",".join(dumps(item) for item in value) + "]"
     return json.dumps(value, ensure_ascii=False)
+
+
+MAX_READ_BYTES = 8 * 1024 * 1024
+"""Maximum bytes read from a file; the rest is ignored, and the output says so."""
+
+_PREVIEW_CHARACTERS = 160
+_PROBE_BYTES = 8192
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+_WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
+_LONGEST_CELL = 120
+
+
+class DecodedFile(Struct, frozen=True):
+    """The text of a file, the encoding it was read in, its size in bytes, and whether it was cut."""
+
+    path: str
+    text: str
+    encoding: str
+    size: int
+    cut: bool
+
+    def as_output(self) -> dict[str, object]:
+        """Return the tool output as a JSON value."""
+        return {
+            "path": self.path,
+            "bytes": self.size,
+            "encoding": self.encoding,
+            "characters": len(self.text),
+            "lines": len(self.text.split("\n")) - self.text.endswith("\n"),
+            "cut": self.cut,
+            "preview": self.text[:_PREVIEW_CHARACTERS],
+        }
+
+
+def looks_binary(content: bytes) -> bool:
+    """Return whether the beginning has NUL bytes and is not UTF-16: then it is not text."""
+    return b"\x00" in content[:_PROBE_BYTES] and not content.startswith(_UTF16_MARKS)
+
+
+def read_text(path: str, content: bytes) -> DecodedFile:
+    """Decode a file.
+
+    UTF-16 is recognized by its byte order mark. All else is decoded as UTF-8, or as Windows-1252 with
+    replacement characters if it is not valid UTF-8.
+    """
+    head = content[:MAX_READ_BYTES]
+    cut = len(content) > MAX_READ_BYTES
+    if head.startswith(_UTF16_MARKS):
+        text, encoding = head.decode("utf-16", errors="replace"), "UTF-16"
+    else:
+        try:
+            # `final` is False if cut: the cut may fall inside a multibyte character.
+            text, encoding = codecs.getincrementaldecoder("utf-8-sig")().decode(head, final=not cut), "UTF-8"
+        except UnicodeDecodeError:
+            text, encoding = (
+                head.decode("cp1252", errors="replace"),
+                "Windows-1252 (a guess: it is not UTF-8)",
+            )
+    return DecodedFile(path, text.replace("\r\n", "\n").replace("\r", "\n"), encoding, len(content), cut)
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words in lower case: letters and digits, joined by inner apostrophes or hyphens."""
+    return [word.lower() for word in _WORD.findall(text)]
+
+
+def first_word(text: str) -> str:
+    """Return the first word in lower case, or the empty string."""
+    match = _WORD.search(text)
+    return match.group().lower() if match else ""
+
+
+def mentions(text: str, wanted: Iterable[str]) -> bool:
+    """Return whether the text has one of the wanted words as a whole word."""
+    return not set(wanted).isdisjoint(words_of(text))
+
+
+def names_path(text: str, path: str) -> bool:
+    """Return whether the text has the path by itself, not as a part of a longer word or path."""
+    return re.search(rf"(?<![\w./-]){re.escape(path)}(?![\w/-]|\.\w)", text) is not None
+
+
+def cell(value: object) -> str:
+    """Return a value as a cell of a Markdown table: one line, escaped, cut to 120 characters."""
+    text = " ".join(str(value).split()).replace("\\", "\\\\").replace("|", "\\|").replace("`", "\\`")
+    return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1].rstrip("\\") + "…"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]], numeric: Iterable[int] = ()) -> str:
+    """Return a Markdown table; the columns in `numeric` are right-aligned."""
+    right = set(numeric)
+    lines = [
+        "| " + " | ".join(header) + " |",
+        "|" + "|".join("---:" if index in right else "---" for index in range(len(header))) + "|",
+    ]
+    lines += ["| " + " | ".join(cell(value) for value in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def fence(text: str) -> str:
+    """Return the text in a code fence that is longer than any run of backticks in it."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    ticks = "`" * max(3, longest + 1)
+    return f"{ticks}\n{text}\n{ticks}"

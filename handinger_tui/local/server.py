@@ -1,4 +1,4 @@
-"""The routes of the `workers` generation, with bearer authentication and one format of errors.
+"""The server of the local worker: routes with bearer authentication, in a thread or in the foreground.
 
 Decisions where the published API description is silent:
 
@@ -13,12 +13,18 @@ Decisions where the published API description is silent:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
+import secrets
+import signal
+import socket
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 from urllib.parse import quote
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -27,13 +33,21 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from handinger_tui.local import formats, requests, schedules, stream
-from handinger_tui.local.requests import RefusedError
+from handinger_tui.local.registry import WorkerRegistry
+from handinger_tui.local.repertoire import REPERTOIRE
+from handinger_tui.local.requests import RefusedError, RequestLimits
+from handinger_tui.local.turn_context import Setting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import FrameType
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from handinger_tui.local.registry import StartedTurn, WorkerRegistry
+    from handinger_tui.local.registry import StartedTurn
     from handinger_tui.local.worker_record import WorkerRecord
+
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
@@ -276,3 +290,148 @@ async def _handle_http_exception(_request: Request, error: Exception) -> Respons
 
 async def _handle_exception(_request: Request, _error: Exception) -> Response:
     return error_response(500, "The local worker failed.")
+
+
+HOST = "127.0.0.1"
+_START_SECONDS = 10.0
+_STOP_SECONDS = 5.0
+_POLL_SECONDS = 0.25
+_BACKLOG = 128
+
+
+class _QuietServer(uvicorn.Server):
+    """A uvicorn server that does not handle signals, signals readiness, and cancels turns before shutdown."""
+
+    def __init__(self, config: uvicorn.Config, registry: WorkerRegistry, listening: threading.Event) -> None:
+        super().__init__(config)
+        self._registry = registry
+        self._listening = listening
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Keep the signal handlers of the program."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then set the event that the starting thread waits for."""
+        await super().startup(sockets)
+        self._listening.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Cancel the turns, which ends the open streams, then shut down."""
+        await self._registry.close()
+        await super().shutdown(sockets)
+
+
+class LocalServer:
+    """A running server. `base_url` has no trailing slash; each server has a new `api_key`.
+
+    State is in memory only and is lost when the server stops. `stop` may be called repeatedly and from
+    any thread except the server's own.
+    """
+
+    def __init__(self, listener: socket.socket, setting: Setting, limits: RequestLimits) -> None:
+        self.api_key = f"hdg_local_{secrets.token_urlsafe(24)}"
+        self.base_url = f"http://{HOST}:{listener.getsockname()[1]}"
+        self._socket = listener
+        self._registry = WorkerRegistry(self.base_url, setting, limits)
+        self._listening = threading.Event()
+        config = uvicorn.Config(
+            build_app(self._registry, self.api_key),
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = _QuietServer(config, self._registry, self._listening)
+        self._thread = threading.Thread(target=self._run, name="local-worker", daemon=True)
+
+    @classmethod
+    def start(
+        cls, port: int = 0, pace: float = 1.0, home: Path | None = None, limits: RequestLimits | None = None
+    ) -> Self:
+        """Start a server and return when it accepts requests.
+
+        Args:
+            port: the port on 127.0.0.1; 0 lets the system choose.
+            pace: factor of all pauses; 1 is natural, 0 as fast as possible.
+            home: the data folder of the program, mentioned by the tour; nothing is read or written there.
+            limits: limits other than the defaults.
+
+        Raises:
+            OSError: the port is in use or not allowed.
+            TimeoutError: the server did not start in time.
+        """
+        # asyncio disables Nagle's algorithm only if the protocol is given. Otherwise each response of
+        # two writes would wait 40 ms for an acknowledgement.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((HOST, port))
+            listener.listen(_BACKLOG)
+        except (OSError, OverflowError):
+            listener.close()
+            raise
+        server = cls(listener, Setting(pace, home, REPERTOIRE), limits or RequestLimits())
+        server._thread.start()
+        if not server._listening.wait(_START_SECONDS):
+            server.stop()
+            raise TimeoutError("the local worker did not start")
+        return server
+
+    def stop(self) -> None:
+        """Cancel all turns and streams and end the thread; further calls do nothing."""
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join(_STOP_SECONDS)
+
+    def __enter__(self) -> Self:
+        """Return the running server."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the server."""
+        self.stop()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most that many seconds for the server to end; return whether it has ended."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        with self._socket:
+            asyncio.run(self._server.serve(sockets=[self._socket]))
+
+
+def serve_foreground(port: int, announce: Callable[[str, str], None]) -> int:
+    """Serve until SIGINT or SIGTERM, then stop and return 0; return 1 if the server ended by itself.
+
+    `announce` is called with base URL and key once requests are accepted. It must run in the main
+    thread, the only one in which Python allows signal handlers.
+
+    Raises:
+        OSError: the port is in use or not allowed.
+    """
+    received: list[int] = []
+
+    # A plain list, polled four times a second: setting a threading.Event from a signal handler
+    # can deadlock if the signal arrives while the main thread holds the lock of that event.
+    def record_signal(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+
+    former_handlers = {
+        number: signal.signal(number, record_signal) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        with LocalServer.start(port) as server:
+            announce(server.base_url, server.api_key)
+            has_ended = False
+            while not received and not has_ended:
+                has_ended = server.wait(_POLL_SECONDS)
+    finally:
+        for number, handler in former_handlers.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+    return 1 if has_ended else 0

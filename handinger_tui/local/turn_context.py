@@ -9,17 +9,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from decimal import Decimal
-from pathlib import Path
-from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from msgspec import Struct
 
 from handinger_tui.local import formats, prices, stream
-from handinger_tui.local.text import DecodedFile, names_path, read_text
-from handinger_tui.local.turns import LocalTurn
-from handinger_tui.local.worker_record import WorkerRecord
+from handinger_tui.local.formats import DecodedFile, names_path, read_text
 from handinger_tui.local.workspace import StoredFile, WorkspaceFullError
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+    from pathlib import Path
+
+    from handinger_tui.local.turns import LocalTurn
+    from handinger_tui.local.worker_record import WorkerRecord
 
 T = TypeVar("T")
 Work: TypeAlias = Coroutine[object, object, None]

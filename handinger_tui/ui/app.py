@@ -6,10 +6,8 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import RenderableType
 from textual import work
@@ -23,19 +21,24 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.safety.cleaning import clean
+from handinger_tui.core.safety import clean
 from handinger_tui.stylesheet import STYLESHEET
 from handinger_tui.ui.commands import CommandProvider
 from handinger_tui.ui.commands.view import leave, show_help
 from handinger_tui.ui.gc_tuning import collect_from_now_on, warm
 from handinger_tui.ui.keys import format_key
 from handinger_tui.ui.no_color import PlainStyles
-from handinger_tui.ui.ports import AppOptions
 from handinger_tui.ui.terminal.diff_app import DiffApp
-from handinger_tui.ui.terminal.input_parser import TerminalBackground
 from handinger_tui.ui.themes import DARK, LIGHT, THEMES, first_theme
 from handinger_tui.ui.transcript.painting import ControlFilter
 from handinger_tui.ui.work.screen import WorkScreen
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
+
+    from handinger_tui.ui.ports import AppOptions
+    from handinger_tui.ui.terminal.input_parser import TerminalBackground
 
 SAVE_TIMEOUT_S: Final = 1.0
 """Leaving because of a signal waits at most this many seconds for the draft to be saved."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from traceback import TracebackException
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import rich
 from rich.console import Console
@@ -18,7 +16,11 @@ from rich.segment import Segment, Segments
 from rich.traceback import Traceback
 
 from handinger_tui import __version__
-from handinger_tui.core.safety.cleaning import clean
+from handinger_tui.core.safety import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 MAX_REPORT_CHARS: Final = 64_000
 """Longest report in characters: the message of an exception may come from the service, of any length."""

@@ -8,25 +8,26 @@ database and create the client.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from decimal import Decimal
 from enum import Enum, auto
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct, field
 
 from handinger_tui.core.errors import NoSuchFile
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Start, Unit
-from handinger_tui.core.money.restatements import Restatement
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
-from handinger_tui.core.money.suspense import Assigned
-from handinger_tui.core.money.typical_cost import TypicalCost
-from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.session import Session, SessionSummary
-from handinger_tui.core.turns.turn import Attachment, FilePart
+from handinger_tui.core.safety import clean_line
 
 if TYPE_CHECKING:
     # Importing the engine takes 40 ms; it is needed only with a connection.
+    from decimal import Decimal
+    from pathlib import Path
+
+    from handinger_tui.core.money.restatements import Restatement
+    from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
+    from handinger_tui.core.money.suspense import Assigned
+    from handinger_tui.core.money.typical_cost import TypicalCost
+    from handinger_tui.core.turns.session import Session, SessionSummary
+    from handinger_tui.core.turns.turn import Attachment, FilePart
     from handinger_tui.engine.engine import Engine
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.response import ResponseLimits
-from handinger_tui.core.secret import Secret
+from handinger_tui.core.safety import Secret
 from tests.api.server import Server
 
 KEY = "hdg_live_0123456789abcdef"

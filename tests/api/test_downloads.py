@@ -7,20 +7,23 @@ import errno
 import gzip
 import os
 import stat
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from handinger_tui.api import atomic_file
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.files import atomic_file
-from handinger_tui.api.files.download import save
-from handinger_tui.api.files.urls import check_file_url, is_private_host, next_hop
+from handinger_tui.api.download import save
+from handinger_tui.api.file_urls import check_file_url, is_private_host, next_hop
 from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import ApiError
-from handinger_tui.core.secret import Secret
+from handinger_tui.core.safety import Secret
 from handinger_tui.core.turns.turn import Kind
 from tests.api.conftest import KEY, Clients
 from tests.api.server import Script, Server, head, raw, respond
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ROUTE = "/api/workers/w1/files/report.txt"
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.files import atomic_file
-from handinger_tui.api.files.atomic_file import land
-from handinger_tui.api.files.download import save
+from handinger_tui.api import atomic_file
+from handinger_tui.api.atomic_file import land
+from handinger_tui.api.download import save
 from handinger_tui.core.errors import ApiError, LinkExpired
 from handinger_tui.core.turns.turn import Kind
 from tests.api.conftest import KEY, Clients
 from tests.api.server import Server, respond
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from handinger_tui.api.client import WorkerClient
 
 ROUTE = "/api/workers/w1/files/report.txt"
 BODY = b"file body\n"

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.files.download import save
+from handinger_tui.api.download import save
 from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.turns.turn import Kind
-from tests.api.conftest import Clients
 from tests.api.server import Peer, Server, chunk, head, raw, respond
 from tests.api.test_resume import BODY, ROUTE, cut, failed, rest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from handinger_tui.api.client import WorkerClient
+    from tests.api.conftest import Clients
 
 
 @pytest.fixture
@@ -73,7 +77,7 @@ async def test_progress_is_told(server: Server, client: WorkerClient, folder: Pa
 async def test_progress_is_told_seldom(
     server: Server, client: WorkerClient, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handinger_tui.api.files.download.time.monotonic", lambda: 1.0)
+    monkeypatch.setattr("handinger_tui.api.download.time.monotonic", lambda: 1.0)
     told: list[tuple[int, int | None]] = []
     body = b"x" * 3_000_000
     server.answer(raw(head(200, {"Transfer-Encoding": "chunked"}) + chunk(body) + b"0\r\n\r\n"))

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.files.atomic_file import BLOCK, land
-from handinger_tui.api.files.download import save
+from handinger_tui.api.atomic_file import BLOCK, land
+from handinger_tui.api.download import save
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.turns.turn import Kind
 from tests.api.server import Peer, Server, head
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from handinger_tui.api.client import WorkerClient
 
 PRECIOUS = "mine\n"
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.endpoint import Origin, origin_of, segment
 from handinger_tui.core.errors import Refused, SettingsError, Unreachable
-from handinger_tui.core.safety.cleaning import is_loopback
-from handinger_tui.core.secret import Secret
+from handinger_tui.core.safety import Secret, is_loopback
 from tests.api.conftest import KEY
 from tests.api.server import Server, as_json
 

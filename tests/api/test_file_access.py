@@ -9,18 +9,20 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.files.download import fetch_beginning, save
+from handinger_tui.api.download import fetch_beginning, save
 from handinger_tui.api.response import ResponseLimits
-from handinger_tui.cli.connection import WorkerFiles
-from handinger_tui.cli.local_files.system_open import open_link, open_path
+from handinger_tui.cli.connection import WorkerFiles, open_link, open_path
 from handinger_tui.core.errors import ApiError, LinkExpired
 from handinger_tui.core.turns.turn import FilePart, Kind
 from tests.api.conftest import KEY, Clients
 from tests.api.server import Peer, Server, chunk, head, raw, respond
+
+if TYPE_CHECKING:
+    from handinger_tui.api.client import WorkerClient
 
 ROUTE = "/api/workers/w1/files/report.txt"
 BODY = b"0123456789" * 1000
@@ -227,7 +229,7 @@ def opener(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "code").write_text("0")
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setenv("DISPLAY", ":0")
-    monkeypatch.setattr("handinger_tui.cli.local_files.system_open.sys.platform", "linux")
+    monkeypatch.setattr("handinger_tui.cli.connection.sys.platform", "linux")
     return tmp_path
 
 
@@ -276,7 +278,7 @@ async def test_what_an_opener_says_is_not_on_our_screen(
 
 
 def test_a_program_that_was_opened_outlives_us(opener: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handinger_tui.cli.local_files.system_open._PATIENCE_S", 0.1)
+    monkeypatch.setattr("handinger_tui.cli.connection._PATIENCE_S", 0.1)
     (opener / "bin" / "xdg-open").write_text(f'#!/bin/sh\necho $$ > "{opener}/pid"\nexec sleep 60\n')
     assert asyncio.run(open_link("https://e.example/"))
     end = time.monotonic() + 20

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
-from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.files.download import save
+from handinger_tui.api.download import save
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.turns.turn import Kind
 from tests.api.conftest import KEY
 from tests.api.server import Request, Script, Server, respond
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from handinger_tui.api.client import WorkerClient
 
 ROUTE = "/api/workers/w1/files/report.txt"
 BODY = b"body\n"

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.core.errors import ApiError, SettingsError
-from handinger_tui.core.secret import Secret
+from handinger_tui.core.safety import Secret
 from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.settings import check_base_url
 from tests.api.conftest import KEY, QUICK
 from tests.api.server import Server, as_json
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 REACHED = ("127.0.0.1", "127.0.0.2", "127.1.2.3", "localhost", "LOCALHOST")

@@ -11,26 +11,29 @@ import json
 import os
 import stat
 import unicodedata
-from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.files.atomic_file import land
-from handinger_tui.api.files.download import save
-from handinger_tui.api.files.urls import check_file_url
+from handinger_tui.api.atomic_file import land
+from handinger_tui.api.download import save
+from handinger_tui.api.file_urls import check_file_url
 from handinger_tui.core.errors import ApiError
-from handinger_tui.core.safety.cleaning import Verdict, clean, judge_link
+from handinger_tui.core.safety import Verdict, clean, judge_link
 from tests.api.conftest import KEY
 from tests.api.server import Server, respond
 from tests.chaos.data import loaded, read
 from tests.chaos.hostile import FILE_PAYLOADS, wrong_name
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from handinger_tui.api.client import WorkerClient
 
 LINKS: Final = {payload["id"]: payload for payload in loaded("links", "payloads")}
 ENDS: Final[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "payload_ends.json").read_text())

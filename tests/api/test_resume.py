@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.files.download import save
-from handinger_tui.api.files.range_resume import (
+from handinger_tui.api.download import (
     MAX_FRUITLESS,
     MIN_PROGRESS,
     RESTARTS,
     RangeResult,
     Version,
     judge_range_response,
+    save,
     version_of,
 )
 from handinger_tui.api.response import ResponseLimits
@@ -24,6 +23,11 @@ from handinger_tui.core.errors import ApiError, LinkExpired
 from handinger_tui.core.turns.turn import Kind
 from tests.api.conftest import KEY, Clients, Pauses
 from tests.api.server import Peer, Script, Server, chunk, head, raw, respond
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from handinger_tui.api.client import WorkerClient
 
 ROUTE = "/api/workers/w1/files/report.bin"
 BODY = bytes(range(250)) * 8
@@ -262,7 +266,7 @@ async def test_a_first_request_is_made_once(server: Server, client: WorkerClient
 async def test_a_download_that_is_cancelled_leaves_nothing(
     server: Server, client: WorkerClient, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handinger_tui.api.files.download._Meter._SECONDS", 0)
+    monkeypatch.setattr("handinger_tui.api.download._Meter._SECONDS", 0)
     under_way = asyncio.Event()
 
     async def endless(peer: Peer) -> None:

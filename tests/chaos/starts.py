@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from handinger_tui.cli.local_files.paths import Paths
+from handinger_tui.cli.local_files import Paths
 from handinger_tui.cli.wiring import open_services
-from handinger_tui.core.turns.session import Session
 from handinger_tui.settings import Flags, load
 from tests.chaos.data import SHORT
 from tests.e2e.runner import KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from handinger_tui.core.turns.session import Session
 
 
 def start_again(database: Path, base_url: str, limits: Mapping[str, str] = SHORT) -> list[Session]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import codecs
 import random
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import given, settings
@@ -15,13 +14,16 @@ from hypothesis import strategies as st
 from handinger_tui.api.sse import LineReader, SseReader
 from handinger_tui.core.stream.frames import Framing, Marker, RawFrame
 from handinger_tui.core.turns.fold import Fold
-from handinger_tui.core.turns.outcome import judge
-from handinger_tui.core.turns.turn import Turn, TurnRequest
+from handinger_tui.core.turns.turn import Turn, TurnRequest, judge
 from tests.chaos.data import SHORT
-from tests.chaos.server import FaultServer
 from tests.core.projections import prior
 from tests.e2e.runner import run
 from tests.wire.recordings import SUFFIXES, Recording, Tape, recordings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.chaos.server import FaultServer
 
 ORDER: Final = TurnRequest("turn_1", "", 0)
 LIMIT: Final = 8 << 20

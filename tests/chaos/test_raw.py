@@ -5,16 +5,20 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.main import main
-from tests.chaos.server import FaultServer
+from handinger_tui.cli.output import Exit
 from tests.e2e.runner import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.chaos.server import FaultServer
 
 ANSWER = "a\x1b[31337mCANARY\x1b]0;x\x07\u202eb"
 SCENARIO = {"id": "raw", "op": "continue", "deltas": [ANSWER[:4], ANSWER[4:]]}

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from handinger_tui.core.safety.cleaning import ALWAYS_REMOVED
+from handinger_tui.core.safety import ALWAYS_REMOVED
 from tests.chaos.hostile import CONTROL
 from tests.chaos.rawterm import rawterm, sequences, words
-from tests.chaos.server import FaultServer
 from tests.chaos.steps import CLOSING, opening
 from tests.e2e.runner import KEY
 from tests.ui.hostile.texts import PLANTED, TEXTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.chaos.server import FaultServer
 
 Event = dict[str, Any]
 LENGTH: Final = 100

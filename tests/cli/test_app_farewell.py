@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 import pytest
 
 from handinger_tui.cli import app as wiring
 from handinger_tui.core.errors import NoRoom
-from handinger_tui.core.secret import Secret
+from handinger_tui.core.safety import Secret
 from handinger_tui.settings import Settings
 from handinger_tui.ui.ports import AppOptions, Connection
+
+if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
 
 
 class EndedApp:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import os
 import stat
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from handinger_tui.cli.args import parse
 from handinger_tui.cli.connection import connection
 from handinger_tui.cli.load_settings import settings_for
-from handinger_tui.cli.local_files.paths import default_paths
+from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.wiring import open_services
 from tests.cli.program import service
 from tests.e2e.runner import Ran, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HEADLESS = (
     ("-p", "hi"),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.cli.args import command_parser
-from handinger_tui.cli.command_words import COMMAND_WORDS, distance, nearest, suggestion
+from handinger_tui.cli.args import COMMAND_WORDS, command_parser, distance, nearest, suggestion
 from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.ui.commands import COMMANDS
 from tests.cli.program import service
 from tests.e2e.runner import run
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
 
 SLIPS = (
     "session", "sesions", "Sessions", "costs.", "/costs", "export", "expotr", "login", "log-in", "help",

@@ -9,15 +9,14 @@ import os
 import subprocess
 import sys
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import pytest
 from msgspec.structs import replace
 from PIL import Image
 
-from handinger_tui.cli.commands.costs.text import table
+from handinger_tui.cli.costs_text import table
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.formatting import middle_cut
 from handinger_tui.core.money.spending import Bucket, GroupBy, altogether
@@ -27,6 +26,9 @@ from handinger_tui.core.turns.turn import Trigger
 from tests.e2e.runner import run
 from tests.house.test_imports import NETWORK, SCREEN, loaded_by
 from tests.ledger.made import answered, opened, order, play, session
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 REAL = "https://worker.example"
 

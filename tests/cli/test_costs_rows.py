@@ -21,8 +21,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.cli.commands.costs.turn_records import COLUMNS, JSON, page_records, records
-from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.costs_query import COLUMNS, JSON, page_records, records
+from handinger_tui.cli.output import Exit
 from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.export import spending as spending_json
 from handinger_tui.core.export.spending import group_object

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from handinger_tui.cli.commands.costs.query import since_ms, until_ms
-from handinger_tui.cli.commands.costs.text import bar, share_lines, table
-from handinger_tui.cli.text_table import align_amounts, cells_of, clip, fit_columns
+from handinger_tui.cli.costs_query import since_ms, until_ms
+from handinger_tui.cli.costs_text import bar, share_lines, table
+from handinger_tui.cli.output import align_amounts, cells_of, clip, fit_columns
 from handinger_tui.core.amounts import Total, short_total_text
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.spending import Bucket, GroupBy, altogether

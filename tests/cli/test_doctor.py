@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handinger_tui.local.serving import LocalServer
+from handinger_tui.local.server import LocalServer
 from tests.cli.program import PLAIN
 from tests.e2e.runner import KEY, run
 from tests.wire.replay import Player, playing
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 JSON = {"content-type": "application/json"}
 

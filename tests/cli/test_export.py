@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.output import Exit
 from tests.e2e.runner import run
 from tests.house.test_imports import NETWORK, SCREEN, loaded_by
 from tests.ledger.made import answered, opened, order, play, session
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture

@@ -5,20 +5,22 @@ from __future__ import annotations
 import io
 import json
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from rich.cells import cell_len
 
+from handinger_tui.api.file_urls import find_current_url
 from handinger_tui.cli.commands.files import Meter
-from handinger_tui.cli.local_files.current_url import find_current_url
 from handinger_tui.core.stream.worker_snapshot import WorkerFile
 from tests.e2e.runner import Ran, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 @dataclass

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 from contextlib import AsyncExitStack
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
 
 from handinger_tui.cli.app import app_options
-from handinger_tui.cli.local_files.kept_theme import keep_theme, kept_theme
-from handinger_tui.core.secret import Secret
+from handinger_tui.cli.local_files import keep_theme, kept_theme
+from handinger_tui.core.safety import Secret
 from handinger_tui.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SETTINGS = Settings("https://example.test", Secret("k"))
 

@@ -6,16 +6,19 @@ import os
 import pwd
 import resource
 import socket
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.cli.local_files.paths import default_paths
+from handinger_tui.cli.local_files import default_paths
 from handinger_tui.core.errors import SettingsError
 from tests.cli.program import environ, service, start
 from tests.e2e.runner import run
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:

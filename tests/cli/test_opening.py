@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.cli.local_files import system_open
-from handinger_tui.cli.local_files.system_open import open_link
-from handinger_tui.core.secret import without_secrets
+from handinger_tui.cli import connection
+from handinger_tui.cli.connection import open_link
+from handinger_tui.core.safety import without_secrets
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 URL = "https://example.test/a"
 SECRETS = {"HANDINGER_API_KEY": "sk-very-secret", "HANDINGER_CUSTOM_HEADERS": "X-Gateway: very-secret"}
@@ -63,4 +66,4 @@ async def test_a_browser_that_is_missing_or_fails_is_told_as_no_browser(
     }
     monkeypatch.setenv("BROWSER", named.get(browser, browser))
     assert not await open_link(URL)
-    assert system_open._running == []
+    assert connection._running == []

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from handinger_tui.cli.connection import text_saver
-from handinger_tui.cli.local_files.written_files import save_text
+from handinger_tui.cli.local_files import save_text
 from handinger_tui.core.errors import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def text_of(path: Path) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.prompts.attachments import (
+from handinger_tui.core.prompts import (
     BIG_CHARACTERS,
     BIG_LINES,
     MAX_PASTED,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,10 +20,12 @@ from handinger_tui.core.money.attribution import (
     turn_money,
 )
 from handinger_tui.core.money.turn_events import events_text
-from handinger_tui.core.stream.usage import Costs, Usage
-from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.stream.worker_snapshot import Costs, Snapshot, Usage
 from handinger_tui.core.turns.session import Others, OtherTurn, Session
 from handinger_tui.core.turns.turn import FREE, TextPart, Turn, TurnRequest, TurnStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 # -- reads -----------------------------------------------------------------------------
 WORKER = "wrk_1"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handinger_tui.core.prompts.carried import LONGEST, carried_text
+from handinger_tui.core.prompts import LONGEST, carried_text
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FilePart, Rope, SourcePart, TextPart, Turn, TurnRequest, TurnStatus
 

@@ -11,22 +11,13 @@ from msgspec.structs import replace
 from PIL import Image
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.charts.data import (
-    BarSpan,
-    day_points,
-    shares,
-    short_usd,
-    slot_text,
-    slots,
-    tick_text,
-    ticks,
-)
 from handinger_tui.core.charts.png import picture
 from handinger_tui.core.charts.report_page import poster
 from handinger_tui.core.charts.scenes import (
     DARK,
     LIGHT,
     Area,
+    BarSpan,
     Box,
     Ink,
     Line,
@@ -34,7 +25,14 @@ from handinger_tui.core.charts.scenes import (
     Word,
     bars,
     cumulative,
+    day_points,
     share_of,
+    shares,
+    short_usd,
+    slot_text,
+    slots,
+    tick_text,
+    ticks,
 )
 from handinger_tui.core.export.spending import cell, line
 from handinger_tui.core.formatting import percent_text

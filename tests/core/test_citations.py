@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given, settings
@@ -10,10 +11,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from handinger_tui.core.evidence.citations import MOST, CitationReader, MentionIndex, mentions, unmentioned
-from handinger_tui.core.evidence.sources_and_files import sources_of
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.evidence.sources import sources_of
 from handinger_tui.core.turns.turn import TextPart
 from tests.core.evidence_made import session, turn, web
+
+if TYPE_CHECKING:
+    from handinger_tui.core.turns.session import Session
 
 A, B, C = "https://a.example/x", "https://b.example/wiki/B_(letter)", "https://c.example/"
 

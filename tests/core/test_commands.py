@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.commands import CommandLine, Empty, Prompt, Typed, classify
+from handinger_tui.core.prompts import CommandLine, Empty, Prompt, Typed, classify
 
 
 @pytest.mark.parametrize(

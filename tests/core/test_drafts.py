@@ -5,14 +5,19 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.prompts.attachments import fold, folds_in, mentioned, refolded, renumbered, without
-from handinger_tui.core.prompts.drafts import (
+from handinger_tui.core.prompts import (
     Draft,
     draft_as_typed,
     draft_of_request,
+    fold,
+    folds_in,
     history_entry,
+    mentioned,
     pack_draft,
+    refolded,
+    renumbered,
     unpack_draft,
+    without,
 )
 from handinger_tui.core.turns.turn import Attachment, Lineage, LineageKind, TurnRequest
 

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.safety.cleaning import Verdict
-from handinger_tui.core.safety.open_policy import judge_file
+from handinger_tui.core.safety import Verdict, judge_file
 
 ELF = b"\x7fELF\x02\x01\x01"
 PE = b"MZ\x90\x00\x03\x00\x00\x00"

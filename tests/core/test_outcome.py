@@ -8,8 +8,18 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.stream.worker_snapshot import snapshot_of
-from handinger_tui.core.turns.outcome import fault_object, fault_of, judge
-from handinger_tui.core.turns.turn import Fault, Kind, ToolPart, ToolState, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import (
+    Fault,
+    Kind,
+    ToolPart,
+    ToolState,
+    Turn,
+    TurnRequest,
+    TurnStatus,
+    fault_object,
+    fault_of,
+    judge,
+)
 
 TURN = Turn(TurnRequest("turn_1", "Why?", 0), finished=True)
 

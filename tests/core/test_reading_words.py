@@ -6,9 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from handinger_tui.core.receipts.reading_words import meaning_lines
-from handinger_tui.core.stream.usage import Usage
-from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.receipts.facts import meaning_lines
+from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage
 from handinger_tui.core.turns.session import Others, Ruling, Session
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 

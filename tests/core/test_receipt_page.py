@@ -19,8 +19,7 @@ from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.receipts.facts import NEWEST, Times, change_text, facts_of, times_of
 from handinger_tui.core.receipts.page import SCHEMA, Receipt, receipt_json, receipt_markdown, receipt_page
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
-from handinger_tui.core.stream.usage import Costs, Usage
-from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerFile, WorkerSource
+from handinger_tui.core.stream.worker_snapshot import Costs, Snapshot, Usage, WorkerFile, WorkerSource
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import (
     FREE,

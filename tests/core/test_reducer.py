@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, RawFrame, gathered
 from handinger_tui.core.turns.fold import Fold, fold
-from handinger_tui.core.turns.outcome import judge
 from handinger_tui.core.turns.reducer import PartList
-from handinger_tui.core.turns.turn import DataPart, ToolPart, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import DataPart, ToolPart, Turn, TurnRequest, TurnStatus, judge
 from tests.core.projections import advance
 from tests.wire.recordings import Tape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # -- errors and aborts before and after the end ----------------------------------------
 ORDER = TurnRequest("turn_1", "hello", 0, "w1")

@@ -15,8 +15,7 @@ from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
 from handinger_tui.core.export.exporters import SESSION_EXPORTERS
-from handinger_tui.core.stream.usage import Usage
-from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import (
     WITHDRAWN,

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from handinger_tui.core.evidence.sources_and_files import Source, sources_of
+from handinger_tui.core.evidence.sources import Source, sources_of
 from handinger_tui.core.export.exporters import SOURCE_EXPORTERS
-from handinger_tui.core.safety.cleaning import rows_to_csv
+from handinger_tui.core.safety import rows_to_csv
 from handinger_tui.core.turns.turn import SourcePart
 from tests.core.evidence_made import session, turn, web
 

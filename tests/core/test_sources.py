@@ -9,16 +9,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from handinger_tui.core.evidence.source_addresses import (
+from handinger_tui.core.evidence.sources import (
+    SourceIndex,
     address_marks,
     canonical_url,
     host_at,
     host_marks,
+    sources_of,
     unicode_host,
     written_url,
 )
-from handinger_tui.core.evidence.sources_and_files import SourceIndex, sources_of
-from handinger_tui.core.safety.cleaning import judge_link
+from handinger_tui.core.safety import judge_link
 from handinger_tui.core.turns.turn import Turn
 from tests.core.evidence_made import session, turn, web
 

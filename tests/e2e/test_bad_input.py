@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.local.serving import LocalServer
+from handinger_tui.local.server import LocalServer
 from tests.e2e.runner import KEY, run
 from tests.wire.recordings import recordings
 from tests.wire.replay import Player, playing
+
+if TYPE_CHECKING:
+    import asyncio
 
 PLAIN = next(one for one in recordings("6") if one.path.stem == "plain-text")
 

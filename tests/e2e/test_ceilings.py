@@ -8,9 +8,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,9 +17,13 @@ from handinger_tui.core.money.limits import Scope, Unit
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.local.serving import LocalServer
+from handinger_tui.local.server import LocalServer
 from tests.e2e.runner import Ran, run
 from tests.ledger.charge_rows import charges
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 REPORT = "Write a report about tea"
 

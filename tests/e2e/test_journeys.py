@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.local.serving import LocalServer
+from handinger_tui.local.server import LocalServer
 from tests.e2e.runner import Ran, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Desk:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.local.serving import LocalServer
+from handinger_tui.local.server import LocalServer
 from tests.e2e.runner import run
 from tests.e2e.terminal import Terminal, terminal
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
 sizes = pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)], ids=["80x24", "120x40"])

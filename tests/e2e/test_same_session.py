@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.cli.local_files.paths import Paths
+from handinger_tui.cli.local_files import Paths
 from handinger_tui.cli.wiring import RandomIds, Services, SystemClock, open_services
-from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of
+from handinger_tui.core.evidence.sources import files_of_turn, sources_of
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session
@@ -19,6 +19,9 @@ from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.settings import Flags, Settings, load
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PROMPTS = ("hello", "report on primes", "cite sources about python", "fail", "echo 日本語 👩‍💻 x", "long 3")
 

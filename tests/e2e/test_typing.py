@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.local.serving import LocalServer
+from handinger_tui.local.server import LocalServer
 from tests.e2e.runner import run
 from tests.e2e.terminal import PATIENCE_S, Terminal, terminal
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = [pytest.mark.terminal, pytest.mark.timeout(240)]
 

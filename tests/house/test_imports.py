@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.house.project import ROOT, pyproject
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LINT = "from importlinter.cli import lint_imports_command as lint; lint(['--no-cache'])"
 
@@ -90,11 +93,11 @@ def test_help_and_version_load_neither_screen_nor_network(option: str, tmp_path:
 
 
 def test_the_headless_module_loads_no_screen() -> None:
-    code = "import sys, handinger_tui.cli.headless.turns; print(*sys.modules)"
+    code = "import sys, handinger_tui.cli.headless; print(*sys.modules)"
     ended = run([sys.executable, "-c", code])
     assert ended.returncode == 0, ended.stderr
     loaded = set(ended.stdout.split())
-    assert "handinger_tui.cli.headless.turns" in loaded
+    assert "handinger_tui.cli.headless" in loaded
     assert loaded.isdisjoint(SCREEN)
 
 
@@ -180,7 +183,7 @@ def test_a_connection_loads_no_validation_model() -> None:
 ENTERED = """
 import asyncio
 from handinger_tui.cli.wiring import client_of
-from handinger_tui.core.secret import Secret
+from handinger_tui.core.safety import Secret
 from handinger_tui.settings import Settings
 
 async def main():

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse
-from handinger_tui.core.money.attribution import Reading
-from handinger_tui.core.money.spending import ChargeFilter, Spent
-from handinger_tui.core.stream.usage import Costs, Usage
-from handinger_tui.core.turns.turn import Trigger, TurnStatus
+from handinger_tui.core.stream.worker_snapshot import Costs, Usage
 from handinger_tui.ledger import grouping
 from handinger_tui.ledger.charge_writer import COUNTS
 from handinger_tui.ledger.grouping import EVERYTHING, condition
-from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.rows import (
     Row,
     int_or_none,
@@ -27,6 +22,14 @@ from handinger_tui.ledger.rows import (
     unpack,
     unpack_optional,
 )
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from handinger_tui.core.money.attribution import Reading
+    from handinger_tui.core.money.spending import ChargeFilter, Spent
+    from handinger_tui.core.turns.turn import Trigger, TurnStatus
+    from handinger_tui.ledger.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.money.spending import ChargeFilter
-from handinger_tui.core.stream.usage import Usage
-from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import turns as writes
@@ -20,6 +17,11 @@ from handinger_tui.ledger.charge_writer import KEPT, ChargeCache, write_charges
 from handinger_tui.ledger.grouping import spent
 from handinger_tui.ledger.opening import open_database, transaction
 from tests.ledger.made import session
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
 
 LOOK = "SELECT * FROM turn_totals WHERE turn_id"
 

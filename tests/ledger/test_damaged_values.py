@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing, suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.cli.commands.costs.turn_records import CSV, JSON, records
+from handinger_tui.cli.costs_query import CSV, JSON, records
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
@@ -21,6 +20,10 @@ from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.rows import UNREADABLE
 from tests.ledger.charge_rows import charges
 from tests.ledger.made import answered, opened, order, play, session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 BAD = "X'63616666ff'"
 """A blob that is no text."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, tzinfo
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from handinger_tui.cli.commands.costs.query import midnight
+from handinger_tui.cli.costs_query import midnight
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.ledger.grouping import day_at
 from handinger_tui.ui.ledger.query import midnight_ms
 from tests.ledger.made import opened
 from tests.ledger.rows import cells, put_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HOUR_MS = 3_600_000
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.spending import Spent
-from handinger_tui.core.stream.usage import NO_COSTS, Usage
-from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.stream.worker_snapshot import NO_COSTS, Snapshot, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, SourcePart, Trigger, Turn, TurnStatus
 from tests.ledger.charge_rows import charges, spent
 from tests.ledger.made import look, opened, order, session
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def running(usd: str | None, read_ms: int = 3_000, **members: Any) -> Turn:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Iterable
 from datetime import UTC
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
@@ -16,15 +14,19 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.limits import Limit, Origin, Scope, Unit
 from handinger_tui.core.money.spending import ChargeFilter
-from handinger_tui.core.stream.usage import Usage
-from handinger_tui.core.stream.worker_snapshot import Snapshot
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage
 from handinger_tui.core.turns.turn import Turn, TurnStatus
-from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.limits import LimitRules, LimitService
 from tests.ledger.charge_rows import spent
 from tests.ledger.made import look, opened, order, session
 from tests.ledger.rows import DAY_MS, NOON_MS, cells, put_in
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+    from pathlib import Path
+
+    from handinger_tui.core.turns.session import Session
+    from handinger_tui.ledger.ledger import Ledger
 
 USD = 10**12
 TODAY_MS = NOON_MS - DAY_MS // 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from decimal import Decimal
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
@@ -15,13 +15,17 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.attribution import session_money
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
 from handinger_tui.core.money.suspense import rise_text
-from handinger_tui.core.stream.usage import NO_COSTS, Usage
+from handinger_tui.core.stream.worker_snapshot import NO_COSTS, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, TurnStatus
 from handinger_tui.ledger.cost_rows import opened as opened_rows
-from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.made import WORKER, look, only, opened, session
 from tests.ledger.test_worker_turns import read, turn, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from handinger_tui.ledger.ledger import Ledger
 
 FIRST = turn("A", read(100, "0"), 110, read(180, "0.10"), ended_ms=190)
 REFUSED = replace(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.prompts.drafts import attachments_from_text, attachments_to_text
+from handinger_tui.core.prompts import attachments_from_text, attachments_to_text
 from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
@@ -20,6 +19,10 @@ from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.charge_rows import charges
 from tests.ledger.made import WORKER, answered, frame, names, opened, order, play, session, stored
 from tests.wire.recordings import Recording, Tape, recordings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
 
 ODD = "\ud83d half \x00 nul \udc00 " + "\u2028\x1b]52;c;\x07 end"
 any_text = st.text(st.characters(codec=None), max_size=200)

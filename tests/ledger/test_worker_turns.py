@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.attribution import session_money
 from handinger_tui.core.money.spending import ChargeFilter
-from handinger_tui.core.stream.usage import NO_COSTS, Usage
-from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.stream.worker_snapshot import NO_COSTS, Snapshot, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, Turn, TurnRequest, TurnStatus
-from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.charge_rows import spent
 from tests.ledger.made import WORKER, opened, session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from handinger_tui.ledger.ledger import Ledger
 
 
 def read(at_ms: int, usd: str, *, busy: bool = False) -> FigureRead:

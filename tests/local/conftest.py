@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from handinger_tui.local.serving import LocalServer
+from handinger_tui.local.server import LocalServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

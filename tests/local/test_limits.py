@@ -9,7 +9,7 @@ import socket
 import httpx
 
 from handinger_tui.local.requests import MIB, RequestLimits
-from handinger_tui.local.serving import LocalServer
+from handinger_tui.local.server import LocalServer
 
 
 def test_a_body_that_is_too_large_is_413_and_not_a_broken_pipe() -> None:

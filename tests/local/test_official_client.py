@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.local.serving import LocalServer
+from handinger_tui.local.server import LocalServer
 
 pytestmark = [pytest.mark.official_client, pytest.mark.timeout(300)]
 JOURNEY = Path(__file__).with_name("official_journey.py")

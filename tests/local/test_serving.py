@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 import handinger_tui.local
-from handinger_tui.local.serving import LocalServer
+from handinger_tui.local.server import LocalServer
 
 Events = Callable[[Iterable[str]], Iterator[Any]]
 QUICK_SECONDS = 2.0
@@ -104,7 +104,7 @@ def test_signal_handlers_stay_as_they_were() -> None:
 
 FOREGROUND = """
 import sys
-from handinger_tui.local.serving import serve_foreground
+from handinger_tui.local.server import serve_foreground
 sys.exit(serve_foreground(0, lambda url, key: print(url, key, flush=True)))
 """
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from handinger_tui.local.requests import RequestLimits
-from handinger_tui.local.serving import LocalServer
+from handinger_tui.local.server import LocalServer
 
 Run = Callable[..., tuple[dict[str, Any], list[Any]]]
 Events = Callable[[Iterable[str]], Iterator[Any]]

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handinger_tui.local import stream
+from handinger_tui.local.formats import MAX_READ_BYTES, cell, fence, names_path, read_text, table
 from handinger_tui.local.repertoire import REPERTOIRE
 from handinger_tui.local.repertoire.answers import MOST_PARAGRAPHS, USUAL_PARAGRAPHS, paragraphs_wanted
-from handinger_tui.local.text import MAX_READ_BYTES, cell, fence, names_path, read_text, table
 
 
 @given(st.text(max_size=300))

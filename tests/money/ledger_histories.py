@@ -8,12 +8,9 @@ has to show at every moment what was shown then.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import Sequence
 from decimal import Decimal
-from pathlib import Path
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -22,16 +19,21 @@ from handinger_tui.core.money.attribution import METERS, MoneyIndex, session_mon
 from handinger_tui.core.money.rulings import WORDS
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
 from handinger_tui.core.money.timeline import Meaning, Read, Sent
-from handinger_tui.core.stream.usage import NO_COSTS, Usage
-from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.stream.worker_snapshot import NO_COSTS, Snapshot, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, Turn, TurnRequest, TurnStatus, with_read
 from handinger_tui.ledger.cost_rows import opened
 from handinger_tui.ledger.grouping import spent
-from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.worker_turns import others
 from tests.ledger.made import opened as opened_ledger
-from tests.money.service import History
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from handinger_tui.ledger.ledger import Ledger
+    from tests.money.service import History
 
 WORKER: Final = "wrk_1"
 STEP_MS: Final = 1_000

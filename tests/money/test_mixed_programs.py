@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from handinger_tui.cli.local_files.paths import Paths
+from handinger_tui.cli.local_files import Paths
 from handinger_tui.cli.wiring import Services, open_services
 from handinger_tui.core.money.limits import Limit, LimitUnmeasured, Scope, Start, Unit
-from handinger_tui.core.secret import Secret
+from handinger_tui.core.safety import Secret
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.ledger.turns import load_turn
 from handinger_tui.settings import Settings
@@ -22,6 +20,10 @@ from tests.e2e.runner import KEY
 from tests.money.cases import ScriptedService, Step, usd
 from tests.money.paid_service import PaidService, paid_service, serving
 from tests.money.programs import Person, ended
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
 DAY: Final = Limit(Scope.DAY, Unit.USD, Decimal(5))
 SCRIPT: Final = {"HANDINGER_LIMIT_DAY_USD": "5"}

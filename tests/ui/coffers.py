@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
@@ -15,13 +14,17 @@ from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.limits import Gauge, Limit, Origin, Scope, Unit, effective
 from handinger_tui.core.money.limits import gauges as gauges_of
-from handinger_tui.core.money.restatements import Restatement
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Rise, TurnCharge
 from handinger_tui.core.money.suspense import Assigned, suspense_buckets
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
-from handinger_tui.core.stream.usage import Costs, Usage
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.stream.worker_snapshot import Costs, Usage
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handinger_tui.core.money.restatements import Restatement
+    from handinger_tui.core.turns.session import Session
 
 NOW_MS: Final = 1_700_000_000_000
 """When every fake thinks it is."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from handinger_tui.cli.local_files.attachments import attachment, list_directory
-from handinger_tui.core.turns.turn import Attachment
+from handinger_tui.cli.attachments import attachment, list_directory
 from handinger_tui.ui.ports import Opening
 from tests.ui.fakes import Desktop, answers, launch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handinger_tui.core.turns.turn import Attachment
 
 
 @dataclass

@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LinkExpired
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import FilePart, Kind, Turn
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.retry_policy import RetryPolicy
-from handinger_tui.engine.turn_queue import Hold
 from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.ports import Account, AppOptions, Connection, Fetched, Opening, Progress
-from handinger_tui.ui.work.screen import WorkScreen
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, Script, says, worker
 from tests.ui.coffers import NOW_MS, FakeBooks, FakePurse, charge
 
@@ -30,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from textual.driver import Driver
+
+    from handinger_tui.engine.turn_queue import Hold
+    from handinger_tui.ui.work.screen import WorkScreen
 from textual.pilot import Pilot
 
 REMOTE = Account("work", "v3.handinger.com", "f00d", local=False)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.cli.options import (
     add_connection_options,
@@ -12,6 +11,9 @@ from handinger_tui.cli.options import (
     add_screen_options,
     add_worker_argument,
 )
+
+if TYPE_CHECKING:
+    import argparse
 
 DESCRIPTION: Final = "Watch a running worker (free, read-only)."
 
@@ -36,6 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Watch the worker without a screen, and print the result."""
     # For the screen this module is imported before the early prompt.
-    from handinger_tui.cli.headless.turns import run_attach  # noqa: PLC0415 - httpx, 250 ms
+    from handinger_tui.cli.headless import run_attach  # noqa: PLC0415 - httpx, 250 ms
 
     return run_attach(args)

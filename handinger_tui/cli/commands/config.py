@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import asdict
 
 from handinger_tui.cli.commands import SUBCOMMANDS
-from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import settings_for
-from handinger_tui.cli.local_files.paths import default_paths
+from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.options import add_connection_options, add_json_option
-from handinger_tui.cli.output import put_result
+from handinger_tui.cli.output import Exit, put_result
 from handinger_tui.core.amounts import decimal_text
-from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.limits import Origin, Unit
 from handinger_tui.settings import CREDIT_PRICE, DEFAULT_BASE, LOCAL_BASE, Settings
+
+if TYPE_CHECKING:
+    import argparse
+
+    from handinger_tui.core.jsontext import JsonObject
 
 DESCRIPTION: Final = "Show settings and where they come from."
 

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from handinger_tui import __version__
-from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import key_warning, settings_for
-from handinger_tui.cli.local_files.paths import Paths, default_paths
+from handinger_tui.cli.local_files import Paths, default_paths
 from handinger_tui.cli.options import add_connection_options, add_json_option
-from handinger_tui.cli.output import put_result
+from handinger_tui.cli.output import Exit, put_result
 from handinger_tui.cli.wiring import client_of
 from handinger_tui.core.errors import HandingerError, Refused
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.jsontext import Json
 from handinger_tui.core.turns.turn import Kind
 from handinger_tui.ledger.ledger import FileAccess, Ledger
-from handinger_tui.settings import Settings
+
+if TYPE_CHECKING:
+    import argparse
+
+    from handinger_tui.core.jsontext import Json
+    from handinger_tui.settings import Settings
 
 MARKS = {"ok": "✓", "note": "·", "fault": "✗"}
 NO_WORKER: Final = "handinger-tui-doctor-asks"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.options import add_connection_options, add_json_option, add_worker_argument
-from handinger_tui.cli.output import put_result
+from handinger_tui.cli.output import Exit, put_result
 from handinger_tui.cli.wiring import Services, run_with_services
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.safety import clean_line
+
+if TYPE_CHECKING:
+    import argparse
 
 DESCRIPTION: Final = "Show the worker's email address."
 

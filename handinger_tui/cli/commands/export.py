@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from handinger_tui.cli.exit_codes import Exit
-from handinger_tui.cli.local_files.paths import expand_path
-from handinger_tui.cli.local_files.written_files import check_new_file, save_new_file
+from handinger_tui.cli.local_files import check_new_file, expand_path, save_new_file
 from handinger_tui.cli.options import add_session_argument
-from handinger_tui.cli.output import put
+from handinger_tui.cli.output import Exit, put
 from handinger_tui.cli.session_choice import load_session
 from handinger_tui.core.export.exporters import SESSION_EXPORTERS, SessionExporter
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
 
 DESCRIPTION: Final = "Export a session as a document from the local history (no key or network needed)."
 

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import sys
-from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from handinger_tui.api.files.download import save
+from handinger_tui.api.download import save
+from handinger_tui.api.file_urls import Named, refresher
 from handinger_tui.cli.commands import SUBCOMMANDS
-from handinger_tui.cli.exit_codes import Exit, exit_of_kind
-from handinger_tui.cli.local_files.current_url import Named, refresher
-from handinger_tui.cli.local_files.paths import expand_path
+from handinger_tui.cli.local_files import expand_path
 from handinger_tui.cli.options import add_connection_options, add_json_option, add_worker_argument
-from handinger_tui.cli.output import put_result, say, sentence
-from handinger_tui.cli.text_table import cells_of, cut, pad
+from handinger_tui.cli.output import Exit, cells_of, cut, exit_of_kind, pad, put_result, say, sentence
 from handinger_tui.cli.wiring import Services, run_with_services
 from handinger_tui.core.errors import ApiError, LinkExpired, SettingsError
 from handinger_tui.core.formatting import plural, size
 from handinger_tui.core.jsontext import Json, JsonObject, as_object
-from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.stream.worker_snapshot import WorkerFile
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Kind
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from handinger_tui.core.stream.worker_snapshot import WorkerFile
 
 _MAX_NAME: Final = 100
 _MAX_TYPE: Final = 50

@@ -10,7 +10,7 @@ from typing import Final
 
 from handinger_tui.cli.options import add_json_option
 from handinger_tui.core.errors import LocalFileError
-from handinger_tui.local.serving import serve_foreground
+from handinger_tui.local.server import serve_foreground
 
 PORT_ERRORS: Final = (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL)
 

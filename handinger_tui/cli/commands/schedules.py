@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
 from handinger_tui.api.schedules import After, At, Cron, Every, NewSchedule, Schedule, ScheduleClient
 from handinger_tui.cli.commands import SUBCOMMANDS
-from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.options import (
     BUDGETS,
     add_connection_options,
     add_json_option,
     add_worker_argument,
 )
-from handinger_tui.cli.output import put_result
+from handinger_tui.cli.output import Exit, put_result
 from handinger_tui.cli.wiring import RandomIds, Services, run_with_services
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.jsontext import Json, JsonObject
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.safety import clean_line
+
+if TYPE_CHECKING:
+    import argparse
+
+    from handinger_tui.core.jsontext import Json, JsonObject
 
 DESCRIPTION: Final = "Manage a worker's schedules (runs that start automatically)."
 

@@ -5,23 +5,24 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from handinger_tui.cli.exit_codes import Exit
-from handinger_tui.cli.local_files.paths import default_paths
+from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.options import Parser, add_json_option
-from handinger_tui.cli.output import put, say
+from handinger_tui.cli.output import Exit, put, say
 from handinger_tui.cli.session_choice import unique_session_id
 from handinger_tui.core.amounts import Total, credits_words, decimal_text, total_text
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.export.session_json import turn_objects
+from handinger_tui.core.export.exporters import turn_objects
 from handinger_tui.core.formatting import ago, plural
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.receipts.facts import receipt_line
-from handinger_tui.core.safety.cleaning import clean, clean_line
-from handinger_tui.core.turns.session import Session, SessionSummary
+from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ledger.ledger import FileAccess, Ledger
+
+if TYPE_CHECKING:
+    from handinger_tui.core.turns.session import Session, SessionSummary
 
 DESCRIPTION: Final = "Manage the local history of sessions."
 _ARGUMENTS: Final = {

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.options import add_json_option, add_session_argument
-from handinger_tui.cli.output import put, put_result
+from handinger_tui.cli.output import Exit, put, put_result
 from handinger_tui.cli.session_choice import load_session
 from handinger_tui.core.evidence.citations import Mentions, mentions, unmentioned
-from handinger_tui.core.evidence.source_addresses import canonical_url, unicode_host
-from handinger_tui.core.evidence.sources_and_files import Source, sources_of, title_of
+from handinger_tui.core.evidence.sources import Source, canonical_url, sources_of, title_of, unicode_host
 from handinger_tui.core.export.exporters import SOURCE_EXPORTERS
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.jsontext import Json, JsonObject
-from handinger_tui.core.safety.cleaning import clean_json
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.safety import clean_json
+
+if TYPE_CHECKING:
+    import argparse
+
+    from handinger_tui.core.jsontext import Json, JsonObject
+    from handinger_tui.core.turns.session import Session
 
 DESCRIPTION: Final = "List or export the sources of a session (no key or network needed)."
 

@@ -7,21 +7,22 @@ here and one line in `DIALECTS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from handinger_tui.core.dialects.agents import AgentFrames, Controls
 from handinger_tui.core.dialects.ai4 import Ai4
 from handinger_tui.core.dialects.dialect import NOTHING, Dialect, Events
 from handinger_tui.core.dialects.openai import OpenAiChat, OpenAiResponses
 from handinger_tui.core.dialects.text import KEY, BodyShape, JsonPieces, JsonStrings, RawText, TextBody
 from handinger_tui.core.dialects.ui_message import UiMessage
-from handinger_tui.core.dialects.worker import StoredMessages, WorkerEvents
+from handinger_tui.core.dialects.worker import AgentFrames, Controls, StoredMessages, WorkerEvents
 from handinger_tui.core.jsontext import Json, NotJson, parse
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.stream.frames import Frame, Framing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 __all__ = ["DIALECTS", "Dialect", "Hint", "StreamDecoder"]
 

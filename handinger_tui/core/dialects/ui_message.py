@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from handinger_tui.core.dialects.dialect import NOTHING, UNNAMED_ERROR, Dialect, Events
 from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_object, as_text
 from handinger_tui.core.stream import events as ev
-from handinger_tui.core.stream.usage import count
-from handinger_tui.core.stream.worker_snapshot import reason_text
+from handinger_tui.core.stream.worker_snapshot import count, reason_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class UiMessage(Dialect):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.jsontext import Json, dump
-from handinger_tui.core.safety.cleaning import rows_to_csv
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.safety import rows_to_csv
 from handinger_tui.core.turns.turn import CustomPart, DataPart, Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from handinger_tui.core.turns.session import Session
 
 STRUCTURED: Final = "structured output"
 _CHECKED_ITEMS: Final = 50

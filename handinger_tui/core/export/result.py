@@ -6,21 +6,15 @@ unless `raw` is requested.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from decimal import Decimal
 from operator import attrgetter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.amounts import decimal_text
-from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of_turn
-from handinger_tui.core.jsontext import JsonObject
+from handinger_tui.core.evidence.sources import files_of_turn, sources_of_turn
 from handinger_tui.core.money.attribution import TurnMoney, money_of, took_ms
-from handinger_tui.core.safety.cleaning import clean_json
+from handinger_tui.core.safety import clean_json
 from handinger_tui.core.stream import events as ev
-from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.messages import id_of, role_of, text_of
-from handinger_tui.core.turns.outcome import fault_object
-from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import (
     DataPart,
     FilePart,
@@ -29,7 +23,16 @@ from handinger_tui.core.turns.turn import (
     ToolPart,
     ToolState,
     Turn,
+    fault_object,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+
+    from handinger_tui.core.jsontext import JsonObject
+    from handinger_tui.core.stream.worker_snapshot import Costs, Usage
+    from handinger_tui.core.turns.session import Session
 
 SCHEMA: Final = "handinger-tui/result/1"
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.amounts import decimal_text
-from handinger_tui.core.charts.data import MEMBERS, day_points
-from handinger_tui.core.jsontext import Json, JsonObject
-from handinger_tui.core.money.spending import Bucket, Rise
+from handinger_tui.core.charts.scenes import MEMBERS, day_points
 from handinger_tui.core.money.suspense import Assigned, owners_text
-from handinger_tui.core.safety.cleaning import clean_line, csv_field
+from handinger_tui.core.safety import clean_line, csv_field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from handinger_tui.core.jsontext import Json, JsonObject
+    from handinger_tui.core.money.spending import Bucket, Rise
 
 END: Final = "\r\n"
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal, localcontext
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -30,9 +29,20 @@ from handinger_tui.core.money.turn_events import (
     with_others,
     worker_of,
 )
-from handinger_tui.core.stream.usage import NO_COSTS, NO_USAGE, ZERO_COSTS, ZERO_USAGE, Costs, Usage, cost_of
+from handinger_tui.core.stream.worker_snapshot import (
+    NO_COSTS,
+    NO_USAGE,
+    ZERO_COSTS,
+    ZERO_USAGE,
+    Costs,
+    Usage,
+    cost_of,
+)
 from handinger_tui.core.turns.session import NO_OTHERS, Others, PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, LIVE, Trigger, Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
 
 
 class Reading(StrEnum):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import combinations
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
@@ -14,8 +13,11 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.spending import LOCAL, TurnCharge
 from handinger_tui.core.money.typical_cost import Spread, rough, spread
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import FREE, LIVE, TurnStatus, level_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 LEVELS: Final = ("low", "standard", "high", "unlimited")
 ENDED: Final = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED})

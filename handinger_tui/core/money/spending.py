@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import fields
 
 from handinger_tui.core.amounts import Total, credits_words, split_excess, total, total_text
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.attribution import Reading
-from handinger_tui.core.stream.usage import Costs, Usage
-from handinger_tui.core.turns.turn import Trigger, TurnStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from handinger_tui.core.money.attribution import Reading
+    from handinger_tui.core.stream.worker_snapshot import Costs, Usage
+    from handinger_tui.core.turns.turn import Trigger, TurnStatus
 
 LOCAL: Final = "local"
 """Base URL of the local worker, whose simulated money is never added to real money."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from decimal import Decimal, localcontext
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handinger_tui.core.amounts import EXACT, Total, credits_words, total, usd_text
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import MONEY, ZEROS, groups_of
 from handinger_tui.core.money.spending import Bucket, Rise
 from handinger_tui.core.money.timeline import Amount, Key, Meaning, MeterResult, Suspense
-from handinger_tui.core.stream.usage import cost_of
-from handinger_tui.core.turns.turn import Turn
+from handinger_tui.core.stream.worker_snapshot import cost_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from handinger_tui.core.turns.turn import Turn
 
 TITLE: Final = "suspense"
 EXPLAINED: Final = "Suspense: costs a worker reported that no turn explains"

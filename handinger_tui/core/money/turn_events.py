@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,10 +13,12 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.jsontext import Json, NotJson, as_list, dump, parse
 from handinger_tui.core.money.timeline import Amount, Ended, Event, Key, Read, Sent
-from handinger_tui.core.stream.usage import amount, count
-from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.stream.worker_snapshot import Snapshot, amount, count
 from handinger_tui.core.turns.session import OtherTurn
 from handinger_tui.core.turns.turn import FREE, LIVE, FigureRead, Turn, TurnStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def worker_of(turn: Turn) -> str | None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from handinger_tui.core.amounts import EXACT
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Unit, amount_text
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.safety import clean_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 ENOUGH: Final = 5
 """Known turns that quartiles need; with fewer, `low` and `high` are the lowest and highest amount."""

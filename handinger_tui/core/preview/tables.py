@@ -6,18 +6,20 @@ import csv
 import heapq
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import islice
 from operator import itemgetter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.preview.text import GUESS, GUESSED, encoding_of
 from handinger_tui.core.preview.tree import Members, Number, json_text
-from handinger_tui.core.safety.cleaning import clean, clean_line
+from handinger_tui.core.safety import clean, clean_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
 
 Row = tuple[str, ...]
 SortKey = tuple[int, Decimal, str]

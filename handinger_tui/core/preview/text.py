@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.safety.cleaning import clean
+from handinger_tui.core.safety import clean
 
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.jsontext import MAX_DEPTH, dump
 from handinger_tui.core.preview.text import decode
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.safety import clean_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_BYTES: Final = 16 << 20
 PAGE: Final = 1000

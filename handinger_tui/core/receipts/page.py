@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import fields
 
 from handinger_tui.core.amounts import EXACT, credits_text, decimal_text, excess_text, tidy, usd_text
-from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of_turn
+from handinger_tui.core.evidence.sources import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, number, plural, size, utc_text
-from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.limits import amount_text
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, typical_cost_text
@@ -25,15 +23,18 @@ from handinger_tui.core.receipts.facts import (
     amount_words,
     change_text,
     facts_of,
+    reading_words,
     share_text,
 )
-from handinger_tui.core.receipts.reading_words import reading_words
-from handinger_tui.core.safety.cleaning import clean_json, clean_line
-from handinger_tui.core.stream.usage import Costs, Usage
-from handinger_tui.core.stream.worker_snapshot import Snapshot
-from handinger_tui.core.turns.outcome import fault_object
+from handinger_tui.core.safety import clean_json, clean_line
 from handinger_tui.core.turns.session import Session, title_from
-from handinger_tui.core.turns.turn import Turn
+from handinger_tui.core.turns.turn import Turn, fault_object
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handinger_tui.core.jsontext import JsonObject
+    from handinger_tui.core.stream.worker_snapshot import Costs, Snapshot, Usage
 
 NOT_KNOWN: Final = "unknown"
 

@@ -7,8 +7,7 @@ replaces the partial one as soon as it has caught up; nothing is appended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
@@ -17,13 +16,12 @@ from handinger_tui.core.jsontext import JsonObject, NotJson, as_object, as_text,
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import ANOTHER_WORKER, Snapshot, names_another, snapshot_of
-from handinger_tui.core.turns.message_matcher import (
+from handinger_tui.core.turns.messages import (
     MessageMatcher,
     answer_size,
     with_answer_of,
     without_answer,
 )
-from handinger_tui.core.turns.outcome import fault_of
 from handinger_tui.core.turns.reducer import AnswerBuilder, call_key, named_worker
 from handinger_tui.core.turns.turn import (
     FigureRead,
@@ -31,6 +29,7 @@ from handinger_tui.core.turns.turn import (
     Turn,
     TurnRequest,
     TurnStatus,
+    fault_of,
     join_all,
     with_read,
 )
@@ -42,6 +41,9 @@ from handinger_tui.core.turns.worker_reconciliation import (
     show_progress,
     with_snapshot,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 _GROWTH = (ev.TextGrew, ev.ReasoningGrew)
 UNDECIDED = (TurnStatus.RUNNING, TurnStatus.UNKNOWN)

@@ -1,4 +1,4 @@
-"""Stored messages of a worker: UIMessages, and older shapes that may still be stored.
+"""Stored messages of a worker: UIMessages and older shapes, and which of them belong to our turn.
 
 Shapes: UIMessage {id, role, parts}; AI SDK 4 {content, toolInvocations};
 model messages {role, content: string | parts}. Source: tests/wire/README.md.
@@ -6,12 +6,14 @@ model messages {role, content: string | parts}. Source: tests/wire/README.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 from unicodedata import normalize
 
+from msgspec.structs import replace
+
 from handinger_tui.core.jsontext import JsonObject, as_list, as_object, as_text
-from handinger_tui.core.stream.usage import count
+from handinger_tui.core.stream.worker_snapshot import count
+from handinger_tui.core.turns.reducer import AnswerBuilder, find_call
 from handinger_tui.core.turns.turn import (
     CustomPart,
     DataPart,
@@ -24,7 +26,14 @@ from handinger_tui.core.turns.turn import (
     TextPart,
     ToolPart,
     ToolState,
+    Turn,
+    TurnRequest,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from handinger_tui.core.stream import events as ev
 
 
 def role_of(message: JsonObject) -> str | None:
@@ -235,3 +244,166 @@ _BUILDERS: Final[dict[str, Callable[[JsonObject], Part]]] = {
     "source-document": _source_document,
     "source": _old_source,
 }
+
+
+NO_ANSWER: Final[dict[str, Any]] = {
+    "parts": (),
+    "open_text": (),
+    "open_reasoning": (),
+    "message_id": None,
+    "metadata": {},
+    "finished": False,
+    "finish_reason": None,
+    "incomplete": None,
+    "aborted": False,
+    "abort_reason": None,
+    "errors": (),
+    "late_errors": (),
+    "stream_fault": None,
+    "stream_usage": {},
+}
+"""The members of a turn that hold its answer, with their values before any answer arrives."""
+
+
+def without_answer(turn: Turn) -> Turn:
+    """The same turn without an answer."""
+    return replace(turn, **NO_ANSWER)
+
+
+def with_answer_of(turn: Turn, other: Turn) -> Turn:
+    """`turn` with the answer of `other`. A stream fault of `turn` wins over one of `other`."""
+    answer = {member: getattr(other, member) for member in NO_ANSWER}
+    answer["stream_fault"] = turn.stream_fault or other.stream_fault
+    return replace(turn, **answer)
+
+
+def answer_size(turn: Turn) -> tuple[int, int]:
+    """The size of the answer, for comparison: characters of text and reasoning, then number of parts."""
+    bodies = (part.body for part in turn.parts if isinstance(part, TextPart | ReasoningPart))
+    return sum(map(len, bodies)), len(turn.parts)
+
+
+class MessageMatcher:
+    """Finds the messages of our turn in one body and skips older ones.
+
+    A stored user message with our text begins our turn: the last such message, or, where
+    `seen_before` is known, the one after that many. The next user message ends it. Where the
+    body has no user messages, a new message after a finished one replaces it: history comes
+    first, the live answer last.
+    """
+
+    def __init__(self, order: TurnRequest) -> None:
+        self._order = order
+        self.restart()
+
+    def restart(self) -> None:
+        """Reset the state: a new body begins."""
+        self._matching_users = 0
+        self._users = 0
+        self._has_our_prompt = False
+        self.is_past_our_turn = False
+        """A later turn's messages have begun."""
+        self.has_content = False
+        """The body has held an event or a stored message."""
+        self._stored_id: str | None = None
+        self._base: Turn | None = None
+        self._stored_last = False
+        self._replaced_parts: tuple[Part, ...] = ()
+        """Parts of our stored message that the live stream seems to send again from the beginning."""
+        self._replaced_at = 0
+
+    @property
+    def may_restore(self) -> bool:
+        """Whether it holds parts that `restore_call` may restore."""
+        return bool(self._replaced_parts)
+
+    @property
+    def lacks_our_turn(self) -> bool:
+        """The body holds user messages, and our prompt is not among them."""
+        can_tell = bool(self._order.prompt) and self._order.seen_before is not None
+        return can_tell and self._users > 0 and not self._has_our_prompt
+
+    def mark_content(self) -> None:
+        """Record that the body has held something of a message."""
+        self.has_content = True
+
+    def ends_with_complete_answer(self, turn: Turn) -> bool:
+        """Whether the body ended with a stored answer that has no open part."""
+        has_open_part = any(isinstance(part, TextPart | ReasoningPart) and part.open for part in turn.parts)
+        return self._stored_last and not has_open_part and bool(turn.parts)
+
+    def take_stored(self, turn: Turn, message: JsonObject) -> Turn:
+        """Return the turn after a stored message."""
+        self.has_content = True
+        if role_of(message) == "user":
+            return self._take_user_message(turn, message)
+        if role_of(message) != "assistant" or self.is_past_our_turn:
+            return turn
+        message_id = id_of(message)
+        if message_id is not None and message_id == self._stored_id and self._base is not None:
+            base = with_answer_of(turn, self._base)
+        else:
+            base = turn if self._has_our_prompt and turn.parts else without_answer(turn)
+        self._stored_last, self._stored_id, self._base = True, message_id, base
+        self._replaced_parts = ()
+        parts = (*base.parts, *parts_of(message))
+        metadata = as_object(message.get("metadata"))
+        return replace(base, parts=parts, message_id=message_id, metadata={**base.metadata, **metadata})
+
+    def _take_user_message(self, turn: Turn, message: JsonObject) -> Turn:
+        self._users += 1
+        self._stored_last = False
+        if not self._order.prompt or has_prompt(message, self._order.prompt):
+            self._matching_users += 1
+            if self._matching_users > (self._order.seen_before or 0):
+                if self._has_our_prompt and self._order.seen_before is not None:
+                    return self._end_turn(turn)
+                self._has_our_prompt, self.is_past_our_turn = True, False
+        elif self._has_our_prompt:
+            return self._end_turn(turn)
+        return without_answer(turn)
+
+    def _end_turn(self, turn: Turn) -> Turn:
+        """A later turn begins, so our turn has ended."""
+        self.is_past_our_turn = True
+        return replace(turn, finished=turn.finished or bool(turn.parts))
+
+    def restart_at(self, answer: AnswerBuilder, event: ev.MessageStarted) -> Turn | None:
+        """The turn where a `start` rebuilds a stored message or replaces a finished one; None elsewhere."""
+        self.has_content = True
+        self._stored_last = False
+        turn = answer.head
+        if self.is_past_our_turn:
+            return None
+        is_stored_message = event.message_id is not None and event.message_id == self._stored_id
+        if is_stored_message and self._base is not None:
+            # The message was stored while incomplete, and now streams again from its beginning.
+            self._stored_id = None
+            self._replaced_at = len(self._base.parts)
+            self._replaced_parts = tuple(answer.parts[self._replaced_at :])
+            return with_answer_of(turn, self._base)
+        is_other_message = event.message_id is not None and event.message_id != turn.message_id
+        is_finished = turn.finished or self._stored_id is not None
+        if is_other_message and is_finished and answer.parts and not self._has_our_prompt:
+            self._replaced_parts, self._replaced_at = tuple(answer.parts), -1
+            return without_answer(turn)
+        return None
+
+    def restore_call(self, answer: AnswerBuilder, key: tuple[str, str], previous: Turn | None) -> None:
+        """Prepare for an update of the call `key` (see `call_key`), which the answer may not hold.
+
+        A stream that updates a call of the stored message continues that message and does not
+        send it again: the message's parts are restored. So are the parts of `previous`, the answer
+        of a lost stream. From an older message that is not ours, only the call itself is copied.
+        """
+        if find_call(answer.parts, key) is not None:
+            return
+        call = find_call(self._replaced_parts, key)
+        if call is not None and self._replaced_at < 0:
+            answer.add(call)
+        elif call is not None:
+            parts, self._replaced_parts = self._replaced_parts, ()
+            answer.insert(self._replaced_at, parts)
+        elif previous is not None and find_call(previous.parts, key) is not None:
+            answer.set(metadata={**previous.metadata, **answer.head.metadata})
+            answer.insert(0, previous.parts)

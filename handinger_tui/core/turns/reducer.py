@@ -6,14 +6,12 @@ not touch keeps its identity from one value to the next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
 from handinger_tui.core.jsontext import Json, JsonObject, parsed_input
 from handinger_tui.core.stream import events as ev
-from handinger_tui.core.turns.outcome import ended_well
 from handinger_tui.core.turns.turn import (
     CustomPart,
     DataPart,
@@ -27,8 +25,12 @@ from handinger_tui.core.turns.turn import (
     ToolPart,
     ToolState,
     Turn,
+    ended_well,
     join,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
 
 OpenParts = tuple[tuple[str, int], ...]
 MAX_OPEN: Final = 256

@@ -5,8 +5,12 @@ To add a rule, write a module with a `RULE` and list it here.
 
 from __future__ import annotations
 
-from handinger_tui.local.repertoire import answers, attachments, report, tour
-from handinger_tui.local.turn_context import Rule
+from typing import TYPE_CHECKING
+
+from handinger_tui.local.repertoire import answers, attachments, report
+
+if TYPE_CHECKING:
+    from handinger_tui.local.turn_context import Rule
 
 REPERTOIRE: tuple[Rule, ...] = (
     answers.FAIL,
@@ -15,6 +19,6 @@ REPERTOIRE: tuple[Rule, ...] = (
     attachments.RULE,
     answers.SOURCES,
     report.RULE,
-    tour.RULE,
-    tour.OTHER,
+    answers.RULE,
+    answers.OTHER,
 )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from handinger_tui.local import prices
-from handinger_tui.local.formats import number_text
-from handinger_tui.local.text import mentions, table
+from handinger_tui.local.formats import mentions, number_text, table
 from handinger_tui.local.turn_context import Rule, TurnContext
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PRIME_BLOCK = 1000
 _PRIME_BLOCKS = 12

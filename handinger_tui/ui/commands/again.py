@@ -5,19 +5,20 @@ Each new message knows the one that it was made from (`Lineage`).
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.amounts import credits_words, usd_text
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.typical_cost import typical_cost_text
-from handinger_tui.core.prompts.carried import carried_text
-from handinger_tui.core.prompts.drafts import draft_of_request
-from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.prompts import carried_text, draft_of_request
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import FREE, Lineage, LineageKind, Turn, TurnStatus
 from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.commands.money import BUDGETS
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
+
+if TYPE_CHECKING:
+    from handinger_tui.core.turns.session import Session
 
 MOST_LISTED: Final = 200
 """Earlier messages that are offered for editing; older ones are found with the search of the history."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.evidence.datasets import Dataset, datasets_of
-from handinger_tui.core.prompts.attachments import named_paths
-from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.turn import FilePart
+from handinger_tui.core.prompts import named_paths
+from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.panels.files import Listed, listed_files, matching_files
 from handinger_tui.ui.panels.panel import turn_in_view
+
+if TYPE_CHECKING:
+    from handinger_tui.core.turns.turn import FilePart
 
 
 async def file(context: CommandContext, argument: str) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.amounts import usd_text
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.money.rulings import WORDS
-from handinger_tui.core.receipts.reading_words import meaning_lines, worker_of_figures
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.receipts.facts import meaning_lines, worker_of_figures
+from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
-from handinger_tui.ui.work.session_controller import SessionController
+
+if TYPE_CHECKING:
+    from handinger_tui.ui.work.session_controller import SessionController
 
 BUDGETS: Final = ("low", "standard", "high")
 """The budget levels that Shift+Tab cycles through; `unlimited` is set only by command."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.evidence.sources_and_files import Source
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from handinger_tui.core.evidence.sources import Source
     from handinger_tui.core.export.exporters import SourceExporter
 
 FOOTNOTES: Final = "footnotes"

@@ -8,7 +8,7 @@ from typing import Final
 from textual.command import CommandPalette
 
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.themes import NAMES, by_name, short_name
 

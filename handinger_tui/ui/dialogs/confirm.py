@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from enum import Enum, auto
-from typing import ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -15,8 +14,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from handinger_tui.core.safety.cleaning import clean, clean_line
+from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ui.keys import Where, bindings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 _EDITING_KEYS: Final[dict[str, Callable[[Input], None]]] = {
     "backspace": Input.action_delete_left,

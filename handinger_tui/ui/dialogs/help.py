@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
 from textwrap import wrap
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec import Struct
 from textual import on
@@ -15,11 +14,15 @@ from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static
 
-from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.ui.commands.command import Command
+from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.dialogs.confirm import OrderedInput
 from handinger_tui.ui.keys import KEYS, Where, bindings, format_keys
 from handinger_tui.ui.widgets.static_reflow import StaticReflow
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from handinger_tui.ui.commands.command import Command
 
 MONEY = (
     "Every message may cost money. A message is never sent twice unless you resend it. "

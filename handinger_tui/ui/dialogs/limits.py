@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from textual import on
@@ -32,11 +31,15 @@ from handinger_tui.core.money.limits import (
     raise_hint,
     reached_text,
 )
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.dialogs.confirm import Dialog, OrderedInput, button
 from handinger_tui.ui.widgets.limit_bar import meter
-from handinger_tui.ui.work.interaction import Interaction
-from handinger_tui.ui.work.session_controller import SessionController
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.work.session_controller import SessionController
 
 CREDIT_DECIMALS: Final = 6
 """The history stores credits in millionths."""

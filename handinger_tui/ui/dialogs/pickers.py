@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from rich.cells import set_cell_size
 from textual import on, work
@@ -21,12 +20,10 @@ from handinger_tui.core.amounts import Total, total_text
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import ago, plural
 from handinger_tui.core.money.spending import LOCAL
-from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.session import Session, SessionSummary
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs.confirm import Ask, Confirm
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.ports import StoredSessions
 from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.status_text import (
     STATUS_WORDS,
@@ -36,6 +33,12 @@ from handinger_tui.ui.widgets.status_text import (
     so_far,
     under_way,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
+
+    from handinger_tui.core.turns.session import Session, SessionSummary
+    from handinger_tui.ui.ports import StoredSessions
 
 
 class Picker(ModalScreen[str]):

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.money.forecast import WINDOW, Forecast, daily, forecast
-from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.money.reconciliation import Reconciliation, reconcile
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, altogether
-from handinger_tui.core.money.suspense import Assigned
-from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.ledger.charts import Days, days_of
-from handinger_tui.ui.ports import ChargeReader, LimitStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handinger_tui.core.money.limits import Gauge
+    from handinger_tui.core.money.suspense import Assigned
+    from handinger_tui.core.turns.session import Session
+    from handinger_tui.ui.ports import ChargeReader, LimitStore
 
 
 class Period(StrEnum):

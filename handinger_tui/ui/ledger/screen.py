@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from datetime import tzinfo
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from msgspec.structs import replace
 from textual import events, on, work
@@ -17,8 +15,7 @@ from textual.screen import ModalScreen
 from handinger_tui.core.amounts import MARK_EXPLAINED
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.spending import GroupBy
-from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger import head
 from handinger_tui.ui.ledger.head import Charts, Foot, Head
@@ -33,8 +30,14 @@ from handinger_tui.ui.ledger.table import (
     suspense_turn_line,
     turn_line,
 )
-from handinger_tui.ui.ports import ChargeReader, LimitStore, RulingStore
 from handinger_tui.ui.widgets.footer import FooterLine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from datetime import tzinfo
+
+    from handinger_tui.core.turns.session import Session
+    from handinger_tui.ui.ports import ChargeReader, LimitStore, RulingStore
 
 WIDE: Final = 110
 """Least width, in columns, for charts beside the table."""

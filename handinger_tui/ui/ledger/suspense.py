@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 from textual.app import App
 
 from handinger_tui.core.money.spending import ChargeFilter, Rise
 from handinger_tui.core.money.suspense import Assigned, owners_text, rise_text
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.dialogs.confirm import Choice
 from handinger_tui.ui.ledger.query import Figures, Reader, moment
 from handinger_tui.ui.ledger.table import turn_line
-from handinger_tui.ui.ports import RulingStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from handinger_tui.ui.ports import RulingStore
 
 TURNS: Final = 100
 """So many of the newest turns of a worker are offered as owners."""

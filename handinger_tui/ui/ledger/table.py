@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
-from datetime import tzinfo
 from decimal import Decimal
 from enum import Enum, auto
 from types import MappingProxyType
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec import Struct
 from rich.cells import cell_len
@@ -22,13 +20,17 @@ from handinger_tui.core.charts.bars import horizontal_bar
 from handinger_tui.core.formatting import NOT_REPORTED, duration, middle_cut, number
 from handinger_tui.core.money.spending import Bucket, GroupBy, Rise, TurnCharge
 from handinger_tui.core.money.suspense import TITLE
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger.charts import BAR, FAINT, MARK, STRONG
 from handinger_tui.ui.ledger.query import GROUPS, day_text, moment, row_name
 from handinger_tui.ui.lists.virtual_list import ListRows, VirtualList
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import tzinfo
 
 COMFORT: Final = 24
 """Cells that a name gets before columns of rank `IDLE` and above get any."""

@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from handinger_tui.core.preview.tree import PAGE, Node, NodeKind, children, json_text
-from handinger_tui.core.safety.cleaning import clean
+from handinger_tui.core.safety import clean
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.lists.virtual_list import ListRows, VirtualList, copy_from

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -13,11 +12,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from handinger_tui.core.evidence.datasets import Dataset, csv_of, datasets_of, is_tabular, table_in
-from handinger_tui.core.jsontext import Json
 from handinger_tui.core.preview.tables import table_of_value
 from handinger_tui.core.preview.tree import json_text, tree_of_value
-from handinger_tui.core.safety.cleaning import clean_line, safe_file_name
-from handinger_tui.core.turns.turn import Turn
+from handinger_tui.core.safety import clean_line, safe_file_name
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings, for_footer
 from handinger_tui.ui.lists.table_view import TableView
@@ -25,7 +22,13 @@ from handinger_tui.ui.lists.tree_view import TreeView
 from handinger_tui.ui.lists.virtual_list import VirtualList, copy_from
 from handinger_tui.ui.pages.saving_screen import SavingScreen
 from handinger_tui.ui.widgets.footer import FooterLine
-from handinger_tui.ui.work.session_controller import SessionController
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from handinger_tui.core.jsontext import Json
+    from handinger_tui.core.turns.turn import Turn
+    from handinger_tui.ui.work.session_controller import SessionController
 
 CHECKS_PER_S: Final = 1.0
 """How often per second the page checks whether the data have changed."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -18,8 +17,7 @@ from handinger_tui.core.formatting import size
 from handinger_tui.core.preview.pictures import Picture
 from handinger_tui.core.preview.tables import TableModel
 from handinger_tui.core.preview.tree import Node
-from handinger_tui.core.safety.cleaning import clean, clean_line
-from handinger_tui.core.turns.turn import FilePart
+from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ui.background import CancelToken, run_in_thread
 from handinger_tui.ui.dialogs.confirm import Ask
 from handinger_tui.ui.keys import Where, bindings, for_footer
@@ -33,8 +31,13 @@ from handinger_tui.ui.preview.page_view import PageView, TextView
 from handinger_tui.ui.preview.pictures import PictureView
 from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.static_reflow import StaticReflow
-from handinger_tui.ui.work.file_actions import FileActions
 from handinger_tui.ui.work.paint_scheduler import ThrottledTimer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from handinger_tui.core.turns.turn import FilePart
+    from handinger_tui.ui.work.file_actions import FileActions
 
 _PROGRESS_PER_S: Final = 10
 CANNOT_SHOW: Final = "Cannot preview this file ({name}). Press d to save it."

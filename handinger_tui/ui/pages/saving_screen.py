@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from textual import work
 from textual.screen import ModalScreen
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.safety import clean_line
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
 
 MAX_NOTICE_CHARS: Final = 400
 """Longest notification, in characters."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import compress
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -15,9 +14,9 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from handinger_tui.core.evidence.sources_and_files import files_of_turn
+from handinger_tui.core.evidence.sources import files_of_turn
 from handinger_tui.core.formatting import size
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import PerTurn, Session
 from handinger_tui.core.turns.turn import FilePart, Turn
 from handinger_tui.ui.keys import Where, bindings
@@ -41,6 +40,9 @@ from handinger_tui.ui.panels.panel import (
     turn_in_view,
     with_right,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
 
 
 class DownloadState(Struct, frozen=True):

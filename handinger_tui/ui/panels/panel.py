@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from msgspec import Struct
 from textual.content import Content
 from textual.message import Message
 
-from handinger_tui.core.evidence.citations import Mention
-from handinger_tui.core.evidence.sources_and_files import Source
-from handinger_tui.core.safety.cleaning import clean, clean_line
+from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.turns.session import Others, Session, same_front
 from handinger_tui.core.turns.turn import FilePart, Turn, TurnStatus
 from handinger_tui.ui.lists.virtual_list import RowsT, VirtualList
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from handinger_tui.core.evidence.citations import Mention
+    from handinger_tui.core.evidence.sources import Source
 
 FAINT: Final = ".panel--faint"
 STRONG: Final = ".panel--strong"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec import Struct
 from textual import events
@@ -12,12 +12,9 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from handinger_tui.core.evidence.citations import Mention, MentionIndex, Mentions, unmentioned
-from handinger_tui.core.evidence.source_addresses import unicode_host
-from handinger_tui.core.evidence.sources_and_files import Source, SourceIndex, source_key, title_of
+from handinger_tui.core.evidence.sources import Source, SourceIndex, source_key, title_of, unicode_host
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.safety.cleaning import clean_line, contradicted, host_of
-from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import SourcePart
+from handinger_tui.core.safety import clean_line, contradicted, host_of
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.lists.virtual_list import ListRows
 from handinger_tui.ui.panels.panel import (
@@ -36,6 +33,10 @@ from handinger_tui.ui.panels.panel import (
     turn_in_view,
     with_right,
 )
+
+if TYPE_CHECKING:
+    from handinger_tui.core.turns.session import Session
+    from handinger_tui.core.turns.turn import SourcePart
 
 BATCH: Final = 200
 """New sources whose facts are computed in one step: about 10 ms."""

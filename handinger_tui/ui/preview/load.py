@@ -8,10 +8,9 @@ from __future__ import annotations
 import io
 import logging
 import re
-from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
@@ -21,7 +20,7 @@ from handinger_tui.core.preview.pictures import Picture, check_picture
 from handinger_tui.core.preview.tables import TableModel, TableReader, table_of_value
 from handinger_tui.core.preview.text import TextModel, read_text
 from handinger_tui.core.preview.tree import Node, tree_of_json
-from handinger_tui.core.safety.cleaning import clean
+from handinger_tui.core.safety import clean
 from handinger_tui.ui.background import CancelToken, Stopped
 from handinger_tui.ui.preview.page_view import (
     TextView,
@@ -31,6 +30,9 @@ from handinger_tui.ui.preview.page_view import (
     plain_rows,
 )
 from handinger_tui.ui.transcript.markdown.code import MAX_HIGHLIGHTED, MAX_LINE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 # -- PDF ---------------------------------------------------------------------------
 PDF_PAGES: Final = 20

@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from time import monotonic
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from handinger_tui.core.secret import without_secrets
+from handinger_tui.core.safety import without_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
 
 SETTLES_IN_S: Final = 0.5
 """Seconds after the handover during which an interrupt that reaches us is meant for the program."""

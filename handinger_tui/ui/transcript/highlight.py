@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from textual.content import Span
 from textual.strip import Strip
 from textual.style import Style
 
 from handinger_tui.core.evidence.citations import CitationMark, CitationReader, Mention
-from handinger_tui.core.evidence.source_addresses import canonical_url
+from handinger_tui.core.evidence.sources import canonical_url
 from handinger_tui.core.turns.turn import TextPart
-from handinger_tui.ui.transcript.layout import Block, TranscriptLayout
 from handinger_tui.ui.transcript.overlays import over, with_cursor
 from handinger_tui.ui.transcript.painting import cells
 from handinger_tui.ui.transcript.row import PREFIX, Row
-from handinger_tui.ui.transcript.row_buffer import RowBuffer, StripCache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from handinger_tui.ui.transcript.layout import Block, TranscriptLayout
+    from handinger_tui.ui.transcript.row_buffer import RowBuffer, StripCache
 
 CellRange = tuple[int, int]
 """First cell, and the cell after the last, of a stretch of a line."""

@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
@@ -20,8 +19,11 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.widget import Widget
 
-from handinger_tui.core.safety.cleaning import ALWAYS_REMOVED, STRAY_JOINER
+from handinger_tui.core.safety import ALWAYS_REMOVED, STRAY_JOINER
 from handinger_tui.ui.transcript.row import MEASURE, PREFIX, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 _SPACES: Final = re.compile("[\t\n]")
 

@@ -1,18 +1,20 @@
 """A row of the transcript before wrapping, and the names of its styles.
 
 Styles are names here (".transcript--quote"); the theme assigns colors when a row is painted.
-The text of a row is already clean (`core.safety.cleaning`).
+The text of a row is already clean (`core.safety`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 from textual.content import Content, Span
 from textual.style import Style
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 EMPTY: Final = Content("")
 INDENT: Final = Content("  ")

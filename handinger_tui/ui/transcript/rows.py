@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
 from textual.content import Content
 
 from handinger_tui.core.evidence.datasets import STRUCTURED, structured_of
-from handinger_tui.core.evidence.source_addresses import host_at
-from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of_turn
+from handinger_tui.core.evidence.sources import files_of_turn, host_at, sources_of_turn
 from handinger_tui.core.formatting import plural, size
-from handinger_tui.core.jsontext import Json
-from handinger_tui.core.safety.cleaning import clean, clean_line, host_of
+from handinger_tui.core.safety import clean, clean_line, host_of
 from handinger_tui.core.turns.turn import (
     FREE,
     CustomPart,
@@ -49,6 +46,11 @@ from handinger_tui.ui.transcript.row import (
     styled,
 )
 from handinger_tui.ui.widgets.status_text import lineage_words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from handinger_tui.core.jsontext import Json
 
 
 class Ending(NamedTuple):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import Enum, auto
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec import Struct
 from textual.binding import BindingType
@@ -15,9 +14,13 @@ from textual.widgets import Static
 
 from handinger_tui.core.errors import AttachmentProblem, NoSuchFile
 from handinger_tui.core.formatting import plural, size
-from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.turn import Attachment
+from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import Where, bindings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from handinger_tui.core.turns.turn import Attachment
 
 ROWS: Final = 3
 """Most rows of chips; more would take the room of the answer."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 from textual.content import Content
 from textual.widgets import Static
 
-from handinger_tui.core.prompts.attachments import Typing, as_token, complete, typing_at
-from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.ui.ports import LocalFiles
-from handinger_tui.ui.widgets.prompt import PromptBox
+from handinger_tui.core.prompts import Typing, as_token, complete, typing_at
+from handinger_tui.core.safety import clean_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from handinger_tui.ui.ports import LocalFiles
+    from handinger_tui.ui.widgets.prompt import PromptBox
 
 MANY: Final = 200
 """A listing with so many names may be truncated: a longer prefix needs a new listing."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
 from textual.content import Content
@@ -14,12 +13,16 @@ from handinger_tui.core.amounts import Total, credits_words, short_total_text
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Gauge, Scope, Unit, exact_text
 from handinger_tui.core.money.spending import Bucket
-from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.ports import Account
 from handinger_tui.ui.widgets.limit_bar import mark
 from handinger_tui.ui.widgets.status_text import BAD, GOOD, elapsed, retry_words, status_words, under_way
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from handinger_tui.core.turns.session import Session
+    from handinger_tui.ui.ports import Account
 
 UNFINISHED: Final = frozenset(
     {

@@ -5,10 +5,9 @@ It knows nothing of sessions and turns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import wraps
-from typing import ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from rich.style import Style
 from textual.binding import Binding, BindingType
@@ -17,7 +16,8 @@ from textual.message import Message
 from textual.widgets import TextArea
 from textual.widgets.text_area import Edit, EditResult, Location, Selection, TextAreaTheme
 
-from handinger_tui.core.prompts.attachments import (
+from handinger_tui.core.prompts import (
+    Draft,
     fold,
     folds_in,
     is_big,
@@ -25,9 +25,11 @@ from handinger_tui.core.prompts.attachments import (
     refolded,
     renumbered,
 )
-from handinger_tui.core.prompts.drafts import Draft
-from handinger_tui.core.safety.cleaning import clean
+from handinger_tui.core.safety import clean
 from handinger_tui.ui.keys import Where, bindings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 class PastedTexts:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
 from handinger_tui.core.formatting import duration
-from handinger_tui.core.safety.cleaning import clean
-from handinger_tui.ui.widgets.status_text import Advice
+from handinger_tui.core.safety import clean
+
+if TYPE_CHECKING:
+    from handinger_tui.ui.widgets.status_text import Advice
 
 MUTED: Final = "$text-muted"
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import BindingType
 from textual.content import Content
@@ -11,9 +10,13 @@ from textual.events import Click, Key, Resize
 from textual.message import Message
 from textual.widgets import Static
 
-from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.turn import Turn
+from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import Where, bindings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from handinger_tui.core.turns.turn import Turn
 
 ROWS: Final = 3
 """Most rows of the strip; more would take the room of the answer."""

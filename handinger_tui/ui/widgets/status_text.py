@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -13,12 +12,14 @@ from handinger_tui.core.formatting import duration, plural
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.limits import Gauge, Origin, limit_text, raise_hint
 from handinger_tui.core.money.spending import LOCAL
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import Session, any_with_status, with_status
 from handinger_tui.core.turns.turn import FREE, LIVE, Kind, Lineage, LineageKind, Turn, TurnStatus
 
 if TYPE_CHECKING:
     # The engine imports every event and dialect of the core; the first screen does not need them.
+    from collections.abc import Collection
+
     from handinger_tui.engine.turn_queue import Hold
 
 STATUS_WORDS: Final = {

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from textual.content import Content
 from textual.widgets import Static
 
-from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.ui.ports import Account
+from handinger_tui.core.safety import clean_line
+
+if TYPE_CHECKING:
+    from handinger_tui.ui.ports import Account
 
 FOR_LOCAL: Final = (
     "Show me around",

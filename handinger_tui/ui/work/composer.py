@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import AttachmentProblem, NoSuchFile
-from handinger_tui.core.prompts.attachments import composed, folds_in, mentioned, typing_at, without
-from handinger_tui.core.prompts.drafts import Draft, draft_as_typed, draft_of_request, history_entry
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.prompts import (
+    Draft,
+    composed,
+    draft_as_typed,
+    draft_of_request,
+    folds_in,
+    history_entry,
+    mentioned,
+    typing_at,
+    without,
+)
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Attachment, Lineage, Turn, TurnRequest
-from handinger_tui.ui.ports import LocalFiles
-from handinger_tui.ui.terminal.diff_app import DiffApp
 from handinger_tui.ui.widgets.chips import Chip, ChipKind, Chips, file_chip, text_chip, wrong_chip
-from handinger_tui.ui.widgets.prompt import PromptBox
-from handinger_tui.ui.work.interaction import Interaction
-from handinger_tui.ui.work.session_controller import SessionController
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+
+    from handinger_tui.ui.ports import LocalFiles
+    from handinger_tui.ui.terminal.diff_app import DiffApp
+    from handinger_tui.ui.widgets.prompt import PromptBox
+    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.work.session_controller import SessionController
 
 DROP_TIMEOUT_S: Final = 10.0
 """Enter waits at most this many seconds for files that were just dropped: a disk may hang."""

@@ -9,17 +9,18 @@ import shutil
 import signal
 import stat
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from textual.app import SuspendNotSupported
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.safety.cleaning import clean, clean_line
+from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ui.terminal.foreground_job import ForegroundJob
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from handinger_tui.ui.terminal.diff_app import DiffApp
 
 MAX_BYTES: Final = 1_000_000

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import session_money
 from handinger_tui.core.money.spending import Bucket, GroupBy, altogether, sum_text
-from handinger_tui.core.safety.cleaning import one_word
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.safety import one_word
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.widgets.status_text import unwatched
-from handinger_tui.ui.work.session_controller import SessionController
+
+if TYPE_CHECKING:
+    from handinger_tui.core.turns.session import Session
+    from handinger_tui.ui.work.session_controller import SessionController
 
 MAX_LISTED: Final = 3
 """At most this many sessions are listed one by one."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import ApiError, LinkExpired
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.safety.cleaning import Verdict, clean_line
-from handinger_tui.core.safety.open_policy import HEAD, judge_file
-from handinger_tui.core.turns.turn import FilePart
+from handinger_tui.core.safety import HEAD, Verdict, clean_line, judge_file
 from handinger_tui.ui.panels.files import Downloads, file_name, listed_files
-from handinger_tui.ui.ports import Fetched, Progress
-from handinger_tui.ui.work.interaction import Interaction
-from handinger_tui.ui.work.session_controller import SessionController
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from handinger_tui.core.turns.turn import FilePart
+    from handinger_tui.ui.ports import Fetched, Progress
+    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.work.session_controller import SessionController
 
 EXPIRED: Final = (
     "The link to {name} was refused. It may have expired. "

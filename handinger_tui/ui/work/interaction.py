@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
 from time import monotonic
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.safety.cleaning import Verdict, clean_line, judge_link
+from handinger_tui.core.safety import Verdict, clean_line, judge_link
 from handinger_tui.ui.terminal.diff_app import DiffApp
-from handinger_tui.ui.work.session_controller import SessionController
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from handinger_tui.ui.work.session_controller import SessionController
 
 Answer = TypeVar("Answer")
 SUSPICIOUS_LINK: Final = "This link may be misleading"

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from handinger_tui.core.errors import ApiError, AttachmentProblem, HandingerError, Unreachable
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.commands.command import CommandContext
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.widgets.status_text import going_for, so_far, unwatched
 from handinger_tui.ui.work.limit_watcher import reload
 from handinger_tui.ui.work.sending import Submitter, not_sent
 from handinger_tui.ui.work.session_controller import NotFound, Outgoing, SessionController
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from handinger_tui.core.turns.session import Session
+    from handinger_tui.ui.commands.command import CommandContext
 
 
 class InitialSession(Struct, frozen=True):

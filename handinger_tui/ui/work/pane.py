@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
 from operator import is_
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,14 +15,13 @@ from textual.notifications import SeverityLevel
 from textual.timer import Timer
 from textual.widgets import TextArea
 
-from handinger_tui.core.commands import is_leaving
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, free_text, tightest
+from handinger_tui.core.prompts import is_leaving
 from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ui.panels import compact_line
 from handinger_tui.ui.panels.usage.view import WorkerTotals
-from handinger_tui.ui.ports import Account, LocalFiles
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.chips import Chips
 from handinger_tui.ui.widgets.completion import Completion, Suggestions
@@ -43,7 +41,10 @@ from handinger_tui.ui.widgets.status_text import (
 from handinger_tui.ui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
     from handinger_tui.engine.turn_queue import Hold
+    from handinger_tui.ui.ports import Account, LocalFiles
     from handinger_tui.ui.widgets.find_bar import FindBar
 
 HINT_CELLS: Final = 30

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,7 +14,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import TextArea
 
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands import (
     COMMANDS,
     CommandContext,
@@ -66,6 +65,9 @@ from handinger_tui.ui.work.session_changes import SessionChanges, undelivered
 from handinger_tui.ui.work.session_controller import DraftStore, SessionController
 from handinger_tui.ui.work.session_switcher import SessionSwitcher
 from handinger_tui.ui.work.source_navigation import SourceNavigation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WIDE: Final = 100
 """Terminal width in columns from which the panels stand beside the transcript instead of over it."""

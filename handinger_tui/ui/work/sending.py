@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from decimal import Decimal
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.commands import SIGNS, CommandLine, Empty, Prompt, classify
 from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError, NoHistory
 from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured, Start
 from handinger_tui.core.money.typical_cost import typical_cost_text
-from handinger_tui.core.prompts.drafts import Draft
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.prompts import SIGNS, CommandLine, Draft, Empty, Prompt, classify
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Lineage, Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.commands import CommandContext, command_named
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.widgets.status_text import waiting_words
 from handinger_tui.ui.work.composer import Composer, Message, PromptSnapshot
-from handinger_tui.ui.work.interaction import Interaction
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
-from handinger_tui.ui.work.pane import SessionPane
 from handinger_tui.ui.work.session_controller import DraftStore, Outgoing, SessionController
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+    from decimal import Decimal
+
+    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.work.pane import SessionPane
 
 TEXT_KEPT: Final = "Your text is still in the prompt."
 NO_HISTORY: Final = (

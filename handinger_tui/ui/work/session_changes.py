@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from handinger_tui.core.amounts import usd_text
-from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of_turn
+from handinger_tui.core.evidence.sources import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import duration, plural
 from handinger_tui.core.money.attribution import money_of
-from handinger_tui.core.prompts.drafts import Draft, draft_of_request
-from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.prompts import Draft, draft_of_request
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
-from handinger_tui.ui.work.interaction import Interaction
-from handinger_tui.ui.work.paint_scheduler import PaintScheduler
-from handinger_tui.ui.work.session_controller import SessionController
+
+if TYPE_CHECKING:
+    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.work.paint_scheduler import PaintScheduler
+    from handinger_tui.ui.work.session_controller import SessionController
 
 
 class FinishedTurns:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -12,24 +10,27 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.limits import Gauge, Scope, Start, State, Unit
-from handinger_tui.core.money.spending import Bucket
-from handinger_tui.core.prompts.drafts import (
+from handinger_tui.core.prompts import (
     Draft,
     draft_as_typed,
     draft_of_request,
     pack_draft,
     unpack_draft,
 )
-from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Attachment, Lineage, Turn, TurnStatus
-from handinger_tui.ui.ports import Connection
 from handinger_tui.ui.widgets.status_text import unwatched
 
 if TYPE_CHECKING:
     # Importing the engine takes 40 ms; it is needed only with a connection.
+    from collections.abc import Iterator, Sequence
+    from decimal import Decimal
+
+    from handinger_tui.core.money.spending import Bucket
+    from handinger_tui.core.turns.session import Session
     from handinger_tui.engine.engine import Engine
     from handinger_tui.engine.turn_queue import Hold
+    from handinger_tui.ui.ports import Connection
 
 
 class StillConnecting(HandingerError):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.prompts.drafts import Draft
-from handinger_tui.ui.work.composer import Composer, PromptSnapshot, QueueEditor
-from handinger_tui.ui.work.interaction import Interaction
-from handinger_tui.ui.work.pane import SessionPane
+from handinger_tui.core.prompts import Draft
 from handinger_tui.ui.work.session_controller import FRESH_DRAFT, DraftStore, SessionController
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from handinger_tui.ui.work.composer import Composer, PromptSnapshot, QueueEditor
+    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.work.pane import SessionPane
 
 
 class SessionSwitcher:

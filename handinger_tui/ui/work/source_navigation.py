@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from handinger_tui.core.evidence.citations import Mention
-from handinger_tui.core.evidence.sources_and_files import Source
-from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.ui.panels.panel import ShowMention
-from handinger_tui.ui.panels.sources import SourcesPanel
-from handinger_tui.ui.transcript.transcript import Transcript
-from handinger_tui.ui.work.interaction import Interaction
-from handinger_tui.ui.work.session_controller import SessionController
+from handinger_tui.core.safety import clean_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handinger_tui.core.evidence.sources import Source
+    from handinger_tui.ui.panels.panel import ShowMention
+    from handinger_tui.ui.panels.sources import SourcesPanel
+    from handinger_tui.ui.transcript.transcript import Transcript
+    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.work.session_controller import SessionController
 
 NumberedMention = tuple[Mention, int, int]
 """A mention, the number of its source, and its index among the mentions of that source."""

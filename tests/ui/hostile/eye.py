@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from textual.dom import DOMNode
 from textual.pilot import Pilot
 from textual.strip import Strip
 
-from handinger_tui.core.safety.cleaning import ALWAYS_REMOVED, STRAY_JOINER, stripped
+from handinger_tui.core.safety import ALWAYS_REMOVED, STRAY_JOINER, stripped
 from tests.chaos.hostile import CONTROL
-from tests.ui.fakes import Desktop
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.ui.fakes import Desktop
 
 MARK: Final = re.compile(r"K(\d{3})")
 

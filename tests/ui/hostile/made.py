@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from handinger_tui.core.money.spending import TurnCharge
-from handinger_tui.core.stream.frames import Frame
-from handinger_tui.core.stream.usage import Usage
-from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerFile, WorkerSource
+from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage, WorkerFile, WorkerSource
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import (
     Attachment,
@@ -33,6 +30,12 @@ from handinger_tui.core.turns.turn import (
 )
 from tests.engine.fakes import PLACE, FakeLog
 from tests.ui.coffers import NOW_MS, charge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from handinger_tui.core.money.spending import TurnCharge
+    from handinger_tui.core.stream.frames import Frame
 
 
 def parts(text: str) -> Iterator[Part]:

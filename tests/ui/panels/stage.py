@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
@@ -13,8 +13,7 @@ from textual.app import App, ComposeResult
 from textual.message import Message
 from textual.strip import Strip
 
-from handinger_tui.core.stream.usage import Costs, Usage
-from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerFile, WorkerSource
+from handinger_tui.core.stream.worker_snapshot import Costs, Snapshot, Usage, WorkerFile, WorkerSource
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import (
     FilePart,
@@ -26,19 +25,21 @@ from handinger_tui.core.turns.turn import (
     TurnRequest,
     TurnStatus,
 )
-from handinger_tui.ui.lists.virtual_list import VirtualList
-from handinger_tui.ui.panels.panel import (
-    CopyFile,
-    CopyFootnotes,
-    CopyLink,
-    ExportSources,
-    OpenFile,
-    OpenLink,
-    PreviewFile,
-    SaveFiles,
-    ShowMention,
-)
 from handinger_tui.ui.themes import THEMES
+
+if TYPE_CHECKING:
+    from handinger_tui.ui.lists.virtual_list import VirtualList
+    from handinger_tui.ui.panels.panel import (
+        CopyFile,
+        CopyFootnotes,
+        CopyLink,
+        ExportSources,
+        OpenFile,
+        OpenLink,
+        PreviewFile,
+        SaveFiles,
+        ShowMention,
+    )
 
 SHEET = Path(__file__).parents[3] / "styles.tcss"
 BAD = re.compile(

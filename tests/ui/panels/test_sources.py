@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
 from textual.pilot import Pilot
 
-from handinger_tui.core.evidence.sources_and_files import title_of
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.evidence.sources import title_of
 from handinger_tui.core.turns.turn import SourcePart, TextPart, Turn, TurnStatus
 from handinger_tui.ui.panels.panel import CopyFootnotes, CopyLink, ExportSources, OpenLink, ShowMention
 from handinger_tui.ui.panels.sources import SourcesPanel, count_words, mention_words, place_of
 from tests.ui.panels.golden import check
 from tests.ui.panels.stage import Stage, count_drawn, says, session, source, text_of, turn
+
+if TYPE_CHECKING:
+    from handinger_tui.core.turns.session import Session
 
 ALPS = source(
     3, title="Rainfall in the Alps since 1900: a long title", url="https://climate.example.net/alps"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 from textual.pilot import Pilot
 
-from handinger_tui.core.evidence.sources_and_files import source_key
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.evidence.sources import source_key
 from handinger_tui.ui.panels import sources
 from handinger_tui.ui.panels.sources import BATCH, SourceCatalog, SourcesPanel
 from tests.ui.panels.stage import Stage, session, source, text_of, turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handinger_tui.core.turns.session import Session
 
 MANY = 3 * BATCH + 7
 

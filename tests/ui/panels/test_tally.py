@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.session import Session, any_with_status, same_front, with_status
 from handinger_tui.core.turns.turn import FilePart, Turn, TurnStatus
 from handinger_tui.ui.panels.files import FileIndex, listed_files
@@ -16,6 +15,11 @@ from handinger_tui.ui.panels.usage.view import MEMBERS, Amount, Member, WorkerTo
 from handinger_tui.ui.work.session_changes import FinishedTurns
 from tests.core.test_attribution import CHANGES, TURNS, changed, growing
 from tests.ui.panels.stage import session, turn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from handinger_tui.core.stream.worker_snapshot import Costs, Usage
 
 GROWING = (st.lists(TURNS, max_size=6).map(tuple), st.lists(CHANGES, max_size=6))
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
-from handinger_tui.core.stream.usage import Usage
-from handinger_tui.core.stream.worker_snapshot import Snapshot
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage
 from handinger_tui.core.turns.turn import TextPart, TurnStatus
 from handinger_tui.ui.panels.usage.lines import STATUS, gauge_lines, usage_lines
 from handinger_tui.ui.panels.usage.panel import UsagePanel
@@ -30,6 +29,9 @@ from tests.ui.panels.stage import (
     turn,
     two_turns,
 )
+
+if TYPE_CHECKING:
+    from handinger_tui.core.turns.session import Session
 
 
 def lines(shown: Session, width: int) -> list[str]:

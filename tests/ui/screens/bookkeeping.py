@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
-from handinger_tui.core.stream.usage import Costs, Usage
+from handinger_tui.core.stream.worker_snapshot import Costs, Usage
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.ui.ledger.screen import LedgerScreen
 from tests.ui.coffers import NOW_MS, FakeBooks, charge
 from tests.ui.fakes import Desktop
+
+if TYPE_CHECKING:
+    from handinger_tui.core.errors import LedgerError
 
 DAY_MS = 86_400_000
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
@@ -14,13 +13,17 @@ from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.money.budgets import compare
 from handinger_tui.core.money.forecast import Forecast
 from handinger_tui.core.money.limits import Scope, Unit
-from handinger_tui.core.money.spending import TurnCharge
-from handinger_tui.core.stream.usage import Usage
+from handinger_tui.core.stream.worker_snapshot import Usage
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.pages.budgets import Comparison, budget_lines
 from tests.ui.fakes import NOW_MS, Desktop, answers, charge
 from tests.ui.panels.stage import BAD
 from tests.ui.panels.test_panels import PAYLOADS, text_of_payload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handinger_tui.core.money.spending import TurnCharge
 
 DAY_MS = 86_400_000
 NO_FORECAST = Forecast(Total(Decimal(0)), None, None, None, 0, "No forecast yet.")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 from textual.events import Paste
 
-from handinger_tui.core.prompts.attachments import fold, folds_in
+from handinger_tui.core.prompts import fold, folds_in
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.widgets.prompt import PromptBox
 from tests.engine.fakes import FakeApi
 from tests.ui.fakes import Desktop, answers, launch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LONG = "a line of some length\n" * 2_000
 CHIP = fold(LONG, 1)

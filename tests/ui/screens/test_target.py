@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from textual.events import Paste
@@ -12,16 +12,20 @@ from textual.pilot import Pilot
 
 from handinger_tui.core.errors import Doubtful, ServerFault, Unreachable
 from handinger_tui.core.money.limits import Scope, Start
-from handinger_tui.core.prompts.drafts import unpack_draft
-from handinger_tui.core.stream.frames import Frame
-from handinger_tui.core.stream.worker_snapshot import WorkerBody
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.prompts import unpack_draft
 from handinger_tui.core.turns.turn import Kind, TurnRequest
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.work.session_controller import FRESH_DRAFT
 from tests.engine.fakes import FakeApi, FakeLog, says, worker
 from tests.ui.disk import Disk, chips, desktop_with, files_of, posts
 from tests.ui.fakes import PRICED, Desktop, answers, launch, summary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from handinger_tui.core.stream.frames import Frame
+    from handinger_tui.core.stream.worker_snapshot import WorkerBody
+    from handinger_tui.core.turns.session import Session
 
 SEEN = worker("", **PRICED)
 

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.safety.cleaning import clean
+from handinger_tui.core.safety import clean
 from handinger_tui.ui.transcript.markdown.blocks import RowBuilder, parse
 from handinger_tui.ui.transcript.markdown.document import render
 from tests.ui.transcript.test_markdown import LIMITS, looks, stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 TEXTS: Final = int(os.environ.get("HANDINGER_TEST_TEXTS", "100"))
 CODES: Final = str.maketrans({"→": "\t", "␠": " ", "␍": "\r"})

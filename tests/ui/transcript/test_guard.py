@@ -9,7 +9,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 
-from handinger_tui.core.safety.cleaning import ALWAYS_REMOVED
+from handinger_tui.core.safety import ALWAYS_REMOVED
 from handinger_tui.ui.transcript.painting import ControlFilter
 from tests.chaos.hostile import CONTROL
 from tests.core.test_cleaning import TEXTS

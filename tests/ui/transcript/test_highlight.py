@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from handinger_tui.core.evidence.citations import CitationReader, Mention
-from handinger_tui.core.evidence.source_addresses import canonical_url
+from handinger_tui.core.evidence.sources import canonical_url
 from handinger_tui.ui.transcript.highlight import Anchor, anchor_of
 from handinger_tui.ui.transcript.markdown.document import render
 from tests.ui.transcript.screen import Stage, grown, screen_lines, session, text_part, turn

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.safety.cleaning import clean
+from handinger_tui.core.safety import clean
 from handinger_tui.ui.transcript.markdown import blocks, document, tables
 from handinger_tui.ui.transcript.markdown.blocks import RowBuilder, parse
 from handinger_tui.ui.transcript.markdown.document import LiveMarkdown, render
-from handinger_tui.ui.transcript.row import Row
 from tests.ui.transcript.documents import DOCUMENTS, LARGE
 from tests.ui.transcript.screen import look
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from handinger_tui.ui.transcript.row import Row
 
 
 def looks(rows: list[Row]) -> list[tuple[object, ...]]:

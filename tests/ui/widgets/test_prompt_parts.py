@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from handinger_tui.core.prompts.attachments import fold
-from handinger_tui.core.prompts.drafts import Draft
+from handinger_tui.core.prompts import Draft, fold
 from handinger_tui.ui.widgets.prompt import PastedTexts, PromptHistory
 
 LONG = "a line of some length\n" * 2_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handinger_tui.core.prompts.drafts import Draft
+from handinger_tui.core.prompts import Draft
 from handinger_tui.ui.work.session_controller import (
     FRESH_DRAFT,
     DraftStore,

@@ -28,7 +28,7 @@ from handinger_tui.core.amounts import (
 from handinger_tui.core.charts.bars import BLOCKS, NO_VALUE, percent_level, sparkline, stacked_bar
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration
 from handinger_tui.core.money.limits import Gauge, State, amount_text, exact_text
-from handinger_tui.core.receipts.reading_words import reading_words
+from handinger_tui.core.receipts.facts import reading_words
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.panels.panel import ACCENT, FAINT, MARK, STRONG, with_right
 from handinger_tui.ui.panels.usage.view import AT, CATEGORIES, Amount, Figure, Pair, UsageView

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
 
@@ -18,11 +17,13 @@ from handinger_tui.core.money.attribution import (
 )
 from handinger_tui.core.money.turn_events import newest_worker, worker_of
 from handinger_tui.core.receipts.facts import share_text
-from handinger_tui.core.stream.usage import Costs, Usage, cost_of
-from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.stream.worker_snapshot import Costs, Snapshot, Usage, cost_of
 from handinger_tui.core.turns.session import NO_OTHERS, Others, Session, same_front
 from handinger_tui.core.turns.turn import FREE, Trigger, Turn, TurnStatus
 from handinger_tui.ui.panels.panel import turn_in_view
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 Amount = Decimal | int
 

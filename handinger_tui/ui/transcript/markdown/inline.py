@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from textual.content import Content, Span
 from textual.style import Style
 
-from handinger_tui.core.safety.cleaning import Verdict, clean, judge_link
+from handinger_tui.core.safety import Verdict, clean, judge_link
 from handinger_tui.ui.transcript.painting import pieces
 from handinger_tui.ui.transcript.row import BOLD, EMPTY, ITALIC, PREFIX, STRIKE, link_style
 

@@ -7,14 +7,16 @@ import heapq
 import mimetypes
 import os
 import stat
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from handinger_tui.core.errors import AttachmentProblem, NoSuchFile
-from handinger_tui.core.safety.cleaning import clean, clean_line
+from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.turns.turn import Attachment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_BYTES: Final = 512 << 20
 _BLOCK: Final = 1 << 20

@@ -2,35 +2,150 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import sys
-from collections.abc import Iterator
 from datetime import datetime
-from typing import Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
-from handinger_tui.cli.commands.costs import decisions
-from handinger_tui.cli.commands.costs.query import (
+from handinger_tui.cli.costs_query import (
+    COLUMNS,
+    CSV,
+    JSON,
     CostsQuery,
     CostsResult,
+    Form,
     as_of_ms,
     charge_filter,
+    records,
     run_query,
+    suspense_record,
     time_filter,
+    unique_id,
 )
-from handinger_tui.cli.commands.costs.report import check_report_file, write_report
-from handinger_tui.cli.commands.costs.text import put_text
-from handinger_tui.cli.commands.costs.turn_records import COLUMNS, CSV, JSON, Form, records, suspense_record
-from handinger_tui.cli.exit_codes import Exit
-from handinger_tui.cli.local_files.paths import default_paths
+from handinger_tui.cli.costs_text import heading, put_text, remarks
+from handinger_tui.cli.local_files import check_new_file, default_paths, expand_path, save_new_file
 from handinger_tui.cli.options import BUDGETS, add_json_option
-from handinger_tui.cli.output import put, say
-from handinger_tui.core.charts.report_page import REPORTS
+from handinger_tui.cli.output import Exit, put, say
+from handinger_tui.core.charts.report_page import REPORTS, Report
+from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
 from handinger_tui.core.jsontext import dump
-from handinger_tui.core.money.restatements import restatement_object
-from handinger_tui.core.money.spending import GroupBy
+from handinger_tui.core.money.restatements import restatement_object, restatement_text
+from handinger_tui.core.money.rulings import WORDS
+from handinger_tui.core.money.spending import Bucket, GroupBy
 from handinger_tui.ledger.cost_rows import CostRows, opened
+from handinger_tui.ledger.rulings import LISTED, assign, decide_in, pin
+
+if TYPE_CHECKING:
+    import argparse
+    import sqlite3
+    from collections.abc import Callable, Iterator, Sequence
+
+_READING: Final = "--reading"
+_ASSIGN: Final = "--assign"
+NONE: Final = "none"
+
+
+def _add_decision_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options by which a person decides."""
+    parser.add_argument(
+        _READING,
+        metavar="WORKER=MEANING",
+        help=f"first decide what a worker's figures mean: {', '.join(WORDS)}",
+    )
+    parser.add_argument(
+        _ASSIGN,
+        metavar="N=TURN",
+        help=f"first assign suspense N to a turn, or to {NONE}",
+    )
+
+
+def _apply_decisions(args: argparse.Namespace, now: datetime) -> None:
+    """Store what the options decide; the closed amounts that change are named on stderr.
+
+    Raises:
+        SettingsError: there is no such worker, meaning, suspense or turn.
+        LedgerError
+    """
+    at_ms = round(now.timestamp() * 1000)
+    for text, decision in ((args.reading, _pin), (args.assign, _assignment)):
+        if text is not None and (restated := decide_in(default_paths().database, decision(text, at_ms))):
+            say(restatement_text(restated))
+
+
+def _pin(text: str, at_ms: int) -> Callable[[sqlite3.Connection], None]:
+    prefix, _, word = text.rpartition("=")
+    if word not in WORDS:
+        known = ", ".join(f"WORKER={meaning}" for meaning in WORDS)
+        raise SettingsError(f"{_READING} {text!r} is not valid.", f"Use {_READING} with one of {known}.")
+    with opened(default_paths().database) as rows:
+        worker_id = unique_id(rows, "worker", prefix) or ""
+        base_url = rows.base_url(worker_id)
+    return partial(pin, base_url=base_url, worker_id=worker_id, meaning=WORDS[word], at_ms=at_ms)
+
+
+def _assignment(text: str, at_ms: int) -> Callable[[sqlite3.Connection], None]:
+    number, _, prefix = text.partition("=")
+    if not (number.isdecimal() and number.isascii() and prefix):
+        raise SettingsError(f"{_ASSIGN} {text!r} must name a suspense and a turn.", LISTED)
+    with opened(default_paths().database) as rows:
+        turn_id = None if prefix == NONE else unique_id(rows, "turn", prefix)
+    return partial(assign, number=int(number[:18]), turn_id=turn_id, at_ms=at_ms)
+
+
+MOST_ROWS: Final = 500
+"""Maximum number of rows on a page. Charts and total include all rows."""
+
+
+def check_report_file(name: str, *, force: bool) -> None:
+    """Check the file name of a report before the history is read.
+
+    Raises:
+        SettingsError: unknown suffix, a folder, or an existing file without `force`.
+    """
+    target = expand_path(name)
+    if target.suffix.lower() not in REPORTS:
+        raise SettingsError(
+            f"{name!r} is not a supported report format.", f"Use a name ending in {', '.join(REPORTS)}."
+        )
+    check_new_file(target, force=force)
+
+
+def write_report(
+    name: str, cost_rows: CostRows, query: CostsQuery, result: CostsResult, *, force: bool = False
+) -> str:
+    """Write the report and return the line that names its path.
+
+    Raises:
+        SettingsError, LocalFileError: as `save_new_file`.
+    """
+    target = expand_path(name)
+    data = REPORTS[target.suffix.lower()](_report(cost_rows, query, result))
+    save_new_file(target, data, force=force)
+    return f"Report: {target}"
+
+
+def _report(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Report:
+    groups = cost_rows.buckets(GroupBy.TURN, query.filter) if query.by is GroupBy.TURN else result.groups
+    return Report(
+        heading=" · ".join([heading(query), _time_span(result.days)]),
+        by=str(query.by),
+        days=result.days,
+        groups=[*groups[:MOST_ROWS], *result.suspense],
+        total=result.total,
+        simulated=query.simulated,
+        made=query.now.strftime("%Y-%m-%d %H:%M %Z"),
+        left_out=max(0, len(groups) - MOST_ROWS),
+        remarks=remarks(cost_rows, query),
+    )
+
+
+def _time_span(days: Sequence[Bucket]) -> str:
+    if not days:
+        return "no turns"
+    return days[0].key if len(days) == 1 else f"{days[0].key} to {days[-1].key}"
+
 
 DESCRIPTION: Final = "Show what turns cost. Reads the local history; uses the network only with --settle."
 
@@ -52,7 +167,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budget", choices=BUDGETS, help="turns at one budget level")
     parser.add_argument("--local", action="store_true", help="only simulated costs of the local worker")
     parser.add_argument("--settle", action="store_true", help="first read workers with open turns (free)")
-    decisions.add_arguments(parser)
+    _add_decision_arguments(parser)
     form = parser.add_mutually_exclusive_group()
     add_json_option(form)
     form.add_argument("--csv", action="store_true", help="CSV on stdout")
@@ -74,10 +189,10 @@ def run(args: argparse.Namespace) -> int:
         check_report_file(args.report, force=args.force)
     if args.settle:
         # The client and asyncio take a quarter of a second; all other costs are read without them.
-        from handinger_tui.cli.headless.settle import settle_left_open  # noqa: PLC0415
+        from handinger_tui.cli.wiring import settle_left_open  # noqa: PLC0415
 
         settle_left_open()
-    decisions.apply(args, now)
+    _apply_decisions(args, now)
     as_of = None if args.as_of is None else as_of_ms(args.as_of, now)
     with opened(default_paths().database, as_of) as cost_rows:
         if cost_rows.problem:

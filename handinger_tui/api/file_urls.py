@@ -1,4 +1,4 @@
-"""File URLs: they are untrusted and are checked before every request.
+"""File URLs: they are untrusted and checked before every request; the current one, as download links expire.
 
 Allowed is https, and http only to this machine; no redirect from https to http; no address
 of a private network unless the service itself is on this machine. The key is not handled
@@ -11,17 +11,18 @@ import base64
 import binascii
 import ipaddress
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import parse_qsl, unquote_to_bytes, urljoin, urlsplit
 
 from handinger_tui.api import errors
 from handinger_tui.api.endpoint import Origin, origin_of
-from handinger_tui.core.errors import ApiError, Refused
-from handinger_tui.core.safety.cleaning import Verdict, judge_link
+from handinger_tui.core.safety import Verdict, judge_link
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+
     from handinger_tui.api.client import WorkerClient
+    from handinger_tui.core.errors import ApiError, Refused
 
 _DOTS: Final = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _ODD_IP: Final = re.compile(r"(?:.*\.)?(?:0x[0-9a-f]*|\d+)", re.IGNORECASE)
@@ -163,3 +164,53 @@ def decode_data_url(url: str, limit: int) -> tuple[bytes, str]:
     if len(content) > limit:
         raise errors.file_too_large(limit)
     return content, media_type.strip().lower() or "text/plain"
+
+
+class Named(Protocol):
+    """A file reported by a turn or a worker."""
+
+    @property
+    def url(self) -> str:
+        """The download address; it may be signed and may expire."""
+
+    @property
+    def filename(self) -> str | None:
+        """The file name, None if the service gave none."""
+
+
+def refresher(client: WorkerClient, worker_id: str, file: Named) -> Callable[[], Awaitable[str | None]]:
+    """Return a function that `save` calls when the address of `file` may have expired.
+
+    It reads the worker, which is free, and returns the current address; None if the worker no longer
+    has the file, or several files match.
+    """
+
+    async def current_url() -> str | None:
+        return find_current_url(file, (await client.read_worker(worker_id)).snapshot.files)
+
+    return current_url
+
+
+def find_current_url(file: Named, files: Sequence[Named]) -> str | None:
+    """Return the current address of `file`, matched by name and path, then by path, then by name.
+
+    None if no file matches, or several with different addresses do.
+    """
+    path = _url_path(file.url)
+    rules: list[Callable[[Named], bool]] = [
+        lambda candidate: candidate.filename == file.filename and _url_path(candidate.url) == path,
+        lambda candidate: _url_path(candidate.url) == path,
+        lambda candidate: file.filename is not None and candidate.filename == file.filename,
+    ]
+    for rule in rules:
+        urls = {candidate.url for candidate in files if rule(candidate)}
+        if urls:
+            return urls.pop() if len(urls) == 1 else None
+    return None
+
+
+def _url_path(url: str) -> str:
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return url

@@ -6,14 +6,15 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from handinger_tui.core.evidence.source_addresses import written_url
-from handinger_tui.core.evidence.sources_and_files import Source, title_of
-from handinger_tui.core.jsontext import JsonObject
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.evidence.sources import Source, title_of, written_url
+
+if TYPE_CHECKING:
+    from handinger_tui.core.jsontext import JsonObject
+    from handinger_tui.core.turns.session import Session
 
 Days = Mapping[str, str]
 """turn_id → the day on which the worker read the sources, in ISO 8601; a missing day is not written."""

@@ -6,19 +6,16 @@ import argparse
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from handinger_tui.cli.commands.costs.query import CostsQuery, CostsResult, midnight
-from handinger_tui.cli.commands.costs.turn_records import cell_amount, cell_text, each_of
+from handinger_tui.cli.costs_query import CostsQuery, CostsResult, cell_amount, cell_text, each_of, midnight
 from handinger_tui.cli.load_settings import limit_rules, settings_for
-from handinger_tui.cli.output import put
-from handinger_tui.cli.text_table import (
+from handinger_tui.cli.output import (
     GAP,
     Column,
     align_amounts,
@@ -27,6 +24,7 @@ from handinger_tui.cli.text_table import (
     fit_columns,
     lines_of,
     pad,
+    put,
 )
 from handinger_tui.core.amounts import (
     EXACT,
@@ -39,7 +37,7 @@ from handinger_tui.core.amounts import (
     usd_text,
 )
 from handinger_tui.core.charts.bars import horizontal_bar
-from handinger_tui.core.charts.data import SIMULATED, shares
+from handinger_tui.core.charts.scenes import SIMULATED, shares
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.formatting import middle_cut, number, percent_text
 from handinger_tui.core.money.forecast import WINDOW, daily, forecast, forecast_text
@@ -48,13 +46,17 @@ from handinger_tui.core.money.reconciliation import reconcile, reconciliation_te
 from handinger_tui.core.money.restatements import Restatement, restatement_text
 from handinger_tui.core.money.spending import Bucket, GroupBy, sum_text
 from handinger_tui.core.money.suspense import EXPLAINED, TITLE, Assigned, owners_text, rise_text
-from handinger_tui.core.receipts.reading_words import meaning_lines
-from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.receipts.facts import meaning_lines
+from handinger_tui.core.safety import clean_line
 from handinger_tui.ledger.charge_writer import SUMMED
-from handinger_tui.ledger.cost_rows import CostRows
 from handinger_tui.ledger.limits import LimitRules
 from handinger_tui.ledger.rows import Row, int_or_zero, scaled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from handinger_tui.core.turns.session import Session
+    from handinger_tui.ledger.cost_rows import CostRows
 
 _MOST_RESTATEMENTS: Final = 3
 _MOST_RISES: Final = 5

@@ -1,13 +1,93 @@
-"""Files that a typed or pasted text names, and pasted texts that are too long to show."""
+"""What is typed into the prompt: a command or a message, the files it names, pasted texts, and drafts.
+
+A draft is stored as one text (`pack_draft`): its own, or with attachments or folded texts JSON after a
+control character that cannot be typed. The attachments of a turn are stored as JSON (`attachments_to_text`).
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
+from msgspec.structs import asdict
+
+from handinger_tui.core.jsontext import Json, NotJson, as_list, as_object, dump, parse
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.stream.worker_snapshot import count
+from handinger_tui.core.turns.turn import (
+    DRAFT,
+    Attachment,
+    FilePart,
+    Lineage,
+    LineageKind,
+    SourcePart,
+    Turn,
+    TurnRequest,
+    TurnStatus,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from handinger_tui.core.turns.session import Session
+
+
+class Empty(Struct, frozen=True):
+    """Nothing was typed except white space."""
+
+
+class Prompt(Struct, frozen=True):
+    """Text for the worker. `sign` is its first character if that has a meaning in other programs, else ""."""
+
+    text: str
+    sign: str = ""
+
+
+class CommandLine(Struct, frozen=True):
+    """A slash command, known or not: `name` in lower case without the slash, `rest` stripped."""
+
+    name: str
+    rest: str = ""
+
+
+Typed = Empty | Prompt | CommandLine
+
+LEAVE_WORDS: Final = frozenset({"exit", "quit", ":q"})
+"""Words that leave most programs of this kind. They are never sent as paid text."""
+
+
+def is_leaving(text: str) -> bool:
+    """Whether the text is a bare word that leaves the program."""
+    return text.strip().lower() in LEAVE_WORDS
+
+
+SIGNS: Final = {
+    "!": "Shell commands do not run here.",
+    "#": "Nothing is added to a memory here.",
+}
+"""First characters that are commands in other programs, and what they do not do here."""
+
+
+def classify(text: str) -> Typed:
+    """Classify a typed text as prompt, command or nothing.
+
+    Every text that begins with a slash is a command, so that a mistyped command is
+    never sent as paid text. Two slashes send a text that begins with one slash.
+    """
+    stripped = text.strip()
+    if not stripped:
+        return Empty()
+    if stripped.startswith("//"):
+        return Prompt(stripped[1:])
+    if stripped.startswith("/"):
+        name, _, rest = stripped[1:].replace("\n", " ").partition(" ")
+        return CommandLine(name.lower(), rest.strip())
+    if is_leaving(stripped):
+        return CommandLine("quit")
+    return Prompt(text.strip("\n"), stripped[0] if stripped[0] in SIGNS else "")
+
 
 MAX_PASTED: Final = 32_768
 """Characters of a pasted text up to which it may be a list of paths."""
@@ -321,3 +401,158 @@ def without(prompt: str, path: str) -> str:
         return base_name(path) + suffix if token_path == path else token.group()
 
     return _TOKEN.sub(replace_token, prompt)
+
+
+_JSON_MARK: Final = "\x1e"
+_TEXT_MEMBERS: Final = ("path", "name", "media_type", "sha256")
+
+
+class Draft(Struct, frozen=True):
+    """A message that is not sent yet. `pasted[0]` is the text behind chip number 1 in `text`.
+
+    `lineage`: the earlier message that it is made from.
+    """
+
+    text: str = ""
+    files: tuple[Attachment, ...] = ()
+    pasted: tuple[str, ...] = ()
+    lineage: Lineage | None = None
+
+
+def draft_of_request(request: TurnRequest) -> Draft:
+    """The draft of a message whose delivery is not certain, to be sent again."""
+    return Draft(request.prompt, request.attachments, lineage=request.lineage)
+
+
+def draft_as_typed(
+    text: str, files: Iterable[Attachment], pasted: Sequence[str], lineage: Lineage | None = None
+) -> Draft:
+    """The draft in the prompt. Only the pasted texts whose chips are in its text belong to it."""
+    used = tuple(dict.fromkeys(chip.number for chip in folds_in(text, pasted)))
+    renumbered_text = renumbered(text, pasted, lambda number: used.index(number) + 1)
+    return Draft(renumbered_text, tuple(files), tuple(pasted[number - 1] for number in used), lineage)
+
+
+def history_entry(text: str, files: Iterable[Attachment]) -> str:
+    """A message as the prompt history stores it: attachments are added as `@path` tokens."""
+    # A token cannot hold a line end; such a file must be attached again.
+    tokens = (as_token(file.path) for file in files if "\n" not in file.path)
+    return " ".join([text, *tokens]).strip(" ")
+
+
+def pack_draft(draft: Draft) -> str:
+    """Serialize a draft into one text."""
+    if not draft.files and not draft.pasted and draft.lineage is None:
+        return draft.text
+    return _JSON_MARK + dump(
+        {
+            "text": draft.text,
+            "files": _to_json(draft.files),
+            "pasted": list(draft.pasted),
+            "lineage": None if draft.lineage is None else asdict(draft.lineage),
+        }
+    )
+
+
+def unpack_draft(text: str) -> Draft:
+    """Read a draft that `pack_draft` wrote; any other text is a draft without attachments."""
+    if not text.startswith(_JSON_MARK):
+        return Draft(text)
+    try:
+        fields = as_object(parse(text[1:]))
+    except NotJson:
+        return Draft(text)
+    pasted = tuple(item for item in as_list(fields.get("pasted")) if isinstance(item, str))
+    lineage = _lineage_from_json(fields.get("lineage"))
+    return Draft(str(fields.get("text") or ""), _from_json(fields.get("files")), pasted, lineage)
+
+
+def attachments_to_text(attachments: Iterable[Attachment]) -> str:
+    """Attachments as JSON. It is ASCII: unusual file names are stored as escapes."""
+    return dump(_to_json(attachments))
+
+
+def attachments_from_text(text: str) -> tuple[Attachment, ...]:
+    """Read the attachments that `attachments_to_text` wrote."""
+    return _from_json(parse(text))
+
+
+def lineage_to_text(lineage: Lineage | None) -> str | None:
+    """An lineage as ASCII JSON."""
+    return None if lineage is None else dump(asdict(lineage))
+
+
+def lineage_from_text(text: str) -> Lineage | None:
+    """Read the lineage that `lineage_to_text` wrote; None for anything else."""
+    try:
+        return _lineage_from_json(parse(text))
+    except NotJson:
+        return None
+
+
+def _lineage_from_json(value: Json) -> Lineage | None:
+    fields = as_object(value)
+    try:
+        kind = LineageKind(str(fields.get("kind")))
+    except ValueError:
+        return None
+    session_id, turn_id, title = (str(fields.get(name) or "") for name in ("session_id", "turn_id", "title"))
+    return Lineage(kind, session_id, turn_id, count(fields.get("number")) or 0, title)
+
+
+def _to_json(attachments: Iterable[Attachment]) -> list[dict[str, str | int]]:
+    members = (*_TEXT_MEMBERS, "size")
+    return [{key: getattr(attachment, key) for key in members} for attachment in attachments]
+
+
+def _from_json(value: Json) -> tuple[Attachment, ...]:
+    attachments = []
+    for item in map(as_object, as_list(value)):
+        texts = {key: str(item.get(key) or "") for key in _TEXT_MEMBERS}
+        attachments.append(Attachment(size=count(item.get("size")) or 0, **texts))
+    return tuple(attachments)
+
+
+LONGEST: Final = 100_000
+"""Characters that are carried at most; the oldest messages are left out."""
+
+
+def carried_text(session: Session, last: Turn) -> str:
+    """The conversation up to and including the turn `last`; "" where nothing was delivered."""
+    upto = next(at for at, turn in enumerate(session.turns, 1) if turn.turn_id == last.turn_id)
+    delivered = [
+        turn
+        for turn in session.turns[:upto]
+        if turn.status not in DRAFT and turn.status is not TurnStatus.QUEUED
+    ]
+    pieces: list[str] = []
+    length = 0
+    for turn in reversed(delivered):
+        piece = _piece(turn)
+        length += len(piece)
+        if length > LONGEST and pieces:
+            break
+        pieces.append(piece[:LONGEST])
+    if not pieces:
+        return ""
+    omitted = len(delivered) - len(pieces)
+    head = "This is a conversation with another worker. Continue from here."
+    if omitted:
+        head += f" The first {omitted} of {len(delivered)} messages are left out."
+    return "\n\n".join([head, *reversed(pieces)])
+
+
+def _piece(turn: Turn) -> str:
+    paragraphs = [f"## User\n\n{turn.order.prompt.strip()}"]
+    if turn.text.strip():
+        paragraphs.append(f"## Worker\n\n{turn.text.strip()}")
+    sources = [part for part in turn.parts if isinstance(part, SourcePart) and part.url]
+    if sources:
+        listed = (
+            f"- {clean_line(part.title or '', 200)} {part.url}".replace("-  ", "- ") for part in sources
+        )
+        paragraphs.append("\n".join(["Sources:", *dict.fromkeys(listed)]))
+    names = [clean_line(part.filename or "", 200) for part in turn.parts if isinstance(part, FilePart)]
+    if any(names):
+        paragraphs.append(f"Files created (not attached): {', '.join(filter(None, names))}")
+    return "\n\n".join(paragraphs)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import BinaryIO, Final, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
 from handinger_tui.api import errors
-from handinger_tui.core.safety.cleaning import safe_file_name, split_name
+from handinger_tui.core.safety import safe_file_name, split_name
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
 Identity = tuple[int, int]
 """Device and inode, which identify a file under any name."""

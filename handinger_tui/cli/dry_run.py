@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from handinger_tui.cli.exit_codes import Exit
-from handinger_tui.cli.local_files.paths import default_paths
-from handinger_tui.cli.output import put, say
+from handinger_tui.cli.local_files import default_paths
+from handinger_tui.cli.output import Exit, put, say
 from handinger_tui.cli.session_choice import chosen_session_id, find_worker_session
 from handinger_tui.cli.wiring import client_of, open_ledger
 from handinger_tui.core.amounts import decimal_text
-from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import size
 from handinger_tui.core.jsontext import Json, JsonObject, as_object, dump, parse
 from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, Start, free_text, spent_text
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, typical_cost_text
-from handinger_tui.core.safety.cleaning import clean, clean_json
+from handinger_tui.core.safety import clean, clean_json
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Attachment, TurnRequest
-from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.settings import Settings
+
+if TYPE_CHECKING:
+    import argparse
+    from decimal import Decimal
+
+    from handinger_tui.core.errors import HandingerError
+    from handinger_tui.ledger.ledger import Ledger
+    from handinger_tui.settings import Settings
 
 SCHEMA = "handinger-tui/dry-run/1"
 

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from handinger_tui.cli import signals
-from handinger_tui.cli.error_report import RunProgress, progress_of
-from handinger_tui.cli.exit_codes import Exit, exit_of
-from handinger_tui.cli.headless import dry_run
-from handinger_tui.cli.headless.printers import PRINTERS, LimitMessages, Printer, refusal
+from handinger_tui.cli import dry_run, signals
+from handinger_tui.cli.attachments import attachment
 from handinger_tui.cli.load_settings import service_settings
-from handinger_tui.cli.local_files.attachments import attachment
-from handinger_tui.cli.local_files.paths import default_paths, expand_path
-from handinger_tui.cli.local_files.written_files import check_answer_file, save_text
-from handinger_tui.cli.output import say, sentence
+from handinger_tui.cli.local_files import check_answer_file, default_paths, expand_path, save_text
+from handinger_tui.cli.output import Exit, exit_of, say, sentence
+from handinger_tui.cli.run_output import PRINTERS, LimitMessages, Printer, RunProgress, progress_of, refusal
 from handinger_tui.cli.session_choice import chosen_session_id, find_worker_session
 from handinger_tui.cli.wiring import Services, open_services
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
@@ -29,11 +23,16 @@ from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured, Start
 from handinger_tui.core.money.restatements import restatement_text
 from handinger_tui.core.receipts.facts import receipt_line, refused_text
-from handinger_tui.core.safety.cleaning import clean, clean_line, encodable, one_word
-from handinger_tui.core.stream.events import StreamEvent
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.safety import clean, clean_line, encodable, one_word
 from handinger_tui.core.turns.turn import FREE, Attachment, Fault, Kind, Turn, TurnStatus
-from handinger_tui.settings import Settings
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Coroutine, Iterator
+
+    from handinger_tui.core.stream.events import StreamEvent
+    from handinger_tui.core.turns.session import Session
+    from handinger_tui.settings import Settings
 
 PAINTS_A_SECOND = 30
 RECOVERY_S = 5.0

@@ -1,1 +1,0 @@
-"""Headless runs: one turn, or the watch of a worker, without a screen."""

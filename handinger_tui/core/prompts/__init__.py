@@ -1,1 +1,0 @@
-"""Prompts: what is being written, with its attachments."""

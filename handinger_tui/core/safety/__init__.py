@@ -1,1 +1,0 @@
-"""Safety: what comes from outside is made harmless."""
