@@ -24,7 +24,7 @@ from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUn
 from handinger_tui.core.money.restatements import restatement_text
 from handinger_tui.core.receipts.facts import receipt_line, refused_text
 from handinger_tui.core.safety import clean, clean_line, encodable, one_word
-from handinger_tui.core.turns.turn import FREE, Attachment, Fault, Kind, Turn, TurnStatus
+from handinger_tui.core.turns.turn import FREE, UNDECIDED, Attachment, Fault, Kind, Turn, TurnStatus
 
 if TYPE_CHECKING:
     import argparse
@@ -117,7 +117,7 @@ class Headless:
             with self._stop_on_signal(services):
                 # Limits count what the run has already cost, from the start.
                 await services.engine.actor(session.session_id).recount()
-                if turn.live or turn.status in (TurnStatus.RUNNING, TurnStatus.UNKNOWN):
+                if turn.live or turn.status in UNDECIDED:
                     await services.engine.actor(session.session_id).watch(turn.turn_id)
                 else:
                     await services.engine.actor(session.session_id).refresh()

@@ -177,8 +177,18 @@ class TurnLog(Protocol):
         """
         ...
 
-    async def frames(self, turn_id: str) -> list[Frame]:
-        """The frames of one turn in order, including those that are not committed yet."""
+    async def frames(self, turn_id: str, since: int = 0) -> list[Frame]:
+        """The frames of one turn from number `since` on, in order, also those not committed yet."""
+        ...
+
+    async def claim(self, turn_id: str) -> bool:
+        """Make an open turn this program's own to write; False while another running program has it.
+
+        A turn is open until its end is known, also where it was left running or its delivery is in doubt.
+
+        Raises:
+            LedgerError
+        """
         ...
 
     async def unsettled(self) -> list[tuple[Session, TurnRequest]]:

@@ -413,10 +413,13 @@ class SessionActor:
             hold = hold_after(now.status)
             if hold is not None:
                 self.queue.stop(hold)
-        self._charges.observe(before, now, running=self.running and not self._is_stopping)
+        record = self._runs.record
+        is_written_here = record is not None and record.is_ours and not self._is_stopping
+        self._charges.observe(before, now, running=is_written_here)
 
     def _run_ended(self, record: TurnRecord) -> None:
-        self._settler.ended([record.turn_id])
+        if record.is_ours:
+            self._settler.ended([record.turn_id])
         self.inbox.post(partial(self._after_run, record))
         self.store.publish()
 
@@ -457,7 +460,9 @@ class SessionActor:
         turn = self.session.sent if turn_id is None else self.store.turn(turn_id)
         if turn is None or self.running or turn.turn_id in self.queue.ids or self._is_stopping:
             return
+        is_ours = await self._log.claim(turn.turn_id)
         record = await self.store.record_of(turn.turn_id)
+        record.is_ours = is_ours
         if stops is not None and stops != self.queue.stops:
             # The user detached again after asking for it.
             return
@@ -576,10 +581,9 @@ class SessionActor:
             LedgerError
         """
         ours = self.store.own_ids | {*self.queue.ids}
-        orders = await self._settler.still_open(order for order in orders if order.turn_id not in ours)
-        frames = {order.turn_id: await self._log.frames(order.turn_id) for order in orders}
+        frames = await self._settler.take_over(order for order in orders if order.turn_id not in ours)
         departed: list[str] = []
-        for order in orders:
+        for order in (order for order in orders if order.turn_id in frames):
             if may_have_left(order, frames[order.turn_id]):
                 departed.append(order.turn_id)
                 if self._deps.context.forgetful:

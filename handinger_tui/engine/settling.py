@@ -70,8 +70,6 @@ class TurnSettler:
         self._clock = clock
         self._unclosed: set[str] = set()
         """Ids of ended turns whose end is not yet written to the history."""
-        self._abandoned: set[str] = set()
-        """Ids of open turns whose program has died."""
 
     def ended(self, turn_ids: Iterable[str]) -> None:
         """Note turns whose end has to be written by the next `close_ended`."""
@@ -117,7 +115,11 @@ class TurnSettler:
         Raises:
             LedgerError
         """
+        is_ours = await self._log.claim(turn_id)
         record = await self._store.record_of(turn_id)
+        if not is_ours:
+            record.take_stored(())
+            return False
         has_ended = record.apply_reading(body)
         if not record.turn.live:
             self._unclosed.add(turn_id)
@@ -132,12 +134,15 @@ class TurnSettler:
         Raises:
             LedgerError
         """
-        ours = self._store.own_ids | self._abandoned
         for turn in unsettled_turns(self._store.value, body.snapshot, without=without):
-            if turn.live and turn.turn_id not in ours:
+            if not await self._log.claim(turn.turn_id):
                 continue
             record = await self._store.record_of(turn.turn_id)
-            record.settle_by_reading(own_part(turn, body))
+            if record.turn.status in UNSETTLED:
+                record.settle_by_reading(own_part(turn, body))
+            else:
+                # Another program has read its end.
+                record.take_stored(())
             self._unclosed.add(turn.turn_id)
         await self.close_ended()
 
@@ -156,30 +161,38 @@ class TurnSettler:
             for turn in self._store.value.turns
             if turn.status in UNSETTLED
             and worker_of(turn) == worker_id
-            and (not turn.live or turn.turn_id in self._abandoned)
             and (turn.ended_ms or turn.sent_ms or turn.order.created_ms) <= latest_ms
+            and await self._log.claim(turn.turn_id)
         ]
         for turn in gone:
-            if turn.status is not TurnStatus.UNKNOWN:
-                record = await self._store.record_of(turn.turn_id)
+            record = await self._store.record_of(turn.turn_id)
+            if record.turn.status is not TurnStatus.UNKNOWN:
                 record.settle(TurnStatus.UNKNOWN, NO_SUCH_WORKER)
-                self._unclosed.add(turn.turn_id)
+            self._unclosed.add(turn.turn_id)
         await self.close_ended()
         for turn in gone:
             await self._log.release_turn(turn.turn_id)
 
-    async def still_open(self, orders: Iterable[TurnRequest]) -> list[TurnRequest]:
-        """Those of the turns of dead programs that have not ended by their frames. The others are closed.
+    async def take_over(self, orders: Iterable[TurnRequest]) -> dict[str, list[Frame]]:
+        """Make turns of dead programs our own, except those that another program has taken over.
+
+        Those that have ended by their frames are closed. Returns the frames of the others, by turn id.
 
         Raises:
             LedgerError
         """
-        orders = [*orders]
-        live = {turn.turn_id for turn in self._store.value.turns if turn.live}
-        self.ended(order.turn_id for order in orders if order.turn_id not in live)
+        still_open: dict[str, list[Frame]] = {}
+        for order in orders:
+            if not await self._log.claim(order.turn_id):
+                continue
+            frames = await self._log.frames(order.turn_id)
+            turn = fold(order, frames)
+            if turn.live:
+                still_open[order.turn_id] = frames
+            else:
+                self._store.put(turn)
+                self._unclosed.add(order.turn_id)
         await self.close_ended()
-        still_open = [order for order in orders if order.turn_id in live]
-        self._abandoned.update(order.turn_id for order in still_open)
         return still_open
 
     async def detach(self, turn_id: str) -> None:

@@ -15,7 +15,16 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, RawFrame, ReadReason
 from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
 from handinger_tui.core.turns.fold import Fold
-from handinger_tui.core.turns.turn import Fault, Kind, Turn, TurnRequest, TurnStatus, judge, outcome_object
+from handinger_tui.core.turns.turn import (
+    UNDECIDED,
+    Fault,
+    Kind,
+    Turn,
+    TurnRequest,
+    TurnStatus,
+    judge,
+    outcome_object,
+)
 from handinger_tui.core.turns.worker_reconciliation import WorkerObservation, observe, slim_worker
 
 if TYPE_CHECKING:
@@ -75,6 +84,8 @@ class TurnRecord:
         """The service has accepted the turn."""
         self.departed = False
         """The first byte of the request may have left. The caller sets it for a turn resumed after that."""
+        self.is_ours = True
+        """This program writes the turn. Otherwise it only shows what another one stores of it."""
         self.last_body: WorkerBody | None = None
         """The newest read of the worker that was made to settle the turn."""
         self._worker_committed = self.order.worker_id is not None
@@ -101,6 +112,12 @@ class TurnRecord:
         """The answer names another worker than the one the turn was sent to."""
         return self._fold.misdirected
 
+    def take_stored(self, frames: Iterable[Frame]) -> None:
+        """Take frames that another program has stored of the turn, and publish it."""
+        for frame in frames:
+            self._resume(frame)
+        self._publish_now()
+
     def _resume(self, frame: Frame) -> None:
         self._fold.take(frame)
         self._seq = frame.seq + 1
@@ -124,6 +141,11 @@ class TurnRecord:
         elif self._scheduled is None:
             # A stream may bring a thousand deltas a second; a view cannot show a value for each.
             self._scheduled = asyncio.get_running_loop().call_soon(self._publish_now)
+
+    @property
+    def next_seq(self) -> int:
+        """The number of the next frame."""
+        return self._seq
 
     def _publish_now(self) -> None:
         if self._scheduled is not None:
@@ -189,7 +211,7 @@ class TurnRecord:
         if not body.wire:
             return False
         status = self.turn.status
-        if not self.turn.live and status not in (TurnStatus.RUNNING, TurnStatus.UNKNOWN):
+        if not self.turn.live and status not in UNDECIDED:
             self.feed_worker(body, ReadReason.AFTER)
             return False
         observation = observe(self.turn, body.snapshot, accepted=self.accepted)
@@ -209,9 +231,10 @@ class TurnRecord:
         """Stop watching and settle the turn.
 
         RUNNING when the service has accepted it, UNKNOWN when the request may have left, else NOT_SENT.
-        `problem` is the error that ended the run, None when somebody stopped it.
+        `problem` is the error that ended the run, None when somebody stopped it. A turn of another program
+        stays as it is.
         """
-        if not self.turn.live:
+        if not self.turn.live or not self.is_ours:
             return
         if isinstance(problem, LedgerError):
             message, kind = problem.summary, Kind.DISK

@@ -10,12 +10,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from functools import partial
+from typing import Final
 
 from handinger_tui.core.errors import (
     ApiError,
     BrokenContract,
     Doubtful,
     HandingerError,
+    LedgerError,
     Refused,
     ServerFault,
     StreamLost,
@@ -23,13 +25,15 @@ from handinger_tui.core.errors import (
 )
 from handinger_tui.core.stream.frames import Marker, ReadReason
 from handinger_tui.core.stream.worker_snapshot import Snapshot
-from handinger_tui.core.turns.turn import Fault, Kind, TurnStatus
+from handinger_tui.core.turns.turn import UNDECIDED, Fault, Kind, TurnStatus
 from handinger_tui.core.turns.worker_reconciliation import times_asked
 from handinger_tui.engine.recovery import Recovery
 from handinger_tui.engine.reply_reader import read_reply
 from handinger_tui.engine.turn_record import RunDeps, TurnRecord
 
 UNANSWERED = "handinger-tui quit before the service answered."
+FOLLOW_S: Final = 0.25
+"""Seconds between two reads of what another program stores of a turn."""
 
 
 class TurnRun:
@@ -45,12 +49,27 @@ class TurnRun:
         await self._guarded(self._send)
 
     async def watch(self) -> None:
-        """Watch a turn that may be running, with GETs only."""
+        """Watch a turn that may be running, with GETs only.
+
+        While another running program works on it, this one shows what that one stores. A turn has one
+        writer: two streams of one answer could not be told apart.
+        """
         record = self.record
-        record.departed = True
+        record.departed = record.is_ours
+        await self._guarded(self._watch)
+
+    async def _watch(self) -> None:
+        record = self.record
+        while not record.is_ours:
+            await self._deps.clock.sleep(FOLLOW_S)
+            with suppress(LedgerError):
+                await self._follow()
+        record.take_stored(())
+        if not record.turn.live and record.turn.status not in UNDECIDED:
+            return
         record.note(Marker.WATCHING)
         doubt = None if record.accepted else Doubtful(Kind.NETWORK, UNANSWERED)
-        await self._guarded(partial(self._recover, doubt, accepted=record.accepted))
+        await self._recover(doubt, accepted=record.accepted)
 
     async def _guarded(self, body: Callable[[], Awaitable[None]]) -> None:
         """Run `body`; whatever it raises, the turn ends with a status."""
@@ -100,6 +119,13 @@ class TurnRun:
         else:
             await self._recover(None, accepted=True)
 
+    async def _follow(self) -> None:
+        """Take what another program has stored; the turn becomes ours once that program is over or done."""
+        record, log = self.record, self._deps.log
+        is_free = await log.claim(record.turn_id)
+        record.take_stored(await log.frames(record.turn_id, record.next_seq))
+        record.is_ours = record.departed = is_free
+
     def _depart(self) -> None:
         self.record.departed = True
 
@@ -135,17 +161,21 @@ class TurnRun:
         while shortest is not None and interval is not None:
             await self._deps.clock.sleep(interval)
             interval = min(interval * 1.5, max(shortest, policy.poll_interval_max))
-            if record.worker_id is None or record.turn.status is not TurnStatus.ACCEPTED:
+            if record.worker_id is None or not self._may_read_money:
                 continue
             with suppress(ApiError):
                 body = await self._api.read_worker(record.worker_id)
                 # The stream may have ended during the read: then the worker is read again to settle the turn.
-                if record.turn.status is not TurnStatus.ACCEPTED:
+                if not self._may_read_money:
                     continue
                 before = record.turn.snapshot
                 record.feed_worker(body, ReadReason.MONEY, messages=False)
                 if _figures_differ(before, record.turn.snapshot):
                     interval = shortest
+
+    @property
+    def _may_read_money(self) -> bool:
+        return self.record.is_ours and self.record.turn.status is TurnStatus.ACCEPTED
 
 
 def _figures_differ(before: Snapshot | None, now: Snapshot | None) -> bool:
@@ -187,8 +217,8 @@ class RunSlot:
             self._task.cancel()
 
     async def ending(self) -> None:
-        """Wait for the run of a turn that has ended on the screen but not as a task yet."""
-        if self.record is not None and not self.record.turn.live:
+        """Wait for the run of a turn of ours that has ended on the screen but not as a task yet."""
+        if self.record is not None and self.record.is_ours and not self.record.turn.live:
             await self.free.wait()
 
     def _done(self, record: TurnRecord, task: asyncio.Task[None]) -> None:

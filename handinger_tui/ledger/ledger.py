@@ -37,7 +37,7 @@ from handinger_tui.ledger.process_locks import LockPatience, ProcessLocks
 from handinger_tui.ledger.recomputation import recompute
 from handinger_tui.ledger.rows import TurnFrame
 from handinger_tui.ledger.rulings import Rulings
-from handinger_tui.ledger.turns import WorkerNames
+from handinger_tui.ledger.turns import FrameNumbers, WorkerNames
 
 PATIENCE_S: Final = 5.0
 """Seconds to wait for a lock of another process."""
@@ -97,7 +97,7 @@ class Ledger:
         self._patience = LockPatience(patience_s, on_wait)
         self.database = Database(
             self._open,
-            partial(turn_store.write_frames, run=self._run_id, names=WorkerNames()),
+            partial(turn_store.write_frames, names=WorkerNames(), numbers=FrameNumbers()),
             self._patience,
             partial(mark_suspect, path) if path is not None and writes_file else lambda: None,
         )
@@ -255,9 +255,25 @@ class Ledger:
 
         return await self.database.run(work, flush=True)
 
-    async def frames(self, turn_id: str) -> list[Frame]:
-        """The frames of one turn in order, including those that are not committed yet."""
-        return await self.database.run(lambda db: turn_store.frames(db, turn_id, self.database.unwritten))
+    async def frames(self, turn_id: str, since: int = 0) -> list[Frame]:
+        """The frames of one turn from number `since` on, in order, also those not committed yet."""
+
+        def work(connection: sqlite3.Connection) -> list[Frame]:
+            return turn_store.frames(connection, turn_id, self.database.unwritten, since)
+
+        return await self.database.run(work)
+
+    async def claim(self, turn_id: str) -> bool:
+        """Make an open turn this program's own to write; False while another running program has it.
+
+        Raises:
+            LedgerError
+        """
+        locks = self._process_locks
+        is_alive = locks.elsewhere if locks is not None else lambda _run: False
+        return await self.database.run(
+            lambda db: turn_store.claim(db, turn_id, self._run_id, is_alive), flush=True
+        )
 
     async def load(self, session_id: str) -> Session | None:
         """The session with every turn folded from its frames; None when it is not stored."""

@@ -27,10 +27,6 @@ from handinger_tui.ledger.rows import Row, pack, scaled
 Needed = Mapping[Unit, Decimal | None]
 """What a turn reserves in each unit; None where it has no cost history."""
 
-UNDER_WAY: Final = frozenset({TurnStatus.RUNNING, TurnStatus.UNKNOWN})
-"""Statuses, beside the live ones, with which a turn may still be charged for: its reservation stays."""
-
-
 DOUBT_MS: Final = 3_600_000
 """A turn in doubt keeps its reservation for an hour: its end may never be known, and then blocks nothing."""
 

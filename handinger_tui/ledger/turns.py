@@ -16,7 +16,7 @@ from handinger_tui.core.prompts import attachments_to_text, lineage_to_text
 from handinger_tui.core.stream.frames import RULE, Frame, Framing, Marker, gathered
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.session import Others, RemoteTurn, Session, put_turn, title_from
-from handinger_tui.core.turns.turn import FREE, LIVE, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import FREE, LIVE, UNDECIDED, Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import remote_turns, reservations, worker_turns
 from handinger_tui.ledger.charge_writer import ChargeCache, new_entries, open_charge, write_charges
 from handinger_tui.ledger.opening import Care, transaction
@@ -41,10 +41,29 @@ if TYPE_CHECKING:
     from handinger_tui.ledger.reservations import Needed
 
 
-def frames(connection: sqlite3.Connection, turn_id: str, waiting: Iterable[TurnFrame]) -> list[Frame]:
-    """The frames of one turn in order, with those that are not committed yet (`waiting`)."""
-    queued = (item.frame for item in waiting if item.turn_id == turn_id)
-    return [*stored_frames(connection, turn_id), *queued]
+def frames(
+    connection: sqlite3.Connection, turn_id: str, waiting: Iterable[TurnFrame], since: int = 0
+) -> list[Frame]:
+    """The frames of one turn from number `since` on, with those that are not committed yet (`waiting`)."""
+    queued = (item.frame for item in waiting if item.turn_id == turn_id and item.frame.seq >= since)
+    return [*stored_frames(connection, turn_id, since), *queued]
+
+
+def claim(connection: sqlite3.Connection, turn_id: str, run: str, is_alive: Callable[[str], bool]) -> bool:
+    """Make an open turn that of `run`; False while another run that `is_alive` has it.
+
+    One whose end is known is nobody's: every program may add a reading of its worker.
+    """
+    with transaction(connection):
+        row = connection.execute(_OWNER, (pack(turn_id),)).fetchone()
+        if row is None or not row["is_open"]:
+            return True
+        if row["settled_ms"] is None and row["run"] != run and is_alive(str(row["run"])):
+            return False
+        connection.execute(
+            "UPDATE turns SET settled_ms = NULL, run = ? WHERE turn_id = ?", (run, pack(turn_id))
+        )
+        return True
 
 
 def load_turn(connection: sqlite3.Connection, turn_id: str, waiting: Iterable[TurnFrame]) -> Turn | None:
@@ -116,11 +135,15 @@ DAY_MS: Final = 86_400_000
 _ENDED: Final = ", ".join(
     f"'{status}'" for status in (TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED)
 )
-_UNDER_WAY: Final = ", ".join(f"'{status}'" for status in sorted(reservations.UNDER_WAY))
+_LEFT_OPEN: Final = ", ".join(f"'{status}'" for status in sorted(UNDECIDED))
+_OWNER: Final = f"""
+    SELECT run, settled_ms, settled_ms IS NULL OR status IN ({_LEFT_OPEN}) AS is_open
+      FROM turns WHERE turn_id = ?
+"""
 _TO_READ: Final = f"""
     SELECT t.run AS run_id, s.* FROM turns t JOIN sessions s USING (session_id)
      WHERE t.settled_ms IS NOT NULL AND s.worker_id IS NOT NULL
-       AND (t.status IN ({_UNDER_WAY}) OR (
+       AND (t.status IN ({_LEFT_OPEN}) OR (
             t.status IN ({_ENDED}) AND t.settled_ms BETWEEN :first_ms AND :last_ms
             AND NOT EXISTS (SELECT 1 FROM turns n WHERE n.session_id = t.session_id AND n.place > t.place)
             AND (SELECT MAX(at_ms) FROM frames f WHERE f.turn_id = t.turn_id AND f.framing = 'json')
@@ -142,7 +165,7 @@ def sessions_to_read(connection: sqlite3.Connection, now_ms: int) -> list[tuple[
 MIN_FRAMES: Final = 32
 """A turn with fewer frames than this is not compacted: reading it would not get faster."""
 
-_STORED: Final = f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ? ORDER BY seq"
+_STORED: Final = f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ? AND seq >= ? ORDER BY seq"
 _OF_SESSION: Final = "FROM turns t {join} gathered g ON g.turn_id = t.turn_id AND g.rule = ?"
 _COMPACTED: Final = (
     f"SELECT t.turn_id, g.frames {_OF_SESSION.format(join='JOIN')} WHERE t.session_id = ? ORDER BY t.place"
@@ -159,13 +182,13 @@ _COMPACTED_FRAMES: Final = (
 )
 
 
-def stored_frames(connection: sqlite3.Connection, turn_id: str) -> list[Frame]:
-    """The committed frames of one turn as they arrived, in order.
+def stored_frames(connection: sqlite3.Connection, turn_id: str, since: int = 0) -> list[Frame]:
+    """The committed frames of one turn from number `since` on as they arrived, in order.
 
     Raises:
         sqlite3.Error
     """
-    return [*map(frame_of, connection.execute(_STORED, (pack(turn_id),)))]
+    return [*map(frame_of, connection.execute(_STORED, (pack(turn_id), since)))]
 
 
 def store_compact_frames(connection: sqlite3.Connection, turn_id: str) -> None:
@@ -218,6 +241,42 @@ def _compact_frames(connection: sqlite3.Connection, turn_id: str | bytes, stored
         return [*map(frame_of, connection.execute(_COMPACTED_FRAMES, (turn_id,)))]
 
 
+_NEWEST: Final = "SELECT MAX(seq) FROM frames WHERE turn_id = ?"
+_SAME: Final = f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ? AND seq = ?"
+
+
+class FrameNumbers:
+    """Numbers frames of a turn anew where another program has stored frames of it, so that none is lost.
+
+    After a failed commit the same frames are passed again, and get the same numbers. For one thread.
+    """
+
+    def __init__(self) -> None:
+        self._added: dict[str, int] = {}
+        """What is added to the numbers of a turn."""
+
+    def numbered(self, connection: sqlite3.Connection, frames: Iterable[TurnFrame]) -> Iterator[TurnFrame]:
+        """`frames` with the numbers under which they are stored."""
+        newest: dict[str, int] = {}
+        for turn_id, frame in frames:
+            if turn_id not in newest:
+                (stored,) = connection.execute(_NEWEST, (pack(turn_id),)).fetchone()
+                newest[turn_id] = -1 if stored is None else stored
+            seq = frame.seq + self._added.get(turn_id, 0)
+            item = TurnFrame(turn_id, frame._replace(seq=seq))
+            if seq <= newest[turn_id] and not _is_stored(connection, item):
+                seq = newest[turn_id] + 1
+                self._added[turn_id] = seq - frame.seq
+                item = TurnFrame(turn_id, frame._replace(seq=seq))
+            newest[turn_id] = max(newest[turn_id], seq)
+            yield item
+
+
+def _is_stored(connection: sqlite3.Connection, item: TurnFrame) -> bool:
+    row = connection.execute(_SAME, (pack(item.turn_id), item.frame.seq)).fetchone()
+    return row is not None and tuple(row) == frame_row(item)[1:]
+
+
 # A frame that is stored already stays as it is: writing again after a doubtful commit repeats nothing.
 _FRAME: Final = """
     INSERT OR IGNORE INTO frames (turn_id, seq, at_ms, framing, event, id, data) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -265,21 +324,20 @@ class WorkerNames:
 
 
 def write_frames(
-    connection: sqlite3.Connection, frames: Sequence[TurnFrame], run: str, names: WorkerNames
+    connection: sqlite3.Connection, frames: Sequence[TurnFrame], names: WorkerNames, numbers: FrameNumbers
 ) -> None:
     """Commit frames in order, and in the same transaction what they change in the rows of their turns.
 
-    A turn that is watched again is open again, and belongs to this run. A turn whose request may leave
-    is no longer queued, and gets its position among the worker's messages. The id of a new worker is
-    stored with the turn and its session at the first frame that names it.
+    A turn whose request may leave is no longer queued, and gets its position among the worker's messages.
+    The id of a new worker is stored with the turn and its session at the first frame that names it.
     """
     with transaction(connection):
         workers = _workers(connection, {item.turn_id for item in frames})
         stored = [item for item in frames if item.turn_id in workers]
-        connection.executemany(_FRAME, map(frame_row, stored))
+        connection.executemany(_FRAME, map(frame_row, numbers.numbered(connection, stored)))
         for item in stored:
-            if item.frame.framing is Framing.NOTE:
-                _apply_marker(connection, item, run)
+            if item.frame.framing is Framing.NOTE and item.frame.event == Marker.SENDING:
+                _mark_sending(connection, item)
         for turn_id, worker_id in names.named(workers, stored):
             _name_worker(connection, turn_id, worker_id)
 
@@ -291,22 +349,17 @@ def _workers(connection: sqlite3.Connection, turn_ids: set[str]) -> dict[str, st
     return {one: unpack_optional(row["worker_id"]) for one, row in rows if row is not None}
 
 
-def _apply_marker(connection: sqlite3.Connection, item: TurnFrame, run: str) -> None:
-    """Update the row of a turn by one of our own marker frames."""
-    turn_id = pack(item.turn_id)
-    if item.frame.event == Marker.WATCHING:
-        connection.execute("UPDATE turns SET settled_ms = NULL, run = ? WHERE turn_id = ?", (run, turn_id))
-    elif item.frame.event == Marker.SENDING:
-        for table in ("turns", "turn_totals"):
-            connection.execute(
-                f"UPDATE {table} SET status = ? WHERE turn_id = ? AND status = ?",
-                (str(TurnStatus.SENDING), turn_id, str(TurnStatus.QUEUED)),
-            )
-        worker_id = as_text(as_object(parse(item.frame.data)).get("worker_id"))
-        if worker_id is not None:
-            times = remote_turns.times_asked(connection, item.turn_id)
-            remote_turns.claim(connection, item.turn_id, worker_id, times)
-            worker_turns.store_sending(connection, item.turn_id, worker_id, item.frame.at_ms)
+def _mark_sending(connection: sqlite3.Connection, item: TurnFrame) -> None:
+    for table in ("turns", "turn_totals"):
+        connection.execute(
+            f"UPDATE {table} SET status = ? WHERE turn_id = ? AND status = ?",
+            (str(TurnStatus.SENDING), pack(item.turn_id), str(TurnStatus.QUEUED)),
+        )
+    worker_id = as_text(as_object(parse(item.frame.data)).get("worker_id"))
+    if worker_id is not None:
+        times = remote_turns.times_asked(connection, item.turn_id)
+        remote_turns.claim(connection, item.turn_id, worker_id, times)
+        worker_turns.store_sending(connection, item.turn_id, worker_id, item.frame.at_ms)
 
 
 def _name_worker(connection: sqlite3.Connection, turn_id: str, worker_id: str) -> None:
@@ -486,7 +539,7 @@ def close_turn(
         if turn.status not in LIVE:
             store_compact_frames(connection, turn.turn_id)
             # A local worker ends with its program: nobody could read the end of what it was left running.
-            if turn.status not in reservations.UNDER_WAY or session.base_url == LOCAL:
+            if turn.status not in UNDECIDED or session.base_url == LOCAL:
                 reservations.release(connection, turn.turn_id)
         write_charges(connection, session, cache)
 

@@ -38,6 +38,7 @@ class Door(StrEnum):
     MOVE_LAST = "move_last"
     ADOPT = "adopt"
     FRAMES = "frames"
+    CLAIM = "claim"
     LOAD = "load"
     UNSETTLED = "unsettled"
     GAUGES = "gauges"
@@ -54,6 +55,7 @@ HISTORY: Final = (
     Door.MOVE_LAST,
     Door.ADOPT,
     Door.FRAMES,
+    Door.CLAIM,
     Door.LOAD,
     Door.UNSETTLED,
     Door.GAUGES,

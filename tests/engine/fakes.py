@@ -203,8 +203,11 @@ class FakeLog:
         """Which message of which worker an order is."""
         return order.worker_id, order.prompt, order.seen_before or 0
 
-    async def frames(self, turn_id: str) -> list[Frame]:
-        return list(self.stored[turn_id])
+    async def frames(self, turn_id: str, since: int = 0) -> list[Frame]:
+        return [frame for frame in self.stored[turn_id] if frame.seq >= since]
+
+    async def claim(self, turn_id: str) -> bool:
+        return True
 
     async def unsettled(self) -> list[tuple[Session, TurnRequest]]:
         return [

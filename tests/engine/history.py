@@ -13,10 +13,10 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import Damaged
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Start, Unit, check_start
-from handinger_tui.core.stream.frames import Frame, Marker
+from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import UNDECIDED, TurnRequest, TurnStatus
 from tests.engine.doors import Door, Doors
 
 
@@ -110,8 +110,6 @@ class History:
         self.witness.appending(turn_id, frame, None if frames is None else len(frames))
         if frames is not None:
             frames.append(frame)
-        if frame.event == Marker.WATCHING:
-            self.closed.discard(turn_id)
 
     async def flush(self) -> None:
         written = {turn_id: len(frames) for turn_id, frames in self.stored.items()}
@@ -172,9 +170,15 @@ class History:
             self.witness.ending(order.turn_id)
             self.closed.add(order.turn_id)
 
-    async def frames(self, turn_id: str) -> list[Frame]:
+    async def frames(self, turn_id: str, since: int = 0) -> list[Frame]:
         await self.doors.go_through(Door.FRAMES)
-        return list(self.stored[turn_id])
+        return [frame for frame in self.stored[turn_id] if frame.seq >= since]
+
+    async def claim(self, turn_id: str) -> bool:
+        await self.doors.go_through(Door.CLAIM)
+        if fold(self.orders[turn_id], self.stored[turn_id]).status in UNDECIDED:
+            self.closed.discard(turn_id)
+        return True
 
     async def unsettled(self) -> list[tuple[Session, TurnRequest]]:
         await self.doors.go_through(Door.UNSETTLED)

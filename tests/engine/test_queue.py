@@ -199,9 +199,9 @@ class BrittleLog(FakeLog):
         self._check("close_turn")
         await super().close_turn(session, turn_id)
 
-    async def frames(self, turn_id: str) -> list[Frame]:
+    async def frames(self, turn_id: str, since: int = 0) -> list[Frame]:
         self._check("frames")
-        return await super().frames(turn_id)
+        return await super().frames(turn_id, since)
 
     async def open_turn(
         self,

@@ -15,7 +15,7 @@ from handinger_tui.ledger.charge_writer import ChargeCache
 from handinger_tui.ledger.database import Database
 from handinger_tui.ledger.opening import open_database, translate
 from handinger_tui.ledger.rows import TurnFrame
-from handinger_tui.ledger.turns import WorkerNames
+from handinger_tui.ledger.turns import FrameNumbers, WorkerNames
 from tests.ledger.made import answered, frame, order, session
 
 
@@ -41,7 +41,7 @@ def test_orders_and_ends_survive_a_power_cut_and_frames_the_end_of_the_program(t
     connection = open_database(tmp_path / "h.db", 5).connection
     said = spoken(connection)
     turns.open_turn(connection, session(), order(), "run")
-    turns.write_frames(connection, [TurnFrame("turn_1", frame(0, "x"))], "run", WorkerNames())
+    turns.write_frames(connection, [TurnFrame("turn_1", frame(0, "x"))], WorkerNames(), FrameNumbers())
     turn = fold(order(), answered())
     turns.close_turn(connection, put_turn(session(), turn), "turn_1", ChargeCache())
     connection.close()
@@ -62,8 +62,8 @@ def test_writing_a_batch_again_repeats_nothing(tmp_path: Path) -> None:
     connection = open_database(tmp_path / "h.db", 5).connection
     turns.open_turn(connection, session(), order(), "run")
     frames = [TurnFrame("turn_1", frame(seq, f"{seq}")) for seq in range(3)]
-    turns.write_frames(connection, frames[:2], "run", WorkerNames())
-    turns.write_frames(connection, frames, "run", WorkerNames())
+    turns.write_frames(connection, frames[:2], WorkerNames(), FrameNumbers())
+    turns.write_frames(connection, frames, WorkerNames(), FrameNumbers())
     assert [row["data"] for row in connection.execute("SELECT data FROM frames ORDER BY seq")] == [
         "0",
         "1",

@@ -17,7 +17,7 @@ from handinger_tui.core.errors import LedgerError, NoRoom
 from handinger_tui.ledger.database import MAX_FRAMES, Database
 from handinger_tui.ledger.opening import open_database
 from handinger_tui.ledger.rows import TurnFrame
-from handinger_tui.ledger.turns import WorkerNames, open_turn, write_frames
+from handinger_tui.ledger.turns import FrameNumbers, WorkerNames, open_turn, write_frames
 from tests.ledger.made import frame, look, order, session
 
 DEADLINE_S = 20.0
@@ -34,7 +34,7 @@ class Writer:
         self.sizes: list[int] = []
         self._commits: SimpleQueue[int] = SimpleQueue()
         self.problem: Exception | None = None
-        self._write = partial(write_frames, run="run", names=WorkerNames())
+        self._write = partial(write_frames, names=WorkerNames(), numbers=FrameNumbers())
 
     def __call__(self, connection: sqlite3.Connection, frames: Sequence[TurnFrame]) -> None:
         self.sizes.append(len(frames))

@@ -164,8 +164,7 @@ async def test_a_turn_that_is_watched_again_is_unsettled_again(tmp_path: Path) -
     async with opened(tmp_path / "h.db") as ledger:
         now = await play(ledger, session(), order(), answered(status="running"))
         assert await ledger.unsettled() == []
-        ledger.append("turn_1", frame(6, "{}", Framing.NOTE, Marker.WATCHING))
-        await ledger.flush()
+        assert await ledger.claim("turn_1")
         assert [what.turn_id for _, what in await ledger.unsettled()] == ["turn_1"]
         await ledger.close_turn(now, "turn_1")
         assert await ledger.unsettled() == []

@@ -48,6 +48,8 @@ class PaidService:
     workers: dict[str, RemoteWorker] = field(default_factory=dict)
     posts: list[str] = field(default_factory=list)
     """The prompts of all requests that started a turn."""
+    reads: int = 0
+    """How many times a worker was read."""
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     @property
@@ -81,6 +83,11 @@ class PaidService:
         with self.changed:
             return self.changed.wait_for(lambda: len(self.posts) >= count, seconds)
 
+    def wait_for_reads(self, count: int, seconds: float = 20.0) -> bool:
+        """Wait until workers were read so many times; False when the time passed first."""
+        with self.changed:
+            return self.changed.wait_for(lambda: self.reads >= count, seconds)
+
     def until_ended(self, worker: RemoteWorker) -> None:
         """Wait until the turn of the worker has ended."""
         if self.late is not None:
@@ -94,6 +101,13 @@ class PaidService:
         """Wait until requests are answered again."""
         with self.changed:
             self.changed.wait_for(lambda: not self.silent, 60)
+
+    def read(self, worker: RemoteWorker) -> dict[str, Any]:
+        """The Worker object, for a request that reads it."""
+        with self.changed:
+            self.reads += 1
+            self.changed.notify_all()
+        return self.body_of(worker)
 
     def body_of(self, worker: RemoteWorker) -> dict[str, Any]:
         """The Worker object."""
@@ -158,7 +172,7 @@ class Handler(BaseHTTPRequestHandler):
         if worker is None or "stream" in self.path:
             self._answer(404, {"error": "not found"})
         else:
-            self._answer(200, self.server.service.body_of(worker))
+            self._answer(200, self.server.service.read(worker))
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -15,7 +15,7 @@ from handinger_tui.core.jsontext import Json, NotJson, as_list, dump, parse
 from handinger_tui.core.money.timeline import Amount, Ended, Event, Key, Read, Sent
 from handinger_tui.core.stream.worker_snapshot import Snapshot, amount, count
 from handinger_tui.core.turns.session import OtherTurn
-from handinger_tui.core.turns.turn import FREE, LIVE, FigureRead, Turn, TurnStatus
+from handinger_tui.core.turns.turn import FREE, LIVE, UNDECIDED, FigureRead, Turn, TurnStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,10 +42,6 @@ _REFUSED: Final = (TurnStatus.REJECTED, TurnStatus.NOT_DELIVERED)
 """Statuses of turns whose request left, although nothing of it can have been charged."""
 
 
-_LEFT: Final = (TurnStatus.RUNNING, TurnStatus.UNKNOWN)
-"""Statuses of turns that may go on, although nobody watches them."""
-
-
 def events_of_turn(turn: Turn, key: Key, *, creates: bool) -> list[TimedEvent]:
     """What happened to the worker by one turn, in order of receipt."""
     events: list[TimedEvent] = []
@@ -69,11 +65,11 @@ def events_of_turn(turn: Turn, key: Key, *, creates: bool) -> list[TimedEvent]:
     ended_ms = None if turn.status in LIVE or turn.status in FREE else turn.ended_ms
     for read in reads:
         if ended_ms is not None and read.at_ms > ended_ms:
-            add(ended_ms, Ended(key, turn.status in _LEFT))
+            add(ended_ms, Ended(key, turn.status in UNDECIDED))
             ended_ms = None
         add(read.at_ms, _read(read))
     if turn.status not in LIVE and turn.status not in FREE:
-        add(ended_ms, Ended(key, turn.status in _LEFT))
+        add(ended_ms, Ended(key, turn.status in UNDECIDED))
     return events
 
 

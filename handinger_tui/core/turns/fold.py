@@ -24,6 +24,7 @@ from handinger_tui.core.turns.messages import (
 )
 from handinger_tui.core.turns.reducer import AnswerBuilder, call_key, named_worker
 from handinger_tui.core.turns.turn import (
+    UNDECIDED,
     FigureRead,
     Retry,
     Turn,
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _GROWTH = (ev.TextGrew, ev.ReasoningGrew)
-UNDECIDED = (TurnStatus.RUNNING, TurnStatus.UNKNOWN)
-"""Settled states after which a reading of the worker may still bring the answer."""
 
 
 def fold(order: TurnRequest, frames: Iterable[Frame]) -> Turn:

@@ -104,6 +104,8 @@ class TurnStatus(StrEnum):
 
 LIVE: Final = frozenset({TurnStatus.QUEUED, TurnStatus.SENDING, TurnStatus.ACCEPTED, TurnStatus.CHECKING})
 """Statuses in which this program is working on the turn."""
+UNDECIDED: Final = frozenset({TurnStatus.RUNNING, TurnStatus.UNKNOWN})
+"""Statuses of turns that may go on, although nobody watches them: a reading may still bring their end."""
 DRAFT: Final = frozenset(
     {TurnStatus.REJECTED, TurnStatus.NOT_SENT, TurnStatus.NOT_DELIVERED, TurnStatus.UNKNOWN}
 )

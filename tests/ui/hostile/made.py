@@ -103,5 +103,5 @@ class MadeLog(FakeLog):
     async def load(self, session_id: str) -> Session | None:
         return self.made if session_id == "ses_h" else await super().load(session_id)
 
-    async def frames(self, turn_id: str) -> list[Frame]:
+    async def frames(self, turn_id: str, since: int = 0) -> list[Frame]:
         return list(self.stored.get(turn_id, ()))

@@ -105,10 +105,10 @@ class SlowLog(FakeLog):
 
     gate: asyncio.Event | None = None
 
-    async def frames(self, turn_id: str) -> list[Frame]:
+    async def frames(self, turn_id: str, since: int = 0) -> list[Frame]:
         if self.gate is not None:
             await self.gate.wait()
-        return await super().frames(turn_id)
+        return await super().frames(turn_id, since)
 
 
 async def test_enter_pressed_twice_watches_once() -> None:
@@ -224,10 +224,10 @@ class UnreadableLog(FakeLog):
 
     locked = False
 
-    async def frames(self, turn_id: str) -> list[Frame]:
+    async def frames(self, turn_id: str, since: int = 0) -> list[Frame]:
         if self.locked:
             raise Locked("The history is locked.", "Close the other program.")
-        return await super().frames(turn_id)
+        return await super().frames(turn_id, since)
 
 
 async def test_an_unreadable_history_holds_the_queue_by_name_and_enter_tries_again() -> None:

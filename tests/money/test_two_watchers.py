@@ -1,0 +1,121 @@
+"""Two programs of one history at one turn: one of them writes it, and nothing of it is lost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from handinger_tui.core.stream.frames import Framing
+from handinger_tui.core.turns.turn import TurnStatus
+from tests.ledger.made import answered, frame, look, opened, order, play, session
+from tests.money.paid_service import WORDS, PaidService, paid_service
+from tests.money.programs import Person, ended
+
+ANSWER = "".join(WORDS)
+HALF = "".join(WORDS[:5])
+"""What is printed of an answer whose end did not come yet, at least."""
+
+
+@pytest.fixture
+def service() -> Iterator[PaidService]:
+    """Its turns stream all words at once, and end when they are told to."""
+    with paid_service(late=None) as serving:
+        yield serving
+
+
+def until_printed(process: subprocess.Popen[str], text: str) -> str:
+    """Wait until a program has printed `text`; returns all that it has printed."""
+    assert process.stdout is not None
+    printed = ""
+    while text not in printed:
+        # Not `read`, which would take more than it returns: the end is read by `communicate`.
+        piece = os.read(process.stdout.fileno(), 4096).decode()
+        assert piece, f"It ended after {printed!r}."
+        printed += piece
+    return printed
+
+
+def numbers(history: Path) -> list[int]:
+    return [seq for (seq,) in look(history, "SELECT seq FROM frames ORDER BY seq")]
+
+
+def streamed(history: Path) -> int:
+    """How many events of the stream are stored."""
+    return int(look(history, "SELECT COUNT(*) FROM frames WHERE framing = 'sse'")[0][0])
+
+
+def test_a_turn_that_another_program_watches_is_shown_and_stored_once(
+    service: PaidService, tmp_path: Path
+) -> None:
+    person, history = Person(service, tmp_path), tmp_path / "history.db"
+    sender = person.start("-p", "hello")
+    printed = until_printed(sender, HALF)
+    watcher = person.start("attach", "wrk_1", "-p")
+    shown = until_printed(watcher, HALF)
+    service.late = 0.0
+    service.finish()
+    sent, watched = ended(sender), ended(watcher)
+    assert (sent.code, watched.code) == (0, 0)
+    assert (printed + sent.out, shown + watched.out) == (ANSWER + "\n", ANSWER + "\n")
+    # start, text-start, one for each word, text-end, finish, [DONE]
+    assert streamed(history) == len(WORDS) + 5
+    assert numbers(history) == [*range(len(numbers(history)))]
+    assert service.posts == ["hello"]
+    costs = person.json_of("costs")
+    assert (costs["total"]["turns"], Decimal(costs["total"]["cost_usd"])) == (1, service.truth)
+
+
+def test_a_program_that_shows_the_turn_of_another_goes_on_after_that_one_was_killed(
+    service: PaidService, tmp_path: Path
+) -> None:
+    person = Person(service, tmp_path)
+    sender = person.start("-p", "hello")
+    until_printed(sender, HALF)
+    watcher = person.start("attach", "wrk_1", "-p", "--json")
+    assert service.wait_for_reads(1)
+    sender.kill()
+    sender.communicate()
+    service.late = 0.0
+    service.finish()
+    watched = ended(watcher)
+    assert (watched.code, watched.result["text"]) == (0, ANSWER)
+    costs = person.json_of("costs")
+    assert (costs["total"]["turns"], costs["total"]["unpriced_turns"]) == (1, 0)
+    assert Decimal(costs["total"]["cost_usd"]) == service.truth == 1
+
+
+async def test_frames_that_two_programs_store_of_one_turn_are_all_kept(tmp_path: Path) -> None:
+    """Both have read the end of the turn, and add a reading of the worker."""
+    path = tmp_path / "h.db"
+    async with opened(path) as first, opened(path) as second:
+        await play(first, session(), order(), answered())
+        count = len(await first.frames("turn_1"))
+        for ledger, text in ((first, '{"id": "a"}'), (second, '{"id": "b"}'), (first, '{"id": "c"}')):
+            number = count + (text == '{"id": "c"}')
+            ledger.append("turn_1", frame(number, text, Framing.JSON, "after"))
+            await ledger.flush()
+        stored = [(one.seq, one.data) for one in await second.frames("turn_1", count)]
+        assert stored == [(count, '{"id": "a"}'), (count + 1, '{"id": "b"}'), (count + 2, '{"id": "c"}')]
+
+
+async def test_an_open_turn_belongs_to_the_program_that_works_on_it(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path) as first:
+        async with opened(path) as second:
+            await first.open_turn(session(), order())
+            assert [await ledger.claim("turn_1") for ledger in (second, first, second)] == [
+                False,
+                True,
+                False,
+            ]
+            left = await play(second, session("ses_2"), order("turn_2"), answered(status="running"))
+            assert left.turns[0].status is TurnStatus.RUNNING
+            # Nobody watches it: the first that claims it gets it.
+            assert [await ledger.claim("turn_2") for ledger in (first, second)] == [True, False]
+            assert await second.unsettled() == []
+        assert await first.claim("turn_1")
