@@ -198,7 +198,7 @@ def test_queued_turns_are_not_this_turn() -> None:
             session(turn(0, after=FIRST), turn(1), turn(2)),
             "turn not reported · worker $0.0377 +2",
         ),
-        (session(turn(0, status=TurnStatus.ACCEPTED, seconds=None)), "turn pending · worker pending"),
+        (session(turn(0, status=TurnStatus.ACCEPTED, seconds=None)), "cost pending"),
         (session(turn(0, after=reading())), "turn not reported · worker not reported"),
     ],
 )

@@ -128,12 +128,14 @@ def compact_line(
     if view.status is None:
         return ""
     turn, worker = _turn_pieces(view), _worker_piece(view)
+    if (turn, worker) == ([f"turn {PENDING}"], f"worker {PENDING}"):
+        turn, worker = [], f"cost {PENDING}"
     nearest = max(gauges, key=lambda gauge: (gauge.state, gauge.percent or 0), default=None)
     if nearest is not None:
         longer = " · ".join([*turn, worker, gauge_words(nearest)])
         if room is None or len(longer) <= room:
             return longer
-    choices = ([*turn, worker], [*turn[:-1], worker], [turn[0], worker])
+    choices = ([*turn, worker], [*turn[:-1], worker], [*turn[:1], worker])
     lines = [" · ".join(pieces) for pieces in choices]
     return next((line for line in lines if most is None or len(line) <= most), lines[-1])
 

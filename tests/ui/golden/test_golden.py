@@ -1,0 +1,113 @@
+"""Every main state of the app at four sizes, as text that people read in a diff.
+
+`UPDATE_GOLDEN=1 pytest tests/ui/golden` writes the text anew. Only the dark theme is kept as text: the
+words and places of the others are the same, so what they may get wrong, colors, is checked by rules.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+import pytest
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.pilot import Pilot
+
+from tests.ui.fakes import Desktop
+from tests.ui.golden.rules import NO_COLOR, Screen, broken_rules, text_is_legible
+from tests.ui.golden.states import STATES, Kind, State
+
+FOLDER: Final = Path(__file__).parent / "screens"
+SIZES: Final = ((60, 20), (80, 24), (200, 60), (120, 40))
+"""The one with all panels beside the answer comes last: light and without colors it is looked at, too."""
+THEME: Final = "handinger-dark"
+LIGHT: Final = "handinger-light"
+
+
+async def at_rest(desktop: Desktop, pilot: Pilot[None]) -> None:
+    """Everything is painted, and no passing line is left."""
+    desktop.app.clear_notifications()
+    await desktop.rest(pilot)
+
+
+async def looked_at(desktop: Desktop, pilot: Pilot[None], state: State, theme: str = "") -> Screen:
+    """The screen in that state, as it is now."""
+    await at_rest(desktop, pilot)
+    return Screen.of(desktop.app, state.name, theme, state.kind)
+
+
+@pytest.mark.usefixtures("greenwich")
+@pytest.mark.parametrize("state", STATES, ids=[state.name for state in STATES])
+async def test_the_screen_is_as_kept_and_follows_the_rules(state: State) -> None:
+    desktop = state.desktop()
+    screens: list[Screen] = []
+    async with desktop.running(*SIZES[0]) as pilot:
+        await state.steps(desktop, pilot)
+        for size in SIZES:
+            await pilot.resize_terminal(*size)
+            if state.show:
+                await at_rest(desktop, pilot)
+                await pilot.press(*state.show)
+            screens.append(await looked_at(desktop, pilot, state))
+            if state.leave and size != SIZES[-1]:
+                await pilot.press(*state.leave)
+        kept = [line for screen in sorted(screens, key=lambda one: one.width) for line in screen.page()]
+        desktop.app.theme = LIGHT
+        screens.append(await looked_at(desktop, pilot, state, LIGHT))
+        desktop.app.no_color, desktop.app.theme = True, THEME
+        screens.append(await looked_at(desktop, pilot, state, NO_COLOR))
+    path = FOLDER / f"{state.name}.txt"
+    text = "\n".join(kept) + "\n"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(text, "utf-8")
+    broken = [f"{screen.title}: {rule}" for screen in screens for rule in broken_rules(screen)]
+    assert not broken, "\n".join(broken)
+    assert text == path.read_text("utf-8")
+
+
+def test_no_screen_is_kept_that_no_state_shows() -> None:
+    assert {path.stem for path in FOLDER.glob("*.txt")} == {state.name for state in STATES}
+
+
+BOX: Final = ("╭──────╮", "│ Type │", "╰──────╯")
+
+
+def drawn(*lines: str, kind: Kind = Kind.WORK, theme: str = "") -> Screen:
+    """A screen of these lines, with the prompt in the three lines before the last two."""
+    width = max(map(len, lines))
+    rows = tuple((Segment(line.ljust(width), Style(color="#ffffff", bgcolor="#000000")),) for line in lines)
+    prompt = Region(0, len(lines) - 5, len(BOX[0]), 3)
+    return Screen("made", theme, rows, width, Region(0, 0, width, len(lines)), kind, prompt, lines[-2])
+
+
+@pytest.mark.parametrize(
+    ("screen", "broken"),
+    [
+        (drawn(*BOX, "? help", " Enter Send  F1 Help"), ""),
+        (drawn("╭────╭─╮", "│ Ty │ │", "╰────╰─╯", "", " Enter Send  F1 Help"), "the prompt is covered"),
+        (drawn("╭──╮", *BOX, "", " Enter Send  F1 Help"), "leads to nothing"),
+        (drawn(*BOX, "", " Enter Send"), "no footer"),
+        (drawn(*BOX, "", " Enter Send  Enter Open"), "Enter stands 2 times"),
+        (drawn(*BOX, "Enter sends · ? help", " Enter Send  F1 Help"), "said twice: enter send"),
+        (drawn("Browsing: Usag", *BOX, "", " Enter Send  F1 Help"), "cut: “Usag”"),
+        (
+            drawn("turn pending · worker pending", *BOX, "", " Enter Send  F1 Help"),
+            "“pending” is said 2 times",
+        ),
+        (drawn(*BOX, "", " Enter Send  F1 Help", theme=NO_COLOR), "a color"),
+        (drawn(*BOX, "", " Enter Send  F1 Help", theme=LIGHT), "0 of 100 cells are light"),
+    ],
+)
+def test_every_rule_can_be_broken(screen: Screen, broken: str) -> None:
+    found = list(broken_rules(screen))
+    assert bool(found) == bool(broken)
+    assert broken in "\n".join(found)
+
+
+def test_faint_text_is_noticed() -> None:
+    screen = drawn(*BOX, "", " Enter Send  F1 Help")
+    faint = Segment("faint", Style(color="#444444", bgcolor="#000000"))
+    assert list(text_is_legible(screen._replace(rows=((faint,),)))) != []
