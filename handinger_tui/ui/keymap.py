@@ -15,6 +15,7 @@ _FOCUSED: Final = (
     {Where.PROMPT},
     {Where.CHIPS},
     {Where.QUEUE},
+    {Where.WELCOME},
     {Where.TRANSCRIPT},
     {Where.FIND},
     {Where.USAGE},

@@ -22,6 +22,7 @@ class Where(StrEnum):
     PROMPT = "Prompt"
     CHIPS = "Attachments"
     QUEUE = "Queued messages"
+    WELCOME = "First screen"
     ANYWHERE = "Anywhere"
     TRANSCRIPT = "Browse mode"
     FIND = "Find bar"
@@ -84,7 +85,7 @@ class Key(Struct, frozen=True):
 
 
 _P, _A, _T, _S = Where.PROMPT, Where.ANYWHERE, Where.TRANSCRIPT, Where.SESSIONS
-_C, _Q = Where.CHIPS, Where.QUEUE
+_C, _Q, _M = Where.CHIPS, Where.QUEUE, Where.WELCOME
 _O, _L, _R, _B = Where.SOURCES, Where.LEDGER, Where.RECEIPT, Where.BUDGETS
 _F, _V, _W = Where.FILES, Where.PREVIEW, Where.PAGE
 _D, _N, _G, _E = Where.DATA, Where.LINES, Where.TABLE, Where.TREE
@@ -108,7 +109,7 @@ KEYS: Final = (
     Key(
         "prompt.older", "up", "older", "Older", "Previous prompt or queued message (from the first line)", _P
     ),
-    Key("prompt.newer", "down", "newer", "Newer", "Next prompt (from the last line)", _P),
+    Key("prompt.newer", "down", "newer", "Newer", "Next prompt (from the last line); first screen", _P),
     Key(
         "prompt.budget",
         "shift+tab",
@@ -135,6 +136,9 @@ KEYS: Final = (
     Key("queue.send", "s", "send_now", "Send now", "Send before the others (asks first)", _Q, 3),
     Key("queue.move_up", "alt+up", "move(-1)", "Move up", "Send earlier", _Q, 3),
     Key("queue.move_down", "alt+down", "move(1)", "Move down", "Send later", _Q, 3),
+    Key("welcome.up", "up", "mark(-1)", "Previous", "Previous prompt or session, then the prompt", _M),
+    Key("welcome.down", "down", "mark(1)", "Next", "Next prompt or session, then the prompt", _M),
+    Key("welcome.choose", "enter", "choose", "Choose", "Try the prompt, or open the session", _M, 1),
     Key(
         "work.detach",
         "escape",

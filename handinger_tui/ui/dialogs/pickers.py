@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from rich.cells import set_cell_size
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -16,23 +14,15 @@ from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from handinger_tui.core.amounts import Total, total_text
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.formatting import ago, plural
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs.confirm import Ask, Confirm
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.widgets.footer import FooterLine
-from handinger_tui.ui.widgets.status_text import (
-    STATUS_WORDS,
-    WORKED_ON,
-    going_for,
-    lineage_words,
-    so_far,
-    under_way,
-)
+from handinger_tui.ui.widgets.session_rows import session_details, session_rows
+from handinger_tui.ui.widgets.status_text import WORKED_ON, under_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -56,10 +46,10 @@ class Picker(ModalScreen[str]):
             yield Static(Content.styled(self._title, "bold"), classes="dialog-title")
             yield Input(placeholder=self._placeholder)
             yield OptionList(id="rows")
-            yield self.foot()
+            yield from self.foot()
 
-    def foot(self) -> Widget:
-        """The line below the list."""
+    def foot(self) -> Sequence[Widget]:
+        """The lines below the list."""
         raise NotImplementedError
 
     def options(self, query: str) -> Sequence[Option]:
@@ -114,7 +104,7 @@ class SessionPicker(Picker):
 
         `running_only`: list only sessions whose worker runs, or was running when it was last read.
         """
-        super().__init__("Runs" if running_only else "Sessions", "Filter by title or worker")
+        super().__init__("Runs" if running_only else "Sessions", "Filter by title, worker or id")
         self._running_only = running_only
         self._opened = opened
         self._history = history
@@ -122,9 +112,9 @@ class SessionPicker(Picker):
         self._current = current
         self._rows: Sequence[SessionSummary] = ()
 
-    def foot(self) -> Widget:
-        """The keys."""
-        return FooterLine()
+    def foot(self) -> Sequence[Widget]:
+        """Details of the highlighted session, and the keys."""
+        return Static(id="details"), FooterLine()
 
     def on_mount(self) -> None:
         """Read the sessions."""
@@ -158,8 +148,8 @@ class SessionPicker(Picker):
         self.fill()
 
     def options(self, query: str) -> Sequence[Option]:
-        """The sessions whose title or worker has every typed word."""
-        words, width, now = query.split(), max(40, self.option_list.size.width - 4), self._now_ms()
+        """The sessions whose title, worker or id has every typed word."""
+        words, width = query.split(), max(40, self.option_list.size.width - 3)
         opened = {session.session_id: session for session in self._opened()}
         rows = [
             row
@@ -170,16 +160,20 @@ class SessionPicker(Picker):
         if not rows:
             none = "No matches." if self._rows else "No sessions yet. Your first message starts one."
             return [_nothing("No worker is running." if self._running_only and not words else none)]
-        current = self._current
-        return [
-            Option(
-                _format_row(
-                    row, opened.get(row.session_id), now, width, is_current=row.session_id == current
-                ),
-                row.session_id,
-            )
-            for row in rows
-        ]
+        lines = session_rows(rows, opened, self._now_ms(), width, self._current)
+        return [Option(line, row.session_id) for line, row in zip(lines, rows, strict=True)]
+
+    @on(Input.Changed)
+    @on(OptionList.OptionHighlighted)
+    def _show_details(self) -> None:
+        """Show the details of the highlighted session."""
+        row, details = self._highlighted, self.query_one("#details", Static)
+        opened = {session.session_id: session for session in self._opened()}
+        if row is None:
+            details.update()
+        else:
+            width = details.content_size.width
+            details.update(session_details(row, opened.get(row.session_id), self._now_ms(), width))
 
     @property
     def _highlighted(self) -> SessionSummary | None:
@@ -244,56 +238,6 @@ def _is_running(row: SessionSummary, opened: Session | None) -> bool:
     return turn is not None and (turn.status in WORKED_ON or turn.status is TurnStatus.RUNNING)
 
 
-def cost_words(row: SessionSummary) -> str:
-    """The cost of a session with its gaps: "$1.20", "$1.20 + 2 turns unknown", "not reported"."""
-    if row.cost_usd is None:
-        return "not reported" if row.turns else ""
-    simulated = " simulated" if row.base_url == LOCAL else ""
-    return total_text(Total(row.cost_usd, row.unpriced)) + simulated
-
-
-_SHORT: Final = MappingProxyType({TurnStatus.RUNNING: "still running", TurnStatus.CHECKING: "checking"})
-
-
-def _status(row: SessionSummary, opened: Session | None, now_ms: int) -> tuple[str, str, str]:
-    """The status, its style and the cost. A running turn adds its elapsed time, and its cost is "so far"."""
-    turn = under_way(opened) if opened is not None else None
-    if opened is not None and turn is not None and (turn.live or turn.status is TurnStatus.RUNNING):
-        words = _SHORT.get(turn.status, STATUS_WORDS[turn.status])
-        return f"{words} · {going_for(turn, now_ms)}", "$warning", so_far(opened, turn)
-    if row.last_status is None:
-        return "empty", "$text-muted", cost_words(row)
-    if row.last_status is TurnStatus.RUNNING and row.base_url == LOCAL:
-        return STATUS_WORDS[TurnStatus.INCOMPLETE], "$warning", cost_words(row)
-    if row.last_status is TurnStatus.RUNNING:
-        # The worker was not read since: the turn may have ended long ago.
-        return "was running", "$warning", cost_words(row)
-    words = _SHORT.get(row.last_status, STATUS_WORDS[row.last_status])
-    style = "$text-muted" if row.last_status is TurnStatus.COMPLETED else "$warning"
-    return words, style, cost_words(row)
-
-
-def _format_row(
-    row: SessionSummary, opened: Session | None, now_ms: int, width: int, *, is_current: bool
-) -> Content:
-    """The two lines of a row: title and age; then worker, status, turns and cost."""
-    mark, style = ("●", "$accent") if row.unread else ("›" if is_current else " ", "$primary")
-    when = ago(row.updated_ms or row.created_ms, now_ms)
-    title = set_cell_size(clean_line(row.title or "Untitled", 200), max(10, width - len(when) - 4))
-    status, status_style, cost = _status(row, opened, now_ms)
-    totals = " · ".join(piece for piece in (plural(row.turns, "turn"), cost) if piece)
-    worker = clean_line(row.worker_id or "no worker yet", 28)
-    return Content.assemble(
-        (f"{mark} ", style),
-        (title, "bold" if row.unread else ""),
-        (f" {when}", "$text-muted"),
-        (f"\n  {worker} · ", "$text-muted"),
-        (f"{lineage_words(row.lineage)} · " if row.lineage is not None else "", "$text-muted"),
-        (status, status_style),
-        (f" · {totals}", "$text-muted"),
-    )
-
-
 # -- prompt history ---------------------------------------------------------------------
 MAX_ROWS: Final = 200
 """Most messages listed at once; typing filters all of them."""
@@ -309,9 +253,9 @@ class HistorySearch(Picker):
         self._past = list(dict.fromkeys(reversed(past)))
         self._rows: list[str] = []
 
-    def foot(self) -> Widget:
+    def foot(self) -> Sequence[Widget]:
         """A hint."""
-        return Static(Content.styled("Enter to use · Esc to close", "$text-muted"))
+        return (Static(Content.styled("Enter to use · Esc to close", "$text-muted")),)
 
     def options(self, query: str) -> Sequence[Option]:
         """The messages that have the typed text."""

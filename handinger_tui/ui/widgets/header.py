@@ -16,7 +16,13 @@ from handinger_tui.core.money.spending import Bucket
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.widgets.limit_bar import mark
-from handinger_tui.ui.widgets.status_text import BAD, GOOD, elapsed, retry_words, status_words, under_way
+from handinger_tui.ui.widgets.status_text import (
+    elapsed,
+    retry_words,
+    status_words,
+    style_and_sign,
+    under_way,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,15 +30,6 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session
     from handinger_tui.ui.ports import Account
 
-UNFINISHED: Final = frozenset(
-    {
-        TurnStatus.QUEUED,
-        TurnStatus.RUNNING,
-        TurnStatus.INCOMPLETE,
-        TurnStatus.NOT_SENT,
-        TurnStatus.NOT_DELIVERED,
-    }
-)
 NO_TURNS: Final = Bucket("")
 TITLE_CELLS: Final = 24
 """Cells of the title that the money leaves to it."""
@@ -166,7 +163,7 @@ class HeaderLine(Widget):
         turn = under_way(self._session)
         if turn is None:
             return Content("")
-        style, sign = _style_and_sign(turn.status)
+        style, sign = style_and_sign(turn.status)
         if turn.live and turn.status is not TurnStatus.QUEUED:
             sign = SPINNER[self._beats % len(SPINNER)]
         duration = elapsed(self._session, self._now_ms)
@@ -191,17 +188,6 @@ def _spent_text(spent: Bucket) -> str:
     if spent.usd.value is not None:
         return short_total_text(spent.usd)
     return short_total_text(spent.credits, credits_words) if spent.credits.value is not None else ""
-
-
-def _style_and_sign(status: TurnStatus) -> tuple[str, str]:
-    """Style and sign of a status; the sign tells the status without color."""
-    if status in GOOD:
-        return "$success", "✓"
-    if status in BAD:
-        return "$error", "✗"
-    if status in UNFINISHED:
-        return "$warning", "◌"
-    return "$primary", "●"
 
 
 def _fit(text: str, room: int) -> str:

@@ -195,6 +195,9 @@ class PromptBox(TextArea, inherit_bindings=False):
     class QueueEntered(Message):
         """Up in an empty prompt while messages are queued: move to the newest of them."""
 
+    class FirstScreenEntered(Message):
+        """Down in an empty prompt of a session without turns: choose from the first screen."""
+
     class Dropped(Message):
         """The pasted `text`, which is in the box, may be the paths of files dropped on the terminal."""
 
@@ -424,6 +427,8 @@ class PromptBox(TextArea, inherit_bindings=False):
             self.post_message(self.Marked(1))
         elif not self.navigator.is_last_wrapped_line(self.cursor_location):
             self.action_cursor_down()
+        elif self.ideas and not self.text:
+            self.post_message(self.FirstScreenEntered())
         else:
             self._walk_history(1)
 

@@ -41,6 +41,15 @@ _QUEUED: Final = frozenset({TurnStatus.QUEUED})
 _NOT_SENT: Final = frozenset({TurnStatus.NOT_SENT})
 GOOD: Final = frozenset({TurnStatus.COMPLETED})
 BAD: Final = frozenset({TurnStatus.FAILED, TurnStatus.REJECTED, TurnStatus.UNKNOWN})
+_UNFINISHED: Final = frozenset(
+    {
+        TurnStatus.QUEUED,
+        TurnStatus.RUNNING,
+        TurnStatus.INCOMPLETE,
+        TurnStatus.NOT_SENT,
+        TurnStatus.NOT_DELIVERED,
+    }
+)
 
 
 def under_way(session: Session) -> Turn | None:
@@ -97,6 +106,17 @@ def status_words(session: Session) -> str:
         return ""
     activity = clean_line(turn.activity or "", 40) if turn.status is TurnStatus.ACCEPTED else ""
     return activity or STATUS_WORDS[turn.status]
+
+
+def style_and_sign(status: TurnStatus) -> tuple[str, str]:
+    """Style and sign of a status; the sign tells the status without color."""
+    if status in GOOD:
+        return "$success", "✓"
+    if status in BAD:
+        return "$error", "✗"
+    if status in _UNFINISHED:
+        return "$warning", "◌"
+    return "$primary", "●"
 
 
 def retry_words(session: Session, now_ms: int) -> str:

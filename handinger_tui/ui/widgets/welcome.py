@@ -1,15 +1,23 @@
-"""The welcome text of an empty session: the program, three prompts to try, and the account."""
+"""The first screen: the program, three prompts to try, the account, and the newest sessions."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
+from textual.binding import BindingType
 from textual.content import Content
+from textual.events import Click, Resize
+from textual.message import Message
+from textual.style import Style
 from textual.widgets import Static
 
 from handinger_tui.core.safety import clean_line
+from handinger_tui.ui.keys import Where, bindings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from handinger_tui.core.turns.session import Session, SessionSummary
     from handinger_tui.ui.ports import Account
 
 FOR_LOCAL: Final = (
@@ -25,19 +33,66 @@ FOR_REMOTE: Final = (
 _HAND: Final = ("▗▖▗▖▗▖▗▖", "▐▌▐▌▐▌▐▌", "▝███████▌", " ▝█████▘ ")
 
 
+MOST_RECENT: Final = 5
+"""Most sessions listed."""
+WIDTH: Final = 96
+"""Most cells of the list of sessions."""
+NARROW: Final = 75
+"""Cells below which the text on the local worker is shortened."""
+LOW: Final = 15
+"""Rows below which the hand is left out."""
+ITEM: Final = "item"
+"""The key under which a row has the position of its item, for the mouse."""
+
+
 class Welcome(Static):
-    """The text shown until the first turn."""
+    """The text shown until the first turn. Its prompts and sessions are chosen by key or click."""
+
+    can_focus = True
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WELCOME)
+
+    class IdeaChosen(Message):
+        """A prompt to try was chosen."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class SessionChosen(Message):
+        """A session was chosen."""
+
+        def __init__(self, session_id: str) -> None:
+            super().__init__()
+            self.session_id = session_id
+
+    class Left(Message):
+        """The mark was moved beyond the last item: return to the prompt."""
 
     def __init__(self, *, local: bool, id: str | None = None) -> None:
         super().__init__(id=id)
         self._local = local
         self._badge: Account | None = None
         self._next = 0
+        self._marked = 0
+        self._sessions: Sequence[SessionSummary] = ()
+        self._opened: Mapping[str, Session] = {}
+        self._now_ms = 0
+        self._text = Content("")
+        self._shown = 0
+        """How many sessions have room."""
 
     def account(self, badge: Account) -> None:
         """Show the account, once connected."""
         self._badge, self._local = badge, badge.local
-        self.refresh(layout=True)
+        self._draw()
+
+    def recent(self, sessions: Sequence[SessionSummary], opened: Mapping[str, Session], now_ms: int) -> None:
+        """Show the newest sessions below all else, as many as there is room for.
+
+        `opened`: sessions in memory, by id, whose state is newer.
+        """
+        self._sessions, self._opened, self._now_ms = sessions[:MOST_RECENT], opened, now_ms
+        self._draw()
 
     @property
     def ideas(self) -> tuple[str, ...]:
@@ -50,40 +105,112 @@ class Welcome(Static):
         self._next += 1
         return idea
 
+    # -- choosing --------------------------------------------------------------------------
+    def action_mark(self, by: int) -> None:
+        """Move the mark; beyond the first and the last item is the prompt."""
+        to = self._marked + by
+        if 0 <= to < len(self.ideas) + self._shown:
+            self._marked = to
+            self._draw()
+        else:
+            self.post_message(self.Left())
+
+    def action_choose(self) -> None:
+        """Choose the marked item."""
+        self._choose(self._marked)
+
+    def on_click(self, event: Click) -> None:
+        """Choose the clicked item."""
+        item = event.style.meta.get(ITEM)
+        if isinstance(item, int):
+            self._choose(item)
+
+    def _choose(self, item: int) -> None:
+        if item < len(self.ideas):
+            self.post_message(self.IdeaChosen(self.ideas[item]))
+        elif item < len(self.ideas) + self._shown:
+            self.post_message(self.SessionChosen(self._sessions[item - len(self.ideas)].session_id))
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """Mark the first item; show the mark only with the focus."""
+        super().watch_has_focus(has_focus)
+        self._marked = 0
+        self._draw()
+
+    # -- painting --------------------------------------------------------------------------
+    def on_resize(self, event: Resize) -> None:
+        """Lay out for the new size."""
+        self._draw()
+
     def render(self) -> Content:
-        """The whole text; remote and local workers differ in the prompts and in the last paragraph."""
+        """The text as last laid out."""
+        return self._text
+
+    def _draw(self) -> None:
+        width, height = self.content_size
+        lines = self._head(low=0 < height < LOW)
+        for item, idea in enumerate(self.ideas):
+            lines.append(self._row(item, Content.styled(idea, "$foreground")))
+        lines += [Content(""), *self._account_lines()]
+        room = height - Content("\n").join(lines).get_height({}, max(1, width)) - 1
+        self._shown = max(0, min(len(self._sessions), room))
+        if self._shown:
+            lines += [Content("")] if room > self._shown else []
+            lines += self._session_lines(min(width, WIDTH))
+        text = Content("\n").join(lines)
+        if not text.is_same(self._text):
+            self._text = text
+            self.refresh()
+
+    def _head(self, *, low: bool) -> list[Content]:
         title = (
             ("Handinger in your terminal", "bold $foreground"),
             ("A worker researches, analyzes and writes;", "$text-muted"),
             ("you see every step, source and cost.", "$text-muted"),
             ("", ""),
         )
-        lines = [
+        head = [
             Content.assemble((f"{hand:<9}", "$primary"), "   ", line)
             for hand, line in zip(_HAND, title, strict=True)
         ]
-        lines += [Content(""), Content.styled("Three things to try", "bold $primary")]
-        for number, idea in enumerate(self.ideas, 1):
-            lines.append(Content.assemble((f"{number}  ", "$accent"), (idea, "$foreground")))
-        lines += [
-            Content.assemble(("   Press Tab", "bold $foreground"), (" to try one", "$text-muted")),
-            Content(""),
+        heading = Content.assemble(
+            ("Three things to try", "bold $primary"), ("  Tab, ↓ or a click", "$text-muted")
+        )
+        return [*([Content.styled(*title[0])] if low else head), Content(""), heading]
+
+    def _session_lines(self, width: int) -> list[Content]:
+        # Needed only once there are sessions; the first frame does not wait for the import.
+        from handinger_tui.ui.widgets.session_rows import session_rows  # noqa: PLC0415 - start-up time
+
+        rows = session_rows(self._sessions[: self._shown], self._opened, self._now_ms, width - 2)
+        return [
+            Content.styled("Recent sessions", "bold $primary"),
+            *(self._row(item, row[2:]) for item, row in enumerate(rows, len(self.ideas))),
         ]
-        return Content("\n").join([*lines, *self._account_lines()])
+
+    def _row(self, item: int, text: Content) -> Content:
+        """A row that can be chosen."""
+        is_marked = self.has_focus and item == self._marked
+        row = Content.assemble(("› " if is_marked else "  ", "bold $accent"), text)
+        return row.stylize(Style.from_meta({ITEM: item})).stylize("reverse" if is_marked else "")
 
     def _account_lines(self) -> list[Content]:
         badge = self._badge
         if badge is None:
             return [Content.styled("Connecting… you can start typing.", "$text-muted")]
         if badge.local:
+            is_narrow = self.content_size.width < NARROW
+            reason = (
+                " a demo worker answers, free." if is_narrow else " a demo worker on this computer answers."
+            )
+            setting = "Real workers: " if is_narrow else "It costs nothing. For real workers: "
             return [
                 Content.assemble(
                     (" LOCAL ", "bold $background on $accent"),
-                    (" No API key is set, so a demo worker on this computer answers.", "$foreground"),
+                    (f" No API key is set: {reason}", "$foreground"),
                 ),
                 Content.assemble(
-                    ("It costs nothing and can show you around. ", "$text-muted"),
-                    ("For real workers: ", "$text-muted"),
+                    (setting, "$text-muted"),
                     ("export HANDINGER_API_KEY=…", "bold $foreground"),
                     (" and restart.", "$text-muted"),
                 ),

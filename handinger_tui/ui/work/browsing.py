@@ -11,8 +11,9 @@ from textual.widgets import Input
 from handinger_tui.ui.widgets.chips import Chips
 from handinger_tui.ui.widgets.queue_strip import QueueStrip
 from handinger_tui.ui.widgets.sidebar import Sidebar
+from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.composer import QueueEditor
-from handinger_tui.ui.work.pane import FINDING, SessionPane
+from handinger_tui.ui.work.pane import FINDING, FIRST_SCREEN, SessionPane
 
 
 class Browsing:
@@ -51,15 +52,15 @@ class Browsing:
         return widget
 
     def browse_transcript(self, *, only_if_empty: bool) -> None:
-        """Browse the answers, after the keys of the same burst: those were meant for the prompt.
+        """Browse the answers or the first screen, after the keys of the same burst, meant for the prompt.
 
         `only_if_empty`: not when the prompt has text by then.
         """
         prompt, transcript = self._pane.prompt, self._pane.transcript
 
         def browse() -> None:
-            if transcript.display and not (only_if_empty and prompt.text):
-                self.browse(transcript)
+            if not (only_if_empty and prompt.text):
+                self.browse(transcript if transcript.display else self._pane.welcome)
 
         self._screen.app.call_later(prompt.call_later, browse)
 
@@ -131,4 +132,6 @@ def _name_of(browsed: Widget | None) -> str:
         return FINDING
     if isinstance(browsed, QueueStrip):
         return "queue"
+    if isinstance(browsed, Welcome):
+        return FIRST_SCREEN
     return browsed.BORDER_TITLE or "answers"

@@ -53,6 +53,8 @@ UNFINISHED: Final = frozenset({TurnStatus.FAILED, TurnStatus.INCOMPLETE})
 """Statuses of a turn that may be worth another try."""
 FINDING: Final = "find"
 """The name of the find bar among what is browsed."""
+FIRST_SCREEN: Final = "first screen"
+"""The name of the first screen among what is browsed."""
 ACKNOWLEDGED_S: Final = 4.0
 """Seconds for which a line that answers an action stands in place of the hint."""
 MARGINS: Final = 5
@@ -93,7 +95,7 @@ class SessionPane(Rows):
         self._totals = WorkerTotals(self.money)
         self.transcript = Transcript(self._receipt, id="transcript")
         self.prompt = PromptBox(id="prompt")
-        self._welcome = Welcome(local=local, id="welcome")
+        self.welcome = Welcome(local=local, id="welcome")
         self.card, self.queue = Card(id="card"), QueueStrip(id="queue")
         self._suggestions, self._hint = Suggestions(id="offers"), HintLine(id="hint")
         self.chips = Chips(id="chips")
@@ -134,7 +136,7 @@ class SessionPane(Rows):
 
     def compose(self) -> ComposeResult:
         """From the top: answer, advice, queue, suggestions, chips, prompt, hint."""
-        yield self._welcome
+        yield self.welcome
         yield self.transcript
         yield self.card
         yield self.queue
@@ -152,7 +154,7 @@ class SessionPane(Rows):
     # -- content -------------------------------------------------------------------------
     def account(self, badge: Account) -> None:
         """Show the account, once connected."""
-        self._welcome.account(badge)
+        self.welcome.account(badge)
 
     def budget(self, name: str) -> None:
         """Show the budget of the next turn."""
@@ -173,7 +175,7 @@ class SessionPane(Rows):
         self._session, self._state = session, state
         has_turns = bool(session.turns)
         if self.transcript.display is not has_turns:
-            self.transcript.display, self._welcome.display = has_turns, not has_turns
+            self.transcript.display, self.welcome.display = has_turns, not has_turns
         if has_turns:
             self.transcript.show(shown_turns(session, state.queued))
         self.queue.show(state.queued, state.editing)
@@ -302,8 +304,8 @@ class SessionPane(Rows):
         self.completion.changed()
         if event.entered and not self.completion.enter_accepts:
             self.prompt.submit()
-        elif not self.completion.accept() and self._welcome.display:
-            self.prompt.put(self._welcome.next_idea())
+        elif not self.completion.accept() and self.welcome.display:
+            self.prompt.put(self.welcome.next_idea())
 
     # -- lines ---------------------------------------------------------------------------------
     def _refresh_lines(self) -> None:
@@ -331,6 +333,8 @@ class SessionPane(Rows):
     def _hint_for_keys(self) -> str:
         if self._browsed == FINDING:
             return "Enter for the next match · ↑ for the previous · Esc to close"
+        if self._browsed == FIRST_SCREEN:
+            return "↑↓ to choose · Enter to take it · Esc to return to the prompt"
         if self._browsed:
             return f"Browsing: {self._browsed} · Esc to return to the prompt"
         if self.prompt.choosing:

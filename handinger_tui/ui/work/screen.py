@@ -51,6 +51,7 @@ from handinger_tui.ui.widgets.header import HeaderLine
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.queue_strip import QueueStrip
 from handinger_tui.ui.widgets.sidebar import Sidebar
+from handinger_tui.ui.widgets.welcome import MOST_RECENT, Welcome
 from handinger_tui.ui.work.browsing import Browsing
 from handinger_tui.ui.work.composer import Composer, QueueEditor
 from handinger_tui.ui.work.file_actions import FileActions
@@ -81,6 +82,7 @@ DRAFT_PAUSE_S: Final = 0.5
 """Seconds without typing after which the draft is saved to disk."""
 
 ChipEvent = Chips.Removed | Chips.Unfolded | Chips.Emptied | PromptBox.Dropped
+WelcomeEvent = PromptBox.FirstScreenEntered | Welcome.Left | Welcome.IdeaChosen | Welcome.SessionChosen
 QueueEvent = (
     PromptBox.QueueEntered
     | QueueStrip.Clicked
@@ -218,6 +220,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self.pane.close_find_bar()
         self.scheduler.request(at_once=True)
         self._limits.show_others()
+        self._list_recent()
         self.set_timer(AFTER_PAINT_S, lambda: self.interaction.run(self._limits.count()))
         if is_first:
             # Another program may spend or raise a limit. A check that finds nothing new paints nothing.
@@ -227,6 +230,16 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         else:
             # At the first session the person may already have focused a panel or the chips.
             self.prompt.focus()
+
+    def _list_recent(self) -> None:
+        """Read the newest sessions for the first screen."""
+        if self.controller.session_id and not self.controller.session.turns:
+            self.interaction.run(self._read_recent())
+
+    async def _read_recent(self) -> None:
+        controller = self.controller
+        opened = {session.session_id: session for session in controller.opened_sessions}
+        self.pane.welcome.recent(await controller.recent(MOST_RECENT), opened, self._now_ms())
 
     # -- painting ----------------------------------------------------------------------------------
     def _paint(self) -> None:
@@ -329,6 +342,8 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     def on_screen_resume(self, event: ScreenResume) -> None:
         """Skip Textual's restyling at the first resume: mounting has just styled every widget."""
         event.refresh_styles, self._was_styled = self._was_styled, True
+        # A dialog may have renamed or deleted a session.
+        self._list_recent()
 
     def on_resize(self) -> None:
         """Rebuild the footer, which depends on the width."""
@@ -394,6 +409,23 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
                 self.prompt.focus()
             case PromptBox.Dropped():
                 self.composer.dropped(event.paths, event.text)
+
+    @on(PromptBox.FirstScreenEntered)
+    @on(Welcome.Left)
+    @on(Welcome.IdeaChosen)
+    @on(Welcome.SessionChosen)
+    def _handle_first_screen(self, event: WelcomeEvent) -> None:
+        match event:
+            case PromptBox.FirstScreenEntered():
+                self.browsing.browse(self.pane.welcome)
+            case Welcome.Left():
+                self.prompt.focus()
+            case Welcome.IdeaChosen():
+                self.prompt.put(event.text)
+                self.prompt.focus()
+            case Welcome.SessionChosen():
+                self.prompt.focus()
+                self.action_command("sessions", event.session_id)
 
     @on(PromptBox.QueueEntered)
     @on(QueueStrip.Clicked)

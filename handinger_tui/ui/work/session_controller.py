@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.limits import Gauge, Scope, Start, State, Unit
+from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import (
     Draft,
     draft_as_typed,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from handinger_tui.core.money.spending import Bucket
-    from handinger_tui.core.turns.session import Session
+    from handinger_tui.core.turns.session import Session, SessionSummary
     from handinger_tui.engine.engine import Engine
     from handinger_tui.engine.turn_queue import Hold
     from handinger_tui.ui.ports import Connection
@@ -240,6 +241,17 @@ class SessionController:
         """
         stored = [row for row in await self.connection.history.sessions() if row.worker_id == worker_id]
         return await self.open(stored[0].session_id) if stored else self.new_session(worker_id)
+
+    async def recent(self, most: int) -> list[SessionSummary]:
+        """The newest stored sessions of this service, except the one on the screen.
+
+        Raises:
+            LedgerError
+        """
+        here = (LOCAL,) if self.connection.badge.local else ("", self.connection.base_url)
+        rows = await self.connection.history.sessions()
+        own = (row for row in rows if row.base_url in here and row.turns)
+        return [row for row in own if row.session_id != self.session_id][:most]
 
     async def find(self, prefix: str) -> str:
         """The id of the one session whose own id, or worker id, begins with `prefix`.

@@ -117,6 +117,7 @@ async def around_the_prompt(eye: Eye) -> None:
             screen.query_one(Suggestions).show([(text, text)])
             screen.query_one(HintLine).show(text, text)
             screen.query_one(Welcome).account(Account(text, text, "f00d", local=False))
+            screen.query_one(Welcome).recent([summary("x", title=text)], {}, NOW_MS)
         await eye.look()
 
 

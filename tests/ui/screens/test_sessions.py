@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from decimal import Decimal
 
 import pytest
 
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.dialogs.pickers import cost_words
 from handinger_tui.ui.panels.usage.panel import UsagePanel
 from handinger_tui.ui.ports import Account, Opening
+from handinger_tui.ui.widgets.session_rows import cost_words
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.fakes import LOCAL, Desktop, answers, launch, summary
 
@@ -40,9 +41,130 @@ async def stored(opening: Opening, session: str | None = None, badge: Account | 
 async def test_the_list_tells_title_worker_age_status_and_cost() -> None:
     desktop = listed(launch=launch(Opening.PICKER))
     async with desktop.running() as pilot:
-        await desktop.shows(pilot, "● About heat", "1 h ago", "wrk_heat · completed · 2 turns · $0.0123")
-        assert "wrk_pumps · was running · 2 turns · not reported" in desktop.text()
-        assert "wrk_tea · delivery unknown · 2 turns · $1.20 + 2 turns unknown" in desktop.text()
+        await desktop.shows(pilot, "● About heat", "✓ completed", "$0.0123", "1 h ago", "worker wrk_heat")
+        rows = [" ".join(row.split()) for row in desktop.text_of("#rows").split("\n")]
+        assert rows[:3] == [
+            "● About heat ✓ completed $0.0123 1 h ago",
+            "About pumps ◌ was running not reported 1 h ago",
+            "About tea ✗ delivery unknown $1.20 +2 1 h ago",
+        ]
+
+
+async def test_ids_and_the_exact_cost_are_told_of_the_highlighted_session_only() -> None:
+    desktop = listed(launch=launch(Opening.PICKER))
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "worker wrk_heat · session ses_heat")
+        assert "wrk_tea" not in desktop.text()
+        await pilot.press("down", "down")
+        await desktop.shows(pilot, "worker wrk_tea", "delivery unknown · 2 turns · $1.20 + 2 turns unknown")
+        assert "wrk_heat" not in desktop.text()
+
+
+async def test_rows_that_look_the_same_are_told_apart_by_the_ends_of_their_ids() -> None:
+    desktop = Desktop(launch=launch(Opening.PICKER))
+    twins = [summary("x", session_id=f"ses_01KB00000000{end}") for end in ("AAAA11", "BBBB22")]
+    desktop.shelf.rows = [*twins, summary("other", session_id="ses_01KB00000000CCCC33")]
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "About x …AAAA11", "About x …BBBB22", "About other")
+        assert "About other …" not in desktop.text()
+        await pilot.press("down", "down")
+        await desktop.shows(pilot, "session ses_01KB00000000CCCC33")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+async def test_every_row_of_the_list_is_one_line_with_title_cost_and_age(width: int) -> None:
+    desktop = Desktop(launch=launch(Opening.PICKER))
+    wide = summary("x", title="漢字 " * 40, last_status=TurnStatus.COMPLETED, cost_usd=Decimal("0.0123"))
+    desktop.shelf.rows = [wide, TEA]
+    async with desktop.running(width, 20) as pilot:
+        await desktop.shows(pilot, "About tea")
+        first, second, third = desktop.text_of("#rows").split("\n")[:3]
+        assert re.search(r"漢字 *…  ✓ .* \$0\.0123  1 h ago\b", first)
+        assert re.search(r"About tea +✗ .* \$1\.20 \+2  1 h ago\b", second)
+        assert not third.strip(" │")
+
+
+async def test_recent_sessions_stand_on_the_first_screen_and_open_by_key() -> None:
+    desktop = await stored(Opening.FRESH)
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "Recent sessions", "About x")
+        assert "worker w1" not in desktop.text()
+        await pilot.press("down", "down", "down", "down")
+        await desktop.shows(pilot, "› About x", "↑↓ to choose")
+        await pilot.press("enter")
+        await desktop.shows(pilot, "An answer from before")
+        assert desktop.api.posts == []
+
+
+async def test_recent_sessions_open_by_click() -> None:
+    desktop = await stored(Opening.FRESH)
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "Recent sessions", "About x")
+        rows = desktop.text().split("\n")
+        at = next(number for number, row in enumerate(rows) if "About x" in row)
+        await pilot.click(offset=(8, at))
+        await desktop.shows(pilot, "An answer from before")
+
+
+async def test_a_clicked_prompt_to_try_is_put_into_the_prompt_and_not_sent() -> None:
+    desktop = Desktop(badge=LOCAL)
+    async with desktop.running() as pilot:
+        rows = desktop.text().split("\n")
+        at = next(number for number, row in enumerate(rows) if "Show me around" in row)
+        await pilot.click(offset=(8, at))
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "Show me around")
+        assert desktop.work.prompt.has_focus
+        assert desktop.api.posts == []
+
+
+async def test_a_letter_typed_on_the_first_screen_goes_to_the_prompt_and_esc_returns_there() -> None:
+    desktop = await stored(Opening.FRESH)
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "Recent sessions")
+        await pilot.press("escape")
+        await desktop.shows(pilot, "↑↓ to choose")
+        await pilot.press("h", "i")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "hi")
+        await pilot.press("ctrl+u", "down", "escape")
+        await desktop.until(pilot, lambda: desktop.work.prompt.has_focus)
+        await desktop.shows(pilot, "? help")
+
+
+async def test_without_sessions_of_this_service_the_first_screen_lists_none() -> None:
+    desktop = Desktop(launch=launch(Opening.FRESH))
+    elsewhere = summary("elsewhere", base_url="https://other.test")
+    desktop.shelf.rows = [elsewhere, summary("empty", turns=0)]
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "Three things to try")
+        assert "Recent sessions" not in desktop.text()
+
+
+async def test_the_first_screen_lists_at_most_five_and_nothing_above_them_moves() -> None:
+    desktop = Desktop(launch=launch(Opening.FRESH), gate=asyncio.Event())
+    desktop.shelf.rows = [summary(f"s{number}") for number in range(9)]
+    async with desktop.running(120, 40) as pilot:
+        await desktop.shows(pilot, "Connecting…")
+        before = desktop.text().split("\n")
+        assert desktop.gate is not None
+        desktop.gate.set()
+        await desktop.shows(pilot, "Recent sessions", "About s4")
+        assert "About s5" not in desktop.text()
+        tried = [row for row in before if "Make a spreadsheet" in row]
+        assert tried
+        assert before.index(tried[0]) == desktop.text().split("\n").index(tried[0])
+
+
+async def test_a_session_deleted_in_the_list_is_gone_from_the_first_screen() -> None:
+    desktop = listed(launch=launch(Opening.FRESH))
+    async with desktop.running(120, 40) as pilot:
+        await desktop.shows(pilot, "Recent sessions", "About tea")
+        await pilot.press("ctrl+s", *"tea", "ctrl+x")
+        await desktop.shows(pilot, "Delete this session?")
+        await pilot.press("right", "enter")
+        await desktop.until(pilot, lambda: desktop.shelf.deleted == ["ses_tea"])
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: desktop.text().count("About heat") == 1)
+        assert "About tea" not in desktop.text()
 
 
 async def test_typing_filters_and_a_deleted_session_is_gone_after_a_question() -> None:
