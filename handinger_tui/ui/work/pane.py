@@ -334,7 +334,7 @@ class SessionPane(Rows):
         if self._browsed == FINDING:
             return "Enter for the next match · ↑ for the previous · Esc to close"
         if self._browsed == FIRST_SCREEN:
-            return "↑↓ to choose · Enter to take it · Esc to return to the prompt"
+            return "↑↓ to choose · Enter to select · Esc to return to the prompt"
         if self._browsed:
             return f"Browsing: {self._browsed} · Esc to return to the prompt"
         if self.prompt.choosing:

@@ -51,10 +51,11 @@ from handinger_tui.ui.widgets.header import HeaderLine
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.queue_strip import QueueStrip
 from handinger_tui.ui.widgets.sidebar import Sidebar
-from handinger_tui.ui.widgets.welcome import MOST_RECENT, Welcome
+from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.browsing import Browsing
 from handinger_tui.ui.work.composer import Composer, QueueEditor
 from handinger_tui.ui.work.file_actions import FileActions
+from handinger_tui.ui.work.first_screen import FirstScreen, FirstScreenEvent
 from handinger_tui.ui.work.interaction import Interaction
 from handinger_tui.ui.work.key_actions import WHILE_BROWSING, KeyActions
 from handinger_tui.ui.work.limit_watcher import CHECKS_PER_S, LOOK_EVERY_S, LimitWatcher
@@ -82,7 +83,7 @@ DRAFT_PAUSE_S: Final = 0.5
 """Seconds without typing after which the draft is saved to disk."""
 
 ChipEvent = Chips.Removed | Chips.Unfolded | Chips.Emptied | PromptBox.Dropped
-WelcomeEvent = PromptBox.FirstScreenEntered | Welcome.Left | Welcome.IdeaChosen | Welcome.SessionChosen
+LinkEvent = Transcript.LinkClicked | OpenLink | CopyLink | ShowMention | CopyFootnotes | ExportSources
 QueueEvent = (
     PromptBox.QueueEntered
     | QueueStrip.Clicked
@@ -141,6 +142,14 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             self._handle_shown,
         )
         self.browsing = Browsing(self, pane, sidebar, queue_editor)
+        self._first_screen = FirstScreen(
+            controller,
+            interaction,
+            pane,
+            self.browsing,
+            lambda session_id: self.action_command("sessions", session_id),
+            now_ms,
+        )
         self.files = FileActions(controller, interaction, sidebar.panel(FilesPanel).downloads)
         self._sources = SourceNavigation(
             controller, interaction, pane.transcript, sidebar.panel(SourcesPanel), self.action_panel
@@ -220,7 +229,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self.pane.close_find_bar()
         self.scheduler.request(at_once=True)
         self._limits.show_others()
-        self._list_recent()
+        self._first_screen.renew()
         self.set_timer(AFTER_PAINT_S, lambda: self.interaction.run(self._limits.count()))
         if is_first:
             # Another program may spend or raise a limit. A check that finds nothing new paints nothing.
@@ -230,16 +239,6 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         else:
             # At the first session the person may already have focused a panel or the chips.
             self.prompt.focus()
-
-    def _list_recent(self) -> None:
-        """Read the newest sessions for the first screen."""
-        if self.controller.session_id and not self.controller.session.turns:
-            self.interaction.run(self._read_recent())
-
-    async def _read_recent(self) -> None:
-        controller = self.controller
-        opened = {session.session_id: session for session in controller.opened_sessions}
-        self.pane.welcome.recent(await controller.recent(MOST_RECENT), opened, self._now_ms())
 
     # -- painting ----------------------------------------------------------------------------------
     def _paint(self) -> None:
@@ -343,7 +342,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         """Skip Textual's restyling at the first resume: mounting has just styled every widget."""
         event.refresh_styles, self._was_styled = self._was_styled, True
         # A dialog may have renamed or deleted a session.
-        self._list_recent()
+        self._first_screen.renew()
 
     def on_resize(self) -> None:
         """Rebuild the footer, which depends on the width."""
@@ -414,18 +413,8 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     @on(Welcome.Left)
     @on(Welcome.IdeaChosen)
     @on(Welcome.SessionChosen)
-    def _handle_first_screen(self, event: WelcomeEvent) -> None:
-        match event:
-            case PromptBox.FirstScreenEntered():
-                self.browsing.browse(self.pane.welcome)
-            case Welcome.Left():
-                self.prompt.focus()
-            case Welcome.IdeaChosen():
-                self.prompt.put(event.text)
-                self.prompt.focus()
-            case Welcome.SessionChosen():
-                self.prompt.focus()
-                self.action_command("sessions", event.session_id)
+    def _handle_first_screen(self, event: FirstScreenEvent) -> None:
+        self._first_screen.handle(event)
 
     @on(PromptBox.QueueEntered)
     @on(QueueStrip.Clicked)
@@ -463,7 +452,10 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     @on(Transcript.LinkClicked)
     @on(OpenLink)
     @on(CopyLink)
-    def _handle_link(self, event: Transcript.LinkClicked | OpenLink | CopyLink) -> None:
+    @on(ShowMention)
+    @on(CopyFootnotes)
+    @on(ExportSources)
+    def _handle_link(self, event: LinkEvent) -> None:
         match event:
             case Transcript.LinkClicked():
                 # A browser would request a file without the API key, and cannot resolve a relative URL.
@@ -476,6 +468,12 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
                 self.interaction.run(self.interaction.open_link(event.url, event.shown))
             case CopyLink():
                 self.interaction.copy(event.url, "the link")
+            case ShowMention():
+                self._sources.show_mention(event)
+            case CopyFootnotes():
+                copy_sources(self.context, event.sources)
+            case ExportSources():
+                self.interaction.run(export_sources(self.context, event.sources))
 
     @on(SaveFiles)
     @on(SaveInto)
@@ -494,15 +492,3 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
                 self.interaction.run(self.files.open(event.part))
             case CopyFile():
                 self.files.copy(event.part)
-
-    @on(ShowMention)
-    @on(CopyFootnotes)
-    @on(ExportSources)
-    def _handle_sources(self, event: ShowMention | CopyFootnotes | ExportSources) -> None:
-        match event:
-            case ShowMention():
-                self._sources.show_mention(event)
-            case CopyFootnotes():
-                copy_sources(self.context, event.sources)
-            case ExportSources():
-                self.interaction.run(export_sources(self.context, event.sources))
