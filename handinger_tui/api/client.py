@@ -81,6 +81,10 @@ class WorkerClient:
         await self.connection.aclose()
 
     # -- turns ---------------------------------------------------------------------------
+    def new_target(self, _turn_id: str, /) -> str | None:
+        """None: the service names a new worker in its answer."""
+        return None
+
     @asynccontextmanager
     async def start_turn(
         self, order: TurnRequest, departed: Callable[[], None] = lambda: None

@@ -88,14 +88,21 @@ class Engine:
 
     # -- opening -----------------------------------------------------------------
     def new_session(
-        self, base_url: str, worker_id: str | None = None, generation: str = "workers", *, title: str = ""
+        self,
+        base_url: str,
+        worker_id: str | None = None,
+        generation: str = "workers",
+        *,
+        title: str = "",
+        template: str | None = None,
     ) -> Session:
         """A new session in memory; its first turn stores it."""
         session = Session(
             self._ids.new("ses"),
             self._clock.now_ms(),
             worker_id,
-            generation=generation,
+            template,
+            generation,
             base_url=base_url,
             title=title,
         )

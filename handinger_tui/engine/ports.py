@@ -48,7 +48,14 @@ class Reply(Protocol):
 
 
 class WorkerApi(Protocol):
-    """One generation of the Handinger API."""
+    """One generation of the Handinger API. What a target (`TurnRequest.worker_id`) is, only it knows."""
+
+    def new_target(self, turn_id: str, /) -> str | None:
+        """The target that a turn begins, where it is known before the POST; None: the service names it.
+
+        With it the end of a turn whose answer never came can be read.
+        """
+        ...
 
     def start_turn(
         self, order: TurnRequest, departed: Callable[[], None] = ...

@@ -143,6 +143,11 @@ class Recovery:
         return self._accepted or self._message_seen
 
     @property
+    def _begins_target(self) -> bool:
+        """Whether the turn begins the target that is read: if that exists, our message arrived."""
+        return self._record.order.worker_id is None
+
+    @property
     def _seconds_left(self) -> float:
         """Remaining seconds of the recovery window; negative once it is over."""
         return self._policy.recovery_window - (self._clock.monotonic() - self._last_progress)
@@ -158,10 +163,12 @@ class Recovery:
             self._give_up(None)
             return
         except Refused as refusal:
-            if refusal.kind is not Kind.RATE_LIMITED:
+            if refusal.kind is Kind.NOT_FOUND and self._begins_target and not self._delivered:
+                await self._handle_missing()
+            elif refusal.kind is Kind.RATE_LIMITED:
+                await self._retry_or_give_up(refusal)
+            else:
                 self._give_up(refusal)
-                return
-            await self._retry_or_give_up(refusal)
             return
         except ApiError as trouble:
             await self._retry_or_give_up(trouble)
@@ -178,7 +185,8 @@ class Recovery:
         record = self._record
         record.last_body = body
         seen_before = self._message_seen
-        self._message_seen = seen_before or answer_to(record.turn.order, body.snapshot).present is True
+        is_listed = answer_to(record.turn.order, body.snapshot).present is True
+        self._message_seen = seen_before or self._begins_target or is_listed
         observation = observe(record.turn, body.snapshot, accepted=self._accepted)
         if observation is WorkerObservation.DONE:
             record.feed_worker(body, ReadReason.AFTER)
@@ -248,17 +256,28 @@ class Recovery:
             await self._read_final_state()
         record.settle_by_answer(recovered=self._doubt is not None)
 
+    async def _handle_missing(self) -> None:
+        """Handle that the service does not know the target that the turn begins."""
+        self._busy.end()
+        self._idle.add(self._clock.monotonic())
+        if self._idle.proves(self._clock.monotonic(), self._policy):
+            self._settle_undelivered()
+        else:
+            await self._wait_or_settle()
+
+    def _settle_undelivered(self) -> None:
+        fault = replace(self._doubt.fault(), may_have_been_charged=False) if self._doubt else None
+        self._record.settle(TurnStatus.NOT_DELIVERED, fault)
+
     async def _handle_absence(self, body: WorkerBody, observation: WorkerObservation) -> None:
         """Handle an idle worker that does not list our turn, or lists it without an answer."""
-        record = self._record
         self._flapping = True
         # A worker that has our turn and reports no end may not have started it yet.
         waiting = self._delivered and body.snapshot.unfinished
         if waiting or not self._idle.proves(self._clock.monotonic(), self._policy):
             await self._wait_or_settle()
         elif observation is WorkerObservation.ABSENT and not self._delivered:
-            fault = replace(self._doubt.fault(), may_have_been_charged=False) if self._doubt else None
-            record.settle(TurnStatus.NOT_DELIVERED, fault)
+            self._settle_undelivered()
         else:
             self._give_up(None)
 

@@ -128,8 +128,8 @@ class SessionStore:
             LedgerError
         """
         frames = await self._log.frames(turn_id)
-        return TurnRecord(self.turn(turn_id).order, self.value.worker_id, self._deps, self.put, frames)
+        return TurnRecord(self.turn(turn_id).order, self.value, self._deps, self.put, frames)
 
     def new_record(self, turn_id: str) -> TurnRecord:
         """The record of a turn that was stored just now."""
-        return TurnRecord(self.turn(turn_id).order, self.value.worker_id, self._deps, self.put)
+        return TurnRecord(self.turn(turn_id).order, self.value, self._deps, self.put)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from handinger_tui.core.stream.events import StreamEvent
+    from handinger_tui.core.turns.session import Session
     from handinger_tui.engine.ports import Clock, TurnLog, WorkerApi
     from handinger_tui.engine.retry_policy import RetryPolicy
 
@@ -66,14 +67,15 @@ class TurnRecord:
     def __init__(
         self,
         order: TurnRequest,
-        worker_id: str | None,
+        session: Session,
         deps: RunDeps,
         publish: Callable[[Turn], None],
         frames: Iterable[Frame] = (),
     ) -> None:
-        """`worker_id`: that of the session. `frames`: those stored already; they are only folded."""
+        """`frames`: those stored already; they are only folded."""
         # A queued turn is stored before its worker is known.
-        self.order = replace(order, worker_id=order.worker_id or worker_id)
+        worker_id = order.worker_id or session.worker_id
+        self.order = replace(order, worker_id=worker_id, template=session.template)
         self._log = deps.log
         self._clock = deps.clock
         self._publish = publish

@@ -93,7 +93,9 @@ class TurnRun:
     async def _send(self) -> None:
         record = self.record
         await self._read_before()
-        record.note(Marker.SENDING, worker_id=record.order.worker_id)
+        worker_id = record.order.worker_id
+        begun = self._api.new_target(record.turn_id) if worker_id is None else None
+        record.note(Marker.SENDING, worker_id=worker_id, **({} if begun is None else {"begun": begun}))
         await self._deps.log.flush()
         try:
             async with self._api.start_turn(record.order, self._depart) as reply:

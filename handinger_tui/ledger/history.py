@@ -30,8 +30,8 @@ _SUMMARIES: Final = """
      GROUP BY s.session_id ORDER BY s.updated_ms DESC, s.rowid DESC LIMIT ?
 """
 _IDS: Final = """
-    SELECT session_id, worker_id, task_id FROM sessions
-     WHERE substr(session_id, 1, :n) = :p OR substr(worker_id, 1, :n) = :p OR substr(task_id, 1, :n) = :p
+    SELECT session_id, worker_id, template FROM sessions
+     WHERE substr(session_id, 1, :n) = :p OR substr(worker_id, 1, :n) = :p OR substr(template, 1, :n) = :p
      ORDER BY updated_ms DESC, rowid DESC
 """
 _TEXTS: Final = """

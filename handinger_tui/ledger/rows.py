@@ -197,7 +197,7 @@ def session_of(row: Row) -> Session:
         session_id=unpack(row["session_id"]),
         created_ms=int_or_zero(row["created_ms"]),
         worker_id=unpack_optional(row["worker_id"]),
-        task_id=unpack_optional(row["task_id"]),
+        template=unpack_optional(row["template"]),
         generation=unpack(row["generation"]),
         base_url=unpack(row["base_url"]),
         title=unpack(row["title"]),

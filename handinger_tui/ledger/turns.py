@@ -380,12 +380,13 @@ def _name_worker(connection: sqlite3.Connection, turn_id: str, worker_id: str) -
 # in memory may be older than what the user has seen.
 _SESSION: Final = """
     INSERT INTO sessions
-        (session_id, generation, base_url, worker_id, task_id, title, created_ms, updated_ms, unread)
+        (session_id, generation, base_url, worker_id, template, title, created_ms, updated_ms, unread)
     VALUES
-        (:session_id, :generation, :base_url, :worker_id, :task_id, :title, :created_ms, :updated_ms, :unread)
+        (:session_id, :generation, :base_url, :worker_id, :template, :title, :created_ms, :updated_ms,
+         :unread)
     ON CONFLICT (session_id) DO UPDATE SET
         worker_id = COALESCE(excluded.worker_id, worker_id),
-        task_id = COALESCE(excluded.task_id, task_id),
+        template = COALESCE(excluded.template, template),
         title = CASE WHEN title = '' THEN excluded.title ELSE title END,
         updated_ms = MAX(updated_ms, excluded.updated_ms)
 """
@@ -610,7 +611,7 @@ def _put_session(connection: sqlite3.Connection, session: Session, updated_ms: i
         "generation": pack(session.generation),
         "base_url": pack(session.base_url),
         "worker_id": pack_optional(session.worker_id),
-        "task_id": pack_optional(session.task_id),
+        "template": pack_optional(session.template),
         "title": pack(session.title or title),
         "created_ms": session.created_ms,
         "updated_ms": updated_ms,

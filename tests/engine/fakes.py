@@ -92,6 +92,11 @@ class FakeApi:
     posts: list[TurnRequest] = field(default_factory=list)
     reads: int = 0
     on_post: Callable[[TurnRequest], None] = lambda _order: None
+    target: str | None = None
+    """The target that a first message begins, where that is known before the POST."""
+
+    def new_target(self, _turn_id: str, /) -> str | None:
+        return self.target
 
     @asynccontextmanager
     async def start_turn(

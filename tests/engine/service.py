@@ -199,6 +199,9 @@ class Service:
         return Reply(via, Body(self.doors, job, streamed(job)), worker_id)
 
     # -- the port ------------------------------------------------------------------
+    def new_target(self, _turn_id: str, /) -> str | None:
+        return None
+
     def start_turn(self, order: TurnRequest, departed: Callable[[], None] = lambda: None) -> Opening:
         return Opening(self, partial(self._take, order, departed), (order.worker_id, order.turn_id))
 

@@ -38,7 +38,7 @@ async def test_an_id_is_found_by_its_beginning(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await ledger.open_turn(session("ses_abc", worker_id="wrk_1"), order("turn_1", created_ms=1))
         await ledger.open_turn(session("ses_abd", worker_id="wrk_12"), order("turn_2", created_ms=2))
-        await ledger.open_turn(session("ses_x", task_id="task_7"), order("turn_3", created_ms=3))
+        await ledger.open_turn(session("ses_x", template="task_7"), order("turn_3", created_ms=3))
         assert await ledger.history.find("ses_ab") == ["ses_abd", "ses_abc"]
         assert await ledger.history.find("ses_abc") == ["ses_abc"]
         assert await ledger.history.find("wrk_12") == ["ses_abd"]

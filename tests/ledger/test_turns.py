@@ -62,7 +62,7 @@ async def test_a_lost_and_replayed_recording_loads_as_it_was_seen(
 async def test_every_member_of_a_session_and_an_order_comes_back(tmp_path: Path) -> None:
     whole = session(
         worker_id=ODD,
-        task_id="task_1",
+        template="wrk_1",
         generation="tasks",
         base_url="https://x.example",
         title=ODD,

@@ -27,6 +27,7 @@ from handinger_tui.core.money.attribution import MoneyIndex, turn_money
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.receipts.facts import receipt_line
 from handinger_tui.core.safety import clean, clean_json, clean_line
+from handinger_tui.core.turns.session import ids_of
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ def session_json(session: Session) -> str:
     head: JsonObject = {
         "schema": SCHEMA,
         "session_id": session.session_id,
-        "worker_id": session.worker_id,
-        "task_id": session.task_id,
+        **ids_of(session, session.worker_id),
         "generation": session.generation,
         "base_url": session.base_url,
         "title": clean_line(session.title),

@@ -15,6 +15,7 @@ from handinger_tui.core.money.attribution import TurnMoney, money_of, took_ms
 from handinger_tui.core.safety import clean_json
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.turns.messages import id_of, role_of, text_of
+from handinger_tui.core.turns.session import Session, ids_of
 from handinger_tui.core.turns.turn import (
     DataPart,
     FilePart,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.jsontext import JsonObject
     from handinger_tui.core.stream.worker_snapshot import Costs, Usage
-    from handinger_tui.core.turns.session import Session
 
 SCHEMA: Final = "handinger-tui/result/1"
 
@@ -54,8 +54,7 @@ def _identity(session: Session, turn: Turn) -> JsonObject:
     return {
         "schema": SCHEMA,
         "generation": session.generation,
-        "worker_id": turn.worker_id or turn.order.worker_id,
-        "task_id": session.task_id,
+        **ids_of(session, turn.worker_id or turn.order.worker_id),
         "session_id": session.session_id,
         "turn_id": turn.turn_id,
     }

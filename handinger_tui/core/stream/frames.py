@@ -66,7 +66,9 @@ class Marker(StrEnum):
     CLOSED = "closed"
     """{clean: bool, kind, detail}: the response ended (clean) or was lost."""
     SENDING = "sending"
-    """{worker_id}: from here on, the one POST that starts the turn may have left."""
+    """{worker_id, begun}: from here on, the one POST that starts the turn may have left.
+
+    `begun`: the target that it begins, where that is known before the answer."""
     ASKED = "asked"
     """{times}: how many messages of the worker had exactly this prompt before we sent it."""
     RETRYING = "retrying"

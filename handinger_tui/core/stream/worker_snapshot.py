@@ -176,6 +176,8 @@ class Snapshot(Struct, frozen=True):
     incomplete: str | None = None
     title: str | None = None
     url: str | None = None
+    template: str | None = None
+    """The stored worker that it was made from, where there are such."""
     messages: tuple[JsonObject, ...] = ()
     lists_messages: bool = False
     """Whether the Worker has a list of messages, even an empty one."""
@@ -278,6 +280,7 @@ def snapshot_of(answer: JsonObject) -> Snapshot:
         incomplete=reason_text(wire.get("incomplete_details")),
         title=as_text(wire.get("title")),
         url=as_text(wire.get("url")),
+        template=as_text(wire.get("template")),
         messages=tuple(item for item in as_list(wire.get("messages")) if isinstance(item, dict)),
         lists_messages=isinstance(wire.get("messages"), list),
         prompts=_prompts(wire),

@@ -164,9 +164,13 @@ class Fold:
             case Marker.SENDING:
                 order = self._answer.order
                 order = replace(order, worker_id=as_text(fields.get("worker_id")) or order.worker_id)
-                posts = self._answer.posts + 1
                 self._answer = replace(
-                    self._answer, order=order, status=TurnStatus.SENDING, posts=posts, sent_ms=self._at_ms
+                    self._answer,
+                    order=order,
+                    worker_id=as_text(fields.get("begun")) or self._answer.worker_id,
+                    status=TurnStatus.SENDING,
+                    posts=self._answer.posts + 1,
+                    sent_ms=self._at_ms,
                 )
             case Marker.SETTLED:
                 if not self._is_settled:

@@ -11,6 +11,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
+from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.turn import LIVE, Lineage, Turn, TurnRequest, TurnStatus
 
@@ -95,13 +96,20 @@ class Others(NamedTuple):
 NO_OTHERS: Final = Others()
 
 
+TARGETS: Final = {"workers": "worker", "tasks": "task"}
+"""What a target is called, by generation."""
+
+
 class Session(Struct, frozen=True):
-    """`session_id` is our own id; `worker_id` is None until the service names the worker."""
+    """`session_id` is our own id. `worker_id` is the target (see `TurnRequest`), None while it is not known.
+
+    `template`: see `TurnRequest`. `generation` is a label, see `TARGETS`.
+    """
 
     session_id: str
     created_ms: int
     worker_id: str | None = None
-    task_id: str | None = None
+    template: str | None = None
     generation: str = "workers"
     base_url: str = ""
     title: str = ""
@@ -110,6 +118,11 @@ class Session(Struct, frozen=True):
     unread: bool = False
     elsewhere: Others = NO_OTHERS
     """What the history has on the same workers, as of its last read."""
+
+    @property
+    def kind(self) -> str:
+        """What its target is called: worker, or task."""
+        return TARGETS.get(self.generation, "worker")
 
     @property
     def current(self) -> Turn | None:
@@ -127,13 +140,22 @@ class Session(Struct, frozen=True):
         return any_with_status(self.turns, LIVE)
 
 
+def ids_of(session: Session, target: str | None) -> JsonObject:
+    """The ids of a target as JSON: of the worker, and of the task where there are tasks."""
+    return {"worker_id": session.template, "task_id": None, f"{session.kind}_id": target}
+
+
 def put_turn(session: Session, turn: Turn) -> Session:
     """Replace the turn with the same id, or append it; other turns keep their identity."""
     for at in range(len(session.turns) - 1, -1, -1):
         if session.turns[at].turn_id == turn.turn_id:
             turns = (*session.turns[:at], turn, *session.turns[at + 1 :])
-            return replace(session, turns=turns, worker_id=turn.worker_id or session.worker_id)
-    return replace(session, turns=(*session.turns, turn), worker_id=turn.worker_id or session.worker_id)
+            break
+    else:
+        turns = (*session.turns, turn)
+    read = None if turn.snapshot is None else turn.snapshot.template
+    worker_id, template = turn.worker_id or session.worker_id, session.template or read
+    return replace(session, turns=turns, worker_id=worker_id, template=template)
 
 
 def was_overtaken(session: Session, turn_id: str) -> bool:

@@ -306,7 +306,11 @@ class Lineage(Struct, frozen=True):
 
 
 class TurnRequest(Struct, frozen=True):
-    """What the person wants to send. `worker_id` None means: create a new worker."""
+    """What the person wants to send.
+
+    `worker_id` is the *target*: what a message is sent to and an answer is read from. Its meaning is the
+    business of `api` alone; here it is an opaque text. None: the message begins a new one.
+    """
 
     turn_id: str
     prompt: str
@@ -318,6 +322,11 @@ class TurnRequest(Struct, frozen=True):
     """How many messages of the worker already had exactly this prompt; None when that was not checked."""
     trigger: Trigger = Trigger.UNKNOWN
     lineage: Lineage | None = None
+    template: str | None = None
+    """The stored worker that a new target is made from; None: the service makes one from the message.
+
+    Stored with the session: a turn that is sent takes it from there.
+    """
 
 
 class Retry(Struct, frozen=True):

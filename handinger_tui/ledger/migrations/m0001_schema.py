@@ -23,6 +23,7 @@ from handinger_tui.ledger.migrations.m0010_suspense import TENTH
 from handinger_tui.ledger.migrations.m0011_recounts import ELEVENTH
 from handinger_tui.ledger.migrations.m0012_retracted import TWELFTH
 from handinger_tui.ledger.migrations.m0013_doubtful import THIRTEENTH
+from handinger_tui.ledger.migrations.m0014_template import FOURTEENTH
 from handinger_tui.ledger.remote_turns import asked_key
 
 _FIRST: Final = (
@@ -160,6 +161,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         ELEVENTH,
         TWELFTH,
         THIRTEENTH,
+        FOURTEENTH,
     ),
 )
 

@@ -1,0 +1,372 @@
+"""The tasks client: one POST that may block for minutes, and the readings that settle it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handinger_tui.api.client import WorkerClient
+from handinger_tui.api.response import ResponseLimits
+from handinger_tui.api.tasks import waiting
+from handinger_tui.api.tasks.client import TaskClient
+from handinger_tui.core.errors import Doubtful, Refused, StreamLost, Unreachable
+from handinger_tui.core.stream.frames import StreamRoute
+from handinger_tui.core.stream.worker_snapshot import Snapshot, body_of
+from handinger_tui.core.turns.turn import Attachment, Kind, TurnRequest
+from tests.api.conftest import Clients
+from tests.api.hearing import failure, posted
+from tests.api.server import Peer, Server, fin, respond, stream
+from tests.api.tasks import NO_TASK, TASK, WORKER, TaskService, says, turn, worker
+
+NEW = TurnRequest("turn_1", "ping", 0, budget="low")
+NEXT = TurnRequest("turn_2", "again", 0, TASK)
+LIMITS = ResponseLimits(
+    connect_timeout=2, first_byte_timeout=2, first_byte_timeout_no_stream=5, idle_timeout=2
+)
+
+
+@pytest.fixture
+def service(server: Server) -> TaskService:
+    return TaskService(server)
+
+
+@pytest.fixture
+async def tasks(server: Server, connect: Clients, service: TaskService) -> TaskClient:
+    return TaskClient(await connect(server.url, LIMITS), poll_s=0.01)
+
+
+def snapshots(texts: list[str]) -> list[Snapshot]:
+    return [body_of(text).snapshot for text in texts]
+
+
+async def read(tasks: TaskClient) -> Snapshot:
+    return (await tasks.read_worker(TASK)).snapshot
+
+
+# -- one POST ----------------------------------------------------------------------------
+async def test_a_new_task_is_sent_with_the_id_that_follows_from_its_turn(
+    tasks: TaskClient, service: TaskService
+) -> None:
+    [answer] = snapshots(await posted(tasks, NEW))
+    [request] = service.posts
+    assert request.target == "/api/tasks"
+    assert request.body == b'{"input":"ping","budget":"low","taskId":"tsk_1"}'
+    assert request.header("idempotency-key") == "turn_1"
+    assert (answer.worker_id, answer.output_text, answer.busy) == (TASK, "pong", False)
+    assert tasks.new_target("turn_1") == TASK
+
+
+async def test_a_new_task_of_a_stored_worker_names_it(tasks: TaskClient, service: TaskService) -> None:
+    await posted(tasks, TurnRequest("turn_1", "ping", 0, template="wrk_9"))
+    assert json.loads(service.posts[0].body) == {"input": "ping", "taskId": TASK, "workerId": "wrk_9"}
+
+
+async def test_a_turn_is_added_to_a_task_and_to_its_worker(tasks: TaskClient, service: TaskService) -> None:
+    service.show("completed", turn())
+    await posted(tasks, NEXT)
+    assert json.loads(service.posts[0].body) == {"input": "again", "taskId": TASK, "workerId": WORKER}
+
+
+async def test_a_task_that_does_not_exist_is_not_begun_by_a_later_turn(
+    tasks: TaskClient, service: TaskService
+) -> None:
+    assert isinstance(await failure(tasks, NEXT), Refused)
+    assert service.posts == []
+
+
+async def test_a_task_that_cannot_be_read_gets_no_turn(tasks: TaskClient, service: TaskService) -> None:
+    service.task = says({"error": "down"}, 503)
+    trouble = await failure(tasks, NEXT)
+    assert isinstance(trouble, Unreachable)
+    assert not trouble.chargeable
+    assert service.posts == []
+
+
+async def test_files_are_sent_as_parts(tasks: TaskClient, service: TaskService, tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("x,y")
+    order = TurnRequest("turn_1", "ping", 0, attachments=(Attachment(str(file), "a.csv", 3, "text/csv"),))
+    await posted(tasks, order)
+    body = service.posts[0].body
+    assert [name for name in (b"input", b"taskId", b"files", b"stream") if b'name="%s"' % name in body] == [
+        b"input",
+        b"taskId",
+        b"files",
+    ]
+
+
+# -- waiting -----------------------------------------------------------------------------
+async def test_the_answer_grows_by_readings_while_the_post_is_not_answered(
+    tasks: TaskClient, service: TaskService
+) -> None:
+    release = asyncio.Event()
+
+    async def late(peer: Peer) -> None:
+        await release.wait()
+        await says(worker("one two"))(peer)
+
+    service.post = late
+    service.show("running", state=worker("one", running=True))
+    shown: list[Snapshot] = []
+    async with tasks.start_turn(NEW) as reply:
+        assert (reply.worker_id, reply.via) == (TASK, StreamRoute.POST)
+        async for piece in reply.pieces():
+            shown += snapshots([piece.data])
+            if shown[-1].output_text == "one":
+                service.show("running", state=worker("one two", running=True))
+            elif shown[-1].busy:
+                release.set()
+    assert [one.output_text for one in shown] == ["one", "one two", "one two"]
+    assert [one.busy for one in shown] == [True, True, False]
+    # The service lists no running turn: its message and the answer so far are shown all the same.
+    assert [message["role"] for message in shown[0].messages] == ["user", "assistant"]
+    assert len(service.posts) == 1
+
+
+async def test_a_running_turn_is_waited_for_however_long_the_post_takes(
+    server: Server, connect: Clients, service: TaskService
+) -> None:
+    limits = ResponseLimits(first_byte_timeout_no_stream=0.02, first_byte_timeout=0.02, idle_timeout=2)
+    tasks = TaskClient(await connect(server.url, limits), poll_s=0.005)
+    release = asyncio.Event()
+
+    async def late(peer: Peer) -> None:
+        await release.wait()
+        await says(worker())(peer)
+
+    service.post = late
+    service.show("running")
+    texts: list[str] = []
+    async with tasks.start_turn(NEW) as reply:
+        async for piece in reply.pieces():
+            texts.append(piece.data)
+            service.worker = says(worker(str(service.reads), running=True))
+            if service.reads >= 10:
+                # By now it took longer than a response without such readings may take.
+                release.set()
+    assert snapshots(texts)[-1].output_text == "pong"
+
+
+async def test_a_turn_whose_task_has_ended_ends_without_the_response(
+    tasks: TaskClient, service: TaskService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "GRACE_S", 0.01)
+    service.post = Peer.gone
+    service.show("completed", turn())
+    [shown] = snapshots(await posted(tasks, NEW))
+    assert (shown.output_text, shown.busy) == ("pong", False)
+
+
+async def test_silence_of_service_and_task_is_a_doubt(
+    server: Server, connect: Clients, service: TaskService
+) -> None:
+    limits = ResponseLimits(first_byte_timeout_no_stream=0.05, first_byte_timeout=2)
+    tasks = TaskClient(await connect(server.url, limits), poll_s=0.01)
+    service.post = Peer.gone
+    trouble = await failure(tasks, NEW)
+    assert isinstance(trouble, Doubtful)
+    assert trouble.kind is Kind.TIMEOUT
+    assert len(service.posts) == 1
+
+
+async def test_a_lost_connection_before_any_sign_of_the_turn_is_a_doubt(
+    tasks: TaskClient, service: TaskService
+) -> None:
+    service.post = fin
+    assert isinstance(await failure(tasks, NEW), Doubtful)
+    assert len(service.posts) == 1
+
+
+@pytest.mark.parametrize("status", [402, 409, 429, 500, 504, None])
+async def test_a_failure_after_the_service_has_the_turn_leaves_the_end_to_readings(
+    tasks: TaskClient, service: TaskService, status: int | None
+) -> None:
+    release = asyncio.Event()
+
+    async def fail(peer: Peer) -> None:
+        await release.wait()
+        await (fin if status is None else says({"error": "sorry"}, status))(peer)
+
+    service.post = fail
+    service.show("running")
+
+    async def start() -> None:
+        async with tasks.start_turn(NEW) as reply:
+            async for _ in reply.pieces():
+                release.set()
+
+    with pytest.raises(StreamLost) as caught:
+        await start()
+    assert caught.value.chargeable
+    assert status is None or "sorry" in caught.value.summary
+    assert len(service.posts) == 1
+
+
+async def test_a_new_id_that_is_taken_is_a_doubt_and_a_busy_task_a_refusal(
+    tasks: TaskClient, service: TaskService
+) -> None:
+    service.post = says({"error": "This task runs."}, 409)
+    assert isinstance(await failure(tasks, NEW), Doubtful)
+    service.show("running", turn())
+    assert isinstance(await failure(tasks, NEXT), Refused)
+    assert len(service.posts) == 2
+
+
+async def test_a_turn_of_another_program_does_not_pass_for_ours(
+    server: Server, connect: Clients, service: TaskService
+) -> None:
+    """The task ran before: that it still does shows nothing of our message."""
+    limits = ResponseLimits(first_byte_timeout_no_stream=0.05, first_byte_timeout=2)
+    tasks = TaskClient(await connect(server.url, limits), poll_s=0.01)
+    service.show("running", turn(completedAt=None, status="running"))
+    service.post = Peer.gone
+    assert isinstance(await failure(tasks, NEXT), Doubtful)
+
+
+async def test_leaving_closes_the_connection_of_the_post(tasks: TaskClient, service: TaskService) -> None:
+    closed = asyncio.Event()
+
+    async def wait(peer: Peer) -> None:
+        await peer.gone()
+        closed.set()
+
+    service.post = wait
+    service.show("running")
+    async with tasks.start_turn(NEW):
+        pass
+    await asyncio.wait_for(closed.wait(), 5)
+
+
+async def test_a_cancelled_start_says_whether_a_byte_left(tasks: TaskClient, service: TaskService) -> None:
+    departed = asyncio.Event()
+    service.post = Peer.gone
+
+    async def start() -> None:
+        async with tasks.start_turn(NEW, departed.set):
+            pass
+
+    starting = asyncio.create_task(start())
+    await service.posted.wait()
+    assert departed.is_set()
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+
+
+# -- readings ----------------------------------------------------------------------------
+@pytest.mark.parametrize("inside", [False, True])
+async def test_turns_are_read_in_both_shapes(tasks: TaskClient, service: TaskService, inside: bool) -> None:
+    files = [{"filename": "a.csv", "mediaType": "text/csv", "url": "https://x.example/a", "size": 12}]
+    service.show(
+        "completed",
+        turn(1, "second", "two", files=files, structuredOutput={"a": 1}),
+        turn(0, "first", "one"),
+        inside=inside,
+        state=worker("two", sources=[{"id": "s", "type": "url", "url": "https://y.example", "title": None}]),
+    )
+    shown = await read(tasks)
+    assert [message["role"] for message in shown.messages] == ["user", "assistant"] * 2
+    assert [message.get("usage") for message in shown.messages][1::2] == [
+        {"credits": 7, "inputTokens": 10, "outputTokens": 20, "durationMs": 900}
+    ] * 2
+    assert (shown.worker_id, shown.template, shown.title) == (TASK, WORKER, "Prices")
+    assert (shown.output_text, shown.structured_output, shown.prompts) == ("two", {"a": 1}, 2)
+    assert [(file.filename, file.size) for file in shown.files] == [("a.csv", 12)]
+    assert [source.url for source in shown.sources] == ["https://y.example"]
+    assert shown.created_at == 1778490862000
+    assert not shown.usage.reported
+
+
+@pytest.mark.parametrize(
+    ("status", "busy", "failed"),
+    [
+        ("pending", True, False),
+        ("running", True, False),
+        ("completed", False, False),
+        ("error", False, True),
+        ("aborted", False, True),
+        ("paused", True, False),
+    ],
+)
+async def test_the_status_of_a_task(
+    tasks: TaskClient, service: TaskService, status: str, busy: bool, failed: bool
+) -> None:
+    service.show(status, turn())
+    shown = await read(tasks)
+    assert (shown.busy, shown.failed) == (busy, failed)
+
+
+async def test_the_state_of_another_task_is_not_taken_for_that_of_ours(
+    tasks: TaskClient, service: TaskService
+) -> None:
+    """A service that ignores the query `taskId` answers with the latest task of the worker."""
+    source = {"id": "s", "type": "url", "url": "https://y.example", "title": None}
+    service.show("completed", turn(), state=worker("something else", sources=[source], error="no"))
+    shown = await read(tasks)
+    assert (shown.output_text, shown.sources, shown.error) == ("pong", (), None)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"task": {"status": "completed"}},
+        {"task": {"id": TASK, "status": 7, "totals": None, "createdAt": "soon"}, "turns": [None, 1, {}]},
+        {"task": {"id": TASK, "status": "completed"}, "turns": [{"seq": "x", "input": 3, "files": 9}]},
+    ],
+)
+async def test_members_that_are_missing_or_wrong_do_no_harm(
+    tasks: TaskClient, service: TaskService, odd: Any
+) -> None:
+    service.task = says(odd)
+    assert (await read(tasks)).worker_id == TASK
+
+
+@pytest.mark.parametrize("answer", [{}, {"task": None}, {"id": WORKER, "instructions": "x"}])
+async def test_an_answer_that_is_no_task_is_refused(
+    tasks: TaskClient, service: TaskService, answer: Any
+) -> None:
+    service.task = says(answer)
+    with pytest.raises(Exception, match="could not be read"):
+        await read(tasks)
+
+
+async def test_the_answer_of_another_task_is_refused(tasks: TaskClient, service: TaskService) -> None:
+    service.task = says({"task": {"id": "tsk_other", "status": "completed"}})
+    with pytest.raises(Exception, match="another"):
+        await read(tasks)
+
+
+async def test_a_state_that_cannot_be_read_takes_nothing_away(
+    tasks: TaskClient, service: TaskService
+) -> None:
+    service.show("completed", turn())
+    service.worker = respond(500)
+    assert (await read(tasks)).output_text == "pong"
+
+
+# -- streams and workers -----------------------------------------------------------------
+async def test_only_an_event_stream_is_followed(
+    tasks: TaskClient, service: TaskService, client: WorkerClient
+) -> None:
+    service.show("running")
+    for via in (StreamRoute.SUBSCRIBE, StreamRoute.REPLAY):
+        with pytest.raises(Exception, match="content type"):
+            async with tasks.follow(TASK, via):
+                pass
+    service.worker = stream(b"data: a\n\n", headers={"x-worker-id": WORKER})
+    async with tasks.follow(TASK, StreamRoute.REPLAY) as reply:
+        assert reply.worker_id == TASK
+        assert [piece.data async for piece in reply.pieces()] == ["a"]
+
+
+async def test_the_worker_of_a_task(tasks: TaskClient, service: TaskService) -> None:
+    service.show("completed")
+    assert await tasks.worker_of(TASK) == WORKER
+    service.task = NO_TASK
+    assert await tasks.worker_of(TASK) == WORKER
+    with pytest.raises(Refused):
+        await tasks.worker_of("tsk_2")

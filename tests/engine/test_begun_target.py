@@ -1,0 +1,114 @@
+"""A target whose name is made before the POST: a start in doubt is settled by reading it, with one POST."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from handinger_tui.core.errors import ApiError, Doubtful, Refused
+from handinger_tui.core.stream.frames import Marker
+from handinger_tui.core.turns.turn import Kind, Trigger, TurnRequest, TurnStatus
+from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.retry_policy import RetryPolicy
+from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, Rig, rig, worker
+from tests.engine.test_recovery import note
+
+LOST = Doubtful(Kind.NETWORK, "Connection lost.")
+MISSING = Refused(Kind.NOT_FOUND, "Not found (404).", http_status=404)
+
+
+def begun(*workers: str | ApiError) -> Rig:
+    api = FakeApi(starts=[LOST], follows=[MISSING] * 2, workers=list(workers), target="t1")
+    return rig(api, worker_id=None)
+
+
+def task(text: str = "", *, prompt: str | None = "hello", busy: bool = False) -> str:
+    return worker(text, prompt=prompt, busy=busy, id="t1", template="w9")
+
+
+async def test_the_target_is_stored_before_the_post() -> None:
+    box = begun(MISSING)
+    stored: list[list[str]] = []
+
+    def look(order: TurnRequest) -> None:
+        assert order.worker_id is None
+        frames = box.log.stored[order.turn_id]
+        stored.append([json.loads(frame.data)["begun"] for frame in frames if frame.event == Marker.SENDING])
+
+    box.api.on_post = look
+    await box.engine.actor(box.session_id).send("hello")
+    await box.settled()
+    assert stored == [["t1"]]
+
+
+async def test_a_start_in_doubt_is_found_by_its_target() -> None:
+    box = begun(MISSING, task(busy=True), task("there"))
+    await box.engine.actor(box.session_id).send("hello")
+    session = await box.settled()
+    (turn,) = session.turns
+    assert (turn.status, turn.text, turn.recovered) == (TurnStatus.COMPLETED, "there", True)
+    assert (session.worker_id, session.template, len(box.api.posts)) == ("t1", "w9", 1)
+
+
+async def test_a_target_that_stays_unknown_shows_that_nothing_arrived() -> None:
+    box = begun(MISSING)
+    await box.engine.actor(box.session_id).send("hello")
+    (turn,) = (await box.settled()).turns
+    assert (turn.status, turn.draft, len(box.api.posts)) == (TurnStatus.NOT_DELIVERED, "hello", 1)
+    assert turn.fault is not None
+    assert not turn.fault.may_have_been_charged
+    assert box.api.reads >= RetryPolicy().absence_looks
+
+
+async def test_a_target_that_exists_shows_that_the_message_arrived_even_where_it_is_not_listed() -> None:
+    """A service may list a turn when it has ended; until then it is watched, however long it takes."""
+    busy = [task(prompt=None, busy=True)] * 40
+    box = begun(MISSING, *busy, task("there"))
+    await box.engine.actor(box.session_id).send("hello")
+    (turn,) = (await box.settled()).turns
+    assert (turn.status, turn.text, len(box.api.posts)) == (TurnStatus.COMPLETED, "there", 1)
+
+
+async def test_a_target_that_vanishes_after_it_was_seen_is_not_taken_for_undelivered() -> None:
+    box = begun(task(busy=True), MISSING)
+    await box.engine.actor(box.session_id).send("hello")
+    (turn,) = (await box.settled()).turns
+    assert turn.status is TurnStatus.UNKNOWN
+    assert turn.fault is not None
+    assert turn.fault.may_have_been_charged
+
+
+@pytest.mark.parametrize("trigger", [Trigger.APP, Trigger.HEADLESS])
+@pytest.mark.parametrize(
+    ("reads", "status"),
+    [([MISSING], TurnStatus.NOT_DELIVERED), ([task(busy=True), task("there")], TurnStatus.COMPLETED)],
+)
+async def test_a_killed_start_is_found_again_by_its_stored_target(
+    trigger: Trigger, reads: list[str | ApiError], status: TurnStatus
+) -> None:
+    log, api = FakeLog(), FakeApi(follows=[MISSING] * 2, workers=list(reads), target="t1")
+    order = TurnRequest("turn_a", "hello", 1000, trigger=trigger)
+
+    def engine_of() -> Engine:
+        policy = RetryPolicy(money_interval=None)
+        return Engine(api, log, FakeClock(), FakeIds(), policy, context=ServiceContext(PLACE))
+
+    session = engine_of().new_session(PLACE, generation="tasks")
+    await log.open_turn(session, order)
+    log.append("turn_a", note(0, Marker.SENDING, worker_id=None, begun="t1"))
+    engine = engine_of()
+    await engine.recover()
+    settled = await engine.actor(session.session_id).settled()
+    assert (settled.turns[0].status, settled.worker_id) == (status, "t1")
+    assert api.posts == []
+
+
+async def test_a_second_message_goes_to_the_target_that_the_first_began() -> None:
+    box = begun(task("there"))
+    await box.engine.actor(box.session_id).send("hello")
+    await box.settled()
+    box.api.starts.append(LOST)
+    await box.engine.actor(box.session_id).send("more")
+    await box.settled()
+    assert [order.worker_id for order in box.api.posts] == [None, "t1"]
