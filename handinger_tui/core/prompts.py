@@ -477,6 +477,17 @@ def attachments_from_text(text: str) -> tuple[Attachment, ...]:
     return _from_json(parse(text))
 
 
+def lineage_words(lineage: Lineage) -> str:
+    """How a message was made from an earlier one."""
+    match lineage.kind:
+        case LineageKind.EDIT:
+            return f"edited from message {lineage.number}"
+        case LineageKind.RETRY:
+            return f"message {lineage.number} again"
+        case LineageKind.FORK:
+            return f"forked from “{clean_line(lineage.title, 60)}”, message {lineage.number}"
+
+
 def lineage_to_text(lineage: Lineage | None) -> str | None:
     """An lineage as ASCII JSON."""
     return None if lineage is None else dump(asdict(lineage))

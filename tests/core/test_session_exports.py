@@ -23,6 +23,8 @@ from handinger_tui.core.turns.turn import (
     Fault,
     FilePart,
     Kind,
+    Lineage,
+    LineageKind,
     Turn,
     TurnStatus,
 )
@@ -51,6 +53,17 @@ def headings(text: str) -> list[str]:
         if token.type == "heading_open" and not depth:
             seen.append(f"{token.tag} {inside.content}")
     return seen
+
+
+def test_the_origin_of_a_message_cannot_break_out_of_its_line() -> None:
+    lineage = Lineage(LineageKind.FORK, "ses_0", "turn_0", 3, "*Old*\n# heading")
+    made = asked(turn(1, "Because."))
+    forked = replace(made, order=replace(made.order, lineage=lineage))
+    text = RENDER["md"](session(forked))
+    assert "\n*forked from “\\*Old\\* \\# heading”, message 3*\n" in text
+    assert headings(text) == HEADINGS
+    read = json.loads(RENDER["json"](session(forked)))["turns"][0]["lineage"]
+    assert (read["kind"], read["number"], read["title"]) == ("fork", 3, "*Old* # heading")
 
 
 def test_a_session_in_markdown() -> None:

@@ -133,7 +133,7 @@ def test_sessions_are_shown_renamed_searched_and_forgotten(desk: Desk) -> None:
     desk.do("sessions", "rename", session, "Animals")
     found = desk.do("sessions", "search", "quokka", "--json").result["sessions"]
     assert [(row["session_id"], row["title"]) for row in found] == [(session, "Animals")]
-    desk.do("sessions", "rm", session)
+    desk.do("sessions", "rm", session, "--yes")
     assert desk.do("sessions", "list", "--json").result == {"sessions": []}
 
 

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shutil
+import sys
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.options import Parser, add_json_option
-from handinger_tui.cli.output import Exit, put, say
+from handinger_tui.cli.output import GAP, Column, Exit, clip, fit_columns, lines_of, put, say
 from handinger_tui.cli.session_choice import unique_session_id
-from handinger_tui.core.amounts import Total, credits_words, decimal_text, total_text
+from handinger_tui.core.amounts import Total, credits_text, decimal_text, short_total_text
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.export.exporters import turn_objects
+from handinger_tui.core.export.exporters import lineage_object, turn_objects
 from handinger_tui.core.formatting import ago, plural
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex
+from handinger_tui.core.money.spending import LOCAL
+from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.receipts.facts import receipt_line
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from handinger_tui.core.turns.session import Session, SessionSummary
+
+Value = TypeVar("Value")
 
 DESCRIPTION: Final = "Manage the local history of sessions."
 _ARGUMENTS: Final = {
@@ -30,6 +38,10 @@ _ARGUMENTS: Final = {
     "text": "words to search for, in quotes",
     "title": "the new title, in quotes",
 }
+_MIN_TITLE: Final = 24
+_MIN_ID: Final = 12
+_PIPED: Final = 140
+"""Cells of a row where stdout is not a terminal."""
 _ACTIONS: Final = (
     ("list", "newest first (default)", ()),
     ("show", "one session as text", ("id",)),
@@ -50,24 +62,73 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action = actions.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
         for argument in arguments:
             action.add_argument(argument, metavar=argument.upper(), help=_ARGUMENTS[argument])
+        if name == "rm":
+            action.add_argument("-y", "--yes", action="store_true", help="delete without asking")
         action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the action and return its exit code."""
-    return asyncio.run(_run(args))
+    if args.action != "rm":
+        return asyncio.run(_run(args))
+    # The question stands outside the event loop, in which Ctrl+C would not end the reading of an answer.
+    summary = asyncio.run(_with_history(FileAccess.READ, lambda ledger: _summary_of(ledger, args.id)))
+    done = "rm" if args.yes or _is_confirmed(summary) else None
+    if done:
+        asyncio.run(_with_history(FileAccess.WRITE, lambda ledger: ledger.history.delete(summary.session_id)))
+    text = f"Deleted {_name(summary)}." if done else "Nothing was deleted."
+    put(dump({"session_id": summary.session_id, "done": done}) if args.json else text)
+    return Exit.OK
+
+
+async def _with_history(access: FileAccess, work: Callable[[Ledger], Awaitable[Value]]) -> Value:
+    ledger = Ledger(default_paths().database, access=access)
+    await ledger.start()
+    try:
+        return await work(ledger)
+    finally:
+        await ledger.aclose()
+
+
+async def _summary_of(ledger: Ledger, prefix: str) -> SessionSummary:
+    session_id = await unique_session_id(ledger, prefix)
+    summaries = await ledger.history.sessions(-1)
+    summary = next((one for one in summaries if one.session_id == session_id), None)
+    if summary is None:
+        # Another process has deleted it in between.
+        raise SettingsError(f"Session not found: {clean(prefix)}.", "See: handinger-tui sessions")
+    return summary
+
+
+def _is_confirmed(summary: SessionSummary) -> bool:
+    """Ask whether to delete a session.
+
+    Raises:
+        SettingsError: there is no terminal to ask on.
+    """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise SettingsError(
+            "Nothing was deleted: deleting a session needs a confirmation.",
+            f"To delete it: handinger-tui sessions rm {summary.session_id} --yes",
+        )
+    say(
+        f"Delete {_name(summary)} with {plural(summary.turns, 'turn')} from this computer?"
+        f"\nIts costs ({_cost_text(summary)}) stay in the records. The worker is not affected."
+    )
+    sys.stderr.write("Delete? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 async def _run(args: argparse.Namespace) -> int:
     action = args.action or "list"
-    access = FileAccess.WRITE if action in ("rename", "rm") else FileAccess.READ
-    ledger = Ledger(default_paths().database, access=access)
-    await ledger.start()
-    try:
+    access = FileAccess.WRITE if action == "rename" else FileAccess.READ
+
+    async def work(ledger: Ledger) -> None:
+        history = ledger.history
         if ledger.problem and not args.json:
             say(ledger.problem)
         if action in ("list", "search"):
-            history = ledger.history
             summaries = await (history.search(args.text) if action == "search" else history.sessions(500))
             put(_list_json(summaries) if args.json else _list_text(summaries))
         elif action == "show":
@@ -77,13 +138,10 @@ async def _run(args: argparse.Namespace) -> int:
             put(_show_json(session) if args.json else _show_text(session))
         else:
             session_id = await unique_session_id(ledger, args.id)
-            if action == "rename":
-                await ledger.history.rename(session_id, args.title)
-            else:
-                await ledger.history.delete(session_id)
-            put(dump({"session_id": session_id, "done": action}) if args.json else f"{action}: {session_id}")
-    finally:
-        await ledger.aclose()
+            await history.rename(session_id, args.title)
+            put(dump({"session_id": session_id, "done": action}) if args.json else f"Renamed {session_id}.")
+
+    await _with_history(access, work)
     return Exit.OK
 
 
@@ -102,6 +160,8 @@ def summary_object(summary: SessionSummary) -> JsonObject:
         "unpriced_turns": summary.unpriced,
         "uncredited_turns": summary.uncredited,
         "unread": summary.unread,
+        "simulated": summary.base_url == LOCAL,
+        "lineage": lineage_object(summary.lineage),
     }
 
 
@@ -109,22 +169,56 @@ def _list_json(summaries: list[SessionSummary]) -> str:
     return dump({"sessions": [summary_object(summary) for summary in summaries]})
 
 
-def _list_text(summaries: list[SessionSummary]) -> str:
+def _list_text(summaries: Sequence[SessionSummary]) -> str:
+    """A table; on a terminal it is as wide as that, and ids are cut to what is unique among them."""
     if not summaries:
         return "No sessions yet. Start one: handinger-tui"
     now = time.time_ns() // 1_000_000
-    return "\n".join(_summary_text(summary, now) for summary in summaries)
+    ids = [summary.session_id for summary in summaries]
+    columns = [
+        Column(
+            "Status",
+            [str(one.last_status or "empty").replace("_", " ") for one in summaries],
+            align_left=True,
+        ),
+        Column("Turns", [f"{one.turns:,}" for one in summaries], spare=1),
+        Column("Cost", [_cost_text(one) for one in summaries]),
+        Column("Credits", [_credits_text(one) for one in summaries], spare=2),
+        Column("Updated", [ago(one.updated_ms, now) for one in summaries]),
+        Column("ID", _unique_prefixes(ids) if sys.stdout.isatty() else ids, align_left=True),
+    ]
+    titles = [f"{'*' if one.unread else ' '} {_title(one)}" for one in summaries]
+    width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else _PIPED
+    columns = fit_columns(columns, width - _MIN_TITLE - len(GAP))
+    room = width - sum(len(GAP) + column.width for column in columns)
+    cut_titles = [clip(title, max(_MIN_TITLE, room)) for title in titles]
+    lines = lines_of([Column("  Title", cut_titles, align_left=True), *columns])
+    return "\n".join(line.rstrip() for line in lines)
 
 
-def _summary_text(summary: SessionSummary, now: int) -> str:
-    cost = total_text(Total(summary.cost_usd, summary.unpriced))
-    money = [cost if summary.cost_usd is not None else f"cost {cost}"]
-    if summary.credits is not None:
-        money.append(total_text(Total(summary.credits, summary.uncredited), credits_words))
-    details = " · ".join((plural(summary.turns, "turn"), *money, str(summary.last_status or "empty")))
-    mark = "*" if summary.unread else " "
-    when = f"{ago(summary.updated_ms, now):>9}"
-    return f"{mark}{summary.session_id}  {when}  {clean_line(summary.title, 50)}\n    {details}"
+def _unique_prefixes(ids: Sequence[str]) -> list[str]:
+    """The ids, each cut to the least length at which all differ."""
+    length = next(
+        (length for length in range(_MIN_ID, 80) if len({one[:length] for one in ids}) == len(ids)), 80
+    )
+    return [one[:length] for one in ids]
+
+
+def _title(summary: SessionSummary) -> str:
+    return clean_line(summary.title, 200) or "Untitled"
+
+
+def _name(summary: SessionSummary) -> str:
+    return f"“{clean_line(summary.title, 60) or 'Untitled'}” ({summary.session_id})"
+
+
+def _cost_text(summary: SessionSummary) -> str:
+    cost = short_total_text(Total(summary.cost_usd, summary.unpriced))
+    return f"{cost} simulated" if summary.base_url == LOCAL and summary.cost_usd is not None else cost
+
+
+def _credits_text(summary: SessionSummary) -> str:
+    return short_total_text(Total(summary.credits, summary.uncredited), credits_text)
 
 
 def _show_json(session: Session) -> str:
@@ -140,5 +234,7 @@ def _show_text(session: Session) -> str:
     for turn in session.turns:
         answer = clean(turn.text).rstrip() or f"({turn.status})"
         receipt = receipt_line(session, turn, money)
-        blocks.append(f"> {clean(turn.order.prompt).rstrip()}\n\n{answer}\n\n{receipt}".rstrip())
+        prompt = clean(turn.order.prompt).rstrip()
+        origin = f"\n({lineage_words(turn.order.lineage)})" if turn.order.lineage is not None else ""
+        blocks.append(f"> {prompt}{origin}\n\n{answer}\n\n{receipt}".rstrip())
     return "\n\n".join(blocks)

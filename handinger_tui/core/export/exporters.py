@@ -25,6 +25,7 @@ from handinger_tui.core.formatting import plural, size, utc_text
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex, turn_money
 from handinger_tui.core.money.spending import LOCAL
+from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.receipts.facts import receipt_line
 from handinger_tui.core.safety import clean, clean_json, clean_line
 from handinger_tui.core.turns.session import ids_of
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from handinger_tui.core.turns.session import Session
+    from handinger_tui.core.turns.turn import Lineage
 
 SCHEMA: Final = "handinger-tui/session/1"
 
@@ -72,10 +74,24 @@ def turn_objects(session: Session) -> list[JsonObject]:
         {
             "prompt": clean_json(turn.order.prompt),
             "created_ms": turn.order.created_ms,
+            "lineage": lineage_object(turn.order.lineage),
             **result_object(session, turn, money=money),
         }
         for turn, money in zip(session.turns, turn_money(session.turns, session.elsewhere), strict=True)
     ]
+
+
+def lineage_object(lineage: Lineage | None) -> Json:
+    """Return the earlier message that a message was made from; `number` is its position in its session."""
+    if lineage is None:
+        return None
+    return {
+        "kind": str(lineage.kind),
+        "session_id": lineage.session_id,
+        "turn_id": lineage.turn_id,
+        "number": lineage.number,
+        "title": clean_line(lineage.title) or None,
+    }
 
 
 SIMULATED: Final = "Simulated: the local worker answered. Nothing was charged."
@@ -124,6 +140,8 @@ def _minute(ms: int) -> str:
 
 def _request(turn: Turn) -> Iterator[str]:
     yield "### Prompt"
+    if turn.order.lineage is not None:
+        yield f"*{markdown_text(lineage_words(turn.order.lineage))}*"
     yield _quote(turn.order.prompt)
     if turn.order.attachments:
         yield "\n".join(

@@ -13,6 +13,7 @@ from textual.content import Content
 from handinger_tui.core.evidence.datasets import STRUCTURED, structured_of
 from handinger_tui.core.evidence.sources import files_of_turn, host_at, sources_of_turn
 from handinger_tui.core.formatting import plural, size
+from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.safety import clean, clean_line, host_of
 from handinger_tui.core.turns.turn import (
     FREE,
@@ -45,7 +46,6 @@ from handinger_tui.ui.transcript.row import (
     link_style,
     styled,
 )
-from handinger_tui.ui.widgets.status_text import lineage_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,13 +12,13 @@ from textual.content import Content
 from handinger_tui.core.amounts import Total, short_total_text, total_text
 from handinger_tui.core.formatting import ago, middle_cut, plural
 from handinger_tui.core.money.spending import LOCAL
+from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.widgets.status_text import (
     STATUS_WORDS,
     going_for,
-    lineage_words,
     so_far,
     style_and_sign,
     under_way,

@@ -14,7 +14,7 @@ from handinger_tui.core.money.limits import Gauge, Origin, limit_text, raise_hin
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import Session, any_with_status, with_status
-from handinger_tui.core.turns.turn import FREE, LIVE, Kind, Lineage, LineageKind, Turn, TurnStatus
+from handinger_tui.core.turns.turn import FREE, LIVE, Kind, Turn, TurnStatus
 
 if TYPE_CHECKING:
     # The engine imports every event and dialect of the core; the first screen does not need them.
@@ -67,17 +67,6 @@ def newest_shown(session: Session) -> Turn | None:
     return next(
         (turn for turn in reversed(session.turns) if not turn.withdrawn and turn.status not in _QUEUED), None
     )
-
-
-def lineage_words(lineage: Lineage) -> str:
-    """How a message was made from an earlier one."""
-    match lineage.kind:
-        case LineageKind.EDIT:
-            return f"edited from message {lineage.number}"
-        case LineageKind.RETRY:
-            return f"message {lineage.number} again"
-        case LineageKind.FORK:
-            return f"forked from “{clean_line(lineage.title, 60)}”, message {lineage.number}"
 
 
 def unwatched(session: Session) -> Turn | None:

@@ -1,0 +1,162 @@
+"""`handinger-tui sessions`: the table, its JSON, and the question before a session is deleted."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from handinger_tui.cli.output import Exit
+from handinger_tui.core.turns.turn import Lineage, LineageKind
+from tests.cli.program import MAIN, environ
+from tests.e2e.runner import run
+from tests.ledger.made import answered, opened, order, play, session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CTRL_C = "\x03"
+EDITED = Lineage(LineageKind.EDIT, "ses_01KB00000000AAAA", "turn_1", 1)
+FORKED = Lineage(LineageKind.FORK, "ses_01KB00000000AAAA", "turn_2", 2, "Tea")
+
+
+@pytest.fixture
+async def home(own_home: Path) -> Path:
+    async with opened(own_home / "history.db") as ledger:
+        tea = session("ses_01KB00000000AAAA", title="Tea " * 20)
+        tea = await play(ledger, tea, order("turn_1", "Which tea?"), answered("null"))
+        await play(ledger, tea, order("turn_2", "Which green tea?", lineage=EDITED), answered())
+        fork = session("ses_01KB00000000BBBB", title="Fork of tea")
+        await play(ledger, fork, order("turn_3", "Go on", lineage=FORKED), answered())
+    return own_home
+
+
+def ids(home: Path) -> set[str]:
+    return {row["session_id"] for row in run("sessions", "--json", home=home).result["sessions"]}
+
+
+class Ended(NamedTuple):
+    code: int
+    text: str
+
+
+def on_a_terminal(home: Path, *argv: str, answer: str = "") -> Ended:
+    """Run the program on a terminal of its own; `answer` is typed as soon as it asks."""
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, *MAIN, *argv], env=environ(home), stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    shown, is_answered = "", False
+    while True:
+        try:
+            read = os.read(ours, 4096)
+        except OSError:
+            # The last one that had it open is gone.
+            break
+        if not read:
+            break
+        shown += read.decode()
+        if answer and not is_answered and "[y/N]" in shown:
+            if answer == CTRL_C:
+                child.send_signal(signal.SIGINT)
+            else:
+                os.write(ours, answer.encode())
+            is_answered = True
+    os.close(ours)
+    return Ended(child.wait(30), shown.replace("\r\n", "\n"))
+
+
+# -- the table ---------------------------------------------------------------------------------------
+def test_a_pipe_gets_a_table_with_whole_ids(home: Path) -> None:
+    ran = run("sessions", home=home)
+    head, first, second = ran.out.splitlines()
+    assert head.split() == ["Title", "Status", "Turns", "Cost", "Credits", "Updated", "ID"]
+    assert first.split()[:4] == ["Fork", "of", "tea", "completed"]
+    assert first.endswith("ses_01KB00000000BBBB")
+    assert second.endswith("ses_01KB00000000AAAA")
+    assert " completed      2  $0.50 " in second
+
+
+def test_a_terminal_gets_one_row_per_session_and_ids_that_are_unique_and_sufficient(home: Path) -> None:
+    ended = on_a_terminal(home, "sessions")
+    rows = ended.text.splitlines()
+    assert len(rows) == 3
+    assert all(len(row) <= 80 for row in rows)
+    assert "Tea Tea Tea" in rows[2]
+    assert "…" in rows[2]
+    prefix = rows[2].split()[-1]
+    assert prefix == "ses_01KB00000000A"
+    assert "Which green tea?" in run("sessions", "show", prefix, home=home).out
+
+
+def test_json_has_the_lineage_of_sessions_and_of_turns(home: Path) -> None:
+    listed = run("sessions", "--json", home=home).result["sessions"]
+    assert [row["lineage"] for row in listed] == [
+        {
+            "kind": "fork",
+            "session_id": "ses_01KB00000000AAAA",
+            "turn_id": "turn_2",
+            "number": 2,
+            "title": "Tea",
+        },
+        None,
+    ]
+    shown = run("sessions", "show", "ses_01KB00000000A", "--json", home=home).result["turns"]
+    assert shown[0]["lineage"] is None
+    assert shown[1]["lineage"] == {
+        "kind": "edit",
+        "session_id": "ses_01KB00000000AAAA",
+        "turn_id": "turn_1",
+        "number": 1,
+        "title": None,
+    }
+
+
+def test_text_and_exports_tell_what_a_message_was_made_from(home: Path) -> None:
+    assert "(edited from message 1)" in run("sessions", "show", "ses_01KB00000000A", home=home).out
+    assert "*edited from message 1*" in run("export", "ses_01KB00000000A", home=home).out
+    assert "*forked from “Tea”, message 2*" in run("export", "ses_01KB00000000B", home=home).out
+
+
+# -- deleting ----------------------------------------------------------------------------------------
+def test_without_a_terminal_nothing_is_deleted_unless_the_command_says_so(home: Path) -> None:
+    before = ids(home)
+    ran = run("sessions", "rm", "ses_01KB00000000A", home=home, stdin="y\n")
+    assert (ran.code, ran.out) == (Exit.USAGE, "")
+    assert "Nothing was deleted" in ran.err
+    assert "handinger-tui sessions rm ses_01KB00000000AAAA --yes" in ran.err
+    assert ids(home) == before
+    ran = run("sessions", "rm", "ses_01KB00000000A", "--yes", "--json", home=home)
+    assert ran.result == {"session_id": "ses_01KB00000000AAAA", "done": "rm"}
+    assert ids(home) == {"ses_01KB00000000BBBB"}
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", "\x04", "yep\n"])
+def test_on_a_terminal_only_yes_deletes(home: Path, answer: str) -> None:
+    ended = on_a_terminal(home, "sessions", "rm", "ses_01KB00000000A", answer=answer)
+    assert ended.code == Exit.OK
+    assert "(ses_01KB00000000AAAA) with 2 turns from this computer?" in ended.text
+    assert "Its costs ($0.50) stay in the records. The worker is not affected." in ended.text
+    assert ended.text.rstrip().endswith("Nothing was deleted.")
+    assert len(ids(home)) == 2
+
+
+def test_a_yes_on_a_terminal_deletes_the_session_and_its_costs_stay(home: Path) -> None:
+    before = run("costs", "--by", "worker", "--json", home=home).out
+    ended = on_a_terminal(home, "sessions", "rm", "ses_01KB00000000A", answer="Yes\n")
+    assert ended.code == Exit.OK
+    assert ended.text.rstrip().endswith("(ses_01KB00000000AAAA).")
+    assert ids(home) == {"ses_01KB00000000BBBB"}
+    assert run("costs", "--by", "worker", "--json", home=home).out == before
+
+
+def test_ctrl_c_at_the_question_deletes_nothing(home: Path) -> None:
+    ended = on_a_terminal(home, "sessions", "rm", "ses_01KB00000000A", answer=CTRL_C)
+    assert ended.code == Exit.INTERRUPTED
+    assert len(ids(home)) == 2
