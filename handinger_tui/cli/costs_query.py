@@ -333,14 +333,14 @@ _NO_EXCESS: Final = Decimal(0)
 
 def _excess(usd: object, *parts: object) -> Decimal | None:
     """By how much the categories of a turn exceed its cost in USD; None where they cannot be compared."""
-    known = [part for part in parts if isinstance(part, int)]
-    if not isinstance(usd, int) or not known:
+    reported = [part for part in parts if isinstance(part, int)]
+    if not isinstance(usd, int) or not reported:
         return None
-    if sum(known) <= usd:
+    if sum(reported) <= usd:
         # The usual case is decided in pico-dollars, which is much faster.
         return _NO_EXCESS
     places = PLACES["usd_pico"]
-    return split_excess(scaled(0, usd, places), [scaled(0, part, places) for part in known])
+    return split_excess(scaled(0, usd, places), [scaled(0, part, places) for part in reported])
 
 
 def cell_text(stored: object) -> str | None:

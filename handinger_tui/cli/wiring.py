@@ -245,7 +245,7 @@ SETTLE_S: Final = 30.0
 """Most seconds for the reads of all workers."""
 
 
-def settle_left_open() -> None:
+def settle_open_turns() -> None:
     """Read the workers of the service in the settings, and report on stderr what is still open.
 
     Raises:
@@ -264,7 +264,7 @@ async def _settle(services: Services) -> int:
         say("No open turns and nothing to read.")
     else:
         counts = ((unended, "still open"), (unknown, "with unknown outcome"))
-        left = ", ".join(f"{plural(count, 'turn')} {what}" for count, what in counts if count)
-        left = left or "all turns are finished"
-        say(f"Read {plural(len(session_ids), 'worker')}: {left}.")
+        summary = ", ".join(f"{plural(count, 'turn')} {what}" for count, what in counts if count)
+        summary = summary or "all turns are finished"
+        say(f"Read {plural(len(session_ids), 'worker')}: {summary}.")
     return 0

@@ -78,11 +78,11 @@ class Total(Struct, frozen=True):
 def total(values: Iterable[Decimal | None]) -> Total:
     """The total of one value per turn, in any order."""
     amounts = [tidy(value) for value in values]
-    known = [amount for amount in amounts if amount is not None]
-    missing = len(amounts) - len(known)
-    if missing and not known:
+    reported = [amount for amount in amounts if amount is not None]
+    missing = len(amounts) - len(reported)
+    if missing and not reported:
         return Total(None, missing)
-    return Total(_sum(known), missing)
+    return Total(_sum(reported), missing)
 
 
 def _sum(values: Iterable[Decimal]) -> Decimal:
@@ -96,13 +96,13 @@ ROUNDING: Final = Decimal("1e-9")
 """Categories that exceed their total by less than this, in USD or as a part of the total, were rounded."""
 
 
-def split_excess(whole: Decimal | None, parts: Iterable[Decimal | None]) -> Decimal | None:
+def split_excess(cost: Decimal | None, parts: Iterable[Decimal | None]) -> Decimal | None:
     """By how much the known parts of a cost exceed it: 0 where they do not, None where that is not known."""
-    known = [part for part in parts if part is not None]
-    if whole is None or not known:
+    reported = [part for part in parts if part is not None]
+    if cost is None or not reported:
         return None
-    excess = EXACT.subtract(_sum(known), whole)
-    return excess if excess > max(ROUNDING, EXACT.multiply(abs(whole), ROUNDING)) else Decimal(0)
+    excess = EXACT.subtract(_sum(reported), cost)
+    return excess if excess > max(ROUNDING, EXACT.multiply(abs(cost), ROUNDING)) else Decimal(0)
 
 
 def excess_text(excess: Decimal | None) -> str:

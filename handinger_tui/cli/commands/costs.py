@@ -77,8 +77,8 @@ def _apply_decisions(args: argparse.Namespace, now: datetime) -> None:
 def _pin(text: str, at_ms: int) -> Callable[[sqlite3.Connection], None]:
     prefix, _, word = text.rpartition("=")
     if word not in WORDS:
-        known = ", ".join(f"WORKER={meaning}" for meaning in WORDS)
-        raise SettingsError(f"{_READING} {text!r} is not valid.", f"Use {_READING} with one of {known}.")
+        choices = ", ".join(f"WORKER={meaning}" for meaning in WORDS)
+        raise SettingsError(f"{_READING} {text!r} is not valid.", f"Use {_READING} with one of {choices}.")
     with opened(default_paths().database) as rows:
         worker_id = unique_id(rows, "worker", prefix) or ""
         base_url = rows.base_url(worker_id)
@@ -189,9 +189,9 @@ def run(args: argparse.Namespace) -> int:
         check_report_file(args.report, force=args.force)
     if args.settle:
         # The client and asyncio take a quarter of a second; all other costs are read without them.
-        from handinger_tui.cli.wiring import settle_left_open  # noqa: PLC0415
+        from handinger_tui.cli.wiring import settle_open_turns  # noqa: PLC0415
 
-        settle_left_open()
+        settle_open_turns()
     _apply_decisions(args, now)
     as_of = None if args.as_of is None else as_of_ms(args.as_of, now)
     with opened(default_paths().database, as_of) as cost_rows:

@@ -13,7 +13,7 @@ BLOCKS: Final = ("█", "▓", "▒", "░")
 NO_VALUE: Final = "·"
 """The part of a bar, or the value of a sparkline, that was not reported."""
 USED: Final = "━"
-LEFT: Final = "┄"
+UNUSED: Final = "┄"
 _HEIGHTS: Final = "▁▂▃▄▅▆▇█"
 """Eighths of a cell, from below."""
 _WIDTHS: Final = "▏▎▍▌▋▊▉█"
@@ -44,7 +44,7 @@ def vertical_bar(value: Decimal | None, highest: Decimal, height: int) -> str:
 
 def level(filled: int, width: int) -> str:
     """A bar of `width` cells, of which `filled` are used."""
-    return USED * filled + LEFT * (width - filled)
+    return USED * filled + UNUSED * (width - filled)
 
 
 def percent_cells(percent: int, width: int) -> int:

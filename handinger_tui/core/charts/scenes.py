@@ -137,9 +137,9 @@ def slots(days: Sequence[Bucket]) -> tuple[BarSpan, tuple[Slot, ...]]:
     return span, tuple(by_start.get(start) or Slot(start, Total(Decimal(0))) for start in starts)
 
 
-def _starts(known: Iterable[date], span: BarSpan) -> list[date]:
+def _starts(days: Iterable[date], span: BarSpan) -> list[date]:
     """The starts of all bars between the first and the last known one."""
-    ordered = sorted(known)
+    ordered = sorted(days)
     if span is BarSpan.MONTH:
         # Only months have no upper limit: after a wrong clock, draw no empty months.
         months = (ordered[-1].year - ordered[0].year) * 12 + ordered[-1].month - ordered[0].month + 1
@@ -188,14 +188,16 @@ class Share(Struct, frozen=True):
 
 def shares(spent: Bucket) -> tuple[Share, ...]:
     """The shares of the four categories, and of the cost that was reported without a split."""
-    known = {member: getattr(spent, member).value for member in MEMBERS}
+    amounts = {member: getattr(spent, member).value for member in MEMBERS}
     split = Decimal(0)
-    for value in known.values():
+    for value in amounts.values():
         split = EXACT.add(split, value or Decimal(0))
     rest = EXACT.subtract(spent.usd.value or Decimal(0), split)
     base = EXACT.add(split, max(rest, Decimal(0)))
     result = [
-        Share(NAMES[member], known[member], getattr(spent, member).missing_turns, _part(known[member], base))
+        Share(
+            NAMES[member], amounts[member], getattr(spent, member).missing_turns, _part(amounts[member], base)
+        )
         for member in MEMBERS
     ]
     if rest > 0:
@@ -393,13 +395,13 @@ def bars(days: Sequence[Bucket]) -> Scene:
     marks = card(HEIGHT, title)
     if gaps:
         marks.append(_legend(f"hatched: {gap_text(gaps)}", Ink.GAP))
-    known = [slot.usd.value for slot in listed if slot.usd.value is not None]
-    steps = ticks(max(known, default=Decimal(0)))
+    costs = [slot.usd.value for slot in listed if slot.usd.value is not None]
+    steps = ticks(max(costs, default=Decimal(0)))
     marks += _scale(steps)
-    if not listed or not known:
+    if not listed or not costs:
         marks.append(_empty_note("No turns in this period." if not listed else "No cost was reported."))
     wide = (_RIGHT - _LEFT) / max(1, len(listed))
-    tallest = max(known, default=Decimal(0))
+    tallest = max(costs, default=Decimal(0))
     for at, slot in enumerate(listed):
         labeled = len(listed) <= 14 or (bool(tallest) and slot.usd.value == tallest)
         marks += _bar(slot, _LEFT + wide * at, wide, steps[-1], labeled)
@@ -439,10 +441,10 @@ def cumulative(days: Sequence[Bucket]) -> Scene:
     for slot in listed:
         so_far += slot.usd
         sums.append(so_far)
-    known = so_far.value
-    steps = ticks(known or Decimal(0))
+    spent = so_far.value
+    steps = ticks(spent or Decimal(0))
     marks += _scale(steps)
-    if known is None or not any(slot.turns for slot in listed):
+    if spent is None or not any(slot.turns for slot in listed):
         marks.append(_empty_note("No turns in this period." if not listed else "No cost was reported."))
         return Scene(WIDTH, HEIGHT, (*marks, *_days(listed, span)), title)
     wide = (_RIGHT - _LEFT) / len(listed)
@@ -473,9 +475,9 @@ def share_of(spent: Bucket) -> Scene:
     marks = card(SHARE_HEIGHT, "Cost by category")
     left, room = 28.0, WIDTH - 56.0
     if not any(share.part for share in parts):
-        known = any(share.usd is not None for share in parts)
-        reason = "Nothing was spent." if known else "No split by category was reported."
-        marks.append(Box(left, 64, room, 44, Ink.MUTED, hatched=not known))
+        has_costs = any(share.usd is not None for share in parts)
+        reason = "Nothing was spent." if has_costs else "No split by category was reported."
+        marks.append(Box(left, 64, room, 44, Ink.MUTED, hatched=not has_costs))
         marks.append(Word(WIDTH / 2, 136, reason, Ink.MUTED, 16, TextAnchor.MIDDLE))
         return Scene(WIDTH, SHARE_HEIGHT, tuple(marks), "Cost by category")
     x = left

@@ -271,11 +271,11 @@ def sources_of_turn(turn: Turn) -> tuple[SourcePart, ...]:
     streamed = [part for part in turn.parts if isinstance(part, SourcePart)]
     if turn.snapshot is None:
         return tuple(streamed)
-    known = {part.url for part in streamed} | {s.url for s in (turn.before.sources if turn.before else ())}
+    urls = {part.url for part in streamed} | {s.url for s in (turn.before.sources if turn.before else ())}
     added = []
     for source in turn.snapshot.sources:
-        if source.url not in known:
-            known.add(source.url)
+        if source.url not in urls:
+            urls.add(source.url)
             added.append(SourcePart(source.source_id, source.url, source.title))
     return (*streamed, *added)
 
