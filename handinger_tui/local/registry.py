@@ -94,6 +94,20 @@ class WorkerRegistry:
             raise RefusedError(409, "This worker is still running. Nothing was started.")
         return self._accept(worker_id, key, instruction)
 
+    def start(self, record_id: str, instruction: Instruction, key: str | None) -> StartedTurn:
+        """Start a turn under an id that the caller chose; the first one creates the record.
+
+        Raises:
+            RefusedError: like `resume`.
+        """
+        if record_id in self._records:
+            return self.resume(record_id, instruction, key)
+        return self._find_accepted(record_id, key, instruction) or self._accept(record_id, key, instruction)
+
+    def holds(self, record_id: str) -> bool:
+        """Return whether there is a record with this id; the oldest idle ones are deleted."""
+        return record_id in self._records
+
     def add_schedule(self, record: WorkerRecord, schedule: StoredSchedule) -> None:
         """Store a schedule and start its timer.
 
@@ -132,11 +146,10 @@ class WorkerRegistry:
         return StartedTurn(accepted.record, accepted.turn, repeated=True)
 
     def _accept(self, target: str, key: str | None, instruction: Instruction) -> StartedTurn:
-        record = (
-            self.record(target)
-            if target
-            else WorkerRecord(self.base_url, Workspace(self.limits.workspace_bytes))
-        )
+        record = self._records.get(target)
+        if record is None:
+            record = WorkerRecord(self.base_url, Workspace(self.limits.workspace_bytes))
+            record.id = target or record.id
         turn = self._begin(record, instruction)
         if key is not None:
             self._accepted[target, key] = _AcceptedRequest(instruction.fingerprint, record, turn)

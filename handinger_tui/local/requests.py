@@ -58,6 +58,7 @@ class RefusedError(Exception):
 _JSON = "application/json"
 _FORM = "multipart/form-data"
 _LONGEST_KEY = 255
+_LONGEST_ID = 200
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -66,6 +67,7 @@ class ParsedRequest(Struct, frozen=True):
 
     instruction: Instruction
     streamed: bool | None
+    members: Mapping[str, object]
 
 
 async def parse_turn_request(request: Request, limits: RequestLimits) -> ParsedRequest:
@@ -88,7 +90,8 @@ async def parse_turn_request(request: Request, limits: RequestLimits) -> ParsedR
         streamed = _BOOLEANS.get(streamed, streamed)
     if streamed is not None and not isinstance(streamed, bool):
         raise RefusedError(422, "stream must be true or false.")
-    return ParsedRequest(Instruction(text_member(members, limits), budget_member(members), uploads), streamed)
+    instruction = Instruction(text_member(members, limits), budget_member(members), uploads)
+    return ParsedRequest(instruction, streamed, members)
 
 
 async def parse_object(request: Request, limits: RequestLimits) -> Mapping[str, object]:
@@ -132,6 +135,18 @@ def budget_member(members: Mapping[str, object]) -> str:
     if not isinstance(level, str) or level not in prices.TOOL_CALLS:
         raise RefusedError(422, f"budget must be one of {', '.join(prices.TOOL_CALLS)}.")
     return level
+
+
+def id_member(members: Mapping[str, object], name: str) -> str | None:
+    """Return an id of the caller, None if it is absent.
+
+    Raises:
+        RefusedError: 422 if it is not a string of 1 to 200 characters.
+    """
+    value = members.get(name)
+    if value is not None and (not isinstance(value, str) or not 1 <= len(value) <= _LONGEST_ID):
+        raise RefusedError(422, f"{name} must be a string of 1 to {_LONGEST_ID} characters.")
+    return value
 
 
 def wants_stream(request: Request, in_body: bool | None = None) -> bool:

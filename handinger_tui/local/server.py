@@ -19,23 +19,30 @@ import secrets
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self, TypeAlias
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Self
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 
 from handinger_tui.local import formats, requests, schedules, stream
 from handinger_tui.local.registry import WorkerRegistry
 from handinger_tui.local.repertoire import REPERTOIRE
 from handinger_tui.local.requests import RefusedError, RequestLimits
+from handinger_tui.local.responses import (
+    MESSAGES,
+    error_response,
+    event_stream,
+    file_response,
+    history_and_live,
+    json_response,
+    route,
+)
+from handinger_tui.local.task_routes import PREFIX, task_routes
+from handinger_tui.local.tasks import TaskRegistry
 from handinger_tui.local.turn_context import Setting
 
 if TYPE_CHECKING:
@@ -43,18 +50,16 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
+    from starlette.requests import Request
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from handinger_tui.local.registry import StartedTurn
     from handinger_tui.local.worker_record import WorkerRecord
 
 
-Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
-
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _DRAIN_SECONDS = 5.0
 _MAX_DRAINED_BYTES = 256 << 20
-_MESSAGES = {404: "Nothing at this address.", 405: "This address does not take this method."}
 
 
 class BearerAuth:
@@ -66,7 +71,8 @@ class BearerAuth:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond with 401 without reading the body, or call the app."""
-        if scope["type"] == "http" and scope["path"].startswith("/api") and not self._is_authorized(scope):
+        is_api = scope["type"] == "http" and scope["path"].removeprefix(PREFIX).startswith("/api")
+        if is_api and not self._is_authorized(scope):
             response = error_response(
                 401, "The Authorization header must be Bearer and the key this local worker named."
             )
@@ -116,19 +122,20 @@ class DrainBody:
         await self.app(scope, receive_and_track, drain_and_send)
 
 
-def build_app(registry: WorkerRegistry, api_key: str) -> Starlette:
-    """Return the ASGI application for a registry and an API key."""
+def build_app(registry: WorkerRegistry, tasks: TaskRegistry, api_key: str) -> Starlette:
+    """Return the ASGI application: the workers generation, the tasks generation under `PREFIX`."""
     routes = Routes(registry)
     worker = "/api/workers/{worker_id}"
     app = Starlette(
         routes=[
-            _route("/api/workers", POST=routes.create),
-            _route(worker, GET=routes.retrieve, POST=routes.resume),
-            _route(f"{worker}/stream", GET=routes.follow),
-            _route(f"{worker}/email", GET=routes.email),
-            _route(f"{worker}/files/{{file_path:path}}", GET=routes.file),
-            _route(f"{worker}/schedules", GET=routes.list_schedules, POST=routes.add_schedule),
-            _route(f"{worker}/schedules/{{schedule_id}}", DELETE=routes.cancel_schedule),
+            route("/api/workers", POST=routes.create),
+            route(worker, GET=routes.retrieve, POST=routes.resume),
+            route(f"{worker}/stream", GET=routes.follow),
+            route(f"{worker}/email", GET=routes.email),
+            route(f"{worker}/files/{{file_path:path}}", GET=routes.file),
+            route(f"{worker}/schedules", GET=routes.list_schedules, POST=routes.add_schedule),
+            route(f"{worker}/schedules/{{schedule_id}}", DELETE=routes.cancel_schedule),
+            *task_routes(tasks),
         ],
         middleware=[Middleware(DrainBody), Middleware(BearerAuth, api_key=api_key)],
         exception_handlers={
@@ -140,18 +147,6 @@ def build_app(registry: WorkerRegistry, api_key: str) -> Starlette:
     # After a redirect a client would send its key and its body a second time.
     app.router.redirect_slashes = False
     return app
-
-
-def _route(path: str, **endpoints: Endpoint) -> Route:
-    """Return one route for all methods of a path, so that its 405 lists exactly the allowed ones."""
-
-    async def endpoint(request: Request) -> Response:
-        handler = endpoints.get(request.method)
-        if handler is None:
-            raise RefusedError(405, _MESSAGES[405], {"allow": ", ".join(endpoints)})
-        return await handler(request)
-
-    return Route(path, endpoint, methods=_METHODS)
 
 
 class Routes:
@@ -182,7 +177,7 @@ class Routes:
         """Return a worker, or stream its messages and its running turn."""
         record = self._record(request)
         if requests.wants_stream(request):
-            return event_stream(self._history_and_live(record))
+            return event_stream(history_and_live(record, self.limits.keep_alive_seconds))
         return json_response(record.as_worker())
 
     async def follow(self, request: Request) -> Response:
@@ -191,7 +186,7 @@ class Routes:
         Without `[DONE]`: the clients that use this route (official Python 0.0.2 to 0.3.0) decode
         every event as JSON and fail on it.
         """
-        events = self._history_and_live(self._record(request))
+        events = history_and_live(self._record(request), self.limits.keep_alive_seconds)
         return event_stream(text async for text in events if text != stream.DONE)
 
     async def email(self, request: Request) -> Response:
@@ -203,14 +198,7 @@ class Routes:
         file = self._record(request).workspace.get(request.path_params["file_path"])
         if file is None:
             raise RefusedError(404, "This worker has no file at this path.")
-        name = quote(file.path.rpartition("/")[2], safe="")
-        headers = {
-            "content-disposition": f"attachment; filename*=UTF-8''{name}",
-            "content-type": file.media_type,
-            "x-content-type-options": "nosniff",
-            "etag": f'"{file.digest}"',
-        }
-        return Response(file.content, headers=headers)
+        return file_response(file)
 
     async def list_schedules(self, request: Request) -> Response:
         """List the pending schedules."""
@@ -247,33 +235,6 @@ class Routes:
             return event_stream(started.turn.follow(self.limits.keep_alive_seconds), headers)
         return json_response(started.record.as_worker(), headers=headers)
 
-    async def _history_and_live(self, record: WorkerRecord) -> AsyncIterator[str]:
-        # Both are read before the first await, so that they are consistent.
-        messages, turn = list(record.messages), record.turn
-        live = turn if turn is not None and turn.running else None
-        if messages:
-            yield "".join(f"data: {formats.dumps(message)}\n\n" for message in messages)
-        if live is None:
-            yield stream.DONE
-            return
-        async for text in live.follow(self.limits.keep_alive_seconds):
-            yield text
-
-
-def json_response(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """Return a JSON response with exact numbers."""
-    return Response(formats.dumps(value), status, {"content-type": "application/json", **(headers or {})})
-
-
-def error_response(status: int, sentence: str, headers: dict[str, str] | None = None) -> Response:
-    """Return an error response in the common format."""
-    return json_response({"error": sentence}, status, headers)
-
-
-def event_stream(source: AsyncIterator[str], headers: dict[str, str] | None = None) -> Response:
-    """Return a streaming response with the headers of an event stream."""
-    return StreamingResponse(source, headers={**stream.HEADERS, **(headers or {})})
-
 
 async def _handle_refusal(_request: Request, refusal: Exception) -> Response:
     if not isinstance(refusal, RefusedError):
@@ -284,7 +245,7 @@ async def _handle_refusal(_request: Request, refusal: Exception) -> Response:
 async def _handle_http_exception(_request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    sentence = _MESSAGES.get(error.status_code, "The request cannot be served.")
+    sentence = MESSAGES.get(error.status_code, "The request cannot be served.")
     return error_response(error.status_code, sentence, dict(error.headers or {}))
 
 
@@ -302,9 +263,11 @@ _BACKLOG = 128
 class _QuietServer(uvicorn.Server):
     """A uvicorn server that does not handle signals, signals readiness, and cancels turns before shutdown."""
 
-    def __init__(self, config: uvicorn.Config, registry: WorkerRegistry, listening: threading.Event) -> None:
+    def __init__(
+        self, config: uvicorn.Config, registries: tuple[WorkerRegistry, ...], listening: threading.Event
+    ) -> None:
         super().__init__(config)
-        self._registry = registry
+        self._registries = registries
         self._listening = listening
 
     @contextlib.contextmanager
@@ -319,12 +282,15 @@ class _QuietServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Cancel the turns, which ends the open streams, then shut down."""
-        await self._registry.close()
+        for registry in self._registries:
+            await registry.close()
         await super().shutdown(sockets)
 
 
 class LocalServer:
     """A running server. `base_url` has no trailing slash; each server has a new `api_key`.
+
+    `tasks_url` is the base URL of the tasks generation.
 
     State is in memory only and is lost when the server stops. `stop` may be called repeatedly and from
     any thread except the server's own.
@@ -334,10 +300,12 @@ class LocalServer:
         self.api_key = f"hdg_local_{secrets.token_urlsafe(24)}"
         self.base_url = f"http://{HOST}:{listener.getsockname()[1]}"
         self._socket = listener
-        self._registry = WorkerRegistry(self.base_url, setting, limits)
+        self.tasks_url = f"{self.base_url}{PREFIX}"
+        workers = WorkerRegistry(self.base_url, setting, limits)
+        tasks = TaskRegistry(WorkerRegistry(self.tasks_url, setting, limits))
         self._listening = threading.Event()
         config = uvicorn.Config(
-            build_app(self._registry, self.api_key),
+            build_app(workers, tasks, self.api_key),
             http="h11",
             ws="none",
             lifespan="off",
@@ -346,7 +314,7 @@ class LocalServer:
             access_log=False,
             timeout_graceful_shutdown=1,
         )
-        self._server = _QuietServer(config, self._registry, self._listening)
+        self._server = _QuietServer(config, (workers, tasks.runs), self._listening)
         self._thread = threading.Thread(target=self._run, name="local-worker", daemon=True)
 
     @classmethod

@@ -1,0 +1,307 @@
+"""The `tasks` generation: stored workers (templates), and tasks, each of which is one conversation.
+
+Decisions where the published API description is silent:
+
+- POST /api/tasks responds when the turn has ended; with `stream: true` it responds with the stream.
+- POST to a task with a running turn: 409, nothing is started. `Idempotency-Key`: as for workers.
+- The Worker in an answer has the id of the stored worker, and describes the task.
+- A running turn is listed; a stored worker that is deleted keeps its tasks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from handinger_tui.local import formats, prices, requests
+from handinger_tui.local.requests import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from handinger_tui.local.registry import StartedTurn, WorkerRegistry
+    from handinger_tui.local.turns import LocalTurn
+    from handinger_tui.local.worker_record import WorkerRecord
+
+ORGANIZATION = "org_local"
+USER = "usr_local"
+
+_LONGEST = {"title": 200, "summary": 80, "instructions": 20_000, "prompt": 10_000}
+_MOST_TEMPLATES = 1000
+_TITLE_CHARACTERS = 60
+
+
+@dataclass(slots=True)
+class Template:
+    """A stored worker."""
+
+    title: str
+    summary: str = ""
+    instructions: str = ""
+    output_schema: Mapping[str, object] | None = None
+    visibility: str = "private"
+    id: str = field(default_factory=lambda: formats.new_id("wrk_"))
+    created_at: datetime = field(default_factory=formats.now)
+    updated_at: datetime = field(default_factory=formats.now)
+    is_deleted: bool = False
+
+    def change(self, members: Mapping[str, object]) -> None:
+        """Set the members that a request has; the others stay.
+
+        Raises:
+            RefusedError: 422 for a wrong one; nothing is changed.
+        """
+        checked = _checked_members(members)
+        for name, value in checked.items():
+            setattr(self, name, value)
+        self.updated_at = formats.now()
+
+    def as_members(self, base_url: str) -> dict[str, object]:
+        """Return the `WorkerTemplate` object."""
+        return {
+            "id": self.id,
+            "createdAt": formats.iso(self.created_at),
+            "instructions": self.instructions,
+            "organizationId": ORGANIZATION,
+            "outputSchema": self.output_schema,
+            "summary": self.summary,
+            "title": self.title,
+            "updatedAt": formats.iso(self.updated_at),
+            "url": f"{base_url}/worker/{self.id}",
+            "userId": USER,
+            "visibility": self.visibility,
+        }
+
+
+def _checked_members(members: Mapping[str, object]) -> dict[str, object]:
+    checked: dict[str, object] = {}
+    for name, longest in _LONGEST.items():
+        value = members.get(name)
+        if value is None and name not in members:
+            continue
+        if not isinstance(value, str) or len(value) > longest or (name == "title" and not value):
+            raise RefusedError(422, f"{name} must be a string of at most {longest:,} characters.")
+        if name != "prompt":
+            checked[name] = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if "outputSchema" in members:
+        schema = members["outputSchema"]
+        if schema is not None and not isinstance(schema, dict):
+            raise RefusedError(422, "outputSchema must be an object, or null.")
+        checked["output_schema"] = schema
+    if "visibility" in members:
+        if members["visibility"] not in {"public", "private"}:
+            raise RefusedError(422, "visibility must be public or private.")
+        checked["visibility"] = members["visibility"]
+    return checked
+
+
+@dataclass(slots=True)
+class Task:
+    """One conversation with a stored worker; `record` has its messages, files and running turn."""
+
+    template: Template
+    record: WorkerRecord
+    triggered_by: str = "api"
+    created_at: datetime = field(default_factory=formats.now)
+    turns: list[tuple[LocalTurn, datetime]] = field(default_factory=list)
+    """Each turn with the time of its start."""
+    is_archived: bool = False
+
+    @property
+    def status(self) -> str:
+        """The status of the newest turn."""
+        return _status_of(self.turns[-1][0])
+
+    def as_members(self) -> dict[str, object]:
+        """Return the `Task` object."""
+        counts = [turn.counts_now() for turn, _ in self.turns]
+        return {
+            "id": self.record.id,
+            "completedAt": None if self.record.running else formats.iso(_end_of(*self.turns[-1])),
+            "createdAt": formats.iso(self.created_at),
+            "createdByUserId": USER,
+            "organizationId": ORGANIZATION,
+            "status": self.status,
+            "title": self.template.title,
+            "totals": {
+                "credits": sum(prices.costs_of(count).credits for count in counts),
+                "durationMs": sum(count.duration_ms for count in counts),
+                "turnCount": len(counts),
+            },
+            "triggeredBy": self.triggered_by,
+            "url": f"{self.record.base_url}/worker/{self.template.id}/task/{self.record.id}",
+            "workerId": self.template.id,
+        }
+
+    def turn_members(self) -> list[dict[str, object]]:
+        """Return the `Turn` objects."""
+        return [self._turn(seq, turn, started) for seq, (turn, started) in enumerate(self.turns)]
+
+    def _turn(self, seq: int, turn: LocalTurn, started: datetime) -> dict[str, object]:
+        counts = turn.counts_now()
+        return {
+            "id": turn.id,
+            "completedAt": None if turn.running else formats.iso(_end_of(turn, started)),
+            "credits": prices.costs_of(counts).credits,
+            "durationMs": counts.duration_ms,
+            "files": [self._file(part) for part in turn.builder.parts if part["type"] == "file"],
+            "input": turn.instruction.text,
+            "inputTokens": counts.input_tokens,
+            "outputText": "".join(turn.builder.texts()),
+            "outputTokens": counts.output_tokens,
+            "role": "user",
+            "seq": seq,
+            "startedAt": formats.iso(started),
+            "status": _status_of(turn),
+            "structuredOutput": self._structured(turn),
+            "taskId": self.record.id,
+        }
+
+    def as_worker(self) -> dict[str, object]:
+        """Return the `Worker` object: without costs, and with the time of the newest turn as its usage."""
+        worker = self.record.as_worker()
+        del worker["costs"]
+        newest = self.turns[-1][0]
+        return worker | {
+            "id": self.template.id,
+            "files": [
+                {
+                    "filename": file.path,
+                    "mediaType": file.media_type,
+                    "size": len(file.content),
+                    "url": self.record.url_of(file),
+                }
+                for file in self.record.workspace.files()
+                if file.published
+            ],
+            "structured_output": self._structured(newest),
+            "url": f"{self.record.base_url}/worker/{self.template.id}",
+            "usage": {"durationMs": newest.counts_now().duration_ms},
+        }
+
+    def _file(self, part: Mapping[str, object]) -> dict[str, object]:
+        names = {self.record.url_of(file): len(file.content) for file in self.record.workspace.files()}
+        return {
+            "filename": part.get("filename"),
+            "mediaType": part["mediaType"],
+            "size": names.get(str(part["url"]), 0),
+            "url": part["url"],
+        }
+
+    def _structured(self, turn: LocalTurn) -> dict[str, object] | None:
+        if self.template.output_schema is None or turn.running or _status_of(turn) != "completed":
+            return None
+        return _by_schema(self.template.output_schema, "".join(turn.builder.texts()))
+
+
+def _status_of(turn: LocalTurn) -> str:
+    if turn.running:
+        return "running"
+    if not turn.is_complete:
+        return "aborted"
+    return "completed" if turn.builder.error_text is None else "error"
+
+
+def _end_of(turn: LocalTurn, started: datetime) -> datetime:
+    return started + timedelta(milliseconds=turn.counts_now().duration_ms)
+
+
+def _by_schema(schema: Mapping[str, object], text: str) -> dict[str, object]:
+    """Return an object with the properties of a JSON schema: texts are the answer, numbers its length."""
+    properties = schema.get("properties")
+    values: dict[str, object] = {
+        "string": text,
+        "number": len(text),
+        "integer": len(text),
+        "boolean": bool(text),
+        "array": [],
+        "object": {},
+    }
+    if not isinstance(properties, dict):
+        return {"text": text}
+    kinds = {name: kind.get("type") if isinstance(kind, dict) else None for name, kind in properties.items()}
+    return {name: values.get(kind) if isinstance(kind, str) else None for name, kind in kinds.items()}
+
+
+class TaskRegistry:
+    """All templates and tasks of one server; `runs` has the records of the tasks and runs their turns."""
+
+    def __init__(self, runs: WorkerRegistry) -> None:
+        self.runs = runs
+        self._templates: dict[str, Template] = {}
+        self._tasks: dict[str, Task] = {}
+
+    # -- templates -----------------------------------------------------------------------
+    def template(self, worker_id: str) -> Template:
+        """Return a stored worker.
+
+        Raises:
+            RefusedError: 404 if it does not exist, or was deleted.
+        """
+        template = self._templates.get(worker_id)
+        if template is None or template.is_deleted:
+            raise RefusedError(404, "No worker has this id. The local worker's data is gone when it stops.")
+        return template
+
+    def store(self, members: Mapping[str, object]) -> Template:
+        """Store a worker.
+
+        Raises:
+            RefusedError: 422 for a wrong member, 429 if there are too many.
+        """
+        if len(self._templates) >= _MOST_TEMPLATES:
+            raise RefusedError(429, "Too many local workers are stored.", {"retry-after": "5"})
+        template = Template("Local worker")
+        template.change(members)
+        prompt = members.get("prompt")
+        if isinstance(prompt, str) and not template.instructions:
+            template.instructions = prompt
+        self._templates[template.id] = template
+        return template
+
+    # -- tasks ---------------------------------------------------------------------------
+    def task(self, task_id: str) -> Task:
+        """Return a task.
+
+        Raises:
+            RefusedError: 404 if it does not exist.
+        """
+        task = self._tasks.get(task_id)
+        if task is None or not self.runs.holds(task_id):
+            raise RefusedError(404, "No task has this id. The local worker's data is gone when it stops.")
+        return task
+
+    def newest(self, template: Template) -> Task | None:
+        """Return the task of a stored worker that was begun last; None if it has none."""
+        own = [task for task in self._tasks.values() if task.template is template]
+        return next((task for task in reversed(own) if self.runs.holds(task.record.id)), None)
+
+    def start(
+        self, parsed: requests.ParsedRequest, key: str | None, triggered_by: str = "api"
+    ) -> tuple[Task, StartedTurn]:
+        """Begin a task, or add a turn to one.
+
+        Raises:
+            RefusedError: 404 for an unknown worker, 422 for one of another task, and like `WorkerRegistry`.
+        """
+        task_id = requests.id_member(parsed.members, "taskId") or formats.new_id("tsk_")
+        worker_id = requests.id_member(parsed.members, "workerId")
+        task = self._tasks.get(task_id) if self.runs.holds(task_id) else None
+        if task is not None and worker_id not in (None, task.template.id):
+            raise RefusedError(422, "This task belongs to another worker. Nothing was started.")
+        template = task.template if task is not None else self._template_for(worker_id, parsed)
+        started = self.runs.start(task_id, parsed.instruction, key)
+        if task is None:
+            self._templates[template.id] = template
+            task = self._tasks[task_id] = Task(template, started.record, triggered_by)
+        if not started.repeated:
+            task.turns.append((started.turn, formats.now()))
+        return task, started
+
+    def _template_for(self, worker_id: str | None, parsed: requests.ParsedRequest) -> Template:
+        """The stored worker of a new task; without one it is made, with the input as its instructions."""
+        if worker_id is not None:
+            return self.template(worker_id)
+        text = parsed.instruction.text
+        return Template(text.strip().splitlines()[0][:_TITLE_CHARACTERS], instructions=text)

@@ -1,0 +1,203 @@
+"""The tasks generation of the local worker over real HTTP, and its own client driving it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from handinger_tui.api.client import WorkerClient
+from handinger_tui.api.tasks.client import TaskClient
+from handinger_tui.core.safety import Secret
+from handinger_tui.core.stream.frames import StreamRoute
+from handinger_tui.core.stream.worker_snapshot import body_of
+from handinger_tui.core.turns.turn import TurnRequest
+from handinger_tui.local.server import LocalServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def tasks(server: LocalServer) -> Iterator[httpx.Client]:
+    with connect(server) as connected:
+        yield connected
+
+
+def connect(server: LocalServer) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {server.api_key}"}
+    return httpx.Client(base_url=server.tasks_url, headers=headers, trust_env=False, timeout=20)
+
+
+def run(tasks: httpx.Client, text: str, **members: Any) -> Json:
+    answer = tasks.post("/api/tasks", json={"input": text, **members})
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def turns(tasks: httpx.Client, task_id: str) -> list[Json]:
+    return list(tasks.get(f"/api/tasks/{task_id}/turns").json()["items"])
+
+
+def test_a_task_with_an_id_of_the_caller_is_answered_when_its_turn_has_ended(tasks: httpx.Client) -> None:
+    worker = run(tasks, "echo one", taskId="tsk_a")
+    assert (worker["object"], worker["running"], worker["output_text"]) == ("worker", False, "one")
+    assert "costs" not in worker
+    run(tasks, "echo two", taskId="tsk_a", workerId=worker["id"])
+    body = tasks.get("/api/tasks/tsk_a").json()
+    task = body["task"]
+    assert (task["id"], task["workerId"], task["status"]) == ("tsk_a", worker["id"], "completed")
+    assert task["totals"]["turnCount"] == 2
+    assert body["turns"] == turns(tasks, "tsk_a")
+    assert [(turn["seq"], turn["input"], turn["outputText"]) for turn in body["turns"]] == [
+        (0, "echo one", "one"),
+        (1, "echo two", "two"),
+    ]
+    assert task["totals"]["credits"] == sum(turn["credits"] for turn in body["turns"]) > 0
+
+
+def test_a_failed_turn_has_a_status_and_credits(tasks: httpx.Client) -> None:
+    run(tasks, "fail", taskId="tsk_f")
+    [turn] = turns(tasks, "tsk_f")
+    assert (turn["status"], tasks.get("/api/tasks/tsk_f").json()["task"]["status"]) == ("error", "error")
+    assert turn["credits"] > 0
+
+
+def test_files_have_sizes_and_can_be_fetched(tasks: httpx.Client) -> None:
+    run(tasks, "report on python", taskId="tsk_r")
+    files = turns(tasks, "tsk_r")[0]["files"]
+    assert files
+    for file in files:
+        assert len(tasks.get(file["url"]).content) == file["size"] > 0
+
+
+def test_uploads_come_before_the_turn(tasks: httpx.Client) -> None:
+    form = {"input": "describe data.csv", "taskId": "tsk_u"}
+    answer = tasks.post("/api/tasks", data=form, files={"files": ("data.csv", b"a,b\n1,2\n", "text/csv")})
+    assert answer.status_code == 200
+    assert "data.csv" in answer.json()["output_text"]
+
+
+def test_a_stored_worker_runs_nothing_and_shapes_the_output_of_its_tasks(tasks: httpx.Client) -> None:
+    schema = {"properties": {"answer": {"type": "string"}, "length": {"type": "integer"}}}
+    stored = tasks.post(
+        "/api/workers", json={"title": "Prices", "prompt": "p", "outputSchema": schema}
+    ).json()
+    assert (stored["title"], stored["instructions"], stored["visibility"]) == ("Prices", "p", "private")
+    assert tasks.get(f"/api/workers/{stored['id']}").json()["messages"] == []
+    run(tasks, "echo x", taskId="tsk_s", workerId=stored["id"])
+    assert turns(tasks, "tsk_s")[0]["structuredOutput"] == {"answer": "x", "length": 1}
+    changed = tasks.patch(f"/api/workers/{stored['id']}", json={"outputSchema": None, "title": "New"}).json()
+    assert (changed["outputSchema"], changed["title"]) == (None, "New")
+    assert tasks.delete(f"/api/workers/{stored['id']}").json() == {"deleted": True}
+    assert tasks.get(f"/api/workers/{stored['id']}").status_code == 404
+    assert tasks.get("/api/tasks/tsk_s").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/api/tasks/tsk_none", None, 404),
+        ("GET", "/api/tasks/tsk_none/turns", None, 404),
+        ("POST", "/api/tasks", {"input": "x", "workerId": "wrk_none"}, 404),
+        ("POST", "/api/tasks", {"input": "x", "taskId": ""}, 422),
+        ("POST", "/api/tasks", {"input": "x", "taskId": 7}, 422),
+        ("POST", "/api/tasks", {}, 422),
+        ("POST", "/api/workers", {"title": ""}, 422),
+        ("POST", "/api/workers", {"visibility": "all"}, 422),
+        ("POST", "/api/workers", {"outputSchema": 3}, 422),
+        # Continuing a worker is a route of the other generation.
+        ("POST", "/api/workers/wrk_none", {"input": "x"}, 405),
+    ],
+)
+def test_refusals(tasks: httpx.Client, method: str, path: str, body: Any, status: int) -> None:
+    answer = tasks.request(method, path, json=body)
+    assert answer.status_code == status
+    assert answer.json()["error"].endswith(".")
+
+
+def test_a_task_belongs_to_one_worker(tasks: httpx.Client) -> None:
+    run(tasks, "echo one", taskId="tsk_w")
+    other = tasks.post("/api/workers", json={}).json()
+    answer = tasks.post("/api/tasks", json={"input": "x", "taskId": "tsk_w", "workerId": other["id"]})
+    assert answer.status_code == 422
+    assert tasks.get(f"/api/workers/{other['id']}?taskId=tsk_w").status_code == 404
+
+
+def test_the_generations_do_not_know_each_other(tasks: httpx.Client, client: httpx.Client) -> None:
+    run(tasks, "echo one", taskId="tsk_x")
+    assert client.get("/api/tasks/tsk_x").status_code == 404
+    worker = client.post("/api/workers", json={"input": "echo x"}).json()
+    assert tasks.get(f"/api/workers/{worker['id']}").status_code == 404
+
+
+def test_the_key_is_needed_in_both(server: LocalServer) -> None:
+    assert httpx.get(f"{server.tasks_url}/api/tasks/x", trust_env=False).status_code == 401
+
+
+def test_the_same_idempotency_key_is_the_same_turn(tasks: httpx.Client) -> None:
+    for _ in range(2):
+        body = {"input": "echo one", "taskId": "tsk_i"}
+        tasks.post("/api/tasks", json=body, headers={"Idempotency-Key": "k"})
+    assert len(turns(tasks, "tsk_i")) == 1
+
+
+def test_a_running_task_takes_no_second_turn_and_can_be_streamed(slow_server: LocalServer) -> None:
+    with (
+        connect(slow_server) as slow,
+        slow.stream("POST", "/api/tasks", json={"input": "long 400", "taskId": "t", "stream": True}) as one,
+    ):
+        assert one.headers["content-type"].startswith("text/event-stream")
+        assert slow.post("/api/tasks", json={"input": "x", "taskId": "t"}).status_code == 409
+        task = slow.get("/api/tasks/t").json()["task"]
+        assert (task["status"], task["completedAt"]) == ("running", None)
+        path = f"/api/workers/{task['workerId']}?taskId=t&stream=true"
+        with slow.stream("GET", path) as two:
+            first = next(line for line in two.iter_lines() if line.startswith("data: "))
+            assert json.loads(first.removeprefix("data: "))["role"] == "user"
+
+
+# -- the client of this program against it ---------------------------------------------------
+async def test_the_client_drives_a_conversation(server: LocalServer) -> None:
+    async with WorkerClient(server.tasks_url, Secret(server.api_key)) as connection:
+        client = TaskClient(connection, poll_s=0.01)
+        first = TurnRequest("turn_e1", "echo one", 0)
+        async with client.start_turn(first) as reply:
+            pieces = [piece.data async for piece in reply.pieces()]
+        assert body_of(pieces[-1]).snapshot.output_text == "one"
+        target = client.new_target("turn_e1")
+        assert target is not None
+        async with client.start_turn(TurnRequest("turn_e2", "sources about json", 0, target)) as reply:
+            pieces = [piece.data async for piece in reply.pieces()]
+        read = (await client.read_worker(target)).snapshot
+        assert (read.busy, read.failed, read.prompts) == (False, False, 2)
+        assert read.sources
+        assert await connection.email(await client.worker_of(target)) == (
+            f"{(read.template or '').lower()}@local.invalid"
+        )
+
+
+async def test_the_client_shows_a_running_turn_grow_and_follows_its_stream(slow_server: LocalServer) -> None:
+    async with WorkerClient(slow_server.tasks_url, Secret(slow_server.api_key)) as connection:
+        client = TaskClient(connection, poll_s=0.05)
+        async with client.start_turn(TurnRequest("turn_g", "long 400", 0)) as reply:
+            texts: list[str] = []
+            async for piece in reply.pieces():
+                texts.append(body_of(piece.data).snapshot.output_text or "")
+                if len({text for text in texts if text}) > 1:
+                    break
+        assert texts[-1].startswith(next(text for text in texts if text))
+        target = client.new_target("turn_g") or ""
+        # Leaving has closed the connection, not the turn.
+        assert (await client.read_worker(target)).snapshot.busy
+        async with client.follow(target, StreamRoute.REPLAY) as stream:
+            pieces = stream.pieces()
+            async with asyncio.timeout(10):
+                first = await anext(pieces)
+            await pieces.aclose()
+        assert json.loads(first.data)["role"] == "user"
