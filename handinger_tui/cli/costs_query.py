@@ -218,7 +218,7 @@ COLUMNS: Final = (
     *("status", "budget", "trigger", "reading", "final"),
     *("corrections", "at_ms"),
     *_COUNTS,
-    *("shared_with", "cost_usd_at_most", "doubtful"),
+    *("shared_with", "cost_usd_at_most"),
 )
 """The members of a record, and the columns in CSV."""
 _CATEGORIES: Final = 0b1111

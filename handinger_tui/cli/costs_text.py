@@ -27,14 +27,17 @@ from handinger_tui.cli.output import (
     put,
 )
 from handinger_tui.core.amounts import (
+    DOUBT_EXPLAINED,
     EXACT,
     MARK_EXPLAINED,
     Total,
     credits_text,
     credits_words,
+    doubt_mark,
     excess_text,
     short_total_text,
     usd_text,
+    value_text,
 )
 from handinger_tui.core.charts.bars import horizontal_bar
 from handinger_tui.core.charts.scenes import SIMULATED, shares
@@ -195,7 +198,7 @@ def put_turns(cost_rows: CostRows, query: CostsQuery, result: CostsResult, width
         ]
         put("\n".join(line.rstrip() for line in lines_of(fit_columns(columns, width))))
     for bucket in result.suspense:
-        amount = usd_text(bucket.usd.value) if bucket.usd.value else credits_words(bucket.credits.value)
+        amount = value_text(bucket.usd) if bucket.usd.value else value_text(bucket.credits, credits_words)
         put(textwrap.fill(f"{key_of(bucket)}: {amount}", width, break_on_hyphens=False))
     total = sum_text(overall.total("usd"), overall.total("credits"), overall.turns)
     for line in textwrap.wrap(f"total: {total}", width, break_on_hyphens=False):
@@ -214,7 +217,7 @@ def time_text(at_ms: int) -> str:
 def _cost(row: Row) -> str:
     """Format the cost of a turn; "≤" marks one that shares what several runs took, "~" a doubtful one."""
     if row["shared_with"] is None:
-        doubt = "~" if row["doubtful"] and row["usd_pico"] is not None else ""
+        doubt = doubt_mark(row["doubtful"] and row["usd_pico"] is not None)
         return f"{doubt}{_amount(row, 'usd_pico', usd_text)}"
     return f"≤{usd_text(scaled(0, row['most_pico'], 12))}"
 
@@ -222,7 +225,7 @@ def _cost(row: Row) -> str:
 def _credits(row: Row) -> str:
     """Format the credits of a turn, with the mark of `_cost` where no cost is known."""
     is_marked = row["doubtful"] and row["usd_pico"] is None and row["micro_credits"] is not None
-    return f"{'~' if is_marked else ''}{_amount(row, 'micro_credits', credits_text)}"
+    return f"{doubt_mark(is_marked)}{_amount(row, 'micro_credits', credits_text)}"
 
 
 def _amount(row: Row, name: str, write: Callable[[Decimal | None], str]) -> str:
@@ -253,7 +256,7 @@ def put_text(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Non
         put_turns(cost_rows, query, result, width)
     else:
         put(table([*result.groups, *result.suspense], result.total, query.by, width))
-    for block in (gaps_line(result.total), share_lines(result.total, width), *remarks(cost_rows, query)):
+    for block in (signs_line(result.total), share_lines(result.total, width), *remarks(cost_rows, query)):
         if block:
             put("\n" + "\n".join(_wrap(line, width) for line in block.split("\n")))
 
@@ -370,11 +373,13 @@ def bar(bucket: Bucket, most: Decimal, room: int) -> str:
 
 
 # -- below the table ----------------------------------------------------------------------------
-def gaps_line(overall: Bucket) -> str:
-    """Return the explanation of "+n"; "" when no figure has it."""
+def signs_line(overall: Bucket) -> str:
+    """Return the explanations of "+n" and "~"; "" when no figure has them."""
     sums = (overall.usd, overall.credits, overall.tokens)
     gaps = any(amount.missing_turns for amount in sums if amount.value is not None)
-    return f"{MARK_EXPLAINED}." if gaps else ""
+    doubt = any(amount.doubtful for amount in sums)
+    signs = [f"{MARK_EXPLAINED}."] * gaps + [f"{DOUBT_EXPLAINED}."] * doubt
+    return "\n".join(signs)
 
 
 def share_lines(overall: Bucket, width: int) -> str:

@@ -122,7 +122,7 @@ def _limit_object(gauge: Gauge) -> JsonObject:
         "running": gauge.running,
         "unmeasured": gauge.unmeasured,
         "reported": gauge.reported,
-        "approximate": gauge.approximate,
+        "approximate": gauge.approximate or gauge.spent.doubtful,
         "state": gauge.state.name.lower(),
         "origin": str(limit.origin),
     }

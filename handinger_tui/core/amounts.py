@@ -56,11 +56,13 @@ def micro_credits(value: Decimal | None) -> int | None:
 class Total(Struct, frozen=True):
     """The sum of the known values, and the number of turns without a known value.
 
-    `value` is None when no value is known, but 0 when there are no turns.
+    `value` is None when no value is known, but 0 when there are no turns. `doubtful`: an amount in it is not
+    certain, because it depends on what the figures of a worker mean, or on a price that the person set.
     """
 
     value: Decimal | None
     missing_turns: int = 0
+    doubtful: bool = False
 
     @property
     def complete(self) -> bool:
@@ -72,7 +74,8 @@ class Total(Struct, frozen=True):
             value = self.value if other.value is None else other.value
         else:
             value = EXACT.add(self.value, other.value)
-        return Total(value, self.missing_turns + other.missing_turns)
+        missing_turns = self.missing_turns + other.missing_turns
+        return Total(value, missing_turns, self.doubtful or other.doubtful)
 
 
 def total(values: Iterable[Decimal | None]) -> Total:
@@ -147,17 +150,28 @@ def credits_words(value: Decimal | None) -> str:
     return text if tidy(value) is None else f"{text} {'credit' if text == '1' else 'credits'}"
 
 
-# A sum with gaps has one notation: "$1.23 + 2 turns unknown", and "$1.23 +2" where there is no room for that.
+# A sum has one notation: "$1.23 + 2 turns unknown", "$1.23 +2" where there is no room for that, and "~$1.23"
+# where an amount in it is doubtful.
 def total_text(amount: Total, write: Callable[[Decimal | None], str] = usd_text) -> str:
-    """A total to show: "$1.23", "$1.23 + 2 turns unknown", "not reported"."""
+    """A total to show: "$1.23", "~$1.23 + 2 turns unknown", "not reported"."""
     gaps = "" if amount.value is None else gap_text(amount.missing_turns)
-    return f"{write(amount.value)} {gaps}".rstrip()
+    return f"{value_text(amount, write)} {gaps}".rstrip()
 
 
 def short_total_text(amount: Total, write: Callable[[Decimal | None], str] = usd_text) -> str:
-    """A total to show where there is little room: "$1.23", "$1.23 +2", "not reported"."""
+    """A total to show where there is little room: "$1.23", "~$1.23 +2", "not reported"."""
     gaps = "" if amount.value is None else gap_mark(amount.missing_turns)
-    return f"{write(amount.value)} {gaps}".rstrip()
+    return f"{value_text(amount, write)} {gaps}".rstrip()
+
+
+def value_text(amount: Total, write: Callable[[Decimal | None], str] = usd_text) -> str:
+    """The known part of a total to show: "$1.23", "~$1.23", "not reported"."""
+    return doubt_mark(amount.doubtful and amount.value is not None) + write(amount.value)
+
+
+def doubt_mark(is_doubtful: bool | None) -> str:
+    """What an amount begins with that is not certain: "~"."""
+    return "~" if is_doubtful else ""
 
 
 def gap_text(missing_turns: int) -> str:
@@ -171,6 +185,7 @@ def gap_mark(missing_turns: int) -> str:
 
 
 MARK_EXPLAINED: Final = "+n: not including n turns of unknown cost"
+DOUBT_EXPLAINED: Final = "~: depends on what the worker's figures mean, which is not decided yet"
 """What `gap_mark` means, for the foot of a table."""
 
 

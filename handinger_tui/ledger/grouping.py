@@ -126,7 +126,14 @@ def gaps(name: str) -> str:
 PLACES: Final = {
     name: 12 if name.endswith("_pico") else 6 if name == "micro_credits" else 0 for name in SUMMED
 }
-SUMS_OF_SPENT: Final = ", ".join(f"{split(name)}, {gaps(name)}" for name in ("usd_pico", "micro_credits"))
+DOUBTS: Final = (
+    "MAX(doubtful AND usd_pico IS NOT NULL) AS usd_pico_doubtful,"
+    " MAX(doubtful AND usd_pico IS NULL AND micro_credits IS NOT NULL) AS micro_credits_doubtful"
+)
+"""SQL for whether an amount in a sum is doubtful: that of a turn is its cost, else its credits."""
+SUMS_OF_SPENT: Final = (
+    ", ".join(f"{split(name)}, {gaps(name)}" for name in ("usd_pico", "micro_credits")) + f", {DOUBTS}"
+)
 
 
 def spent(connection: sqlite3.Connection, which: ChargeFilter) -> Spent:
@@ -150,7 +157,8 @@ def spent_of(row: Row) -> Spent:
 def _total(row: Row, name: str) -> Total:
     if not row["turns"]:
         return Total(Decimal(0))
-    return Total(scaled(row[f"{name}_high"], row[f"{name}_low"], PLACES[name]), row[f"{name}_gaps"])
+    value = scaled(row[f"{name}_high"], row[f"{name}_low"], PLACES[name])
+    return Total(value, row[f"{name}_gaps"], bool(row[f"{name}_doubtful"]))
 
 
 _SCALES: Final = tuple(PLACES[name] for name in SUMMED)
@@ -158,12 +166,12 @@ _ALL_REPORTED: Final = (1 << len(SUMMED)) - 1
 
 _HEAD: Final = f"""
     COUNT(*) AS turns, SUM(incomplete) AS incomplete, MIN(at_ms) AS first_ms, MAX(at_ms) AS last_ms,
-    SUM(told <> {_ALL_REPORTED}) AS gappy
+    SUM(told <> {_ALL_REPORTED}) AS gappy, {DOUBTS}
 """
 _QUICK: Final = f"{_HEAD}, {', '.join(f'0 AS {name}_high, SUM({name}) AS {name}_low' for name in SUMMED)}"
 _SAFE: Final = f"{_HEAD}, {', '.join(map(split, SUMMED))}"
 """The same sums in a form that cannot overflow; it takes twice as long."""
-_PLACES_OF_SUMS: Final = range(6, 6 + 2 * len(SUMMED), 2)
+_PLACES_OF_SUMS: Final = range(8, 8 + 2 * len(SUMMED), 2)
 """Indexes of the sums (high, low) in a row that holds a key, `_HEAD` and the sums."""
 _GAPS: Final = ", ".join(map(gaps, SUMMED))
 _KEYS: Final = {
@@ -180,6 +188,7 @@ _TITLES: Final = {
 }
 _NO_MONEY: Final = Decimal(0)
 _NO_GAPS: Final = (0,) * len(SUMMED)
+_CERTAIN: Final = (False,) * (len(SUMMED) - 2)
 
 
 def buckets(
@@ -249,9 +258,10 @@ def _days(connection: sqlite3.Connection, which: ChargeFilter, zone: tzinfo | No
 
 def _bucket(key: str, row: sqlite3.Row, missing: Sequence[int], title: str = "") -> Bucket:
     """The value of a row that holds a key, `_HEAD` and the sums, read by position: faster for many rows."""
+    doubts = (bool(row[6]), bool(row[7]), *_CERTAIN)
     sums = [
-        Total(scaled(row[at], row[at + 1], places), gaps_of_it)
-        for at, places, gaps_of_it in zip(_PLACES_OF_SUMS, _SCALES, missing, strict=False)
+        Total(scaled(row[at], row[at + 1], places), gaps_of_it, doubt)
+        for at, places, gaps_of_it, doubt in zip(_PLACES_OF_SUMS, _SCALES, missing, doubts, strict=False)
     ]
     usd, credited, model, tool, sandbox, internal, tokens = sums
     first_ms, last_ms = row[3], row[4]

@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 from handinger_tui.core.turns.session import SessionSummary
 from handinger_tui.ledger.database import Database
+from handinger_tui.ledger.grouping import DOUBTS
 from handinger_tui.ledger.opening import transaction
 from handinger_tui.ledger.rows import Cell, Row, pack, summary_of, unpack
 
@@ -15,7 +16,7 @@ T = TypeVar("T")
 
 # Of `turn_totals.told`, bit 0 says that USD were reported, bit 1 that credits were. Each amount is summed in
 # two halves, since SQLite integers have 64 bits.
-_SUMMARIES: Final = """
+_SUMMARIES: Final = f"""
     SELECT s.session_id, s.worker_id, s.base_url, s.title, s.created_ms, s.updated_ms, s.unread,
            (SELECT COUNT(*) FROM turns t WHERE t.session_id = s.session_id) AS turns,
            (SELECT status FROM turns t WHERE t.session_id = s.session_id
@@ -25,7 +26,8 @@ _SUMMARIES: Final = """
            EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.session_id AND t.settled_ms IS NULL) AS live,
            SUM(m.usd_pico / 1000000) AS usd_high, SUM(m.usd_pico % 1000000) AS usd_low,
            SUM(m.micro_credits / 1000000) AS credits_high, SUM(m.micro_credits % 1000000) AS credits_low,
-           COALESCE(SUM(m.told & 1), 0) AS usd_known, COALESCE(SUM(m.told >> 1 & 1), 0) AS credits_known
+           COALESCE(SUM(m.told & 1), 0) AS usd_known, COALESCE(SUM(m.told >> 1 & 1), 0) AS credits_known,
+           {DOUBTS}
       FROM sessions s LEFT JOIN turn_totals m ON m.session_id = s.session_id
      GROUP BY s.session_id ORDER BY s.updated_ms DESC, s.rowid DESC LIMIT ?
 """

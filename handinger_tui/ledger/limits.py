@@ -280,7 +280,7 @@ def _with_price(
     credited = EXACT.add(of_turns or Decimal(0), others or Decimal(0))
     value = EXACT.add(gauge.spent.value or Decimal(0), EXACT.multiply(credited, credit_usd))
     gaps = max(0, gauge.spent.missing_turns - (row["ended"] or 0))
-    return replace(gauge, spent=Total(value, gaps), approximate=True)
+    return replace(gauge, spent=Total(value, gaps, doubtful=True))
 
 
 def _filters(session: Session, periods: Periods, *, simulated: bool) -> dict[Scope, ChargeFilter]:
@@ -333,7 +333,11 @@ def _with_missing(sums: Spent, missing: Iterable[Turn], *, only_if_none: bool = 
     if not count:
         return sums
     totals = (
-        Total(total.value if sums.turns or total.value else None, total.missing_turns + count)
+        replace(
+            total,
+            value=total.value if sums.turns or total.value else None,
+            missing_turns=total.missing_turns + count,
+        )
         for total in (sums.usd, sums.credits)
     )
     return Spent(sums.turns + count, *totals)
@@ -372,7 +376,8 @@ def _with_amount(total: Total, amount: Decimal | None, money: TurnMoney) -> Tota
     """`total` plus `amount`, unless it includes the amount already, as a worker's own total does."""
     if amount is None or (total.value is not None and total.value >= amount):
         return total
-    return Total(EXACT.add(total.value or Decimal(0), amount), max(0, total.missing_turns - money.final))
+    value, gaps = EXACT.add(total.value or Decimal(0), amount), max(0, total.missing_turns - money.final)
+    return replace(total, value=value, missing_turns=gaps)
 
 
 # -- the worker ------------------------------------------------------------------------
@@ -411,7 +416,7 @@ def _larger(ours: Total, reported: Decimal | None, turns_since: int) -> Total:
     """The larger sum. The gaps of the worker's own total are only the turns after it was read."""
     if reported is None or (ours.value is not None and ours.value > reported):
         return ours
-    return Total(reported, turns_since)
+    return Total(reported, turns_since, ours.doubtful)
 
 
 class LimitService:

@@ -223,6 +223,8 @@ def summary_of(row: Row) -> SessionSummary:
         unread=bool(row["unread"]),
         base_url=unpack(row["base_url"]),
         uncredited=row["turns"] - row["credits_known"],
+        usd_doubtful=bool(row["usd_pico_doubtful"]),
+        credits_doubtful=bool(row["micro_credits_doubtful"]),
         live=bool(row["live"]),
         lineage=_lineage(row["lineage"]),
     )

@@ -62,7 +62,7 @@ def test_only_turns_of_the_worker_that_told_its_total_are_compared_with_it() -> 
 def test_a_worker_of_our_own_agrees() -> None:
     found = reckoned(turn(1, read("0.02"), new=True), turn(2, read("0.05"), read("0.02")))
     assert (found.server, found.difference, found.parts) == (Decimal("0.05"), Decimal(0), Parts())
-    assert reconciliation_text(found) == "The local sum $0.05 equals the worker's own total."
+    assert reconciliation_text(found) == "The local sum ~$0.05 equals the worker's own total."
 
 
 def test_what_was_spent_before_we_came_is_named() -> None:
@@ -70,7 +70,7 @@ def test_what_was_spent_before_we_came_is_named() -> None:
     assert found.difference == Decimal("0.04")
     assert found.parts == Parts(before=Decimal("0.04"))
     assert reconciliation_text(found) == (
-        "The worker's own total is $0.09, $0.04 more than the local sum $0.05.\n"
+        "The worker's own total is $0.09, $0.04 more than the local sum ~$0.05.\n"
         "$0.04 spent before this session first read the worker."
     )
 
@@ -90,7 +90,7 @@ def test_turns_that_nobody_reported_share_what_the_next_reading_shows() -> None:
 
 def test_turns_without_a_first_reading_are_counted() -> None:
     found = reckoned(turn(1, read("0.02")), turn(2, read("0.09"), read("0.06")))
-    assert found.local == Total(Decimal("0.03"), 1)
+    assert found.local == Total(Decimal("0.03"), 1, doubtful=True)
     assert found.parts == Parts(unreported=Decimal("0.06"), turns=1)
     assert "$0.06 in or around 1 turn of unknown cost." in reconciliation_text(found)
 
@@ -116,7 +116,7 @@ def test_a_cost_that_our_turns_exceed_is_unexplained() -> None:
     assert found.difference == Decimal("-0.01")
     assert found.parts == Parts(unexplained=Decimal("-0.01"))
     assert reconciliation_text(found) == (
-        "The worker's own total is $0.04, $0.01 less than the local sum $0.05.\n-$0.01 unexplained."
+        "The worker's own total is $0.04, $0.01 less than the local sum ~$0.05.\n-$0.01 unexplained."
     )
 
 

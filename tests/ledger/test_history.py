@@ -28,7 +28,7 @@ async def test_the_list_tells_each_session_without_its_frames(tmp_path: Path) ->
             ),
             SessionSummary(
                 "ses_old", WORKER, "first words", 1_000, 2_000, 2, TurnStatus.COMPLETED,
-                cost_usd=Decimal("0.5"), credits=Decimal(8), unpriced=1,
+                cost_usd=Decimal("0.5"), credits=Decimal(8), unpriced=1, credits_doubtful=True,
             ),
         ]  # fmt: skip
         assert [summary.session_id for summary in await ledger.history.sessions(limit=1)] == ["ses_new"]

@@ -258,7 +258,7 @@ async def test_a_price_of_credits_makes_credits_count_in_dollars(tmp_path: Path)
             cells("t3", **head),
         )
         found = await gauge(ledger)
-        assert (found.spent, found.approximate, found.reported) == (Total(Decimal("1.25"), 1), True, True)
+        assert (found.spent, found.reported) == (Total(Decimal("1.25"), 1, doubtful=True), True)
         assert spent_text(found) == "~$1.25 + 1 turn unknown of $2.50 (50%)"
         await start(ledger, 1)
         assert (await gauge(ledger)).unmeasured == 0

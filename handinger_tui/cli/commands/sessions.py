@@ -13,7 +13,7 @@ from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.options import Parser, add_json_option
 from handinger_tui.cli.output import GAP, Column, Exit, clip, fit_columns, lines_of, put, say
 from handinger_tui.cli.session_choice import unique_session_id
-from handinger_tui.core.amounts import Total, credits_text, decimal_text, short_total_text
+from handinger_tui.core.amounts import credits_text, decimal_text, short_total_text
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export.exporters import lineage_object, turn_objects
 from handinger_tui.core.formatting import ago, plural
@@ -159,6 +159,7 @@ def summary_object(summary: SessionSummary) -> JsonObject:
         "credits": None if summary.credits is None else decimal_text(summary.credits),
         "unpriced_turns": summary.unpriced,
         "uncredited_turns": summary.uncredited,
+        "doubtful": summary.usd_doubtful or summary.credits_doubtful,
         "unread": summary.unread,
         "simulated": summary.base_url == LOCAL,
         "lineage": lineage_object(summary.lineage),
@@ -213,12 +214,12 @@ def _name(summary: SessionSummary) -> str:
 
 
 def _cost_text(summary: SessionSummary) -> str:
-    cost = short_total_text(Total(summary.cost_usd, summary.unpriced))
+    cost = short_total_text(summary.usd)
     return f"{cost} simulated" if summary.base_url == LOCAL and summary.cost_usd is not None else cost
 
 
 def _credits_text(summary: SessionSummary) -> str:
-    return short_total_text(Total(summary.credits, summary.uncredited), credits_text)
+    return short_total_text(summary.credit_total, credits_text)
 
 
 def _show_json(session: Session) -> str:

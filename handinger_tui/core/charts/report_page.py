@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from handinger_tui.core.amounts import (
+    DOUBT_EXPLAINED,
     EXACT,
     MARK_EXPLAINED,
     Total,
@@ -15,6 +16,7 @@ from handinger_tui.core.amounts import (
     gap_mark,
     gap_text,
     usd_text,
+    value_text,
 )
 from handinger_tui.core.charts.scenes import (
     AREA_STRENGTH,
@@ -151,8 +153,8 @@ def figures(spent: Bucket) -> tuple[TotalFigure, ...]:
     cost, credit, token = (spent.total(name) for name in ("usd", "credits", "tokens"))
     share = EXACT.divide(spent.incomplete, spent.turns) if spent.turns else None
     return (
-        TotalFigure("cost", usd_text(cost.value), gap_text(cost.missing_turns)),
-        TotalFigure("credits", credits_text(credit.value), gap_text(credit.missing_turns)),
+        TotalFigure("cost", value_text(cost), gap_text(cost.missing_turns)),
+        TotalFigure("credits", value_text(credit, credits_text), gap_text(credit.missing_turns)),
         TotalFigure(
             "tokens",
             NOT_REPORTED if token.value is None else number(int(token.value)),
@@ -286,8 +288,10 @@ HEADS: Final = ("turns", "cost", "credits", "tokens", "model", "tool", "sandbox"
 def _table(report: Report) -> str:
     heads = "".join(f'<th scope="col" class="n">{head}</th>' for head in HEADS)
     rows = "\n".join(_row(bucket, _name(bucket)) for bucket in report.groups)
-    note = f'<p class="gap">{MARK_EXPLAINED}.</p>'
-    note = note if any(getattr(report.total, member).missing_turns for member in SUMS) else ""
+    sums = [getattr(report.total, member) for member in SUMS]
+    notes = [f"{MARK_EXPLAINED}."] * any(amount.missing_turns for amount in sums)
+    notes += [f"{escape(DOUBT_EXPLAINED)}."] * any(amount.doubtful for amount in sums)
+    note = "".join(f'<p class="gap">{text}</p>' for text in notes)
     rest = (
         f"<p>{escape(plural(report.left_out, 'more row'))} not listed here; all are in the total.</p>"
         if report.left_out
@@ -325,7 +329,7 @@ def _row(bucket: Bucket, name: str) -> str:
 
 
 def _amount(amount: Total, write: Callable[[Decimal | None], str]) -> str:
-    text, gaps = escape(write(amount.value)), gap_mark(amount.missing_turns)
+    text, gaps = escape(value_text(amount, write)), gap_mark(amount.missing_turns)
     return f'{text} <small class="gap">{gaps}</small>' if gaps and amount.value is not None else text
 
 

@@ -18,6 +18,7 @@ from handinger_tui.core.amounts import (
     gap_text,
     short_total_text,
     usd_text,
+    value_text,
 )
 from handinger_tui.core.formatting import percent_text
 from handinger_tui.core.money.spending import NOTHING, Bucket
@@ -428,7 +429,8 @@ def _bar(slot: Slot, left: float, wide: float, most: Decimal, labeled: bool) -> 
             marks.append(Word(middle, top - 5, count, Ink.GAP, 12, TextAnchor.MIDDLE))
             top -= 15
     if usd and labeled:
-        marks.append(Word(middle, top - 5, short_usd(usd), Ink.TEXT, 12, TextAnchor.MIDDLE, bold=True))
+        text = value_text(slot.usd, short_usd)
+        marks.append(Word(middle, top - 5, text, Ink.TEXT, 12, TextAnchor.MIDDLE, bold=True))
     return marks
 
 

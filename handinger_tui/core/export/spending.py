@@ -56,6 +56,7 @@ COLUMNS: Final = (
     "first_ms",
     "last_ms",
     "suspense_usd",
+    "doubtful",
 )
 """The members of a group in JSON, and the columns in CSV."""
 
@@ -67,7 +68,7 @@ def group_object(bucket: Bucket) -> JsonObject:
 
     The members `unpriced_turns` to `unsplit_turns` count the turns that are missing in the cost, in the
     credits, in the tokens, and in the category with the most gaps. `suspense_usd`: how much of the cost no
-    turn explains.
+    turn explains. `doubtful`: its cost or credits depend on what the figures of a worker mean.
     """
     tokens = bucket.total("tokens").value
     return {
@@ -87,6 +88,7 @@ def group_object(bucket: Bucket) -> JsonObject:
         "first_ms": bucket.first_ms,
         "last_ms": bucket.last_ms,
         "suspense_usd": decimal_text(bucket.suspense_usd),
+        "doubtful": bucket.usd.doubtful or bucket.credits.doubtful,
     }
 
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, Total, total
+from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.rulings import decisions_by
 from handinger_tui.core.money.timeline import (
     NO_DECISIONS,
@@ -91,6 +92,17 @@ class TurnMoney(Struct, frozen=True):
         """What the turn may have cost at most; its cost where that is not shared."""
         return cost_of(*self.most) if self.shared else self.usd
 
+    def amount(self, unit: Unit) -> Decimal | None:
+        """The amount in a unit."""
+        return self.usd if unit is Unit.USD else self.usage.credits
+
+    @property
+    def doubtful_in(self) -> Unit | None:
+        """The unit of the amount that is doubtful: credits only where no cost is known."""
+        if not self.doubtful:
+            return None
+        return Unit.CREDITS if self.usd is None else Unit.USD
+
     @property
     def most_credits(self) -> Decimal | None:
         """The credits that the turn may have taken at most."""
@@ -128,8 +140,8 @@ def session_money(turns: Sequence[Turn], elsewhere: Others = NO_OTHERS) -> Sessi
     return SessionMoney(
         all_money,
         index.reading,
-        usd=_total([(money, money.usd) for money in all_money]),
-        credits=_total([(money, money.usage.credits) for money in all_money]),
+        usd=_total(all_money, Unit.USD),
+        credits=_total(all_money, Unit.CREDITS),
     )
 
 
@@ -156,11 +168,14 @@ def took_ms(turn: Turn) -> int | None:
     return elapsed_ms if elapsed_ms >= 0 else None
 
 
-def _total(values: Sequence[tuple[TurnMoney, Decimal | None]]) -> Total:
-    """The total of the known values; a turn whose numbers are not final is added, but counts as missing."""
-    summed = total(value for _, value in values)
-    unfinished = sum(value is not None and not money.final for money, value in values)
-    return Total(summed.value, summed.missing_turns + unfinished)
+def _total(all_money: Sequence[TurnMoney], unit: Unit) -> Total:
+    """The total of the known amounts; a turn whose numbers are not final is added, but counts as missing."""
+    amounts = [money.amount(unit) for money in all_money]
+    summed = total(amounts)
+    pairs = zip(all_money, amounts, strict=True)
+    unfinished = sum(amount is not None and not money.final for money, amount in pairs)
+    is_doubtful = any(money.doubtful_in is unit for money in all_money)
+    return Total(summed.value, summed.missing_turns + unfinished, is_doubtful)
 
 
 # -- from timelines to amounts ----------------------------------------------------------

@@ -16,7 +16,15 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, Total, credits_words, decimal_text, gap_text, usd_text
+from handinger_tui.core.amounts import (
+    EXACT,
+    Total,
+    credits_words,
+    decimal_text,
+    doubt_mark,
+    total_text,
+    usd_text,
+)
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import plural
 
@@ -106,7 +114,7 @@ class Gauge(Struct, frozen=True):
     reported: bool = True
     """Whether this service reported amounts in this unit in its last turns, so that the limit can hold."""
     approximate: bool = False
-    """Part of `spent` or `reserved` is credits at the price that the user set."""
+    """Part of `reserved` is credits at the price that the user set."""
 
     @property
     def free(self) -> Decimal:
@@ -279,9 +287,8 @@ def spent_text(gauge: Gauge) -> str:
     if gauge.state is not State.REACHED and rounded == limit:
         # $0.99999 of $1.00 must not be shown as "$1.00 of $1.00".
         rounded = exact_text(gauge.spent.value, unit)
-    spent, _, _ = rounded.partition(" ")
-    gaps = gap_text(gauge.spent.missing_turns)
-    return f"{'~' * gauge.approximate}{spent}{' ' * bool(gaps)}{gaps} of {limit} ({gauge.percent_text})"
+    spent = total_text(gauge.spent, lambda _: rounded.partition(" ")[0])
+    return f"{spent} of {limit} ({gauge.percent_text})"
 
 
 def free_text(gauge: Gauge) -> str:
@@ -292,7 +299,7 @@ def free_text(gauge: Gauge) -> str:
     unit, limit = gauge.limit.unit, exact_text(gauge.limit.amount, gauge.limit.unit)
     if not gauge.reported:
         return f"a limit of {limit} cannot be enforced"
-    about = "~" if gauge.approximate else ""
+    about = doubt_mark(gauge.approximate or gauge.spent.doubtful)
     free = f"{about}{amount_text(gauge.free, unit).partition(' ')[0]}" if gauge.free else "none"
     history = "" if not gauge.unmeasured else f", {gauge.unmeasured:,} of them without cost history"
     if gauge.unmeasured == gauge.running:

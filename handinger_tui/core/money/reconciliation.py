@@ -13,7 +13,12 @@ from typing import Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, Total, usd_text
+from handinger_tui.core.amounts import (
+    EXACT,
+    Total,
+    usd_text,
+    value_text,
+)
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import Reading, TurnMoney, session_money
 from handinger_tui.core.money.turn_events import newest_worker, worker_of
@@ -127,7 +132,7 @@ def reconciliation_text(result: Reconciliation) -> str:
     """The result as one or two short lines for the user."""
     if result.server is None or result.difference is None or result.local.value is None:
         return result.reason
-    local, server = usd_text(result.local.value), usd_text(result.server)
+    local, server = value_text(result.local), usd_text(result.server)
     if result.difference == 0:
         equal = f"The local sum {local} equals the worker's own total"
         return f"{equal}. {result.reason}" if result.reason else f"{equal}."

@@ -147,7 +147,7 @@ class Bucket(Struct, frozen=True):
         """The total of one member: 0 for a group without turns, not an unknown amount."""
         amount: Total = getattr(self, member)
         is_empty = not self.turns and not self.rises
-        return Total(Decimal(0)) if is_empty else Total(amount.value, amount.missing_turns)
+        return Total(Decimal(0)) if is_empty else amount
 
     @property
     def suspense_usd(self) -> Decimal:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from handinger_tui.core.amounts import EXACT, Total, credits_words, total, usd_text
+from msgspec.structs import replace
+
+from handinger_tui.core.amounts import EXACT, Total, credits_words, doubt_mark, total, usd_text
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import MONEY, ZEROS, groups_of
 from handinger_tui.core.money.spending import Bucket, Rise
@@ -32,7 +34,7 @@ class Assigned(NamedTuple):
 def rise_text(rise: Rise) -> str:
     """The cost of a rise; credits where it has none. "~": it depends on what the figures mean."""
     words = usd_text(rise.usd) if rise.usd or rise.credits is None else credits_words(rise.credits)
-    return f"~{words}" if rise.doubtful else words
+    return doubt_mark(rise.doubtful) + words
 
 
 def owners_text(rise: Rise) -> str:
@@ -124,6 +126,9 @@ def suspense_buckets(rises: Sequence[Rise]) -> list[Bucket]:
 def _bucket(worker_id: str, rises: Sequence[Rise]) -> Bucket:
     tokens = [None if rise.tokens is None else Decimal(rise.tokens) for rise in rises]
     sums: dict[str, Any] = {member: _total([getattr(rise, member) for rise in rises]) for member in AMOUNTS}
+    for member in ("usd", "credits"):
+        is_doubtful = any(rise.doubtful and getattr(rise, member) for rise in rises)
+        sums[member] = replace(sums[member], doubtful=is_doubtful)
     times = [rise.seen_ms for rise in rises]
     return Bucket(
         worker_id,

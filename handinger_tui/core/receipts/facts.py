@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import EXACT, credits_words, excess_text, split_excess, usd_text
+from handinger_tui.core.amounts import (
+    EXACT,
+    credits_words,
+    doubt_mark,
+    excess_text,
+    split_excess,
+    usd_text,
+)
 from handinger_tui.core.evidence.sources import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, plural
 from handinger_tui.core.money.attribution import METERS, MoneyIndex, Reading, TurnMoney, took_ms
@@ -326,7 +333,7 @@ def _line(turn: Turn, money: TurnMoney, change: Change, *, simulated: bool) -> s
 
 def amount_words(money: TurnMoney, amount: str) -> str:
     """An amount with what has to be said of it: "up to $0.60", "~$0.20"."""
-    return f"up to {amount}" if money.shared else f"~{amount}" if money.doubtful else amount
+    return f"up to {amount}" if money.shared else doubt_mark(money.doubtful) + amount
 
 
 def share_text(money: TurnMoney) -> str:

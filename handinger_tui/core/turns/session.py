@@ -11,6 +11,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.turn import LIVE, Lineage, Turn, TurnRequest, TurnStatus
@@ -220,9 +221,21 @@ class SessionSummary(Struct, frozen=True):
     unread: bool = False
     base_url: str = ""
     uncredited: int = 0
+    usd_doubtful: bool = False
+    credits_doubtful: bool = False
     live: bool = False
     lineage: Lineage | None = None
     """The earlier message that its first one was made from."""
+
+    @property
+    def usd(self) -> Total:
+        """Its cost with its gaps."""
+        return Total(self.cost_usd, self.unpriced, self.usd_doubtful)
+
+    @property
+    def credit_total(self) -> Total:
+        """Its credits with their gaps."""
+        return Total(self.credits, self.uncredited, self.credits_doubtful)
 
 
 class RemoteTurn(NamedTuple):

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 WIDE: Final = 110
 """Least width, in columns, for charts beside the table."""
 SIGNS: Final = f"{MARK_EXPLAINED} · — not reported"
+SIGNS_WITH_DOUBT: Final = "+n: n turns unknown · ~ not certain yet · — not reported"
 EMPTY: Final = (
     "Nothing spent yet. Each turn appears here with its cost: by day, worker, session, budget and trigger, "
     "and turn by turn, with charts."
@@ -153,7 +154,9 @@ class LedgerScreen(ModalScreen[str]):
         self.query_one(Charts).show(figures.chart)
         self.set_class(figures.chart is None, "-empty")
         table = self.table
-        table.border_subtitle = SIGNS if count else None
+        total = figures.total
+        is_certain = not (total.usd.doubtful or total.credits.doubtful)
+        table.border_subtitle = (SIGNS if is_certain else SIGNS_WITH_DOUBT) if count else None
         table.border_title = Content(f"by {GROUPS[figures.view.by][1].lower()}")
         if not count:
             table.show_message(EMPTY if figures.view.is_unfiltered else NOTHING)

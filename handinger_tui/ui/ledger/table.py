@@ -15,7 +15,15 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from handinger_tui.core.amounts import Total, count_within, credits_text, gap_mark, usd_text
+from handinger_tui.core.amounts import (
+    Total,
+    count_within,
+    credits_text,
+    doubt_mark,
+    gap_mark,
+    usd_text,
+    value_text,
+)
 from handinger_tui.core.charts.bars import horizontal_bar
 from handinger_tui.core.formatting import NOT_REPORTED, duration, middle_cut, number
 from handinger_tui.core.money.spending import Bucket, GroupBy, Rise, TurnCharge
@@ -402,9 +410,9 @@ def group_line(bucket: Bucket, by: GroupBy, zone: tzinfo | None, year: int) -> L
     cells = [
         name,
         f"{bucket.turns:,}" if bucket.turns else "",
-        usd_text(usd.value),
+        value_text(usd),
         _gaps(usd),
-        _number(credit, credits_text(credit.value)),
+        _number(credit, value_text(credit, credits_text)),
         _number(tokens, "" if tokens.value is None else count_within(tokens.value, 9)),
         f"{bucket.incomplete:,}" if bucket.incomplete else "",
     ]
@@ -425,17 +433,16 @@ def suspense_turn_line(bucket: Bucket, zone: tzinfo | None, year: int) -> Ledger
     """The row of suspense among those of turns."""
     name = suspense_name(bucket)
     when = None if bucket.last_ms is None else moment(bucket.last_ms, zone)
-    usd, credit, tokens = (bucket.total(member).value for member in ("usd", "credits", "tokens"))
+    usd, credit, tokens = (bucket.total(member) for member in ("usd", "credits", "tokens"))
     cells = {
         "When": "" if when is None else f"{day_text(when, year)} {when:%H:%M}",
         "Session": name,
-        "Tokens": "" if tokens is None else count_within(tokens, 9),
-        "Credits": credits_text(credit),
-        "Cost": usd_text(usd),
+        "Tokens": "" if tokens.value is None else count_within(tokens.value, 9),
+        "Credits": value_text(credit, credits_text),
+        "Cost": value_text(usd),
     }
-    return LedgerLine(
-        name, tuple(cells.get(column.head, "") for column in TURN_COLUMNS), None, name, usd, bucket.rises
-    )
+    shown = tuple(cells.get(column.head, "") for column in TURN_COLUMNS)
+    return LedgerLine(name, shown, None, name, usd.value, bucket.rises)
 
 
 def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> LedgerLine:
@@ -444,7 +451,7 @@ def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> LedgerLine:
     title = row_name(GroupBy.SESSION, charge.session_id, charge.title, year)
     so_far = charge.usd is not None and not charge.final
     credit = Total(charge.credits, int(not charge.final))
-    doubt = "~" if charge.doubtful else ""
+    doubt = doubt_mark(charge.doubtful)
     cells = (
         f"{day_text(when, year)} {when:%H:%M}",
         title,

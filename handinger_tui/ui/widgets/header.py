@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
@@ -70,10 +69,9 @@ class HeaderLine(Widget):
         self._today, self._spent = today, session
         self._draw()
 
-    def others(self, runs: Sequence[Decimal | None]) -> None:
-        """Set the runs of other sessions: what each took so far in USD, None where that is not known."""
-        known = [amount for amount in runs if amount is not None]
-        self._others = len(runs), Total(sum(known, Decimal(0)) if known else None, len(runs) - len(known))
+    def others(self, runs: int, spent: Total) -> None:
+        """Set how many runs other sessions have, and what these took so far in USD."""
+        self._others = runs, spent
         self._draw()
 
     def show(self, session: Session, now_ms: int) -> None:

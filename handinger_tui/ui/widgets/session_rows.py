@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from handinger_tui.core.amounts import Total, short_total_text, total_text
+from handinger_tui.core.amounts import short_total_text, total_text
 from handinger_tui.core.formatting import ago, middle_cut, plural
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import lineage_words
@@ -115,7 +115,7 @@ def session_details(row: SessionSummary, opened: Session | None, now_ms: int, wi
 
 def cost_words(row: SessionSummary) -> str:
     """The cost of a session with its gaps: "$1.20", "$1.20 + 2 turns unknown", "not reported"."""
-    return _cost(row, total_text(Total(row.cost_usd, row.unpriced)))
+    return _cost(row, total_text(row.usd))
 
 
 def _cost(row: SessionSummary, total: str, simulated: str = "simulated") -> str:
@@ -131,7 +131,7 @@ def _cells(row: SessionSummary, opened: Session | None, now_ms: int, simulated: 
         sign,
         style,
         status,
-        cost or _cost(row, short_total_text(Total(row.cost_usd, row.unpriced)), simulated),
+        cost or _cost(row, short_total_text(row.usd), simulated),
         ago(row.updated_ms or row.created_ms, now_ms),
     )
 

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import reduce
+from operator import add
 from typing import Final, Protocol, runtime_checkable
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import ApiError, LedgerError
 from handinger_tui.core.money.attribution import money_of
-from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, State, near_text, reached_text
+from handinger_tui.core.money.limits import (
+    UNTIL_RAISED,
+    Gauge,
+    State,
+    Unit,
+    near_text,
+    reached_text,
+)
 from handinger_tui.core.money.restatements import MORE, Restatement, restatement_text
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
 from handinger_tui.core.money.typical_cost import TypicalCost, typical_cost_chip
@@ -68,12 +78,13 @@ class LimitWatcher:
 
     def show_others(self) -> None:
         """Show how many other sessions run, watched or not, and what they took so far."""
-        amounts = []
+        runs = []
         for session in self._controller.opened_sessions:
             turn = next(with_status(session.turns, WORKED_ON), None) or unwatched(session)
             if turn is not None and session.session_id != self._controller.session_id:
-                amounts.append(money_of(session, turn).usd)
-        self._header.others(amounts)
+                money = money_of(session, turn)
+                runs.append(Total(money.usd, int(money.usd is None), money.doubtful_in is Unit.USD))
+        self._header.others(len(runs), reduce(add, runs, Total(None)))
 
     def check_soon(self, screens: Sequence[object]) -> None:
         """Count again if any program has written charges or limits, and reload those of `screens` then.

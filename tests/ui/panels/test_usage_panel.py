@@ -135,6 +135,16 @@ def test_an_amount_has_the_same_digits_wherever_it_stands() -> None:
         assert found[1] == "$0.005608"
 
 
+def test_a_sum_with_a_doubtful_amount_is_marked_as_the_amount_is() -> None:
+    """Both turns rose by the same: totals of the worker, or figures of each turn by itself."""
+    told = session(turn(0, after=reading("0.3")), turn(1, before=reading("0.3"), after=reading("0.5")))
+    text = "\n".join(lines(told, 40))
+    assert row(text, "cost  ").split() == ["cost", "~$0.20", "~$0.50"]
+    assert "~ undecided: worker totals or figures per turn" in text.replace("\n", " ")
+    only = "\n".join(lines(session(turn(0, after=reading("0.3"))), 40))
+    assert row(only, "cost  ").split() == ["cost", "$0.30", "$0.30"]
+
+
 def test_a_split_beyond_the_cost_is_marked() -> None:
     told = session(
         turn(0, after=reading("0.10", costs=("0.10", "0", "0", "0"))),

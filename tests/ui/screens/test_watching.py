@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import StreamLost, Unreachable
 from handinger_tui.core.turns.turn import Kind, TurnStatus
 from handinger_tui.ui.ports import Opening
@@ -167,7 +168,7 @@ async def test_the_header_says_how_many_other_sessions_run_and_what_they_took() 
         await pilot.press("ctrl+n")
         await desktop.until(pilot, lambda: "1 other running" in desktop.text_of("#header"))
         header = desktop.work.query_one(HeaderLine)
-        header.others([Decimal("0.25"), None, Decimal("0.06")])
+        header.others(3, Total(Decimal("0.31"), 1))
         await desktop.until(pilot, lambda: "3 others running · $0.31 +1" in desktop.text_of("#header"))
         await pilot.resize_terminal(60, 20)
         await desktop.until(pilot, lambda: "1 other" in desktop.text_of("#header"))

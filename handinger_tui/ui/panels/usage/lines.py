@@ -20,6 +20,7 @@ from handinger_tui.core.amounts import (
     gap_mark,
     pad_decimals,
     short_number,
+    short_total_text,
     split_excess,
     two_digits,
     usd_text,
@@ -217,7 +218,8 @@ def _headline(table: _Table) -> list[Content]:
     else:
         line = Content.styled(cost, STRONG)
     if credited.value is not None:
-        line = Content.assemble(line, (f" · {credits_words(Decimal(credited.value))}", FAINT))
+        credit_text = credited.sign + credits_words(Decimal(credited.value))
+        line = Content.assemble(line, (f" · {credit_text}", FAINT))
     return [title, line.truncate(width, ellipsis=True)]
 
 
@@ -435,5 +437,4 @@ def _spent(gauge: Gauge) -> str:
     if gauge.spent.value is None:
         return f"{NOT_REPORTED} of {limit}"
     spent = amount_text(gauge.spent.value, gauge.limit.unit).partition(" ")[0]
-    gaps = gap_mark(gauge.spent.missing_turns)
-    return f"{spent}{' ' * bool(gaps)}{gaps} of {limit}"
+    return f"{short_total_text(gauge.spent, lambda _: spent)} of {limit}"

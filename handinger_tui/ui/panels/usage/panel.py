@@ -142,9 +142,9 @@ def compact_line(
 
 def _turn_pieces(view: UsageView) -> list[str]:
     cost, credit, tokens = (view.this_turn(name) for name in ("cost", "credits", "total"))
-    pieces = [f"turn {_word(cost) or usd_text(Decimal(cost.value or 0))}"]
+    pieces = [f"turn {_word(cost) or cost.sign + usd_text(Decimal(cost.value or 0))}"]
     if credit.value is not None:
-        pieces.append(credits_words(Decimal(credit.value)))
+        pieces.append(credit.sign + credits_words(Decimal(credit.value)))
     if tokens.value is not None:
         pieces.append(f"{number(int(tokens.value))} tokens")
     return pieces
@@ -154,7 +154,7 @@ def _worker_piece(view: UsageView) -> str:
     total = view.this_worker("cost")
     if total.value is None:
         return f"worker {_word(total)}"
-    return f"worker {short_total_text(Total(Decimal(total.value), total.missing))}"
+    return f"worker {short_total_text(Total(Decimal(total.value), total.missing, bool(total.sign)))}"
 
 
 def _word(figure: Figure) -> str:

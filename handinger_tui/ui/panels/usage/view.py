@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import EXACT, tidy
+from handinger_tui.core.amounts import EXACT, doubt_mark, tidy
 from handinger_tui.core.money.attribution import (
     MoneyIndex,
     Reading,
     TurnMoney,
     took_ms,
 )
+from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.turn_events import newest_worker, worker_of
 from handinger_tui.core.receipts.facts import share_text
 from handinger_tui.core.stream.worker_snapshot import Costs, Snapshot, Usage, cost_of
@@ -52,6 +53,8 @@ MEMBERS: Final = (
     Member("internal", lambda _, costs: costs.internal_usd),
 )
 CATEGORIES: Final = ("model", "tool", "sandbox", "internal")
+UNITS: Final = {"cost": Unit.USD, "credits": Unit.CREDITS}
+"""The members that are amounts of money."""
 AT: Final = {member.name: at for at, member in enumerate(MEMBERS)}
 
 
@@ -130,7 +133,7 @@ class Sums:
     `members`: one sum per figure over the `turns` turns of one worker. `open`: the position among
     these of the newest turn whose numbers may still arrive; -1 for none. `history`: the cost of each
     turn, of any worker, that may have cost something. `pace`: that of the worker's finished turns,
-    without the turn in view.
+    without the turn in view. `doubtful`: the units of amounts that depend on what the figures mean.
     """
 
     members: list[Sum] = field(default_factory=lambda: [Sum()] * len(MEMBERS))
@@ -138,6 +141,7 @@ class Sums:
     open: int = -1
     history: list[Decimal | None] = field(default_factory=list)
     pace: Pace = NO_PACE
+    doubtful: frozenset[Unit] = frozenset()
 
     def copy(self) -> Sums:
         """An independent copy, to which turns can be added."""
@@ -202,6 +206,8 @@ def _add(
         return
     sums.open = sums.turns if unfinished(turn) else sums.open
     sums.turns += 1
+    if money.doubtful_in is not None:
+        sums.doubtful |= {money.doubtful_in}
     if reading is Reading.PER_TURN:
         pairs = zip(sums.members, MEMBERS, strict=True)
         sums.members = [_add_turn(so_far, member, turn, money) for so_far, member in pairs]
@@ -362,7 +368,7 @@ def usage_view(session: Session, totals: WorkerTotals | None = None) -> UsageVie
         ]
     return UsageView(
         turn=tuple(_of_turn(member, money, turn) for member in MEMBERS),
-        worker=tuple(_of_worker(total, sums) for total in members),
+        worker=tuple(_of_worker(member, total, sums) for member, total in zip(MEMBERS, members, strict=True)),
         status=turn.status,
         so_far=unfinished(turn),
         share=share_text(money),
@@ -381,16 +387,21 @@ def _of_turn(member: Member, money: TurnMoney, turn: Turn) -> Figure:
     if money.shared and value is not None:
         most = member.read(*money.most)
         return Figure(most, sign="≤")
-    shown = "credits" if money.usd is None else "cost"
-    is_doubtful = money.doubtful and member.name == shown and bool(value)
-    return Figure(value, pending=value is None and unfinished(turn), sign="~" if is_doubtful else "")
+    is_doubtful = money.doubtful_in is not None and UNITS.get(member.name) is money.doubtful_in
+    sign = doubt_mark(is_doubtful and value is not None)
+    return Figure(value, pending=value is None and unfinished(turn), sign=sign)
 
 
-def _of_worker(total: Sum, sums: Sums) -> Figure:
+def _of_worker(member: Member, total: Sum, sums: Sums) -> Figure:
     """The sum over the worker's turns, and the number of turns missing in it."""
     waiting = sums.waiting(total)
+    is_doubtful = UNITS.get(member.name) in sums.doubtful and total.value is not None
     return Figure(
-        total.value, pending=total.value is None and waiting, missing=total.missing, running=waiting
+        total.value,
+        pending=total.value is None and waiting,
+        missing=total.missing,
+        running=waiting,
+        sign=doubt_mark(is_doubtful),
     )
 
 
