@@ -234,7 +234,7 @@ def check_sessions(person: Person, right: Right) -> None:
     assert {row["session_id"]: row["doubtful"] for row in rows} == doubts(right, "session")
     listed = person.run("sessions").out
     for session in right.sessions:
-        assert total_text(right.usd(session)) in listed
+        assert f" {short_total_text(right.usd(session))} " in listed
         shown = person.run("sessions", "show", session.session_id).out
         exported = person.run("export", session.session_id).out.replace("\\", "")
         for turn in session.turns:
