@@ -13,9 +13,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from handinger_tui.core.formatting import plural
-from handinger_tui.ui.transcript.painting import MARGIN, width_of
+from handinger_tui.ui.transcript.painting import MARGIN, NO_TEXT, width_of
 
 CURSOR: Final = "▌"
+MAX_LEAD: Final = 80
+"""Characters of quote bars and indents among which the inset of code is looked for."""
 
 
 def over(strip: Strip, start: int, end: int, style: Style) -> Strip:
@@ -43,15 +45,36 @@ def with_selection(strip: Strip, y: int, widget: Widget) -> Strip:
 
 
 def selected_text(selection: Selection, height: int, line: Callable[[int], Strip]) -> str:
-    """Return the selected text of `height` rows as shown on the screen, without the margin."""
+    """Return the selected text of `height` rows as shown on the screen, without margins and wrap marks.
+
+    A line of code that was wrapped is one line again.
+    """
     first = selection.start.y if selection.start else 0
     last = min(selection.end.y if selection.end else height - 1, height - 1)
-    lines = []
+    lines: list[str] = []
     for y in range(first, last + 1):
-        text = line(y).text.rstrip()
+        strip = line(y)
+        margin, is_continued = _margin_of(strip)
         start, end = selection.get_span(y) or (0, 0)
-        lines.append(text[max(start, MARGIN) : None if end == -1 else end])
+        # Blanks at the end of a piece of code belong to the line that is continued.
+        text = strip.text.rstrip()[max(start, margin) : None if end == -1 else end]
+        if is_continued and lines:
+            lines[-1] += text
+        else:
+            lines.append(text)
     return "\n".join(lines)
+
+
+def _margin_of(strip: Strip) -> tuple[int, bool]:
+    """The characters before the text of a line, and whether it continues the line above."""
+    at = 0
+    for text, style, _ in strip:
+        at += len(text)
+        if style is not None and NO_TEXT in style.meta:
+            return at, bool(style.meta[NO_TEXT])
+        if at > MAX_LEAD:
+            break
+    return MARGIN, False
 
 
 def with_matches(strip: Strip, pattern: re.Pattern[str], style: Style) -> Strip:

@@ -88,6 +88,13 @@ def width_of(text: str) -> int:
     return len(text) if text.isascii() else int(cell_len(text))
 
 
+def longest_unit(text: str) -> int:
+    """Return the cells of the widest unit of a text that wrapping does not divide."""
+    if text.isascii():
+        return max(map(len, text.split()), default=0)
+    return max((width_of(unit.rstrip()) for unit in _unit().findall(text)), default=0)
+
+
 def wrapped(content: Content, width: int, *, words: bool = True) -> list[Content]:
     """Wrap content into lines of at most `width` cells; line feeds in it end a line.
 
@@ -164,6 +171,11 @@ MARGIN: Final = 2
 """Empty cells at the left edge; the cursor mark is drawn there."""
 INSET: Final = 2
 """Cells between the edge of a band and its text."""
+WRAP_MARK: Final = "↳ "
+"""Fills the inset where a line of code is continued."""
+NO_TEXT: Final = "no-text"
+"""Meta key of segments that are never copied. Its value: whether the line continues the one above."""
+_INSETS: Final = tuple(RichStyle(meta={NO_TEXT: is_continued}) for is_continued in (False, True))
 LEAST: Final = 6
 """Minimum width of text in cells, however deep it is nested."""
 
@@ -246,7 +258,8 @@ def paint(row: Row, width: int, palette: Palette, tone: str | None = None) -> It
         segments = [Segment(margin, ground.rich_style)] if margin else []
         segments += _segments(row.hanging if at else row.first, ground, palette)
         if _inset(row):
-            segments.append(Segment(" " * INSET, base.rich_style))
+            mark_style = (base + palette.style(PREFIX + "code-name")).rich_style
+            segments.append(Segment(WRAP_MARK if at else " " * INSET, mark_style + _INSETS[at > 0]))
         segments += _segments(line, base, palette)
         yield _to_width(segments, width, (base if row.band else plain).rich_style)
 

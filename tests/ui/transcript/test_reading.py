@@ -128,6 +128,33 @@ async def test_selected_text_is_what_is_on_the_screen() -> None:
         assert found[0] == "Which invoices in the export are late,\nand w"
 
 
+LONG_CODE = "def f(first, second):\n    return first + second + " + "argument_" * 8 + "\n\n    # end"
+
+
+async def test_wrapped_code_is_marked_and_copied_as_it_was_written() -> None:
+    source = (
+        f"See:\n\n> - In a list:\n>\n>   ```python\n{{}}\n>   ```\n\n```python\n{LONG_CODE}\n```\n".format(
+            "\n".join(f">   {line}" for line in LONG_CODE.split("\n"))
+        )
+    )
+    app = Stage(session(turn(1, text_part(source), prompt="Ask")))
+    async with app.run_test(size=(50, 40)) as pilot:
+        await pilot.pause()
+        lines = screen_lines(app)
+        assert sum("↳ " in line for line in lines) >= 4
+        heads = [y for y, line in enumerate(lines) if line.strip(" ▎") == "python"]
+        assert len(heads) == 2
+        for head in heads:
+            last = next(y for y in range(head, len(lines)) if "# end" in lines[y])
+            selection = Selection(Offset(0, head + 1), Offset(49, last))
+            copied = app.transcript.get_selection(selection)
+            assert copied is not None
+            assert copied[0] == LONG_CODE
+        app.transcript.move_cursor(-1)
+        app.transcript.move_cursor(-1)
+        assert app.transcript.copy_current() == LONG_CODE
+
+
 async def test_the_cursor_copies_sources() -> None:
     app = Stage(session(turn(1, text_part(ANSWER), prompt="My *question*"), turn(2, text_part("Last."))))
     async with app.run_test(size=(80, 24)) as pilot:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import time
 from decimal import Decimal
 from itertools import product
@@ -82,6 +83,27 @@ def test_tables_fit_the_width_and_wrap_their_cells() -> None:
     assert {width_of(line) for line in lines} == {40}
     assert lines[0].startswith("name │ what")
     assert len(lines) > 5
+
+
+COUNTS = (
+    "| column | type | missing | smallest |\n|---|---|---|---|\n"
+    "| order_number | integer | 0 | Aaron Something Very Long |\n"
+)
+
+
+@pytest.mark.parametrize("width", range(20, 90, 3))
+def test_no_word_of_a_table_is_broken_before_it_becomes_records(width: int) -> None:
+    lines = plain(COUNTS, width)
+    words = {word for line in lines for word in re.split(r"[ │┆─┼:]+", line)} - {""}
+    assert {"column", "type", "missing", "smallest", "order_number", "integer", "Something"} <= words
+    assert max(map(width_of, lines)) <= width or lines[0] == "column: order_number"
+
+
+def test_a_line_that_continues_a_row_of_a_table_shows_it() -> None:
+    lines = plain(COUNTS, 56)
+    assert lines[2].startswith("order_number │ integer │ 0       │ Aaron")
+    assert lines[3].startswith("             ┆         ┆         ┆ ")
+    assert "│" not in lines[3]
 
 
 def test_tables_of_too_many_columns_become_records() -> None:

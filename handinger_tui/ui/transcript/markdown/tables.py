@@ -14,7 +14,7 @@ from msgspec import Struct
 from textual.content import Content
 
 from handinger_tui.ui.transcript.markdown.inline import References, inline
-from handinger_tui.ui.transcript.painting import width_of, wrapped
+from handinger_tui.ui.transcript.painting import longest_unit, width_of, wrapped
 from handinger_tui.ui.transcript.row import BOLD, EMPTY, Row, joined, styled
 
 if TYPE_CHECKING:
@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 
 SAMPLE: Final = 60
 NARROWEST: Final = 4
-"""Minimum width of a column in cells. A table whose columns do not fit becomes records."""
+"""Minimum width of a column in cells."""
+UNBROKEN: Final = 12
+"""Cells up to which words of the body are not broken either."""
 BETWEEN: Final = styled(" │ ", "rule")
+CONTINUED: Final = styled(" ┆ ", "rule")
+"""Between the cells of a line that continues the row above."""
 
 Align = Literal["left", "center", "right"]
 Cells = Sequence[Content]
@@ -65,26 +69,34 @@ def table_lines(block: list[Token], references: References) -> list[GridLine]:
 
 
 def table_layout_of(head: Cells, aligns: Sequence[Align], sample: Sequence[Cells], width: int) -> TableLayout:
-    """Choose the column widths for a view of `width` cells."""
-    columns = len(head)
-    room = width - 3 * (columns - 1)
-    if room < NARROWEST * columns:
-        return TableLayout(tuple(head), tuple(aligns), ())
-    natural = [
-        max(1, *(width_of(line) for row in (head, *sample[:SAMPLE]) for line in row[at].plain.split("\n")))
-        for at in range(columns)
-    ]
-    return TableLayout(tuple(head), tuple(aligns), tuple(_fit_widths(natural, room)))
+    """Choose the column widths for a view of `width` cells.
 
-
-def _fit_widths(natural: list[int], room: int) -> list[int]:
-    """Shrink the widest columns until the sum fits; narrow columns keep their natural width."""
+    No word of the head and no short word of the sample is broken; without room for that the table becomes
+    records.
+    """
+    room = width - 3 * (len(head) - 1)
+    columns = [[row[at].plain for row in (head, *sample[:SAMPLE])] for at in range(len(head))]
+    natural = [max(1, *(width_of(line) for cell in cells for line in cell.split("\n"))) for cells in columns]
     if sum(natural) <= room:
-        return natural
-    remaining, widths = room, [0] * len(natural)
-    for place, at in enumerate(sorted(range(len(natural)), key=natural.__getitem__)):
-        widths[at] = min(natural[at], max(NARROWEST, remaining // (len(natural) - place)))
-        remaining -= widths[at]
+        return TableLayout(tuple(head), tuple(aligns), tuple(natural))
+    least = [
+        max(min(NARROWEST, most), longest_unit(cells[0]), min(UNBROKEN, max(map(longest_unit, cells))))
+        for most, cells in zip(natural, columns, strict=True)
+    ]
+    widths = _fit_widths(natural, least, room) if sum(least) <= room else ()
+    return TableLayout(tuple(head), tuple(aligns), tuple(widths))
+
+
+def _fit_widths(natural: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """Shrink the widest columns until the sum fits, none below its least width."""
+    widths = list(least)
+    remaining = room - sum(widths)
+    # Those with the smallest need first: what they do not use is left to the others.
+    by_need = sorted(range(len(natural)), key=lambda at: natural[at] - least[at])
+    for place, at in enumerate(by_need):
+        extra = min(natural[at] - least[at], remaining // (len(natural) - place))
+        widths[at] += extra
+        remaining -= extra
     return widths
 
 
@@ -113,10 +125,10 @@ def body_rows(shape: TableLayout, cells: Cells, *, first: bool) -> list[Row]:
 
 def _grid_rows(shape: TableLayout, cells: Cells, style: str = "text") -> list[Row]:
     columns = [wrapped(cell, width) for cell, width in zip(cells, shape.widths, strict=True)]
-    rows = []
+    rows: list[Row] = []
     for line in zip_longest(*columns, fillvalue=EMPTY):
         padded = [_pad(*each) for each in zip(line, shape.widths, shape.aligns, strict=True)]
-        content = BETWEEN.join(padded)
+        content = (CONTINUED if rows else BETWEEN).join(padded)
         rows.append(Row(content, style, wrap=False, wide=True))
     return rows
 
