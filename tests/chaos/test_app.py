@@ -30,8 +30,19 @@ from tests.e2e.runner import KEY
 PATIENCE_S = 40.0
 HEAVY = ("endless-stream", "gzip-bomb", "huge-event-50mb", "huge-json-body", "many-tiny-deltas")
 """Their bounds are measured in a process of its own, without a screen."""
+READ_ALIKE = (
+    *("202-queued", "204-accepted", "400-empty-body", "401-json", "402-json", "403-problem-json"),
+    *("404-message", "408-accepted", "429-date", "500-accepted", "bom-and-crlf"),
+    *("charset-windows-1252", "content-type-case", "drop-mid-event", "duplicate-events"),
+    *("early-hints-103", "gzip-cut", "gzip-stream", "int64-overflow", "invalid-json-event"),
+    *("missing-costs", "multiline-data", "nul-and-controls", "one-byte-chunks"),
+    *("rst-after-3-deltas", "rst-before-headers-accepted", "sse-ids-and-blank-lines"),
+    *("sse-labelled-json", "truncated-close-delimited", "u2028-in-json", "unknown-events"),
+    *("wrong-types",),
+)
+"""What differs in them is decided below the screen (`test_scenarios.py`); a soak shows them here, too."""
 NAMES = [
-    name
+    pytest.param(name, marks=[pytest.mark.slow] if name in READ_ALIKE else [])
     for name, scenario in SCENARIOS.items()
     if scenario["op"] == "continue" and scenario.get("base") != "closed" and name not in HEAVY
 ]
