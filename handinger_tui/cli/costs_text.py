@@ -341,7 +341,7 @@ def _columns(names: Sequence[str], groups: Sequence[Bucket], overall: Bucket, by
         Column("turns", [number(bucket.turns) for bucket in buckets]),
         Column("cost", _amounts(buckets, "usd", usd_text)),
         Column("credits", _amounts(buckets, "credits", credits_text), spare=2),
-        Column("tokens", _amounts(buckets, "tokens", _count), spare=3),
+        Column("tokens", _amounts(buckets, "tokens", number), spare=3),
         Column("incomplete", [incomplete_text(bucket) for bucket in buckets], spare=1),
     ]
 
@@ -354,10 +354,6 @@ def key_of(bucket: Bucket) -> str:
     """Return the displayed name of a group."""
     name = clean_line(bucket.key) or "unknown"
     return f"{TITLE} {name}" if bucket.rises else name
-
-
-def _count(value: Decimal | None) -> str:
-    return number(None if value is None else int(value))
 
 
 def incomplete_text(bucket: Bucket) -> str:

@@ -9,7 +9,7 @@ from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.output import Exit, put, say
 from handinger_tui.cli.session_choice import chosen_session_id, find_worker_session
 from handinger_tui.cli.wiring import client_of, open_ledger
-from handinger_tui.core.amounts import decimal_text
+from handinger_tui.core.amounts import decimal_text, json_amount
 from handinger_tui.core.formatting import size
 from handinger_tui.core.jsontext import Json, JsonObject, as_object, dump, parse
 from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, Start, free_text, spent_text
@@ -20,7 +20,6 @@ from handinger_tui.core.turns.turn import Attachment, TurnRequest
 
 if TYPE_CHECKING:
     import argparse
-    from decimal import Decimal
 
     from handinger_tui.core.errors import HandingerError
     from handinger_tui.ledger.ledger import Ledger
@@ -115,7 +114,7 @@ def _limit_object(gauge: Gauge) -> JsonObject:
         "scope": str(limit.scope),
         "unit": str(limit.unit),
         "amount": decimal_text(limit.amount),
-        "spent": _decimal_or_none(gauge.spent.value),
+        "spent": json_amount(gauge.spent.value),
         "missing_turns": gauge.spent.missing_turns,
         "reserved": decimal_text(gauge.reserved),
         "free": decimal_text(gauge.free),
@@ -129,14 +128,8 @@ def _limit_object(gauge: Gauge) -> JsonObject:
 
 
 def _range_object(spread: Spread) -> JsonObject:
-    amounts = {
-        name: _decimal_or_none(getattr(spread, name)) for name in ("low", "median", "high", "p90", "most")
-    }
+    amounts = {name: json_amount(getattr(spread, name)) for name in ("low", "median", "high", "p90", "most")}
     return {"turns": spread.known, "not_reported": spread.unknown, **amounts}
-
-
-def _decimal_or_none(value: Decimal | None) -> str | None:
-    return None if value is None else decimal_text(value)
 
 
 def _result_text(

@@ -113,6 +113,11 @@ def excess_text(excess: Decimal | None) -> str:
     return f"split exceeds the total by {usd_text(excess)}" if excess else ""
 
 
+def json_amount(value: Decimal | None) -> str | None:
+    """An amount in JSON: decimal text, None where it is not known."""
+    return None if value is None else decimal_text(value)
+
+
 def decimal_text(value: Decimal) -> str:
     """An amount for JSON: plain digits without exponent or trailing zeros ("0.0123", "1000").
 

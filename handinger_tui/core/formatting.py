@@ -34,9 +34,9 @@ def percent_text(share: Decimal | None) -> str:
     return "<1%" if 0 < percent < 1 else f"{int(percent + Decimal('0.5'))}%"
 
 
-def number(value: int | None) -> str:
-    """1234567 → "1,234,567"."""
-    return NOT_REPORTED if value is None else f"{value:,}"
+def number(value: int | Decimal | None) -> str:
+    """1234567 → "1,234,567". Only whole numbers are counted."""
+    return NOT_REPORTED if value is None else f"{int(value):,}"
 
 
 def size(value: int | None) -> str:

@@ -320,7 +320,7 @@ def _row(bucket: Bucket, name: str) -> str:
         number(bucket.turns),
         _amount(bucket.total("usd"), usd_text),
         _amount(bucket.total("credits"), credits_text),
-        _amount(bucket.total("tokens"), _count),
+        _amount(bucket.total("tokens"), number),
         *(_amount(bucket.total(member), usd_text) for member in members),
         number(bucket.incomplete),
     )
@@ -331,10 +331,6 @@ def _row(bucket: Bucket, name: str) -> str:
 def _amount(amount: Total, write: Callable[[Decimal | None], str]) -> str:
     text, gaps = escape(value_text(amount, write)), gap_mark(amount.missing_turns)
     return f'{text} <small class="gap">{gaps}</small>' if gaps and amount.value is not None else text
-
-
-def _count(value: Decimal | None) -> str:
-    return number(None if value is None else int(value))
 
 
 def _text(text: str, limit: int = 200) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.amounts import decimal_text
+from handinger_tui.core.amounts import json_amount
 from handinger_tui.core.evidence.sources import files_of_turn, sources_of_turn
 from handinger_tui.core.money.attribution import TurnMoney, money_of, took_ms
 from handinger_tui.core.safety import clean_json
@@ -29,7 +29,6 @@ from handinger_tui.core.turns.turn import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from decimal import Decimal
 
     from handinger_tui.core.jsontext import JsonObject
     from handinger_tui.core.stream.worker_snapshot import Costs, Usage
@@ -96,7 +95,7 @@ def _figures(turn: Turn, money: TurnMoney) -> JsonObject:
         "turn_usage": usage_object(money.usage),
         "turn_costs": costs_object(money.costs),
         "turn_shared_with": money.others if money.shared else None,
-        "turn_cost_usd_at_most": _money_text(money.most_usd),
+        "turn_cost_usd_at_most": json_amount(money.most_usd),
         "turn_doubtful": money.doubtful,
         "duration_ms": took_ms(turn),
         "posts_sent": turn.posts,
@@ -153,8 +152,8 @@ def usage_object(usage: Usage) -> JsonObject | None:
         "cache_write_tokens": usage.cache_write_tokens,
         "total_tokens": usage.total_tokens,
         "steps": usage.steps,
-        "credits": _money_text(usage.credits),
-        "cost_usd": _money_text(usage.cost_usd),
+        "credits": json_amount(usage.credits),
+        "cost_usd": json_amount(usage.cost_usd),
         "duration_ms": usage.duration_ms,
     }
 
@@ -164,15 +163,11 @@ def costs_object(costs: Costs) -> JsonObject | None:
     if not costs.reported:
         return None
     return {
-        "model_usd": _money_text(costs.model_usd),
-        "tool_usd": _money_text(costs.tool_usd),
-        "sandbox_usd": _money_text(costs.sandbox_usd),
-        "internal_usd": _money_text(costs.internal_usd),
+        "model_usd": json_amount(costs.model_usd),
+        "tool_usd": json_amount(costs.tool_usd),
+        "sandbox_usd": json_amount(costs.sandbox_usd),
+        "internal_usd": json_amount(costs.internal_usd),
     }
-
-
-def _money_text(value: Decimal | None) -> str | None:
-    return None if value is None else decimal_text(value)
 
 
 # -- the lines of stream-json -----------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.amounts import decimal_text
+from handinger_tui.core.amounts import decimal_text, json_amount
 from handinger_tui.core.charts.scenes import MEMBERS, day_points
 from handinger_tui.core.money.suspense import Assigned, owners_text
 from handinger_tui.core.safety import clean_line, csv_field
@@ -80,7 +80,7 @@ def group_object(bucket: Bucket) -> JsonObject:
         "credits": _money(bucket, "credits"),
         "tokens": None if tokens is None else int(tokens),
         **{member: _money(bucket, member) for member in MEMBERS},
-        "split_excess_usd": _text(bucket.split_excess),
+        "split_excess_usd": json_amount(bucket.split_excess),
         "unpriced_turns": bucket.usd.missing_turns,
         "uncredited_turns": bucket.credits.missing_turns,
         "uncounted_turns": bucket.tokens.missing_turns,
@@ -100,7 +100,7 @@ def suspense_object(bucket: Bucket) -> JsonObject:
 def _rise_object(rise: Rise) -> JsonObject:
     amounts = ("usd", "credits", "model_usd", "tool_usd", "sandbox_usd", "internal_usd")
     costs: JsonObject = {
-        "cost_usd" if member == "usd" else member: _text(getattr(rise, member)) for member in amounts
+        "cost_usd" if member == "usd" else member: json_amount(getattr(rise, member)) for member in amounts
     }
     return {
         "number": rise.number,
@@ -125,8 +125,8 @@ def charts_object(days: Sequence[Bucket], total: Bucket) -> JsonObject:
     per_day: list[Json] = [
         {
             "day": point.day,
-            "cost_usd": _text(point.usd),
-            "cumulative_usd": _text(point.cumulative),
+            "cost_usd": json_amount(point.usd),
+            "cumulative_usd": json_amount(point.cumulative),
             "unpriced_turns": point.gaps,
         }
         for point in day_points(days)
@@ -141,8 +141,4 @@ def _unsplit(bucket: Bucket) -> int:
 
 
 def _money(bucket: Bucket, member: str) -> str | None:
-    return _text(bucket.total(member).value)
-
-
-def _text(amount: Decimal | None) -> str | None:
-    return None if amount is None else decimal_text(amount)
+    return json_amount(bucket.total(member).value)
