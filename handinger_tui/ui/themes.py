@@ -32,7 +32,8 @@ class Palette(NamedTuple):
     """The row of the cursor in a list without the focus."""
     selection: str
     focus: str
-    """What has the focus, titles and keys."""
+    """What has the focus, and keys."""
+    heading: str
     link: str
     money: str
     """Amounts and warnings."""
@@ -60,6 +61,7 @@ def _theme(name: str, colors: Palette, *, dark: bool, ansi: bool = False) -> The
         "scrollbar-active": colors.focus,
         "scrollbar-corner-color": colors.background,
         "link-color": colors.link,
+        "markdown-h1-color": colors.heading,
     }
     for part in ("footer-foreground", "footer-description-foreground"):
         variables[part] = colors.muted
@@ -94,7 +96,8 @@ DARK: Final = _theme(
         text="#e4e8ee", muted="#9aa6b6", disabled="#8390a0",
         background="#10141a", surface="#171c24", panel="#1f2630",
         border="#394454", hover="#242d38", current_row="#2a3a3f", selection="#2f5d55",
-        focus="#6fd6bb", link="#93b7ff", money="#f2bd6b", error="#ff8f95", success="#85d996",
+        focus="#6fd6bb", heading="#dcb8f5",
+        link="#93b7ff", money="#f2bd6b", error="#ff8f95", success="#85d996",
         scrollbar_hover="#4d5b6f",
     ),
     dark=True,
@@ -105,7 +108,8 @@ LIGHT: Final = _theme(
         text="#20262f", muted="#57606d", disabled="#5f6874",
         background="#fcfbf8", surface="#f4f2ed", panel="#ebe8e1",
         border="#cbc6bb", hover="#e4e0d7", current_row="#d9e6e1", selection="#bfe0d8",
-        focus="#0b665a", link="#27509f", money="#7c4a03", error="#a61c2b", success="#1d6232",
+        focus="#0b665a", heading="#6a3593",
+        link="#27509f", money="#7c4a03", error="#a61c2b", success="#1d6232",
         scrollbar_hover="#aca697",
     ),
     dark=False,
@@ -116,7 +120,8 @@ MIDNIGHT: Final = _theme(
         text="#dfe6f5", muted="#9aa8c7", disabled="#8593b6",
         background="#0b1020", surface="#121a30", panel="#1a2340",
         border="#38456b", hover="#212c4d", current_row="#25335a", selection="#2d4a7c",
-        focus="#7dcfff", link="#b4a7ff", money="#ffc777", error="#ff8d94", success="#9ece6a",
+        focus="#7dcfff", heading="#f2a9d8",
+        link="#b4a7ff", money="#ffc777", error="#ff8d94", success="#9ece6a",
         scrollbar_hover="#4c5c8a",
     ),
     dark=True,
@@ -127,7 +132,8 @@ EMBER: Final = _theme(
         text="#ece3d2", muted="#b5a892", disabled="#a09480",
         background="#1d1b18", surface="#25221e", panel="#2f2b26",
         border="#574e43", hover="#38332d", current_row="#40392f", selection="#5a4a2f",
-        focus="#8fc98a", link="#83b6c9", money="#f0b255", error="#ff8a75", success="#b8c15c",
+        focus="#8fc98a", heading="#dba6c6",
+        link="#83b6c9", money="#f0b255", error="#ff8a75", success="#b8c15c",
         scrollbar_hover="#6f6455",
     ),
     dark=True,
@@ -138,7 +144,8 @@ PAPER: Final = _theme(
         text="#2a241b", muted="#5c503e", disabled="#665a48",
         background="#f7f0e2", surface="#efe6d4", panel="#e6dbc5",
         border="#c9b99a", hover="#dccfb5", current_row="#d5dcc6", selection="#bcd9cf",
-        focus="#0b5a5e", link="#2a4a85", money="#6f4000", error="#951c28", success="#2c561c",
+        focus="#0b5a5e", heading="#5f3478",
+        link="#2a4a85", money="#6f4000", error="#951c28", success="#2c561c",
         scrollbar_hover="#a8977a",
     ),
     dark=False,
@@ -149,7 +156,8 @@ CONTRAST: Final = _theme(
         text="#ffffff", muted="#d0d0d0", disabled="#b8b8b8",
         background="#000000", surface="#0a0a0a", panel="#141414",
         border="#8a8a8a", hover="#262626", current_row="#303030", selection="#00527a",
-        focus="#5cffd6", link="#9fc5ff", money="#ffd75f", error="#ff9c9c", success="#8dff8d",
+        focus="#5cffd6", heading="#ffb8ff",
+        link="#9fc5ff", money="#ffd75f", error="#ff9c9c", success="#8dff8d",
         scrollbar_hover="#b0b0b0",
     ),
     dark=True,
@@ -160,7 +168,8 @@ CONTRAST_LIGHT: Final = _theme(
         text="#000000", muted="#333333", disabled="#454545",
         background="#ffffff", surface="#f7f7f7", panel="#efefef",
         border="#707070", hover="#e2e2e2", current_row="#d6e6e2", selection="#a8dcd0",
-        focus="#00483f", link="#0b2f75", money="#5a3200", error="#7d0010", success="#0d4218",
+        focus="#00483f", heading="#4c0f75",
+        link="#0b2f75", money="#5a3200", error="#7d0010", success="#0d4218",
         scrollbar_hover="#505050",
     ),
     dark=False,
@@ -172,7 +181,8 @@ TERMINAL: Final = _theme(
         background="ansi_default", surface="ansi_default", panel="ansi_default",
         border="ansi_bright_black", hover="ansi_bright_black", current_row="ansi_bright_black",
         selection="ansi_blue",
-        focus="ansi_cyan", link="ansi_blue", money="ansi_yellow", error="ansi_red", success="ansi_green",
+        focus="ansi_cyan", heading="ansi_magenta",
+        link="ansi_bright_blue", money="ansi_yellow", error="ansi_red", success="ansi_green",
         scrollbar_hover="ansi_white",
     ),
     dark=True,

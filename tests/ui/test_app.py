@@ -234,6 +234,8 @@ def _contrast(first: str, second: str) -> float:
 
 
 TEXTS = ("foreground", "primary", "secondary", "accent", "warning", "error", "success", "text-muted")
+MEANINGS = ("primary", "link-color", "accent", "markdown-h1-color", "error", "success")
+"""Focus, links, money, headings, bad and good."""
 GROUNDS = ("background", "surface", "panel")
 
 
@@ -241,13 +243,40 @@ GROUNDS = ("background", "surface", "panel")
 def test_every_text_colour_can_be_read_on_every_ground(theme: Theme) -> None:
     colours = theme.to_color_system().generate()
     least = 7 if "contrast" in theme.name else 4.5
-    for text, ground in itertools.product((*TEXTS, "text-disabled", "link-color"), GROUNDS):
+    for text, ground in itertools.product((*TEXTS, "text-disabled", *MEANINGS), GROUNDS):
         assert _contrast(colours[text], colours[ground]) >= least, (text, ground)
     assert _contrast(colours["block-cursor-foreground"], colours["block-cursor-background"]) >= 4.5
     for badge in ("accent", "secondary", "warning", "primary"):
         assert _contrast(colours["background"], colours[badge]) >= 4.5, badge
     for ground in ("input-selection-background", "block-cursor-blurred-background"):
         assert _contrast(colours["foreground"], colours[ground]) >= 4.5, ground
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_each_color_has_one_meaning(theme: Theme) -> None:
+    system = {**theme.to_color_system().generate(), **theme.variables}
+    colors = [system[name] for name in MEANINGS]
+    assert len(set(colors)) == len(MEANINGS)
+    assert system["screen-selection-background"] not in (*colors, system["block-cursor-background"])
+    if not theme.ansi:
+        for one, other in itertools.combinations([Color.parse(color).rgb for color in colors], 2):
+            assert sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) > 40**2, (one, other)
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+async def test_links_and_headings_of_an_answer_wear_their_own_colors(theme: Theme) -> None:
+    desktop = Desktop(launch=launch(theme=theme.name), api=answers("# Title\n\n[shown](https://d.test)"))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed", "Title", "shown")
+        await desktop.rest(pilot)
+        palette = desktop.work.transcript.strip_cache.palette
+        system = {**theme.to_color_system().generate(), **theme.variables}
+        for name, variable in (("link", "link-color"), ("heading", "markdown-h1-color")):
+            color = palette.style(f".transcript--{name}").foreground
+            assert color is not None
+            assert color.rgb == Color.parse(system[variable]).rgb
+        assert palette.style(".transcript--link").underline
 
 
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)

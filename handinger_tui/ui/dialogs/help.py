@@ -145,7 +145,7 @@ def help_lines(sections: Iterable[tuple[str, Iterable[Row]]], query: str, width:
     for title, rows in sections:
         matching = [row for row in rows if row.matches(query, title)]
         if matching:
-            lines.append(Content.styled(title, "bold $primary"))
+            lines.append(Content.styled(title, "bold $markdown-h1-color"))
             lines += [line for row in matching for line in _two_columns(row.left, row.right, width)]
             lines.append(Content(""))
     return lines or [Content.styled(f"No key or command matches “{clean_line(query, 30)}”.", "$text-muted")]

@@ -82,9 +82,9 @@ def _totals(data: HeadData, width: int) -> list[Content]:
     cost = "cost not reported" if spent.total("usd").value is None else total_text(spent.total("usd"))
     line = f"{cost}   {' · '.join(details)}"
     if len(line) <= width:
-        return [Content.assemble((cost, "bold $primary"), (line[len(cost) :], FAINT))]
+        return [Content.assemble((cost, "bold $accent"), (line[len(cost) :], FAINT))]
     others = textwrap.wrap(" · ".join(details), max(20, width), break_on_hyphens=False)
-    return [Content.styled(cost, "bold $primary"), *(Content.styled(line, FAINT) for line in others)]
+    return [Content.styled(cost, "bold $accent"), *(Content.styled(line, FAINT) for line in others)]
 
 
 # -- limits ---------------------------------------------------------------------------

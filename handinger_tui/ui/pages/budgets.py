@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from handinger_tui.ui.work.session_controller import SessionController
 
 MUTED: Final = "$text-muted"
-HEADING: Final = "bold $primary"
+HEADING: Final = "bold $markdown-h1-color"
 NO_VALUE: Final = "—"
 UNKNOWN_LEVEL: Final = "unknown"
 """The level of turns that others started, whose budget the service does not report."""

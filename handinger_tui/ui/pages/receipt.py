@@ -61,7 +61,7 @@ def receipt_lines(receipt: Receipt, width: int) -> list[Content]:
     """The lines of a receipt: the amount in large digits, its split by category, then the sections."""
     lines = [*_head(receipt.facts, width), *_bar(receipt.facts, width)]
     for section in receipt.sections:
-        lines += [Content(""), Content.styled(section.title, "bold $primary")]
+        lines += [Content(""), Content.styled(section.title, "bold $markdown-h1-color")]
         for row in _aligned_rows(section):
             lines += _row_lines(section, row, width)
     return lines

@@ -74,7 +74,7 @@ def session_rows(
     lines = []
     for row, one in zip(summaries, cells, strict=True):
         mark, mark_style = (
-            ("●", "$accent") if row.unread else ("›" if row.session_id == current else " ", "$primary")
+            ("●", "$primary") if row.unread else ("›" if row.session_id == current else " ", "$primary")
         )
         # Two sessions that look the same are told apart by their ids.
         tail = f" …{row.session_id[-ID_TAIL:]}" if counts[one] > 1 else ""

@@ -33,6 +33,7 @@ FOR_REMOTE: Final = (
 _HAND: Final = ("▗▖▗▖▗▖▗▖", "▐▌▐▌▐▌▐▌", "▝███████▌", " ▝█████▘ ")
 
 
+HEADING: Final = "bold $markdown-h1-color"
 MOST_RECENT: Final = 5
 """Most sessions listed."""
 WIDTH: Final = 96
@@ -173,9 +174,7 @@ class Welcome(Static):
             Content.assemble((f"{hand:<9}", "$primary"), "   ", line)
             for hand, line in zip(_HAND, title, strict=True)
         ]
-        heading = Content.assemble(
-            ("Three things to try", "bold $primary"), ("  Tab, ↓ or a click", "$text-muted")
-        )
+        heading = Content.assemble(("Three things to try", HEADING), ("  Tab, ↓ or a click", "$text-muted"))
         return [*([Content.styled(*title[0])] if low else head), Content(""), heading]
 
     def _session_lines(self, width: int) -> list[Content]:
@@ -184,14 +183,14 @@ class Welcome(Static):
 
         rows = session_rows(self._sessions[: self._shown], self._opened, self._now_ms, width - 2)
         return [
-            Content.styled("Recent sessions", "bold $primary"),
+            Content.styled("Recent sessions", HEADING),
             *(self._row(item, row[2:]) for item, row in enumerate(rows, len(self.ideas))),
         ]
 
     def _row(self, item: int, text: Content) -> Content:
         """A row that can be chosen."""
         is_marked = self.has_focus and item == self._marked
-        row = Content.assemble(("› " if is_marked else "  ", "bold $accent"), text)
+        row = Content.assemble(("› " if is_marked else "  ", "bold $primary"), text)
         return row.stylize(Style.from_meta({ITEM: item})).stylize("reverse" if is_marked else "")
 
     def _account_lines(self) -> list[Content]:
