@@ -200,7 +200,7 @@ class Welcome(Static):
         if badge.local:
             is_narrow = self.content_size.width < NARROW
             reason = (
-                " a demo worker answers, free." if is_narrow else " a demo worker on this computer answers."
+                "a demo worker answers, free." if is_narrow else "a demo worker on this computer answers."
             )
             setting = "Real workers: " if is_narrow else "It costs nothing. For real workers: "
             return [
