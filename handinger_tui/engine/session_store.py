@@ -73,17 +73,13 @@ class SessionStore:
             self.publish()
 
     async def take_added(self) -> None:
-        """Take the turns that other programs have added to this session, once they have ended.
+        """Take what other programs have added to this session, once their turns have ended.
 
         Raises:
             LedgerError
         """
-        session, own_ids = self.value, {turn.turn_id for turn in self.value.turns}
-        added = [
-            other
-            for other in session.elsewhere.turns
-            if other.session_id == session.session_id and other.turn_id not in own_ids
-        ]
+        session = self.value
+        added = [other for other in session.elsewhere.turns if other.session_id == session.session_id]
         if not added or not all(map(has_ended, added)):
             return
         loaded = await self._log.load(session.session_id)

@@ -15,7 +15,8 @@ from handinger_tui.core.evidence.sources import sources_of_turn
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney, took_ms
 from handinger_tui.core.money.suspense import rises_of
-from handinger_tui.core.turns.session import NO_OTHERS, Others, Session
+from handinger_tui.core.money.turn_events import newest_event_ms
+from handinger_tui.core.turns.session import NO_OTHERS, Others, PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest
 from handinger_tui.ledger import suspense, worker_turns
 from handinger_tui.ledger.rows import Cell, int64_or_none, pack, pack_optional
@@ -55,7 +56,7 @@ class ChargeCache:
         while len(self._sessions) >= KEPT:
             del self._sessions[next(iter(self._sessions))]
         self._sessions[session.session_id] = confirmed
-        return confirmed.unconfirmed(session, worker_turns.others(connection, session))
+        return confirmed.unconfirmed(connection, session)
 
     def others(self, session: Session) -> Others:
         """What other sessions have on the workers of `session`, as of the last `unconfirmed` call."""
@@ -87,10 +88,15 @@ class _ConfirmedTurns:
         self._confirmed: _Snapshot = ((), ())
         self._confirmed_elsewhere: Mapping[str, TurnMoney] = {}
         self._confirmed_results: object = None
+        self._newest_ms = PerTurn(newest_event_ms)
+        self._version: int | None = None
+        self._overtaken: set[str] = set()
+        """Turns of which another program has stored more than this session holds."""
         self.others = NO_OTHERS
 
-    def unconfirmed(self, session: Session, others: Others) -> list[Pair]:
-        self.others = others
+    def unconfirmed(self, connection: sqlite3.Connection, session: Session) -> list[Pair]:
+        self._find_overtaken(connection, session)
+        self.others = others = worker_turns.others(connection, session, self._overtaken)
         self._current = turns, money = session.turns, self._index(session.turns, others)
         confirmed = self._confirmed
         old_turns = min(len(confirmed[0]), len(turns))
@@ -100,6 +106,16 @@ class _ConfirmedTurns:
         elsewhere = self._index.money_elsewhere
         positions = (*sorted(changed), *range(old_turns, len(turns)))
         return [(turns[at], money[at]) for at in positions if turns[at].turn_id not in elsewhere]
+
+    def _find_overtaken(self, connection: sqlite3.Connection, session: Session) -> None:
+        """An older copy of a turn must not take back what another program knows of it."""
+        # The number changes only when another connection has written to the file.
+        (version,) = connection.execute("PRAGMA data_version").fetchone()
+        among = self._overtaken if version == self._version else None
+        ids = (turn.turn_id for turn in session.turns)
+        newest = dict(zip(ids, self._newest_ms(session.turns), strict=True))
+        self._version = version
+        self._overtaken = worker_turns.overtaken_turns(connection, session, newest, among)
 
     def confirm(self) -> None:
         self._confirmed = self._current

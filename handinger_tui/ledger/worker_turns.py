@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from handinger_tui.core.money.turn_events import events_text, newest_ms, sent_text, worker_of
@@ -41,6 +41,9 @@ _ENDED: Final = '"ended",false'
 _OF_SESSION: Final = (
     "SELECT turn_id FROM worker_turns WHERE base_url = ? AND worker_id = ? AND session_id = ?"
 )
+_EVENTS_OF_SESSION: Final = (
+    "SELECT turn_id, events FROM worker_turns WHERE base_url = ? AND worker_id = ? AND session_id = ?"
+)
 _EVENTS: Final = "SELECT events FROM worker_turns WHERE turn_id = ?"
 _RULINGS: Final = """
     SELECT at_ms, meaning, seen_ms, turn_id FROM rulings WHERE base_url = ? AND worker_id = ? ORDER BY id
@@ -75,18 +78,18 @@ def store_sending(connection: sqlite3.Connection, turn_id: str, worker_id: str, 
     connection.execute(_SENDING, cells)
 
 
-def others(connection: sqlite3.Connection, session: Session) -> Others:
+def others(connection: sqlite3.Connection, session: Session, overtaken: Collection[str] = ()) -> Others:
     """The turns on the workers of `session` that it does not hold, and the rulings on these workers.
 
-    The turns belong to other sessions, or were added to this one by another program. A turn that runs in
-    `session`, and that another program has ended in the meantime, is one of them.
+    The turns belong to other sessions, or were added to this one by another program. Those of which another
+    program knows more are among them: those in `overtaken`, and one that runs in `session` and that another
+    program has ended in the meantime.
     """
-    own = {turn.turn_id for turn in session.turns if not turn.live}
-    running = {turn.turn_id for turn in session.turns if turn.live}
-    workers = dict.fromkeys(filter(None, (*map(worker_of, session.turns), session.worker_id)))
+    own = {turn.turn_id for turn in session.turns if not turn.live}.difference(overtaken)
+    running = {turn.turn_id for turn in session.turns if turn.live}.difference(overtaken)
     turns: list[OtherTurn] = []
     rulings: list[Ruling] = []
-    for worker_id in workers:
+    for worker_id in _workers(session):
         of = (pack(session.base_url), pack(worker_id), pack(session.session_id))
         rows = connection.execute(_OTHER_SESSIONS, of).fetchall()
         for (stored,) in connection.execute(_OF_SESSION, of).fetchall():
@@ -96,6 +99,30 @@ def others(connection: sqlite3.Connection, session: Session) -> Others:
         turns += [OtherTurn(*map(unpack, row)) for row in rows]
         rulings += rulings_on(connection, session.base_url, worker_id)
     return Others(tuple(turns), tuple(rulings))
+
+
+def overtaken_turns(
+    connection: sqlite3.Connection, session: Session, newest: Mapping[str, int], among: Collection[str] | None
+) -> set[str]:
+    """The ids of turns of which another program has stored later events than `session` holds.
+
+    `newest`: the time of the newest event of each turn of the session. `among`: only these turns; None: all.
+    """
+    if among is not None and not among:
+        return set()
+    found: set[str] = set()
+    for worker_id in _workers(session):
+        of = (pack(session.base_url), pack(worker_id), pack(session.session_id))
+        for row in connection.execute(_EVENTS_OF_SESSION, of):
+            turn_id = unpack(row["turn_id"])
+            is_asked = turn_id in newest if among is None else turn_id in among
+            if is_asked and newest_ms(row["events"]) > newest.get(turn_id, 0):
+                found.add(turn_id)
+    return found
+
+
+def _workers(session: Session) -> Iterable[str]:
+    return dict.fromkeys(filter(None, (*map(worker_of, session.turns), session.worker_id)))
 
 
 def rulings_on(connection: sqlite3.Connection, base_url: str, worker_id: str) -> list[Ruling]:

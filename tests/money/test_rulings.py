@@ -45,7 +45,7 @@ def test_a_pinned_meaning_restates_closed_amounts_and_can_be_taken_back(person: 
 
 def test_a_pinned_meaning_outlives_the_sessions_of_the_worker(person: Person) -> None:
     for session in person.json_of("sessions")["sessions"]:
-        assert person.run("sessions", "rm", session["session_id"]).code == 0
+        assert person.run("sessions", "rm", session["session_id"], "--yes").code == 0
     assert person.run("costs", "--reading", "wrk_1=per-turn").code == 0
     assert total(person) == 3
     assert person.run("-p", "third", "-w", "wrk_1").code == 0
@@ -63,7 +63,7 @@ async def test_an_open_session_follows_what_another_program_decides(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with opened_app(person, monkeypatch) as opened:
-        await opened.shows("$1.00 Σ", "today $2.00")
+        await opened.shows("$1.00 Σ", "today ~$2.00")
         program = person.start("costs", "--reading", "wrk_1=per-turn", "--json")
         assert (await asyncio.to_thread(ended, program)).code == 0
         await opened.shows("$2.00 1×", "pinned by")

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from handinger_tui.core.money.attribution import session_money, turn_money
 from handinger_tui.core.stream.frames import Framing
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.session import NO_OTHERS, put_turn
 from handinger_tui.core.turns.turn import TurnStatus
-from tests.ledger.made import answered, frame, look, opened, order, play, session
+from tests.ledger.made import answered, frame, look, opened, order, play, session, worker
 from tests.money.paid_service import WORDS, PaidService, paid_service
 from tests.money.programs import Person, ended
 
@@ -101,6 +104,36 @@ async def test_frames_that_two_programs_store_of_one_turn_are_all_kept(tmp_path:
             await ledger.flush()
         stored = [(one.seq, one.data) for one in await second.frames("turn_1", count)]
         assert stored == [(count, '{"id": "a"}'), (count + 1, '{"id": "b"}'), (count + 2, '{"id": "c"}')]
+
+
+async def test_a_program_with_an_older_copy_of_a_turn_takes_nothing_back(tmp_path: Path) -> None:
+    """Both have the session open; one of them reads late costs of a turn that has ended."""
+    path = tmp_path / "h.db"
+    messages = [
+        {"id": role, "role": role, "parts": [{"type": "text", "text": text}]}
+        for role, text in (("user", "hello"), ("assistant", "an answer"))
+    ]
+    async with opened(path) as first, opened(path) as second:
+        frames = answered("0.10", messages=messages)
+        await play(first, session(), order(), frames)
+        older = await second.load("ses_1")
+        assert older is not None
+        assert await second.charge(older) == NO_OTHERS
+        late = frame(len(frames), worker("0.25", messages=messages), Framing.JSON, "after")
+        first.append("turn_1", late)
+        now = put_turn(session(), fold(order(), [*frames, late]))
+        await first.close_turn(now, "turn_1")
+
+        others = await second.charge(older)
+        (charge,) = await second.charges.turn_charges()
+        assert (charge.usd, charge.corrections) == (Decimal("0.25"), 1)
+        # It shows what the other program knows, until it reads the session again.
+        assert [money.usd for money in turn_money(older.turns, others)] == [Decimal("0.25")]
+        assert session_money(older.turns, others).usd == session_money(now.turns).usd
+        loaded = await second.load("ses_1")
+        assert loaded is not None
+        assert (loaded.turns, loaded.elsewhere) == (now.turns, NO_OTHERS)
+        assert await second.charge(loaded) == NO_OTHERS
 
 
 async def test_an_open_turn_belongs_to_the_program_that_works_on_it(tmp_path: Path) -> None:

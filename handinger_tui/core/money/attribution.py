@@ -319,6 +319,11 @@ class MoneyIndex:
             for turn_id, worker_id in others.items()
             if worker_id in results
         }
+        if self.money_elsewhere:
+            # Of such a turn another program knows more than the session holds.
+            known = self.money_elsewhere.get
+            own = zip(turns, self._money, strict=True)
+            self._money = tuple(known(turn.turn_id, money) for turn, money in own)
 
     def _take(self, timelines: _Timelines, events: Sequence[Placed]) -> None:
         for at_ms, worker, event, _ in events:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from functools import lru_cache
 from operator import attrgetter
@@ -208,9 +209,17 @@ def sent_text(at_ms: int) -> str:
     return dump([[at_ms, *_written(Sent(""))]])
 
 
+_TIMES: Final = re.compile(r'\[(-?[0-9]+),"(?:sent|read|ended)"')
+
+
 def newest_ms(text: object) -> int:
     """The time of the last event in a text of `events_text`; 0 where there is none."""
-    return max((timed.at_ms for timed in events_of_other(OtherTurn("", "", str(text)))), default=0)
+    return max(map(int, _TIMES.findall(str(text))), default=0)
+
+
+def newest_event_ms(turn: Turn) -> int:
+    """The time of the last event of a turn; 0 where there is none."""
+    return max((timed.at_ms for timed in events_of_turn(turn, "", creates=False)), default=0)
 
 
 def _written(event: Event) -> list[Json]:
