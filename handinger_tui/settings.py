@@ -140,7 +140,7 @@ def load(
     return Settings(
         base_url=LOCAL_BASE if local else check_base_url(str(base or DEFAULT_BASE[generation])),
         key=Secret("") if local else key,
-        generation="workers" if local else generation,
+        generation=generation,
         budget=budget,
         profile=str(name),
         local=local,

@@ -12,6 +12,7 @@ from handinger_tui.api.endpoint import Origin, segment
 from handinger_tui.api.request_body import StartTurn, Upload, upload
 from handinger_tui.api.response import HttpReply, ResponseLimits, error_in, is_json, media_type, parsed_answer
 from handinger_tui.api.transport import Transport
+from handinger_tui.core.errors import Refused
 from handinger_tui.core.jsontext import Json, NotJson, as_text, parse, parse_exact
 from handinger_tui.core.safety import Secret, clean_line
 from handinger_tui.core.stream.frames import StreamRoute
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 JSON: Final = "application/json"
 STREAM_OR_JSON: Final = "text/event-stream, application/json"
+NO_SUCH_METHOD: Final = 405
 SMALL_BODY: Final = 4 << 20
 """Bytes of a response that is not a Worker: a list of schedules, an e-mail address."""
 
@@ -85,6 +87,10 @@ class WorkerClient:
         """None: the service names a new worker in its answer."""
         return None
 
+    async def worker_of(self, target: str) -> str:
+        """The worker of a target: that is what it names."""
+        return target
+
     @asynccontextmanager
     async def start_turn(
         self, order: TurnRequest, departed: Callable[[], None] = lambda: None
@@ -108,7 +114,12 @@ class WorkerClient:
             else:
                 headers["Content-Type"] = JSON
                 sending = self.connection.send("POST", url, headers, request.body(), wait, departed)
-            response = await stack.enter_async_context(sending)
+            try:
+                response = await stack.enter_async_context(sending)
+            except Refused as refusal:
+                if refusal.http_status == NO_SUCH_METHOD:
+                    raise errors.other_generation(refusal.summary, "tasks", refusal.http_status) from None
+                raise
             yield HttpReply(response, StreamRoute.POST, self.limits)
 
     def turn_request(self, order: TurnRequest) -> tuple[str, StartTurn]:

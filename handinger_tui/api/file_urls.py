@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from handinger_tui.api.client import WorkerClient
+    from handinger_tui.api.generations import TurnClient
     from handinger_tui.core.errors import ApiError, Refused
 
 _DOTS: Final = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
@@ -178,7 +179,7 @@ class Named(Protocol):
         """The file name, None if the service gave none."""
 
 
-def refresher(client: WorkerClient, worker_id: str, file: Named) -> Callable[[], Awaitable[str | None]]:
+def refresher(client: TurnClient, worker_id: str, file: Named) -> Callable[[], Awaitable[str | None]]:
     """Return a function that `save` calls when the address of `file` may have expired.
 
     It reads the worker, which is free, and returns the current address; None if the worker no longer

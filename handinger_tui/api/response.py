@@ -326,6 +326,10 @@ _WORKER_PATH: Final = re.compile(r"(?:^|/)workers/([^/]+)(?:/stream)?/?$")
 _WORKER_ID: Final = re.compile(r"[A-Za-z0-9_.:~-]{1,200}")
 
 
+_TEMPLATE: Final = {"id", "instructions", "visibility"}
+"""Members of a stored worker of the tasks generation."""
+
+
 class _BodyFormat(Enum):
     NOTHING = auto()
     EVENTS = auto()
@@ -420,7 +424,10 @@ class HttpReply:
         text = raw.decode("utf-8", "replace").removeprefix("\ufeff")
         if not text.strip():
             return None
-        parsed_answer(text, self.http_status)
+        answer = parsed_answer(text, self.http_status)
+        if answer.keys() >= _TEMPLATE and worker_in(answer) is None:
+            # It has run nothing: in the tasks generation, this request stores a worker.
+            raise errors.other_generation("The service only stored a worker.", "tasks", self.http_status)
         return RawFrame(Framing.JSON, text)
 
 

@@ -125,7 +125,8 @@ def app_options(args: argparse.Namespace, settings: Settings, stack: AsyncExitSt
         connect=_make_connect(settings, stack, keep_history=not getattr(args, "no_history", False)),
         opening=opening,
         session=session,
-        worker=getattr(args, "worker", None),
+        worker=None if args.command else getattr(args, "worker", None),
+        target=getattr(args, "worker" if args.command else "task", None),
         prompt=getattr(args, "prompt", None),
         start=Start.UNMEASURED if getattr(args, "allow_unmeasured", False) else Start.MEASURED,
         attachments=tuple(getattr(args, "file", ())),
@@ -146,7 +147,7 @@ def _redact_key(settings: Settings, text: str) -> str:
 
 
 def _choose_opening(args: argparse.Namespace) -> tuple[Opening, str | None]:
-    if args.command == "attach" or args.worker:
+    if args.command == "attach" or args.worker or getattr(args, "task", None):
         return Opening.WORKER, None
     if args.last:
         return Opening.LAST, None

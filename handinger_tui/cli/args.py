@@ -164,6 +164,7 @@ def main_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"handinger-tui {__version__}")
     session = parser.add_argument_group("session")
     session.add_argument("-w", "--worker", metavar="ID", help="continue with this worker")
+    session.add_argument("--task", metavar="ID", help="continue this task (tasks generation)")
     session.add_argument(
         "-c", "--continue", dest="last", action="store_true", help="continue the last session"
     )
@@ -266,7 +267,14 @@ def _refuse_commands(parser: Parser, words: list[str]) -> None:
 
 def _check_conflicts(parser: Parser, args: argparse.Namespace) -> None:
     session_flags = [
-        flag for flag, on in (("-w", args.worker), ("-c", args.last), ("-r", args.resume is not None)) if on
+        flag
+        for flag, on in (
+            ("-w", args.worker),
+            ("--task", args.task),
+            ("-c", args.last),
+            ("-r", args.resume is not None),
+        )
+        if on
     ]
     if len(session_flags) > 1:
         parser.error(f"{' and '.join(session_flags)} select different sessions; use only one")

@@ -21,7 +21,7 @@ from handinger_tui.api.download import fetch_beginning, save
 from handinger_tui.api.file_urls import refresher
 from handinger_tui.cli.load_settings import key_warning
 from handinger_tui.cli.local_files import default_paths, expand_path
-from handinger_tui.cli.wiring import Services, open_services
+from handinger_tui.cli.wiring import Services, generation_of, open_services
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.safety import Verdict, clean_line, judge_link, without_secrets
 from handinger_tui.core.turns.turn import FilePart, Kind, Trigger
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from handinger_tui.api.client import WorkerClient
+    from handinger_tui.api.generations import TurnClient
     from handinger_tui.settings import Settings
 
 _PATIENCE_S: Final = 2.0
@@ -150,9 +151,11 @@ def connection(services: Services) -> Connection:
         history=services.ledger.history,
         badge=Account(settings.profile, services.host, settings.key.tail(), settings.local),
         base_url=services.base_url,
-        files=WorkerFiles(services.client, folder),
+        files=WorkerFiles(services.client, folder, services.turns),
         open_link=open_link,
-        email=services.client.email,
+        email=_email_of(services),
+        place_of=generation_of(settings).place_of,
+        target_in=generation_of(settings).target_in,
         charges=services.ledger.charges,
         limits=services.ledger.limits,
         rulings=services.ledger.rulings,
@@ -160,6 +163,13 @@ def connection(services: Services) -> Connection:
         warnings=[warning for warning in (services.warning, key_warning(settings)) if warning],
         without_history=services.ledger.allow_unrecorded,
     )
+
+
+def _email_of(services: Services) -> Callable[[str], Awaitable[str]]:
+    async def email(target: str) -> str:
+        return await services.client.email(await services.turns.worker_of(target))
+
+    return email
 
 
 def text_saver(folder: Path) -> Callable[[str, str], Awaitable[str]]:
@@ -181,8 +191,10 @@ def text_saver(folder: Path) -> Callable[[str, str], Awaitable[str]]:
 class WorkerFiles:
     """Implements `ui.ports.Files`; downloads go to `folder`."""
 
-    def __init__(self, client: WorkerClient, folder: Path) -> None:
+    def __init__(self, client: WorkerClient, folder: Path, turns: TurnClient | None = None) -> None:
+        """`turns` reads the targets whose files these are; None: `client`."""
         self._client = client
+        self._turns = turns or client
         self._folder = folder
 
     @property
@@ -236,7 +248,7 @@ class WorkerFiles:
         return await open_path(path)
 
     def _refresh(self, file: FilePart, worker_id: str | None) -> Callable[[], Awaitable[str | None]] | None:
-        return None if worker_id is None else refresher(self._client, worker_id, file)
+        return None if worker_id is None else refresher(self._turns, worker_id, file)
 
 
 def _expand_folder(folder: str) -> Path:

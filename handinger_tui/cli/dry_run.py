@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.output import Exit, put, say
-from handinger_tui.cli.session_choice import chosen_session_id, find_worker_session
-from handinger_tui.cli.wiring import client_of, open_ledger
+from handinger_tui.cli.session_choice import chosen_session_id, find_target_session, place_of
+from handinger_tui.cli.wiring import client_of, open_ledger, turn_client_of
 from handinger_tui.core.amounts import decimal_text, json_amount
 from handinger_tui.core.formatting import size
 from handinger_tui.core.jsontext import Json, JsonObject, as_object, dump, parse
 from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, Start, free_text, spent_text
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, typical_cost_text
 from handinger_tui.core.safety import clean, clean_json
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.session import Place, Service, Session
 from handinger_tui.core.turns.turn import Attachment, TurnRequest
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ async def _run(
         gauges = await ledger.limits.gauges(session)
         # A local worker ends with its program, so the next message starts a new worker.
         worker_id = None if settings.local else session.worker_id
-        order = TurnRequest("dry-run", prompt, 0, worker_id, settings.budget, files)
+        template = session.template
+        order = TurnRequest("dry-run", prompt, 0, worker_id, settings.budget, files, template=template)
         start = Start.UNMEASURED if args.allow_unmeasured else Start.MEASURED
         reached = await ledger.limits.refusal(session, order, start)
         refusal = ledger.no_history or reached
@@ -66,20 +67,21 @@ async def _run(
 
 async def _target_session(ledger: Ledger, args: argparse.Namespace, settings: Settings) -> Session:
     """Return the session that the message would go to, from the history; the service is not read."""
-    session = None
-    if args.worker:
-        session = await find_worker_session(ledger, ledger.load, args.worker, settings.base_url)
+    session, place = None, place_of(args, settings)
+    service = Service(settings.base_url, settings.generation)
+    if place is not None and place.target is not None:
+        session = await find_target_session(ledger, ledger.load, place.target, service)
     elif args.last or args.resume is not None:
         session = await ledger.load(await chosen_session_id(ledger, None if args.last else args.resume))
-    return session or Session("", 0, args.worker, base_url=settings.base_url)
+    target, template = place or Place()
+    return session or Session("", 0, target, template, settings.generation, settings.base_url)
 
 
 def _request_object(settings: Settings, order: TurnRequest) -> JsonObject:
     """Return route and body as the client would send them, without the key itself."""
     address = "http://127.0.0.1" if settings.local else settings.base_url
-    url, turn_request = client_of(settings, address, settings.key.reveal() or "local-worker").turn_request(
-        order
-    )
+    client = client_of(settings, address, settings.key.reveal() or "local-worker")
+    url, turn_request = turn_client_of(settings, client).turn_request(order)
     files: list[Json] = [
         {"name": file.name, "size": file.size, "media_type": file.media_type} for file in order.attachments
     ]

@@ -15,8 +15,8 @@ from handinger_tui.cli.load_settings import service_settings
 from handinger_tui.cli.local_files import check_answer_file, default_paths, expand_path, save_text
 from handinger_tui.cli.output import Exit, exit_of, say, sentence
 from handinger_tui.cli.run_output import PRINTERS, LimitMessages, Printer, RunProgress, progress_of, refusal
-from handinger_tui.cli.session_choice import chosen_session_id, find_worker_session
-from handinger_tui.cli.wiring import Services, open_services
+from handinger_tui.cli.session_choice import chosen_session_id, find_target_session, place_of
+from handinger_tui.cli.wiring import Services, generation_of, open_services
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import money_of
@@ -24,6 +24,7 @@ from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUn
 from handinger_tui.core.money.restatements import restatement_text
 from handinger_tui.core.receipts.facts import receipt_line, refused_text
 from handinger_tui.core.safety import clean, clean_line, encodable, one_word
+from handinger_tui.core.turns.session import Place, Service
 from handinger_tui.core.turns.turn import FREE, UNDECIDED, Attachment, Fault, Kind, Turn, TurnStatus
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ class Headless:
         """
         self._install_signal_handlers()
         async with self._services() as services:
-            session = await self._worker_session(services, worker_id)
+            target = generation_of(self._settings).target_in(worker_id)
+            session = await self._target_session(services, target)
             session = await services.engine.adopt(session.session_id, retry=True)
             self._session_id = session.session_id
             turn = session.sent
@@ -134,25 +136,26 @@ class Headless:
         )
 
     async def _choose_session(self, services: Services) -> Session:
-        args = self._args
-        if services.no_history is not None:
+        args, place = self._args, place_of(self._args, self._settings)
+        if services.no_history is not None or (place is not None and place.target is None):
             # Without a history no session can be continued, and nothing is sent.
-            return services.engine.new_session(services.base_url, args.worker, self._settings.generation)
-        if args.worker:
-            return await self._worker_session(services, args.worker)
+            target, template = place or Place()
+            return services.engine.new_session(services.base_url, target, template=template)
+        if place is not None and place.target is not None:
+            return await self._target_session(services, place.target)
         if args.last or args.resume is not None:
             prefix = None if args.last else args.resume
             session = await services.engine.open(await chosen_session_id(services.ledger, prefix))
             if not self._settings.local:
                 _refuse_second_worker(session)
             return session
-        return services.engine.new_session(services.base_url, generation=self._settings.generation)
+        return services.engine.new_session(services.base_url)
 
-    async def _worker_session(self, services: Services, worker_id: str) -> Session:
-        """Open the stored session of a worker; begin one if there is none."""
-        engine, base_url = services.engine, services.base_url
-        stored = await find_worker_session(services.ledger, engine.open, worker_id, base_url)
-        return stored or engine.new_session(base_url, worker_id, self._settings.generation)
+    async def _target_session(self, services: Services, target: str) -> Session:
+        """Open the stored session of a target; begin one if there is none."""
+        service = Service(services.base_url, self._settings.generation)
+        stored = await find_target_session(services.ledger, services.engine.open, target, service)
+        return stored or services.engine.new_session(services.base_url, target)
 
     async def _send_or_store(
         self, services: Services, prompt: str, attachments: tuple[Attachment, ...]
@@ -327,7 +330,9 @@ class Headless:
             say(line)
         for warning in _outcome_remarks(session, turn):
             say(warning)
-        where = f"session {session.session_id}" + (f" · worker {clean_line(worker_id)}" if worker_id else "")
+        where = f"session {session.session_id}" + (
+            f" · {session.kind} {clean_line(worker_id)}" if worker_id else ""
+        )
         say(where)
         if turn.status is TurnStatus.RUNNING and worker_id:
             say("The worker is still running and may keep charging.")

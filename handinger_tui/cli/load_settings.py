@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from handinger_tui.cli.local_files import config_text, default_paths, is_open_to_others
 from handinger_tui.cli.output import say
-from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import Origin, Scope
 from handinger_tui.ledger.limits import LimitRules
 from handinger_tui.settings import Flags, Settings, load, require_key
@@ -42,12 +41,6 @@ def settings_for(args: argparse.Namespace, *, keyless: bool = True) -> Settings:
     settings = load(flags, os.environ, config_text(config), str(config))
     if not keyless:
         require_key(settings, flags)
-    if settings.generation != "workers":
-        # In other generations POST /api/workers stores a template: a turn sent there would do something else.
-        raise SettingsError(
-            "This version supports only the workers generation of the API. Nothing was sent.",
-            "Unset --generation and HANDINGER_GENERATION, or set them to workers.",
-        )
     return settings
 
 

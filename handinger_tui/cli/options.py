@@ -63,7 +63,7 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--generation",
         choices=("workers", "tasks"),
-        help="API generation (only workers is supported)",
+        help="API generation: workers (default) or tasks",
     )
     group.add_argument("--profile", metavar="NAME", help="profile in the config file")
     group.add_argument("--local", action="store_true", help="use the local worker (no key, no cost)")

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from handinger_tui.api.generations import GENERATIONS, id_in
 from handinger_tui.cli.local_files import default_paths
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.safety import clean
+from handinger_tui.core.turns.session import Place
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Awaitable, Callable
 
-    from handinger_tui.core.turns.session import Session
+    from handinger_tui.core.turns.session import Service, Session
+    from handinger_tui.settings import Settings
 
 _HINT = "See: handinger-tui sessions"
 
@@ -23,7 +27,7 @@ async def unique_session_id(ledger: Ledger, prefix: str) -> str:
     Raises:
         SettingsError: no session matches, or several do; "" matches none.
     """
-    matches = await ledger.history.find(prefix) if prefix else []
+    matches = await ledger.history.find(id_in(prefix)) if prefix else []
     if not matches:
         raise SettingsError(f"No session or worker id starts with {clean(prefix)}.", _HINT)
     if len(matches) > 1:
@@ -64,12 +68,28 @@ async def load_session(prefix: str) -> Session:
     return session
 
 
-async def find_worker_session(
-    ledger: Ledger, load: Callable[[str], Awaitable[Session | None]], worker_id: str, base_url: str
+async def find_target_session(
+    ledger: Ledger, load: Callable[[str], Awaitable[Session | None]], target: str, service: Service
 ) -> Session | None:
-    """Return the newest stored session of a worker of that service, by `load`; None if there is none."""
-    for session_id in await ledger.history.find(worker_id):
+    """Return the newest stored session of a target of that service, by `load`; None if there is none."""
+    for session_id in await ledger.history.find(target):
         session = await load(session_id)
-        if session is not None and session.worker_id == worker_id and session.base_url == base_url:
+        if session is not None and session.worker_id == target and session.service == service:
             return session
     return None
+
+
+def place_of(args: argparse.Namespace, settings: Settings) -> Place | None:
+    """Return where -w or --task sends messages; None where neither is given.
+
+    Raises:
+        SettingsError: --task in a generation without tasks, or an address of another thing.
+    """
+    generation = GENERATIONS[settings.generation]
+    if args.task:
+        if not generation.has_tasks:
+            raise SettingsError(
+                "--task needs the tasks generation of the API. Nothing was sent.", "Add --generation tasks."
+            )
+        return Place(generation.target_in(args.task))
+    return generation.place_of(args.worker) if args.worker else None

@@ -15,7 +15,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.api.client import WorkerClient
+from handinger_tui.api.generations import GENERATIONS, Generation
 from handinger_tui.api.response import ResponseLimits
+from handinger_tui.api.tasks.client import TaskClient
 from handinger_tui.cli.load_settings import limit_rules, service_settings
 from handinger_tui.cli.local_files import Paths, default_paths
 from handinger_tui.cli.output import say
@@ -31,6 +33,7 @@ from handinger_tui.ledger.ledger import FileAccess, Ledger
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
+    from handinger_tui.api.generations import TurnClient
     from handinger_tui.core.stream.events import StreamEvent
     from handinger_tui.ledger.limits import LimitRules
     from handinger_tui.settings import Settings
@@ -73,6 +76,8 @@ class Services(Struct, frozen=True):
 
     settings: Settings
     client: WorkerClient
+    turns: WorkerClient | TaskClient
+    """The client of the generation in the settings, over the connections of `client`."""
     ledger: Ledger
     engine: Engine
     base_url: str
@@ -114,16 +119,17 @@ async def open_services(
         stack.push_async_callback(ledger.aclose)
         address, key = settings.base_url, settings.key.reveal()
         if settings.local:
-            address, key = await _local_worker(stack, settings.local_pace)
+            address, key = await _local_worker(stack, settings)
         client = await stack.enter_async_context(client_of(settings, address, key, late=in_app))
-        context = ServiceContext(settings.base_url, forgetful=settings.local, trigger=trigger)
+        turns = turn_client_of(settings, client)
+        context = ServiceContext(settings.base_url, settings.local, trigger, settings.generation)
         retry_policy = retry_policy_of(settings, watch_money=watch_money)
         if in_app:
             retry_policy = replace(retry_policy, late_reads=LATE_READS)
-        engine = Engine(client, ledger, SystemClock(), RandomIds(), retry_policy, tap, context, ledger.limits)
+        engine = Engine(turns, ledger, SystemClock(), RandomIds(), retry_policy, tap, context, ledger.limits)
         stack.push_async_callback(engine.aclose)
         host = urlsplit(address).netloc
-        yield Services(settings, client, ledger, engine, settings.base_url, host, warning)
+        yield Services(settings, client, turns, ledger, engine, settings.base_url, host, warning)
 
 
 def run_with_services(
@@ -198,12 +204,23 @@ def _say_once(line: str) -> Callable[[], None]:
     return print_line
 
 
-async def _local_worker(stack: AsyncExitStack, pace: float) -> tuple[str, str]:
+async def _local_worker(stack: AsyncExitStack, settings: Settings) -> tuple[str, str]:
     from handinger_tui.local.server import LocalServer  # noqa: PLC0415 - 160 ms, only for the local worker
 
-    server = await asyncio.to_thread(LocalServer.start, pace=pace)
+    server = await asyncio.to_thread(LocalServer.start, pace=settings.local_pace)
     stack.push_async_callback(asyncio.to_thread, server.stop)
-    return server.base_url, server.api_key
+    return server.tasks_url if generation_of(settings).has_tasks else server.base_url, server.api_key
+
+
+def generation_of(settings: Settings) -> Generation:
+    """Return the generation in the settings."""
+    return GENERATIONS[settings.generation]
+
+
+def turn_client_of(settings: Settings, client: WorkerClient) -> TurnClient:
+    """Return the client of the generation in the settings."""
+    has_tasks = generation_of(settings).has_tasks
+    return TaskClient(client, settings.limits.poll_interval) if has_tasks else client
 
 
 def client_of(settings: Settings, address: str, key: str, *, late: bool = False) -> WorkerClient:

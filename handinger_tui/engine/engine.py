@@ -91,7 +91,6 @@ class Engine:
         self,
         base_url: str,
         worker_id: str | None = None,
-        generation: str = "workers",
         *,
         title: str = "",
         template: str | None = None,
@@ -102,7 +101,7 @@ class Engine:
             self._clock.now_ms(),
             worker_id,
             template,
-            generation,
+            self._context.generation,
             base_url=base_url,
             title=title,
         )
@@ -185,7 +184,7 @@ class Engine:
                 )
                 for session in left:
                     session_id = session.session_id
-                    if session.base_url == self._context.base_url and session_id not in session_ids:
+                    if session.service == self._context.service and session_id not in session_ids:
                         await self.open(session_id)
                         session_ids.append(session_id)
                         await self._refresh(session_id)
@@ -200,7 +199,7 @@ class Engine:
         """The requests without a settled turn at this service, by session id."""
         unsettled: dict[str, list[TurnRequest]] = {}
         for session, request in await self._log.unsettled():
-            if session.base_url == self._context.base_url:
+            if session.service == self._context.service:
                 unsettled.setdefault(session.session_id, []).append(request)
         return unsettled
 

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from handinger_tui.core.errors import HandingerError, LedgerError, Refused
 from handinger_tui.core.money.limits import Gauge, LimitReached, Start
 from handinger_tui.core.stream.worker_snapshot import WorkerBody
-from handinger_tui.core.turns.session import Session, take_place, was_overtaken, with_kept_turns
+from handinger_tui.core.turns.session import Service, Session, take_place, was_overtaken, with_kept_turns
 from handinger_tui.core.turns.turn import (
     WITHDRAWN,
     Attachment,
@@ -74,7 +74,14 @@ def ended_with_program(session: Session) -> Session:
 class Elsewhere(HandingerError):
     """The worker of the session belongs to another service than the one the engine talks to."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, session: Session, context: ServiceContext) -> None:
+        base_url = session.base_url
+        if base_url == context.base_url:
+            super().__init__(
+                f"This session belongs to the {session.generation} generation of the API. Nothing was sent.",
+                f"Start with --generation {session.generation} to use it.",
+            )
+            return
         service = "the local worker" if base_url == "local" else base_url or "another service"
         super().__init__(
             f"This session belongs to {service}. Nothing was sent.",
@@ -94,6 +101,12 @@ class ServiceContext(Struct, frozen=True):
     base_url: str = ""
     forgetful: bool = False
     trigger: Trigger = Trigger.APP
+    generation: str = "workers"
+
+    @property
+    def service(self) -> Service:
+        """The service, as sessions name it."""
+        return Service(self.base_url, self.generation)
 
 
 class EngineDeps(Struct, frozen=True):
@@ -223,8 +236,8 @@ class SessionActor:
 
     @request
     async def _send(self, order: TurnRequest, ticket: SendTicket) -> str:
-        if self.session.base_url != self._deps.context.base_url:
-            raise Elsewhere(self.session.base_url)
+        if self.session.service != self._deps.context.service:
+            raise Elsewhere(self.session, self._deps.context)
         if (problem := self._log.no_history) is not None:
             raise problem
         await self._runs.ending()

@@ -374,11 +374,11 @@ class LocalServer:
             asyncio.run(self._server.serve(sockets=[self._socket]))
 
 
-def serve_foreground(port: int, announce: Callable[[str, str], None]) -> int:
+def serve_foreground(port: int, announce: Callable[[str, str, str], None]) -> int:
     """Serve until SIGINT or SIGTERM, then stop and return 0; return 1 if the server ended by itself.
 
-    `announce` is called with base URL and key once requests are accepted. It must run in the main
-    thread, the only one in which Python allows signal handlers.
+    `announce` is called with the base URLs of both generations and the key once requests are accepted. It
+    must run in the main thread, the only one in which Python allows signal handlers.
 
     Raises:
         OSError: the port is in use or not allowed.
@@ -395,7 +395,7 @@ def serve_foreground(port: int, announce: Callable[[str, str], None]) -> int:
     }
     try:
         with LocalServer.start(port) as server:
-            announce(server.base_url, server.api_key)
+            announce(server.base_url, server.tasks_url, server.api_key)
             has_ended = False
             while not received and not has_ended:
                 has_ended = server.wait(_POLL_SECONDS)

@@ -292,7 +292,7 @@ class Connection(Struct, frozen=True):
     open_link: Callable[[str], Awaitable[bool]]
     """Open an already judged URL in the system browser; False when there is none."""
     email: Callable[[str], Awaitable[str]]
-    """The inbound e-mail address of a worker. Raises ApiError."""
+    """The inbound e-mail address of the worker of a target. Raises ApiError."""
     charges: ChargeReader
     limits: LimitStore
     rulings: RulingStore
@@ -305,6 +305,10 @@ class Connection(Struct, frozen=True):
     """Warnings to show once, such as a missing history or a damaged database that was moved away."""
     without_history: Callable[[], None] | None = None
     """Allow sending without a history, after the person agreed; None: never allowed."""
+    place_of: Callable[[str], tuple[str | None, str | None]] = lambda text: (text, None)
+    """Target and template (see `core.turns.session.Place`) of messages for the worker that a text names."""
+    target_in: Callable[[str], str] = str
+    """The target that a text names, to be watched. Raises SettingsError."""
 
 
 class EarlyPrompt(Protocol):
@@ -333,6 +337,9 @@ class AppOptions(Struct, frozen=True):
     opening: Opening = Opening.LAST_OR_FRESH
     session: str | None = None
     worker: str | None = None
+    """What -w names: a worker for the messages."""
+    target: str | None = None
+    """What names a target to watch or to continue."""
     prompt: str | None = None
     """A message to send after connecting, None for none."""
     start: Start = Start.MEASURED

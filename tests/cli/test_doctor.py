@@ -1,4 +1,4 @@
-"""`doctor` asks the service once, for free, and knows a refused key from an unknown worker."""
+"""`doctor` asks the service for free, and knows a refused key from an unknown worker."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_one_get_tells(status: int, key: str, service: str, tmp_path: Path) -> N
     found = checks(ran.out)
     assert (found["key"]["state"], found["service"]["state"]) == (key, service)
     assert (ran.code != 0) == ("fault" in (key, service))
-    assert [method for method, _, _ in player.seen] == ["GET"]
+    assert {method for method, _, _ in player.seen} == {"GET"}
     assert KEY not in ran.out
 
 
@@ -50,6 +50,20 @@ def test_the_local_worker_knows_its_key(tmp_path: Path) -> None:
     assert (good.code, bad.code) == (0, 2)
     assert "rejected" in bad.out
     assert "rejected" not in good.out
+
+
+@pytest.mark.parametrize("setting", ["workers", "tasks"])
+@pytest.mark.parametrize("served", ["workers", "tasks"])
+def test_the_generation_that_answers_is_compared_with_the_setting(
+    setting: str, served: str, tmp_path: Path
+) -> None:
+    with LocalServer.start(pace=0) as server:
+        url = server.tasks_url if served == "tasks" else server.base_url
+        options = ("doctor", "--json", "--generation", setting)
+        ran = run(*options, home=tmp_path, base_url=url, key=server.api_key)
+    check = checks(ran.out)["generation"]
+    assert check["state"] == ("ok" if setting == served else "fault")
+    assert setting == served or f"--generation {served}" in check["hint"]
 
 
 def test_a_service_that_is_not_there_is_a_fault(tmp_path: Path) -> None:

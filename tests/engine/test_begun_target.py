@@ -92,9 +92,10 @@ async def test_a_killed_start_is_found_again_by_its_stored_target(
 
     def engine_of() -> Engine:
         policy = RetryPolicy(money_interval=None)
-        return Engine(api, log, FakeClock(), FakeIds(), policy, context=ServiceContext(PLACE))
+        context = ServiceContext(PLACE, generation="tasks")
+        return Engine(api, log, FakeClock(), FakeIds(), policy, context=context)
 
-    session = engine_of().new_session(PLACE, generation="tasks")
+    session = engine_of().new_session(PLACE)
     await log.open_turn(session, order)
     log.append("turn_a", note(0, Marker.SENDING, worker_id=None, begun="t1"))
     engine = engine_of()

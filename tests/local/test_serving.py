@@ -105,7 +105,7 @@ def test_signal_handlers_stay_as_they_were() -> None:
 FOREGROUND = """
 import sys
 from handinger_tui.local.server import serve_foreground
-sys.exit(serve_foreground(0, lambda url, key: print(url, key, flush=True)))
+sys.exit(serve_foreground(0, lambda url, _tasks_url, key: print(url, key, flush=True)))
 """
 
 

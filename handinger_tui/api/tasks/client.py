@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import force_setattr, replace
 
 from handinger_tui.api import errors
-from handinger_tui.api.client import JSON, STREAM_OR_JSON, WorkerClient
+from handinger_tui.api.client import JSON, NO_SUCH_METHOD, STREAM_OR_JSON, WorkerClient
 from handinger_tui.api.endpoint import segment
 from handinger_tui.api.request_body import upload
 from handinger_tui.api.response import EVENT_STREAM, HttpReply, media_type, parsed_answer
@@ -119,7 +119,7 @@ class TaskClient:
                     departed()
                     depart()
 
-                return self._post(url, headers, content, left, is_new=start.is_new)
+                return self._post(url, headers, content, left, start)
 
             pending = PendingPost(
                 start,
@@ -138,7 +138,9 @@ class TaskClient:
         """
         target = order.worker_id
         if target is None:
-            return TaskStart(self.new_target(order.turn_id) or "", order.prompt, is_new=True)
+            return TaskStart(
+                self.new_target(order.turn_id) or "", order.prompt, is_new=True, template=order.template
+            )
         before = self._remembered(target, FRESH_S)
         if before is None:
             try:
@@ -156,8 +158,7 @@ class TaskClient:
         headers: dict[str, str],
         content: bytes | Content,
         departed: Callable[[], None],
-        *,
-        is_new: bool,
+        start: TaskStart,
     ) -> Answered:
         sending = self.client.connection.send("POST", url, headers, content, NO_LIMIT_S, departed)
         try:
@@ -165,7 +166,11 @@ class TaskClient:
                 reply = HttpReply(response, StreamRoute.POST, self.client.limits)
                 return Answered(reply, [piece async for piece in reply.pieces()])
         except Refused as refusal:
-            if is_new and refusal.kind is Kind.CONFLICT:
+            if refusal.kind is Kind.NOT_FOUND and (
+                (start.is_new and start.template is None) or refusal.http_status == NO_SUCH_METHOD
+            ):
+                raise errors.other_generation(refusal.summary, "workers", refusal.http_status) from None
+            if start.is_new and refusal.kind is Kind.CONFLICT:
                 # Only this turn has the id of the task: if it is taken, the turn may be running already.
                 raise Doubtful(refusal.kind, refusal.summary, http_status=refusal.http_status) from None
             raise

@@ -40,6 +40,8 @@ class TaskStart(Struct, frozen=True):
     is_new: bool
     turns: int = 0
     was_running: bool = False
+    template: str | None = None
+    """The stored worker that a new task names."""
 
     def lists(self, reading: TaskReading) -> bool:
         """Whether the turn is among the turns of a reading."""

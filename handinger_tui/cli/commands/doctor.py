@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from handinger_tui import __version__
+from handinger_tui.api.generations import answering_generation
 from handinger_tui.cli.load_settings import key_warning, settings_for
 from handinger_tui.cli.local_files import Paths, default_paths
 from handinger_tui.cli.options import add_connection_options, add_json_option
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from handinger_tui.settings import Settings
 
 MARKS = {"ok": "✓", "note": "·", "fault": "✗"}
-NO_WORKER: Final = "handinger-tui-doctor-asks"
-"""A worker id that no service assigns."""
 _NEW_KEY: Final = "Copy the key from the dashboard again, or create a new one."
 
 
@@ -114,27 +113,41 @@ def _check_color() -> Check:
 
 
 async def _check_service(settings: Settings) -> list[Check]:
-    """Check key and service by one GET of a worker that does not exist: it is free, and 404 means success."""
+    """Check key, service and generation by GETs of what does not exist: they are free, and expect 404."""
     if settings.local:
         hint = "Set HANDINGER_API_KEY to talk to your workers."
         return [
             Check("key", "note", "none (the local worker answers)", hint),
             Check("service", "ok", "local worker, on this computer only"),
+            Check("generation", "ok", f"{settings.generation} (the local worker has both)"),
         ]
     key = f"set, ends in …{settings.key.tail()}"
     base = settings.base_url
     try:
         async with client_of(settings, base, settings.key.reveal()) as client:
-            await client.read_worker(NO_WORKER)
+            generation = _check_generation(settings.generation, await answering_generation(client))
     except Refused as problem:
         if problem.kind in (Kind.AUTH, Kind.FORBIDDEN):
             refused = f"{key}; rejected by the service ({problem.http_status})"
             return [Check("key", "fault", refused, _NEW_KEY), Check("service", "ok", f"{base} answers")]
-        if problem.kind is not Kind.NOT_FOUND:
-            return [Check("key", "note", f"{key}; not checked"), _service_fault(base, problem)]
+        return [Check("key", "note", f"{key}; not checked"), _service_fault(base, problem)]
     except HandingerError as problem:
         return [Check("key", "note", f"{key}; not checked"), _service_fault(base, problem)]
-    return [Check("key", "ok", f"{key}; accepted"), Check("service", "ok", f"{base} answers")]
+    accepted = Check("key", "ok", f"{key}; accepted")
+    return [accepted, Check("service", "ok", f"{base} answers"), generation]
+
+
+def _check_generation(setting: str, answering: str | None) -> Check:
+    if answering is None:
+        return Check("generation", "note", f"{setting} (what the service has is not clear)")
+    if answering == setting:
+        return Check("generation", "ok", f"{setting}, as the service answers")
+    return Check(
+        "generation",
+        "fault",
+        f"{setting} is set, but the service answers as {answering}",
+        f"Use --generation {answering} (or HANDINGER_GENERATION, or generation in the config file).",
+    )
 
 
 def _service_fault(base: str, problem: HandingerError) -> Check:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from handinger_tui.api.generations import worker_in
 from handinger_tui.cli.options import add_connection_options, add_json_option, add_worker_argument
 from handinger_tui.cli.output import Exit, put_result
 from handinger_tui.cli.wiring import Services, run_with_services
@@ -26,8 +27,9 @@ def run(args: argparse.Namespace) -> int:
     """Print the address."""
 
     async def print_address(services: Services) -> int:
-        address = clean_line(await services.client.email(args.worker))
-        put_result(args, {"worker_id": args.worker, "email": address}, address)
+        worker_id = worker_in(args.worker)
+        address = clean_line(await services.client.email(worker_id))
+        put_result(args, {"worker_id": worker_id, "email": address}, address)
         return Exit.OK
 
     return run_with_services(args, print_address)

@@ -14,7 +14,7 @@ from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.local_files import expand_path
 from handinger_tui.cli.options import add_connection_options, add_json_option, add_worker_argument
 from handinger_tui.cli.output import Exit, cells_of, cut, exit_of_kind, pad, put_result, say, sentence
-from handinger_tui.cli.wiring import Services, run_with_services
+from handinger_tui.cli.wiring import Services, generation_of, run_with_services
 from handinger_tui.core.errors import ApiError, LinkExpired, SettingsError
 from handinger_tui.core.formatting import plural, size
 from handinger_tui.core.jsontext import Json, JsonObject, as_object
@@ -60,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
 async def _run(args: argparse.Namespace, services: Services) -> int:
     # Expanded here so that an error comes before any request.
     folder = expand_path(args.dir)
-    files = (await services.client.read_worker(args.worker)).snapshot.files
+    args.worker = generation_of(services.settings).target_in(args.worker)
+    files = (await services.turns.read_worker(args.worker)).snapshot.files
     if args.action == "list":
         return _run_list(args, files)
     return await _run_get(args, services, files, folder)
@@ -170,7 +171,7 @@ async def _save_file(
             file.filename,
             wanted=file.size,
             progress=meter.show if meter else None,
-            refresh=refresher(services.client, worker_id, file),
+            refresh=refresher(services.turns, worker_id, file),
         )
     except ApiError as problem:
         if meter:

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=_parse_port, default=0, metavar="N", help="port on 127.0.0.1 (default: any free one)"
     )
-    add_json_option(parser, 'first line as {"base_url", "api_key"}')
+    add_json_option(parser, 'first line as {"base_url", "tasks_url", "api_key"}')
 
 
 def _parse_port(text: str) -> int:
@@ -36,15 +36,16 @@ def _parse_port(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """Serve until interrupted; the first line of stdout has base URL and key."""
 
-    def announce(base_url: str, api_key: str) -> None:
+    def announce(base_url: str, tasks_url: str, api_key: str) -> None:
         if args.json:
-            line = json.dumps({"base_url": base_url, "api_key": api_key})
+            line = json.dumps({"base_url": base_url, "tasks_url": tasks_url, "api_key": api_key})
         else:
             line = f"HANDINGER_BASE_URL={base_url} HANDINGER_API_KEY={api_key}"
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
         if not args.json:
             sys.stderr.write(
+                f"For the tasks generation: HANDINGER_BASE_URL={tasks_url} HANDINGER_GENERATION=tasks\n"
                 "The local worker listens on this computer only. Ctrl+C stops it and deletes its data.\n"
             )
 

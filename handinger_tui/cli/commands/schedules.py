@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
+from handinger_tui.api.generations import worker_in
 from handinger_tui.api.schedules import After, At, Cron, Every, NewSchedule, Schedule, ScheduleClient
 from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.options import (
@@ -58,16 +59,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _run(args: argparse.Namespace, services: Services) -> int:
-    client = ScheduleClient(services.client)
+    client, worker_id = ScheduleClient(services.client), worker_in(args.worker)
     if args.action == "list":
-        schedules = await client.schedules(args.worker)
+        schedules = await client.schedules(worker_id)
         rows: list[Json] = [_schedule_object(schedule) for schedule in schedules]
         text = "\n".join(map(_schedule_row, schedules)) or "No schedules."
-        put_result(args, {"worker_id": args.worker, "schedules": rows}, text)
+        put_result(args, {"worker_id": worker_id, "schedules": rows}, text)
     elif args.action == "cancel":
         if not args.schedule:
             raise SettingsError("Which schedule?", "Use: handinger-tui schedules cancel WORKER SCHEDULE")
-        cancelled = await client.cancel(args.worker, args.schedule)
+        cancelled = await client.cancel(worker_id, args.schedule)
         texts = {
             True: "Canceled.",
             False: "The service did not cancel it.",
@@ -76,7 +77,7 @@ async def _run(args: argparse.Namespace, services: Services) -> int:
         put_result(args, {"cancelled": cancelled}, texts[cancelled])
     else:
         new_schedule = NewSchedule(input=args.schedule or "", when=_parse_when(args), budget=args.budget)
-        schedule = await client.add(args.worker, new_schedule, RandomIds().new("sch"))
+        schedule = await client.add(worker_id, new_schedule, RandomIds().new("sch"))
         put_result(args, _schedule_object(schedule), _schedule_row(schedule))
     return Exit.OK
 

@@ -97,6 +97,20 @@ class Others(NamedTuple):
 NO_OTHERS: Final = Others()
 
 
+class Place(NamedTuple):
+    """Where a message goes: to a target that exists, or to a new one; see `TurnRequest`."""
+
+    target: str | None = None
+    template: str | None = None
+
+
+class Service(NamedTuple):
+    """What a session belongs to: the address of a service, and the generation of its API."""
+
+    base_url: str = ""
+    generation: str = "workers"
+
+
 TARGETS: Final = {"workers": "worker", "tasks": "task"}
 """What a target is called, by generation."""
 
@@ -119,6 +133,11 @@ class Session(Struct, frozen=True):
     unread: bool = False
     elsewhere: Others = NO_OTHERS
     """What the history has on the same workers, as of its last read."""
+
+    @property
+    def service(self) -> Service:
+        """The service that it belongs to."""
+        return Service(self.base_url, self.generation)
 
     @property
     def kind(self) -> str:

@@ -68,7 +68,8 @@ async def _choose_session(context: CommandContext, *, running_only: bool = False
 async def attach(context: CommandContext, argument: str) -> None:
     """Watch a worker by its id; without an id, the running turn of this session."""
     if argument:
-        await _attach_worker(context, argument.split(maxsplit=1)[0])
+        target_in = context.controller.connection.target_in
+        await _attach_worker(context, target_in(argument.split(maxsplit=1)[0]))
         return
     controller, say = context.controller, context.interaction.say
     session = controller.session

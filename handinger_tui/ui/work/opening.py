@@ -93,7 +93,11 @@ class Startup:
             case Opening.FRESH | Opening.PICKER:
                 return InitialSession(new_id)
             case Opening.WORKER:
-                session_id = await controller.open_worker(options.worker or "")
+                session_id = (
+                    await controller.open_place(options.worker or "")
+                    if options.target is None
+                    else await controller.open_worker(controller.connection.target_in(options.target))
+                )
                 try:
                     await controller.engine.adopt(session_id)
                 except HandingerError as problem:

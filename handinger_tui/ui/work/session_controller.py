@@ -202,12 +202,24 @@ class SessionController:
             if turn.status is TurnStatus.NOT_SENT and not turn.withdrawn
         ]
 
-    def new_session(self, worker_id: str | None = None, *, title: str = "") -> str:
+    def new_session(
+        self, worker_id: str | None = None, *, title: str = "", template: str | None = None
+    ) -> str:
         """Create a session in memory; returns its id. The session on the screen does not change.
 
         `title`: "" for the beginning of its first message.
         """
-        return self.engine.new_session(self.connection.base_url, worker_id, title=title).session_id
+        base_url = self.connection.base_url
+        return self.engine.new_session(base_url, worker_id, title=title, template=template).session_id
+
+    async def open_place(self, worker: str) -> str:
+        """Open the session of the worker that a text names, or create one; returns its id.
+
+        Raises:
+            LedgerError
+        """
+        target, template = self.connection.place_of(worker)
+        return self.new_session(template=template) if target is None else await self.open_worker(target)
 
     async def recover(self) -> list[str]:
         """Let the engine settle turns that an earlier run left open; returns the ids of their sessions.

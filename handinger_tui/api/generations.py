@@ -1,0 +1,117 @@
+"""The generations of the API: what an id or an address of the dashboard names, and which one a service has.
+
+Which one a service has is never concluded from the form of an id: both forms occur in both.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
+
+from handinger_tui.core.errors import Refused, SettingsError
+from handinger_tui.core.turns.session import Place
+from handinger_tui.core.turns.turn import Kind
+
+if TYPE_CHECKING:
+    from handinger_tui.api.client import WorkerClient
+    from handinger_tui.api.tasks.client import TaskClient
+
+    TurnClient = WorkerClient | TaskClient
+    """A client that sends turns and reads targets."""
+
+_ADDRESS: Final = re.compile(r"/worker/([^/]+)(?:/task/([^/]+))?/?$")
+
+
+class Generation(Struct, frozen=True):
+    """One generation. `has_tasks`: a target is a task of a stored worker; else it is a worker."""
+
+    has_tasks: bool
+
+    def place_of(self, text: str) -> Place:
+        """What `text` names as a worker: its id, or an address of the dashboard."""
+        worker, task = _ids_in(text)
+        if not self.has_tasks:
+            return Place(worker)
+        return Place(task, worker)
+
+    def target_in(self, text: str) -> str:
+        """The target that `text` names: its id, or an address of the dashboard.
+
+        Raises:
+            SettingsError: an address that names another thing.
+        """
+        worker, task = _ids_in(text)
+        if not self.has_tasks or worker == text:
+            return worker
+        if task is None:
+            raise SettingsError(
+                "This address names a worker, not a task. Nothing was sent.",
+                "Open the task in the dashboard, and copy its address.",
+            )
+        return task
+
+
+GENERATIONS: Final = {
+    "workers": Generation(has_tasks=False),
+    "tasks": Generation(has_tasks=True),
+}
+
+
+def _ids_in(text: str) -> tuple[str, str | None]:
+    """Worker and task of an address of the dashboard; any other text is an id."""
+    try:
+        found = _ADDRESS.search(urlsplit(text).path) if "://" in text or text.startswith("/") else None
+    except ValueError:
+        found = None
+    if found is None:
+        return text, None
+    task = found.group(2)
+    return unquote(found.group(1)), None if task is None else unquote(task)
+
+
+def worker_in(text: str) -> str:
+    """The worker that an id, or an address of the dashboard, names."""
+    return _ids_in(text)[0]
+
+
+def id_in(text: str) -> str:
+    """The last id of an address of the dashboard, which finds a stored session; any other text as is."""
+    worker, task = _ids_in(text)
+    return task or worker
+
+
+NOBODY: Final = "handinger-tui-doctor-asks"
+"""An id that no service assigns."""
+
+
+async def answering_generation(client: WorkerClient) -> str | None:
+    """The generation that a service answers, found out by three GETs, which are free; None: not clear.
+
+    A service that has a route says something else of an unknown id there than of an unknown address.
+
+    Raises:
+        ApiError: the key was refused, or there was no answer.
+    """
+    workers = await _answer_of(client, "/api/workers", is_public=False)
+    unknown = await _answer_of(client, "/api/handinger-tui-asks")
+    if await _answer_of(client, "/api/tasks") != unknown:
+        return "tasks"
+    return "workers" if workers != unknown else None
+
+
+async def _answer_of(client: WorkerClient, route: str, *, is_public: bool = True) -> tuple[int | None, str]:
+    """Status and words of the answer for an unknown id, without the address that they may repeat.
+
+    `is_public`: any refusal is an answer; else only one that says that the id is unknown.
+    """
+    path = f"{route}/{NOBODY}"
+    try:
+        async with client.connection.get(f"{client.base_url}{path}", "application/json"):
+            return 200, ""
+    except Refused as refusal:
+        if refusal.kind is Kind.NOT_FOUND or is_public:
+            return refusal.http_status, refusal.summary.replace(path, "")
+        raise
