@@ -28,10 +28,6 @@ TERMINATED: Final = 143
 QUIT: Final = 131
 MIN_COLUMNS, MIN_LINES = 40, 12
 PLACEHOLDER: Final = "Ask a worker…   / for commands"
-WIDE: Final = 100
-"""Columns from which the screen's layout has panels beside the prompt."""
-SIDE: Final = 38
-"""Width of those panels in columns."""
 ENTER: Final = "\x1b[?1049h\x1b[?2004h\x1b[?25l\x1b[2J"
 """Enters the alternate screen and enables bracketed paste, so a pasted line break is not taken for Enter."""
 LEAVE: Final = "\x1b[?2004l\x1b[?1049l\x1b[?25h"
@@ -102,7 +98,7 @@ class EarlyFrame:
         self.attributes = attributes
         """Attributes of the terminal before the early prompt."""
         self._keys, self._out = keys, out
-        self._width = columns - SIDE if columns >= WIDE else columns
+        self._width = columns
         self._row = lines - 3
         self._typed = Typed()
         self._open = True

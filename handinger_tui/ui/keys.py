@@ -37,6 +37,7 @@ class Where(StrEnum):
     PANEL = "Sources and files panels"
     USAGE = "Usage panel"
     FILES = "Files panel"
+    PANELS = "Panels"
     PREVIEW = "Preview"
     PAGE = "Text preview"
     DATA = "Data viewer"
@@ -89,7 +90,7 @@ _C, _Q, _M = Where.CHIPS, Where.QUEUE, Where.WELCOME
 _O, _L, _R, _B = Where.SOURCES, Where.LEDGER, Where.RECEIPT, Where.BUDGETS
 _F, _V, _W = Where.FILES, Where.PREVIEW, Where.PAGE
 _D, _N, _G, _E = Where.DATA, Where.LINES, Where.TABLE, Where.TREE
-_H, _I, _U, _K = Where.HISTORY, Where.PANEL, Where.USAGE, Where.LEDGER_ROWS
+_J, _H, _I, _U, _K = Where.PANELS, Where.HISTORY, Where.PANEL, Where.USAGE, Where.LEDGER_ROWS
 
 # fmt: off - one key, one line
 KEYS: Final = (
@@ -287,6 +288,8 @@ KEYS: Final = (
     Key("receipt.close", "escape,q", "close", "Close", "Close the receipt", _R, 6),
     Key("budgets.all", "a", "other", "Scope", "Switch between all workers and this one", _B, 1),
     Key("budgets.close", "escape,q", "close", "Close", "Close the comparison", _B, 2),
+    Key("panels.after", "tab,right", "screen.key('panel_after')", "Next panel", "Next panel", _J, 4),
+    Key("panels.before", "shift+tab,left", "screen.key('panel_before')", "Previous", "Previous panel", _J),
     Key("panel.up", "up", "step(-1)", "Up", "Previous item", _I),
     Key("panel.down", "down", "step(1)", "Down", "Next item", _I),
     Key("panel.page_up", "pageup", "page(-1)", "Page up", "Scroll up one page", _I),

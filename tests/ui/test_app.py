@@ -162,7 +162,7 @@ async def test_a_crash_without_a_place_for_its_report_is_told_on_the_terminal(
 async def test_no_control_character_of_any_widget_reaches_the_terminal() -> None:
     desktop = Desktop()
     async with desktop.running() as pilot:
-        await desktop.work.mount(Static("evil\x1b]0;title\x07 \u202etxt", markup=False), before="#body")
+        await desktop.work.mount(Static("evil\x1b]0;title\x07 \u202etxt", markup=False), before="#pane")
         await desktop.shows(pilot, "evil")
         filters = desktop.app.get_line_filters()
         strips = desktop.app.screen._compositor.render_strips()

@@ -51,6 +51,7 @@ async def panels(context: CommandContext, argument: str) -> None:
         context.sidebar.widen(STEP if argument == "wider" else -STEP)
     else:
         context.sidebar.toggle()
+        context.browsing.leave_hidden()
         context.repaint()
 
 

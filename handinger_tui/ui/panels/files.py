@@ -304,7 +304,7 @@ class FilesPanel(Panel[FileRows]):
     """The files of the session. The screen reports to `downloads` what becomes of them."""
 
     BORDER_TITLE = "Files"
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PANEL, Where.FILES)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PANELS, Where.PANEL, Where.FILES)
 
     def __init__(self) -> None:
         self.downloads = Downloads(self.update)
@@ -333,7 +333,7 @@ class FilesPanel(Panel[FileRows]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer file actions only when the list has a file."""
         if action in ("request", "save_all"):
-            return True if self.rows.count else None
+            return bool(self.rows.count)
         return super().check_action(action, parameters)
 
     def action_request(self, name: str) -> None:

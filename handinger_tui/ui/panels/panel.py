@@ -39,6 +39,8 @@ class Panel(VirtualList[RowsT]):
     """
 
     CURSOR_WITHOUT_FOCUS = False
+    NEEDS_ITEMS: ClassVar[bool] = True
+    """Whether the panel is empty without items; else it shows something in every session with turns."""
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "panel--faint",
         "panel--strong",
@@ -46,6 +48,9 @@ class Panel(VirtualList[RowsT]):
         "panel--mark",
         "panel--good",
     }
+
+    class Counted(Message):
+        """What there is in the panel changed: its `summary` is another one."""
 
     @abstractmethod
     def show(self, session: Session) -> None:
@@ -65,6 +70,7 @@ class Panel(VirtualList[RowsT]):
         # Another text of the border redraws the entire panel.
         if summary != str(self.border_subtitle or ""):
             self.border_subtitle = Content(summary) if summary else None
+            self.post_message(self.Counted())
 
 
 class TurnMemo(Generic[Value]):

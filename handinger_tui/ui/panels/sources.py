@@ -46,13 +46,14 @@ NO_MENTIONS: Final[Mentions] = {}
 class SourceFacts(Struct, frozen=True):
     """What is shown of one source, each cleaned and on one line.
 
-    `host` is ASCII, "" without one. `place` is the host or the kind of document, never empty. `marks`
-    are warnings about the address.
+    `host` is ASCII, "" without one. `place` is the host or the kind of document, never empty. `path` is what
+    follows the host, "" without one. `marks` are warnings about the address.
     """
 
     title: str
     host: str
     place: str
+    path: str
     marks: tuple[str, ...]
 
 
@@ -112,7 +113,8 @@ def facts_of(source: Source) -> SourceFacts:
     claimed = contradicted(title, host) if host and "not opened" not in marks else None
     if claimed is not None:
         marks = (f"title says {clean_line(claimed, 80)}", *marks)
-    return SourceFacts(title, host, host or place_of(source.part), marks)
+    path = one_line((source.part.url or "").partition("://")[2].partition("/")[2]) if host else ""
+    return SourceFacts(title, host, host or place_of(source.part), f"/{path}" if path else "", marks)
 
 
 def place_of(part: SourcePart) -> str:
@@ -168,8 +170,9 @@ class SourceRows(ListRows):
     message = "No sources yet. Pages the worker cites appear here."
     loaded = False
 
-    def __init__(self, groups: Iterable[Group], facts: FactsOf) -> None:
+    def __init__(self, groups: Iterable[Group], facts: FactsOf, *, by_host: bool = False) -> None:
         self._groups = tuple(groups)
+        self._by_host = by_host
         self.facts = facts
         self.items = tuple(source for group in self._groups for source in group.sources)
         """All sources, in the order shown."""
@@ -269,7 +272,9 @@ class SourceRows(ListRows):
             last = self.last_mention
             position = last[1] if last is not None and last[0] == source.number else None
             mentions = mention_words(len(self.mentions.get(source.number, ())), position)
-            content = place_line(facts, mentions, self._digits, width, new=self.is_new(source))
+            # The heading of a group of one host names it.
+            place = facts.path if self._by_host and facts.host else facts.place
+            content = place_line(place, mentions, self._digits, width, new=self.is_new(source))
         return Content(content.plain) if here else content
 
     def tooltip(self, at: int) -> Content:
@@ -290,17 +295,15 @@ def title_line(source: Source, facts: SourceFacts, digits: int, width: int) -> C
     return Content.assemble(number, (facts.title, STRONG)).truncate(width, ellipsis=True)
 
 
-def place_line(
-    facts: SourceFacts, mentions: tuple[str, ...], digits: int, width: int, *, new: bool
-) -> Content:
-    """The host and how often it is mentioned: the longest text of `mentions` that leaves the host uncut."""
+def place_line(place: str, mentions: tuple[str, ...], digits: int, width: int, *, new: bool) -> Content:
+    """The place and how often it is mentioned: the longest text of `mentions` that leaves the place uncut."""
     room = width - digits - 1
     badge = " new" if new else ""
-    fitting = (text for text in mentions if len(facts.place) + 1 + len(text) + len(badge) <= room)
+    fitting = (text for text in mentions if len(place) + 1 + len(text) + len(badge) <= room)
     text = next(fitting, mentions[-1])
     right = Content.assemble((text, FAINT), (badge, MARK))
-    place = Content.styled(cut_left(facts.place, room - right.cell_length - 1), FAINT)
-    return with_right(Content.assemble(" " * (digits + 1), place), right, width)
+    shown = Content.styled(cut_left(place, room - right.cell_length - 1), FAINT)
+    return with_right(Content.assemble(" " * (digits + 1), shown), right, width)
 
 
 def marks_line(facts: SourceFacts, digits: int, width: int) -> Content:
@@ -350,7 +353,7 @@ class SourcesPanel(Panel[SourceRows]):
     """Numbered sources, grouped by turn or by host."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"sources--group", "sources--odd"}
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PANEL, Where.SOURCES)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PANELS, Where.PANEL, Where.SOURCES)
     BORDER_TITLE = "Sources"
 
     def __init__(self) -> None:
@@ -406,7 +409,7 @@ class SourcesPanel(Panel[SourceRows]):
         self.sources, self._shown_by_host = sources, self._by_host
         facts = self._catalog.facts
         groups = grouped_by_host(sources, facts) if self._by_host else grouped_by_turn(session, sources)
-        rows = SourceRows(groups, facts)
+        rows = SourceRows(groups, facts, by_host=self._by_host)
         rows.last_mention = before.last_mention
         rows.set_view(*view)
         self._replace_rows(rows)
@@ -453,9 +456,9 @@ class SourcesPanel(Panel[SourceRows]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer open and copy only for a source with a URL, the other actions only when there is a source."""
         if action == "request":
-            return True if self.current is not None and self.current.part.url else None
+            return bool(self.current.part.url) or None if self.current is not None else False
         if action in ("mention", "group", "request_all"):
-            return True if self.rows.count else None
+            return bool(self.rows.count)
         return super().check_action(action, parameters)
 
     def action_request(self, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Containers that draw nothing but their background, with one strip for all their lines.
+"""A container that draws nothing but its background, with one strip for all its lines.
 
 Textual creates a strip with its own caches for each line of each container, which costs time and
 memory at the start.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.style import Style
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.strip import Strip
 
 if TYPE_CHECKING:
@@ -30,10 +30,6 @@ class BareContainer(Widget):
         for line_filter in self.get_line_filters():
             strip = strip.apply_filter(line_filter, background)
         return [strip] * crop.height
-
-
-class Columns(BareContainer, Horizontal):
-    """Children side by side."""
 
 
 class Rows(BareContainer, Vertical):

@@ -8,9 +8,9 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
+from handinger_tui.ui.panels import Panel
 from handinger_tui.ui.widgets.chips import Chips
 from handinger_tui.ui.widgets.queue_strip import QueueStrip
-from handinger_tui.ui.widgets.sidebar import Sidebar
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.composer import QueueEditor
 from handinger_tui.ui.work.pane import FINDING, FIRST_SCREEN, SessionPane
@@ -20,12 +20,17 @@ class Browsing:
     """Knows which widget is browsed, and what Esc closes to come back to the prompt."""
 
     def __init__(
-        self, screen: Screen[None], pane: SessionPane, sidebar: Sidebar, queue_editor: QueueEditor
+        self,
+        screen: Screen[None],
+        pane: SessionPane,
+        queue_editor: QueueEditor,
+        repaint: Callable[[], None],
     ) -> None:
         self._screen = screen
         self._pane = pane
-        self._sidebar = sidebar
+        self._sidebar = pane.sidebar
         self._queue_editor = queue_editor
+        self._repaint = repaint
         self.browsed: Widget | None = None
         """The widget that receives single-letter keys, None while the prompt does.
 
@@ -34,6 +39,8 @@ class Browsing:
 
     def browse(self, widget: Widget) -> None:
         """Focus `widget` and give it the single-letter keys until something else gets the focus."""
+        if widget in (self._pane.transcript, self._pane.welcome) or isinstance(widget, Input):
+            self._sidebar.close()
         self.browsed = widget
         self._screen.set_focus(widget)
 
@@ -41,13 +48,33 @@ class Browsing:
         """Focus the prompt."""
         self._screen.set_focus(self._pane.prompt)
 
+    def show_panel(self, name: str) -> None:
+        """Show a panel and browse it."""
+        self.browse(self._sidebar.reveal(name))
+        # A hidden panel did not follow the session.
+        self._repaint()
+
+    def toggle_panel(self, name: str) -> None:
+        """Show a panel and browse it; the browsed one is left, and closed on a narrow screen."""
+        if self.browsed is self._sidebar.panels[name]:
+            self._close_sidebar()
+        else:
+            self.show_panel(name)
+
+    def leave_hidden(self) -> None:
+        """Focus the prompt if the browsed panel was hidden."""
+        if isinstance(self.browsed, Panel) and not self._sidebar.shows(self.browsed):
+            self.return_to_prompt()
+
     def redirect(self, widget: Widget | None) -> Widget:
         """The widget that gets a focus requested for `widget`: only the browsed one, else the prompt.
 
         A click, Tab or a closing widget moves the focus nowhere.
         """
         if widget is None or widget is not self.browsed:
-            widget, self.browsed = self._pane.prompt, None
+            before, self.browsed, widget = self.browsed, None, self._pane.prompt
+            if isinstance(before, Panel):
+                self._sidebar.release()
         self._pane.browse(_name_of(self.browsed))
         return widget
 
@@ -60,7 +87,7 @@ class Browsing:
 
         def browse() -> None:
             if not (only_if_empty and prompt.text):
-                self.browse(transcript if transcript.display else self._pane.welcome)
+                self.browse(transcript if self._pane.has_answers else self._pane.welcome)
 
         self._screen.app.call_later(prompt.call_later, browse)
 
@@ -97,9 +124,10 @@ class Browsing:
             return lambda: prompt.move_cursor(prompt.cursor_location)
         if prompt.offering:
             return self._pane.close_one
-        if transcript.search.active or self.is_finding:
+        # A panel in place of the transcript hides what is found there.
+        if self._sidebar.in_front is None and (transcript.search.active or self.is_finding):
             return self._end_finding
-        if self._sidebar.has_class("-over"):
+        if self._sidebar.is_over:
             return self._close_sidebar
         if self.browsed is None and self._queue_editor.edit is not None:
             return self._queue_editor.cancel
@@ -114,7 +142,7 @@ class Browsing:
             self.return_to_prompt()
 
     def _close_sidebar(self) -> None:
-        self._sidebar.remove_class("-over")
+        self._sidebar.close()
         self.return_to_prompt()
 
     def _end_browsing(self) -> None:

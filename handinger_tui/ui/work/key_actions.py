@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from textual.screen import Screen
+from textual.scroll_view import ScrollView
 
 from handinger_tui.ui.commands.again import edit_turn, fork_turn, retry_turn, turn_at_cursor
 from handinger_tui.ui.commands.command import CommandContext
@@ -41,13 +42,15 @@ class KeyActions:
             "clear": partial(prompt.call_later, self._clear),
             "leave_if_empty": partial(prompt.call_later, self._leave_if_empty),
             "chips": self._browse_chips,
+            "panel_after": partial(self._show_panel_beside, 1),
+            "panel_before": partial(self._show_panel_beside, -1),
             "before": partial(self._switch_session, -1),
             "after": partial(self._switch_session, 1),
             "suspend": self._suspend,
-            "page_up": partial(transcript.scroll_page_up, animate=False),
-            "page_down": partial(transcript.scroll_page_down, animate=False),
-            "home": partial(transcript.scroll_home, animate=False),
-            "end": transcript.follow,
+            "page_up": lambda: self._in_front().scroll_page_up(animate=False),
+            "page_down": lambda: self._in_front().scroll_page_down(animate=False),
+            "home": lambda: self._in_front().scroll_home(animate=False),
+            "end": self._go_to_end,
             "next": partial(transcript.move_cursor, 1),
             "previous": partial(transcript.move_cursor, -1),
             "match": partial(transcript.search.step, 1),
@@ -65,6 +68,13 @@ class KeyActions:
     def run(self, name: str) -> None:
         """Run an action."""
         self._actions[name]()
+
+    def _in_front(self) -> ScrollView:
+        """The transcript, or the panel that a narrow screen shows in its place."""
+        return self._context.sidebar.in_front or self._context.pane.transcript
+
+    def _go_to_end(self) -> None:
+        self._in_front().action_scroll_end()
 
     def _back(self) -> None:
         """Close the topmost open thing."""
@@ -121,6 +131,10 @@ class KeyActions:
             self._context.browsing.browse(queue)
         else:
             self._context.interaction.say("No attachments yet. Type @ to add a file, or /file PATH.")
+
+    def _show_panel_beside(self, by: int) -> None:
+        """Go from the focused panel to the one after or before it."""
+        self._context.show_panel(self._context.sidebar.beside(by))
 
     def _switch_session(self, by: int) -> None:
         """Show the open session before or after the present one, in the order in which they were opened."""

@@ -21,6 +21,7 @@ from handinger_tui.core.prompts import is_leaving
 from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ui.panels import compact_line
+from handinger_tui.ui.panels.usage.panel import UsagePanel
 from handinger_tui.ui.panels.usage.view import WorkerTotals
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.chips import Chips
@@ -29,6 +30,7 @@ from handinger_tui.ui.widgets.containers import Rows
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.prompt_lines import Card, HintLine
 from handinger_tui.ui.widgets.queue_strip import QueueStrip
+from handinger_tui.ui.widgets.sidebar import Sidebar
 from handinger_tui.ui.widgets.status_text import (
     Advice,
     advice,
@@ -84,15 +86,19 @@ class SessionPane(Rows):
         self,
         commands: Callable[[str], list[tuple[str, str]]],
         files: LocalFiles,
+        keys: Sequence[tuple[str, str]],
         *,
         local: bool,
         id: str | None = None,
     ) -> None:
-        """`commands` returns (name, summary) of the commands with a prefix."""
+        """`commands` returns (name, summary) of the commands with a prefix; `keys`: the remapped ones."""
         super().__init__(id=id)
         self.money = MoneyIndex()
         """The usage and cost of each turn of the session shown."""
         self._totals = WorkerTotals(self.money)
+        self.sidebar = Sidebar(keys, self._handle_panels, id="side")
+        self._usage = self.sidebar.panel(UsagePanel)
+        self._usage.totals.index = self.money
         self.transcript = Transcript(self._receipt, id="transcript")
         self.prompt = PromptBox(id="prompt")
         self.welcome = Welcome(local=local, id="welcome")
@@ -135,7 +141,8 @@ class SessionPane(Rows):
         self.run_worker(run(), group="offering")
 
     def compose(self) -> ComposeResult:
-        """From the top: answer, advice, queue, suggestions, chips, prompt, hint."""
+        """At the right the panels. From the top: answer, advice, queue, suggestions, chips, prompt, hint."""
+        yield self.sidebar
         yield self.welcome
         yield self.transcript
         yield self.card
@@ -146,10 +153,19 @@ class SessionPane(Rows):
             yield self.prompt
         yield self._hint
 
-    def on_mount(self) -> None:
-        """Hide the transcript until there is a turn."""
-        self.transcript.display = False
-        self._refresh_lines()
+    @property
+    def has_answers(self) -> bool:
+        """Whether there is a transcript to read, even if a panel is shown in its place."""
+        return self._session is not None and bool(self._session.turns)
+
+    def _handle_panels(self) -> None:
+        """Show the transcript, without turns the welcome text, or neither behind a panel; and the cost."""
+        is_behind = self.sidebar.in_front is not None
+        self.transcript.display = self.has_answers and not is_behind
+        self.welcome.display = not (self.has_answers or is_behind)
+        if self._session is not None:
+            self._update_cost(self._session)
+            self._refresh_lines()
 
     # -- content -------------------------------------------------------------------------
     def account(self, badge: Account) -> None:
@@ -168,33 +184,32 @@ class SessionPane(Rows):
         self._typical_cost = text
         self._refresh_lines()
 
-    def show(self, session: Session, state: PaneState, now_ms: int, *, money: bool) -> None:
-        """Show the newest value of the session; `money`: show costs here, as the usage panel is hidden."""
+    def show(self, session: Session, state: PaneState, now_ms: int) -> None:
+        """Show the newest value of the session; the panels show it when the screen passes it to them."""
         if self._session is None or self._session.session_id != session.session_id:
             self._dismissed = None
         self._session, self._state = session, state
-        has_turns = bool(session.turns)
-        if self.transcript.display is not has_turns:
-            self.transcript.display, self.welcome.display = has_turns, not has_turns
-        if has_turns:
+        self._handle_panels()
+        self.sidebar.show_turns(self.has_answers)
+        if self.has_answers:
             self.transcript.show(shown_turns(session, state.queued))
         self.queue.show(state.queued, state.editing)
         self.prompt.busy, self.prompt.waiting = state.running, bool(state.queued)
-        self.prompt.ideas = not has_turns
+        self.prompt.ideas = not self.has_answers
         self.advise(now_ms)
-        self._update_cost(session, money=money)
         self._refresh_lines()
 
-    def _update_cost(self, session: Session, *, money: bool) -> None:
+    def _update_cost(self, session: Session) -> None:
         """Compute the cost line only when a turn's readings changed: text grows far more often."""
-        if not money:
+        if self.sidebar.shows(self._usage):
             self._cost_text, self._cost_key = "", ()
             return
-        most = self.size.width - MARGINS
+        # What is browsed stays in sight beside it.
+        most = self.size.width - MARGINS - (len(f"Browsing: {self._browsed}  ") if self._browsed else 0)
         room = self.size.width - HINT_CELLS
         old, self._cost_turns = self._cost_turns, session.turns
         front = same_front(old, session.turns)
-        key: tuple[object, ...] = (session.session_id, room, session.elsewhere, *self._state.gauges)
+        key: tuple[object, ...] = (session.session_id, room, most, session.elsewhere, *self._state.gauges)
         if key != self._cost_key or not _same_readings(old[front:], session.turns[front:]):
             self._cost_key = key
             self._cost_text = compact_line(session, self._state.gauges, room, most, self._totals)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, BindingType
-from textual.events import Key, Paste, ScreenResume
+from textual.events import Key, Paste, Resize, ScreenResume
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
@@ -39,18 +39,17 @@ from handinger_tui.ui.panels.panel import (
     SaveInto,
     ShowMention,
 )
-from handinger_tui.ui.panels.sources import SourcesPanel
 from handinger_tui.ui.panels.usage.panel import UsagePanel
 from handinger_tui.ui.ports import AppOptions, Connection, Opening
 from handinger_tui.ui.terminal.clipped_compositor import clip_paints
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.chips import Chips
-from handinger_tui.ui.widgets.containers import BareContainer, Columns
+from handinger_tui.ui.widgets.containers import BareContainer
 from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.header import HeaderLine
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.queue_strip import QueueStrip
-from handinger_tui.ui.widgets.sidebar import Sidebar
+from handinger_tui.ui.widgets.sidebar import WIDE
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.browsing import Browsing
 from handinger_tui.ui.work.composer import Composer, QueueEditor
@@ -71,8 +70,6 @@ from handinger_tui.ui.work.source_navigation import SourceNavigation
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-WIDE: Final = 100
-"""Terminal width in columns from which the panels stand beside the transcript instead of over it."""
 SENDING: Final = ("send", "queue")
 """Prompt actions that send text: they must not run before the person has seen the prompt focused."""
 OTHERS_EVERY_S: Final = 1.0
@@ -117,12 +114,13 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._was_styled = False
 
         self.controller = controller = SessionController(options.budget)
-        self.pane = pane = SessionPane(completions, options.disk, local=options.local, id="pane")
+        self.pane = pane = SessionPane(
+            completions, options.disk, options.keys, local=options.local, id="pane"
+        )
         self.interaction = interaction = Interaction(self, controller, pane.acknowledge)
         self._header = HeaderLine(local=options.local, id="header")
         self.prompt, self.transcript = pane.prompt, pane.transcript
-        self.sidebar = sidebar = Sidebar(options.keys, id="side")
-        sidebar.panel(UsagePanel).totals.index = pane.money
+        self.sidebar = sidebar = pane.sidebar
         self.scheduler = PaintScheduler(self, self._paint, self._advance_clock, sidebar.show, tidy)
 
         drafts = DraftStore(controller)
@@ -141,7 +139,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             send_flow.sending,
             self._handle_shown,
         )
-        self.browsing = Browsing(self, pane, sidebar, queue_editor)
+        self.browsing = Browsing(self, pane, queue_editor, self.scheduler.request)
         self._first_screen = FirstScreen(
             controller,
             interaction,
@@ -152,7 +150,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         )
         self.files = FileActions(controller, interaction, sidebar.panel(FilesPanel).downloads)
         self._sources = SourceNavigation(
-            controller, interaction, pane.transcript, sidebar.panel(SourcesPanel), self.action_panel
+            controller, interaction, pane.transcript, sidebar, self.browsing.show_panel
         )
         self.context = CommandContext(
             commands=COMMANDS,
@@ -168,7 +166,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             files=self.files,
             sources=self._sources,
             send_again=send_flow.send_again,
-            show_panel=self.action_panel,
+            show_panel=self.browsing.show_panel,
             repaint=self.scheduler.request,
             now_ms=now_ms,
         )
@@ -180,14 +178,13 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._changes = SessionChanges(controller, interaction, self.scheduler)
 
     def compose(self) -> ComposeResult:
-        """Lay out the header, the session pane beside the panels, and the footer."""
+        """Lay out the header, the session pane with the panels, and the footer."""
         wide = self.app.size.width >= WIDE
+        self.sidebar.fit(self.app.size.width)
         # Textual sets these classes at the first resize, and then styles every widget again: 13 ms.
         self.update_classes({"-wide": wide, "-narrow": not wide}, update=False)
         yield self._header
-        with Columns(id="body"):
-            yield self.pane
-            yield self.sidebar
+        yield self.pane
         yield FooterLine()
 
     def set_early_text(self, text: str) -> None:
@@ -264,7 +261,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._header.show(session, now_ms)
         elsewhere = next((clean_line(other.title, 40) for other in controller.running_elsewhere), None)
         state = PaneState(running, queued, hold, self.queue_editor.turn_id, gauges, elsewhere)
-        self.pane.show(session, state, now_ms, money=not self.sidebar.display)
+        self.pane.show(session, state, now_ms)
         self.scheduler.panels.show(session)
         self.sidebar.panel(UsagePanel).gauges(gauges)
         self._limits.show(gauges)
@@ -344,8 +341,9 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         # A dialog may have renamed or deleted a session.
         self._first_screen.renew()
 
-    def on_resize(self) -> None:
-        """Rebuild the footer, which depends on the width."""
+    def on_resize(self, event: Resize) -> None:
+        """Fit the panels and the footer to the width, before Textual sets the classes of the screen."""
+        self.sidebar.fit(event.size.width)
         self.refresh_bindings()
 
     def action_key(self, name: str) -> None:
@@ -354,10 +352,8 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._renew_keys()
 
     def action_panel(self, name: str) -> None:
-        """Show a panel and focus it."""
-        panel = self.sidebar.reveal(name)
-        self.scheduler.request()
-        self.browsing.browse(panel)
+        """Show a panel and focus it; the key of the focused panel closes it."""
+        self.browsing.toggle_panel(name)
 
     def action_command(self, name: str, argument: str = "") -> None:
         """Run a slash command as if it had been typed."""

@@ -375,6 +375,7 @@ class Submitter:
         self._controller = context.controller
         self._interaction = context.interaction
         self._card = context.pane.card
+        self._sidebar = context.sidebar
         self._composer = context.composer
         self._queue_editor = context.queue_editor
         self._switcher = context.switcher
@@ -498,6 +499,8 @@ class Submitter:
         if submission.replaces is None and self._must_wait(submission.session_id):
             return
         self._send_flow.accept(submission)
+        # The message and its answer come into sight.
+        self._sidebar.close()
         self._interaction.run(self._send_accepted(submission))
 
     async def _send_accepted(self, submission: Submission) -> None:

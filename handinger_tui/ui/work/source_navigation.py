@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from handinger_tui.core.evidence.citations import Mention
 from handinger_tui.core.safety import clean_line
+from handinger_tui.ui.panels.sources import SourcesPanel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from handinger_tui.core.evidence.sources import Source
     from handinger_tui.ui.panels.panel import ShowMention
-    from handinger_tui.ui.panels.sources import SourcesPanel
     from handinger_tui.ui.transcript.transcript import Transcript
+    from handinger_tui.ui.widgets.sidebar import Sidebar
     from handinger_tui.ui.work.interaction import Interaction
     from handinger_tui.ui.work.session_controller import SessionController
 
@@ -29,13 +30,14 @@ class SourceNavigation:
         controller: SessionController,
         interaction: Interaction,
         transcript: Transcript,
-        panel: SourcesPanel,
+        sidebar: Sidebar,
         show_panel: Callable[[str], None],
     ) -> None:
         self._controller = controller
         self._interaction = interaction
         self._transcript = transcript
-        self._panel = panel
+        self._sidebar = sidebar
+        self._panel = sidebar.panel(SourcesPanel)
         self._show_panel = show_panel
 
     def update_panel(self) -> SourcesPanel:
@@ -77,6 +79,13 @@ class SourceNavigation:
         self._point(self._source(number), mention)
 
     def _point(self, source: Source, mention: Mention) -> None:
+        if self._sidebar.peek():
+            # The transcript has its height after the next layout.
+            self._transcript.call_after_refresh(self._highlight, source, mention)
+        else:
+            self._highlight(source, mention)
+
+    def _highlight(self, source: Source, mention: Mention) -> None:
         if not self._transcript.highlight.show(mention, source.key if source.part.url else ""):
             self._interaction.say("That mention is not on the screen.", "warning")
 

@@ -33,8 +33,6 @@ CORNERS: Final = {"╭": "│├╰", "╮": "│┤╯", "╰": "│├╭", "�
 """What continues the border below a corner at the top, and above one at the bottom."""
 ONCE: Final = ("pending", "waiting for", "working")
 """Said once on a screen, or not at all."""
-BESIDE: Final = 116
-"""Columns from which the panels stand beside the transcript; on fewer they lie over it."""
 LEAST_CONTRAST: Final = 4.5
 LEAST_KEYS: Final = 2
 """A footer names at least so many."""
@@ -80,7 +78,7 @@ class Screen(NamedTuple):
     @property
     def is_work(self) -> bool:
         """The prompt is in use, and nothing lies over the work screen."""
-        return self.kind is Kind.WORK or (self.kind is Kind.PANEL and self.width >= BESIDE)
+        return self.kind in {Kind.WORK, Kind.PANEL}
 
     @property
     def used(self) -> list[tuple[Segment, ...]]:
@@ -165,8 +163,6 @@ def stem(hint: str) -> str:
 
 def no_word_is_cut(screen: Screen) -> Iterator[str]:
     """Every word is one of the program, of the scripts of the states, or ends with `…`."""
-    if screen.kind is Kind.PANEL and not screen.is_work:
-        return
     for line in screen.used_lines:
         for found in WORD.finditer(line):
             if found[0].lower() not in vocabulary() and line[found.end() : found.end() + 1] != "…":

@@ -33,7 +33,7 @@ class Kind(Enum):
     """What is shown, which says what has to stand there."""
 
     WORK = "the transcript and the prompt"
-    PANEL = "a panel, beside the prompt or, on a narrow screen, over it"
+    PANEL = "a panel, beside the transcript or, on a narrow screen, in its place"
     PAGE = "a full page with a footer of its own"
     DIALOG = "a question or a list over the rest"
 
@@ -153,6 +153,7 @@ async def until_half(desktop: Desktop, pilot: Pilot[None]) -> None:
     await desktop.send(pilot, "Compare heat pumps in Oslo, Graz and Lyon")
     await desktop.until(pilot, lambda: "current * factor" in desktop.session.turns[0].text)
     desktop.now_ms += 65_000
+    await desktop.shows(pilot, "1 m 05 s")
 
 
 async def three_waiting(desktop: Desktop, pilot: Pilot[None]) -> None:

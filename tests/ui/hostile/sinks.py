@@ -40,14 +40,13 @@ from handinger_tui.ui.preview.pictures import PictureView
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.chips import Chip, ChipKind, Chips, file_chip
 from handinger_tui.ui.widgets.completion import Suggestions
-from handinger_tui.ui.widgets.containers import Columns
 from handinger_tui.ui.widgets.find_bar import FindBar
 from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.header import HeaderLine
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.prompt_lines import Card, HintLine
 from handinger_tui.ui.widgets.queue_strip import QueueStrip
-from handinger_tui.ui.widgets.sidebar import Grip, Sidebar
+from handinger_tui.ui.widgets.sidebar import Grip, Sidebar, TabBar
 from handinger_tui.ui.widgets.static_reflow import StaticReflow
 from handinger_tui.ui.widgets.status_text import Advice
 from handinger_tui.ui.widgets.welcome import Welcome
@@ -268,7 +267,7 @@ async def tables_and_trees(eye: Eye) -> None:
     """Cells, names of columns, keys and values."""
     table, tree = TableView(), TreeView()
     table.styles.height = tree.styles.height = "1fr"
-    await eye.desktop.work.mount(table, tree, before="#body")
+    await eye.desktop.work.mount(table, tree, before="#pane")
     head = ",".join(f'"{_cell(text)}"' for text in PLANTED[:8])
     rows = "\n".join(f'"{_cell(text)}","{_cell(text)}"' for text in PLANTED)
     table.show(read_table(f"{head}\n{rows}\n".encode("utf-8", "surrogatepass")))
@@ -318,7 +317,7 @@ def _cell(text: str) -> str:
 
 FEW: Final = PLANTED[::6]
 SINKS: Final = {
-    "transcript": Sink(transcript, (WorkScreen, Transcript, SessionPane, Sidebar, Grip, Columns), OPENED),
+    "transcript": Sink(transcript, (WorkScreen, Transcript, SessionPane, Sidebar, Grip, TabBar), OPENED),
     "panels": Sink(panels, tuple(type(entry.make()) for entry in PANELS), OPENED),
     "header": Sink(header, (HeaderLine,)),
     "around the prompt": Sink(around_the_prompt, (QueueStrip, Chips, Card, Suggestions, HintLine, Welcome)),

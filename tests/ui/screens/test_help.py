@@ -6,7 +6,8 @@ import pytest
 
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.ledger.screen import LedgerScreen
-from tests.ui.fakes import Desktop, answers
+from tests.ui.fakes import Desktop
+from tests.ui.screens.test_citing import cited
 from tests.ui.screens.test_queue import queue_up, running
 
 
@@ -25,15 +26,17 @@ def headings(desktop: Desktop) -> list[str]:
     [
         ((), ["Prompt", "Anywhere"]),
         (("ctrl+up",), ["Browse mode", "Anywhere"]),
-        (("f3",), ["Sources panel", "Sources and files panels", "Anywhere"]),
-        (("f2",), ["Usage panel", "Anywhere"]),
+        (("f3",), ["Sources panel", "Sources and files panels", "Panels", "Anywhere"]),
+        # Without files no key of theirs works.
+        (("f4",), ["Sources and files panels", "Panels", "Anywhere"]),
+        (("f2",), ["Usage panel", "Panels", "Anywhere"]),
         (("ctrl+f",), ["Find bar", "Anywhere"]),
         (("f9",), ["Full-screen pages", "Ledger", "Ledger rows"]),
         (("ctrl+t",), ["Full-screen pages", "Receipt"]),
     ],
 )
 async def test_the_keys_that_work_now_come_first(keys: tuple[str, ...], places: list[str]) -> None:
-    desktop = Desktop(api=answers("An answer"))
+    desktop = cited()
     async with desktop.running(120, 120) as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")

@@ -153,12 +153,12 @@ async def test_esc_closes_the_nearest_thing_first() -> None:
         await desktop.send(pilot, "/find three")
         await desktop.until(pilot, lambda: desktop.work.transcript.search.active)
         await pilot.press("f4")
-        await desktop.until(pilot, lambda: desktop.work.sidebar.has_class("-over"))
+        await desktop.until(pilot, lambda: desktop.work.sidebar.is_over)
+        await pilot.press("escape")
+        assert desktop.work.transcript.search.active
+        assert not desktop.work.sidebar.is_over
         await pilot.press("escape")
         assert not desktop.work.transcript.search.active
-        assert desktop.work.sidebar.has_class("-over")
-        await pilot.press("escape")
-        assert not desktop.work.sidebar.has_class("-over")
         assert desktop.work.prompt.has_focus
         await pilot.press("a", "shift+left", "escape")
         assert desktop.work.prompt.selection.is_empty

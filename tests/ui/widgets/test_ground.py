@@ -10,14 +10,14 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
-from handinger_tui.ui.widgets.containers import Columns, Rows
+from handinger_tui.ui.widgets.containers import Rows
 
 
 class Grounds(App[None]):
-    CSS = "Rows { background: #204060 50%; } Columns { background: $panel; } Static { width: 4; }"
+    CSS = "Rows { background: #204060 50%; } #inner { background: $panel; } Static { width: 4; }"
 
     def compose(self) -> ComposeResult:
-        with Rows(), Columns():
+        with Rows(), Rows(id="inner"):
             yield Static("text")
 
 
@@ -30,7 +30,7 @@ async def test_it_looks_as_textual_would_paint_it(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("NO_COLOR", no_color)
     app = Grounds()
     async with app.run_test(size=(30, 8)):
-        for widget in (app.query_one(Rows), app.query_one(Columns)):
+        for widget in app.query(Rows):
             assert type(widget).__mro__[2].__name__ in widget._css_type_names
             for crop in (widget.size.region, Region(3, 2, 5, 4)):
                 mine = widget.render_lines(crop)

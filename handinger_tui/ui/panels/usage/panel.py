@@ -28,6 +28,9 @@ from handinger_tui.ui.panels.usage.view import (
     usage_view,
 )
 
+WIDEST: Final = 64
+"""Cells of the lines of figures, in a wider panel, too: figures far from their names are hard to read."""
+
 
 class UsageRows(ListRows):
     """Lines without items: figures, charts and notes, computed again when the figures or the width change.
@@ -48,6 +51,7 @@ class UsageRows(ListRows):
     def _lines_at(self, width: int) -> list[Content]:
         if self.view is None:
             return []
+        width = min(width, WIDEST)
         key = (self.view, width, self.now_ms, self.gauges)
         if key != self._lines_key:
             self._lines = usage_lines(self.view, width, self._zone, self.now_ms, self.gauges)
@@ -74,8 +78,9 @@ class UsagePanel(Panel[UsageRows]):
     """Figures in two columns, the cost split, the cost of each turn, and notes on their source."""
 
     BORDER_TITLE = "Usage & cost"
+    NEEDS_ITEMS = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"usage--{name}" for name in (*CATEGORIES, "rest", "reached")}
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.USAGE)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PANELS, Where.USAGE)
 
     def __init__(self, zone: tzinfo | None = None) -> None:
         """`zone`: as for `UsageRows`."""
