@@ -78,10 +78,8 @@ def worker_object(reading: TaskReading, pending: str | None = None) -> JsonObjec
         "title": as_text(task.get("title")),
         "url": as_text(task.get("url")),
         "template": reading.worker_id,
-        "metadata": {
-            "triggered_by": as_text(task.get("triggeredBy")),
-            "totals": as_object(task.get("totals")),
-        },
+        "totals": as_object(task.get("totals")),
+        "metadata": {"triggered_by": as_text(task.get("triggeredBy"))},
     }
     if running is not None:
         worker["running"] = running

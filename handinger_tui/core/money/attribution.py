@@ -242,7 +242,8 @@ class MoneyIndex:
             else:
                 self._compute(turns, min(changed, default=len(turns)))
         meters = self.results.get(newest_worker(turns), [])
-        self.reading = _reading(meters)
+        has_own = any(turn.own is not None for turn in turns)
+        self.reading = Reading.PER_TURN if has_own else _reading(meters)
         self.pinned = any(meter.pinned for meter in meters)
         self.of_worker = groups_of([meter.of_worker for meter in meters]) if meters else (NO_USAGE, NO_COSTS)
         return self._money
@@ -358,7 +359,7 @@ def _figures(turn: Turn) -> tuple[object, ...]:
     """All that the money of a turn is computed from."""
     return (
         *(turn.reads, turn.before, turn.snapshot, turn.status, turn.worker_id, turn.order.worker_id),
-        *(turn.before_ms, turn.sent_ms, turn.ended_ms),
+        *(turn.before_ms, turn.sent_ms, turn.ended_ms, turn.own),
     )
 
 
@@ -374,6 +375,9 @@ def _money(
     meters = results.get(worker_of(turn), [])
     if turn.status in FREE:
         return _money_of_refused(at, meters)
+    if turn.own is not None:
+        is_over = turn.snapshot is not None and not turn.snapshot.busy and turn.status not in LIVE
+        return TurnMoney(turn.own, reading=Reading.PER_TURN, final=is_over)
     if not meters:
         return TurnMoney()
     money = _money_of_key(at, meters, timelines[worker_of(turn)], plain=at not in exceptions)

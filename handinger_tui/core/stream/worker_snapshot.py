@@ -187,6 +187,11 @@ class Snapshot(Struct, frozen=True):
     sources: tuple[WorkerSource, ...] = ()
     usage: Usage = NO_USAGE
     costs: Costs = NO_COSTS
+    own: Usage | None = None
+    """What the service reports for the one turn to which the Worker was reduced, where it does that."""
+    by_turn: bool = False
+    """Whether it reports the usage of each turn, and `totals` for all of them."""
+    totals: Usage = NO_USAGE
     structured_output: Json = None
     metadata: JsonObject = field(default_factory=dict)
     created_at: int | None = None
@@ -257,6 +262,15 @@ PROMPTS: Final = "handinger_tui_prompts"
 """Member of a Worker as we store it, reduced to one turn: how many user messages it had."""
 
 
+OWN: Final = "handinger_tui_turn_usage"
+"""Member of a Worker as we store it: the usage of the turn to which it is reduced."""
+
+
+def own_usage(message: JsonObject) -> Usage | None:
+    """The usage that the service reports for the turn that a message ends; None where it reports none."""
+    return usage_of(as_object(message["usage"])) if isinstance(message.get("usage"), dict) else None
+
+
 def _prompts(wire: JsonObject) -> int | None:
     stored = count(wire.get(PROMPTS))
     messages = wire.get("messages")
@@ -288,6 +302,9 @@ def snapshot_of(answer: JsonObject) -> Snapshot:
         sources=tuple(_sources(wire)),
         usage=usage_of(as_object(wire.get("usage"))),
         costs=costs_of(as_object(wire.get("costs"))),
+        own=usage_of(as_object(wire[OWN])) if OWN in wire else None,
+        by_turn="totals" in wire,
+        totals=usage_of(as_object(wire.get("totals"))),
         structured_output=wire.get("structured_output"),
         metadata=as_object(wire.get("metadata")),
         created_at=_milliseconds(wire.get("created_at")),

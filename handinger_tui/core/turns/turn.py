@@ -394,6 +394,8 @@ class Turn(Struct, frozen=True):
     """When the request may have left; None for a turn that another program started."""
     reads: tuple[FigureRead, ...] = ()
     """The readings since this turn began that brought other figures than the one before."""
+    own: Usage | None = None
+    """What the service reports for this turn alone; None where its figures are those of the worker."""
     snapshot: Snapshot | None = None
     """The newest snapshot of the worker since this turn began."""
     read_ms: int | None = None

@@ -14,7 +14,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.jsontext import Json, JsonObject, dump
-from handinger_tui.core.stream.worker_snapshot import PROMPTS, Snapshot, WorkerBody, worker_in
+from handinger_tui.core.stream.worker_snapshot import (
+    OWN,
+    PROMPTS,
+    Snapshot,
+    Usage,
+    WorkerBody,
+    own_usage,
+    worker_in,
+)
 from handinger_tui.core.turns.messages import LEFT_OUT, count_left_out, find_prompt, id_of, parts_of, role_of
 from handinger_tui.core.turns.turn import Part, ReasoningPart, Rope, StepPart, TextPart, Turn, TurnRequest
 
@@ -33,6 +41,11 @@ class Answer(Struct, frozen=True):
     def parts(self) -> tuple[Part, ...]:
         """All parts of the answer, in order."""
         return tuple(part for message in self.messages for part in parts_of(message))
+
+    @property
+    def own(self) -> Usage | None:
+        """The usage of this turn alone, where the service reports that."""
+        return own_usage(self.messages[-1]) if self.messages else None
 
     @property
     def text(self) -> str:
@@ -222,8 +235,10 @@ def with_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
     """
     old = turn.snapshot
     merged = snapshot if old is None else _merged(old, snapshot)
+    own = (snapshot.own or answer_to(turn.order, snapshot).own) if snapshot.by_turn else None
     worker_id = turn.order.worker_id or turn.worker_id if old is not None else turn.order.worker_id
-    return replace(turn, snapshot=merged, worker_id=worker_id or snapshot.worker_id or turn.worker_id)
+    worker_id = worker_id or snapshot.worker_id or turn.worker_id
+    return replace(turn, snapshot=merged, own=own or turn.own, worker_id=worker_id)
 
 
 def _merged(old: Snapshot, new: Snapshot) -> Snapshot:
@@ -309,7 +324,9 @@ def slim_worker(body: WorkerBody, order: TurnRequest, *, messages: bool = True) 
     worker = dict(worker_in(body.wire) or body.wire)
     if body.snapshot.prompts is not None:
         worker[PROMPTS] = body.snapshot.prompts
-    answer = answer_to(order, body.snapshot) if messages else CANNOT_TELL
+    answer = answer_to(order, body.snapshot) if messages or body.snapshot.by_turn else CANNOT_TELL
+    if answer.own is not None:
+        worker[OWN] = answer.messages[-1]["usage"]
     if not messages:
         worker.pop("messages", None)
     elif answer.present:
