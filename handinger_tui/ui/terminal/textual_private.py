@@ -1,8 +1,9 @@
 """The private classes of Textual that this package uses. Without them Textual's own behavior remains.
 
 Other private names: `App._display` and `App._fatal_error`, which `diff_app` overrides; `LinuxDriver._file`,
-which `driver` replaces; `Screen._compositor` and `Compositor._get_renders`, which `clipped_compositor`
-replaces. Each has a test; `pyproject.toml` bounds Textual to the minor version in which they were tested.
+which `driver` replaces; `Screen._compositor`, `Compositor._get_renders` and `Compositor._dirty_regions`,
+which `clipped_compositor` replaces or reads. Each has a test; `pyproject.toml` bounds Textual to the minor
+version in which they were tested.
 """
 
 from __future__ import annotations

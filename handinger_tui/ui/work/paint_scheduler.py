@@ -147,7 +147,7 @@ class IdleWork:
             self._timer.stop()
 
 
-PAINTS_PER_S: Final = 10
+PAINTS_PER_S: Final = 8
 """Repaints per second while something changes. One takes 6 ms. The end of a text or turn paints at once."""
 CLOCK_TICKS_PER_S: Final = 4
 

@@ -5,7 +5,7 @@ When a test of this file fails after an upgrade, Textual's own behavior is in ef
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from rich.console import RenderableType
@@ -16,6 +16,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key
 from textual.geometry import Region
 from textual.screen import Screen
+from textual.strip import Strip
 from textual.widgets import Static
 
 from handinger_tui.ui.terminal.clipped_compositor import clip_paints
@@ -112,6 +113,32 @@ async def test_a_paint_asks_only_the_widgets_that_are_visible_in_it(
         await pilot.pause()
         regions = [region for region, _, _ in app.screen._compositor._get_renders(crop)]
         assert regions == requested
+
+
+async def test_between_two_changes_far_apart_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`Compositor._dirty_regions`."""
+    app = App[None]()
+    async with app.run_test(size=(40, 10)) as pilot:
+        await app.push_screen(Stack())
+        await pilot.pause()
+        asked: list[str | None] = []
+        for line in app.screen.query(Static):
+            render_lines = line.render_lines
+
+            def note(crop: Region, line: Static = line, render: Any = render_lines) -> list[Strip]:
+                asked.append(line.id)
+                return cast("list[Strip]", render(crop))
+
+            monkeypatch.setattr(line, "render_lines", note)
+        compositor = app.screen._compositor
+        one, last = app.screen.query_one("#one"), app.screen.query_one("#last")
+        one.refresh()
+        last.refresh()
+        compositor.update_widgets({one, last})
+        update = compositor.render_partial_update()
+        assert set(asked) == {"one", "last"}
+        assert update is not None
+        assert [y for y, _, _ in update.spans] == [0, 9]
 
 
 async def test_without_textuals_compositor_the_screen_paints_as_textual_does(
