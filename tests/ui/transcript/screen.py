@@ -13,7 +13,7 @@ from textual.filter import LineFilter
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import Part, Rope, TextPart, Turn, TurnRequest, TurnStatus
 from handinger_tui.stylesheet import STYLESHEET
-from handinger_tui.ui.themes import DARK
+from handinger_tui.ui.themes import DARK, LIGHT
 from handinger_tui.ui.transcript.painting import ControlFilter
 from handinger_tui.ui.transcript.row import Row
 from handinger_tui.ui.transcript.transcript import Transcript
@@ -62,6 +62,7 @@ class Stage(App[None]):
     def __init__(self, shown: Session | None = None, receipt: str = "") -> None:
         super().__init__()
         self.register_theme(DARK)
+        self.register_theme(LIGHT)
         self.theme = DARK.name
         self.shown = shown
         self.guard = ControlFilter()

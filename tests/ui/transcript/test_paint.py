@@ -28,6 +28,7 @@ from handinger_tui.core.turns.turn import (
     Turn,
     TurnStatus,
 )
+from handinger_tui.ui.themes import DARK, LIGHT
 from handinger_tui.ui.transcript.layout import MIN_KEPT_TURNS
 from handinger_tui.ui.transcript.painting import ControlFilter, width_of
 from handinger_tui.ui.transcript.row_buffer import MAX_CACHED_ROWS
@@ -178,10 +179,10 @@ async def test_a_delta_lays_out_one_page_and_paints_few_rows() -> None:
 async def test_another_theme_paints_the_same_text_in_other_colours() -> None:
     app = Stage(session(turn(1, text_part("# Title\n\ntext"))))
     async with app.run_test(size=(60, 12)) as pilot:
-        app.theme = "textual-dark"
+        app.theme = DARK.name
         await pilot.pause()
         dark = app.transcript.line(2)
-        app.theme = "textual-light"
+        app.theme = LIGHT.name
         await pilot.pause()
         light = app.transcript.line(2)
         assert dark.text == light.text
