@@ -104,7 +104,7 @@ KEYS: Final = (
         _P,
     ),
     Key("prompt.queue", "tab", "queue", "Queue", "Queue the message while a turn runs", _P, 3),
-    Key("prompt.complete", "tab", "complete", "Complete", "Complete (command, file, suggestion)", _P),
+    Key("prompt.complete", "tab", "complete", "Complete", "Complete a command, its argument, a file", _P),
     Key("prompt.yank", "ctrl+y", "yank", "Yank", "Paste what ^U, ^W or ^K cut", _P),
     Key("prompt.undo", "ctrl+underscore,ctrl+minus,alt+z", "undo", "Undo", "Undo the last change", _P),
     Key(

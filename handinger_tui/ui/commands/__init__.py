@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from difflib import get_close_matches
 from functools import partial
 from typing import Final
@@ -52,14 +53,21 @@ def commands_with_prefix(prefix: str) -> list[tuple[str, str]]:
     ]
 
 
-def completions(text: str) -> list[tuple[str, str]]:
-    """What may complete a line that begins with a slash: commands, or behind one its arguments."""
+def completions(text: str, messages: Callable[[], list[tuple[int, str]]]) -> list[tuple[str, str]]:
+    """What may complete a line that begins with a slash: commands, or behind one its arguments.
+
+    `messages` returns the numbers and texts of the messages of the session.
+    """
     name, space, argument = text[1:].partition(" ")
     if not space:
         return commands_with_prefix(name.lower())
     command = command_named(name.lower())
-    choices = () if command is None else command.choices
-    return [(f"/{name} {choice}", "") for choice in choices if choice.startswith(argument.lower())]
+    if command is None:
+        return []
+    if command.numbered:
+        numbered = [(f"/{name} {number}", shown) for number, shown in messages()]
+        return [row for row in numbered if row[0].startswith(f"/{name} {argument}")]
+    return [(f"/{name} {choice}", "") for choice in command.choices if choice.startswith(argument.lower())]
 
 
 __all__ = [

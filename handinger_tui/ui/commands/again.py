@@ -16,6 +16,7 @@ from handinger_tui.core.turns.turn import FREE, Lineage, LineageKind, Turn, Turn
 from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.commands.money import BUDGETS
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
+from handinger_tui.ui.work.session_controller import SessionController
 
 if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session
@@ -27,6 +28,14 @@ MOST_LISTED: Final = 200
 def _messages(session: Session) -> list[Turn]:
     """The messages of a session as they are numbered: without queued and withdrawn ones."""
     return [turn for turn in session.turns if turn.status is not TurnStatus.QUEUED and not turn.withdrawn]
+
+
+def offered_messages(controller: SessionController) -> list[tuple[int, str]]:
+    """Number and text of the messages of the session on the screen, the newest first."""
+    if not controller.session_id:
+        return []
+    numbered = list(enumerate(_messages(controller.session), 1))[-MOST_LISTED:]
+    return [(number, clean_line(turn.order.prompt, 200)) for number, turn in reversed(numbered)]
 
 
 def _select(context: CommandContext, argument: str, command: str) -> Turn | None:
@@ -150,7 +159,15 @@ async def fork_turn(context: CommandContext, turn: Turn) -> None:
 
 
 AGAIN: Final = (
-    Command("edit", "Edit an earlier message and send it as a new one", edit, takes="[N|last]"),
-    Command("retry", "Send a message again (shows the cost and asks first)", retry, takes="[N|last] [LEVEL]"),
-    Command("fork", "Continue from a message with a new worker", fork, takes="[N|last]"),
+    Command(
+        "edit", "Edit an earlier message and send it as a new one", edit, takes="[N|last]", numbered=True
+    ),
+    Command(
+        "retry",
+        "Send a message again (shows the cost and asks first)",
+        retry,
+        takes="[N|last] [LEVEL]",
+        numbered=True,
+    ),
+    Command("fork", "Continue from a message with a new worker", fork, takes="[N|last]", numbered=True),
 )

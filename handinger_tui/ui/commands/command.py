@@ -32,6 +32,8 @@ class Command(Struct, frozen=True):
     takes: str = ""
     choices: tuple[str, ...] = ()
     """Words that the prompt offers as the first argument."""
+    numbered: bool = False
+    """Whether the first argument is the number of a message, which the prompt offers with its text."""
 
 
 class CommandContext(Struct, frozen=True):

@@ -149,9 +149,11 @@ class Welcome(Static):
 
     def _draw(self) -> None:
         width, height = self.content_size
-        lines = self._head(low=0 < height < LOW)
+        is_low = 0 < height < LOW
+        lines = self._head(low=is_low)
         for item, idea in enumerate(self.ideas):
-            lines.append(self._row(item, Content.styled(idea, "$foreground")))
+            text = Content.styled(idea, "$foreground")
+            lines.append(self._row(item, text.truncate(width - 2, ellipsis=True) if is_low else text))
         lines += [Content(""), *self._account_lines()]
         room = height - Content("\n").join(lines).get_height({}, max(1, width)) - 1
         self._shown = max(0, min(len(self._sessions), room))
@@ -183,7 +185,7 @@ class Welcome(Static):
 
         rows = session_rows(self._sessions[: self._shown], self._opened, self._now_ms, width - 2)
         return [
-            Content.styled("Recent sessions", HEADING),
+            Content.assemble(("Recent sessions", HEADING), ("  ^S for all", "$text-muted")),
             *(self._row(item, row[2:]) for item, row in enumerate(rows, len(self.ideas))),
         ]
 
@@ -221,6 +223,6 @@ class Welcome(Static):
             Content.assemble(
                 ("Connected to ", "$text-muted"),
                 (account, "$foreground"),
-                (".  ^S for earlier sessions.", "$text-muted"),
+                (".", "$text-muted"),
             )
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
@@ -22,6 +23,7 @@ from handinger_tui.ui.commands import (
     completions,
     unknown_command_text,
 )
+from handinger_tui.ui.commands.again import offered_messages
 from handinger_tui.ui.commands.files import show_preview
 from handinger_tui.ui.commands.sources import copy_sources, export_sources
 from handinger_tui.ui.gc_tuning import tidy
@@ -114,9 +116,8 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._was_styled = False
 
         self.controller = controller = SessionController(options.budget)
-        self.pane = pane = SessionPane(
-            completions, options.disk, options.keys, local=options.local, id="pane"
-        )
+        offered = partial(completions, messages=partial(offered_messages, controller))
+        self.pane = pane = SessionPane(offered, options.disk, options.keys, local=options.local, id="pane")
         self.interaction = interaction = Interaction(self, controller, pane.acknowledge)
         self._header = HeaderLine(local=options.local, id="header")
         self.prompt, self.transcript = pane.prompt, pane.transcript

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from textual.pilot import Pilot
 
 from handinger_tui.core.errors import Doubtful, Refused
@@ -50,6 +51,21 @@ async def test_an_earlier_message_is_edited_and_sent_as_a_new_one() -> None:
         order = desktop.session.turns[-1].order
         assert order.lineage == Lineage(LineageKind.EDIT, desktop.session.session_id, first.turn_id, 1)
         assert (desktop.session.turns[0].order.prompt, order.prompt) == ("one", "one more")
+
+
+@pytest.mark.parametrize("command", ["edit", "retry", "fork"])
+async def test_the_messages_are_offered_with_their_numbers(command: str) -> None:
+    async with answered("one", "two " * 15 + "two") as (desktop, pilot):
+        await pilot.press(*f"/{command} ")
+        await desktop.shows(pilot, f"› /{command} 2", "  two two", f"  /{command} 1")
+        rows = [" ".join(row.split()) for row in desktop.text_of("#offers").split("\n")]
+        assert len(rows) == 2
+        assert rows[1] == f"/{command} 1 one"
+        await pilot.press("1")
+        await desktop.until(pilot, lambda: f"/{command} 2" not in desktop.text())
+        await pilot.press("backspace", "down", "tab")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == f"/{command} 1 ")
+        assert len(desktop.api.posts) == 2
 
 
 async def test_without_a_number_the_message_is_chosen_from_a_list() -> None:
