@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any, Final
 
-TERMINATED: Final = 143
-QUIT: Final = 131
 MIN_COLUMNS, MIN_LINES = 40, 12
 PLACEHOLDER: Final = "Ask a worker…   / for commands"
 ENTER: Final = "\x1b[?1049h\x1b[?2004h\x1b[?25l\x1b[2J"
@@ -110,8 +108,8 @@ class EarlyFrame:
         raw[0] &= ~(termios.IXON | termios.IXOFF | termios.ICRNL | termios.INLCR | termios.IGNCR)
         raw[6][termios.VMIN] = 1
         # Signals are blocked while the terminal changes: ending halfway would leave it in a broken state.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING_SIGNALS)
-        self._signals = {number: signal.signal(number, self._handle_signal) for number in _ENDING_SIGNALS}
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _EXIT_CODES)
+        self._signals = {number: signal.signal(number, self._handle_signal) for number in _EXIT_CODES}
         termios.tcsetattr(keys, termios.TCSANOW, raw)
         self._paint()
         # A shorter switch interval, so that a key does not wait for an import in the main thread.
@@ -151,7 +149,7 @@ class EarlyFrame:
         self.put_back()
         # Exits at once: Python drops an exception that is raised inside a weak-reference callback, and
         # imports run such callbacks. Nothing is open yet that an orderly end would have to close.
-        os._exit(QUIT if number == getattr(signal, "SIGQUIT", None) else TERMINATED)
+        os._exit(_EXIT_CODES[number])
 
     # -- keys ----------------------------------------------------------------------------------
     def _run_thread(self) -> None:
@@ -207,6 +205,9 @@ class EarlyFrame:
             return
 
 
-_ENDING_SIGNALS: Final = tuple(
-    getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
-)
+_EXIT_CODES: Final = {
+    int(getattr(signal, name)): code
+    for name, code in (("SIGINT", 130), ("SIGQUIT", 131), ("SIGTERM", 143), ("SIGHUP", 143))
+    if hasattr(signal, name)
+}
+"""Signals that end the program, and its exit codes. Ctrl+C is a byte by then; SIGINT comes from outside."""

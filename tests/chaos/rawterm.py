@@ -38,7 +38,9 @@ TELLING = "hlcntqSTup"
 class RawTerminal:
     """The program on a terminal of its own."""
 
-    def __init__(self, *argv: str, home: Path, rows: int, columns: int, **environ: str) -> None:
+    def __init__(
+        self, *argv: str, home: Path, rows: int, columns: int, in_control: bool = False, **environ: str
+    ) -> None:
         self.seen = bytearray()
         self._from = 0
         self._fd, inside = os.openpty()
@@ -47,12 +49,13 @@ class RawTerminal:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HANDINGER_")}
         told = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "TEXTUAL_ANIMATIONS": "none"}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "handinger_tui", *argv],
+            # Of a terminal that controls no processes there is no early prompt.
+            [*(["setsid", "--ctty"] if in_control else []), sys.executable, "-m", "handinger_tui", *argv],
             stdin=inside,
             stdout=inside,
             stderr=inside,
             env={**kept, **told, "HANDINGER_TUI_HOME": str(home), **environ},
-            start_new_session=True,
+            start_new_session=not in_control,
         )
         os.close(inside)
 
@@ -64,6 +67,19 @@ class RawTerminal:
         self.rest()
         self._from = len(self.seen)
         os.write(self._fd, keys.encode())
+
+    def send(self, data: bytes) -> None:
+        """Write bytes at once, also while the program paints; a closed terminal takes none."""
+        with suppress(OSError):
+            os.write(self._fd, data)
+
+    def wait_for(self, *texts: str) -> None:
+        """Read until these have been written in this order since the start."""
+        end = time.monotonic() + PATIENCE_S
+        wanted = re.compile(".*".join(map(re.escape, texts)).encode(), re.DOTALL)
+        while wanted.search(self.seen) is None:
+            assert time.monotonic() < end, f"never seen: {texts}\n{words(bytes(self.seen[-3000:]))}"
+            self._read(0.02)
 
     def reach(self, keys: str, text: str) -> None:
         """Type until the text was written: a screen that is still closing takes no key of the next one."""
@@ -124,6 +140,17 @@ class RawTerminal:
         self._fd = -1
         return self._process.wait(PATIENCE_S)
 
+    def leave(self, keys: str) -> int:
+        """Type until the program has ended: a screen that is still closing takes the key. Its exit code."""
+        end, again = time.monotonic() + PATIENCE_S, 0.0
+        while self._process.poll() is None:
+            assert time.monotonic() < end, "never ended"
+            if time.monotonic() > again:
+                self.send(keys.encode())
+                again = time.monotonic() + PATIENCE_S / 8
+            self._read()
+        return self._process.returncode
+
     def ends(self) -> int:
         """Read until the program has ended; its exit code."""
         end = time.monotonic() + PATIENCE_S
@@ -133,14 +160,18 @@ class RawTerminal:
         self._read()
         return self._process.returncode
 
-    def _read(self) -> bool:
+    def _read(self, within_s: float = 0.3) -> bool:
         """Whether something came, within more than the time after which Esc is a key of its own."""
-        if not select.select([self._fd], [], [], 0.3)[0]:
+        if not select.select([self._fd], [], [], within_s)[0]:
             return False
         # Linux reports the end of the program as an error.
         with suppress(OSError):
             self.seen += os.read(self._fd, 1 << 16)
         return True
+
+    def attributes(self) -> list[object]:
+        """The terminal's settings: echo, lines, signals."""
+        return list(termios.tcgetattr(self._fd))
 
     def close(self) -> None:
         """End it if it has not ended."""
@@ -153,10 +184,10 @@ class RawTerminal:
 
 @contextmanager
 def rawterm(
-    *argv: str, home: Path, rows: int = 40, columns: int = 120, **environ: str
+    *argv: str, home: Path, rows: int = 40, columns: int = 120, in_control: bool = False, **environ: str
 ) -> Iterator[RawTerminal]:
     """A running program, ended at the end."""
-    running = RawTerminal(*argv, home=home, rows=rows, columns=columns, **environ)
+    running = RawTerminal(*argv, home=home, rows=rows, columns=columns, in_control=in_control, **environ)
     try:
         yield running
     finally:

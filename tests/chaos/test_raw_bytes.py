@@ -70,9 +70,11 @@ def walk(server: FaultServer, home: Path, texts: list[str]) -> tuple[bytes, str]
         Every byte, and the words of one paint of the whole answer: other frames write what differs only.
     """
     world = server.begin(answer(texts))
-    told = {"HANDINGER_BASE_URL": server.base_of(world), "HANDINGER_API_KEY": KEY}
+    base_url = server.base_of(world)
     argv = ("-w", world.worker_id, texts[7].replace("\0", ""))
-    with rawterm(*argv, home=home, rows=ROWS, columns=130, **told) as terminal:
+    with rawterm(
+        *argv, home=home, rows=ROWS, columns=130, HANDINGER_BASE_URL=base_url, HANDINGER_API_KEY=KEY
+    ) as terminal:
         terminal.shows("THE END")
         terminal.shows("completed")
         terminal.press("")
@@ -88,8 +90,8 @@ def walk(server: FaultServer, home: Path, texts: list[str]) -> tuple[bytes, str]
             ("\x1b", last), ("\x13", "Sessions"), ("\x1b", last),
         ):  # fmt: skip
             terminal.reach(keys, seen)
-        terminal.press("\x04")
-        assert terminal.ends() == 0
+        terminal.rest()
+        assert terminal.leave("\x04") == 0
     return bytes(terminal.seen), whole
 
 

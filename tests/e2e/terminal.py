@@ -34,6 +34,18 @@ class Terminal:
         line = f"{clean} {' '.join(pairs)} {program}; echo exit=$?; read -r _"
         self._call("new-session", "-d", "-s", "it", *self._size, *self._place, line)
 
+    def run_in_shell(self, *argv: str, home: Path) -> None:
+        """Start `handinger-tui ARGV` from a shell with job control, whose prompt is `shell>`."""
+        environ = (
+            f"env -u HANDINGER_API_KEY -u HANDINGER_BASE_URL HANDINGER_TUI_HOME={shlex.quote(str(home))}"
+        )
+        told = "TERM=xterm-256color LANG=C.UTF-8 PS1='shell> '"
+        self._call(
+            "new-session", "-d", "-s", "it", *self._size, f"{environ} {told} bash --norc --noprofile -i"
+        )
+        self.shows("shell>")
+        self.type(shlex.join([sys.executable, "-m", "handinger_tui", *argv]) + "\r")
+
     def _call(self, *words: str) -> str:
         return subprocess.run(
             [*self._tmux, *words], check=True, capture_output=True, text=True, timeout=20

@@ -109,7 +109,10 @@ def test_ctrl_c_twice_leaves_and_puts_the_terminal_right(tmux: str, tmp_path: Pa
         assert "cursor_flag" in start.window.modes
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGINT, 130), (signal.SIGQUIT, 131)],
+)
 def test_a_signal_puts_the_terminal_right(
     tmux: str, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:

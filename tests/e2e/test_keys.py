@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -84,6 +85,59 @@ def test_a_stop_from_outside_leaves_no_mouse_reports_and_the_app_comes_back(
         window.until(lambda seen: "half a thought" in seen and "mouse_any_flag" in window.modes, "the app")
         window.type(" goes on")
         window.shows("half a thought goes on")
+
+
+def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_comes_back(tmux: str, tmp_path: Path) -> None:
+    with terminal(tmux, 100, 30) as window:
+        window.run_in_shell("--local", home=tmp_path)
+        window.shows("Three things to try")
+        window.type("half a thought")
+        window.shows("half a thought")
+        window.press("C-z")
+        window.until(lambda seen: "Stopped" in seen and window.modes == {"cursor_flag"}, "the shell")
+        window.type("echo at the $((1 + 1)) shell\r")
+        window.shows("at the 2 shell")
+        window.type("fg\r")
+        window.until(lambda seen: "half a thought" in seen and "mouse_any_flag" in window.modes, "the app")
+        window.type(" goes on")
+        window.shows("half a thought goes on")
+        window.press("C-c", "C-c", "C-c")
+        window.until(lambda seen: "shell>" in seen and window.modes == {"cursor_flag"}, "the shell again")
+
+
+PHANTOMS: Final = (
+    "\x1b[<35;-3;5M\x1b[<35;4;-1M",  # the mouse leaves: Ghostty, kitty
+    "\x1b[<35;5;6M\x1b",
+    "[<35;5;7M",
+    "\x1b[",
+    "O\x1b[",
+    "I",
+    "\x1b",
+    "[<35;9;9M",
+)
+"""Mouse and focus, cut where a slow line may cut them."""
+
+
+def test_a_moving_mouse_and_a_changing_focus_press_no_key_while_a_turn_runs(
+    tmux: str, tmp_path: Path
+) -> None:
+    with terminal(tmux, 100, 30) as window:
+        window.run("long 300", home=tmp_path)
+        window.shows("Paragraph 2.")
+        for _ in range(10):
+            for piece in PHANTOMS:
+                window.type(piece)
+        window.type("ends")
+        screen = window.shows("│ ends ")
+        assert "working" in screen
+        assert "Stop watching?" not in screen
+        # Esc pressed again and again asks, and asks no more: it never says yes.
+        for _ in range(3):
+            window.press("Escape")
+            window.shows("Stop watching?")
+            window.press("Escape")
+            window.until(lambda seen: "Stop watching?" not in seen, "the question is gone")
+        assert "working" in window.shows("│ ends ")
 
 
 def test_a_key_map_that_cannot_work_ends_the_start_and_names_the_key(tmux: str, tmp_path: Path) -> None:

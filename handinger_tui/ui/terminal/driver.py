@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import sys
 from codecs import getincrementaldecoder
 from collections.abc import Callable
 from contextlib import suppress
 from threading import RLock
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import MouseEvent
+from textual.message import Message
 
 from handinger_tui.ui.terminal.input_parser import BACKGROUND_QUERY, InputParser
 from handinger_tui.ui.terminal.textual_private import Missing, XTermParser
@@ -30,6 +34,13 @@ WAITING_S: Final = 0.02
 BUFFER_BYTES: Final = 1 << 16
 PAINT_START: Final = "\x1b[?2026h"
 PAINT_END: Final = "\x1b[?2026l"
+MOVING_S: Final = 1.0
+"""Seconds after a report of the mouse during which more of them may still be under way."""
+DRAIN_S: Final = 0.3
+"""Seconds to wait at the end for the reports that are under way."""
+NAME_QUERY: Final = "\x1b[c"
+"""Asks the terminal what it is; its reply follows all reports that it has sent before."""
+_NAME_REPLY: Final = re.compile(rb"\x1b\[\?[\d;]*c")
 ALTERNATE_SCREEN: Final = "\x1b[?1049h"
 
 
@@ -43,6 +54,8 @@ class TerminalDriver(LinuxDriver):
         self._owner: Final = app
         self._paint = ""
         """The beginning of a synchronized paint."""
+        self._mouse_at: float | None = None
+        """When the mouse was last reported."""
         self._logs_keys: Final[bool] = settings.get("debug", False)
         if sys.__stderr__ is not None:
             self._file = TerminalFile(sys.__stderr__)
@@ -63,6 +76,29 @@ class TerminalDriver(LinuxDriver):
         remainder = self._file.write_now(data) if isinstance(self._file, TerminalFile) else data
         if remainder is not None:
             super().write(remainder)
+
+    def process_message(self, message: Message) -> None:
+        """Pass a message on to the app."""
+        if isinstance(message, MouseEvent):
+            self._mouse_at = monotonic()
+        super().process_message(message)
+
+    def disable_input(self) -> None:
+        """End the input. A shell must not be given reports of a mouse that is moving, so they are read."""
+        super().disable_input()
+        moved_at, self._mouse_at = self._mouse_at, None
+        if moved_at is None or monotonic() - moved_at > MOVING_S:
+            return
+        self.write(NAME_QUERY)
+        self.flush()
+        end, data = monotonic() + DRAIN_S, b""
+        with suppress(OSError):
+            while _NAME_REPLY.search(data) is None and (wait_s := end - monotonic()) > 0:
+                ready, _, _ = select.select([self.fileno], [], [], wait_s)
+                more = os.read(self.fileno, READ_BYTES) if ready else b""
+                if not more:
+                    return
+                data = data[-64:] + more
 
     def resume_application_mode(self) -> None:
         """Take the terminal back after another program, unless the app has ended in the meantime.

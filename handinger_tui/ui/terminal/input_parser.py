@@ -30,6 +30,9 @@ MOUSE_TAIL: Final = 3
 """Number of arbitrary characters after it."""
 INCOMPLETE_REPORT_S: Final = 5.0
 """Seconds after which an incomplete report or reply is dropped."""
+LATE_REPORT_S: Final = 1.0
+"""Seconds for which the rest of a report is expected after its ESC. An ESC at the end of a read, directly
+after a report of the mouse, probably begins the next one, and becomes Esc only after this time."""
 
 _REPLY_BEGINS: Final = r"\x1b(?:\]\d{1,4};|P(?:>\||[01][$+]r)|_G)"
 _REPLY_BODY: Final = r"[^\x00-\x1f\x7f-\x9f]{0,4096}"
@@ -62,6 +65,9 @@ _INCOMPLETE: Final = re.compile(
 """An incomplete sequence, or a lone ESC."""
 _REPORT: Final = re.compile(r"\x1b\[[ -?M]")
 """The beginning of a report; typed keys never begin like this."""
+_LATE_REPORT: Final = re.compile(r"\[(?:<[\d;-]+[Mm]|[IO]\Z)")
+"""The rest of a report whose ESC came so much earlier that it was taken for Esc: the mouse, or the focus. A
+person who types these characters sends them one by one."""
 _EXTENDED: Final = re.compile(r"\x1b\[([\d:;]+)([u~ABCDEFHPQRS])")
 _ALT: Final = 2
 _PLAIN_OR_SHIFT: Final = ("", "0", "1", "2")
@@ -95,6 +101,10 @@ class InputParser:
     def __init__(self, *, debug: bool = False) -> None:
         self._cutter = Cutter()
         self._held_since = 0.0
+        self._is_torn = False
+        """Whether the held ESC is probably the beginning of a report."""
+        self._escaped_at: float | None = None
+        """When an ESC with nothing behind it was taken for Esc; None once other input has come."""
         self._parser = XTermParser(debug)
 
     @property
@@ -104,20 +114,28 @@ class InputParser:
 
     def feed(self, data: str) -> Iterator[Message]:
         """Yield the messages of the input."""
+        escaped_at, self._escaped_at = self._escaped_at, None
+        if escaped_at is not None and monotonic() - escaped_at < LATE_REPORT_S:
+            late = _LATE_REPORT.match(data)
+            data = data[late.end() :] if late is not None else data
+        is_after_report = False
         for piece in self._cutter.cut(data):
+            is_after_report = piece.kind == "sequence" and _REPORT.match(piece.text) is not None
             yield from self._messages(piece)
         if self._cutter.is_waiting:
-            self._held_since = monotonic()
+            self._held_since, self._is_torn = monotonic(), is_after_report
 
     def tick(self) -> Iterator[Message]:
         """Release held input after its time limit."""
         if not self._cutter.is_waiting:
             return
         is_report = self._cutter.is_report
-        if monotonic() - self._held_since < (INCOMPLETE_REPORT_S if is_report else constants.ESCAPE_DELAY):
+        patience_s = LATE_REPORT_S if self._is_torn else constants.ESCAPE_DELAY
+        if monotonic() - self._held_since < (INCOMPLETE_REPORT_S if is_report else patience_s):
             return
         held = self._cutter.release()
         if not is_report:
+            self._escaped_at = monotonic() if held == ESC else None
             yield Key("escape", ESC)
             if len(held) > 1:
                 yield from self._parser.feed(held[1:])

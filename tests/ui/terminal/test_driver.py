@@ -15,12 +15,13 @@ from typing import TextIO
 
 import pytest
 from textual.drivers.linux_driver import LinuxDriver
-from textual.events import Key
+from textual.events import Key, MouseMove
 from textual.message import Message
 
 from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.terminal.driver import (
     EXIT_HANGUP,
+    NAME_QUERY,
     PAINT_END,
     PAINT_START,
     TerminalDriver,
@@ -146,6 +147,47 @@ async def test_a_fault_in_the_thread_is_raised_in_the_app(wire: Wire) -> None:
         assert callable(callback)
         with pytest.raises(ValueError, match="no key"):
             callback(ValueError("no key"))
+
+
+class Written(Reader):
+    """A reader that writes to the wire as well."""
+
+    def write(self, data: str) -> None:
+        os.write(self.fileno, data.encode())
+
+    def flush(self) -> None:
+        """Everything is written."""
+
+    def process_message(self, message: Message) -> None:
+        TerminalDriver.process_message(self, message)
+
+    def send_message(self, message: Message) -> None:
+        self.loop.call_soon_threadsafe(self.messages.put_nowait, message)
+
+
+def move_on(wire: Wire, asked: list[bytes]) -> None:
+    """A mouse that goes on moving until the terminal reads what was written."""
+    while NAME_QUERY.encode() not in b"".join(asked):
+        asked.append(os.read(wire.ours, 4096))
+    for at in range(3):
+        os.write(wire.ours, b"\x1b[<35;%d;1M" % (at + 1))
+    os.write(wire.ours, b"\x1b[?62;22c")
+
+
+async def test_reports_of_a_mouse_that_still_moves_at_the_end_are_not_left_to_the_shell(wire: Wire) -> None:
+    driver = Written(Ended(), wire)
+    with reading(driver):
+        os.write(wire.ours, b"\x1b[<35;5;5M")
+        assert isinstance(await driver.messages.get(), MouseMove)
+    asked: list[bytes] = []
+    mouse = threading.Thread(target=move_on, args=(wire, asked))
+    mouse.start()
+    driver.disable_input()
+    mouse.join()
+    assert not select.select([wire.theirs], [], [], 0)[0]
+    # Once is enough, and without a mouse nobody is asked.
+    driver.disable_input()
+    assert not select.select([wire.ours], [], [], 0)[0]
 
 
 @pytest.mark.parametrize("running", [True, False])

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from textual.events import Key, MouseDown, Paste, Resize
+from textual.events import Key, MouseDown, MouseMove, Paste, Resize
 from textual.message import Message
 from textual.messages import TerminalSupportsSynchronizedOutput
 
@@ -193,3 +193,58 @@ def test_what_may_be_a_key_is_one_after_a_moment_and_half_a_report_is_never_type
         assert keys_in(parser.tick()) == keys
         assert not parser.is_waiting
         assert keys_in(parser.feed("x")) == ["x"]
+
+
+NEGATIVE = ("\x1b[<35;-3;5M", "\x1b[<35;4;-1M", "\x1b[<35;0;0M", "\x1b[<3;-1;-1m", "\x1b[<35;1.5;2M")
+"""Reports of a mouse that has left the window, as Ghostty and kitty send them."""
+
+
+@pytest.mark.parametrize("report", NEGATIVE)
+def test_a_mouse_that_leaves_the_window_presses_no_key_wherever_the_report_is_torn(report: str) -> None:
+    for at in range(1, len(report)):
+        assert keys_in(read(["a" + report[:at], report[at:] + "b"])) == ["a", "b"]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The one number is the time."""
+    now = [100.0]
+    monkeypatch.setattr(input_parser, "monotonic", lambda: now[0])
+    return now
+
+
+def test_an_escape_right_behind_a_report_waits_for_the_rest_of_the_next_one(clock: list[float]) -> None:
+    parser = InputParser()
+    assert len(list(parser.feed("\x1b[<35;5;6M\x1b"))) == 1
+    clock[0] += 0.9
+    assert list(parser.tick()) == []
+    assert [type(one) for one in parser.feed("[<35;5;7M")] == [MouseMove]
+    # Without a rest it was a key after all, and one that comes alone is one soon.
+    assert keys_in(parser.feed("\x1b[<35;5;8M\x1b"))
+    clock[0] += 1.1
+    assert keys_in(parser.tick()) == ["escape"]
+    assert keys_in(parser.feed("\x1b")) == []
+    clock[0] += 0.2
+    assert keys_in(parser.tick()) == ["escape"]
+
+
+@pytest.mark.parametrize("late", ["[<35;20;5M", "[<0;1;1m", "[<35;-2;5M", "[I", "[O"])
+def test_the_late_rest_of_a_report_is_never_typed(late: str, clock: list[float]) -> None:
+    parser = InputParser()
+    assert keys_in(parser.feed("\x1b")) == []
+    clock[0] += 0.2
+    assert keys_in(parser.tick()) == ["escape"]
+    clock[0] += 0.5
+    assert keys_in(parser.feed(late)) == []
+    # Only once, and only then: a person may type such a text.
+    assert len(keys_in(parser.feed(late))) == len(late)
+
+
+def test_typed_brackets_behind_an_escape_are_letters(clock: list[float]) -> None:
+    parser = InputParser()
+    parser_keys = [*keys_in(parser.feed("\x1b"))]
+    clock[0] += 0.2
+    parser_keys += keys_in(parser.tick())
+    for letter in "[O]":
+        parser_keys += keys_in(parser.feed(letter))
+    assert parser_keys == ["escape", "left_square_bracket", "O", "right_square_bracket"]
