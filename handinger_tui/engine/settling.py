@@ -34,6 +34,9 @@ UNSETTLED: Final = frozenset(
 NO_SUCH_WORKER: Final = Fault(
     Kind.NOT_FOUND, "The service does not know this worker: what the turn took cannot be read.", 404
 )
+NEVER_ARRIVED: Final = Fault(
+    Kind.NOT_FOUND, "The service never received this message.", 404, may_have_been_charged=False
+)
 
 
 def unsettled_turns(session: Session, snapshot: Snapshot, *, without: str = "") -> list[Turn]:
@@ -149,6 +152,8 @@ class TurnSettler:
     async def end_without_worker(self, worker_id: str, window_s: float) -> None:
         """The service does not know the worker: after `window_s` its open turns end as unknown.
 
+        A turn that would have begun it, and that the service never accepted, has not arrived.
+
         Their amounts stay unknown, and they reserve nothing any longer: nobody could ever read their end. If
         the worker is there again, a reading settles them all the same.
 
@@ -166,7 +171,9 @@ class TurnSettler:
         ]
         for turn in gone:
             record = await self._store.record_of(turn.turn_id)
-            if record.turn.status is not TurnStatus.UNKNOWN:
+            if record.order.worker_id is None and not record.accepted:
+                record.settle(TurnStatus.NOT_DELIVERED, NEVER_ARRIVED, recovered=True)
+            elif record.turn.status is not TurnStatus.UNKNOWN:
                 record.settle(TurnStatus.UNKNOWN, NO_SUCH_WORKER)
             self._unclosed.add(turn.turn_id)
         await self.close_ended()

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
@@ -21,7 +22,7 @@ from handinger_tui.local.worker_record import WorkerRecord
 from handinger_tui.local.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
     from datetime import datetime
 
     from handinger_tui.local.requests import RequestLimits
@@ -46,6 +47,20 @@ class StartedTurn(Struct, frozen=True):
     record: WorkerRecord
     turn: LocalTurn
     repeated: bool
+
+
+class ScheduleOwner(Protocol):
+    """A worker with its pending schedules."""
+
+    @property
+    def id(self) -> str:
+        """The id of the worker."""
+        ...
+
+    @property
+    def schedules(self) -> dict[str, StoredSchedule]:
+        """The schedules by id."""
+        ...
 
 
 class WorkerRegistry:
@@ -108,18 +123,25 @@ class WorkerRegistry:
         """Return whether there is a record with this id; the oldest idle ones are deleted."""
         return record_id in self._records
 
-    def add_schedule(self, record: WorkerRecord, schedule: StoredSchedule) -> None:
-        """Store a schedule and start its timer.
+    def add_schedule(
+        self,
+        owner: ScheduleOwner,
+        schedule: StoredSchedule,
+        begin: Callable[[Instruction], Awaitable[object]] | None = None,
+    ) -> None:
+        """Store a schedule and start its timer. `begin` starts a turn; None: the next turn of the owner.
 
         Raises:
             RefusedError: 422 if the worker has too many.
         """
-        if len(record.schedules) >= self.limits.schedules:
+        if len(owner.schedules) >= self.limits.schedules:
             raise RefusedError(422, f"A worker can have {self.limits.schedules} schedules; cancel one first.")
-        record.schedules[schedule.id] = schedule
-        self._timers[schedule.id] = self._start_task(self._run_schedule(record, schedule))
+        if begin is None:
+            begin = partial(self._begin_when_idle, self.record(owner.id))
+        owner.schedules[schedule.id] = schedule
+        self._timers[schedule.id] = self._start_task(self._run_schedule(owner, schedule, begin))
 
-    def cancel_schedule(self, record: WorkerRecord, schedule_id: str) -> None:
+    def cancel_schedule(self, record: ScheduleOwner, schedule_id: str) -> None:
         """Delete a schedule; a turn that it has started continues.
 
         Raises:
@@ -197,18 +219,26 @@ class WorkerRegistry:
             turn.close(is_complete=is_complete)
             record.settle(turn)
 
-    async def _run_schedule(self, record: WorkerRecord, schedule: StoredSchedule) -> None:
+    async def _begin_when_idle(self, record: WorkerRecord, instruction: Instruction) -> None:
+        while record.running and record.turn is not None:
+            await record.turn.ended.wait()
+        self._begin(record, instruction)
+
+    async def _run_schedule(
+        self,
+        owner: ScheduleOwner,
+        schedule: StoredSchedule,
+        begin: Callable[[Instruction], Awaitable[object]],
+    ) -> None:
         while True:
             await _sleep_until(schedule.next_run)
-            while record.running and record.turn is not None:
-                await record.turn.ended.wait()
-            self._begin(record, Instruction(schedule.input, schedule.budget))
+            await begin(Instruction(schedule.input, schedule.budget))
             next_run = schedules.next_after_now(schedule)
             if next_run is None:
                 break
             schedule.next_run = next_run
         self._timers.pop(schedule.id)
-        record.schedules.pop(schedule.id)
+        owner.schedules.pop(schedule.id)
 
     def _start_task(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

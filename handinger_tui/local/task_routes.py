@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handinger_tui.local import requests
+from handinger_tui.local import formats, requests, schedules
 from handinger_tui.local.requests import RefusedError
 from handinger_tui.local.responses import event_stream, file_response, history_and_live, json_response, route
 
@@ -29,6 +29,8 @@ def task_routes(tasks: TaskRegistry) -> list[Route]:
         route(f"{PREFIX}/api/workers", POST=routes.store),
         route(worker, GET=routes.worker, PATCH=routes.change, DELETE=routes.delete),
         route(f"{worker}/email", GET=routes.email),
+        route(f"{worker}/schedules", GET=routes.list_schedules, POST=routes.add_schedule),
+        route(f"{worker}/schedules/{{schedule_id}}", DELETE=routes.cancel_schedule),
         route(f"{worker}/files/{{file_path:path}}", GET=routes.file),
     ]
 
@@ -96,6 +98,26 @@ class TaskRoutes:
     async def email(self, request: Request) -> Response:
         """Return an email address of a reserved domain, which shows that no mail can reach it."""
         return json_response({"email": f"{self._template(request).id.lower()}@local.invalid"})
+
+    async def list_schedules(self, request: Request) -> Response:
+        """List the pending schedules."""
+        template = self._template(request)
+        pending = [schedule.as_members() for schedule in template.schedules.values()]
+        return json_response({"schedules": pending, "timezone": "UTC", "workerId": template.id})
+
+    async def add_schedule(self, request: Request) -> Response:
+        """Store a schedule, each run of which begins a task."""
+        template = self._template(request)
+        members = await requests.parse_object(request, self.limits)
+        text, budget = requests.text_member(members, self.limits), requests.budget_member(members)
+        schedule = schedules.from_when(members.get("when"), text, budget, formats.now())
+        self.tasks.add_schedule(template, schedule)
+        return json_response(schedule.as_members())
+
+    async def cancel_schedule(self, request: Request) -> Response:
+        """Cancel a schedule."""
+        self.tasks.runs.cancel_schedule(self._template(request), request.path_params["schedule_id"])
+        return json_response({"cancelled": True})
 
     async def file(self, request: Request) -> Response:
         """Return the bytes of a file of a task; its address is in the turn."""

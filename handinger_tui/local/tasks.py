@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from handinger_tui.local.registry import StartedTurn, WorkerRegistry
-    from handinger_tui.local.turns import LocalTurn
+    from handinger_tui.local.schedules import StoredSchedule
+    from handinger_tui.local.turns import Instruction, LocalTurn
     from handinger_tui.local.worker_record import WorkerRecord
 
 ORGANIZATION = "org_local"
@@ -45,6 +46,7 @@ class Template:
     created_at: datetime = field(default_factory=formats.now)
     updated_at: datetime = field(default_factory=formats.now)
     is_deleted: bool = False
+    schedules: dict[str, StoredSchedule] = field(default_factory=dict)
 
     def change(self, members: Mapping[str, object]) -> None:
         """Set the members that a request has; the others stay.
@@ -298,6 +300,19 @@ class TaskRegistry:
         if not started.repeated:
             task.turns.append((started.turn, formats.now()))
         return task, started
+
+    def add_schedule(self, template: Template, schedule: StoredSchedule) -> None:
+        """Store a schedule of a worker: each run begins a task.
+
+        Raises:
+            RefusedError: 422 if the worker has too many.
+        """
+
+        async def begin(instruction: Instruction) -> None:
+            members = {"workerId": template.id}
+            self.start(requests.ParsedRequest(instruction, None, members), None, "schedule")
+
+        self.runs.add_schedule(template, schedule, begin)
 
     def _template_for(self, worker_id: str | None, parsed: requests.ParsedRequest) -> Template:
         """The stored worker of a new task; without one it is made, with the input as its instructions."""

@@ -15,26 +15,40 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Desk:
-    """One person with one home and one service."""
+GENERATIONS = ("workers", "tasks")
 
-    def __init__(self, server: LocalServer, home: Path) -> None:
+
+class Desk:
+    """One person with one home and one service. `target`: what an answer names for the next message."""
+
+    def __init__(self, server: LocalServer, home: Path, generation: str) -> None:
         self.server = server
         self.home = home
+        self.generation = generation
+        has_tasks = generation == "tasks"
+        self.base_url = server.tasks_url if has_tasks else server.base_url
+        self.target, self.option = ("task_id", "--task") if has_tasks else ("worker_id", "-w")
 
     def do(self, *argv: str, stdin: str = "") -> Ran:
         """Run one command, which must succeed."""
         server = self.server
-        ran = run(*argv, home=self.home, base_url=server.base_url, key=server.api_key, stdin=stdin)
+        ran = run(
+            *argv,
+            home=self.home,
+            base_url=self.base_url,
+            key=server.api_key,
+            stdin=stdin,
+            HANDINGER_GENERATION=self.generation,
+        )
         assert ran.code == 0, ran
         assert server.api_key not in ran.out + ran.err
         return ran
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+@pytest.fixture(params=GENERATIONS)
+def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
     with LocalServer.start(pace=0) as server:
-        yield Desk(server, tmp_path)
+        yield Desk(server, tmp_path, request.param)
 
 
 def test_text_is_the_answer_and_nothing_else(desk: Desk) -> None:
@@ -51,9 +65,10 @@ def test_continue_and_resume_go_on_with_the_same_worker(desk: Desk) -> None:
     first = desk.do("-p", "echo one", "--json").result
     second = desk.do("-p", "echo two", "-c", "--json").result
     third = desk.do("-p", "echo three", "-r", first["session_id"][:-3], "--json").result
-    fourth = desk.do("-p", "echo four", "-w", first["worker_id"], "--json").result
+    fourth = desk.do("-p", "echo four", desk.option, first[desk.target], "--json").result
     for later in (second, third, fourth):
         assert (later["worker_id"], later["session_id"]) == (first["worker_id"], first["session_id"])
+        assert (later["task_id"], later["generation"]) == (first["task_id"], desk.generation)
     listed = desk.do("sessions", "--json").result["sessions"]
     assert [row["turns"] for row in listed] == [4]
     assert int(listed[0]["credits"]) > 0
@@ -64,7 +79,14 @@ def test_what_a_turn_took_adds_up_to_what_the_worker_took(desk: Desk) -> None:
         desk.do("-p", f"echo {word}", *flags, "--json").result
         for word, flags in (("a", ()), ("bcd", ("-c",)))
     ]
+    turns = [Decimal(result["turn_usage"]["credits"]) for result in results]
+    (row,) = desk.do("sessions", "--json").result["sessions"]
+    assert Decimal(row["credits"]) == sum(turns)
     worker = results[-1]["usage"]
+    if worker is None:
+        # A task reports each turn, and no USD.
+        assert row["cost_usd"] is None
+        return
     assert worker["total_tokens"] == sum(result["turn_usage"]["total_tokens"] for result in results)
     assert Decimal(worker["credits"]) == sum(Decimal(result["turn_usage"]["credits"]) for result in results)
     assert results[0]["turn_costs"] == results[0]["costs"]
@@ -75,6 +97,10 @@ def test_stream_json_tells_events_and_then_the_same_result(desk: Desk) -> None:
     assert [line["seq"] for line in lines] == list(range(len(lines)))
     kinds = [line["type"] for line in lines]
     assert kinds[-1] == "result"
+    if "text-delta" not in kinds:
+        # A task is answered without a stream.
+        assert desk.generation == "tasks"
+        return
     assert {"status", "text-delta", "tool-input", "tool-output", "usage", "finish"} <= set(kinds)
     deltas = "".join(line["delta"] for line in lines if line["type"] == "text-delta")
     assert deltas == lines[-1]["text"]
@@ -90,7 +116,7 @@ def test_an_attachment_is_read_and_files_come_back(desk: Desk) -> None:
     names = [file["filename"] for file in result["files"]]
     assert names
     got = desk.do(
-        "files", "get", result["worker_id"], "--all", "--dir", str(desk.home / "dl"), "--json"
+        "files", "get", result[desk.target], "--all", "--dir", str(desk.home / "dl"), "--json"
     ).result
     assert [file["status"] for file in got["files"]] == ["saved"] * len(names)
     assert sorted(path.name for path in (desk.home / "dl").iterdir()) == sorted(
@@ -100,19 +126,20 @@ def test_an_attachment_is_read_and_files_come_back(desk: Desk) -> None:
 
 def test_attach_watches_without_a_post(desk: Desk) -> None:
     sent = desk.do("-p", "report on primes", "--json").result
-    again = Desk(desk.server, desk.home / "elsewhere")
-    seen = again.do("attach", sent["worker_id"], "--json").result
+    again = Desk(desk.server, desk.home / "elsewhere", desk.generation)
+    seen = again.do("attach", sent[desk.target], "--json").result
     assert (seen["text"], seen["status"], seen["posts_sent"]) == (sent["text"], "completed", 0)
     assert [tool["id"] for tool in seen["tools"]] == [tool["id"] for tool in sent["tools"]]
     assert (seen["usage"], seen["costs"]) == (sent["usage"], sent["costs"])
 
 
-def test_detach_prints_ids_and_the_turn_ends_by_itself(tmp_path: Path) -> None:
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_detach_prints_ids_and_the_turn_ends_by_itself(tmp_path: Path, generation: str) -> None:
     with LocalServer.start(pace=0.2) as server:
-        desk = Desk(server, tmp_path)
+        desk = Desk(server, tmp_path, generation)
         left = desk.do("-p", "long 20", "--detach", "--json").result
         assert left["status"] == "running"
-        done = desk.do("attach", left["worker_id"], "--json").result
+        done = desk.do("attach", left[desk.target], "--json").result
     assert "Paragraph 20." in done["text"]
     assert done["turn_id"] == left["turn_id"]
 

@@ -105,6 +105,31 @@ async def test_a_killed_start_is_found_again_by_its_stored_target(
     assert api.posts == []
 
 
+@pytest.mark.parametrize(
+    ("later_s", "status"), [(1.0, TurnStatus.SENDING), (200.0, TurnStatus.NOT_DELIVERED)]
+)
+async def test_one_look_long_after_the_kill_shows_that_nothing_arrived(
+    later_s: float, status: TurnStatus
+) -> None:
+    log, clock = FakeLog(), FakeClock()
+    api = FakeApi(workers=[MISSING], target="t1")
+    order = TurnRequest("turn_a", "hello", clock.now_ms(), trigger=Trigger.HEADLESS)
+
+    def engine_of() -> Engine:
+        context = ServiceContext(PLACE, generation="tasks")
+        return Engine(api, log, clock, FakeIds(), RetryPolicy(money_interval=None), context=context)
+
+    session = engine_of().new_session(PLACE)
+    await log.open_turn(session, order)
+    sending = note(0, Marker.SENDING, worker_id=None, begun="t1")
+    log.append("turn_a", sending._replace(at_ms=clock.now_ms()))
+    clock.seconds += later_s
+    engine = engine_of()
+    await engine.settle_left_open(5)
+    (turn,) = engine.session(session.session_id).turns
+    assert (turn.status, api.posts) == (status, [])
+
+
 async def test_a_second_message_goes_to_the_target_that_the_first_began() -> None:
     box = begun(task("there"))
     await box.engine.actor(box.session_id).send("hello")

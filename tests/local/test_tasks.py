@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -160,6 +161,23 @@ def test_a_running_task_takes_no_second_turn_and_can_be_streamed(slow_server: Lo
         with slow.stream("GET", path) as two:
             first = next(line for line in two.iter_lines() if line.startswith("data: "))
             assert json.loads(first.removeprefix("data: "))["role"] == "user"
+
+
+def test_a_schedule_begins_a_task(tasks: httpx.Client) -> None:
+    stored = tasks.post("/api/workers", json={"title": "Daily"}).json()
+    path = f"/api/workers/{stored['id']}/schedules"
+    when = {"type": "delayed", "delayInSeconds": 1}
+    made = tasks.post(path, json={"input": "echo later", "when": when}).json()
+    listed = tasks.get(path).json()
+    assert ([one["id"] for one in listed["schedules"]], listed["timezone"]) == ([made["id"]], "UTC")
+    deadline = time.monotonic() + 20
+    while not (state := tasks.get(f"/api/workers/{stored['id']}").json())["output_text"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert state["output_text"] == "later"
+    other = tasks.post(path, json={"input": "x", "when": {"type": "interval", "intervalSeconds": 9}}).json()
+    assert tasks.delete(f"{path}/{other['id']}").json() == {"cancelled": True}
+    assert tasks.delete(f"{path}/{other['id']}").status_code == 404
 
 
 # -- the client of this program against it ---------------------------------------------------

@@ -42,6 +42,8 @@ class PaidService:
     silent: bool = False
     pause: float = 0.0
     """Seconds between two words of a stream."""
+    tasks: bool = False
+    """It has the tasks generation: a worker here is a task, whose id comes with the request."""
     refusal: int | None = None
     """The HTTP status with which a request that would start a turn is refused."""
     url: str = ""
@@ -53,9 +55,19 @@ class PaidService:
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     @property
+    def generation(self) -> str:
+        """The generation of the API that it has."""
+        return "tasks" if self.tasks else "workers"
+
+    @property
+    def price(self) -> Decimal:
+        """What each turn takes: USD, or credits where it reports no USD."""
+        return Decimal(self.credits or 0) if self.cost_usd is None else self.cost_usd
+
+    @property
     def truth(self) -> Decimal:
-        """What all turns took, in USD."""
-        return (self.cost_usd or Decimal(0)) * len(self.posts)
+        """What all turns took."""
+        return self.price * len(self.posts)
 
     def start_turn(self, worker_id: str | None, prompt: str) -> RemoteWorker:
         with self.changed:
@@ -125,6 +137,25 @@ class PaidService:
             "usage": self.usage_of(worker),
         }
 
+    def task_of(self, worker: RemoteWorker) -> dict[str, Any]:
+        """The task with its turns."""
+        turns = [
+            {
+                "id": f"trn_{number}",
+                "seq": number,
+                "input": prompt,
+                "outputText": "" if runs else "".join(WORDS),
+                "status": "running" if runs else "completed",
+                "completedAt": None if runs else "2026-05-11T09:14:22.000Z",
+                "credits": self.credits,
+            }
+            for number, prompt in enumerate(worker.prompts)
+            for runs in (bool(worker.running) and number == len(worker.prompts) - 1,)
+        ]
+        status = "running" if worker.running else "completed"
+        task = {"id": worker.worker_id, "status": status, "workerId": f"of_{worker.worker_id}"}
+        return {"task": task, "turns": turns}
+
     def usage_of(self, worker: RemoteWorker) -> dict[str, Any]:
         """The figures that the worker reports."""
         turns = len(worker.prompts)
@@ -168,11 +199,13 @@ class Handler(BaseHTTPRequestHandler):
         """Print nothing."""
 
     def do_GET(self) -> None:
-        worker = self.server.service.workers.get(self.path.partition("?")[0].rstrip("/").rpartition("/")[2])
-        if worker is None or "stream" in self.path:
+        service = self.server.service
+        worker = service.workers.get(self.path.partition("?")[0].rstrip("/").rpartition("/")[2])
+        if worker is None or "stream" in self.path or ("/tasks/" in self.path) is not service.tasks:
             self._answer(404, {"error": "not found"})
         else:
-            self._answer(200, self.server.service.read(worker))
+            read = service.read(worker)
+            self._answer(200, service.task_of(worker) if service.tasks else read)
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -182,10 +215,16 @@ class Handler(BaseHTTPRequestHandler):
         if refusal is not None:
             self._answer(refusal, {"error": "refused"})
             return
-        worker = service.start_turn(None if name == "workers" else name, asked["input"])
+        target = asked.get("taskId") if service.tasks else name
+        worker = service.start_turn(None if target == "workers" else target, asked["input"])
         if service.silent:
             self.close_connection = True
             service.until_silence_ends()
+            return
+        if service.tasks:
+            # It answers when the turn is over.
+            service.until_ended(worker)
+            self._answer(200, {**service.body_of(worker), "id": f"of_{worker.worker_id}"})
             return
         if service.plain:
             if service.late == 0.0:

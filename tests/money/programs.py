@@ -31,6 +31,7 @@ class Person:
             "HANDINGER_TUI_HOME": str(self.home),
             "HANDINGER_BASE_URL": self.service.url,
             "HANDINGER_API_KEY": KEY,
+            "HANDINGER_GENERATION": self.service.generation,
             **TIMES,
         }
         return subprocess.Popen(
@@ -45,7 +46,8 @@ class Person:
 
     def run(self, *argv: str, **environ: str) -> Ran:
         """Run the program to its end, in this process: starting another one takes most of the time."""
-        return run(*argv, home=self.home, base_url=self.service.url, **TIMES | environ)
+        told = TIMES | {"HANDINGER_GENERATION": self.service.generation} | environ
+        return run(*argv, home=self.home, base_url=self.service.url, **told)
 
     def json_of(self, *argv: str, **environ: str) -> dict[str, Any]:
         """The JSON that a command prints."""

@@ -16,8 +16,9 @@ TURNS: Final = int(os.environ.get("HANDINGER_TEST_KILLS", "6"))
 SEED: Final = int(os.environ.get("HANDINGER_TEST_SEED", "1"))
 
 
-def test_killed_at_any_moment(tmp_path: Path) -> None:
-    moments = play(TURNS, SEED, tmp_path)
+@pytest.mark.parametrize("tasks", [False, True])
+def test_killed_at_any_moment(tmp_path: Path, *, tasks: bool) -> None:
+    moments = play(TURNS, SEED, tmp_path, tasks=tasks)
     assert sum(moments.values()) == TURNS
 
 
@@ -38,6 +39,23 @@ def test_after_a_kill_the_next_turn_continues_the_same_worker(tmp_path: Path, *,
         assert (service.posts, len(service.workers)) == (["one", "two"], 1)
         total = person.json_of("costs")["total"]
         assert (total["cost_usd"], total["unpriced_turns"]) == ("2", 0)
+
+
+def test_a_killed_start_is_found_again_by_the_id_that_was_stored_before_it(tmp_path: Path) -> None:
+    """The program died before any answer, and the session knows its task all the same."""
+    with paid_service(tasks=True, cost_usd=None, credits=3, late=None) as service:
+        person = Person(service, tmp_path)
+        process = person.start("-p", "one", "--json")
+        assert service.wait_for_posts(1)
+        process.kill()
+        ended(process)
+        service.late = 0.0
+        service.finish()
+        again = person.run("-p", "two", "-c", "--json")
+        (task_id,) = service.workers
+        assert (again.code, again.result["task_id"], service.posts) == (0, task_id, ["one", "two"])
+        total = person.json_of("costs")["total"]
+        assert (total["credits"], total["uncredited_turns"], total["cost_usd"]) == ("6", 0, None)
 
 
 def test_no_second_worker_is_started_where_the_first_one_has_no_name(tmp_path: Path) -> None:
