@@ -79,7 +79,7 @@ async def test_what_the_app_decides_is_in_the_costs_of_other_programs(
         await opened.shows("Cost, total tokens: undecided")
         await opened.pilot.press("escape")
         await opened.send("/reading per-turn")
-        await opened.shows("$2.00 1×")
+        await opened.shows("$2.00 1×", "Pinned by you: this worker reports figures per turn.")
         page = await opened.read_page("/reading", words="Cost, total tokens")
         assert "figures per turn, pinned by you; 3" in page
         assert "readings are inconclusive." in page

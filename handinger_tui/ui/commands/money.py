@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from handinger_tui.core.amounts import usd_text
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Scope
-from handinger_tui.core.money.rulings import WORDS
+from handinger_tui.core.money.rulings import AUTO, WORDS
 from handinger_tui.core.receipts.facts import meaning_lines, worker_of_figures
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 BUDGETS: Final = ("low", "standard", "high")
 """The budget levels that Shift+Tab cycles through; `unlimited` is set only by command."""
 UNLIMITED: Final = "unlimited"
+PINNED: Final = {
+    "lifetime": "Pinned by you: this worker reports worker totals.",
+    "per-turn": "Pinned by you: this worker reports figures per turn.",
+    AUTO: "The readings decide again what this worker's figures mean.",
+}
+"""What `/reading` answers to each of its words; alone it shows every figure."""
 NO_BOUND: Final = (
     "There is no spending cap at this level that we know of, and a running turn cannot be stopped from here."
 )
@@ -107,7 +113,7 @@ async def reading(context: CommandContext, argument: str) -> None:
         await controller.connection.rulings.pin(session.base_url, worker_id, WORDS[word], context.now_ms())
         # The session reads what was decided about its worker when its costs are counted.
         await controller.engine.actor(session.session_id).recount()
-        interaction.say(" ".join(meaning_lines(controller.engine.session(session.session_id))))
+        interaction.say(PINNED[word])
 
 
 async def costs(context: CommandContext, _argument: str) -> None:
