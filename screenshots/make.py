@@ -35,7 +35,7 @@ from screenshots.past import remember  # noqa: E402
 from screenshots.scene import NARROW, Scene  # noqa: E402
 
 SIZES = ((120, 40), (80, 24))
-ONLY_NARROW = ("panels", "charts")
+ONLY_NARROW = ("panels", "compact", "charts")
 THEMES = ("dark", "light")
 NO_COLOR = "nocolor"
 """As with NO_COLOR set."""
@@ -71,6 +71,13 @@ async def overlay(scene: Scene) -> None:
     await scene.answered()
     await scene.pilot.press("ctrl+b")
     await scene.pilot.pause(0.3)
+
+
+async def compact(scene: Scene) -> None:
+    """Two turns with `density = "compact"`."""
+    for count, prompt in enumerate(("hello", "cite sources about python and http"), 1):
+        await scene.say(prompt)
+        await scene.answered(count)
 
 
 async def unfolded(scene: Scene) -> None:
@@ -120,6 +127,7 @@ SCENES: dict[str, Steps] = {
     "streaming": streaming,
     "answer": answer,
     "panels": overlay,
+    "compact": compact,
     "details": unfolded,
     "failed": failed,
     "detach": leaving,
@@ -143,6 +151,8 @@ async def shoot(steps: Steps, size: tuple[int, int], theme: str) -> str:
         os.environ["HANDINGER_LOCAL_PACE"] = PACES.get(steps, "0.02")
         kept = "dark" if theme == NO_COLOR else theme
         settings = f'theme = "handinger-{kept}"\ndownload_dir = "{home}/Downloads"\n'
+        if steps is compact:
+            settings += 'density = "compact"\n'
         Path(home, "config.toml").write_text(settings, encoding="utf-8")
         if steps in money.WITH_A_PAST:
             remember(Path(home))

@@ -205,5 +205,13 @@ def test_a_missing_key_is_no_wish_for_the_local_worker() -> None:
     require_key(settled(HANDINGER_API_KEY=KEY), Flags())
 
 
+def test_the_density_is_normal_or_compact() -> None:
+    assert settled().density == "normal"
+    assert settled(file='density = "compact"').density == "compact"
+    with pytest.raises(SettingsError) as told:
+        settled(file='density = "compat"')
+    assert told.value.hint == "Did you mean compact?"
+
+
 def test_a_setting_of_an_earlier_version_has_no_effect() -> None:
     assert settled(file='pictures = "kitty"').theme is None

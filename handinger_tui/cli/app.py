@@ -134,6 +134,7 @@ def app_options(args: argparse.Namespace, settings: Settings, stack: AsyncExitSt
         budget=settings.budget,
         local=settings.local,
         theme=settings.theme or kept_theme(),
+        compact=settings.density == "compact",
         keep_theme=keep_theme,
         keys=settings.keys,
         crash_folder=default_paths().database.parent,

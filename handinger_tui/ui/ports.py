@@ -352,6 +352,8 @@ class AppOptions(Struct, frozen=True):
     """Whether the local worker is used; the first frame shows it before connecting."""
     theme: str | None = None
     """The theme of the configuration, or the one chosen last; None: as the terminal's background."""
+    compact: bool = False
+    """Whether the screen leaves out empty rows and boxes."""
     keep_theme: Callable[[str], None] = keep_nothing
     """Keeps the short name of a chosen theme for the next start. Raises OSError; called in a thread."""
     keys: tuple[tuple[str, str], ...] = ()

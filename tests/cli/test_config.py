@@ -31,7 +31,9 @@ def test_what_nobody_set_is_a_default(tmp_path: Path) -> None:
 
 def test_each_place_is_named(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(
-        f'base_url = "{URL}"\ntheme = "light"\n[limits]\nidle_timeout = 9\n[spending]\nday_usd = 5\n', "utf-8"
+        f'base_url = "{URL}"\ntheme = "light"\ndensity = "compact"\n'
+        "[limits]\nidle_timeout = 9\n[spending]\nday_usd = 5\n",
+        "utf-8",
     )
     named = shown(
         tmp_path,
@@ -47,6 +49,7 @@ def test_each_place_is_named(tmp_path: Path) -> None:
         "generation": "--generation",
         "budget": "HANDINGER_BUDGET",
         "theme": "configuration file",
+        "density": "configuration file",
         "idle_timeout": "configuration file",
         "max_wait": "HANDINGER_MAX_WAIT",
         "spending.day_usd": "configuration file",

@@ -71,7 +71,7 @@ _VARIABLES = {
 def _setting_rows(args: argparse.Namespace, settings: Settings) -> list[tuple[str, Any, str]]:
     default = Settings(LOCAL_BASE if settings.local else DEFAULT_BASE[settings.generation], settings.key)
     rows: list[tuple[str, Any, str]] = []
-    for name in ("base_url", "generation", "budget", "profile", "theme", "download_dir", "local"):
+    for name in ("base_url", "generation", "budget", "profile", "theme", "density", "download_dir", "local"):
         value = getattr(settings, name)
         rows.append((name, value, _origin(args, name, changed=value != getattr(default, name))))
     shown_key = f"…{settings.key.tail()}" if settings.key else "none"

@@ -22,6 +22,7 @@ from handinger_tui.ui.transcript.rows import (
     FOLDABLE,
     RowOptions,
     Slot,
+    compact_gap_between,
     gap_between,
     has_same_rows,
     is_long_prompt,
@@ -32,7 +33,7 @@ from handinger_tui.ui.transcript.rows import (
 )
 
 BETWEEN_TURNS: Final = 2
-"""Number of empty rows between two turns."""
+"""Number of empty rows between two turns; a compact layout has one."""
 MIN_KEPT_TURNS: Final = 16
 """Turns whose rows are kept whatever their length: none in sight may be laid out for each paint."""
 MAX_KEPT_ROWS: Final = 800
@@ -127,7 +128,7 @@ class TurnLayout:
         self.receipt = ""
         """The receipt text that the blocks show."""
 
-    def fill(self, receipt: str, width: int, folding: Folding) -> int | None:
+    def fill(self, receipt: str, width: int, folding: Folding, *, compact: bool) -> int | None:
         """Create or update the blocks.
 
         Returns the first changed row of the turn, None when nothing changed.
@@ -136,7 +137,9 @@ class TurnLayout:
         blocks: list[Block] = []
         changed: int | None = None
         at = 0
-        for number, (slot, gap, opened) in enumerate(self._slots_with_gaps(receipt, folding)):
+        for number, (slot, gap, opened) in enumerate(
+            self._slots_with_gaps(receipt, folding, compact=compact)
+        ):
             before = old[number] if number < len(old) else None
             block, first = self._update_block(slot, before, gap, width, opened)
             if changed is None and first is not None:
@@ -147,16 +150,19 @@ class TurnLayout:
             changed = at
         self.blocks = blocks
         self.starts = list(accumulate((block.height for block in blocks), initial=0))
-        self.height = at + BETWEEN_TURNS
+        self.height = at + (1 if compact else BETWEEN_TURNS)
         return changed
 
-    def _slots_with_gaps(self, receipt: str, folding: Folding) -> Iterator[tuple[Slot, int, bool]]:
+    def _slots_with_gaps(
+        self, receipt: str, folding: Folding, *, compact: bool
+    ) -> Iterator[tuple[Slot, int, bool]]:
         """Yield each slot with the number of empty rows before it and whether it is unfolded."""
         before: Slot | None = None
         below_unfolded = False
         for number, slot in enumerate(slots_of(self.turn, receipt)):
             opened = folding.is_unfolded(self.turn.turn_id, slot_key(slot, number))
-            yield slot, int(before is not None and (below_unfolded or gap_between(before, slot))), opened
+            separates = compact_gap_between if compact else gap_between
+            yield slot, int(before is not None and (below_unfolded or separates(before, slot))), opened
             before, below_unfolded = slot, opened and isinstance(slot, FOLDABLE)
 
     def _update_block(
@@ -208,7 +214,8 @@ class ReadingPosition(NamedTuple):
 class TranscriptLayout:
     """The layouts of all turns of a session, in a view of `width` cells. 0 means that nothing is shown."""
 
-    def __init__(self, receipt: ReceiptOf) -> None:
+    def __init__(self, receipt: ReceiptOf, *, compact: bool = False) -> None:
+        self._compact = compact
         self.width = 0
         self.turns: list[TurnLayout] = []
         self.filled = 0
@@ -280,7 +287,8 @@ class TranscriptLayout:
         assert session is not None, "turns exist only for a session"  # noqa: S101  # narrows the type
         self.filled += 1
         height = turn_layout.height
-        changed = turn_layout.fill(self._receipt(session, turn_layout.turn), self.width, self.folding)
+        receipt = self._receipt(session, turn_layout.turn)
+        changed = turn_layout.fill(receipt, self.width, self.folding, compact=self._compact)
         if turn_layout.height != height:
             self._update_starts(at)
         if changed is not None:

@@ -441,6 +441,11 @@ def gap_between(before: Slot, after: Slot) -> bool:
     return not (isinstance(before, LINES) and isinstance(after, LINES))
 
 
+def compact_gap_between(before: Slot, after: Slot) -> bool:
+    """Whether an empty row separates two slots of a compact layout: a text from what came before it."""
+    return isinstance(after, TextPart) and not isinstance(before, TurnRequest)
+
+
 def source_of(slot: Slot) -> str:
     """Return the text that is copied for a slot: Markdown for answers, JSON for data, "" for decoration."""
     match slot:

@@ -73,6 +73,7 @@ class Transcript(ScrollView, can_focus=True):
         self,
         receipt: ReceiptOf = no_receipt,
         *,
+        compact: bool = False,
         id: str | None = None,
     ) -> None:
         self._lines: dict[int, Strip] = {}
@@ -85,7 +86,7 @@ class Transcript(ScrollView, can_focus=True):
         """Whether new text scrolls into sight by itself."""
         self.new_lines = 0
         """Number of rows added at the end while not following."""
-        layout = self.transcript_layout = TranscriptLayout(receipt)
+        layout = self.transcript_layout = TranscriptLayout(receipt, compact=compact)
         strips = self.strip_cache = StripCache(Palette(self), 0)
         self.cursor = TranscriptCursor(layout, self.reveal)
         self.search = TranscriptSearch(layout, strips, self.reveal, self.refresh)

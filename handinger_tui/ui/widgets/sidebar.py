@@ -140,6 +140,7 @@ class Sidebar(Rows):
         remapped: Sequence[tuple[str, str]],
         changed: Callable[[], None],
         *,
+        compact: bool = False,
         id: str | None = None,
     ) -> None:
         """`remapped`: the remapped keys as (binding id, keys); the title of a panel names its key.
@@ -147,14 +148,13 @@ class Sidebar(Rows):
         `changed` is called when other panels may be shown: `in_front` and `shows` tell which.
         """
         super().__init__(id=id)
-        self._changed = changed
+        self._changed, self._compact = changed, compact
         self.panels: dict[str, Panel[Any]] = {entry.name: entry.make() for entry in PANELS}
         self._keys: dict[str, str] = {}
         for key in KEYS:
             if key.where is Where.ANYWHERE and (name := key.id.removeprefix("panel.")) in self.panels:
-                panel, keys = self.panels[name], format_keys(key, remapped)
-                self._keys[name] = keys
-                panel.border_title = Content.assemble(str(panel.BORDER_TITLE), (f" {keys}", "$text-muted"))
+                self._keys[name] = format_keys(key, remapped)
+                self.panels[name].border_title = self._title(name)
         self._grip, self._tabs = Grip(id="grip"), TabBar(id="tabs")
         self._is_narrow = False
         self._has_turns = False
@@ -176,6 +176,15 @@ class Sidebar(Rows):
     def panel(self, kind: type[PanelT]) -> PanelT:
         """The panel of this class."""
         return next(panel for panel in self.panels.values() if isinstance(panel, kind))
+
+    def _title(self, name: str) -> Content:
+        """Name and key; in a compact column, where a panel has only the line above it, also what there is."""
+        panel = self.panels[name]
+        title, keys = str(panel.BORDER_TITLE), f" {self._keys[name]}"
+        if not self._compact:
+            return Content.assemble(title, (keys, "$text-muted"))
+        summary = f" · {panel.border_subtitle}" if panel.border_subtitle else ""
+        return Content.assemble(f" {title}", (f"{keys}{summary} ", "$text-muted"))
 
     # -- what is shown -----------------------------------------------------------------------
     @property
@@ -279,6 +288,9 @@ class Sidebar(Rows):
     def on_panel_counted(self, event: Panel.Counted) -> None:
         """Show a panel with its first content, and the counts of the tabs."""
         event.stop()
+        if self._compact:
+            for name, panel in self.panels.items():
+                panel.border_title = self._title(name)
         self._arrange()
 
     def show_turns(self, has_turns: bool) -> None:

@@ -89,6 +89,7 @@ class SessionPane(Rows):
         keys: Sequence[tuple[str, str]],
         *,
         local: bool,
+        compact: bool = False,
         id: str | None = None,
     ) -> None:
         """`commands` returns (name, summary) of the commands with a prefix; `keys`: the remapped ones."""
@@ -96,10 +97,10 @@ class SessionPane(Rows):
         self.money = MoneyIndex()
         """The usage and cost of each turn of the session shown."""
         self._totals = WorkerTotals(self.money)
-        self.sidebar = Sidebar(keys, self._handle_panels, id="side")
+        self.sidebar = Sidebar(keys, self._handle_panels, compact=compact, id="side")
         self._usage = self.sidebar.panel(UsagePanel)
         self._usage.totals.index = self.money
-        self.transcript = Transcript(self._receipt, id="transcript")
+        self.transcript = Transcript(self._receipt, compact=compact, id="transcript")
         self.prompt = PromptBox(id="prompt")
         self.welcome = Welcome(local=local, id="welcome")
         self.card, self.queue = Card(id="card"), QueueStrip(id="queue")
@@ -107,6 +108,7 @@ class SessionPane(Rows):
         self.chips = Chips(id="chips")
         self.completion = Completion(self.prompt, self._suggestions, commands, files, self._run_lookup)
         self._entry = Vertical(id="entry")
+        self._compact = compact
         self._find_bar: FindBar | None = None
         self._session: Session | None = None
         self._budget = "standard"
@@ -332,7 +334,11 @@ class SessionPane(Rows):
             subtitle = Content.assemble(subtitle, (f" · {free_text(limiting)}", "$text-muted"))
         if not subtitle.is_same(self._subtitle):
             self._subtitle = subtitle
-            self._entry.border_subtitle = subtitle
+            # A compact prompt has only the line above it.
+            if self._compact:
+                self._entry.border_title = Content.assemble(" ", subtitle, " ")
+            else:
+                self._entry.border_subtitle = subtitle
         if self._acknowledged is not None and not self._is_hint_firm:
             text, style = self._acknowledged
             self._hint.show(text, self._cost_text, firm=True, style=style)

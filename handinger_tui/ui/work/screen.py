@@ -117,7 +117,9 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
 
         self.controller = controller = SessionController(options.budget)
         offered = partial(completions, messages=partial(offered_messages, controller))
-        self.pane = pane = SessionPane(offered, options.disk, options.keys, local=options.local, id="pane")
+        self.pane = pane = SessionPane(
+            offered, options.disk, options.keys, local=options.local, compact=options.compact, id="pane"
+        )
         self.interaction = interaction = Interaction(self, controller, pane.acknowledge)
         self._header = HeaderLine(local=options.local, id="header")
         self.prompt, self.transcript = pane.prompt, pane.transcript
@@ -183,7 +185,8 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         wide = self.app.size.width >= WIDE
         self.sidebar.fit(self.app.size.width)
         # Textual sets these classes at the first resize, and then styles every widget again: 13 ms.
-        self.update_classes({"-wide": wide, "-narrow": not wide}, update=False)
+        compact = self._options.compact
+        self.update_classes({"-wide": wide, "-narrow": not wide, "-compact": compact}, update=False)
         yield self._header
         yield self.pane
         yield FooterLine()

@@ -73,6 +73,39 @@ async def test_the_session_list(width: int, height: int, golden: Golden) -> None
         golden(f"sessions-{size_of(desktop)}", desktop.text())
 
 
+@SIZES
+async def test_a_compact_answer(width: int, height: int, golden: Golden) -> None:
+    desktop = Desktop(api=answers("First.\n\nSecond.", "Third."), launch=launch(compact=True))
+    async with desktop.running(width, height) as pilot:
+        for count, text in enumerate(("What is a heat pump?", "And what is it not?"), 1):
+            await desktop.send(pilot, text)
+            await desktop.until(pilot, lambda: len(desktop.session.turns) == count)  # noqa: B023 - awaited here
+            await desktop.shows(pilot, "✓ completed", "F1 Help", "standard")
+        await desktop.rest(pilot)
+        golden(f"compact-{size_of(desktop)}", desktop.text())
+
+
+async def test_a_compact_screen_shows_more_of_the_conversation() -> None:
+    rows: dict[bool, int] = {}
+    text = "\n\n".join(f"Paragraph {number}" for number in range(4))
+    for compact in (False, True):
+        desktop = Desktop(api=answers(text, text), launch=launch(compact=compact))
+        async with desktop.running(80, 24) as pilot:
+            for count in (1, 2):
+                await desktop.send(pilot, "Hi")
+                await desktop.until(pilot, lambda: len(desktop.session.turns) == count)  # noqa: B023 - awaited here
+                await desktop.shows(pilot, "✓ completed", "Paragraph 3")
+            await desktop.rest(pilot)
+            rows[compact] = sum("Paragraph" in line for line in desktop.text().splitlines())
+            # Nothing else is missing: budget, hint, keys, cost, tabs.
+            await desktop.shows(pilot, "standard", "? help", "^S Sessions", "worker ~$0.0123")
+            await pilot.press("f3")
+            await desktop.shows(pilot, "Usage & cost F2   Sources F3   Files F4", "No sources yet.")
+            await pilot.resize_terminal(120, 40)
+            await desktop.shows(pilot, "Usage & cost F2", "Sources F3")
+    assert rows[True] > rows[False]
+
+
 async def test_panels_stand_beside_a_wide_transcript_and_go_and_come_by_key() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running(120, 40) as pilot:
