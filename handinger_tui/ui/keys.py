@@ -342,9 +342,11 @@ KEYS: Final = (
     Key("tree.toggle", "enter,space", "unfold", "Expand", "Expand or collapse", _E, 1),
     Key("tree.right", "right,l", "right", "Expand", "Expand, then go to the first item inside", _E),
     Key("tree.left", "left,h", "left", "Collapse", "Collapse, then go to the parent", _E),
-    Key("dialog.close", "escape", "close", "Close", "Close without changes", Where.DIALOG, 1),
-    Key("dialog.other", "left,right", "other", "Choose", "Switch buttons", Where.QUESTION),
+    # Before the F1 of dialogs: the help is one, and the first of two actions runs.
     Key("help.close", "f1", "leave", "Close", "Close the help", Where.HELP),
+    Key("dialog.close", "escape", "close", "Close", "Close without changes", Where.DIALOG, 1),
+    Key("dialog.help", "f1", "app.help", "Help", "Keys that work here", Where.DIALOG),
+    Key("dialog.other", "left,right", "other", "Choose", "Switch buttons", Where.QUESTION),
     Key("help.up", "up", "scroll(-1)", "Up", "Scroll up", Where.HELP),
     Key("help.down", "down", "scroll(1)", "Down", "Scroll down", Where.HELP),
     Key("help.page_up", "pageup", "page(-1)", "Page up", "Scroll up one page", Where.HELP),

@@ -73,6 +73,33 @@ async def test_the_ledger_is_there_again_after_its_help() -> None:
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, LedgerScreen))
 
 
+@pytest.mark.parametrize(
+    ("keys", "shown", "places"),
+    [
+        (("ctrl+s",), "Sessions", ["Session list", "Dialogs"]),
+        (("ctrl+r",), "Prompt history", ["Prompt history", "Dialogs"]),
+        (("/", *"limit", "enter"), "Limits", ["Dialogs"]),
+        (("/", *"budget unlimited", "enter"), "unlimited", ["Dialogs"]),
+    ],
+)
+async def test_lists_and_dialogs_show_their_own_keys_and_are_there_again_after_it(
+    keys: tuple[str, ...], shown: str, places: list[str]
+) -> None:
+    desktop = Desktop()
+    async with desktop.running(120, 120) as pilot:
+        await pilot.press(*keys)
+        await desktop.until(pilot, lambda: desktop.app.screen is not desktop.work)
+        dialog = desktop.app.screen
+        await desktop.shows(pilot, shown)
+        await pilot.press("f1")
+        await desktop.until(pilot, lambda: helping(desktop) and headings(desktop))
+        assert sorted(headings(desktop)) == sorted(places)
+        await pilot.press("f1")
+        await desktop.until(pilot, lambda: desktop.app.screen is dialog)
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+
+
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
 @pytest.mark.parametrize(
     ("typed", "shown", "hidden"),
