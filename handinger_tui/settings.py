@@ -16,7 +16,7 @@ from msgspec import Struct, field
 from msgspec.structs import fields
 
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.limits import Limit, Origin, Scope, Unit, amount_of
+from handinger_tui.core.money.limits import Limit, LimitOrigin, Scope, Unit, amount_of
 from handinger_tui.core.safety import Secret, is_loopback
 
 if TYPE_CHECKING:
@@ -383,7 +383,9 @@ def _parse_number(name: str, value: object) -> Decimal:
 
 def _flag_limits(flags: Flags) -> list[Limit]:
     amounts = ((Unit.USD, flags.max_cost), (Unit.CREDITS, flags.max_credits))
-    return [Limit(flags.ceiling, unit, amount, Origin.FLAG) for unit, amount in amounts if amount is not None]
+    return [
+        Limit(flags.ceiling, unit, amount, LimitOrigin.FLAG) for unit, amount in amounts if amount is not None
+    ]
 
 
 def _configured_limits(environ: Mapping[str, str], table: Mapping[str, Any], file_name: str) -> list[Limit]:
@@ -395,7 +397,7 @@ def _configured_limits(environ: Mapping[str, str], table: Mapping[str, Any], fil
             (variable, from_variable) if from_variable else (f"{file_name}, spending.{name}", table.get(name))
         )
         if value is not None:
-            limits.append(Limit(scope, unit, _read_amount(where, value), Origin.CONFIG))
+            limits.append(Limit(scope, unit, _read_amount(where, value), LimitOrigin.CONFIG))
     return limits
 
 

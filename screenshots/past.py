@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 import time
 from contextlib import closing
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from handinger_tui.ledger.opening import open_database
+from handinger_tui.ledger.database_file import open_database
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DAY_MS = 86_400_000
 DAYS = 26

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.limits import Origin, Scope, Unit
+from handinger_tui.core.money.limits import LimitOrigin, Scope, Unit
 from handinger_tui.core.safety import Secret
 from handinger_tui.settings import LOCAL_BASE, Flags, Settings, check_base_url, load, require_key
 
@@ -84,11 +84,11 @@ def test_ceilings_come_from_flag_then_environment_then_file_and_are_never_floats
     flags = Flags(max_cost=Decimal("0.5"), max_credits=Decimal(3))
     found = settled(flags, SPENDING, HANDINGER_LIMIT_DAY_USD="$7.25", HANDINGER_LIMIT_TURN_CREDITS="4")
     assert [(limit.scope, limit.unit, limit.amount, limit.origin) for limit in found.spending] == [
-        (Scope.SESSION, Unit.USD, Decimal("0.5"), Origin.FLAG),
-        (Scope.SESSION, Unit.CREDITS, Decimal(3), Origin.FLAG),
-        (Scope.TURN, Unit.CREDITS, Decimal(4), Origin.CONFIG),
-        (Scope.SESSION, Unit.CREDITS, Decimal(20), Origin.CONFIG),
-        (Scope.DAY, Unit.USD, Decimal("7.25"), Origin.CONFIG),
+        (Scope.SESSION, Unit.USD, Decimal("0.5"), LimitOrigin.FLAG),
+        (Scope.SESSION, Unit.CREDITS, Decimal(3), LimitOrigin.FLAG),
+        (Scope.TURN, Unit.CREDITS, Decimal(4), LimitOrigin.CONFIG),
+        (Scope.SESSION, Unit.CREDITS, Decimal(20), LimitOrigin.CONFIG),
+        (Scope.DAY, Unit.USD, Decimal("7.25"), LimitOrigin.CONFIG),
     ]
 
 

@@ -67,7 +67,7 @@ def require_keymap(settings: Settings) -> None:
     Raises:
         SettingsError: names each conflict and unknown id.
     """
-    from handinger_tui.ui.keymap import keymap_problems  # noqa: PLC0415 - few remap keys
+    from handinger_tui.ui.keys import keymap_problems  # noqa: PLC0415 - few remap keys
 
     if problems := keymap_problems(settings.keys):
         raise SettingsError(" ".join(problems), f"See [keys] in {default_paths().config}.")

@@ -45,8 +45,12 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.formatting import middle_cut, number, percent_text
 from handinger_tui.core.money.forecast import WINDOW, daily, forecast, forecast_text
 from handinger_tui.core.money.limits import BY_TIME, Scope, spent_text
-from handinger_tui.core.money.reconciliation import reconcile, reconciliation_text
-from handinger_tui.core.money.restatements import Restatement, restatement_text
+from handinger_tui.core.money.reconciliation import (
+    Restatement,
+    reconcile,
+    reconciliation_text,
+    restatement_text,
+)
 from handinger_tui.core.money.spending import Bucket, GroupBy, sum_text
 from handinger_tui.core.money.suspense import EXPLAINED, TITLE, Assigned, owners_text, rise_text
 from handinger_tui.core.receipts.facts import meaning_lines

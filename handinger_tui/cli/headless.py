@@ -21,7 +21,7 @@ from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, Se
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured, Start
-from handinger_tui.core.money.restatements import restatement_text
+from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.core.receipts.facts import receipt_line, refused_text
 from handinger_tui.core.safety import clean, clean_line, encodable, one_word
 from handinger_tui.core.turns.session import Place, Service
@@ -179,7 +179,7 @@ class Headless:
     async def _settle_earlier(self, services: Services) -> None:
         """Settle turns of earlier runs by GETs for a limited time; the next run settles what stays open."""
         try:
-            await services.engine.settle_left_open(RECOVERY_S)
+            await services.engine.settle_open_turns(RECOVERY_S)
         except LedgerError as problem:
             say(str(problem))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from handinger_tui.cli.local_files import config_text, default_paths, is_open_to_others
 from handinger_tui.cli.output import say
-from handinger_tui.core.money.limits import Origin, Scope
+from handinger_tui.core.money.limits import LimitOrigin, Scope
 from handinger_tui.ledger.limits import LimitRules
 from handinger_tui.settings import Flags, Settings, load, require_key
 
@@ -69,6 +69,6 @@ def key_warning(settings: Settings) -> str | None:
 
 def limit_rules(settings: Settings) -> LimitRules:
     """Return the limits of flags and configuration."""
-    flags = [limit for limit in settings.spending if limit.origin is Origin.FLAG]
-    configured = [limit for limit in settings.spending if limit.origin is not Origin.FLAG]
+    flags = [limit for limit in settings.spending if limit.origin is LimitOrigin.FLAG]
+    configured = [limit for limit in settings.spending if limit.origin is not LimitOrigin.FLAG]
     return LimitRules(configured, flags, simulated=settings.local, credit_usd=settings.credit_usd)

@@ -183,7 +183,7 @@ def _show_screen(parse_options: Callable[[], argparse.Namespace]) -> int:
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     frame = early_prompt.begin(wanted=is_terminal, environ=dict(os.environ))
     # Imported modules stay in memory: garbage collection over them would take a sixth of the start-up.
-    # `ui.gc_tuning` enables the collector again.
+    # `ui.background` enables the collector again.
     gc.disable()
     # Textual reads this at import. At its default of 60, a key after a paint waits 16 ms for the next paint.
     os.environ.setdefault("TEXTUAL_FPS", "240")

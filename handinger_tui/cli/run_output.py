@@ -21,8 +21,8 @@ from handinger_tui.core.money.limits import (
     STILL,
     Gauge,
     Limit,
+    LimitOrigin,
     LimitReached,
-    Origin,
     State,
     Unit,
     near_text,
@@ -205,7 +205,7 @@ class LimitMessages:
 
     def is_flag_limit_reached(self, gauges: Iterable[Gauge]) -> bool:
         """Return whether a limit given as a flag of this command is reached."""
-        flagged = [gauge for gauge in gauges if gauge.limit.origin is Origin.FLAG]
+        flagged = [gauge for gauge in gauges if gauge.limit.origin is LimitOrigin.FLAG]
         for gauge in flagged:
             if gauge.spent.missing_turns and gauge.state is not State.REACHED:
                 say(f"The limit may have been exceeded: {UNKNOWN[gauge.limit.unit]}.")

@@ -23,11 +23,11 @@ from handinger_tui.cli.local_files import Paths, default_paths
 from handinger_tui.cli.output import say
 from handinger_tui.core.errors import LedgerError, NoHistory
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.restatements import restatement_text
+from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.engine.engine import Engine, ServiceContext
-from handinger_tui.engine.retry_policy import RetryPolicy
+from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 
 if TYPE_CHECKING:
@@ -273,7 +273,7 @@ def settle_open_turns() -> None:
 
 
 async def _settle(services: Services) -> int:
-    session_ids = await services.engine.settle_left_open(SETTLE_S)
+    session_ids = await services.engine.settle_open_turns(SETTLE_S)
     turns = [turn for one in session_ids for turn in services.engine.session(one).turns]
     unended = sum(turn.live or turn.status is TurnStatus.RUNNING for turn in turns)
     unknown = sum(turn.status is TurnStatus.UNKNOWN for turn in turns)

@@ -10,16 +10,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from handinger_tui.core.errors import ApiError
-from handinger_tui.core.stream.events import StreamEvent
-from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import TurnRequest
-from handinger_tui.engine.ports import Clock, Ids, LimitReader, TurnLog, WorkerApi
-from handinger_tui.engine.retry_policy import READS, RetryPolicy, read_with_retries
+from handinger_tui.engine.ports import (
+    READS,
+    Clock,
+    Ids,
+    LimitReader,
+    RetryPolicy,
+    TurnLog,
+    WorkerApi,
+    read_with_retries,
+)
 from handinger_tui.engine.session_actor import EngineDeps, ServiceContext, SessionActor, ended_with_program
 from handinger_tui.engine.turn_record import RunDeps
+
+if TYPE_CHECKING:
+    from handinger_tui.core.stream.events import StreamEvent
+    from handinger_tui.core.stream.frames import Frame
+    from handinger_tui.core.turns.turn import TurnRequest
 
 __all__ = ["Engine", "ServiceContext"]
 
@@ -161,7 +172,7 @@ class Engine:
             await self._actors[session_id].recover(requests, watch=True)
         return list(unsettled)
 
-    async def settle_left_open(self, seconds: float) -> list[str]:
+    async def settle_open_turns(self, seconds: float) -> list[str]:
         """Read the workers of turns left open or running, or whose end is fresh, for `seconds` at most.
 
         Each worker is read once; nothing is watched or queued. A turn that cannot be settled stays open
@@ -179,10 +190,10 @@ class Engine:
                     if await self._actors[session_id].recover(requests, watch=False):
                         await self._refresh(session_id)
                 # What a local worker ran ended together with its program.
-                left = (
+                open_sessions = (
                     [] if self._context.forgetful else await self._log.sessions_to_read(self._clock.now_ms())
                 )
-                for session in left:
+                for session in open_sessions:
                     session_id = session.session_id
                     if session.service == self._context.service and session_id not in session_ids:
                         await self.open(session_id)

@@ -9,18 +9,16 @@ without an await (`detach`, `stop`) need no request.
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial, wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import HandingerError, LedgerError, Refused
 from handinger_tui.core.money.limits import Gauge, LimitReached, Start
-from handinger_tui.core.stream.worker_snapshot import WorkerBody
 from handinger_tui.core.turns.session import Service, Session, take_place, was_overtaken, with_kept_turns
 from handinger_tui.core.turns.turn import (
     WITHDRAWN,
@@ -33,16 +31,17 @@ from handinger_tui.core.turns.turn import (
     TurnRequest,
     TurnStatus,
 )
-from handinger_tui.engine.adoption import adopted_turns
-from handinger_tui.engine.inbox import Inbox
-from handinger_tui.engine.late_reading import LateReader
-from handinger_tui.engine.ports import Ids, LimitReader
-from handinger_tui.engine.session_limits import RunningCharges, SessionLimits, limit_hold
-from handinger_tui.engine.session_store import SessionStore
-from handinger_tui.engine.settling import TurnSettler
-from handinger_tui.engine.turn_queue import Hold, HoldReason, TurnQueue, hold_after
+from handinger_tui.engine.queues import Hold, HoldReason, Inbox, TurnQueue, hold_after
+from handinger_tui.engine.session_store import RunningCharges, SessionLimits, SessionStore, limit_hold
+from handinger_tui.engine.settling import LateReader, TurnSettler, adopted_turns
 from handinger_tui.engine.turn_record import RunDeps, TurnRecord, may_have_left
 from handinger_tui.engine.turn_run import RunSlot, TurnRun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from handinger_tui.core.stream.worker_snapshot import WorkerBody
+    from handinger_tui.engine.ports import Ids, LimitReader
 
 T = TypeVar("T")
 P = ParamSpec("P")

@@ -1,25 +1,139 @@
-"""Settling of turns that no run watches: earlier ones of the session, withdrawn ones, those after a crash."""
+"""Turns that no run watches: settled by a reading, read again late, or adopted from another program."""
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.errors import LedgerError
+from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.money.turn_events import worker_of
-from handinger_tui.core.stream.frames import Frame, Framing, Marker
+from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.stream.worker_snapshot import PROMPTS, Snapshot, WorkerBody, worker_in
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.turn import Fault, Kind, Turn, TurnRequest, TurnStatus, outcome_object
+from handinger_tui.core.turns.messages import LEFT_OUT, id_of, normalized_prompt, role_of, text_of
+from handinger_tui.core.turns.session import RemoteTurn, Session
+from handinger_tui.core.turns.turn import (
+    Fault,
+    Kind,
+    Trigger,
+    Turn,
+    TurnRequest,
+    TurnStatus,
+    judge,
+    outcome_object,
+)
 from handinger_tui.core.turns.worker_reconciliation import Answer, answer_to, messages_of, without_newest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from handinger_tui.core.turns.session import Session
-    from handinger_tui.engine.ports import Clock, TurnLog
+    from handinger_tui.engine.ports import Clock, Ids, TurnLog
+    from handinger_tui.engine.queues import Inbox
     from handinger_tui.engine.session_store import SessionStore
+    from handinger_tui.engine.turn_record import RunDeps
+
+
+NEVER_THERE = (TurnStatus.NOT_SENT, TurnStatus.REJECTED, TurnStatus.NOT_DELIVERED)
+"""Statuses of turns whose message never reached the worker."""
+
+
+def adopted_turns(session: Session, body: WorkerBody, now_ms: int, ids: Ids) -> list[RemoteTurn]:
+    """A request and frames for each turn of the Worker after the last one that the session holds.
+
+    A turn is identified by its prompt and by the number of earlier turns with the same prompt. Only
+    the newest turn gets usage and costs: those of the older ones are not known.
+    """
+    worker, snapshot = worker_in(body.wire) or body.wire, body.snapshot
+    worker_id = session.worker_id or snapshot.worker_id
+    groups = _groups(list(snapshot.messages))
+    if not groups:
+        # Without messages, the number of turns before it stands for its position.
+        before = len(session.turns)
+        order = TurnRequest(
+            ids.new("turn"), "", now_ms, worker_id, seen_before=before, trigger=Trigger.ELSEWHERE
+        )
+        return _turn_without_messages(session, worker, snapshot, order)
+    own_turns = _turn_keys(session)
+    message_ids = Counter(id_of(group[0]) for group in groups)
+    adopted: list[RemoteTurn] = []
+    counts: dict[str, int] = {}
+    for at, group in enumerate(groups):
+        prompt = text_of(group[0])
+        key = normalized_prompt(prompt)
+        times = counts.get(key, 0)
+        counts[key] = times + 1
+        if (key, times) in own_turns:
+            # The turns of a session are in order: one before a turn of ours can no longer be inserted.
+            adopted.clear()
+            continue
+        last = at == len(groups) - 1
+        order = TurnRequest(
+            ids.new("turn"), prompt, now_ms, worker_id, seen_before=times, trigger=Trigger.ELSEWHERE
+        )
+        worker_then = _worker_at_turn(worker, group, times, snapshot.prompts, last=last)
+        message_id = id_of(group[0])
+        # An id that several messages share identifies none of them.
+        unique_id = message_id if message_ids[message_id] == 1 else None
+        adopted.append(RemoteTurn(order, _frames(order, worker_then, busy=last and snapshot.busy), unique_id))
+    return adopted
+
+
+def _turn_without_messages(
+    session: Session, worker: JsonObject, snapshot: Snapshot, order: TurnRequest
+) -> list[RemoteTurn]:
+    """The newest turn of a Worker without messages; none where the session may already hold it."""
+    if any(turn.live or turn.status is TurnStatus.RUNNING for turn in session.turns):
+        return []
+    is_running = snapshot.busy and snapshot.running_flag is not False and not snapshot.silent
+    has_ended = not snapshot.busy and not session.turns and (bool(snapshot.output_text) or snapshot.failed)
+    return [RemoteTurn(order, _frames(order, worker, busy=is_running))] if is_running or has_ended else []
+
+
+def _turn_keys(session: Session) -> set[tuple[str, int]]:
+    """The keys of the turns of the session: the prompt, and how many earlier turns have the same one."""
+    keys: set[tuple[str, int]] = set()
+    counts: dict[str, int] = {}
+    for turn in session.turns:
+        if turn.status in NEVER_THERE:
+            continue
+        prompt = normalized_prompt(turn.order.prompt)
+        times = max(counts.get(prompt, 0), turn.order.seen_before or 0)
+        counts[prompt] = times + 1
+        keys.add((prompt, times))
+    return keys
+
+
+def _groups(messages: list[JsonObject]) -> list[list[JsonObject]]:
+    """Each user message together with the assistant messages up to the next user message."""
+    groups: list[list[JsonObject]] = []
+    for message in messages:
+        if role_of(message) == "user":
+            groups.append([message])
+        elif groups and role_of(message) == "assistant":
+            groups[-1].append(message)
+    return groups
+
+
+def _worker_at_turn(
+    worker: JsonObject, group: list[JsonObject], times: int, prompts: int | None, *, last: bool
+) -> JsonObject:
+    """The Worker as it would be if `group` were its newest turn. `prompts`: see `Snapshot.prompts`."""
+    reduced = dict(worker) if prompts is None else {**worker, PROMPTS: prompts}
+    reduced["messages"] = [{**group[0], LEFT_OUT: times}, *group[1:]] if times else [*group]
+    return reduced if last else without_newest(reduced)
+
+
+def _frames(order: TurnRequest, worker: JsonObject, *, busy: bool) -> tuple[Frame, ...]:
+    """The frames of an adopted turn: one read of the worker, and how the turn ended by it."""
+    now_ms = order.created_ms
+    read = Frame(0, now_ms, Framing.JSON, dump(worker), ReadReason.DURING if busy else ReadReason.AFTER)
+    status, fault = (TurnStatus.RUNNING, None) if busy else judge(fold(order, [read]))
+    return read, Frame(1, now_ms, Framing.NOTE, dump(outcome_object(status, fault)), Marker.SETTLED)
+
 
 UNSETTLED: Final = frozenset(
     {
@@ -161,7 +275,7 @@ class TurnSettler:
             LedgerError
         """
         latest_ms = self._clock.now_ms() - int(window_s * 1000)
-        gone = [
+        missing = [
             turn
             for turn in self._store.value.turns
             if turn.status in UNSETTLED
@@ -169,7 +283,7 @@ class TurnSettler:
             and (turn.ended_ms or turn.sent_ms or turn.order.created_ms) <= latest_ms
             and await self._log.claim(turn.turn_id)
         ]
-        for turn in gone:
+        for turn in missing:
             record = await self._store.record_of(turn.turn_id)
             if record.order.worker_id is None and not record.accepted:
                 record.settle(TurnStatus.NOT_DELIVERED, NEVER_ARRIVED, recovered=True)
@@ -177,7 +291,7 @@ class TurnSettler:
                 record.settle(TurnStatus.UNKNOWN, NO_SUCH_WORKER)
             self._unclosed.add(turn.turn_id)
         await self.close_ended()
-        for turn in gone:
+        for turn in missing:
             await self._log.release_turn(turn.turn_id)
 
     async def take_over(self, orders: Iterable[TurnRequest]) -> dict[str, list[Frame]]:
@@ -213,3 +327,80 @@ class TurnSettler:
         record.leave()
         self._unclosed.add(turn_id)
         await self.close_ended()
+
+
+def brings_new_figures(turn: Turn, read: Snapshot) -> bool:
+    """Whether a reading has other figures than the newest one of the turn."""
+    newest = turn.snapshot or turn.before
+    return newest is None or (newest.usage, newest.costs) != (read.usage, read.costs)
+
+
+class LateReader:
+    """Reads the worker of the newest turn of a session again, at times after the end of that turn.
+
+    A reading is applied as a request to `inbox`, the inbox of the owner of the session.
+    """
+
+    def __init__(
+        self,
+        deps: RunDeps,
+        store: SessionStore,
+        settler: TurnSettler,
+        inbox: Inbox,
+        is_running: Callable[[], bool],
+    ) -> None:
+        self._deps = deps
+        self._store = store
+        self._settler = settler
+        self._inbox = inbox
+        self._is_running = is_running
+        self._task: asyncio.Task[None] | None = None
+        self._turn_id = ""
+
+    def begin(self, turn_id: str) -> None:
+        """Begin after the end of a turn."""
+        self.cancel()
+        if self._deps.policy.late_reads:
+            self._turn_id = turn_id
+            self._task = asyncio.get_running_loop().create_task(self._read_often(), name=f"late:{turn_id}")
+
+    def cancel(self) -> None:
+        """Read no more."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def read_now(self) -> None:
+        """Make the last reading at once, if there is still one to make."""
+        if self._task is not None and not self._task.done():
+            self.cancel()
+            await self._read()
+
+    async def _read_often(self) -> None:
+        for seconds in self._deps.policy.late_reads:
+            await self._deps.clock.sleep(seconds)
+            await self._read()
+
+    async def _read(self) -> None:
+        turn = self._turn()
+        worker_id = None if turn is None else turn.worker_id or turn.order.worker_id
+        if worker_id is None:
+            return
+        # It is optional: the next turn reads the worker as well.
+        with suppress(HandingerError):
+            body = await self._deps.api.read_worker(worker_id)
+            await self._inbox.request(partial(self._apply, body))
+
+    async def _apply(self, body: WorkerBody) -> None:
+        turn = self._turn()
+        if turn is not None and brings_new_figures(turn, body.snapshot):
+            await self._settler.apply_reading(turn.turn_id, body)
+            self._store.publish()
+
+    def _turn(self) -> Turn | None:
+        """The turn, while it is the newest one and none runs."""
+        turns = reversed(self._store.value.turns)
+        turn = next((one for one in turns if one.status is not TurnStatus.QUEUED), None)
+        if turn is None or turn.turn_id != self._turn_id or self._is_running():
+            return None
+        return None if turn.live or turn.status is TurnStatus.RUNNING else turn

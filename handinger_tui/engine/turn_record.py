@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.stream.events import StreamEvent
     from handinger_tui.core.turns.session import Session
-    from handinger_tui.engine.ports import Clock, TurnLog, WorkerApi
-    from handinger_tui.engine.retry_policy import RetryPolicy
+    from handinger_tui.engine.ports import Clock, RetryPolicy, TurnLog, WorkerApi
 
 ANSWERED = frozenset({Marker.OPENED, ReadReason.ANSWER, ReadReason.DURING, ReadReason.AFTER})
 """Events of frames that exist only when the service has accepted the turn."""

@@ -7,10 +7,9 @@ One user action is one POST. Whatever goes wrong after that is settled by readin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import (
     ApiError,
@@ -24,12 +23,15 @@ from handinger_tui.core.errors import (
     Unreachable,
 )
 from handinger_tui.core.stream.frames import Marker, ReadReason
-from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.turn import UNDECIDED, Fault, Kind, TurnStatus
 from handinger_tui.core.turns.worker_reconciliation import times_asked
-from handinger_tui.engine.recovery import Recovery
-from handinger_tui.engine.reply_reader import read_reply
-from handinger_tui.engine.turn_record import RunDeps, TurnRecord
+from handinger_tui.engine.recovery import Recovery, read_reply
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from handinger_tui.core.stream.worker_snapshot import Snapshot
+    from handinger_tui.engine.turn_record import RunDeps, TurnRecord
 
 UNANSWERED = "handinger-tui quit before the service answered."
 FOLLOW_S: Final = 0.25

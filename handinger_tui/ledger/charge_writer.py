@@ -272,10 +272,10 @@ def _corrections_elsewhere(
         own = money[turn_id]
         reported = {name: value for name, value in numbers_of(own).items() if value is not None}
         # What a refused turn took is what the person assigned to it.
-        gone = _gone(recorded, own, reported) if retracts else ()
-        if (recorded.status in FREE and not own.grew) or not (gone or _is_new(recorded, own, reported)):
+        retracted = _retracted_names(recorded, own, reported) if retracts else ()
+        if (recorded.status in FREE and not own.grew) or not (retracted or _is_new(recorded, own, reported)):
             continue
-        changes = _differences(recorded, reported, gone)
+        changes = _differences(recorded, reported, retracted)
         cells: Cells = {"kind": "correction", "at_ms": at_ms, **changes}
         head: Cells = dict(connection.execute(_HEAD_OF, (pack(turn_id),)).fetchone())
         exact = dump(exact_numbers(own.usage, own.costs))
@@ -302,26 +302,26 @@ def _changes(
     recorded: _Recorded, turn: Turn, money: TurnMoney, reported: Mapping[str, int], *, retracts: bool
 ) -> Cells | None:
     """The differences that a correction adds; None when no correction is needed."""
-    gone = _gone(recorded, money, reported) if retracts else ()
+    retracted = _retracted_names(recorded, money, reported) if retracts else ()
     has_ended = not turn.live and recorded.status != turn.status
-    is_needed = has_ended or gone or _is_new(recorded, money, reported)
-    return _differences(recorded, reported, gone) if is_needed else None
+    is_needed = has_ended or retracted or _is_new(recorded, money, reported)
+    return _differences(recorded, reported, retracted) if is_needed else None
 
 
-def _gone(recorded: _Recorded, money: TurnMoney, reported: Mapping[str, int]) -> Sequence[str]:
+def _retracted_names(recorded: _Recorded, money: TurnMoney, reported: Mapping[str, int]) -> Sequence[str]:
     """The recorded numbers that the readings of the turn do not show any more."""
     if money.reading is Reading.NONE:
         return ()
     return [name for name in NUMBERS if recorded.numbers[name] is not None and name not in reported]
 
 
-def _differences(recorded: _Recorded, reported: Mapping[str, int], gone: Sequence[str]) -> Cells:
-    now = {**reported, **dict.fromkeys(gone, 0)}
+def _differences(recorded: _Recorded, reported: Mapping[str, int], retracted: Sequence[str]) -> Cells:
+    now = {**reported, **dict.fromkeys(retracted, 0)}
     changes: Cells = {
         name: int64_or_none(value - (recorded.numbers[name] or 0)) for name, value in now.items()
     }
-    if gone:
-        changes["retracted"] = sum(1 << bit for bit, name in enumerate(_RETRACTED) if name in gone)
+    if retracted:
+        changes["retracted"] = sum(1 << bit for bit, name in enumerate(_RETRACTED) if name in retracted)
     return changes
 
 
@@ -407,5 +407,5 @@ def _share(money: TurnMoney) -> Cells:
 
 def _sources(turn: Turn) -> int | None:
     """The number of sources of a turn; None when nothing of the turn was received."""
-    is_known = turn.parts or turn.snapshot is not None or turn.status in FREE
-    return len(sources_of_turn(turn)) if is_known else None
+    is_received = turn.parts or turn.snapshot is not None or turn.status in FREE
+    return len(sources_of_turn(turn)) if is_received else None

@@ -6,31 +6,37 @@ reading takes and whatever other processes write.
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from itertools import chain
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.money.limits import Gauge
-from handinger_tui.core.money.restatements import Restatement
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
 from handinger_tui.core.money.suspense import Assigned, suspense_buckets
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger import turns as turn_store
+from handinger_tui.ledger.corrections import recompute
+from handinger_tui.ledger.database_file import (
+    PATIENCE_S,
+    LockPatience,
+    charges_before,
+    open_to_read,
+    translated,
+)
 from handinger_tui.ledger.grouping import buckets, condition, restatements
 from handinger_tui.ledger.limits import LimitRules, LimitUsage, periods_at
-from handinger_tui.ledger.opening import charges_before, open_to_read, translated
-from handinger_tui.ledger.process_locks import LockPatience
-from handinger_tui.ledger.recomputation import recompute
 from handinger_tui.ledger.rows import Row, pack, readable, unpack
 from handinger_tui.ledger.suspense import assigned, rises
 
-PATIENCE_S: Final = 5.0
-"""Seconds to wait for a lock of another process."""
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from handinger_tui.core.money.limits import Gauge
+    from handinger_tui.core.money.reconciliation import Restatement
+    from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
+
 PAGE: Final = 500
 """Number of rows that are read at a time."""
 

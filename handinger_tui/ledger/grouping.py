@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, INT64_MAX, Total
 from handinger_tui.core.money.attribution import Reading
-from handinger_tui.core.money.restatements import Restatement
+from handinger_tui.core.money.reconciliation import Restatement
 from handinger_tui.core.money.spending import (
     Bucket,
     ChargeFilter,
@@ -26,7 +26,7 @@ from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
 from handinger_tui.core.stream.worker_snapshot import Costs, Usage
 from handinger_tui.core.turns.turn import FREE, LIVE, Trigger
 from handinger_tui.ledger.charge_writer import AMOUNTS, COUNTS, SUMMED
-from handinger_tui.ledger.opening import one_moment
+from handinger_tui.ledger.database_file import one_moment
 from handinger_tui.ledger.rows import (
     Cell,
     Row,

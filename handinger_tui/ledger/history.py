@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from handinger_tui.core.turns.session import SessionSummary
-from handinger_tui.ledger.database import Database
+from handinger_tui.ledger.database_file import transaction
 from handinger_tui.ledger.grouping import DOUBTS
-from handinger_tui.ledger.opening import transaction
 from handinger_tui.ledger.rows import Cell, Row, pack, summary_of, unpack
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Sequence
+
+    from handinger_tui.core.turns.session import SessionSummary
+    from handinger_tui.ledger.database import Database
 
 T = TypeVar("T")
 

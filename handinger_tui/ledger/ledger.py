@@ -3,44 +3,45 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import tzinfo
 from enum import Enum, auto
 from functools import partial
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from handinger_tui.core.errors import LedgerError, NoHistory
-from handinger_tui.core.money.limits import Start
-from handinger_tui.core.money.restatements import Restatement
-from handinger_tui.core.stream.frames import Frame
-from handinger_tui.core.turns.session import Others, RemoteTurn, Session
-from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.ledger import turns as turn_store
 from handinger_tui.ledger import worker_turns
 from handinger_tui.ledger.charge_writer import ChargeCache
+from handinger_tui.ledger.corrections import Rulings, recompute
 from handinger_tui.ledger.database import Database
-from handinger_tui.ledger.grouping import ChargeQueries
-from handinger_tui.ledger.history import SessionHistory
-from handinger_tui.ledger.limits import LimitService
-from handinger_tui.ledger.opening import (
+from handinger_tui.ledger.database_file import (
+    PATIENCE_S,
+    LockPatience,
     Opened,
+    ProcessLocks,
     mark_suspect,
     one_moment,
     open_database,
     open_to_read,
     translated,
 )
-from handinger_tui.ledger.process_locks import LockPatience, ProcessLocks
-from handinger_tui.ledger.recomputation import recompute
+from handinger_tui.ledger.grouping import ChargeQueries
+from handinger_tui.ledger.history import SessionHistory
+from handinger_tui.ledger.limits import LimitService
 from handinger_tui.ledger.rows import TurnFrame
-from handinger_tui.ledger.rulings import Rulings
 from handinger_tui.ledger.turns import FrameNumbers, WorkerNames
 
-PATIENCE_S: Final = 5.0
-"""Seconds to wait for a lock of another process."""
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import tzinfo
+    from pathlib import Path
+
+    from handinger_tui.core.money.limits import Start
+    from handinger_tui.core.money.reconciliation import Restatement
+    from handinger_tui.core.stream.frames import Frame
+    from handinger_tui.core.turns.session import Others, RemoteTurn, Session
+    from handinger_tui.core.turns.turn import TurnRequest
 
 
 class FileAccess(Enum):

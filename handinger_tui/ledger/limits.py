@@ -19,8 +19,8 @@ from handinger_tui.core.money.limits import (
     BY_TIME,
     Gauge,
     Limit,
+    LimitOrigin,
     LimitReached,
-    Origin,
     Scope,
     Start,
     Unit,
@@ -30,6 +30,7 @@ from handinger_tui.core.money.limits import (
 )
 from handinger_tui.core.money.spending import ChargeFilter, Spent
 from handinger_tui.ledger import reservations
+from handinger_tui.ledger.database_file import Care, one_moment, transaction
 from handinger_tui.ledger.grouping import (
     PLACES,
     SUMS_OF_SPENT,
@@ -40,7 +41,6 @@ from handinger_tui.ledger.grouping import (
     spent_of,
     split,
 )
-from handinger_tui.ledger.opening import Care, one_moment, transaction
 from handinger_tui.ledger.rows import Cell, pack, scaled, unpack
 from handinger_tui.ledger.suspense import rises
 
@@ -103,7 +103,7 @@ def typed_limits(connection: sqlite3.Connection, whose: Whose) -> TypedLimits:
                     f"Cannot read the {scope.limit} from the history.", "Set it again with /limit."
                 )
             if value is not None:
-                limits.append(Limit(scope, unit, value, Origin.TYPED))
+                limits.append(Limit(scope, unit, value, LimitOrigin.TYPED))
             elif newest is not None:
                 lifted.add((scope, unit))
     return TypedLimits(tuple(limits), frozenset(lifted))
@@ -204,7 +204,7 @@ class LimitUsage:
             for scope, which in filters.items()
             if scope in scopes
         }
-        found = []
+        result = []
         for gauge in gauges(limits, totals):
             scope, unit = gauge.limit.scope, gauge.limit.unit
             price = rules.credit_usd if unit is Unit.USD else None
@@ -214,8 +214,8 @@ class LimitUsage:
                 priced = _with_price(connection, gauge, _condition_of(filters, scope, session), price, others)
             is_reported = unit not in unreported or (price is not None and Unit.CREDITS not in unreported)
             turns = reserved.get(scope, ())
-            found.append(reservations.with_reservations(replace(priced, reported=is_reported), turns, price))
-        return tuple(found)
+            result.append(reservations.with_reservations(replace(priced, reported=is_reported), turns, price))
+        return tuple(result)
 
     def _spent(
         self,
@@ -252,8 +252,8 @@ class LimitUsage:
 
 def _suspense_in_credits(connection: sqlite3.Connection, which: ChargeFilter | None) -> Decimal | None:
     """The credits that no turn explains and that have no amount in USD."""
-    found = [] if which is None else rises(connection, which)
-    return total(rise.credits for rise in found if rise.usd is None and rise.credits is not None).value
+    suspense = [] if which is None else rises(connection, which)
+    return total(rise.credits for rise in suspense if rise.usd is None and rise.credits is not None).value
 
 
 def _with_price(

@@ -85,15 +85,21 @@ def reserved(connection: sqlite3.Connection, which: ChargeFilter, now_ms: int) -
     )
     cells["doubted_since_ms"] = now_ms - DOUBT_MS
     return [
-        Reserved(_left(row, "reserved_pico", "usd_pico"), _left(row, "reserved_micro", "micro_credits"))
+        Reserved(
+            _remaining(row, "reserved_pico", "usd_pico"), _remaining(row, "reserved_micro", "micro_credits")
+        )
         for row in connection.execute(sql, cells)
     ]
 
 
-def _left(row: Row, column: str, spent_column: str) -> Decimal | None:
+def _remaining(row: Row, column: str, spent_column: str) -> Decimal | None:
     places = PLACES[spent_column]
-    whole, spent = scaled(0, row[column], places), scaled(0, row[spent_column], places)
-    return None if whole is None else max(Decimal(0), EXACT.subtract(whole, spent or Decimal(0)))
+    reserved_amount, spent = scaled(0, row[column], places), scaled(0, row[spent_column], places)
+    return (
+        None
+        if reserved_amount is None
+        else max(Decimal(0), EXACT.subtract(reserved_amount, spent or Decimal(0)))
+    )
 
 
 def with_reservations(gauge: Gauge, turns: Iterable[Reserved], credit_usd: Decimal | None) -> Gauge:
@@ -119,7 +125,7 @@ def with_reservations(gauge: Gauge, turns: Iterable[Reserved], credit_usd: Decim
 NEWEST: Final = 5
 """How many of the newest ended turns of a service show which units it reports."""
 # A turn that failed may have no figures in any unit, which says nothing of the service.
-_TOLD: Final = f"""
+_REPORTED: Final = f"""
     SELECT told FROM turn_totals
      WHERE base_url = ? AND (status = '{TurnStatus.COMPLETED}'
         OR (status IN ('{TurnStatus.INCOMPLETE}', '{TurnStatus.FAILED}') AND told <> 0))
@@ -132,7 +138,7 @@ def unreported_units(connection: sqlite3.Connection, base_url: str) -> frozenset
 
     Nothing is concluded from a single turn without any figure: its worker may not have been readable.
     """
-    told = [row["told"] for row in connection.execute(_TOLD, (pack(base_url),))]
-    if len(told) < 2 and not any(told):
+    reported = [row["told"] for row in connection.execute(_REPORTED, (pack(base_url),))]
+    if len(reported) < 2 and not any(reported):
         return frozenset()
-    return frozenset(unit for bit, unit in enumerate(Unit) if not any(bits >> bit & 1 for bits in told))
+    return frozenset(unit for bit, unit in enumerate(Unit) if not any(bits >> bit & 1 for bits in reported))

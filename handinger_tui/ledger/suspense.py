@@ -151,11 +151,11 @@ def assigned(connection: sqlite3.Connection, which: ChargeFilter) -> list[Assign
         (unpack(row["base_url"]), unpack(row["worker_id"]), row["seen_ms"]): unpack_optional(row["turn_id"])
         for row in connection.execute(_ASSIGNMENTS)
     }
-    found = [
+    pairs = [
         (rise, owners.get((rise.base_url, rise.worker_id, rise.seen_ms)))
         for rise in _entered(connection, which)
     ]
-    return [Assigned(rise.number, rise.worker_id, turn_id) for rise, turn_id in found if turn_id is not None]
+    return [Assigned(rise.number, rise.worker_id, turn_id) for rise, turn_id in pairs if turn_id is not None]
 
 
 def _rise_of(row: Row) -> Rise:

@@ -17,9 +17,9 @@ from handinger_tui.core.stream.frames import RULE, Frame, Framing, Marker, gathe
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.session import Others, RemoteTurn, Session, put_turn, title_from
 from handinger_tui.core.turns.turn import FREE, LIVE, UNDECIDED, Turn, TurnRequest, TurnStatus
-from handinger_tui.ledger import remote_turns, reservations, worker_turns
+from handinger_tui.ledger import reservations, worker_turns
 from handinger_tui.ledger.charge_writer import ChargeCache, new_entries, open_charge, write_charges
-from handinger_tui.ledger.opening import Care, transaction
+from handinger_tui.ledger.database_file import Care, transaction
 from handinger_tui.ledger.rows import (
     FRAME_COLUMNS,
     TurnFrame,
@@ -357,8 +357,8 @@ def _mark_sending(connection: sqlite3.Connection, item: TurnFrame) -> None:
         )
     worker_id = as_text(as_object(parse(item.frame.data)).get("worker_id"))
     if worker_id is not None:
-        times = remote_turns.times_asked(connection, item.turn_id)
-        remote_turns.claim(connection, item.turn_id, worker_id, times)
+        times = worker_turns.times_asked(connection, item.turn_id)
+        worker_turns.claim(connection, item.turn_id, worker_id, times)
         worker_turns.store_sending(connection, item.turn_id, worker_id, item.frame.at_ms)
 
 
@@ -373,7 +373,7 @@ def _name_worker(connection: sqlite3.Connection, turn_id: str, worker_id: str) -
     for table in ("turns", "turn_totals"):
         connection.execute(f"UPDATE {table} SET worker_id = ? WHERE turn_id = ? AND worker_id IS NULL", cells)
     # The turn is the first message of a new worker.
-    remote_turns.claim(connection, turn_id, worker_id, 0)
+    worker_turns.claim(connection, turn_id, worker_id, 0)
 
 
 # `unread` is set at the creation of a session, and later only by mark_read and mark_unread: a session value
@@ -466,7 +466,7 @@ def adopt(
         session = stored_session(connection, session)
         entered: list[RemoteTurn] = []
         for turn in turns:
-            entry = remote_turns.entry_of(connection, session, turn)
+            entry = worker_turns.entry_of(connection, session, turn)
             if entry is None:
                 entered.append(turn)
             elif entry.session_id is None:
@@ -494,7 +494,7 @@ def _enter(connection: sqlite3.Connection, session: Session, turn: RemoteTurn, r
     _put_session(connection, session, order.created_ms, title_from(order.prompt))
     _put_turn(connection, session, order, run, folded.status)
     connection.executemany(_FRAME, [frame_row(TurnFrame(order.turn_id, one)) for one in turn.frames])
-    remote_turns.enter(connection, session, turn)
+    worker_turns.enter(connection, session, turn)
     if not is_open:
         connection.execute(
             "UPDATE turns SET settled_ms = ? WHERE turn_id = ?", (order.created_ms, pack(order.turn_id))
@@ -557,11 +557,11 @@ def _put_position(connection: sqlite3.Connection, turn: Turn) -> None:
     """Store which message of the worker the turn is; remove that where it never reached the worker."""
     worker_id = worker_of(turn)
     if turn.status in FREE:
-        remote_turns.release(connection, turn.turn_id)
+        worker_turns.release(connection, turn.turn_id)
     elif worker_id is not None and turn.status is not TurnStatus.QUEUED:
         # The turn that creates a worker is the first message of that worker.
         times = 0 if turn.order.worker_id is None else turn.order.seen_before
-        remote_turns.claim(connection, turn.turn_id, worker_id, times)
+        worker_turns.claim(connection, turn.turn_id, worker_id, times)
 
 
 def _put_answer(connection: sqlite3.Connection, turn: Turn) -> None:

@@ -23,13 +23,12 @@ from textual.widget import Widget
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import clean
 from handinger_tui.stylesheet import STYLESHEET
+from handinger_tui.ui.background import collect_from_now_on, warm
 from handinger_tui.ui.commands import CommandProvider
 from handinger_tui.ui.commands.view import leave, show_help
-from handinger_tui.ui.gc_tuning import collect_from_now_on, warm
 from handinger_tui.ui.keys import format_key
-from handinger_tui.ui.no_color import PlainStyles
 from handinger_tui.ui.terminal.diff_app import DiffApp
-from handinger_tui.ui.themes import DARK, LIGHT, THEMES, first_theme
+from handinger_tui.ui.themes import DARK, LIGHT, THEMES, PlainStyles, first_theme
 from handinger_tui.ui.transcript.painting import ControlFilter
 from handinger_tui.ui.work.screen import WorkScreen
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
-    from handinger_tui.core.money.restatements import Restatement
+    from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
     from handinger_tui.core.money.suspense import Assigned
     from handinger_tui.core.money.typical_cost import TypicalCost

@@ -1,4 +1,4 @@
-"""The themes, and which one the app starts with.
+"""The themes, which one the app starts with, and styles without any color (NO_COLOR).
 
 Every text color has a contrast of at least 4.5:1 on every background used, 7:1 in the two themes of high
 contrast. The colors of `TERMINAL` are the terminal's own sixteen.
@@ -6,16 +6,24 @@ contrast. The colors of `TERMINAL` are the terminal's own sixteen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from rich.color import Color as RichColor
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
+from textual.filter import LineFilter
 from textual.theme import Theme
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PREFIX: Final = "handinger-"
 """What the names of themes begin with, as Textual has some of its own. People type them without it."""
 
 
-class Palette(NamedTuple):
+class ThemeColors(NamedTuple):
     """The colors of a theme, each with one meaning."""
 
     text: str
@@ -42,7 +50,7 @@ class Palette(NamedTuple):
     scrollbar_hover: str
 
 
-def _theme(name: str, colors: Palette, *, dark: bool, ansi: bool = False) -> Theme:
+def _theme(name: str, colors: ThemeColors, *, dark: bool, ansi: bool = False) -> Theme:
     variables = {
         "text-muted": colors.muted,
         "foreground-muted": colors.muted,
@@ -92,7 +100,7 @@ def _theme(name: str, colors: Palette, *, dark: bool, ansi: bool = False) -> The
 
 DARK: Final = _theme(
     "dark",
-    Palette(
+    ThemeColors(
         text="#e4e8ee", muted="#9aa6b6", disabled="#8390a0",
         background="#10141a", surface="#171c24", panel="#1f2630",
         border="#394454", hover="#242d38", current_row="#2a3a3f", selection="#2f5d55",
@@ -104,7 +112,7 @@ DARK: Final = _theme(
 )  # fmt: skip
 LIGHT: Final = _theme(
     "light",
-    Palette(
+    ThemeColors(
         text="#20262f", muted="#57606d", disabled="#5f6874",
         background="#fcfbf8", surface="#f4f2ed", panel="#ebe8e1",
         border="#cbc6bb", hover="#e4e0d7", current_row="#d9e6e1", selection="#bfe0d8",
@@ -116,7 +124,7 @@ LIGHT: Final = _theme(
 )  # fmt: skip
 MIDNIGHT: Final = _theme(
     "midnight",
-    Palette(
+    ThemeColors(
         text="#dfe6f5", muted="#9aa8c7", disabled="#8593b6",
         background="#0b1020", surface="#121a30", panel="#1a2340",
         border="#38456b", hover="#212c4d", current_row="#25335a", selection="#2d4a7c",
@@ -128,7 +136,7 @@ MIDNIGHT: Final = _theme(
 )  # fmt: skip
 EMBER: Final = _theme(
     "ember",
-    Palette(
+    ThemeColors(
         text="#ece3d2", muted="#b5a892", disabled="#a09480",
         background="#1d1b18", surface="#25221e", panel="#2f2b26",
         border="#574e43", hover="#38332d", current_row="#40392f", selection="#5a4a2f",
@@ -140,7 +148,7 @@ EMBER: Final = _theme(
 )  # fmt: skip
 PAPER: Final = _theme(
     "paper",
-    Palette(
+    ThemeColors(
         text="#2a241b", muted="#5c503e", disabled="#665a48",
         background="#f7f0e2", surface="#efe6d4", panel="#e6dbc5",
         border="#c9b99a", hover="#dccfb5", current_row="#d5dcc6", selection="#bcd9cf",
@@ -152,7 +160,7 @@ PAPER: Final = _theme(
 )  # fmt: skip
 CONTRAST: Final = _theme(
     "contrast",
-    Palette(
+    ThemeColors(
         text="#ffffff", muted="#d0d0d0", disabled="#b8b8b8",
         background="#000000", surface="#0a0a0a", panel="#141414",
         border="#8a8a8a", hover="#262626", current_row="#303030", selection="#00527a",
@@ -164,7 +172,7 @@ CONTRAST: Final = _theme(
 )  # fmt: skip
 CONTRAST_LIGHT: Final = _theme(
     "contrast-light",
-    Palette(
+    ThemeColors(
         text="#000000", muted="#333333", disabled="#454545",
         background="#ffffff", surface="#f7f7f7", panel="#efefef",
         border="#707070", hover="#e2e2e2", current_row="#d6e6e2", selection="#a8dcd0",
@@ -176,7 +184,7 @@ CONTRAST_LIGHT: Final = _theme(
 )  # fmt: skip
 TERMINAL: Final = _theme(
     "terminal",
-    Palette(
+    ThemeColors(
         text="ansi_default", muted="ansi_default", disabled="ansi_bright_black",
         background="ansi_default", surface="ansi_default", panel="ansi_default",
         border="ansi_bright_black", hover="ansi_bright_black", current_row="ansi_bright_black",
@@ -217,3 +225,67 @@ def by_name(name: str) -> str | None:
 def short_name(name: str) -> str:
     """The name of a theme as people type it."""
     return name.removeprefix(PREFIX)
+
+
+REVERSE_FROM: Final = 1.45
+"""Contrast of a background with that of the app from which it is drawn reversed: selections and cursors."""
+DIM_BELOW: Final = 9.0
+"""Contrast of a grey text with its background below which it is drawn dim."""
+GREY_BELOW: Final = 0.3
+"""Saturation, 0 to 1, below which a color is grey."""
+
+_DEFAULT_COLORS: Final = Style(color="default", bgcolor="default")
+_REVERSED: Final = Style(reverse=True)
+_UPRIGHT: Final = Style(reverse=False)
+_DIM: Final = Style(dim=True)
+
+
+class PlainStyles(LineFilter):
+    """Removes all colors, so that the terminal's own two colors are used.
+
+    `App.get_line_filters` must always return the same object: strips cache its results.
+    """
+
+    def __init__(self, theme: Theme) -> None:
+        """`theme`: the one in use; the backgrounds of widgets are compared with its own."""
+        super().__init__()
+        self._background: Final = Color.parse(theme.background or "black")
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Return the segments with plain styles."""
+        return [
+            Segment(text, style and plain_style(style, self._background), control)
+            for text, style, control in segments
+        ]
+
+
+@lru_cache(4096)
+def plain_style(style: Style, app_background: Color) -> Style:
+    """`style` without its colors, on an app with the background `app_background`."""
+    behind, text = _color(style.bgcolor) or app_background, _color(style.color)
+    plain = style + _DEFAULT_COLORS
+    if contrast(behind, app_background) >= REVERSE_FROM:
+        plain += _UPRIGHT if style.reverse else _REVERSED
+    elif (
+        text is not None and contrast(text, behind) < DIM_BELOW and text.hsl.s < GREY_BELOW and not style.bold
+    ):
+        plain += _DIM
+    return plain
+
+
+def contrast(one: Color, other: Color) -> float:
+    """The contrast ratio of WCAG 2, from 1 to 21."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(color: Color) -> float:
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in color.normalized
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _color(color: RichColor | None) -> Color | None:
+    """A color of Rich as one of Textual; None for none and for the terminal's own."""
+    return None if color is None or color.is_default else Color.from_rich_color(color)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import AsyncExitStack
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,11 +12,15 @@ from handinger_tui.cli.app import app_options
 from handinger_tui.cli.args import parse
 from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.panels.usage.view import usage_view
-from tests.chaos.server import FaultServer
+from handinger_tui.ui.panels.usage_view import usage_view
 from tests.chaos.test_app import service
-from tests.chaos.world import World
 from tests.e2e.runner import Ran, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.chaos.server import FaultServer
+    from tests.chaos.world import World
 
 __all__ = ["service"]
 

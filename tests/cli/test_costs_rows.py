@@ -29,7 +29,7 @@ from handinger_tui.core.export.spending import group_object
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.ledger.charge_writer import NUMBERS
 from handinger_tui.ledger.cost_rows import opened
-from handinger_tui.ledger.opening import NEWER
+from handinger_tui.ledger.database_file import NEWER
 from tests.e2e.runner import run
 from tests.ledger.made import answered, order, play, session
 from tests.ledger.made import opened as ledger_at

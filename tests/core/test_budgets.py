@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from handinger_tui.core.money.attribution import Reading
-from handinger_tui.core.money.budgets import ENOUGH_TO_ADVISE, BudgetRow, advice, compare
 from handinger_tui.core.money.spending import LOCAL, TurnCharge
-from handinger_tui.core.money.typical_cost import Spread
+from handinger_tui.core.money.typical_cost import ENOUGH_TO_ADVISE, BudgetRow, Spread, advice, compare
 from handinger_tui.core.stream.worker_snapshot import NO_COSTS, Usage
 from handinger_tui.core.turns.turn import FREE, LIVE, Trigger, TurnStatus
 

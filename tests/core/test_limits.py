@@ -17,10 +17,10 @@ from handinger_tui.core.money.limits import (
     STILL,
     Gauge,
     Limit,
+    LimitOrigin,
     LimitReached,
     LimitReserved,
     LimitUnmeasured,
-    Origin,
     Scope,
     Start,
     State,
@@ -49,7 +49,7 @@ def gauge(
     missing: int = 0,
     scope: Scope = Scope.SESSION,
     unit: Unit = Unit.USD,
-    origin: Origin = Origin.TYPED,
+    origin: LimitOrigin = LimitOrigin.TYPED,
 ) -> Gauge:
     value = None if spent is None else Decimal(spent)
     return Gauge(Limit(scope, unit, Decimal(of), origin), Total(value, missing))
@@ -100,12 +100,12 @@ def test_an_unknown_amount_is_neither_zero_nor_a_reason_to_block() -> None:
     assert spent_text(found) == "not reported of $1.00"
 
 
-@pytest.mark.parametrize("order", list(permutations(Origin)))
-def test_flag_before_typed_before_configured(order: tuple[Origin, ...]) -> None:
+@pytest.mark.parametrize("order", list(permutations(LimitOrigin)))
+def test_flag_before_typed_before_configured(order: tuple[LimitOrigin, ...]) -> None:
     limits = [Limit(Scope.DAY, Unit.USD, Decimal(at), origin) for at, origin in enumerate(order, 1)]
-    assert effective(limits) == (limits[order.index(Origin.FLAG)],)
-    rest = [limit for limit in limits if limit.origin is not Origin.FLAG]
-    assert effective(rest) == (limits[order.index(Origin.TYPED)],)
+    assert effective(limits) == (limits[order.index(LimitOrigin.FLAG)],)
+    rest = [limit for limit in limits if limit.origin is not LimitOrigin.FLAG]
+    assert effective(rest) == (limits[order.index(LimitOrigin.TYPED)],)
 
 
 def test_scopes_and_units_are_limits_of_their_own_in_a_fixed_order() -> None:
@@ -158,9 +158,9 @@ def test_texts_of_the_two_marks() -> None:
 @pytest.mark.parametrize(
     ("limit", "holds"),
     [
-        (Limit(Scope.DAY, Unit.USD, Decimal(1), Origin.FLAG), "--max-cost"),
-        (Limit(Scope.DAY, Unit.CREDITS, Decimal(1), Origin.FLAG), "--max-credits"),
-        (Limit(Scope.DAY, Unit.USD, Decimal(1), Origin.TYPED), "/limit day AMOUNT in the app"),
+        (Limit(Scope.DAY, Unit.USD, Decimal(1), LimitOrigin.FLAG), "--max-cost"),
+        (Limit(Scope.DAY, Unit.CREDITS, Decimal(1), LimitOrigin.FLAG), "--max-credits"),
+        (Limit(Scope.DAY, Unit.USD, Decimal(1), LimitOrigin.TYPED), "/limit day AMOUNT in the app"),
         (Limit(Scope.TURN, Unit.CREDITS, Decimal(1)), "/limit turn AMOUNT credits"),
     ],
 )
@@ -170,10 +170,10 @@ def test_the_hint_says_how_to_go_on(limit: Limit, holds: str) -> None:
 
 @pytest.mark.parametrize("scope", Scope)
 @pytest.mark.parametrize("unit", Unit)
-@pytest.mark.parametrize("origin", Origin)
+@pytest.mark.parametrize("origin", LimitOrigin)
 @pytest.mark.parametrize("spent", [None, "0.8", "1", "3"])
 def test_no_text_claims_that_a_turn_was_stopped(
-    scope: Scope, unit: Unit, origin: Origin, spent: str | None
+    scope: Scope, unit: Unit, origin: LimitOrigin, spent: str | None
 ) -> None:
     found = gauge(spent, scope=scope, unit=unit, origin=origin, missing=spent is None)
     refused = LimitReached(found)

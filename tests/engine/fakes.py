@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handinger_tui.core.errors import ApiError, LedgerError, NoHistory
 from handinger_tui.core.money.limits import LimitReached, LimitUnmeasured, Start
@@ -17,8 +16,10 @@ from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import RemoteTurn, Session, put_turn
 from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine, ServiceContext
-from handinger_tui.engine.ports import LimitReader
-from handinger_tui.engine.retry_policy import RetryPolicy
+from handinger_tui.engine.ports import LimitReader, RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 
 Script = list[RawFrame | ApiError | asyncio.Event]
 

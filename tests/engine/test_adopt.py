@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handinger_tui.core.stream.frames import Frame, Framing, ReadReason
 from handinger_tui.core.stream.worker_snapshot import body_of
@@ -13,11 +12,14 @@ from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.core.turns.worker_reconciliation import slim_worker
-from handinger_tui.engine.adoption import adopted_turns
 from handinger_tui.engine.engine import Engine, ServiceContext
-from handinger_tui.engine.retry_policy import RetryPolicy
+from handinger_tui.engine.ports import RetryPolicy
+from handinger_tui.engine.settling import adopted_turns
 from handinger_tui.ledger.ledger import Ledger
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, says
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LONG = "Look at the prices again. " * 80
 

@@ -10,7 +10,7 @@ from handinger_tui.core.errors import ApiError, Doubtful, Refused
 from handinger_tui.core.stream.frames import Marker
 from handinger_tui.core.turns.turn import Kind, Trigger, TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine, ServiceContext
-from handinger_tui.engine.retry_policy import RetryPolicy
+from handinger_tui.engine.ports import RetryPolicy
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, Rig, rig, worker
 from tests.engine.test_recovery import note
 
@@ -125,7 +125,7 @@ async def test_one_look_long_after_the_kill_shows_that_nothing_arrived(
     log.append("turn_a", sending._replace(at_ms=clock.now_ms()))
     clock.seconds += later_s
     engine = engine_of()
-    await engine.settle_left_open(5)
+    await engine.settle_open_turns(5)
     (turn,) = engine.session(session.session_id).turns
     assert (turn.status, api.posts) == (status, [])
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 
 from handinger_tui.core.errors import Refused
 from handinger_tui.core.money.attribution import session_money
-from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Kind, TurnStatus
-from handinger_tui.engine.retry_policy import RetryPolicy
+from handinger_tui.engine.ports import RetryPolicy
 from tests.engine.fakes import FakeApi, Rig, StillClock, rig, says, worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handinger_tui.core.turns.session import Session
 
 LATE = RetryPolicy(money_interval=None, late_reads=(5.0, 25.0))
 START = worker("", messages=[], usage={"costUsd": 0})

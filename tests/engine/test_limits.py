@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,11 +24,15 @@ from handinger_tui.core.money.limits import (
     State,
     Unit,
 )
-from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Fault, Kind, TurnStatus
-from handinger_tui.engine.retry_policy import RetryPolicy
-from handinger_tui.engine.turn_queue import Hold, HoldReason
+from handinger_tui.engine.ports import RetryPolicy
+from handinger_tui.engine.queues import Hold, HoldReason
 from tests.engine.fakes import DONE, FakeApi, FakeReply, Rig, Script, StillClock, rig, says, sse, worker
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from handinger_tui.core.turns.session import Session
 
 START = worker("", usage={"costUsd": 0})
 

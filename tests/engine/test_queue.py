@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import pytest
 
 from handinger_tui.core.errors import Locked, NoRoom
-from handinger_tui.core.money.limits import Start
-from handinger_tui.core.stream.frames import Frame
-from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine, ServiceContext
-from handinger_tui.engine.inbox import Busy
-from handinger_tui.engine.retry_policy import RetryPolicy
-from handinger_tui.engine.turn_queue import Hold, HoldReason
+from handinger_tui.engine.ports import RetryPolicy
+from handinger_tui.engine.queues import Busy, Hold, HoldReason
 from tests.engine.fakes import (
     PLACE,
     FakeApi,
@@ -31,6 +27,13 @@ from tests.engine.fakes import (
     says,
     worker,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from handinger_tui.core.money.limits import Start
+    from handinger_tui.core.stream.frames import Frame
+    from handinger_tui.core.turns.session import Session
 
 
 def prompts(box: Rig) -> list[str]:

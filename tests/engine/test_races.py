@@ -6,12 +6,12 @@ import asyncio
 import json
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from handinger_tui.core.errors import Refused
 from handinger_tui.core.turns.turn import Kind, TurnStatus
 from handinger_tui.engine.engine import Engine, ServiceContext
-from handinger_tui.engine.retry_policy import RetryPolicy
+from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.ledger.ledger import Ledger
 from tests.engine.doors import Door
 from tests.engine.ending import finish
@@ -20,6 +20,9 @@ from tests.engine.history import Limits
 from tests.engine.scheduler import OldestFirst
 from tests.engine.world import Setting, World
 from tests.ledger.charge_rows import spent
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def world_of(*, limited: bool = False) -> World:

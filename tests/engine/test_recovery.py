@@ -11,8 +11,8 @@ from handinger_tui.core.stream.frames import Frame, Framing, Marker, RawFrame
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Trigger, TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine, ServiceContext
-from handinger_tui.engine.retry_policy import RetryPolicy
-from handinger_tui.engine.turn_queue import Hold, HoldReason
+from handinger_tui.engine.ports import RetryPolicy
+from handinger_tui.engine.queues import Hold, HoldReason
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, says, worker
 
 ORDER = TurnRequest("turn_a", "hello", 1000, "w1")

@@ -21,9 +21,9 @@ from handinger_tui.core.stream.frames import Framing, Marker, RawFrame
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import Kind, Turn, TurnStatus
 from handinger_tui.core.turns.worker_reconciliation import SLIM_ABOVE
-from handinger_tui.engine.retry_policy import RetryPolicy
+from handinger_tui.engine.ports import RetryPolicy
+from handinger_tui.engine.queues import Hold, HoldReason
 from handinger_tui.engine.session_actor import Elsewhere
-from handinger_tui.engine.turn_queue import Hold, HoldReason
 from tests.engine.fakes import FakeApi, FakeReply, Rig, StillClock, rig, says, worker
 
 NOBODY = worker("", prompt="earlier")

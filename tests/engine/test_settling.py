@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -18,8 +17,11 @@ from handinger_tui.core.stream.frames import Framing, RawFrame, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import Kind, Turn, TurnStatus
-from handinger_tui.engine.retry_policy import RetryPolicy
+from handinger_tui.engine.ports import RetryPolicy
 from tests.engine.fakes import FakeApi, FakeReply, Script, rig, says, worker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 WINDOW = RetryPolicy().recovery_window
 SLACK = 70.0

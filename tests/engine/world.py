@@ -7,24 +7,27 @@ them, in any order. `finish` brings it to its end and asks for the promises that
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.limits import Start
-from handinger_tui.core.stream.frames import Frame
-from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine, ServiceContext
-from handinger_tui.engine.retry_policy import RetryPolicy
+from handinger_tui.engine.ports import RetryPolicy
 from tests.engine.doors import Door, Doors
 from tests.engine.fakes import PLACE, FakeIds
 from tests.engine.history import History, Wallet
 from tests.engine.promises import Fate, Promise, Watchman
 from tests.engine.scheduler import Loop, NumberedTask, StepOrder, new_loop
 from tests.engine.service import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from handinger_tui.core.stream.frames import Frame
+    from handinger_tui.core.turns.session import Session
 
 LONGEST: Final = 4000
 """Steps within which a world comes to rest."""

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from handinger_tui.core.money.restatements import Restatement
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import RemoteTurn, Session, put_turn
 from handinger_tui.core.turns.turn import Turn, TurnRequest
 from handinger_tui.ledger.ledger import Ledger
 from tests.wire.recordings import Tape
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+    from pathlib import Path
+
+    from handinger_tui.core.money.reconciliation import Restatement
 
 WORKER = "wrk_1"
 

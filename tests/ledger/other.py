@@ -13,7 +13,7 @@ from handinger_tui.core.errors import NoRoom
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
-from handinger_tui.ledger.remote_turns import asked_key
+from handinger_tui.ledger.worker_turns import asked_key
 from tests.ledger.made import WORKER, answered, frame, opened, order, play, remote_turns, session
 
 ORDINARY = 65534

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.migrations.m0001_schema import MIGRATIONS
+from handinger_tui.ledger.migrations import MIGRATIONS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from handinger_tui.ledger.ledger import Ledger
 
 DAY_MS: Final = 86_400_000
 NOON_MS: Final = 1_764_072_000_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,10 +13,13 @@ from handinger_tui.core.turns.session import put_turn
 from handinger_tui.ledger import turns
 from handinger_tui.ledger.charge_writer import ChargeCache
 from handinger_tui.ledger.database import Database
-from handinger_tui.ledger.opening import open_database, translate
+from handinger_tui.ledger.database_file import open_database, translate
 from handinger_tui.ledger.rows import TurnFrame
 from handinger_tui.ledger.turns import FrameNumbers, WorkerNames
 from tests.ledger.made import answered, frame, order, session
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def spoken(connection: sqlite3.Connection) -> list[str]:

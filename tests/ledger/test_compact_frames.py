@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.ledger import turns as reads
-from handinger_tui.ledger.opening import open_database
+from handinger_tui.ledger.database_file import open_database
 from handinger_tui.ledger.turns import store_compact_frames
 from tests.ledger.made import frame, look, opened, order, play, session
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DELTAS = [frame(0, json.dumps({"type": "start", "messageId": "m"}))] + [
     frame(seq, json.dumps({"type": "text-delta", "id": "t", "delta": f"word {seq} "}))

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 from queue import SimpleQueue
 from threading import Event
+from typing import TYPE_CHECKING
 
 import pytest
 
 from handinger_tui.core.errors import LedgerError, NoRoom
 from handinger_tui.ledger.database import MAX_FRAMES, Database
-from handinger_tui.ledger.opening import open_database
+from handinger_tui.ledger.database_file import open_database
 from handinger_tui.ledger.rows import TurnFrame
 from handinger_tui.ledger.turns import FrameNumbers, WorkerNames, open_turn, write_frames
 from tests.ledger.made import frame, look, order, session
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
 
 DEADLINE_S = 20.0
 

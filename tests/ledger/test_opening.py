@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from handinger_tui.core.errors import Locked, NoRoom, TooNew
+from handinger_tui.ledger.database_file import SMALL_BYTES, SUSPECT, mark_suspect, set_aside
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.migrations.m0001_schema import MIGRATIONS
-from handinger_tui.ledger.opening import SMALL_BYTES, SUSPECT, mark_suspect, set_aside
+from handinger_tui.ledger.migrations import MIGRATIONS
 from tests.ledger.made import answered, frame, look, names, opened, order, play, session
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 async def filled(path: Path, turns: int = 3) -> None:

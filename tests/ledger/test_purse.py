@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.limits import Limit, Origin, Scope, Unit
+from handinger_tui.core.money.limits import Limit, LimitOrigin, Scope, Unit
 from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage
 from handinger_tui.core.turns.turn import Turn, TurnStatus
@@ -163,14 +163,14 @@ async def test_a_typed_limit_wins_over_a_configured_one_and_a_flag_over_both(led
     await purse.set_limit(ours(), Scope.DAY, Unit.USD, Decimal("12.5"))
     assert await purse.limits(ours()) == (
         Limit(Scope.SESSION, Unit.CREDITS, Decimal(3)),
-        Limit(Scope.DAY, Unit.USD, Decimal("12.5"), Origin.TYPED),
+        Limit(Scope.DAY, Unit.USD, Decimal("12.5"), LimitOrigin.TYPED),
     )
-    flag = Limit(Scope.DAY, Unit.USD, Decimal(1), Origin.FLAG)
+    flag = Limit(Scope.DAY, Unit.USD, Decimal(1), LimitOrigin.FLAG)
     assert flag in await purse_on(ledger, *configured, flags=(flag,)).limits(ours())
     await purse.set_limit(ours(), Scope.DAY, Unit.USD, None)
     assert await purse.limits(ours()) == (configured[1],)
     await purse.set_limit(ours(), Scope.DAY, Unit.USD, Decimal(4))
-    assert Limit(Scope.DAY, Unit.USD, Decimal(4), Origin.TYPED) in await purse.limits(ours())
+    assert Limit(Scope.DAY, Unit.USD, Decimal(4), LimitOrigin.TYPED) in await purse.limits(ours())
 
 
 def scopes(found: Iterable[Limit]) -> set[str]:
@@ -207,7 +207,7 @@ async def test_limits_are_only_ever_added_and_seen_by_every_program(tmp_path: Pa
         await purse_on(one).set_limit(ours(), Scope.SESSION, Unit.CREDITS, Decimal("0.5"))
         assert await other.charges.news() is not None
         assert await purse_on(other).limits(ours()) == (
-            Limit(Scope.SESSION, Unit.CREDITS, Decimal("0.5"), Origin.TYPED),
+            Limit(Scope.SESSION, Unit.CREDITS, Decimal("0.5"), LimitOrigin.TYPED),
         )
     assert look(path, "SELECT scope, whose, unit, amount, set_ms FROM limits") == [
         ("session", "ses_1", "credits", 500_000, NOON_MS)

@@ -5,20 +5,23 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import TYPE_CHECKING
 
 import pytest
 
 from handinger_tui.core.errors import Damaged, LedgerError, Locked, TooNew
+from handinger_tui.ledger.database_file import NEWER, ONLY_READ
 from handinger_tui.ledger.ledger import FileAccess, Ledger
-from handinger_tui.ledger.migrations.m0001_schema import MIGRATIONS
-from handinger_tui.ledger.opening import NEWER, ONLY_READ
+from handinger_tui.ledger.migrations import MIGRATIONS
 from tests.ledger.made import answered, names, opened, order, play, session
 from tests.ledger.test_processes import heard, other
 from tests.ledger.test_remote_turns import older_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 async def titles(path: Path, **options: float) -> tuple[list[str], str | None]:

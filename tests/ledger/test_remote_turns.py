@@ -6,7 +6,7 @@ import asyncio
 import json
 import sqlite3
 from contextlib import AsyncExitStack
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
@@ -15,8 +15,7 @@ from handinger_tui.core.stream.frames import Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import RemoteTurn, put_turn
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.migrations.m0001_schema import MIGRATIONS
+from handinger_tui.ledger.migrations import MIGRATIONS
 from tests.ledger.charge_rows import charges
 from tests.ledger.made import (
     WORKER,
@@ -31,6 +30,11 @@ from tests.ledger.made import (
 )
 from tests.ledger.rows import cells, put
 from tests.ledger.test_processes import heard, other, tell
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from handinger_tui.ledger.ledger import Ledger
 
 ENTRIES = "SELECT turn_id FROM remote_turns ORDER BY turn_id"
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from handinger_tui.core.money.restatements import LESS, MORE, NEW_MEANING, Restatement, restatement_text
+from handinger_tui.core.money.reconciliation import LESS, MORE, NEW_MEANING, Restatement, restatement_text
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.ledger.cost_rows import opened as opened_rows
-from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.made import WORKER, answered, only, opened, order, play, session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from handinger_tui.ledger.ledger import Ledger
 
 
 async def restate(ledger: Ledger, now: Session, usd: str, at_ms: int = 10_000) -> Session:

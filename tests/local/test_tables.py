@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handinger_tui.local.repertoire import attachments
-from handinger_tui.local.repertoire.attachments import counts_of
+from handinger_tui.local.repertoire import file_summaries
+from handinger_tui.local.repertoire.file_summaries import counts_of
 from handinger_tui.local.turn_context import ToolError
 
 if TYPE_CHECKING:
@@ -100,13 +100,13 @@ def test_a_low_budget_reads_and_no_more(upload_turn: Run) -> None:
     [("a,b\n1,2", ","), ("a;b\n1;2", ";"), ("a\tb\n1\t2", "\t"), ("a|b\n1|2", "|"), ("only\n1", ",")],
 )
 def test_the_delimiter_is_found(text: str, delimiter: str) -> None:
-    table = attachments.parse(text)
+    table = file_summaries.parse(text)
     assert table.delimiter == delimiter
     assert table.column(0) == ["1"]
 
 
 def test_rows_of_uneven_length_are_counted_and_kept() -> None:
-    table = attachments.parse("a,b\n1\n2,3,4\n5,6\n")
+    table = file_summaries.parse("a,b\n1\n2,3,4\n5,6\n")
     assert table.ragged == 2
     assert table.column(1) == ["", "3", "6"]
 
@@ -114,7 +114,7 @@ def test_rows_of_uneven_length_are_counted_and_kept() -> None:
 @pytest.mark.parametrize("text", ["", "\n\n", 'a\n"' + "x" * 200_000 + '"'])
 def test_what_is_no_table_is_refused_with_a_reason(text: str) -> None:
     with pytest.raises(ToolError, match=r"empty|cannot be read"):
-        attachments.parse(text)
+        file_summaries.parse(text)
 
 
 def test_an_empty_table_is_a_tool_error_and_not_a_failed_turn(upload_turn: Run) -> None:
@@ -140,8 +140,8 @@ def test_an_empty_table_is_a_tool_error_and_not_a_failed_turn(upload_turn: Run) 
     ],
 )
 def test_kinds(cells: list[str], kind: str) -> None:
-    assert attachments.kind_of(cells) == kind
-    assert ("mean" in attachments.stats_of("c", cells).figures) == (kind in {"integer", "decimal"})
+    assert file_summaries.kind_of(cells) == kind
+    assert ("mean" in file_summaries.stats_of("c", cells).figures) == (kind in {"integer", "decimal"})
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_kinds(cells: list[str], kind: str) -> None:
     ],
 )
 def test_the_chart_suits_the_table(text: str, title: str, bars: dict[str, int]) -> None:
-    stats = attachments.table_stats(text)
+    stats = file_summaries.table_stats(text)
     assert stats.title == title
     assert bars.items() <= dict(stats.bars).items()
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.money.attribution import Reading
-from handinger_tui.core.money.limits import Gauge, Limit, Origin, Scope, Unit, effective
+from handinger_tui.core.money.limits import Gauge, Limit, LimitOrigin, Scope, Unit, effective
 from handinger_tui.core.money.limits import gauges as gauges_of
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Rise, TurnCharge
 from handinger_tui.core.money.suspense import Assigned, suspense_buckets
@@ -23,7 +23,7 @@ from handinger_tui.core.turns.turn import Trigger, TurnStatus
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from handinger_tui.core.money.restatements import Restatement
+    from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.core.turns.session import Session
 
 NOW_MS: Final = 1_700_000_000_000
@@ -165,7 +165,9 @@ class FakePurse:
     measure: Callable[[Session], dict[tuple[Scope, Unit], Total]] | None = None
     """Spending that depends on the session, over `spent`."""
 
-    def limit(self, scope: Scope, amount: str, unit: Unit = Unit.USD, origin: Origin = Origin.CONFIG) -> None:
+    def limit(
+        self, scope: Scope, amount: str, unit: Unit = Unit.USD, origin: LimitOrigin = LimitOrigin.CONFIG
+    ) -> None:
         """A limit that was there before."""
         self.kept.append(Limit(scope, unit, Decimal(amount), origin))
 
@@ -198,10 +200,10 @@ class FakePurse:
             limit
             for limit in self.kept
             if (limit.scope, limit.unit) != (scope, unit)
-            or limit.origin not in (Origin.TYPED, *([Origin.CONFIG] if amount is None else []))
+            or limit.origin not in (LimitOrigin.TYPED, *([LimitOrigin.CONFIG] if amount is None else []))
         ]
         if amount is not None:
-            self.kept.append(Limit(scope, unit, amount, Origin.TYPED))
+            self.kept.append(Limit(scope, unit, amount, LimitOrigin.TYPED))
 
     def today(self) -> ChargeFilter:
         midnight = _local(NOW_MS).replace(hour=0, minute=0, second=0, microsecond=0)

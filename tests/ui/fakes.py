@@ -18,7 +18,7 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import FilePart, Kind, Turn
 from handinger_tui.engine.engine import Engine, ServiceContext
-from handinger_tui.engine.retry_policy import RetryPolicy
+from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.ports import Account, AppOptions, Connection, Fetched, Opening, Progress
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, Script, says, worker
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from textual.driver import Driver
 
-    from handinger_tui.engine.turn_queue import Hold
+    from handinger_tui.engine.queues import Hold
     from handinger_tui.ui.work.screen import WorkScreen
 from textual.pilot import Pilot
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handinger_tui.ui.keymap import EDITING_KEYS, keymap_problems
-from handinger_tui.ui.keys import KEYS
+from handinger_tui.ui.keys import EDITING_KEYS, KEYS, keymap_problems
 from handinger_tui.ui.widgets import prompt
 
 

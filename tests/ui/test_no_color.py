@@ -6,8 +6,7 @@ import pytest
 from rich.style import Style
 from textual.color import Color
 
-from handinger_tui.ui.no_color import plain_style
-from handinger_tui.ui.themes import DARK
+from handinger_tui.ui.themes import DARK, plain_style
 from tests.ui.fakes import Desktop, answers
 
 

@@ -13,7 +13,7 @@ from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.options import add_connection_options, add_json_option
 from handinger_tui.cli.output import Exit, put_result
 from handinger_tui.core.amounts import decimal_text
-from handinger_tui.core.money.limits import Origin, Unit
+from handinger_tui.core.money.limits import LimitOrigin, Unit
 from handinger_tui.settings import CREDIT_PRICE, DEFAULT_BASE, LOCAL_BASE, Settings
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _spending_rows(settings: Settings) -> list[tuple[str, Any, str]]:
         variable = f"HANDINGER_LIMIT_{name.upper()}"
         configured = variable if variable in os.environ else "configuration file"
         flag = "--max-cost" if limit.unit is Unit.USD else "--max-credits"
-        origin = flag if limit.origin is Origin.FLAG else configured
+        origin = flag if limit.origin is LimitOrigin.FLAG else configured
         rows.append((f"spending.{name}", decimal_text(limit.amount), origin))
     if settings.credit_usd is not None:
         origin = "HANDINGER_CREDIT_USD" if "HANDINGER_CREDIT_USD" in os.environ else "configuration file"

@@ -31,11 +31,11 @@ from handinger_tui.core.charts.report_page import REPORTS, Report
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
 from handinger_tui.core.jsontext import dump
-from handinger_tui.core.money.restatements import restatement_object, restatement_text
-from handinger_tui.core.money.rulings import WORDS
+from handinger_tui.core.money.reconciliation import restatement_object, restatement_text
 from handinger_tui.core.money.spending import Bucket, GroupBy
+from handinger_tui.core.money.turn_events import WORDS
+from handinger_tui.ledger.corrections import LISTED, assign, decide_in, pin
 from handinger_tui.ledger.cost_rows import CostRows, opened
-from handinger_tui.ledger.rulings import LISTED, assign, decide_in, pin
 
 if TYPE_CHECKING:
     import argparse

@@ -14,7 +14,7 @@ from msgspec import Struct
 from handinger_tui.core.dialects.ai4 import Ai4
 from handinger_tui.core.dialects.dialect import NOTHING, Dialect, Events
 from handinger_tui.core.dialects.openai import OpenAiChat, OpenAiResponses
-from handinger_tui.core.dialects.text import KEY, BodyShape, JsonPieces, JsonStrings, RawText, TextBody
+from handinger_tui.core.dialects.plain_text import KEY, BodyShape, JsonPieces, JsonStrings, RawText, TextBody
 from handinger_tui.core.dialects.ui_message import UiMessage
 from handinger_tui.core.dialects.worker import AgentFrames, Controls, StoredMessages, WorkerEvents
 from handinger_tui.core.jsontext import Json, NotJson, parse

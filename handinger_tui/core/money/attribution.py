@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, Total, total
 from handinger_tui.core.money.limits import Unit
-from handinger_tui.core.money.rulings import decisions_by
 from handinger_tui.core.money.timeline import (
     NO_DECISIONS,
     Decisions,
@@ -25,6 +24,7 @@ from handinger_tui.core.money.turn_events import (
     Placed,
     Scan,
     clusters_of,
+    decisions_by,
     newest_worker,
     only_read,
     with_others,
@@ -308,9 +308,9 @@ class MoneyIndex:
         self._exceptions = exceptions
         money = [*self._money[: len(turns)], *[TurnMoney()] * (len(turns) - len(self._money))]
         for at in sorted(key for key in affected if isinstance(key, int) and key < len(turns)):
-            made = _money(turns[at], at, timelines, results, exceptions)
+            money_of_turn = _money(turns[at], at, timelines, results, exceptions)
             # What has not changed keeps its identity.
-            money[at] = made if money[at] != made else money[at]
+            money[at] = money_of_turn if money[at] != money_of_turn else money[at]
         self._money = tuple(money)
         before = self.money_elsewhere
         self.money_elsewhere = {
@@ -405,7 +405,7 @@ def _money_of_key(
     values = [meter.amounts.get(key) for meter in meters] if plain else [entry.amount for entry in entries]
     if not any(value is not None for value in values):
         # It was read; its amounts are not known under this meaning.
-        is_read = any(key in known for meter in meters for known in (meter.alone, meter.own, meter.partly))
+        is_read = any(key in turns for meter in meters for turns in (meter.alone, meter.own, meter.partly))
         return TurnMoney(reading=_reading(meters)) if is_read else TurnMoney()
     is_pinned = any(meter.pinned for meter in meters)
     money = TurnMoney(*groups_of(values), _reading(meters), final=key in timeline.final, pinned=is_pinned)

@@ -76,22 +76,22 @@ def forecast(days: Days, today: date, share_of_today: Decimal, unit: Unit = Unit
         amount for day, amount in by_day.items() if (day.year, day.month) == (today.year, today.month)
     )
     past = _before(by_day, today)
-    known = [amount.value for amount in past if amount.value is not None]
+    costs = [amount.value for amount in past if amount.value is not None]
     gaps = _gaps(by_day, today)
-    mean = _mean(known) if len(known) >= ENOUGH_DAYS else None
+    mean = _mean(costs) if len(costs) >= ENOUGH_DAYS else None
     if mean is None or spent.value is None:
-        reason = _reason_for_none(spent, len(known))
-        return Forecast(spent, None, None, None, len(known), reason, mean, gaps, unit)
+        reason = _reason_for_none(spent, len(costs))
+        return Forecast(spent, None, None, None, len(costs), reason, mean, gaps, unit)
     days_left = _days_left(today, share_of_today)
     remaining = EXACT.multiply(mean, days_left)
-    deviation = _deviation(known, mean, days_left)
+    deviation = _deviation(costs, mean, days_left)
     return Forecast(
         spent,
         low=_to_pico(EXACT.add(spent.value, max(Decimal(0), EXACT.subtract(remaining, deviation)))),
         middle=_to_pico(EXACT.add(spent.value, remaining)),
         high=_to_pico(EXACT.add(spent.value, EXACT.add(remaining, deviation))),
-        days_seen=len(known),
-        method=_method(len(known), gaps),
+        days_seen=len(costs),
+        method=_method(len(costs), gaps),
         per_day=_to_pico(mean),
         gaps=gaps,
         unit=unit,
@@ -176,8 +176,8 @@ def days_over(days: Days, today: date, amount: Decimal) -> tuple[int, int]:
 
     Days without a known amount are not counted.
     """
-    known = [one.value for one in _before(_by_day(days), today) if one.value is not None]
-    return sum(value >= amount for value in known), len(known)
+    costs = [one.value for one in _before(_by_day(days), today) if one.value is not None]
+    return sum(value >= amount for value in costs), len(costs)
 
 
 def limit_text(gauge: Gauge, days: Days, today: date) -> str:

@@ -73,7 +73,7 @@ class Unit(StrEnum):
     CREDITS = "credits"
 
 
-class Origin(StrEnum):
+class LimitOrigin(StrEnum):
     """Where a limit comes from; of several, the first in this order wins."""
 
     FLAG = "flag"
@@ -88,7 +88,7 @@ class Limit(Struct, frozen=True):
     scope: Scope
     unit: Unit
     amount: Decimal
-    origin: Origin = Origin.CONFIG
+    origin: LimitOrigin = LimitOrigin.CONFIG
 
 
 class State(IntEnum):
@@ -121,8 +121,8 @@ class Gauge(Struct, frozen=True):
         """What a turn may still take: the limit without what is spent and reserved."""
         if self.unmeasured:
             return Decimal(0)
-        left = EXACT.subtract(self.limit.amount, self.spent.value or Decimal(0))
-        return max(Decimal(0), EXACT.subtract(left, self.reserved))
+        remaining = EXACT.subtract(self.limit.amount, self.spent.value or Decimal(0))
+        return max(Decimal(0), EXACT.subtract(remaining, self.reserved))
 
     @property
     def state(self) -> State:
@@ -238,7 +238,7 @@ def amount_of(text: str) -> Decimal:
 
 def effective(limits: Iterable[Limit]) -> tuple[Limit, ...]:
     """The limits in force, one per scope and unit, in that order; the origin decides which one wins."""
-    ranks = list(Origin)
+    ranks = list(LimitOrigin)
     chosen: dict[tuple[Scope, Unit], Limit] = {}
     for limit in sorted(limits, key=lambda limit: ranks.index(limit.origin)):
         chosen.setdefault((limit.scope, limit.unit), limit)
@@ -339,7 +339,7 @@ def limit_text(gauge: Gauge) -> str:
 
 def raise_hint(limit: Limit) -> str:
     """How the user can raise the limit."""
-    if limit.origin is Origin.FLAG:
+    if limit.origin is LimitOrigin.FLAG:
         flag = "--max-cost" if limit.unit is Unit.USD else "--max-credits"
         return f"Use a larger {flag} to continue."
     amount = "AMOUNT" if limit.unit is Unit.USD else "AMOUNT credits"

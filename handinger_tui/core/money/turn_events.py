@@ -1,4 +1,4 @@
-"""From turns to the events of their workers, in order of receipt; and the events of a turn as text."""
+"""From turns to the events of their workers, in order of receipt, and the person's decisions about them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,37 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.jsontext import Json, NotJson, as_list, dump, parse
-from handinger_tui.core.money.timeline import Amount, Ended, Event, Key, Read, Sent
+from handinger_tui.core.money.timeline import Amount, Decisions, Ended, Event, Key, Meaning, Read, Sent
 from handinger_tui.core.stream.worker_snapshot import Snapshot, amount, count
-from handinger_tui.core.turns.session import OtherTurn
 from handinger_tui.core.turns.turn import FREE, LIVE, UNDECIDED, FigureRead, Turn, TurnStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from handinger_tui.core.turns.session import OtherTurn, Ruling
+
+AUTO: Final = "auto"
+"""The meaning of a ruling by which the readings decide again."""
+WORDS: Final = {"lifetime": "lifetime", "per-turn": "per_turn", AUTO: AUTO}
+"""What a person types for a meaning, and what is stored for it."""
+MEANINGS: Final = {str(meaning): meaning for meaning in (Meaning.LIFETIME, Meaning.PER_TURN)}
+
+
+def decisions_by(rulings: Sequence[Ruling], keys: Mapping[str, Key]) -> dict[str | None, Decisions]:
+    """What is in force for each worker. `keys`: the turns on the timelines, by their ids."""
+    meanings: dict[str, Meaning | None] = {}
+    owners: dict[str, dict[int, Key]] = {}
+    for ruling in rulings:
+        if ruling.meaning is not None:
+            meanings[ruling.worker_id] = MEANINGS.get(ruling.meaning)
+        elif ruling.seen_ms is not None:
+            of_worker = owners.setdefault(ruling.worker_id, {})
+            of_worker.pop(ruling.seen_ms, None)
+            if ruling.turn_id is not None and ruling.turn_id in keys:
+                of_worker[ruling.seen_ms] = keys[ruling.turn_id]
+    return {
+        worker: Decisions(meanings.get(worker), owners.get(worker, {})) for worker in {*meanings, *owners}
+    }
 
 
 def worker_of(turn: Turn) -> str | None:

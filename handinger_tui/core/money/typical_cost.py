@@ -1,8 +1,9 @@
-"""Typical cost: the cost of earlier turns at the same budget. Unknown amounts are left out, but counted."""
+"""Typical cost: that of earlier turns at the same budget, and the budget levels side by side."""
 
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -10,10 +11,13 @@ from msgspec import Struct
 from handinger_tui.core.amounts import EXACT
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Unit, amount_text
+from handinger_tui.core.money.spending import LOCAL, TurnCharge
 from handinger_tui.core.safety import clean_line
+from handinger_tui.core.turns.turn import FREE, LIVE, TurnStatus, level_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
 
 ENOUGH: Final = 5
 """Known turns that quartiles need; with fewer, `low` and `high` are the lowest and highest amount."""
@@ -38,19 +42,19 @@ class Spread(Struct, frozen=True):
 def spread(amounts: Iterable[Decimal | None]) -> Spread:
     """The distribution of one amount per turn, in any order."""
     values = list(amounts)
-    known = sorted(amount for amount in values if amount is not None)
-    unknown = len(values) - len(known)
-    if not known:
+    reported = sorted(amount for amount in values if amount is not None)
+    unknown = len(values) - len(reported)
+    if not reported:
         return Spread(unknown=unknown)
-    enough = len(known) >= ENOUGH
+    enough = len(reported) >= ENOUGH
     return Spread(
-        len(known),
+        len(reported),
         unknown,
-        low=quantile(known, Decimal("0.25")) if enough else known[0],
-        median=quantile(known, Decimal("0.5")),
-        high=quantile(known, Decimal("0.75")) if enough else known[-1],
-        p90=quantile(known, Decimal("0.9")),
-        most=known[-1],
+        low=quantile(reported, Decimal("0.25")) if enough else reported[0],
+        median=quantile(reported, Decimal("0.5")),
+        high=quantile(reported, Decimal("0.75")) if enough else reported[-1],
+        p90=quantile(reported, Decimal("0.9")),
+        most=reported[-1],
     )
 
 
@@ -161,3 +165,162 @@ def _digits(value: Decimal, at_least: int) -> tuple[str, str]:
     units, _, decimals = format(value.quantize(step, context=EXACT), "f").partition(".")
     decimals = decimals.rstrip("0").ljust(at_least, "0")
     return "", f"{units}.{decimals}" if decimals else units
+
+
+LEVELS: Final = ("low", "standard", "high", "unlimited")
+ENDED: Final = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED})
+"""Statuses of turns whose end is known, so that time and sources are those of the whole turn."""
+ENOUGH_TO_ADVISE: Final = 8
+"""Known costs that each of two levels needs before the advice compares them."""
+CLEARLY: Final = Decimal("1.5")
+"""The factor by which the medians of two levels must differ at least."""
+ABOUT: Final = Decimal("0.2")
+"""The relative difference up to which two numbers of sources count as about equal."""
+
+
+class BudgetRow(Struct, frozen=True):
+    """The turns at one level that may have cost something; `budget` is "" where the level is not known.
+
+    `incomplete`: turns that failed, ended early, or whose end is not known. The spreads hold known
+    figures of finished turns only; times are in milliseconds.
+    """
+
+    budget: str
+    turns: int
+    incomplete: int
+    usd: Spread
+    credits: Spread
+    elapsed_ms: Spread
+    steps: Spread
+    sources: Spread
+
+    @property
+    def share_incomplete(self) -> int | None:
+        """Percentage of incomplete turns: 0 only for none, 100 only for all; None without turns."""
+        if not self.turns:
+            return None
+        if self.incomplete in (0, self.turns):
+            return 100 if self.incomplete else 0
+        return min(99, max(1, (200 * self.incomplete + self.turns) // (2 * self.turns)))
+
+
+def compare(charges: Iterable[TurnCharge]) -> tuple[BudgetRow, ...]:
+    """One row per used level, in the order low, standard, high, unlimited, others by name, unknown.
+
+    Running turns are left out. Where any turn cost real money, the turns of the local worker, which
+    cost simulated money, are left out as well.
+    """
+    counted = [own for own in charges if own.status not in FREE and own.status not in LIVE]
+    real = [own for own in counted if own.base_url != LOCAL]
+    levels: dict[str, list[TurnCharge]] = {}
+    for own in real or counted:
+        levels.setdefault(level_of(own.budget, own.trigger), []).append(own)
+    known = [level for level in LEVELS if level in levels]
+    others = sorted(level for level in levels if level and level not in LEVELS)
+    unknown = [""] if "" in levels else []
+    return tuple(_row(level, levels[level]) for level in (*known, *others, *unknown))
+
+
+def _row(level: str, charges: Sequence[TurnCharge]) -> BudgetRow:
+    return BudgetRow(
+        level,
+        len(charges),
+        sum(own.status is not TurnStatus.COMPLETED for own in charges),
+        usd=spread(own.usd if own.final else None for own in charges),
+        credits=spread(own.credits if own.final else None for own in charges),
+        elapsed_ms=_counts(own.elapsed_ms if own.status in ENDED else None for own in charges),
+        steps=_counts(own.usage.steps if own.final else None for own in charges),
+        sources=_counts(own.sources if own.status in ENDED else None for own in charges),
+    )
+
+
+def _counts(values: Iterable[int | None]) -> Spread:
+    return spread(None if value is None else Decimal(value) for value in values)
+
+
+# -- advice ----------------------------------------------------------------------------
+class _Pair(Struct, frozen=True):
+    """Two levels whose cost differs clearly."""
+
+    cheap: BudgetRow
+    dear: BudgetRow
+    unit: Unit
+
+    def spreads(self) -> tuple[Spread, Spread]:
+        return _of(self.cheap, self.unit), _of(self.dear, self.unit)
+
+    @property
+    def turns(self) -> int:
+        """The smaller number of known costs of the two levels."""
+        return min(one.known for one in self.spreads())
+
+
+def advice(rows: Sequence[BudgetRow]) -> str | None:
+    """One sentence on two levels: of those that differ clearly, the best known; None without any."""
+    named = [row for row in rows if row.budget]
+    pairs = [pair for one, other in combinations(named, 2) if (pair := _pair(one, other)) is not None]
+    if not pairs:
+        return None
+    pair = max(pairs, key=lambda pair: pair.turns)
+    cheap, dear = pair.spreads()
+    cost = (
+        f"So far, {_name(pair.cheap)} costs a median of {rough(cheap.median or Decimal(0), pair.unit)} "
+        f"({plural(cheap.known, 'turn')}) and {_name(pair.dear)} "
+        f"{rough(dear.median or Decimal(0), pair.unit)} ({plural(dear.known, 'turn')})"
+    )
+    details = [piece for piece in (_sources(pair), _incomplete(pair)) if piece]
+    return f"{cost}. {_name(pair.cheap).capitalize()} had {' and '.join(details)}."
+
+
+def _pair(one: BudgetRow, other: BudgetRow) -> _Pair | None:
+    """The pair in USD where both levels have enough known costs, else in credits; None if they are close."""
+    for unit in Unit:
+        first, second = _of(one, unit), _of(other, unit)
+        if min(first.known, second.known) < ENOUGH_TO_ADVISE or first.median is None or second.median is None:
+            continue
+        cheap, dear = (one, other) if first.median <= second.median else (other, one)
+        pair = _Pair(cheap, dear, unit)
+        return pair if _differ_clearly(*pair.spreads()) else None
+    return None
+
+
+def _differ_clearly(cheap: Spread, dear: Spread) -> bool:
+    """Whether the medians are far apart and the middle halves do not overlap."""
+    if cheap.median is None or dear.median is None or cheap.high is None or dear.low is None:
+        return False
+    is_far = dear.median > 0 and dear.median >= EXACT.multiply(cheap.median, CLEARLY)
+    return is_far and dear.low >= cheap.high
+
+
+def _of(row: BudgetRow, unit: Unit) -> Spread:
+    return row.usd if unit is Unit.USD else row.credits
+
+
+def _name(row: BudgetRow) -> str:
+    return clean_line(row.budget, 40)
+
+
+def _sources(pair: _Pair) -> str:
+    """The text about sources, "about as many sources (6 and 7)"; "" where too few turns report them."""
+    cheap, dear = pair.cheap.sources, pair.dear.sources
+    if min(cheap.known, dear.known) < ENOUGH_TO_ADVISE or cheap.median is None or dear.median is None:
+        return ""
+    tolerance = max(Decimal(1), EXACT.multiply(max(cheap.median, dear.median), ABOUT))
+    its, other = _plain(cheap.median), _plain(dear.median)
+    if abs(EXACT.subtract(cheap.median, dear.median)) <= tolerance:
+        return f"about as many sources ({its} vs. {other})"
+    word = "fewer" if cheap.median < dear.median else "more"
+    return f"{word} sources ({its} vs. {other})"
+
+
+def _incomplete(pair: _Pair) -> str:
+    cheap, dear = pair.cheap, pair.dear
+    numbers = f"{cheap.share_incomplete}% vs. {dear.share_incomplete}%"
+    if cheap.incomplete * dear.turns > dear.incomplete * cheap.turns:
+        return f"more incomplete turns ({numbers})"
+    return f"no more incomplete turns ({numbers})" if dear.incomplete else "no more incomplete turns"
+
+
+def _plain(value: Decimal) -> str:
+    text = format(value.quantize(Decimal("0.1"), context=EXACT), "f")
+    return text.removesuffix(".0")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.preview.text import GUESS, GUESSED, encoding_of
+from handinger_tui.core.preview.kinds import GUESS, GUESSED, encoding_of
 from handinger_tui.core.preview.tree import Members, Number, json_text
 from handinger_tui.core.safety import clean, clean_line
 

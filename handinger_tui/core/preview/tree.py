@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.jsontext import MAX_DEPTH, dump
-from handinger_tui.core.preview.text import decode
+from handinger_tui.core.preview.kinds import decode
 from handinger_tui.core.safety import clean_line
 
 if TYPE_CHECKING:

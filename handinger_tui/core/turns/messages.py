@@ -134,11 +134,11 @@ def _reasoning(item: JsonObject) -> Part:
 
 def _tool(item: JsonObject, name: str) -> Part:
     state = as_text(item.get("state")) or ""
-    is_known = state in set(ToolState)
+    is_valid = state in set(ToolState)
     return ToolPart(
         call_id=as_text(item.get("toolCallId")) or "",
         name=name,
-        state=ToolState(state) if is_known else ToolState.INPUT_AVAILABLE,
+        state=ToolState(state) if is_valid else ToolState.INPUT_AVAILABLE,
         input=item.get("input", item.get("rawInput")),
         output=item.get("output"),
         preliminary=item.get("preliminary") is True,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handinger_tui.local.repertoire import answers, attachments, report
+from handinger_tui.local.repertoire import answers, file_summaries, report
 
 if TYPE_CHECKING:
     from handinger_tui.local.turn_context import Rule
@@ -16,7 +16,7 @@ REPERTOIRE: tuple[Rule, ...] = (
     answers.FAIL,
     answers.ECHO,
     answers.LONG,
-    attachments.RULE,
+    file_summaries.RULE,
     answers.SOURCES,
     report.RULE,
     answers.RULE,

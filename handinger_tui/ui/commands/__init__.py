@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from difflib import get_close_matches
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from handinger_tui.ui.commands.again import AGAIN
 from handinger_tui.ui.commands.command import Command, CommandContext
-from handinger_tui.ui.commands.files import ATTACHING, FILES
+from handinger_tui.ui.commands.files import ATTACHING, FILES, SOURCES
 from handinger_tui.ui.commands.money import MONEY
-from handinger_tui.ui.commands.session import SESSION
-from handinger_tui.ui.commands.sources import SOURCES
+from handinger_tui.ui.commands.session import AGAIN, SESSION
 from handinger_tui.ui.commands.view import VIEW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 COMMANDS: Final[tuple[Command, ...]] = (
     *SESSION,

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from handinger_tui.core.turns.turn import Lineage, Turn
-from handinger_tui.ui.ports import AppOptions
-from handinger_tui.ui.widgets.sidebar import Sidebar
-from handinger_tui.ui.work.browsing import Browsing
-from handinger_tui.ui.work.composer import Composer, QueueEditor
-from handinger_tui.ui.work.file_actions import FileActions
-from handinger_tui.ui.work.interaction import Interaction
-from handinger_tui.ui.work.pane import SessionPane
-from handinger_tui.ui.work.session_controller import SessionController
-from handinger_tui.ui.work.session_switcher import SessionSwitcher
-from handinger_tui.ui.work.source_navigation import SourceNavigation
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from handinger_tui.core.turns.turn import Lineage, Turn
+    from handinger_tui.ui.ports import AppOptions
+    from handinger_tui.ui.widgets.sidebar import Sidebar
+    from handinger_tui.ui.work.browsing import Browsing
+    from handinger_tui.ui.work.composer import Composer, QueueEditor
+    from handinger_tui.ui.work.evidence_actions import FileActions, SourceNavigation
+    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.work.pane import SessionPane
+    from handinger_tui.ui.work.session_controller import SessionController
+    from handinger_tui.ui.work.session_switcher import SessionSwitcher
 
 
 class Command(Struct, frozen=True):

@@ -1,11 +1,13 @@
-"""Commands about attachments, files and structured data."""
+"""Commands about attachments, files, structured data and sources."""
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.evidence.datasets import Dataset, datasets_of
+from handinger_tui.core.formatting import plural
 from handinger_tui.core.prompts import named_paths
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.background import run_in_thread
@@ -14,6 +16,10 @@ from handinger_tui.ui.panels.files import Listed, listed_files, matching_files
 from handinger_tui.ui.panels.panel import turn_in_view
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from handinger_tui.core.evidence.sources import Source
+    from handinger_tui.core.export.exporters import SourceExporter
     from handinger_tui.core.turns.turn import FilePart
 
 
@@ -138,4 +144,84 @@ FILES: Final = (
     Command("download", "Save files to this computer", download, takes="[N|name|new|all]"),
     Command("preview", "Preview a file", preview, takes="[N|name]"),
     Command("data", "View structured output and data as a tree or table", data, takes="[N]"),
+)
+
+
+FOOTNOTES: Final = "footnotes"
+
+
+@cache
+def forms() -> Mapping[str, SourceExporter]:
+    """The source exporters by name."""
+    from handinger_tui.core.export.exporters import SOURCE_EXPORTERS  # noqa: PLC0415 - only when sources are exported
+
+    return {exporter.name: exporter for exporter in SOURCE_EXPORTERS}
+
+
+async def sources(context: CommandContext, argument: str) -> None:
+    """Show the sources panel, group it, or copy or export all sources, as the argument says."""
+    action, _, name = argument.lower().partition(" ")
+    if action in ("", "hosts", "turns"):
+        context.show_panel("sources")
+        if action:
+            context.sources.update_panel().action_group(hosts=action == "hosts")
+        return
+    listed, form = context.sources.update_panel().sources, name.strip() or FOOTNOTES
+    if action not in ("export", "copy", FOOTNOTES) or (action != "export" and form not in forms()):
+        context.interaction.say(
+            f"Unknown option {clean_line(argument, 40)}. Use hosts, turns, copy FORMAT or export FORMAT "
+            f"({', '.join(forms())}).",
+            "warning",
+        )
+    elif action == "export":
+        await export_sources(context, listed, name.strip())
+    else:
+        copy_sources(context, listed, form)
+
+
+def copy_sources(context: CommandContext, listed: Sequence[Source], name: str = FOOTNOTES) -> None:
+    """Copy all sources to the clipboard, formatted by the exporter with this name."""
+    if not listed:
+        context.interaction.say("This session has no sources.", "warning")
+        return
+    form = forms()[name]
+    text = form.text(listed, context.controller.session)
+    context.interaction.copy(text, f"{plural(len(listed), 'source')} as {form.title}")
+
+
+async def export_sources(context: CommandContext, listed: Sequence[Source], name: str = "") -> None:
+    """Save all sources to a file, formatted by the exporter with this name; "" asks for the exporter.
+
+    Raises:
+        ApiError: the file cannot be saved.
+    """
+    interaction = context.interaction
+    if not listed:
+        interaction.say("This session has no sources.", "warning")
+        return
+    if not name:
+        rows = [(form.name, f"{form.title}  {form.suffix}") for form in forms().values()]
+        name = await interaction.choose(f"Save {plural(len(listed), 'source')} as", rows) or ""
+        if not name:
+            return
+    form = forms().get(name)
+    if form is None:
+        interaction.say(
+            f"Unknown format {clean_line(name, 40)}. Use one of: {', '.join(forms())}.", "warning"
+        )
+        return
+    session = context.controller.session
+    text = form.text(listed, session)
+    path = await context.controller.connection.save_text(f"sources-{session.session_id}{form.suffix}", text)
+    interaction.say(f"Saved to {path}")
+
+
+SOURCES: Final = (
+    Command(
+        "sources",
+        "Show, copy or save the sources of this session",
+        sources,
+        takes="[hosts|turns|copy FORMAT|export FORMAT]",
+        choices=("hosts", "turns", "copy", "export"),
+    ),
 )

@@ -1,14 +1,28 @@
-"""Commands about sessions: start, open, attach, detach, rename, export and email."""
+"""Commands about sessions, and those that start from an earlier message.
+
+Each new message knows the one that it was made from (`Lineage`).
+"""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from handinger_tui.core.amounts import credits_words, usd_text
+from handinger_tui.core.money.attribution import money_of
+from handinger_tui.core.money.typical_cost import typical_cost_text
+from handinger_tui.core.prompts import carried_text, draft_of_request
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.core.turns.turn import FREE, Lineage, LineageKind, Turn, TurnStatus
 from handinger_tui.ui.commands.command import Command, CommandContext
+from handinger_tui.ui.commands.money import BUDGETS
 from handinger_tui.ui.widgets.status_text import waiting_words
+from handinger_tui.ui.work.limit_watcher import typical_cost_of
+
+if TYPE_CHECKING:
+    from handinger_tui.core.turns.session import Session
+    from handinger_tui.ui.work.session_controller import SessionController
+
 
 COME_BACK: Final = "To come back, press Enter on an empty prompt or use /attach"
 STOP_WATCHING: Final = (
@@ -179,4 +193,156 @@ SESSION: Final = (
     Command("email", "Show and copy the worker's email address", email),
     Command("rename", "Rename this session", rename, takes="[TITLE]"),
     Command("export", "Save this session to a file", export, takes="[FORMAT]"),
+)
+
+
+MOST_LISTED: Final = 200
+"""Earlier messages that are offered for editing; older ones are found with the search of the history."""
+
+
+def _messages(session: Session) -> list[Turn]:
+    """The messages of a session as they are numbered: without queued and withdrawn ones."""
+    return [turn for turn in session.turns if turn.status is not TurnStatus.QUEUED and not turn.withdrawn]
+
+
+def offered_messages(controller: SessionController) -> list[tuple[int, str]]:
+    """Number and text of the messages of the session on the screen, the newest first."""
+    if not controller.session_id:
+        return []
+    numbered = list(enumerate(_messages(controller.session), 1))[-MOST_LISTED:]
+    return [(number, clean_line(turn.order.prompt, 200)) for number, turn in reversed(numbered)]
+
+
+def _select(context: CommandContext, argument: str, command: str) -> Turn | None:
+    """The message with this number, or the last one; None after a word to the person."""
+    messages = _messages(context.controller.session)
+    if not messages:
+        context.interaction.say("There is no earlier message in this session.", "warning")
+        return None
+    if argument in ("", "last"):
+        return messages[-1]
+    if argument.isdecimal() and argument.isascii() and 0 < int(argument[:9]) <= len(messages):
+        return messages[int(argument[:9]) - 1]
+    shown = clean_line(argument, 20)
+    context.interaction.say(
+        f"No message {shown}. Use /{command} with a number from 1 to {len(messages)}, or last.", "warning"
+    )
+    return None
+
+
+def _lineage(session: Session, turn: Turn, kind: LineageKind, *, title: str = "") -> Lineage:
+    number = next(at for at, one in enumerate(_messages(session), 1) if one.turn_id == turn.turn_id)
+    return Lineage(kind, session.session_id, turn.turn_id, number, title)
+
+
+def turn_at_cursor(context: CommandContext) -> Turn | None:
+    """The turn at the cursor of the transcript, else the newest one; None in an empty session."""
+    messages, part = _messages(context.controller.session), context.pane.transcript.cursor.part
+    at_cursor = (turn for turn in messages if part is not None and turn.turn_id == part[0])
+    return next(at_cursor, messages[-1] if messages else None)
+
+
+# -- edit ---------------------------------------------------------------------------------
+async def edit(context: CommandContext, argument: str) -> None:
+    """Put an earlier message into the prompt: the one with a number, the last, or one from a list."""
+    messages = _messages(context.controller.session)
+    if argument or len(messages) < 2:
+        turn = _select(context, argument, "edit")
+    else:
+        rows = [(turn.turn_id, clean_line(turn.order.prompt, 200)) for turn in reversed(messages)]
+        chosen = await context.interaction.choose("Edit and send again", rows[:MOST_LISTED])
+        turn = next((turn for turn in messages if turn.turn_id == chosen), None)
+    if turn is not None:
+        edit_turn(context, turn)
+
+
+def edit_turn(context: CommandContext, turn: Turn) -> None:
+    """Put a message into the prompt; Enter sends it as a new one."""
+    lineage = _lineage(context.controller.session, turn, LineageKind.EDIT)
+    context.queue_editor.cancel()
+    context.composer.start_from(draft_of_request(turn.order), lineage)
+
+
+# -- retry --------------------------------------------------------------------------------
+async def retry(context: CommandContext, argument: str) -> None:
+    """Send an earlier message again, after a question that names what it may cost."""
+    words = argument.lower().split()
+    levels = [word for word in words if word in BUDGETS]
+    turn = _select(context, " ".join(word for word in words if word not in BUDGETS), "retry")
+    if turn is not None:
+        await retry_turn(context, turn, levels[-1] if levels else context.controller.budget)
+
+
+async def retry_turn(context: CommandContext, turn: Turn, budget: str) -> None:
+    """Send a message again at a budget, if the person agrees to its price."""
+    controller, interaction = context.controller, context.interaction
+    session = controller.session
+    if turn.live or turn.status is TurnStatus.RUNNING:
+        interaction.say("The worker is still working on this message. Nothing was sent.", "warning")
+        return
+    usual = typical_cost_text(await typical_cost_of(controller, budget))
+    body = (
+        f"“{clean_line(turn.order.prompt, 200)}”\n\n{_first_cost(session, turn)} "
+        f"Trying again costs as much as a new message. Budget {budget}: {usual}."
+    )
+    if controller.engine.actor(session.session_id).running:
+        body += "\n\nA turn is running, so the message will be queued."
+    if await interaction.confirm("Try again?", body, yes="Send again", no="Cancel"):
+        lineage = _lineage(session, turn, LineageKind.RETRY)
+        await context.send_again(session.session_id, turn, budget, lineage)
+
+
+def _first_cost(session: Session, turn: Turn) -> str:
+    """What the earlier try cost."""
+    if turn.status in FREE:
+        return "Nothing was charged for the first try."
+    money = money_of(session, turn)
+    if money.usd is not None:
+        return f"The first try cost {usd_text(money.usd)}."
+    if money.usage.credits is not None:
+        return f"The first try cost {credits_words(money.usage.credits)}."
+    return "The cost of the first try was not reported."
+
+
+# -- fork ---------------------------------------------------------------------------------
+async def fork(context: CommandContext, argument: str) -> None:
+    """Carry the conversation up to a message over to a new worker."""
+    turn = _select(context, argument.strip().lower(), "fork")
+    if turn is not None:
+        await fork_turn(context, turn)
+
+
+async def fork_turn(context: CommandContext, turn: Turn) -> None:
+    """Show a new session whose prompt holds the conversation so far as a folded text; nothing is sent."""
+    controller = context.controller
+    session = controller.session
+    text = carried_text(session, turn)
+    if not text:
+        context.interaction.say("Nothing to continue. Press ^N to start a new session.", "warning")
+        return
+    title = controller.title(session.session_id)
+
+    async def create() -> str:
+        return controller.new_session(title=f"Fork of {title}")
+
+    if await context.switcher.switch(create):
+        context.composer.carry(text, _lineage(session, turn, LineageKind.FORK, title=title))
+        context.interaction.say(
+            "The conversation is carried over as text, without files or the worker's memory. "
+            "Send a message to continue with a new worker."
+        )
+
+
+AGAIN: Final = (
+    Command(
+        "edit", "Edit an earlier message and send it as a new one", edit, takes="[N|last]", numbered=True
+    ),
+    Command(
+        "retry",
+        "Send a message again (shows the cost and asks first)",
+        retry,
+        takes="[N|last] [LEVEL]",
+        numbered=True,
+    ),
+    Command("fork", "Continue from a message with a new worker", fork, takes="[N|last]", numbered=True),
 )

@@ -17,7 +17,7 @@ from textual.widgets import Input, Static
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.dialogs.confirm import OrderedInput
 from handinger_tui.ui.keys import KEYS, Where, bindings, format_keys
-from handinger_tui.ui.widgets.static_reflow import StaticReflow
+from handinger_tui.ui.widgets.containers import StaticReflow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -38,7 +38,7 @@ WIDE: Final = 64
 """Width in cells from which the left column has room for the longest commands."""
 
 
-class Row(Struct, frozen=True):
+class HelpRow(Struct, frozen=True):
     """A key with what it does, a command with its summary, or a paragraph (`left` is empty)."""
 
     left: str
@@ -121,25 +121,25 @@ def active_places(screen: Screen[object]) -> frozenset[Where]:
 
 def help_sections(
     commands: Iterable[Command], remapped: Sequence[tuple[str, str]], active: Collection[Where]
-) -> list[tuple[str, list[Row]]]:
+) -> list[tuple[str, list[HelpRow]]]:
     """Titles and rows: keys that work now, those of the focus first; then other keys, commands, notes."""
     by_nearness = sorted(Where, key=lambda where: (where not in active, where is Where.ANYWHERE))
     sections = []
     for where in by_nearness:
         rows = [
-            Row(
+            HelpRow(
                 format_keys(key, remapped), key.tooltip, f"{key.label} {dict(remapped).get(key.id, key.keys)}"
             )
             for key in KEYS
             if key.where is where
         ]
         sections.append((f"{where.value} (now)" if where in active else where.value, rows))
-    slash = Row("//text", "Send a message that starts with a slash")
+    slash = HelpRow("//text", "Send a message that starts with a slash")
     sections.append(("Commands", [*map(_describe_command, commands), slash]))
-    return [*sections, ("Money", [Row("", MONEY)]), ("Account", [Row("", ACCOUNT)])]
+    return [*sections, ("Money", [HelpRow("", MONEY)]), ("Account", [HelpRow("", ACCOUNT)])]
 
 
-def help_lines(sections: Iterable[tuple[str, Iterable[Row]]], query: str, width: int) -> list[Content]:
+def help_lines(sections: Iterable[tuple[str, Iterable[HelpRow]]], query: str, width: int) -> list[Content]:
     """The rows that match the query, in two columns at a width in cells."""
     lines: list[Content] = []
     for title, rows in sections:
@@ -151,9 +151,9 @@ def help_lines(sections: Iterable[tuple[str, Iterable[Row]]], query: str, width:
     return lines or [Content.styled(f"No key or command matches “{clean_line(query, 30)}”.", "$text-muted")]
 
 
-def _describe_command(command: Command) -> Row:
+def _describe_command(command: Command) -> HelpRow:
     also = f" (also {', '.join(f'/{name}' for name in command.aliases)})" if command.aliases else ""
-    return Row(f"/{command.name} {command.takes}".strip(), f"{command.summary}{also}")
+    return HelpRow(f"/{command.name} {command.takes}".strip(), f"{command.summary}{also}")
 
 
 def _two_columns(left: str, right: str, width: int) -> list[Content]:

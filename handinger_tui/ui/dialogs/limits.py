@@ -21,7 +21,7 @@ from handinger_tui.core.money.limits import (
     UNTIL_RAISED,
     Gauge,
     Limit,
-    Origin,
+    LimitOrigin,
     Scope,
     State,
     Unit,
@@ -33,7 +33,7 @@ from handinger_tui.core.money.limits import (
 )
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.dialogs.confirm import Dialog, OrderedInput, button
-from handinger_tui.ui.widgets.limit_bar import meter
+from handinger_tui.ui.widgets.status_text import meter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,7 +134,7 @@ def _removed_unit(words: list[str]) -> Unit | None:
     raise NotAnAmount("Nothing may follow “off”.", USAGE)
 
 
-ORIGIN_TEXT: Final = {Origin.FLAG: "from the command line", Origin.CONFIG: "from the config file"}
+ORIGIN_TEXT: Final = {LimitOrigin.FLAG: "from the command line", LimitOrigin.CONFIG: "from the config file"}
 
 
 async def apply_limit(controller: SessionController, interaction: Interaction, wish: Wish) -> None:
@@ -220,7 +220,7 @@ class RaiseLimit(Dialog[Decimal]):
         self._about = about
         self._gauge, self._sending, self._simulated = gauge, sending, simulated
         # A limit set by a command line flag overrides any amount that is typed here.
-        self._raisable = gauge.limit.origin is not Origin.FLAG
+        self._raisable = gauge.limit.origin is not LimitOrigin.FLAG
 
     def compose_body(self) -> ComposeResult:
         """The meter, the consequence, the field and two buttons."""

@@ -185,8 +185,8 @@ def shares(spent: Bucket, width: int) -> list[Content]:
     title = Content.styled("Where the cost went", STRONG)
     totals = [spent.total(member) for member, _, _ in CATEGORIES]
     parts = [total.value for total in totals]
-    known = sum((part for part in parts if part is not None), Decimal(0))
-    total_usd = max(spent.usd.value or Decimal(0), known)
+    reported = sum((part for part in parts if part is not None), Decimal(0))
+    total_usd = max(spent.usd.value or Decimal(0), reported)
     pieces = stacked_bar(parts, total_usd, width)
     if not pieces:
         unknown = all(part is None for part in parts)
@@ -194,7 +194,7 @@ def shares(spent: Bucket, width: int) -> list[Content]:
         return [title, Content.styled(reason, FAINT)]
     blocks, colors = (*BLOCKS, NO_VALUE), (*(color for _, _, color in CATEGORIES), FAINT)
     lines = [title, Content.assemble(*((blocks[at] * cells, colors[at]) for at, cells in pieces))]
-    remainder = EXACT.subtract(total_usd, known)
+    remainder = EXACT.subtract(total_usd, reported)
     names = [name for _, name, _ in CATEGORIES] + ["not split"] * (remainder > 0)
     totals += [Total(remainder)] * (remainder > 0)
     texts = _amounts([total.value for total in totals])

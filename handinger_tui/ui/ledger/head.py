@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,7 +25,10 @@ from handinger_tui.core.money.reconciliation import Reconciliation, reconciliati
 from handinger_tui.core.money.spending import Bucket, GroupBy
 from handinger_tui.ui.ledger.charts import FAINT, MARK, Days, charts
 from handinger_tui.ui.ledger.query import GROUPS, View
-from handinger_tui.ui.widgets.limit_bar import WORD
+from handinger_tui.ui.widgets.status_text import WORD
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _GAUGE_CELLS: Final = 8
 CLICK: Final = "ledger"

@@ -1,1 +1,44 @@
-"""Screens over the work screen: receipt, budget comparison, preview and data."""
+"""Screens over the work screen, and the base class of those that save."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from textual import work
+from textual.screen import ModalScreen
+
+from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.safety import clean_line
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+
+MAX_NOTICE_CHARS: Final = 400
+"""Longest notification, in characters."""
+
+
+class SavingScreen(ModalScreen[None]):
+    """A page over the work screen that runs background work, such as saving, and shows notifications."""
+
+    @work(group="do")
+    async def do(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Await a coroutine and show its error."""
+        try:
+            await coroutine
+        except HandingerError as problem:
+            self.say_problem(problem)
+
+    def say(self, text: str, *, failed: bool = False) -> None:
+        """Show a notification. The text is never parsed as markup."""
+        self.notify(
+            clean_line(text, MAX_NOTICE_CHARS), severity="error" if failed else "information", markup=False
+        )
+
+    def say_problem(self, problem: HandingerError) -> None:
+        """Show an error and its hint."""
+        self.say(f"{problem.summary} {problem.hint}", failed=True)
+
+    def action_close(self) -> None:
+        """Close the page."""
+        self.dismiss()

@@ -21,16 +21,23 @@ from handinger_tui.core.amounts import credits_words, total_text, usd_text
 from handinger_tui.core.charts.bars import level, scale
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import NOT_REPORTED, duration, plural
-from handinger_tui.core.money.budgets import ENOUGH_TO_ADVISE, BudgetRow, advice, compare
 from handinger_tui.core.money.forecast import Forecast, daily, forecast, forecast_text, limit_text
 from handinger_tui.core.money.limits import Gauge, Scope, Unit
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
-from handinger_tui.core.money.typical_cost import ENOUGH, Spread, rough
+from handinger_tui.core.money.typical_cost import (
+    ENOUGH,
+    ENOUGH_TO_ADVISE,
+    BudgetRow,
+    Spread,
+    advice,
+    compare,
+    rough,
+)
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger.query import day_at, first_of_forecast, midnight_ms
+from handinger_tui.ui.widgets.containers import StaticReflow
 from handinger_tui.ui.widgets.footer import FooterLine
-from handinger_tui.ui.widgets.static_reflow import StaticReflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -20,7 +20,7 @@ from handinger_tui.ui.keys import Where, bindings, for_footer
 from handinger_tui.ui.lists.table_view import TableView
 from handinger_tui.ui.lists.tree_view import TreeView
 from handinger_tui.ui.lists.virtual_list import VirtualList, copy_from
-from handinger_tui.ui.pages.saving_screen import SavingScreen
+from handinger_tui.ui.pages import SavingScreen
 from handinger_tui.ui.widgets.footer import FooterLine
 
 if TYPE_CHECKING:

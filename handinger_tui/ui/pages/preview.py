@@ -24,20 +24,19 @@ from handinger_tui.ui.keys import Where, bindings, for_footer
 from handinger_tui.ui.lists.table_view import TableView
 from handinger_tui.ui.lists.tree_view import TreeView
 from handinger_tui.ui.lists.virtual_list import VirtualList
+from handinger_tui.ui.pages.page_view import PageView, PictureView, TextView
+from handinger_tui.ui.pages.preview_load import MOST, Body, Loaded, Subject, load
 from handinger_tui.ui.panels.files import file_name
 from handinger_tui.ui.panels.panel import OpenLink
-from handinger_tui.ui.preview.load import MOST, Body, Loaded, Subject, load
-from handinger_tui.ui.preview.page_view import PageView, TextView
-from handinger_tui.ui.preview.pictures import PictureView
+from handinger_tui.ui.widgets.containers import StaticReflow
 from handinger_tui.ui.widgets.footer import FooterLine
-from handinger_tui.ui.widgets.static_reflow import StaticReflow
 from handinger_tui.ui.work.paint_scheduler import ThrottledTimer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from handinger_tui.core.turns.turn import FilePart
-    from handinger_tui.ui.work.file_actions import FileActions
+    from handinger_tui.ui.work.evidence_actions import FileActions
 
 _PROGRESS_PER_S: Final = 10
 CANNOT_SHOW: Final = "Cannot preview this file ({name}). Press d to save it."

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec.structs import replace
 from rich.style import Style
@@ -20,7 +19,6 @@ from handinger_tui.core.amounts import credits_words, decimal_places, pad_decima
 from handinger_tui.core.charts.bars import BLOCKS, NO_VALUE, stacked_bar
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, plural
-from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.receipts.facts import (
     Facts,
     Times,
@@ -40,14 +38,19 @@ from handinger_tui.core.receipts.page import (
     receipt_markdown,
     receipt_page,
 )
-from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus, level_of
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.pages.saving_screen import SavingScreen
+from handinger_tui.ui.pages import SavingScreen
+from handinger_tui.ui.widgets.containers import StaticReflow
 from handinger_tui.ui.widgets.footer import FooterLine
-from handinger_tui.ui.widgets.static_reflow import StaticReflow
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
-from handinger_tui.ui.work.session_controller import SessionController
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from handinger_tui.core.money.typical_cost import TypicalCost
+    from handinger_tui.core.turns.session import Session
+    from handinger_tui.ui.work.session_controller import SessionController
 
 LABEL: Final = 21
 """Width of the label column in cells, including a blank after the longest label."""

@@ -153,8 +153,8 @@ def _list_files(turns: Iterable[tuple[int, tuple[Turn, tuple[FilePart, ...]]]]) 
     for number, (turn, parts) in turns:
         for part in parts:
             identities = _identities(part)
-            known = [last_versions[key] for key in identities if key in last_versions]
-            changed = any(last.turn < number and _differs(last.part, part) for last in known)
+            versions = [last_versions[key] for key in identities if key in last_versions]
+            changed = any(last.turn < number and _differs(last.part, part) for last in versions)
             # Removed first, so that the file moves to the end.
             by_url.pop(part.url, None)
             by_url[part.url] = Listed(part, turn.turn_id, number, changed)

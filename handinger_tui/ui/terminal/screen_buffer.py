@@ -1,4 +1,8 @@
-"""The screen buffer: what the terminal shows; compositor updates are written as the difference from it.
+"""The screen buffer: cells that the terminal shows; updates are written as the difference from it.
+
+A cell is (character, pen). Terminals disagree about the width of some characters. A strip with
+such a character is "odd": it is only ever written completely, as Textual would write it, and each
+of its cells is (the text of the complete strip, column within it).
 
 A partial update writes only the difference. A full update is always written completely, as it repairs
 a screen that another program wrote on (after a resize or a return from the shell). When most lines of a
@@ -7,18 +11,174 @@ widget moved up or down, the terminal scrolls them itself, and the content besid
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator
 from itertools import compress, count
 from operator import is_not
-from typing import Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from rich.console import Console
+from rich.console import COLOR_SYSTEMS, Console
+from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
 
-from handinger_tui.ui.terminal.cells import Cell, Pen, Pens, Row
 from handinger_tui.ui.terminal.textual_private import ChopsUpdate, CompositorUpdate, LayoutUpdate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TAME: Final = re.compile(
+    "[ -~\u00a1-\u00ac\u00ae-\u02ff\u0370-\u0377\u037a-\u037f\u0384-\u038a\u038c\u038e-\u03a1\u03a3-\u0482"
+    "\u048a-\u052f\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u2190-\u2199\u2200-\u22ff\u2500-\u25fc\u25ff"
+    "\u2713\u2717\u276f\u2800-\u28ff]*"
+)
+"""Characters that take one cell in every terminal: no combining, no wide ones, no emoji."""
+
+_OFF: Final = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "7": "27", "8": "28", "9": "29"}
+"""The SGR number that ends each attribute; bold and dim end together."""
+_MARKS: Final = frozenset(("4", "5", "7", "9", "21", "51", "52", "53"))
+"""SGR attributes that are visible on an empty cell, too."""
+
+
+class Pen(dict[str, "Cell"]):
+    """The style of a character as SGR numbers; also a cache of its cells, one per character."""
+
+    __slots__ = ("_draws", "_transitions", "attributes", "back", "blank", "fore")
+    # Pens compare by identity. The C functions of `object` are used because they are called for every cell.
+    __hash__ = object.__hash__  # type: ignore[assignment]  # a dict has none
+    __eq__ = object.__eq__
+
+    def __init__(self, attributes: frozenset[str], fore: str, back: str) -> None:
+        super().__init__()
+        self.attributes: Final = attributes
+        self.fore: Final = fore
+        self.back: Final = back
+        self.blank: Pen = self
+        """The pen that draws the same empty cell with the fewest SGR numbers."""
+        self._transitions: dict[Pen, str] = {}
+        self._draws: dict[Pen, bool] = {}
+
+    def __missing__(self, text: str) -> Cell:
+        pen = self.blank if text == " " else self
+        cell: Cell = (text, pen) if pen is self else pen[text]
+        self[text] = cell
+        return cell
+
+    def draws_blank(self, pen: Pen) -> bool:
+        """Whether an empty cell of `pen` looks the same when it is written with this pen."""
+        cached = self._draws.get(pen)
+        if cached is None:
+            cached = self._draws[pen] = self._draws_blank(pen)
+        return cached
+
+    def _draws_blank(self, pen: Pen) -> bool:
+        return self.back == pen.back and not pen.attributes and self.attributes.isdisjoint(_MARKS)
+
+    def to(self, pen: Pen) -> str:
+        """Return the shortest sequence that changes this pen into another."""
+        cached = self._transitions.get(pen)
+        if cached is None:
+            cached = self._transitions[pen] = self._transition(pen)
+        return cached
+
+    def _transition(self, pen: Pen) -> str:
+        removed = self.attributes - pen.attributes
+        codes: list[str] = []
+        if not removed.issubset(_OFF):
+            return f"\x1b[{';'.join(('0', *pen.codes()))}m"
+        codes += sorted({_OFF[code] for code in removed})
+        restored = {code for code in pen.attributes if _OFF.get(code) in codes}
+        codes += sorted((pen.attributes - self.attributes) | restored)
+        if self.fore != pen.fore:
+            codes.append(pen.fore or "39")
+        if self.back != pen.back:
+            codes.append(pen.back or "49")
+        short, full = ";".join(codes), ";".join(("0", *pen.codes())).removesuffix(";")
+        return f"\x1b[{short if len(short) <= len(full) else full}m"
+
+    def codes(self) -> list[str]:
+        """Return the SGR numbers of this pen."""
+        return [*sorted(self.attributes), *filter(None, (self.fore, self.back))]
+
+
+Cell = tuple[str, "Pen | int"]
+CellRow = list[Cell | None]
+"""One line of the screen; None for a cell with unknown content."""
+
+
+class Pens:
+    """All pens, and a cache of the cells of recently written strips."""
+
+    MAX_STRIPS: Final = 400
+    """Maximum number of strips whose cells are cached: a few screens."""
+
+    def __init__(self) -> None:
+        self.plain: Final = Pen(frozenset(), "", "")
+        self._pens: dict[tuple[frozenset[str], str, str], Pen] = {(frozenset(), "", ""): self.plain}
+        self._by_codes: dict[str, Pen] = {"": self.plain}
+        self._strips: dict[int, tuple[Strip, tuple[list[Cell], bool]]] = {}
+
+    def cells(self, strip: Strip, console: Console) -> tuple[list[Cell], bool]:
+        """Return the cells of a strip (the same objects for the same strip) and whether the strip is odd."""
+        # The strip is cached with its cells: while it is alive, no other strip can have its id.
+        cached = self._strips.get(id(strip))
+        if cached is not None:
+            return cached[1]
+        if len(self._strips) >= self.MAX_STRIPS:
+            for old in list(self._strips)[: self.MAX_STRIPS // 2]:
+                del self._strips[old]
+        converted = self._cells(strip, console)
+        self._strips[id(strip)] = (strip, converted)
+        return converted
+
+    def _cells(self, strip: Strip, console: Console) -> tuple[list[Cell], bool]:
+        cells: list[Cell] = []
+        for text, style, control in strip:
+            if control or TAME.fullmatch(text) is None or (style is not None and style.link):
+                rendered = strip.render(console)
+                return [(rendered, column) for column in range(strip.cell_length)], True
+            cells += map(self._pen(style, console).__getitem__, text)
+        return cells, False
+
+    def _pen(self, style: Style | None, console: Console) -> Pen:
+        if style is None or console.color_system is None:
+            return self.plain
+        # "\x1b[", the numbers, "m", one character, and the reset "\x1b[0m"; only the character if plain.
+        codes = style.render("x", color_system=COLOR_SYSTEMS[console.color_system])[2:-6]
+        pen = self._by_codes.get(codes)
+        if pen is None:
+            pen = self._by_codes[codes] = self._pen_of(*_parse_codes(codes))
+        return pen
+
+    def _pen_of(self, attributes: frozenset[str], fore: str, back: str) -> Pen:
+        existing = self._pens.get((attributes, fore, back))
+        if existing is not None:
+            return existing
+        pen = self._pens[attributes, fore, back] = Pen(attributes, fore, back)
+        if attributes.isdisjoint(_MARKS) and (attributes or fore):
+            pen.blank = self._pen_of(frozenset(), "", back)
+        return pen
+
+
+def _parse_codes(codes: str) -> tuple[frozenset[str], str, str]:
+    """Split the numbers of an SGR sequence into attributes, foreground and background."""
+    attributes: set[str] = set()
+    fore = back = ""
+    numbers = iter(codes.split(";"))
+    for number in numbers:
+        color = number
+        if number in ("38", "48"):
+            kind = next(numbers)
+            color = ";".join((number, kind, *(next(numbers) for _ in range(3 if kind == "2" else 1))))
+        value = int(number)
+        if 30 <= value <= 39 or 90 <= value <= 97:
+            fore = "" if value == 39 else color
+        elif 40 <= value <= 49 or 100 <= value <= 107:
+            back = "" if value == 49 else color
+        else:
+            attributes.add(number)
+    return frozenset(attributes), fore, back
+
 
 GAP: Final = 6
 """Maximum number of unchanged cells to rewrite: moving the cursor over so few takes more bytes."""
@@ -30,7 +190,7 @@ LEAST_SHARE: Final = 0.5
 """Minimum share of moved lines in a widget: with fewer, writing all its lines takes fewer bytes."""
 
 
-class Piece(NamedTuple):
+class PlacedStrip(NamedTuple):
     """A strip and its position on the screen."""
 
     y: int
@@ -54,7 +214,7 @@ class ScreenBuffer:
         """Number of scrolls done by the terminal; used by tests."""
         self._pens = Pens()
         self._size = 0, 0
-        self._rows: list[Row] = []
+        self._rows: list[CellRow] = []
         self._strips: list[dict[int, Strip]] = []
         """Per line, the strips that are completely visible, by their columns."""
         self._odd: list[set[int]] = []
@@ -103,12 +263,12 @@ class ScreenBuffer:
             x, unknown = 0, self._rows[y]
             self._rows[y] = fresh = unknown.copy()
             for strip in line:
-                self._put(fresh, Piece(y, x, strip), console)
+                self._put(fresh, PlacedStrip(y, x, strip), console)
                 x += strip.cell_length
             writer.row(y, unknown, fresh, odd=bool(self._odd[y]))
         return writer.text()
 
-    def _write_partial(self, pieces: list[Piece], console: Console) -> str:
+    def _write_partial(self, pieces: list[PlacedStrip], console: Console) -> str:
         move = self._detect_move(pieces)
         old = self._rows.copy()
         for piece in pieces:
@@ -126,16 +286,16 @@ class ScreenBuffer:
             writer.row(y, old[y], row, odd=bool(self._odd[y]))
         return writer.text()
 
-    def _rows_after_move(self, move: Move, rows: list[Row]) -> list[Row]:
+    def _rows_after_move(self, move: Move, rows: list[CellRow]) -> list[CellRow]:
         """Return what the terminal shows after it has scrolled lines."""
-        unknown: Row = [None] * self._size[0]
+        unknown: CellRow = [None] * self._size[0]
         inside = range(move.top, move.bottom)
         return [
             row if y not in inside else rows[y + move.by] if y + move.by in inside else unknown
             for y, row in enumerate(rows)
         ]
 
-    def _put(self, row: Row, piece: Piece, console: Console) -> None:
+    def _put(self, row: CellRow, piece: PlacedStrip, console: Console) -> None:
         y, x, strip = piece
         cells, odd = self._pens.cells(strip, console)
         end = min(len(row), x + len(cells))
@@ -151,7 +311,7 @@ class ScreenBuffer:
         if odd:
             self._odd[y].add(x)
 
-    def _detect_move(self, pieces: list[Piece]) -> Move | None:
+    def _detect_move(self, pieces: list[PlacedStrip]) -> Move | None:
         """Return the move that most of the lines made, None if they did not move."""
         if len(pieces) <= LEAST_LINES:
             return None
@@ -190,16 +350,16 @@ class _DiffUpdate(CompositorUpdate):
         return self._buffer.write(self._update, console)
 
 
-def _pieces(update: ChopsUpdate) -> Iterator[Piece]:
+def _pieces(update: ChopsUpdate) -> Iterator[PlacedStrip]:
     """Yield the strips of a partial update, cropped as Textual crops them."""
     for y, first, last in update.spans:
         for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
             if strip is None or x >= last or end <= first:
                 continue
             if first <= x < last and end <= last:
-                yield Piece(y, x, strip)
+                yield PlacedStrip(y, x, strip)
             else:
-                yield Piece(y, x, strip.crop(0, min(end, last) - x))
+                yield PlacedStrip(y, x, strip.crop(0, min(end, last) - x))
 
 
 class DiffWriter:
@@ -222,7 +382,7 @@ class DiffWriter:
         self._out.append(f"\x1b[{top + 1};{bottom}r{move}\x1b[r")
         self._at = None
 
-    def row(self, y: int, old: Row, new: Row, *, odd: bool) -> None:
+    def row(self, y: int, old: CellRow, new: CellRow, *, odd: bool) -> None:
         """Write the changed cells of line `y`; `odd` means that the line has odd cells."""
         if old is new:
             return
@@ -240,7 +400,7 @@ class DiffWriter:
             end = x
         self._tame_run(y, new, start, end + 1)
 
-    def _odd_row(self, y: int, new: Row, changed: list[int]) -> None:
+    def _odd_row(self, y: int, new: CellRow, changed: list[int]) -> None:
         odd = next((x for x in changed if _is_odd(new[x])), None)
         if odd is not None:
             # It may take more cells than expected, so everything to its right is written again.
@@ -260,7 +420,7 @@ class DiffWriter:
             self._pen = self._plain
         return "".join(self._out)
 
-    def _tame_run(self, y: int, row: Row, start: int, end: int) -> None:
+    def _tame_run(self, y: int, row: CellRow, start: int, end: int) -> None:
         """Write a run without odd cells; a faster form of `_run` for the usual case."""
         cells = cast("list[tuple[str, Pen]]", row[start:end])
         if not all(cells):
@@ -277,7 +437,7 @@ class DiffWriter:
             add(text)
         self._pen, self._at = pen, (y, end)
 
-    def _run(self, y: int, row: Row, start: int, end: int) -> None:
+    def _run(self, y: int, row: CellRow, start: int, end: int) -> None:
         first = row[start]
         if first is not None and isinstance(first[1], int) and first[1]:
             # A cell of an odd strip can only be written with the complete strip.

@@ -15,9 +15,7 @@ from typing import Final, NamedTuple
 from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import ReasoningPart, Rope, TextPart, Turn, TurnRequest
 from handinger_tui.ui.transcript.markdown.document import LiveMarkdown
-from handinger_tui.ui.transcript.painting import MARGIN
-from handinger_tui.ui.transcript.row import INDENT, indented
-from handinger_tui.ui.transcript.row_buffer import RowBuffer
+from handinger_tui.ui.transcript.painting import INDENT, MARGIN, RowBuffer, indented
 from handinger_tui.ui.transcript.rows import (
     FOLDABLE,
     RowOptions,

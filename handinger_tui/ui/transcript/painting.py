@@ -1,4 +1,7 @@
-"""Painting: rows become strips, wrapped by cells and colored by the theme.
+"""Rows and their painting: wrapped by cells, colored by the theme, drawn over, kept with their positions.
+
+Styles are names here (".transcript--quote"); the theme assigns colors when a row is painted.
+The text of a row is already clean (`core.safety`).
 
 `ControlFilter` removes control characters from everything that is painted.
 """
@@ -6,24 +9,105 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections import OrderedDict
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from msgspec import Struct
+from msgspec.structs import replace
 from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual.color import Color
-from textual.content import Content
+from textual.content import Content, Span
 from textual.filter import LineFilter
+from textual.selection import Selection
 from textual.strip import Strip
 from textual.style import Style
 from textual.widget import Widget
 
+from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import ALWAYS_REMOVED, STRAY_JOINER
-from handinger_tui.ui.transcript.row import MEASURE, PREFIX, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+
+EMPTY: Final = Content("")
+INDENT: Final = Content("  ")
+PREFIX: Final = "transcript--"
+MEASURE: Final = 104
+"""Maximum line length of prose in cells, whatever the screen width: longer lines are hard to read."""
+SHOWN: Final = 2000
+"""Maximum number of characters kept of a link text, which is compared with the address."""
+
+STYLE_NAMES: Final = (
+    "text", "faint", "accent", "prompt", "prompt-mark", "heading", "subheading", "code-span", "link",
+    "quote", "bullet", "rule", "table-head", "code", "code-name", "code-key", "code-string", "code-number",
+    "code-comment", "code-function", "tool", "good", "busy", "bad", "error", "error-title", "receipt",
+    "cursor", "match", "match-here", "pill",
+)  # fmt: skip
+COMPONENTS: Final = {PREFIX + name for name in STYLE_NAMES}
+
+BOLD: Final = Style(bold=True)
+NOT_BOLD: Final = Style(bold=False)
+ITALIC: Final = Style(italic=True)
+STRIKE: Final = Style(strike=True)
+
+
+class Row(Struct, frozen=True):
+    """One logical line.
+
+    `first` precedes its first screen line, `hanging` each further one. `style` is the style name of
+    the row; with `band` its background fills the width. `wrap` False breaks at any character
+    (code) instead of at words. `code` is set on the first row of a code block: the text of the
+    block, for copying, and its number of rows.
+    """
+
+    content: Content = EMPTY
+    style: str = "text"
+    first: Content = EMPTY
+    hanging: Content = EMPTY
+    wrap: bool = True
+    band: bool = False
+    wide: bool = False
+    """Whether the row may use the full width instead of the measure of prose."""
+    code: tuple[str, int] | None = None
+    deferred_language: str = ""
+    """The language of a code block that is not highlighted yet, "" otherwise; it is not shown itself."""
+
+
+GAP: Final = Row()
+
+
+def styled(text: str, name: str | None = None, *more: Style) -> Content:
+    """Return clean text in a named style, with further styles on top."""
+    spans = [Span(0, len(text), "." + PREFIX + name)] if name else []
+    return Content(text, [*spans, *(Span(0, len(text), style) for style in more)])
+
+
+def joined(pieces: Iterable[Content]) -> Content:
+    """Concatenate contents."""
+    return EMPTY.join(pieces)
+
+
+def link_style(href: str, shown: str = "") -> Style:
+    """Return the style of a link: a click posts the unchecked `href` and the link text `shown`.
+
+    The tuple form of `@click` is never parsed, so `href` may contain anything. A terminal hyperlink
+    (OSC 8) is not used: it would open without a check (see `painting.ControlFilter`).
+    """
+    return Style.from_meta({"@click": ("link", (href, shown[:SHOWN]))})
+
+
+def indented(rows: Iterable[Row], first: Content, hanging: Content) -> list[Row]:
+    """Put `first` before the first row and `hanging` before each further row."""
+    return [
+        replace(row, first=(hanging if at else first) + row.first, hanging=hanging + row.hanging)
+        for at, row in enumerate(rows)
+    ]
+
 
 _SPACES: Final = re.compile("[\t\n]")
 
@@ -316,3 +400,215 @@ def _to_width(segments: list[Segment], width: int, fill: RichStyle) -> Strip:
         segments.append(Segment(" " * (width - used), fill))
     strip = Strip(Segment.simplify(segments), max(used, width))
     return strip if used <= width else strip.crop(0, width)
+
+
+CURSOR: Final = "▌"
+MAX_LEAD: Final = 80
+"""Characters of quote bars and indents among which the inset of code is looked for."""
+
+
+def over(strip: Strip, start: int, end: int, style: RichStyle) -> Strip:
+    """Apply `style` to the cells from `start` to `end`."""
+    if end <= start:
+        return strip
+    middle = [
+        Segment(text, (own + style) if own else style, control)
+        for text, own, control in strip.crop(start, end)
+    ]
+    return Strip([*strip.crop(0, start), *middle, *strip.crop(end, strip.cell_length)], strip.cell_length)
+
+
+def with_selection(strip: Strip, y: int, widget: Widget) -> Strip:
+    """Highlight what is selected of row `y` of a widget, except its margin."""
+    selection = widget.text_selection
+    span = selection.get_span(y) if selection is not None else None
+    if span is None:
+        return strip
+    # Only the background: the foreground is transparent, which terminals do not support.
+    ground = widget.screen.get_component_rich_style("screen--selection").bgcolor
+    text = strip.text
+    start, end = max(span[0], MARGIN), len(text.rstrip()) if span[1] == -1 else span[1]
+    return over(strip, width_of(text[:start]), width_of(text[:end]), RichStyle(bgcolor=ground))
+
+
+def selected_text(selection: Selection, height: int, line: Callable[[int], Strip]) -> str:
+    """Return the selected text of `height` rows as shown on the screen, without margins and wrap marks.
+
+    A line of code that was wrapped is one line again.
+    """
+    first = selection.start.y if selection.start else 0
+    last = min(selection.end.y if selection.end else height - 1, height - 1)
+    lines: list[str] = []
+    for y in range(first, last + 1):
+        strip = line(y)
+        margin, is_continued = _margin_of(strip)
+        start, end = selection.get_span(y) or (0, 0)
+        # Blanks at the end of a piece of code belong to the line that is continued.
+        text = strip.text.rstrip()[max(start, margin) : None if end == -1 else end]
+        if is_continued and lines:
+            lines[-1] += text
+        else:
+            lines.append(text)
+    return "\n".join(lines)
+
+
+def _margin_of(strip: Strip) -> tuple[int, bool]:
+    """The characters before the text of a line, and whether it continues the line above."""
+    at = 0
+    for text, style, _ in strip:
+        at += len(text)
+        if style is not None and NO_TEXT in style.meta:
+            return at, bool(style.meta[NO_TEXT])
+        if at > MAX_LEAD:
+            break
+    return MARGIN, False
+
+
+def with_matches(strip: Strip, pattern: re.Pattern[str], style: RichStyle) -> Strip:
+    """Highlight every match in a line."""
+    text = strip.text
+    for match in pattern.finditer(text):
+        strip = over(strip, width_of(text[: match.start()]), width_of(text[: match.end()]), style)
+    return strip
+
+
+def with_cursor(strip: Strip, style: RichStyle) -> Strip:
+    """Draw the cursor mark in the margin."""
+    return Strip([Segment(CURSOR, style), *strip.crop(1, strip.cell_length)], strip.cell_length)
+
+
+def pill_text(lines: int) -> str:
+    """Return the text of the pill."""
+    return f" ▼ {plural(lines, 'new line')} · End "
+
+
+def pill_cells(lines: int, width: int) -> range:
+    """Return the cells of the pill in a line of `width` cells."""
+    length = width_of(pill_text(lines))
+    start = max(0, width - length - 1)
+    return range(start, start + length)
+
+
+def with_pill(strip: Strip, lines: int, style: RichStyle) -> Strip:
+    """Draw the pill at the right end of a line."""
+    at = pill_cells(lines, strip.cell_length)
+    before, after = strip.crop(0, at.start), strip.crop(at.stop, strip.cell_length)
+    return Strip([*before, Segment(pill_text(lines), style), *after], strip.cell_length)
+
+
+MAX_CACHED_ROWS: Final = 400
+"""Number of rows whose strips are cached: a few screens. Each takes 5 kB, as a strip has seven caches."""
+
+
+class StripCache:
+    """The painted strips of the most recently used rows."""
+
+    def __init__(self, palette: Palette, width: int) -> None:
+        self.palette: Final = palette
+        self.width = width
+        self.painted = 0
+        """Number of rows painted so far; tests use it to measure the cost of a change."""
+        self._cached: OrderedDict[int, tuple[Row, list[Strip]]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Return the number of rows whose strips are cached."""
+        return len(self._cached)
+
+    def reset(self, width: int) -> None:
+        """Drop all strips and styles: the width or the theme changed."""
+        self.width = width
+        self.palette.reset()
+        self._cached.clear()
+
+    def strips(self, row: Row, tone: str | None) -> list[Strip]:
+        """Return the strips of a row, painted on first use. `tone` replaces the style of plain text rows."""
+        # The row is cached with its strips: while it is alive, no other row can have its id.
+        cached = self._cached.get(id(row))
+        if cached is not None:
+            self._cached.move_to_end(id(row))
+            return cached[1]
+        strips = list(paint(row, self.width, self.palette, tone))
+        self.painted += 1
+        self._cached[id(row)] = (row, strips)
+        if len(self._cached) > MAX_CACHED_ROWS:
+            self._cached.popitem(last=False)
+        return strips
+
+
+class CodeBlock(NamedTuple):
+    """A code block in a row buffer: its first screen row, the row after its last, and its text."""
+
+    start: int
+    end: int
+    text: str
+
+
+class RowBuffer:
+    """Consecutive rows with their screen positions, in a view of `width` cells."""
+
+    def __init__(self, width: int, tone: str | None = None) -> None:
+        self.rows: list[Row] = []
+        self.height = 0
+        self.deferred: list[Row] = []
+        """The first rows of the code blocks that are not highlighted yet."""
+        self._tone: Final = tone
+        self._width = width
+        self._starts: list[int] = []
+
+    def replace(self, keep: int, fresh: Sequence[Row]) -> int:
+        """Keep the first `keep` rows and append `fresh`. Returns the first changed screen row."""
+        if keep < len(self.rows):
+            self.height = self._starts[keep]
+            if self.deferred:
+                dropped = set(map(id, self.rows[keep:]))
+                self.deferred = [head for head in self.deferred if id(head) not in dropped]
+            del self.rows[keep:], self._starts[keep:]
+        changed = self.height
+        for row in fresh:
+            if row.deferred_language:
+                self.deferred.append(row)
+            self.rows.append(row)
+            self._starts.append(self.height)
+            self.height += row_height(row, self._width)
+        return changed
+
+    def replace_first(self, row: Row) -> None:
+        """Replace the first row by one of the same height."""
+        self.rows[0] = row
+
+    def set_highlighted(self, head: Row, lines: Sequence[Content]) -> None:
+        """Replace the plain lines of a code block, given its first row. Heights do not change."""
+        at = next((at for at, row in enumerate(self.rows) if row is head), None)
+        if at is None:
+            # The rows were rebuilt while the lines were highlighted in a thread.
+            return
+        self.deferred = [row for row in self.deferred if row is not head]
+        self.rows[at] = replace(head, deferred_language="")
+        for number, line in enumerate(lines, at + 1):
+            self.rows[number] = replace(self.rows[number], content=line)
+
+    def strip(self, y: int, strip_cache: StripCache) -> Strip:
+        """Return the strip at screen row `y`."""
+        at = self.row_at(y)
+        strips = strip_cache.strips(self.rows[at], self._tone)
+        return strips[min(y - self._starts[at], len(strips) - 1)]
+
+    def strips_of(self, row: int, strip_cache: StripCache) -> list[Strip]:
+        """Return the strips of row number `row`."""
+        return strip_cache.strips(self.rows[row], self._tone)
+
+    def row_at(self, y: int) -> int:
+        """Return the index of the row that covers screen row `y`."""
+        return max(0, bisect_right(self._starts, y) - 1)
+
+    def start_of(self, row: int) -> int:
+        """Return the screen row at which row `row` begins."""
+        return self._starts[row] if row < len(self._starts) else self.height
+
+    def codes(self) -> list[CodeBlock]:
+        """Return the code blocks, in order."""
+        return [
+            CodeBlock(self._starts[at], self.start_of(at + row.code[1]), row.code[0])
+            for at, row in enumerate(self.rows)
+            if row.code is not None
+        ]

@@ -35,8 +35,7 @@ from handinger_tui.core.turns.turn import (
 )
 from handinger_tui.ui.transcript.markdown.code import code_rows, highlighted_lines
 from handinger_tui.ui.transcript.markdown.document import render
-from handinger_tui.ui.transcript.painting import width_of, wrapped
-from handinger_tui.ui.transcript.row import (
+from handinger_tui.ui.transcript.painting import (
     BOLD,
     INDENT,
     NOT_BOLD,
@@ -45,6 +44,8 @@ from handinger_tui.ui.transcript.row import (
     joined,
     link_style,
     styled,
+    width_of,
+    wrapped,
 )
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 from math import ceil
-from typing import Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from textual import events
 from textual.color import Color
@@ -21,24 +21,25 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
-from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.background import run_in_thread
-from handinger_tui.ui.transcript.cursor import TranscriptCursor
-from handinger_tui.ui.transcript.highlight import MentionHighlight
 from handinger_tui.ui.transcript.layout import ReadingPosition, ReceiptOf, TranscriptLayout
 from handinger_tui.ui.transcript.markdown.code import highlighted_lines
-from handinger_tui.ui.transcript.overlays import (
+from handinger_tui.ui.transcript.navigation import MentionHighlight, TranscriptCursor, TranscriptSearch
+from handinger_tui.ui.transcript.painting import (
+    COMPONENTS,
+    Palette,
+    RowBuffer,
+    StripCache,
     pill_cells,
     selected_text,
     with_cursor,
     with_pill,
     with_selection,
 )
-from handinger_tui.ui.transcript.painting import Palette
-from handinger_tui.ui.transcript.row import COMPONENTS
-from handinger_tui.ui.transcript.row_buffer import RowBuffer, StripCache
-from handinger_tui.ui.transcript.search import TranscriptSearch
+
+if TYPE_CHECKING:
+    from handinger_tui.core.turns.session import Session
+    from handinger_tui.core.turns.turn import Turn
 
 NEAR_END: Final = 2
 """Distance from the end, in rows, within which the view follows new text."""

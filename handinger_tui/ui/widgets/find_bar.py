@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -14,7 +14,9 @@ from textual.widgets import Input, Static
 
 from handinger_tui.ui.dialogs.confirm import OrderedInput
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.transcript.search import TranscriptSearch
+
+if TYPE_CHECKING:
+    from handinger_tui.ui.transcript.navigation import TranscriptSearch
 
 PAUSE_S: Final = 0.1
 """Seconds without typing after which a long session is searched."""

@@ -14,9 +14,9 @@ from handinger_tui.core.money.limits import Gauge, Scope, Unit, exact_text
 from handinger_tui.core.money.spending import Bucket
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.widgets.limit_bar import mark
 from handinger_tui.ui.widgets.status_text import (
     elapsed,
+    mark,
     retry_words,
     status_words,
     style_and_sign,

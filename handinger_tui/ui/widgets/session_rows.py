@@ -18,7 +18,7 @@ from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.widgets.status_text import (
     STATUS_WORDS,
-    going_for,
+    running_for,
     so_far,
     style_and_sign,
     under_way,
@@ -144,7 +144,7 @@ def _status(row: SessionSummary, opened: Session | None, now_ms: int) -> tuple[t
     turn = under_way(opened) if opened is not None else None
     if opened is not None and turn is not None and (turn.live or turn.status is TurnStatus.RUNNING):
         words = _SHORT.get(turn.status, STATUS_WORDS[turn.status])
-        return _warning("○"), f"{words} · {going_for(turn, now_ms)}", so_far(opened, turn)
+        return _warning("○"), f"{words} · {running_for(turn, now_ms)}", so_far(opened, turn)
     if row.last_status is None:
         return ("·", "$text-muted"), "empty", ""
     if row.last_status is TurnStatus.RUNNING and row.base_url == LOCAL:

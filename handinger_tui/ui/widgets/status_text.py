@@ -1,4 +1,4 @@
-"""Texts for the status of a session, and advice on a turn that went wrong or a queue that is held."""
+"""Texts for the status of a session and of its limits, and advice on a turn that failed or a held queue."""
 
 from __future__ import annotations
 
@@ -6,21 +6,82 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
+from textual.content import Content
 
 from handinger_tui.core.amounts import credits_words, usd_text
+from handinger_tui.core.charts.bars import percent_cells
 from handinger_tui.core.formatting import duration, plural
 from handinger_tui.core.money.attribution import money_of
-from handinger_tui.core.money.limits import Gauge, Origin, limit_text, raise_hint
+from handinger_tui.core.money.limits import (
+    Gauge,
+    LimitOrigin,
+    Scope,
+    State,
+    free_text,
+    limit_text,
+    raise_hint,
+    spent_text,
+)
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import Session, any_with_status, with_status
 from handinger_tui.core.turns.turn import FREE, LIVE, Kind, Turn, TurnStatus
 
 if TYPE_CHECKING:
-    # The engine imports every event and dialect of the core; the first screen does not need them.
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
-    from handinger_tui.engine.turn_queue import Hold
+    from handinger_tui.engine.queues import Hold
+
+
+STYLE: Final = {State.BELOW: "$success", State.NEAR: "$warning", State.REACHED: "$error"}
+WORD: Final = {State.BELOW: "", State.NEAR: "near", State.REACHED: "reached"}
+SHAPE: Final = {State.BELOW: "●", State.NEAR: "▲", State.REACHED: "■"}
+"""The shape tells the state without color."""
+SET_BY: Final = {
+    LimitOrigin.FLAG: "from the command line",
+    LimitOrigin.TYPED: "",
+    LimitOrigin.CONFIG: "from the config file",
+}
+BAR: Final = 16
+
+
+def bar(gauge: Gauge, width: int = BAR) -> Content:
+    """A bar of full cells for the spent part; no cell is full while the amount is unknown."""
+    full = percent_cells(gauge.percent or 0, width)
+    return Content.assemble(("█" * full, STYLE[gauge.state]), ("░" * (width - full), "$text-muted"))
+
+
+def meter(gauge: Gauge) -> Content:
+    """Two lines: name, bar and origin of the limit, then the amounts."""
+    limit, style = gauge.limit, STYLE[gauge.state]
+    origin = f" · {SET_BY[limit.origin]}" if SET_BY[limit.origin] else ""
+    first = Content.assemble(
+        (f"{SHAPE[gauge.state]} ", style),
+        (f"{limit.scope.capitalize():<8}", "bold $foreground"),
+        bar(gauge),
+        (f" {WORD[gauge.state]}".rstrip(), f"bold {style}"),
+        (origin, "$text-muted"),
+    )
+    free = f" · {free_text(gauge)}" if gauge.running else ""
+    return Content("\n").join([first, Content.styled(f"  {spent_text(gauge)}{free}", "$foreground")])
+
+
+def worst(gauges: Sequence[Gauge]) -> Gauge | None:
+    """The most pressing limit: reached before near, then the widest scope; None when all are below."""
+    pressing = [gauge for gauge in gauges if gauge.state is not State.BELOW]
+    scopes = list(Scope)
+    return max(pressing, key=lambda one: (one.state, scopes.index(one.limit.scope)), default=None)
+
+
+def mark(gauges: Sequence[Gauge]) -> Content:
+    """The mark for the header: "▲ daily limit 85%", "■ daily limit reached"; empty when all are below."""
+    gauge = worst(gauges)
+    if gauge is None:
+        return Content("")
+    state = "reached" if gauge.state is State.REACHED else gauge.percent_text
+    style = f"bold {STYLE[gauge.state]}"
+    return Content.styled(f"{SHAPE[gauge.state]} {gauge.limit.scope.limit} {state}", style)
+
 
 STATUS_WORDS: Final = {
     TurnStatus.QUEUED: "queued",
@@ -128,7 +189,7 @@ def elapsed(session: Session, now_ms: int) -> str:
     return duration(turn.ended_ms - turn.order.created_ms) if turn.ended_ms is not None else ""
 
 
-def going_for(turn: Turn, now_ms: int) -> str:
+def running_for(turn: Turn, now_ms: int) -> str:
     """How long a run has been running, watched or not, in one unit: "40 s", "4 m", "2 h"."""
     seconds = max(0, now_ms - turn.order.created_ms) // 1000
     unit, length = next(
@@ -259,7 +320,7 @@ def _limit_text(gauge: Gauge) -> str:
     scope = gauge.limit.scope
     hint = (
         raise_hint(gauge.limit)
-        if gauge.limit.origin is Origin.FLAG
+        if gauge.limit.origin is LimitOrigin.FLAG
         else f"Press Enter on an empty prompt to raise it, or use /limit {scope} AMOUNT."
     )
     return f"Queue held: {reached[:1].lower()}{reached[1:]} {hint} Press ↑ to edit the queue."

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from textual.screen import Screen
 from textual.scroll_view import ScrollView
 
-from handinger_tui.ui.commands.again import edit_turn, fork_turn, retry_turn, turn_at_cursor
-from handinger_tui.ui.commands.command import CommandContext
 from handinger_tui.ui.commands.files import show_data
+from handinger_tui.ui.commands.session import edit_turn, fork_turn, retry_turn, turn_at_cursor
 from handinger_tui.ui.commands.view import leave
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handinger_tui.ui.commands.command import CommandContext
 
 LEAVE_WITHIN_MS: Final = 2000
 """A second Ctrl+C within this time leaves the program."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import reduce
 from operator import add
-from typing import Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import ApiError, LedgerError
@@ -19,15 +18,19 @@ from handinger_tui.core.money.limits import (
     near_text,
     reached_text,
 )
-from handinger_tui.core.money.restatements import MORE, Restatement, restatement_text
+from handinger_tui.core.money.reconciliation import MORE, Restatement, restatement_text
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
 from handinger_tui.core.money.typical_cost import TypicalCost, typical_cost_chip
 from handinger_tui.core.turns.session import with_status
-from handinger_tui.ui.widgets.header import HeaderLine
 from handinger_tui.ui.widgets.status_text import WORKED_ON, unwatched
-from handinger_tui.ui.work.interaction import Interaction
-from handinger_tui.ui.work.pane import SessionPane
-from handinger_tui.ui.work.session_controller import SessionController
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from handinger_tui.ui.widgets.header import HeaderLine
+    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.work.pane import SessionPane
+    from handinger_tui.ui.work.session_controller import SessionController
 
 CHECKS_PER_S: Final = 1.0
 """How often per second the screen checks whether charges or limits were written."""

@@ -21,14 +21,13 @@ from handinger_tui.core.prompts import is_leaving
 from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ui.panels import compact_line
-from handinger_tui.ui.panels.usage.panel import UsagePanel
-from handinger_tui.ui.panels.usage.view import WorkerTotals
+from handinger_tui.ui.panels.usage import UsagePanel
+from handinger_tui.ui.panels.usage_view import WorkerTotals
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.chips import Chips
 from handinger_tui.ui.widgets.completion import Completion, Suggestions
 from handinger_tui.ui.widgets.containers import Rows
-from handinger_tui.ui.widgets.prompt import PromptBox
-from handinger_tui.ui.widgets.prompt_lines import Card, HintLine
+from handinger_tui.ui.widgets.prompt import Card, HintLine, PromptBox
 from handinger_tui.ui.widgets.queue_strip import QueueStrip
 from handinger_tui.ui.widgets.sidebar import Sidebar
 from handinger_tui.ui.widgets.status_text import (
@@ -45,7 +44,7 @@ from handinger_tui.ui.widgets.welcome import Welcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from handinger_tui.engine.turn_queue import Hold
+    from handinger_tui.engine.queues import Hold
     from handinger_tui.ui.ports import Account, LocalFiles
     from handinger_tui.ui.widgets.find_bar import FindBar
 

@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import TextArea
 
 from handinger_tui.core.safety import clean_line
+from handinger_tui.ui.background import tidy
 from handinger_tui.ui.commands import (
     COMMANDS,
     CommandContext,
@@ -23,10 +24,8 @@ from handinger_tui.ui.commands import (
     completions,
     unknown_command_text,
 )
-from handinger_tui.ui.commands.again import offered_messages
-from handinger_tui.ui.commands.files import show_preview
-from handinger_tui.ui.commands.sources import copy_sources, export_sources
-from handinger_tui.ui.gc_tuning import tidy
+from handinger_tui.ui.commands.files import copy_sources, export_sources, show_preview
+from handinger_tui.ui.commands.session import offered_messages
 from handinger_tui.ui.keys import Where, bindings, for_footer
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.panels.panel import (
@@ -41,9 +40,9 @@ from handinger_tui.ui.panels.panel import (
     SaveInto,
     ShowMention,
 )
-from handinger_tui.ui.panels.usage.panel import UsagePanel
+from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.ports import AppOptions, Connection, Opening
-from handinger_tui.ui.terminal.clipped_compositor import clip_paints
+from handinger_tui.ui.terminal.diff_app import clip_paints
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.chips import Chips
 from handinger_tui.ui.widgets.containers import BareContainer
@@ -55,19 +54,17 @@ from handinger_tui.ui.widgets.sidebar import WIDE
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.browsing import Browsing
 from handinger_tui.ui.work.composer import Composer, QueueEditor
-from handinger_tui.ui.work.file_actions import FileActions
+from handinger_tui.ui.work.evidence_actions import FileActions, SourceNavigation
 from handinger_tui.ui.work.first_screen import FirstScreen, FirstScreenEvent
 from handinger_tui.ui.work.interaction import Interaction
 from handinger_tui.ui.work.key_actions import WHILE_BROWSING, KeyActions
 from handinger_tui.ui.work.limit_watcher import CHECKS_PER_S, LOOK_EVERY_S, LimitWatcher
-from handinger_tui.ui.work.opening import Startup
 from handinger_tui.ui.work.paint_scheduler import AFTER_PAINT_S, PaintScheduler
 from handinger_tui.ui.work.pane import PaneState, SessionPane
 from handinger_tui.ui.work.sending import SendFlow, Submission, Submitter
-from handinger_tui.ui.work.session_changes import SessionChanges, undelivered
 from handinger_tui.ui.work.session_controller import DraftStore, SessionController
-from handinger_tui.ui.work.session_switcher import SessionSwitcher
-from handinger_tui.ui.work.source_navigation import SourceNavigation
+from handinger_tui.ui.work.session_switcher import SessionChanges, SessionSwitcher, undelivered
+from handinger_tui.ui.work.startup import Startup
 
 if TYPE_CHECKING:
     from collections.abc import Callable

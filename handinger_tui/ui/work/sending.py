@@ -211,7 +211,7 @@ class SendFlow:
         """How to send after a limit forbade it; None: not at all."""
         if first and stop.gauge.running:
             # The turn in the way may be one of a program that crashed, or of an earlier detach.
-            await self._controller.settle_left_open()
+            await self._controller.settle_open_turns()
             return start
         if isinstance(stop, LimitUnmeasured):
             return Start.UNMEASURED if await self._agree_to_unmeasured(submission, stop) else None

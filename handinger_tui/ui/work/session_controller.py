@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.money.spending import Bucket
     from handinger_tui.core.turns.session import Session, SessionSummary
     from handinger_tui.engine.engine import Engine
-    from handinger_tui.engine.turn_queue import Hold
+    from handinger_tui.engine.queues import Hold
     from handinger_tui.ui.ports import Connection
 
 
@@ -292,13 +292,13 @@ class SessionController:
         self.titles[session_id] = title
 
     # -- turns and limits ----------------------------------------------------------------
-    async def settle_left_open(self) -> None:
+    async def settle_open_turns(self) -> None:
         """Settle turns that earlier runs left open or running, by GETs, for a few seconds at most.
 
         Raises:
             LedgerError
         """
-        self._opened_ids.update(await self.engine.settle_left_open(SETTLE_S))
+        self._opened_ids.update(await self.engine.settle_open_turns(SETTLE_S))
 
     async def send(self, message: Outgoing, start: Start = Start.MEASURED) -> str:
         """Store a turn and start it, queue it, or let it replace a queued one; returns its id.

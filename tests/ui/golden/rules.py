@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -18,9 +18,11 @@ from textual.geometry import Region
 from textual.screen import ModalScreen
 from textual.strip import Strip
 
-from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.no_color import contrast
+from handinger_tui.ui.themes import contrast
 from tests.ui.golden.states import Kind
+
+if TYPE_CHECKING:
+    from handinger_tui.ui.app import HandingerApp
 
 ROOT: Final = Path(__file__).parents[3]
 NO_COLOR: Final = "no color"

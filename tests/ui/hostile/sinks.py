@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 from textual.command import CommandPalette
@@ -30,35 +30,35 @@ from handinger_tui.ui.lists.table_view import TableView
 from handinger_tui.ui.lists.tree_view import TreeView
 from handinger_tui.ui.pages.budgets import BudgetsScreen
 from handinger_tui.ui.pages.data import DataScreen
+from handinger_tui.ui.pages.page_view import PageView, PictureView
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.pages.receipt import ReceiptScreen
 from handinger_tui.ui.panels import PANELS
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.ports import Account
-from handinger_tui.ui.preview.page_view import PageView
-from handinger_tui.ui.preview.pictures import PictureView
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.chips import Chip, ChipKind, Chips, file_chip
 from handinger_tui.ui.widgets.completion import Suggestions
+from handinger_tui.ui.widgets.containers import StaticReflow
 from handinger_tui.ui.widgets.find_bar import FindBar
 from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.header import HeaderLine
-from handinger_tui.ui.widgets.prompt import PromptBox
-from handinger_tui.ui.widgets.prompt_lines import Card, HintLine
+from handinger_tui.ui.widgets.prompt import Card, HintLine, PromptBox
 from handinger_tui.ui.widgets.queue_strip import QueueStrip
 from handinger_tui.ui.widgets.sidebar import Grip, Sidebar, TabBar
-from handinger_tui.ui.widgets.static_reflow import StaticReflow
 from handinger_tui.ui.widgets.status_text import Advice
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.pane import SessionPane
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.core.tables_made import read_table
 from tests.ui.fakes import NOW_MS, summary
-from tests.ui.hostile.eye import Eye
 from tests.ui.hostile.feeding import OPENED, Sink, bunches, lines_of, listed, paged, shown
 from tests.ui.hostile.made import session, turn
 from tests.ui.hostile.texts import PLANTED
 from tests.ui.screens.previewing import png
+
+if TYPE_CHECKING:
+    from tests.ui.hostile.eye import Eye
 
 
 # -- the work screen -------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
@@ -10,12 +11,14 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
-from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.ui.panels import compact_line
-from handinger_tui.ui.panels.usage.lines import gap_words
-from handinger_tui.ui.panels.usage.view import MEMBERS, Figure, usage_view
+from handinger_tui.ui.panels.usage import gap_words
+from handinger_tui.ui.panels.usage_view import MEMBERS, Figure, usage_view
 from tests.ui.panels.stage import FIRST, NOON, SECOND, reading, session, turn, two_turns
+
+if TYPE_CHECKING:
+    from handinger_tui.core.turns.session import Session
 
 
 def test_this_turn_is_the_difference_and_this_worker_the_newest_total() -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from handinger_tui.core.turns.session import Session, any_with_status, same_front, with_status
 from handinger_tui.core.turns.turn import FilePart, Turn, TurnStatus
 from handinger_tui.ui.panels.files import FileIndex, listed_files
-from handinger_tui.ui.panels.usage.view import MEMBERS, Amount, Member, WorkerTotals, usage_view
-from handinger_tui.ui.work.session_changes import FinishedTurns
+from handinger_tui.ui.panels.usage_view import MEMBERS, Amount, Member, WorkerTotals, usage_view
+from handinger_tui.ui.work.session_switcher import FinishedTurns
 from tests.core.test_attribution import CHANGES, TURNS, changed, growing
 from tests.ui.panels.stage import session, turn
 
@@ -45,7 +45,7 @@ def test_one_more_turn_reads_no_figure_of_the_turns_long_before(monkeypatch: pyt
 
         return Member(member.name, reading)
 
-    monkeypatch.setattr("handinger_tui.ui.panels.usage.view.MEMBERS", tuple(map(counted, MEMBERS)))
+    monkeypatch.setattr("handinger_tui.ui.panels.usage_view.MEMBERS", tuple(map(counted, MEMBERS)))
     tally, most = WorkerTotals(), 0
     for turns in growing(60):
         read.clear()

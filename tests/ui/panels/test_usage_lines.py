@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from handinger_tui.ui.panels.usage.lines import rough_usd, seconds, unknown_sign
-from handinger_tui.ui.panels.usage.view import Figure
+from handinger_tui.ui.panels.usage import rough_usd, seconds, unknown_sign
+from handinger_tui.ui.panels.usage_view import Figure
 
 
 def test_the_signs_of_the_unknown() -> None:

@@ -13,9 +13,8 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage
 from handinger_tui.core.turns.turn import TextPart, TurnStatus
-from handinger_tui.ui.panels.usage.lines import STATUS, gauge_lines, usage_lines
-from handinger_tui.ui.panels.usage.panel import UsagePanel
-from handinger_tui.ui.panels.usage.view import usage_view
+from handinger_tui.ui.panels.usage import STATUS, UsagePanel, gauge_lines, usage_lines
+from handinger_tui.ui.panels.usage_view import usage_view
 from tests.ui.panels.golden import check
 from tests.ui.panels.stage import (
     FIRST,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from textual.driver import Driver
 from textual.pilot import Pilot
@@ -14,11 +14,13 @@ from textual.widgets import Static
 
 from handinger_tui.ui.lists.table_view import TableView
 from handinger_tui.ui.lists.tree_view import TreeView
+from handinger_tui.ui.pages.page_view import PageView, PictureView
 from handinger_tui.ui.pages.preview import PreviewScreen, View
-from handinger_tui.ui.preview.page_view import PageView
-from handinger_tui.ui.preview.pictures import PictureView
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import PRICED, Desktop, FakeFiles
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:

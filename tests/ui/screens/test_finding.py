@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hypothesis import given
 from hypothesis import strategies as st
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from handinger_tui.ui.dialogs.confirm import Ask
+from handinger_tui.ui.pages.page_view import MOST, PageView, find, plain_rows
 from handinger_tui.ui.pages.preview import PreviewScreen
-from handinger_tui.ui.preview.page_view import MOST, PageView, find, plain_rows
-from handinger_tui.ui.transcript.row_buffer import RowBuffer
+from handinger_tui.ui.transcript.painting import RowBuffer
 from handinger_tui.ui.work.screen import WorkScreen
-from tests.ui.fakes import Desktop
 from tests.ui.screens import previewing as made_of
 from tests.ui.screens.previewing import desktop_with, made, shown, view
+
+if TYPE_CHECKING:
+    from tests.ui.fakes import Desktop
 
 LOG = "\n".join(
     f"line {n}: " + ("Pump [b]7[/b] failed" if n % 50 == 9 else "all is well") for n in range(200)

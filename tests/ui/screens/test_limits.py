@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.core.money.limits import Gauge, Origin, Scope, Unit
-from handinger_tui.core.money.restatements import Restatement
+from handinger_tui.core.money.limits import Gauge, LimitOrigin, Scope, Unit
+from handinger_tui.core.money.reconciliation import Restatement
 from handinger_tui.ui.dialogs.limits import NotAnAmount, Wish, read_wish
 from handinger_tui.ui.work import screen
 from handinger_tui.ui.work.session_controller import SessionController
@@ -114,7 +114,7 @@ async def test_a_limit_is_lifted_and_what_counts_then_is_said() -> None:
         await desktop.until(pilot, lambda: "Turn limit set to $3.00" in desktop.said())
         await desktop.send(pilot, "/limit turn off")
         await desktop.until(pilot, lambda: "The turn limit was removed." in desktop.said())
-        desktop.purse.limit(Scope.TURN, "1", origin=Origin.FLAG)
+        desktop.purse.limit(Scope.TURN, "1", origin=LimitOrigin.FLAG)
         await desktop.send(pilot, "/limit turn off")
         await desktop.until(
             pilot, lambda: "Still in force: the turn limit from the command line ($1.00)." in desktop.said()
@@ -123,7 +123,7 @@ async def test_a_limit_is_lifted_and_what_counts_then_is_said() -> None:
 
 async def test_a_flag_of_this_start_goes_before_what_is_typed() -> None:
     desktop = Desktop()
-    desktop.purse.limit(Scope.DAY, "1", origin=Origin.FLAG)
+    desktop.purse.limit(Scope.DAY, "1", origin=LimitOrigin.FLAG)
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/limit day 5")
         await desktop.until(
@@ -137,9 +137,9 @@ async def test_the_page_tells_every_limit_and_takes_a_new_one(size: tuple[int, i
     desktop = Desktop()
     desktop.purse.limit(Scope.DAY, "5")
     desktop.purse.spend(Scope.DAY, "4.25", missing=2)
-    desktop.purse.limit(Scope.SESSION, "20", CREDITS, Origin.TYPED)
+    desktop.purse.limit(Scope.SESSION, "20", CREDITS, LimitOrigin.TYPED)
     desktop.purse.spend(Scope.SESSION, None, CREDITS)
-    desktop.purse.limit(Scope.TURN, "1", origin=Origin.TYPED)
+    desktop.purse.limit(Scope.TURN, "1", origin=LimitOrigin.TYPED)
     desktop.purse.spend(Scope.TURN, "1.50")
     async with desktop.running(*size) as pilot:
         await desktop.send(pilot, "/limit")

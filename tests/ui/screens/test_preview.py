@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from handinger_tui.core.errors import Refused
 from handinger_tui.core.turns.turn import FilePart, Kind
 from handinger_tui.ui.dialogs.confirm import Confirm
 from handinger_tui.ui.lists.table_view import TableView
 from handinger_tui.ui.lists.tree_view import TreeView
+from handinger_tui.ui.pages.page_view import PageView, PictureView
 from handinger_tui.ui.pages.preview import PreviewScreen
-from handinger_tui.ui.preview.page_view import PageView
-from handinger_tui.ui.preview.pictures import PictureView
 from handinger_tui.ui.work.screen import WorkScreen
-from tests.ui.fakes import Desktop
 from tests.ui.panels.stage import BAD
 from tests.ui.screens import previewing as made_of
 from tests.ui.screens.previewing import desktop_with, made, page, shown, view
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.ui.fakes import Desktop
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
 

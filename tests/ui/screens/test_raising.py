@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from textual.events import Key
 
-from handinger_tui.core.money.limits import STILL, Origin, Scope, Unit
+from handinger_tui.core.money.limits import STILL, LimitOrigin, Scope, Unit
 from handinger_tui.ui.dialogs.limits import RaiseLimit
 from tests.engine.fakes import FakeApi, Script, says, worker
 from tests.ui.fakes import LOCAL, PRICED, Desktop, answers, charge
@@ -19,7 +19,7 @@ USD, CREDITS = Unit.USD, Unit.CREDITS
 
 
 # -- in the way of a send ------------------------------------------------------------------
-def full(api: FakeApi | None = None, origin: Origin = Origin.CONFIG, **members: Any) -> Desktop:
+def full(api: FakeApi | None = None, origin: LimitOrigin = LimitOrigin.CONFIG, **members: Any) -> Desktop:
     """A day limit of $5 that is used up."""
     desktop = Desktop(api=api or answers("Hello", "Again"), **members)
     desktop.purse.limit(Scope.DAY, "5", origin=origin)
@@ -88,7 +88,7 @@ async def test_every_limit_that_is_used_up_is_asked_for() -> None:
 
 
 async def test_a_limit_of_the_command_line_cannot_be_raised_here() -> None:
-    desktop = full(origin=Origin.FLAG)
+    desktop = full(origin=LimitOrigin.FLAG)
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Keep me")
         await desktop.shows(pilot, "Daily limit reached", "Use a larger --max-cost to continue.")
@@ -170,7 +170,7 @@ async def test_a_limit_raised_by_another_program_lets_the_queue_go_on_a_fall_doe
         looks = desktop.books.looks
         await desktop.until(pilot, lambda: desktop.books.looks > looks)
         assert len(desktop.api.posts) == 1
-        desktop.purse.limit(Scope.DAY, "50", origin=Origin.TYPED)
+        desktop.purse.limit(Scope.DAY, "50", origin=LimitOrigin.TYPED)
         desktop.books.write(charge("another", "0.1"))
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
 

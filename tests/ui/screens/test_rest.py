@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 
-from handinger_tui.ui.gc_tuning import MIN_YOUNG_COLLECTIONS, tidy
+from handinger_tui.ui.background import MIN_YOUNG_COLLECTIONS, tidy
 from handinger_tui.ui.work.paint_scheduler import QUIET_TICKS, IdleWork
 
 

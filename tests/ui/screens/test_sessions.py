@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import re
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.panels.usage.panel import UsagePanel
+from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.ports import Account, Opening
 from handinger_tui.ui.widgets.session_rows import cost_words
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.fakes import LOCAL, Desktop, answers, launch, summary
+
+if TYPE_CHECKING:
+    from handinger_tui.core.turns.session import Session
 
 HEAT = summary("heat", unread=True, cost_usd=Decimal("0.0123"), last_status=TurnStatus.COMPLETED)
 PUMPS = summary("pumps", last_status=TurnStatus.RUNNING)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyte
 import pytest
@@ -25,12 +24,15 @@ from textual.widgets import Input, Static
 from benchmarks.screen import Screen as TerminalScreen
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import ToolPart, TurnStatus
-from handinger_tui.ui.terminal.cells import TAME, Pen, Pens
 from handinger_tui.ui.terminal.diff_app import DiffApp
+from handinger_tui.ui.terminal.screen_buffer import TAME, Pen, Pens
 from tests.ui.emulator import EmulatedDriver, cells, driver_of, expected
 from tests.ui.transcript.documents import DOCUMENTS
 from tests.ui.transcript.sample import ANSWER, COMPLETE
 from tests.ui.transcript.screen import Stage, grown, session, text_part, transcript_rules, turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Overlay(ModalScreen[None]):

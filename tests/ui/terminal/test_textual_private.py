@@ -19,8 +19,7 @@ from textual.screen import Screen
 from textual.strip import Strip
 from textual.widgets import Static
 
-from handinger_tui.ui.terminal.clipped_compositor import clip_paints
-from handinger_tui.ui.terminal.diff_app import DiffApp
+from handinger_tui.ui.terminal.diff_app import DiffApp, clip_paints
 from handinger_tui.ui.terminal.driver import TerminalDriver, TerminalFile
 from handinger_tui.ui.terminal.screen_buffer import ScreenBuffer
 from handinger_tui.ui.terminal.textual_private import (
@@ -144,7 +143,7 @@ async def test_between_two_changes_far_apart_nothing_is_asked(monkeypatch: pytes
 async def test_without_textuals_compositor_the_screen_paints_as_textual_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("handinger_tui.ui.terminal.clipped_compositor.Compositor", Missing)
+    monkeypatch.setattr("handinger_tui.ui.terminal.diff_app.Compositor", Missing)
     app = App[None]()
     async with app.run_test(size=(40, 10)) as pilot:
         await app.push_screen(Stack())

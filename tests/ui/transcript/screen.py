@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 from textual.app import App, ComposeResult
@@ -14,9 +13,11 @@ from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import Part, Rope, TextPart, Turn, TurnRequest, TurnStatus
 from handinger_tui.stylesheet import STYLESHEET
 from handinger_tui.ui.themes import DARK, LIGHT
-from handinger_tui.ui.transcript.painting import ControlFilter
-from handinger_tui.ui.transcript.row import Row
+from handinger_tui.ui.transcript.painting import ControlFilter, Row
 from handinger_tui.ui.transcript.transcript import Transcript
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 RULES = re.compile(r"/\* transcript:begin \*/.*/\* transcript:end \*/", re.DOTALL)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handinger_tui.core.safety import clean
-from handinger_tui.ui.transcript.markdown import blocks, document, tables
+from handinger_tui.ui.transcript.markdown import blocks, document
 from handinger_tui.ui.transcript.markdown.blocks import RowBuilder, parse
 from handinger_tui.ui.transcript.markdown.document import LiveMarkdown, render
 from tests.ui.transcript.documents import DOCUMENTS, LARGE
@@ -19,7 +19,7 @@ from tests.ui.transcript.screen import look
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from handinger_tui.ui.transcript.row import Row
+    from handinger_tui.ui.transcript.painting import Row
 
 
 def looks(rows: list[Row]) -> list[tuple[object, ...]]:
@@ -136,5 +136,4 @@ def test_the_limits_for_huge_texts_stream_alike(lines: list[tuple[str, int]], se
 LIMITS = {
     document: {"PARAGRAPH": 60, "BLOCK": 90, "SAMPLE": 3, "SLICE": 50},
     blocks: {"SAMPLE": 3},
-    tables: {"SAMPLE": 3},
 }

@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from rich.segment import Segment
@@ -30,9 +29,11 @@ from handinger_tui.core.turns.turn import (
 )
 from handinger_tui.ui.themes import DARK, LIGHT
 from handinger_tui.ui.transcript.layout import MIN_KEPT_TURNS
-from handinger_tui.ui.transcript.painting import ControlFilter, width_of
-from handinger_tui.ui.transcript.row_buffer import MAX_CACHED_ROWS
+from handinger_tui.ui.transcript.painting import MAX_CACHED_ROWS, ControlFilter, width_of
 from tests.ui.transcript.screen import Stage, grown, session, text_part, turn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PAYLOADS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[1] / "data" / "terminal.shown.json").read_text("utf-8")

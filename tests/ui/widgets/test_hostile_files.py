@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 from textual.widget import Widget
@@ -14,10 +14,13 @@ from handinger_tui.core.turns.turn import FilePart
 from handinger_tui.ui.background import CancelToken
 from handinger_tui.ui.lists.virtual_list import VirtualList
 from handinger_tui.ui.pages.preview import head_lines, view_of
-from handinger_tui.ui.preview.load import Loaded, Subject, load
+from handinger_tui.ui.pages.preview_load import Loaded, Subject, load
 from tests.ui.panels.stage import BAD
 from tests.ui.panels.test_panels import PAYLOADS, text_of_payload
 from tests.ui.widgets.stage import Stage, lines, settled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TEXTS = [text_of_payload(payload)[:50_000] for payload in PAYLOADS]
 

@@ -1,4 +1,7 @@
-"""Markdown blocks: turn the block tokens of a text into rows.
+"""Markdown as rows: inline text, tables, and the block tokens of a text.
+
+Column widths depend only on the head and the first `SAMPLE` rows, so that the rows of a long table
+never change while more of them arrive.
 
 A row depends only on the source up to the end of its own block. An empty row separates two list
 items exactly where the source has an empty line (CommonMark decides that for whole lists instead).
@@ -8,32 +11,300 @@ Therefore finished blocks never change while more text arrives.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
-from textual.content import Content
+from textual.content import Content, Span
+from textual.style import Style
 
+from handinger_tui.core.safety import Verdict, clean, judge_link
 from handinger_tui.ui.transcript.markdown.code import code_rows, highlighted_lines, is_deferred, plain_lines
-from handinger_tui.ui.transcript.markdown.inline import References, inline, new_parser
-from handinger_tui.ui.transcript.markdown.tables import (
-    SAMPLE,
-    GridLine,
-    TableLayout,
-    body_rows,
-    head_rows,
-    table_layout_of,
-    table_lines,
+from handinger_tui.ui.transcript.painting import (
+    BOLD,
+    EMPTY,
+    GAP,
+    ITALIC,
+    MEASURE,
+    PREFIX,
+    STRIKE,
+    Row,
+    indented,
+    joined,
+    link_style,
+    longest_unit,
+    pieces,
+    styled,
+    width_of,
+    wrapped,
 )
-from handinger_tui.ui.transcript.row import GAP, MEASURE, Row, indented, styled
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.rules_block import StateBlock
     from markdown_it.token import Token
+
+
+PICTURE: Final = "▣"
+_PLAIN: Final = re.compile(r"[\w ,;()%$+=\"'/-]*", re.ASCII)
+"""Text that cannot contain Markdown (a URL needs a dot, a colon or an at sign)."""
+
+_SOFT: Final = re.compile(r"(?<![ \\])\n[ \t]*")
+"""A line end that equals a space; after a space or a backslash it may be a hard break."""
+
+LIMIT: Final = 2_000
+"""Maximum number of characters parsed at once: parsing is quadratic in the worst case (many open brackets).
+"""
+
+References = dict[str, object]
+
+
+def new_parser() -> MarkdownIt:
+    """Return a parser of Markdown. HTML is disabled and shown as text."""
+    from markdown_it import MarkdownIt  # noqa: PLC0415  # 40 ms: not before the first answer
+
+    parser = MarkdownIt("gfm-like", {"html": False})
+    if parser.linkify is not None:
+        # Otherwise every "setup.py" and "README.md" becomes a link: both end like a country domain.
+        parser.linkify.set({"fuzzy_link": False})
+    return parser
+
+
+@lru_cache(1)
+def _parser() -> MarkdownIt:
+    return new_parser()
+
+
+def inline(text: str, references: References | None = None) -> Content:
+    """Convert inline Markdown to content."""
+    text = _SOFT.sub(" ", text)
+    if len(text) > LIMIT:
+        return EMPTY.join(inline(piece, references) for piece in pieces(text, LIMIT))
+    if _PLAIN.fullmatch(text):
+        return Content(text)
+    if references:
+        return _Writer().write(_parse(text, references))
+    return _cached(text)
+
+
+@lru_cache(512)
+def _cached(text: str) -> Content:
+    return _Writer().write(_parse(text, {}))
+
+
+def _parse(text: str, references: References) -> list[Token]:
+    tokens = _parser().parseInline(text, {"references": dict(references)})
+    return [child for token in tokens for child in token.children or ()]
+
+
+class _Writer:
+    """Builds content in one pass over inline tokens; opening and closing tokens delimit its spans."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self.at = 0
+        self.spans: list[Span] = []
+        self.open: list[tuple[str, int, str]] = []
+
+    def write(self, tokens: list[Token]) -> Content:
+        for token in tokens:
+            self._token(token)
+        while self.open:
+            self._close()
+        return Content("".join(self.pieces), self.spans)
+
+    def _text(self, text: str) -> None:
+        # markdown-it decodes entities and percent escapes, so its output must be cleaned.
+        text = clean(text).replace("\n", " ").replace("\t", " ")
+        self.pieces.append(text)
+        self.at += len(text)
+
+    def _token(self, token: Token) -> None:
+        if token.type == "text":
+            self._text(token.content)
+        elif token.type == "softbreak":
+            self._text(" ")
+        elif token.type == "hardbreak":
+            self.pieces.append("\n")
+            self.at += 1
+        elif token.type == "code_inline":
+            self._styled(token.content, "code-span")
+        elif token.type == "image":
+            self._image(token)
+        elif token.nesting == 1:
+            self.open.append((token.type, self.at, str(token.attrs.get("href", ""))))
+        elif token.nesting == -1:
+            self._close()
+        else:
+            self._text(token.content)
+
+    def _styled(self, text: str, name: str, *more: Style) -> None:
+        start = self.at
+        self._text(text)
+        self.spans.append(Span(start, self.at, "." + PREFIX + name))
+        self.spans += [Span(start, self.at, style) for style in more]
+
+    def _close(self) -> None:
+        if not self.open:
+            return
+        kind, start, href = self.open.pop()
+        if kind == "link_open":
+            self._link(start, href)
+            return
+        style = {"strong_open": BOLD, "em_open": ITALIC, "s_open": STRIKE}.get(kind)
+        if style is not None and self.at > start:
+            self.spans.append(Span(start, self.at, style))
+
+    def _link(self, start: int, href: str) -> None:
+        if self.at == start:
+            self._text(href)
+        link_text = "".join(self.pieces)[start:]
+        self._mark_link(start, href, link_text)
+
+    def _mark_link(self, start: int, href: str, link_text: str) -> None:
+        """Turn the text since `start` into a link. If the link needs attention, its host is appended."""
+        self.spans.append(Span(start, self.at, "." + PREFIX + "link"))
+        self.spans.append(Span(start, self.at, link_style(href, link_text)))
+        link = judge_link(href, link_text)
+        if link.verdict is Verdict.ASK and link.host and link.host not in link_text.lower():
+            self._styled(f" ({link.host})", "faint")
+        elif link.verdict is Verdict.ASK and link.host:
+            self._styled(f" (leads to {link.host})", "faint")
+
+    def _image(self, token: Token) -> None:
+        """Write the alternative text after a picture sign. Images are never fetched."""
+        source = str(token.attrs.get("src", ""))
+        name = token.content or judge_link(source).host or "picture"
+        start = self.at
+        self._text(f"{PICTURE} {name}")
+        if source:
+            self._mark_link(start, source, name)
+        else:
+            self.spans.append(Span(start, self.at, "." + PREFIX + "link"))
+
+
+SAMPLE: Final = 60
+NARROWEST: Final = 4
+"""Minimum width of a column in cells."""
+UNBROKEN: Final = 12
+"""Cells up to which words of the body are not broken either."""
+BETWEEN: Final = styled(" │ ", "rule")
+CONTINUED: Final = styled(" ┆ ", "rule")
+"""Between the cells of a line that continues the row above."""
+
+Align = Literal["left", "center", "right"]
+Cells = Sequence[Content]
+
+
+class TableLayout(Struct, frozen=True):
+    """The layout of a table: its head, and the alignment and width of each column.
+
+    `widths` is empty when the table is shown as records.
+    """
+
+    head: tuple[Content, ...]
+    aligns: tuple[Align, ...]
+    widths: tuple[int, ...]
+
+
+class GridLine(Struct, frozen=True):
+    """One row of a table; `at` is its line number in the source."""
+
+    cells: list[Content]
+    aligns: list[Align]
+    at: int
+
+
+def table_lines(block: list[Token], references: References) -> list[GridLine]:
+    """Return the rows of a table, its head first."""
+    grid: list[GridLine] = []
+    for token in block:
+        if token.type == "tr_open":
+            grid.append(GridLine([], [], token.map[0] if token.map else 0))
+        elif token.type in ("th_open", "td_open"):
+            style = str(token.attrs.get("style", ""))
+            grid[-1].aligns.append(
+                "right" if style.endswith("right") else "center" if style.endswith("center") else "left"
+            )
+        elif token.type == "inline":
+            grid[-1].cells.append(inline(token.content, references))
+    return grid
+
+
+def table_layout_of(head: Cells, aligns: Sequence[Align], sample: Sequence[Cells], width: int) -> TableLayout:
+    """Choose the column widths for a view of `width` cells.
+
+    No word of the head and no short word of the sample is broken; without room for that the table becomes
+    records.
+    """
+    room = width - 3 * (len(head) - 1)
+    columns = [[row[at].plain for row in (head, *sample[:SAMPLE])] for at in range(len(head))]
+    natural = [max(1, *(width_of(line) for cell in cells for line in cell.split("\n"))) for cells in columns]
+    if sum(natural) <= room:
+        return TableLayout(tuple(head), tuple(aligns), tuple(natural))
+    least = [
+        max(min(NARROWEST, most), longest_unit(cells[0]), min(UNBROKEN, max(map(longest_unit, cells))))
+        for most, cells in zip(natural, columns, strict=True)
+    ]
+    widths = _fit_widths(natural, least, room) if sum(least) <= room else ()
+    return TableLayout(tuple(head), tuple(aligns), tuple(widths))
+
+
+def _fit_widths(natural: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """Shrink the widest columns until the sum fits, none below its least width."""
+    widths = list(least)
+    remaining = room - sum(widths)
+    # Those with the smallest need first: what they do not use is left to the others.
+    by_need = sorted(range(len(natural)), key=lambda at: natural[at] - least[at])
+    for place, at in enumerate(by_need):
+        extra = min(natural[at] - least[at], remaining // (len(natural) - place))
+        widths[at] += extra
+        remaining -= extra
+    return widths
+
+
+def head_rows(shape: TableLayout) -> list[Row]:
+    """Return the head and the rule under it; nothing for records, which repeat the column names."""
+    if not shape.widths:
+        return []
+    bold = [cell.stylize(BOLD) for cell in shape.head]
+    rule = styled("─┼─".join("─" * width for width in shape.widths), "rule")
+    return [
+        *_grid_rows(shape, bold, style="table-head"),
+        Row(rule, wrap=False, wide=True),
+    ]
+
+
+def body_rows(shape: TableLayout, cells: Cells, *, first: bool) -> list[Row]:
+    """Return one row of the table. The `first` record has no empty line before it."""
+    if shape.widths:
+        return _grid_rows(shape, cells)
+    rows = [] if first else [Row()]
+    for name, cell in zip(shape.head, cells, strict=True):
+        label = joined((name.stylize(BOLD), Content(": "))) if name.plain else EMPTY
+        rows.append(Row(cell, first=label, hanging=Content("  ")))
+    return rows
+
+
+def _grid_rows(shape: TableLayout, cells: Cells, style: str = "text") -> list[Row]:
+    columns = [wrapped(cell, width) for cell, width in zip(cells, shape.widths, strict=True)]
+    rows: list[Row] = []
+    for line in zip_longest(*columns, fillvalue=EMPTY):
+        padded = [_pad(*each) for each in zip(line, shape.widths, shape.aligns, strict=True)]
+        content = (CONTINUED if rows else BETWEEN).join(padded)
+        rows.append(Row(content, style, wrap=False, wide=True))
+    return rows
+
+
+def _pad(cell: Content, width: int, align: Align) -> Content:
+    room = max(0, width - width_of(cell.plain))
+    before = {"left": 0, "center": room // 2, "right": room}[align]
+    return cell.pad(before, room - before) if room else cell
+
 
 BULLETS: Final = ("•", "◦", "▪")
 MAX_NESTING: Final = 20
@@ -45,7 +316,7 @@ INSIDE: Final = "inside"
 
 
 @lru_cache(1)
-def _parser() -> MarkdownIt:
+def _block_parser() -> MarkdownIt:
     """Return a parser for blocks only: inline text is parsed in pieces, as parsing much of it is slow."""
     parser = new_parser()
     parser.core.ruler.disable(["inline", "linkify", "replacements", "smartquotes", "text_join"])
@@ -70,7 +341,7 @@ def parse(text: str, *, inside: bool = False) -> tuple[list[Token], References]:
     `inside` means that the text begins with an item of a list that began before it.
     """
     env: dict[str, object] = {INSIDE: inside}
-    tokens = _parser().parse(text, env)
+    tokens = _block_parser().parse(text, env)
     references = env.get("references")
     return tokens, references if isinstance(references, dict) else {}
 

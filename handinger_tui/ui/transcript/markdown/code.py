@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from textual.content import Content, Span
 
-from handinger_tui.ui.transcript.row import PREFIX, Row, styled
+from handinger_tui.ui.transcript.painting import PREFIX, Row, styled
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual.highlight import HighlightTheme
 
 MAX_HIGHLIGHTED: Final = 40_000

@@ -18,16 +18,24 @@ from typing import TYPE_CHECKING, Final
 from textual.content import Content
 
 from handinger_tui.core.safety import clean, clean_slice, cleanable_length
-from handinger_tui.ui.transcript.markdown.blocks import LayoutUnit, RowBuilder, code_name, parse
+from handinger_tui.ui.transcript.markdown.blocks import (
+    SAMPLE,
+    LayoutUnit,
+    RowBuilder,
+    TableLayout,
+    body_rows,
+    code_name,
+    head_rows,
+    parse,
+    table_lines,
+)
 from handinger_tui.ui.transcript.markdown.code import code_head, code_row
-from handinger_tui.ui.transcript.markdown.tables import SAMPLE, TableLayout, body_rows, head_rows, table_lines
-from handinger_tui.ui.transcript.painting import broken
-from handinger_tui.ui.transcript.row import GAP, Row
+from handinger_tui.ui.transcript.painting import GAP, Row, broken
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-    from handinger_tui.ui.transcript.markdown.inline import References
+    from handinger_tui.ui.transcript.markdown.blocks import References
 
 PARAGRAPH: Final = 4_500
 """Characters after which a paragraph is cut: inline parsing is quadratic in the worst case."""

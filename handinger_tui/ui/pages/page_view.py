@@ -1,4 +1,4 @@
-"""A view of text, code or Markdown: its rows in the form of the transcript, search, and the widget.
+"""What a preview shows: text, code or Markdown in rows with a search, and pictures in half blocks.
 
 A thread lays out the rows; only those in sight are drawn.
 """
@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import ClassVar, Final, NamedTuple
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from msgspec import Struct
+from rich.color import Color as RichColor
+from rich.segment import Segment
+from rich.style import Style
 from textual import events, work
 from textual.binding import BindingType
 from textual.content import Content
@@ -21,17 +23,30 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
+from textual.widget import Widget
 
+from handinger_tui.core.preview.pictures import Cell, NotDrawn, Picture, Pixel, half_blocks
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.lists.virtual_list import copy_from
 from handinger_tui.ui.panels.panel import OpenLink
 from handinger_tui.ui.transcript.markdown.code import highlighted_lines
 from handinger_tui.ui.transcript.markdown.document import render
-from handinger_tui.ui.transcript.overlays import over, selected_text, with_selection
-from handinger_tui.ui.transcript.painting import Palette, all_cells
-from handinger_tui.ui.transcript.row import COMPONENTS, Row, styled
-from handinger_tui.ui.transcript.row_buffer import RowBuffer, StripCache
+from handinger_tui.ui.transcript.painting import (
+    COMPONENTS,
+    Palette,
+    Row,
+    RowBuffer,
+    StripCache,
+    all_cells,
+    over,
+    selected_text,
+    styled,
+    with_selection,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 _GUTTER: Final = 2
 
@@ -327,3 +342,69 @@ class PageView(ScrollView, can_focus=True):
         """Copy the complete source text."""
         if self._rows is not None:
             copy_from(self, self._rows.source, "the text")
+
+
+class PictureView(Widget, can_focus=True):
+    """A picture, decoded in a thread for each size."""
+
+    ALLOW_SELECT = False
+
+    def __init__(self) -> None:
+        super().__init__(classes="picture-view")
+        self._picture: Picture | None = None
+        self._cells: list[list[Cell]] = []
+        self.trouble = ""
+        """Why no picture is shown, "" if one is."""
+
+    def show(self, picture: Picture) -> None:
+        """Show another picture."""
+        self._picture, self._cells = picture, []
+        self._decode()
+
+    @work(group="layout", exclusive=True)
+    async def _decode(self) -> None:
+        picture, size = self._picture, self.content_size
+        if picture is None or not size.width or not size.height:
+            return
+        ground: Pixel = self.background_colors[1].rgb
+        try:
+            grid = await run_in_thread(lambda: picture.grid(size.width, size.height, ground))
+        except NotDrawn as problem:
+            self._cells, self.trouble = [], f"Not shown: {problem}."
+        else:
+            self._cells, self.trouble = half_blocks(grid), ""
+        self.refresh()
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Decode again for the new size."""
+        self._decode()
+
+    def notify_style_update(self) -> None:
+        """Decode again after a theme change: transparent pixels show the background."""
+        super().notify_style_update()
+        self._decode()
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line (two rows of pixels), centered."""
+        width, ground = self.content_size.width, self.visual_style.rich_style
+        if self.trouble and y == 1:
+            text = Content(f"  {self.trouble}").truncate(width, ellipsis=True).plain
+            return Strip([Segment(text, ground)]).adjust_cell_length(width, ground)
+        at = y - max(0, (self.content_size.height - len(self._cells)) // 2)
+        if not 0 <= at < len(self._cells):
+            return Strip.blank(width, ground)
+        cells = self._cells[at]
+        padding = " " * max(0, (width - len(cells)) // 2)
+        line = [Segment(padding, ground), *_segments(cells, ground.bgcolor)]
+        return Strip(line).adjust_cell_length(width, ground)
+
+
+def _segments(cells: Sequence[Cell], below: RichColor | None) -> list[Segment]:
+    """Merge neighboring cells of the same colors; `below` is the color where there is no pixel."""
+    segments = []
+    for (sign, upper, under), group in groupby(cells):
+        ground = RichColor.from_rgb(*under) if under is not None else below
+        segments.append(
+            Segment(sign * len(list(group)), Style(color=RichColor.from_rgb(*upper), bgcolor=ground))
+        )
+    return segments

@@ -1,14 +1,107 @@
-"""The queue of a session: the turns that wait in it, and the hold that keeps it from continuing."""
+"""The queues of a session: requests to its owner, one at a time; and turns that wait, with their hold."""
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from enum import StrEnum, auto
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct
 
-from handinger_tui.core.money.limits import Gauge
+from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.turns.turn import Turn, TurnStatus
-from handinger_tui.engine.inbox import Busy
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from handinger_tui.core.money.limits import Gauge
+
+T = TypeVar("T")
+
+
+class Busy(HandingerError):
+    """The request is refused in the current state of the session."""
+
+
+class Inbox:
+    """Runs each request to its end before the next one begins.
+
+    A request that has begun keeps running when its caller is cancelled: a step done by half would be
+    worse than an unused result. A request whose caller is cancelled before it begins is dropped.
+    """
+
+    def __init__(self, failed: Callable[[Exception], None]) -> None:
+        """`failed(problem)` is called when a request of the owner itself, which nobody awaits, has failed."""
+        self._failed = failed
+        self._requests: deque[tuple[Callable[[], Awaitable[Any]], asyncio.Future[Any]]] = deque()
+        self._worker: asyncio.Task[None] | None = None
+        self._closed = False
+        self.idle = asyncio.Event()
+        """Set while no request waits or is being handled."""
+        self.idle.set()
+
+    async def request(self, handle: Callable[[], Awaitable[T]]) -> T:
+        """Handle a request, and return its result or raise its exception.
+
+        Raises:
+            Busy: the inbox is closed.
+        """
+        if self._closed:
+            raise Busy("handinger-tui is quitting. Nothing was sent.")
+        return await self._add(handle)
+
+    def post(self, handle: Callable[[], Awaitable[None]]) -> None:
+        """Add a request of the owner itself, also to a closed inbox."""
+
+        async def guarded() -> None:
+            try:
+                await handle()
+            except Exception as problem:  # noqa: BLE001 - reported to the owner, whatever it is
+                self._failed(problem)
+
+        self._add(guarded)
+
+    def close(self) -> None:
+        """Refuse every new request."""
+        self._closed = True
+
+    def _add(self, handle: Callable[[], Awaitable[T]]) -> asyncio.Future[T]:
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[T] = loop.create_future()
+        self._requests.append((handle, result))
+        self.idle.clear()
+        if self._worker is None:
+            self._worker = loop.create_task(self._work(), name="inbox")
+        return result
+
+    async def _work(self) -> None:
+        try:
+            while self._requests:
+                handle, result = self._requests.popleft()
+                if not result.cancelled():
+                    await _handle(handle, result)
+        finally:
+            for _, result in self._requests:
+                result.cancel()
+            self._requests.clear()
+            self._worker = None
+            self.idle.set()
+
+
+async def _handle(handle: Callable[[], Awaitable[T]], result: asyncio.Future[T]) -> None:
+    try:
+        value = await handle()
+    except Exception as problem:  # noqa: BLE001 - every failure belongs to the caller, none ends the owner
+        if not result.done():
+            result.set_exception(problem)
+    except BaseException:
+        result.cancel()
+        raise
+    else:
+        if not result.done():
+            result.set_result(value)
+
 
 CONTINUABLE = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE})
 """Statuses of an ended turn after which the next queued one may start on its own."""

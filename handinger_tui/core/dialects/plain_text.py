@@ -6,12 +6,14 @@ The three dialects are weak: they are used only where no other one is recognized
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from handinger_tui.core.dialects.ai4 import looks_like_ai4
 from handinger_tui.core.dialects.dialect import Dialect, Events
-from handinger_tui.core.jsontext import Json
 from handinger_tui.core.stream import events as ev
+
+if TYPE_CHECKING:
+    from handinger_tui.core.jsontext import Json
 
 KEY: Final = "text"
 """The key of the only text part of such a body."""

@@ -15,24 +15,18 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from handinger_tui.core.formatting import plural, size
-from handinger_tui.core.preview.kinds import HEAD, PreviewKind, Shape, sniff
+from handinger_tui.core.preview.kinds import HEAD, PreviewKind, Shape, TextModel, read_text, sniff
 from handinger_tui.core.preview.pictures import Picture, check_picture
 from handinger_tui.core.preview.tables import TableModel, TableReader, table_of_value
-from handinger_tui.core.preview.text import TextModel, read_text
 from handinger_tui.core.preview.tree import Node, tree_of_json
 from handinger_tui.core.safety import clean
 from handinger_tui.ui.background import CancelToken, Stopped
-from handinger_tui.ui.preview.page_view import (
-    TextView,
-    code_rows_of,
-    markdown_rows,
-    message_rows,
-    plain_rows,
-)
+from handinger_tui.ui.pages.page_view import TextView, code_rows_of, markdown_rows, message_rows, plain_rows
 from handinger_tui.ui.transcript.markdown.code import MAX_HIGHLIGHTED, MAX_LINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
 
 # -- PDF ---------------------------------------------------------------------------
 PDF_PAGES: Final = 20

@@ -13,7 +13,7 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.ports import Opening
-from handinger_tui.ui.widgets.status_text import going_for, so_far, unwatched
+from handinger_tui.ui.widgets.status_text import running_for, so_far, unwatched
 from handinger_tui.ui.work.limit_watcher import reload
 from handinger_tui.ui.work.sending import Submitter, not_sent
 from handinger_tui.ui.work.session_controller import NotFound, Outgoing, SessionController
@@ -244,5 +244,5 @@ def _format_running(sessions: Sequence[Session], now_ms: int) -> str:
         return ""
     title = clean_line(sessions[0].title or sessions[0].worker_id or "Untitled", 60)
     more = f" and {len(sessions) - 1} more" if len(sessions) > 1 else ""
-    facts = f"{going_for(turn, now_ms)}, {so_far(sessions[0], turn)}"
+    facts = f"{running_for(turn, now_ms)}, {so_far(sessions[0], turn)}"
     return f"Still running: “{title}” ({facts}){more}. Press Enter on an empty prompt to watch."

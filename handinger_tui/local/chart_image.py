@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import unicodedata
-from collections.abc import Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont
 
 from handinger_tui.local.formats import number_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 WIDTH = 720
 MOST_BARS = 16

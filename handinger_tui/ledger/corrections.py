@@ -1,33 +1,78 @@
-"""Rulings: what the person decides about the figures of a worker is stored, and its amounts are corrected."""
+"""Corrections of closed amounts: by the present rules, and by what the person decides about a worker.
+
+`recompute` applies the present rules to sessions that an earlier version of the program wrote. Each session
+is one transaction: a program that is killed leaves the others for the next one, and of two programs at once
+one does each session. What changes is a restatement like any other.
+"""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable
-from contextlib import closing
-from decimal import Decimal
+import time
+from contextlib import closing, suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.restatements import ASSIGNED, PINNED, Restatement
-from handinger_tui.core.money.spending import Rise
+from handinger_tui.core.errors import LedgerError, SettingsError
+from handinger_tui.core.money.reconciliation import ASSIGNED, NEW_RULES, PINNED, Restatement
+from handinger_tui.core.money.spending import ChargeFilter, Rise
 from handinger_tui.core.turns.session import Ruling, Session
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger import turns as turn_store
 from handinger_tui.ledger.charge_writer import ChargeCache, write_charges
-from handinger_tui.ledger.cost_rows import PATIENCE_S
+from handinger_tui.ledger.database_file import (
+    PATIENCE_S,
+    Care,
+    LockPatience,
+    open_database,
+    transaction,
+    translated,
+)
 from handinger_tui.ledger.grouping import EVERYTHING, restatements
-from handinger_tui.ledger.opening import Care, open_database, transaction, translated
-from handinger_tui.ledger.process_locks import LockPatience
 from handinger_tui.ledger.rows import pack, pack_optional, unpack
 from handinger_tui.ledger.suspense import assigned, rise_numbered
 from handinger_tui.ledger.worker_turns import rulings_on
 
 if TYPE_CHECKING:
-    # It imports asyncio, which `costs` does not need.
+    import sqlite3
+    from collections.abc import Callable
+    from decimal import Decimal
+    from pathlib import Path
+
     from handinger_tui.ledger.database import Database
+
+
+MOST_S: Final = 3.0
+"""One start of a program spends at most this many seconds; the next one goes on."""
+
+
+def recompute(connection: sqlite3.Connection, now_ms: int, most_s: float = MOST_S) -> list[Restatement]:
+    """Compute the sessions that are due; returns the closed amounts that changed.
+
+    What cannot be read or written now is left for the next start.
+    """
+    changed: list[Restatement] = []
+    with suppress(LedgerError), translated():
+        due = [row["session_id"] for row in connection.execute("SELECT session_id FROM recounts")]
+        newest = connection.execute("SELECT COALESCE(MAX(id), 0) AS id FROM charges").fetchone()["id"]
+        end = time.monotonic() + most_s
+        for session_id in due:
+            if time.monotonic() > end:
+                break
+            with suppress(LedgerError), translated():
+                _recompute_session(connection, session_id, now_ms)
+        if due:
+            changed = restatements(connection, ChargeFilter(), newest)
+    return changed
+
+
+def _recompute_session(connection: sqlite3.Connection, stored_id: str | bytes, now_ms: int) -> None:
+    with transaction(connection, Care.FULL):
+        deleted = connection.execute("DELETE FROM recounts WHERE session_id = ?", (stored_id,))
+        # Another program may have done it in the meantime.
+        session = turn_store.load(connection, unpack(stored_id), ()) if deleted.rowcount else None
+        if session is not None:
+            write_charges(connection, session, ChargeCache(), NEW_RULES, now_ms)
+
 
 _PUT: Final = """
     INSERT INTO rulings (base_url, worker_id, at_ms, meaning, seen_ms, turn_id) VALUES (?, ?, ?, ?, ?, ?)

@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec import Struct
 
 from handinger_tui.core.amounts import EXACT, doubt_mark, tidy
-from handinger_tui.core.money.attribution import (
-    MoneyIndex,
-    Reading,
-    TurnMoney,
-    took_ms,
-)
+from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney, took_ms
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.turn_events import newest_worker, worker_of
 from handinger_tui.core.receipts.facts import share_text
@@ -25,6 +20,7 @@ from handinger_tui.ui.panels.panel import turn_in_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
 
 Amount = Decimal | int
 

@@ -1,23 +1,197 @@
-"""The database file: opened, migrated and private, a damaged one set aside; its errors and transactions."""
+"""The database file: opened, migrated, private, a damaged one set aside; locks, errors and transactions."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec import Struct
 
 from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom, TooNew
-from handinger_tui.ledger.migrations.m0001_schema import MIGRATIONS, check_version, migrate, version_of
-from handinger_tui.ledger.process_locks import alone_in
+from handinger_tui.ledger.migrations import MIGRATIONS, check_version, migrate, version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
+
+PATIENCE_S: Final = 5.0
+"""How long a lock is waited for, in seconds."""
+ATTEMPT_S: Final = 1.0
+"""Seconds that SQLite itself waits for a lock; after that `on_wait` is called."""
+
+
+class LockPatience:
+    """Repeats an attempt that met a lock, for `total_s` seconds at most. For one thread.
+
+    `on_wait()` is called after each attempt that met a lock and will be repeated. Once the whole time
+    has passed without success, later attempts are made only once, until something is written again: a
+    program that closes must not wait again for each of its last writes.
+    """
+
+    def __init__(self, total_s: float, on_wait: Callable[[], None] = lambda: None) -> None:
+        self._total_s = total_s
+        self._on_wait = on_wait
+        self._timed_out = False
+        self._given_up = False
+
+    @property
+    def attempt_s(self) -> float:
+        """The busy timeout of one attempt, in seconds."""
+        return min(ATTEMPT_S, self._total_s)
+
+    def run(self, attempt: Callable[[], T]) -> T:
+        """The result of `attempt`, which has to be repeatable.
+
+        Raises:
+            Locked: the lock was not free within the time.
+        """
+        deadline = monotonic() + (0.0 if self._timed_out else self._total_s)
+        while True:
+            try:
+                return attempt()
+            except Locked:
+                if self._given_up or monotonic() >= deadline:
+                    self._timed_out = True
+                    raise
+                self._on_wait()
+
+    def give_up(self) -> None:
+        """Stop waiting, now and later, because the program is closing. May be called from any thread."""
+        self._given_up = True
+
+    def wrote(self) -> None:
+        """Allow waiting again: something was written, so the lock was free."""
+        self._timed_out = False
+
+
+if sys.platform != "win32":
+    import fcntl
+
+
+RETRY_S: Final = 0.02
+"""Seconds between two attempts at the lock of a folder, which has no timeout of its own."""
+
+
+@contextmanager
+def alone_in(folder: Path, patience_s: float) -> Iterator[None]:
+    """Lock a folder, so that only one process at a time opens its database, or sets a damaged one aside.
+
+    The lock is on the folder itself, so no lock file is left behind. Windows and some network file
+    systems have no such lock: there the block runs unprotected.
+
+    Raises:
+        Locked: another process held the lock for longer than `patience_s`.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        _take_lock(fd, monotonic() + patience_s)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _take_lock(fd: int, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if monotonic() >= deadline:
+                raise Locked("The history is in use by another process.", "Try again in a moment.") from None
+            sleep(RETRY_S)
+        except OSError:
+            # The file system has no such locks.
+            return
+        else:
+            return
+
+
+class ProcessLocks:
+    """Marker files of live runs: each run of the program holds a lock on its own marker file.
+
+    `run` is the unique id of this run.
+    """
+
+    def __init__(self, database: Path, run: str) -> None:
+        self._database = database
+        self._marker = self._marker_of(run)
+        self._fd: int | None = None
+
+    def hold(self) -> None:
+        """Create and lock the marker of this run, and remove the markers of dead runs.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        for marker in self._database.parent.glob(f"{self._database.name}.run-*"):
+            _is_alive(marker)
+        # Locked before it gets its name, so that no process sees a marker that is not locked yet.
+        unnamed = self._marker.with_name(self._marker.name.replace(".run-", ".new-"))
+        self._fd = os.open(unnamed, os.O_RDWR | os.O_CREAT, 0o600)
+        if sys.platform != "win32":
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            unnamed.rename(self._marker)
+        else:
+            os.close(self._fd)
+            unnamed.rename(self._marker)
+            self._fd = os.open(self._marker, os.O_RDWR)
+
+    def release(self) -> None:
+        """Remove the marker of this run."""
+        if self._fd is not None:
+            with suppress(OSError):
+                self._marker.unlink(missing_ok=True)
+            os.close(self._fd)
+            self._fd = None
+            with suppress(OSError):
+                self._marker.unlink(missing_ok=True)
+
+    def elsewhere(self, run: str) -> bool:
+        """Whether `run` is another run than this one, and is alive."""
+        marker = self._marker_of(run)
+        return marker != self._marker and _is_alive(marker)
+
+    def _marker_of(self, run: str) -> Path:
+        return self._database.with_name(f"{self._database.name}.run-{run}")
+
+
+def _is_alive(marker: Path) -> bool:
+    """Whether a process holds the lock of the marker; a marker without a lock is removed."""
+    if sys.platform == "win32":
+        # On Windows a file that a process has open cannot be removed.
+        try:
+            marker.unlink()
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
+    try:
+        fd = os.open(marker, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    else:
+        marker.unlink(missing_ok=True)
+        return False
+    finally:
+        os.close(fd)
+
 
 BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
 DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})

@@ -19,6 +19,7 @@ from handinger_tui.local.turn_context import Rule, ToolError, TurnContext
 if TYPE_CHECKING:
     from handinger_tui.local.workspace import StoredFile
 
+
 MOST_ROWS = 200_000
 MOST_COLUMNS = 200
 MOST_BARS = 16

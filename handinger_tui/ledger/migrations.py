@@ -1,0 +1,624 @@
+"""Migrations of the database. A released one is never edited; each change of the schema is a new one.
+
+`user_version` of the file counts how many have run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from handinger_tui.core.errors import TooNew
+from handinger_tui.ledger.worker_turns import asked_key
+
+if TYPE_CHECKING:
+    import sqlite3
+
+# The first migration: sessions, turns, frames and charges.
+# Text columns hold TEXT, or a BLOB where the text cannot be encoded as UTF-8 (see `rows.pack`).
+# Amounts are INTEGER or NULL, never REAL; the database checks that.
+_FIRST: Final = (
+    """
+    CREATE TABLE sessions (
+        session_id TEXT NOT NULL PRIMARY KEY,
+        generation TEXT NOT NULL,
+        base_url TEXT NOT NULL,
+        worker_id TEXT,
+        task_id TEXT,
+        title TEXT NOT NULL,
+        created_ms INTEGER NOT NULL,
+        updated_ms INTEGER NOT NULL,
+        unread INTEGER NOT NULL DEFAULT 0
+    )
+    """,
+    "CREATE INDEX sessions_by_worker ON sessions (worker_id)",
+    "CREATE INDEX sessions_by_age ON sessions (updated_ms)",
+    # No reference to sessions: a draft may be stored before the first turn of its session.
+    "CREATE TABLE drafts (session_id TEXT NOT NULL PRIMARY KEY, text TEXT NOT NULL)",
+    # `ordered_worker_id` is the worker that was requested (NULL: a new worker), `worker_id` the one that
+    # answered. `settled_ms` NULL: the turn is open. `run` identifies the process that has the turn.
+    """
+    CREATE TABLE turns (
+        place INTEGER PRIMARY KEY,
+        turn_id TEXT NOT NULL UNIQUE,
+        session_id TEXT NOT NULL REFERENCES sessions ON DELETE CASCADE,
+        prompt TEXT NOT NULL,
+        created_ms INTEGER NOT NULL,
+        ordered_worker_id TEXT,
+        worker_id TEXT,
+        budget TEXT,
+        attachments TEXT NOT NULL,
+        seen_before INTEGER,
+        status TEXT NOT NULL,
+        settled_ms INTEGER,
+        run TEXT NOT NULL
+    )
+    """,
+    "CREATE INDEX turns_by_session ON turns (session_id, place)",
+    "CREATE INDEX turns_by_worker ON turns (worker_id, place)",
+    "CREATE INDEX turns_open ON turns (place) WHERE settled_ms IS NULL",
+    """
+    CREATE TABLE frames (
+        turn_id TEXT NOT NULL REFERENCES turns (turn_id) ON DELETE CASCADE,
+        seq INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL,
+        framing TEXT NOT NULL,
+        event TEXT NOT NULL,
+        id TEXT,
+        data TEXT NOT NULL,
+        UNIQUE (turn_id, seq)
+    )
+    """,
+    "CREATE INDEX frames_of_workers ON frames (turn_id, seq) WHERE framing = 'json'",
+    """
+    CREATE TABLE answers (
+        turn_id TEXT NOT NULL PRIMARY KEY REFERENCES turns (turn_id) ON DELETE CASCADE,
+        text TEXT NOT NULL
+    )
+    """,
+    # No references: charges are kept when a session is deleted. `exact` holds the numbers of the turn as
+    # known at that time (not differences) as decimal text, `snapshot` those of the worker as read.
+    """
+    CREATE TABLE charges (
+        id INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL CHECK (kind IN ('charge', 'correction')),
+        turn_id TEXT NOT NULL,
+        session_id TEXT NOT NULL,
+        worker_id TEXT,
+        at_ms INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        budget TEXT,
+        reading TEXT NOT NULL CHECK (reading IN ('total', 'per_turn', 'none')),
+        final INTEGER NOT NULL CHECK (final IN (0, 1)),
+        usd_pico INTEGER CHECK (typeof(usd_pico) IN ('integer', 'null')),
+        micro_credits INTEGER CHECK (typeof(micro_credits) IN ('integer', 'null')),
+        model_pico INTEGER CHECK (typeof(model_pico) IN ('integer', 'null')),
+        tool_pico INTEGER CHECK (typeof(tool_pico) IN ('integer', 'null')),
+        sandbox_pico INTEGER CHECK (typeof(sandbox_pico) IN ('integer', 'null')),
+        internal_pico INTEGER CHECK (typeof(internal_pico) IN ('integer', 'null')),
+        input_tokens INTEGER CHECK (typeof(input_tokens) IN ('integer', 'null')),
+        output_tokens INTEGER CHECK (typeof(output_tokens) IN ('integer', 'null')),
+        reasoning_tokens INTEGER CHECK (typeof(reasoning_tokens) IN ('integer', 'null')),
+        cache_read_tokens INTEGER CHECK (typeof(cache_read_tokens) IN ('integer', 'null')),
+        cache_write_tokens INTEGER CHECK (typeof(cache_write_tokens) IN ('integer', 'null')),
+        total_tokens INTEGER CHECK (typeof(total_tokens) IN ('integer', 'null')),
+        steps INTEGER CHECK (typeof(steps) IN ('integer', 'null')),
+        duration_ms INTEGER CHECK (typeof(duration_ms) IN ('integer', 'null')),
+        exact TEXT NOT NULL,
+        snapshot TEXT NOT NULL
+    )
+    """,
+    "CREATE UNIQUE INDEX one_charge_per_turn ON charges (turn_id) WHERE kind = 'charge'",
+    "CREATE INDEX charges_by_session ON charges (session_id, turn_id)",
+    "CREATE INDEX charges_by_time ON charges (at_ms)",
+    """
+    CREATE TRIGGER charges_stay BEFORE UPDATE ON charges
+    BEGIN SELECT RAISE(ABORT, 'charges are never changed'); END
+    """,
+    """
+    CREATE TRIGGER charges_are_kept BEFORE DELETE ON charges
+    BEGIN SELECT RAISE(ABORT, 'charges are never deleted'); END
+    """,
+    # Sums are split in millions and rest: SUM raises on integer overflow, and hostile amounts reach 2^63.
+    """
+    CREATE VIEW turn_sums AS
+    SELECT turn_id,
+           session_id,
+           MAX(worker_id) AS worker_id,
+           MIN(at_ms) AS at_ms,
+           SUM(usd_pico / 1000000) AS usd_high,
+           SUM(usd_pico % 1000000) AS usd_low,
+           SUM(micro_credits / 1000000) AS credits_high,
+           SUM(micro_credits % 1000000) AS credits_low,
+           MAX(final AND usd_pico IS NOT NULL) AS usd_known,
+           MAX(final AND micro_credits IS NOT NULL) AS credits_known
+      FROM charges
+     GROUP BY turn_id
+    """,
+)
+
+
+# The second migration: one row with the cost of each turn, what started a turn, and typed limits.
+# `turn_totals` is derived from `charges` only. A trigger updates it in the same transaction, so that
+# queries need not add up corrections. The column names are repeated here as they were at the release:
+# a migration must not depend on names of other modules, which may change.
+_NUMBERS: Final = (
+    "usd_pico",
+    "micro_credits",
+    "model_pico",
+    "tool_pico",
+    "sandbox_pico",
+    "internal_pico",
+    "total_tokens",
+    "input_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "steps",
+    "duration_ms",
+)
+_SUMMED: Final = _NUMBERS[:7]
+"""The numbers that are summed. Bit n of `told`: a finished worker reported the n-th of them."""
+
+# The summed columns come first: SQLite reads a row from its start. `place` is the id of the first charge.
+_TABLE: Final = f"""
+    CREATE TABLE turn_totals (
+        place INTEGER PRIMARY KEY,
+        at_ms INTEGER NOT NULL,
+        simulated INTEGER NOT NULL,
+        told INTEGER NOT NULL,
+        incomplete INTEGER NOT NULL,
+        {" INTEGER, ".join(_SUMMED)} INTEGER,
+        budget TEXT,
+        started_by TEXT,
+        worker_id TEXT,
+        session_id TEXT NOT NULL,
+        turn_id TEXT NOT NULL UNIQUE,
+        status TEXT NOT NULL,
+        reading TEXT NOT NULL,
+        final INTEGER NOT NULL,
+        corrections INTEGER NOT NULL,
+        sources INTEGER,
+        elapsed_ms INTEGER,
+        {" INTEGER, ".join(_NUMBERS[7:])} INTEGER,
+        base_url TEXT NOT NULL
+    )
+"""
+_COLUMNS: Final = (
+    *("place", "at_ms", "simulated", "told", "incomplete", "budget", "started_by", "worker_id", "session_id"),
+    *("turn_id", "status", "reading", "final", "corrections", "sources", "elapsed_ms", "base_url"),
+    *_NUMBERS,
+)
+_NEWEST_KNOWN: Final = ("budget", "started_by", "worker_id", "sources", "elapsed_ms")
+
+
+def _cells(row: str) -> str:
+    """SQL for the columns, derived from a row of `charges` with the alias `row`."""
+    # Charges from before this migration have no base URL; their session may have it.
+    base_url = (
+        f"COALESCE({row}.base_url, (SELECT s.base_url FROM sessions s"
+        f" WHERE s.session_id = {row}.session_id), '')"
+    )
+    # In SQLite `|` and `<<` have the same precedence, from left to right.
+    told = " | ".join(f"(({row}.{name} IS NOT NULL) << {bit})" for bit, name in enumerate(_SUMMED))
+    cells = {name: f"{row}.{name}" for name in _COLUMNS} | {
+        "place": f"{row}.id",
+        "simulated": f"{base_url} = 'local'",
+        "told": f"CASE WHEN {row}.final THEN {told} ELSE 0 END",
+        "incomplete": f"{row}.status IN ('failed', 'incomplete', 'unknown')",
+        "corrections": "0",
+        "base_url": base_url,
+    }
+    return ", ".join(cells[name] for name in _COLUMNS)
+
+
+def _added(name: str) -> str:
+    """SQL that adds a value. NULL plus a value is that value; a sum beyond 64 bits (REAL) becomes NULL."""
+    both = f"{name} + excluded.{name}"
+    known = f"COALESCE({name}, excluded.{name})"
+    return f"{name} = CASE typeof({both}) WHEN 'integer' THEN {both} WHEN 'null' THEN {known} END"
+
+
+_INTO: Final = f"INSERT INTO turn_totals ({', '.join(_COLUMNS)})"
+
+
+def _upsert(corrections: str) -> str:
+    """The upsert clause. `corrections`: SQL for the number of corrections that one more row counts as."""
+    return f"""
+    ON CONFLICT (turn_id) DO UPDATE SET
+        {", ".join(f"{name} = COALESCE(excluded.{name}, {name})" for name in _NEWEST_KNOWN)},
+        {", ".join(f"{name} = excluded.{name}" for name in ("status", "incomplete", "reading"))},
+        simulated = CASE excluded.base_url WHEN '' THEN simulated ELSE excluded.simulated END,
+        base_url = CASE excluded.base_url WHEN '' THEN base_url ELSE excluded.base_url END,
+        final = MAX(final, excluded.final),
+        told = told | excluded.told,
+        corrections = corrections + {corrections},
+        {", ".join(map(_added, _NUMBERS))}
+"""
+
+
+def totals_trigger(corrections: str) -> str:
+    """SQL of the trigger that updates `turn_totals`; see `_upsert`."""
+    return f"""
+    CREATE TRIGGER charges_are_totalled AFTER INSERT ON charges
+    BEGIN {_INTO} VALUES ({_cells("NEW")}) {_upsert(corrections)}; END
+    """
+
+
+SECOND: Final = (
+    "ALTER TABLE turns ADD COLUMN started_by TEXT",
+    "ALTER TABLE charges ADD COLUMN base_url TEXT",
+    "ALTER TABLE charges ADD COLUMN started_by TEXT",
+    # As known at the time of the row, not differences (like `exact`).
+    "ALTER TABLE charges ADD COLUMN sources INTEGER CHECK (typeof(sources) IN ('integer', 'null'))",
+    "ALTER TABLE charges ADD COLUMN elapsed_ms INTEGER CHECK (typeof(elapsed_ms) IN ('integer', 'null'))",
+    _TABLE,
+    # `WHERE true`: without it the parser takes ON CONFLICT for a join condition.
+    f"{_INTO} SELECT {_cells('c')} FROM charges c WHERE true ORDER BY c.id {_upsert('1')}",
+    totals_trigger("1"),
+    "CREATE INDEX totals_by_time ON turn_totals (at_ms)",
+    "CREATE INDEX totals_by_session ON turn_totals (session_id, at_ms)",
+    "CREATE INDEX totals_by_worker ON turn_totals (worker_id, at_ms)",
+    "CREATE INDEX totals_with_gaps ON turn_totals (at_ms) WHERE told <> 127",
+    "DROP VIEW turn_sums",
+    # `whose`: the id of a session or worker; for turns and days 'real' or 'local' (simulated money has its
+    # own limits). `amount` in pico-USD or micro-credits, NULL: lifted. Only the newest row of each counts.
+    """
+    CREATE TABLE limits (
+        id INTEGER PRIMARY KEY,
+        scope TEXT NOT NULL CHECK (scope IN ('turn', 'session', 'worker', 'day')),
+        whose TEXT NOT NULL,
+        unit TEXT NOT NULL CHECK (unit IN ('usd', 'credits')),
+        amount INTEGER CHECK (amount IS NULL OR (typeof(amount) = 'integer' AND amount > 0)),
+        set_ms INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX limits_by_whose ON limits (whose, id)",
+    """
+    CREATE TRIGGER limits_stay BEFORE UPDATE ON limits
+    BEGIN SELECT RAISE(ABORT, 'limits are never changed'); END
+    """,
+    """
+    CREATE TRIGGER limits_are_kept BEFORE DELETE ON limits
+    BEGIN SELECT RAISE(ABORT, 'limits are never deleted'); END
+    """,
+)
+
+
+# The third migration: the frames of a closed turn in a compact form of fewer frames.
+# It is derived from `frames` only: rows may be deleted, and are created again when the turn is closed
+# again. The first `upto` frames are in the compact form; later ones are read as they are stored.
+THIRD: Final = (
+    """
+    CREATE TABLE gathered (
+        turn_id TEXT NOT NULL PRIMARY KEY REFERENCES turns (turn_id) ON DELETE CASCADE,
+        rule INTEGER NOT NULL,
+        upto INTEGER NOT NULL,
+        frames TEXT NOT NULL
+    )
+    """,
+)
+
+
+# The fourth migration: a remote turn has one entry, and every turn has a charge as soon as it is stored.
+# `remote_turns` says which message of which worker each turn is. Its rows are kept when a session is
+# deleted, as charges are: a worker that is attached again gets its old entries back. Existing turns get
+# an entry in their order. Where a remote turn was stored twice, only the first one gets an entry; the
+# others are not changed. The SQL function `asked_key` is `remote_turns.asked_key`.
+FOURTH: Final = (
+    # `times`: how many earlier user messages of the worker have the same text; with the text that is its
+    # position. `message_id` is the id that the service gave to the message, where one was seen.
+    """
+    CREATE TABLE remote_turns (
+        base_url TEXT NOT NULL,
+        worker_id TEXT NOT NULL,
+        asked TEXT NOT NULL,
+        times INTEGER NOT NULL,
+        message_id TEXT,
+        turn_id TEXT NOT NULL UNIQUE,
+        PRIMARY KEY (base_url, worker_id, asked, times)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE UNIQUE INDEX remote_turns_by_message
+        ON remote_turns (base_url, worker_id, asked, message_id) WHERE message_id IS NOT NULL
+    """,
+    # A turn that was sent is no longer queued, also if the program that sent it crashed.
+    """
+    UPDATE turns SET status = 'sending'
+     WHERE status = 'queued' AND EXISTS (
+        SELECT 1 FROM frames f WHERE f.turn_id = turns.turn_id AND f.framing = 'note' AND f.event = 'sending')
+    """,
+    """
+    INSERT OR IGNORE INTO remote_turns (base_url, worker_id, asked, times, turn_id)
+    SELECT base_url, worker_id, asked,
+           COALESCE(
+               seen_before, ROW_NUMBER() OVER (PARTITION BY base_url, worker_id, asked ORDER BY place) - 1),
+           turn_id
+      FROM (SELECT s.base_url, t.worker_id, asked_key(t.prompt) AS asked, t.seen_before, t.turn_id, t.place
+              FROM turns t JOIN sessions s ON s.session_id = t.session_id
+             WHERE t.worker_id IS NOT NULL
+               AND t.status NOT IN ('queued', 'not_sent', 'rejected', 'not_delivered'))
+     ORDER BY place
+    """,
+    # The first row only says that the turn was stored; the next one is its first amount, not a correction.
+    "DROP TRIGGER charges_are_totalled",
+    totals_trigger("(status NOT IN ('queued', 'sending'))"),
+    """
+    INSERT INTO charges
+        (kind, turn_id, session_id, worker_id, base_url, at_ms, status, budget, started_by, reading, final,
+         exact, snapshot)
+    SELECT 'charge', t.turn_id, t.session_id, t.worker_id, s.base_url, t.created_ms, t.status, t.budget,
+           t.started_by, 'none', 0, '{}', 'null'
+      FROM turns t JOIN sessions s ON s.session_id = t.session_id
+     WHERE NOT EXISTS (SELECT 1 FROM charges c WHERE c.turn_id = t.turn_id)
+     ORDER BY t.place
+    """,
+)
+
+
+# The fifth migration: what turns under way will probably take, and limits of a week and a month.
+# A row of `reservations` exists from the start of a turn until its end is known. NULL: the turn has no cost
+# history in that unit, and reserves all that is left of a limit.
+FIFTH: Final = (
+    """
+    CREATE TABLE reservations (
+        turn_id TEXT NOT NULL PRIMARY KEY REFERENCES turns (turn_id) ON DELETE CASCADE,
+        reserved_pico INTEGER CHECK (reserved_pico IS NULL OR reserved_pico >= 0),
+        reserved_micro INTEGER CHECK (reserved_micro IS NULL OR reserved_micro >= 0)
+    )
+    """,
+    # A CHECK cannot be changed in place. The names of the new scopes are the only difference.
+    """
+    CREATE TABLE limits_of_all_scopes (
+        id INTEGER PRIMARY KEY,
+        scope TEXT NOT NULL CHECK (scope IN ('turn', 'session', 'worker', 'day', 'week', 'month')),
+        whose TEXT NOT NULL,
+        unit TEXT NOT NULL CHECK (unit IN ('usd', 'credits')),
+        amount INTEGER CHECK (amount IS NULL OR (typeof(amount) = 'integer' AND amount > 0)),
+        set_ms INTEGER NOT NULL
+    )
+    """,
+    "INSERT INTO limits_of_all_scopes SELECT id, scope, whose, unit, amount, set_ms FROM limits ORDER BY id",
+    "DROP TABLE limits",
+    "ALTER TABLE limits_of_all_scopes RENAME TO limits",
+    "CREATE INDEX limits_by_whose ON limits (whose, id)",
+    """
+    CREATE TRIGGER limits_stay BEFORE UPDATE ON limits
+    BEGIN SELECT RAISE(ABORT, 'limits are never changed'); END
+    """,
+    """
+    CREATE TRIGGER limits_are_kept BEFORE DELETE ON limits
+    BEGIN SELECT RAISE(ABORT, 'limits are never deleted'); END
+    """,
+)
+
+
+# The sixth migration: what each turn shows of its worker, for other sessions on the same worker.
+# `events` is JSON, see `core/money/turn_events.py`. Rows are kept when a session is deleted, as charges
+# are. Existing turns get a row when the costs of their session are written the next time.
+SIXTH: Final = (
+    """
+    CREATE TABLE worker_turns (
+        turn_id TEXT NOT NULL PRIMARY KEY,
+        base_url TEXT NOT NULL,
+        worker_id TEXT NOT NULL,
+        session_id TEXT NOT NULL,
+        events TEXT NOT NULL
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX worker_turns_by_worker ON worker_turns (base_url, worker_id, session_id)",
+)
+
+
+# The seventh migration: amounts that a turn shares with other runs.
+# What several runs took together is entered for one of them. `shared_with`: how many other runs may own a
+# part of the amounts of a turn (0: only what came before it), NULL: they are its own. `most_pico`: what it
+# cost at most. Like `sources`, both are as known at the time of the row of `charges`.
+_TOTALLED: Final = totals_trigger("(status NOT IN ('queued', 'sending'))")
+_SHARED: Final = """;
+    UPDATE turn_totals SET shared_with = NEW.shared_with, most_pico = NEW.most_pico
+     WHERE turn_id = NEW.turn_id; END
+"""
+
+SEVENTH: Final = (
+    *(
+        f"ALTER TABLE {table} ADD COLUMN {name} INTEGER CHECK (typeof({name}) IN ('integer', 'null'))"
+        for table in ("charges", "turn_totals")
+        for name in ("shared_with", "most_pico")
+    ),
+    "DROP TRIGGER charges_are_totalled",
+    _TOTALLED.rstrip().removesuffix("; END") + _SHARED,
+)
+
+
+# The eighth migration: what the person decided about the figures of workers.
+# A row of `rulings` has a `meaning` of the figures, or the turn (NULL: none) that owns a rise which no turn
+# explains; the rise is named by the time of the reading that showed it. Rows outlive sessions, as what is
+# known of a worker does. `charges.reason`: why an amount was corrected, NULL: the readings show it.
+EIGHTH: Final = (
+    """
+    CREATE TABLE rulings (
+        id INTEGER PRIMARY KEY,
+        base_url TEXT NOT NULL,
+        worker_id TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        meaning TEXT CHECK (meaning IN ('lifetime', 'per_turn', 'auto')),
+        seen_ms INTEGER,
+        turn_id TEXT,
+        CHECK ((meaning IS NULL) <> (seen_ms IS NULL))
+    )
+    """,
+    "CREATE INDEX rulings_by_worker ON rulings (base_url, worker_id, id)",
+    """
+    CREATE TRIGGER rulings_stay BEFORE UPDATE ON rulings
+    BEGIN SELECT RAISE(ABORT, 'rulings are never changed'); END
+    """,
+    """
+    CREATE TRIGGER rulings_are_kept BEFORE DELETE ON rulings
+    BEGIN SELECT RAISE(ABORT, 'rulings are never deleted'); END
+    """,
+    "ALTER TABLE charges ADD COLUMN reason TEXT",
+)
+
+
+# The ninth migration: the earlier message that a turn was made from, by editing, retrying or forking.
+NINTH: Final = ("ALTER TABLE turns ADD COLUMN lineage TEXT",)
+"""JSON, see `drafts.lineage_to_text`."""
+
+
+# The tenth migration: what the figures of workers rose by and no turn explains.
+# Append-only, as charges are: a row is a difference to the sum of the rows before it of the same worker and
+# reading (`seen_ms`), so what a turn explains later is taken back by a row. `last_turn`, `refused` (JSON),
+# `strangers` and `doubtful` are as known at the time of the row.
+_RISE_NUMBERS: Final = (
+    "usd_pico",
+    "micro_credits",
+    "model_pico",
+    "tool_pico",
+    "sandbox_pico",
+    "internal_pico",
+    "total_tokens",
+)
+_RISE_AMOUNTS: Final = ", ".join(
+    f"{name} INTEGER CHECK (typeof({name}) IN ('integer', 'null'))" for name in _RISE_NUMBERS
+)
+
+TENTH: Final = (
+    f"""
+    CREATE TABLE suspense (
+        id INTEGER PRIMARY KEY,
+        base_url TEXT NOT NULL,
+        worker_id TEXT NOT NULL,
+        seen_ms INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL,
+        {_RISE_AMOUNTS},
+        last_turn TEXT,
+        refused TEXT NOT NULL,
+        strangers INTEGER,
+        doubtful INTEGER NOT NULL CHECK (doubtful IN (0, 1))
+    )
+    """,
+    "CREATE INDEX suspense_by_worker ON suspense (base_url, worker_id, seen_ms)",
+    """
+    CREATE TRIGGER suspense_stays BEFORE UPDATE ON suspense
+    BEGIN SELECT RAISE(ABORT, 'suspense is never changed'); END
+    """,
+    """
+    CREATE TRIGGER suspense_is_kept BEFORE DELETE ON suspense
+    BEGIN SELECT RAISE(ABORT, 'suspense is never deleted'); END
+    """,
+)
+
+
+# The eleventh migration: sessions whose amounts are computed again by the present rules.
+# A row is deleted when that is done, see `ledger/corrections.py`. New sessions never have one.
+ELEVENTH: Final = (
+    "CREATE TABLE recounts (session_id TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID",
+    "INSERT INTO recounts SELECT session_id FROM sessions",
+)
+
+
+# The twelfth migration: numbers that a correction takes back altogether.
+# Under another meaning of a worker's figures a turn may have no known amount. `charges.retracted`: bit n says
+# that the n-th of `NUMBERS` is no longer known; the row also has the difference to zero. NULL: none.
+NUMBERS: Final = (
+    *("usd_pico", "micro_credits", "model_pico", "tool_pico", "sandbox_pico", "internal_pico"),
+    *("total_tokens", "input_tokens", "output_tokens", "reasoning_tokens"),
+    *("cache_read_tokens", "cache_write_tokens", "steps", "duration_ms"),
+)
+_KEPT: Final = ", ".join(
+    f"{name} = CASE WHEN NEW.retracted >> {bit} & 1 THEN NULL ELSE {name} END"
+    for bit, name in enumerate(NUMBERS)
+)
+_RETRACTED: Final = f""";
+    UPDATE turn_totals SET told = told & ~NEW.retracted, final = NEW.final, {_KEPT}
+     WHERE turn_id = NEW.turn_id AND NEW.retracted IS NOT NULL; END
+"""
+
+TWELFTH: Final = (
+    "ALTER TABLE charges ADD COLUMN retracted INTEGER CHECK (typeof(retracted) IN ('integer', 'null'))",
+    "DROP TRIGGER charges_are_totalled",
+    SEVENTH[-1].rstrip().removesuffix("; END") + _RETRACTED,
+)
+
+
+# The thirteenth migration: amounts that depend on a meaning of the figures that is not decided yet.
+# `doubtful` is 1 for such a turn, else NULL; like `shared_with`, as known at the time of the charge.
+_DOUBTFUL: Final = """;
+    UPDATE turn_totals SET doubtful = NEW.doubtful WHERE turn_id = NEW.turn_id; END
+"""
+
+THIRTEENTH: Final = (
+    *(
+        f"ALTER TABLE {table} ADD COLUMN doubtful INTEGER CHECK (doubtful IS NULL OR doubtful = 1)"
+        for table in ("charges", "turn_totals")
+    ),
+    "DROP TRIGGER charges_are_totalled",
+    TWELFTH[-1].rstrip().removesuffix("; END") + _DOUBTFUL,
+)
+
+
+# The fourteenth migration: the stored worker that a session begins from.
+# No version has ever written the column that it renames.
+FOURTEENTH: Final = ("ALTER TABLE sessions RENAME COLUMN task_id TO template",)
+
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    _FIRST,
+    SECOND,
+    THIRD,
+    FOURTH,
+    FIFTH,
+    SIXTH,
+    SEVENTH,
+    EIGHTH,
+    NINTH,
+    TENTH,
+    ELEVENTH,
+    TWELFTH,
+    THIRTEENTH,
+    FOURTEENTH,
+)
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The number of migrations that have run on the file."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def check_version(connection: sqlite3.Connection) -> int:
+    """The number of migrations that have run on the file.
+
+    Raises:
+        TooNew: there are more than this program has.
+    """
+    version = version_of(connection)
+    if version > len(MIGRATIONS):
+        raise TooNew(
+            "The history was written by a newer version of handinger-tui.",
+            "Update handinger-tui, or name another folder with HANDINGER_TUI_HOME.",
+        )
+    return version
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Run the missing migrations in one transaction. This also checks that the file can be written.
+
+    Raises:
+        TooNew: a newer version upgraded it in the meantime.
+        sqlite3.Error: not translated; the transaction has been rolled back.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.create_function("asked_key", 1, asked_key, deterministic=True)
+        for number in range(check_version(connection), len(MIGRATIONS)):
+            for statement in MIGRATIONS[number]:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

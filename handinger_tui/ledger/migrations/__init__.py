@@ -1,1 +1,0 @@
-"""Migrations of the database, one module each. A released one is never edited."""

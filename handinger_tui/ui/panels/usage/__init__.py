@@ -1,1 +1,0 @@
-"""The usage panel: totals, figures, charts, limits and lines, and its widget."""

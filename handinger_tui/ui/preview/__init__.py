@@ -1,1 +1,0 @@
-"""Previews of the files of a worker: loading in a thread, and the widgets that show them."""

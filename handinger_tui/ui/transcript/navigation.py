@@ -1,0 +1,414 @@
+"""Navigation in the transcript: the places of the cursor, the search, and the mentions of a source."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from textual.content import Span
+from textual.strip import Strip
+from textual.style import Style
+
+from handinger_tui.core.evidence.citations import CitationMark, CitationReader, Mention
+from handinger_tui.core.evidence.sources import canonical_url
+from handinger_tui.core.turns.turn import TextPart
+from handinger_tui.ui.transcript.painting import (
+    PREFIX,
+    Row,
+    StripCache,
+    cells,
+    over,
+    with_cursor,
+    with_matches,
+)
+from handinger_tui.ui.transcript.rows import slots_of, source_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from handinger_tui.ui.transcript.layout import Block, TranscriptLayout
+    from handinger_tui.ui.transcript.painting import RowBuffer
+
+
+class CursorPlace(NamedTuple):
+    """A slot (`code` -1) or one of its code blocks, by indexes that are stable while a session grows."""
+
+    turn: int
+    block: int
+    code: int = -1
+
+
+class CursorStop(NamedTuple):
+    """A place with its first transcript row, the row after its last, and its source text."""
+
+    place: CursorPlace
+    start: int
+    end: int
+    text: str
+
+
+class TranscriptCursor:
+    """The cursor in a layout. `reveal` scrolls rows into sight and repaints."""
+
+    def __init__(self, layout: TranscriptLayout, reveal: Callable[[int, int], None]) -> None:
+        self._layout = layout
+        self._reveal = reveal
+        self._place: CursorPlace | None = None
+
+    def clear(self) -> None:
+        """Remove the cursor; the caller repaints."""
+        self._place = None
+
+    def move(self, step: int, default_turn: int) -> None:
+        """Move to the next (`step` 1) or previous (-1) stop; at first to the last one of `default_turn`."""
+        stop = self._neighbor(step, default_turn)
+        if stop is not None:
+            self._place = stop.place
+            self._reveal(stop.start, stop.end)
+
+    def _neighbor(self, step: int, default_turn: int) -> CursorStop | None:
+        layout, place = self._layout, self._place
+        if not layout.turns:
+            return None
+        if place is None or place.turn >= len(layout.turns):
+            return next(reversed(self._stops(default_turn)), None)
+        number = place.turn
+        stops = [
+            stop for stop in self._stops(number) if (stop.place > place if step > 0 else stop.place < place)
+        ]
+        while not stops and 0 <= number + step < len(layout.turns):
+            number += step
+            stops = self._stops(number)
+        return (stops[0] if step > 0 else stops[-1]) if stops else None
+
+    def _stops(self, number: int) -> list[CursorStop]:
+        """Return the stops of one turn, from top to bottom."""
+        layout = self._layout
+        if number >= len(layout.turns):
+            return []
+        layout.measure(number)
+        stops: list[CursorStop] = []
+        for at, block in enumerate(layout.turns[number].blocks):
+            text = source_of(block.slot)
+            if not text or not block.buffer.height:
+                continue
+            start = layout.top_of(number, at)
+            stops.append(CursorStop(CursorPlace(number, at), start, start + block.buffer.height, text))
+            stops += [
+                CursorStop(CursorPlace(number, at, index), start + code.start, start + code.end, code.text)
+                for index, code in enumerate(block.buffer.codes())
+            ]
+        return stops
+
+    @property
+    def text(self) -> str | None:
+        """The source text at the cursor; None without a cursor."""
+        place = self._place
+        if place is None:
+            return None
+        return next((stop.text for stop in self._stops(place.turn) if stop.place == place), None)
+
+    @property
+    def part(self) -> tuple[str, int] | None:
+        """The id of the turn and the index of the part at the cursor; -1 if no part is there.
+
+        None without a cursor.
+        """
+        place, turns = self._place, self._layout.turns
+        if place is None or place.turn >= len(turns):
+            return None
+        turn, blocks = turns[place.turn].turn, turns[place.turn].blocks
+        slot = blocks[place.block].slot if place.block < len(blocks) else None
+        return turn.turn_id, next((at for at, part in enumerate(turn.parts) if part is slot), -1)
+
+    def is_on(self, y: int) -> bool:
+        """Whether the cursor is on transcript row `y`. It is cheap: every painted line calls it."""
+        place, layout = self._place, self._layout
+        if place is None or place.turn >= len(layout.turns):
+            return False
+        blocks = layout.turns[place.turn].blocks
+        if place.block >= len(blocks):
+            return False
+        buffer, row = blocks[place.block].buffer, y - layout.top_of(place.turn, place.block)
+        if place.code < 0:
+            return 0 <= row < buffer.height
+        return any(code.start <= row < code.end for code in buffer.codes()[place.code : place.code + 1])
+
+
+class Hit(NamedTuple):
+    """A slot that contains the text; turn and slot are indexes."""
+
+    turn: int
+    slot: int
+
+
+class TranscriptSearch:
+    """One search at a time. `reveal` scrolls rows into sight and repaints, `repaint` only repaints."""
+
+    def __init__(
+        self,
+        layout: TranscriptLayout,
+        strip_cache: StripCache,
+        reveal: Callable[[int, int], None],
+        repaint: Callable[[], object],
+    ) -> None:
+        self._layout = layout
+        self._strip_cache = strip_cache
+        self._reveal = reveal
+        self._repaint = repaint
+        self._pattern: re.Pattern[str] | None = None
+        self._hits: list[Hit] = []
+        self._at = 0
+        """Index of the current hit."""
+        self._row = -1
+        """Transcript row of the current match."""
+        self._number = 0
+        """Number of the current match within its slot."""
+        self._counts: dict[Hit, int] = {}
+
+    @property
+    def active(self) -> bool:
+        """Whether matches are highlighted."""
+        return self._pattern is not None
+
+    def clear(self) -> None:
+        """End the search and remove its highlights."""
+        self._pattern = None
+        self._repaint()
+
+    def find(self, text: str) -> int:
+        """Search literally for `text`, ignoring case; go to the last match. Returns the number of matches."""
+        self.clear()
+        session = self._layout.session
+        if session is None or not text.strip():
+            return 0
+        pattern = re.compile(re.escape(text), re.IGNORECASE)
+        counts = {
+            Hit(number, at): count
+            for number, turn in enumerate(session.turns)
+            for at, slot in enumerate(slots_of(turn, ""))
+            if (count := sum(1 for _match in pattern.finditer(source_of(slot))))
+        }
+        if counts:
+            self._pattern, self._hits, self._counts = pattern, list(counts), counts
+            self._at, self._row = 0, -1
+            self.step(-1)
+        return sum(counts.values())
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """The number of the current match, from 1, and how many there are; zeros without a match."""
+        if self._pattern is None:
+            return 0, 0
+        before = sum(self._counts[hit] for hit in self._hits[: self._at])
+        return before + self._number, sum(self._counts.values())
+
+    def step(self, by: int) -> None:
+        """Go to the next match below (`by` 1) or above (-1), in a cycle."""
+        if self._pattern is None:
+            return
+        all_rows = self._rows(self._pattern) if self._row >= 0 else []
+        rows = [row for row in all_rows if (row > self._row if by > 0 else row < self._row)]
+        if not rows:
+            self._at = (self._at + by) % len(self._hits)
+            rows = all_rows = self._rows(self._pattern)
+        self._row = rows[0] if by > 0 else rows[-1]
+        # Several matches in one row count as one step: the last row has the last of them.
+        count, index = self._counts[self._hits[self._at]], all_rows.index(self._row)
+        self._number = count if index == len(all_rows) - 1 else min(index + 1, count)
+        self._reveal(self._row, self._row + 1)
+
+    def _rows(self, pattern: re.Pattern[str]) -> list[int]:
+        """Return the transcript rows that show a match of the current hit; they are unfolded if need be."""
+        hit, layout = self._hits[self._at], self._layout
+        if hit.turn >= len(layout.turns):
+            return [0]
+        layout.measure(hit.turn)
+        turn_layout = layout.turns[hit.turn]
+        at = min(hit.slot, len(turn_layout.blocks) - 1)
+        block = turn_layout.blocks[at]
+        if block.foldable and not block.unfolded:
+            layout.toggle_fold(hit.turn, at)
+            block = turn_layout.blocks[at]
+        start = layout.top_of(hit.turn, at)
+        return [start + row for row in self._rows_of_block(block, pattern)]
+
+    def _rows_of_block(self, block: Block, pattern: re.Pattern[str]) -> list[int]:
+        """Return the rows of a block that show a match, its first one if none does.
+
+        A match that is wrapped over two lines counts for the first screen row of its row.
+        """
+        matching: list[int] = []
+        for number, row in enumerate(block.buffer.rows):
+            if pattern.search(row.first.plain + row.content.plain) is None:
+                continue
+            strips = block.buffer.strips_of(number, self._strip_cache)
+            visible = [at for at, strip in enumerate(strips) if pattern.search(strip.text)]
+            matching += [block.buffer.start_of(number) + at for at in visible or (0,)]
+        return matching or [0]
+
+    def draw(self, strip: Strip, y: int) -> Strip:
+        """Highlight the matches in transcript row `y`."""
+        if self._pattern is None:
+            return strip
+        name = "match-here" if y == self._row else "match"
+        return with_matches(strip, self._pattern, self._strip_cache.palette.row(name).rich_style)
+
+
+CellRange = tuple[int, int]
+"""First cell, and the cell after the last, of a stretch of a line."""
+
+
+class MentionHighlight:
+    """The mention of a source that is highlighted in a layout.
+
+    `reveal` scrolls rows into sight and repaints, `repaint` only repaints.
+    """
+
+    def __init__(
+        self,
+        layout: TranscriptLayout,
+        strip_cache: StripCache,
+        reveal: Callable[[int, int], None],
+        repaint: Callable[[], object],
+    ) -> None:
+        self.mention: Mention | None = None
+        self._layout = layout
+        self._strip_cache = strip_cache
+        self._reveal = reveal
+        self._repaint = repaint
+        self._key = ""
+        self._cells: Mapping[int, CellRange] = {}
+        self._cells_of: tuple[RowBuffer, int] | None = None
+        """Rows and height for which `_cells` is valid: finding a mention reads the entire answer."""
+
+    def clear(self) -> None:
+        """Remove the highlight."""
+        self.mention = None
+        self._repaint()
+
+    def show(self, mention: Mention, key: str) -> bool:
+        """Scroll to a mention and highlight it; `key` is the canonical URL of its source, "" without one.
+
+        Returns False when its text is not in the transcript.
+        """
+        self.mention, self._key, self._cells_of = mention, key, None
+        number = self._layout.number_of(mention.turn_id)
+        start, lines = (0, {}) if number is None else self._locate(mention, number)
+        if not lines:
+            self.clear()
+            return False
+        self._reveal(start + min(lines), start + max(lines) + 1)
+        return True
+
+    def draw(self, strip: Strip, y: int) -> Strip:
+        """Highlight the mention in transcript row `y`."""
+        mention, turns = self.mention, self._layout.turns
+        number = self._layout.turn_at(y)
+        if mention is None or number >= len(turns) or turns[number].turn.turn_id != mention.turn_id:
+            return strip
+        start, lines = self._locate(mention, number)
+        if y - start not in lines:
+            return strip
+        palette = self._strip_cache.palette
+        marked = over(strip, *lines[y - start], palette.row("match-here").rich_style)
+        return with_cursor(marked, palette.row("cursor").rich_style)
+
+    def _locate(self, mention: Mention, number: int) -> tuple[int, Mapping[int, CellRange]]:
+        """Return the first row of the block with the mention, and the highlighted lines relative to it."""
+        layout = self._layout
+        layout.measure(number)
+        turn_layout = layout.turns[number]
+        parts = turn_layout.turn.parts
+        part = parts[mention.position] if mention.position < len(parts) else None
+        for at, block in enumerate(turn_layout.blocks):
+            if block.slot is part and isinstance(part, TextPart):
+                return layout.top_of(number, at), self._lines_of(block, part, mention)
+        return 0, {}
+
+    def _lines_of(self, block: Block, part: TextPart, mention: Mention) -> Mapping[int, CellRange]:
+        buffer = block.buffer
+        if self._cells_of != (buffer, buffer.height):
+            anchor = anchor_of(buffer.rows, part.text, mention.start, mention.end, self._key)
+            top = buffer.start_of(anchor.row)
+            stretches = cells(buffer.rows[anchor.row], self._strip_cache.width, anchor.start, anchor.end)
+            self._cells = {top + line: (first, last) for line, first, last in stretches} or {top: (0, 0)}
+            self._cells_of = buffer, buffer.height
+        return self._cells
+
+
+class Anchor(NamedTuple):
+    """Characters `start` to `end` of row number `row`. With `end` 0 only the row is known."""
+
+    row: int
+    start: int = 0
+    end: int = 0
+
+
+_CODE: Final = f".{PREFIX}code-span"
+
+
+def anchor_of(rows: Sequence[Row], text: str, start: int, end: int, key: str) -> Anchor:
+    """Find where characters `start` to `end` of `text` are shown in its `rows`.
+
+    `key` is the canonical URL of the mentioned source, "" without one. The result is
+    exact if the rows show the mark as often as the text contains it. Otherwise it is the
+    nearest place that shows it, and without any such place an estimated row.
+    """
+    marks = CitationReader().marks(text)
+    here = next((mark for mark in marks if (mark.start, mark.end) == (start, end)), CitationMark(start, end))
+    peers = [mark.start for mark in marks if _same_target(text, mark, here)] or [start]
+    candidates = list(_candidates(rows, text[start:end], here, key))
+    at = peers.index(start) if start in peers else 0
+    if len(candidates) == len(peers):
+        return candidates[at]
+    estimate = _estimated_row(len(rows), text, start)
+    return min(candidates, key=lambda anchor: abs(anchor.row - estimate), default=Anchor(estimate))
+
+
+def _same_target(text: str, one: CitationMark, other: CitationMark) -> bool:
+    if other.url is not None or one.url is not None:
+        return one.url == other.url
+    return text[one.start : one.end] == text[other.start : other.end]
+
+
+def _candidates(rows: Sequence[Row], raw: str, mark: CitationMark, key: str) -> Iterator[Anchor]:
+    """Yield the places in the rows that may show the mark: links to its URL, or else its literal text."""
+    links = list(_link_anchors(rows, mark.url or key, mark.labels)) if mark.url or key else []
+    texts = list(_text_anchors(rows, raw))
+    if mark.url is None:
+        yield from texts or links
+    else:
+        yield from links or texts
+
+
+def _link_anchors(rows: Sequence[Row], url: str, labels: tuple[str, ...]) -> Iterator[Anchor]:
+    for number, row in enumerate(rows):
+        for span in row.content.spans:
+            label = row.content.plain[span.start : span.end]
+            if (not labels or label.lstrip("^") in labels) and _leads_to(span, url):
+                yield Anchor(number, span.start, span.end)
+
+
+def _leads_to(span: Span, url: str) -> bool:
+    if not isinstance(span.style, Style):
+        return False
+    click = span.style.meta.get("@click")
+    return isinstance(click, tuple) and canonical_url(str(click[1][0])) == url
+
+
+def _text_anchors(rows: Sequence[Row], raw: str) -> Iterator[Anchor]:
+    """Yield each occurrence of the literal text outside code."""
+    for number, row in enumerate(rows):
+        plain = row.content.plain
+        at = plain.find(raw) if raw and row.style != "code" else -1
+        while at >= 0:
+            spans = row.content.spans
+            if not any(span.style == _CODE and span.start <= at < span.end for span in spans):
+                yield Anchor(number, at, at + len(raw))
+            at = plain.find(raw, at + len(raw))
+
+
+def _estimated_row(rows: int, text: str, start: int) -> int:
+    lines = text.count("\n") + 1
+    return min(rows - 1, rows * text.count("\n", 0, start) // lines) if rows else 0
