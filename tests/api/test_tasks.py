@@ -181,7 +181,7 @@ async def test_a_lost_connection_before_any_sign_of_the_turn_is_a_doubt(
     assert len(service.posts) == 1
 
 
-@pytest.mark.parametrize("status", [402, 409, 429, 500, 504, None])
+@pytest.mark.parametrize("status", [200, 402, 409, 429, 500, 504, None])
 async def test_a_failure_after_the_service_has_the_turn_leaves_the_end_to_readings(
     tasks: TaskClient, service: TaskService, status: int | None
 ) -> None:
@@ -204,6 +204,17 @@ async def test_a_failure_after_the_service_has_the_turn_leaves_the_end_to_readin
     assert caught.value.chargeable
     assert status is None or "sorry" in caught.value.summary
     assert len(service.posts) == 1
+
+
+async def test_what_came_of_a_response_that_broke_off_is_kept(
+    tasks: TaskClient, service: TaskService
+) -> None:
+    service.post = stream(b"data: a\n\n", end=False)
+    async with tasks.start_turn(NEW) as reply:
+        pieces = reply.pieces()
+        assert (await anext(pieces)).data == "a"
+        with pytest.raises(StreamLost):
+            await anext(pieces)
 
 
 async def test_a_new_id_that_is_taken_is_a_doubt_and_a_busy_task_a_refusal(

@@ -33,12 +33,18 @@ class Asked:
     prompt: str
     folder: str
     attach: str = ""
+    tasks: bool = False
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment of the generation; without a stream, an answer takes longer to begin."""
+        return {"HANDINGER_GENERATION": "tasks", "HANDINGER_FIRST_BYTE_TIMEOUT": "0.8"} if self.tasks else {}
 
     @property
     def argv(self) -> list[str]:
         if self.op == "attach":
             return ["attach", self.worker, "--json"]
-        more = [] if self.op == "create" else ["-w", self.worker]
+        more = [] if self.op == "create" else ["--task" if self.tasks else "-w", self.worker]
         files = ["-f", self.attach] if self.op == "upload" else []
         return ["-p", self.prompt, *more, *files, "--json"]
 

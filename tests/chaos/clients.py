@@ -34,7 +34,7 @@ def here(asked: Asked, home: Path, base_url: str) -> Client:
     heard: list[str] = []
 
     def command(*argv: str) -> Said:
-        ran = run(*argv, home=home, base_url=base_url, **SHORT)
+        ran = run(*argv, home=home, base_url=base_url, **SHORT | asked.environ)
         heard.append(ran.err)
         return ran.code, ran.out
 
@@ -75,7 +75,7 @@ def apart(asked: Asked, home: Path, base_url: str) -> Client:
     with (home / "out").open("w+b") as out, (home / "err").open("w+b") as err:
         process = subprocess.Popen(
             [sys.executable, "-c", LAUNCHER, "peak", sys.executable, "-m", "tests.chaos.adapter", *argv],
-            env=environ(home, base_url),
+            env=environ(home, base_url, **asked.environ),
             cwd=home,
             stdin=subprocess.DEVNULL,
             stdout=out,

@@ -26,7 +26,7 @@ from tests.chaos.reply import Ended, Wire
 from tests.chaos.requests import Request, read_body, read_head
 from tests.chaos.steps import Player
 from tests.chaos.texts import filler
-from tests.chaos.usual import usual
+from tests.chaos.usual import NO_ROUTE, usual
 from tests.chaos.world import Exchange, Scenario, Step, World
 
 HOST = "127.0.0.1"
@@ -46,9 +46,9 @@ class FaultServer:
         self._numbers = itertools.count(1)
 
     # -- the test's side -------------------------------------------------------------
-    def begin(self, scenario: Scenario) -> World:
+    def begin(self, scenario: Scenario, *, tasks: bool = False) -> World:
         """A fresh world; the second origin's visitors are noted down in the newest one."""
-        world = World(scenario, f"{scenario['id']}~{next(self._numbers)}")
+        world = World(scenario, f"{scenario['id']}~{next(self._numbers)}", tasks)
         self._worlds[world.worker_id] = world
         self._newest = world
         if "start_running" in scenario:
@@ -68,10 +68,12 @@ class FaultServer:
         named = path[1] if path[0] == "s" else None
         if named is not None:
             path = path[2:]
-        if path[:2] != ["api", "workers"]:
-            return self._worlds.get(named or ""), "other"
         rest = [part for part in path[2:] if part]
         world = self._worlds.get(named or (rest[0] if rest else ""))
+        if world is not None and world.tasks:
+            return world, _task_operation(world, request, path[:2], rest)
+        if path[:2] != ["api", "workers"]:
+            return self._worlds.get(named or ""), "other"
         return world, _operation(request, rest)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -129,6 +131,15 @@ def _operation(request: Request, rest: list[str]) -> str:
     return "subscribe" if rest[1] == "stream" and not post else "other"
 
 
+def _task_operation(world: World, request: Request, route: list[str], rest: list[str]) -> str:
+    """What is asked of a service with tasks. The state of a worker is none of the operations."""
+    if route == ["api", "tasks"] and request.method == "POST":
+        return "continue" if world.op != "create" else "create"
+    if route == ["api", "tasks"] and len(rest) == 1:
+        return "get"
+    return "state"
+
+
 def _server(world: World) -> Scenario:
     told: Scenario = world.scenario.get("server", {})
     return told
@@ -136,6 +147,8 @@ def _server(world: World) -> Scenario:
 
 def _script(world: World, exchange: Exchange, number: int) -> list[Step]:
     """The n-th request of an operation gets its n-th script; the last one repeats."""
+    if exchange.op == "state" or (exchange.op == "get" and world.is_missing):
+        return [NO_ROUTE]
     scripts: list[Any] = _server(world).get(f"pre_{exchange.op}" if exchange.early else exchange.op, [])
     found = scripts[min(number, len(scripts) - 1)] if scripts else "default"
     if found == "default":

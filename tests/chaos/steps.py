@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.chaos.reply import Ended, Wire, gzipper
 from tests.chaos.texts import Filler, filled, json_text
-from tests.chaos.world import Step, World
+from tests.chaos.world import Step, World, task_of
 
 BLOCK = 1 << 16
 LOOK_S = 0.01
@@ -251,6 +251,8 @@ class Player(Events):
         if "text" in step:
             return self._fill(step["text"])
         value = self._world.worker(step["worker"]) if "worker" in step else step["json"]
+        if "worker" in step and self._wire.exchange.op == "get" and self._world.tasks:
+            value = task_of(value)
         return json_text(value, self._fill)
 
     async def _file(self, step: Step) -> None:

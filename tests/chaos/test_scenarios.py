@@ -28,7 +28,7 @@ def asked(world: World, tmp_path: Path, folder: Path) -> Asked:
     attached = tmp_path / "attachment.bin"
     attached.write_bytes(b"\x00\x01attach" * (world.scenario.get("upload_bytes", 8) // 8))
     worker = "" if world.op == "create" else world.worker_id
-    return Asked(world.op, worker, prompt_for(world), str(folder), str(attached))
+    return Asked(world.op, worker, prompt_for(world), str(folder), str(attached), world.tasks)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -35,6 +35,8 @@ class World:
 
     scenario: Scenario
     worker_id: str
+    tasks: bool = False
+    """The service has the tasks generation: this worker is one task."""
     changed: Condition = field(default_factory=Condition)
     exchanges: list[Exchange] = field(default_factory=list)
     elsewhere: list[Request] = field(default_factory=list)
@@ -42,6 +44,8 @@ class World:
     prompts: list[str] = field(default_factory=list)
     """The turns the service took on: each costs money."""
     prompt: str = ""
+    target: str = ""
+    """The id of the task, where the request brought it."""
     running: bool = False
     looks_left: int | None = None
     """GETs until a running turn is done; None: it runs until a step completes it."""
@@ -78,6 +82,11 @@ class World:
         with self.changed:
             self.changed.notify_all()
 
+    @property
+    def is_missing(self) -> bool:
+        """Nothing has begun the task yet."""
+        return self.tasks and self.op == "create" and not self.prompts
+
     # -- the service's side ------------------------------------------------------
     def note(self, op: str, request: Request) -> tuple[Exchange, int]:
         """Count a request; returns it and how many of its kind came before."""
@@ -87,6 +96,7 @@ class World:
             self._turns[op] = number + 1
         if request.prompt is not None:
             self.prompt = request.prompt
+            self.target = str(request.fields.get("taskId") or self.target)
         exchange = Exchange(op, request, early)
         self.exchanges.append(exchange)
         if op in LOOKS and self.running and self.looks_left is not None:
@@ -138,7 +148,7 @@ class World:
         last = next((m for m in reversed(messages) if m["role"] == "assistant"), None)
         answer = last["parts"][0]["text"] if last else ""
         told: dict[str, Json] = {
-            "id": self.worker_id,
+            "id": self.target or self.worker_id,
             "object": "worker",
             "created_at": 1767225600,
             "status": "running" if self.running else "completed" if messages else "pending",
@@ -160,6 +170,32 @@ class World:
             for name in other.get("__delete__", ()):
                 told.pop(name, None)
         return told
+
+
+def task_of(worker: dict[str, Json]) -> dict[str, Json]:
+    """The task, with its turns, that says the same as a Worker object."""
+    messages = [one for one in worker.get("messages") or [] if isinstance(one, dict)]
+    usage: Json = worker.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    turns: list[dict[str, Json]] = []
+    for message in messages:
+        text = message["parts"][0]["text"]
+        if message["role"] == "user":
+            turns.append({"id": message["id"], "seq": len(turns), "input": text, "status": "completed"})
+        elif turns:
+            turns[-1] |= {"outputText": text, "completedAt": "2026-05-11T09:14:22.000Z"}
+    if turns:
+        turns[-1] |= {name: usage[name] for name in ("credits", "inputTokens", "durationMs") if name in usage}
+        turns[-1] |= {"files": worker["files"]} if "files" in worker else {}
+    if turns and worker.get("running"):
+        turns[-1] |= {"status": "running", "completedAt": None}
+    failed = worker.get("error") and not worker.get("running")
+    task = {
+        "id": worker.get("id"),
+        "status": "error" if failed else worker.get("status"),
+        "workerId": "wrk_chaos",
+    }
+    return {"task": task, "turns": turns}
 
 
 MONEY: dict[str, Json] = {

@@ -23,7 +23,7 @@ from handinger_tui.api.transport import Content
 from handinger_tui.core.errors import ApiError, Doubtful, Refused, Unreachable
 from handinger_tui.core.jsontext import JsonObject, as_object, as_text, dump, parse_exact
 from handinger_tui.core.safety import encodable
-from handinger_tui.core.stream.frames import StreamRoute
+from handinger_tui.core.stream.frames import RawFrame, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of, is_worker, names_another
 from handinger_tui.core.turns.turn import Kind, TurnRequest
 
@@ -164,7 +164,14 @@ class TaskClient:
         try:
             async with sending as response:
                 reply = HttpReply(response, StreamRoute.POST, self.client.limits)
-                return Answered(reply, [piece async for piece in reply.pieces()])
+                frames: list[RawFrame] = []
+                keep = frames.append
+                try:
+                    async for piece in reply.pieces():
+                        keep(piece)
+                except ApiError as trouble:
+                    return Answered(reply, frames, trouble)
+                return Answered(reply, frames)
         except Refused as refusal:
             if refusal.kind is Kind.NOT_FOUND and (
                 (start.is_new and start.template is None) or refusal.http_status == NO_SUCH_METHOD

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.api import errors
 from handinger_tui.api.response import HttpReply, ResponseLimits
@@ -23,10 +24,11 @@ SLOWEST: Final = 5
 
 
 class Answered(Struct, frozen=True):
-    """A complete response to the POST."""
+    """A response to the POST. `trouble`: why its body is incomplete; None: it is complete."""
 
     reply: HttpReply
     frames: list[RawFrame]
+    trouble: ApiError | None = None
 
 
 class TaskStart(Struct, frozen=True):
@@ -130,18 +132,15 @@ class PendingPost:
         """The response; None where there is none although the task has ended.
 
         Raises:
-            StreamLost: the POST failed after the service had the turn: readings decide.
+            StreamLost: the POST failed, even if it was refused: the service has the turn, readings decide.
         """
         if not self._post.done():
             return None
         try:
-            return self._post.result()
-        except StreamLost:
-            raise
+            answered = self._post.result()
         except ApiError as trouble:
-            raise StreamLost(
-                trouble.kind, trouble.summary, trouble.hint, http_status=trouble.http_status
-            ) from None
+            raise _loss(trouble) from None
+        return answered if answered.trouble is None else replace(answered, trouble=_loss(answered.trouble))
 
     async def _pause(self) -> bool:
         """Wait until the next reading is due; True when the POST has ended."""
@@ -164,6 +163,12 @@ class PendingPost:
             return None
 
 
+def _loss(trouble: ApiError) -> StreamLost:
+    if isinstance(trouble, StreamLost):
+        return trouble
+    return StreamLost(trouble.kind, trouble.summary, trouble.hint, http_status=trouble.http_status)
+
+
 class TaskReply:
     """Implements `engine.ports.Reply`: the response to the POST, after what the task showed before it."""
 
@@ -184,6 +189,7 @@ class TaskReply:
 
         Raises:
             StreamLost: the POST broke off, or the task could not be read for too long.
+            BrokenContract, Refused: see `HttpReply.pieces`.
         """
         start, answered = self._pending.start, self._answered
         if self._reading is not None:
@@ -200,6 +206,8 @@ class TaskReply:
                 yield RawFrame(Framing.JSON, answer_text(start.task_id, frame.data))
             elif self._reading is None:
                 yield frame
+        if answered is not None and answered.trouble is not None:
+            raise answered.trouble
 
 
 def answer_text(task_id: str, text: str) -> str:
