@@ -28,3 +28,11 @@ def escape(server: FaultServer) -> Iterator[Path]:
 @pytest.fixture
 def note(request: pytest.FixtureRequest) -> Note:
     return noting(request)
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Path:
+    """A folder some floors above the downloads, so that a name that climbs lands inside it."""
+    folder = tmp_path / "box"
+    (folder / "a" / "b" / "downloads").mkdir(parents=True)
+    return folder

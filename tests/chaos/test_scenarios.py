@@ -16,14 +16,6 @@ from tests.chaos.world import World
 from tests.e2e.runner import KEY
 
 
-@pytest.fixture
-def box(tmp_path: Path) -> Path:
-    """A folder some floors above the downloads, so that a name that climbs lands inside it."""
-    folder = tmp_path / "box"
-    (folder / "a" / "b" / "downloads").mkdir(parents=True)
-    return folder
-
-
 def asked(world: World, tmp_path: Path, folder: Path) -> Asked:
     attached = tmp_path / "attachment.bin"
     attached.write_bytes(b"\x00\x01attach" * (world.scenario.get("upload_bytes", 8) // 8))
@@ -42,13 +34,13 @@ def test_scenario(
     client = apart if "max_rss_mb" in expect else here
     ran = client(asked(world, tmp_path, folder), home, server.base_of(world))
     note(ran.told["outcome"], world, ran.seconds)
-    found = broken(world, ran.told, ran.seconds) + _of_the_process(expect.get("max_rss_mb"), ran)
+    found = broken(world, ran.told, ran.seconds) + of_the_process(expect.get("max_rss_mb"), ran)
     if "saved" in expect:
         found += broken_files(expect, box, folder, {})
     assert not found, "\n".join(found)
 
 
-def _of_the_process(limit: float | None, ran: Client) -> list[str]:
+def of_the_process(limit: float | None, ran: Client) -> list[str]:
     found = []
     if KEY in ran.err or KEY in str(ran.told):
         found.append("the key was printed")

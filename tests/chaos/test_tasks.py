@@ -12,7 +12,7 @@ from tests.chaos.data import SCENARIOS
 from tests.chaos.judge import broken
 from tests.chaos.server import FaultServer
 from tests.chaos.table import Note
-from tests.chaos.test_scenarios import _of_the_process, asked, box  # noqa: F401
+from tests.chaos.test_scenarios import asked, of_the_process
 
 OPERATIONS: Final = ("continue", "create", "upload")
 OTHERWISE: Final = ("gets", "cost_usd")
@@ -38,7 +38,7 @@ def scenario_of(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_scenario_with_tasks(name: str, server: FaultServer, tmp_path: Path, box: Path, note: Note) -> None:  # noqa: F811
+def test_scenario_with_tasks(name: str, server: FaultServer, tmp_path: Path, box: Path, note: Note) -> None:
     world = server.begin(scenario_of(name), tasks=True)
     expect, folder = world.scenario["expect"], box / "a" / "b" / "downloads"
     home = tmp_path / "home"
@@ -50,5 +50,5 @@ def test_scenario_with_tasks(name: str, server: FaultServer, tmp_path: Path, box
         # It is settled: no error and no draft of a doubt is left.
         for member in ("error_kind", "draft_preserved"):
             expect.pop(member, None)
-    found = broken(world, ran.told, ran.seconds) + _of_the_process(expect.get("max_rss_mb"), ran)
+    found = broken(world, ran.told, ran.seconds) + of_the_process(expect.get("max_rss_mb"), ran)
     assert not found, "\n".join(found)
