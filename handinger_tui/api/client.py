@@ -118,7 +118,9 @@ class WorkerClient:
                 response = await stack.enter_async_context(sending)
             except Refused as refusal:
                 if refusal.http_status == NO_SUCH_METHOD:
-                    raise errors.other_generation(refusal.summary, "tasks", refusal.http_status) from None
+                    raise errors.other_generation(
+                        refusal.summary, "tasks", refusal.http_status, refusal.retry_after_s
+                    ) from None
                 raise
             yield HttpReply(response, StreamRoute.POST, self.limits)
 

@@ -276,13 +276,16 @@ def another_worker() -> ApiError:
     return BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER, ONLY_READ)
 
 
-def other_generation(why: str, generation: str, status: int | None) -> ApiError:
+def other_generation(
+    why: str, generation: str, status: int | None, retry_after_s: float | None = None
+) -> ApiError:
     """The answer shows that the service has another generation of the API than the one in the settings."""
     return Refused(
         Kind.NOT_FOUND,
         f"{why} The service seems to have the {generation} generation of the API.",
         f"Use --generation {generation} (or HANDINGER_GENERATION, or generation in the config file). {_FREE}",
         http_status=status,
+        retry_after_s=retry_after_s,
     )
 
 

@@ -176,7 +176,9 @@ class TaskClient:
             if refusal.kind is Kind.NOT_FOUND and (
                 (start.is_new and start.template is None) or refusal.http_status == NO_SUCH_METHOD
             ):
-                raise errors.other_generation(refusal.summary, "workers", refusal.http_status) from None
+                raise errors.other_generation(
+                    refusal.summary, "workers", refusal.http_status, refusal.retry_after_s
+                ) from None
             if start.is_new and refusal.kind is Kind.CONFLICT:
                 # Only this turn has the id of the task: if it is taken, the turn may be running already.
                 raise Doubtful(refusal.kind, refusal.summary, http_status=refusal.http_status) from None

@@ -6,7 +6,7 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from handinger_tui.core.safety import clean
@@ -100,6 +100,9 @@ LINES = st.sampled_from(BLOCKS + ODD)
 
 @settings(max_examples=150, deadline=None)
 @given(lines=st.lists(LINES, max_size=14), seed=st.integers(0, 10**6))
+@example(lines=["[r]: /u 't", "===", "    i", "text", "t'"], seed=7)
+@example(lines=["- [r]: /u 't", "  ===", "text", "t'"], seed=7)
+@example(lines=["> [r]: /u 't", "> ===", "", "text", "t'"], seed=7)
 def test_any_mix_of_lines_streams_alike(lines: list[str], seed: int) -> None:
     text = "\n".join(lines)
     assert looks(stream(text, random.Random(seed), 6, 40).rows) == looks(render(text, 40))

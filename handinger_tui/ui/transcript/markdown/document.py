@@ -155,7 +155,7 @@ class LiveMarkdown:
                 else:
                     self._keep_piece(builder, unit)
                 return True
-            if at == first_open or units[at + 1].start >= safe:
+            if at == first_open or units[at + 1].start >= safe or _may_become_definition(builder, unit, safe):
                 first_open = at
                 break
             self._keep(builder.unit_rows(unit))
@@ -260,6 +260,21 @@ class LiveMarkdown:
             self.rows += builder.rows(units[1:], gap=True)
         self._pending = "\n".join(builder.lines[pending:])
         return ended
+
+
+def _may_become_definition(builder: RowBuilder, unit: LayoutUnit, safe: int) -> bool:
+    """Whether a heading may turn out to be a link reference definition, whose title has not ended yet.
+
+    A line of "=" does not end such a title; only an empty line does, or the quotation mark.
+    """
+    return any(
+        token.type == "heading_open"
+        and token.markup == "="
+        and token.map is not None
+        and builder.lines[token.map[0]].lstrip(" >-+*0123456789.)").startswith("[")
+        and all(line.strip() for line in builder.lines[token.map[1] : safe])
+        for token in unit.tokens
+    )
 
 
 def _size_limit(unit: LayoutUnit) -> int:
