@@ -29,6 +29,14 @@ def test_what_nobody_set_is_a_default(tmp_path: Path) -> None:
     assert named["key"]["origin"] == "HANDINGER_API_KEY"
 
 
+def test_the_table_has_no_words_of_python(tmp_path: Path) -> None:
+    ran = run("config", "show", home=tmp_path)
+    assert ran.code == 0
+    words = set(ran.out.split())
+    assert not words & {"None", "True", "False"}
+    assert {"none", "yes"} & words
+
+
 def test_each_place_is_named(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(
         f'base_url = "{URL}"\ntheme = "light"\ndensity = "compact"\n'

@@ -63,6 +63,19 @@ async def test_history_search_puts_the_chosen_text_into_the_prompt() -> None:
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "a heat pump")
 
 
+async def test_cleared_text_is_in_the_history_which_does_not_claim_that_it_was_sent() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await pilot.press(*"never sent", "ctrl+c")
+        await desktop.until(pilot, lambda: not desktop.work.prompt.text)
+        await pilot.press("ctrl+r")
+        await desktop.shows(pilot, "Prompt history", "never sent")
+        assert "before" not in desktop.text_of("#picker")
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "never sent")
+        assert desktop.api.posts == []
+
+
 async def test_shift_tab_goes_through_three_budgets_and_the_order_carries_it() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:

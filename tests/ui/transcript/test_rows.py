@@ -85,6 +85,46 @@ def test_tables_fit_the_width_and_wrap_their_cells() -> None:
     assert len(lines) > 5
 
 
+def streamed(text: str) -> list[str]:
+    """The rows of a text of which more may come."""
+    live = LiveMarkdown(60)
+    live.update(text, done=False)
+    return [(row.first + row.content).plain for row in live.rows]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("A **bold wo", "A bold wo"),
+        ("A **", "A"),
+        ("A **bold*", "A bold"),
+        ("**a** and **b", "a and b"),
+        ("see `code wi", "see code wi"),
+        ("~~gone", "gone"),
+        ("Read [the docs](https://docs.example/a/b", "Read the docs"),
+        ("- one\n- **two", "• two"),
+        ("## A **title", "A title"),
+        # No marks.
+        ("5*3 is 15", "5*3 is 15"),
+        ("a * b * c", "a * b * c"),
+        ("snake_case and __init__", "snake_case and __init__"),
+        (r"\**a", "*a"),
+        ("[1", "[1"),
+        ("`a` and b", "a and b"),
+        ("**" + "long " * 80, "**" + "long " * 11),
+    ],
+)
+def test_a_half_open_mark_is_not_shown_while_more_may_come(text: str, shown: str) -> None:
+    assert any(line.rstrip().startswith(shown.rstrip()) for line in streamed(text))
+    assert not [line for line in streamed(text) if line.count("**") > shown.count("**")]
+
+
+def test_a_mark_without_an_end_is_shown_once_the_text_is_complete() -> None:
+    assert plain("A **bold wo") == ["A **bold wo"]
+    # It cannot go on behind an empty line.
+    assert streamed("A **bold wo\n\nNext **b")[0] == "A **bold wo"
+
+
 COUNTS = (
     "| column | type | missing | smallest |\n|---|---|---|---|\n"
     "| order_number | integer | 0 | Aaron Something Very Long |\n"

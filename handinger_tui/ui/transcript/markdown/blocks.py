@@ -91,6 +91,41 @@ def inline(text: str, references: References | None = None) -> Content:
     return _cached(text)
 
 
+_MARKS: Final = re.compile(r"\\.|`+|\*{1,3}|~~", re.DOTALL)
+_OPEN_LINK: Final = re.compile(r"\[([^\[\]]*)\]\([^()\s]*\Z")
+LONGEST_SPAN: Final = 300
+"""Characters after which a mark without its end is taken for text."""
+
+
+def with_ends(text: str) -> str:
+    """Return a text that is still arriving with the ends of its open emphasis, code and link.
+
+    A mark or an address that has only begun is left out. Otherwise both would be shown as they are
+    written until the end arrives. Underscores are left alone: they are more often a part of a name.
+    """
+    ended = _OPEN_LINK.sub(r"\1", text.rstrip())
+    stack: list[tuple[str, int]] = []
+    for match in _MARKS.finditer(ended):
+        mark, start = match.group(), match.start()
+        before, after = ended[start - 1 : start], ended[match.end() : match.end() + 1]
+        if stack and stack[-1][0][0] == "`":
+            if mark.removeprefix("\\") == stack[-1][0]:
+                stack.pop()
+        elif mark[0] == "\\":
+            continue
+        elif before.strip() and any(mark == one for one, _ in stack):
+            while stack.pop()[0] != mark:
+                pass
+        elif not after and (stack or not before.isalnum()):
+            # It is not known yet what the last mark is.
+            ended = ended[:start].rstrip()
+        elif mark[0] == "`" or (after.strip() and not before.isalnum()):
+            stack.append((mark, start))
+    if stack and len(ended) - stack[0][1] > LONGEST_SPAN:
+        return text
+    return ended + "".join(mark for mark, _ in reversed(stack)) if stack or ended != text.rstrip() else text
+
+
 @lru_cache(512)
 def _cached(text: str) -> Content:
     return _Writer().write(_parse(text, {}))
@@ -377,6 +412,8 @@ class RowBuilder:
     open: bool = False
     defer_highlight: bool = False
     lines: list[str] = field(init=False)
+    growing: Token | None = field(init=False, default=None)
+    """The inline text at the end of an open source."""
 
     def __post_init__(self) -> None:
         self.lines = self.source.split("\n")
@@ -384,6 +421,8 @@ class RowBuilder:
     def units(self, tokens: list[Token], number: int | None = None) -> list[LayoutUnit]:
         """Return the units of a text. `number` continues the count of a list that began before it."""
         units: list[LayoutUnit] = []
+        if self.open:
+            self.growing = self._growing_text(tokens)
         for block in siblings(tokens):
             if block[0].type not in ("bullet_list_open", "ordered_list_open"):
                 units.append(self._unit(block))
@@ -397,6 +436,13 @@ class RowBuilder:
                 unit = self._unit(item, gap=gap, number=None if first is None else first + count)
                 units.append(replace(unit, inside=count > 0))
         return units
+
+    def _growing_text(self, tokens: list[Token]) -> Token | None:
+        """Return the text that may go on, None after an empty line or where something else is last."""
+        last = next((token for token in reversed(tokens) if token.type == "inline"), None)
+        if last is None or last.map is None or self.source.endswith("\n\n"):
+            return None
+        return last if last.map[1] >= len(self.source.rstrip("\n ").split("\n")) else None
 
     def _unit(self, block: list[Token], *, gap: bool = True, number: int | None = None) -> LayoutUnit:
         start, end = block[0].map or (0, len(self.lines))
@@ -451,7 +497,8 @@ class RowBuilder:
     def _text(self, block: list[Token]) -> list[Row]:
         """Return the row of a paragraph or a heading."""
         opening, body = block[0], next((token for token in block if token.type == "inline"), None)
-        content = inline(body.content, self.references) if body is not None else Content("")
+        source = "" if body is None else with_ends(body.content) if body is self.growing else body.content
+        content = inline(source, self.references)
         if opening.type != "heading_open":
             return [Row(content)]
         style = "heading" if opening.tag in ("h1", "h2") else "subheading"
