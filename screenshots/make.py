@@ -140,7 +140,7 @@ SCENES: dict[str, Steps] = {
 }
 
 
-PACES = {streaming: "1", leaving: "1", money.spending: "0.3"}
+PACES = {streaming: "1", leaving: "1", money.spending: "0.3", money.reserved: "1"}
 """Scenes in the middle of an answer."""
 
 

@@ -63,6 +63,26 @@ async def suspense(scene: Scene) -> None:
     await scene.pilot.pause(0.3)
 
 
+async def restated(scene: Scene) -> None:
+    """A decision on what the figures mean changes closed amounts: the session says so."""
+    for count, prompt in enumerate(("report on tea", "cite sources about tea"), 1):
+        await scene.say(prompt)
+        await scene.answered(count)
+    await scene.command("/reading per-turn")
+    await scene.until(lambda: bool(scene.app._notifications))
+    await scene.pilot.pause(0.3)
+
+
+async def reserved(scene: Scene) -> None:
+    """Limits while a turn runs: what it has reserved is not free."""
+    for wish in ("day 2", "month 30"):
+        await scene.command(f"/limit {wish}")
+    await scene.say("long 400")
+    await scene.until(lambda: len(scene.turns[-1].text) > 200)
+    await scene.pilot.pause(1.2)
+    await scene.command("/limit")
+
+
 async def budgets(scene: Scene) -> None:
     """The levels of budget side by side, and the month's end."""
     await scene.command("/budgets")
@@ -100,10 +120,12 @@ SCENES = {
     "charts": charts,
     "turns": turns,
     "suspense": suspense,
+    "restated": restated,
+    "reserved": reserved,
     "budgets": budgets,
     "limits": limits,
     "raise": raising,
     "unlimited": unlimited,
 }
 """These come without colours as well."""
-WITH_A_PAST = (ledger, charts, turns, suspense, budgets, unlimited)
+WITH_A_PAST = (ledger, charts, turns, suspense, reserved, budgets, unlimited)

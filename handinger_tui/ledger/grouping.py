@@ -451,6 +451,10 @@ class ChargeQueries:
         """The rises that the person assigned to turns."""
         return await self._database.run(lambda db: assigned(db, which))
 
+    async def restated(self, which: ChargeFilter = EVERYTHING) -> list[Restatement]:
+        """The closed amounts that changed, oldest first."""
+        return await self._database.run(lambda db: restatements(db, which))
+
     async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
         """The cost of the newest turns of a worker at a budget; of all workers where it has no such turn."""
         return await self._database.run(lambda db: usual(db, worker_id, budget, simulated=simulated))

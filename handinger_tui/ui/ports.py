@@ -114,6 +114,10 @@ class ChargeReader(Protocol):
         """The rises that the person assigned to turns."""
         ...
 
+    async def restated(self, which: ChargeFilter) -> list[Restatement]:
+        """The closed amounts that changed, oldest first."""
+        ...
+
     async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
         """The typical cost of a turn of a worker (None: a new one) at a budget, from its newest turns."""
         ...

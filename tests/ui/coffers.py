@@ -68,6 +68,8 @@ class FakeBooks:
     looks: int = 0
     """How often `changed` was asked."""
     restatements: list[Restatement] = field(default_factory=list)
+    changed: list[Restatement] = field(default_factory=list)
+    """All closed amounts that ever changed."""
     """What the next call of `restated` returns."""
     pins: list[tuple[str, str]] = field(default_factory=list)
     """Workers, and what the person decided that their figures mean."""
@@ -128,6 +130,9 @@ class FakeBooks:
 
     async def assigned(self, which: ChargeFilter) -> list[Assigned]:
         return [one for one in self.owners if which.worker_id in (None, one.worker_id)]
+
+    async def restated(self, which: ChargeFilter) -> list[Restatement]:
+        return self.changed
 
     async def pin(self, base_url: str, worker_id: str, meaning: str, at_ms: int) -> None:
         self.pins.append((worker_id, meaning))

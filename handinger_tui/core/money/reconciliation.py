@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import reduce
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
@@ -20,7 +21,7 @@ from handinger_tui.core.money.turn_events import newest_worker, worker_of
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from handinger_tui.core.jsontext import JsonObject
     from handinger_tui.core.turns.session import Session
@@ -215,12 +216,21 @@ class Restatement(Struct, frozen=True):
             return f"{credits_words(self.old_credits)} → {credits_words(self.new_credits)}"
         return "split by category changed"
 
+    def line(self, name: str = "") -> str:
+        """One line: "12: turn_1 $0.10 → $0.20, the worker reported more later.". `name`: that of its turn."""
+        return f"{self.number}: {name or self.turn_id} {self.change}, {self.reason}."
 
-def restatement_text(restatements: Sequence[Restatement]) -> str:
-    """One line for one or more: "Restatement 12: turn_1 $0.10 → $0.20, the worker reported more later."""
+
+def restatement_text(
+    restatements: Sequence[Restatement], names: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """One line for one or more: "Restatement 12: turn_1 $0.10 → $0.20, the worker reported more later.".
+
+    `names`: how turns are called, by their ids.
+    """
     *_, last = restatements
     if len(restatements) == 1:
-        return f"Restatement {last.number}: {last.turn_id} {last.change}, {last.reason}."
+        return f"Restatement {last.line(names.get(last.turn_id, ''))}"
     reasons = {restatement.reason for restatement in restatements}
     why = f": {last.reason}" if len(reasons) == 1 else ""
     return (

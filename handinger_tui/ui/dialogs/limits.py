@@ -241,7 +241,9 @@ class RaiseLimit(Dialog[Decimal]):
             consequence = f"Session: “{self._about}”. Nothing was sent."
         simulated = " Simulated: the local worker does not charge real money." if self._simulated else ""
         hint = "" if self._raisable else f"\n\n{raise_hint(self._gauge.limit)}"
-        free = "" if self._gauge.state is State.REACHED else f"{free_text(self._gauge)}.\n\n"
+        # While turns run the gauge says what is left.
+        is_said = self._gauge.state is State.REACHED or self._gauge.running
+        free = "" if is_said else f"{free_text(self._gauge)}.\n\n"
         return f"{free}{consequence} {STILL}{simulated}{hint}"
 
     def _placeholder(self) -> str:

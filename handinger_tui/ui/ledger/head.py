@@ -21,8 +21,9 @@ from handinger_tui.core.charts.bars import percent_level
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.forecast import Forecast, forecast_text
 from handinger_tui.core.money.limits import Gauge, State, exact_text
-from handinger_tui.core.money.reconciliation import Reconciliation, reconciliation_text
+from handinger_tui.core.money.reconciliation import Reconciliation, Restatement, reconciliation_text
 from handinger_tui.core.money.spending import Bucket, GroupBy
+from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.ledger.charts import FAINT, MARK, Days, charts
 from handinger_tui.ui.ledger.query import GROUPS, View
 from handinger_tui.ui.widgets.status_text import WORD
@@ -177,10 +178,12 @@ def foot_lines(
     *,
     short: bool,
     suspense: Sequence[str] = (),
+    restated: Sequence[Restatement] = (),
 ) -> list[Content]:
     """The forecast for the month with its method, and the open session compared with its worker's total.
 
-    `suspense`: lines on it. `short`: without the method and the reason, and only the first line on suspense.
+    `suspense`: lines on it. `restated`: closed amounts that changed, of which the newest is shown. `short`:
+    without the method and the reason, and only the first line on suspense.
     """
     lines: list[Content] = []
     if month is not None:
@@ -191,6 +194,9 @@ def foot_lines(
         lines += _wrap_labeled("Compared", first, "" if short else reason, width)
     for text in suspense[:1] if short else suspense:
         lines += _wrap_labeled("Suspense", text, "", width)
+    if restated:
+        more = "" if len(restated) == 1 else f"{len(restated) - 1} more. See: handinger-tui costs"
+        lines += _wrap_labeled("Restated", clean_line(restated[-1].line()), "" if short else more, width)
     return lines
 
 
@@ -271,15 +277,29 @@ class Foot(Lines):
         self._month: Forecast | None = None
         self._worker: Reconciliation | None = None
         self._suspense: Sequence[str] = ()
+        self._restated: Sequence[Restatement] = ()
 
-    def show(self, month: Forecast | None, worker: Reconciliation | None, suspense: Sequence[str]) -> None:
+    def show(
+        self,
+        month: Forecast | None,
+        worker: Reconciliation | None,
+        suspense: Sequence[str] = (),
+        restated: Sequence[Restatement] = (),
+    ) -> None:
         """Show these; None where one is not known."""
-        self._month, self._worker, self._suspense = month, worker, suspense
+        self._month, self._worker, self._suspense, self._restated = month, worker, suspense, restated
         self.refresh(layout=True)
 
     def lines(self, width: int) -> list[Content]:
         """The lines of `foot_lines`."""
-        return foot_lines(self._month, self._worker, width, short=self.short, suspense=self._suspense)
+        return foot_lines(
+            self._month,
+            self._worker,
+            width,
+            short=self.short,
+            suspense=self._suspense,
+            restated=self._restated,
+        )
 
 
 class Charts(VerticalScroll):

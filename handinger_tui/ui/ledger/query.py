@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from handinger_tui.core.money.limits import Gauge
+    from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.core.money.suspense import Assigned
     from handinger_tui.core.turns.session import Session
     from handinger_tui.ui.ports import ChargeReader, LimitStore
@@ -198,6 +199,7 @@ class Figures(Struct, frozen=True):
     """Everything read for one view. `groups` is None for single turns, which are read page by page.
 
     `suspense`: a group without turns for each worker; `assigned`: what of it the person assigned to turns.
+    `restated`: the closed amounts that changed, oldest first.
     """
 
     view: View
@@ -206,6 +208,7 @@ class Figures(Struct, frozen=True):
     groups: tuple[Bucket, ...] | None
     suspense: tuple[Bucket, ...]
     assigned: tuple[Assigned, ...]
+    restated: tuple[Restatement, ...]
     gauges: tuple[Gauge, ...]
     month: Forecast | None
     worker: Reconciliation | None
@@ -268,6 +271,7 @@ class Reader(Struct, frozen=True):
             groups,
             tuple(await self.charges.suspense(charge_filter)),
             tuple(await self.charges.assigned(charge_filter)),
+            tuple(await self.charges.restated(charge_filter)),
             await self.limits.gauges(session),
             await self._forecast_month(view, days, chart, now_ms),
             reconcile(session) if session.turns else None,

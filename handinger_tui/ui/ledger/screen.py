@@ -205,7 +205,7 @@ class LedgerScreen(ModalScreen[str]):
         except HandingerError as problem:
             self._figures = None
             self.query_one(Head).show(head.HeadData(self._view, failed=True))
-            self.query_one(Foot).show(None, None, ())
+            self.query_one(Foot).show(None, None)
             self.query_one(Charts).show(None)
             self.set_class(True, "-empty")
             self.table.border_subtitle = None
@@ -224,7 +224,7 @@ class LedgerScreen(ModalScreen[str]):
         before, self._figures = self._figures, figures
         count = figures.rows
         self.query_one(Head).show(head.HeadData(figures.view, figures.total, figures.gauges))
-        self.query_one(Foot).show(figures.month, figures.worker, suspense_texts(figures))
+        self.query_one(Foot).show(figures.month, figures.worker, suspense_texts(figures), figures.restated)
         self.query_one(Charts).show(figures.chart)
         self.set_class(figures.chart is None, "-empty")
         table = self.table

@@ -52,7 +52,7 @@ def bar(gauge: Gauge, width: int = BAR) -> Content:
 
 
 def meter(gauge: Gauge) -> Content:
-    """Two lines: name, bar and origin of the limit, then the amounts."""
+    """Name, bar and origin of the limit, the amounts, and what is left while turns run, a line each."""
     limit, style = gauge.limit, STYLE[gauge.state]
     origin = f" · {SET_BY[limit.origin]}" if SET_BY[limit.origin] else ""
     first = Content.assemble(
@@ -62,8 +62,8 @@ def meter(gauge: Gauge) -> Content:
         (f" {WORD[gauge.state]}".rstrip(), f"bold {style}"),
         (origin, "$text-muted"),
     )
-    free = f" · {free_text(gauge)}" if gauge.running else ""
-    return Content("\n").join([first, Content.styled(f"  {spent_text(gauge)}{free}", "$foreground")])
+    amounts = [spent_text(gauge), *([free_text(gauge)] if gauge.running else [])]
+    return Content("\n").join([first, *(Content.styled(f"  {text}", "$foreground") for text in amounts)])
 
 
 def worst(gauges: Sequence[Gauge]) -> Gauge | None:

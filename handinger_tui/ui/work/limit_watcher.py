@@ -22,6 +22,7 @@ from handinger_tui.core.money.reconciliation import MORE, Restatement, restateme
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
 from handinger_tui.core.money.typical_cost import TypicalCost, typical_cost_chip
 from handinger_tui.core.turns.session import with_status
+from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.widgets.status_text import WORKED_ON, unwatched
 
 if TYPE_CHECKING:
@@ -105,13 +106,14 @@ class LimitWatcher:
                 which = ChargeFilter(session_id=self._controller.session_id)
                 restated = await self._controller.connection.charges.news(which)
                 if restated is not None:
-                    self._show_restatements(restated)
-                    # What the screens compare is in the session after it was counted.
+                    # What the screens compare is in the session after it was counted. A change is announced
+                    # when every place shows it.
                     try:
                         await self.count()
+                        await self._refresh_money()
                     finally:
                         reload(screens)
-                    await self._refresh_money()
+                        self._show_restatements(restated)
                 elif self._money_for != self._money_key():
                     # Midnight has passed.
                     await self._refresh_money()
@@ -127,7 +129,10 @@ class LimitWatcher:
         newest = turns[-1].turn_id if turns else None
         shown = [one for one in restated if one.turn_id != newest or one.reason != MORE]
         if shown:
-            self._interaction.announce(restatement_text(shown), "warning")
+            # Numbered as by /receipt.
+            numbered = enumerate((turn for turn in turns if turn.status is not TurnStatus.QUEUED), 1)
+            names = {turn.turn_id: f"turn {number}" for number, turn in numbered}
+            self._interaction.announce(restatement_text(shown, names), "warning")
 
     async def look_at_detached(self) -> None:
         """Read the workers of detached turns: the end of a turn frees what it has reserved.

@@ -1,11 +1,13 @@
-"""Suspense on the ledger screen: a row per worker, counted in the total, assigned and taken back by a key."""
+"""Suspense and restatements on the ledger screen: rows, what is counted, assigned and taken back."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
+from handinger_tui.core.money.reconciliation import Restatement
 from handinger_tui.core.money.spending import Rise
 from tests.ui.coffers import NOW_MS, FakeBooks
 from tests.ui.screens.bookkeeping import desktop_with, opened, some
@@ -80,3 +82,19 @@ async def test_the_key_is_offered_only_where_there_is_suspense() -> None:
         await pilot.press("a")
         await desktop.rest(pilot)
         assert "Suspense" not in desktop.text()
+
+
+async def test_a_closed_amount_that_changed_is_named_below_the_table() -> None:
+    amounts = (Decimal("0.1"), Decimal("0.3"), None, None)
+    older = Restatement(7, "t1", "ses_1", "wrk_tea", NOW_MS, *amounts, new_meaning=False)
+    desktop = desktop_with(FakeBooks(some(), changed=[older, replace(older, number=9, turn_id="t2")]))
+    async with desktop.running(100, 40) as pilot:
+        await opened(desktop, pilot, "Restated")
+        await desktop.shows(
+            pilot,
+            "Restated  9: t2 $0.10 → $0.30, the worker reported more later.",
+            "1 more. See: handinger-tui costs",
+        )
+        await pilot.resize_terminal(80, 24)
+        await desktop.shows(pilot, "Restated  9: t2 $0.10 → $0.30")
+        assert "1 more." not in desktop.text()

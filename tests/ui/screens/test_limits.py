@@ -209,7 +209,7 @@ async def test_a_closed_amount_that_changes_is_said_once_in_its_session() -> Non
             replace(one, number=9, session_id="ses_other"),
         ]
         desktop.books.write()
-        await desktop.until(pilot, lambda: f"Restatement 7: {first} $0.10 → $0.30" in desktop.said())
+        await desktop.until(pilot, lambda: "Restatement 7: turn 1 $0.10 → $0.30" in desktop.said())
         assert "Restatements" not in desktop.said()
 
 

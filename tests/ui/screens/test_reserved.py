@@ -38,7 +38,7 @@ async def test_the_page_of_limits_says_what_is_free() -> None:
     desktop = Desktop(purse=SharedPurse())
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/limit")
-        await desktop.shows(pilot, "$0.90 of $2.00 (45%) · $0.60 of $2.00 left, 2 running")
+        await desktop.shows(pilot, "$0.90 of $2.00 (45%)", "  $0.60 of $2.00 left, 2 running")
 
 
 @pytest.mark.parametrize("agree", [True, False])
