@@ -130,6 +130,15 @@ def newest_shown(session: Session) -> Turn | None:
     )
 
 
+def holds_newest(session: Session | None, text: str) -> bool:
+    """Whether a text is the message of the newest turn, perhaps edited behind its first word."""
+    turn = newest_shown(session) if session is not None else None
+    words = text.split(maxsplit=1)
+    if turn is None or not words:
+        return False
+    return words[0].startswith(_CHIP) or turn.order.prompt.lstrip().startswith(words[0])
+
+
 def unwatched(session: Session) -> Turn | None:
     """The turn that still runs on the server unwatched; None when a later one may have cost something."""
     for turn in reversed(session.turns):
@@ -220,6 +229,9 @@ class Advice(Struct, frozen=True):
 WATCH: Final = "Press Enter on an empty prompt to watch it."
 STILL_RUNNING: Final = f"The worker is still running and may keep charging. {WATCH}"
 _BACK: Final = "Your text is back in the prompt."
+_CHIP: Final = "[pasted"
+"""How the chip of a pasted text begins."""
+PAUSE: Final = "The service asked for a pause."
 RESEND: Final = "Press Enter to send it."
 _TODO: Final = {
     Kind.AUTH: "Set a valid key (HANDINGER_API_KEY) and restart, then press Enter to send it.",
@@ -238,29 +250,35 @@ _TODO: Final = {
 }
 
 
-def advice(session: Session, *, running: bool) -> Advice | None:
-    """What can be done about the newest turn; None when nothing is needed. `running`: a turn is running."""
+def advice(session: Session, *, running: bool, is_text_back: bool = True) -> Advice | None:
+    """What can be done about the newest turn; None when nothing is needed.
+
+    `running`: a turn is running. `is_text_back`: the prompt holds the message of the newest turn.
+    """
     turn = newest_shown(session)
     if turn is None or running:
         return None
     if turn.status is TurnStatus.UNKNOWN:
         check = "Check the dashboard" if turn.worker_id is None else "Check with /attach"
-        return Advice("error", f"{_BACK} {check} before you resend it: sending it twice may cost twice.")
+        back = f"{_BACK} " if is_text_back else ""
+        return Advice("error", f"{back}{check} before you resend it: sending it twice may cost twice.")
     if unwatched(session) is not None:
         is_local = session.base_url == LOCAL
         return Advice("info", f"The local worker is still running. {WATCH}" if is_local else STILL_RUNNING)
     if turn.status in FREE:
-        return _advise_unsent(turn)
+        return _advise_unsent(turn, is_text_back=is_text_back)
     return None
 
 
-def _advise_unsent(turn: Turn) -> Advice:
-    """Advice on a turn that was not accepted and cost nothing."""
+def _advise_unsent(turn: Turn, *, is_text_back: bool) -> Advice | None:
+    """Advice on a turn that was not accepted and cost nothing; None when its text has gone, too."""
     fault = turn.fault
     severity = "error" if turn.status is TurnStatus.REJECTED else "warning"
     if fault is not None and fault.retry_after_s is not None and turn.ended_ms is not None:
         until = turn.ended_ms + int(min(max(fault.retry_after_s, 0), 3600) * 1000)
-        return Advice(severity, _BACK, until)
+        return Advice(severity, _BACK if is_text_back else PAUSE, until)
+    if not is_text_back:
+        return None
     todo = RESEND if fault is None else _TODO.get(fault.kind, RESEND)
     if fault is not None and fault.kind is Kind.NOT_FOUND and turn.worker_id is None:
         # There was no worker to be missing: the service does not know the address.
@@ -268,10 +286,10 @@ def _advise_unsent(turn: Turn) -> Advice:
     return Advice(severity, f"{_BACK} {todo}")
 
 
-def hold_advice(session: Session, hold: Hold, count: int) -> Advice:
+def hold_advice(session: Session, hold: Hold, count: int, *, is_text_back: bool = True) -> Advice:
     """Why the queue of `count` messages is held. The hint below the prompt says what Enter does."""
     messages = waiting_words(count)
-    turn_advice = advice(session, running=False)
+    turn_advice = advice(session, running=False, is_text_back=is_text_back)
     match hold.reason:
         case "limit" if hold.gauge is not None:
             return Advice("warning", _limit_text(hold.gauge))

@@ -34,6 +34,7 @@ from handinger_tui.ui.widgets.status_text import (
     Advice,
     advice,
     hold_advice,
+    holds_newest,
     newest_shown,
     resume_hint,
     shown_turns,
@@ -109,6 +110,8 @@ class SessionPane(Rows):
         self._entry = Vertical(id="entry")
         self._compact = compact
         self._find_bar: FindBar | None = None
+        self._advised_ms, self._is_text_back = 0, False
+        """When advice was last given, and whether the prompt held the message that it was about."""
         self._session: Session | None = None
         self._budget = "standard"
         self._trouble: Advice | None = None
@@ -217,6 +220,7 @@ class SessionPane(Rows):
 
     def advise(self, now_ms: int) -> None:
         """Update the card: a failure to send first, else advice on the newest turn or the held queue."""
+        self._advised_ms, self._is_text_back = now_ms, holds_newest(self._session, self.prompt.text)
         newest = self._trouble or self._advice()
         if newest is None:
             self._dismissed = None
@@ -227,8 +231,8 @@ class SessionPane(Rows):
             return None
         state = self._state
         if state.hold is not None and not state.running:
-            return hold_advice(self._session, state.hold, len(state.queued))
-        return advice(self._session, running=state.running)
+            return hold_advice(self._session, state.hold, len(state.queued), is_text_back=self._is_text_back)
+        return advice(self._session, running=state.running, is_text_back=self._is_text_back)
 
     def opening(self, text: str) -> None:
         """Show which session is being opened; "" when it is open."""
@@ -301,6 +305,8 @@ class SessionPane(Rows):
     @on(TextArea.Changed, "#prompt")
     def _handle_text_change(self) -> None:
         self.completion.changed()
+        if holds_newest(self._session, self.prompt.text) != self._is_text_back:
+            self.advise(self._advised_ms)
         self._refresh_lines()
 
     @on(TextArea.SelectionChanged, "#prompt")

@@ -187,3 +187,17 @@ async def test_leaving_waits_for_no_figure(monkeypatch: pytest.MonkeyPatch, trou
         await pilot.press("ctrl+d")
         await desktop.until(pilot, lambda: desktop.app._exit)
         assert len(desktop.app.farewell) == 3
+
+
+async def test_under_a_word_that_quits_the_hint_says_so_also_while_a_turn_runs() -> None:
+    script, gate = held("Half")
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", **PRICED)]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "Half", "Type ahead: Enter queues it")
+        desktop.work.prompt.put("exit")
+        await desktop.shows(pilot, "Enter to quit")
+        assert "Enter queues" not in desktop.text()
+        desktop.work.prompt.put("exit the building")
+        await desktop.until(pilot, lambda: "Enter to quit" not in desktop.text())
+        gate.set()
