@@ -90,9 +90,14 @@ class Welcome(Static):
     def recent(self, sessions: Sequence[SessionSummary], opened: Mapping[str, Session], now_ms: int) -> None:
         """Show the newest sessions below all else, as many as there is room for.
 
-        `opened`: sessions in memory, by id, whose state is newer.
+        `opened`: sessions in memory, by id, whose state is newer. The order stays while the sessions are the
+        same: nothing moves under the mouse.
         """
-        self._sessions, self._opened, self._now_ms = sessions[:MOST_RECENT], opened, now_ms
+        positions = {row.session_id: at for at, row in enumerate(self._sessions)}
+        newest = sessions[:MOST_RECENT]
+        if positions.keys() == {row.session_id for row in newest}:
+            newest = sorted(newest, key=lambda row: positions[row.session_id])
+        self._sessions, self._opened, self._now_ms = newest, opened, now_ms
         self._draw()
 
     @property

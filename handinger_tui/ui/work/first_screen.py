@@ -47,12 +47,16 @@ class FirstScreen:
         self._pane.welcome.recent(await self._controller.recent(MOST_RECENT), opened, self._now_ms())
 
     def handle(self, event: FirstScreenEvent) -> None:
-        """Browse the first screen, leave it, or use what was chosen. Nothing is sent."""
+        """Browse the first screen, leave it, or use what was chosen. Nothing is sent, no text is lost."""
         if isinstance(event, PromptBox.FirstScreenEntered):
             self._browsing.browse(self._pane.welcome)
             return
         self._browsing.return_to_prompt()
         if isinstance(event, Welcome.IdeaChosen):
-            self._pane.prompt.put(event.text)
+            prompt = self._pane.prompt
+            if prompt.text in ("", *self._pane.welcome.ideas):
+                prompt.put(event.text)
+            else:
+                self._interaction.say("The prompt has text already. Clear it to try this one.", "warning")
         elif isinstance(event, Welcome.SessionChosen):
             self._open_session(event.session_id)

@@ -148,6 +148,8 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             lambda session_id: self.action_command("sessions", session_id),
             now_ms,
         )
+        self.reload = self._first_screen.renew
+        """Called when the history has changed."""
         self.files = FileActions(controller, interaction, sidebar.panel(FilesPanel).downloads)
         self._sources = SourceNavigation(
             controller, interaction, pane.transcript, sidebar, self.browsing.show_panel

@@ -120,6 +120,29 @@ async def test_a_clicked_prompt_to_try_is_put_into_the_prompt_and_not_sent() -> 
         assert desktop.api.posts == []
 
 
+async def test_a_clicked_prompt_to_try_replaces_no_typed_text() -> None:
+    desktop = Desktop(badge=LOCAL)
+    async with desktop.running() as pilot:
+        await pilot.press(*"my own")
+        rows = desktop.text().split("\n")
+        at = next(number for number, row in enumerate(rows) if "Show me around" in row)
+        await pilot.click(offset=(8, at))
+        await desktop.until(pilot, lambda: "The prompt has text already." in desktop.said())
+        assert desktop.work.prompt.text == "my own"
+
+
+async def test_the_first_screen_follows_the_history_and_keeps_its_order() -> None:
+    desktop = listed(launch=launch(Opening.FRESH))
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "About pumps", "◌ was running")
+        done = summary("pumps", last_status=TurnStatus.COMPLETED, cost_usd=Decimal("0.0456"))
+        desktop.shelf.rows = [done, HEAT, TEA]
+        desktop.work.reload()
+        await desktop.shows(pilot, "$0.0456")
+        rows = [row.split()[1] for row in desktop.text().split("\n") if "About" in row.split()[:1]]
+        assert rows == ["heat", "pumps", "tea"]
+
+
 async def test_a_letter_typed_on_the_first_screen_goes_to_the_prompt_and_esc_returns_there() -> None:
     desktop = await stored(Opening.FRESH)
     async with desktop.running() as pilot:
