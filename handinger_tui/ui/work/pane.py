@@ -193,7 +193,6 @@ class SessionPane(Rows):
         if self._session is None or self._session.session_id != session.session_id:
             self._dismissed = None
         self._session, self._state = session, state
-        self._handle_panels()
         self.sidebar.show_turns(self.has_answers)
         if self.has_answers:
             self.transcript.show(shown_turns(session, state.queued))
@@ -201,7 +200,7 @@ class SessionPane(Rows):
         self.prompt.busy, self.prompt.waiting = state.running, bool(state.queued)
         self.prompt.ideas = not self.has_answers
         self.advise(now_ms)
-        self._refresh_lines()
+        self._handle_panels()
 
     def _update_cost(self, session: Session) -> None:
         """Compute the cost line only when a turn's readings changed: text grows far more often."""

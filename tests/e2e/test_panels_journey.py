@@ -1,0 +1,87 @@
+"""The panels in a real terminal: tabs in place of the answer, another width, Esc while a turn runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.terminal import Terminal, terminal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
+TABS = "Usage & cost F2   Sources"
+
+
+def ask_for_sources(window: Terminal) -> None:
+    window.shows("LOCAL")
+    window.type("Find sources about terminals")
+    window.press("Enter")
+    window.until(lambda seen: "completed" in seen and "5 sources" in seen, "the answer with its sources")
+
+
+def go_through_the_tabs(window: Terminal) -> None:
+    """F keys, Tab and Esc, with a message half written."""
+    window.type("half a message")
+    window.shows("half a message")
+    for key, words in (("F2", "this worker"), ("F3", "docs.python.org"), ("F4", "No files yet.")):
+        window.press(key)
+        screen = window.until(lambda seen: TABS in seen and words in seen, words)  # noqa: B023 - called at once
+        assert "half a message" in screen
+        assert "Browsing: " in screen
+        assert "Esc Back" in screen
+    window.press("Tab")
+    window.shows("this worker")
+    window.press("Escape")
+    window.until(lambda seen: TABS not in seen and "Built-in links" in seen, "the answer again")
+    window.type(", and its end")
+    window.shows("half a message, and its end")
+    window.press("C-c")
+    window.until(lambda seen: "half a message" not in seen, "the prompt is cleared")
+
+
+def change_the_width(window: Terminal) -> None:
+    """The panel and its cursor stay, at whatever width."""
+    window.press("F3", "Down")
+    window.until(lambda seen: TABS in seen and "›2 " in seen, "the second source")
+    window.resize(120, 40)
+    window.until(
+        lambda seen: "─ Sources F3 ─" in seen and "›2 " in seen and "Built-in links" in seen, "beside it"
+    )
+    window.resize(60, 20)
+    window.until(lambda seen: TABS in seen and "›2 " in seen and "Built-in links" not in seen, "in its place")
+    window.resize(80, 24)
+    window.press("F3")
+    window.until(lambda seen: TABS not in seen and "Built-in links" in seen, "the same key closes")
+
+
+def leave_a_panel_while_a_turn_runs(window: Terminal) -> None:
+    """Esc closes what is open before it asks about the turn."""
+    window.type("long 60")
+    window.press("Enter")
+    window.shows("Esc Stop watching")
+    window.press("F2")
+    window.until(lambda seen: TABS in seen and "Esc Back" in seen and "working" in seen, "the figures")
+    window.press("Escape")
+    window.until(lambda seen: TABS not in seen and "Esc Stop watching" in seen, "the answer again")
+    window.press("Escape")
+    window.shows("keeps running")
+    window.press("Escape")
+    window.until(lambda seen: "keeps running" not in seen, "the question is gone")
+
+
+@pytest.mark.parametrize("density", ["normal", "compact"])
+def test_panels_of_a_narrow_terminal(tmux: str, density: str, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(f'density = "{density}"\n')
+    with terminal(tmux, 80, 24) as window:
+        window.run(home=tmp_path)
+        ask_for_sources(window)
+        assert ("╭" in window.screen) is (density == "normal")
+        go_through_the_tabs(window)
+        if density == "normal":
+            change_the_width(window)
+        leave_a_panel_while_a_turn_runs(window)
+        window.press("C-c", "C-c")
+        window.shows("exit=")
