@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from handinger_tui.core.turns.turn import FilePart
+from handinger_tui.ui.commands.files import show_preview
 
 if TYPE_CHECKING:
     from screenshots.scene import Scene
@@ -47,7 +48,7 @@ def file_of(name: str, media_type: str, data: bytes) -> FilePart:
 async def look(scene: Scene, part: FilePart, *keys: str) -> None:
     """Open a preview and press keys in it."""
     await scene.connected()
-    scene.work.files.preview(part)
+    scene.work.interaction.run(show_preview(scene.work.context, part))
     await scene.pilot.pause(1)
     for key in keys:
         await scene.pilot.press(key)
