@@ -194,3 +194,26 @@ def test_the_parts_are_exactly_the_difference(
         assert min(parts.before, parts.between, parts.unreported) >= 0
         assert parts.unexplained == 0
     assert "None" not in reconciliation_text(found)
+
+
+def test_credits_of_each_turn_are_compared_with_the_total_of_the_task() -> None:
+    def task(number: int, taken: str | None, total: str | None) -> Turn:
+        credits_of = Usage(credits=None if taken is None else Decimal(taken))
+        totals = Usage(credits=None if total is None else Decimal(total))
+        snapshot = Snapshot("wrk_1", running_flag=False, by_turn=True, totals=totals)
+        return replace(turn(number, snapshot), own=credits_of)
+
+    def said(*turns: Turn) -> str:
+        return reconciliation_text(reckoned(*turns))
+
+    assert (
+        said(task(1, "3", "3"), task(2, "5", "8"))
+        == "The local sum of 8 credits equals the task's own total."
+    )
+    assert said(task(1, "3", "10")) == (
+        "The task's own total is 10 credits, 7 credits more than the local sum of 3 credits."
+    )
+    assert said(task(1, None, "4")) == (
+        "The task's own total is 4 credits. The credits of 1 turn of ours are unknown."
+    )
+    assert "no total to compare with" in said(task(1, "3", None))

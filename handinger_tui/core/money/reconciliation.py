@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import EXACT, Total, credits_words, decimal_text, usd_text, value_text
+from handinger_tui.core.amounts import (
+    EXACT,
+    Total,
+    credits_words,
+    decimal_text,
+    total_text,
+    usd_text,
+    value_text,
+)
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import Reading, TurnMoney, session_money
 from handinger_tui.core.money.turn_events import newest_worker, worker_of
@@ -77,7 +85,29 @@ def reconcile(session: Session) -> Reconciliation:
             result = replace(result, server=server, difference=difference, parts=parts)
         else:
             result = replace(result, server=server)
+    own_total = _own_total(turns)
+    if money.reading is Reading.PER_TURN and own_total is not None:
+        return replace(result, reason=_credits_text(own_total, money.credits))
     return replace(result, reason=_reason(result))
+
+
+def _own_total(turns: Sequence[Turn]) -> Decimal | None:
+    """The newest total of credits that the service reports beside those of each turn."""
+    totals = (turn.snapshot.totals.credits for turn in reversed(turns) if turn.snapshot is not None)
+    return next((total for total in totals if total is not None), None)
+
+
+def _credits_text(own_total: Decimal, local: Total) -> str:
+    if local.value is None:
+        missing = plural(local.missing_turns, "turn")
+        unknown = f"The credits of {missing} of ours are unknown."
+        return f"The task's own total is {credits_words(own_total)}. {unknown}"
+    here = total_text(local, credits_words)
+    difference = EXACT.subtract(own_total, local.value)
+    if not difference:
+        return f"The local sum of {here} equals the task's own total."
+    off, than = credits_words(abs(difference)), "more" if difference > 0 else "less"
+    return f"The task's own total is {credits_words(own_total)}, {off} {than} than the local sum of {here}."
 
 
 def _newest(turns: Sequence[Turn]) -> Decimal | None:

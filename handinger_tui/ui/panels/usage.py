@@ -239,14 +239,16 @@ def _headline(table: _Table) -> list[Content]:
     title = Content.assemble((f"this turn {sign}· ", FAINT), (status, MARK if view.so_far else FAINT))
     if figure.value is None and figure.pending and credited.value is None:
         return [title, Content.styled("waiting for the first figures…", FAINT)]
-    cost = figure.sign + usd_within(figure.value, width) if figure.value is not None else ""
-    if figure.value is None:
-        line = Content.assemble(("cost ", FAINT), (PENDING if figure.pending else NOT_REPORTED, STRONG))
+    credit_text = "" if credited.value is None else credited.sign + credits_words(Decimal(credited.value))
+    if figure.value is not None:
+        cost = figure.sign + usd_within(figure.value, width)
+        line = Content.assemble((cost, STRONG), (f" · {credit_text}" if credit_text else "", FAINT))
+    elif credit_text:
+        # What a service reports comes first.
+        missing = PENDING if figure.pending else NOT_REPORTED
+        line = Content.assemble((credit_text, STRONG), (f" · cost {missing}", FAINT))
     else:
-        line = Content.styled(cost, STRONG)
-    if credited.value is not None:
-        credit_text = credited.sign + credits_words(Decimal(credited.value))
-        line = Content.assemble(line, (f" · {credit_text}", FAINT))
+        line = Content.assemble(("cost ", FAINT), (PENDING if figure.pending else NOT_REPORTED, STRONG))
     return [title, line.truncate(width, ellipsis=True)]
 
 
@@ -269,6 +271,9 @@ def _rows(table: _Table, rows: Sequence[Row]) -> list[Content]:
 
 
 def _is_shown(table: _Table, name: str) -> bool:
+    if name == "cost" and all(one.value is None and not one.pending for one in table.pair(name)):
+        # Credits stand in its place where they alone are reported.
+        return not _is_shown(table, "credits")
     return name in ALWAYS_SHOWN or (
         (name in AT or name in table.clocked) and any(one.value is not None for one in table.pair(name))
     )
@@ -279,7 +284,9 @@ def _captioned(caption: str, lines: list[Content]) -> list[Content]:
 
 
 def _row(table: _Table, name: str, title: Content, write: Write) -> Content:
-    style = STRONG if name in ("cost", "total") else ""
+    style = (
+        STRONG if name in ("cost", "total") or (name == "credits" and not _is_shown(table, "cost")) else ""
+    )
     of_turn, of_worker = table.pair(name)
     gaps = gap_mark(_missing(of_worker))
     # A figure without a gap may use the cells of the mark, but for the last one.

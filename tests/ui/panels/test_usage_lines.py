@@ -6,8 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from handinger_tui.ui.panels.usage import rough_usd, seconds, unknown_sign
-from handinger_tui.ui.panels.usage_view import Figure
+from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
+from handinger_tui.ui.panels.usage import rough_usd, seconds, unknown_sign, usage_lines
+from handinger_tui.ui.panels.usage_view import Figure, usage_view
 
 
 def test_the_signs_of_the_unknown() -> None:
@@ -27,3 +30,15 @@ def test_an_estimate_has_two_digits(value: str, text: str) -> None:
 )
 def test_a_clock_counts_whole_seconds(value: int, text: str) -> None:
     assert seconds(value, 9) == text
+
+
+def test_credits_come_first_where_no_usd_are_reported() -> None:
+    snapshot = Snapshot("t1", running_flag=False, by_turn=True)
+    order = TurnRequest("turn_1", "hi", 0, "t1")
+    own = Usage(credits=Decimal(95), input_tokens=209)
+    turn = Turn(order, status=TurnStatus.COMPLETED, snapshot=snapshot, worker_id="t1", own=own)
+    view = usage_view(Session("ses_1", 0, "t1", turns=(turn,)))
+    lines = [line.plain.strip() for line in usage_lines(view, 36)]
+    assert "95 credits · cost not reported" in lines
+    assert not any(line.startswith("cost ") for line in lines)
+    assert any(line.split() == ["credits", "95", "95"] for line in lines)
