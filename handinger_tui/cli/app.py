@@ -19,6 +19,7 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import Start
 from handinger_tui.core.safety import clean
 from handinger_tui.ui.app import HandingerApp
+from handinger_tui.ui.keys import keymap_problems
 from handinger_tui.ui.ports import AppOptions, Connection, EarlyPrompt, Opening
 
 if TYPE_CHECKING:
@@ -67,8 +68,6 @@ def require_keymap(settings: Settings) -> None:
     Raises:
         SettingsError: names each conflict and unknown id.
     """
-    from handinger_tui.ui.keys import keymap_problems  # noqa: PLC0415 - few remap keys
-
     if problems := keymap_problems(settings.keys):
         raise SettingsError(" ".join(problems), f"See [keys] in {default_paths().config}.")
 
@@ -168,14 +167,13 @@ def _make_connect(
 
 
 def _import_connection() -> Callable[..., Awaitable[Connection]]:
-    """Import what needs a connection, 100 to 200 ms: the core, sqlite3, the client and the text layout.
+    """Import what needs a connection, 100 to 200 ms: the core, sqlite3 and the client.
 
     The short switch interval keeps keys responsive during the import.
     """
     former = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
     try:
-        import handinger_tui.ui.transcript.layout  # noqa: F401, PLC0415 - in the background
         from handinger_tui.cli.connection import open_connection  # noqa: PLC0415 - in the background
     finally:
         sys.setswitchinterval(former)

@@ -18,6 +18,7 @@ from textual.widgets import TextArea
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, free_text, tightest
 from handinger_tui.core.prompts import is_leaving
+from handinger_tui.core.receipts.facts import receipt_line
 from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ui.panels import compact_line
@@ -129,9 +130,6 @@ class SessionPane(Rows):
         """The turns that `_cost_text` was computed from."""
 
     def _receipt(self, session: Session, turn: Turn) -> str:
-        # Needed only once there is a turn; the first screen does not wait for the import.
-        from handinger_tui.core.receipts.facts import receipt_line  # noqa: PLC0415 - start-up time
-
         # The transcript omits withdrawn turns; costs are attributed over all turns.
         return receipt_line(self._session or session, turn, self.money)
 
