@@ -32,11 +32,7 @@ class DirectoryFd:
     """An open folder, created if it is missing. An existing symlink is the person's own, and is followed."""
 
     def __init__(self, path: Path) -> None:
-        """Create the folder if it is missing, and open it.
-
-        Raises:
-            OSError
-        """
+        """Create the folder if it is missing, and open it. Raises OSError."""
         self.path = path
         if "\0" in str(path):
             # Python would raise ValueError, not OSError.
@@ -74,11 +70,7 @@ class DirectoryFd:
         )
 
     def replace(self, old: str, new: str) -> None:
-        """Rename `old` to `new`, and overwrite `new` if it exists.
-
-        Raises:
-            OSError
-        """
+        """Rename `old` to `new`, and overwrite `new` if it exists. Raises OSError."""
         folder_fd = self._descriptor
         os.replace(self._at(old), self._at(new), src_dir_fd=folder_fd, dst_dir_fd=folder_fd)
 

@@ -198,11 +198,7 @@ class WorkerClient:
 
     @asynccontextmanager
     async def file(self, worker_id: str, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The bytes of a file, in pieces, at most `limits.max_file_bytes`.
-
-        Raises:
-            ApiError
-        """
+        """The bytes of a file, in pieces, at most `limits.max_file_bytes`. Raises ApiError."""
         url = self.file_url(worker_id, path)
         async with self.connection.get(url, "application/octet-stream") as response:
             yield body.chunks(response, self.limits.idle_timeout, self.limits.max_file_bytes)
@@ -217,11 +213,7 @@ class WorkerClient:
         return f"{self.base_url}/api/workers/{segment(worker_id, 'worker id')}"
 
     async def json_text(self, response: httpx.Response, cap: int) -> str:
-        """The text of a JSON body of at most `cap` bytes.
-
-        Raises:
-            ApiError
-        """
+        """The text of a JSON body of at most `cap` bytes. Raises ApiError."""
         if not is_json(media_type(response)):
             raise errors.unexpected_content(media_type(response))
         # A read is quick; without an overall limit, a slow sender could keep it open without end.

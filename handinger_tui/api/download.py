@@ -349,11 +349,7 @@ class _Download:
         self._has_started = False
 
     async def fetch_into(self, part: AtomicFile) -> str | None:
-        """Fetch the whole file; return the name that the server sent.
-
-        Raises:
-            ApiError
-        """
+        """Fetch the whole file; return the name that the server sent. Raises ApiError."""
         while (error := await self._attempt(part)) is not None:
             if not await self._retries.again(error, part.got):
                 raise self._as_file_error(error, part.got)

@@ -103,11 +103,7 @@ _TRUST_VARIABLES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def check_key(key: Secret) -> None:
-    """Refuse a malformed key. httpx would quote it in full in its error message.
-
-    Raises:
-        SettingsError
-    """
+    """Refuse a malformed key. httpx would quote it in full in its error message. Raises SettingsError."""
     if not _KEY.fullmatch(key.reveal().strip()):
         raise SettingsError(
             "The API key is empty, too short, too long, or contains an invalid character.",

@@ -147,11 +147,7 @@ class ScheduleClient:
         self._client = client
 
     async def schedules(self, worker_id: str) -> list[Schedule]:
-        """All schedules of a worker.
-
-        Raises:
-            ApiError
-        """
+        """All schedules of a worker. Raises ApiError."""
         async with self._client.connection.get(self._url(worker_id), JSON) as response:
             return (await self._answer(response, ScheduleList)).schedules
 

@@ -210,11 +210,7 @@ class WorkerFiles:
         progress: Progress | None = None,
         reread: str | None = None,
     ) -> str:
-        """Download a file under a safe and free name and return the path.
-
-        Raises:
-            LinkExpired, ApiError
-        """
+        """Download a file under a safe and free name and return the path. Raises LinkExpired or ApiError."""
         path = await save(
             self._client,
             file.url,
@@ -229,11 +225,7 @@ class WorkerFiles:
     async def fetch(
         self, file: FilePart, most: int, *, progress: Progress | None = None, reread: str | None = None
     ) -> Fetched:
-        """Download the beginning of a file into memory.
-
-        Raises:
-            LinkExpired, ApiError
-        """
+        """Download the beginning of a file into memory. Raises LinkExpired or ApiError."""
         beginning = await fetch_beginning(
             self._client, file.url, most, progress=progress, refresh=self._refresh(file, reread)
         )
@@ -252,11 +244,7 @@ class WorkerFiles:
 
 
 def _expand_folder(folder: str) -> Path:
-    """Return a typed folder with `~` expanded.
-
-    Raises:
-        ApiError
-    """
+    """Return a typed folder with `~` expanded. Raises ApiError."""
     try:
         return Path(folder).expanduser()
     except RuntimeError:

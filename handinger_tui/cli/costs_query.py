@@ -166,11 +166,7 @@ def charge_filter(args: argparse.Namespace, cost_rows: CostRows, times: ChargeFi
 
 
 def unique_id(cost_rows: CostRows, what: str, prefix: str | None) -> str | None:
-    """Return the id of the only worker or session whose id starts with `prefix`.
-
-    Raises:
-        SettingsError
-    """
+    """Return the id of the only worker or session whose id starts with `prefix`. Raises SettingsError."""
     if prefix is None:
         return None
     matches = cost_rows.ids(f"{what}_id", prefix) if prefix else []

@@ -429,12 +429,7 @@ def _advice(kind: Kind, session: Session, turn: Turn) -> list[str]:
 
 
 def run_turn(args: argparse.Namespace) -> int:
-    """Run `handinger-tui -p` and return the exit code.
-
-    Raises:
-        HandingerError
-        KeyboardInterrupt
-    """
+    """Run `handinger-tui -p` and return the exit code. Raises HandingerError or KeyboardInterrupt."""
     settings = service_settings(args)
     # Free checks come before the wait for standard input.
     if args.output:

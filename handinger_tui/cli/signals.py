@@ -56,11 +56,7 @@ def install() -> None:
 
 
 def check() -> None:
-    """Act on a recorded signal.
-
-    Raises:
-        Interrupted
-    """
+    """Act on a recorded signal. Raises Interrupted."""
     if _received:
         raise Interrupted(_received[0])
 

@@ -81,11 +81,7 @@ class Engine:
         return self._actors[session_id].session
 
     async def frames(self, turn_id: str) -> list[Frame]:
-        """The frames of one turn in order, including those that are not committed yet.
-
-        Raises:
-            LedgerError
-        """
+        """The frames of one turn in order, including those that are not committed yet. Raises LedgerError."""
         return await self._log.frames(turn_id)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:

@@ -77,11 +77,7 @@ class WorkerApi(Protocol):
         ...
 
     def follow(self, worker_id: str, via: StreamRoute) -> AbstractAsyncContextManager[Reply]:
-        """GET ?stream=true (`StreamRoute.REPLAY`) or /stream (`StreamRoute.SUBSCRIBE`).
-
-        Raises:
-            ApiError
-        """
+        """GET ?stream=true (`StreamRoute.REPLAY`) or /stream (`StreamRoute.SUBSCRIBE`). Raises ApiError."""
         ...
 
     async def read_worker(self, worker_id: str) -> WorkerBody:
@@ -134,11 +130,7 @@ class TurnLog(Protocol):
         ...
 
     async def release_turn(self, turn_id: str) -> None:
-        """Give back what a turn has reserved that does not start after all.
-
-        Raises:
-            LedgerError
-        """
+        """Give back what a turn has reserved that does not start after all. Raises LedgerError."""
         ...
 
     def append(self, turn_id: str, frame: Frame) -> None:

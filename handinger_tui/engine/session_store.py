@@ -137,11 +137,7 @@ class SessionStore:
         self.publish()
 
     async def record_of(self, turn_id: str) -> TurnRecord:
-        """The record of a stored turn, to be continued.
-
-        Raises:
-            LedgerError
-        """
+        """The record of a stored turn, to be continued. Raises LedgerError."""
         frames = await self._log.frames(turn_id)
         return TurnRecord(self.turn(turn_id).order, self.value, self._deps, self.put, frames)
 
@@ -186,11 +182,7 @@ class SessionLimits:
         return gauges
 
     async def count(self) -> tuple[Gauge, ...]:
-        """Write what the turns cost so far, then read the gauges.
-
-        Raises:
-            LedgerError
-        """
+        """Write what the turns cost so far, then read the gauges. Raises LedgerError."""
         self._store.set_elsewhere(await self._log.charge(self._store.value))
         return await self.read()
 
@@ -244,11 +236,7 @@ class RunningCharges:
         self._is_due = False
 
     async def count(self) -> None:
-        """Write what the turns cost so far, and read the limits again.
-
-        Raises:
-            LedgerError
-        """
+        """Write what the turns cost so far, and read the limits again. Raises LedgerError."""
         self._is_due = False
         await self._limits.count()
 

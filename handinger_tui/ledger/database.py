@@ -59,11 +59,7 @@ class Database:
         """After a failed write the next one is due at this number of frames, or before the next job."""
 
     async def start(self) -> str | None:
-        """Open the database; returns a problem for the user, if there is one.
-
-        Raises:
-            LedgerError
-        """
+        """Open the database; returns a problem for the user, if there is one. Raises LedgerError."""
         return await asyncio.wrap_future(self._executor.submit(self._open))
 
     def append(self, item: TurnFrame) -> None:

@@ -184,11 +184,7 @@ class Ledger:
         await self.database.run(work)
 
     async def release_turn(self, turn_id: str) -> None:
-        """Delete the reservation of a turn that does not start after all.
-
-        Raises:
-            LedgerError
-        """
+        """Delete the reservation of a turn that does not start after all. Raises LedgerError."""
         await self.database.run(lambda db: turn_store.release_turn(db, turn_id))
 
     def append(self, turn_id: str, frame: Frame) -> None:
@@ -220,11 +216,7 @@ class Ledger:
         return await self.database.run(work, flush=True)
 
     async def move_last(self, turn_ids: Sequence[str]) -> None:
-        """Move queued turns to the end of their session, in this order.
-
-        Raises:
-            LedgerError
-        """
+        """Move queued turns to the end of their session, in this order. Raises LedgerError."""
         await self.database.run(lambda db: turn_store.move_last(db, turn_ids))
 
     async def charge(self, session: Session) -> Others:

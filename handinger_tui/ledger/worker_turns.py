@@ -1,4 +1,8 @@
-"""Turns as their workers have them: one entry for each, and what turns show to other sessions."""
+"""What the ledger keeps of turns as their workers have them, for all sessions of a worker.
+
+`remote_turns`: which message of the worker each turn is, so that none is entered twice (`enter`, `claim`).
+`worker_turns`: what each turn shows of its worker, for other sessions (`write`, `others`).
+"""
 
 from __future__ import annotations
 

@@ -75,11 +75,7 @@ class TaskClient:
         return f"{TASK_PREFIX}_{turn_id.rpartition('_')[2]}"
 
     async def worker_of(self, target: str) -> str:
-        """The stored worker that a task belongs to.
-
-        Raises:
-            ApiError
-        """
+        """The stored worker that a task belongs to. Raises ApiError."""
         reading = self._remembered(target) or await self._task(target)
         if reading.worker_id is None:
             raise errors.undecodable("The worker of the task")
@@ -254,11 +250,7 @@ class TaskClient:
         return f"{self.client.worker_url(worker_id)}?taskId={segment(target, 'task id')}"
 
     async def _object(self, url: str) -> JsonObject:
-        """GET a JSON object. One attempt.
-
-        Raises:
-            ApiError
-        """
+        """GET a JSON object. One attempt. Raises ApiError."""
         async with self.client.connection.get(url, JSON) as response:
             text = await self.client.json_text(response, self.client.limits.max_json_bytes)
             return parsed_answer(text, response.status_code, parse_exact)

@@ -554,11 +554,7 @@ class QueueEditor:
         return self._composer.draft()
 
     async def withdraw(self, session_id: str, turn: Turn) -> None:
-        """Remove a message from the queue; its text goes to the prompt history.
-
-        Raises:
-            LedgerError
-        """
+        """Remove a message from the queue; its text goes to the prompt history. Raises LedgerError."""
         await self._controller.engine.actor(session_id).withdraw(turn.turn_id)
         if self.turn_id == turn.turn_id:
             self.cancel()

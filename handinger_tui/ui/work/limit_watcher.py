@@ -56,11 +56,7 @@ def reload(screens: Iterable[object]) -> None:
 
 
 async def typical_cost_of(controller: SessionController, budget: str) -> TypicalCost:
-    """The typical cost of a turn of the open session's worker at a budget.
-
-    Raises:
-        LedgerError
-    """
+    """The typical cost of a turn of the open session's worker at a budget. Raises LedgerError."""
     connection = controller.connection
     worker_id = controller.session.worker_id
     return await connection.charges.usual(worker_id, budget, simulated=connection.limits.simulated)

@@ -95,22 +95,14 @@ class SessionController:
 
     @property
     def connection(self) -> Connection:
-        """The connection of the app.
-
-        Raises:
-            StillConnecting
-        """
+        """The connection of the app. Raises StillConnecting."""
         if self._connection is None:
             raise StillConnecting
         return self._connection
 
     @property
     def engine(self) -> Engine:
-        """The engine, which owns all turns.
-
-        Raises:
-            StillConnecting
-        """
+        """The engine, which owns all turns. Raises StillConnecting."""
         return self.connection.engine
 
     # -- the state of sessions -----------------------------------------------------------
@@ -246,20 +238,12 @@ class SessionController:
         return session_id
 
     async def open_worker(self, worker_id: str) -> str:
-        """Load the stored session of a worker, or create one; returns its id.
-
-        Raises:
-            LedgerError
-        """
+        """Load the stored session of a worker, or create one; returns its id. Raises LedgerError."""
         stored = [row for row in await self.connection.history.sessions() if row.worker_id == worker_id]
         return await self.open(stored[0].session_id) if stored else self.new_session(worker_id)
 
     async def recent(self, most: int) -> list[SessionSummary]:
-        """The newest stored sessions of this service, except the one on the screen.
-
-        Raises:
-            LedgerError
-        """
+        """The newest stored sessions of this service, except the one on the screen. Raises LedgerError."""
         here = (LOCAL,) if self.connection.badge.local else ("", self.connection.base_url)
         rows = await self.connection.history.sessions()
         own = (row for row in rows if row.base_url in here and row.turns)
@@ -283,11 +267,7 @@ class SessionController:
         )
 
     async def rename(self, session_id: str, title: str) -> None:
-        """Set the title of a session, on disk and in memory.
-
-        Raises:
-            LedgerError
-        """
+        """Set the title of a session, on disk and in memory. Raises LedgerError."""
         await self.connection.history.rename(session_id, title)
         self.titles[session_id] = title
 

@@ -166,11 +166,7 @@ class Startup:
 
     # -- later -----------------------------------------------------------------------------
     async def check_left_running(self) -> None:
-        """Check once on the turns that were left running, and report the result.
-
-        Raises:
-            LedgerError
-        """
+        """Check once on the turns that were left running, and report the result. Raises LedgerError."""
         result = await check_running_sessions(self._controller)
         for line in format_check(result, self._controller.session_id, self._context.now_ms()):
             self._interaction.announce(line)
