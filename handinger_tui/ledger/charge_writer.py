@@ -15,7 +15,7 @@ from handinger_tui.core.evidence.sources import sources_of_turn
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney, took_ms
 from handinger_tui.core.money.suspense import rises_of
-from handinger_tui.core.money.turn_events import newest_event_ms
+from handinger_tui.core.money.turn_events import newest_event_ms, worker_of
 from handinger_tui.core.turns.session import NO_OTHERS, Others, PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest
 from handinger_tui.ledger import suspense, worker_turns
@@ -383,7 +383,7 @@ def _row(session: Session, turn: Turn, money: TurnMoney, cells: Cells) -> Cells:
     head: Cells = {
         "turn_id": pack(turn.turn_id),
         "session_id": pack(session.session_id),
-        "worker_id": pack_optional(turn.worker_id or session.worker_id),
+        "worker_id": pack_optional(worker_of(turn)),
         "base_url": pack(session.base_url),
         "status": str(turn.status),
         "budget": pack_optional(turn.order.budget),

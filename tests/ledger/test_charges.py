@@ -16,12 +16,14 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.jsontext import parse
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.spending import ChargeFilter, Spent
+from handinger_tui.core.stream.frames import Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.charge_rows import charges, spent
 from tests.ledger.made import WORKER, answered, look, opened, order, play, session
+from tests.wire.recordings import Tape
 
 
 async def test_a_completed_turn_has_one_exact_charge(tmp_path: Path) -> None:
@@ -245,3 +247,14 @@ async def test_exact_numbers_are_json(tmp_path: Path) -> None:
     assert told["cost_usd"] == "0.0000001"
     assert told["total_tokens"] == "12"
     assert told["model_usd"] is None
+
+
+async def test_a_turn_whose_worker_was_never_named_is_no_turn_of_the_next_worker(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        lost = Tape().note(Marker.SENDING).note(Marker.SETTLED, status="unknown", recovered=False, fault=None)
+        now = await play(ledger, session(), order(), lost.frames)
+        await play(ledger, replace(now, worker_id=WORKER), order("turn_2"), answered("0.5"))
+        await ledger.close_turn(replace(now, worker_id=WORKER), "turn_1")
+        found = {row.turn_id: row.worker_id for row in await ledger.charges.turn_charges()}
+        assert found == {"turn_1": None, "turn_2": WORKER}
+        assert (await spent(ledger, ChargeFilter(worker_id=WORKER))).usd == Total(Decimal("0.5"))

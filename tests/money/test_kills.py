@@ -1,4 +1,4 @@
-"""Headless turns that are killed: every place shows the gap at once, and the next start knows the truth."""
+"""Turns whose program is killed: every place shows the gap at once, and the next start knows the truth."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ SEED: Final = int(os.environ.get("HANDINGER_TEST_SEED", "1"))
 def test_killed_at_any_moment(tmp_path: Path, *, tasks: bool) -> None:
     moments = play(TURNS, SEED, tmp_path, tasks=tasks)
     assert sum(moments.values()) == TURNS
+
+
+@pytest.mark.terminal
+@pytest.mark.usefixtures("tmux")
+def test_the_app_killed_at_any_moment(tmp_path: Path) -> None:
+    moments = play(3, SEED, tmp_path, app=1.0)
+    assert sum(moments.values()) == 3
 
 
 @pytest.mark.parametrize("plain", [False, True])

@@ -59,8 +59,10 @@ class Startup:
         controller, prompt = self._controller, self._composer.prompt
         initial = InitialSession(new_id)
         try:
+            # Before the recovery: what it settles in other sessions would make one of them the last.
+            last_id = await self._last_id()
             recovered = await controller.recover()
-            initial = await self._open_requested(new_id)
+            initial = await self._open_requested(new_id, last_id)
             self._report_recovered(recovered, initial.session_id)
             await self._switcher.show_first(initial.session_id)
             # After the session is shown: finding the prompts of 2,000 turns takes 0.1 s.
@@ -81,7 +83,14 @@ class Startup:
         self._submitter.send_early()
 
     # -- the session -------------------------------------------------------------------
-    async def _open_requested(self, new_id: str) -> InitialSession:
+    async def _last_id(self) -> str | None:
+        """The id of the session that was used last, where that is requested; None where there is none."""
+        if self._options.opening not in (Opening.LAST, Opening.LAST_OR_FRESH):
+            return None
+        rows = await self._controller.connection.history.sessions(1)
+        return rows[0].session_id if rows else None
+
+    async def _open_requested(self, new_id: str, last_id: str | None) -> InitialSession:
         """Open the session that the command line requests. The screen does not change.
 
         Raises:
@@ -107,19 +116,17 @@ class Startup:
             case Opening.CHOSEN:
                 return InitialSession(await controller.open(await controller.find(options.session or "")))
             case Opening.LAST:
-                return await self._open_last() or InitialSession(
-                    new_id, "No earlier session. This is a new one."
-                )
+                if last_id is None:
+                    return InitialSession(new_id, "No earlier session. This is a new one.")
+                return InitialSession(await controller.open(last_id))
             case Opening.LAST_OR_FRESH:
                 # The local worker forgets its workers when it ends, and would refuse to continue a session.
-                last = None if controller.connection.badge.local else await self._open_last()
-                if last is None or not controller.belongs_here(controller.session_of(last.session_id)):
+                if last_id is None or controller.connection.badge.local:
                     return InitialSession(new_id)
-                return last
-
-    async def _open_last(self) -> InitialSession | None:
-        rows = await self._controller.connection.history.sessions(1)
-        return InitialSession(await self._controller.open(rows[0].session_id)) if rows else None
+                await controller.open(last_id)
+                return InitialSession(
+                    last_id if controller.belongs_here(controller.session_of(last_id)) else new_id
+                )
 
     def _report_recovered(self, recovered: list[str], opened_id: str) -> None:
         """Report the leftovers of an earlier run: messages that may have been sent, and queued ones."""
