@@ -138,9 +138,9 @@ class Welcome(Static):
             self.post_message(self.SessionChosen(self._sessions[item - len(self.ideas)].session_id))
 
     def watch_has_focus(self, has_focus: bool) -> None:
-        """Mark the first item; show the mark only with the focus."""
+        """Show the mark only with the focus; begin with the first item the next time."""
         super().watch_has_focus(has_focus)
-        self._marked = 0
+        self._marked = self._marked if has_focus else 0
         self._draw()
 
     # -- painting --------------------------------------------------------------------------

@@ -49,7 +49,11 @@ class FirstScreen:
     def handle(self, event: FirstScreenEvent) -> None:
         """Browse the first screen, leave it, or use what was chosen. Nothing is sent, no text is lost."""
         if isinstance(event, PromptBox.FirstScreenEntered):
-            self._browsing.browse(self._pane.welcome)
+            if self._browsing.browsed is self._pane.welcome:
+                # A key of the same burst, which the prompt got before the focus moved.
+                self._pane.welcome.action_mark(1)
+            else:
+                self._browsing.browse(self._pane.welcome)
             return
         self._browsing.return_to_prompt()
         if isinstance(event, Welcome.IdeaChosen):

@@ -17,7 +17,7 @@ from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.receipt import ReceiptScreen
 from handinger_tui.ui.terminal.input_parser import InputParser
 from tests.engine.fakes import DONE, FakeApi, Script, says, sse, worker
-from tests.ui.fakes import PRICED, Desktop
+from tests.ui.fakes import PRICED, Desktop, summary
 
 ANSWER = "\n\n".join(f"Paragraph {number}" for number in range(60))
 Holds = Callable[[Desktop], object]
@@ -242,3 +242,29 @@ async def test_ctrl_l_writes_the_whole_screen_again(monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(desktop.app, "redraw", lambda: redrawn.append(True))
         await press(desktop, pilot, "\x0c")
         await desktop.until(pilot, lambda: redrawn)
+
+
+@pytest.mark.parametrize("enter", ["\x1b[B", "\x1b", "\x1b[1;5A"], ids=["Down", "Esc", "Ctrl+Up"])
+async def test_the_bytes_of_keys_choose_from_the_first_screen(enter: str) -> None:
+    desktop = Desktop()
+    desktop.shelf.rows = [summary("heat")]
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "Recent sessions", "About heat")
+        welcome = desktop.work.pane.welcome
+        await press(desktop, pilot, enter)
+        await desktop.until(pilot, lambda: desktop.work.browsing.browsed is welcome and welcome.has_focus)
+        await press(desktop, pilot, "\x1b[B\x1b[A\x1b[B\x1b[B\r")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == welcome.ideas[2])
+        assert desktop.work.prompt.has_focus
+        assert desktop.api.posts == []
+
+
+async def test_no_key_of_a_burst_is_lost_on_the_way_to_the_first_screen() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        welcome = desktop.work.pane.welcome
+        await press(desktop, pilot, "\x1b[B" * 3)
+        await desktop.until(pilot, lambda: f"› {welcome.ideas[2][:40]}" in desktop.text())
+        await press(desktop, pilot, "\r")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == welcome.ideas[2])
+        assert desktop.api.posts == []
