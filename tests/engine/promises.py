@@ -255,8 +255,8 @@ class Watchman:
         """The room is given back."""
         self.reserved.discard(turn_id)
 
-    def posting(self, order: TurnRequest) -> None:
-        """A POST leaves."""
+    def posting(self, order: TurnRequest, begun: str | None = None) -> None:
+        """A POST leaves. `begun`: the name that a new worker gets from it, where the caller makes that."""
         at = self.note("POST", f"{order.turn_id} {order.prompt!r} to {order.worker_id}")
         self.posts.append(order.prompt)
         message = self.by_turn.get(order.turn_id)
@@ -270,14 +270,14 @@ class Watchman:
         self.expect(Promise.TEXT, order.prompt in message.texts[message.sure :], detail)
         self.expect(Promise.CLOSED, not self._closing, f"{detail} was POSTed")
         self.expect(Promise.RESERVED, order.turn_id in self.reserved, detail)
-        self._check_target(message, order)
+        self._check_target(message, order, begun)
         self._check_order(message, order)
         self._check_approval(message, order)
         message.posted_at = at
 
-    def _check_target(self, message: Message, order: TurnRequest) -> None:
-        shown = self._shown(message.session_id).worker_id
-        kept = order.worker_id == shown and message.worker_id in {None, order.worker_id}
+    def _check_target(self, message: Message, order: TurnRequest, begun: str | None) -> None:
+        shown, target = self._shown(message.session_id).worker_id, order.worker_id or begun
+        kept = target == shown and message.worker_id in {None, target}
         detail = f"{order.prompt!r} to {order.worker_id}; showed {message.worker_id}, shows {shown}"
         self.expect(Promise.TARGET, kept, detail)
 

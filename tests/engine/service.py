@@ -11,9 +11,10 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Protocol
 
+from handinger_tui.core.errors import Refused
 from handinger_tui.core.stream.frames import Framing, RawFrame, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
-from handinger_tui.core.turns.turn import TurnRequest
+from handinger_tui.core.turns.turn import Kind, TurnRequest
 from tests.engine.doors import Door, Doors
 
 PRICE = Decimal("0.25")
@@ -130,7 +131,7 @@ class Reply:
 class Witness(Protocol):
     """Who is to know of requests. `opening` gives what `closing` gets back."""
 
-    def posting(self, order: TurnRequest) -> None: ...
+    def posting(self, order: TurnRequest, begun: str | None) -> None: ...
     def opening(self, worker_id: str | None, turn_id: str = "") -> str: ...
     def closing(self, session_id: str) -> None: ...
 
@@ -161,7 +162,10 @@ OpenAs = tuple[str | None, str]
 
 
 class Service:
-    """The WorkerApi port. `streams`: it answers a POST with a stream, else with one JSON object."""
+    """The WorkerApi port. `streams`: it answers a POST with a stream, else with one JSON object.
+
+    `begins`: the name of a new worker comes with the POST that makes it, and no other name is known.
+    """
 
     def __init__(
         self,
@@ -169,11 +173,12 @@ class Service:
         witness: Witness,
         *,
         streams: bool,
+        begins: bool = False,
         workers: dict[str, RemoteWorker] | None = None,
     ) -> None:
         self.doors, self.witness = doors, witness
         self.workers = {} if workers is None else workers
-        self._streams = streams
+        self._streams, self._begins = streams, begins
 
     def worker(self, worker_id: str) -> RemoteWorker:
         """The worker of that id; made where there is none."""
@@ -183,9 +188,10 @@ class Service:
         """A POST on its way to the worker, and the beginning of the answer."""
         await self.doors.go_through(Door.CONNECT)
         departed()
-        self.witness.posting(order)
+        self.witness.posting(order, self.new_target(order.turn_id))
         await self.doors.go_through(Door.START)
-        worker = self.worker(order.worker_id or f"new{len(self.workers) + 1}")
+        begun = self.new_target(order.turn_id) or f"new{len(self.workers) + 1}"
+        worker = self.worker(order.worker_id or begun)
         job = worker.ask(order.prompt)
         await self.doors.go_through(Door.ANSWER)
         if self._streams:
@@ -199,8 +205,8 @@ class Service:
         return Reply(via, Body(self.doors, job, streamed(job)), worker_id)
 
     # -- the port ------------------------------------------------------------------
-    def new_target(self, _turn_id: str, /) -> str | None:
-        return None
+    def new_target(self, turn_id: str, /) -> str | None:
+        return f"t_{turn_id}" if self._begins else None
 
     def start_turn(self, order: TurnRequest, departed: Callable[[], None] = lambda: None) -> Opening:
         return Opening(self, partial(self._take, order, departed), (order.worker_id, order.turn_id))
@@ -210,6 +216,8 @@ class Service:
 
     async def read_worker(self, worker_id: str) -> WorkerBody:
         await self.doors.go_through(Door.READ)
+        if worker_id.startswith("t_") and worker_id not in self.workers:
+            raise Refused(Kind.NOT_FOUND, "Not found (404).", http_status=404)
         worker = self.worker(worker_id)
         body = body_of(worker.body())
         if worker.jobs:

@@ -74,6 +74,7 @@ def setting_of(random: Random) -> Setting:
         streams=random.random() < 0.8,
         money_interval=1.0 if random.random() < 0.3 else None,
         max_wait=20.0 if random.random() < 0.1 else None,
+        begins=random.random() < 0.3,
     )
 
 

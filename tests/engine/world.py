@@ -49,6 +49,8 @@ class Setting:
     sessions: int = 1
     limited: bool = False
     streams: bool = True
+    begins: bool = False
+    """The name of a new worker comes with the request that makes it."""
     money_interval: float | None = None
     max_wait: float | None = None
 
@@ -82,7 +84,7 @@ class Nobody:
     def now(self) -> int:
         return 0
 
-    def posting(self, order: TurnRequest) -> None: ...
+    def posting(self, order: TurnRequest, begun: str | None) -> None: ...
     def opening(self, worker_id: str | None, turn_id: str = "") -> str:
         return ""
 
@@ -104,7 +106,7 @@ class World:
         """The loop of each life of the program, the present one last."""
         self._texts, self._ids = 0, FakeIds()
         self.doors = Doors()
-        self.service = Service(self.doors, self.watchman, streams=setting.streams)
+        self.service = Service(self.doors, self.watchman, streams=setting.streams, begins=setting.begins)
         self.history = History(self.doors, self.watchman)
         self.wallet = Wallet(self.doors, self.watchman)
         self.history.wallet = self.wallet if setting.limited else None
@@ -143,8 +145,13 @@ class World:
         self.watchman.crashing(self.history.sessions, self.history.closed)
         self.doors, old = Doors(), (self.history, self.service)
         self.history = old[0].after_crash(self.doors)
-        streams = self.setting.streams
-        self.service = Service(self.doors, self.watchman, streams=streams, workers=old[1].workers)
+        self.service = Service(
+            self.doors,
+            self.watchman,
+            streams=self.setting.streams,
+            begins=self.setting.begins,
+            workers=old[1].workers,
+        )
         self.wallet = Wallet(self.doors, self.watchman, self.wallet.state)
         self.history.wallet = self.wallet if self.setting.limited else None
         # The killed program is not run any more; what its remains do when they are thrown away is unseen.

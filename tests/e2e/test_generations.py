@@ -1,0 +1,102 @@
+"""Addresses of the dashboard in place of ids, and a wrong choice of the generation, which costs nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from handinger_tui.local.server import LocalServer
+from tests.e2e.runner import Ran, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def server() -> Iterator[LocalServer]:
+    with LocalServer.start(pace=0) as running:
+        yield running
+
+
+def do(server: LocalServer, home: Path, *argv: str, setting: str = "tasks", served: str = "tasks") -> Ran:
+    url = server.tasks_url if served == "tasks" else server.base_url
+    return run(*argv, home=home, base_url=url, key=server.api_key, HANDINGER_GENERATION=setting)
+
+
+def store(server: LocalServer, **members: Any) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {server.api_key}"}
+    answer = httpx.post(
+        f"{server.tasks_url}/api/workers", json=members, headers=headers, trust_env=False, timeout=20
+    )
+    return dict(answer.json())
+
+
+def test_addresses_of_the_dashboard_stand_for_ids(server: LocalServer, tmp_path: Path) -> None:
+    stored = store(server, title="Prices", outputSchema={"properties": {"answer": {"type": "string"}}})
+    first = do(server, tmp_path, "-p", "echo one", "-w", stored["url"], "--json").result
+    assert (first["worker_id"], first["structured_output"]) == (stored["id"], {"answer": "one"})
+    address = f"https://v3.handinger.com/worker/{stored['id']}/task/{first['task_id']}"
+    second = do(server, tmp_path, "-p", "echo two", "--task", address, "--json").result
+    resumed = do(server, tmp_path, "-p", "echo three", "-r", address, "--json").result
+    for later in (second, resumed):
+        assert (later["task_id"], later["session_id"]) == (first["task_id"], first["session_id"])
+    attached = do(server, tmp_path / "other", "attach", address, "--json").result
+    assert (attached["text"], attached["turn_usage"]["credits"]) == (
+        "three",
+        resumed["turn_usage"]["credits"],
+    )
+    assert stored["id"].lower() in do(server, tmp_path, "email", address).out
+    # The worker begins another task.
+    again = do(server, tmp_path, "-p", "echo four", "-w", stored["id"], "--json").result
+    assert again["worker_id"] == stored["id"]
+    assert again["task_id"] != first["task_id"]
+
+
+def test_every_turn_that_was_made_elsewhere_has_its_own_credits(server: LocalServer, tmp_path: Path) -> None:
+    first = do(server, tmp_path / "a", "-p", "echo one", "--json").result
+    second = do(server, tmp_path / "a", "-p", "sources about json", "-c", "--json").result
+    do(server, tmp_path / "b", "attach", first["task_id"], "--json")
+    costs = json.loads(do(server, tmp_path / "b", "costs", "--by", "turn", "--json").out)
+    taken = sorted((row["credits"] for row in costs["groups"]), key=int)
+    assert taken == [one["turn_usage"]["credits"] for one in (first, second)]
+
+
+@pytest.mark.parametrize(
+    ("setting", "served", "argv"),
+    [
+        ("workers", "tasks", ("-p", "echo x")),
+        ("workers", "tasks", ("-p", "echo x", "-w", "wrk_1")),
+        ("tasks", "workers", ("-p", "echo x")),
+    ],
+)
+def test_a_wrong_choice_starts_nothing_and_names_the_setting(
+    server: LocalServer, tmp_path: Path, setting: str, served: str, argv: tuple[str, ...]
+) -> None:
+    ran = do(server, tmp_path, *argv, "--json", setting=setting, served=served)
+    assert ran.result["status"] == "rejected"
+    assert not ran.result["error"]["may_have_been_charged"]
+    assert f"the {served} generation" in ran.result["error"]["message"]
+    doctor = do(server, tmp_path, "doctor", setting=setting, served=served)
+    assert f"--generation {served}" in doctor.out
+
+
+def test_a_task_that_does_not_exist_is_not_begun(server: LocalServer, tmp_path: Path) -> None:
+    ran = do(server, tmp_path, "-p", "echo x", "--task", "tsk_none", "--json")
+    assert (ran.code, ran.result["status"]) == (3, "rejected")
+    headers = {"Authorization": f"Bearer {server.api_key}"}
+    url = f"{server.tasks_url}/api/tasks/tsk_none"
+    assert httpx.get(url, headers=headers, trust_env=False, timeout=20).status_code == 404
+
+
+def test_a_session_of_one_generation_is_not_continued_in_the_other(
+    server: LocalServer, tmp_path: Path
+) -> None:
+    do(server, tmp_path, "-p", "echo one")
+    # The same address, as where a service had both for some months.
+    ran = do(server, tmp_path, "-p", "echo two", "-c", setting="workers")
+    assert ran.code == 2
+    assert "Start with --generation tasks" in ran.err
