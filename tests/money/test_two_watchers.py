@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import NO_OTHERS, put_turn
 from handinger_tui.core.turns.turn import TurnStatus
 from tests.ledger.made import answered, frame, look, opened, order, play, session, worker
+from tests.money.opened_app import opened_app
 from tests.money.paid_service import WORDS, PaidService, paid_service
 from tests.money.programs import Person, ended
 
@@ -90,6 +92,24 @@ def test_a_program_that_shows_the_turn_of_another_goes_on_after_that_one_was_kil
     costs = person.json_of("costs")
     assert (costs["total"]["turns"], costs["total"]["unpriced_turns"]) == (1, 0)
     assert Decimal(costs["total"]["cost_usd"]) == service.truth == 1
+
+
+async def test_the_app_shows_a_turn_that_a_script_sends(
+    service: PaidService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = Person(service, tmp_path)
+    script = person.start("-p", "hello")
+    assert await asyncio.to_thread(until_printed, script, HALF)
+    async with opened_app(person, monkeypatch) as opened:
+        await opened.send("/attach wrk_1")
+        await opened.shows(ANSWER.strip())
+        assert opened.session.turns[-1].live
+        service.late = 0.0
+        service.finish()
+        assert (await asyncio.to_thread(ended, script)).code == 0
+        await opened.until(lambda: [turn.status for turn in opened.session.turns] == [TurnStatus.COMPLETED])
+        await opened.shows("$1.00 Σ", "today $1.00")
+    assert service.posts == ["hello"]
 
 
 async def test_frames_that_two_programs_store_of_one_turn_are_all_kept(tmp_path: Path) -> None:

@@ -297,15 +297,21 @@ class SessionController:
         return await actor.send(*content, start=start, lineage=message.lineage)
 
     async def watch_unwatched(self, session_id: str) -> bool:
-        """Watch the detached turn of a session, by GETs only; False when there is none.
+        """Watch the detached turn of a session, by GETs only, or one that another program works on.
+
+        False when there is none.
 
         Raises:
             LedgerError
         """
-        turn = unwatched(self.engine.session(session_id))
-        if turn is not None:
-            await self.engine.actor(session_id).watch(turn.turn_id)
-        return turn is not None
+        actor = self.engine.actor(session_id)
+        turn, sent = unwatched(actor.session), actor.session.sent
+        if turn is None and sent is not None and sent.live and not self.connection.badge.local:
+            turn = sent
+        if turn is None or actor.running:
+            return False
+        await actor.watch(turn.turn_id)
+        return True
 
     async def check_running(self, session_id: str) -> bool:
         """Check once on a turn that was left running; True when it has ended.
