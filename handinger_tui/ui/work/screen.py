@@ -347,6 +347,8 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     def on_resize(self, event: Resize) -> None:
         """Fit the panels and the footer to the width, before Textual sets the classes of the screen."""
         self.sidebar.fit(event.size.width)
+        # Panels that were hidden have computed nothing.
+        self.scheduler.request()
         self.refresh_bindings()
 
     def action_key(self, name: str) -> None:

@@ -80,7 +80,7 @@ class Screen(NamedTuple):
     @property
     def is_work(self) -> bool:
         """The prompt is in use, and nothing lies over the work screen."""
-        return self.kind in {Kind.WORK, Kind.PANEL}
+        return self.kind is Kind.WORK
 
     @property
     def used(self) -> list[tuple[Segment, ...]]:
@@ -94,8 +94,8 @@ class Screen(NamedTuple):
         return ["".join(segment.text for segment in row).rstrip() for row in self.used]
 
     def page(self) -> list[str]:
-        """The text as it is kept: a heading, and each run of equal lines as one line and its number."""
-        runs = [(SPINNER.sub("⠋", line), len(list(same))) for line, same in groupby(self.lines)]
+        """What is in use as it is kept: a heading, and each run of equal lines as one line and its number."""
+        runs = [(SPINNER.sub("⠋", line), len(list(same))) for line, same in groupby(self.used_lines)]
         text = [line if count == 1 else f"{line}   (×{count})" for line, count in runs]
         return [f"══ {self.width}x{len(self.rows)} ══", *text]
 
@@ -195,6 +195,17 @@ def borders_are_whole(screen: Screen) -> Iterator[str]:
                     yield f"a corner {corner} that leads to nothing: {line}"
 
 
+def no_panel_is_empty(screen: Screen) -> Iterator[str]:
+    """Below a title something stands."""
+    rows = [line.ljust(screen.width) for line in screen.used_lines]
+    for y, line in enumerate(rows):
+        for x in (found.start() for found in re.finditer("╭─ ", line)):
+            right = line.find("╮", x)
+            bottom = next((at for at in range(y + 1, len(rows)) if rows[at][x] != "│"), len(rows))
+            if not any(row[x + 1 : right].strip() for row in rows[y + 1 : bottom]):
+                yield f"an empty panel: {line[x : right + 1]}"
+
+
 def said_once(screen: Screen) -> Iterator[str]:
     """Waiting is said in one place."""
     text = "\n".join(screen.used_lines)
@@ -263,6 +274,7 @@ def colors(style: Style) -> tuple[Color | None, Color | None]:
 
 Rule = Callable[[Screen], Iterator[str]]
 RULES: Final[tuple[Rule, ...]] = (
-    fits, prompt_stands_free, footer_names_keys, hints_differ, no_word_is_cut, borders_are_whole, said_once,
+    fits, prompt_stands_free, footer_names_keys, hints_differ, no_word_is_cut, borders_are_whole,
+    no_panel_is_empty, said_once,
 )  # fmt: skip
 COLOR_RULES: Final[tuple[Rule, ...]] = (text_is_legible, light_is_light, nothing_has_a_color)

@@ -33,7 +33,6 @@ class Kind(Enum):
     """What is shown, which says what has to stand there."""
 
     WORK = "the transcript and the prompt"
-    PANEL = "a panel, beside the transcript or, on a narrow screen, in its place"
     PAGE = "a full page with a footer of its own"
     DIALOG = "a question or a list over the rest"
 
@@ -319,9 +318,9 @@ STATES = (
     State("welcome-recent", listed, nothing),
     State("running", lambda: researcher(end=False), until_half),
     State("answer", researcher, ask),
-    State("usage", researcher, ask, ("f2",), ("escape",), Kind.PANEL),
-    State("sources", researcher, ask, ("f3",), ("escape",), Kind.PANEL),
-    State("files", researcher, ask, ("f4",), ("escape",), Kind.PANEL),
+    State("usage", researcher, ask, ("f2",), ("escape",)),
+    State("sources", researcher, ask, ("f3",), ("escape",)),
+    State("files", researcher, ask, ("f4",), ("escape",)),
     State("queue", lambda: running()[0], three_waiting),
     State("refused", refused, ask_twice),
     State("failed", broken, ask_and_fail),
@@ -336,6 +335,7 @@ STATES = (
     State("receipt", with_earlier_turns, opens("ctrl+t", word="1 of 1"), kind=Kind.PAGE),
     State("ledger", bookkept, opens("f9", word="›Tue 14 Nov", asks=False), kind=Kind.PAGE),
     State("ledger-turns", bookkept, opens("f9", "t", word="›14 Nov", asks=False), kind=Kind.PAGE),
+    State("ledger-charts", bookkept, opens("f9", "c", word="─ charts ─", asks=False), kind=Kind.PAGE),
     State("budgets", with_levels, commands("/budgets", "Advice"), kind=Kind.PAGE),
     State("preview", with_file(some_csv=previewing.large_csv(4000)), look, kind=Kind.PAGE),
     State("data-table", with_data, opens("f5", "t", word="3 rows × 2 columns"), kind=Kind.PAGE),

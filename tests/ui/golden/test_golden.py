@@ -97,6 +97,10 @@ def drawn(*lines: str, kind: Kind = Kind.WORK, theme: str = "") -> Screen:
             drawn("turn pending · worker pending", *BOX, "", " Enter Send  F1 Help"),
             "“pending” is said 2 times",
         ),
+        (
+            drawn("╭─ Help ─╮", "│        │", "╰────────╯", *BOX, "", " Enter Send  F1 Help"),
+            "an empty panel: ╭─ Help",
+        ),
         (drawn(*BOX, "", " Enter Send  F1 Help", theme=NO_COLOR), "a color"),
         (drawn(*BOX, "", " Enter Send  F1 Help", theme=LIGHT), "0 of 100 cells are light"),
     ],

@@ -21,8 +21,6 @@ from tests.ui.panels.stage import BAD
 from tests.ui.panels.test_panels import PAYLOADS, text_of_payload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from handinger_tui.core.money.spending import TurnCharge
 
 DAY_MS = 86_400_000
@@ -58,21 +56,6 @@ async def opened(desktop: Desktop, pilot: Any, *, turns: bool = True) -> None:
         await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
     await desktop.send(pilot, "/budgets")
     await desktop.shows(pilot, "Budget comparison", "This month")
-
-
-@pytest.mark.usefixtures("greenwich")
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)])
-async def test_the_levels_side_by_side(width: int, height: int, golden: Callable[[str, str], None]) -> None:
-    desktop = Desktop(api=answers("Hello"))
-    desktop.books.charges = history()
-    desktop.purse.limit(Scope.DAY, "5")
-    async with desktop.running(width, height) as pilot:
-        await desktop.send(pilot, "Hi")
-        await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
-        await desktop.send(pilot, "/budgets")
-        await desktop.shows(pilot, "Budget comparison", "Advice")
-        await desktop.rest(pilot)
-        golden(f"budgets-{width}x{height}", desktop.text_of("#budgets"))
 
 
 async def test_all_workers_are_one_key_away() -> None:

@@ -1,109 +1,12 @@
-"""What the screen looks like: golden screens at two sizes, and what narrow and wide ones do."""
+"""What narrow and wide screens do, and what the header, the footer and links say."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-
 import pytest
 
-from handinger_tui.core.errors import Doubtful
-from handinger_tui.core.turns.turn import Kind
-from handinger_tui.ui.ports import Opening
 from tests.engine.fakes import FakeApi, worker
-from tests.ui.fakes import LOCAL, PRICED, Desktop, answers, launch
+from tests.ui.fakes import PRICED, Desktop, answers
 from tests.ui.screens.test_sending import held
-from tests.ui.screens.test_sessions import HEAT, PUMPS, TEA
-
-SIZES = pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)], ids=["80x24", "120x40"])
-Golden = Callable[[str, str], None]
-
-
-def size_of(desktop: Desktop) -> str:
-    return f"{desktop.app.size.width}x{desktop.app.size.height}"
-
-
-@SIZES
-async def test_connecting(width: int, height: int, golden: Golden) -> None:
-    desktop = Desktop(gate=asyncio.Event(), launch=launch(local=True))
-    async with desktop.running(width, height) as pilot:
-        await desktop.shows(pilot, "connecting…", "F1 Help")
-        golden(f"connecting-{size_of(desktop)}", desktop.text())
-
-
-@SIZES
-async def test_welcome_with_the_local_worker(width: int, height: int, golden: Golden) -> None:
-    desktop = Desktop(badge=LOCAL)
-    async with desktop.running(width, height) as pilot:
-        await desktop.shows(pilot, "LOCAL", "F1 Help")
-        golden(f"welcome-{size_of(desktop)}", desktop.text())
-
-
-@SIZES
-async def test_an_answer(width: int, height: int, golden: Golden) -> None:
-    desktop = Desktop(api=answers("A heat pump **moves** heat:\n\n- from the air\n- from the ground\n"))
-    async with desktop.running(width, height) as pilot:
-        await desktop.send(pilot, "What is a heat pump?")
-        await desktop.shows(pilot, "✓ completed", "F1 Help")
-        await desktop.rest(pilot)
-        golden(f"answer-{size_of(desktop)}", desktop.text())
-
-
-@SIZES
-async def test_a_lost_message(width: int, height: int, golden: Golden) -> None:
-    lost = Doubtful(Kind.NETWORK, "The connection was lost.")
-    desktop = Desktop(api=FakeApi(starts=[lost], workers=[worker("")]))
-    async with desktop.running(width, height) as pilot:
-        await desktop.send(pilot, "What is a heat pump?")
-        await desktop.shows(pilot, "may cost twice", "F1 Help")
-        await desktop.rest(pilot)
-        golden(f"unknown-{size_of(desktop)}", desktop.text())
-
-
-@SIZES
-async def test_the_session_list(width: int, height: int, golden: Golden) -> None:
-    desktop = Desktop(launch=launch(Opening.FRESH))
-    desktop.shelf.rows = [HEAT, PUMPS, TEA]
-    async with desktop.running(width, height) as pilot:
-        await desktop.shows(pilot, "New session", "F1 Help")
-        await pilot.press("ctrl+s")
-        # The words of the work screen behind it, too, which may be laid out later.
-        await desktop.shows(pilot, "About heat", "F2 Rename", "Commands")
-        await desktop.rest(pilot)
-        golden(f"sessions-{size_of(desktop)}", desktop.text())
-
-
-@SIZES
-async def test_a_compact_answer(width: int, height: int, golden: Golden) -> None:
-    desktop = Desktop(api=answers("First.\n\nSecond.", "Third."), launch=launch(compact=True))
-    async with desktop.running(width, height) as pilot:
-        for count, text in enumerate(("What is a heat pump?", "And what is it not?"), 1):
-            await desktop.send(pilot, text)
-            await desktop.until(pilot, lambda: len(desktop.session.turns) == count)  # noqa: B023 - awaited here
-            await desktop.shows(pilot, "✓ completed", "F1 Help", "standard")
-        await desktop.rest(pilot)
-        golden(f"compact-{size_of(desktop)}", desktop.text())
-
-
-async def test_a_compact_screen_shows_more_of_the_conversation() -> None:
-    rows: dict[bool, int] = {}
-    text = "\n\n".join(f"Paragraph {number}" for number in range(4))
-    for compact in (False, True):
-        desktop = Desktop(api=answers(text, text), launch=launch(compact=compact))
-        async with desktop.running(80, 24) as pilot:
-            for count in (1, 2):
-                await desktop.send(pilot, "Hi")
-                await desktop.until(pilot, lambda: len(desktop.session.turns) == count)  # noqa: B023 - awaited here
-                await desktop.shows(pilot, "✓ completed", "Paragraph 3")
-            await desktop.rest(pilot)
-            rows[compact] = sum("Paragraph" in line for line in desktop.text().splitlines())
-            # Nothing else is missing: budget, hint, keys, cost, tabs.
-            await desktop.shows(pilot, "standard", "? help", "^S Sessions", "worker ~$0.0123")
-            await pilot.press("f3")
-            await desktop.shows(pilot, "Usage & cost F2   Sources F3   Files F4", "No sources yet.")
-            await pilot.resize_terminal(120, 40)
-            await desktop.shows(pilot, "Usage & cost F2", "Sources F3")
-    assert rows[True] > rows[False]
 
 
 async def test_panels_stand_beside_a_wide_transcript_and_go_and_come_by_key() -> None:

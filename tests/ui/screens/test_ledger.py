@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, timedelta, timezone
 
 import pytest
@@ -18,7 +17,6 @@ from tests.ui.screens.bookkeeping import DAY_MS, Counted, Endless, desktop_with,
 pytestmark = pytest.mark.usefixtures("greenwich")
 TODAY_MS = 1_699_920_000_000
 """The midnight before `NOW_MS`, in Greenwich."""
-Golden = Callable[[str, str], None]
 
 
 async def test_it_opens_with_days_totals_gaps_and_limits() -> None:
@@ -186,30 +184,3 @@ def test_a_narrowing_replaces_one_of_its_kind_and_a_day_stays_within_the_period(
         TODAY_MS,
     )
     assert day.widen().widen().widen() == replace(View(GroupBy.WORKER), period=Period.TODAY)
-
-
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)], ids=["80x24", "120x40"])
-async def test_what_it_looks_like(
-    width: int, height: int, golden: Golden, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As text: what is not to be seen here cannot be seen without colour."""
-    monkeypatch.setenv("NO_COLOR", "1")
-    desktop = desktop_with(FakeBooks(some()))
-    # Far from reached: a warning would lie over the picture, sooner or later.
-    desktop.purse.limit(Scope.DAY, "5")
-    desktop.purse.spend(Scope.DAY, "3.5")
-    desktop.purse.limit(Scope.SESSION, "20", Unit.CREDITS)
-    desktop.purse.spend(Scope.SESSION, "4", Unit.CREDITS, missing=1)
-    async with desktop.running(width, height) as pilot:
-        await opened(desktop, pilot, "›Tue 14 Nov")
-        await desktop.rest(pilot)
-        golden(f"ledger-{width}x{height}", desktop.text())
-        await pilot.press("t")
-        await desktop.shows(pilot, "[t Turn]", "›14 Nov")
-        await desktop.rest(pilot)
-        golden(f"ledger-turns-{width}x{height}", desktop.text())
-        if width < 110:
-            await pilot.press("c")
-            await desktop.shows(pilot, "Where the cost went")
-            await desktop.rest(pilot)
-            golden(f"ledger-charts-{width}x{height}", desktop.text())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import pytest
 from msgspec.structs import replace
@@ -16,7 +15,7 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Fault, Kind, Turn, TurnStatus
 from handinger_tui.ui.pages.receipt import ReceiptScreen, receipt_lines, receipt_text
 from tests.engine.fakes import FakeApi, says, worker
-from tests.ui.fakes import LOCAL, Desktop, answers, charge
+from tests.ui.fakes import LOCAL, Desktop, answers
 from tests.ui.panels.stage import BAD, FIRST, reading, session, turn, two_turns
 from tests.ui.panels.test_panels import PAYLOADS, text_of_payload
 
@@ -44,19 +43,6 @@ def page(desktop: Desktop) -> ReceiptScreen:
     screen = desktop.app.screen
     assert isinstance(screen, ReceiptScreen)
     return screen
-
-
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)])
-async def test_the_page_of_a_priced_turn(width: int, height: int, golden: Callable[[str, str], None]) -> None:
-    desktop = Desktop(api=answers("A heat pump moves heat."))
-    desktop.books.charges = [charge(f"t{at}", f"0.0{at}") for at in range(1, 8)]
-    async with desktop.running(width, height) as pilot:
-        await desktop.send(pilot, "What is a heat pump?")
-        await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
-        await pilot.press("ctrl+t")
-        await desktop.shows(pilot, "1 of 1", "usually $0.025–$0.055")
-        await desktop.rest(pilot)
-        golden(f"receipt-{width}x{height}", desktop.text_of("#receipt"))
 
 
 def test_the_amounts_of_the_categories_stand_in_line() -> None:
