@@ -86,7 +86,7 @@ class TaskClient:
         """The URL and the body of a turn's request, without its attachments."""
         target = order.worker_id or self.new_target(order.turn_id) or ""
         before = self._remembered(target)
-        worker_id = before.worker_id if before is not None else order.template
+        worker_id = (before.worker_id if before is not None else None) or order.template
         return f"{self.client.base_url}/api/tasks", StartTask(order.prompt, target, order.budget, worker_id)
 
     @asynccontextmanager

@@ -593,16 +593,22 @@ def compact_line(
 
 def _turn_pieces(view: UsageView) -> list[str]:
     cost, credit, tokens = (view.this_turn(name) for name in ("cost", "credits", "total"))
-    pieces = [f"turn {_word(cost) or cost.sign + usd_text(Decimal(cost.value or 0))}"]
-    if credit.value is not None:
-        pieces.append(credit.sign + credits_words(Decimal(credit.value)))
+    credited = [] if credit.value is None else [credit.sign + credits_words(Decimal(credit.value))]
+    if cost.value is None and credited:
+        # What a service reports stands for what it does not.
+        pieces = [f"turn {credited[0]}"]
+    else:
+        pieces = [f"turn {_word(cost) or cost.sign + usd_text(Decimal(cost.value or 0))}", *credited]
     if tokens.value is not None:
         pieces.append(f"{number(int(tokens.value))} tokens")
     return pieces
 
 
 def _worker_piece(view: UsageView) -> str:
-    total = view.this_worker("cost")
+    total, credited = view.this_worker("cost"), view.this_worker("credits")
+    if total.value is None and credited.value is not None:
+        in_all = Total(Decimal(credited.value), credited.missing, bool(credited.sign))
+        return f"worker {short_total_text(in_all, credits_words)}"
     if total.value is None:
         return f"worker {_word(total)}"
     return f"worker {short_total_text(Total(Decimal(total.value), total.missing, bool(total.sign)))}"

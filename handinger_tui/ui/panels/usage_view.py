@@ -364,7 +364,9 @@ def usage_view(session: Session, totals: WorkerTotals | None = None) -> UsageVie
         ]
     return UsageView(
         turn=tuple(_of_turn(member, money, turn) for member in MEMBERS),
-        worker=tuple(_of_worker(member, total, sums) for member, total in zip(MEMBERS, members, strict=True)),
+        worker=tuple(
+            _of_worker(member, total, sums, turn) for member, total in zip(MEMBERS, members, strict=True)
+        ),
         status=turn.status,
         so_far=unfinished(turn),
         share=share_text(money),
@@ -385,16 +387,18 @@ def _of_turn(member: Member, money: TurnMoney, turn: Turn) -> Figure:
         return Figure(most, sign="≤")
     is_doubtful = money.doubtful_in is not None and UNITS.get(member.name) is money.doubtful_in
     sign = doubt_mark(is_doubtful and value is not None)
-    return Figure(value, pending=value is None and unfinished(turn), sign=sign)
+    # Of a service that reports each turn, nothing else is to come.
+    is_pending = value is None and turn.own is None and unfinished(turn)
+    return Figure(value, pending=is_pending, sign=sign)
 
 
-def _of_worker(member: Member, total: Sum, sums: Sums) -> Figure:
-    """The sum over the worker's turns, and the number of turns missing in it."""
+def _of_worker(member: Member, total: Sum, sums: Sums, turn: Turn) -> Figure:
+    """The sum over the worker's turns, and the number of turns missing in it. `turn`: the newest one."""
     waiting = sums.waiting(total)
     is_doubtful = UNITS.get(member.name) in sums.doubtful and total.value is not None
     return Figure(
         total.value,
-        pending=total.value is None and waiting,
+        pending=total.value is None and turn.own is None and waiting,
         missing=total.missing,
         running=waiting,
         sign=doubt_mark(is_doubtful),

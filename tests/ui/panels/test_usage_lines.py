@@ -9,7 +9,7 @@ import pytest
 from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
-from handinger_tui.ui.panels.usage import rough_usd, seconds, unknown_sign, usage_lines
+from handinger_tui.ui.panels.usage import compact_line, rough_usd, seconds, unknown_sign, usage_lines
 from handinger_tui.ui.panels.usage_view import Figure, usage_view
 
 
@@ -42,3 +42,13 @@ def test_credits_come_first_where_no_usd_are_reported() -> None:
     assert "95 credits · cost not reported" in lines
     assert not any(line.startswith("cost ") for line in lines)
     assert any(line.split() == ["credits", "95", "95"] for line in lines)
+
+
+@pytest.mark.parametrize("status", [TurnStatus.ACCEPTED, TurnStatus.COMPLETED])
+def test_the_line_of_a_closed_panel_names_credits_where_no_usd_are_reported(status: TurnStatus) -> None:
+    snapshot = Snapshot("t1", running_flag=status is TurnStatus.ACCEPTED, by_turn=True)
+    own = Usage(credits=Decimal(95))
+    turn = Turn(TurnRequest("turn_1", "hi", 0, "t1"), status=status, snapshot=snapshot, own=own)
+    line = compact_line(Session("ses_1", 0, "t1", turns=(turn,)))
+    gap = " +1" if status is TurnStatus.ACCEPTED else ""
+    assert line == f"turn 95 credits · worker 95 credits{gap}"
