@@ -113,7 +113,7 @@ def _head(facts: Facts, width: int) -> list[Content]:
     room = width - cells - 3
     summary = [line.truncate(room, ellipsis=True) for line in summary] + [Content("")] * 3
     return [
-        Content.assemble((f"{row:<{cells}}", "$primary"), "   ", line)
+        Content.assemble((f"{row:<{cells}}", "$accent"), "   ", line)
         for row, line in zip(rows, summary, strict=False)
     ]
 
