@@ -163,7 +163,9 @@ def main_parser() -> Parser:
     parser.add_argument("prompt", nargs="?", metavar="PROMPT", help="message to send right away")
     parser.add_argument("--version", action="version", version=f"handinger-tui {__version__}")
     session = parser.add_argument_group("session")
-    session.add_argument("-w", "--worker", metavar="ID", help="continue with this worker")
+    session.add_argument(
+        "-w", "--worker", metavar="ID", help="continue with this worker, or begin a task of it"
+    )
     session.add_argument("--task", metavar="ID", help="continue this task (tasks generation)")
     session.add_argument(
         "-c", "--continue", dest="last", action="store_true", help="continue the last session"

@@ -49,7 +49,7 @@ async def _run(
         # A local worker ends with its program, so the next message starts a new worker.
         worker_id = None if settings.local else session.worker_id
         template = session.template
-        order = TurnRequest("dry-run", prompt, 0, worker_id, settings.budget, files, template=template)
+        order = TurnRequest("turn_…", prompt, 0, worker_id, settings.budget, files, template=template)
         start = Start.UNMEASURED if args.allow_unmeasured else Start.MEASURED
         reached = await ledger.limits.refusal(session, order, start)
         refusal = ledger.no_history or reached

@@ -48,7 +48,7 @@ def add_json_option(parser: argparse._ActionsContainer, words: str = "JSON on st
 
 def add_worker_argument(parser: argparse.ArgumentParser) -> None:
     """Add the id of the worker that the command is about."""
-    parser.add_argument("worker", metavar="ID", help="id of the worker")
+    parser.add_argument("worker", metavar="ID", help="id or dashboard address of the worker or task")
 
 
 def add_session_argument(parser: argparse.ArgumentParser) -> None:

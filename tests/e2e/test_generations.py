@@ -100,3 +100,13 @@ def test_a_session_of_one_generation_is_not_continued_in_the_other(
     ran = do(server, tmp_path, "-p", "echo two", "-c", setting="workers")
     assert ran.code == 2
     assert "Start with --generation tasks" in ran.err
+
+
+def test_a_dry_run_shows_the_request_and_sends_nothing(server: LocalServer, tmp_path: Path) -> None:
+    new = do(server, tmp_path, "-p", "echo x", "-w", "wrk_1", "--dry-run", "--json").result["request"]
+    assert new["url"].endswith("/api/tasks")
+    # The id of a task follows from that of its turn, which there is none of.
+    assert new["body"] == {"input": "echo x", "budget": "standard", "taskId": "tsk_…", "workerId": "wrk_1"}
+    first = do(server, tmp_path, "-p", "echo one", "--json").result
+    more = do(server, tmp_path, "-p", "echo x", "-c", "--dry-run", "--json").result["request"]
+    assert (more["body"]["taskId"], more["body"]["workerId"]) == (first["task_id"], first["worker_id"])
