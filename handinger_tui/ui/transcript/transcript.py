@@ -214,6 +214,9 @@ class Transcript(ScrollView, can_focus=True):
         the same strips, wherever they are on the screen: drawing them again takes twice the work of a paint.
         """
         top, ground = self.scroll_offset.y, None
+        if self.transcript_layout.width != self.size.width:
+            # A session shown while the transcript was hidden had no width, and no other size is reported.
+            self.call_later(self.on_resize)
         if len(self._lines) > MAX_CACHED_LINES:
             self._lines = {y: self._lines[y] for y in range(top, top + self.size.height) if y in self._lines}
         lines = []

@@ -292,6 +292,18 @@ async def test_a_mention_is_shown_below_its_panel() -> None:
         await desktop.until(pilot, lambda: not work.transcript.display)
 
 
+async def test_what_changed_behind_a_panel_is_shown_when_it_closes() -> None:
+    async with answered(*NARROW) as (desktop, pilot):
+        await pilot.press("ctrl+b")
+        await desktop.until(pilot, lambda: column(desktop) == ["usage"])
+        # Both lay out the transcript anew, which has no width now.
+        await pilot.press("ctrl+o")
+        await desktop.send(pilot, "/details")
+        await desktop.rest(pilot)
+        await pilot.press("ctrl+b")
+        await desktop.shows(pilot, "First [1].")
+
+
 # -- from one width to another ---------------------------------------------------------------------------
 async def test_another_width_keeps_the_panel_the_cursor_and_the_focus() -> None:
     async with answered(*WIDE) as (desktop, pilot):
