@@ -125,14 +125,15 @@ async def run_app(case: Case, service: ScriptedService, person: Person, patch: p
                 assert "Nothing was charged" not in opened.text
             if step.late is not None:
                 service.figures = step.late
-        total, today = texts_of(case, case.total)[1], texts_of(case, case.altogether)[1]
+        doubt = doubt_of(case)
+        total, today = (doubt + texts_of(case, one)[1] for one in (case.total, case.altogether))
         await opened.until(lambda: receipts(opened.text) == expected_receipts(case))
         await opened.until(lambda: f"today {today} " in opened.text_of("#header"))
         last = case.turns[-1]
         # The newest turn and the worker, in the panel.
         row = rf"│ {'credits' if case.credits else 'cost'} {{4,}}(\S+) +(\S+)"
         assert re.findall(row, opened.text_of("#side")) == [
-            (short_text(case, last), texts_of(case, case.altogether)[0])
+            (short_text(case, last), doubt + texts_of(case, case.altogether)[0])
         ]
         await check_pages(case, opened)
         lines = "\n".join(await opened.leave())
@@ -153,7 +154,7 @@ async def check_pages(case: Case, opened: OpenedApp) -> None:
     assert re.search(rf"│ +{row} +{re.escape(amount)}  ", page), page
     ledger = await opened.read_page("/ledger", "t", words="completed  standard")
     unit = "credits" if case.credits else ""
-    assert f"  {texts_of(case, case.altogether)[0]} {unit}".rstrip() in ledger
+    assert f"  {doubt_of(case)}{texts_of(case, case.altogether)[0]} {unit}".rstrip() in ledger
     shown = re.findall(r"│ [ ›]\d.*?(?: standard) .*?│", ledger)
     amounts = [line.rstrip("│").split()[-3 if case.credits else -1] for line in reversed(shown)]
     assert len(amounts) == len(case.turns)
@@ -162,6 +163,11 @@ async def check_pages(case: Case, opened: OpenedApp) -> None:
             assert amount.startswith("≤")
         else:
             assert amount == short_text(case, paid)
+
+
+def doubt_of(case: Case) -> str:
+    """The sign of a sum with a doubtful amount in it."""
+    return "~" if any(paid.doubtful for paid in case.turns) else ""
 
 
 def texts_of(case: Case, amount: Decimal) -> tuple[str, str]:

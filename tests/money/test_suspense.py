@@ -148,7 +148,7 @@ async def test_the_app_assigns_it_in_the_ledger_and_every_place_follows(
 ) -> None:
     before = turns(person)
     async with opened_app(person, monkeypatch) as opened:
-        await opened.shows("$1.00 Σ", "today $3.00")
+        await opened.shows("$1.00 Σ", "today ~$3.00")
         await opened.pilot.press("f9")
         await opened.shows("suspense wrk_1", "~$1.00, wrk_1: 1 message from others")
         await opened.pilot.press("end", "enter")
