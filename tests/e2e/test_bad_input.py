@@ -129,12 +129,12 @@ def test_a_session_that_is_not_there_is_said(argv: tuple[str, ...], tmp_path: Pa
     assert "session" in ran.err
 
 
-def test_a_generation_that_is_not_spoken_sends_nothing(tmp_path: Path) -> None:
+def test_a_generation_that_does_not_exist_sends_nothing(tmp_path: Path) -> None:
     player = Player(PLAIN)
     with playing(player) as url:
-        ran = run("-p", "hello", home=tmp_path, base_url=url, HANDINGER_GENERATION="tasks")
+        ran = run("-p", "hello", home=tmp_path, base_url=url, HANDINGER_GENERATION="agents")
     assert ran.code == 2
-    assert "workers generation" in ran.err
+    assert "Use one of: workers, tasks." in ran.err
     assert player.seen == []
 
 

@@ -22,6 +22,8 @@ from textual.message import Message
 from handinger_tui.ui.terminal.textual_private import XTermParser
 
 ESC: Final = "\x1b"
+CONTROL_SEQUENCE: Final = "\x1b["
+"""The beginning of control sequences: of most keys, of reports and of replies."""
 PASTE_BEGINS: Final = "\x1b[200~"
 PASTE_ENDS: Final = "\x1b[201~"
 MOUSE: Final = "\x1b[M"
@@ -130,7 +132,9 @@ class InputParser:
         if not self._cutter.is_waiting:
             return
         is_report = self._cutter.is_report
-        patience_s = LATE_REPORT_S if self._is_torn else constants.ESCAPE_DELAY
+        # No key that is pressed sends ESC [ alone: more will follow, on a slow line later.
+        is_torn = self._is_torn or self._cutter.held == CONTROL_SEQUENCE
+        patience_s = LATE_REPORT_S if is_torn else constants.ESCAPE_DELAY
         if monotonic() - self._held_since < (INCOMPLETE_REPORT_S if is_report else patience_s):
             return
         held = self._cutter.release()

@@ -240,6 +240,17 @@ def test_the_late_rest_of_a_report_is_never_typed(late: str, clock: list[float])
     assert len(keys_in(parser.feed(late))) == len(late)
 
 
+@pytest.mark.parametrize("end", ["<35;20;5M", "I", "O", "?1;2c"])
+def test_a_report_cut_behind_its_bracket_is_one_also_when_the_line_is_slow(
+    end: str, clock: list[float]
+) -> None:
+    parser = InputParser()
+    assert keys_in(parser.feed("\x1b[")) == []
+    clock[0] += 0.8
+    assert keys_in(parser.tick()) == []
+    assert [one.key for one in parser.feed(end + "a") if isinstance(one, Key)] == ["a"]
+
+
 def test_typed_brackets_behind_an_escape_are_letters(clock: list[float]) -> None:
     parser = InputParser()
     parser_keys = [*keys_in(parser.feed("\x1b"))]
