@@ -36,7 +36,7 @@ SCREEN_OPTIONS: Final = frozenset({"-c", "--continue", "--local", "--no-color", 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return an exit code of `cli.output`."""
     _configure_output_errors()
-    sys.excepthook = _safe_excepthook
+    sys.excepthook, sys.unraisablehook = _safe_excepthook, _keep_interrupt
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         code = _run_command(words)
@@ -116,6 +116,24 @@ def _safe_excepthook(kind: type[BaseException], problem: BaseException, trace: T
     sys.stderr.write(clean("".join(traceback.format_exception(kind, problem, trace))))
 
 
+_dropped_interrupts: list[str] = []
+
+
+def _keep_interrupt(dropped: sys.UnraisableHookArgs) -> None:
+    """Keep an interrupt that Python drops, as it does in callbacks of imports: it must still end the run."""
+    if dropped.exc_type is KeyboardInterrupt:
+        _dropped_interrupts.append(str(dropped.object))
+    else:
+        sys.__unraisablehook__(dropped)
+
+
+def _check_interrupts() -> None:
+    """Raise KeyboardInterrupt for one that was dropped before the signal handlers were installed."""
+    if _dropped_interrupts:
+        _dropped_interrupts.clear()
+        raise KeyboardInterrupt
+
+
 def _run_command(words: list[str]) -> int:
     args = None
     try:
@@ -128,6 +146,7 @@ def _run_command(words: list[str]) -> int:
         from handinger_tui.cli import signals  # noqa: PLC0415 - not before the early prompt
 
         signals.install()
+        _check_interrupts()
         from handinger_tui.cli import args as command_line  # noqa: PLC0415 - argparse, 15 ms
 
         args = command_line.parse(words)
@@ -191,6 +210,7 @@ def _show_screen(parse_options: Callable[[], argparse.Namespace]) -> int:
         from handinger_tui.cli.app import run_app  # noqa: PLC0415 - Textual, 150 ms
         from handinger_tui.cli.load_settings import settings_for  # noqa: PLC0415 - tomllib, not for --help
 
+        _check_interrupts()
         args = parse_options()
         return run_app(args, settings_for(args), frame)
     finally:

@@ -97,6 +97,16 @@ def test_a_signal_whose_exception_python_drops_counts(number: str, tmp_path: Pat
     assert (result["status"], result["draft"], result["posts_sent"]) == ("not_sent", "hello", 0)
 
 
+def test_an_interrupt_that_python_drops_before_there_are_handlers_counts(tmp_path: Path) -> None:
+    code = SWALLOWED.replace("NUMBER", "SIGINT").replace("cli.headless", "cli.signals")
+    with service() as (player, url):
+        process = start(environ(tmp_path, url), *TURN, code=code)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, player.seen) == (130, [])
+    assert "Traceback" not in err
+    assert only_object(out)["status"] == "not_sent"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_standard_input_that_never_ends_is_told_and_can_be_left(
     number: signal.Signals, tmp_path: Path

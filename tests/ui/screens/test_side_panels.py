@@ -229,7 +229,8 @@ async def test_tab_and_arrows_lead_from_panel_to_panel() -> None:
 async def test_a_click_on_a_tab_shows_its_panel_and_leaves_the_typist_in_the_prompt() -> None:
     async with answered(*NARROW) as (desktop, pilot):
         await pilot.press("ctrl+b")
-        await desktop.until(pilot, lambda: column(desktop) == ["usage"])
+        # A count widens its tab.
+        await desktop.shows(pilot, "Sources 3 F3", "Files 1 F4")
         line = desktop.text_of("#tabs")
         for name, title in (("files", "Files"), ("sources", "Sources"), ("usage", "Usage")):
             await pilot.click("#tabs", offset=(line.index(title) + 1, 0))
@@ -243,8 +244,9 @@ async def test_a_click_on_a_tab_shows_its_panel_and_leaves_the_typist_in_the_pro
 async def test_pages_scroll_the_panel_in_front() -> None:
     async with answered(60, 20) as (desktop, pilot):
         await pilot.press("ctrl+b")
-        await desktop.until(pilot, lambda: column(desktop) == ["usage"])
         panel = desktop.work.sidebar.panels["usage"]
+        # A hidden panel is filled once it is shown.
+        await desktop.until(pilot, lambda: column(desktop) == ["usage"] and panel.max_scroll_y > 0)
         await pilot.press("pagedown")
         await desktop.until(pilot, lambda: panel.scroll_offset.y > 0)
         await pilot.press("ctrl+home")
