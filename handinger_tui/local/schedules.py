@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from handinger_tui.local import formats
-from handinger_tui.local.requests import RefusedError
+from handinger_tui.local.requests import (
+    RefusedError,
+    RequestLimits,
+    budget_member,
+    parse_object,
+    text_member,
+)
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 _CRON_FIELDS = 5
 _LONGEST_CRON = 200
@@ -42,6 +52,17 @@ class StoredSchedule:
             "nextRunAt": formats.iso(self.next_run),
             "type": self.type,
         }
+
+
+async def parse_schedule(request: Request, limits: RequestLimits) -> StoredSchedule:
+    """Read the body of a request that adds a schedule, the same in both generations.
+
+    Raises:
+        RefusedError: the body is no valid schedule.
+    """
+    members = await parse_object(request, limits)
+    text, budget = text_member(members, limits), budget_member(members)
+    return from_when(members.get("when"), text, budget, formats.now())
 
 
 def from_when(when: object, text: str, budget: str, now: datetime) -> StoredSchedule:

@@ -28,7 +28,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from handinger_tui.local import formats, requests, schedules, stream
+from handinger_tui.local import requests, schedules, stream
 from handinger_tui.local.registry import WorkerRegistry
 from handinger_tui.local.repertoire import REPERTOIRE
 from handinger_tui.local.requests import RefusedError, RequestLimits
@@ -213,9 +213,7 @@ class Routes:
     async def add_schedule(self, request: Request) -> Response:
         """Store a schedule."""
         record = self._record(request)
-        members = await requests.parse_object(request, self.limits)
-        text, budget = requests.text_member(members, self.limits), requests.budget_member(members)
-        schedule = schedules.from_when(members.get("when"), text, budget, formats.now())
+        schedule = await schedules.parse_schedule(request, self.limits)
         self.registry.add_schedule(record, schedule)
         return json_response(schedule.as_members())
 

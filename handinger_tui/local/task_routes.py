@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handinger_tui.local import formats, requests, schedules
+from handinger_tui.local import requests, schedules
 from handinger_tui.local.requests import RefusedError
 from handinger_tui.local.responses import event_stream, file_response, history_and_live, json_response, route
 
@@ -108,9 +108,7 @@ class TaskRoutes:
     async def add_schedule(self, request: Request) -> Response:
         """Store a schedule, each run of which begins a task."""
         template = self._template(request)
-        members = await requests.parse_object(request, self.limits)
-        text, budget = requests.text_member(members, self.limits), requests.budget_member(members)
-        schedule = schedules.from_when(members.get("when"), text, budget, formats.now())
+        schedule = await schedules.parse_schedule(request, self.limits)
         self.tasks.add_schedule(template, schedule)
         return json_response(schedule.as_members())
 
