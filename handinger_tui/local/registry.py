@@ -139,7 +139,7 @@ class WorkerRegistry:
         if begin is None:
             begin = partial(self._begin_when_idle, self.record(owner.id))
         owner.schedules[schedule.id] = schedule
-        self._timers[schedule.id] = self._start_task(self._run_schedule(owner, schedule, begin))
+        self._timers[schedule.id] = self.start_background(self._run_schedule(owner, schedule, begin))
 
     def cancel_schedule(self, record: ScheduleOwner, schedule_id: str) -> None:
         """Delete a schedule; a turn that it has started continues.
@@ -193,7 +193,7 @@ class WorkerRegistry:
         attachments = tuple(record.workspace.attach(name, content) for name, content in instruction.uploads)
         turn = LocalTurn(record.id, instruction, attachments)
         record.begin(turn)
-        self._start_task(self._run_turn(record, turn))
+        self.start_background(self._run_turn(record, turn))
         return turn
 
     def _evict_idle_worker(self) -> None:
@@ -240,7 +240,8 @@ class WorkerRegistry:
         self._timers.pop(schedule.id)
         owner.schedules.pop(schedule.id)
 
-    def _start_task(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+    def start_background(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        """Run work beside the requests, until it ends or the server stops."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._on_task_done)

@@ -41,6 +41,8 @@ class RequestLimits(Struct, frozen=True):
     """Maximum pending schedules of one worker."""
     remembered_keys: int = 256
     """Maximum idempotency keys; the newest are kept."""
+    delivery_seconds: float = 10.0
+    """Maximum seconds of one delivery to a webhook."""
     keep_alive_seconds: float = 10.0
     """Seconds without an event after which a stream sends a comment."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handinger_tui.local import requests, schedules
+from handinger_tui.local import requests, schedules, webhooks
 from handinger_tui.local.requests import RefusedError
 from handinger_tui.local.responses import event_stream, file_response, history_and_live, json_response, route
 
@@ -32,6 +32,9 @@ def task_routes(tasks: TaskRegistry) -> list[Route]:
         route(f"{worker}/schedules", GET=routes.list_schedules, POST=routes.add_schedule),
         route(f"{worker}/schedules/{{schedule_id}}", DELETE=routes.cancel_schedule),
         route(f"{worker}/files/{{file_path:path}}", GET=routes.file),
+        route(f"{worker}/webhook", GET=routes.webhook, PUT=routes.set_webhook, DELETE=routes.remove_webhook),
+        route(f"{worker}/webhook/regenerate-token", POST=routes.renew_webhook_token),
+        route(f"{worker}/webhook/executions", GET=routes.webhook_executions),
     ]
 
 
@@ -116,6 +119,33 @@ class TaskRoutes:
         """Cancel a schedule."""
         self.tasks.runs.cancel_schedule(self._template(request), request.path_params["schedule_id"])
         return json_response({"cancelled": True})
+
+    async def webhook(self, request: Request) -> Response:
+        """Return address and token of the webhook, both null without one."""
+        return json_response(self._template(request).webhook.as_members())
+
+    async def set_webhook(self, request: Request) -> Response:
+        """Set or replace the address of the webhook; null removes it."""
+        webhook = self._template(request).webhook
+        webhook.set(webhooks.url_member(await requests.parse_object(request, self.limits)))
+        return json_response(webhook.as_members())
+
+    async def remove_webhook(self, request: Request) -> Response:
+        """Remove address and token of the webhook; its deliveries stay listed."""
+        webhook = self._template(request).webhook
+        webhook.set(None)
+        return json_response(webhook.as_members())
+
+    async def renew_webhook_token(self, request: Request) -> Response:
+        """Replace the token of the webhook."""
+        webhook = self._template(request).webhook
+        webhook.renew_token()
+        return json_response(webhook.as_members())
+
+    async def webhook_executions(self, request: Request) -> Response:
+        """Return one page of the deliveries, newest first."""
+        webhook = self._template(request).webhook
+        return json_response(webhook.page(webhooks.page_of(request.query_params.get("page"))))
 
     async def file(self, request: Request) -> Response:
         """Return the bytes of a file of a task; its address is in the turn."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from handinger_tui.local import formats, prices, requests
 from handinger_tui.local.requests import RefusedError
+from handinger_tui.local.webhooks import Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +48,7 @@ class Template:
     updated_at: datetime = field(default_factory=formats.now)
     is_deleted: bool = False
     schedules: dict[str, StoredSchedule] = field(default_factory=dict)
+    webhook: Webhook = field(default_factory=Webhook)
 
     def change(self, members: Mapping[str, object]) -> None:
         """Set the members that a request has; the others stay.
@@ -299,7 +301,15 @@ class TaskRegistry:
             task = self._tasks[task_id] = Task(template, started.record, triggered_by)
         if not started.repeated:
             task.turns.append((started.turn, formats.now()))
+            self.runs.start_background(self._deliver(task, started.turn))
         return task, started
+
+    async def _deliver(self, task: Task, turn: LocalTurn) -> None:
+        """Tell the webhook of the worker that a turn has ended by itself."""
+        await turn.ended.wait()
+        if turn.is_complete and not task.template.is_deleted:
+            members = next(one for one in task.turn_members() if one["id"] == turn.id)
+            await task.template.webhook.deliver(task.as_members(), members, self.runs.limits.delivery_seconds)
 
     def add_schedule(self, template: Template, schedule: StoredSchedule) -> None:
         """Store a schedule of a worker: each run begins a task.

@@ -1,0 +1,226 @@
+"""Webhooks of stored workers: an address that learns of each turn of a task that has ended.
+
+The published rule is an https address anywhere. The local worker must never send to other computers: it
+delivers to this one only (`localhost` and loopback addresses, http or https, without proxies and without
+following redirects) and records every other delivery as failed, with the reason. Names are not looked up.
+
+Decisions where the published API description is silent:
+
+- The body is `{"task", "turn"}`, in the forms of GET /api/tasks/{id} and of its turns.
+- A delivery is made once, for each turn that ended by itself, completed or failed.
+- A new token without an address: 409.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import secrets
+import ssl
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Struct
+
+from handinger_tui.local import formats
+from handinger_tui.local.requests import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PAGE_SIZE = 50
+_LONGEST_URL = 2048
+_MOST_EXECUTIONS = 1000
+_PORTS = {"http": 80, "https": 443}
+_LOCALHOST = "localhost"
+_NOT_HERE = "The local worker delivers to this computer only (localhost, 127.0.0.1, [::1]); nothing was sent."
+
+
+@dataclass(slots=True)
+class Webhook:
+    """The webhook of one stored worker: address and token, both None without one, and its deliveries."""
+
+    url: str | None = None
+    token: str | None = None
+    executions: deque[dict[str, object]] = field(default_factory=lambda: deque(maxlen=_MOST_EXECUTIONS))
+    """The `WebhookExecution` objects, newest first."""
+
+    def set(self, url: str | None) -> None:
+        """Set the address, whose first one makes a token; None removes both."""
+        self.url = url
+        self.token = None if url is None else self.token or _new_token()
+
+    def renew_token(self) -> None:
+        """Replace the token.
+
+        Raises:
+            RefusedError: 409 without an address.
+        """
+        if self.url is None:
+            raise RefusedError(409, "This worker has no webhook. Set its url first.")
+        self.token = _new_token()
+
+    def as_members(self) -> dict[str, object]:
+        """Return the `Webhook` object."""
+        return {"token": self.token, "url": self.url}
+
+    def page(self, number: int) -> dict[str, object]:
+        """Return one page of the deliveries, counted from 1."""
+        first = (number - 1) * PAGE_SIZE
+        return {
+            "logs": list(self.executions)[first : first + PAGE_SIZE],
+            "page": number,
+            "pageCount": -(-len(self.executions) // PAGE_SIZE),
+            "totalCount": len(self.executions),
+        }
+
+    async def deliver(self, task: Mapping[str, object], turn: Mapping[str, object], seconds: float) -> None:
+        """Send the end of a turn to the address, if there is one, and record the delivery.
+
+        `seconds`: the longest time for it.
+        """
+        url, token = self.url, self.token
+        if url is None or token is None:
+            return
+        started, created_at = time.monotonic(), formats.iso(formats.now())
+        outcome = await _post(url, token, formats.dumps({"task": task, "turn": turn}).encode(), seconds)
+        self.executions.appendleft(
+            {
+                "id": formats.new_id("whe_"),
+                "createdAt": created_at,
+                "durationMs": int((time.monotonic() - started) * 1000),
+                "errorMessage": outcome.error,
+                "requestStatus": "success" if outcome.error is None else "error",
+                "responseStatus": outcome.status,
+                "taskId": task["id"],
+                "taskTitle": task["title"],
+                "url": url,
+                "workerId": task["workerId"],
+            }
+        )
+
+
+def url_member(members: Mapping[str, object]) -> str | None:
+    """Return the member `url` of a request.
+
+    Raises:
+        RefusedError: 422 if it is neither null nor an https address, or an http one of this computer.
+    """
+    if "url" not in members:
+        raise RefusedError(422, "url is missing; null removes the webhook.")
+    url = members["url"]
+    if url is None:
+        return None
+    if not isinstance(url, str) or len(url) > _LONGEST_URL or not url.isascii() or not url.isprintable():
+        raise RefusedError(422, f"url must be an address of at most {_LONGEST_URL:,} characters, or null.")
+    parts = _parts_of(url)
+    if parts is None or " " in url:
+        raise RefusedError(422, "url is not a valid address.")
+    if parts.scheme == "http" and _address_of(parts) is None:
+        raise RefusedError(422, "url must begin with https:// (http:// only for this computer).")
+    return url
+
+
+def page_of(text: str | None) -> int:
+    """Return the page that a query asks for.
+
+    Raises:
+        RefusedError: 422 if it is no whole number from 1.
+    """
+    if text is None:
+        return 1
+    if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) < 1:
+        raise RefusedError(422, "page must be a whole number from 1.")
+    return int(text)
+
+
+def _new_token() -> str:
+    return f"whk_{secrets.token_hex(13)}"
+
+
+def _parts_of(url: str) -> SplitResult | None:
+    """The parts of an address of http or https with a host and a valid port; None for any other text."""
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in _PORTS and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return None
+    return parts if valid else None
+
+
+def _address_of(parts: SplitResult) -> str | None:
+    """The loopback address of a host; None if it is, or may be, another computer."""
+    host = parts.hostname or ""
+    if host == _LOCALHOST:
+        return "127.0.0.1"
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return str(address) if address.is_loopback else None
+
+
+class _Outcome(Struct, frozen=True):
+    """Status of the response, None without one; why the delivery failed, None if it did not."""
+
+    status: int | None
+    error: str | None
+
+
+async def _post(url: str, token: str, body: bytes, seconds: float) -> _Outcome:
+    parts = _parts_of(url)
+    address = None if parts is None else _address_of(parts)
+    if parts is None or address is None:
+        return _Outcome(None, _NOT_HERE)
+    try:
+        async with asyncio.timeout(seconds):
+            status = await _exchange(parts, address, _head(parts, token, len(body)) + body)
+    except TimeoutError:
+        return _Outcome(None, f"No response within {seconds:g} seconds.")
+    except (OSError, ValueError) as error:
+        return _Outcome(None, f"The delivery failed: {str(error) or type(error).__name__}.")
+    return _Outcome(status, None if 200 <= status < 300 else f"The receiver responded with status {status}.")
+
+
+def _head(parts: SplitResult, token: str, length: int) -> bytes:
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    lines = [
+        f"POST {target} HTTP/1.1",
+        f"Host: {parts.netloc.rpartition('@')[2]}",
+        "User-Agent: handinger-tui-local",
+        "Content-Type: application/json",
+        f"Content-Length: {length}",
+        f"X-Handinger-Token: {token}",
+        "Connection: close",
+    ]
+    return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("ascii")
+
+
+async def _exchange(parts: SplitResult, address: str, request: bytes) -> int:
+    """Send a request and return the status of its response.
+
+    Raises:
+        OSError, ValueError: no connection, or no HTTP response.
+    """
+    context = ssl.create_default_context() if parts.scheme == "https" else None
+    reader, writer = await asyncio.open_connection(
+        address,
+        parts.port or _PORTS[parts.scheme],
+        ssl=context,
+        server_hostname=parts.hostname if context is not None else None,
+    )
+    try:
+        writer.write(request)
+        await writer.drain()
+        line = (await reader.readline()).split()
+        if len(line) < 2 or not line[0].startswith(b"HTTP/") or not line[1].isdigit():
+            raise ValueError("the response is not HTTP")
+        return int(line[1])
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()

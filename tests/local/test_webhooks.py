@@ -1,0 +1,262 @@
+"""Webhooks of the local worker: real deliveries to this computer, and none to any other."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import queue
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from handinger_tui.local.requests import RequestLimits
+from handinger_tui.local.server import LocalServer
+from handinger_tui.local.webhooks import PAGE_SIZE, Webhook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Json = dict[str, Any]
+
+
+class Receiver:
+    """An HTTP server of this computer that notes each delivery and responds with `status`."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.deliveries: queue.Queue[tuple[str, dict[str, str], Json]] = queue.Queue()
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                receiver.deliveries.put((self.path, dict(self.headers), body))
+                self.send_response(receiver.status)
+                self.send_header("location", "http://127.0.0.1:9/elsewhere")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://localhost:{self.server.server_port}/hook?a=1"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    thread = threading.Thread(target=made.server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def tasks(server: LocalServer) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {server.api_key}"}
+    with httpx.Client(base_url=server.tasks_url, headers=headers, trust_env=False, timeout=20) as connected:
+        yield connected
+
+
+def stored(tasks: httpx.Client, url: str | None = None) -> str:
+    """Store a worker, with a webhook if there is an address, and return its id."""
+    worker = str(tasks.post("/api/workers", json={"title": "Reports"}).json()["id"])
+    if url is not None:
+        assert tasks.put(f"/api/workers/{worker}/webhook", json={"url": url}).status_code == 200
+    return worker
+
+
+def executions(tasks: httpx.Client, worker: str, count: int) -> list[Json]:
+    """Wait until that many deliveries are listed."""
+    deadline = time.monotonic() + 20
+    while True:
+        listed = tasks.get(f"/api/workers/{worker}/webhook/executions").json()
+        if listed["totalCount"] >= count:
+            assert listed["totalCount"] == count
+            return list(listed["logs"])
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def run(tasks: httpx.Client, worker: str, task: str, text: str = "echo one") -> None:
+    answer = tasks.post("/api/tasks", json={"input": text, "workerId": worker, "taskId": task})
+    assert answer.status_code == 200, answer.text
+
+
+def test_the_first_address_makes_a_token_that_later_ones_keep(tasks: httpx.Client) -> None:
+    path = f"/api/workers/{stored(tasks)}/webhook"
+    assert tasks.get(path).json() == {"token": None, "url": None}
+    first = tasks.put(path, json={"url": "https://example.com/a"}).json()
+    assert first["url"] == "https://example.com/a"
+    assert first["token"].startswith("whk_")
+    assert len(first["token"]) == len("whk_") + 26
+    second = tasks.put(path, json={"url": "https://example.com/b"}).json()
+    assert second == {"token": first["token"], "url": "https://example.com/b"}
+    renewed = tasks.post(f"{path}/regenerate-token").json()
+    assert renewed["url"] == "https://example.com/b"
+    assert renewed["token"] not in (None, first["token"])
+    assert tasks.get(path).json() == renewed
+    assert tasks.put(path, json={"url": None}).json() == {"token": None, "url": None}
+    tasks.put(path, json={"url": "https://example.com/c"})
+    assert tasks.delete(path).json() == tasks.get(path).json() == {"token": None, "url": None}
+    assert tasks.post(f"{path}/regenerate-token").status_code == 409
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"url": 3},
+        {"url": ""},
+        {"url": "example.com"},
+        {"url": "ftp://example.com"},
+        {"url": "http://example.com/a"},
+        {"url": "https:///a"},
+        {"url": "https://a:99999"},
+        {"url": "http://127.0.0.1:1/a\r\nX: y"},
+        {"url": "http://127.0.0.1/ä"},
+        {"url": f"https://example.com/{'a' * 2048}"},
+    ],
+)
+def test_an_address_that_is_none_is_refused(tasks: httpx.Client, body: Json) -> None:
+    path = f"/api/workers/{stored(tasks)}/webhook"
+    assert tasks.put(path, json=body).status_code == 422
+    assert tasks.get(path).json() == {"token": None, "url": None}
+
+
+@pytest.mark.parametrize("route", ["", "/executions", "/regenerate-token"])
+def test_an_unknown_worker_has_no_webhook(tasks: httpx.Client, route: str) -> None:
+    method = "POST" if route == "/regenerate-token" else "GET"
+    assert tasks.request(method, f"/api/workers/wrk_none/webhook{route}").status_code == 404
+
+
+def test_each_turn_that_ends_is_delivered_with_the_token(tasks: httpx.Client, receiver: Receiver) -> None:
+    worker = stored(tasks, receiver.url)
+    token = tasks.get(f"/api/workers/{worker}/webhook").json()["token"]
+    run(tasks, worker, "tsk_hook")
+    run(tasks, worker, "tsk_hook", "fail")
+    for seq, status in ((0, "completed"), (1, "error")):
+        path, headers, body = receiver.deliveries.get(timeout=20)
+        assert path == "/hook?a=1"
+        assert headers["X-Handinger-Token"] == token
+        assert "Authorization" not in headers
+        assert (body["turn"]["seq"], body["turn"]["status"]) == (seq, status)
+        assert (body["task"]["id"], body["task"]["workerId"]) == ("tsk_hook", worker)
+    newest, _ = executions(tasks, worker, 2)
+    assert newest.pop("id").startswith("whe_")
+    assert newest.pop("createdAt").endswith("Z")
+    assert newest.pop("durationMs") >= 0
+    assert newest == {
+        "errorMessage": None,
+        "requestStatus": "success",
+        "responseStatus": 200,
+        "taskId": "tsk_hook",
+        "taskTitle": "Reports",
+        "url": receiver.url,
+        "workerId": worker,
+    }
+
+
+@pytest.mark.parametrize("status", [302, 410, 500])
+def test_another_status_is_a_failure_and_nothing_is_repeated(
+    tasks: httpx.Client, receiver: Receiver, status: int
+) -> None:
+    receiver.status = status
+    worker = stored(tasks, receiver.url)
+    run(tasks, worker, f"tsk_status_{status}")
+    [execution] = executions(tasks, worker, 1)
+    assert (execution["requestStatus"], execution["responseStatus"]) == ("error", status)
+    assert str(status) in execution["errorMessage"]
+    assert receiver.deliveries.qsize() == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/hook",
+        "https://192.0.2.1/hook",
+        "https://localhost.example.com/hook",
+        "https://127.0.0.1@example.com/hook",
+        "https://2130706433/hook",
+        "https://0.0.0.0/hook",
+    ],
+)
+async def test_nothing_is_sent_to_another_computer(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    dialed: list[object] = []
+
+    async def dial(*place: object, **_: object) -> None:
+        dialed.append(place)
+        raise OSError
+
+    monkeypatch.setattr(asyncio, "open_connection", dial)
+    webhook = Webhook()
+    webhook.set(url)
+    await webhook.deliver({"id": "t", "title": "T", "workerId": "w"}, {}, 5)
+    [execution] = webhook.executions
+    assert dialed == []
+    assert (execution["requestStatus"], execution["responseStatus"]) == ("error", None)
+    assert "this computer only" in str(execution["errorMessage"])
+
+
+async def test_without_a_receiver_the_reason_is_recorded() -> None:
+    async def close_at_once(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    closing = await asyncio.start_server(close_at_once, "127.0.0.1", 0)
+    port = closing.sockets[0].getsockname()[1]
+    webhook = Webhook()
+    for url in (f"http://127.0.0.1:{port}", f"https://127.0.0.1:{port}"):
+        webhook.set(url)
+        await webhook.deliver({"id": "t", "title": "T", "workerId": "w"}, {}, 5)
+    closing.close()
+    await closing.wait_closed()
+    webhook.set(f"http://127.0.0.1:{port}")
+    await webhook.deliver({"id": "t", "title": "T", "workerId": "w"}, {}, 5)
+    assert len(webhook.executions) == 3
+    assert all(str(one["errorMessage"]).startswith("The delivery failed:") for one in webhook.executions)
+
+
+def test_a_receiver_that_does_not_respond_ends_with_the_time_limit(receiver: Receiver) -> None:
+    receiver.server.shutdown()
+    limits = RequestLimits(delivery_seconds=0.2)
+    with LocalServer.start(pace=0, limits=limits) as quick:
+        headers = {"Authorization": f"Bearer {quick.api_key}"}
+        with httpx.Client(base_url=quick.tasks_url, headers=headers, trust_env=False) as client:
+            worker = stored(client, receiver.url)
+            run(client, worker, "tsk_late")
+            [execution] = executions(client, worker, 1)
+    assert execution["errorMessage"] == "No response within 0.2 seconds."
+    assert execution["durationMs"] >= 200
+
+
+def test_deliveries_are_listed_by_pages_newest_first(tasks: httpx.Client) -> None:
+    worker = stored(tasks, "https://example.com/hook")
+    path = f"/api/workers/{worker}/webhook/executions"
+    assert tasks.get(path).json() == {"logs": [], "page": 1, "pageCount": 0, "totalCount": 0}
+    for number in range(PAGE_SIZE + 1):
+        run(tasks, worker, f"tsk_page_{number}")
+    newest = executions(tasks, worker, PAGE_SIZE + 1)
+    assert [one["taskId"] for one in newest] == [f"tsk_page_{number}" for number in range(PAGE_SIZE, 0, -1)]
+    second = tasks.get(path, params={"page": 2}).json()
+    assert [one["taskId"] for one in second.pop("logs")] == ["tsk_page_0"]
+    assert second == {"page": 2, "pageCount": 2, "totalCount": PAGE_SIZE + 1}
+    assert tasks.get(path, params={"page": 3}).json()["logs"] == []
+    for page in ("0", "-1", "x", "1.5", ""):
+        assert tasks.get(path, params={"page": page}).status_code == 422
+
+
+def test_a_worker_that_was_deleted_delivers_nothing(tasks: httpx.Client, receiver: Receiver) -> None:
+    worker = stored(tasks, receiver.url)
+    run(tasks, worker, "tsk_gone")
+    receiver.deliveries.get(timeout=20)
+    tasks.delete(f"/api/workers/{worker}")
+    run(tasks, worker, "tsk_gone")
+    other = stored(tasks, receiver.url)
+    run(tasks, other, "tsk_after")
+    assert receiver.deliveries.get(timeout=20)[2]["task"]["id"] == "tsk_after"
