@@ -276,6 +276,30 @@ def another_worker() -> ApiError:
     return BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER, ONLY_READ)
 
 
+def schedule_in_doubt(problem: ApiError, *, is_listed: bool) -> ApiError:
+    """Whether a schedule was added is not clear; `is_listed`: a list was read that does not show it."""
+    shown = (
+        "The list of schedules does not show it." if is_listed else "The list of schedules cannot be read."
+    )
+    return Doubtful(
+        problem.kind,
+        f"{problem.summary} {shown}",
+        "The schedule may still be added, and its runs would cost money. List the schedules before you add "
+        "it again. Nothing is resent.",
+        http_status=problem.http_status,
+    )
+
+
+def cancel_in_doubt(problem: ApiError) -> ApiError:
+    """Whether a schedule was canceled is not clear."""
+    return Doubtful(
+        problem.kind,
+        problem.summary,
+        "The schedule may still run, and its runs would cost money. List the schedules and cancel it again.",
+        http_status=problem.http_status,
+    )
+
+
 def other_generation(
     why: str, generation: str, status: int | None, retry_after_s: float | None = None
 ) -> ApiError:

@@ -2,8 +2,7 @@
 
 Multipart has the text fields, then one part `files` for a single file or a part `files[]` for each of
 several, with base name and type. Every file is opened and compared with the chosen attachment before
-anything is sent. These are not pydantic models, since pydantic takes 10 MB and our own values need no
-validation; `api.schedules` uses them and is loaded when needed.
+anything is sent.
 """
 
 from __future__ import annotations

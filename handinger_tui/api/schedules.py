@@ -1,166 +1,111 @@
-"""Schedules of workers: the requests, and the models of their bodies.
+"""Schedules of workers: the requests and their bodies, and how an addition in doubt is settled.
 
-They are apart from the client since pydantic takes 10 MB.
-
-Responses are not trusted: a member that is absent, null or of the wrong type is None,
-and unknown members are kept. Worker objects are read by `core.stream.worker_snapshot`,
-so that stored and live ones go through the same code.
+Responses are not trusted: a member that is absent, null or of the wrong type is None.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
-
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-)
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 from handinger_tui.api import errors
 from handinger_tui.api.client import JSON, SMALL_BODY, WorkerClient
 from handinger_tui.api.endpoint import segment
 from handinger_tui.api.response import parsed_answer
+from handinger_tui.core.errors import ApiError, Refused, Unreachable
+from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_text
 from handinger_tui.core.safety import encodable
+from handinger_tui.core.schedules import (
+    Added,
+    After,
+    At,
+    Cron,
+    Every,
+    NewSchedule,
+    Rule,
+    Schedule,
+    ScheduleList,
+)
 
 if TYPE_CHECKING:
-    import httpx
+    from collections.abc import Awaitable, Callable
 
-MAX_SECONDS = 31_536_000
-"""Longest delay and interval of a schedule: one year."""
-
-
-def _encodable(text: object) -> object:
-    return encodable(text) if isinstance(text, str) else text
+LOOKS: Final = (0.0, 1.0, 3.0)
+"""Pauses in seconds, each before one reading of the list that settles an addition in doubt."""
+_SAME_TIME: Final = timedelta(minutes=1)
+"""Two moments that are closer are the same one: services may leave out the seconds."""
 
 
-Text = Annotated[str, BeforeValidator(_encodable)]
-
-
-# -- requests ------------------------------------------------------------------------
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    def body(self) -> bytes:
-        """Compact JSON, with members in order and without unset ones."""
-        return self.model_dump_json(exclude_none=True).encode()
-
-
-class At(_Request):
-    """Once, at a time (ISO 8601)."""
-
-    type: Literal["scheduled"] = "scheduled"
-    date: str
-
-
-class After(_Request):
-    """Once, after a delay in seconds."""
-
-    type: Literal["delayed"] = "delayed"
-    delay_seconds: int = Field(serialization_alias="delayInSeconds", ge=1, le=MAX_SECONDS)
-
-
-class Cron(_Request):
-    """At the times of a cron expression."""
-
-    type: Literal["cron"] = "cron"
-    cron: str
-
-
-class Every(_Request):
-    """Repeatedly, at an interval in seconds."""
-
-    type: Literal["interval"] = "interval"
-    interval_seconds: int = Field(serialization_alias="intervalSeconds", ge=1, le=MAX_SECONDS)
-
-
-class NewSchedule(_Request):
-    """A new schedule: a turn that the service starts by itself."""
-
-    input: Text
-    when: At | After | Cron | Every = Field(discriminator="type")
-    budget: str | None = None
-
-    def body(self) -> bytes:
-        """Compact JSON with the wire's member names."""
-        return self.model_dump_json(exclude_none=True, by_alias=True).encode()
-
-
-# -- responses -------------------------------------------------------------------------
-_T = TypeVar("_T")
-_A = TypeVar("_A", bound=BaseModel)
-
-
-def _or_none(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    try:
-        return validate(value)
-    except ValidationError:
-        return None
-
-
-Lenient = Annotated[_T | None, WrapValidator(_or_none)]
-"""A value that becomes None when it cannot be read."""
-
-
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-
-class Schedule(_Answer):
-    """A schedule as the service returns it: times as unchanged text, seconds as numbers."""
-
-    id: Lenient[str] = None
-    input: Lenient[str] = None
-    budget: Lenient[str] = None
-    type: Lenient[str] = None
-    next_run_at: Lenient[str] = Field(None, alias="nextRunAt")
-    delay_seconds: Lenient[int] = Field(None, alias="delayInSeconds")
-    interval_seconds: Lenient[int] = Field(None, alias="intervalSeconds")
-    cron: Lenient[str] = None
-
-
-def _objects(value: Any) -> Any:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-class ScheduleList(_Answer):
-    """All schedules of one worker; list items that are not objects are dropped."""
-
-    schedules: Annotated[list[Schedule], BeforeValidator(_objects)] = []
-
-
-class Cancelled(_Answer):
-    """Whether a schedule was canceled; None when the service does not say."""
-
-    cancelled: Lenient[bool] = None
-
-
-# -- the requests ------------------------------------------------------------------------
 class ScheduleClient:
     """Lists, adds and cancels schedules over the connection of a client."""
 
-    def __init__(self, client: WorkerClient) -> None:
+    def __init__(
+        self, client: WorkerClient, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        """`pause` waits between two readings of the list."""
         self._client = client
+        self._pause = pause
 
-    async def schedules(self, worker_id: str) -> list[Schedule]:
+    async def schedules(self, worker_id: str) -> ScheduleList:
         """All schedules of a worker. Raises ApiError."""
         async with self._client.connection.get(self._url(worker_id), JSON) as response:
-            return (await self._answer(response, ScheduleList)).schedules
+            text = await self._client.json_text(response, SMALL_BODY)
+            members = parsed_answer(text, response.status_code)
+        entries = [entry for entry in as_list(members.get("schedules")) if isinstance(entry, dict)]
+        name = as_text(members.get("timezone"))
+        return ScheduleList(tuple(map(schedule_in, entries)), name, zone_named(name))
 
-    async def add(self, worker_id: str, schedule: NewSchedule, request_id: str) -> Schedule:
-        """POST a schedule; like a turn, it is sent only once. `request_id` is its Idempotency-Key.
+    async def add(
+        self,
+        worker_id: str,
+        schedule: NewSchedule,
+        request_id: str,
+        departed: Callable[[], None] = lambda: None,
+    ) -> Added:
+        """POST a schedule once, and look for it in the list where the answer leaves a doubt.
+
+        `request_id` is its Idempotency-Key; `departed()`: see `WorkerClient.start_turn`.
 
         Raises:
-            ApiError
+            Refused, Unreachable: it was not added.
+            ApiError: `errors.schedule_in_doubt`, or the list could not be read and nothing was sent.
         """
+        before = {one.schedule_id for one in (await self.schedules(worker_id)).schedules}
         headers = {"Accept": JSON, "Content-Type": JSON, "Idempotency-Key": request_id}
-        sending = self._client.connection.send("POST", self._url(worker_id), headers, schedule.body())
-        async with sending as response:
-            return await self._answer(response, Schedule)
+        sending = self._client.connection.send(
+            "POST", self._url(worker_id), headers, body_of(schedule), departed=departed
+        )
+        try:
+            async with sending as response:
+                text = await self._client.json_text(response, SMALL_BODY)
+                added = schedule_in(parsed_answer(text, response.status_code))
+            if added.schedule_id is None:
+                raise errors.undecodable("The schedule")
+        except (Refused, Unreachable):
+            raise
+        except ApiError as problem:
+            return Added(await self._look_for(worker_id, schedule, before, problem), from_list=True)
+        return Added(added)
+
+    async def _look_for(
+        self, worker_id: str, schedule: NewSchedule, before: set[str | None], problem: ApiError
+    ) -> Schedule:
+        """The schedule in the list that was not there before. Raises ApiError: it is in doubt."""
+        is_listed = False
+        for pause in LOOKS:
+            await self._pause(pause)
+            try:
+                now = (await self.schedules(worker_id)).schedules
+            except ApiError:
+                continue
+            is_listed = True
+            for one in now:
+                if one.schedule_id not in before and _is_same(one, schedule):
+                    return one
+        raise errors.schedule_in_doubt(problem, is_listed=is_listed) from None
 
     async def cancel(self, worker_id: str, schedule_id: str) -> bool | None:
         """DELETE a schedule. Returns whether it was canceled; None when the service does not say.
@@ -169,18 +114,116 @@ class ScheduleClient:
             ApiError
         """
         url = f"{self._url(worker_id)}/{segment(schedule_id, 'schedule id')}"
-        async with self._client.connection.send("DELETE", url, {"Accept": JSON}) as response:
-            if response.status_code == 204:
-                return None
-            return (await self._answer(response, Cancelled)).cancelled
+        try:
+            async with self._client.connection.send("DELETE", url, {"Accept": JSON}) as response:
+                if response.status_code == 204:
+                    return None
+                text = await self._client.json_text(response, SMALL_BODY)
+                cancelled = parsed_answer(text, response.status_code).get("cancelled")
+        except (Refused, Unreachable):
+            raise
+        except ApiError as problem:
+            if await self._is_gone(worker_id, schedule_id):
+                return True
+            raise errors.cancel_in_doubt(problem) from None
+        return cancelled if isinstance(cancelled, bool) else None
+
+    async def _is_gone(self, worker_id: str, schedule_id: str) -> bool:
+        """Whether the list is readable and does not show a schedule."""
+        try:
+            listed = (await self.schedules(worker_id)).schedules
+        except ApiError:
+            return False
+        return all(one.schedule_id != schedule_id for one in listed)
 
     def _url(self, worker_id: str) -> str:
         return f"{self._client.worker_url(worker_id)}/schedules"
 
-    async def _answer(self, response: httpx.Response, model: type[_A]) -> _A:
-        text = await self._client.json_text(response, SMALL_BODY)
-        value = parsed_answer(text, response.status_code)
-        try:
-            return model.model_validate(value)
-        except ValidationError:
-            raise errors.undecodable("The answer") from None
+
+# -- bodies --------------------------------------------------------------------------------
+def body_of(schedule: NewSchedule) -> bytes:
+    """The body that adds a schedule: compact JSON, in UTC."""
+    members = {
+        "input": encodable(schedule.instruction),
+        "when": _when(schedule.rule),
+        "budget": schedule.budget,
+    }
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _when(rule: Rule) -> JsonObject:
+    match rule:
+        case At(moment):
+            return {"type": "scheduled", "date": utc_text(moment)}
+        case After(seconds):
+            return {"type": "delayed", "delayInSeconds": seconds}
+        case Every(seconds):
+            return {"type": "interval", "intervalSeconds": seconds}
+        case Cron(expression):
+            return {"type": "cron", "cron": expression}
+
+
+def utc_text(moment: datetime) -> str:
+    """A moment as "2026-12-01T08:00:00Z"."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def schedule_in(members: JsonObject) -> Schedule:
+    """A schedule as the service returns it."""
+    kind, next_run = as_text(members.get("type")), _moment(members.get("nextRunAt"))
+    return Schedule(
+        as_text(members.get("id")) or None,
+        as_text(members.get("input")) or "",
+        as_text(members.get("budget")),
+        kind,
+        _rule(kind, members, next_run),
+        next_run,
+    )
+
+
+def _rule(kind: str | None, members: JsonObject, next_run: datetime | None) -> Rule | None:
+    cron = as_text(members.get("cron"))
+    if kind == "cron" and cron is not None:
+        return Cron(cron)
+    interval, delay = _seconds(members.get("intervalSeconds")), _seconds(members.get("delayInSeconds"))
+    if kind == "interval" and interval is not None:
+        return Every(interval)
+    if kind == "delayed" and delay is not None:
+        return After(delay)
+    return At(next_run) if kind == "scheduled" and next_run is not None else None
+
+
+def _seconds(value: Json) -> int | None:
+    """A whole number of seconds within bounds that dates can be computed with."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 1 <= value <= 10**9 and int(value) == value else None
+
+
+def _moment(value: Json) -> datetime | None:
+    """A moment in UTC; a text without an offset is UTC, too."""
+    try:
+        moment = datetime.fromisoformat(as_text(value) or "")
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def zone_named(name: str | None) -> ZoneInfo | None:
+    """The time zone of a name; None where this machine has none of that name."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (LookupError, ValueError, OSError):
+        return None
+
+
+def _is_same(listed: Schedule, schedule: NewSchedule) -> bool:
+    """Whether a listed schedule is the one that was added, as far as the list says."""
+    is_same_rule = listed.rule in (None, schedule.rule)
+    if isinstance(schedule.rule, At) and isinstance(listed.rule, At):
+        is_same_rule = abs(listed.rule.moment - schedule.rule.moment) < _SAME_TIME
+    return (
+        listed.instruction in ("", encodable(schedule.instruction))
+        and listed.budget in (None, schedule.budget)
+        and is_same_rule
+    )

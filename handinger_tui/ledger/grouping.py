@@ -383,17 +383,26 @@ _TURNS: Final = f"""
        AND status NOT IN ({_LEFT_OUT})
 """
 _NEWEST: Final = f" ORDER BY at_ms DESC, place DESC LIMIT {NEWEST}"
+_OF_TARGET: Final = f"{_TURNS} AND worker_id = :worker {_NEWEST}"
+_OF_TEMPLATE: Final = (
+    f"{_TURNS} AND session_id IN (SELECT session_id FROM sessions WHERE template = :worker) {_NEWEST}"
+)
+"""The turns of all sessions with a stored worker."""
 
 
 def usual(
     connection: sqlite3.Connection, worker_id: str | None, budget: str, *, simulated: bool
 ) -> TypicalCost:
-    """The cost of the newest ended turns of a worker at a budget; of all workers when it has no such turn."""
+    """The cost of the newest ended turns of a worker at a budget; of all workers when it has no such turn.
+
+    `worker_id`: a target, or a stored worker, whose targets all count.
+    """
     cells: dict[str, Cell] = {"budget": pack(budget), "simulated": simulated}
     rows: list[Row] = []
     if worker_id is not None:
-        own = f"{_TURNS} AND worker_id = :worker {_NEWEST}"
-        rows = connection.execute(own, cells | {"worker": pack(worker_id)}).fetchall()
+        cells |= {"worker": pack(worker_id)}
+        for own in (_OF_TARGET, _OF_TEMPLATE):
+            rows = rows or connection.execute(own, cells).fetchall()
     everywhere = not rows
     if everywhere:
         rows = connection.execute(_TURNS + _NEWEST, cells).fetchall()

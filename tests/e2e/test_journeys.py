@@ -147,7 +147,7 @@ def test_detach_prints_ids_and_the_turn_ends_by_itself(tmp_path: Path, generatio
 def test_email_and_schedules(desk: Desk) -> None:
     worker = desk.do("-p", "echo x", "--json").result["worker_id"]
     assert "@" in desk.do("email", worker).out
-    made = desk.do("schedules", "add", worker, "cite sources", "--every", "3600", "--json").result
+    made = desk.do("schedules", "add", worker, "cite sources", "--every", "3600", "--yes", "--json").result
     assert [row["id"] for row in desk.do("schedules", "list", worker, "--json").result["schedules"]] == [
         made["id"]
     ]

@@ -29,7 +29,7 @@ finally:
 
 # rich alone is no sign: httpx loads it for a command line of its own wherever click and rich are installed.
 SCREEN = {"textual", "handinger_tui.ui"}
-NETWORK = {"httpx", "httpx_sse", "pydantic", "starlette", "uvicorn"}
+NETWORK = {"httpx", "httpx_sse", "starlette", "uvicorn"}
 # What comes with a connection, with an answer, with a file, or with a question.
 LATER = NETWORK | {
     "handinger_tui.api",
@@ -171,13 +171,12 @@ def test_the_first_frame_of_the_app_waits_for_nothing_that_comes_with_a_connecti
     assert len([name for name in loaded if name.startswith("handinger_tui.")]) <= OURS_AT_FIRST_FRAME
 
 
-def test_a_connection_loads_no_validation_model() -> None:
-    """A tenth of what the program would hold: pydantic takes 10 MB."""
+def test_a_connection_loads_no_screen_and_no_schedules() -> None:
     loaded = loaded_after(
         "import handinger_tui.cli.wiring, handinger_tui.api.transport, handinger_tui.api.sse"
     )
     assert "httpx" in loaded
-    assert set(loaded).isdisjoint(SCREEN | {"pydantic"})
+    assert set(loaded).isdisjoint(SCREEN | {"cronsim", "handinger_tui.core.schedules"})
 
 
 ENTERED = """

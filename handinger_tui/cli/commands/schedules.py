@@ -1,14 +1,17 @@
-"""`handinger-tui schedules`: lists, adds and cancels the schedules of a worker."""
+"""`handinger-tui schedules`: lists, adds and cancels the schedules of a worker, with their prices.
+
+A schedule starts paid runs later. So `add` shows the next runs and the price, and adds only with `--yes`.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from pydantic import ValidationError
-
 from handinger_tui.api.generations import worker_in
-from handinger_tui.api.schedules import After, At, Cron, Every, NewSchedule, Schedule, ScheduleClient
+from handinger_tui.api.schedules import ScheduleClient, utc_text
 from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.options import (
     BUDGETS,
@@ -16,10 +19,37 @@ from handinger_tui.cli.options import (
     add_json_option,
     add_worker_argument,
 )
-from handinger_tui.cli.output import Exit, put_result
+from handinger_tui.cli.output import Exit, put_result, say
 from handinger_tui.cli.wiring import RandomIds, Services, run_with_services
-from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.amounts import json_amount
+from handinger_tui.core.errors import Doubtful, SettingsError
+from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean_line
+from handinger_tui.core.schedules import (
+    STANDARD,
+    UNSTOPPED,
+    After,
+    At,
+    Cron,
+    Every,
+    NewSchedule,
+    Price,
+    Rule,
+    Schedule,
+    ScheduleList,
+    added_text,
+    monthly_text,
+    next_runs,
+    price_of,
+    price_sentences,
+    price_tag,
+    read_cron,
+    read_moment,
+    read_span,
+    rule_text,
+    run_text,
+    runs_of,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -44,11 +74,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the instruction (add) or the schedule id (cancel)",
     )
     when = parser.add_mutually_exclusive_group()
-    when.add_argument("--at", metavar="DATE", help="once, at this ISO 8601 time")
-    when.add_argument("--in", dest="delay", type=int, metavar="SECONDS", help="once, after N seconds")
-    when.add_argument("--every", type=int, metavar="SECONDS", help="every N seconds")
-    when.add_argument("--cron", metavar="CRON", help="cron expression")
+    when.add_argument(
+        "--at", metavar="TIME", help="once: 09:00, '2027-01-15 09:00' (local), or with Z or +01:00"
+    )
+    when.add_argument("--in", dest="delay", metavar="DURATION", help="once, after 90s, 15m, 2h, 1d")
+    when.add_argument("--every", metavar="DURATION", help="every 15m, 2h, 1d, 1w")
+    when.add_argument("--cron", metavar="CRON", help="cron expression, in the time zone of the service")
     parser.add_argument("-b", "--budget", choices=BUDGETS, help="budget of each run")
+    parser.add_argument(
+        "--yes", action="store_true", help="add: really add it (without: show the price only)"
+    )
     add_json_option(parser)
     add_connection_options(parser)
 
@@ -61,59 +96,163 @@ def run(args: argparse.Namespace) -> int:
 async def _run(args: argparse.Namespace, services: Services) -> int:
     client, worker_id = ScheduleClient(services.client), worker_in(args.worker)
     if args.action == "list":
-        schedules = await client.schedules(worker_id)
-        rows: list[Json] = [_schedule_object(schedule) for schedule in schedules]
-        text = "\n".join(map(_schedule_row, schedules)) or "No schedules."
-        put_result(args, {"worker_id": worker_id, "schedules": rows}, text)
-    elif args.action == "cancel":
-        if not args.schedule:
-            raise SettingsError("Which schedule?", "Use: handinger-tui schedules cancel WORKER SCHEDULE")
-        cancelled = await client.cancel(worker_id, args.schedule)
-        texts = {
-            True: "Canceled.",
-            False: "The service did not cancel it.",
-            None: "The service gave no reason.",
-        }
-        put_result(args, {"cancelled": cancelled}, texts[cancelled])
-    else:
-        new_schedule = NewSchedule(input=args.schedule or "", when=_parse_when(args), budget=args.budget)
-        schedule = await client.add(worker_id, new_schedule, RandomIds().new("sch"))
-        put_result(args, _schedule_object(schedule), _schedule_row(schedule))
+        return await _list(args, services, client, worker_id)
+    if args.action == "cancel":
+        return await _cancel(args, client, worker_id)
+    return await _add(args, services, client, worker_id)
+
+
+# -- list ------------------------------------------------------------------------------------
+async def _list(args: argparse.Namespace, services: Services, client: ScheduleClient, worker_id: str) -> int:
+    listed = await client.schedules(worker_id)
+    now = datetime.now(UTC)
+    prices = [await _price(services, worker_id, one.rule, one.budget or STANDARD) for one in listed.schedules]
+    rows: list[Json] = [
+        _schedule_object(one, price, listed, now) for one, price in zip(listed.schedules, prices, strict=True)
+    ]
+    lines = [_row(one, price, now) for one, price in zip(listed.schedules, prices, strict=True)]
+    if prices:
+        lines.append(" · ".join(filter(None, [plural(len(prices), "schedule"), monthly_text(prices)])))
+    if any(isinstance(one.rule, Cron) for one in listed.schedules):
+        lines.append(f"Cron expressions are in the time zone {listed.zone_text}; times are local.")
+    value: JsonObject = {"worker_id": worker_id, "timezone": listed.zone_name, "schedules": rows}
+    put_result(args, value, "\n".join(lines) or "No schedules.")
     return Exit.OK
 
 
-def _parse_when(args: argparse.Namespace) -> At | After | Cron | Every:
+async def _price(services: Services, worker_id: str, rule: Rule | None, budget: str) -> Price:
+    """The price by the local history. Raises LedgerError."""
+    simulated = services.settings.local
+    return price_of(await services.ledger.charges.usual(worker_id, budget, simulated=simulated), rule)
+
+
+def _row(schedule: Schedule, price: Price, now: datetime) -> str:
+    next_run = "" if schedule.next_run is None else f"next {run_text(schedule.next_run, now, None)}"
+    cells = (
+        schedule.schedule_id,
+        rule_text(schedule.rule, schedule.kind),
+        next_run,
+        price_tag(price),
+        schedule.budget,
+        schedule.instruction,
+    )
+    return " · ".join(clean_line(item) for item in cells if item)
+
+
+# -- cancel ----------------------------------------------------------------------------------
+async def _cancel(args: argparse.Namespace, client: ScheduleClient, worker_id: str) -> int:
     if not args.schedule:
-        raise SettingsError("What should the worker do?", "Put the instruction after the worker id.")
+        raise SettingsError("Which schedule?", "Use: handinger-tui schedules cancel WORKER SCHEDULE")
     try:
-        if args.at:
-            return At(date=args.at)
-        if args.delay is not None:
-            return After(delay_seconds=args.delay)
-        if args.every is not None:
-            return Every(interval_seconds=args.every)
-        if args.cron:
-            return Cron(cron=args.cron)
-    except ValidationError:
-        raise SettingsError(
-            "Schedules take 1 to 31,536,000 seconds (a year).", "Use another number."
-        ) from None
+        cancelled = await client.cancel(worker_id, args.schedule)
+    except Doubtful as problem:
+        return _report_doubt(args, "cancelled", problem)
+    texts = {
+        True: "Canceled.",
+        False: "The service did not cancel it. List the schedules to see what is left.",
+        None: "Sent, but the service did not say whether it was canceled. List the schedules to check.",
+    }
+    put_result(args, {"cancelled": cancelled}, texts[cancelled])
+    return Exit.FAILED if cancelled is False else Exit.OK
+
+
+# -- add -------------------------------------------------------------------------------------
+async def _add(args: argparse.Namespace, services: Services, client: ScheduleClient, worker_id: str) -> int:
+    now = datetime.now(UTC)
+    schedule = NewSchedule(args.schedule or "", _rule_of(args, now), args.budget or STANDARD)
+    listed = await client.schedules(worker_id)
+    price = await _price(services, worker_id, schedule.rule, schedule.budget)
+    if not args.yes:
+        runs: list[Json] = [utc_text(run) for run in next_runs(schedule.rule, now, listed.cron_zone)]
+        value: JsonObject = {"added": False, "next_runs": runs, "price": _price_object(price)}
+        put_result(args, value, _offer_text(schedule, price, listed, now))
+        say("Nothing was added. Add --yes to add it.")
+        return Exit.USAGE
+    has_departed = asyncio.Event()
+    try:
+        added = await client.add(worker_id, schedule, RandomIds().new("sch"), has_departed.set)
+    except Doubtful as problem:
+        if not has_departed.is_set():
+            raise
+        return _report_doubt(args, "added", problem)
+    except asyncio.CancelledError:
+        if has_departed.is_set():
+            say("Interrupted. The schedule may have been added: list the schedules before you add it again.")
+        raise
+    row = _schedule_object(added.schedule, price, listed, now)
+    put_result(
+        args,
+        {"added": True, **row},
+        f"{added.schedule.schedule_id}: {added_text(added, now, None)}\n{price_sentences(price)}",
+    )
+    return Exit.OK
+
+
+def _offer_text(schedule: NewSchedule, price: Price, listed: ScheduleList, now: datetime) -> str:
+    runs = [run_text(run, now, None) for run in next_runs(schedule.rule, now, listed.cron_zone)]
+    zone = f", cron in {listed.zone_text}" if isinstance(schedule.rule, Cron) else ""
+    return "\n".join(
+        (
+            f"{rule_text(schedule.rule)} · {clean_line(schedule.instruction)}",
+            f"Next runs (local time{zone}; the service decides): {' · '.join(runs)}",
+            price_sentences(price),
+            UNSTOPPED,
+        )
+    )
+
+
+def _rule_of(args: argparse.Namespace, now: datetime) -> Rule:
+    """The rule of the options. Raises SettingsError."""
+    if not (args.schedule or "").strip():
+        raise SettingsError("What should the worker do?", "Put the instruction after the worker id.")
+    if args.at is not None:
+        return At(read_moment(args.at, now, None))
+    if args.delay is not None:
+        return After(read_span(args.delay))
+    if args.every is not None:
+        return Every(read_span(args.every))
+    if args.cron is not None:
+        return Cron(read_cron(args.cron, now))
     raise SettingsError("When should it run?", "Use --at, --in, --every or --cron.")
 
 
-def _schedule_object(schedule: Schedule) -> JsonObject:
-    """Return the schedule with the member names of the wire, including unknown members."""
-    return schedule.model_dump(by_alias=True, exclude_none=True)
+def _report_doubt(args: argparse.Namespace, name: str, problem: Doubtful) -> int:
+    text = f"{problem.summary} {problem.hint}"
+    if args.json:
+        put_result(args, {name: None, "error": text}, "")
+    say(text)
+    return Exit.UNKNOWN
 
 
-def _schedule_row(schedule: Schedule) -> str:
-    rule = schedule.cron or schedule.interval_seconds or schedule.delay_seconds or ""
-    cells = (
-        schedule.id,
-        schedule.type,
-        rule,
-        f"next {schedule.next_run_at}",
-        schedule.budget,
-        schedule.input,
-    )
-    return " · ".join(clean_line(str(item)) for item in cells if item not in (None, ""))
+# -- JSON ------------------------------------------------------------------------------------
+def _schedule_object(schedule: Schedule, price: Price, listed: ScheduleList, now: datetime) -> JsonObject:
+    rule = schedule.rule
+    runs: list[Json] = [utc_text(run) for run in runs_of(schedule, now, listed.cron_zone)]
+    return {
+        "id": schedule.schedule_id,
+        "input": schedule.instruction,
+        "budget": schedule.budget,
+        "type": schedule.kind,
+        "cron": rule.expression if isinstance(rule, Cron) else None,
+        "interval_seconds": rule.seconds if isinstance(rule, Every) else None,
+        "delay_seconds": rule.seconds if isinstance(rule, After) else None,
+        "next_run_at": None if schedule.next_run is None else utc_text(schedule.next_run),
+        "next_runs": runs,
+        "price": _price_object(price),
+    }
+
+
+def _price_object(price: Price) -> JsonObject:
+    """An estimate from earlier turns; amounts are null where there are none."""
+    of = price.of_run
+    return {
+        "unit": str(price.unit),
+        "budget": price.typical.budget,
+        "per_run": json_amount(of.median),
+        "per_run_low": json_amount(of.low),
+        "per_run_high": json_amount(of.high),
+        "per_month": json_amount(price.per_month),
+        "runs_per_month": None if price.runs is None else float(round(price.runs, 2)),
+        "turns": of.known,
+        "of_other_workers": price.typical.everywhere,
+    }

@@ -90,7 +90,7 @@ _LARGE: Final = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 def typical_cost_text(usual: TypicalCost) -> str:
     """One short line with gaps and other workers: "usually $0.02–$0.09 (median $0.04, 12 turns)"."""
-    unit, of = _unit_and_spread(usual)
+    unit, of = unit_and_spread(usual)
     budget = clean_line(usual.budget, 40)
     if of.median is None:
         if not of.unknown:
@@ -110,7 +110,7 @@ def typical_cost_text(usual: TypicalCost) -> str:
 
 def typical_cost_chip(usual: TypicalCost) -> str:
     """A text of at most `CHIP_CELLS` cells: "~$0.04 ($0.02–0.09)", "no cost history yet"."""
-    unit, of = _unit_and_spread(usual)
+    unit, of = unit_and_spread(usual)
     if of.median is None:
         return "cost not reported" if of.unknown else "no cost history yet"
     median = f"~{rough(of.median, unit)}"
@@ -134,7 +134,7 @@ def rough(value: Decimal, unit: Unit) -> str:
     return f"{sign}{digits} {'credit' if digits == '1' else 'credits'}"
 
 
-def _unit_and_spread(usual: TypicalCost) -> tuple[Unit, Spread]:
+def unit_and_spread(usual: TypicalCost) -> tuple[Unit, Spread]:
     """USD where it was ever reported, else credits."""
     if usual.usd.known or not usual.credits.known:
         return Unit.USD, usual.usd

@@ -1,0 +1,464 @@
+"""Schedules of a worker: what a person types, when runs come, and what they will probably cost.
+
+The service decides when a schedule runs. What is computed here is what a rule means; a time that the service
+names comes first. `zone` is the time zone that people read times in; None: that of this machine.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
+from itertools import islice, takewhile
+from typing import TYPE_CHECKING, Final
+
+from cronsim import CronSim, CronSimError
+from msgspec import Struct
+
+from handinger_tui.core.amounts import EXACT, total
+from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.formatting import plural
+from handinger_tui.core.money.limits import Unit
+from handinger_tui.core.money.typical_cost import (
+    Spread,
+    TypicalCost,
+    rough,
+    typical_cost_text,
+    unit_and_spread,
+)
+from handinger_tui.core.safety import clean_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+MAX_SECONDS: Final = 31_536_000
+"""Longest delay and interval: one year."""
+MAX_CRON: Final = 200
+"""Characters of a cron expression."""
+CRON_FIELDS: Final = 5
+MONTH_S: Final = 30 * 86_400
+"""Seconds of the month of a price: 30 days."""
+STANDARD: Final = "standard"
+"""The budget of a schedule that names none."""
+EXAMPLES: Final = (
+    "Examples: every 1d REPORT · in 2h REPORT · at 2027-01-15 09:00 REPORT · cron 0 9 * * 1-5 REPORT"
+)
+
+
+UNSTOPPED: Final = "Runs start by themselves, also while this program is closed. Its limits do not stop them."
+
+
+class At(Struct, frozen=True):
+    """Once, at a moment (which has a time zone)."""
+
+    moment: datetime
+
+
+class After(Struct, frozen=True):
+    """Once, after a delay."""
+
+    seconds: int
+
+
+class Every(Struct, frozen=True):
+    """Repeatedly, at an interval."""
+
+    seconds: int
+
+
+class Cron(Struct, frozen=True):
+    """At the times of a cron expression of five fields, in the time zone of the service."""
+
+    expression: str
+
+
+Rule = At | After | Every | Cron
+
+
+class NewSchedule(Struct, frozen=True):
+    """A schedule to add: turns that the service starts by itself."""
+
+    instruction: str
+    rule: Rule
+    budget: str = STANDARD
+
+
+class Schedule(Struct, frozen=True):
+    """A schedule as the service lists it; what it leaves out is None. Its texts are not clean.
+
+    `kind`: the service's word for the kind of rule; `rule` is None where the rule cannot be read.
+    """
+
+    schedule_id: str | None = None
+    instruction: str = ""
+    budget: str | None = None
+    kind: str | None = None
+    rule: Rule | None = None
+    next_run: datetime | None = None
+
+
+class ScheduleList(Struct, frozen=True):
+    """The schedules of a worker, and the time zone of its cron expressions.
+
+    `zone` is None where the service names none that this machine has: then UTC is assumed.
+    """
+
+    schedules: tuple[Schedule, ...] = ()
+    zone_name: str | None = None
+    zone: tzinfo | None = None
+
+    @property
+    def cron_zone(self) -> tzinfo:
+        """The time zone in which cron expressions are computed."""
+        return self.zone or UTC
+
+    @property
+    def zone_text(self) -> str:
+        """The name of that zone; "UTC (assumed)" where the service names none."""
+        return clean_line(self.zone_name or "", 60) if self.zone else "UTC (assumed)"
+
+
+class Added(Struct, frozen=True):
+    """A schedule that was added. `from_list`: the answer was lost, and the list of schedules shows it."""
+
+    schedule: Schedule
+    from_list: bool = False
+
+
+# -- reading what a person types -------------------------------------------------------------
+_UNITS: Final = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
+_SPAN: Final = re.compile("".join(f"(?:([0-9]{{1,9}}){letter})?" for letter in _UNITS))
+_NAMED: Final = {"minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
+_MOMENT: Final = re.compile(
+    r"(?:([0-9]{4}-[0-9]{2}-[0-9]{2})[ T])?([0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?)(Z|[+-][0-9]{2}:?[0-9]{2})?",
+    re.IGNORECASE,
+)
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}\S*")
+
+
+def read_span(text: str) -> int:
+    """Seconds: "90", "90s", "15m", "1h30m", "1d", "hour".
+
+    Raises:
+        SettingsError
+    """
+    word = text.strip().lower()
+    match = _SPAN.fullmatch(word)
+    if word in _NAMED:
+        seconds = _NAMED[word]
+    elif word.isdecimal() and word.isascii():
+        seconds = int(word[:12])
+    elif word and match is not None:
+        seconds = sum(
+            int(count or 0) * size for count, size in zip(match.groups(), _UNITS.values(), strict=True)
+        )
+    else:
+        raise SettingsError(
+            f"“{clean_line(text, 30)}” is not a duration. Nothing was sent.",
+            "Use seconds, or 15m, 2h, 1d, 1w, 1h30m.",
+        )
+    if not 1 <= seconds <= MAX_SECONDS:
+        raise SettingsError(
+            "A schedule takes 1 second to 1 year (365d). Nothing was sent.", "Use another duration."
+        )
+    return seconds
+
+
+def read_moment(text: str, now: datetime, zone: tzinfo | None) -> datetime:
+    """A date and time ("2027-01-15 09:00", also with "Z" or "+01:00"), or the next "09:00".
+
+    Raises:
+        SettingsError: also for a time in the past.
+    """
+    match = _MOMENT.fullmatch(text.strip())
+    try:
+        if match is None:
+            raise ValueError
+        day, time, offset = match.groups()
+        local = now.astimezone(zone)
+        moment = datetime.fromisoformat(
+            f"{day or local.date()}T{time:0>{8 if time.count(':') > 1 else 5}}{(offset or '').upper()}"
+        )
+        if moment.tzinfo is None:
+            moment = _localized(moment, zone)
+        if day is None and moment <= now:
+            moment = (
+                _localized(moment.replace(tzinfo=None) + timedelta(days=1), zone)
+                if offset is None
+                else moment + timedelta(days=1)
+            )
+        moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise SettingsError(
+            f"“{clean_line(text, 40)}” is not a date and time. Nothing was sent.",
+            "Use 2027-01-15 09:00 (local time), 2027-01-15T09:00Z, or 09:00.",
+        ) from None
+    if moment <= now:
+        raise SettingsError(
+            f"{moment_text(moment, now, zone)} is in the past. Nothing was sent.", "Use a later time."
+        )
+    return moment
+
+
+def _localized(moment: datetime, zone: tzinfo | None) -> datetime:
+    """A moment without a time zone, as one in `zone`."""
+    return moment.astimezone() if zone is None else moment.replace(tzinfo=zone)
+
+
+def read_cron(text: str, now: datetime) -> str:
+    """A cron expression of five fields that comes true some day.
+
+    Raises:
+        SettingsError
+    """
+    expression = " ".join(text.split())
+    if not any(_cron_runs(expression, now)):
+        raise SettingsError(
+            f"“{clean_line(expression, 60)}” is not a cron expression of five fields. Nothing was sent.",
+            "Fields: minute, hour, day of month, month, day of week. 0 9 * * 1-5 is 09:00 on weekdays.",
+        )
+    return expression
+
+
+def read_request(text: str, now: datetime, zone: tzinfo | None) -> tuple[Rule, str]:
+    """The rule and the instruction of "every 1d REPORT", "cron 0 9 * * 1-5 REPORT" and the like.
+
+    Raises:
+        SettingsError
+    """
+    word, _, rest = text.strip().partition(" ")
+    rest = rest.strip()
+    rule: Rule
+    match word.lower():
+        case "every":
+            span, _, instruction = rest.partition(" ")
+            rule = Every(read_span(span))
+        case "in":
+            span, _, instruction = rest.partition(" ")
+            rule = After(read_span(span))
+        case "at":
+            moment, instruction = _split_moment(rest)
+            rule = At(read_moment(moment, now, zone))
+        case "cron":
+            expression, instruction = _split_cron(rest)
+            rule = Cron(read_cron(expression, now))
+        case _:
+            raise SettingsError("A schedule begins with at, in, every or cron. Nothing was sent.", EXAMPLES)
+    if not instruction.strip():
+        raise SettingsError("What should the worker do? The instruction is missing.", EXAMPLES)
+    return rule, instruction.strip()
+
+
+def _split_moment(text: str) -> tuple[str, str]:
+    first, _, rest = text.partition(" ")
+    second, _, others = rest.strip().partition(" ")
+    if _DATE.fullmatch(first) and _TIME.fullmatch(second):
+        return f"{first} {second}", others
+    return first, rest
+
+
+def _split_cron(text: str) -> tuple[str, str]:
+    """The first five words, or what is quoted, and what follows."""
+    if text[:1] in ('"', "'"):
+        expression, _, rest = text[1:].partition(text[0])
+        return expression, rest
+    words = text.split(maxsplit=CRON_FIELDS)
+    return " ".join(words[:CRON_FIELDS]), " ".join(words[CRON_FIELDS:])
+
+
+# -- runs --------------------------------------------------------------------------------------
+def next_runs(rule: Rule | None, now: datetime, cron_zone: tzinfo, count: int = 3) -> tuple[datetime, ...]:
+    """The next runs of a rule that is added now; none where they cannot be computed."""
+    match rule:
+        case At(moment):
+            return (moment,)
+        case After(seconds):
+            return (now + timedelta(seconds=seconds),)
+        case Every(seconds):
+            return tuple(now + timedelta(seconds=seconds * at) for at in range(1, count + 1))
+        case Cron(expression):
+            return tuple(islice(_cron_runs(expression, now.astimezone(cron_zone)), count))
+        case None:
+            return ()
+
+
+def runs_of(schedule: Schedule, now: datetime, cron_zone: tzinfo, count: int = 3) -> tuple[datetime, ...]:
+    """The next runs of a schedule: the one that the service names, and what follows from the rule."""
+    first = schedule.next_run
+    if first is None:
+        return next_runs(schedule.rule, now, cron_zone, count) if isinstance(schedule.rule, Cron) else ()
+    if not isinstance(schedule.rule, Every | Cron):
+        return (first,)
+    return (first, *next_runs(schedule.rule, first, cron_zone, count - 1))
+
+
+def _cron_runs(expression: str, after: datetime) -> Iterator[datetime]:
+    """The moments of an expression after another one; none where it cannot be read."""
+    if len(expression) > MAX_CRON or len(expression.split()) != CRON_FIELDS:
+        return
+    try:
+        yield from CronSim(expression, after)
+    except (CronSimError, OverflowError):
+        return
+
+
+def runs_per_month(rule: Rule | None) -> Decimal | None:
+    """How many runs come in 30 days, on an average of a year; None for one run, or where it is unknown."""
+    match rule:
+        case Every(seconds):
+            return Decimal(MONTH_S) / seconds
+        case Cron(expression):
+            if len(expression) > MAX_CRON or len(expression.split()) != CRON_FIELDS:
+                return None
+            minute, hour, *days = expression.split()
+            of_day = _count(f"{minute} {hour} * * *", 1)
+            # Four years hold a leap day.
+            spans = ((length, _count(f"0 0 {' '.join(days)}", length)) for length in (365, 1461))
+            length, run_days = next(((length, count) for length, count in spans if count), (1, 0))
+            return Decimal(of_day * run_days * 30) / length
+        case _:
+            return None
+
+
+def _count(expression: str, days: int) -> int:
+    """How many times an expression comes true within some days from a new year on."""
+    start = datetime(2027, 1, 1, tzinfo=UTC)
+    end = start + timedelta(days=days)
+    return sum(1 for _ in takewhile(end.__gt__, _cron_runs(expression, start - timedelta(seconds=1))))
+
+
+# -- price ---------------------------------------------------------------------------------------
+class Price(Struct, frozen=True):
+    """What a schedule will probably cost. `runs`: runs in 30 days; None for a single run.
+
+    Every amount is an estimate from earlier turns, and None where there are none.
+    """
+
+    typical: TypicalCost
+    runs: Decimal | None = None
+
+    @property
+    def unit(self) -> Unit:
+        """USD where it was ever reported, else credits."""
+        return unit_and_spread(self.typical)[0]
+
+    @property
+    def of_run(self) -> Spread:
+        """What a run costs."""
+        return unit_and_spread(self.typical)[1]
+
+    @property
+    def per_month(self) -> Decimal | None:
+        """The median of a run for all runs of 30 days."""
+        median = self.of_run.median
+        return None if median is None or self.runs is None else EXACT.multiply(median, self.runs)
+
+
+def price_of(typical: TypicalCost, rule: Rule | None) -> Price:
+    """The price of a rule at a typical cost."""
+    return Price(typical, runs_per_month(rule))
+
+
+def price_tag(price: Price) -> str:
+    """One short line: "~$0.04 a run, ~$1.20 a month", "~$0.04 once", "no cost history yet"."""
+    of = price.of_run
+    if of.median is None:
+        return "cost not reported" if of.unknown else "no cost history yet"
+    run = f"~{rough(of.median, price.unit)}"
+    if price.per_month is None:
+        return f"{run} once"
+    return f"{run} a run, ~{rough(price.per_month, price.unit)} a month"
+
+
+def price_sentences(price: Price) -> str:
+    """The tag with the number of runs and what the estimate rests on."""
+    runs = "" if price.runs is None else f" ({runs_text(price.runs)})"
+    basis = typical_cost_text(price.typical)
+    if price.of_run.median is None:
+        return f"Cost unknown{runs}: {basis}."
+    return f"{price_tag(price)}{runs}. Budget {clean_line(price.typical.budget, 20)}: {basis}."
+
+
+def monthly_text(prices: Sequence[Price]) -> str:
+    """What all repeated runs cost together: "~$3.40 a month + 1 schedule unknown"; "" where none repeats."""
+    repeated = [price for price in prices if price.runs is not None]
+    sums = []
+    for unit in Unit:
+        amounts = [price.per_month for price in repeated if price.unit is unit]
+        if reported := [amount for amount in amounts if amount is not None]:
+            sums.append(f"~{rough(total(reported).value or Decimal(0), unit)}")
+    unknown = sum(price.per_month is None for price in repeated)
+    gaps = f"{plural(unknown, 'schedule')} unknown" if unknown else ""
+    if not sums:
+        return f"cost a month: {gaps}" if gaps else ""
+    return " + ".join(filter(None, [f"{' and '.join(sums)} a month", gaps]))
+
+
+def runs_text(runs: Decimal) -> str:
+    """How many runs a month: "30 runs a month", "0.5 runs a month"."""
+    number = f"{runs:,.0f}" if runs >= 10 else f"{runs:.1f}".removesuffix(".0")
+    number = "<0.1" if number == "0" else number
+    return f"{number} {'run' if number == '1' else 'runs'} a month"
+
+
+# -- texts ---------------------------------------------------------------------------------------
+def span_text(seconds: int) -> str:
+    """5400 → "1 h 30 min", 86400 → "1 d"."""
+    pieces = []
+    for name, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            pieces.append(f"{count} {name}")
+    return " ".join(pieces) or "0 s"
+
+
+def rule_text(rule: Rule | None, kind: str | None = None) -> str:
+    """A rule in a few words: "once", "every 1 d", "cron 0 9 * * 1-5"; else the word of the service."""
+    match rule:
+        case Every(seconds):
+            return f"every {span_text(seconds)}"
+        case Cron(expression):
+            return f"cron {clean_line(expression, 40)}"
+        case At() | After():
+            return "once"
+        case None:
+            return clean_line(kind or "", 20) or "unknown rule"
+
+
+def moment_text(moment: datetime, now: datetime, zone: tzinfo | None) -> str:
+    """A time as people read it: "Sat Nov 28, 09:00", with the year where it is another one."""
+    try:
+        local, year = moment.astimezone(zone), now.astimezone(zone).year
+    except OverflowError:
+        return f"{moment:%Y-%m-%d}"
+    day = f"{local:%a %b} {local.day}" + (f" {local.year}" if local.year != year else "")
+    return f"{day}, {local:%H:%M}"
+
+
+def until_text(moment: datetime, now: datetime) -> str:
+    """How long until then: "in 45 s", "in 3 h", "in 12 d"; "now" for a time that has come."""
+    seconds = int((moment - now).total_seconds())
+    if seconds <= 0:
+        return "now"
+    name, size = next(
+        ((name, size) for name, size in (("d", 86_400), ("h", 3600), ("min", 60)) if seconds >= size),
+        ("s", 1),
+    )
+    return f"in {seconds // size} {name}"
+
+
+def run_text(moment: datetime, now: datetime, zone: tzinfo | None) -> str:
+    """A time and how long until then: "Sat Nov 28, 09:00 (in 3 h)"."""
+    return f"{moment_text(moment, now, zone)} ({until_text(moment, now)})"
+
+
+def added_text(added: Added, now: datetime, zone: tzinfo | None) -> str:
+    """A sentence on a schedule that was added."""
+    lost = (
+        "The answer was lost, but the list shows the schedule: it was added once."
+        if added.from_list
+        else "Added."
+    )
+    run = added.schedule.next_run
+    return f"{lost} Next run: {run_text(run, now, zone)}." if run is not None else lost

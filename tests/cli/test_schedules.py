@@ -1,0 +1,94 @@
+"""`handinger-tui schedules`: a price first, explicit words before paid runs, and one POST."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from handinger_tui.local.server import LocalServer
+from tests.e2e.runner import Ran, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def server() -> Iterator[LocalServer]:
+    with LocalServer.start(pace=0) as running:
+        yield running
+
+
+def do(server: LocalServer, home: Path, *argv: str, generation: str) -> Ran:
+    url = server.tasks_url if generation == "tasks" else server.base_url
+    return run(*argv, home=home, base_url=url, key=server.api_key, HANDINGER_GENERATION=generation)
+
+
+@pytest.mark.parametrize(("generation", "unit"), [("workers", "usd"), ("tasks", "credits")])
+def test_a_price_comes_first_and_only_yes_adds(
+    server: LocalServer, tmp_path: Path, generation: str, unit: str
+) -> None:
+    def schedules(*argv: str) -> Ran:
+        return do(server, tmp_path, "schedules", *argv, generation=generation)
+
+    worker = do(server, tmp_path, "-p", "sources", "--json", generation=generation).result["worker_id"]
+    address = f"https://v3.handinger.com/worker/{worker}"
+    offer = schedules("add", address, "Report", "--cron", "0 9 * * 1-5", "--json")
+    assert (offer.code, offer.result["added"]) == (2, False)
+    assert "Add --yes to add it" in offer.err
+    price = offer.result["price"]
+    assert (price["unit"], price["turns"], price["of_other_workers"]) == (unit, 1, False)
+    assert float(price["per_month"]) == pytest.approx(
+        float(price["per_run"]) * price["runs_per_month"], rel=0.01
+    )
+    assert len(offer.result["next_runs"]) == 3
+    words = schedules("add", worker, "Report", "--cron", "0 9 * * 1-5")
+    assert "a month (21 runs a month)" in words.out
+    assert "Its limits do not stop them" in words.out
+    assert schedules("list", worker).out == "No schedules.\n"
+
+    added = schedules("add", worker, "Report", "--every", "1d", "--yes", "--json").result
+    assert (added["added"], added["interval_seconds"]) == (True, 86_400)
+    [row] = schedules("list", address, "--json").result["schedules"]
+    assert (row["id"], row["input"], row["price"]["runs_per_month"]) == (added["id"], "Report", 30.0)
+    assert "every 1 d · next" in schedules("list", worker).out
+    assert schedules("cancel", worker, added["id"]).out == "Canceled.\n"
+    assert schedules("list", worker, "--json").result["schedules"] == []
+
+
+def test_without_history_the_price_is_unknown(server: LocalServer, tmp_path: Path) -> None:
+    def elsewhere(*argv: str) -> Ran:
+        return do(server, tmp_path / "b", *argv, generation="workers")
+
+    worker = do(server, tmp_path / "a", "-p", "echo x", "--json", generation="workers").result["worker_id"]
+    offer = elsewhere("schedules", "add", worker, "Report", "--in", "2h")
+    assert "Cost unknown: no cost history at standard yet." in offer.out
+    price = elsewhere("schedules", "add", worker, "Report", "--in", "2h", "--json").result["price"]
+    assert (price["per_run"], price["per_month"], price["runs_per_month"]) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("argv", "why"),
+    [
+        (("Report",), "When should it run?"),
+        (("--every", "1d"), "What should the worker do?"),
+        (("Report", "--every", "soon"), "not a duration"),
+        (("Report", "--at", "2020-01-01 00:00"), "in the past"),
+        (("Report", "--cron", "daily"), "not a cron expression"),
+    ],
+)
+def test_what_cannot_be_a_schedule_sends_nothing(
+    server: LocalServer, tmp_path: Path, argv: tuple[str, ...], why: str
+) -> None:
+    ran = do(server, tmp_path, "schedules", "add", "wrk_none", *argv, "--yes", generation="workers")
+    assert (ran.code, ran.out) == (2, "")
+    assert why in ran.err
+
+
+def test_a_worker_that_does_not_exist(server: LocalServer, tmp_path: Path) -> None:
+    ran = do(server, tmp_path, "schedules", "add", "wrk_none", "x", "--in", "1h", "--yes", generation="tasks")
+    assert (ran.code, ran.out) == (3, "")
+    assert "Nothing was charged" in ran.err
+    assert json.loads(do(server, tmp_path, "costs", "--json", generation="tasks").out)["groups"] == []

@@ -1,0 +1,170 @@
+"""Schedules: what people type, when runs come, and prices that are unknown where they are."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.money.typical_cost import TypicalCost, spread
+from handinger_tui.core.schedules import (
+    After,
+    At,
+    Cron,
+    Every,
+    Price,
+    Rule,
+    Schedule,
+    monthly_text,
+    next_runs,
+    price_of,
+    price_sentences,
+    price_tag,
+    read_request,
+    rule_text,
+    run_text,
+    runs_of,
+    runs_per_month,
+    runs_text,
+)
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
+"""A Friday, 13:00 in Berlin."""
+
+
+def typical(*amounts: str, in_credits: bool = False) -> TypicalCost:
+    of = spread(map(Decimal, amounts))
+    return TypicalCost("standard", credits=of) if in_credits else TypicalCost("standard", of)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "instruction"),
+    [
+        ("every 1d Report", Every(86_400), "Report"),
+        ("every hour  Report  on sales", Every(3600), "Report  on sales"),
+        ("in 1h30m x", After(5400), "x"),
+        ("IN 90 x", After(90), "x"),
+        ("at 2026-12-24 18:30 x", At(datetime(2026, 12, 24, 17, 30, tzinfo=UTC)), "x"),
+        ("at 2026-12-24T18:30Z x", At(datetime(2026, 12, 24, 18, 30, tzinfo=UTC)), "x"),
+        ("at 2026-12-24T18:30+05:30 x", At(datetime(2026, 12, 24, 13, 0, tzinfo=UTC)), "x"),
+        ("at 13:30 x", At(datetime(2026, 11, 27, 12, 30, tzinfo=UTC)), "x"),
+        ("at 9:05 x", At(datetime(2026, 11, 28, 8, 5, tzinfo=UTC)), "x"),
+        ("cron 0 9 * * 1-5 Report at 9", Cron("0 9 * * 1-5"), "Report at 9"),
+        ("cron '0  9 * * MON' Report", Cron("0 9 * * MON"), "Report"),
+    ],
+)
+def test_what_people_type(text: str, rule: Rule, instruction: str) -> None:
+    assert read_request(text, NOW, BERLIN) == (rule, instruction)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "begins with"),
+        ("tomorrow Report", "begins with"),
+        ("every 1d", "instruction is missing"),
+        ("every 0s x", "1 second to 1 year"),
+        ("every 366d x", "1 second to 1 year"),
+        ("every 1²d x", "not a duration"),
+        ("every x", "not a duration"),
+        ("in 999999999w x", "1 second to 1 year"),
+        ("at 2026-11-27 12:59 x", "in the past"),
+        ("at 2026-12-01 x", "not a date"),
+        ("at 25:00 x", "not a date"),
+        ("at \u0661\u0660:00 x", "not a date"),
+        ("at 9999-12-31T23:59-12:00 x", "not a date"),
+        ("cron 0 9 * * Report", "not a cron"),
+        ("cron 0 0 30 2 * x", "not a cron"),
+        ("cron @daily x", "not a cron"),
+    ],
+)
+def test_what_is_refused_before_sending(text: str, why: str) -> None:
+    with pytest.raises(SettingsError, match=why):
+        read_request(text, NOW, BERLIN)
+
+
+def test_runs_are_computed_in_the_zone_of_the_service_and_shown_in_local_time() -> None:
+    def shown(zone: ZoneInfo) -> list[str]:
+        runs = next_runs(Cron("0 9 * * 1-5"), NOW, zone)
+        return [run_text(run, NOW, BERLIN) for run in runs]
+
+    assert shown(BERLIN)[0] == "Mon Nov 30, 09:00 (in 2 d)"
+    assert shown(ZoneInfo("America/New_York"))[0] == "Fri Nov 27, 15:00 (in 2 h)"
+    # The clock changes on March 28: in New York it did on March 14.
+    march = datetime(2027, 3, 26, 18, tzinfo=UTC)
+    runs = next_runs(Cron("0 9 * * *"), march, BERLIN)
+    assert [run.astimezone(UTC).hour for run in runs] == [8, 7, 7]
+
+
+def test_the_time_that_the_service_names_comes_first() -> None:
+    first = datetime(2026, 11, 28, 9, tzinfo=UTC)
+    every = Schedule("s", "x", rule=Every(3600), next_run=first)
+    assert [run.hour for run in runs_of(every, NOW, UTC)] == [9, 10, 11]
+    assert runs_of(Schedule("s", "x", rule=Every(3600)), NOW, UTC) == ()
+    assert runs_of(Schedule("s", "x", kind="new", next_run=first), NOW, UTC) == (first,)
+
+
+@pytest.mark.parametrize(
+    ("rule", "runs"),
+    [
+        (Every(86_400), "30 runs a month"),
+        (Every(60 * 86_400), "0.5 runs a month"),
+        (Cron("*/30 * * * *"), "1,440 runs a month"),
+        (Cron("0 9 * * 1-5"), "21 runs a month"),
+        (Cron("0 9 1 * *"), "1 run a month"),
+        (Cron("0 9 29 2 *"), "<0.1 runs a month"),
+    ],
+)
+def test_runs_of_a_month(rule: Rule, runs: str) -> None:
+    number = runs_per_month(rule)
+    assert number is not None
+    assert runs_text(number) == runs
+
+
+@pytest.mark.parametrize("rule", [After(1), At(NOW), None, Cron("x"), Cron("0" * 10_000)])
+def test_a_single_run_and_an_unknown_rule_have_no_month(rule: Rule | None) -> None:
+    assert runs_per_month(rule) is None
+
+
+def test_a_price_is_an_estimate_of_earlier_turns() -> None:
+    usual = typical("0.02", "0.04", "0.04", "0.04", "0.09")
+    assert price_tag(price_of(usual, Every(86_400))) == "~$0.04 a run, ~$1.20 a month"
+    assert price_tag(price_of(usual, After(60))) == "~$0.04 once"
+    assert (
+        price_tag(price_of(typical("3", in_credits=True), Every(86_400)))
+        == "~3 credits a run, ~90 credits a month"
+    )
+    sentence = price_sentences(price_of(usual, Every(86_400)))
+    assert "(30 runs a month). Budget standard: usually $0.04 (median $0.04, 5 turns)." in sentence
+
+
+def test_an_unknown_price_stays_unknown() -> None:
+    price = price_of(TypicalCost("standard"), Every(86_400))
+    assert price_tag(price) == "no cost history yet"
+    assert price_sentences(price) == "Cost unknown (30 runs a month): no cost history at standard yet."
+    assert price.per_month is None
+    gaps = price_of(TypicalCost("standard", spread([None])), Every(86_400))
+    assert price_tag(gaps) == "cost not reported"
+
+
+def test_all_schedules_together() -> None:
+    dollars, unknown = price_of(typical("0.04"), Every(86_400)), price_of(TypicalCost("low"), Every(60))
+    once = price_of(typical("9"), After(1))
+    assert monthly_text([dollars, dollars, once]) == "~$2.40 a month"
+    assert monthly_text([dollars, unknown]) == "~$1.20 a month + 1 schedule unknown"
+    assert monthly_text([unknown]) == "cost a month: 1 schedule unknown"
+    assert monthly_text([once]) == ""
+    assert (
+        monthly_text([Price(typical("2", in_credits=True), Decimal(2)), dollars])
+        == "~$1.20 and ~4 credits a month"
+    )
+
+
+def test_what_a_service_says_is_cleaned() -> None:
+    shown = rule_text(None, "\x1b[31mred\u202e\n")
+    assert shown.isprintable()
+    assert "\x1b" not in rule_text(Cron("\x1b[2J * * * *"))
