@@ -37,6 +37,13 @@ if TYPE_CHECKING:
     from handinger_tui.engine.turn_record import RunDeps
 
 
+_TRIGGERS: Final[dict[str | None, Trigger]] = {
+    "api": Trigger.API,
+    "email": Trigger.EMAIL,
+    "schedule": Trigger.SCHEDULE,
+    "ui": Trigger.DASHBOARD,
+}
+"""What a service says of the first turn of a task; of later ones it says nothing."""
 NEVER_THERE = (TurnStatus.NOT_SENT, TurnStatus.REJECTED, TurnStatus.NOT_DELIVERED)
 """Statuses of turns whose message never reached the worker."""
 
@@ -71,9 +78,8 @@ def adopted_turns(session: Session, body: WorkerBody, now_ms: int, ids: Ids) -> 
             adopted.clear()
             continue
         last = at == len(groups) - 1
-        order = TurnRequest(
-            ids.new("turn"), prompt, now_ms, worker_id, seen_before=times, trigger=Trigger.ELSEWHERE
-        )
+        trigger = _TRIGGERS.get(snapshot.trigger, Trigger.ELSEWHERE) if at == 0 else Trigger.ELSEWHERE
+        order = TurnRequest(ids.new("turn"), prompt, now_ms, worker_id, seen_before=times, trigger=trigger)
         worker_then = _worker_at_turn(worker, group, times, snapshot.prompts, last=last)
         message_id = id_of(group[0])
         # An id that several messages share identifies none of them.

@@ -26,6 +26,8 @@ _SUMMARIES: Final = f"""
              ORDER BY place DESC LIMIT 1) AS last_status,
            (SELECT lineage FROM turns t WHERE t.session_id = s.session_id
              ORDER BY place LIMIT 1) AS lineage,
+           (SELECT started_by FROM turns t WHERE t.session_id = s.session_id
+             ORDER BY place LIMIT 1) AS started_by, s.generation, s.template,
            EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.session_id AND t.settled_ms IS NULL) AS live,
            SUM(m.usd_pico / 1000000) AS usd_high, SUM(m.usd_pico % 1000000) AS usd_low,
            SUM(m.micro_credits / 1000000) AS credits_high, SUM(m.micro_credits % 1000000) AS credits_low,

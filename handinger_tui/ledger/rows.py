@@ -227,6 +227,9 @@ def summary_of(row: Row) -> SessionSummary:
         credits_doubtful=bool(row["micro_credits_doubtful"]),
         live=bool(row["live"]),
         lineage=_lineage(row["lineage"]),
+        trigger=trigger_of(row["started_by"]),
+        generation=unpack(row["generation"]),
+        template=unpack_optional(row["template"]),
     )
 
 

@@ -6,11 +6,12 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+from handinger_tui.core.evidence.datasets import structured_of
 from handinger_tui.core.stream.frames import Frame, Framing, ReadReason
-from handinger_tui.core.stream.worker_snapshot import body_of
+from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import TurnRequest
+from handinger_tui.core.turns.turn import Trigger, TurnRequest
 from handinger_tui.core.turns.worker_reconciliation import slim_worker
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.ports import RetryPolicy
@@ -51,6 +52,42 @@ def test_each_of_many_equal_prompts_has_its_own_answer() -> None:
     texts = [fold(turn.order, turn.frames).text for turn in turns]
     assert texts == [f"answer {at}" for at in range(30)]
     assert [turn.message_id for turn in turns] == [f"u{at}" for at in range(30)]
+
+
+def task(*outputs: Any, trigger: str = "schedule") -> WorkerBody:
+    """A task with a turn for each structured output; the Worker has that of the newest."""
+    messages: list[dict[str, Any]] = []
+    for at, output in enumerate(outputs):
+        messages.append({"id": f"u{at}", "role": "user", "parts": [{"type": "text", "text": f"ask {at}"}]})
+        answer = {
+            "id": f"a{at}",
+            "role": "assistant",
+            "parts": [{"type": "text", "text": "done"}],
+            "usage": {},
+        }
+        messages.append(answer if output is None else {**answer, "structured_output": output})
+    body = {"id": "w1", "object": "worker", "status": "completed", "running": False, "messages": messages}
+    newest = {"output_text": "done", "structured_output": outputs[-1], "totals": {}, "trigger": trigger}
+    return body_of(json.dumps(body | newest))
+
+
+def test_each_adopted_turn_has_its_own_structured_output() -> None:
+    adopted = adopted_turns(Session("s", 0, "w1"), task({"n": 1}, None, {"n": 3}, {"n": 3}), 0, FakeIds())
+    turns = [fold(turn.order, turn.frames) for turn in adopted]
+    assert [structured_of(turn) for turn in turns] == [{"n": 1}, None, {"n": 3}, {"n": 3}]
+    # A reading that comes when later turns exist takes nothing of theirs.
+    read = adopted[1].frames[0]._replace(seq=2, data=task({"n": 1}, None, {"n": 3}).text)
+    again = fold(adopted[1].order, [*adopted[1].frames, read])
+    assert structured_of(again) is None
+
+
+def test_an_adopted_turn_says_how_it_came_about_as_far_as_the_service_says_it() -> None:
+    first, second = adopted_turns(Session("s", 0, "w1"), task(None, None), 0, FakeIds())
+    assert (first.order.trigger, second.order.trigger) == (Trigger.SCHEDULE, Trigger.ELSEWHERE)
+    [unknown] = adopted_turns(Session("s", 0, "w1"), task(None, trigger="moon"), 0, FakeIds())
+    assert unknown.order.trigger is Trigger.ELSEWHERE
+    [worker] = adopted_turns(Session("s", 0, "w1"), body_of(scheduled(1, trigger="schedule")), 0, FakeIds())
+    assert worker.order.trigger is Trigger.ELSEWHERE
 
 
 def test_a_reading_of_one_of_many_equal_prompts_is_stored_with_one() -> None:

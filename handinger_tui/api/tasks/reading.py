@@ -79,7 +79,7 @@ def worker_object(reading: TaskReading, pending: str | None = None) -> JsonObjec
         "url": as_text(task.get("url")),
         "template": reading.worker_id,
         "totals": as_object(task.get("totals")),
-        "metadata": {"triggered_by": as_text(task.get("triggeredBy"))},
+        "trigger": as_text(task.get("triggeredBy")),
     }
     if running is not None:
         worker["running"] = running

@@ -23,6 +23,7 @@ from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.receipts.facts import receipt_line
 from handinger_tui.core.safety import clean, clean_line
+from handinger_tui.core.turns.session import ids_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def summary_object(summary: SessionSummary) -> JsonObject:
     """Return a session as JSON. Unknown money is null; `un…_turns` count the turns without figures."""
     return {
         "session_id": summary.session_id,
-        "worker_id": summary.worker_id,
+        **ids_of(summary, summary.worker_id),
         "title": clean_line(summary.title),
         "created_ms": summary.created_ms,
         "updated_ms": summary.updated_ms,
@@ -163,6 +164,7 @@ def summary_object(summary: SessionSummary) -> JsonObject:
         "unread": summary.unread,
         "simulated": summary.base_url == LOCAL,
         "lineage": lineage_object(summary.lineage),
+        "trigger": str(summary.trigger),
     }
 
 
@@ -224,7 +226,7 @@ def _credits_text(summary: SessionSummary) -> str:
 
 def _show_json(session: Session) -> str:
     turns: list[Json] = [*turn_objects(session)]
-    identity: JsonObject = {"session_id": session.session_id, "worker_id": session.worker_id}
+    identity: JsonObject = {"session_id": session.session_id, **ids_of(session, session.worker_id)}
     return dump({**identity, "title": clean_line(session.title), "turns": turns})
 
 

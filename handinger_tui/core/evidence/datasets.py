@@ -54,6 +54,9 @@ def _of_turn(turn: Turn, number: int) -> Iterator[Dataset]:
 def structured_of(turn: Turn) -> Json:
     """The structured output of a turn; None without one, or where it is still that of the previous turn."""
     output = turn.snapshot.structured_output if turn.snapshot is not None else None
+    if turn.snapshot is not None and turn.snapshot.by_turn:
+        # The service reports it for each turn: an equal one is this turn's own.
+        return output
     before = turn.before.structured_output if turn.before is not None else None
     return None if output == before else output
 

@@ -122,7 +122,7 @@ def session_markdown(session: Session) -> str:
 
 def _head(session: Session, turns: int) -> str:
     lines = [f"- Session: {_id(session.session_id)}"]
-    lines += [f"- Worker: {_id(session.worker_id)}"] if session.worker_id else []
+    lines += [f"- {session.kind.capitalize()}: {_id(session.worker_id)}"] if session.worker_id else []
     lines += [f"- Begun: {_minute(session.created_ms)}", f"- {plural(turns, 'turn')}"]
     lines += [f"- {SIMULATED}"] if session.base_url == LOCAL else []
     return "\n".join(lines)

@@ -40,7 +40,7 @@ from handinger_tui.core.stream.worker_snapshot import (
     cost_of,
 )
 from handinger_tui.core.turns.session import NO_OTHERS, Others, PerTurn, Session
-from handinger_tui.core.turns.turn import FREE, LIVE, Trigger, Turn
+from handinger_tui.core.turns.turn import FREE, LIVE, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -162,7 +162,7 @@ def took_ms(turn: Turn) -> int | None:
 
     None while the turn runs, when the clock went back, and for a turn that another program started.
     """
-    if turn.ended_ms is None or turn.live or turn.order.trigger is Trigger.ELSEWHERE:
+    if turn.ended_ms is None or turn.live or turn.order.trigger.elsewhere:
         return None
     elapsed_ms = turn.ended_ms - turn.order.created_ms
     return elapsed_ms if elapsed_ms >= 0 else None

@@ -25,7 +25,7 @@ from handinger_tui.core.money.turn_events import newest_worker
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.stream.worker_snapshot import cost_of
-from handinger_tui.core.turns.turn import FREE, Trigger, Turn, TurnStatus, level_of
+from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus, level_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -196,7 +196,7 @@ class Facts(Struct, frozen=True):
     def submitted_ms(self) -> int | None:
         """When the user sent the turn; None where another program did."""
         order = self.turn.order
-        return None if order.trigger is Trigger.ELSEWHERE else order.created_ms
+        return None if order.trigger.elsewhere else order.created_ms
 
 
 def facts_of(

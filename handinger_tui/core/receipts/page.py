@@ -27,7 +27,7 @@ from handinger_tui.core.receipts.facts import (
     share_text,
 )
 from handinger_tui.core.safety import clean_json, clean_line
-from handinger_tui.core.turns.session import Session, title_from
+from handinger_tui.core.turns.session import Session, ids_of, title_from
 from handinger_tui.core.turns.turn import Turn, fault_object
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ def _evidence(facts: Facts) -> list[ReceiptRow]:
 def _identity(facts: Facts) -> list[ReceiptRow]:
     session, turn = facts.session, facts.turn
     ids = (
-        ("Worker", turn.worker_id or turn.order.worker_id),
+        (session.kind.capitalize(), turn.worker_id or turn.order.worker_id),
         ("Session", session.session_id),
         ("Turn", turn.turn_id),
         ("Message", turn.message_id),
@@ -373,7 +373,7 @@ def _identity_object(facts: Facts) -> JsonObject:
     return {
         "simulated": facts.simulated,
         "status": str(turn.status),
-        "worker_id": turn.worker_id or turn.order.worker_id,
+        **ids_of(facts.session, turn.worker_id or turn.order.worker_id),
         "session_id": facts.session.session_id,
         "turn_id": turn.turn_id,
         "message_id": turn.message_id,

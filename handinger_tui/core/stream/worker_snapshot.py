@@ -178,6 +178,8 @@ class Snapshot(Struct, frozen=True):
     url: str | None = None
     template: str | None = None
     """The stored worker that it was made from, where there are such."""
+    trigger: str | None = None
+    """What its first turn was started by, where the service says so."""
     messages: tuple[JsonObject, ...] = ()
     lists_messages: bool = False
     """Whether the Worker has a list of messages, even an empty one."""
@@ -295,6 +297,7 @@ def snapshot_of(answer: JsonObject) -> Snapshot:
         title=as_text(wire.get("title")),
         url=as_text(wire.get("url")),
         template=as_text(wire.get("template")),
+        trigger=as_text(wire.get("trigger")) if "totals" in wire else None,
         messages=tuple(item for item in as_list(wire.get("messages")) if isinstance(item, dict)),
         lists_messages=isinstance(wire.get("messages"), list),
         prompts=_prompts(wire),

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.stream.frames import Frame
-from handinger_tui.core.turns.turn import LIVE, Lineage, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import LIVE, Lineage, Trigger, Turn, TurnRequest, TurnStatus
 
 Value = TypeVar("Value")
 _STATUS: Final = attrgetter("status")
@@ -160,7 +160,7 @@ class Session(Struct, frozen=True):
         return any_with_status(self.turns, LIVE)
 
 
-def ids_of(session: Session, target: str | None) -> JsonObject:
+def ids_of(session: Session | SessionSummary, target: str | None) -> JsonObject:
     """The ids of a target as JSON: of the worker, and of the task where there are tasks."""
     return {"worker_id": session.template, "task_id": None, f"{session.kind}_id": target}
 
@@ -245,6 +245,15 @@ class SessionSummary(Struct, frozen=True):
     live: bool = False
     lineage: Lineage | None = None
     """The earlier message that its first one was made from."""
+    trigger: Trigger = Trigger.UNKNOWN
+    """What started its first turn."""
+    generation: str = "workers"
+    template: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """See `Session.kind`."""
+        return TARGETS.get(self.generation, "worker")
 
     @property
     def usd(self) -> Total:

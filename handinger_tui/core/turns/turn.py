@@ -269,9 +269,28 @@ class Trigger(StrEnum):
     HEADLESS = "headless"
     """Sent with `handinger-tui -p`."""
     ELSEWHERE = "elsewhere"
-    """Started by another program, a schedule or an e-mail; we found it at the worker."""
+    """Found at the worker: another program, a schedule or an e-mail started it, it is not known which."""
+    API = "api"
+    EMAIL = "email"
+    SCHEDULE = "schedule"
+    DASHBOARD = "dashboard"
     UNKNOWN = "unknown"
     """Charged before triggers were recorded."""
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it was found at the worker, so that neither its time nor its budget is recorded."""
+        return self in TRIGGER_WORDS
+
+
+TRIGGER_WORDS: Final = {
+    Trigger.ELSEWHERE: "sent elsewhere",
+    Trigger.API: "sent by another program",
+    Trigger.EMAIL: "sent by email",
+    Trigger.SCHEDULE: "started by a schedule",
+    Trigger.DASHBOARD: "sent in the dashboard",
+}
+"""How a turn came about that was found at its worker."""
 
 
 DEFAULT_BUDGET: Final = "standard"
@@ -280,7 +299,7 @@ DEFAULT_BUDGET: Final = "standard"
 
 def level_of(budget: str | None, trigger: Trigger) -> str:
     """The budget level of a turn; "" where it is unknown because the turn started elsewhere."""
-    return budget or ("" if trigger is Trigger.ELSEWHERE else DEFAULT_BUDGET)
+    return budget or ("" if trigger.elsewhere else DEFAULT_BUDGET)
 
 
 class LineageKind(StrEnum):

@@ -234,11 +234,22 @@ def with_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
     The worker that the request was sent to stays the turn's worker, whatever id the answer has.
     """
     old = turn.snapshot
+    answer = CANNOT_TELL
+    if snapshot.by_turn or snapshot.structured_output is not None:
+        answer = answer_to(turn.order, snapshot)
+        snapshot = replace(snapshot, structured_output=_structured(answer, snapshot))
     merged = snapshot if old is None else _merged(old, snapshot)
-    own = (snapshot.own or answer_to(turn.order, snapshot).own) if snapshot.by_turn else None
+    own = (snapshot.own or answer.own) if snapshot.by_turn else None
     worker_id = turn.order.worker_id or turn.worker_id if old is not None else turn.order.worker_id
     worker_id = worker_id or snapshot.worker_id or turn.worker_id
     return replace(turn, snapshot=merged, own=own or turn.own, worker_id=worker_id)
+
+
+def _structured(answer: Answer, snapshot: Snapshot) -> Json:
+    """The structured output of our turn: a Worker has that of its newest turn, a message that of its turn."""
+    if answer.present is False or not answer.last or (snapshot.by_turn and answer.present):
+        return answer.messages[-1].get("structured_output") if answer.messages else None
+    return snapshot.structured_output
 
 
 def _merged(old: Snapshot, new: Snapshot) -> Snapshot:
@@ -305,6 +316,7 @@ OF_THE_NEWEST: Final = (
     "incomplete_details",
     "files",
     "sources",
+    "structured_output",
 )
 """Members of a Worker that describe its newest turn only, or all its turns together."""
 SLIM_ABOVE: Final = 4096

@@ -99,14 +99,14 @@ async def reading(context: CommandContext, argument: str) -> None:
     session = controller.session
     worker_id = worker_of_figures(session)
     if worker_id is None:
-        interaction.say("No worker yet.", "warning")
+        interaction.say(f"No {session.kind} yet.", "warning")
     elif not word:
         lines = [
             *meaning_lines(session),
             "",
             "To decide for this worker, use /reading lifetime, per-turn or auto.",
         ]
-        await interaction.notice(f"Figures of worker {clean_line(worker_id, 60)}", "\n".join(lines))
+        await interaction.notice(f"Figures of {session.kind} {clean_line(worker_id, 60)}", "\n".join(lines))
     elif word not in WORDS:
         interaction.say(f"Unknown reading {clean_line(word, 20)}. Use lifetime, per-turn or auto.", "warning")
     else:

@@ -256,7 +256,8 @@ def _headline(table: _Table) -> list[Content]:
 def _heads(table: _Table) -> Content:
     """The names of the two columns."""
     label, turn, worker = table.label, table.turn, table.worker - table.mark
-    heads = ("this turn" if turn > 9 else "turn", "this worker" if worker > 11 else "worker")
+    kind = table.view.kind
+    heads = ("this turn" if turn > 9 else "turn", f"this {kind}" if worker > 11 else kind)
     title = f"{'':{label}}{heads[0]:>{turn}}{heads[1]:>{max(worker, len(heads[1]) + 1)}}"
     return Content.styled(f"{title:<{table.width}}"[: table.width], FAINT)
 
@@ -353,7 +354,7 @@ def _split(table: _Table) -> list[Content]:
     unknown = all(view.this_turn(name).value is None for name in CATEGORIES)
     worker = _bar(view.worker, width) if unknown else []
     styles = [f".usage--{name}" for name in CATEGORIES]
-    lines = _captioned("cost split · this worker", worker)
+    lines = _captioned(f"cost split · this {view.kind}", worker)
     gap = " " if table.label > 9 else ""
     for at, name in enumerate(CATEGORIES):
         title = Content.assemble((BLOCKS[at], styles[at]), (gap + name, FAINT))
@@ -366,7 +367,7 @@ def _split(table: _Table) -> list[Content]:
 def _excesses(view: UsageView) -> list[str]:
     """The marks of categories that exceed the cost, of this turn and of this worker."""
     turn, worker = (excess_text(_excess(column)) for column in (view.turn, view.worker))
-    return [text for text in (turn, f"worker: {worker}" if worker and worker != turn else "") if text]
+    return [text for text in (turn, f"{view.kind}: {worker}" if worker and worker != turn else "") if text]
 
 
 def _excess(column: Sequence[Figure]) -> Decimal | None:
@@ -579,7 +580,7 @@ def compact_line(
     if view.status is None:
         return ""
     turn, worker = _turn_pieces(view), _worker_piece(view)
-    if (turn, worker) == ([f"turn {PENDING}"], f"worker {PENDING}"):
+    if (turn, worker) == ([f"turn {PENDING}"], f"{view.kind} {PENDING}"):
         turn, worker = [], f"cost {PENDING}"
     nearest = max(gauges, key=lambda gauge: (gauge.state, gauge.percent or 0), default=None)
     if nearest is not None:
@@ -608,10 +609,10 @@ def _worker_piece(view: UsageView) -> str:
     total, credited = view.this_worker("cost"), view.this_worker("credits")
     if total.value is None and credited.value is not None:
         in_all = Total(Decimal(credited.value), credited.missing, bool(credited.sign))
-        return f"worker {short_total_text(in_all, credits_words)}"
+        return f"{view.kind} {short_total_text(in_all, credits_words)}"
     if total.value is None:
-        return f"worker {_word(total)}"
-    return f"worker {short_total_text(Total(Decimal(total.value), total.missing, bool(total.sign)))}"
+        return f"{view.kind} {_word(total)}"
+    return f"{view.kind} {short_total_text(Total(Decimal(total.value), total.missing, bool(total.sign)))}"
 
 
 def _word(figure: Figure) -> str:

@@ -15,7 +15,7 @@ from handinger_tui.core.money.turn_events import newest_worker, worker_of
 from handinger_tui.core.receipts.facts import share_text
 from handinger_tui.core.stream.worker_snapshot import Costs, Snapshot, Usage, cost_of
 from handinger_tui.core.turns.session import NO_OTHERS, Others, Session, same_front
-from handinger_tui.core.turns.turn import FREE, Trigger, Turn, TurnStatus
+from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
 from handinger_tui.ui.panels.panel import turn_in_view
 
 if TYPE_CHECKING:
@@ -297,6 +297,8 @@ class UsageView(Struct, frozen=True):
     began_ms: int | None = None
     own: Pace = NO_PACE
     others: Pace = NO_PACE
+    kind: str = "worker"
+    """What the second column is called: see `Session.kind`."""
 
     def this_turn(self, name: str) -> Figure:
         """The figure `name` of this turn."""
@@ -353,7 +355,7 @@ def usage_view(session: Session, totals: WorkerTotals | None = None) -> UsageVie
     totals = WorkerTotals() if totals is None else totals
     money, sums = totals(turns, at, session.elsewhere)
     # A turn started elsewhere began before this program knew of it.
-    ours = turn.live and turn.order.trigger is not Trigger.ELSEWHERE
+    ours = turn.live and not turn.order.trigger.elsewhere
     began_ms = turn.order.created_ms if ours else None
     members = sums.members
     if totals.index.reading is Reading.TOTAL:
@@ -377,6 +379,7 @@ def usage_view(session: Session, totals: WorkerTotals | None = None) -> UsageVie
         began_ms=began_ms,
         own=NO_PACE if began_ms is not None else pace(turn, money),
         others=sums.pace,
+        kind=session.kind,
     )
 
 

@@ -17,6 +17,7 @@ from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.safety import clean, clean_line, host_of
 from handinger_tui.core.turns.turn import (
     FREE,
+    TRIGGER_WORDS,
     CustomPart,
     DataPart,
     Fault,
@@ -352,6 +353,9 @@ def prompt_rows(order: TurnRequest, options: RowOptions) -> list[Row]:
         rows = [_prompt_row(line, first=not at) for at, line in enumerate(text.split("\n"))]
     if order.lineage is not None:
         words = styled(f"{LINEAGE_MARK}{lineage_words(order.lineage)}", "faint", NOT_BOLD)
+        rows.append(Row(words, "prompt", INDENT, INDENT, band=True))
+    if order.trigger.elsewhere:
+        words = styled(f"{LINEAGE_MARK}{TRIGGER_WORDS[order.trigger]}", "faint", NOT_BOLD)
         rows.append(Row(words, "prompt", INDENT, INDENT, band=True))
     for file in order.attachments:
         name = styled(f"+ {clean_line(file.name)}  {size(file.size)}", "faint", NOT_BOLD)

@@ -15,7 +15,7 @@ from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import Session, SessionSummary
-from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.core.turns.turn import TRIGGER_WORDS, TurnStatus
 from handinger_tui.ui.widgets.status_text import (
     STATUS_WORDS,
     running_for,
@@ -100,9 +100,11 @@ def session_details(row: SessionSummary, opened: Session | None, now_ms: int, wi
     _, status, cost = _status(row, opened, now_ms)
     facts = [status, plural(row.turns, "turn")]
     facts.append(cost or cost_words(row))
+    if row.trigger.elsewhere:
+        facts.append(TRIGGER_WORDS[row.trigger])
     if row.lineage is not None:
         facts.append(lineage_words(row.lineage))
-    labels = ("worker ", " · session ")
+    labels = (f"{row.kind} ", " · session ")
     worker, session = clean_line(row.worker_id or "none yet", 80), clean_line(row.session_id, 80)
     id_cells = width - sum(map(len, labels))
     if len(worker) + len(session) > id_cells:

@@ -48,7 +48,8 @@ def farewell(controller: SessionController) -> list[str]:
         lines.append(f"Resume this session:  handinger-tui --resume {one_word(session.session_id)}")
         # The local worker ends with the program: its id is of no use later.
         if session.worker_id is not None and not local:
-            lines.append(f"Its worker:           handinger-tui --worker {one_word(session.worker_id)}")
+            label, option = f"Its {session.kind}:", f"--{session.kind}"
+            lines.append(f"{label:<22}handinger-tui {option} {one_word(session.worker_id)}")
         lines.append(f"Cost:                 {money_line(session)}{simulated}")
     if controller.day is not None and controller.day.turns:
         lines.append(f"Today:                {day_line(controller.day)}{simulated}")
