@@ -42,7 +42,7 @@ class Template:
     summary: str = ""
     instructions: str = ""
     output_schema: Mapping[str, object] | None = None
-    visibility: str = "private"
+    visibility: str = "public"
     id: str = field(default_factory=lambda: formats.new_id("wrk_"))
     created_at: datetime = field(default_factory=formats.now)
     updated_at: datetime = field(default_factory=formats.now)

@@ -10,9 +10,11 @@ from typing import Any
 
 import handinger
 from handinger import Handinger
+from official_methods import Methods
 
 base_url, key = sys.argv[1:3]
 client = Handinger(base_url=base_url, api_key=key, max_retries=0)
+methods = Methods(client)
 old = hasattr(client.workers, "stream_updates")
 seen = {"version": handinger.__version__}
 
@@ -80,4 +82,5 @@ stranger = Handinger(base_url=base_url, api_key="hdg_live_wrong", max_retries=0)
 seen["401"] = refused(handinger.AuthenticationError, lambda: stranger.workers.retrieve(created.id))
 seen["404"] = refused(handinger.NotFoundError, lambda: client.workers.retrieve("nobody"))
 seen["422"] = refused(handinger.UnprocessableEntityError, lambda: client.workers.create(input=""))
+seen["methods"] = methods.report()
 sys.stdout.write(json.dumps(seen, default=str) + "\n")

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import venv
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from handinger_tui.local.server import LocalServer
+from tests.local.official import FOLDER, journey, python_with
 
 pytestmark = [pytest.mark.official_client, pytest.mark.timeout(300)]
-JOURNEY = Path(__file__).with_name("official_journey.py")
 
 
 @pytest.fixture(scope="module", params=["0.2.2", "0.6.0"])
 def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a journey through the whole client saw."""
-    home = tmp_path_factory.mktemp("official")
-    venv.create(home, with_pip=True)
-    python = home / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    subprocess.run([python, "-m", "pip", "install", "--quiet", f"handinger=={request.param}"], check=True)
+    python = python_with(tmp_path_factory.mktemp("official"), request.param)
     with LocalServer.start(pace=0) as server:
-        ran = subprocess.run(
-            [python, JOURNEY, server.base_url, server.api_key],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+        found = journey(python, FOLDER / "official_journey.py", server.base_url, server.api_key)
     assert found["version"] == request.param
     return found
+
+
+def test_every_method_was_called(seen: dict[str, Any]) -> None:
+    assert seen["methods"]["missing"] == []
+    assert len(seen["methods"]["existing"]) == (9 if seen["version"] == "0.2.2" else 7)
 
 
 def test_create_and_retrieve(seen: dict[str, Any]) -> None:

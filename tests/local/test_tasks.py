@@ -89,7 +89,7 @@ def test_a_stored_worker_runs_nothing_and_shapes_the_output_of_its_tasks(tasks: 
     stored = tasks.post(
         "/api/workers", json={"title": "Prices", "prompt": "p", "outputSchema": schema}
     ).json()
-    assert (stored["title"], stored["instructions"], stored["visibility"]) == ("Prices", "p", "private")
+    assert (stored["title"], stored["instructions"], stored["visibility"]) == ("Prices", "p", "public")
     assert tasks.get(f"/api/workers/{stored['id']}").json()["messages"] == []
     run(tasks, "echo x", taskId="tsk_s", workerId=stored["id"])
     assert turns(tasks, "tsk_s")[0]["structuredOutput"] == {"answer": "x", "length": 1}

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import queue
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -16,6 +12,7 @@ import pytest
 from handinger_tui.local.requests import RequestLimits
 from handinger_tui.local.server import LocalServer
 from handinger_tui.local.webhooks import PAGE_SIZE, Webhook
+from tests.local.receiver import Receiver, receiving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,38 +20,10 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-class Receiver:
-    """An HTTP server of this computer that notes each delivery and responds with `status`."""
-
-    def __init__(self) -> None:
-        self.status = 200
-        self.deliveries: queue.Queue[tuple[str, dict[str, str], Json]] = queue.Queue()
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                receiver.deliveries.put((self.path, dict(self.headers), body))
-                self.send_response(receiver.status)
-                self.send_header("location", "http://127.0.0.1:9/elsewhere")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://localhost:{self.server.server_port}/hook?a=1"
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    thread = threading.Thread(target=made.server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
-    thread.join()
+    with receiving() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
