@@ -2,7 +2,7 @@
 
 Multipart has the text fields, then one part `files` for a single file or a part `files[]` for each of
 several, with base name and type. Every file is opened and compared with the chosen attachment before
-anything is sent.
+anything is sent. These are not pydantic models: our own values need no validation, and pydantic takes 10 MB.
 """
 
 from __future__ import annotations

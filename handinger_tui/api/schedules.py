@@ -1,6 +1,7 @@
 """Schedules of workers: the requests and their bodies, and how an addition in doubt is settled.
 
-Responses are not trusted: a member that is absent, null or of the wrong type is None.
+Responses are not trusted: a member that is absent, null or of the wrong type is None. Their models are
+pydantic's, which takes 10 MB: this module is imported when a schedule is asked for.
 """
 
 from __future__ import annotations
@@ -8,8 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic.alias_generators import to_camel
 
 from handinger_tui.api import errors
 from handinger_tui.api.client import JSON, SMALL_BODY, WorkerClient
@@ -168,32 +172,7 @@ def utc_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def schedule_in(members: JsonObject) -> Schedule:
-    """A schedule as the service returns it."""
-    kind, next_run = as_text(members.get("type")), _moment(members.get("nextRunAt"))
-    return Schedule(
-        as_text(members.get("id")) or None,
-        as_text(members.get("input")) or "",
-        as_text(members.get("budget")),
-        kind,
-        _rule(kind, members, next_run),
-        next_run,
-    )
-
-
-def _rule(kind: str | None, members: JsonObject, next_run: datetime | None) -> Rule | None:
-    cron = as_text(members.get("cron"))
-    if kind == "cron" and cron is not None:
-        return Cron(cron)
-    interval, delay = _seconds(members.get("intervalSeconds")), _seconds(members.get("delayInSeconds"))
-    if kind == "interval" and interval is not None:
-        return Every(interval)
-    if kind == "delayed" and delay is not None:
-        return After(delay)
-    return At(next_run) if kind == "scheduled" and next_run is not None else None
-
-
-def _seconds(value: Json) -> int | None:
+def _whole_seconds(value: object) -> int | None:
     """A whole number of seconds within bounds that dates can be computed with."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
@@ -207,6 +186,49 @@ def _moment(value: Json) -> datetime | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+Text = Annotated[str | None, BeforeValidator(as_text)]
+Seconds = Annotated[int | None, BeforeValidator(_whole_seconds)]
+Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+
+
+class ScheduleBody(BaseModel):
+    """A schedule as the service returns it."""
+
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True)
+
+    id: Text = None
+    input: Text = None
+    budget: Text = None
+    type: Text = None
+    cron: Text = None
+    interval_seconds: Seconds = None
+    delay_in_seconds: Seconds = None
+    next_run_at: Moment = None
+
+    def schedule(self) -> Schedule:
+        """The schedule that it describes."""
+        return Schedule(
+            self.id or None, self.input or "", self.budget, self.type, self._rule(), self.next_run_at
+        )
+
+    def _rule(self) -> Rule | None:
+        match self.type:
+            case "cron" if self.cron is not None:
+                return Cron(self.cron)
+            case "interval" if self.interval_seconds is not None:
+                return Every(self.interval_seconds)
+            case "delayed" if self.delay_in_seconds is not None:
+                return After(self.delay_in_seconds)
+            case "scheduled" if self.next_run_at is not None:
+                return At(self.next_run_at)
+        return None
+
+
+def schedule_in(members: JsonObject) -> Schedule:
+    """A schedule as the service returns it."""
+    return ScheduleBody.model_validate(members).schedule()
 
 
 def zone_named(name: str | None) -> ZoneInfo | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MAX_REPORT_CHARS: Final = 64_000
 """Longest report in characters: the message of an exception may come from the service, of any length."""
-PACKAGES: Final = ("textual", "rich", "httpx", "msgspec")
+PACKAGES: Final = ("textual", "rich", "httpx", "pydantic", "msgspec")
 
 
 def write_report(folder: Path, error: BaseException, conceal: Callable[[str], str]) -> Path | None:

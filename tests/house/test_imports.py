@@ -29,7 +29,7 @@ finally:
 
 # rich alone is no sign: httpx loads it for a command line of its own wherever click and rich are installed.
 SCREEN = {"textual", "handinger_tui.ui"}
-NETWORK = {"httpx", "httpx_sse", "starlette", "uvicorn"}
+NETWORK = {"httpx", "httpx_sse", "pydantic", "starlette", "uvicorn"}
 # What comes with a connection, with an answer, with a file, or with a question.
 LATER = NETWORK | {
     "handinger_tui.api",
@@ -176,7 +176,7 @@ def test_a_connection_loads_no_screen_and_no_schedules() -> None:
         "import handinger_tui.cli.wiring, handinger_tui.api.transport, handinger_tui.api.sse"
     )
     assert "httpx" in loaded
-    assert set(loaded).isdisjoint(SCREEN | {"cronsim", "handinger_tui.core.schedules"})
+    assert set(loaded).isdisjoint(SCREEN | {"cronsim", "pydantic", "handinger_tui.core.schedules"})
 
 
 ENTERED = """

@@ -83,7 +83,7 @@ def _print_checks(args: argparse.Namespace, checks: list[Check]) -> None:
 
 def _check_program() -> Check:
     parts = []
-    for package in ("textual", "httpx", "httpx-sse", "msgspec"):
+    for package in ("textual", "httpx", "httpx-sse", "pydantic"):
         try:
             parts.append(f"{package} {version(package)}")
         except PackageNotFoundError:
