@@ -300,6 +300,27 @@ def cancel_in_doubt(problem: ApiError) -> ApiError:
     )
 
 
+def storing_in_doubt(problem: ApiError) -> ApiError:
+    """Whether a worker was stored is not clear, and there is no list of workers to look into."""
+    return Doubtful(
+        problem.kind,
+        problem.summary,
+        "The worker may be stored. Storing it costs nothing. Look for it in the dashboard before you try "
+        "again, or there may be two. Nothing is resent.",
+        http_status=problem.http_status,
+    )
+
+
+def change_in_doubt(problem: ApiError) -> ApiError:
+    """Whether a change took effect is not clear; making it once more does no harm."""
+    return Doubtful(
+        problem.kind,
+        problem.summary,
+        "The change may have been made. You can make it again: the result is the same. It costs nothing.",
+        http_status=problem.http_status,
+    )
+
+
 def other_generation(
     why: str, generation: str, status: int | None, retry_after_s: float | None = None
 ) -> ApiError:

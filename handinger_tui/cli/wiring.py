@@ -18,15 +18,17 @@ from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.generations import GENERATIONS, Generation
 from handinger_tui.api.response import ResponseLimits
 from handinger_tui.api.tasks.client import TaskClient
+from handinger_tui.api.tasks.templates import TemplateClient
 from handinger_tui.cli.load_settings import limit_rules, service_settings
 from handinger_tui.cli.local_files import Paths, default_paths
 from handinger_tui.cli.output import say
-from handinger_tui.core.errors import LedgerError, NoHistory
+from handinger_tui.core.errors import LedgerError, NoHistory, SettingsError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.gallery import Gallery
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 
@@ -256,6 +258,29 @@ def retry_policy_of(settings: Settings, *, watch_money: bool) -> RetryPolicy:
         recovery_window=limits.recovery_window,
         max_wait=limits.max_wait,
         money_interval=limits.poll_interval if watch_money else None,
+    )
+
+
+def gallery_of(services: Services) -> Gallery:
+    """Return the stored workers of the service.
+
+    Raises:
+        SettingsError: it has none.
+    """
+    settings, clock = services.settings, SystemClock()
+    if not generation_of(settings).has_tasks:
+        raise SettingsError(
+            "Stored workers are part of the tasks generation of the API.",
+            "Use --generation tasks if your account has it: doctor shows that.",
+        )
+    return Gallery(
+        TemplateClient(services.client, clock.now_ms),
+        services.ledger.stored_workers,
+        services.ledger.history,
+        RandomIds(),
+        services.base_url,
+        # Those of the local worker end with it.
+        since_ms=clock.now_ms() if settings.local else 0,
     )
 
 

@@ -30,6 +30,7 @@ from handinger_tui.ledger.grouping import ChargeQueries
 from handinger_tui.ledger.history import SessionHistory
 from handinger_tui.ledger.limits import LimitService
 from handinger_tui.ledger.rows import TurnFrame
+from handinger_tui.ledger.stored_workers import StoredWorkers
 from handinger_tui.ledger.turns import FrameNumbers, WorkerNames
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ def no_history(reason: str) -> NoHistory:
 class Ledger:
     """The record of turns. Implements `engine.ports.TurnLog`; start and close it once.
 
-    `history`, `charges`, `limits` and `rulings` use the same database, and implement ports of the UI. No
-    turn starts against `limits`.
+    `history`, `charges`, `limits`, `rulings` and `stored_workers` use the same database, and all but the
+    last implement ports of the UI. No turn starts against `limits`.
 
     `path` None keeps everything in memory until the program ends. `instead_of`: the error because of
     which it is in memory, where the user did not choose that; then `no_history` forbids to send until the
@@ -106,6 +107,7 @@ class Ledger:
         self.charges = ChargeQueries(self.database, zone)
         self.limits = LimitService(self.database, zone=zone)
         self.rulings = Rulings(self.database)
+        self.stored_workers = StoredWorkers(self.database)
 
     def allow_unrecorded(self) -> None:
         """The user agreed to send without a history; limits then count only what this program spends."""

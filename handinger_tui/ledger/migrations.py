@@ -564,6 +564,22 @@ THIRTEENTH: Final = (
 FOURTEENTH: Final = ("ALTER TABLE sessions RENAME COLUMN task_id TO template",)
 
 
+# The fifteenth migration: stored workers as they were read last.
+# `members` is JSON, see `ledger/stored_workers.py`. `read_ms` NULL: the members were never read.
+FIFTEENTH: Final = (
+    """
+    CREATE TABLE stored_workers (
+        base_url TEXT NOT NULL,
+        worker_id TEXT NOT NULL,
+        members TEXT NOT NULL,
+        read_ms INTEGER,
+        gone INTEGER NOT NULL CHECK (gone IN (0, 1)),
+        PRIMARY KEY (base_url, worker_id)
+    ) WITHOUT ROWID
+    """,
+)
+
+
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     _FIRST,
     SECOND,
@@ -579,6 +595,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     TWELFTH,
     THIRTEENTH,
     FOURTEENTH,
+    FIFTEENTH,
 )
 
 

@@ -48,6 +48,12 @@ _TABLE: Final = (
     Subcommand("export", "ID", "export a session as a document", only_lists=True),
     Subcommand("email", "ID", "show the worker's email address"),
     Subcommand("schedules", "…", "a worker's schedules", actions=("list", "add", "cancel")),
+    Subcommand(
+        "workers",
+        "…",
+        "stored workers (tasks generation)",
+        actions=("list", "show", "new", "edit", "rm", "archive"),
+    ),
     Subcommand("files", "…", "a worker's files", actions=("list", "get")),
     Subcommand("local", "", "run the local worker in the foreground"),
     Subcommand("config", "…", "the settings and their sources", actions=("path", "show"), only_lists=True),

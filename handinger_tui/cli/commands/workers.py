@@ -1,0 +1,267 @@
+"""`handinger-tui workers`: stored workers of the tasks generation."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from handinger_tui.api.generations import id_in, worker_in
+from handinger_tui.cli.commands import SUBCOMMANDS
+from handinger_tui.cli.options import Parser, add_connection_options, add_json_option
+from handinger_tui.cli.output import Column, Exit, clip, fit_columns, lines_of, put_result, say
+from handinger_tui.cli.wiring import Services, gallery_of, run_with_services
+from handinger_tui.core.errors import LocalFileError, SettingsError
+from handinger_tui.core.formatting import plural, utc_text
+from handinger_tui.core.preview.tree import json_text
+from handinger_tui.core.safety import clean, clean_line
+from handinger_tui.core.stored_workers import (
+    NOTHING,
+    StoredWorker,
+    WorkerForm,
+    changed_members,
+    form_of,
+    members_of_new,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from handinger_tui.core.jsontext import JsonObject
+    from handinger_tui.engine.gallery import Gallery
+
+DESCRIPTION: Final = "Stored workers: those that you used or made, and what is known of them."
+NOT_READ: Final = (
+    "Title and instructions were not read yet. The service returns them only with the answer to a change: "
+    "`handinger-tui workers edit ID` without options changes nothing and reads them."
+)
+_HELP: Final = {
+    "list": "those that were used or made here (default)",
+    "show": "read one, with its tasks in the history",
+    "new": "store a new one; nothing runs and nothing is charged",
+    "edit": "change members of one; without options it is read",
+    "rm": "delete one; its tasks stay",
+    "archive": "archive a task; its turns stay",
+}
+_DEFAULTS: Final[dict[str, object]] = {
+    **dict.fromkeys(("prompt", "title", "summary", "instructions", "schema", "public")),
+    "no_schema": False,
+    "yes": False,
+}
+_GONE: Final = "gone: the service does not know it"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_json_option(parser)
+    add_connection_options(parser)
+    # Options may stand before or after the action: those of an action have no defaults of their own.
+    parser.set_defaults(**_DEFAULTS)
+    actions = parser.add_subparsers(
+        dest="action", metavar="ACTION", parser_class=Parser, help="what to do (default: list)"
+    )
+    for name in SUBCOMMANDS["workers"].actions:
+        words = _HELP[name]
+        description = f"{words[0].upper()}{words[1:]}."
+        action = actions.add_parser(
+            name, help=words, description=description, argument_default=argparse.SUPPRESS
+        )
+        if name == "archive":
+            action.add_argument("id", metavar="TASK", help="id or dashboard address of the task")
+        elif name == "new":
+            action.add_argument(
+                "prompt", nargs="?", metavar="PROMPT", help="what the worker is for, in quotes"
+            )
+        elif name != "list":
+            action.add_argument("id", metavar="ID", help="id or dashboard address of the worker")
+        if name in ("new", "edit"):
+            _add_members(action, can_clear=name == "edit")
+        if name in ("rm", "archive"):
+            action.add_argument("-y", "--yes", action="store_true", help="do it without asking")
+        add_json_option(action)
+        add_connection_options(action)
+
+
+def _add_members(parser: argparse.ArgumentParser, *, can_clear: bool) -> None:
+    parser.add_argument("--title", metavar="TEXT", help="title")
+    parser.add_argument("--summary", metavar="TEXT", help="summary, at most 80 characters")
+    parser.add_argument("--instructions", metavar="TEXT", help="instructions; @FILE reads them from a file")
+    schema = parser.add_mutually_exclusive_group()
+    schema.add_argument("--schema", metavar="FILE", help="file with the JSON schema of the output")
+    if can_clear:
+        schema.add_argument("--no-schema", action="store_true", help="no schema any longer")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--public", action="store_true", help="visible to others")
+    shown.add_argument("--private", dest="public", action="store_false", help="visible to you only")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the action and return the exit code."""
+    action = args.action or "list"
+    if action in ("rm", "archive") and not args.yes and not _is_confirmed(args):
+        put_result(args, {"id": id_in(args.id), "done": None}, "Nothing was changed.")
+        return Exit.OK
+    form = _form(args) if action in ("new", "edit") else None
+
+    async def work(services: Services) -> int:
+        gallery = gallery_of(services)
+        if action == "list":
+            workers = await gallery.listed()
+            put_result(args, {"workers": [worker_object(one) for one in workers]}, _list_text(workers))
+        elif action in ("rm", "archive"):
+            await _remove(args, gallery)
+        else:
+            await _one(args, gallery, form)
+        return Exit.OK
+
+    return run_with_services(args, work)
+
+
+async def _one(args: argparse.Namespace, gallery: Gallery, form: WorkerForm | None) -> None:
+    """Show a worker, after it was stored or changed where the action says so."""
+    if args.action == "show" or form is None:
+        worker = await gallery.read(worker_in(args.id))
+    elif args.action == "new":
+        worker = await gallery.store(members_of_new(form))
+    else:
+        # What is there now: somebody else may have changed it since it was read here.
+        worker = await gallery.read_members(worker_in(args.id))
+        members = changed_members(_edited(form_of(worker), args), worker)
+        if members != NOTHING:
+            worker = await gallery.change(worker.worker_id, members)
+    tasks = await gallery.tasks(worker.worker_id)
+    listed: JsonObject = {
+        **worker_object(worker),
+        "task_list": [
+            {"task_id": one.worker_id, "session_id": one.session_id, "title": clean_line(one.title)}
+            for one in tasks
+        ],
+    }
+    lines = [f"  {one.worker_id or 'not sent yet'}  {clean_line(one.title, 80)}" for one in tasks]
+    text = _text_of(worker)
+    put_result(args, listed, "\n".join([text, "", "Tasks:", *lines] if lines else [text]))
+
+
+async def _remove(args: argparse.Namespace, gallery: Gallery) -> None:
+    removed = args.action == "rm"
+    named = worker_in(args.id) if removed else id_in(args.id)
+    done = await (gallery.delete(named) if removed else gallery.archive(named))
+    words = {
+        True: "Deleted." if removed else "Archived.",
+        False: "The service did not do it.",
+        None: "Done; the service does not say whether it took effect.",
+    }
+    put_result(args, {"id": named, "done": done}, words[done])
+
+
+def _is_confirmed(args: argparse.Namespace) -> bool:
+    """Ask before something is deleted or archived.
+
+    Raises:
+        SettingsError: there is no terminal to ask on.
+    """
+    what = "Delete worker" if args.action == "rm" else "Archive task"
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise SettingsError("Nothing was changed: this needs a confirmation.", "Add --yes.")
+    say(f"{what} {clean_line(args.id, 200)}? {'Its tasks' if args.action == 'rm' else 'Its turns'} stay.")
+    sys.stderr.write("[y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+# -- members on the command line ------------------------------------------------------------
+def _form(args: argparse.Namespace) -> WorkerForm:
+    """The members that are given, the others empty; files are read before anything is sent."""
+    args.text = _text_or_file(args.instructions) if args.instructions is not None else None
+    args.schema_text = _file_text(args.schema) if args.schema else None
+    return _edited(WorkerForm(prompt=args.prompt or ""), args)
+
+
+def _edited(form: WorkerForm, args: argparse.Namespace) -> WorkerForm:
+    given = {
+        "title": args.title,
+        "summary": args.summary,
+        "text": args.text,
+        "schema": "" if args.no_schema else args.schema_text,
+        "is_public": args.public,
+    }
+    return replace(form, **{name: value for name, value in given.items() if value is not None})
+
+
+def _text_or_file(text: str) -> str:
+    return _file_text(text[1:]) if text.startswith("@") else text
+
+
+def _file_text(path: str) -> str:
+    """Raises LocalFileError."""
+    try:
+        return Path(path).expanduser().read_text("utf-8")
+    except (OSError, UnicodeDecodeError, RuntimeError) as problem:
+        why = getattr(problem, "strerror", None) or "it is not UTF-8 text"
+        raise LocalFileError(f"{clean_line(path, 200)} cannot be read: {why}.", "Nothing was sent.") from None
+
+
+# -- texts -----------------------------------------------------------------------------------
+def worker_object(worker: StoredWorker) -> JsonObject:
+    """A worker as JSON. Members that are not known are null, the schema too: see `read`."""
+    visibility = None if worker.is_public is None else "public" if worker.is_public else "private"
+    return {
+        "worker_id": worker.worker_id,
+        "title": worker.title,
+        "summary": worker.summary,
+        "instructions": worker.text,
+        "output_schema": worker.schema,
+        "visibility": visibility,
+        "url": worker.url,
+        "read": utc_text(worker.read_ms),
+        "gone": worker.is_gone,
+        "tasks": worker.tasks,
+    }
+
+
+def _list_text(workers: Sequence[StoredWorker]) -> str:
+    if not workers:
+        return "No workers yet. Make one: handinger-tui workers new PROMPT"
+    columns = [
+        Column("Tasks", [f"{one.tasks:,}" for one in workers], spare=1),
+        Column("Visibility", [_visibility(one) for one in workers], align_left=True, spare=2),
+        Column("ID", [clean_line(one.worker_id) for one in workers], align_left=True),
+    ]
+    width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 140
+    columns = fit_columns(columns, width - 26)
+    room = width - sum(2 + column.width for column in columns)
+    titles = [clip(clean_line(_title(one), 300), max(24, room)) for one in workers]
+    lines = lines_of([Column("Worker", titles, align_left=True), *columns])
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _title(worker: StoredWorker) -> str:
+    title = worker.title or "(not read yet)"
+    return f"{title} · {worker.summary}" if worker.summary else title
+
+
+def _visibility(worker: StoredWorker) -> str:
+    if worker.is_gone:
+        return "gone"
+    return "—" if worker.is_public is None else "public" if worker.is_public else "private"
+
+
+def _text_of(worker: StoredWorker) -> str:
+    facts = [worker.worker_id, _visibility(worker) if not worker.is_gone else _GONE]
+    facts.append(plural(worker.tasks, "task"))
+    lines = [clean_line(worker.name), clean_line(" · ".join(facts))]
+    lines += [clean_line(text) for text in (worker.summary, worker.url) if text]
+    if not worker.is_read:
+        return "\n".join([*lines, "", NOT_READ])
+    lines += [
+        "",
+        f"Instructions, as read on {utc_text(worker.read_ms)}:",
+        clean(worker.text or "") or "(none)",
+    ]
+    if worker.schema is not None:
+        lines += ["", "Output schema:", clean(json_text(worker.schema)).rstrip()]
+    return "\n".join(lines)

@@ -1,0 +1,179 @@
+"""Stored workers (templates): what is known of one, and the form in which a person edits it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import UNSET, Struct, UnsetType
+
+from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.jsontext import JsonObject, NotJson, as_text, dump, parse_exact
+from handinger_tui.core.preview.tree import json_text
+
+LONGEST: Final = {"title": 200, "summary": 80, "text": 20_000, "prompt": 10_000}
+"""The most characters of each member that the service takes."""
+_NAMES: Final = {
+    "title": "The title has",
+    "summary": "The summary has",
+    "text": "The instructions have",
+    "prompt": "The prompt has",
+}
+
+
+class StoredWorker(Struct, frozen=True):
+    """A worker as it was read last. A member is None where it is not known.
+
+    `text`: its instructions. `read_ms`: when the members were read, None: never, the worker was only used.
+    `is_gone`: the service did not know it at the last reading. `tasks`, `used_ms`: its sessions in the
+    history, and when the newest one changed.
+    """
+
+    worker_id: str
+    title: str | None = None
+    summary: str | None = None
+    text: str | None = None
+    schema: JsonObject | None = None
+    is_public: bool | None = None
+    url: str | None = None
+    read_ms: int | None = None
+    is_gone: bool = False
+    tasks: int = 0
+    used_ms: int | None = None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether its members are known, so that it has an output schema, or none."""
+        return self.text is not None
+
+    @property
+    def name(self) -> str:
+        """Its title, else its id."""
+        return self.title or self.worker_id
+
+
+class WorkerMembers(Struct, frozen=True):
+    """Members of a worker that a request sets; those that are UNSET stay. `schema` None: no schema.
+
+    `prompt`: the service makes the instructions of a new worker from it.
+    """
+
+    title: str | UnsetType = UNSET
+    summary: str | UnsetType = UNSET
+    text: str | UnsetType = UNSET
+    prompt: str | UnsetType = UNSET
+    schema: JsonObject | UnsetType | None = UNSET
+    is_public: bool | UnsetType = UNSET
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it sets nothing."""
+        return self == NOTHING
+
+
+NOTHING: Final = WorkerMembers()
+
+
+class WorkerForm(Struct, frozen=True):
+    """What a person edits. `schema`: JSON text, "" for none. `prompt`: only of a new worker."""
+
+    title: str = ""
+    summary: str = ""
+    text: str = ""
+    prompt: str = ""
+    schema: str = ""
+    is_public: bool = False
+
+
+def form_of(worker: StoredWorker) -> WorkerForm:
+    """The form of a worker whose members are known."""
+    return WorkerForm(
+        title=worker.title or "",
+        summary=worker.summary or "",
+        text=worker.text or "",
+        schema="" if worker.schema is None else json_text(worker.schema).rstrip(),
+        is_public=bool(worker.is_public),
+    )
+
+
+def members_of_new(form: WorkerForm) -> WorkerMembers:
+    """The members of a new worker.
+
+    Raises:
+        SettingsError: something is missing, too long or no JSON schema.
+    """
+    _check_lengths(form)
+    if not (form.prompt.strip() or form.text.strip()):
+        raise SettingsError("A worker needs a prompt or instructions.", "Nothing was sent.")
+    return WorkerMembers(
+        title=form.title.strip() or UNSET,
+        summary=form.summary.strip() or UNSET,
+        text=form.text if form.text.strip() else UNSET,
+        prompt=form.prompt if form.prompt.strip() else UNSET,
+        schema=schema_in(form.schema) or UNSET,
+        is_public=form.is_public,
+    )
+
+
+def changed_members(form: WorkerForm, worker: StoredWorker) -> WorkerMembers:
+    """The members in which a form differs from the worker.
+
+    Raises:
+        SettingsError: something is too long, no JSON schema, or the title is empty.
+    """
+    _check_lengths(form)
+    before = form_of(worker)
+    title = form.title.strip()
+    if not title and before.title:
+        raise SettingsError("A worker needs a title.", "Nothing was sent.")
+    schema = schema_in(form.schema)
+    return WorkerMembers(
+        title=UNSET if title == before.title.strip() else title,
+        summary=UNSET if form.summary.strip() == before.summary.strip() else form.summary.strip(),
+        text=UNSET if form.text == before.text else form.text,
+        schema=UNSET if schema == worker.schema else schema,
+        is_public=UNSET if form.is_public == before.is_public else form.is_public,
+    )
+
+
+def _check_lengths(form: WorkerForm) -> None:
+    for member, longest in LONGEST.items():
+        length = len(getattr(form, member))
+        if length > longest:
+            raise SettingsError(
+                f"{_NAMES[member]} {length:,} characters; the most is {longest:,}.",
+                "Nothing was sent.",
+            )
+
+
+def schema_in(text: str) -> JsonObject | None:
+    """The JSON schema in a text; None for a blank one.
+
+    Raises:
+        SettingsError: it is not a JSON object.
+    """
+    if not text.strip():
+        return None
+    try:
+        value = parse_exact(text)
+    except NotJson as problem:
+        raise SettingsError(f"The output schema is not JSON: {problem}.", "Nothing was sent.") from None
+    if not isinstance(value, dict):
+        raise SettingsError("The output schema must be a JSON object.", "Nothing was sent.")
+    return value
+
+
+def form_to_text(form: WorkerForm) -> str:
+    """A form as JSON, for a draft."""
+    return dump({name: getattr(form, name) for name in form.__struct_fields__})
+
+
+def form_from_text(text: str) -> WorkerForm | None:
+    """The form of a draft; None where there is none."""
+    try:
+        value = parse_exact(text)
+    except NotJson:
+        return None
+    if not isinstance(value, dict):
+        return None
+    texts = {name: as_text(value.get(name)) or "" for name in (*LONGEST, "schema")}
+    return WorkerForm(**texts, is_public=value.get("is_public") is True)

@@ -1,0 +1,141 @@
+"""The gallery: stored workers, with what the history knows of them. Nothing here runs a turn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from msgspec.structs import replace
+
+from handinger_tui.core.errors import Refused
+from handinger_tui.core.stored_workers import NOTHING, StoredWorker, WorkerMembers
+from handinger_tui.core.turns.turn import Kind
+
+if TYPE_CHECKING:
+    from handinger_tui.core.turns.session import SessionSummary
+    from handinger_tui.engine.ports import Ids
+
+
+class TemplateApi(Protocol):
+    """Requests about stored workers. Raises (all): ApiError."""
+
+    async def store(self, members: WorkerMembers, request_id: str) -> StoredWorker:
+        """Store a new worker with one request, which is never repeated."""
+        ...
+
+    async def read(self, worker_id: str) -> StoredWorker:
+        """Read a worker: whether it exists, and what the answer says of it."""
+        ...
+
+    async def change(self, worker_id: str, members: WorkerMembers) -> StoredWorker:
+        """Change members of a worker; returns all of them."""
+        ...
+
+    async def delete(self, worker_id: str) -> bool | None:
+        """Delete a worker. None: the service does not say whether it took effect."""
+        ...
+
+    async def archive(self, task_id: str) -> bool | None:
+        """Archive a task. None: the service does not say whether it took effect."""
+        ...
+
+
+class StoredWorkerLog(Protocol):
+    """Stored workers in the history. Raises (all): LedgerError."""
+
+    async def listed(self, base_url: str) -> list[StoredWorker]:
+        """All workers of a service that are known here."""
+        ...
+
+    async def keep(self, base_url: str, worker: StoredWorker) -> None:
+        """Store what was read of a worker."""
+        ...
+
+
+class SessionList(Protocol):
+    """The sessions in the history. Raises (all): LedgerError."""
+
+    async def sessions(self, limit: int = 200) -> list[SessionSummary]:
+        """The newest sessions, newest first; `limit` -1: all."""
+        ...
+
+
+class Gallery:
+    """The stored workers of one service. What a request returns of a worker is kept in the history.
+
+    Raises (all): ApiError, LedgerError.
+    """
+
+    def __init__(
+        self,
+        api: TemplateApi,
+        log: StoredWorkerLog,
+        history: SessionList,
+        ids: Ids,
+        base_url: str,
+        since_ms: int = 0,
+    ) -> None:
+        """`since_ms`: workers that were not used or read since then are left out: they do not exist."""
+        self._api = api
+        self._log = log
+        self._history = history
+        self._ids = ids
+        self._base_url = base_url
+        self._since_ms = since_ms
+
+    async def listed(self) -> list[StoredWorker]:
+        """The workers that were used or made here, the newest first."""
+        workers = await self._log.listed(self._base_url)
+        return [one for one in workers if max(one.read_ms or 0, one.used_ms or 0) >= self._since_ms]
+
+    async def tasks(self, worker_id: str) -> list[SessionSummary]:
+        """The sessions of a worker in the history, the newest first."""
+        sessions = await self._history.sessions(-1)
+        return [one for one in sessions if one.template == worker_id and one.base_url == self._base_url]
+
+    async def read(self, worker_id: str) -> StoredWorker:
+        """Read whether a worker exists. It is free."""
+        before = await self._before(worker_id)
+        try:
+            worker = await self._api.read(worker_id)
+        except Refused as refusal:
+            if refusal.kind is Kind.NOT_FOUND and before is not None:
+                await self._log.keep(self._base_url, replace(before, is_gone=True))
+            raise
+        return await self._keep(worker, before)
+
+    async def read_members(self, worker_id: str) -> StoredWorker:
+        """Read its members, which come only with the answer to a change: to one of nothing."""
+        return await self.change(worker_id, NOTHING)
+
+    async def store(self, members: WorkerMembers) -> StoredWorker:
+        """Store a new worker, with one request. Nothing runs and nothing is charged."""
+        return await self._keep(await self._api.store(members, self._ids.new("wrk")), None)
+
+    async def change(self, worker_id: str, members: WorkerMembers) -> StoredWorker:
+        """Change members of a worker."""
+        worker = await self._api.change(worker_id, members)
+        return await self._keep(worker, await self._before(worker_id))
+
+    async def delete(self, worker_id: str) -> bool | None:
+        """Delete a worker; its tasks stay. Returns whether it was deleted; None: the service does not say."""
+        done = await self._api.delete(worker_id)
+        if done is not False:
+            before = await self._before(worker_id) or StoredWorker(worker_id)
+            await self._log.keep(self._base_url, replace(before, is_gone=True))
+        return done
+
+    async def archive(self, task_id: str) -> bool | None:
+        """Archive a task; its session stays here. Returns as `delete`."""
+        return await self._api.archive(task_id)
+
+    async def _before(self, worker_id: str) -> StoredWorker | None:
+        return next((one for one in await self.listed() if one.worker_id == worker_id), None)
+
+    async def _keep(self, worker: StoredWorker, before: StoredWorker | None) -> StoredWorker:
+        """Store a reading; what it does not say stays as it was read before."""
+        if before is not None:
+            worker = replace(worker, tasks=before.tasks, used_ms=before.used_ms)
+            if not worker.is_read:
+                worker = replace(before, is_gone=False, url=worker.url or before.url)
+        await self._log.keep(self._base_url, worker)
+        return worker

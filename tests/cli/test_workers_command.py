@@ -1,0 +1,76 @@
+"""`handinger-tui workers`: the gallery in scripts, over the local server of the tasks generation."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from handinger_tui.local.server import LocalServer
+from tests.e2e.runner import Ran, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def server() -> Iterator[LocalServer]:
+    with LocalServer.start(pace=0) as running:
+        yield running
+
+
+def test_a_worker_is_made_used_changed_and_deleted(server: LocalServer, tmp_path: Path) -> None:
+    def do(*argv: str, home: str = "a") -> Ran:
+        return run(
+            *argv,
+            home=tmp_path / home,
+            base_url=server.tasks_url,
+            key=server.api_key,
+            HANDINGER_GENERATION="tasks",
+        )
+
+    schema = tmp_path / "schema.json"
+    schema.write_text('{"properties": {"answer": {"type": "string"}}}')
+    made = do("workers", "new", "Read prices.", "--title", "Prices", "--schema", str(schema), "--json").result
+    assert (made["instructions"], made["visibility"], made["tasks"]) == ("Read prices.", "private", 0)
+    turn = do("-p", "echo one", "-w", made["url"], "--json").result
+    assert turn["structured_output"] == {"answer": "one"}
+    changed = do("workers", "edit", made["url"], "--instructions", "Other.", "--no-schema", "--json").result
+    assert (changed["instructions"], changed["output_schema"], changed["title"]) == ("Other.", None, "Prices")
+    [task] = changed["task_list"]
+    assert (task["task_id"], task["session_id"]) == (turn["task_id"], turn["session_id"])
+    # Another history knows of it what a read returns, until a change of nothing reads it.
+    assert do("workers", "show", made["worker_id"], "--json", home="b").result["instructions"] is None
+    assert "instructions were not read yet" in do("workers", "show", made["worker_id"], home="b").out
+    assert do("workers", "edit", made["worker_id"], "--json", home="b").result["instructions"] == "Other."
+    address = f"{made['url']}/task/{turn['task_id']}"
+    assert do("workers", "archive", address, "-y", "--json").result == {"id": turn["task_id"], "done": True}
+    refused = do("workers", "rm", made["worker_id"])
+    assert (refused.code, refused.out) == (2, "")
+    assert do("workers", "rm", made["worker_id"], "--yes").out == "Deleted.\n"
+    [row] = json.loads(do("workers", "--json").out)["workers"]
+    assert (row["gone"], row["title"], row["tasks"]) == (True, "Prices", 1)
+    assert do("workers", "show", made["worker_id"]).code == 3
+
+
+@pytest.mark.parametrize(
+    ("argv", "why"),
+    [
+        (("new",), "needs a prompt or instructions"),
+        (("new", "x", "--summary", "y" * 81), "the most is 80"),
+        (("new", "x", "--schema", "none.json"), "none.json cannot be read"),
+        (("new", "--instructions", "x", "--generation", "workers"), "part of the tasks generation"),
+    ],
+)
+def test_what_cannot_be_stored_sends_nothing(
+    tmp_path: Path, server: LocalServer, argv: tuple[str, ...], why: str
+) -> None:
+    # Nothing listens there.
+    ran = run(
+        "workers", *argv, home=tmp_path, base_url="http://127.0.0.1:9", key=server.api_key,
+        HANDINGER_GENERATION="tasks",
+    )  # fmt: skip
+    assert (ran.code in (2, 10), ran.out) == (True, "")
+    assert why in ran.err
