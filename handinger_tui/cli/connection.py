@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from asyncio import sleep
+from functools import cached_property
 from pathlib import Path
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Final
@@ -21,7 +22,7 @@ from handinger_tui.api.download import fetch_beginning, save
 from handinger_tui.api.file_urls import refresher
 from handinger_tui.cli.load_settings import key_warning
 from handinger_tui.cli.local_files import default_paths, expand_path
-from handinger_tui.cli.wiring import Services, generation_of, open_services
+from handinger_tui.cli.wiring import RandomIds, Services, generation_of, open_services
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.safety import Verdict, clean_line, judge_link, without_secrets
 from handinger_tui.core.turns.turn import FilePart, Kind, Trigger
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
     from handinger_tui.api.client import WorkerClient
     from handinger_tui.api.generations import TurnClient
+    from handinger_tui.api.schedules import ScheduleClient
+    from handinger_tui.core.schedules import Added, NewSchedule, ScheduleList
+    from handinger_tui.core.turns.session import Session
     from handinger_tui.settings import Settings
 
 _PATIENCE_S: Final = 2.0
@@ -153,9 +157,11 @@ def connection(services: Services) -> Connection:
         base_url=services.base_url,
         files=WorkerFiles(services.client, folder, services.turns),
         open_link=open_link,
-        email=_email_of(services),
+        email=services.client.email,
         place_of=generation_of(settings).place_of,
         target_in=generation_of(settings).target_in,
+        worker_of=_worker_of(services),
+        schedules=WorkerSchedules(services.client),
         charges=services.ledger.charges,
         limits=services.ledger.limits,
         rulings=services.ledger.rulings,
@@ -165,11 +171,38 @@ def connection(services: Services) -> Connection:
     )
 
 
-def _email_of(services: Services) -> Callable[[str], Awaitable[str]]:
-    async def email(target: str) -> str:
-        return await services.client.email(await services.turns.worker_of(target))
+def _worker_of(services: Services) -> Callable[[Session], Awaitable[str | None]]:
+    async def worker_of(session: Session) -> str | None:
+        if session.template is not None or session.worker_id is None:
+            return session.template
+        return await services.turns.worker_of(session.worker_id)
 
-    return email
+    return worker_of
+
+
+class WorkerSchedules:
+    """Implements `ui.ports.Schedules`. What it needs is loaded with the first request."""
+
+    def __init__(self, client: WorkerClient) -> None:
+        self._client = client
+
+    @cached_property
+    def _schedules(self) -> ScheduleClient:
+        from handinger_tui.api.schedules import ScheduleClient  # noqa: PLC0415 - few sessions have schedules
+
+        return ScheduleClient(self._client)
+
+    async def schedules(self, worker_id: str) -> ScheduleList:
+        """All schedules of a worker. Raises ApiError."""
+        return await self._schedules.schedules(worker_id)
+
+    async def add(self, worker_id: str, schedule: NewSchedule) -> Added:
+        """Add a schedule with one POST. Raises ApiError."""
+        return await self._schedules.add(worker_id, schedule, RandomIds().new("sch"))
+
+    async def cancel(self, worker_id: str, schedule_id: str) -> bool | None:
+        """Cancel a schedule. Raises ApiError."""
+        return await self._schedules.cancel(worker_id, schedule_id)
 
 
 def text_saver(folder: Path) -> Callable[[str, str], Awaitable[str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
+from functools import lru_cache
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Final
 
@@ -303,6 +304,7 @@ def _cron_runs(expression: str, after: datetime) -> Iterator[datetime]:
         return
 
 
+@lru_cache(maxsize=64)
 def runs_per_month(rule: Rule | None) -> Decimal | None:
     """How many runs come in 30 days, on an average of a year; None for one run, or where it is unknown."""
     match rule:

@@ -39,6 +39,7 @@ class Where(StrEnum):
     LEDGER_ROWS = "Ledger rows"
     RECEIPT = "Receipt"
     BUDGETS = "Budget comparison"
+    SCHEDULES = "Schedules"
     PANEL = "Sources and files panels"
     USAGE = "Usage panel"
     FILES = "Files panel"
@@ -95,6 +96,7 @@ _C, _Q, _M = Where.CHIPS, Where.QUEUE, Where.WELCOME
 _O, _L, _R, _B = Where.SOURCES, Where.LEDGER, Where.RECEIPT, Where.BUDGETS
 _F, _V, _W = Where.FILES, Where.PREVIEW, Where.PAGE
 _D, _N, _G, _E = Where.DATA, Where.LINES, Where.TABLE, Where.TREE
+_SC = Where.SCHEDULES
 _J, _H, _I, _U, _K = Where.PANELS, Where.HISTORY, Where.PANEL, Where.USAGE, Where.LEDGER_ROWS
 
 # fmt: off - one key, one line
@@ -293,6 +295,10 @@ KEYS: Final = (
     Key("receipt.close", "escape,q", "close", "Close", "Close the receipt", _R, 6),
     Key("budgets.all", "a", "other", "Scope", "Switch between all workers and this one", _B, 1),
     Key("budgets.close", "escape,q", "close", "Close", "Close the comparison", _B, 2),
+    Key("schedules.add", "a", "add", "Add", "Add a schedule (shows its price and asks first)", _SC, 1),
+    Key("schedules.cancel", "x,delete", "cancel", "Cancel it", "Cancel the selected schedule", _SC, 2),
+    Key("schedules.reload", "r", "reload", "Refresh", "Read the schedules again (free)", _SC, 3),
+    Key("schedules.close", "escape,q", "close", "Close", "Close the schedules", _SC, 4),
     Key("panels.after", "tab,right", "screen.key('panel_after')", "Next panel", "Next panel", _J, 4),
     Key("panels.before", "shift+tab,left", "screen.key('panel_before')", "Previous", "Previous panel", _J),
     Key("panel.up", "up", "step(-1)", "Up", "Previous item", _I),
@@ -455,6 +461,7 @@ _TOGETHER: Final[tuple[frozenset[Where], ...]] = (
     frozenset({Where.SCREEN, Where.LEDGER, Where.LEDGER_ROWS}),
     frozenset({Where.SCREEN, Where.RECEIPT}),
     frozenset({Where.SCREEN, Where.BUDGETS}),
+    frozenset({Where.SCREEN, Where.SCHEDULES, Where.LINES}),
     frozenset({Where.SCREEN, Where.PREVIEW, Where.PAGE}),
     frozenset({Where.SCREEN, Where.PREVIEW, Where.LINES, Where.TABLE}),
     frozenset({Where.SCREEN, Where.PREVIEW, Where.LINES, Where.TREE}),

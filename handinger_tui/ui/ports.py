@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
     from handinger_tui.core.money.suspense import Assigned
     from handinger_tui.core.money.typical_cost import TypicalCost
+    from handinger_tui.core.schedules import Added, NewSchedule, ScheduleList
     from handinger_tui.core.turns.session import Session, SessionSummary
     from handinger_tui.core.turns.turn import Attachment, FilePart
     from handinger_tui.engine.engine import Engine
@@ -242,6 +243,29 @@ class Files(Protocol):
         ...
 
 
+class Schedules(Protocol):
+    """The schedules of workers: turns that the service starts by itself.
+
+    Raises (all): ApiError.
+    """
+
+    async def schedules(self, worker_id: str) -> ScheduleList:
+        """All schedules of a worker."""
+        ...
+
+    async def add(self, worker_id: str, schedule: NewSchedule) -> Added:
+        """Add a schedule with one POST.
+
+        Raises:
+            Doubtful: whether it was added is not clear, also not by the list.
+        """
+        ...
+
+    async def cancel(self, worker_id: str, schedule_id: str) -> bool | None:
+        """Cancel a schedule; None when the service does not say whether it did."""
+        ...
+
+
 class LocalFiles(Protocol):
     """Access to files of this computer that may be attached.
 
@@ -285,6 +309,11 @@ class Account(Struct, frozen=True):
     local: bool
 
 
+async def own_target(session: Session) -> str | None:
+    """The target of a session, where that is a worker."""
+    return session.worker_id
+
+
 class Connection(Struct, frozen=True):
     """The result of `AppOptions.connect`: the engine and the other services that the app uses."""
 
@@ -296,7 +325,7 @@ class Connection(Struct, frozen=True):
     open_link: Callable[[str], Awaitable[bool]]
     """Open an already judged URL in the system browser; False when there is none."""
     email: Callable[[str], Awaitable[str]]
-    """The inbound e-mail address of the worker of a target. Raises ApiError."""
+    """The inbound e-mail address of a worker. Raises ApiError."""
     charges: ChargeReader
     limits: LimitStore
     rulings: RulingStore
@@ -313,6 +342,9 @@ class Connection(Struct, frozen=True):
     """Target and template (see `core.turns.session.Place`) of messages for the worker that a text names."""
     target_in: Callable[[str], str] = str
     """The target that a text names, to be watched. Raises SettingsError."""
+    worker_of: Callable[[Session], Awaitable[str | None]] = own_target
+    """The worker of a session, whose schedules these are; None where there is none yet. Raises ApiError."""
+    schedules: Schedules | None = None
 
 
 class EarlyPrompt(Protocol):

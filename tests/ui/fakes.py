@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LinkExpired
 from handinger_tui.core.safety import clean_line
+from handinger_tui.core.schedules import Added, NewSchedule, Schedule, ScheduleList, next_runs
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import FilePart, Kind, Turn
 from handinger_tui.engine.engine import Engine, ServiceContext
@@ -159,6 +161,36 @@ class FakeFiles:
 
 
 @dataclass
+class FakeSchedules:
+    """The schedules of a worker. `trouble`: what adding one raises."""
+
+    listed: ScheduleList = field(default_factory=ScheduleList)
+    added: list[NewSchedule] = field(default_factory=list)
+    canceled: list[str] = field(default_factory=list)
+    trouble: ApiError | None = None
+
+    async def schedules(self, worker_id: str) -> ScheduleList:
+        return self.listed
+
+    async def add(self, worker_id: str, schedule: NewSchedule) -> Added:
+        self.added.append(schedule)
+        if self.trouble is not None:
+            raise self.trouble
+        run = next_runs(schedule.rule, datetime.fromtimestamp(NOW_MS / 1000, UTC), self.listed.cron_zone)[0]
+        new = Schedule(
+            f"sch_{len(self.added)}", schedule.instruction, schedule.budget, None, schedule.rule, run
+        )
+        self.listed = replace(self.listed, schedules=(*self.listed.schedules, new))
+        return Added(new)
+
+    async def cancel(self, worker_id: str, schedule_id: str) -> bool | None:
+        self.canceled.append(schedule_id)
+        kept = tuple(one for one in self.listed.schedules if one.schedule_id != schedule_id)
+        self.listed = replace(self.listed, schedules=kept)
+        return True
+
+
+@dataclass
 class Desktop:
     """The app and everything behind it. `gate` holds `connect` back until it is set."""
 
@@ -183,6 +215,7 @@ class Desktop:
     patience: RetryPolicy = CALM
     books: FakeBooks = field(default_factory=FakeBooks)
     purse: FakePurse = field(default_factory=FakePurse)
+    schedules: FakeSchedules = field(default_factory=FakeSchedules)
 
     def __post_init__(self) -> None:
         if self.badge.local:
@@ -225,6 +258,7 @@ class Desktop:
             self._save_text,
             self.warnings,
             self.without_history,
+            schedules=self.schedules,
         )
 
     async def _save_text(self, name: str, text: str) -> str:

@@ -13,6 +13,7 @@ from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.commands.files import ATTACHING, FILES, SOURCES
 from handinger_tui.ui.commands.money import MONEY
 from handinger_tui.ui.commands.session import AGAIN, SESSION
+from handinger_tui.ui.commands.triggers import TRIGGERS
 from handinger_tui.ui.commands.view import VIEW
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 COMMANDS: Final[tuple[Command, ...]] = (
     *SESSION,
     *AGAIN,
+    *TRIGGERS,
     *ATTACHING,
     *MONEY,
     *SOURCES,

@@ -31,10 +31,6 @@ STOP_WATCHING: Final = (
 STOP_WATCHING_LOCAL: Final = f"The local worker keeps running until you quit.\n\n{COME_BACK} before you quit."
 """It ends with the program, so its turn cannot be watched after the next start."""
 
-MAIL_COSTS: Final = (
-    "Every message to this address starts a turn, which may cost money. The address was copied."
-)
-
 
 async def new(context: CommandContext, _argument: str) -> None:
     """Show a new session; running turns continue."""
@@ -167,30 +163,12 @@ async def export(context: CommandContext, argument: str) -> None:
         say(f"Saved to {path}")
 
 
-async def email(context: CommandContext, _argument: str) -> None:
-    """Show and copy the email address of this session's worker."""
-    controller, interaction = context.controller, context.interaction
-    worker_id = controller.session.worker_id
-    if worker_id is None:
-        interaction.say("This session has no worker yet. The first message creates one.", "warning")
-        return
-    if not controller.belongs_here(controller.session):
-        interaction.say(
-            "This session belongs to another service, so its email address is not available here.", "warning"
-        )
-        return
-    address = clean_line(await controller.connection.email(worker_id))
-    interaction.copy(address, "the worker's email address")
-    await interaction.notice("Email this worker", f"{address}\n\n{MAIL_COSTS}")
-
-
 SESSION: Final = (
     Command("new", "Start a new session", new, ("clear",)),
     Command("sessions", "Open another session", sessions, ("resume", "continue"), "[ID]"),
     Command("runs", "List sessions with a running worker", runs),
     Command("attach", "Watch a running worker", attach, takes="[ID]"),
     Command("detach", "Stop watching; the worker keeps running", detach),
-    Command("email", "Show and copy the worker's email address", email),
     Command("rename", "Rename this session", rename, takes="[TITLE]"),
     Command("export", "Save this session to a file", export, takes="[FORMAT]"),
 )

@@ -1,0 +1,79 @@
+"""Commands about what starts turns besides a message here: schedules and email."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from handinger_tui.core.safety import clean_line
+from handinger_tui.ui.commands.command import Command, CommandContext
+
+if TYPE_CHECKING:
+    from handinger_tui.core.turns.session import Session
+
+MAIL_COSTS: Final = (
+    "Every message to this address starts a turn, which may cost money. The address was copied."
+)
+NO_WORKER: Final = "This session has no worker yet. The first message creates one."
+
+
+async def _worker_of(context: CommandContext, session: Session, what: str) -> str | None:
+    """The worker of a session; None after a word to the person, which names `what` is not available.
+
+    Raises:
+        ApiError
+    """
+    if not context.controller.belongs_here(session):
+        context.interaction.say(
+            f"This session belongs to another service, so {what} not available here.", "warning"
+        )
+        return None
+    worker_id = await context.controller.connection.worker_of(session)
+    if worker_id is None:
+        context.interaction.say(NO_WORKER, "warning")
+    return worker_id
+
+
+async def schedule(context: CommandContext, argument: str) -> None:
+    """Show the page of schedules, or add the one that the argument describes, after a question.
+
+    Raises:
+        SettingsError: the argument describes none.
+        ApiError, LedgerError
+    """
+    controller = context.controller
+    service, budget = controller.connection.schedules, controller.budget
+    worker_id = await _worker_of(context, controller.session, "its schedules are")
+    if worker_id is None or service is None:
+        return
+    # Importing the screen takes 15 ms; it is needed only here.
+    from handinger_tui.ui.pages.schedules import SchedulesScreen, Scheduling  # noqa: PLC0415
+
+    scheduling = Scheduling(
+        controller.connection, service, context.interaction, worker_id, budget, context.now_ms
+    )
+    if argument:
+        context.interaction.say(await scheduling.add(argument) or "Nothing was added.")
+    else:
+        await context.interaction.ask(SchedulesScreen(scheduling))
+
+
+async def email(context: CommandContext, _argument: str) -> None:
+    """Show and copy the email address of this session's worker."""
+    worker_id = await _worker_of(context, context.controller.session, "its email address is")
+    if worker_id is not None:
+        address = clean_line(await context.controller.connection.email(worker_id))
+        context.interaction.copy(address, "the worker's email address")
+        await context.interaction.notice("Email this worker", f"{address}\n\n{MAIL_COSTS}")
+
+
+TRIGGERS: Final = (
+    Command(
+        "schedule",
+        "Show a worker's schedules, or add one",
+        schedule,
+        ("schedules",),
+        takes="[at TIME|in SPAN|every SPAN|cron CRON INSTRUCTION]",
+        choices=("every", "in", "at", "cron"),
+    ),
+    Command("email", "Show and copy the worker's email address", email),
+)

@@ -1,0 +1,401 @@
+"""The schedules page: what the service will run by itself, when, and what that will probably cost.
+
+A schedule starts paid turns later: nothing is added without a question that names its price and its next run.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from msgspec import Struct
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import ActiveBinding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from handinger_tui.core.errors import Doubtful, HandingerError, SettingsError
+from handinger_tui.core.formatting import plural
+from handinger_tui.core.money.typical_cost import TypicalCost
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.schedules import (
+    EXAMPLES,
+    STANDARD,
+    UNSTOPPED,
+    Cron,
+    NewSchedule,
+    Price,
+    Schedule,
+    ScheduleList,
+    added_text,
+    moment_text,
+    monthly_text,
+    next_runs,
+    price_of,
+    price_sentences,
+    price_tag,
+    read_request,
+    rule_text,
+    run_text,
+    runs_of,
+)
+from handinger_tui.ui.dialogs.confirm import HINT, Dialog, OrderedInput
+from handinger_tui.ui.keys import Where, bindings, for_footer
+from handinger_tui.ui.lists.virtual_list import ListRows, VirtualList, copy_from
+from handinger_tui.ui.pages import SavingScreen
+from handinger_tui.ui.widgets.footer import FooterLine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from handinger_tui.ui.ports import Connection, Schedules
+    from handinger_tui.ui.work.interaction import Interaction
+
+NONE_YET: Final = (
+    "No schedules yet. Press a to add one: the service then starts turns of this worker by itself, once or "
+    "repeatedly, and each costs what a turn costs."
+)
+UNLIMITED: Final = "unlimited"
+"""The budget without a bound, which a schedule gets only after this word was typed."""
+ENDS: Final = "The local worker and its schedules end with this program. Its money is simulated."
+CANCELED: Final = {
+    True: "The schedule was canceled.",
+    False: "The service did not cancel it.",
+    None: "The service did not say whether it was canceled.",
+}
+"""What is said after each answer of the service."""
+
+
+class Listing(Struct, frozen=True):
+    """The schedules as read at a moment, each with its price; `typical`: a turn at the budget of new ones."""
+
+    listed: ScheduleList
+    prices: tuple[Price, ...]
+    typical: TypicalCost
+    now: datetime
+
+
+class Scheduling(Struct, frozen=True):
+    """Reads, adds and cancels the schedules of one worker. `budget`: that of new ones."""
+
+    connection: Connection
+    service: Schedules
+    interaction: Interaction
+    worker_id: str
+    budget: str
+    now_ms: Callable[[], int]
+    zone: tzinfo | None = None
+    """The time zone that times are shown in; None: that of this machine."""
+
+    @property
+    def now(self) -> datetime:
+        """The present moment."""
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=self.now_ms())
+
+    async def read(self) -> Listing:
+        """Read the schedules, and their prices from the history. Raises ApiError, LedgerError."""
+        listed = await self.service.schedules(self.worker_id)
+        levels = {self.budget, *(one.budget or STANDARD for one in listed.schedules)}
+        typical = {level: await self._usual(level) for level in levels}
+        prices = tuple(price_of(typical[one.budget or STANDARD], one.rule) for one in listed.schedules)
+        return Listing(listed, prices, typical[self.budget], self.now)
+
+    async def _usual(self, budget: str) -> TypicalCost:
+        simulated = self.connection.limits.simulated
+        return await self.connection.charges.usual(self.worker_id, budget, simulated=simulated)
+
+    # -- adding --------------------------------------------------------------------------------
+    async def add(self, text: str = "") -> str | None:
+        """Add the schedule that `text` describes, or one that is asked for.
+
+        Returns what to say, None when nothing was sent.
+
+        Raises:
+            SettingsError: the text describes none.
+            ApiError, LedgerError
+        """
+        listing = await self.read()
+        if not text:
+            text = await self.interaction.ask(ScheduleQuestion(self, listing)) or ""
+            if not text:
+                return None
+        rule, instruction = read_request(text, self.now, self.zone)
+        schedule = NewSchedule(instruction, rule, self.budget)
+        if not await self._confirm(schedule, listing):
+            return None
+        try:
+            added = await self.service.add(self.worker_id, schedule)
+        except Doubtful as problem:
+            await self.interaction.notice("Was it added?", f"{problem.summary}\n\n{problem.hint}")
+            return problem.summary
+        return added_text(added, self.now, self.zone)
+
+    async def _confirm(self, schedule: NewSchedule, listing: Listing) -> bool:
+        price = price_of(listing.typical, schedule.rule)
+        pieces = [
+            f"“{clean_line(schedule.instruction, 400)}”",
+            " ".join((self.plan(schedule, listing.listed), "The service decides when it runs.")),
+            price_sentences(price),
+            ENDS if self.connection.badge.local else UNSTOPPED,
+        ]
+        return await self.interaction.confirm(
+            "Add this schedule?",
+            "\n\n".join(pieces),
+            yes="Add schedule",
+            no="Cancel",
+            typed=UNLIMITED if schedule.budget == UNLIMITED else "",
+        )
+
+    def plan(self, schedule: NewSchedule, listed: ScheduleList) -> str:
+        """The rule and the next run in sentences."""
+        now = self.now
+        runs = next_runs(schedule.rule, now, listed.cron_zone, 1)
+        rule = rule_text(schedule.rule)
+        zone = f" in {listed.zone_text}" if isinstance(schedule.rule, Cron) else ""
+        shown = run_text(runs[0], now, self.zone) if runs else "unknown"
+        return f"{rule[:1].upper()}{rule[1:]}{zone}. Next run: {shown}, local time."
+
+    # -- canceling -----------------------------------------------------------------------------
+    async def cancel(self, schedule: Schedule, price: Price) -> str | None:
+        """Cancel a schedule after a question. Returns what to say, None when nothing was sent.
+
+        Raises:
+            ApiError
+        """
+        if schedule.schedule_id is None:
+            raise SettingsError("The service gave this schedule no id.", "Cancel it in the dashboard.")
+        body = (
+            f"“{clean_line(schedule.instruction, 400)}”\n\n"
+            f"{rule_text(schedule.rule, schedule.kind)}, {price_tag(price)}.\n\n"
+            "A run that has already started continues."
+        )
+        yes, no = "Cancel schedule", "Keep it"
+        if not await self.interaction.confirm("Cancel this schedule?", body, yes=yes, no=no):
+            return None
+        return CANCELED[await self.service.cancel(self.worker_id, schedule.schedule_id)]
+
+
+class ScheduleQuestion(Dialog[str]):
+    """Asks when a worker should do what, and shows the next run and the price while it is typed."""
+
+    BOX_CLASSES = "dialog -limits"
+
+    def __init__(self, scheduling: Scheduling, listing: Listing) -> None:
+        super().__init__("Add a schedule")
+        self._scheduling, self._listing = scheduling, listing
+
+    def compose_body(self) -> ComposeResult:
+        """The field, the preview and a hint."""
+        yield OrderedInput(placeholder="Every 1d summarize the news")
+        yield Static(Content.styled(EXAMPLES, "$text-muted"), id="schedule-preview", classes="dialog-body")
+        yield Static(HINT, classes="dialog-hint")
+
+    @on(Input.Changed)
+    def _show(self, event: Input.Changed) -> None:
+        scheduling, listing = self._scheduling, self._listing
+        preview = Content.styled(EXAMPLES, "$text-muted")
+        if event.value.strip():
+            try:
+                rule, instruction = read_request(event.value, scheduling.now, scheduling.zone)
+            except SettingsError as problem:
+                preview = Content.styled(f"{problem.summary} {problem.hint}", "$text-muted")
+            else:
+                plan = scheduling.plan(NewSchedule(instruction, rule), listing.listed)
+                tag = price_tag(price_of(listing.typical, rule))
+                preview = Content.assemble(plan, "\n", (tag, "$accent"))
+        self.query_one("#schedule-preview", Static).update(preview)
+
+    @on(Input.Submitted)
+    def _submit(self, event: Input.Submitted) -> None:
+        if not event.value.strip():
+            self.dismiss(None)
+            return
+        try:
+            read_request(event.value, self._scheduling.now, self._scheduling.zone)
+        except SettingsError as problem:
+            text = Content.styled(f"{problem.summary} {problem.hint}", "$warning")
+            self.query_one("#schedule-preview", Static).update(text)
+        else:
+            self.dismiss(event.value.strip())
+
+
+# -- the list ------------------------------------------------------------------------------------
+GAP: Final = "  "
+MAX_RULE: Final = 24
+"""Cells of the column of rules."""
+
+
+class ScheduleRows(ListRows):
+    """Two lines for each schedule: next run, rule and price; then the instruction."""
+
+    item_height = 2
+    cursor_height = 2
+    message = NONE_YET
+    loaded = False
+
+    def __init__(self) -> None:
+        self.schedules: tuple[Schedule, ...] = ()
+        self._cells: list[tuple[str, str, str]] = []
+
+    def show(self, listing: Listing, zone: tzinfo | None) -> None:
+        """Show these schedules from now on."""
+        self.loaded, self.message = True, NONE_YET
+        self.schedules = listing.listed.schedules
+        rows = [
+            (
+                "not known" if one.next_run is None else moment_text(one.next_run, listing.now, zone),
+                rule_text(one.rule, one.kind)[:MAX_RULE],
+                price_tag(price),
+            )
+            for one, price in zip(self.schedules, listing.prices, strict=True)
+        ]
+        widths = [max((len(row[at]) for row in rows), default=0) for at in range(2)]
+        self._cells = [(f"{when:<{widths[0]}}", f"{rule:<{widths[1]}}", price) for when, rule, price in rows]
+
+    def fail(self, text: str) -> None:
+        """Show why nothing was read."""
+        self.loaded, self.message, self.schedules, self._cells = True, text, (), []
+
+    @property
+    def count(self) -> int:
+        """The number of schedules."""
+        return len(self.schedules)
+
+    def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
+        """The figures, or the instruction."""
+        faint, money = ("", "") if here else ("$text-muted", "$accent")
+        if row == 0:
+            when, rule, price = self._cells[at]
+            return Content.assemble((when, "bold"), GAP, rule, GAP, (price, money))
+        budget = clean_line(self.schedules[at].budget or STANDARD, 20)
+        text = f"{GAP}{clean_line(self.schedules[at].instruction, 300)} · {budget}"
+        return Content.styled(text, faint)
+
+
+class ScheduleTable(VirtualList[ScheduleRows]):
+    """The list of schedules."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES)
+
+    @property
+    def current(self) -> Schedule | None:
+        """The schedule under the cursor."""
+        return self.rows.schedules[self.cursor] if self.rows.count else None
+
+    def action_copy(self) -> None:
+        """Copy the id of the schedule."""
+        if self.current is not None:
+            copy_from(self, self.current.schedule_id or "", "the id of the schedule")
+
+
+class SchedulesScreen(SavingScreen):
+    """Shows the schedules of a worker, adds and cancels them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.SCHEDULES, Where.SCREEN)
+    AUTO_FOCUS = "#schedules-list"
+
+    def __init__(self, scheduling: Scheduling) -> None:
+        super().__init__()
+        self._scheduling = scheduling
+        self._listing: Listing | None = None
+        self._note = ""
+        """What was done last; it is shown until something else is done."""
+        self._table = ScheduleTable(ScheduleRows(), id="schedules-list", classes="cursor-lines")
+
+    def compose(self) -> ComposeResult:
+        """Lay out the title, the list, all about the selected schedule, and the footer."""
+        with Vertical(id="schedules"):
+            yield Static(id="schedules-title")
+            yield self._table
+            yield Static(id="schedules-foot")
+            yield FooterLine()
+
+    def on_mount(self) -> None:
+        """Read the schedules, and clear notifications, which would cover the prices."""
+        self.app.clear_notifications()
+        self.action_reload()
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The active bindings in footer order; those that do not fit are hidden instead of cut."""
+        width = self.query_one(FooterLine).size.width if self.is_mounted else self.size.width
+        return for_footer(super().active_bindings, width, self.app.get_key_display)
+
+    def on_resize(self) -> None:
+        """Rebuild the footer, which depends on the width."""
+        self.refresh_bindings()
+
+    @work(group="read", exclusive=True)
+    async def action_reload(self) -> None:
+        """Read the schedules and their prices."""
+        self._draw_title("Reading…")
+        try:
+            self._listing = await self._scheduling.read()
+        except HandingerError as problem:
+            self._listing = None
+            self._table.rows.fail(clean_line(f"{problem.summary} {problem.hint}", 600))
+            self._draw_title("")
+        else:
+            self._table.rows.show(self._listing, self._scheduling.zone)
+            prices = self._listing.prices
+            simulated = "simulated money" if self._scheduling.connection.limits.simulated else ""
+            counted = plural(len(prices), "schedule") if prices else ""
+            times = "local times" if prices else ""
+            pieces = [counted, monthly_text(prices), times, simulated]
+            self._draw_title(" · ".join(filter(None, pieces)))
+        self._table.move_to(self._table.cursor)
+
+    def _draw_title(self, text: str) -> None:
+        worker, note = clean_line(self._scheduling.worker_id, 60), clean_line(self._note, 300)
+        first = Content.assemble(("Schedules", "bold"), (f"   worker {worker}", "$text-muted"))
+        self.query_one("#schedules-title", Static).update(
+            Content("\n").join(
+                [first, Content(text), *([Content.styled(note, "$text-success")] if note else [])]
+            )
+        )
+
+    @on(VirtualList.Moved)
+    def _show_selected(self) -> None:
+        self.query_one("#schedules-foot", Static).update(Content("\n").join(self._foot()))
+
+    def _foot(self) -> Sequence[Content]:
+        schedule, listing = self._table.current, self._listing
+        if schedule is None or listing is None:
+            return ()
+        listed, zone = listing.listed, self._scheduling.zone
+        runs = [run_text(run, listing.now, zone) for run in runs_of(schedule, listing.now, listed.cron_zone)]
+        in_zone = f" (cron in {listed.zone_text})" if isinstance(schedule.rule, Cron) else ""
+        return (
+            Content(f"Next runs{in_zone}: {' · '.join(runs) or 'not known'}"),
+            Content(price_sentences(listing.prices[self._table.cursor])),
+            Content(clean_line(schedule.schedule_id or "no id", 80)),
+        )
+
+    # -- keys ----------------------------------------------------------------------------------
+    def action_add(self) -> None:
+        """Ask for a schedule and add it. It goes on when the page is closed: the request may have left."""
+        self._scheduling.interaction.run(self._add())
+
+    async def _add(self) -> None:
+        self._acknowledge(await self._scheduling.add())
+
+    def action_cancel(self) -> None:
+        """Cancel the selected schedule after a question."""
+        schedule, listing = self._table.current, self._listing
+        if schedule is not None and listing is not None:
+            self._scheduling.interaction.run(self._cancel(schedule, listing.prices[self._table.cursor]))
+
+    async def _cancel(self, schedule: Schedule, price: Price) -> None:
+        self._acknowledge(await self._scheduling.cancel(schedule, price))
+
+    def _acknowledge(self, text: str | None) -> None:
+        """Say what was done, and read the list again. None: nothing was done."""
+        if text is None:
+            return
+        if self.is_attached:
+            self._note = text
+            self.action_reload()
+        else:
+            self._scheduling.interaction.say(text)

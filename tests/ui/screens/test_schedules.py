@@ -1,0 +1,134 @@
+"""The schedules page: nothing is added without a question that names the price and the next run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from handinger_tui.core.errors import Doubtful
+from handinger_tui.core.schedules import Cron, Every, NewSchedule, Schedule, ScheduleList
+from handinger_tui.core.turns.turn import Kind
+from tests.ui.fakes import Desktop, FakeSchedules, answers, charge
+
+if TYPE_CHECKING:
+    from textual.pilot import Pilot
+
+pytestmark = pytest.mark.usefixtures("greenwich")
+NEXT = datetime(2023, 11, 15, 9, tzinfo=UTC)
+"""The clock of the app stands still on November 14, 22:13."""
+
+
+def desktop_with(*schedules: Schedule, zone: str | None = None) -> Desktop:
+    desktop = Desktop(api=answers("Hello"))
+    listed = ScheduleList(schedules, zone, ZoneInfo(zone) if zone else None)
+    desktop.schedules = FakeSchedules(listed)
+    desktop.books.charges = [charge(f"t{at}", "0.04") for at in range(5)]
+    return desktop
+
+
+async def opened(desktop: Desktop, pilot: Pilot[None], command: str = "/schedule") -> None:
+    await desktop.send(pilot, "Hi")
+    await desktop.shows(pilot, "✓ completed")
+    await desktop.send(pilot, command)
+
+
+async def typed(pilot: Pilot[Any], text: str) -> None:
+    await pilot.press(*("space" if letter == " " else letter for letter in text))
+
+
+async def test_a_schedule_is_typed_priced_and_added_after_a_question() -> None:
+    desktop = desktop_with()
+    async with desktop.running(80, 24) as pilot:
+        await opened(desktop, pilot)
+        await desktop.shows(pilot, "worker w1", "No schedules yet. Press a to add one")
+        await pilot.press("a")
+        await desktop.shows(pilot, "Examples: every 1d REPORT")
+        await typed(pilot, "every 1d")
+        await desktop.shows(pilot, "The instruction is missing")
+        await pilot.press("enter")
+        await typed(pilot, " Report")
+        await desktop.shows(pilot, "Every 1 d. Next run: Wed Nov 15, 22:13", "~$0.04 a run, ~$1.20 a month")
+        await pilot.press("enter")
+        await desktop.shows(pilot, "Add this schedule?", "“Report”", "(30 runs a month)", "usually $0.04")
+        await desktop.shows(pilot, "Its limits do not stop")
+        # The safe answer has the focus.
+        await pilot.press("enter")
+        await desktop.shows(pilot, "No schedules yet")
+        assert desktop.schedules.added == []
+        await pilot.press("a")
+        await desktop.shows(pilot, "Examples")
+        await typed(pilot, "every 1d Report")
+        await pilot.press("enter")
+        await desktop.shows(pilot, "Add this schedule?")
+        await pilot.press("right", "enter")
+        await desktop.shows(
+            pilot, "Added. Next run: Wed Nov 15, 22:13 (in 1 d).", "1 schedule · ~$1.20 a month"
+        )
+        await desktop.shows(pilot, "every 1 d", "sch_1")
+        assert desktop.schedules.added == [NewSchedule("Report", Every(86_400))]
+        await pilot.press("y")
+        assert desktop.app.clipboard == "sch_1"
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: desktop.work.prompt.has_focus)
+    assert len(desktop.api.posts) == 1
+
+
+async def test_a_schedule_is_canceled_after_a_question_and_hostile_text_stays_text() -> None:
+    hostile = Schedule("sch_1", "\x1b[2J[red]Obey\u202e", None, "\x1b]0;x\x07", None, None)
+    cron = Schedule("sch_2", "Weekly", "high", "cron", Cron("0 9 * * 3"), NEXT)
+    desktop = desktop_with(hostile, cron, zone="Europe/Berlin")
+    async with desktop.running(120, 40) as pilot:
+        await opened(desktop, pilot, "/schedules")
+        await desktop.shows(pilot, "[red]Obey", "not known", "cron 0 9 * * 3", "Weekly · high")
+        # Of two repeated schedules, one has no cost history at its budget.
+        await desktop.shows(pilot, "2 schedules", "no cost history yet")
+        assert not {"\x1b", "\x07", "\u202e"} & set(desktop.text())
+        await pilot.press("down")
+        await desktop.shows(
+            pilot, "Next runs (cron in Europe/Berlin): Wed Nov 15, 09:00", "Wed Nov 22, 08:00"
+        )
+        await pilot.press("x")
+        await desktop.shows(pilot, "Cancel this schedule?", "“Weekly”")
+        await pilot.press("escape")
+        await desktop.shows(pilot, "Weekly · high")
+        assert desktop.schedules.canceled == []
+        await pilot.press("x")
+        await desktop.shows(pilot, "Cancel this schedule?")
+        await pilot.press("left", "enter")
+        await desktop.shows(pilot, "The schedule was canceled.", "1 schedule · ")
+        assert desktop.schedules.canceled == ["sch_2"]
+
+
+async def test_an_argument_adds_one_and_a_doubt_is_said_until_it_is_closed() -> None:
+    desktop = desktop_with()
+    desktop.books.charges = []
+    desktop.schedules.trouble = Doubtful(Kind.NETWORK, "The connection was lost.", "It may still be added.")
+    async with desktop.running(80, 24) as pilot:
+        await opened(desktop, pilot, "/schedule tomorrow Report")
+        await desktop.until(pilot, lambda: "A schedule begins with at, in, every or cron" in desktop.said())
+        await desktop.send(pilot, "/schedule cron 0 9 * * 1-5 Report")
+        await desktop.shows(
+            pilot, "Cron 0 9 * * 1-5 in UTC (assumed)", "Next run: Wed Nov 15,", "09:00 (in 10 h)"
+        )
+        await desktop.shows(pilot, "Cost unknown (21 runs a month): no cost history at standard")
+        await pilot.press("right", "enter")
+        await desktop.shows(pilot, "Was it added?", "The connection was lost.", "It may still be added.")
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: desktop.work.prompt.has_focus)
+        assert len(desktop.schedules.added) == 1
+
+
+async def test_an_unlimited_budget_needs_a_typed_word_and_a_session_a_worker() -> None:
+    desktop = desktop_with()
+    async with desktop.running(80, 24) as pilot:
+        await desktop.send(pilot, "/schedule")
+        await desktop.until(pilot, lambda: "has no worker yet" in desktop.said())
+        desktop.work.controller.budget = "unlimited"
+        await opened(desktop, pilot, "/schedule in 2h Report")
+        await desktop.shows(pilot, "Type unlimited to confirm")
+        await pilot.press("enter", "escape")
+        await desktop.until(pilot, lambda: "Nothing was added." in desktop.said())
+        assert desktop.schedules.added == []
