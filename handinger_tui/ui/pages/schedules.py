@@ -302,13 +302,13 @@ class SchedulesScreen(SavingScreen):
         self._listing: Listing | None = None
         self._note = ""
         """What was done last; it is shown until something else is done."""
-        self._table = ScheduleTable(ScheduleRows(), id="schedules-list", classes="cursor-lines")
+        self.table = ScheduleTable(ScheduleRows(), id="schedules-list", classes="cursor-lines")
 
     def compose(self) -> ComposeResult:
         """Lay out the title, the list, all about the selected schedule, and the footer."""
         with Vertical(id="schedules"):
             yield Static(id="schedules-title")
-            yield self._table
+            yield self.table
             yield Static(id="schedules-foot")
             yield FooterLine()
 
@@ -335,17 +335,17 @@ class SchedulesScreen(SavingScreen):
             self._listing = await self._scheduling.read()
         except HandingerError as problem:
             self._listing = None
-            self._table.rows.fail(clean_line(f"{problem.summary} {problem.hint}", 600))
+            self.table.rows.fail(clean_line(f"{problem.summary} {problem.hint}", 600))
             self._draw_title("")
         else:
-            self._table.rows.show(self._listing, self._scheduling.zone)
+            self.table.rows.show(self._listing, self._scheduling.zone)
             prices = self._listing.prices
             simulated = "simulated money" if self._scheduling.connection.limits.simulated else ""
             counted = plural(len(prices), "schedule") if prices else ""
             times = "local times" if prices else ""
             pieces = [counted, monthly_text(prices), times, simulated]
             self._draw_title(" · ".join(filter(None, pieces)))
-        self._table.move_to(self._table.cursor)
+        self.table.move_to(self.table.cursor)
 
     def _draw_title(self, text: str) -> None:
         worker, note = clean_line(self._scheduling.worker_id, 60), clean_line(self._note, 300)
@@ -361,7 +361,7 @@ class SchedulesScreen(SavingScreen):
         self.query_one("#schedules-foot", Static).update(Content("\n").join(self._foot()))
 
     def _foot(self) -> Sequence[Content]:
-        schedule, listing = self._table.current, self._listing
+        schedule, listing = self.table.current, self._listing
         if schedule is None or listing is None:
             return ()
         listed, zone = listing.listed, self._scheduling.zone
@@ -369,7 +369,7 @@ class SchedulesScreen(SavingScreen):
         in_zone = f" (cron in {listed.zone_text})" if isinstance(schedule.rule, Cron) else ""
         return (
             Content(f"Next runs{in_zone}: {' · '.join(runs) or 'not known'}"),
-            Content(price_sentences(listing.prices[self._table.cursor])),
+            Content(price_sentences(listing.prices[self.table.cursor])),
             Content(clean_line(schedule.schedule_id or "no id", 80)),
         )
 
@@ -383,9 +383,9 @@ class SchedulesScreen(SavingScreen):
 
     def action_cancel(self) -> None:
         """Cancel the selected schedule after a question."""
-        schedule, listing = self._table.current, self._listing
+        schedule, listing = self.table.current, self._listing
         if schedule is not None and listing is not None:
-            self._scheduling.interaction.run(self._cancel(schedule, listing.prices[self._table.cursor]))
+            self._scheduling.interaction.run(self._cancel(schedule, listing.prices[self.table.cursor]))
 
     async def _cancel(self, schedule: Schedule, price: Price) -> None:
         self._acknowledge(await self._scheduling.cancel(schedule, price))

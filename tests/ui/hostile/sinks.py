@@ -18,6 +18,7 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.evidence.datasets import datasets_of
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.preview.tree import tree_of_value
+from handinger_tui.core.schedules import Cron, Schedule, ScheduleList
 from handinger_tui.core.turns.turn import Attachment, FilePart
 from handinger_tui.ui.dialogs.confirm import Ask, Choice, Confirm, Notice, OrderedInput, Problem, SendAgain
 from handinger_tui.ui.dialogs.help import HelpScreen
@@ -33,6 +34,12 @@ from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.page_view import PageView, PictureView
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.pages.receipt import ReceiptScreen
+from handinger_tui.ui.pages.schedules import (
+    ScheduleQuestion,
+    SchedulesScreen,
+    ScheduleTable,
+    Scheduling,
+)
 from handinger_tui.ui.panels import PANELS
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.ports import Account
@@ -281,6 +288,39 @@ async def tables_and_trees(eye: Eye) -> None:
             view.action_step(1)
 
 
+async def schedules(eye: Eye) -> None:
+    """The list of schedules and all about each, and what is typed for a new one."""
+    eye.desktop.schedules.listed = ScheduleList(
+        tuple(
+            Schedule(text, text, text, text, Cron(text) if at % 2 else None)
+            for at, text in enumerate(PLANTED)
+        ),
+        PLANTED[0],
+    )
+    work = eye.desktop.work
+    scheduling = Scheduling(
+        work.controller.connection, eye.desktop.schedules, work.interaction, PLANTED[1], "low", lambda: NOW_MS
+    )
+    screen = SchedulesScreen(scheduling)
+    eye.desktop.app.push_screen(screen)
+    await eye.desktop.until(eye.pilot, lambda: screen.query(ScheduleTable) and screen.table.rows.loaded)
+    await eye.look()
+    await paged(eye, screen.table)
+    for at in range(len(PLANTED)):
+        screen.table.move_to(at)
+        await eye.pilot.pause(0)
+        lines_of(eye, screen.query_one("#schedules-foot"))
+    question = ScheduleQuestion(scheduling, await scheduling.read())
+    eye.desktop.app.push_screen(question)
+    await eye.look()
+    for text in PLANTED[::4]:
+        for typed in (text, f"every {text}"):
+            question.query_one(OrderedInput).value = typed[:300]
+            await eye.pilot.pause(0)
+            lines_of(eye, question.query_one("#schedule-preview"))
+    await eye.look()
+
+
 async def preview(eye: Eye) -> None:
     """A text, Markdown, a table, a tree, code and a broken picture, under hostile names."""
     lines = "\n\n".join(PLANTED)
@@ -332,6 +372,7 @@ SINKS: Final = {
     "ledger": Sink(ledger, (LedgerScreen, LedgerTable, Head, Foot, Charts, Drawing), OPENED, turns=FEW),
     "receipt": Sink(receipt, (ReceiptScreen, StaticReflow), OPENED, False, FEW),
     "budgets": Sink(budgets, (BudgetsScreen,), OPENED, turns=FEW),
+    "schedules": Sink(schedules, (SchedulesScreen, ScheduleTable, ScheduleQuestion)),
     "preview": Sink(preview, (PreviewScreen, PageView, PictureView), all_seen=False),
     "data": Sink(data, (DataScreen, FooterLine), OPENED, False, FEW),
     "tables and trees": Sink(tables_and_trees, (TableView, TreeView)),
