@@ -38,6 +38,11 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def well_formed(text: str) -> str:
+    """Return a text with its lone surrogates replaced, which no encoding could carry."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def number_text(value: Decimal) -> str:
     """Return the shortest plain decimal text, without exponent: `0.00125`, `3`, `0`."""
     text = format(value, "f")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -10,7 +11,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from handinger_tui.local import prices, stream
+from handinger_tui.local import formats, prices, stream
 from handinger_tui.local.turns import Instruction
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class RequestLimits(Struct, frozen=True):
     """Maximum workers; beyond that the oldest idle one is deleted."""
     turns: int = 1000
     """Maximum turns of one worker; another one is answered with 409."""
+    templates: int = 1000
+    """Maximum stored workers; another one is answered with 429."""
     schedules: int = 100
     """Maximum pending schedules of one worker."""
     remembered_keys: int = 256
@@ -60,7 +63,8 @@ class RefusedError(Exception):
 _JSON = "application/json"
 _FORM = "multipart/form-data"
 _LONGEST_KEY = 255
-_LONGEST_ID = 200
+_DEEPEST = 100
+"""Maximum levels of a JSON body: more could not be written back."""
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -90,10 +94,10 @@ async def parse_turn_request(request: Request, limits: RequestLimits) -> ParsedR
     streamed = members.get("stream")
     if kind == _FORM and isinstance(streamed, str):
         streamed = _BOOLEANS.get(streamed, streamed)
-    if streamed is not None and not isinstance(streamed, bool):
+    if "stream" in members and not isinstance(streamed, bool):
         raise RefusedError(422, "stream must be true or false.")
     instruction = Instruction(text_member(members, limits), budget_member(members), uploads)
-    return ParsedRequest(instruction, streamed, members)
+    return ParsedRequest(instruction, streamed if isinstance(streamed, bool) else None, members)
 
 
 async def parse_object(request: Request, limits: RequestLimits) -> Mapping[str, object]:
@@ -111,18 +115,18 @@ def text_member(members: Mapping[str, object], limits: RequestLimits) -> str:
     """Return the member `input`, with lone surrogates replaced.
 
     Raises:
-        RefusedError: 422 if it is missing, not a string, blank or too long.
+        RefusedError: 422 if it is missing, not a string, empty or too long.
     """
     text = members.get("input")
     if text is None:
         raise RefusedError(422, "input is missing.")
     if not isinstance(text, str):
         raise RefusedError(422, "input must be a string.")
-    if not text.strip():
+    if not text:
         raise RefusedError(422, "input is empty.")
     if len(text) > limits.input_characters:
         raise RefusedError(422, f"input is longer than {limits.input_characters:,} characters.")
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return formats.well_formed(text)
 
 
 def budget_member(members: Mapping[str, object]) -> str:
@@ -143,12 +147,14 @@ def id_member(members: Mapping[str, object], name: str) -> str | None:
     """Return an id of the caller, None if it is absent.
 
     Raises:
-        RefusedError: 422 if it is not a string of 1 to 200 characters.
+        RefusedError: 422 if it is not a string of at least one character.
     """
-    value = members.get(name)
-    if value is not None and (not isinstance(value, str) or not 1 <= len(value) <= _LONGEST_ID):
-        raise RefusedError(422, f"{name} must be a string of 1 to {_LONGEST_ID} characters.")
-    return value
+    if name not in members:
+        return None
+    value = members[name]
+    if not isinstance(value, str) or not value:
+        raise RefusedError(422, f"{name} must be a string of at least one character.")
+    return formats.well_formed(value)
 
 
 def wants_stream(request: Request, in_body: bool | None = None) -> bool:
@@ -200,12 +206,30 @@ async def _read_body(request: Request, limit: int) -> bytes:
 
 def _parse_json_object(body: bytes) -> Mapping[str, object]:
     try:
-        value = json.loads(body.decode("utf-8"))
+        value = json.loads(body.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise RefusedError(400, "The body is not valid JSON.") from error
     if not isinstance(value, dict):
         raise RefusedError(422, "The body must be a JSON object.")
+    if _is_deep(value, _DEEPEST):
+        raise RefusedError(422, f"The body has more than {_DEEPEST} levels.")
     return value
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(constant)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def _is_deep(value: object, levels: int) -> bool:
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels == 0 or any(_is_deep(item, levels - 1) for item in items if isinstance(item, dict | list))
 
 
 async def _parse_form(

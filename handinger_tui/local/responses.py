@@ -37,7 +37,8 @@ def route(path: str, **endpoints: Endpoint) -> Route:
 
 def json_response(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Return a JSON response with exact numbers."""
-    return Response(formats.dumps(value), status, {"content-type": "application/json", **(headers or {})})
+    text = formats.well_formed(formats.dumps(value))
+    return Response(text, status, {"content-type": "application/json", **(headers or {})})
 
 
 def error_response(status: int, sentence: str, headers: dict[str, str] | None = None) -> Response:

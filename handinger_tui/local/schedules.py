@@ -86,7 +86,7 @@ _ScheduleParts = tuple[datetime, Callable[[datetime], datetime] | None, dict[str
 
 def _make_scheduled(when: Mapping[str, object], now: datetime) -> _ScheduleParts:
     try:
-        date = datetime.fromisoformat(str(when.get("date")))
+        date = datetime.fromisoformat(str(when.get("date")).upper())
         if date.tzinfo is None:
             raise RefusedError(422, "when.date must name its offset from UTC, such as a closing Z.")
         date = date.astimezone(UTC)
@@ -131,6 +131,9 @@ def _make_cron(when: Mapping[str, object], now: datetime) -> _ScheduleParts:
 
 def _parse_seconds(when: Mapping[str, object], name: str) -> int:
     value = when.get(name)
+    # In JSON 60.0 is a whole number, too.
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LONGEST_SECONDS:
         raise RefusedError(422, f"when.{name} must be a whole number from 1 to {LONGEST_SECONDS}.")
     return value

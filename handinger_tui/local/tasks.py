@@ -30,7 +30,8 @@ ORGANIZATION = "org_local"
 USER = "usr_local"
 
 _LONGEST = {"title": 200, "summary": 80, "instructions": 20_000, "prompt": 10_000}
-_MOST_TEMPLATES = 1000
+_VISIBILITIES = ("public", "private")
+_TITLE = "Local worker"
 _TITLE_CHARACTERS = 60
 
 
@@ -50,16 +51,33 @@ class Template:
     schedules: dict[str, StoredSchedule] = field(default_factory=dict)
     webhook: Webhook = field(default_factory=Webhook)
 
+    @classmethod
+    def create(cls, members: Mapping[str, object]) -> Template:
+        """Return the worker of a request; without instructions its prompt takes their place.
+
+        Raises:
+            RefusedError: 422 for a wrong member.
+        """
+        if "outputSchema" in members and members["outputSchema"] is None:
+            raise RefusedError(422, "outputSchema must be an object.")
+        checked = _checked_members(members)
+        prompt = checked.pop("prompt", "")
+        template = cls(_TITLE)
+        template._set({"instructions": prompt} | checked)
+        return template
+
     def change(self, members: Mapping[str, object]) -> None:
-        """Set the members that a request has; the others stay.
+        """Set the members that a request has, without `prompt`; the others stay.
 
         Raises:
             RefusedError: 422 for a wrong one; nothing is changed.
         """
-        checked = _checked_members(members)
+        self._set(_checked_members({name: value for name, value in members.items() if name != "prompt"}))
+        self.updated_at = formats.now()
+
+    def _set(self, checked: Mapping[str, object]) -> None:
         for name, value in checked.items():
             setattr(self, name, value)
-        self.updated_at = formats.now()
 
     def as_members(self, base_url: str) -> dict[str, object]:
         """Return the `WorkerTemplate` object."""
@@ -86,17 +104,17 @@ def _checked_members(members: Mapping[str, object]) -> dict[str, object]:
             continue
         if not isinstance(value, str) or len(value) > longest or (name == "title" and not value):
             raise RefusedError(422, f"{name} must be a string of at most {longest:,} characters.")
-        if name != "prompt":
-            checked[name] = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        checked[name] = formats.well_formed(value)
     if "outputSchema" in members:
         schema = members["outputSchema"]
         if schema is not None and not isinstance(schema, dict):
             raise RefusedError(422, "outputSchema must be an object, or null.")
         checked["output_schema"] = schema
     if "visibility" in members:
-        if members["visibility"] not in {"public", "private"}:
+        visibility = members["visibility"]
+        if not isinstance(visibility, str) or visibility not in _VISIBILITIES:
             raise RefusedError(422, "visibility must be public or private.")
-        checked["visibility"] = members["visibility"]
+        checked["visibility"] = visibility
     return checked
 
 
@@ -254,13 +272,9 @@ class TaskRegistry:
         Raises:
             RefusedError: 422 for a wrong member, 429 if there are too many.
         """
-        if len(self._templates) >= _MOST_TEMPLATES:
+        if len(self._templates) >= self.runs.limits.templates:
             raise RefusedError(429, "Too many local workers are stored.", {"retry-after": "5"})
-        template = Template("Local worker")
-        template.change(members)
-        prompt = members.get("prompt")
-        if isinstance(prompt, str) and not template.instructions:
-            template.instructions = prompt
+        template = Template.create(members)
         self._templates[template.id] = template
         return template
 
@@ -287,13 +301,13 @@ class TaskRegistry:
         """Begin a task, or add a turn to one.
 
         Raises:
-            RefusedError: 404 for an unknown worker, 422 for one of another task, and like `WorkerRegistry`.
+            RefusedError: 404 for an unknown worker, 409 for one of another task, and like `WorkerRegistry`.
         """
         task_id = requests.id_member(parsed.members, "taskId") or formats.new_id("tsk_")
         worker_id = requests.id_member(parsed.members, "workerId")
         task = self._tasks.get(task_id) if self.runs.holds(task_id) else None
         if task is not None and worker_id not in (None, task.template.id):
-            raise RefusedError(422, "This task belongs to another worker. Nothing was started.")
+            raise RefusedError(409, "This task belongs to another worker. Nothing was started.")
         template = task.template if task is not None else self._template_for(worker_id, parsed)
         started = self.runs.start(task_id, parsed.instruction, key)
         if task is None:
@@ -329,4 +343,5 @@ class TaskRegistry:
         if worker_id is not None:
             return self.template(worker_id)
         text = parsed.instruction.text
-        return Template(text.strip().splitlines()[0][:_TITLE_CHARACTERS], instructions=text)
+        title = " ".join(text.split())[:_TITLE_CHARACTERS]
+        return Template(title or _TITLE, instructions=text)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 PAGE_SIZE = 50
 _LONGEST_URL = 2048
 _MOST_EXECUTIONS = 1000
+_LONGEST_PAGE = 100
+"""Digits; Python refuses to parse numbers of thousands of digits."""
 _PORTS = {"http": 80, "https": 443}
 _LOCALHOST = "localhost"
 _NOT_HERE = "The local worker delivers to this computer only (localhost, 127.0.0.1, [::1]); nothing was sent."
@@ -87,7 +89,8 @@ class Webhook:
         if url is None or token is None:
             return
         started, created_at = time.monotonic(), formats.iso(formats.now())
-        outcome = await _post(url, token, formats.dumps({"task": task, "turn": turn}).encode(), seconds)
+        body = formats.well_formed(formats.dumps({"task": task, "turn": turn})).encode()
+        outcome = await _post(url, token, body, seconds)
         self.executions.appendleft(
             {
                 "id": formats.new_id("whe_"),
@@ -133,7 +136,7 @@ def page_of(text: str | None) -> int:
     """
     if text is None:
         return 1
-    if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) < 1:
+    if not (text.isascii() and text.isdigit()) or len(text) > _LONGEST_PAGE or int(text) < 1:
         raise RefusedError(422, "page must be a whole number from 1.")
     return int(text)
 

@@ -163,16 +163,18 @@ def test_other_methods_are_405(client: httpx.Client, method: str, path: str, all
         (b"{}", 422, "missing"),
         (b'{"input":null}', 422, "missing"),
         (b'{"input":""}', 422, "empty"),
-        (b'{"input":"  \\n"}', 422, "empty"),
+        (b'{"input":"x","a":' + b"[" * 200 + b"]" * 200 + b"}", 422, "levels"),
+        (b'{"input":"x","a":NaN}', 400, "JSON"),
         (b'{"input":5}', 422, "string"),
         (b'{"input":"x","stream":"true"}', 422, "stream"),
         (b'{"input":"x","stream":1}', 422, "stream"),
+        (b'{"input":"x","stream":null}', 422, "stream"),
         (b'{"input":"x","budget":"huge"}', 422, "budget"),
         (b'{"input":"x","budget":null}', 422, "budget"),
         (b'{"input":"x","budget":["low"]}', 422, "budget"),
         (b'{"input":"' + b"x" * 200_001 + b'"}', 422, "longer"),
     ],
-    ids=range(16),
+    ids=range(18),
 )
 def test_bad_bodies_start_nothing(
     client: httpx.Client, run_turn: Run, body: bytes, status: int, word: str

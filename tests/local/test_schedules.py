@@ -31,6 +31,7 @@ def later(seconds: float) -> str:
     ("when", "own"),
     [
         ({"type": "delayed", "delayInSeconds": 3600}, {"delayInSeconds": 3600}),
+        ({"type": "delayed", "delayInSeconds": 60.0}, {"delayInSeconds": 60}),
         ({"type": "interval", "intervalSeconds": 60}, {"intervalSeconds": 60}),
         ({"type": "cron", "cron": "*/5 * * * *"}, {"cron": "*/5 * * * *"}),
         ({"type": "scheduled"}, {}),
@@ -97,7 +98,7 @@ def test_the_other_members_have_the_rules_of_a_turn(client: httpx.Client, run_tu
     path = f"/api/workers/{worker['id']}/schedules"
     when = {"type": "delayed", "delayInSeconds": 60}
     assert client.post(path, json={"when": when}).status_code == 422
-    assert client.post(path, json={"input": " ", "when": when}).status_code == 422
+    assert client.post(path, json={"input": "", "when": when}).status_code == 422
     assert client.post(path, json={"input": "x", "when": when, "budget": "all"}).status_code == 422
     assert client.post(path, content=b"{", headers={"content-type": "application/json"}).status_code == 400
     assert client.post(path, data={"input": "x"}).status_code == 415

@@ -108,10 +108,15 @@ def test_a_stored_worker_runs_nothing_and_shapes_the_output_of_its_tasks(tasks: 
         ("POST", "/api/tasks", {"input": "x", "workerId": "wrk_none"}, 404),
         ("POST", "/api/tasks", {"input": "x", "taskId": ""}, 422),
         ("POST", "/api/tasks", {"input": "x", "taskId": 7}, 422),
+        ("POST", "/api/tasks", {"input": "x", "taskId": None}, 422),
+        ("POST", "/api/tasks", {"input": "x", "workerId": None}, 422),
+        ("POST", "/api/tasks", {"input": "x", "stream": None}, 422),
         ("POST", "/api/tasks", {}, 422),
         ("POST", "/api/workers", {"title": ""}, 422),
         ("POST", "/api/workers", {"visibility": "all"}, 422),
+        ("POST", "/api/workers", {"visibility": {}}, 422),
         ("POST", "/api/workers", {"outputSchema": 3}, 422),
+        ("POST", "/api/workers", {"outputSchema": None}, 422),
         # Continuing a worker is a route of the other generation.
         ("POST", "/api/workers/wrk_none", {"input": "x"}, 405),
     ],
@@ -122,11 +127,57 @@ def test_refusals(tasks: httpx.Client, method: str, path: str, body: Any, status
     assert answer.json()["error"].endswith(".")
 
 
+def test_a_blank_instruction_is_one(tasks: httpx.Client) -> None:
+    worker = run(tasks, " ", taskId="tsk_blank")
+    assert turns(tasks, "tsk_blank")[0]["input"] == " "
+    assert tasks.get("/api/tasks/tsk_blank").json()["task"]["title"]
+    assert tasks.get(f"/api/workers/{worker['id']}").status_code == 200
+
+
+def test_lone_surrogates_are_replaced_wherever_they_come_back(tasks: httpx.Client) -> None:
+    headers = {"content-type": "application/json"}
+    body = rb'{"title": "a\ud800", "outputSchema": {"\udfff": 1}}'
+    stored = tasks.post("/api/workers", content=body, headers=headers).json()
+    assert (stored["title"], stored["outputSchema"]) == ("a\ufffd", {"\ufffd": 1})
+    body = rb'{"input": "x", "taskId": "tsk_\ud800"}'
+    assert tasks.post("/api/tasks", content=body, headers=headers).status_code == 200
+    assert tasks.get("/api/tasks/tsk_\ufffd").json()["task"]["id"] == "tsk_\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("schema", "status"),
+    [("NaN", 400), ("[Infinity]", 400), ("1e999", 400), ("[" * 200 + "]" * 200, 422), ("1e99", 200)],
+    ids=range(5),
+)
+def test_what_json_cannot_carry_back_is_refused(tasks: httpx.Client, schema: str, status: int) -> None:
+    content = f'{{"outputSchema": {{"x": {schema}}}}}'
+    headers = {"content-type": "application/json"}
+    assert tasks.post("/api/workers", content=content, headers=headers).status_code == status
+
+
+def test_a_change_keeps_what_it_does_not_name(tasks: httpx.Client) -> None:
+    stored = tasks.post("/api/workers", json={"title": "A", "prompt": "p", "summary": "s"}).json()
+    changed = tasks.patch(f"/api/workers/{stored['id']}", json={"visibility": "private", "prompt": 3}).json()
+    kept = stored | {"visibility": "private", "updatedAt": changed["updatedAt"]}
+    assert changed == kept
+    assert tasks.patch(f"/api/workers/{stored['id']}", json={"title": "B", "summary": 3}).status_code == 422
+    assert tasks.get(f"/api/workers/{stored['id']}").status_code == 200
+    assert tasks.patch(f"/api/workers/{stored['id']}", json={}).json()["title"] == "A"
+
+
+def test_no_route_knows_a_worker_that_was_deleted(tasks: httpx.Client) -> None:
+    stored = tasks.post("/api/workers", json={"title": "A"}).json()["id"]
+    tasks.delete(f"/api/workers/{stored}")
+    for route in ("", "/email", "/schedules", "/webhook", "/webhook/executions"):
+        assert tasks.get(f"/api/workers/{stored}{route}").status_code == 404
+    assert tasks.post("/api/tasks", json={"input": "x", "workerId": stored}).status_code == 404
+
+
 def test_a_task_belongs_to_one_worker(tasks: httpx.Client) -> None:
     run(tasks, "echo one", taskId="tsk_w")
     other = tasks.post("/api/workers", json={}).json()
     answer = tasks.post("/api/tasks", json={"input": "x", "taskId": "tsk_w", "workerId": other["id"]})
-    assert answer.status_code == 422
+    assert answer.status_code == 409
     assert tasks.get(f"/api/workers/{other['id']}?taskId=tsk_w").status_code == 404
 
 

@@ -215,8 +215,8 @@ def test_deliveries_are_listed_by_pages_newest_first(tasks: httpx.Client) -> Non
     second = tasks.get(path, params={"page": 2}).json()
     assert [one["taskId"] for one in second.pop("logs")] == ["tsk_page_0"]
     assert second == {"page": 2, "pageCount": 2, "totalCount": PAGE_SIZE + 1}
-    assert tasks.get(path, params={"page": 3}).json()["logs"] == []
-    for page in ("0", "-1", "x", "1.5", ""):
+    assert tasks.get(path, params={"page": 10**20}).json()["logs"] == []
+    for page in ("0", "-1", "x", "1.5", "", "9" * 5000):
         assert tasks.get(path, params={"page": page}).status_code == 422
 
 
