@@ -20,7 +20,7 @@ from handinger_tui.core.errors import ApiError, BrokenContract, Refused, StreamL
 from handinger_tui.core.formatting import duration
 from handinger_tui.core.stream.frames import Marker, ReadReason, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import ANOTHER_WORKER, WorkerBody, names_another
-from handinger_tui.core.turns.turn import Fault, Kind, Turn, TurnStatus
+from handinger_tui.core.turns.turn import Fault, Kind, Turn, TurnStatus, failure_text
 from handinger_tui.core.turns.worker_reconciliation import WorkerObservation, answer_to, observe
 
 if TYPE_CHECKING:
@@ -167,9 +167,7 @@ async def _is_worker_running(record: TurnRecord, api: WorkerApi) -> bool | None:
     return observe(record.turn, body.snapshot, accepted=True) is WorkerObservation.BUSY
 
 
-NO_ID = (
-    "The connection was lost before the service returned the new worker's id. A worker may have been started."
-)
+NO_ID = "A worker may have been started."
 NO_WORKER = BrokenContract(Kind.DECODE, "The service returned something other than a worker.")
 MISDIRECTED = BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER)
 SETTLED_AFTER_FINISH = 3
@@ -420,6 +418,9 @@ class Recovery:
             await self._wait_or_settle()
         elif observation is WorkerObservation.ABSENT and not self._delivered:
             self._settle_undelivered()
+        elif self._delivered and failure_text(self._record.turn) is not None:
+            # The stream brought an error, and the worker is idle: that error was the end of the answer.
+            self._record.settle_by_answer(recovered=self._doubt is not None)
         else:
             self._give_up(None)
 

@@ -24,7 +24,7 @@ from handinger_tui.core.turns.worker_reconciliation import SLIM_ABOVE
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.queues import Hold, HoldReason
 from handinger_tui.engine.session_actor import Elsewhere
-from tests.engine.fakes import FakeApi, FakeReply, Rig, StillClock, rig, says, worker
+from tests.engine.fakes import FakeApi, FakeReply, Rig, StillClock, rig, says, sse, worker
 
 NOBODY = worker("", prompt="earlier")
 CUT = StreamLost(Kind.NETWORK, "The connection was cut.")
@@ -166,6 +166,20 @@ async def test_a_clean_end_without_a_finish_is_never_called_complete() -> None:
     turn = await _only(rig(api))
     assert turn.text == "half and half"
     assert turn.status is TurnStatus.COMPLETED
+
+
+async def test_an_error_in_the_stream_of_a_worker_that_is_idle_ends_the_turn_as_failed() -> None:
+    stream = [*says("half", end=False), sse(type="error", errorText="Overloaded.")]
+    turn = await _only(rig(FakeApi(starts=[stream], workers=[NOBODY])))
+    assert (turn.status, turn.text, turn.draft) == (TurnStatus.FAILED, "half", None)
+    assert turn.fault is not None
+    assert turn.fault.message == "Overloaded."
+
+
+async def test_an_error_in_the_stream_of_a_worker_that_cannot_be_read_stays_unknown() -> None:
+    stream = [*says("half", end=False), sse(type="error", errorText="Overloaded.")]
+    api = FakeApi(starts=[stream], workers=[NOBODY, Doubtful(Kind.NETWORK, "no route")])
+    assert (await _only(rig(api))).status is TurnStatus.UNKNOWN
 
 
 async def test_the_network_gone_for_good_keeps_the_text_and_says_unknown() -> None:

@@ -123,6 +123,7 @@ async def run_app(case: Case, service: ScriptedService, person: Person, patch: p
             if step.refused:
                 await opened.shows("the worker's figures rose")
                 assert "Nothing was charged" not in opened.text
+                assert "not charged" not in opened.text
             if step.late is not None:
                 service.figures = step.late
         doubt = doubt_of(case)

@@ -38,7 +38,12 @@ MAX_KEPT_ROWS: Final = 800
 """Number of rows (1 kB each) above which only `MIN_KEPT_TURNS` turns are kept."""
 
 ReceiptOf = Callable[[Session, Turn], str]
-"""Returns the receipt text of a turn, "" for none."""
+"""Returns the receipt text of a turn, "" for none. Also: how its message is sent again."""
+
+
+def no_text(_session: Session, _turn: Turn) -> str:
+    """Return no text; the default for callers that show none."""
+    return ""
 
 
 class Folding:
@@ -125,19 +130,19 @@ class TurnLayout:
         """The first row of each block, its gap included, and the row after the last block."""
         self.receipt = ""
         """The receipt text that the blocks show."""
+        self.next_step = ""
+        """How the message is sent again, as the blocks show it."""
 
-    def fill(self, receipt: str, width: int, folding: Folding, *, compact: bool) -> int | None:
+    def fill(self, width: int, folding: Folding, *, compact: bool) -> int | None:
         """Create or update the blocks.
 
         Returns the first changed row of the turn, None when nothing changed.
         """
-        old, self.receipt = self.blocks, receipt
+        old = self.blocks
         blocks: list[Block] = []
         changed: int | None = None
         at = 0
-        for number, (slot, gap, opened) in enumerate(
-            self._slots_with_gaps(receipt, folding, compact=compact)
-        ):
+        for number, (slot, gap, opened) in enumerate(self._slots_with_gaps(folding, compact=compact)):
             before = old[number] if number < len(old) else None
             block, first = self._update_block(slot, before, gap, width, opened)
             if changed is None and first is not None:
@@ -151,13 +156,11 @@ class TurnLayout:
         self.height = at + (1 if compact else BETWEEN_TURNS)
         return changed
 
-    def _slots_with_gaps(
-        self, receipt: str, folding: Folding, *, compact: bool
-    ) -> Iterator[tuple[Slot, int, bool]]:
+    def _slots_with_gaps(self, folding: Folding, *, compact: bool) -> Iterator[tuple[Slot, int, bool]]:
         """Yield each slot with the number of empty rows before it and whether it is unfolded."""
         before: Slot | None = None
         below_unfolded = False
-        for number, slot in enumerate(slots_of(self.turn, receipt)):
+        for number, slot in enumerate(slots_of(self.turn, self.receipt, self.next_step)):
             opened = folding.is_unfolded(self.turn.turn_id, slot_key(slot, number))
             separates = compact_gap_between if compact else gap_between
             yield slot, int(before is not None and (below_unfolded or separates(before, slot))), opened
@@ -212,7 +215,7 @@ class ReadingPosition(NamedTuple):
 class TranscriptLayout:
     """The layouts of all turns of a session, in a view of `width` cells. 0 means that nothing is shown."""
 
-    def __init__(self, receipt: ReceiptOf, *, compact: bool = False) -> None:
+    def __init__(self, receipt: ReceiptOf, next_step: ReceiptOf = no_text, *, compact: bool = False) -> None:
         self._compact = compact
         self.width = 0
         self.turns: list[TurnLayout] = []
@@ -220,7 +223,7 @@ class TranscriptLayout:
         """Number of turn layouts computed so far; tests use it to measure the cost of a change."""
         self.session: Session | None = None
         self.folding: Final = Folding()
-        self._receipt = receipt
+        self._receipt, self._next_step = receipt, next_step
         self._starts: list[int] = [0]
         self._recently_used: dict[int, None] = {}
         self._top_turn = 0
@@ -263,10 +266,19 @@ class TranscriptLayout:
             self._mark_changed(self.height)
         of_others = before is not None and before.elsewhere != session.elsewhere
         if of_others or (old and not _has_same_readings(old[same:], session.turns[same:])):
-            # A receipt may depend on the usage readings of earlier and later turns, and of other sessions.
-            for at in [at for at in self._recently_used if at < len(self.turns)]:
-                turn_layout = self.turns[at]
-                if turn_layout.blocks and turn_layout.receipt != self._receipt(session, turn_layout.turn):
+            self.update_texts()
+
+    def update_texts(self) -> None:
+        """Lay out again the turns whose receipt, or way to send them again, has changed.
+
+        Both may depend on earlier and later turns, and on other sessions.
+        """
+        session = self.session
+        for at in [at for at in self._recently_used if at < len(self.turns)]:
+            shown = self.turns[at]
+            if session is not None and shown.blocks:
+                texts = self._receipt(session, shown.turn), self._next_step(session, shown.turn)
+                if texts != (shown.receipt, shown.next_step):
                     self.refill(at)
 
     def _set_turn(self, at: int, turn: Turn) -> None:
@@ -285,8 +297,9 @@ class TranscriptLayout:
         assert session is not None, "turns exist only for a session"  # noqa: S101  # narrows the type
         self.filled += 1
         height = turn_layout.height
-        receipt = self._receipt(session, turn_layout.turn)
-        changed = turn_layout.fill(receipt, self.width, self.folding, compact=self._compact)
+        turn_layout.receipt = self._receipt(session, turn_layout.turn)
+        turn_layout.next_step = self._next_step(session, turn_layout.turn)
+        changed = turn_layout.fill(self.width, self.folding, compact=self._compact)
         if turn_layout.height != height:
             self._update_starts(at)
         if changed is not None:

@@ -56,14 +56,18 @@ if TYPE_CHECKING:
 
 
 class Ending(NamedTuple):
-    """The data of an error card."""
+    """The data of the line about a turn that did not complete."""
 
     status: TurnStatus
-    fault: object
+    fault: Fault | None
     errors: tuple[str, ...]
     why: str | None
     cost: str = ""
     """What a refused turn cost; "" for nothing."""
+    next_step: str = ""
+    """How its message is sent again; "" for nothing to say."""
+    has_begun: bool = False
+    """Whether something of the answer arrived."""
 
 
 class ProgressLine(NamedTuple):
@@ -125,8 +129,11 @@ SHOWN_AS_ERROR: Final = frozenset(
 )
 
 
-def slots_of(turn: Turn, receipt: str) -> list[Slot]:
-    """Return all slots of a turn, in order. Parts keep their identity."""
+def slots_of(turn: Turn, receipt: str, next_step: str = "") -> list[Slot]:
+    """Return all slots of a turn, in order. Parts keep their identity.
+
+    `next_step`: how a message that did not arrive is sent again.
+    """
     slots: list[Slot] = [turn.order]
     slots += [part for part in turn.parts if not isinstance(part, StepPart | SourcePart)]
     streamed = {part.url for part in turn.parts if isinstance(part, FilePart)}
@@ -144,9 +151,8 @@ def slots_of(turn: Turn, receipt: str) -> list[Slot]:
         slots.append(ProgressLine(turn.status, turn.activity, len(slots) == 1, turn.retry))
     if turn.status in SHOWN_AS_ERROR:
         why = turn.incomplete or turn.stream_fault or turn.abort_reason
-        slots.append(
-            Ending(turn.status, turn.fault, turn.errors, why, receipt if turn.status in FREE else "")
-        )
+        cost = receipt if turn.status in FREE else ""
+        slots.append(Ending(turn.status, turn.fault, turn.errors, why, cost, next_step, bool(turn.parts)))
     if receipt and turn.status not in FREE:
         slots.append(ReceiptLine(receipt))
     return slots
@@ -436,14 +442,15 @@ def slot_rows(slot: Slot, options: RowOptions) -> list[Row]:  # noqa: C901, PLR0
         case ProgressLine():
             return progress_rows(slot)
         case Ending():
-            return ending_rows(slot)
+            return ending_rows(slot, options.width)
         case ReceiptLine():
             return [Row(styled(clean_line(slot.text)), "receipt", wide=True)]
 
 
 def gap_between(before: Slot, after: Slot) -> bool:
     """Whether an empty row separates two slots."""
-    return not (isinstance(before, LINES) and isinstance(after, LINES))
+    is_unanswered = isinstance(before, TurnRequest) and isinstance(after, Ending)
+    return not (is_unanswered or (isinstance(before, LINES) and isinstance(after, LINES)))
 
 
 def compact_gap_between(before: Slot, after: Slot) -> bool:
@@ -484,19 +491,24 @@ _TITLES: Final[Mapping[TurnStatus, str]] = MappingProxyType(
         TurnStatus.INCOMPLETE: "Incomplete answer",
         TurnStatus.FAILED: "The worker failed",
         TurnStatus.RUNNING: "Detached: the worker is still running",
-        TurnStatus.REJECTED: "The service rejected the message",
+        TurnStatus.REJECTED: "Refused",
         TurnStatus.NOT_SENT: "Not sent",
         TurnStatus.NOT_DELIVERED: "Not delivered",
         TurnStatus.UNKNOWN: "Delivery unknown",
     }
 )
-_NEXT: Final[Mapping[TurnStatus, str]] = MappingProxyType(
+_CUT_OFF: Final = "Outcome unknown"
+"""The title of a turn whose delivery is certain, since its answer began."""
+_COSTS: Final[Mapping[TurnStatus, str]] = MappingProxyType(
     {
-        TurnStatus.INCOMPLETE: " What arrived is saved. Ask the worker to continue.",
-        TurnStatus.FAILED: " What arrived is saved. Ask again, or start a new session (/new).",
+        TurnStatus.INCOMPLETE: "What arrived is saved. Ask the worker to continue.",
+        TurnStatus.RUNNING: "You may still be charged.",
     }
 )
-"""What to do next, where the advice above the prompt does not say it."""
+"""What is said of the money; the receipt below an answer names its cost."""
+_NOT_CHARGED: Final = ", not charged"
+_ARRIVED: Final = frozenset({TurnStatus.REJECTED, TurnStatus.NOT_DELIVERED})
+"""Statuses that do not say by themselves that nothing was charged."""
 
 
 def progress_rows(progress: ProgressLine) -> list[Row]:
@@ -514,34 +526,33 @@ def _retry_text(retry: Retry) -> str:
     return f"retry {retry.number} after {wait} s: {reason} Nothing is resent. Esc to stop watching."
 
 
-def ending_rows(ending: Ending) -> list[Row]:
-    """Return the rows of the error card."""
-    fault = ending.fault if isinstance(ending.fault, Fault) else None
-    mark, color = ("○ ", "busy") if ending.status is TurnStatus.RUNNING else ("✗ ", "bad")
-    lines = [joined((styled(mark, color), styled(_TITLES[ending.status], "error-title")))]
-    lines += [styled(reason) for reason in _reasons(ending, fault)]
-    # Where nothing was charged, there is no worker that could be asked to continue.
-    next_step = _NEXT.get(ending.status, "") if fault is None or fault.may_have_been_charged else ""
-    lines.append(styled(_cost_text(ending, fault) + next_step))
-    bar = styled("▌ ", color)
-    return [Row(line, "error", bar, bar) for line in lines]
+def ending_rows(ending: Ending, width: int) -> list[Row]:
+    """Return the one line about a turn that did not complete: why, what it may cost, what to do."""
+    status, fault = ending.status, ending.fault
+    mark, color = ("○ ", "busy") if status is TurnStatus.RUNNING else ("✗ ", "bad")
+    title = _CUT_OFF if status is TurnStatus.UNKNOWN and ending.has_begun else _TITLES[status]
+    is_charged = fault is None or fault.may_have_been_charged
+    cost = ending.cost or (_COSTS.get(status, "") if is_charged else "")
+    text = " ".join(filter(None, (*_reasons(ending), cost, ending.next_step)))
+    tail = styled(f": {text}" if text else ".")
+    lines = [joined((styled(title, "error-title"), tail))]
+    if status in _ARRIVED and not cost:
+        # Left out where it would take one row more.
+        lines.append(joined((styled(title + _NOT_CHARGED, "error-title"), tail)))
+    room = max(1, width - len(mark))
+    line = min(reversed(lines), key=lambda one: len(wrapped(one, room)))
+    return [Row(line, "error", styled(mark, color), Content("  "))]
 
 
-def _reasons(ending: Ending, fault: Fault | None) -> list[str]:
-    texts = [fault.message if fault else None, ending.why, *ending.errors]
-    reasons = list(dict.fromkeys(clean_line(text, 1000) for text in texts if text))[:6]
-    if fault is not None and fault.http_status is not None:
-        http_answer = f"The service answered {fault.http_status}."
-        reasons = [*reasons, http_answer] if str(fault.http_status) not in "".join(reasons) else reasons
-    return reasons
-
-
-def _cost_text(ending: Ending, fault: Fault | None) -> str:
-    status = ending.status
-    if ending.cost:
-        return ending.cost
-    if status in FREE or (fault is not None and not fault.may_have_been_charged):
-        return "Nothing was charged."
-    if status is TurnStatus.RUNNING:
-        return "You may still be charged."
-    return "You may have been charged."
+def _reasons(ending: Ending) -> list[str]:
+    """Return why, in sentences, without what the title says; the status of HTTP stands in the last one."""
+    fault = ending.fault
+    message = fault.message.removesuffix(" Nothing was sent.") if fault else None
+    texts = (clean_line(text, 1000).strip() for text in (message, ending.why, *ending.errors) if text)
+    reasons = [text if text.endswith((".", "!", "?", "…")) else f"{text}." for text in texts if text]
+    reasons = list(dict.fromkeys(reasons))[:6]
+    http_status = fault.http_status if fault else None
+    if http_status is None or str(http_status) in "".join(reasons):
+        return reasons
+    last = reasons.pop().rstrip(".") if reasons else "The service refused"
+    return [*reasons, f"{last} ({http_status})."]

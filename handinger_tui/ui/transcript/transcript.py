@@ -22,7 +22,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from handinger_tui.ui.background import run_in_thread
-from handinger_tui.ui.transcript.layout import ReadingPosition, ReceiptOf, TranscriptLayout
+from handinger_tui.ui.transcript.layout import ReadingPosition, ReceiptOf, TranscriptLayout, no_text
 from handinger_tui.ui.transcript.markdown.code import highlighted_lines
 from handinger_tui.ui.transcript.navigation import MentionHighlight, TranscriptCursor, TranscriptSearch
 from handinger_tui.ui.transcript.painting import (
@@ -39,17 +39,11 @@ from handinger_tui.ui.transcript.painting import (
 
 if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session
-    from handinger_tui.core.turns.turn import Turn
 
 NEAR_END: Final = 2
 """Distance from the end, in rows, within which the view follows new text."""
 MAX_CACHED_LINES: Final = 400
 """Number of finished lines that are cached."""
-
-
-def no_receipt(_session: Session, _turn: Turn) -> str:
-    """Return no receipt; the default for callers that show none."""
-    return ""
 
 
 class Transcript(ScrollView, can_focus=True):
@@ -72,7 +66,8 @@ class Transcript(ScrollView, can_focus=True):
 
     def __init__(
         self,
-        receipt: ReceiptOf = no_receipt,
+        receipt: ReceiptOf = no_text,
+        next_step: ReceiptOf = no_text,
         *,
         compact: bool = False,
         id: str | None = None,
@@ -87,7 +82,7 @@ class Transcript(ScrollView, can_focus=True):
         """Whether new text scrolls into sight by itself."""
         self.new_lines = 0
         """Number of rows added at the end while not following."""
-        layout = self.transcript_layout = TranscriptLayout(receipt, compact=compact)
+        layout = self.transcript_layout = TranscriptLayout(receipt, next_step, compact=compact)
         strips = self.strip_cache = StripCache(Palette(self), 0)
         self.cursor = TranscriptCursor(layout, self.reveal)
         self.search = TranscriptSearch(layout, strips, self.reveal, self.refresh)
@@ -122,6 +117,15 @@ class Transcript(ScrollView, can_focus=True):
             self.place(layout.row_of(position))
             # The line with the pill.
             super().refresh(Region(0, self.size.height - 1, self.size.width, 1))
+
+    def update_texts(self) -> None:
+        """Show the receipts, and how messages are sent again, as they are now; the top row stays."""
+        position = self._reading_position()
+        self.transcript_layout.update_texts()
+        if position is None:
+            self._place_end()
+        else:
+            self.place(self.transcript_layout.row_of(position))
 
     def _rebuild(self, position: ReadingPosition | None) -> None:
         """Lay everything out for the current width; then return to `position`, or to the end."""

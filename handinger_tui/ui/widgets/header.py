@@ -165,7 +165,8 @@ class HeaderLine(Widget):
         if turn.live and turn.status is not TurnStatus.QUEUED:
             sign = SPINNER[self._beats % len(SPINNER)]
         duration = elapsed(self._session, self._now_ms)
-        words = f"  {sign} {retry_words(self._session, self._now_ms) or status_words(self._session)}"
+        status = retry_words(self._session, self._now_ms) or status_words(self._session)
+        words = f"  {sign} {status}" if status else ""
         return Content.assemble((words, style), (f" · {duration}" if duration else "", "$text-muted"))
 
     def _account_content(self, *, narrow: bool) -> Content:

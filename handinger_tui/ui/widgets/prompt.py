@@ -490,9 +490,8 @@ class Card(Static):
         self._drawn = (advice, wait_s)
         for severity in ("error", "warning", "info"):
             self.set_class(advice.severity == severity, f"-{severity}")
-        after_wait = "" if advice.wait_until_ms is None else "  Press Enter to send it."
         wait = f"{wait_s} s" if wait_s < 60 else duration(wait_s * 1000)
-        action = f"  You can resend in {wait}." if wait_s > 0 else after_wait
+        action = f"  You can resend in {wait}." if wait_s > 0 else ""
         self.update(Content.assemble(clean(advice.text), (action, "bold")))
 
     def waiting_s(self, now_ms: int) -> int:

@@ -25,7 +25,7 @@ from handinger_tui.core.money.limits import (
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import Session, any_with_status, with_status
-from handinger_tui.core.turns.turn import FREE, LIVE, Kind, Turn, TurnStatus
+from handinger_tui.core.turns.turn import DRAFT, FREE, LIVE, Kind, Turn, TurnStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -97,6 +97,8 @@ STATUS_WORDS: Final = {
     TurnStatus.NOT_DELIVERED: "not delivered",
     TurnStatus.UNKNOWN: "delivery unknown",
 }
+CUT_OFF: Final = "outcome unknown"
+"""The status of a turn of which nobody knows the end, although its answer began."""
 WORKED_ON: Final = LIVE - {TurnStatus.QUEUED}
 _QUEUED: Final = frozenset({TurnStatus.QUEUED})
 _NOT_SENT: Final = frozenset({TurnStatus.NOT_SENT})
@@ -133,10 +135,10 @@ def newest_shown(session: Session) -> Turn | None:
 def holds_newest(session: Session | None, text: str) -> bool:
     """Whether a text is the message of the newest turn, perhaps edited behind its first word."""
     turn = newest_shown(session) if session is not None else None
-    words = text.split(maxsplit=1)
-    if turn is None or not words:
+    first = text.split(maxsplit=1)[:1]
+    if turn is None or not first:
         return False
-    return words[0].startswith(_CHIP) or turn.order.prompt.lstrip().startswith(words[0])
+    return first[0].startswith(_CHIP) or turn.order.prompt.split(maxsplit=1)[:1] == first
 
 
 def unwatched(session: Session) -> Turn | None:
@@ -159,10 +161,12 @@ def shown_turns(session: Session, queue: Collection[Turn]) -> Session:
 
 
 def status_words(session: Session) -> str:
-    """The status in a few words for the header; "" for a session without turns."""
+    """The status of the worker in a few words for the header; "" where no message has reached it."""
     turn = under_way(session)
-    if turn is None:
+    if turn is None or turn.status in FREE:
         return ""
+    if turn.status is TurnStatus.UNKNOWN and turn.parts:
+        return CUT_OFF
     activity = clean_line(turn.activity or "", 40) if turn.status is TurnStatus.ACCEPTED else ""
     return activity or STATUS_WORDS[turn.status]
 
@@ -190,7 +194,7 @@ def retry_words(session: Session, now_ms: int) -> str:
 def elapsed(session: Session, now_ms: int) -> str:
     """How long the turn has been running, or took; "" when it is queued or its end is not known."""
     turn = under_way(session)
-    if turn is None or turn.status is TurnStatus.QUEUED:
+    if turn is None or turn.status is TurnStatus.QUEUED or turn.status in FREE:
         return ""
     if turn.live:
         seconds = max(0, now_ms - turn.order.created_ms) // 1000
@@ -228,68 +232,73 @@ class Advice(Struct, frozen=True):
 
 WATCH: Final = "Press Enter on an empty prompt to watch it."
 STILL_RUNNING: Final = f"The worker is still running and may keep charging. {WATCH}"
-_BACK: Final = "Your text is back in the prompt."
 _CHIP: Final = "[pasted"
 """How the chip of a pasted text begins."""
 PAUSE: Final = "The service asked for a pause."
-RESEND: Final = "Press Enter to send it."
-_TODO: Final = {
-    Kind.AUTH: "Set a valid key (HANDINGER_API_KEY) and restart, then press Enter to send it.",
-    Kind.FORBIDDEN: "This key is not allowed to do that. Use another key or another worker.",
-    Kind.PAYMENT: "Add credits, then press Enter to send it.",
-    Kind.NOT_FOUND: "Press ^N to start a new session.",
-    Kind.CONFLICT: "Use /attach to watch the worker, and press Enter to send it when the worker is done.",
-    Kind.INVALID: "Edit it, then press Enter to send it.",
-    Kind.TOO_LARGE: "Shorten it or attach less, then press Enter to send it.",
-    Kind.CONNECT: "Check the network, then press Enter to send it.",
-    Kind.RATE_LIMITED: "Wait a moment, then press Enter to send it.",
-    Kind.COST_LIMIT: "Lower the budget (/budget) or raise the limit (/limit), then press Enter to send it.",
-    Kind.SETTINGS: "Fix the settings (handinger-tui config shows them), then restart.",
-    Kind.UNSAFE_URL: "Check the base URL (handinger-tui config shows it), then restart.",
-    Kind.DISK: "Free some disk space, then press Enter to send it.",
+_BEFORE_RESENDING: Final = {
+    Kind.AUTH: "Set a valid key (HANDINGER_API_KEY), restart, then ",
+    Kind.FORBIDDEN: "Use another key or another worker, then ",
+    Kind.PAYMENT: "Add credits, then ",
+    Kind.NOT_FOUND: "^N to start a new session.",
+    Kind.CONFLICT: "/attach to watch it, ",
+    Kind.INVALID: "Edit it, then ",
+    Kind.TOO_LARGE: "Shorten it or attach less, then ",
+    Kind.COST_LIMIT: "Lower the budget (/budget) or raise the limit (/limit), then ",
+    Kind.SETTINGS: "Fix the settings (handinger-tui config shows them), restart, then ",
+    Kind.UNSAFE_URL: "Check the base URL (handinger-tui config shows it), restart, then ",
+    Kind.DISK: "Free some disk space, then ",
 }
+"""What to do first, by the kind of the failure; a text that ends a sentence stands alone."""
+_CHECK_ADDRESS: Final = "Check the base URL (handinger-tui doctor), restart, then "
+_CHANGED_FIRST: Final = frozenset({Kind.INVALID, Kind.TOO_LARGE})
+"""Failures after which the same message would fail again."""
 
 
-def advice(session: Session, *, running: bool, is_text_back: bool = True) -> Advice | None:
-    """What can be done about the newest turn; None when nothing is needed.
+def next_step(session: Session, turn: Turn, *, is_text_back: bool) -> str:
+    """How a message that did not arrive, or may not have, is sent again; "" for any other turn.
 
-    `running`: a turn is running. `is_text_back`: the prompt holds the message of the newest turn.
+    `session` as the transcript shows it. `is_text_back`: the message is in the prompt.
     """
-    turn = newest_shown(session)
-    if turn is None or running:
-        return None
+    if turn.status not in DRAFT:
+        return ""
     if turn.status is TurnStatus.UNKNOWN:
         check = "Check the dashboard" if turn.worker_id is None else "Check with /attach"
-        back = f"{_BACK} " if is_text_back else ""
-        return Advice("error", f"{back}{check} before you resend it: sending it twice may cost twice.")
+        key = " (Enter)" if is_text_back else ""
+        return f"{check} before you resend it{key}: that may cost twice."
+    number = 1 + next((at for at, one in enumerate(session.turns) if one.turn_id == turn.turn_id), 0)
+    kind = turn.fault.kind if turn.fault is not None else None
+    if is_text_back:
+        resend = "Enter to resend"
+    elif kind in _CHANGED_FIRST:
+        return f"/edit {number} to change it."
+    else:
+        resend = f"/retry {number} to resend"
+    if kind is Kind.NOT_FOUND and turn.worker_id is None:
+        # There was no worker to be missing: the service does not know the address.
+        return f"{_CHECK_ADDRESS}{resend}."
+    first = _BEFORE_RESENDING.get(kind, "") if kind is not None else ""
+    return first if first.endswith(".") else f"{first}{resend}."
+
+
+def advice(session: Session, *, running: bool, now_ms: int = 0) -> Advice | None:
+    """What can be done now that the transcript does not say; None when nothing is needed."""
+    turn = newest_shown(session)
+    if turn is None or running or turn.status is TurnStatus.UNKNOWN:
+        return None
     if unwatched(session) is not None:
         is_local = session.base_url == LOCAL
         return Advice("info", f"The local worker is still running. {WATCH}" if is_local else STILL_RUNNING)
-    if turn.status in FREE:
-        return _advise_unsent(turn, is_text_back=is_text_back)
-    return None
-
-
-def _advise_unsent(turn: Turn, *, is_text_back: bool) -> Advice | None:
-    """Advice on a turn that was not accepted and cost nothing; None when its text has gone, too."""
     fault = turn.fault
-    severity = "error" if turn.status is TurnStatus.REJECTED else "warning"
-    if fault is not None and fault.retry_after_s is not None and turn.ended_ms is not None:
-        until = turn.ended_ms + int(min(max(fault.retry_after_s, 0), 3600) * 1000)
-        return Advice(severity, _BACK if is_text_back else PAUSE, until)
-    if not is_text_back:
+    if fault is None or fault.retry_after_s is None or turn.ended_ms is None or turn.status not in FREE:
         return None
-    todo = RESEND if fault is None else _TODO.get(fault.kind, RESEND)
-    if fault is not None and fault.kind is Kind.NOT_FOUND and turn.worker_id is None:
-        # There was no worker to be missing: the service does not know the address.
-        todo = "Check the base URL (handinger-tui doctor), then restart."
-    return Advice(severity, f"{_BACK} {todo}")
+    until_ms = turn.ended_ms + int(min(max(fault.retry_after_s, 0), 3600) * 1000)
+    return Advice("warning", PAUSE, until_ms) if now_ms < until_ms else None
 
 
-def hold_advice(session: Session, hold: Hold, count: int, *, is_text_back: bool = True) -> Advice:
+def hold_advice(session: Session, hold: Hold, count: int, now_ms: int = 0) -> Advice:
     """Why the queue of `count` messages is held. The hint below the prompt says what Enter does."""
     messages = waiting_words(count)
-    turn_advice = advice(session, running=False, is_text_back=is_text_back)
+    turn_advice = advice(session, running=False, now_ms=now_ms)
     match hold.reason:
         case "limit" if hold.gauge is not None:
             return Advice("warning", _limit_text(hold.gauge))

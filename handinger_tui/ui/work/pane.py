@@ -37,6 +37,7 @@ from handinger_tui.ui.widgets.status_text import (
     hold_advice,
     holds_newest,
     newest_shown,
+    next_step,
     resume_hint,
     shown_turns,
     unwatched,
@@ -101,7 +102,7 @@ class SessionPane(Rows):
         self.sidebar = Sidebar(keys, self._handle_panels, compact=compact, id="side")
         self._usage = self.sidebar.panel(UsagePanel)
         self._usage.totals.index = self.money
-        self.transcript = Transcript(self._receipt, compact=compact, id="transcript")
+        self.transcript = Transcript(self._receipt, self._next_step, compact=compact, id="transcript")
         self.prompt = PromptBox(id="prompt")
         self.welcome = Welcome(local=local, id="welcome")
         self.card, self.queue = Card(id="card"), QueueStrip(id="queue")
@@ -111,8 +112,9 @@ class SessionPane(Rows):
         self._entry = Vertical(id="entry")
         self._compact = compact
         self._find_bar: FindBar | None = None
-        self._advised_ms, self._is_text_back = 0, False
-        """When advice was last given, and whether the prompt held the message that it was about."""
+        self._now_ms = 0
+        self._is_text_back = False
+        """Whether the prompt held the newest message when the transcript was last shown."""
         self._session: Session | None = None
         self._budget = "standard"
         self._trouble: Advice | None = None
@@ -132,6 +134,10 @@ class SessionPane(Rows):
     def _receipt(self, session: Session, turn: Turn) -> str:
         # The transcript omits withdrawn turns; costs are attributed over all turns.
         return receipt_line(self._session or session, turn, self.money)
+
+    def _next_step(self, session: Session, turn: Turn) -> str:
+        is_newest = turn.turn_id == session.turns[-1].turn_id
+        return next_step(session, turn, is_text_back=is_newest and self._is_text_back)
 
     def _run_lookup(self, work: Coroutine[Any, Any, None]) -> None:
         """Run the reading of file names in the background, then update the hint on what Enter does."""
@@ -191,6 +197,7 @@ class SessionPane(Rows):
         if self._session is None or self._session.session_id != session.session_id:
             self._dismissed = None
         self._session, self._state = session, state
+        self._is_text_back = holds_newest(session, self.prompt.text)
         self.sidebar.show_turns(self.has_answers)
         if self.has_answers:
             self.transcript.show(shown_turns(session, state.queued))
@@ -217,7 +224,7 @@ class SessionPane(Rows):
 
     def advise(self, now_ms: int) -> None:
         """Update the card: a failure to send first, else advice on the newest turn or the held queue."""
-        self._advised_ms, self._is_text_back = now_ms, holds_newest(self._session, self.prompt.text)
+        self._now_ms = now_ms
         newest = self._trouble or self._advice()
         if newest is None:
             self._dismissed = None
@@ -228,8 +235,8 @@ class SessionPane(Rows):
             return None
         state = self._state
         if state.hold is not None and not state.running:
-            return hold_advice(self._session, state.hold, len(state.queued), is_text_back=self._is_text_back)
-        return advice(self._session, running=state.running, is_text_back=self._is_text_back)
+            return hold_advice(self._session, state.hold, len(state.queued), self._now_ms)
+        return advice(self._session, running=state.running, now_ms=self._now_ms)
 
     def opening(self, text: str) -> None:
         """Show which session is being opened; "" when it is open."""
@@ -239,7 +246,7 @@ class SessionPane(Rows):
     def trouble(self, text: str | None) -> None:
         """Show that a message was not sent and why, until the next message; None removes it."""
         self._trouble = Advice("error", text) if text else None
-        self.advise(0)
+        self.advise(self._now_ms)
 
     def acknowledge(self, text: str, severity: SeverityLevel) -> bool:
         """Show a short line in place of the hint for a moment; False where it does not fit.
@@ -302,9 +309,15 @@ class SessionPane(Rows):
     @on(TextArea.Changed, "#prompt")
     def _handle_text_change(self) -> None:
         self.completion.changed()
-        if holds_newest(self._session, self.prompt.text) != self._is_text_back:
-            self.advise(self._advised_ms)
+        self._update_next_step()
         self._refresh_lines()
+
+    def _update_next_step(self) -> None:
+        """Enter sends the newest message again only while its text is in the prompt: its line says so."""
+        is_text_back = holds_newest(self._session, self.prompt.text)
+        if is_text_back != self._is_text_back:
+            self._is_text_back = is_text_back
+            self.transcript.update_texts()
 
     @on(TextArea.SelectionChanged, "#prompt")
     def _handle_cursor_move(self) -> None:

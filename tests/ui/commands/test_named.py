@@ -37,7 +37,7 @@ def texts() -> Iterator[tuple[str, str]]:
 
 def test_every_slash_command_that_a_text_names_exists() -> None:
     named = [(place, name) for place, text in texts() for name in SLASH.findall(text)]
-    assert {"attach", "new"} <= {name for _, name in named}
+    assert {"attach", "limit"} <= {name for _, name in named}
     assert [(place, name) for place, name in named if command_named(name) is None] == []
 
 

@@ -14,7 +14,7 @@ from handinger_tui.ui.ports import Opening
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import PRICED, Desktop, launch, summary
 
-BACK = "Your text is back in the prompt."
+BACK = "Enter to resend."
 
 
 @asynccontextmanager
@@ -46,9 +46,12 @@ async def test_header_and_money_are_those_of_the_last_turn_that_ran() -> None:
         speaks_of_the_answer(desktop)
         assert BACK in desktop.text()
         assert desktop.work.prompt.text == "And in cold towns?"
-        # The advice goes with the text, however it goes.
+        # The advice goes with the text, however it goes, and another way takes its place.
         await pilot.press("ctrl+c")
-        await desktop.until(pilot, lambda: BACK not in desktop.text())
+        await desktop.until(pilot, lambda: BACK not in desktop.text() and "/retry 2" in desktop.text())
+        await pilot.press("up")
+        await desktop.until(pilot, lambda: BACK in desktop.text())
+        await pilot.press("ctrl+c")
         await desktop.send(pilot, "/attach")
         await desktop.rest(pilot)
         assert BACK not in desktop.text()
@@ -66,4 +69,5 @@ async def test_a_restart_gives_no_advice_on_a_text_that_is_gone() -> None:
         assert [turn.status for turn in again.session.turns] == [TurnStatus.COMPLETED, TurnStatus.REJECTED]
         assert again.work.prompt.text == ""
         assert BACK not in again.text()
+        assert "/retry 2" in again.text()
         speaks_of_the_answer(again)

@@ -6,7 +6,6 @@ import gc
 import re
 import time
 from decimal import Decimal
-from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from textual.content import Content
 from textual.style import Style
 
-from handinger_tui.core.turns.turn import FREE, Fault, Kind, TurnStatus
+from handinger_tui.core.turns.turn import Fault, Kind, TurnStatus
 from handinger_tui.ui.transcript.markdown.blocks import inline
 from handinger_tui.ui.transcript.markdown.document import LiveMarkdown, render
 from handinger_tui.ui.transcript.painting import LINE, broken, width_of, wrapped
@@ -194,20 +193,35 @@ async def test_every_line_fills_the_width_exactly(width: int) -> None:
                 assert sum(width_of(segment.text) for segment in strip) == width, strip.text
 
 
-@pytest.mark.parametrize(
-    ("status", "kind", "charged"), list(product(sorted(SHOWN_AS_ERROR), [None, *Kind], [True, False]))
-)
-def test_an_error_card_says_what_it_may_cost(status: TurnStatus, kind: Kind | None, charged: bool) -> None:
+@pytest.mark.parametrize("charged", [True, False])
+@pytest.mark.parametrize("kind", [None, *Kind])
+@pytest.mark.parametrize("status", sorted(SHOWN_AS_ERROR))
+def test_a_turn_that_came_to_nothing_is_one_line(
+    status: TurnStatus, kind: Kind | None, charged: bool
+) -> None:
     fault = Fault(kind, "It broke.", 503, may_have_been_charged=charged) if kind else None
-    lines = [row.content.plain for row in ending_rows(Ending(status, fault, (), None))]
-    free = status in FREE or (kind is not None and not charged)
-    assert ("Nothing was charged." in lines[-1]) is free
-    assert ("may" in lines[-1]) is not free
-    # Only an answer that ended badly says what to do next; for the others the advice above the prompt does.
-    assert ("What arrived is saved." in lines[-1]) is (
-        status in (TurnStatus.FAILED, TurnStatus.INCOMPLETE) and not free
-    )
-    assert kind is None or "It broke." in lines
+    (row,) = ending_rows(Ending(status, fault, (), None, next_step="Enter to resend."), 200)
+    text = row.content.plain
+    assert text.endswith("Enter to resend.")
+    assert kind is None or text.count("It broke (503).") == 1
+    assert ("not charged" in text) is (status in (TurnStatus.REJECTED, TurnStatus.NOT_DELIVERED))
+    is_charged = kind is None or charged
+    assert ("You may still be charged." in text) is (status is TurnStatus.RUNNING and is_charged)
+    assert ("What arrived is saved." in text) is (status is TurnStatus.INCOMPLETE and is_charged)
+
+
+def test_what_the_title_says_is_left_out_before_the_line_wraps() -> None:
+    ending = Ending(TurnStatus.REJECTED, Fault(Kind.CONFLICT, "The worker is busy.", 409), (), None)
+    full = "Refused, not charged: The worker is busy (409)."
+    for width, text in ((49, full), (48, "Refused: The worker is busy (409).")):
+        assert ending_rows(ending, width)[0].content.plain == text
+
+
+def test_a_turn_whose_answer_began_is_not_of_unknown_delivery() -> None:
+    fault = Fault(Kind.INCOMPLETE, "The answer did not end.")
+    for has_begun, title in ((True, "Outcome unknown"), (False, "Delivery unknown")):
+        ending = Ending(TurnStatus.UNKNOWN, fault, (), None, has_begun=has_begun)
+        assert ending_rows(ending, 80)[0].content.plain == f"{title}: The answer did not end."
 
 
 def test_every_live_status_has_a_line() -> None:
@@ -285,6 +299,6 @@ def test_floods_never_hold_up_a_paint_for_long(name: str) -> None:
 def test_a_refused_turn_beside_which_the_worker_grew_does_not_say_that_nothing_was_charged() -> None:
     fault = Fault(Kind.PAYMENT, "No credits.", 402, may_have_been_charged=False)
     ending = Ending(TurnStatus.REJECTED, fault, (), None, "The worker's figures rose.")
-    text = " ".join(row.content.plain for row in ending_rows(ending))
-    assert "Nothing was charged" not in text
+    text = ending_rows(ending, 200)[0].content.plain
+    assert "not charged" not in text
     assert "figures rose" in text

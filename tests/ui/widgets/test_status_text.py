@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.money.spending import LOCAL
-from handinger_tui.core.turns.turn import Fault, Kind, TurnStatus
-from handinger_tui.ui.widgets.status_text import advice
+from handinger_tui.core.turns.turn import DRAFT, Fault, Kind, TurnStatus
+from handinger_tui.ui.widgets.status_text import advice, next_step
 from tests.ui.panels.stage import session, turn
 
 
-def advice_text(
-    status: TurnStatus, *, base_url: str = "https://v3.handinger.com", kind: Kind | None = None
-) -> str:
-    one = turn(0, status=status)
-    fault = None if kind is None else Fault(kind, "It broke.", may_have_been_charged=False)
-    given = advice(replace(session(replace(one, fault=fault)), base_url=base_url), running=False)
+def advice_text(status: TurnStatus, *, base_url: str = "https://v3.handinger.com") -> str:
+    given = advice(replace(session(turn(0, status=status)), base_url=base_url), running=False)
     return "" if given is None else given.text
 
 
@@ -26,17 +23,40 @@ def test_a_detached_turn_may_charge_but_not_that_of_the_local_worker() -> None:
     assert "charg" not in local
 
 
+def step(
+    status: TurnStatus, kind: Kind | None = None, *, worker: str | None = "w1", back: bool = True
+) -> str:
+    """How the second of two messages is sent again."""
+    fault = None if kind is None else Fault(kind, "It broke.", may_have_been_charged=False)
+    failed = replace(turn(1, status=status), fault=fault, worker_id=worker)
+    return next_step(session(turn(0), failed), failed, is_text_back=back)
+
+
 def test_an_unknown_worker_and_an_unknown_address_are_told_apart() -> None:
-    known = advice_text(TurnStatus.REJECTED, kind=Kind.NOT_FOUND)
-    assert known.endswith("Press ^N to start a new session.")
-    first = session(
-        replace(turn(0, status=TurnStatus.REJECTED), worker_id=None, fault=Fault(Kind.NOT_FOUND, "?"))
-    )
-    given = advice(first, running=False)
-    assert given is not None
-    assert "Check the base URL" in given.text
+    assert "^N" in step(TurnStatus.REJECTED, Kind.NOT_FOUND)
+    assert "Check the base URL" in step(TurnStatus.REJECTED, Kind.NOT_FOUND, worker=None)
 
 
-def test_every_refusal_says_what_to_do() -> None:
-    for kind in Kind:
-        assert advice_text(TurnStatus.REJECTED, kind=kind).startswith("Your text is back in the prompt. ")
+@pytest.mark.parametrize("status", sorted(DRAFT))
+@pytest.mark.parametrize("kind", [None, *Kind])
+def test_every_message_that_did_not_arrive_names_the_key_that_sends_it(
+    status: TurnStatus, kind: Kind | None
+) -> None:
+    back, gone = step(status, kind), step(status, kind, back=False)
+    assert "Enter" in back or "^N" in back
+    assert "Enter" not in gone
+    assert any(way in gone for way in ("/retry 2", "/edit 2", "^N", "before you resend it"))
+
+
+@pytest.mark.parametrize("status", sorted(set(TurnStatus) - DRAFT))
+def test_other_turns_are_not_offered_to_be_sent_again(status: TurnStatus) -> None:
+    assert step(status, Kind.NETWORK) == ""
+
+
+def test_a_pause_that_the_service_asked_for_is_counted_down_and_ends() -> None:
+    fault = Fault(Kind.RATE_LIMITED, "Too many requests.", 429, 5.0, may_have_been_charged=False)
+    refused = session(replace(turn(0, status=TurnStatus.REJECTED), fault=fault, ended_ms=1_000))
+    waiting = advice(refused, running=False, now_ms=5_999)
+    assert waiting is not None
+    assert waiting.wait_until_ms == 6_000
+    assert advice(refused, running=False, now_ms=6_000) is None
