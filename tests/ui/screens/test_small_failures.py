@@ -47,7 +47,7 @@ async def rows_of_ending(desktop: Desktop, pilot: Pilot[None]) -> int:
 @pytest.mark.parametrize("name", FAILURES)
 async def test_a_failure_is_one_line_and_nothing_is_said_twice(name: str) -> None:
     trouble, reason = FAILURES[name]
-    messages = [] if STATUS.get(name) is TurnStatus.NOT_DELIVERED else None
+    messages: list[str] | None = [] if STATUS.get(name) is TurnStatus.NOT_DELIVERED else None
     api = FakeApi(starts=[says("It moves heat."), trouble], workers=[worker("", messages=messages, **PRICED)])
     desktop = Desktop(api=api)
     async with desktop.running(*SIZES[0]) as pilot:
