@@ -257,10 +257,11 @@ _CHANGED_FIRST: Final = frozenset({Kind.INVALID, Kind.TOO_LARGE})
 def next_step(session: Session, turn: Turn, *, is_text_back: bool) -> str:
     """How a message that did not arrive, or may not have, is sent again; "" for any other turn.
 
-    `session` as the transcript shows it. `is_text_back`: the message is in the prompt.
+    `session` as the transcript shows it. `is_text_back`: the newest message is in the prompt.
     """
     if turn.status not in DRAFT:
         return ""
+    is_text_back = is_text_back and turn.turn_id == session.turns[-1].turn_id
     if turn.status is TurnStatus.UNKNOWN:
         check = "Check the dashboard" if turn.worker_id is None else "Check with /attach"
         key = " (Enter)" if is_text_back else ""

@@ -102,7 +102,12 @@ class SessionPane(Rows):
         self.sidebar = Sidebar(keys, self._handle_panels, compact=compact, id="side")
         self._usage = self.sidebar.panel(UsagePanel)
         self._usage.totals.index = self.money
-        self.transcript = Transcript(self._receipt, self._next_step, compact=compact, id="transcript")
+        self.transcript = Transcript(
+            self._receipt,
+            lambda session, turn: next_step(session, turn, is_text_back=self._is_text_back),
+            compact=compact,
+            id="transcript",
+        )
         self.prompt = PromptBox(id="prompt")
         self.welcome = Welcome(local=local, id="welcome")
         self.card, self.queue = Card(id="card"), QueueStrip(id="queue")
@@ -134,10 +139,6 @@ class SessionPane(Rows):
     def _receipt(self, session: Session, turn: Turn) -> str:
         # The transcript omits withdrawn turns; costs are attributed over all turns.
         return receipt_line(self._session or session, turn, self.money)
-
-    def _next_step(self, session: Session, turn: Turn) -> str:
-        is_newest = turn.turn_id == session.turns[-1].turn_id
-        return next_step(session, turn, is_text_back=is_newest and self._is_text_back)
 
     def _run_lookup(self, work: Coroutine[Any, Any, None]) -> None:
         """Run the reading of file names in the background, then update the hint on what Enter does."""
@@ -309,15 +310,12 @@ class SessionPane(Rows):
     @on(TextArea.Changed, "#prompt")
     def _handle_text_change(self) -> None:
         self.completion.changed()
-        self._update_next_step()
-        self._refresh_lines()
-
-    def _update_next_step(self) -> None:
-        """Enter sends the newest message again only while its text is in the prompt: its line says so."""
         is_text_back = holds_newest(self._session, self.prompt.text)
         if is_text_back != self._is_text_back:
+            # Enter sends the newest message again only while its text is in the prompt: its line says so.
             self._is_text_back = is_text_back
             self.transcript.update_texts()
+        self._refresh_lines()
 
     @on(TextArea.SelectionChanged, "#prompt")
     def _handle_cursor_move(self) -> None:
