@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -151,6 +152,11 @@ class WorkerRegistry:
             raise RefusedError(404, "No schedule has this id.")
         self._timers.pop(schedule_id).cancel()
 
+    def cancel_schedules(self, owner: ScheduleOwner) -> None:
+        """Delete all schedules of a worker."""
+        for schedule_id in list(owner.schedules):
+            self.cancel_schedule(owner, schedule_id)
+
     async def close(self) -> None:
         """Cancel all turns and timers; the streams of running turns end."""
         for task in self._tasks:
@@ -202,8 +208,7 @@ class WorkerRegistry:
         idle_record = next((record for record in self._records.values() if not record.running), None)
         if idle_record is None:
             raise RefusedError(429, "Too many local workers are running.", {"retry-after": "5"})
-        for schedule_id in list(idle_record.schedules):
-            self.cancel_schedule(idle_record, schedule_id)
+        self.cancel_schedules(idle_record)
         del self._records[idle_record.id]
 
     async def _run_turn(self, record: WorkerRecord, turn: LocalTurn) -> None:
@@ -232,7 +237,9 @@ class WorkerRegistry:
     ) -> None:
         while True:
             await _sleep_until(schedule.next_run)
-            await begin(Instruction(schedule.input, schedule.budget))
+            # Without room for a turn this run is left out; the next one may have it.
+            with suppress(RefusedError):
+                await begin(Instruction(schedule.input, schedule.budget))
             next_run = schedules.next_after_now(schedule)
             if next_run is None:
                 break

@@ -372,11 +372,12 @@ class LocalServer:
             asyncio.run(self._server.serve(sockets=[self._socket]))
 
 
-def serve_foreground(port: int, announce: Callable[[str, str, str], None]) -> int:
+def serve_foreground(port: int, announce: Callable[[str, str, str], None], pace: float = 1.0) -> int:
     """Serve until SIGINT or SIGTERM, then stop and return 0; return 1 if the server ended by itself.
 
-    `announce` is called with the base URLs of both generations and the key once requests are accepted. It
-    must run in the main thread, the only one in which Python allows signal handlers.
+    `pace`: as for `LocalServer.start`. `announce` is called with the base URLs of both generations and the
+    key once requests are accepted. It must run in the main thread, the only one in which Python allows
+    signal handlers.
 
     Raises:
         OSError: the port is in use or not allowed.
@@ -392,7 +393,7 @@ def serve_foreground(port: int, announce: Callable[[str, str, str], None]) -> in
         number: signal.signal(number, record_signal) for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        with LocalServer.start(port) as server:
+        with LocalServer.start(port, pace) as server:
             announce(server.base_url, server.tasks_url, server.api_key)
             has_ended = False
             while not received and not has_ended:

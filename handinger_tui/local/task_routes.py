@@ -94,8 +94,10 @@ class TaskRoutes:
         return json_response(template.as_members(self.tasks.runs.base_url))
 
     async def delete(self, request: Request) -> Response:
-        """Delete a stored worker; its tasks stay."""
-        self._template(request).is_deleted = True
+        """Delete a stored worker with its schedules; its tasks stay."""
+        template = self._template(request)
+        template.is_deleted = True
+        self.tasks.runs.cancel_schedules(template)
         return json_response({"deleted": True})
 
     async def email(self, request: Request) -> Response:

@@ -60,7 +60,7 @@ class ToolError(Exception):
 class Rule(Struct, frozen=True):
     """One entry of the repertoire.
 
-    Rules are matched in the order of the table; `example` is a prompt to type.
+    Rules are matched in the order of the table; `example` is a prompt to type, empty if none is suggested.
     """
 
     name: str
@@ -189,6 +189,10 @@ class TurnContext:
     async def think(self, text: str) -> None:
         """Stream a short reasoning part."""
         await self._emitter.stream_part("reasoning", text)
+
+    async def wait(self, seconds: float) -> None:
+        """Do nothing for that many seconds at pace 1."""
+        await asyncio.sleep(seconds * self.setting.pace)
 
     async def say(self, markdown: str) -> None:
         """Stream a text part; every part but the first begins with a blank line."""

@@ -169,6 +169,31 @@ async def test_a_due_schedule_waits_for_the_running_turn() -> None:
     await place.close()
 
 
+async def test_a_run_without_room_is_left_out_and_nothing_fails(caplog: pytest.LogCaptureFixture) -> None:
+    turns: asyncio.Queue[str] = asyncio.Queue()
+    place = office(turns)
+    place.limits = RequestLimits(turns=1)
+    begun = place.create(Instruction("first", "standard"), None)
+    runs: asyncio.Queue[datetime] = asyncio.Queue()
+
+    def following(moment: datetime) -> datetime:
+        runs.put_nowait(moment)
+        return moment + SOON
+
+    schedule = soon("never", following)
+    place.add_schedule(begun.record, schedule)
+    async with asyncio.timeout(10):
+        assert await turns.get() == "first"
+        # The interval goes on.
+        assert await runs.get() < await runs.get()
+    assert list(begun.record.schedules) == [schedule.id]
+    place.cancel_schedules(begun.record)
+    assert begun.record.schedules == {}
+    await place.close()
+    assert turns.empty()
+    assert caplog.records == []
+
+
 async def test_a_cancelled_schedule_does_not_run() -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
     place = office(turns)

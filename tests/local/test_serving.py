@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import logging
 import os
 import signal
@@ -133,6 +134,27 @@ def test_the_foreground_ends_cleanly_on_a_signal(number: signal.Signals, events_
             assert process.wait(10) == 0
         assert process.stdout.read() == ""
         assert process.stderr.read() == ""
+
+
+def test_the_fast_pace_leaves_out_all_pauses() -> None:
+    """An answer that takes an hour otherwise comes at once, as other people's tests want it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "handinger_tui", "local", "--pace", "fast", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(handinger_tui.local.__file__).parents[2])},
+    )
+    with process:
+        assert process.stdout is not None
+        at = json.loads(process.stdout.readline())
+        headers = {"authorization": f"Bearer {at['api_key']}"}
+        url = f"{at['tasks_url']}/api/tasks"
+        answer = httpx.post(
+            url, json={"input": "silent 3600"}, headers=headers, trust_env=False, timeout=60
+        ).json()
+        assert "3,600 seconds" in answer["output_text"]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
 
 
 def test_the_source_imports_nothing_it_must_not() -> None:

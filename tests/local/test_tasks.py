@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -167,6 +168,8 @@ def test_a_change_keeps_what_it_does_not_name(tasks: httpx.Client) -> None:
 
 def test_no_route_knows_a_worker_that_was_deleted(tasks: httpx.Client) -> None:
     stored = tasks.post("/api/workers", json={"title": "A"}).json()["id"]
+    when = {"type": "delayed", "delayInSeconds": 3600}
+    tasks.post(f"/api/workers/{stored}/schedules", json={"input": "x", "when": when})
     tasks.delete(f"/api/workers/{stored}")
     for route in ("", "/email", "/schedules", "/webhook", "/webhook/executions"):
         assert tasks.get(f"/api/workers/{stored}{route}").status_code == 404
@@ -212,6 +215,23 @@ def test_a_running_task_takes_no_second_turn_and_can_be_streamed(slow_server: Lo
         with slow.stream("GET", path) as two:
             first = next(line for line in two.iter_lines() if line.startswith("data: "))
             assert json.loads(first.removeprefix("data: "))["role"] == "user"
+
+
+def test_a_silent_turn_shows_nothing_until_it_ends(tasks: httpx.Client, slow_server: LocalServer) -> None:
+    assert run(tasks, "silent", taskId="tsk_silent")["output_text"].startswith(
+        "I said nothing for 300 seconds"
+    )
+    with connect(slow_server) as slow, ThreadPoolExecutor() as pool:
+        # It would end in an hour: the server stops before.
+        body = {"input": "silent 3600", "taskId": "t"}
+        posted = pool.submit(slow.post, "/api/tasks", json=body, timeout=60)
+        deadline = time.monotonic() + 20
+        while slow.get("/api/tasks/t").status_code == 404:
+            assert time.monotonic() < deadline
+        task = slow.get("/api/tasks/t").json()
+        assert (task["task"]["status"], task["turns"][0]["outputText"]) == ("running", "")
+        slow_server.stop()
+        assert posted.exception(20) is not None or posted.result().json()["status"] != "running"
 
 
 def test_a_schedule_begins_a_task(tasks: httpx.Client) -> None:

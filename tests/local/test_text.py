@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from handinger_tui.local import stream
 from handinger_tui.local.formats import MAX_READ_BYTES, cell, fence, names_path, read_text, table
 from handinger_tui.local.repertoire import REPERTOIRE
-from handinger_tui.local.repertoire.answers import MOST_PARAGRAPHS, USUAL_PARAGRAPHS, paragraphs_wanted
+from handinger_tui.local.repertoire.answers import MOST_PARAGRAPHS, USUAL_PARAGRAPHS, number_in
 
 
 @given(st.text(max_size=300))
@@ -73,7 +73,7 @@ def test_a_file_is_named_by_itself(text: str, named: bool) -> None:
     ],
 )
 def test_how_many_paragraphs(text: str, count: int) -> None:
-    assert paragraphs_wanted(text) == count
+    assert number_in(text, USUAL_PARAGRAPHS, MOST_PARAGRAPHS) == count
 
 
 def test_every_rule_is_named_once_and_the_last_takes_all() -> None:

@@ -13,6 +13,8 @@ from handinger_tui.core.errors import LocalFileError
 from handinger_tui.local.server import serve_foreground
 
 PORT_ERRORS: Final = (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL)
+PACES: Final = {"slow": 3.0, "normal": 1.0, "fast": 0.0}
+"""Factors of all pauses."""
 
 
 DESCRIPTION: Final = "Run the local worker until interrupted."
@@ -22,6 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
         "--port", type=_parse_port, default=0, metavar="N", help="port on 127.0.0.1 (default: any free one)"
+    )
+    parser.add_argument(
+        "--pace",
+        choices=PACES,
+        default="normal",
+        help="how fast it answers; fast is at once, for tests of other programs (default: normal)",
     )
     add_json_option(parser, 'first line as {"base_url", "tasks_url", "api_key"}')
 
@@ -50,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
             )
 
     try:
-        return serve_foreground(args.port, announce)
+        return serve_foreground(args.port, announce, PACES[args.pace])
     except OSError as problem:
         if problem.errno not in PORT_ERRORS:
             raise

@@ -16,6 +16,7 @@ REPERTOIRE: tuple[Rule, ...] = (
     answers.FAIL,
     answers.ECHO,
     answers.LONG,
+    answers.SILENT,
     file_summaries.RULE,
     answers.SOURCES,
     report.RULE,

@@ -51,17 +51,13 @@ _TABLE_EVERY = 7
 _HEADING_EVERY = 10
 
 
-def paragraphs_wanted(text: str) -> int:
-    """Return the first whole number in the text, limited to 1 and the maximum; without one, the default."""
+def number_in(text: str, usual: int, most: int) -> int:
+    """Return the first whole number in the text, limited to 1 and `most`; without one, `usual`."""
     for word in words_of(text):
         if word.isascii() and word.isdecimal():
             # The length is checked first: Python refuses to parse thousands of digits.
-            return (
-                max(1, min(int(word), MOST_PARAGRAPHS))
-                if len(word) <= len(str(MOST_PARAGRAPHS))
-                else MOST_PARAGRAPHS
-            )
-    return USUAL_PARAGRAPHS
+            return max(1, min(int(word), most)) if len(word) <= len(str(most)) else most
+    return usual
 
 
 def divisors(number: int) -> list[int]:
@@ -91,7 +87,7 @@ def paragraph(number: int) -> str:
 
 
 async def _write_long(context: TurnContext) -> None:
-    count = paragraphs_wanted(context.text)
+    count = number_in(context.text, USUAL_PARAGRAPHS, MOST_PARAGRAPHS)
     text = "\n\n".join(
         [f"# {count} paragraphs about numbers", *(paragraph(number) for number in range(1, count + 1))]
     )
@@ -105,6 +101,26 @@ LONG = Rule(
     example="long 12",
     matches=lambda context: first_word(context.text) in {"long", "slow"},
     perform=_write_long,
+)
+
+USUAL_SILENCE = 300
+MOST_SILENCE = 3600
+"""Seconds at pace 1."""
+
+
+async def _be_silent(context: TurnContext) -> None:
+    seconds = number_in(context.text, USUAL_SILENCE, MOST_SILENCE)
+    await context.wait(seconds)
+    await context.say(f"I said nothing for {seconds:,} seconds, scaled by the pace of the local worker.")
+
+
+SILENT = Rule(
+    name="silent",
+    when="the first word is *silent*",
+    does=f"It says nothing for that many seconds ({USUAL_SILENCE} by default, up to {MOST_SILENCE:,})",
+    example="",
+    matches=lambda context: first_word(context.text) == "silent",
+    perform=_be_silent,
 )
 
 POINTERS: tuple[tuple[str, str, frozenset[str]], ...] = (
