@@ -321,6 +321,16 @@ def change_in_doubt(problem: ApiError) -> ApiError:
     )
 
 
+def token_in_doubt(problem: ApiError) -> ApiError:
+    """Whether the token of a webhook was replaced is not clear."""
+    return Doubtful(
+        problem.kind,
+        problem.summary,
+        "The token may have been replaced. Compare it with that of your receivers. It costs nothing.",
+        http_status=problem.http_status,
+    )
+
+
 def other_generation(
     why: str, generation: str, status: int | None, retry_after_s: float | None = None
 ) -> ApiError:

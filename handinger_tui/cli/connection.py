@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from handinger_tui.api.atomic_file import land
 from handinger_tui.api.download import fetch_beginning, save
 from handinger_tui.api.file_urls import refresher
+from handinger_tui.api.tasks.webhooks import WebhookClient
 from handinger_tui.cli.load_settings import key_warning
 from handinger_tui.cli.local_files import default_paths, expand_path
 from handinger_tui.cli.wiring import RandomIds, Services, generation_of, open_services
@@ -162,6 +163,7 @@ def connection(services: Services) -> Connection:
         target_in=generation_of(settings).target_in,
         worker_of=_worker_of(services),
         schedules=WorkerSchedules(services.client),
+        webhooks=WebhookClient(services.client) if generation_of(settings).has_tasks else None,
         charges=services.ledger.charges,
         limits=services.ledger.limits,
         rulings=services.ledger.rulings,

@@ -40,6 +40,7 @@ class Where(StrEnum):
     RECEIPT = "Receipt"
     BUDGETS = "Budget comparison"
     SCHEDULES = "Schedules"
+    WEBHOOK = "Webhook"
     PANEL = "Sources and files panels"
     USAGE = "Usage panel"
     FILES = "Files panel"
@@ -96,7 +97,7 @@ _C, _Q, _M = Where.CHIPS, Where.QUEUE, Where.WELCOME
 _O, _L, _R, _B = Where.SOURCES, Where.LEDGER, Where.RECEIPT, Where.BUDGETS
 _F, _V, _W = Where.FILES, Where.PREVIEW, Where.PAGE
 _D, _N, _G, _E = Where.DATA, Where.LINES, Where.TABLE, Where.TREE
-_SC = Where.SCHEDULES
+_SC, _WH = Where.SCHEDULES, Where.WEBHOOK
 _J, _H, _I, _U, _K = Where.PANELS, Where.HISTORY, Where.PANEL, Where.USAGE, Where.LEDGER_ROWS
 
 # fmt: off - one key, one line
@@ -298,6 +299,15 @@ KEYS: Final = (
     Key("schedules.add", "a", "add", "Add", "Add a schedule (shows its price and asks first)", _SC, 1),
     Key("schedules.cancel", "x,delete", "cancel", "Cancel it", "Cancel the selected schedule", _SC, 2),
     Key("schedules.reload", "r", "reload", "Refresh", "Read the schedules again (free)", _SC, 3),
+    Key("webhook.set", "s", "set", "Set", "Set or replace the address", _WH, 1),
+    Key("webhook.show", "t", "show", "Token", "Show or hide the token", _WH, 2),
+    Key("webhook.copy", "c", "copy_token", "Copy token", "Copy the token without showing it", _WH, 3),
+    Key("webhook.renew", "N", "renew", "New token", "Replace the token (asks first)", _WH, 6),
+    Key("webhook.clear", "x", "clear", "Clear", "Remove address and token (asks first)", _WH, 7),
+    Key("webhook.after", "right,n", "turn(1)", "Older", "Older deliveries", _WH, 5),
+    Key("webhook.before", "left,p", "turn(-1)", "Newer", "Newer deliveries", _WH),
+    Key("webhook.reload", "r", "reload", "Refresh", "Read webhook and deliveries again", _WH, 8),
+    Key("webhook.close", "escape,q", "close", "Close", "Close the webhook", _WH, 4),
     Key("schedules.close", "escape,q", "close", "Close", "Close the schedules", _SC, 4),
     Key("panels.after", "tab,right", "screen.key('panel_after')", "Next panel", "Next panel", _J, 4),
     Key("panels.before", "shift+tab,left", "screen.key('panel_before')", "Previous", "Previous panel", _J),
@@ -462,6 +472,7 @@ _TOGETHER: Final[tuple[frozenset[Where], ...]] = (
     frozenset({Where.SCREEN, Where.RECEIPT}),
     frozenset({Where.SCREEN, Where.BUDGETS}),
     frozenset({Where.SCREEN, Where.SCHEDULES, Where.LINES}),
+    frozenset({Where.SCREEN, Where.WEBHOOK, Where.LINES}),
     frozenset({Where.SCREEN, Where.PREVIEW, Where.PAGE}),
     frozenset({Where.SCREEN, Where.PREVIEW, Where.LINES, Where.TABLE}),
     frozenset({Where.SCREEN, Where.PREVIEW, Where.LINES, Where.TREE}),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.schedules import Added, NewSchedule, ScheduleList
     from handinger_tui.core.turns.session import Session, SessionSummary
     from handinger_tui.core.turns.turn import Attachment, FilePart
+    from handinger_tui.core.webhooks import DeliveryPage, Webhook
     from handinger_tui.engine.engine import Engine
 
 
@@ -266,6 +267,37 @@ class Schedules(Protocol):
         ...
 
 
+class Webhooks(Protocol):
+    """The webhooks of workers. None of the requests costs anything.
+
+    Raises (all): ApiError.
+    """
+
+    async def read(self, worker_id: str) -> Webhook:
+        """The webhook of a worker."""
+        ...
+
+    async def set(self, worker_id: str, url: str) -> Webhook:
+        """Set the address.
+
+        Raises:
+            SettingsError: it is not accepted; nothing was sent.
+        """
+        ...
+
+    async def clear(self, worker_id: str) -> Webhook:
+        """Remove address and token."""
+        ...
+
+    async def renew_token(self, worker_id: str) -> Webhook:
+        """Replace the token."""
+        ...
+
+    async def deliveries(self, worker_id: str, page: int = 1) -> DeliveryPage:
+        """A page of the deliveries, newest first, counted from 1."""
+        ...
+
+
 class LocalFiles(Protocol):
     """Access to files of this computer that may be attached.
 
@@ -345,6 +377,8 @@ class Connection(Struct, frozen=True):
     worker_of: Callable[[Session], Awaitable[str | None]] = own_target
     """The worker of a session, whose schedules these are; None where there is none yet. Raises ApiError."""
     schedules: Schedules | None = None
+    webhooks: Webhooks | None = None
+    """None: the service has no webhooks."""
 
 
 class EarlyPrompt(Protocol):

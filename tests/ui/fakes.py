@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LinkExpired
-from handinger_tui.core.safety import clean_line
+from handinger_tui.core.safety import Secret, clean_line
 from handinger_tui.core.schedules import Added, NewSchedule, Schedule, ScheduleList, next_runs
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import FilePart, Kind, Turn
+from handinger_tui.core.webhooks import DeliveryPage, Webhook, check_address
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.ui.app import HandingerApp
@@ -191,6 +192,40 @@ class FakeSchedules:
 
 
 @dataclass
+class FakeWebhooks:
+    """The webhook of a worker, and its deliveries by page. `trouble`: what a change raises."""
+
+    webhook: Webhook = field(default_factory=Webhook)
+    pages: list[DeliveryPage] = field(default_factory=lambda: [DeliveryPage()])
+    changes: list[str] = field(default_factory=list)
+    trouble: ApiError | None = None
+
+    async def read(self, worker_id: str) -> Webhook:
+        return self.webhook
+
+    async def set(self, worker_id: str, url: str) -> Webhook:
+        return self._change(
+            f"set {check_address(url)}", Webhook(url, self.webhook.token or Secret("whk_first_one_f00d"))
+        )
+
+    async def clear(self, worker_id: str) -> Webhook:
+        return self._change("clear", Webhook())
+
+    async def renew_token(self, worker_id: str) -> Webhook:
+        return self._change("renew", Webhook(self.webhook.url, Secret("whk_second_one_beef")))
+
+    def _change(self, name: str, webhook: Webhook) -> Webhook:
+        self.changes.append(name)
+        if self.trouble is not None:
+            raise self.trouble
+        self.webhook = webhook
+        return webhook
+
+    async def deliveries(self, worker_id: str, page: int = 1) -> DeliveryPage:
+        return self.pages[page - 1]
+
+
+@dataclass
 class Desktop:
     """The app and everything behind it. `gate` holds `connect` back until it is set."""
 
@@ -216,6 +251,7 @@ class Desktop:
     books: FakeBooks = field(default_factory=FakeBooks)
     purse: FakePurse = field(default_factory=FakePurse)
     schedules: FakeSchedules = field(default_factory=FakeSchedules)
+    webhooks: FakeWebhooks | None = None
 
     def __post_init__(self) -> None:
         if self.badge.local:
@@ -259,6 +295,7 @@ class Desktop:
             self.warnings,
             self.without_history,
             schedules=self.schedules,
+            webhooks=self.webhooks,
         )
 
     async def _save_text(self, name: str, text: str) -> str:

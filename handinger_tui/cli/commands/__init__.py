@@ -49,6 +49,12 @@ _TABLE: Final = (
     Subcommand("email", "ID", "show the worker's email address"),
     Subcommand("schedules", "…", "a worker's schedules", actions=("list", "add", "cancel")),
     Subcommand(
+        "webhook",
+        "…",
+        "a stored worker's webhook",
+        actions=("show", "set", "clear", "token", "deliveries"),
+    ),
+    Subcommand(
         "workers",
         "…",
         "stored workers (tasks generation)",

@@ -1,4 +1,4 @@
-"""Commands about what starts turns besides a message here: schedules and email."""
+"""Commands about a worker beyond messages: its schedules, its email address, its webhook."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 MAIL_COSTS: Final = (
     "Every message to this address starts a turn, which may cost money. The address was copied."
+)
+NO_WEBHOOKS: Final = (
+    "This account uses the workers generation of the API, which has no webhooks. Stored workers of the tasks "
+    "generation have them."
 )
 NO_WORKER: Final = "This session has no worker yet. The first message creates one."
 
@@ -66,6 +70,30 @@ async def email(context: CommandContext, _argument: str) -> None:
         await context.interaction.notice("Email this worker", f"{address}\n\n{MAIL_COSTS}")
 
 
+async def webhook(context: CommandContext, argument: str) -> None:
+    """Show the page of the webhook, or set the address that the argument names.
+
+    Raises:
+        SettingsError: it is not accepted.
+        ApiError
+    """
+    controller, service = context.controller, context.controller.connection.webhooks
+    if service is None:
+        context.interaction.say(NO_WEBHOOKS, "warning")
+        return
+    worker_id = await _worker_of(context, controller.session, "its webhook is")
+    if worker_id is None:
+        return
+    # Importing the screen takes 15 ms; it is needed only here.
+    from handinger_tui.ui.pages.webhook import WebhookAccess, WebhookScreen  # noqa: PLC0415
+
+    access = WebhookAccess(service, context.interaction, worker_id, context.now_ms)
+    if argument:
+        context.interaction.say(await access.set(await access.read(), argument) or "Nothing was changed.")
+    else:
+        await context.interaction.ask(WebhookScreen(access))
+
+
 TRIGGERS: Final = (
     Command(
         "schedule",
@@ -75,5 +103,6 @@ TRIGGERS: Final = (
         takes="[at TIME|in SPAN|every SPAN|cron CRON INSTRUCTION]",
         choices=("every", "in", "at", "cron"),
     ),
+    Command("webhook", "Show or set the worker's webhook; its deliveries", webhook, takes="[URL]"),
     Command("email", "Show and copy the worker's email address", email),
 )

@@ -18,8 +18,10 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.evidence.datasets import datasets_of
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.preview.tree import tree_of_value
+from handinger_tui.core.safety import Secret
 from handinger_tui.core.schedules import Cron, Schedule, ScheduleList
 from handinger_tui.core.turns.turn import Attachment, FilePart
+from handinger_tui.core.webhooks import Delivery, DeliveryPage, Webhook
 from handinger_tui.ui.dialogs.confirm import Ask, Choice, Confirm, Notice, OrderedInput, Problem, SendAgain
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
@@ -40,6 +42,7 @@ from handinger_tui.ui.pages.schedules import (
     ScheduleTable,
     Scheduling,
 )
+from handinger_tui.ui.pages.webhook import DeliveryTable, WebhookAccess, WebhookScreen
 from handinger_tui.ui.panels import PANELS
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.ports import Account
@@ -58,7 +61,7 @@ from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.pane import SessionPane
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.core.tables_made import read_table
-from tests.ui.fakes import NOW_MS, summary
+from tests.ui.fakes import NOW_MS, FakeWebhooks, summary
 from tests.ui.hostile.feeding import OPENED, Sink, bunches, lines_of, listed, paged, shown
 from tests.ui.hostile.made import session, turn
 from tests.ui.hostile.texts import PLANTED
@@ -321,6 +324,25 @@ async def schedules(eye: Eye) -> None:
     await eye.look()
 
 
+async def webhook(eye: Eye) -> None:
+    """Address, token and deliveries."""
+    deliveries = tuple(
+        Delivery(text, None, None if at % 2 else False, None, None, text, text, text, text)
+        for at, text in enumerate(PLANTED)
+    )
+    service = FakeWebhooks(Webhook(PLANTED[0], Secret(PLANTED[1])), [DeliveryPage(deliveries, 1, 1, 92)])
+    screen = WebhookScreen(WebhookAccess(service, eye.desktop.work.interaction, PLANTED[2], lambda: NOW_MS))
+    eye.desktop.app.push_screen(screen)
+    await eye.desktop.until(eye.pilot, lambda: screen.query(DeliveryTable) and screen.table.rows.loaded)
+    screen.action_show()
+    await eye.look()
+    await paged(eye, screen.table)
+    for at in range(len(PLANTED)):
+        screen.table.move_to(at)
+        await eye.pilot.pause(0)
+        lines_of(eye, screen.query_one("#webhook-foot"))
+
+
 async def preview(eye: Eye) -> None:
     """A text, Markdown, a table, a tree, code and a broken picture, under hostile names."""
     lines = "\n\n".join(PLANTED)
@@ -373,6 +395,7 @@ SINKS: Final = {
     "receipt": Sink(receipt, (ReceiptScreen, StaticReflow), OPENED, False, FEW),
     "budgets": Sink(budgets, (BudgetsScreen,), OPENED, turns=FEW),
     "schedules": Sink(schedules, (SchedulesScreen, ScheduleTable, ScheduleQuestion)),
+    "webhook": Sink(webhook, (WebhookScreen, DeliveryTable)),
     "preview": Sink(preview, (PreviewScreen, PageView, PictureView), all_seen=False),
     "data": Sink(data, (DataScreen, FooterLine), OPENED, False, FEW),
     "tables and trees": Sink(tables_and_trees, (TableView, TreeView)),

@@ -1,0 +1,311 @@
+"""The webhook page: the address that learns of each task that ended, its token, and its deliveries."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from msgspec import Struct
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import ActiveBinding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.formatting import duration
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.schedules import moment_text
+from handinger_tui.core.webhooks import (
+    Delivery,
+    DeliveryPage,
+    Webhook,
+    outcome_text,
+    page_text,
+    reason_text,
+    token_text,
+)
+from handinger_tui.ui.keys import Where, bindings, for_footer
+from handinger_tui.ui.lists.virtual_list import ListRows, VirtualList, copy_from
+from handinger_tui.ui.pages import SavingScreen
+from handinger_tui.ui.widgets.footer import FooterLine
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from handinger_tui.ui.ports import Webhooks
+    from handinger_tui.ui.work.interaction import Interaction
+
+NO_WEBHOOK: Final = (
+    "No webhook. Press s to set an address: the service then sends each task there when it ends."
+)
+NONE_YET: Final = "No deliveries yet. The service sends each task to the address when it ends."
+BREAKS: Final = "Receivers that check the old token refuse deliveries until they have the new one."
+
+
+class WebhookAccess(Struct, frozen=True):
+    """Reads and changes the webhook of one worker; asks before what breaks receivers.
+
+    Each change returns what to say, None when nothing was sent. Raises (all): ApiError.
+    """
+
+    service: Webhooks
+    interaction: Interaction
+    worker_id: str
+    now_ms: Callable[[], int]
+    zone: tzinfo | None = None
+    """The time zone that times are shown in; None: that of this machine."""
+
+    @property
+    def now(self) -> datetime:
+        """The present moment."""
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=self.now_ms())
+
+    async def read(self) -> Webhook:
+        """The webhook."""
+        return await self.service.read(self.worker_id)
+
+    async def set(self, webhook: Webhook, url: str = "") -> str | None:
+        """Set an address, or the one that is asked for.
+
+        Raises:
+            SettingsError: it is not accepted.
+        """
+        asked = url or await self.interaction.ask_text("Webhook address", webhook.url or "", "https://…")
+        if not asked or asked == webhook.url:
+            return None
+        body = (
+            f"{clean_line(webhook.url or '', 300)}\n\nwill get nothing any longer. The token stays the same."
+        )
+        if webhook.url is not None and not await self.interaction.confirm(
+            "Replace the webhook address?", body, yes="Replace", no="Cancel"
+        ):
+            return None
+        await self.service.set(self.worker_id, asked)
+        return "The address was set. Receivers find the token in the header X-Handinger-Token."
+
+    async def clear(self) -> str | None:
+        """Remove address and token."""
+        body = "Receivers get nothing any longer. An address that is set later gets a new token."
+        if not await self.interaction.confirm("Remove the webhook?", body, yes="Remove", no="Keep it"):
+            return None
+        now = await self.service.clear(self.worker_id)
+        return "The webhook was removed." if now.url is None else "The service still has an address."
+
+    async def renew(self) -> str | None:
+        """Replace the token."""
+        if not await self.interaction.confirm(
+            "Make a new token?", BREAKS, yes="Make a new token", no="Keep it"
+        ):
+            return None
+        await self.service.renew_token(self.worker_id)
+        return "The token was replaced. Press c to copy the new one."
+
+
+# -- the list ------------------------------------------------------------------------------------
+GAP: Final = "  "
+
+
+class DeliveryRows(ListRows):
+    """A line for each delivery: when, what became of it, how long it took, the task."""
+
+    loaded = False
+
+    def __init__(self) -> None:
+        self.deliveries: tuple[Delivery, ...] = ()
+        self._cells: list[tuple[str, str, str]] = []
+
+    def show(self, page: DeliveryPage, message: str, now: datetime, zone: tzinfo | None) -> None:
+        """Show these deliveries from now on; without any, a message."""
+        self.loaded, self.message, self.deliveries = True, message, page.deliveries
+        rows = [
+            (
+                "not known" if one.moment is None else moment_text(one.moment, now, zone),
+                outcome_text(one),
+                "" if one.duration_ms is None else duration(one.duration_ms),
+            )
+            for one in page.deliveries
+        ]
+        widths = [max((len(row[at]) for row in rows), default=0) for at in range(3)]
+        self._cells = [
+            (f"{when:<{widths[0]}}", f"{outcome:<{widths[1]}}", f"{took:>{widths[2]}}")
+            for when, outcome, took in rows
+        ]
+
+    @property
+    def count(self) -> int:
+        """The number of deliveries of the page."""
+        return len(self.deliveries)
+
+    def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
+        """The figures and the title of the task."""
+        when, outcome, took = self._cells[at]
+        delivery = self.deliveries[at]
+        color = {True: "$text-success", False: "$text-error", None: ""}[delivery.is_delivered]
+        title = clean_line(delivery.task_title or delivery.task_id or "", 200)
+        return Content.assemble(when, GAP, (outcome, "" if here else color), GAP, took, GAP, title)
+
+
+class DeliveryTable(VirtualList[DeliveryRows]):
+    """The list of deliveries."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES)
+
+    @property
+    def current(self) -> Delivery | None:
+        """The delivery under the cursor."""
+        return self.rows.deliveries[self.cursor] if self.rows.count else None
+
+    def action_copy(self) -> None:
+        """Copy the reason of a failed delivery, else the id of its task."""
+        if self.current is not None:
+            text = reason_text(self.current) or clean_line(self.current.task_id or "", 200)
+            copy_from(
+                self, text, "the reason" if self.current.is_delivered is False else "the id of the task"
+            )
+
+
+class WebhookScreen(SavingScreen):
+    """Shows the webhook of a worker and its deliveries, and changes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WEBHOOK, Where.SCREEN)
+    AUTO_FOCUS = "#webhook-list"
+
+    def __init__(self, access: WebhookAccess) -> None:
+        super().__init__()
+        self._access = access
+        self._webhook: Webhook | None = None
+        """None: it was not read."""
+        self._page = DeliveryPage()
+        self._is_token_shown = False
+        self._note = ""
+        """What was done last, or what went wrong; it is shown until something else is done."""
+        self.table = DeliveryTable(DeliveryRows(), id="webhook-list", classes="cursor-lines")
+
+    def compose(self) -> ComposeResult:
+        """Lay out address and token, the deliveries, all about the selected one, and the footer."""
+        with Vertical(id="webhook"):
+            yield Static(id="webhook-title")
+            yield self.table
+            yield Static(id="webhook-foot")
+            yield FooterLine()
+
+    def on_mount(self) -> None:
+        """Read webhook and deliveries."""
+        self.app.clear_notifications()
+        self.action_reload()
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The active bindings in footer order; those that do not fit are hidden instead of cut."""
+        width = self.query_one(FooterLine).size.width if self.is_mounted else self.size.width
+        return for_footer(super().active_bindings, width, self.app.get_key_display)
+
+    def on_resize(self) -> None:
+        """Rebuild the footer, which depends on the width."""
+        self.refresh_bindings()
+
+    # -- reading -------------------------------------------------------------------------------
+    def action_reload(self) -> None:
+        """Read webhook and deliveries again."""
+        self._read(self._page.page)
+
+    @work(group="read", exclusive=True)
+    async def _read(self, number: int) -> None:
+        access, message = self._access, NONE_YET
+        try:
+            self._webhook = await access.read()
+            self._page = await access.service.deliveries(access.worker_id, number)
+        except HandingerError as problem:
+            self._page, message = (
+                DeliveryPage(page=self._page.page),
+                clean_line(f"{problem.summary} {problem.hint}", 600),
+            )
+        else:
+            message = NO_WEBHOOK if self._webhook.url is None else NONE_YET
+        self.table.rows.show(self._page, message, access.now, access.zone)
+        self._draw_title()
+        self.table.move_to(0)
+
+    def _draw_title(self) -> None:
+        worker = clean_line(self._access.worker_id, 60)
+        lines = [Content.assemble(("Webhook", "bold"), (f"   worker {worker}", "$text-muted"))]
+        if self._webhook is not None and self._webhook.url is not None:
+            token = token_text(self._webhook, is_shown=self._is_token_shown)
+            lines += [
+                Content.assemble(("Address  ", "$text-muted"), clean_line(self._webhook.url, 300)),
+                Content.assemble(("Token    ", "$text-muted"), token),
+            ]
+        if self._note:
+            lines.append(Content.styled(clean_line(self._note, 300), "$text-success"))
+        if pages := page_text(self._page):
+            lines.append(Content.styled(f"{pages} · local times", "$text-muted"))
+        self.query_one("#webhook-title", Static).update(Content("\n").join(lines))
+
+    @on(VirtualList.Moved)
+    def _show_selected(self) -> None:
+        delivery, lines = self.table.current, []
+        if delivery is not None:
+            reason = reason_text(delivery)
+            ids = filter(None, [delivery.task_id, delivery.delivery_id])
+            lines = [
+                Content.styled(reason, "$text-error" if delivery.is_delivered is False else ""),
+                Content(f"to {clean_line(delivery.url or 'an address that is not reported', 300)}"),
+                Content(" · ".join(clean_line(one, 80) for one in ids)),
+            ]
+        self.query_one("#webhook-foot", Static).update(
+            Content("\n").join([line for line in lines if line.plain])
+        )
+
+    # -- keys ----------------------------------------------------------------------------------
+    def action_turn(self, by: int) -> None:
+        """Show the page of deliveries `by` pages on."""
+        number, pages = self._page.page + by, self._page.pages
+        if number < 1:
+            self.say("These are the newest deliveries.")
+        elif by > 0 and (number > pages if pages is not None else not self.table.rows.count):
+            self.say("These are the oldest deliveries.")
+        else:
+            self._read(number)
+
+    def action_show(self) -> None:
+        """Show or hide the token."""
+        self._is_token_shown = not self._is_token_shown
+        self._draw_title()
+
+    def action_copy_token(self) -> None:
+        """Copy the token through the terminal; it stays hidden."""
+        token = None if self._webhook is None else self._webhook.token
+        if token is None:
+            self.say("There is no token.")
+        else:
+            copy_from(self, token.reveal(), "the token")
+
+    def action_set(self) -> None:
+        """Ask for an address and set it."""
+        if self._webhook is not None:
+            self._change(self._access.set(self._webhook))
+
+    def action_clear(self) -> None:
+        """Remove address and token after a question."""
+        self._change(self._access.clear())
+
+    def action_renew(self) -> None:
+        """Replace the token after a question."""
+        self._change(self._access.renew())
+
+    def _change(self, change: Awaitable[str | None]) -> None:
+        """Run a change. It goes on when the page is closed: the request may have left."""
+
+        async def run() -> None:
+            text = await change
+            if text is None:
+                return
+            if self.is_attached:
+                self._note = text
+                self.action_reload()
+            else:
+                self._access.interaction.say(text)
+
+        self._access.interaction.run(run())

@@ -1,0 +1,100 @@
+"""`handinger-tui webhook`: real deliveries of the local worker, a hidden token, --yes before a break."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from handinger_tui.local.server import LocalServer
+from tests.e2e.runner import Ran, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Receiver(BaseHTTPRequestHandler):
+    """Answers 500 first, then 204, and keeps the tokens."""
+
+    tokens: list[str]
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.tokens.append(self.headers["X-Handinger-Token"])
+        self.send_response(500 if len(self.tokens) == 1 else 204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def receiver() -> Iterator[tuple[str, list[str]]]:
+    """An address on this computer, and the tokens that came there."""
+    tokens: list[str] = []
+    kind = type("OwnReceiver", (Receiver,), {"tokens": tokens})
+    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as http:
+        thread = threading.Thread(target=http.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{http.server_address[1]}/hook", tokens
+        http.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[LocalServer]:
+    with LocalServer.start(pace=0) as running:
+        yield running
+
+
+def do(server: LocalServer, home: Path, *argv: str, generation: str = "tasks") -> Ran:
+    url = server.tasks_url if generation == "tasks" else server.base_url
+    return run(*argv, home=home, base_url=url, key=server.api_key, HANDINGER_GENERATION=generation)
+
+
+def test_deliveries_have_reasons_and_the_token_is_a_secret(
+    server: LocalServer, tmp_path: Path, receiver: tuple[str, list[str]]
+) -> None:
+    address, tokens = receiver
+    worker = do(server, tmp_path, "-p", "echo one", "--json").result["worker_id"]
+
+    def webhook(action: str, *argv: str) -> Ran:
+        return do(server, tmp_path, "webhook", action, f"https://handinger.com/worker/{worker}", *argv)
+
+    assert webhook("show").out == "No webhook.\n"
+    for bad in ("http://receiver.example", "https://x.example/" + "y" * 2048):
+        assert (webhook("set", bad).code, webhook("show").out) == (2, "No webhook.\n")
+    first = webhook("set", address)
+    assert "Token: hidden, ends in " in first.out
+    shown = webhook("show", "--show-token", "--json").result
+    assert webhook("show", "--json").result == {**shown, "token": None}
+    assert shown["token"].startswith("whk_")
+    assert shown["token"] not in first.out + first.err
+
+    for prompt in ("echo two", "echo three"):
+        do(server, tmp_path, "-p", prompt, "-w", worker)
+    page = webhook("deliveries", "--json").result
+    while page["count"] < 2:
+        page = webhook("deliveries", "--json").result
+    delivered = [(row["delivered"], row["http_status"]) for row in page["deliveries"]]
+    assert sorted(delivered) == [(False, 500), (True, 204)]
+    assert tokens == [shown["token"]] * 2
+    assert "✗ 500" in webhook("deliveries").out
+    assert "The receiver responded with status 500." in webhook("deliveries").out
+
+    for action in ("token", "clear"):
+        refused = webhook(action)
+        assert (refused.code, "Add --yes" in refused.err) == (2, True)
+    assert webhook("show", "--show-token", "--json").result == shown
+    renewed = webhook("token", "--yes", "--show-token", "--json").result["token"]
+    assert renewed not in (None, shown["token"])
+    assert webhook("clear", "--yes").out == "No webhook.\n"
+
+
+def test_the_other_generation_has_none(server: LocalServer, tmp_path: Path) -> None:
+    ran = do(server, tmp_path, "webhook", "show", "w1", generation="workers")
+    assert (ran.code, ran.out) == (2, "")
+    assert "tasks generation" in ran.err
