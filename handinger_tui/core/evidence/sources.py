@@ -9,7 +9,7 @@ import re
 import unicodedata
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
@@ -25,7 +25,10 @@ from handinger_tui.core.safety import (
     to_ascii,
 )
 from handinger_tui.core.turns.session import PerTurn, Session, same_front
-from handinger_tui.core.turns.turn import FilePart, SourcePart, Turn
+from handinger_tui.core.turns.turn import FilePart, Part, SourcePart, ToolPart, ToolState, Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _AROUND: Final = "".join(map(chr, range(0x21)))
 _BREAKS: Final = str.maketrans("", "", "\t\r\n")
@@ -301,6 +304,37 @@ def files_of_turn(turn: Turn) -> tuple[FilePart, ...]:
         if file.url not in before
     ]
     return tuple(files)
+
+
+_WRITING: Final = re.compile(r"write|create|save|edit|export|generate|make|store", re.IGNORECASE)
+"""Names of tools that write files: those of tools that only read one must not match."""
+
+
+def files_by_tool(parts: Sequence[Part], files: Sequence[FilePart]) -> dict[int, FilePart]:
+    """The file that each tool call wrote, by the position of the call; of several calls the last one.
+
+    A call wrote a file if its tool is one that writes and its input or output names the file.
+    """
+    written: dict[int, FilePart] = {}
+    for file in files:
+        for at in reversed(range(len(parts))):
+            part = parts[at]
+            if isinstance(part, ToolPart) and at not in written and _wrote(part, file.filename or ""):
+                written[at] = file
+                break
+    return written
+
+
+def _wrote(tool: ToolPart, name: str) -> bool:
+    if not name or tool.state is not ToolState.OUTPUT_AVAILABLE or not _WRITING.search(tool.name):
+        return False
+    values = [
+        value
+        for members in (tool.input, tool.output)
+        if isinstance(members, dict)
+        for value in members.values()
+    ]
+    return any(isinstance(value, str) and value.rpartition("/")[2] == name for value in values)
 
 
 def source_key(part: SourcePart) -> str:

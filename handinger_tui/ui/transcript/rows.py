@@ -11,7 +11,7 @@ from msgspec import Struct
 from textual.content import Content
 
 from handinger_tui.core.evidence.datasets import STRUCTURED, structured_of
-from handinger_tui.core.evidence.sources import files_of_turn, host_at, sources_of_turn
+from handinger_tui.core.evidence.sources import files_by_tool, files_of_turn, host_at, sources_of_turn
 from handinger_tui.core.formatting import plural, size
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.safety import clean, clean_line, host_of
@@ -92,6 +92,13 @@ class Replaced(NamedTuple):
     text: str
 
 
+class Written(NamedTuple):
+    """A tool call that wrote a file, and the file."""
+
+    tool: ToolPart
+    file: FilePart
+
+
 class Structured(NamedTuple):
     """The structured output of a turn."""
 
@@ -112,7 +119,7 @@ class ReceiptLine(NamedTuple):
 
 Slot = (
     TurnRequest | TextPart | ReasoningPart | ToolPart | FilePart | DataPart | CustomPart
-    | ProgressLine | Sources | Structured | Replaced | Skipped | Ending | ReceiptLine
+    | ProgressLine | Sources | Structured | Replaced | Written | Skipped | Ending | ReceiptLine
 )  # fmt: skip
 """What is shown of a turn. It omits steps; sources are one line at the end."""
 
@@ -129,15 +136,30 @@ SHOWN_AS_ERROR: Final = frozenset(
 )
 
 
+def _part_slots(turn: Turn) -> list[Slot]:
+    """Return the slots of the parts; a file that a tool wrote is in the slot of the call."""
+    slots: list[Slot] = []
+    files = files_of_turn(turn)
+    written = files_by_tool(turn.parts, files) if files else {}
+    merged = {file.url for file in written.values()}
+    for at, part in enumerate(turn.parts):
+        if at in written and isinstance(part, ToolPart):
+            slots.append(Written(part, written[at]))
+        elif not (isinstance(part, FilePart) and part.url in merged) and not isinstance(
+            part, StepPart | SourcePart
+        ):
+            slots.append(part)
+    streamed = {part.url for part in turn.parts if isinstance(part, FilePart)} | merged
+    slots += [file for file in files if file.url not in streamed]
+    return slots
+
+
 def slots_of(turn: Turn, receipt: str, next_step: str = "") -> list[Slot]:
     """Return all slots of a turn, in order. Parts keep their identity.
 
     `next_step`: how a message that did not arrive is sent again.
     """
-    slots: list[Slot] = [turn.order]
-    slots += [part for part in turn.parts if not isinstance(part, StepPart | SourcePart)]
-    streamed = {part.url for part in turn.parts if isinstance(part, FilePart)}
-    slots += [file for file in files_of_turn(turn) if file.url not in streamed]
+    slots: list[Slot] = [turn.order, *_part_slots(turn)]
     if turn.replaced_text:
         slots.append(Replaced(turn.replaced_text))
     output = structured_of(turn)
@@ -162,6 +184,8 @@ def has_same_rows(old: Slot, new: Slot) -> bool:
     """Whether both slots have the same rows. Parts are compared by identity: comparing their text is slow."""
     if old is new:
         return True
+    if isinstance(old, Written) and isinstance(new, Written):
+        return old.tool is new.tool and old.file == new.file
     small = isinstance(
         old, ProgressLine | Sources | Structured | Skipped | Ending | ReceiptLine | Replaced | FilePart
     )
@@ -170,7 +194,7 @@ def has_same_rows(old: Slot, new: Slot) -> bool:
 
 def slot_key(slot: Slot, number: int) -> str:
     """Return a stable key of a slot: the index of a part, or the type name of any other (unique) slot."""
-    return f"{number}" if isinstance(slot, Part) else type(slot).__name__
+    return f"{number}" if isinstance(slot, Part | Written) else type(slot).__name__
 
 
 # -- rows ----------------------------------------------------------------------------------
@@ -250,8 +274,11 @@ _TOOL_STATES: Final[Mapping[ToolState, tuple[str, str, str]]] = MappingProxyType
 )
 
 
-def tool_rows(part: ToolPart, options: RowOptions) -> list[Row]:
-    """Return state, name and input of a tool call in one line; input and output as well when unfolded."""
+def tool_rows(part: ToolPart, options: RowOptions, file: FilePart | None = None) -> list[Row]:
+    """Return state, name and input of a tool call in one line; input and output as well when unfolded.
+
+    `file`: what it wrote; it is shown in place of the input.
+    """
     glyph, color, word = _TOOL_STATES[part.state]
     if part.preliminary:
         glyph, color, word = "○", "busy", "running…"
@@ -262,7 +289,11 @@ def tool_rows(part: ToolPart, options: RowOptions) -> list[Row]:
         styled(glyph + " ", color),
         styled(name, None, BOLD),
         styled(f"  {word}" if word else "", color),
-        styled(f"  {summary}" if summary else "", "faint"),
+        *(
+            [styled("  "), _file_content(file)]
+            if file
+            else [styled(f"  {summary}" if summary else "", "faint")]
+        ),
     )
     if not options.unfolded:
         return [line]
@@ -379,14 +410,19 @@ def reasoning_line(part: ReasoningPart, options: RowOptions) -> Row:
     )
 
 
-def file_row(part: FilePart, options: RowOptions) -> Row:
-    """Return the row of a file that the worker created: name (a link), size and type."""
+def _file_content(part: FilePart) -> Content:
+    """Return the name of a file, a link, and its size and type."""
     name = clean_line(part.filename or part.url.split("?")[0].rsplit("/", 1)[-1], 120) or "file"
     details = clean_line(part.media_type, 60)
     if part.size is not None:
         details = f"{size(part.size)}  {details}"
-    content = joined((styled(name, "link", link_style(part.url)), styled("  " + details, "faint")))
-    return Row(truncated(content, options.width - 2), "tool", styled("▤ ", "accent"), INDENT, wide=True)
+    return joined((styled(name, "link", link_style(part.url)), styled("  " + details, "faint")))
+
+
+def file_row(part: FilePart, options: RowOptions) -> Row:
+    """Return the row of a file that the worker created."""
+    content = truncated(_file_content(part), options.width - 2)
+    return Row(content, "tool", styled("▤ ", "accent"), INDENT, wide=True)
 
 
 def sources_rows(sources: Sources, options: RowOptions) -> list[Row]:
@@ -408,7 +444,7 @@ def _source_row(number: int, part: SourcePart) -> Row:
     return Row(joined((name, tail)), first=styled(f"{number}. ", "bullet"), hanging=Content("   "))
 
 
-FOLDABLE: Final = (ReasoningPart, ToolPart, DataPart, CustomPart, Sources, Structured, Replaced)
+FOLDABLE: Final = (ReasoningPart, ToolPart, Written, DataPart, CustomPart, Sources, Structured, Replaced)
 LINES: Final = (*FOLDABLE, FilePart, Skipped)
 """Slots that are one line when folded: there is no empty row between two of them."""
 
@@ -424,6 +460,8 @@ def slot_rows(slot: Slot, options: RowOptions) -> list[Row]:  # noqa: C901, PLR0
             return [reasoning_line(slot, options)]
         case ToolPart():
             return tool_rows(slot, options)
+        case Written():
+            return tool_rows(slot.tool, options, slot.file)
         case FilePart():
             return [file_row(slot, options)]
         case DataPart():
@@ -465,6 +503,8 @@ def source_of(slot: Slot) -> str:
             return slot.prompt
         case TextPart() | ReasoningPart() | Replaced() | ReceiptLine():
             return slot.text
+        case Written():
+            return f"{slot.file.url}\n{source_of(slot.tool)}"
         case ToolPart():
             fields = {"tool": slot.name, "input": slot.input, "output": slot.output, "error": slot.error}
             return pretty({name: value for name, value in fields.items() if value is not None})

@@ -327,7 +327,8 @@ class Transcript(ScrollView, can_focus=True):
             return
         self._clicked_row = event.y + self.scroll_offset.y
         place = self.transcript_layout.place_at(self._clicked_row)
-        if place is None or event.chain != 1 or self.text_selection:
+        is_link = "@click" in event.style.meta
+        if place is None or event.chain != 1 or self.text_selection or is_link:
             return
         if place.block.is_fold_row(place.row):
             self._toggle_fold(place.turn, place.at)
