@@ -137,7 +137,7 @@ def _task_operation(world: World, request: Request, route: list[str], rest: list
         return "continue" if world.op != "create" else "create"
     if route == ["api", "tasks"] and len(rest) == 1:
         return "get"
-    return "state"
+    return "file" if rest[1:2] == ["files"] else "state"
 
 
 def _server(world: World) -> Scenario:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import json
@@ -124,6 +125,7 @@ class Player(Events):
             "hang": self._hang,
             "after_gets": self._after_gets,
             "accept": self._accept,
+            "work_ms": self._work,
             "complete": self._complete,
             "end": self._end,
             "fin": self._fin,
@@ -207,6 +209,19 @@ class Player(Events):
     async def _accept(self, step: Step) -> None:
         told = step["accept"]
         self._world.accept(told.get("complete_after_gets") if isinstance(told, dict) else None)
+
+    async def _work(self, step: Step) -> None:
+        """The turn grows by a delta every so many ms, and ends, whether the client stays or not."""
+
+        async def work() -> None:
+            for _ in self._world.deltas:
+                await asyncio.sleep(step["work_ms"] / 1000)
+                self._world.said()
+            self._world.complete()
+
+        working = asyncio.create_task(work())
+        while not working.done():
+            await self._wire.pause(LOOK_S)
 
     async def _complete(self, step: Step) -> None:
         del step

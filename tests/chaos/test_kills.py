@@ -1,6 +1,6 @@
 """Killed at any moment: kill -9 on a real process with a real database, then a fresh start.
 
-HANDINGER_TEST_KILLS says how many (24), HANDINGER_TEST_SEED which ones (1).
+HANDINGER_TEST_KILLS says how many in each generation (12), HANDINGER_TEST_SEED which ones (1).
 Each kill waits for something that the server has seen, then for a random
 moment more, so that it also falls between and into writes of the database.
 """
@@ -33,7 +33,7 @@ from tests.chaos.table import Note
 from tests.chaos.world import World
 from tests.e2e.runner import run
 
-KILLS: Final = int(os.environ.get("HANDINGER_TEST_KILLS", "24"))
+KILLS: Final = int(os.environ.get("HANDINGER_TEST_KILLS", "12"))
 SEED: Final = os.environ.get("HANDINGER_TEST_SEED", "1")
 START_UP_S: Final = 0.7
 END_S: Final = 2.5
@@ -41,15 +41,28 @@ WORDS: Final = [f"w{number:02} " for number in range(20)]
 LIMITS: Final = SHORT | {"HANDINGER_RECOVERY_WINDOW": "0.8", "HANDINGER_POLL_INTERVAL": "0.05"}
 
 ANSWER: Final[list[dict[str, Any]]] = [
+    {"sleep": 100},
     {"head": {"headers": {**EVENT_STREAM, "Location": "/api/workers/{{id}}"}}},
     {"open": 1},
     {"deltas": [0, None], "every_ms": 25},
     {"close": 1},
 ]
-ACCEPTING: Final = {
-    "at once": [{"accept": {}}, {"sleep": 100}, *ANSWER],
-    "late": [{"sleep": 150}, {"accept": {}}, *ANSWER],
+ANSWER_OF_A_TASK: Final[list[dict[str, Any]]] = [{"work_ms": 25}, {"worker": {}}]
+"""A task is answered when its turn is over. It goes on when the client has left."""
+ACCEPTING: Final[dict[str, list[dict[str, Any]]]] = {
+    "at once": [{"accept": {}}],
+    "late": [{"sleep": 150}, {"accept": {}}],
 }
+generations = pytest.mark.parametrize("tasks", [False, True], ids=["workers", "tasks"])
+
+
+def limits(world: World) -> dict[str, str]:
+    return LIMITS | ({"HANDINGER_GENERATION": "tasks"} if world.tasks else {})
+
+
+def target(world: World) -> tuple[str, ...]:
+    """How the command line names the conversation that a turn continues."""
+    return ("--task" if world.tasks else "-w", world.worker_id) if world.op == "continue" else ()
 
 
 @dataclass(frozen=True)
@@ -101,15 +114,15 @@ def told_by_the_server() -> list[str]:
     return [*(json.dumps(event) for event in events), "[DONE]"]
 
 
+@generations
 @pytest.mark.parametrize("number", range(KILLS))
-def test_kill(number: int, server: FaultServer, tmp_path: Path, note: Note) -> None:
+def test_kill(number: int, server: FaultServer, tmp_path: Path, note: Note, *, tasks: bool) -> None:
     chance = random.Random(f"{SEED}-{number}")
     accepting, moment = chance.choice(sorted(ACCEPTING)), moment_of(chance)
     op = chance.choice(["continue", "continue", "create"])
-    world = server.begin(killable(accepting, op))
+    world = server.begin(killable(accepting, op, tasks=tasks), tasks=tasks)
     place = Place(server, tmp_path)
-    where = ("-w", world.worker_id) if op == "continue" else ()
-    process = place.start(world, "-p", prompt_for(world), *where, "--json", env=LIMITS)
+    process = place.start(world, "-p", prompt_for(world), *target(world), "--json", env=limits(world))
     assert wait_until(world, lambda: moment.reached(world))
     # The random moment is the experiment itself; nothing is waited for.
     time.sleep(moment.later_s)
@@ -122,16 +135,17 @@ def test_kill(number: int, server: FaultServer, tmp_path: Path, note: Note) -> N
     note(f"seed {SEED}, {op}, {moment.name} +{moment.later_s * 1000:.0f} ms, {kept} frames kept", world, 0)
 
 
+@generations
 @pytest.mark.parametrize("number", range(max(1, KILLS // 2)))
-def test_told_to_stop(number: int, server: FaultServer, tmp_path: Path, note: Note) -> None:
+def test_told_to_stop(number: int, server: FaultServer, tmp_path: Path, note: Note, *, tasks: bool) -> None:
     """SIGTERM or SIGINT at any moment: a quick end, nothing lost, and `attach` brings the rest."""
     chance = random.Random(f"stop-{SEED}-{number}")
     accepting, moment = chance.choice(sorted(ACCEPTING)), moment_of(chance)
     # While Python itself starts, an interrupt is Python's to answer.
     told = signal.SIGTERM if moment.name == "start" else chance.choice([signal.SIGTERM, signal.SIGINT])
-    world = server.begin(killable(accepting))
+    world = server.begin(killable(accepting, tasks=tasks), tasks=tasks)
     place = Place(server, tmp_path)
-    process = place.start(world, env=LIMITS)
+    process = place.start(world, "-p", prompt_for(world), *target(world), "--json", env=limits(world))
     assert wait_until(world, lambda: moment.reached(world))
     time.sleep(moment.later_s)
     begun = time.monotonic()
@@ -143,7 +157,7 @@ def test_told_to_stop(number: int, server: FaultServer, tmp_path: Path, note: No
     check_what_is_left(place, world, [])
     if world.prompts:
         base_url = server.base_of(world)
-        back = run("attach", world.worker_id, "--json", home=place.data, base_url=base_url, **LIMITS)
+        back = run("attach", world.worker_id, "--json", home=place.data, base_url=base_url, **limits(world))
         assert (back.code, back.result["text"]) == (0, "".join(WORDS))
         assert place.turns_of(world) == [(prompt_for(world), "completed")]
     assert world.posts <= 1
@@ -152,8 +166,8 @@ def test_told_to_stop(number: int, server: FaultServer, tmp_path: Path, note: No
     )
 
 
-def killable(accepting: str, op: str = "continue") -> dict[str, Any]:
-    server = {op: [ACCEPTING[accepting]]}
+def killable(accepting: str, op: str = "continue", *, tasks: bool = False) -> dict[str, Any]:
+    server = {op: [ACCEPTING[accepting] + (ANSWER_OF_A_TASK if tasks else ANSWER)]}
     return {"id": "killed", "op": op, "deltas": WORDS, "history": op == "continue", "server": server}
 
 
@@ -178,11 +192,11 @@ def check_the_start(place: Place, world: World) -> None:
     """The next start settles the turn by GETs, once, and says what is so."""
     turns = rows(place.database, "SELECT status, settled_ms FROM turns")
     frames = rows(place.database, FRAMES)
-    sessions = start_again(place.database, place.server.base_of(world), LIMITS)
+    sessions = start_again(place.database, place.server.base_of(world), limits(world))
     open_before = [status for status, settled_ms in turns if settled_ms is None]
     assert len(sessions) == len(open_before)
     assert rows(place.database, FRAMES)[: len(frames)] == frames
-    assert start_again(place.database, place.server.base_of(world), LIMITS) == []
+    assert start_again(place.database, place.server.base_of(world), limits(world)) == []
     assert world.posts <= 1
     assert len(world.prompts) <= 1
     assert rows(place.database, "SELECT COUNT(*) FROM charges WHERE kind = 'charge'") in ([], [(len(turns),)])
@@ -203,7 +217,7 @@ def check_unanswered(world: World, turn: Turn, *, sent: bool) -> None:
     """Nobody can say that it was answered: the text comes back, with the truth about its cost."""
     assert turn.draft == prompt_for(world)
     assert turn.fault is not None
-    if sent and world.op == "create":
+    if sent and world.op == "create" and not world.tasks:
         # Whether a worker was started cannot be asked without its id.
         assert turn.status is TurnStatus.UNKNOWN
         assert turn.fault.may_have_been_charged

@@ -1,6 +1,6 @@
 """Kills programs at random moments of their turns; no place may ever hide what these may have taken.
 
-python -m tests.money.kills --turns 200 --seed 1 [--tasks] [--app 0.3]
+python -m tests.money.kills --turns 200 --seed 1 [--generation tasks] [--app 0.3]
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ LIMITS: Final = {
     True: {"HANDINGER_LIMIT_MONTH_CREDITS": "100000"},
 }
 """A limit that is never reached, for a service that reports USD, or credits alone."""
+GENERATIONS: Final = ("workers", "tasks")
 START_UP_S: Final = 0.5
 """Before this a program has hardly ever sent its request."""
 
@@ -188,8 +189,10 @@ class Kills:
             self.moments["in the answer"] += 1
 
 
-def play(turns: int, seed: int, home: Path, *, tasks: bool = False, app: float = 0.0) -> Counter[str]:
-    """Play so many turns; returns how many programs died at which moments."""
+def play(
+    turns: int, seed: int, home: Path, *, tasks: bool = False, app: float = 0.0
+) -> tuple[Counter[str], int]:
+    """Play so many turns; returns how many programs died at which moments, and how many POSTs arrived."""
     how: dict[str, Any] = {"tasks": True, "cost_usd": None, "credits": 3} if tasks else {}
     with paid_service(**how) as service:
         kills = Kills(service, home, random.Random(seed), app)
@@ -203,7 +206,7 @@ def play(turns: int, seed: int, home: Path, *, tasks: bool = False, app: float =
         kills.check_truth()
         assert not tasks or kills.places()[0].missing == 0
         assert max(Counter(service.posts).values(), default=0) <= 1
-        return kills.moments
+        return kills.moments, len(service.posts)
 
 
 def main() -> int:
@@ -212,12 +215,17 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--app", type=float, default=0.0, help="the share of turns that the app sends (tmux)")
-    parser.add_argument("--tasks", action="store_true", help="the tasks generation")
+    parser.add_argument("--generation", choices=GENERATIONS, help="one of both (default: both)")
     args = parser.parse_args()
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as home:
-        moments = play(args.turns, args.seed, Path(home), tasks=args.tasks, app=args.app)
-    print(f"{args.turns} turns, seed {args.seed}, {time.monotonic() - began:.0f} s: {dict(moments)}")
+    for generation in [args.generation] if args.generation else GENERATIONS:
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as home:
+            moments, posts = play(
+                args.turns, args.seed, Path(home), tasks=generation == "tasks", app=args.app
+            )
+        seconds = time.monotonic() - began
+        print(f"{generation}: {args.turns} turns, seed {args.seed}, {seconds:.0f} s: {dict(moments)}")
+        print(f"{generation}: {posts} POSTs, no turn was sent twice", flush=True)
     return 0
 
 

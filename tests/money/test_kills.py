@@ -18,14 +18,15 @@ SEED: Final = int(os.environ.get("HANDINGER_TEST_SEED", "1"))
 
 @pytest.mark.parametrize("tasks", [False, True])
 def test_killed_at_any_moment(tmp_path: Path, *, tasks: bool) -> None:
-    moments = play(TURNS, SEED, tmp_path, tasks=tasks)
+    moments, posts = play(TURNS, SEED, tmp_path, tasks=tasks)
     assert sum(moments.values()) == TURNS
+    assert posts <= TURNS
 
 
 @pytest.mark.terminal
 @pytest.mark.usefixtures("tmux")
 def test_the_app_killed_at_any_moment(tmp_path: Path) -> None:
-    moments = play(3, SEED, tmp_path, app=1.0)
+    moments, _ = play(3, SEED, tmp_path, app=1.0)
     assert sum(moments.values()) == 3
 
 
