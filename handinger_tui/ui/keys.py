@@ -34,6 +34,7 @@ class Where(StrEnum):
     SOURCES = "Sources panel"
     SESSIONS = "Session list"
     HISTORY = "Prompt history"
+    PALETTE = "Command palette"
     SCREEN = "Full-screen pages"
     LEDGER = "Ledger"
     LEDGER_ROWS = "Ledger rows"
@@ -372,6 +373,24 @@ KEYS: Final = (
     Key("help.down", "down", "scroll(1)", "Down", "Scroll down", Where.HELP),
     Key("help.page_up", "pageup", "page(-1)", "Page up", "Scroll up one page", Where.HELP),
     Key("help.page_down", "pagedown", "page(1)", "Page down", "Scroll down one page", Where.HELP),
+    Key("palette.run", "enter", "run", "Run", "Run the highlighted command", Where.PALETTE),
+    Key("palette.up", "up", "cursor_up", "Up", "Previous command", Where.PALETTE),
+    Key("palette.down", "down", "cursor_down", "Down", "Next command", Where.PALETTE),
+    Key(
+        "palette.page_up", "pageup", "command_list('page_up')", "Page up", "Scroll up one page", Where.PALETTE
+    ),
+    Key(
+        "palette.page_down",
+        "pagedown",
+        "command_list('page_down')",
+        "Page down",
+        "Scroll down one page",
+        Where.PALETTE,
+    ),
+    Key("palette.first", "ctrl+home", "command_list('first')", "First", "First command", Where.PALETTE),
+    Key("palette.last", "ctrl+end", "command_list('last')", "Last", "Last command", Where.PALETTE),
+    Key("palette.close", "escape", "escape", "Close", "Clear the search, then close", Where.PALETTE),
+    Key("palette.help", "f1", "app.help", "Help", "Keys that work here", Where.PALETTE),
     Key("screen.help", "f1", "app.help", "Help", "Keys and commands", Where.SCREEN),
     Key("problem.leave", "escape,q", "close", "Quit", "Quit", Where.PROBLEM, 1),
 )
@@ -483,7 +502,9 @@ _TOGETHER: Final[tuple[frozenset[Where], ...]] = (
     frozenset({Where.PROBLEM, Where.DIALOG}),
 )
 """The places whose keys work at the same time."""
-_TYPING: Final = frozenset({Where.PROMPT, Where.ANYWHERE, Where.SESSIONS, Where.HISTORY, Where.HELP})
+_TYPING: Final = frozenset(
+    {Where.PROMPT, Where.ANYWHERE, Where.SESSIONS, Where.HISTORY, Where.PALETTE, Where.HELP}
+)
 """Places with a text field: a key that types a character there must not be taken from it."""
 EDITING_KEYS: Final = frozenset(
     {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 from typing import Final
 
@@ -85,6 +86,20 @@ def test_a_stop_from_outside_leaves_no_mouse_reports_and_the_app_comes_back(
         window.until(lambda seen: "half a thought" in seen and "mouse_any_flag" in window.modes, "the app")
         window.type(" goes on")
         window.shows("half a thought goes on")
+
+
+def test_stops_in_quick_succession_are_undone_by_one_continue(tmux: str, tmp_path: Path) -> None:
+    with terminal(tmux, 100, 30) as window:
+        start(window, tmp_path)
+        # Some of them arrive while the program gives the terminal back.
+        for _ in range(8):
+            window.signal(signal.SIGTSTP)
+            time.sleep(0.02)
+        window.until(lambda _screen: not window.modes - {"cursor_flag"}, "the terminal as it was")
+        window.signal(signal.SIGCONT)
+        window.until(lambda _screen: "mouse_any_flag" in window.modes, "the app")
+        window.type("goes on")
+        window.shows("goes on")
 
 
 def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_comes_back(tmux: str, tmp_path: Path) -> None:

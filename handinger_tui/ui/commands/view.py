@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from textual.command import CommandPalette
-
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext
@@ -117,7 +115,9 @@ async def show_help(context: CommandContext, _argument: str) -> None:
 
 async def palette(context: CommandContext, _argument: str) -> None:
     """Open the command palette."""
-    context.interaction.app.push_screen(CommandPalette())
+    from handinger_tui.ui.dialogs.palette import Palette  # noqa: PLC0415 - once it is asked for
+
+    context.interaction.app.push_screen(Palette())
 
 
 async def leave(context: CommandContext, _argument: str = "") -> None:

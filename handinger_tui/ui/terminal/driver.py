@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import signal
 import sys
 from codecs import getincrementaldecoder
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from handinger_tui.ui.terminal.input_parser import BACKGROUND_QUERY, InputParser
 from handinger_tui.ui.terminal.textual_private import Missing, XTermParser
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from handinger_tui.ui.ports import EarlyPrompt
 
 EXIT_HANGUP: Final = 143
@@ -44,6 +47,27 @@ _NAME_REPLY: Final = re.compile(rb"\x1b\[\?[\d;]*c")
 ALTERNATE_SCREEN: Final = "\x1b[?1049h"
 
 
+def once(handler: object) -> Callable[[int, FrameType | None], None]:
+    """A signal handler that ignores a second signal while it handles the first.
+
+    Of two stop signals in quick succession the second would interrupt the first between giving the terminal
+    back and stopping, and the program would have to be resumed twice.
+    """
+    is_handling = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal is_handling
+        if is_handling or not callable(handler):
+            return
+        is_handling = True
+        try:
+            handler(number, frame)
+        finally:
+            is_handling = False
+
+    return handle
+
+
 class TerminalDriver(LinuxDriver):
     """Textual's Linux driver with another input parser, for a terminal that may be closed at any time."""
 
@@ -59,6 +83,7 @@ class TerminalDriver(LinuxDriver):
         self._logs_keys: Final[bool] = settings.get("debug", False)
         if sys.__stderr__ is not None:
             self._file = TerminalFile(sys.__stderr__)
+        signal.signal(signal.SIGTSTP, once(signal.getsignal(signal.SIGTSTP)))
 
     def write(self, data: str) -> None:
         """Write to the terminal without waiting for it, a synchronized paint in one piece.

@@ -78,6 +78,7 @@ async def test_the_ledger_is_there_again_after_its_help() -> None:
     [
         (("ctrl+s",), "Sessions", ["Session list", "Dialogs"]),
         (("ctrl+r",), "Prompt history", ["Prompt history", "Dialogs"]),
+        (("ctrl+p",), "/attach", ["Command palette"]),
         (("/", *"limit", "enter"), "Limits", ["Dialogs"]),
         (("/", *"budget unlimited", "enter"), "unlimited", ["Dialogs"]),
     ],

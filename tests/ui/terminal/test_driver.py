@@ -27,6 +27,7 @@ from handinger_tui.ui.terminal.driver import (
     TerminalDriver,
     TerminalFile,
     driver_for,
+    once,
 )
 from tests.ui.fakes import launch
 
@@ -329,3 +330,18 @@ def test_output_to_a_closed_terminal_is_dropped(wire: Wire, is_full: bool) -> No
             thread.start()
         thread.join(30)
         assert not thread.is_alive()
+
+
+def test_a_signal_that_interrupts_its_own_handler_is_ignored() -> None:
+    calls = []
+
+    def stop(number: int, frame: object) -> None:
+        calls.append(number)
+        if len(calls) == 1:
+            handler(number, None)
+
+    handler = once(stop)
+    handler(20, None)
+    assert calls == [20]
+    handler(20, None)
+    assert calls == [20, 20]

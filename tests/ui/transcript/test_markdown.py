@@ -140,3 +140,25 @@ LIMITS = {
     document: {"PARAGRAPH": 60, "BLOCK": 90, "SAMPLE": 3, "SLICE": 50},
     blocks: {"SAMPLE": 3},
 }
+
+
+HEAD = "| Town | Note |\n|---|---|\n"
+
+
+@pytest.mark.parametrize(
+    ("cells", "shown"),
+    [
+        ("| Oslo | **bo", "bo"),
+        ("| Oslo | **bold** and `co", "bold and co"),
+        ("| Oslo | see [the list](https://ex", "see the list"),
+        ("| **Os", "Os"),
+        ("| Oslo | **bold** |", "bold"),
+    ],
+)
+@pytest.mark.parametrize("rows", [0, 40])
+def test_a_cell_that_is_still_arriving_shows_no_marks(cells: str, shown: str, rows: int) -> None:
+    live = LiveMarkdown(60)
+    live.update(HEAD + "| Graz | fine |\n" * rows + cells, done=False)
+    last = live.rows[-1].content.plain
+    assert shown in last
+    assert not set("*`[") & set(last)

@@ -254,8 +254,8 @@ class GridLine(Struct, frozen=True):
     at: int
 
 
-def table_lines(block: list[Token], references: References) -> list[GridLine]:
-    """Return the rows of a table, its head first."""
+def table_lines(block: list[Token], references: References, growing: Token | None = None) -> list[GridLine]:
+    """Return the rows of a table, its head first. `growing`: the cell that may go on."""
     grid: list[GridLine] = []
     for token in block:
         if token.type == "tr_open":
@@ -266,7 +266,8 @@ def table_lines(block: list[Token], references: References) -> list[GridLine]:
                 "right" if style.endswith("right") else "center" if style.endswith("center") else "left"
             )
         elif token.type == "inline":
-            grid[-1].cells.append(inline(token.content, references))
+            text = with_ends(token.content) if token is growing else token.content
+            grid[-1].cells.append(inline(text, references))
     return grid
 
 
@@ -438,8 +439,11 @@ class RowBuilder:
         return units
 
     def _growing_text(self, tokens: list[Token]) -> Token | None:
-        """Return the text that may go on, None after an empty line or where something else is last."""
-        last = next((token for token in reversed(tokens) if token.type == "inline"), None)
+        """Return the text that may go on, None after an empty line or where something else is last.
+
+        The cells that a row of a table does not have yet are empty.
+        """
+        last = next((token for token in reversed(tokens) if token.type == "inline" and token.content), None)
         if last is None or last.map is None or self.source.endswith("\n\n"):
             return None
         return last if last.map[1] >= len(self.source.rstrip("\n ").split("\n")) else None
@@ -545,7 +549,7 @@ class RowBuilder:
         return indented(rows, styled(mark, name), Content(" " * len(mark)))
 
     def _table(self, block: list[Token], width: int) -> list[Row]:
-        grid = table_lines(block, self.references)
+        grid = table_lines(block, self.references, self.growing)
         shape = self.shape(grid, width)
         rows = head_rows(shape)
         for count, line in enumerate(grid[1:]):

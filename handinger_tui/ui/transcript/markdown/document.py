@@ -248,7 +248,7 @@ class LiveMarkdown:
         safe = len(builder.lines) - (0 if done else 2)
         ended = done or (len(units) > 1 and units[1].start < safe)
         pending = 2
-        for line in table_lines(units[0].tokens, self._references)[1:]:
+        for line in table_lines(units[0].tokens, self._references, builder.growing)[1:]:
             self.rows += body_rows(table.shape, line.cells, first=False)
             if ended or line.at < safe:
                 self._stable, pending = len(self.rows), line.at + 1
