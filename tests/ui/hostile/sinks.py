@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
-from textual.command import CommandPalette
 from textual.events import Paste
 from textual.screen import Screen
 
@@ -25,6 +24,7 @@ from handinger_tui.core.webhooks import Delivery, DeliveryPage, Webhook
 from handinger_tui.ui.dialogs.confirm import Ask, Choice, Confirm, Notice, OrderedInput, Problem, SendAgain
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
+from handinger_tui.ui.dialogs.palette import Palette
 from handinger_tui.ui.dialogs.pickers import HistorySearch, SessionPicker
 from handinger_tui.ui.ledger.head import Charts, Drawing, Foot, Head
 from handinger_tui.ui.ledger.screen import LedgerScreen
@@ -216,7 +216,7 @@ async def over_it(eye: Eye) -> None:
     ]
     for screen in pages:
         await shown(eye, screen)
-    eye.desktop.app.push_screen(CommandPalette())
+    eye.desktop.app.push_screen(Palette())
     await eye.look()
     await eye.pilot.press("escape")
 
@@ -390,7 +390,7 @@ SINKS: Final = {
     "links": Sink(links, (), all_seen=False),
     "session list": Sink(session_list, (SessionPicker,)),
     "history": Sink(history, (HistorySearch,)),
-    "over it": Sink(over_it, (HelpScreen, SendAgain, RaiseLimit, LimitsPage), OPENED, False, FEW),
+    "over it": Sink(over_it, (HelpScreen, Palette, SendAgain, RaiseLimit, LimitsPage), OPENED, False, FEW),
     "ledger": Sink(ledger, (LedgerScreen, LedgerTable, Head, Foot, Charts, Drawing), OPENED, turns=FEW),
     "receipt": Sink(receipt, (ReceiptScreen, StaticReflow), OPENED, False, FEW),
     "budgets": Sink(budgets, (BudgetsScreen,), OPENED, turns=FEW),
