@@ -30,7 +30,7 @@ from handinger_tui.cli.args import parse  # noqa: E402
 from handinger_tui.cli.load_settings import settings_for  # noqa: E402
 from handinger_tui.core.turns.turn import TurnStatus  # noqa: E402
 from handinger_tui.ui.app import HandingerApp  # noqa: E402
-from screenshots import evidence, files, journey, money  # noqa: E402
+from screenshots import evidence, files, journey, money, workers  # noqa: E402
 from screenshots.past import remember  # noqa: E402
 from screenshots.scene import NARROW, Scene  # noqa: E402
 
@@ -137,6 +137,7 @@ SCENES: dict[str, Steps] = {
     **files.SCENES,
     **evidence.SCENES,
     **journey.SCENES,
+    **workers.SCENES,
 }
 
 
@@ -156,6 +157,7 @@ async def shoot(steps: Steps, size: tuple[int, int], theme: str) -> str:
         Path(home, "config.toml").write_text(settings, encoding="utf-8")
         if steps in money.WITH_A_PAST:
             remember(Path(home))
+        os.environ["HANDINGER_GENERATION"] = "tasks" if steps in workers.WITH_TASKS else "workers"
         os.environ.pop("NO_COLOR", None)
         if theme == NO_COLOR:
             os.environ["NO_COLOR"] = "1"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from cronsim import CronSim, CronSimError
 from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, total
 from handinger_tui.core.errors import SettingsError
@@ -328,6 +329,13 @@ def _count(expression: str, days: int) -> int:
     start = datetime(2027, 1, 1, tzinfo=UTC)
     end = start + timedelta(days=days)
     return sum(1 for _ in takewhile(end.__gt__, _cron_runs(expression, start - timedelta(seconds=1))))
+
+
+def soonest_first(listed: ScheduleList) -> ScheduleList:
+    """The schedules by their next run; those without one last."""
+    latest = datetime.max.replace(tzinfo=UTC)
+    ordered = sorted(listed.schedules, key=lambda one: one.next_run or latest)
+    return replace(listed, schedules=tuple(ordered))
 
 
 # -- price ---------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.formatting import duration
 from handinger_tui.core.safety import Secret, clean_line, is_loopback
 
 MAX_ADDRESS: Final = 2048
@@ -92,6 +93,13 @@ def outcome_text(delivery: Delivery) -> str:
         return f"{mark}{delivery.http_status}"
     words = {True: "delivered", False: "no answer", None: "not reported"}
     return f"{mark}{words[delivery.is_delivered]}"
+
+
+def took_text(milliseconds: int | None) -> str:
+    """How long a delivery took: "12 ms", "3.2 s"; "" where that is not reported."""
+    if milliseconds is None:
+        return ""
+    return f"{milliseconds} ms" if milliseconds < 1000 else duration(milliseconds)
 
 
 def reason_text(delivery: Delivery) -> str:

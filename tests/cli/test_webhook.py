@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
 
 from handinger_tui.local.server import LocalServer
+from tests.e2e.receiver import receiving
 from tests.e2e.runner import Ran, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-
-class Receiver(BaseHTTPRequestHandler):
-    """Answers 500 first, then 204, and keeps the tokens."""
-
-    tokens: list[str]
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.tokens.append(self.headers["X-Handinger-Token"])
-        self.send_response(500 if len(self.tokens) == 1 else 204)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def receiver() -> Iterator[tuple[str, list[str]]]:
-    """An address on this computer, and the tokens that came there."""
-    tokens: list[str] = []
-    kind = type("OwnReceiver", (Receiver,), {"tokens": tokens})
-    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as http:
-        thread = threading.Thread(target=http.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{http.server_address[1]}/hook", tokens
-        http.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -55,10 +26,12 @@ def do(server: LocalServer, home: Path, *argv: str, generation: str = "tasks") -
     return run(*argv, home=home, base_url=url, key=server.api_key, HANDINGER_GENERATION=generation)
 
 
-def test_deliveries_have_reasons_and_the_token_is_a_secret(
-    server: LocalServer, tmp_path: Path, receiver: tuple[str, list[str]]
-) -> None:
-    address, tokens = receiver
+def test_deliveries_have_reasons_and_the_token_is_a_secret(server: LocalServer, tmp_path: Path) -> None:
+    with receiving() as (address, tokens):
+        check(server, tmp_path, address, tokens)
+
+
+def check(server: LocalServer, tmp_path: Path, address: str, tokens: list[str]) -> None:
     worker = do(server, tmp_path, "-p", "echo one", "--json").result["worker_id"]
 
     def webhook(action: str, *argv: str) -> Ran:

@@ -49,6 +49,7 @@ from handinger_tui.core.schedules import (
     rule_text,
     run_text,
     runs_of,
+    soonest_first,
 )
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ async def _run(args: argparse.Namespace, services: Services) -> int:
 
 # -- list ------------------------------------------------------------------------------------
 async def _list(args: argparse.Namespace, services: Services, client: ScheduleClient, worker_id: str) -> int:
-    listed = await client.schedules(worker_id)
+    listed = soonest_first(await client.schedules(worker_id))
     now = datetime.now(UTC)
     prices = [await _price(services, worker_id, one.rule, one.budget or STANDARD) for one in listed.schedules]
     rows: list[Json] = [

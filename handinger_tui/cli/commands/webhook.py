@@ -14,7 +14,6 @@ from handinger_tui.cli.options import add_connection_options, add_json_option, a
 from handinger_tui.cli.output import Exit, put_result
 from handinger_tui.cli.wiring import Services, generation_of, run_with_services
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.formatting import duration
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.schedules import moment_text
 from handinger_tui.core.webhooks import (
@@ -26,6 +25,7 @@ from handinger_tui.core.webhooks import (
     page_text,
     reason_text,
     token_text,
+    took_text,
 )
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _delivery_line(delivery: Delivery, now: datetime) -> str:
     cells = (
         "" if delivery.moment is None else moment_text(delivery.moment, now, None),
         outcome_text(delivery),
-        "" if delivery.duration_ms is None else duration(delivery.duration_ms),
+        took_text(delivery.duration_ms),
         delivery.task_title or delivery.task_id or "",
         reason_text(delivery),
     )

@@ -40,6 +40,7 @@ from handinger_tui.core.schedules import (
     rule_text,
     run_text,
     runs_of,
+    soonest_first,
 )
 from handinger_tui.ui.dialogs.confirm import HINT, Dialog, OrderedInput
 from handinger_tui.ui.keys import Where, bindings, for_footer
@@ -96,7 +97,7 @@ class Scheduling(Struct, frozen=True):
 
     async def read(self) -> Listing:
         """Read the schedules, and their prices from the history. Raises ApiError, LedgerError."""
-        listed = await self.service.schedules(self.worker_id)
+        listed = soonest_first(await self.service.schedules(self.worker_id))
         levels = {self.budget, *(one.budget or STANDARD for one in listed.schedules)}
         typical = {level: await self._usual(level) for level in levels}
         prices = tuple(price_of(typical[one.budget or STANDARD], one.rule) for one in listed.schedules)
@@ -270,7 +271,7 @@ class ScheduleRows(ListRows):
             when, rule, price = self._cells[at]
             return Content.assemble((when, "bold"), GAP, rule, GAP, (price, money))
         budget = clean_line(self.schedules[at].budget or STANDARD, 20)
-        text = f"{GAP}{clean_line(self.schedules[at].instruction, 300)} · {budget}"
+        text = f"{GAP}{budget} · {clean_line(self.schedules[at].instruction, 300)}"
         return Content.styled(text, faint)
 
 
@@ -366,7 +367,7 @@ class SchedulesScreen(SavingScreen):
             return ()
         listed, zone = listing.listed, self._scheduling.zone
         runs = [run_text(run, listing.now, zone) for run in runs_of(schedule, listing.now, listed.cron_zone)]
-        in_zone = f" (cron in {listed.zone_text})" if isinstance(schedule.rule, Cron) else ""
+        in_zone = f", cron in {listed.zone_text}" if isinstance(schedule.rule, Cron) else ""
         return (
             Content(f"Next runs{in_zone}: {' · '.join(runs) or 'not known'}"),
             Content(price_sentences(listing.prices[self.table.cursor])),

@@ -14,7 +14,6 @@ from textual.content import Content
 from textual.widgets import Static
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.formatting import duration
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.schedules import moment_text
 from handinger_tui.core.webhooks import (
@@ -25,6 +24,7 @@ from handinger_tui.core.webhooks import (
     page_text,
     reason_text,
     token_text,
+    took_text,
 )
 from handinger_tui.ui.keys import Where, bindings, for_footer
 from handinger_tui.ui.lists.virtual_list import ListRows, VirtualList, copy_from
@@ -123,7 +123,7 @@ class DeliveryRows(ListRows):
             (
                 "not known" if one.moment is None else moment_text(one.moment, now, zone),
                 outcome_text(one),
-                "" if one.duration_ms is None else duration(one.duration_ms),
+                took_text(one.duration_ms),
             )
             for one in page.deliveries
         ]

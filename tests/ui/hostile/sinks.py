@@ -309,14 +309,14 @@ async def schedules(eye: Eye) -> None:
     await eye.desktop.until(eye.pilot, lambda: screen.query(ScheduleTable) and screen.table.rows.loaded)
     await eye.look()
     await paged(eye, screen.table)
-    for at in range(len(PLANTED)):
+    for at in range(0, len(PLANTED), 5):
         screen.table.move_to(at)
         await eye.pilot.pause(0)
         lines_of(eye, screen.query_one("#schedules-foot"))
     question = ScheduleQuestion(scheduling, await scheduling.read())
     eye.desktop.app.push_screen(question)
     await eye.look()
-    for text in PLANTED[::4]:
+    for text in FEW:
         for typed in (text, f"every {text}"):
             question.query_one(OrderedInput).value = typed[:300]
             await eye.pilot.pause(0)
@@ -337,7 +337,7 @@ async def webhook(eye: Eye) -> None:
     screen.action_show()
     await eye.look()
     await paged(eye, screen.table)
-    for at in range(len(PLANTED)):
+    for at in range(0, len(PLANTED), 5):
         screen.table.move_to(at)
         await eye.pilot.pause(0)
         lines_of(eye, screen.query_one("#webhook-foot"))

@@ -1,0 +1,71 @@
+"""Scenes about what a worker does without a message here: schedules with their prices, and a webhook."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import count
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from screenshots.scene import Scene
+
+NEW = (
+    "cron 0 9 * * 1-5 Summarize the orders of yesterday by country",
+    "every 6h Check the prices of the three heat pumps and say what changed",
+    "in 2h Remind me of the open questions in the report",
+)
+
+
+async def _turns(scene: Scene, *prompts: str) -> None:
+    for prompt in prompts:
+        done = len(scene.turns) if scene.work.controller.session_id else 0
+        await scene.say(prompt)
+        await scene.answered(done + 1)
+
+
+async def question(scene: Scene) -> None:
+    """Before a schedule is added: its next run and its price."""
+    await _turns(
+        scene, "report on tea", "cite sources about tea", "report on prices", "report on primes", "hello"
+    )
+    await scene.command(f"/schedule {NEW[0]}")
+    await scene.pilot.pause(0.3)
+
+
+async def schedules(scene: Scene) -> None:
+    """The schedules of a worker, each with its price."""
+    await question(scene)
+    await scene.pilot.press("right", "enter")
+    for text in NEW[1:]:
+        await scene.pilot.pause(0.3)
+        await scene.command(f"/schedule {text}")
+        await scene.pilot.press("right", "enter")
+    await scene.pilot.pause(0.3)
+    await scene.command("/schedule")
+    await scene.pilot.pause(0.3)
+
+
+async def webhook(scene: Scene) -> None:
+    """The webhook of a stored worker: one delivery failed, and says why."""
+    numbers = count()
+
+    async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        status = b"503 Service Unavailable" if next(numbers) == 1 else b"204 No Content"
+        writer.write(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(receive, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        await _turns(scene, "hello")
+        await scene.command(f"/webhook http://localhost:{port}/handinger")
+        await _turns(scene, "report on tea", "cite sources about tea", "report on primes, with a chart")
+        await scene.command("/webhook")
+        await scene.pilot.press("down")
+        await scene.pilot.pause(0.3)
+
+
+SCENES = {"schedule-price": question, "schedules": schedules, "webhook": webhook}
+WITH_TASKS = (webhook,)
+"""These need the tasks generation."""
