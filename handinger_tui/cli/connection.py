@@ -23,7 +23,7 @@ from handinger_tui.api.file_urls import refresher
 from handinger_tui.api.tasks.webhooks import WebhookClient
 from handinger_tui.cli.load_settings import key_warning
 from handinger_tui.cli.local_files import default_paths, expand_path
-from handinger_tui.cli.wiring import RandomIds, Services, generation_of, open_services
+from handinger_tui.cli.wiring import RandomIds, Services, gallery_of, generation_of, open_services
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.safety import Verdict, clean_line, judge_link, without_secrets
 from handinger_tui.core.turns.turn import FilePart, Kind, Trigger
@@ -164,6 +164,7 @@ def connection(services: Services) -> Connection:
         worker_of=_worker_of(services),
         schedules=WorkerSchedules(services.client),
         webhooks=WebhookClient(services.client) if generation_of(settings).has_tasks else None,
+        gallery=gallery_of(services) if generation_of(settings).has_tasks else None,
         charges=services.ledger.charges,
         limits=services.ledger.limits,
         rulings=services.ledger.rulings,

@@ -54,6 +54,10 @@ class Where(StrEnum):
     TREE = "Trees"
     DIALOG = "Dialogs"
     QUESTION = "Questions"
+    WORKERS = "Workers"
+    WORKER_ROWS = "List of workers"
+    TASK_ROWS = "Tasks of a worker"
+    WORKER_FORM = "Form of a worker"
     HELP = "Help"
     PROBLEM = "Connection error"
 
@@ -100,6 +104,7 @@ _F, _V, _W = Where.FILES, Where.PREVIEW, Where.PAGE
 _D, _N, _G, _E = Where.DATA, Where.LINES, Where.TABLE, Where.TREE
 _SC, _WH = Where.SCHEDULES, Where.WEBHOOK
 _J, _H, _I, _U, _K = Where.PANELS, Where.HISTORY, Where.PANEL, Where.USAGE, Where.LEDGER_ROWS
+_X, _Y, _Z = Where.WORKER_ROWS, Where.WORKERS, Where.TASK_ROWS
 
 # fmt: off - one key, one line
 KEYS: Final = (
@@ -364,6 +369,36 @@ KEYS: Final = (
     Key("tree.toggle", "enter,space", "unfold", "Expand", "Expand or collapse", _E, 1),
     Key("tree.right", "right,l", "right", "Expand", "Expand, then go to the first item inside", _E),
     Key("tree.left", "left,h", "left", "Collapse", "Collapse, then go to the parent", _E),
+    Key(
+        "workers.begin",
+        "enter",
+        "screen.begin",
+        "New task",
+        "Begin a task with your first message",
+        _X,
+        1,
+    ),
+    Key(
+        "workers.add",
+        "a",
+        "screen.add('worker')",
+        "Add by id",
+        "Add a worker by id or address",
+        _X,
+        4,
+    ),
+    Key("workers.new", "n", "new", "New worker", "Make a worker from a prompt (free)", _Y, 2),
+    Key("workers.edit", "e", "edit", "Edit", "Edit instructions and output schema", _Y, 3),
+    Key("workers.read", "r", "read", "Read", "Read the worker again", _Y, 5),
+    Key("workers.delete", "x", "delete", "Delete", "Delete the worker (asks first)", _Y, 6),
+    Key("workers.close", "escape,q", "close", "Close", "Close the list of workers", _Y, 7),
+    Key("tasks.open", "enter", "screen.open", "Open", "Open the task", _Z, 1),
+    Key("tasks.add", "a", "screen.add('task')", "Open by id", "Open a task by id or address", _Z, 4),
+    Key("tasks.archive", "A", "screen.archive", "Archive", "Archive the task (asks first)", _Z, 4),
+    Key("form.save", "ctrl+s", "save", "Save", "Save the worker, with one request", Where.WORKER_FORM, 1),
+    Key("form.reset", "ctrl+r", "reset", "Reset", "Discard the changes", Where.WORKER_FORM, 2),
+    Key("form.close", "escape", "close", "Close", "Close; what you typed is kept", Where.WORKER_FORM, 3),
+    Key("form.help", "f1", "app.help", "Help", "Keys that work here", Where.WORKER_FORM),
     # Before the F1 of dialogs: the help is one, and the first of two actions runs.
     Key("help.close", "f1", "leave", "Close", "Close the help", Where.HELP),
     Key("dialog.close", "escape", "close", "Close", "Close without changes", Where.DIALOG, 1),
@@ -497,13 +532,18 @@ _TOGETHER: Final[tuple[frozenset[Where], ...]] = (
     frozenset({Where.SCREEN, Where.PREVIEW, Where.LINES, Where.TREE}),
     frozenset({Where.SCREEN, Where.DATA, Where.LINES, Where.TABLE}),
     frozenset({Where.SCREEN, Where.DATA, Where.LINES, Where.TREE}),
+    frozenset({Where.SCREEN, Where.WORKERS, Where.LINES, Where.WORKER_ROWS}),
+    frozenset({Where.SCREEN, Where.WORKERS, Where.LINES, Where.TASK_ROWS}),
     frozenset({Where.QUESTION, Where.DIALOG}),
     frozenset({Where.HELP, Where.DIALOG}),
     frozenset({Where.PROBLEM, Where.DIALOG}),
 )
 """The places whose keys work at the same time."""
 _TYPING: Final = frozenset(
-    {Where.PROMPT, Where.ANYWHERE, Where.SESSIONS, Where.HISTORY, Where.PALETTE, Where.HELP}
+    {
+        *(Where.PROMPT, Where.ANYWHERE, Where.SESSIONS, Where.HISTORY, Where.PALETTE, Where.HELP),
+        Where.WORKER_FORM,
+    }
 )
 """Places with a text field: a key that types a character there must not be taken from it."""
 EDITING_KEYS: Final = frozenset(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.turn import Attachment, FilePart
     from handinger_tui.core.webhooks import DeliveryPage, Webhook
     from handinger_tui.engine.engine import Engine
+    from handinger_tui.engine.gallery import Gallery
 
 
 class Opening(Enum):
@@ -379,6 +380,8 @@ class Connection(Struct, frozen=True):
     schedules: Schedules | None = None
     webhooks: Webhooks | None = None
     """None: the service has no webhooks."""
+    gallery: Gallery | None = None
+    """The stored workers of the service; None where there are none."""
 
 
 class EarlyPrompt(Protocol):

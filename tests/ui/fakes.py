@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from textual.driver import Driver
 
+    from handinger_tui.engine.gallery import Gallery
     from handinger_tui.engine.queues import Hold
     from handinger_tui.ui.work.screen import WorkScreen
 from textual.pilot import Pilot
@@ -65,7 +66,7 @@ class FakeShelf:
     deleted: list[str] = field(default_factory=list)
 
     async def sessions(self, limit: int = 200) -> list[SessionSummary]:
-        return self.rows[:limit]
+        return self.rows if limit < 0 else self.rows[:limit]
 
     async def find(self, prefix: str) -> list[str]:
         own = [row for row in self.rows if row.session_id.startswith(prefix)]
@@ -252,6 +253,7 @@ class Desktop:
     purse: FakePurse = field(default_factory=FakePurse)
     schedules: FakeSchedules = field(default_factory=FakeSchedules)
     webhooks: FakeWebhooks | None = None
+    gallery: Gallery | None = None
 
     def __post_init__(self) -> None:
         if self.badge.local:
@@ -296,6 +298,8 @@ class Desktop:
             self.without_history,
             schedules=self.schedules,
             webhooks=self.webhooks,
+            gallery=self.gallery,
+            place_of=(lambda text: (None, text)) if self.gallery else lambda text: (text, None),
         )
 
     async def _save_text(self, name: str, text: str) -> str:

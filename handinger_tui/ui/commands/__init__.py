@@ -15,12 +15,14 @@ from handinger_tui.ui.commands.money import MONEY
 from handinger_tui.ui.commands.session import AGAIN, SESSION
 from handinger_tui.ui.commands.triggers import TRIGGERS
 from handinger_tui.ui.commands.view import VIEW
+from handinger_tui.ui.commands.workers import WORKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 COMMANDS: Final[tuple[Command, ...]] = (
     *SESSION,
+    *WORKERS,
     *AGAIN,
     *TRIGGERS,
     *ATTACHING,

@@ -15,12 +15,15 @@ from textual.screen import Screen
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.evidence.datasets import datasets_of
+from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.preview.tree import tree_of_value
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.schedules import Cron, Schedule, ScheduleList
+from handinger_tui.core.stored_workers import StoredWorker
 from handinger_tui.core.turns.turn import Attachment, FilePart
 from handinger_tui.core.webhooks import Delivery, DeliveryPage, Webhook
+from handinger_tui.engine.gallery import Gallery
 from handinger_tui.ui.dialogs.confirm import Ask, Choice, Confirm, Notice, OrderedInput, Problem, SendAgain
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
@@ -43,6 +46,8 @@ from handinger_tui.ui.pages.schedules import (
     Scheduling,
 )
 from handinger_tui.ui.pages.webhook import DeliveryTable, WebhookAccess, WebhookScreen
+from handinger_tui.ui.pages.worker_form import WorkerFormScreen
+from handinger_tui.ui.pages.workers import TasksList, WorkerActions, WorkerDetails, WorkersList, WorkersScreen
 from handinger_tui.ui.panels import PANELS
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.ports import Account
@@ -61,11 +66,13 @@ from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.pane import SessionPane
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.core.tables_made import read_table
+from tests.engine.fakes import PLACE, FakeIds
 from tests.ui.fakes import NOW_MS, FakeWebhooks, summary
 from tests.ui.hostile.feeding import OPENED, Sink, bunches, lines_of, listed, paged, shown
 from tests.ui.hostile.made import session, turn
 from tests.ui.hostile.texts import PLANTED
 from tests.ui.screens.previewing import png
+from tests.ui.screens.test_workers import FakeTemplates
 
 if TYPE_CHECKING:
     from tests.ui.hostile.eye import Eye
@@ -273,6 +280,30 @@ async def data(eye: Eye) -> None:
         eye.desktop.app.pop_screen()
 
 
+async def stored_workers(eye: Eye) -> None:
+    """Every member of a stored worker, its tasks, and the form of it."""
+    desktop = eye.desktop
+    kept = FakeTemplates({})
+    gallery = Gallery(kept, kept, desktop.shelf, FakeIds(), PLACE)
+    actions = WorkerActions(lambda _: None, lambda _: None, lambda _: None, str)
+    text = "\n".join(PLANTED)
+    schema: JsonObject = {one: one for one in PLANTED}
+    first = StoredWorker("wrk_1" + PLANTED[0], text, text, text, schema, True, text, NOW_MS)
+    others = [StoredWorker(f"wrk_{one}", one, one) for one in PLANTED]
+    kept.kept = {one.worker_id: one for one in (first, *others)}
+    desktop.shelf.rows = [
+        summary(f"x{at}", title=one, template=first.worker_id, base_url=PLACE)
+        for at, one in enumerate(PLANTED)
+    ]
+    for screen in (
+        WorkersScreen(gallery, desktop.shelf, actions, lambda: NOW_MS),
+        WorkerFormScreen(gallery, desktop.shelf, first),
+    ):
+        desktop.app.push_screen(screen)
+        await eye.look()
+        desktop.app.pop_screen()
+
+
 async def tables_and_trees(eye: Eye) -> None:
     """Cells, names of columns, keys and values."""
     table, tree = TableView(), TreeView()
@@ -398,5 +429,10 @@ SINKS: Final = {
     "webhook": Sink(webhook, (WebhookScreen, DeliveryTable)),
     "preview": Sink(preview, (PreviewScreen, PageView, PictureView), all_seen=False),
     "data": Sink(data, (DataScreen, FooterLine), OPENED, False, FEW),
+    "stored workers": Sink(
+        stored_workers,
+        (WorkersScreen, WorkersList, TasksList, WorkerDetails, WorkerFormScreen),
+        all_seen=False,
+    ),
     "tables and trees": Sink(tables_and_trees, (TableView, TreeView)),
 }

@@ -1,0 +1,460 @@
+"""The gallery: stored workers that the history knows, what is known of one, and its tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from msgspec import Struct
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.binding import ActiveBinding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from handinger_tui.core.errors import HandingerError, Refused
+from handinger_tui.core.formatting import ago, plural
+from handinger_tui.core.preview.tree import json_text
+from handinger_tui.core.safety import clean, clean_line
+from handinger_tui.core.turns.turn import Kind
+from handinger_tui.ui.dialogs.confirm import Ask, Confirm
+from handinger_tui.ui.keys import Where, bindings, for_footer
+from handinger_tui.ui.lists.virtual_list import ListRows, VirtualList, copy_from
+from handinger_tui.ui.pages import MAX_NOTICE_CHARS, SavingScreen
+from handinger_tui.ui.widgets.containers import StaticReflow
+from handinger_tui.ui.widgets.footer import FooterLine
+from handinger_tui.ui.widgets.session_rows import session_details, session_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from textual.timer import Timer
+
+    from handinger_tui.core.stored_workers import StoredWorker
+    from handinger_tui.core.turns.session import SessionSummary
+    from handinger_tui.engine.gallery import Gallery
+    from handinger_tui.ui.ports import StoredSessions
+
+WIDE: Final = 100
+"""Width in cells from which the details stand beside the list."""
+MUTED: Final = "$text-muted"
+HEADING: Final = "bold $markdown-h1-color"
+EMPTY: Final = (
+    "No workers yet. Press n to make one from a prompt, or a to add one by its id. "
+    "Workers that your tasks belong to appear here by themselves."
+)
+NO_TASKS: Final = "No tasks here yet. Enter in the list of workers begins one; a adds one by id."
+GONE: Final = "The service does not know this worker any longer. Press r to read it again."
+NOT_READ: Final = (
+    "Title and instructions were not read yet: the service returns them only with the answer to a change. "
+    "Press r to read them with a change of nothing."
+)
+
+
+class WorkerActions(Struct, frozen=True):
+    """What the page asks of the work screen, which it closes before."""
+
+    open_session: Callable[[str], None]
+    """Show a session by its id."""
+    begin_task: Callable[[StoredWorker], None]
+    """Show a new session, whose first message begins a task of the worker."""
+    open_task: Callable[[str], None]
+    """Show the session of the task that an id or address names."""
+    worker_in: Callable[[str], str]
+    """The worker that an id or address names."""
+
+
+class WorkerRows(ListRows):
+    """Two lines for each worker: its title, then what else is known in short."""
+
+    item_height = 2
+    message = EMPTY
+
+    def __init__(self) -> None:
+        self.listed: Sequence[StoredWorker] = ()
+        self.loaded = False
+
+    @property
+    def count(self) -> int:
+        """The number of workers."""
+        return len(self.listed)
+
+    def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
+        """The title, or the facts."""
+        worker = self.listed[at]
+        if row == 0:
+            title = Content.styled(clean_line(worker.title or worker.worker_id, 200), "bold")
+            tasks = f"  {plural(worker.tasks, 'task')} "
+            return Content.assemble(
+                title.truncate(max(4, width - len(tasks)), ellipsis=True, pad=True),
+                (tasks, "" if here else MUTED),
+            )
+        facts = [visibility(worker), worker.summary or ("" if worker.is_read else "not read yet")]
+        return Content.styled("  " + clean_line(" · ".join(filter(None, facts)), 200), MUTED)
+
+    def full_text(self, at: int) -> str:
+        """The id of the worker."""
+        return self.listed[at].worker_id if at < self.count else ""
+
+
+class TaskRows(ListRows):
+    """A line for each task of a worker, as in the list of sessions."""
+
+    message = NO_TASKS
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self.listed: Sequence[SessionSummary] = ()
+        self._now_ms = now_ms
+        self._drawn: tuple[int, list[Content]] = (0, [])
+
+    def show(self, listed: Sequence[SessionSummary]) -> None:
+        """Show other tasks."""
+        self.listed, self._drawn = listed, (0, [])
+
+    @property
+    def count(self) -> int:
+        """The number of tasks."""
+        return len(self.listed)
+
+    def line(self, at: int, _row: int, width: int, *, here: bool) -> Content:
+        """Title, status, cost and age."""
+        if self._drawn[0] != width:
+            self._drawn = width, session_rows(self.listed, {}, self._now_ms(), width)
+        line = self._drawn[1][at]
+        return Content(line.plain) if here else line
+
+    def full_text(self, at: int) -> str:
+        """The id of the task."""
+        return (self.listed[at].worker_id or "") if at < self.count else ""
+
+
+class WorkersList(VirtualList[WorkerRows]):
+    """The workers. Enter begins a task."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES, Where.WORKER_ROWS)
+
+    def __init__(self) -> None:
+        super().__init__(WorkerRows(), id="workers-list", classes="cursor-lines")
+        self.border_title = "Known here"
+
+    @property
+    def current(self) -> StoredWorker | None:
+        """The worker at the cursor."""
+        return self.rows.listed[self.cursor] if self.cursor < self.rows.count else None
+
+    def action_copy(self) -> None:
+        """Copy the id of the worker."""
+        copy_from(self, self.rows.full_text(self.cursor), "the id of the worker")
+
+    def on_click(self, event: events.Click) -> None:
+        """Move the cursor to the clicked worker."""
+        at = self.item_at(event)
+        if at is not None:
+            self.move_to(at)
+
+
+class TasksList(VirtualList[TaskRows]):
+    """The tasks of the worker at the cursor. Enter opens one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES, Where.TASK_ROWS)
+    CURSOR_WITHOUT_FOCUS = False
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        super().__init__(TaskRows(now_ms), id="workers-tasks", classes="cursor-lines")
+        self.border_title = "Tasks"
+
+    @property
+    def current(self) -> SessionSummary | None:
+        """The task at the cursor."""
+        return self.rows.listed[self.cursor] if self.cursor < self.rows.count else None
+
+    def action_copy(self) -> None:
+        """Copy the id of the task."""
+        copy_from(self, self.rows.full_text(self.cursor), "the id of the task")
+
+    def on_click(self, event: events.Click) -> None:
+        """Move the cursor to the clicked task."""
+        at = self.item_at(event)
+        if at is not None:
+            self.move_to(at)
+
+
+class WorkerDetails(Vertical):
+    """What is known of one worker, and its tasks."""
+
+    def __init__(self, gallery: Gallery, now_ms: Callable[[], int]) -> None:
+        super().__init__(id="workers-details")
+        self._gallery = gallery
+        self._now_ms = now_ms
+        self.tasks = TasksList(now_ms)
+
+    def compose(self) -> ComposeResult:
+        """Lay out the facts, which scroll, and the tasks."""
+        with VerticalScroll(id="workers-text", can_focus=True):
+            yield StaticReflow(id="workers-facts")
+        yield self.tasks
+
+    @work(group="tasks", exclusive=True)
+    async def show(self, worker: StoredWorker | None) -> None:
+        """Show a worker; None: there is none."""
+        lines = [] if worker is None else worker_lines(worker, self._now_ms())
+        self.query_one("#workers-facts", StaticReflow).put(
+            lambda width: [wrapped for line in lines for wrapped in line.wrap(width)]
+        )
+        self.query_one("#workers-text").scroll_home(animate=False)
+        try:
+            tasks = [] if worker is None else await self._gallery.tasks(worker.worker_id)
+        except HandingerError as problem:
+            self.tasks.rows.message = clean_line(f"{problem.summary} {problem.hint}", MAX_NOTICE_CHARS)
+            tasks = []
+        self.tasks.rows.show(tasks)
+        self.tasks.move_to(0)
+
+
+class WorkersScreen(SavingScreen):
+    """The gallery. What it shows was read from the history; requests leave only on a key."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WORKERS, Where.SCREEN)
+    AUTO_FOCUS = "#workers-list"
+
+    def __init__(
+        self,
+        gallery: Gallery,
+        history: StoredSessions,
+        actions: WorkerActions,
+        now_ms: Callable[[], int],
+        chosen: str = "",
+    ) -> None:
+        """`chosen`: the id of the worker at the cursor, at first."""
+        super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
+        self._gallery = gallery
+        self._history = history
+        self._actions = actions
+        self._now_ms = now_ms
+        self._chosen = chosen
+        self._clearing: Timer | None = None
+        """Clears the text beside the title."""
+        self._list, self._details = WorkersList(), WorkerDetails(gallery, now_ms)
+        self._tasks = self._details.tasks
+
+    def compose(self) -> ComposeResult:
+        """Lay out the list, the details with the tasks, a line about the item at the cursor, the keys."""
+        with Vertical(id="workers"):
+            yield Static(id="workers-title")
+            with Horizontal(id="workers-body"):
+                yield self._list
+                yield self._details
+            yield Static(id="workers-foot")
+            yield FooterLine()
+
+    def on_mount(self) -> None:
+        """Read the workers from the history."""
+        self._show_title()
+        self.do(self._reload(self._chosen))
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The active bindings in footer order; those that do not fit are hidden instead of cut."""
+        return for_footer(super().active_bindings, self.size.width, self.app.get_key_display)
+
+    def on_resize(self) -> None:
+        """Rebuild the footer, which depends on the width."""
+        self.refresh_bindings()
+
+    # -- showing ---------------------------------------------------------------------------
+    async def _reload(self, chosen: str = "") -> None:
+        """Read all workers of the history; the cursor goes to `chosen`, else stays on its worker."""
+        chosen = chosen or (self._list.current.worker_id if self._list.current is not None else "")
+        listed = await self._gallery.listed()
+        rows = self._list.rows
+        rows.listed, rows.loaded = listed, True
+        at = next((at for at, worker in enumerate(listed) if worker.worker_id == chosen), 0)
+        self._list.move_to(at)
+
+    @on(VirtualList.Moved)
+    def _handle_move(self, event: VirtualList.Moved) -> None:
+        if event.view is self._list:
+            self._details.show(self._list.current)
+        self._show_foot()
+
+    @on(events.DescendantFocus)
+    def _show_foot(self) -> None:
+        task = self._tasks.current
+        foot = Content.styled("Tab: next part · y: copy the id", MUTED)
+        if self._tasks.has_focus and task is not None:
+            foot = session_details(task, None, self._now_ms(), self.size.width - 4)
+        self.query_one("#workers-foot", Static).update(foot)
+
+    def say(self, text: str, *, failed: bool = False) -> None:
+        """Show a text beside the title for a while. It is never parsed as markup."""
+        words = clean_line(text, MAX_NOTICE_CHARS)
+        self._show_title(words, "$text-error" if failed else "$text-success")
+        if self._clearing is not None:
+            self._clearing.stop()
+        self._clearing = self.set_timer(self.app.NOTIFICATION_TIMEOUT, self._show_title)
+
+    def _show_title(self, words: str = "", style: str = "") -> None:
+        title = Content.assemble(("Workers", "bold"), (f"   {words}" if words else "", style))
+        self.query_one("#workers-title", Static).update(title)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Disable what needs a worker where there is none."""
+        if action in ("edit", "delete", "read"):
+            return self.is_mounted and self._list.current is not None
+        return True
+
+    # -- workers ---------------------------------------------------------------------------
+    def action_begin(self) -> None:
+        """Close, and show a new session whose first message begins a task of this worker."""
+        worker = self._list.current
+        if worker is not None and worker.is_gone:
+            self.say(GONE, failed=True)
+        elif worker is not None:
+            self.dismiss()
+            self._actions.begin_task(worker)
+
+    def action_new(self) -> None:
+        """Make a worker."""
+        self.do(self._edit(None))
+
+    def action_edit(self) -> None:
+        """Edit the worker, after its members are read."""
+        worker = self._list.current
+        if worker is not None and worker.is_gone:
+            self.say(GONE, failed=True)
+        elif worker is not None:
+            self.do(self._edit(worker))
+
+    async def _edit(self, worker: StoredWorker | None) -> None:
+        from handinger_tui.ui.pages.worker_form import WorkerFormScreen  # noqa: PLC0415 - once it is asked for
+
+        if worker is not None:
+            worker = await self._newest(worker)
+        form = WorkerFormScreen(self._gallery, self._history, worker)
+        saved = await self.app.push_screen_wait(form)
+        if saved is not None:
+            await self._reload(saved.worker_id)
+            self.say(f"{'Stored' if worker is None else 'Saved'}: {clean_line(saved.name, 100)}.")
+
+    async def _newest(self, worker: StoredWorker) -> StoredWorker:
+        """The worker as it is now: somebody else may have changed it."""
+        try:
+            return await self._gallery.read_members(worker.worker_id)
+        except Refused as refusal:
+            # A service that refuses a change of nothing.
+            if worker.is_read and refusal.kind is Kind.INVALID:
+                return worker
+            raise
+
+    def action_add(self, what: str) -> None:
+        """Add a worker by id or address, or open a task by one, as `what` says."""
+        self.do(self._add(what))
+
+    async def _add(self, what: str) -> None:
+        title = "Add a worker" if what == "worker" else "Open a task"
+        text = await self.app.push_screen_wait(Ask(title, "", "id or dashboard address"))
+        if text and what == "worker":
+            worker = await self._gallery.read(self._actions.worker_in(text))
+            await self._reload(worker.worker_id)
+        elif text:
+            self.dismiss()
+            self._actions.open_task(text)
+
+    def action_read(self) -> None:
+        """Read the worker from the service."""
+        if self._list.current is not None:
+            self.do(self._read(self._list.current))
+
+    async def _read(self, worker: StoredWorker) -> None:
+        try:
+            await self._gallery.read(worker.worker_id)
+            await self._newest(worker)
+        finally:
+            # It may be gone.
+            await self._reload()
+        self.say("Read again.")
+
+    def action_delete(self) -> None:
+        """Delete the worker, after a question."""
+        if self._list.current is not None:
+            self.do(self._delete(self._list.current))
+
+    async def _delete(self, worker: StoredWorker) -> None:
+        body = (
+            f"This deletes “{clean_line(worker.name, 60)}” at the service, for everybody who uses it. "
+            f"Its tasks stay, here and there, and so do their costs. {plural(worker.tasks, 'task')} of it "
+            "in this history."
+        )
+        question = Confirm("Delete this worker?", body, yes="Delete", no="Cancel")
+        if await self.app.push_screen_wait(question):
+            done = await self._gallery.delete(worker.worker_id)
+            await self._reload()
+            self.say(_outcome(done, "Deleted."), failed=done is False)
+
+    # -- tasks -----------------------------------------------------------------------------
+    def action_open(self) -> None:
+        """Close, and show the task at the cursor."""
+        task = self._tasks.current
+        if task is not None:
+            self.dismiss()
+            self._actions.open_session(task.session_id)
+
+    def action_archive(self) -> None:
+        """Archive the task at the cursor, after a question."""
+        if self._tasks.current is not None:
+            self.do(self._archive(self._tasks.current))
+
+    async def _archive(self, task: SessionSummary) -> None:
+        if task.worker_id is None:
+            self.say("This task was not sent yet.")
+            return
+        if await self.app.push_screen_wait(archive_question(task.title)):
+            done = await self._gallery.archive(task.worker_id)
+            self.say(_outcome(done, "Archived."), failed=done is False)
+
+
+def archive_question(title: str) -> Confirm:
+    """The question before a task is archived."""
+    body = (
+        f"This archives “{clean_line(title or 'Untitled', 60)}” at the service. "
+        "Its turns and files stay there; this computer keeps its copy and its costs."
+    )
+    return Confirm("Archive this task?", body, yes="Archive", no="Cancel")
+
+
+def _outcome(done: bool | None, words: str) -> str:
+    if done is None:
+        return f"{words} The service gave no details."
+    return words if done else "The service did not do it."
+
+
+def visibility(worker: StoredWorker) -> str:
+    """Who sees the worker, "gone" where it does not exist any longer, "" where that is not known."""
+    if worker.is_gone:
+        return "gone"
+    return "" if worker.is_public is None else "public" if worker.is_public else "private"
+
+
+def worker_lines(worker: StoredWorker, now_ms: int) -> list[Content]:
+    """What is known of a worker, unwrapped."""
+    facts = [clean_line(worker.worker_id, 120), visibility(worker)]
+    if worker.read_ms is not None:
+        facts.append(f"read {ago(worker.read_ms, now_ms)}")
+    lines = [
+        Content.styled(clean_line(worker.name, 200), "bold"),
+        Content.styled(" · ".join(filter(None, facts)), MUTED),
+    ]
+    link = [Content(""), Content.styled(clean_line(worker.url, 300), MUTED)] if worker.url else []
+    lines += [Content(clean_line(worker.summary, 200))] if worker.summary else []
+    if worker.is_gone:
+        lines += [Content.styled("The service did not know it at the last reading.", "$text-warning")]
+    if not worker.is_read:
+        return [*lines, Content(""), Content.styled(NOT_READ, MUTED), *link]
+    lines += [Content(""), Content.styled("Instructions", HEADING)]
+    lines += [Content(line) for line in clean(worker.text or "").split("\n")]
+    lines += [Content(""), Content.styled("Output schema", HEADING)]
+    if worker.schema is None:
+        return [*lines, Content.styled("none: answers are text", MUTED), *link]
+    schema = clean(json_text(worker.schema)).rstrip().split("\n")
+    return [*lines, *map(Content, schema), *link]

@@ -1,0 +1,220 @@
+"""The gallery and its form by keys: requests leave on a key, once each, and what is typed is never lost."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import UNSET
+from msgspec.structs import asdict, replace
+from textual.widgets import Input, TextArea
+
+from handinger_tui.core.errors import ApiError, Doubtful, Refused
+from handinger_tui.core.stored_workers import StoredWorker, WorkerMembers
+from handinger_tui.core.turns.turn import Kind, Trigger, TurnStatus
+from handinger_tui.engine.gallery import Gallery
+from handinger_tui.ui.pages.workers import WorkersScreen
+from tests.engine.fakes import PLACE, FakeIds
+from tests.ui.fakes import NOW_MS, Desktop, summary
+
+WATCH = StoredWorker(
+    "wrk_watch", "Price watch", "Three shops", "Watch.\x1b[2J", {"a": 1}, False, read_ms=NOW_MS
+)
+USED = StoredWorker("wrk_used", tasks=1, used_ms=NOW_MS)
+
+
+@dataclass
+class FakeTemplates:
+    """A service and a history of workers. `fails`: what the next requests raise."""
+
+    there: dict[str, StoredWorker] = field(default_factory=dict)
+    kept: dict[str, StoredWorker] = field(default_factory=dict)
+    fails: list[ApiError] = field(default_factory=list)
+    sent: list[tuple[str, Any]] = field(default_factory=list)
+    gate: asyncio.Event | None = None
+
+    async def _request(self, what: str, value: Any, worker_id: str = "") -> None:
+        self.sent.append((what, value))
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.fails:
+            raise self.fails.pop(0)
+        if worker_id and worker_id not in self.there:
+            raise Refused(Kind.NOT_FOUND, "No worker has this id.", http_status=404)
+
+    async def store(self, members: WorkerMembers, request_id: str) -> StoredWorker:
+        await self._request("store", members)
+        return self._set(StoredWorker("wrk_new", read_ms=NOW_MS, text="Made from the prompt"), members)
+
+    async def read(self, worker_id: str) -> StoredWorker:
+        await self._request("read", worker_id, worker_id)
+        return StoredWorker(worker_id)
+
+    async def change(self, worker_id: str, members: WorkerMembers) -> StoredWorker:
+        await self._request("change", members, worker_id)
+        return self._set(self.there[worker_id], members)
+
+    def _set(self, worker: StoredWorker, members: WorkerMembers) -> StoredWorker:
+        given = {name: value for name, value in asdict(members).items() if value is not UNSET}
+        given.pop("prompt", None)
+        self.there[worker.worker_id] = replace(worker, **given)
+        return self.there[worker.worker_id]
+
+    async def delete(self, worker_id: str) -> bool | None:
+        await self._request("delete", worker_id, worker_id)
+        del self.there[worker_id]
+        return True
+
+    async def archive(self, task_id: str) -> bool | None:
+        await self._request("archive", task_id)
+        return None
+
+    async def listed(self, base_url: str) -> list[StoredWorker]:
+        return list(self.kept.values())
+
+    async def keep(self, base_url: str, worker: StoredWorker) -> None:
+        self.kept[worker.worker_id] = worker
+
+
+def desktop_with(*workers: StoredWorker) -> tuple[Desktop, FakeTemplates]:
+    desktop, templates = Desktop(), FakeTemplates()
+    templates.there = {one.worker_id: one for one in workers}
+    templates.kept = {one.worker_id: one for one in workers}
+    desktop.gallery = Gallery(templates, templates, desktop.shelf, FakeIds(), PLACE)
+    return desktop, templates
+
+
+async def test_the_gallery_shows_workers_and_their_tasks_and_begins_one() -> None:
+    desktop, templates = desktop_with(WATCH, USED)
+    task = summary("x", template="wrk_used", base_url=PLACE, trigger=Trigger.SCHEDULE, generation="tasks")
+    async with desktop.running(120, 40) as pilot:
+        desktop.shelf.rows = [replace(task, last_status=TurnStatus.COMPLETED)]
+        await desktop.send(pilot, "/workers")
+        await desktop.shows(pilot, "Price watch", "private · Three shops", '"a": 1', "No tasks here yet")
+        assert "\x1b" not in desktop.text()
+        await pilot.press("down")
+        await desktop.shows(pilot, "not read yet", "About x")
+        await pilot.press("tab", "tab")
+        await desktop.shows(pilot, "task wrk_x", "started by a schedule")
+        assert templates.sent == []
+        await pilot.press("shift+tab", "shift+tab", "enter")
+        await desktop.until(pilot, lambda: desktop.session.template == "wrk_used")
+        assert "Nothing was sent" in desktop.said()
+        assert desktop.api.posts == []
+
+
+async def test_a_worker_is_made_with_one_post_and_a_draft_outlives_a_refusal() -> None:
+    desktop, templates = desktop_with()
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/workers")
+        await desktop.shows(pilot, "No workers yet")
+        await pilot.press("n")
+        await desktop.shows(pilot, "New worker", "What is it for?")
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "needs a prompt or instructions")
+        await pilot.press(*"Watch")
+        templates.fails = [Refused(Kind.INVALID, "Too vague.", "Edit it.")]
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "Too vague")
+        await pilot.press("escape")
+        await desktop.shows(pilot, "No workers yet")
+        await pilot.press("n")
+        await desktop.shows(pilot, "typed earlier", "Watch")
+        # A second Enter of an impatient hand sends nothing.
+        templates.gate = asyncio.Event()
+        await pilot.press("ctrl+s", "ctrl+s")
+        await desktop.shows(pilot, "Saving…")
+        templates.gate.set()
+        await desktop.shows(pilot, "Stored: wrk_new", "Made from the prompt")
+        assert [what for what, _ in templates.sent] == ["store", "store"]
+        assert templates.sent[-1][1] == WorkerMembers(prompt="Watch", is_public=False)
+        assert desktop.shelf.drafts["worker:new"] == ""
+
+
+async def test_a_store_in_doubt_is_asked_about_before_it_is_sent_again() -> None:
+    desktop, templates = desktop_with()
+    templates.fails = [Doubtful(Kind.TIMEOUT, "No answer came.", "It may be stored.")]
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/workers")
+        await desktop.shows(pilot, "No workers yet")
+        await pilot.press("n")
+        await desktop.shows(pilot, "What is it for?")
+        await pilot.press("x", "ctrl+s")
+        await desktop.shows(pilot, "It may be stored")
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "Store it again?", "there will be two")
+        await pilot.press("enter")
+        await desktop.shows(pilot, "Nothing was sent")
+        assert len(templates.sent) == 1
+
+
+async def test_an_edit_sends_only_what_changed_and_clears_the_schema() -> None:
+    desktop, templates = desktop_with(WATCH)
+    # Somebody changed the title since it was read.
+    templates.there["wrk_watch"] = replace(WATCH, title="Prices")
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/workers")
+        await desktop.shows(pilot, "Price watch")
+        await pilot.press("e")
+        await desktop.shows(pilot, "Edit Prices", "Watch.")
+        form = desktop.app.screen
+        assert form.query_one("#field-title", Input).has_focus
+        form.query_one("#field-schema", TextArea).text = ""
+        await pilot.press("end", "!", "ctrl+s")
+        await desktop.shows(pilot, "Saved: Prices!")
+        assert templates.sent == [
+            ("change", WorkerMembers()),
+            ("change", WorkerMembers(title="Prices!", schema=None)),
+        ]
+        # What the screen cannot show is not lost by an edit of something else.
+        assert templates.there["wrk_watch"].text == "Watch.\x1b[2J"
+
+
+async def test_deleting_and_archiving_ask_first() -> None:
+    desktop, templates = desktop_with(WATCH)
+    async with desktop.running() as pilot:
+        desktop.shelf.rows = [summary("x", template="wrk_watch", base_url=PLACE)]
+        await desktop.send(pilot, "/workers")
+        await desktop.shows(pilot, "Price watch", "About x")
+        await pilot.press("tab", "tab", "A")
+        await desktop.shows(pilot, "Archive this task?")
+        await pilot.press("left", "enter")
+        await desktop.shows(pilot, "gave no details")
+        await pilot.press("x")
+        await desktop.shows(pilot, "Delete this worker?")
+        await pilot.press("enter")
+        assert [what for what, _ in templates.sent] == ["archive"]
+        await pilot.press("x")
+        await desktop.shows(pilot, "Delete this worker?")
+        await pilot.press("left", "enter")
+        await desktop.shows(pilot, "gone", "Deleted.")
+        assert templates.sent[-1] == ("delete", "wrk_watch")
+        # Nothing is edited, and no task begun, of a worker that is gone.
+        await pilot.press("e")
+        await desktop.shows(pilot, "does not know this worker")
+        assert isinstance(desktop.app.screen, WorkersScreen)
+        assert len(templates.sent) == 2
+
+
+async def test_a_worker_is_added_by_id_and_read_by_a_change_of_nothing() -> None:
+    desktop, templates = desktop_with(WATCH)
+    templates.there["wrk_far"] = replace(WATCH, worker_id="wrk_far", title="Far")
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/workers wrk_none")
+        await desktop.until(pilot, lambda: "No worker has this id" in desktop.said())
+        await desktop.send(pilot, "/workers")
+        await desktop.shows(pilot, "Price watch")
+        await pilot.press("a")
+        await desktop.shows(pilot, "Add a worker")
+        await pilot.press(*"wrk_far", "enter")
+        await desktop.shows(pilot, "wrk_far", "Press r to read them")
+        await pilot.press("r")
+        await desktop.shows(pilot, "Far", "Watch.")
+
+
+async def test_a_service_without_stored_workers_says_so() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/workers")
+        await desktop.until(pilot, lambda: "no stored workers" in desktop.said())
