@@ -267,7 +267,7 @@ async def test_words_for_leaving_leave_and_are_never_sent(typed: str) -> None:
 
 async def test_help_names_every_command_and_key_group() -> None:
     desktop = Desktop()
-    async with desktop.running(120, 360) as pilot:
+    async with desktop.running(120, 440) as pilot:
         await pilot.press("f1")
         await desktop.shows(pilot, "Commands", "Prompt", "Anywhere", "Browse mode", "Money")
         for command in COMMANDS:
