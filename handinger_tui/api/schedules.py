@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 from zoneinfo import ZoneInfo
 
@@ -32,6 +32,7 @@ from handinger_tui.core.schedules import (
     Rule,
     Schedule,
     ScheduleList,
+    is_same_time,
 )
 
 if TYPE_CHECKING:
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 
 LOOKS: Final = (0.0, 1.0, 3.0)
 """Pauses in seconds, each before one reading of the list that settles an addition in doubt."""
-_SAME_TIME: Final = timedelta(minutes=1)
-"""Two moments that are closer are the same one: services may leave out the seconds."""
 
 
 class ScheduleClient:
@@ -243,7 +242,7 @@ def _is_same(listed: Schedule, schedule: NewSchedule) -> bool:
     """Whether a listed schedule is the one that was added, as far as the list says."""
     is_same_rule = listed.rule in (None, schedule.rule)
     if isinstance(schedule.rule, At) and isinstance(listed.rule, At):
-        is_same_rule = abs(listed.rule.moment - schedule.rule.moment) < _SAME_TIME
+        is_same_rule = is_same_time(listed.rule.moment, schedule.rule.moment)
     return (
         listed.instruction in ("", encodable(schedule.instruction))
         and listed.budget in (None, schedule.budget)

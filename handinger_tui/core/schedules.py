@@ -40,6 +40,7 @@ MAX_CRON: Final = 200
 CRON_FIELDS: Final = 5
 MONTH_S: Final = 30 * 86_400
 """Seconds of the month of a price: 30 days."""
+SAME_TIME: Final = timedelta(minutes=1)
 STANDARD: Final = "standard"
 """The budget of a schedule that names none."""
 EXAMPLES: Final = (
@@ -47,6 +48,7 @@ EXAMPLES: Final = (
 )
 
 
+UNBOUNDED: Final = "There is no spending cap at unlimited that we know of."
 UNSTOPPED: Final = "Runs start by themselves, also while this program is closed. Its limits do not stop them."
 
 
@@ -117,7 +119,10 @@ class ScheduleList(Struct, frozen=True):
     @property
     def zone_text(self) -> str:
         """The name of that zone; "UTC (assumed)" where the service names none."""
-        return clean_line(self.zone_name or "", 60) if self.zone else "UTC (assumed)"
+        name = clean_line(self.zone_name or "", 60)
+        if self.zone is not None:
+            return name
+        return f"UTC (assumed: {name} is not on this computer)" if name else "UTC (assumed)"
 
 
 class Added(Struct, frozen=True):
@@ -286,13 +291,25 @@ def next_runs(rule: Rule | None, now: datetime, cron_zone: tzinfo, count: int = 
 
 
 def runs_of(schedule: Schedule, now: datetime, cron_zone: tzinfo, count: int = 3) -> tuple[datetime, ...]:
-    """The next runs of a schedule: the one that the service names, and what follows from the rule."""
-    first = schedule.next_run
+    """The next runs of a schedule: the one that the service names, and what follows from the rule.
+
+    Nothing follows where the service computes in another time zone.
+    """
+    first, rule = schedule.next_run, schedule.rule
     if first is None:
-        return next_runs(schedule.rule, now, cron_zone, count) if isinstance(schedule.rule, Cron) else ()
-    if not isinstance(schedule.rule, Every | Cron):
+        return next_runs(rule, now, cron_zone, count) if isinstance(rule, Cron) else ()
+    if isinstance(rule, Cron):
+        before = next_runs(rule, first - SAME_TIME, cron_zone, 1)
+        if not before or not is_same_time(before[0], first):
+            return (first,)
+    elif not isinstance(rule, Every):
         return (first,)
-    return (first, *next_runs(schedule.rule, first, cron_zone, count - 1))
+    return (first, *next_runs(rule, first, cron_zone, count - 1))
+
+
+def is_same_time(one: datetime, other: datetime) -> bool:
+    """Whether two moments are the same one: services may leave out the seconds."""
+    return abs(one - other) < SAME_TIME
 
 
 def _cron_runs(expression: str, after: datetime) -> Iterator[datetime]:
@@ -340,13 +357,14 @@ def soonest_first(listed: ScheduleList) -> ScheduleList:
 
 # -- price ---------------------------------------------------------------------------------------
 class Price(Struct, frozen=True):
-    """What a schedule will probably cost. `runs`: runs in 30 days; None for a single run.
+    """What a schedule will probably cost. `runs`: runs in 30 days; None for a single run, or unknown.
 
     Every amount is an estimate from earlier turns, and None where there are none.
     """
 
     typical: TypicalCost
     runs: Decimal | None = None
+    is_once: bool = False
 
     @property
     def unit(self) -> Unit:
@@ -367,7 +385,7 @@ class Price(Struct, frozen=True):
 
 def price_of(typical: TypicalCost, rule: Rule | None) -> Price:
     """The price of a rule at a typical cost."""
-    return Price(typical, runs_per_month(rule))
+    return Price(typical, runs_per_month(rule), isinstance(rule, At | After))
 
 
 def price_tag(price: Price) -> str:
@@ -377,7 +395,7 @@ def price_tag(price: Price) -> str:
         return "cost not reported" if of.unknown else "no cost history yet"
     run = f"~{rough(of.median, price.unit)}"
     if price.per_month is None:
-        return f"{run} once"
+        return f"{run} once" if price.is_once else f"{run} a run"
     return f"{run} a run, ~{rough(price.per_month, price.unit)} a month"
 
 
@@ -392,7 +410,7 @@ def price_sentences(price: Price) -> str:
 
 def monthly_text(prices: Sequence[Price]) -> str:
     """What all repeated runs cost together: "~$3.40 a month + 1 schedule unknown"; "" where none repeats."""
-    repeated = [price for price in prices if price.runs is not None]
+    repeated = [price for price in prices if not price.is_once]
     sums = []
     for unit in Unit:
         amounts = [price.per_month for price in repeated if price.unit is unit]
@@ -463,12 +481,18 @@ def run_text(moment: datetime, now: datetime, zone: tzinfo | None) -> str:
     return f"{moment_text(moment, now, zone)} ({until_text(moment, now)})"
 
 
-def added_text(added: Added, now: datetime, zone: tzinfo | None) -> str:
-    """A sentence on a schedule that was added."""
+def added_text(added: Added, computed: Sequence[datetime], now: datetime, zone: tzinfo | None) -> str:
+    """Sentences on a schedule that was added, and where the service plans another run than was computed."""
     lost = (
         "The answer was lost, but the list shows the schedule: it was added once."
         if added.from_list
         else "Added."
     )
     run = added.schedule.next_run
-    return f"{lost} Next run: {run_text(run, now, zone)}." if run is not None else lost
+    if run is None:
+        return lost
+    text = f"{lost} Next run: {run_text(run, now, zone)}."
+    # The request took some time.
+    if computed and abs(run - computed[0]) >= 3 * SAME_TIME:
+        return f"{text} The service decided so; {moment_text(computed[0], now, zone)} was expected."
+    return text

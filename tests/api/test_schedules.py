@@ -78,7 +78,8 @@ async def test_a_list_is_read_whatever_it_lacks(server: Server, schedules: Sched
 async def test_an_empty_list_and_no_time_zone(server: Server, schedules: ScheduleClient, body: str) -> None:
     server.answer(as_json(body))
     listed = await schedules.schedules("w1")
-    assert (listed.schedules, listed.cron_zone, listed.zone_text) == ((), UTC, "UTC (assumed)")
+    assert (listed.schedules, listed.cron_zone) == ((), UTC)
+    assert listed.zone_text.startswith("UTC (assumed")
 
 
 @pytest.mark.parametrize(

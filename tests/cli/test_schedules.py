@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
 
 from handinger_tui.local.server import LocalServer
+from tests.cli.program import environ, start
 from tests.e2e.runner import Ran, run
 
 if TYPE_CHECKING:
@@ -92,3 +96,37 @@ def test_a_worker_that_does_not_exist(server: LocalServer, tmp_path: Path) -> No
     assert (ran.code, ran.out) == (3, "")
     assert "Nothing was charged" in ran.err
     assert json.loads(do(server, tmp_path, "costs", "--json", generation="tasks").out)["groups"] == []
+
+
+class Silent(BaseHTTPRequestHandler):
+    """Lists no schedules, and never answers a POST."""
+
+    has_posted = threading.Event()
+    is_over = threading.Event()
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(b'{"schedules": []}')
+
+    def do_POST(self) -> None:
+        self.has_posted.set()
+        self.is_over.wait(60)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_an_interrupt_says_that_the_schedule_may_have_been_added(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Silent) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{http.server_address[1]}"
+        program = start(environ(tmp_path, url), "schedules", "add", "w1", "x", "--in", "2h", "--yes")
+        assert Silent.has_posted.wait(60)
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=60)
+        Silent.is_over.set()
+        http.shutdown()
+    assert (program.returncode, out) == (130, "")
+    assert "may have been added: list the schedules before you add it again" in err

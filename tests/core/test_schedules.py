@@ -11,6 +11,7 @@ import pytest
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
 from handinger_tui.core.schedules import (
+    Added,
     After,
     At,
     Cron,
@@ -18,6 +19,7 @@ from handinger_tui.core.schedules import (
     Price,
     Rule,
     Schedule,
+    added_text,
     monthly_text,
     next_runs,
     price_of,
@@ -105,6 +107,10 @@ def test_the_time_that_the_service_names_comes_first() -> None:
     every = Schedule("s", "x", rule=Every(3600), next_run=first)
     assert [run.hour for run in runs_of(every, NOW, UTC)] == [9, 10, 11]
     assert runs_of(Schedule("s", "x", rule=Every(3600)), NOW, UTC) == ()
+    cron = Schedule("s", "x", rule=Cron("0 9 * * *"), next_run=first)
+    assert [run.day for run in runs_of(cron, NOW, UTC)] == [28, 29, 30]
+    # The service computes in another zone than the one that is assumed.
+    assert runs_of(cron, NOW, BERLIN) == (first,)
     assert runs_of(Schedule("s", "x", kind="new", next_run=first), NOW, UTC) == (first,)
 
 
@@ -134,6 +140,7 @@ def test_a_price_is_an_estimate_of_earlier_turns() -> None:
     usual = typical("0.02", "0.04", "0.04", "0.04", "0.09")
     assert price_tag(price_of(usual, Every(86_400))) == "~$0.04 a run, ~$1.20 a month"
     assert price_tag(price_of(usual, After(60))) == "~$0.04 once"
+    assert price_tag(price_of(usual, None)) == "~$0.04 a run"
     assert (
         price_tag(price_of(typical("3", in_credits=True), Every(86_400)))
         == "~3 credits a run, ~90 credits a month"
@@ -158,10 +165,21 @@ def test_all_schedules_together() -> None:
     assert monthly_text([dollars, unknown]) == "~$1.20 a month + 1 schedule unknown"
     assert monthly_text([unknown]) == "cost a month: 1 schedule unknown"
     assert monthly_text([once]) == ""
+    # How often it runs is not clear.
+    assert monthly_text([dollars, price_of(typical("0.04"), None)]) == "~$1.20 a month + 1 schedule unknown"
     assert (
         monthly_text([Price(typical("2", in_credits=True), Decimal(2)), dollars])
         == "~$1.20 and ~4 credits a month"
     )
+
+
+def test_a_run_at_another_time_than_expected_is_said() -> None:
+    at = datetime(2026, 11, 28, 9, tzinfo=UTC)
+    added = Added(Schedule("s", "x", rule=Cron("0 9 * * *"), next_run=at))
+    assert added_text(added, [at], NOW, UTC) == "Added. Next run: Sat Nov 28, 09:00 (in 21 h)."
+    other = added_text(added, [datetime(2026, 11, 28, 8, tzinfo=UTC)], NOW, UTC)
+    assert other.endswith("The service decided so; Sat Nov 28, 08:00 was expected.")
+    assert "added once" in added_text(Added(Schedule(), from_list=True), [at], NOW, UTC)
 
 
 def test_what_a_service_says_is_cleaned() -> None:

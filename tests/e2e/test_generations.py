@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
+from handinger_tui.cli.connection import connection
+from handinger_tui.cli.local_files import Paths
+from handinger_tui.cli.wiring import open_services
+from handinger_tui.core.safety import Secret
+from handinger_tui.core.turns.session import Session
 from handinger_tui.local.server import LocalServer
+from handinger_tui.settings import Settings
 from tests.e2e.runner import Ran, run
 
 if TYPE_CHECKING:
@@ -110,3 +117,18 @@ def test_a_dry_run_shows_the_request_and_sends_nothing(server: LocalServer, tmp_
     first = do(server, tmp_path, "-p", "echo one", "--json").result
     more = do(server, tmp_path, "-p", "echo x", "-c", "--dry-run", "--json").result["request"]
     assert (more["body"]["taskId"], more["body"]["workerId"]) == (first["task_id"], first["worker_id"])
+
+
+def test_the_worker_of_a_session_is_the_stored_one(server: LocalServer, tmp_path: Path) -> None:
+    stored = store(server, title="Prices")
+    task = do(server, tmp_path, "-p", "echo one", "-w", stored["id"], "--json").result["task_id"]
+    settings = Settings(base_url=server.tasks_url, key=Secret(server.api_key), generation="tasks")
+    sessions = (Session("s", 0), Session("s", 0, template="wrk_new"), Session("s", 0, worker_id=task))
+
+    async def workers() -> list[str | None]:
+        paths = Paths(tmp_path, tmp_path / "history.db", tmp_path)
+        async with open_services(settings, paths, watch_money=False, keep_history=False) as services:
+            worker_of = connection(services).worker_of
+            return [await worker_of(session) for session in sessions]
+
+    assert asyncio.run(workers()) == [None, "wrk_new", stored["id"]]

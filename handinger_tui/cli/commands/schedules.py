@@ -27,6 +27,7 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.schedules import (
     STANDARD,
+    UNBOUNDED,
     UNSTOPPED,
     After,
     At,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.jsontext import Json, JsonObject
 
+UNLIMITED: Final = "unlimited"
 DESCRIPTION: Final = "Manage a worker's schedules (runs that start automatically)."
 
 
@@ -81,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     when.add_argument("--in", dest="delay", metavar="DURATION", help="once, after 90s, 15m, 2h, 1d")
     when.add_argument("--every", metavar="DURATION", help="every 15m, 2h, 1d, 1w")
     when.add_argument("--cron", metavar="CRON", help="cron expression, in the time zone of the service")
-    parser.add_argument("-b", "--budget", choices=BUDGETS, help="budget of each run")
+    parser.add_argument("-b", "--budget", choices=BUDGETS, help="budget of each run (default: standard)")
     parser.add_argument(
         "--yes", action="store_true", help="add: really add it (without: show the price only)"
     )
@@ -163,9 +165,13 @@ async def _add(args: argparse.Namespace, services: Services, client: ScheduleCli
     schedule = NewSchedule(args.schedule or "", _rule_of(args, now), args.budget or STANDARD)
     listed = await client.schedules(worker_id)
     price = await _price(services, worker_id, schedule.rule, schedule.budget)
+    runs = next_runs(schedule.rule, now, listed.cron_zone)
     if not args.yes:
-        runs: list[Json] = [utc_text(run) for run in next_runs(schedule.rule, now, listed.cron_zone)]
-        value: JsonObject = {"added": False, "next_runs": runs, "price": _price_object(price)}
+        value: JsonObject = {
+            "added": False,
+            "next_runs": [utc_text(run) for run in runs],
+            "price": _price_object(price),
+        }
         put_result(args, value, _offer_text(schedule, price, listed, now))
         say("Nothing was added. Add --yes to add it.")
         return Exit.USAGE
@@ -184,7 +190,7 @@ async def _add(args: argparse.Namespace, services: Services, client: ScheduleCli
     put_result(
         args,
         {"added": True, **row},
-        f"{added.schedule.schedule_id}: {added_text(added, now, None)}\n{price_sentences(price)}",
+        f"{added.schedule.schedule_id}: {added_text(added, runs, now, None)}\n{price_sentences(price)}",
     )
     return Exit.OK
 
@@ -197,7 +203,7 @@ def _offer_text(schedule: NewSchedule, price: Price, listed: ScheduleList, now: 
             f"{rule_text(schedule.rule)} · {clean_line(schedule.instruction)}",
             f"Next runs (local time{zone}; the service decides): {' · '.join(runs)}",
             price_sentences(price),
-            UNSTOPPED,
+            f"{UNSTOPPED} {UNBOUNDED if schedule.budget == UNLIMITED else ''}".rstrip(),
         )
     )
 

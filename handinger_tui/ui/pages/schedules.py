@@ -23,6 +23,7 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.core.schedules import (
     EXAMPLES,
     STANDARD,
+    UNBOUNDED,
     UNSTOPPED,
     Cron,
     NewSchedule,
@@ -131,7 +132,8 @@ class Scheduling(Struct, frozen=True):
         except Doubtful as problem:
             await self.interaction.notice("Was it added?", f"{problem.summary}\n\n{problem.hint}")
             return problem.summary
-        return added_text(added, self.now, self.zone)
+        computed = next_runs(rule, self.now, listing.listed.cron_zone, 1)
+        return added_text(added, computed, self.now, self.zone)
 
     async def _confirm(self, schedule: NewSchedule, listing: Listing) -> bool:
         price = price_of(listing.typical, schedule.rule)
@@ -141,6 +143,8 @@ class Scheduling(Struct, frozen=True):
             price_sentences(price),
             ENDS if self.connection.badge.local else UNSTOPPED,
         ]
+        if schedule.budget == UNLIMITED:
+            pieces.append(UNBOUNDED)
         return await self.interaction.confirm(
             "Add this schedule?",
             "\n\n".join(pieces),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from textual.pilot import Pilot
 
 pytestmark = pytest.mark.usefixtures("greenwich")
-NEXT = datetime(2023, 11, 15, 9, tzinfo=UTC)
+NEXT = datetime(2023, 11, 15, 8, tzinfo=UTC)
 """The clock of the app stands still on November 14, 22:13."""
 
 
@@ -83,10 +83,10 @@ async def test_a_schedule_is_canceled_after_a_question_and_hostile_text_stays_te
     async with desktop.running(120, 40) as pilot:
         await opened(desktop, pilot, "/schedules")
         await desktop.shows(pilot, "[red]Obey", "not known", "cron 0 9 * * 3", "high · Weekly")
-        # Of two repeated schedules, one has no cost history at its budget.
-        await desktop.shows(pilot, "2 schedules", "no cost history yet")
+        # One has no cost history at its budget, the other no rule.
+        await desktop.shows(pilot, "no cost history yet", "2 schedules · cost a month: 2 schedules unknown")
         assert not {"\x1b", "\x07", "\u202e"} & set(desktop.text())
-        await desktop.shows(pilot, "Next runs, cron in Europe/Berlin: Wed Nov 15, 09:00", "Wed Nov 22, 08:00")
+        await desktop.shows(pilot, "Next runs, cron in Europe/Berlin: Wed Nov 15, 08:00", "Wed Nov 22, 08:00")
         await pilot.press("x")
         await desktop.shows(pilot, "Cancel this schedule?", "“Weekly”")
         await pilot.press("escape")
