@@ -1,7 +1,13 @@
-"""Every recording, over real HTTP at four pacings, through `handinger-tui -p … --json`."""
+"""Every recording, over real HTTP, through `handinger-tui -p … --json`.
+
+Cuts at every byte are tested at the reader (`tests/api/test_sse.py`) and the fold
+(`tests/core/test_recordings.py`), so each recording goes over HTTP in one way here, and the ways take
+turns. All ways of all recordings: `pytest -m slow`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +34,34 @@ def played(recording: Recording, pace: str, home: Path, *argv: str) -> dict[str,
     return ran.result
 
 
-paces = pytest.mark.parametrize("pace", ["whole", "events", "bytes", "splits"])
+PACES = ("whole", "events", "bytes", "splits")
+NEW, CONTINUED = (), ("-w", "wrk_1")
+Way = tuple[tuple[str, ...], str]
 
 
-@pytest.mark.parametrize("recording", of(*CHUNKS), ids=lambda r: r.name)
-@pytest.mark.parametrize(
-    ("worker", "pace"),
-    [
-        # Cuts at every byte are tested at the reader; here the two extremes go over HTTP.
-        *(pytest.param((), pace, id=f"create-{pace}") for pace in ("whole", "bytes")),
-        pytest.param(("-w", "wrk_1"), "events", id="continue-events"),
-    ],
-)
+def every(*families: str, ways: Sequence[Way]) -> pytest.MarkDecorator:
+    """Each recording of these families in each way (a worker and a pace); all but one are slow tests."""
+    return pytest.mark.parametrize(
+        ("recording", "worker", "pace"),
+        [
+            pytest.param(
+                recording,
+                worker,
+                pace,
+                id=f"{'continue' if worker else 'create'}-{pace}-{recording.name}",
+                marks=[] if at % len(ways) == turn else [pytest.mark.slow],
+            )
+            for at, recording in enumerate(of(*families))
+            for turn, (worker, pace) in enumerate(ways)
+        ],
+    )
+
+
+BOTH = [(worker, pace) for pace in PACES for worker in (NEW, CONTINUED)]
+CREATED = [(NEW, pace) for pace in PACES]
+
+
+@every(*CHUNKS, ways=[(NEW, "whole"), (CONTINUED, "events"), (NEW, "bytes")])
 def test_ui_chunks(recording: Recording, pace: str, worker: tuple[str, ...], tmp_path: Path) -> None:
     result, expected = played(recording, pace, tmp_path, *worker), recording.expected
     assert result["text"] == expected["text"]
@@ -74,16 +96,13 @@ def _tool(tool: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@paces
-@pytest.mark.parametrize("recording", of("text"), ids=lambda r: r.name)
-def test_text_bodies(recording: Recording, pace: str, tmp_path: Path) -> None:
-    result = played(recording, pace, tmp_path)
+@every("text", ways=CREATED)
+def test_text_bodies(recording: Recording, worker: tuple[str, ...], pace: str, tmp_path: Path) -> None:
+    result = played(recording, pace, tmp_path, *worker)
     assert (result["text"], result["status"]) == (recording.expected["text"], "completed")
 
 
-@paces
-@pytest.mark.parametrize("recording", of("replay"), ids=lambda r: r.name)
-@pytest.mark.parametrize("worker", [(), ("-w", "wrk_1")], ids=["create", "continue"])
+@every("replay", ways=BOTH)
 def test_replays_end_with_the_newest_answer(
     recording: Recording, pace: str, worker: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -96,9 +115,7 @@ def test_replays_end_with_the_newest_answer(
     ]
 
 
-@paces
-@pytest.mark.parametrize("recording", of("worker"), ids=lambda r: r.name)
-@pytest.mark.parametrize("worker", [(), ("-w", "wrk_1")], ids=["create", "continue"])
+@every("worker", ways=BOTH)
 def test_worker_snapshots(recording: Recording, pace: str, worker: tuple[str, ...], tmp_path: Path) -> None:
     # Continued, the look before the POST finds the very text that the stream will end with. The worker
     # asked for is the one that the recording speaks of: answers about another one change nothing.
@@ -119,10 +136,11 @@ def test_worker_snapshots(recording: Recording, pace: str, worker: tuple[str, ..
         assert result["status"] == "completed"
 
 
-@paces
-@pytest.mark.parametrize("recording", of("ai4"), ids=lambda r: r.name)
-def test_data_streams_of_the_fourth_major(recording: Recording, pace: str, tmp_path: Path) -> None:
-    result, expected = played(recording, pace, tmp_path), recording.expected
+@every("ai4", ways=CREATED)
+def test_data_streams_of_the_fourth_major(
+    recording: Recording, worker: tuple[str, ...], pace: str, tmp_path: Path
+) -> None:
+    result, expected = played(recording, pace, tmp_path, *worker), recording.expected
     assert result["text"] == expected["text"]
     assert result["reasoning"] == expected["reasoning"]
     assert [(t["id"], t["input"], t["output"]) for t in result["tools"]] == [
@@ -135,10 +153,9 @@ def test_data_streams_of_the_fourth_major(recording: Recording, pace: str, tmp_p
     assert result["errors"] == expected["errors"]
 
 
-@paces
-@pytest.mark.parametrize("recording", of("openai"), ids=lambda r: r.name)
-def test_responses(recording: Recording, pace: str, tmp_path: Path) -> None:
-    result, expected = played(recording, pace, tmp_path), recording.expected
+@every("openai", ways=CREATED)
+def test_responses(recording: Recording, worker: tuple[str, ...], pace: str, tmp_path: Path) -> None:
+    result, expected = played(recording, pace, tmp_path, *worker), recording.expected
     assert result["text"] == expected["streamed_text"]
     assert result["reasoning"] == expected["reasoning"]
     assert result["errors"] == expected["errors"]

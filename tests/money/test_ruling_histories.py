@@ -11,7 +11,7 @@ from tests.money.rulings import faults
 from tests.money.service import history
 
 HISTORIES = 500
-IN_THE_LEDGER = 12
+IN_THE_LEDGER = 6
 
 
 @pytest.mark.parametrize("first", range(0, HISTORIES, 100))

@@ -143,8 +143,8 @@ async def test_what_surely_did_not_start_comes_back_and_says_that_it_is_free(
         await desktop.send(pilot, "Do it")
         await desktop.shows(pilot, trouble.summary.removesuffix("."))
         assert desktop.session.turns[-1].status is status
-        assert desktop.work.prompt.text == "Do it"
-        assert words in " ".join(desktop.text().split())
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "Do it")
+        await desktop.until(pilot, lambda: words in " ".join(desktop.text().split()))
 
 
 SEEN = worker("", **PRICED)
