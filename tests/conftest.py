@@ -94,7 +94,7 @@ def _read_sheets() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _short_pauses() -> Iterator[None]:
-    """A pause of a pilot ends when the app was idle for 5 ms, not 20: pauses were half of the time of such a test."""
+    """A pause of a pilot takes 5 ms of an idle app, not 20: they were half of the time of such a test."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_wait, "SLEEP_GRANULARITY", 0.005)
         patch.setattr(_wait, "SLEEP_IDLE", 0.0005)

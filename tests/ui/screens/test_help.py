@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from handinger_tui.ui.dialogs.help import HelpScreen
@@ -101,6 +103,11 @@ async def test_lists_and_dialogs_show_their_own_keys_and_are_there_again_after_i
         await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
 
 
+def is_filtered(desktop: Desktop, shown: str, hidden: str) -> bool:
+    text = desktop.text_of("#help-text")
+    return shown in text and hidden not in text
+
+
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
 async def test_typing_filters_keys_and_commands(size: tuple[int, int]) -> None:
     desktop = Desktop()
@@ -117,12 +124,7 @@ async def test_typing_filters_keys_and_commands(size: tuple[int, int]) -> None:
             ("qqq", "No key or command matches “qqq”.", "Prompt"),
         ):
             await pilot.press(*typed)
-            await desktop.until(
-                pilot,
-                lambda shown=shown, hidden=hidden: (
-                    shown in desktop.text_of("#help-text") and hidden not in desktop.text_of("#help-text")
-                ),
-            )
+            await desktop.until(pilot, partial(is_filtered, desktop, shown, hidden))
             await pilot.press("escape")
             await desktop.shows(pilot, "Esc to close", "Prompt (now)")
 
