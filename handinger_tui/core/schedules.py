@@ -234,15 +234,14 @@ def read_request(text: str, now: datetime, zone: tzinfo | None) -> tuple[Rule, s
     Raises:
         SettingsError
     """
-    word, _, rest = text.strip().partition(" ")
-    rest = rest.strip()
+    word, rest = _split_word(text)
     rule: Rule
     match word.lower():
         case "every":
-            span, _, instruction = rest.partition(" ")
+            span, instruction = _split_word(rest)
             rule = Every(read_span(span))
         case "in":
-            span, _, instruction = rest.partition(" ")
+            span, instruction = _split_word(rest)
             rule = After(read_span(span))
         case "at":
             moment, instruction = _split_moment(rest)
@@ -257,9 +256,15 @@ def read_request(text: str, now: datetime, zone: tzinfo | None) -> tuple[Rule, s
     return rule, instruction.strip()
 
 
+def _split_word(text: str) -> tuple[str, str]:
+    """The first word, and what follows."""
+    word, *rest = text.split(maxsplit=1) or [""]
+    return word, rest[0] if rest else ""
+
+
 def _split_moment(text: str) -> tuple[str, str]:
-    first, _, rest = text.partition(" ")
-    second, _, others = rest.strip().partition(" ")
+    first, rest = _split_word(text)
+    second, others = _split_word(rest)
     if _DATE.fullmatch(first) and _TIME.fullmatch(second):
         return f"{first} {second}", others
     return first, rest
@@ -397,6 +402,11 @@ def price_tag(price: Price) -> str:
     if price.per_month is None:
         return f"{run} once" if price.is_once else f"{run} a run"
     return f"{run} a run, ~{rough(price.per_month, price.unit)} a month"
+
+
+def short_price_tag(price: Price) -> str:
+    """The part of the tag that matters most: that of the month, where runs repeat."""
+    return price_tag(price).rpartition(", ")[2]
 
 
 def price_sentences(price: Price) -> str:

@@ -31,6 +31,7 @@ from handinger_tui.core.schedules import (
     runs_of,
     runs_per_month,
     runs_text,
+    short_price_tag,
 )
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -48,6 +49,7 @@ def typical(*amounts: str, in_credits: bool = False) -> TypicalCost:
     [
         ("every 1d Report", Every(86_400), "Report"),
         ("every hour  Report  on sales", Every(3600), "Report  on sales"),
+        ("every 1d\nReport\non sales", Every(86_400), "Report\non sales"),
         ("in 1h30m x", After(5400), "x"),
         ("IN 90 x", After(90), "x"),
         ("at 2026-12-24 18:30 x", At(datetime(2026, 12, 24, 17, 30, tzinfo=UTC)), "x"),
@@ -140,6 +142,8 @@ def test_a_price_is_an_estimate_of_earlier_turns() -> None:
     usual = typical("0.02", "0.04", "0.04", "0.04", "0.09")
     assert price_tag(price_of(usual, Every(86_400))) == "~$0.04 a run, ~$1.20 a month"
     assert price_tag(price_of(usual, After(60))) == "~$0.04 once"
+    shorts = [short_price_tag(price_of(usual, rule)) for rule in (Every(86_400), After(60))]
+    assert shorts == ["~$1.20 a month", "~$0.04 once"]
     assert price_tag(price_of(usual, None)) == "~$0.04 a run"
     assert (
         price_tag(price_of(typical("3", in_credits=True), Every(86_400)))

@@ -41,6 +41,7 @@ from handinger_tui.core.schedules import (
     rule_text,
     run_text,
     runs_of,
+    short_price_tag,
     soonest_first,
 )
 from handinger_tui.ui.dialogs.confirm import HINT, Dialog, OrderedInput
@@ -242,7 +243,7 @@ class ScheduleRows(ListRows):
 
     def __init__(self) -> None:
         self.schedules: tuple[Schedule, ...] = ()
-        self._cells: list[tuple[str, str, str]] = []
+        self._cells: list[tuple[str, str, Price]] = []
 
     def show(self, listing: Listing, zone: tzinfo | None) -> None:
         """Show these schedules from now on."""
@@ -252,12 +253,15 @@ class ScheduleRows(ListRows):
             (
                 "not known" if one.next_run is None else moment_text(one.next_run, listing.now, zone),
                 rule_text(one.rule, one.kind)[:MAX_RULE],
-                price_tag(price),
+                price,
             )
             for one, price in zip(self.schedules, listing.prices, strict=True)
         ]
-        widths = [max((len(row[at]) for row in rows), default=0) for at in range(2)]
-        self._cells = [(f"{when:<{widths[0]}}", f"{rule:<{widths[1]}}", price) for when, rule, price in rows]
+        when_width = max((len(when) for when, _, _ in rows), default=0)
+        rule_width = max((len(rule) for _, rule, _ in rows), default=0)
+        self._cells = [
+            (f"{when:<{when_width}}", f"{rule:<{rule_width}}", price) for when, rule, price in rows
+        ]
 
     def fail(self, text: str) -> None:
         """Show why nothing was read."""
@@ -273,7 +277,11 @@ class ScheduleRows(ListRows):
         faint, money = ("", "") if here else ("$text-muted", "$accent")
         if row == 0:
             when, rule, price = self._cells[at]
-            return Content.assemble((when, "bold"), GAP, rule, GAP, (price, money))
+            left = Content.assemble((when, "bold"), GAP, rule, GAP)
+            tag = price_tag(price)
+            if left.cell_length + len(tag) > width:
+                tag = short_price_tag(price)
+            return Content.assemble(left, (tag, money))
         budget = clean_line(self.schedules[at].budget or STANDARD, 20)
         text = f"{GAP}{budget} · {clean_line(self.schedules[at].instruction, 300)}"
         return Content.styled(text, faint)
