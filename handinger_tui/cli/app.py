@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from handinger_tui.cli.attachments import DiskFiles
+from handinger_tui.cli.clipboard import copy_with_program
 from handinger_tui.cli.local_files import default_paths, keep_theme, kept_theme
 from handinger_tui.cli.output import Exit
 from handinger_tui.core.errors import SettingsError
@@ -137,6 +138,7 @@ def app_options(args: argparse.Namespace, settings: Settings, stack: AsyncExitSt
         keep_theme=keep_theme,
         keys=settings.keys,
         crash_folder=default_paths().database.parent,
+        copy=copy_with_program,
         conceal=partial(_redact_key, settings),
     )
 

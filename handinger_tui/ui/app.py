@@ -27,7 +27,7 @@ from handinger_tui.ui.background import collect_from_now_on, warm
 from handinger_tui.ui.commands import CommandProvider
 from handinger_tui.ui.commands.view import leave, show_help
 from handinger_tui.ui.keys import format_key
-from handinger_tui.ui.terminal.diff_app import DiffApp
+from handinger_tui.ui.terminal.diff_app import OSC_52, DiffApp
 from handinger_tui.ui.themes import DARK, LIGHT, THEMES, PlainStyles, first_theme
 from handinger_tui.ui.transcript.painting import ControlFilter
 from handinger_tui.ui.work.screen import WorkScreen
@@ -171,8 +171,25 @@ class HandingerApp(DiffApp, inherit_bindings=False):
             screen.query("ToastHolder").remove()
 
     def copy_to_clipboard(self, text: str) -> None:
-        """Copy cleaned text: its control sequences must not end a bracketed paste into a shell."""
-        super().copy_to_clipboard(clean(text))
+        """Copy a selection; see `copy`."""
+        self.copy(text)
+
+    def copy(self, text: str, copied: Callable[[str], None] | None = None) -> None:
+        """Copy cleaned text: its control sequences must not end a bracketed paste into a shell.
+
+        Through the terminal, and with a program of this machine where there is one, whose name `copied` gets.
+        """
+        text = clean(text)
+        super().copy_to_clipboard(text)
+        if self._options.copy is not None:
+            self.run_worker(self._copy_with_program(text, copied), group="copy")
+        elif copied is not None:
+            copied(OSC_52)
+
+    async def _copy_with_program(self, text: str, copied: Callable[[str], None] | None) -> None:
+        program = await self._options.copy(text) if self._options.copy is not None else ""
+        if copied is not None:
+            copied(program or OSC_52)
 
     async def on_ready(self) -> None:
         """Start to connect after the first frame."""

@@ -434,5 +434,7 @@ class AppOptions(Struct, frozen=True):
     crash_folder: Path | None = None
     """The folder for crash reports; None writes them to the terminal."""
     early: EarlyPrompt | None = None
+    copy: Callable[[str], Awaitable[str]] | None = None
+    """Copies a text with a program of this machine; returns its name, "" where there is none."""
     conceal: Callable[[str], str] = str
     """Removes the API key from a text."""

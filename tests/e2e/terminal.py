@@ -80,6 +80,17 @@ class Terminal:
         told = self._call("display-message", "-p", "-t", "it", ",".join(f"#{{{name}}}" for name in names))
         return {name for name, on in zip(names, told.strip().split(","), strict=True) if on == "1"}
 
+    @property
+    def cursor(self) -> tuple[int, int]:
+        """Column and row of the terminal's own cursor."""
+        x, y = self._call("display-message", "-p", "-t", "it", "#{cursor_x},#{cursor_y}").split(",")
+        return int(x), int(y)
+
+    @property
+    def copied(self) -> str:
+        """The newest buffer of tmux; "" where nothing was copied."""
+        return self._call("show-buffer") if self._call("list-buffers") else ""
+
     def until(self, holds: Callable[[str], bool], what: str = "") -> str:
         """Look until the screen holds; the screen then. Fails with the last screen after a deadline."""
         end = time.monotonic() + PATIENCE_S

@@ -15,6 +15,8 @@ from textual.style import Style
 from textual.visual import Visual
 from textual.widget import Widget
 
+from handinger_tui.ui.terminal.diff_app import OSC_52, DiffApp
+
 POINTER: Final = "›"
 """Marks the item under the cursor, so that it is recognizable without color."""
 LONGEST_COPY: Final = 1_000_000
@@ -234,10 +236,18 @@ def _same(one: tuple[Content | None, Style], other: tuple[Content | None, Style]
 
 
 def copy_from(widget: Widget, text: str, what: str) -> None:
-    """Copy `text` to the clipboard through the terminal and notify the user; `what` names it."""
+    """Copy `text` to the clipboard and notify the user; `what` names it."""
     if len(text) > LONGEST_COPY:
         warning = f"Not copied: {len(text):,} characters do not fit through the terminal."
         widget.notify(warning, severity="warning", markup=False)
         return
-    widget.app.copy_to_clipboard(text)
-    widget.notify(f"Copied {what} ({len(text):,} characters, OSC 52).", markup=False)
+    app = widget.app
+
+    def say(way: str) -> None:
+        widget.notify(f"Copied {what} ({len(text):,} characters, {way}).", markup=False)
+
+    if isinstance(app, DiffApp):
+        app.copy(text, say)
+    else:
+        app.copy_to_clipboard(text)
+        say(OSC_52)

@@ -40,6 +40,7 @@ from handinger_tui.core.receipts.page import (
 )
 from handinger_tui.core.turns.turn import Turn, TurnStatus, level_of
 from handinger_tui.ui.keys import Where, bindings
+from handinger_tui.ui.lists.virtual_list import copy_from
 from handinger_tui.ui.pages import SavingScreen
 from handinger_tui.ui.widgets.containers import StaticReflow
 from handinger_tui.ui.widgets.footer import FooterLine
@@ -266,10 +267,9 @@ class ReceiptScreen(SavingScreen):
             self.say("This is the newest turn." if by > 0 else "This is the first turn.")
 
     def action_copy(self) -> None:
-        """Copy the receipt as text through the terminal."""
+        """Copy the receipt as text."""
         text = receipt_text(self.receipt)
-        self.app.copy_to_clipboard(text)
-        self.say(f"Copied the receipt ({len(text):,} characters, OSC 52).")
+        copy_from(self, text, "the receipt")
 
     def action_save(self, kind: str) -> None:
         """Save the receipt to the download folder, as Markdown ("md") or JSON ("json")."""

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 SETTLES_IN_S: Final = 0.5
 """Seconds after the handover during which an interrupt that reaches us is meant for the program."""
+OSC_52: Final = "OSC 52"
+"""The name of the way through the terminal, on which nobody learns whether the text arrived."""
 POSIX: Final = sys.platform != "win32"
 
 
@@ -251,6 +253,12 @@ class DiffApp(App[None]):
         self._has_crashed = False
         self.foreground = Foreground(lambda code: self.call_later(self.exit, return_code=code))
         super().__init__(driver_class=driver_class)
+
+    def copy(self, text: str, copied: Callable[[str], None] | None = None) -> None:
+        """Copy a text to the clipboard; `copied` is called with the name of the way it took."""
+        self.copy_to_clipboard(text)
+        if copied is not None:
+            copied(OSC_52)
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Display an update; cells that the terminal already shows are not written again."""

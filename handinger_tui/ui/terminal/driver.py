@@ -47,6 +47,18 @@ _NAME_REPLY: Final = re.compile(rb"\x1b\[\?[\d;]*c")
 ALTERNATE_SCREEN: Final = "\x1b[?1049h"
 
 
+COPY: Final = "\x1b]52;"
+"""The beginning of the sequence that copies (OSC 52)."""
+_SCREEN_PIECE: Final = 250
+"""GNU screen drops sequences of more than 256 characters."""
+
+
+def for_screen(data: str) -> str:
+    """A sequence as GNU screen passes it on to its terminal: in pieces, each a device control string."""
+    pieces = (data[at : at + _SCREEN_PIECE] for at in range(0, len(data), _SCREEN_PIECE))
+    return "".join(f"\x1bP{piece}\x1b\\" for piece in pieces)
+
+
 def once(handler: object) -> Callable[[int, FrameType | None], None]:
     """A signal handler that ignores a second signal while it handles the first.
 
@@ -90,6 +102,8 @@ class TerminalDriver(LinuxDriver):
 
         Textual writes start, content and end of it in turn; each write would wake the terminal emulator.
         """
+        if data.startswith(COPY) and os.environ.get("STY"):
+            data = for_screen(data)
         if data == PAINT_START and not self._paint:
             self._paint = data
             return

@@ -104,12 +104,13 @@ class Interaction:
 
     # -- out of the program ------------------------------------------------------------------------
     def copy(self, text: str, what: str, why: str = "") -> None:
-        """Copy `text` to the clipboard through the terminal (OSC 52).
+        """Copy `text` to the clipboard.
 
-        The notification describes it with `what`, after the sentence `why`.
+        The line that says so describes it with `what`, after the sentence `why`, and names the way it took.
         """
-        self._screen.app.copy_to_clipboard(text)
-        self.say(f"{why} Copied {what} ({len(text):,} characters, OSC 52).".lstrip())
+        self.app.copy(
+            text, lambda way: self.say(f"{why} Copied {what} ({len(text):,} characters, {way}).".lstrip())
+        )
 
     async def open_link(self, url: str, shown: str | None = None) -> None:
         """Judge an untrusted link, then open it, ask first, or refuse."""

@@ -27,6 +27,7 @@ from handinger_tui.ui.terminal.driver import (
     TerminalDriver,
     TerminalFile,
     driver_for,
+    for_screen,
     once,
 )
 from tests.ui.fakes import launch
@@ -345,3 +346,21 @@ def test_a_signal_that_interrupts_its_own_handler_is_ignored() -> None:
     assert calls == [20]
     handler(20, None)
     assert calls == [20, 20]
+
+
+def test_gnu_screen_gets_a_copy_in_pieces_that_it_passes_on() -> None:
+    copy = "\x1b]52;c;" + "QUJD" * 400 + "\a"
+    wrapped = for_screen(copy)
+    pieces = wrapped.removesuffix("\x1b\\").split("\x1b\\")
+    assert max(map(len, pieces)) <= 256
+    assert "".join(piece.removeprefix("\x1bP") for piece in pieces) == copy
+
+
+async def test_a_copy_is_wrapped_inside_gnu_screen_only(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = Reader(Ended(), wire)
+    written: list[str] = []
+    monkeypatch.setattr(LinuxDriver, "write", lambda _driver, data: written.append(data))
+    for inside in ("", "1.pts-0.host"):
+        monkeypatch.setenv("STY", inside)
+        driver.write("\x1b]52;c;QUJD\a")
+    assert written == ["\x1b]52;c;QUJD\a", "\x1bP\x1b]52;c;QUJD\a\x1b\\"]

@@ -1,0 +1,75 @@
+"""What only a real terminal shows: where its cursor stands, what it was asked for, what was copied."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.cells import cell_len
+
+from tests.e2e.terminal import Terminal, terminal
+
+
+def start(window: Terminal, home: Path, *argv: str) -> None:
+    window.run("--local", *argv, home=home)
+    window.shows("Three things to try")
+
+
+def caret(window: Terminal) -> str:
+    """What stands left of the cursor in its row; a wide character takes two cells."""
+    x, y = window.cursor
+    line = window.screen.split("\n")[y]
+    text = ""
+    while cell_len(text) < x:
+        text = line[: len(text) + 1]
+    return text
+
+
+def test_the_cursor_of_the_terminal_stands_at_the_caret(tmux: str, tmp_path: Path) -> None:
+    with terminal(tmux, 80, 24) as window:
+        start(window, tmp_path)
+        for typed, keys, left_of_it in (
+            ("wörld", (), "wörld"),
+            (" 漢字 ", (), "wörld 漢字 "),
+            ("", ("Left", "Left"), "wörld 漢"),
+            ("é", (), "wörld 漢é"),
+            ("", ("C-e", "C-j"), ""),
+            ("日本", ("Left",), "日"),
+        ):
+            window.type(typed)
+            if keys:
+                window.press(*keys)
+            expected = f"│ {left_of_it}"
+            # Input methods draw what is being composed at this cursor.
+            window.until(lambda _screen, text=expected: caret(window) == text, expected)  # type: ignore[misc]
+
+
+def test_the_cursor_is_back_at_the_caret_after_an_answer(tmux: str, tmp_path: Path) -> None:
+    with terminal(tmux, 80, 24) as window:
+        start(window, tmp_path)
+        window.type("hello\r")
+        window.type("漢字 next")
+        window.shows("✓ completed")
+        window.until(lambda _screen: caret(window) == "│ 漢字 next", "the cursor at the caret")
+
+
+def test_without_the_mouse_the_terminal_is_asked_for_no_reports(tmux: str, tmp_path: Path) -> None:
+    with terminal(tmux, 80, 24) as window:
+        start(window, tmp_path, "--no-mouse")
+        assert "mouse_any_flag" not in window.modes
+        assert "alternate_on" in window.modes
+
+
+def test_with_the_mouse_it_is(tmux: str, tmp_path: Path) -> None:
+    with terminal(tmux, 80, 24) as window:
+        start(window, tmp_path)
+        window.until(lambda _screen: "mouse_any_flag" in window.modes, "reports of the mouse")
+
+
+def test_a_copy_arrives_in_tmux_as_it_is_configured_by_default(tmux: str, tmp_path: Path) -> None:
+    with terminal(tmux, 100, 30) as window:
+        start(window, tmp_path)
+        window.type("hello\r")
+        window.shows("✓ completed")
+        window.type("/copy\r")
+        window.until(lambda seen: "Copied the last answer" in seen and "tmux" in seen, "the name of the way")
+        assert "Hello" in window.copied
