@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from handinger_tui.cli.attachments import DiskFiles
-from handinger_tui.cli.clipboard import copy_with_program
 from handinger_tui.cli.local_files import default_paths, keep_theme, kept_theme
 from handinger_tui.cli.output import Exit
 from handinger_tui.core.errors import SettingsError
@@ -22,6 +21,7 @@ from handinger_tui.core.safety import clean
 from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.keys import keymap_problems
 from handinger_tui.ui.ports import AppOptions, Connection, EarlyPrompt, Opening
+from handinger_tui.ui.terminal.clipboard import copy_with_program
 
 if TYPE_CHECKING:
     import argparse

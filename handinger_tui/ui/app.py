@@ -21,13 +21,12 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.safety import clean
 from handinger_tui.stylesheet import STYLESHEET
 from handinger_tui.ui.background import collect_from_now_on, warm
 from handinger_tui.ui.commands import CommandProvider
 from handinger_tui.ui.commands.view import leave, show_help
 from handinger_tui.ui.keys import format_key
-from handinger_tui.ui.terminal.diff_app import OSC_52, DiffApp
+from handinger_tui.ui.terminal.diff_app import DiffApp
 from handinger_tui.ui.themes import DARK, LIGHT, THEMES, PlainStyles, first_theme
 from handinger_tui.ui.transcript.painting import ControlFilter
 from handinger_tui.ui.work.screen import WorkScreen
@@ -107,6 +106,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         self._leave_task: asyncio.Task[None] | None = None
         self._early_keys = EarlyKeys(self, self.work.prompt, self._pass_on)
         super().__init__(driver_class=self._early_driver())
+        self.copy_with_program = options.copy
         for theme in THEMES:
             self.register_theme(theme)
         # Without colors, the dark theme says what is drawn reversed and dim.
@@ -169,27 +169,6 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         super().clear_notifications()
         for screen in self.screen_stack:
             screen.query("ToastHolder").remove()
-
-    def copy_to_clipboard(self, text: str) -> None:
-        """Copy a selection; see `copy`."""
-        self.copy(text)
-
-    def copy(self, text: str, copied: Callable[[str], None] | None = None) -> None:
-        """Copy cleaned text: its control sequences must not end a bracketed paste into a shell.
-
-        Through the terminal, and with a program of this machine where there is one, whose name `copied` gets.
-        """
-        text = clean(text)
-        super().copy_to_clipboard(text)
-        if self._options.copy is not None:
-            self.run_worker(self._copy_with_program(text, copied), group="copy")
-        elif copied is not None:
-            copied(OSC_52)
-
-    async def _copy_with_program(self, text: str, copied: Callable[[str], None] | None) -> None:
-        program = await self._options.copy(text) if self._options.copy is not None else ""
-        if copied is not None:
-            copied(program or OSC_52)
 
     async def on_ready(self) -> None:
         """Start to connect after the first frame."""

@@ -247,7 +247,7 @@ def copy_from(widget: Widget, text: str, what: str) -> None:
         widget.notify(f"Copied {what} ({len(text):,} characters, {way}).", markup=False)
 
     if isinstance(app, DiffApp):
-        app.copy(text, say)
+        app.copy_to_clipboard(text, say)
     else:
         app.copy_to_clipboard(text)
         say(OSC_52)

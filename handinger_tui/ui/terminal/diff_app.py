@@ -24,12 +24,12 @@ from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
-from handinger_tui.core.safety import without_secrets
+from handinger_tui.core.safety import clean, without_secrets
 from handinger_tui.ui.terminal.screen_buffer import ScreenBuffer
 from handinger_tui.ui.terminal.textual_private import ChopsUpdate, Compositor, CompositorUpdate, Missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
 
 SETTLES_IN_S: Final = 0.5
@@ -251,14 +251,26 @@ class DiffApp(App[None]):
     def __init__(self, driver_class: type[Driver] | None = None) -> None:
         self.screen_buffer = ScreenBuffer()
         self._has_crashed = False
+        self.copy_with_program: Callable[[str], Awaitable[str]] | None = None
+        """Copies a text with a program of this machine; returns its name, "" where there is none."""
         self.foreground = Foreground(lambda code: self.call_later(self.exit, return_code=code))
         super().__init__(driver_class=driver_class)
 
-    def copy(self, text: str, copied: Callable[[str], None] | None = None) -> None:
-        """Copy a text to the clipboard; `copied` is called with the name of the way it took."""
-        self.copy_to_clipboard(text)
-        if copied is not None:
-            copied(OSC_52)
+    def copy_to_clipboard(self, text: str, copied: Callable[[str], None] | None = None) -> None:
+        """Copy cleaned text: its control sequences must not end a bracketed paste into a shell.
+
+        Through the terminal, and with a program of this machine where there is one; `copied` gets the name
+        of the way.
+        """
+        text, with_program = clean(text), self.copy_with_program
+        super().copy_to_clipboard(text)
+
+        async def copy_also() -> None:
+            program = await with_program(text) if with_program is not None else ""
+            if copied is not None:
+                copied(program or OSC_52)
+
+        self.run_worker(copy_also(), group="copy")
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Display an update; cells that the terminal already shows are not written again."""

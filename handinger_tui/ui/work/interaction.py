@@ -108,7 +108,7 @@ class Interaction:
 
         The line that says so describes it with `what`, after the sentence `why`, and names the way it took.
         """
-        self.app.copy(
+        self.app.copy_to_clipboard(
             text, lambda way: self.say(f"{why} Copied {what} ({len(text):,} characters, {way}).".lstrip())
         )
 
