@@ -66,9 +66,11 @@ def open_sources(window: Terminal) -> None:
     window.shows(" Enter Send ")
 
 
-@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+@pytest.mark.parametrize(
+    ("columns", "rows", "generation"), [(80, 24, "workers"), (120, 40, "tasks")], ids=["workers", "tasks"]
+)
 def test_attach_ask_preview_save_and_open_the_sources(
-    tmux: str, columns: int, rows: int, tmp_path: Path
+    tmux: str, columns: int, rows: int, generation: str, tmp_path: Path
 ) -> None:
     place, home, saved = tmp_path / "place", tmp_path / "home", tmp_path / "saved"
     place.mkdir()
@@ -76,7 +78,7 @@ def test_attach_ask_preview_save_and_open_the_sources(
     write_sales(place / "sales.csv")
     (home / "config.toml").write_text(f'download_dir = "{saved}"\n')
     with terminal(tmux, columns, rows, place) as window:
-        window.run(home=home, HANDINGER_LOCAL_PACE="0.05")
+        window.run(home=home, HANDINGER_LOCAL_PACE="0.05", HANDINGER_GENERATION=generation)
         attach_and_ask(window)
         preview_chart_and_table(window)
         save_all(window, saved)

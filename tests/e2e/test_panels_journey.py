@@ -22,18 +22,18 @@ def ask_for_sources(window: Terminal) -> None:
     window.until(lambda seen: "completed" in seen and "5 sources" in seen, "the answer with its sources")
 
 
-def go_through_the_tabs(window: Terminal) -> None:
+def go_through_the_tabs(window: Terminal, total: str) -> None:
     """F keys, Tab and Esc, with a message half written."""
     window.type("half a message")
     window.shows("half a message")
-    for key, words in (("F2", "this worker"), ("F3", "docs.python.org"), ("F4", "No files yet.")):
+    for key, words in (("F2", total), ("F3", "docs.python.org"), ("F4", "No files yet.")):
         window.press(key)
         screen = window.until(lambda seen: TABS in seen and words in seen, words)  # noqa: B023 - called at once
         assert "half a message" in screen
         assert "Browsing: " in screen
         assert "Esc Back" in screen
     window.press("Tab")
-    window.shows("this worker")
+    window.shows(total)
     window.press("Escape")
     window.until(lambda seen: TABS not in seen and "Built-in links" in seen, "the answer again")
     window.type(", and its end")
@@ -72,14 +72,14 @@ def leave_a_panel_while_a_turn_runs(window: Terminal) -> None:
     window.until(lambda seen: "keeps running" not in seen, "the question is gone")
 
 
-@pytest.mark.parametrize("density", ["normal", "compact"])
-def test_panels_of_a_narrow_terminal(tmux: str, density: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("density", "generation"), [("normal", "workers"), ("compact", "tasks")])
+def test_panels_of_a_narrow_terminal(tmux: str, density: str, generation: str, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(f'density = "{density}"\n')
     with terminal(tmux, 80, 24) as window:
-        window.run(home=tmp_path)
+        window.run(home=tmp_path, HANDINGER_GENERATION=generation)
         ask_for_sources(window)
         assert ("╭" in window.screen) is (density == "normal")
-        go_through_the_tabs(window)
+        go_through_the_tabs(window, "this task" if generation == "tasks" else "this worker")
         if density == "normal":
             change_the_width(window)
         leave_a_panel_while_a_turn_runs(window)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handinger_tui.local.server import LocalServer
+from tests.e2e.accounts import Account
 from tests.e2e.runner import KEY, run
 from tests.e2e.terminal import PATIENCE_S, terminal
 from tests.wire.recordings import recordings
@@ -19,20 +20,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
-sizes = pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+sizes = pytest.mark.parametrize(
+    ("columns", "rows", "generation"), [(80, 24, "workers"), (120, 40, "tasks")], ids=["workers", "tasks"]
+)
 
 
 @sizes
-def test_a_prompt_that_answers_without_a_key(tmux: str, columns: int, rows: int, tmp_path: Path) -> None:
+def test_a_prompt_that_answers_without_a_key(
+    tmux: str, columns: int, rows: int, generation: str, tmp_path: Path
+) -> None:
     with terminal(tmux, columns, rows) as window:
-        window.run(home=tmp_path)
+        window.run(home=tmp_path, HANDINGER_GENERATION=generation)
         window.shows("LOCAL")
         window.type("echo the quick brown fox")
         window.press("Enter")
         window.shows("credits")
         screen = window.shows("completed")
         assert "the quick brown fox" in screen
-        assert "step" in screen
+        # The steps of a task are not reported.
+        assert ("step" in screen) is (generation == "workers")
         window.press("C-d")
         screen = window.shows("exit=0")
         assert "--resume ses_" in screen
@@ -40,10 +46,11 @@ def test_a_prompt_that_answers_without_a_key(tmux: str, columns: int, rows: int,
 
 @sizes
 def test_text_streams_esc_is_honest_and_the_session_comes_back(
-    tmux: str, columns: int, rows: int, tmp_path: Path
+    tmux: str, columns: int, rows: int, generation: str, tmp_path: Path
 ) -> None:
+    service = {"HANDINGER_GENERATION": generation, "HANDINGER_POLL_INTERVAL": "0.2"}
     with terminal(tmux, columns, rows) as window:
-        window.run("long 60", home=tmp_path)
+        window.run("long 60", home=tmp_path, **service)
         screen = window.shows("Paragraph 2.")
         assert "working" in screen
         window.press("Escape")
@@ -58,7 +65,7 @@ def test_text_streams_esc_is_honest_and_the_session_comes_back(
         window.press("C-c", "C-c")
         window.shows("exit=")
     with terminal(tmux, columns, rows) as window:
-        window.run("-c", home=tmp_path)
+        window.run("-c", home=tmp_path, **service)
         window.shows("Paragraph")
         window.press("C-Home")
         window.until(lambda seen: "60 paragraphs" in seen and "Paragraph 1." in seen, "the beginning")
@@ -92,10 +99,16 @@ def test_help_and_version_need_no_terminal(tmux: str, tmp_path: Path) -> None:
         assert "handinger-tui 0." in window.shows("exit=0")
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["terminal closed", "kill -9"])
-def test_a_run_survives_the_end_of_its_terminal(tmux: str, tmp_path: Path, *, killed: bool) -> None:
+@pytest.mark.parametrize(
+    ("killed", "generation"),
+    [(False, "workers"), (True, "workers"), (True, "tasks")],
+    ids=["terminal closed", "kill -9", "kill -9 with tasks"],
+)
+def test_a_run_survives_the_end_of_its_terminal(
+    tmux: str, generation: str, tmp_path: Path, *, killed: bool
+) -> None:
     with LocalServer.start(pace=0.5) as server:
-        service = {"HANDINGER_BASE_URL": server.base_url, "HANDINGER_API_KEY": server.api_key}
+        service = Account(server, generation).environ | {"HANDINGER_POLL_INTERVAL": "0.2"}
         with terminal(tmux, 100, 30) as window:
             window.run("long 25", home=tmp_path, **service)
             window.shows("Paragraph 2.")
