@@ -35,6 +35,7 @@ from handinger_tui.core.amounts import (
     credits_words,
     doubt_mark,
     excess_text,
+    price_text,
     short_total_text,
     usd_text,
     value_text,
@@ -158,6 +159,11 @@ def limits_line(cost_rows: CostRows, query: CostsQuery, session: Session | None)
     return "\n".join(texts)
 
 
+def credit_price() -> Decimal | None:
+    """Return the person's price of a credit in the settings."""
+    return _configured_limits().credit_usd
+
+
 def _configured_limits() -> LimitRules:
     try:
         return limit_rules(settings_for(argparse.Namespace()))
@@ -204,7 +210,7 @@ def put_turns(cost_rows: CostRows, query: CostsQuery, result: CostsResult, width
     for bucket in result.suspense:
         amount = value_text(bucket.usd) if bucket.usd.value else value_text(bucket.credits, credits_words)
         put(textwrap.fill(f"{key_of(bucket)}: {amount}", width, break_on_hyphens=False))
-    total = sum_text(overall.total("usd"), overall.total("credits"), overall.turns)
+    total = sum_text(overall.total("usd"), overall.total("credits"), overall.turns, credit_price())
     for line in textwrap.wrap(f"total: {total}", width, break_on_hyphens=False):
         put(line)
 
@@ -260,9 +266,24 @@ def put_text(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Non
         put_turns(cost_rows, query, result, width)
     else:
         put(table([*result.groups, *result.suspense], result.total, query.by, width))
-    for block in (signs_line(result.total), share_lines(result.total, width), *remarks(cost_rows, query)):
+    blocks = (
+        price_line(result.total),
+        signs_line(result.total),
+        share_lines(result.total, width),
+        *remarks(cost_rows, query),
+    )
+    for block in blocks:
         if block:
             put("\n" + "\n".join(_wrap(line, width) for line in block.split("\n")))
+
+
+def price_line(overall: Bucket) -> str:
+    """Return what the credits cost at the person's price, where no cost in USD is known; else ""."""
+    price, credited = credit_price(), overall.total("credits").value
+    if price is None or credited is None or overall.total("usd").value is not None:
+        return ""
+    amount = price_text(credited, price)
+    return f"{credits_words(credited)}: {amount} at your price of {usd_text(price)} a credit."
 
 
 def _wrap(line: str, width: int) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.output import Exit, put, say
 from handinger_tui.cli.session_choice import chosen_session_id, find_target_session, place_of
@@ -45,6 +47,7 @@ async def _run(
         typical_cost = await ledger.charges.usual(
             session.worker_id, settings.budget, simulated=settings.local
         )
+        typical_cost = replace(typical_cost, credit_usd=settings.credit_usd)
         gauges = await ledger.limits.gauges(session)
         # A local worker ends with its program, so the next message starts a new worker.
         worker_id = None if settings.local else session.worker_id

@@ -124,7 +124,9 @@ async def open_services(
             address, key = await _local_worker(stack, settings)
         client = await stack.enter_async_context(client_of(settings, address, key, late=in_app))
         turns = turn_client_of(settings, client)
-        context = ServiceContext(settings.base_url, settings.local, trigger, settings.generation)
+        context = ServiceContext(
+            settings.base_url, settings.local, trigger, settings.generation, settings.credit_usd
+        )
         retry_policy = retry_policy_of(settings, watch_money=watch_money)
         if in_app:
             retry_policy = replace(retry_policy, late_reads=LATE_READS)

@@ -155,6 +155,17 @@ def credits_words(value: Decimal | None) -> str:
     return text if tidy(value) is None else f"{text} {'credit' if text == '1' else 'credits'}"
 
 
+def at_price(credits_used: Decimal | None, credit_usd: Decimal | None) -> Decimal | None:
+    """What credits cost at a price that the person gave; None where one of both is not known."""
+    return None if credits_used is None or credit_usd is None else EXACT.multiply(credits_used, credit_usd)
+
+
+def price_text(credits_used: Decimal | None, credit_usd: Decimal | None) -> str:
+    """What credits cost at the person's price, "~$0.04"; "" where that is not known."""
+    value = at_price(credits_used, credit_usd)
+    return "" if value is None else f"~{usd_text(value)}"
+
+
 # A sum has one notation: "$1.23 + 2 turns unknown", "$1.23 +2" where there is no room for that, and "~$1.23"
 # where an amount in it is doubtful.
 def total_text(amount: Total, write: Callable[[Decimal | None], str] = usd_text) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.turns.session import Session
 from handinger_tui.engine.ports import (
@@ -112,8 +114,14 @@ class Engine:
             base_url=base_url,
             title=title,
         )
+        session = self._priced(session)
         self._actors[session.session_id] = SessionActor(session, self._deps)
         return session
+
+    def _priced(self, session: Session) -> Session:
+        """The session with the price of a credit, which the person gave for this service."""
+        price = self._context.credit_usd if session.service == self._context.service else None
+        return session if price is None else replace(session, credit_usd=price)
 
     async def open(self, session_id: str) -> Session:
         """Open a session: from memory, else from the history.
@@ -129,7 +137,7 @@ class Engine:
             if self._context.forgetful:
                 loaded = ended_with_program(loaded)
             # Another caller may have opened it during the read: the first actor owns the session.
-            self._actors.setdefault(session_id, SessionActor(loaded, self._deps))
+            self._actors.setdefault(session_id, SessionActor(self._priced(loaded), self._deps))
         return self.session(session_id)
 
     async def adopt(self, session_id: str, *, retry: bool = False) -> Session:

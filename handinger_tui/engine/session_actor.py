@@ -39,6 +39,7 @@ from handinger_tui.engine.turn_run import RunSlot, TurnRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from decimal import Decimal
 
     from handinger_tui.core.stream.worker_snapshot import WorkerBody
     from handinger_tui.engine.ports import Ids, LimitReader
@@ -101,6 +102,8 @@ class ServiceContext(Struct, frozen=True):
     forgetful: bool = False
     trigger: Trigger = Trigger.APP
     generation: str = "workers"
+    credit_usd: Decimal | None = None
+    """See `Session`."""
 
     @property
     def service(self) -> Service:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from msgspec.structs import replace
 
@@ -47,6 +49,8 @@ def test_the_change_is_in_credits_where_only_those_are_reported() -> None:
     turns = [turn(at, after=reading(credit=str(credit))) for at, credit in enumerate((10, 30, 60, 70))]
     shown = session(*turns)
     assert receipt_line(shown, turns[3]) == "~12 s · 10 credits (-50%) Σ · cost not reported · standard"
+    priced = replace(shown, credit_usd=Decimal("0.002"))
+    assert receipt_line(priced, turns[3]) == "~12 s · 10 credits (-50%) Σ · ~$0.02 · standard"
 
 
 def test_a_duration_that_was_reported_is_no_estimate() -> None:

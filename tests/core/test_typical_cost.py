@@ -104,6 +104,10 @@ USUAL = of("0.01", "0.02", "0.04", "0.09", "0.2")
             TypicalCost("high", of(*[None] * 5), of("1", "2", "4", "9", "20")),
             "usually 2–9 credits (median 4 credits, 5 turns)",
         ),
+        (
+            TypicalCost("high", of(), of("1", "2", "4", "9", "20"), credit_usd=Decimal("0.01")),
+            "usually 2–9 credits (median 4 credits, 5 turns, ~$0.04)",
+        ),
         (TypicalCost("high", of("0.5"), of("1", "2", "4", "9", "20")), "1 turn so far: $0.50"),
         (TypicalCost("hi\x1b[31m\ngh"), "no cost history at hi[31m gh yet"),
     ],
@@ -122,6 +126,10 @@ def test_the_usual_range_in_words(usual: TypicalCost, text: str) -> None:
         (TypicalCost("high", USUAL), "~$0.04 ($0.02–0.09)"),
         (TypicalCost("high", USUAL, everywhere=True), "~$0.04 (other workers)"),
         (TypicalCost("high", of(), of("1", "2", "4", "9", "20")), "~4 credits (2–9)"),
+        (
+            TypicalCost("high", of(), of("1", "2", "4", "9", "20"), credit_usd=Decimal("0.01")),
+            "~4 credits (2–9) · ~$0.04",
+        ),
         (
             TypicalCost("high", of("0.0012", "0.0013", "0.0042", "0.0099", "0.0099")),
             "~$0.0042 ($0.0013–0.0099)",

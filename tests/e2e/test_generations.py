@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -70,6 +71,14 @@ def test_every_turn_that_was_made_elsewhere_has_its_own_credits(server: LocalSer
     costs = json.loads(do(server, tmp_path / "b", "costs", "--by", "turn", "--json").out)
     taken = sorted((row["credits"] for row in costs["groups"]), key=int)
     assert taken == [one["turn_usage"]["credits"] for one in (first, second)]
+    # With a price of the person, every sum without USD has its approximate price.
+    (tmp_path / "b" / "config.toml").write_text("[spending]\ncredit_usd = 0.01\n")
+    priced = json.loads(do(server, tmp_path / "b", "costs", "--json").out)
+    credited = sum(map(int, taken))
+    assert Decimal(priced["total_usd_at_your_price"]) == Decimal(credited) / 100
+    assert f"~${Decimal(credited) / 100:.2f} at your price" in do(server, tmp_path / "b", "costs").out
+    ran = do(server, tmp_path / "b", "-p", "echo three", "--task", first["task_id"])
+    assert "4 credits 1× · ~$0.04" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,11 @@ from handinger_tui.cli.costs_query import (
     time_filter,
     unique_id,
 )
-from handinger_tui.cli.costs_text import heading, put_text, remarks
+from handinger_tui.cli.costs_text import credit_price, heading, put_text, remarks
 from handinger_tui.cli.local_files import check_new_file, default_paths, expand_path, save_new_file
 from handinger_tui.cli.options import BUDGETS, add_json_option
 from handinger_tui.cli.output import Exit, put, say
+from handinger_tui.core.amounts import at_price, json_amount
 from handinger_tui.core.charts.report_page import REPORTS, Report
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
@@ -230,8 +231,13 @@ def _put_json(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> No
         "budget": query.filter.budget,
         "simulated": query.simulated,
     }
+    total, price = result.total, credit_price()
     tail = {
         "total": spending.group_object(result.total),
+        "credit_usd": json_amount(price),
+        "total_usd_at_your_price": json_amount(
+            at_price(total.total("credits").value, price) if total.total("usd").value is None else None
+        ),
         "charts": spending.charts_object(result.days, result.total),
         "suspense": [spending.suspense_object(bucket) for bucket in result.suspense],
         "assigned": [spending.assigned_object(one) for one in cost_rows.assigned(query.filter)],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import fields
 
-from handinger_tui.core.amounts import Total, credits_words, split_excess, total, total_text
+from handinger_tui.core.amounts import Total, credits_words, price_text, split_excess, total, total_text
 from handinger_tui.core.formatting import plural
 
 if TYPE_CHECKING:
@@ -188,9 +188,13 @@ def altogether(buckets: Iterable[Bucket], key: str = "") -> Bucket:
     return summed
 
 
-def sum_text(usd: Total, credit_total: Total, turns: int) -> str:
-    """The cost of turns: "$1.23 + 2 turns unknown · 8 credits · 3 turns in all"; credits only where known."""
-    cost = total_text(usd) if usd.value is not None else f"cost {total_text(usd)}"
+def sum_text(usd: Total, credit_total: Total, turns: int, credit_usd: Decimal | None = None) -> str:
+    """The cost of turns: "$1.23 + 2 turns unknown · 8 credits · 3 turns in all"; credits only where known.
+
+    `credit_usd`: the person's price of a credit, for sums without any amount in USD: "~$0.08 · 8 credits".
+    """
+    cost = total_text(usd) if usd.value is not None else price_text(credit_total.value, credit_usd)
+    cost = cost or f"cost {total_text(usd)}"
     credited = [total_text(credit_total, credits_words)] if credit_total.value is not None else []
     # After "+ 1 turn unknown", "1 turn" would read as one more.
     in_all = " in all" if any("unknown" in text for text in (cost, *credited)) else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import EXACT
+from handinger_tui.core.amounts import EXACT, at_price
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Unit, amount_text
 from handinger_tui.core.money.spending import LOCAL, TurnCharge
@@ -77,6 +77,13 @@ class TypicalCost(Struct, frozen=True):
     usd: Spread = Spread()
     credits: Spread = Spread()
     everywhere: bool = False
+    credit_usd: Decimal | None = None
+    """See `Session`."""
+
+    def at_price(self, unit: Unit, value: Decimal) -> str:
+        """What an amount of credits costs at the person's price, "~$0.04"; "" without one."""
+        price = at_price(value, self.credit_usd) if unit is Unit.CREDITS else None
+        return "" if price is None else f"~{rough(price, Unit.USD)}"
 
 
 # -- texts ----------------------------------------------------------------------------
@@ -98,6 +105,7 @@ def typical_cost_text(usual: TypicalCost) -> str:
         whose = "on other workers " if usual.everywhere else ""
         return f"{whose}{plural(of.unknown, 'turn')} at {budget}, cost not reported"
     gaps = f"{of.unknown:,} more not reported" if of.unknown else ""
+    gaps = ", ".join(filter(None, [usual.at_price(unit, of.median), gaps]))
     turns = plural(of.known, "turn")
     if of.known < ENOUGH:
         whose = "other workers, " if usual.everywhere else ""
@@ -123,6 +131,9 @@ def typical_cost_chip(usual: TypicalCost) -> str:
         choices = [f"{_briefly(of, unit)} ({plural(of.known, 'turn')})", turns]
     else:
         choices = [f"{median} ({_briefly(of, unit).partition(' ')[0]})", turns]
+    priced = usual.at_price(unit, of.median)
+    if priced:
+        choices = [f"{text} · {priced}" for text in (*choices, median)] + choices
     return next((text for text in choices if len(text) <= CHIP_CELLS), median)
 
 

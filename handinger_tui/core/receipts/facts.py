@@ -12,6 +12,7 @@ from handinger_tui.core.amounts import (
     credits_words,
     doubt_mark,
     excess_text,
+    price_text,
     split_excess,
     usd_text,
 )
@@ -290,7 +291,7 @@ def receipt_line(session: Session, turn: Turn, index: MoneyIndex | None = None) 
     money, change = _money_and_change(session, turn, MoneyIndex() if index is None else index)
     if turn.status in FREE:
         return refused_text(money)
-    return _line(turn, money, change, simulated=session.base_url == LOCAL)
+    return _line(turn, money, change, session.credit_usd, simulated=session.base_url == LOCAL)
 
 
 def refused_text(money: TurnMoney) -> str:
@@ -302,7 +303,9 @@ def refused_text(money: TurnMoney) -> str:
     return f"It was rejected, but the worker's figures rose at that time.{own}"
 
 
-def _line(turn: Turn, money: TurnMoney, change: Change, *, simulated: bool) -> str:
+def _line(
+    turn: Turn, money: TurnMoney, change: Change, credit_usd: Decimal | None, *, simulated: bool
+) -> str:
     usage, is_running = money.usage, turn.status is TurnStatus.RUNNING
     change_note = f" ({change_text(change.percent)})" if change.percent is not None else ""
     sign = f" {reading_words(money.reading).sign}".rstrip()
@@ -317,7 +320,8 @@ def _line(turn: Turn, money: TurnMoney, change: Change, *, simulated: bool) -> s
     if money.usd is not None:
         pieces.append(f"{amount_words(money, usd_text(money.most_usd))}{change_note}{sign}")
     else:
-        pieces.append(f"cost {PENDING if is_running else NOT_REPORTED}")
+        priced = price_text(money.most_credits, credit_usd)
+        pieces.append(priced or f"cost {PENDING if is_running else NOT_REPORTED}")
     if money.shared:
         pieces[-1] += f", {share_text(money)}"
     if simulated and money.usage.reported:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import fields
 
-from handinger_tui.core.amounts import EXACT, credits_text, decimal_text, excess_text, tidy, usd_text
+from handinger_tui.core.amounts import (
+    EXACT,
+    at_price,
+    credits_text,
+    decimal_text,
+    excess_text,
+    price_text,
+    tidy,
+    usd_text,
+)
 from handinger_tui.core.evidence.sources import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, number, plural, size, utc_text
 from handinger_tui.core.money.attribution import Reading
@@ -94,6 +103,12 @@ def sections_of(facts: Facts) -> tuple[Section, ...]:
     return tuple(Section(title, tuple(build(facts))) for title, build in builders)
 
 
+def _at_price(facts: Facts) -> Decimal | None:
+    """What the credits cost at the person's price, where no cost in USD is known."""
+    money = facts.money
+    return None if money.usd is not None else at_price(money.usage.credits, facts.session.credit_usd)
+
+
 def _or_missing(facts: Facts, text: str | None) -> str:
     """`text`, or what is shown instead of a missing value."""
     if text is not None:
@@ -108,7 +123,8 @@ def _so_far(facts: Facts) -> str:
 def _cost(facts: Facts) -> list[ReceiptRow]:
     money = facts.money
     cost, credits_used = money.most_usd, money.most_credits
-    cost_words = None if cost is None else amount_words(money, usd_text(cost))
+    priced = price_text(credits_used, facts.session.credit_usd) or None
+    cost_words = priced if cost is None else amount_words(money, usd_text(cost))
     credit_words = None if credits_used is None else amount_words(money, credits_text(credits_used))
     rows = [
         ReceiptRow("Cost", _or_missing(facts, cost_words), _cost_note(facts)),
@@ -141,7 +157,9 @@ def _cost_note(facts: Facts) -> str:
     if facts.free:
         return "never started, so nothing was charged"
     if cost is None:
-        return ""
+        price = facts.session.credit_usd
+        is_priced = price is not None and facts.money.most_credits is not None
+        return f"at your price of {usd_text(price)} a credit" if is_priced else ""
     shown = usd_text(cost).replace("$", "").replace(",", "")
     exact = decimal_text(tidy(cost) or Decimal(0))
     notes = [
@@ -388,6 +406,7 @@ def _figures_object(facts: Facts) -> JsonObject:
     return {
         "cost_usd": _exact(money.usd),
         "credits": _exact(money.usage.credits),
+        "usd_at_your_price": _exact(_at_price(facts)),
         "final": money.final,
         "shared_with": money.others if money.shared else None,
         "cost_usd_at_most": _exact(money.most_usd),

@@ -133,6 +133,8 @@ class Session(Struct, frozen=True):
     unread: bool = False
     elsewhere: Others = NO_OTHERS
     """What the history has on the same workers, as of its last read."""
+    credit_usd: Decimal | None = None
+    """The price of a credit, if the person gave one: for texts about amounts; it is not stored."""
 
     @property
     def service(self) -> Service:

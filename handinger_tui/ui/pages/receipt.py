@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.renderables.digits import Digits
 from textual.widgets import Static
 
-from handinger_tui.core.amounts import credits_words, decimal_places, pad_decimals, usd_text
+from handinger_tui.core.amounts import credits_words, decimal_places, pad_decimals, price_text, usd_text
 from handinger_tui.core.charts.bars import BLOCKS, NO_VALUE, stacked_bar
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, plural
@@ -104,7 +104,15 @@ def _head(facts: Facts, width: int) -> list[Content]:
     """The cost in large digits, and beside it the status, the comparison and the usage."""
     cost = facts.money.most_usd
     reason = PENDING if facts.waiting else NOT_REPORTED
-    text = usd_text(cost) if cost is not None else f"cost {reason}"
+    credited = facts.money.most_credits
+    priced = price_text(credited, facts.session.credit_usd) or f"cost {reason}"
+    if cost is not None:
+        text = usd_text(cost)
+    elif credited is not None:
+        # What the service reports comes first.
+        text = f"{amount_words(facts.money, credits_words(credited))} · {priced}"
+    else:
+        text = priced
     summary = [line for line in _summary(facts) if line.plain]
     cells = Digits.get_width(text)
     if cost is None or cells + 24 > width:
@@ -131,7 +139,9 @@ def _summary(facts: Facts) -> Iterator[Content]:
     change = change_text(facts.change.percent)
     yield Content(f"{change} vs. the median of {plural(facts.change.turns, 'turn')}" if change else "")
     amounts = [
-        amount_words(money, credits_words(money.most_credits)) if usage.credits is not None else "",
+        amount_words(money, credits_words(money.most_credits))
+        if usage.credits is not None and money.most_usd is not None
+        else "",
         plural(usage.total_tokens, "token") if usage.total_tokens is not None else "",
         plural(usage.steps, "step") if usage.steps is not None else "",
         took_text(turn, facts.money),
@@ -237,9 +247,10 @@ class ReceiptScreen(SavingScreen):
             level = level_of(turn.order.budget, turn.order.trigger)
             if level:
                 connection = self._controller.connection
-                self._typical_cost = await connection.charges.usual(
+                usual = await connection.charges.usual(
                     turn.worker_id or turn.order.worker_id, level, simulated=connection.limits.simulated
                 )
+                self._typical_cost = replace(usual, credit_usd=self._controller.session.credit_usd)
         except HandingerError as problem:
             self.say_problem(problem)
         self._draw()

@@ -21,6 +21,7 @@ from handinger_tui.core.amounts import (
     excess_text,
     gap_mark,
     pad_decimals,
+    price_text,
     short_number,
     short_total_text,
     split_excess,
@@ -98,6 +99,7 @@ Row = tuple[str, str, str, Write]
 MONEY_ROWS: Final[tuple[Row, ...]] = (
     ("cost", "cost", "cost", usd_within),
     ("credits", "credits", "credits", credits_within),
+    ("priced", "in USD", "in USD", usd_within),
     ("rate", "cost/min", "cost/min", rough_usd),
     ("credit_rate", "credits/min", "cred/min", rough_credits),
 )
@@ -174,6 +176,9 @@ def _table_of(view: UsageView, width: int, now_ms: int | None) -> _Table:
     """The table at `width` cells. A column that is too narrow for its amounts takes room from the others."""
     name, rate = view.rate()
     clocked = {"elapsed": view.elapsed(now_ms)} | ({name: rate} if name else {})
+    priced = view.at_price()
+    if priced is not None:
+        clocked["priced"] = priced
     sums = [*view.worker, *(pair[1] for pair in clocked.values())]
     mark = max((len(gap_mark(gap)) + 1 for gap in map(_missing, sums) if gap), default=1)
     label = WIDE_LABEL if width >= 30 else width // 3 + 1
@@ -245,8 +250,9 @@ def _headline(table: _Table) -> list[Content]:
         line = Content.assemble((cost, STRONG), (f" · {credit_text}" if credit_text else "", FAINT))
     elif credit_text:
         # What a service reports comes first.
-        missing = PENDING if figure.pending else NOT_REPORTED
-        line = Content.assemble((credit_text, STRONG), (f" · cost {missing}", FAINT))
+        missing = f"cost {PENDING if figure.pending else NOT_REPORTED}"
+        priced = price_text(_decimal(credited.value), view.credit_usd)
+        line = Content.assemble((credit_text, STRONG), (f" · {priced or missing}", FAINT))
     else:
         line = Content.assemble(("cost ", FAINT), (PENDING if figure.pending else NOT_REPORTED, STRONG))
     return [title, line.truncate(width, ellipsis=True)]
@@ -394,6 +400,8 @@ def _history(view: UsageView, width: int) -> list[Content]:
         return []
     newest = view.history[-width:]
     amounts = [value for value in newest if value is not None]
+    if not amounts and view.this_worker("credits").value is not None:
+        return []
     highest = f"max {usd_text(max(amounts))}" if amounts else ""
     title = "cost per turn" if len(newest) == len(view.history) else f"last {len(newest)} turns"
     caption = with_right(Content.styled(title, FAINT), Content.styled(highest, FAINT), width - 1)
@@ -415,13 +423,17 @@ def _remarks(table: _Table, zone: tzinfo | None, gauges: Sequence[Gauge]) -> lis
         moment = datetime.fromtimestamp(view.read_ms / 1000, tz=zone).astimezone(zone)
         texts.append(f"as of {moment:%d %b %H:%M:%S}")
     names = (*(row[0] for row in (*MONEY_ROWS, *TOKEN_ROWS, *WORK_ROWS)), *CATEGORIES)
-    figures = [figure for name in names if _is_shown(table, name) for figure in table.pair(name)]
+    figures = [
+        figure for name in names if name != "priced" and _is_shown(table, name) for figure in table.pair(name)
+    ]
     unknown = {unknown_sign(figure) for figure in figures if figure.value is None and not figure.hidden}
     texts += [f"{sign} {word}" for sign, word in SIGNS.items() if sign in unknown]
     if any(figure.estimate for figure in figures):
         texts.append("~ estimated")
     if any(figure.sign == "~" for figure in figures):
         texts.append("~ undecided: worker totals or figures per turn")
+    if _is_shown(table, "priced") and view.credit_usd is not None:
+        texts.append(f"~ in USD: at your price of {usd_text(view.credit_usd)} a credit")
     return [line for text in texts if text for line in _wrap(text, width)]
 
 
@@ -597,7 +609,8 @@ def _turn_pieces(view: UsageView) -> list[str]:
     credited = [] if credit.value is None else [credit.sign + credits_words(Decimal(credit.value))]
     if cost.value is None and credited:
         # What a service reports stands for what it does not.
-        pieces = [f"turn {credited[0]}"]
+        priced = price_text(_decimal(credit.value), view.credit_usd)
+        pieces = [f"turn {credited[0]} {priced}".rstrip()]
     else:
         pieces = [f"turn {_word(cost) or cost.sign + usd_text(Decimal(cost.value or 0))}", *credited]
     if tokens.value is not None:
@@ -609,7 +622,8 @@ def _worker_piece(view: UsageView) -> str:
     total, credited = view.this_worker("cost"), view.this_worker("credits")
     if total.value is None and credited.value is not None:
         in_all = Total(Decimal(credited.value), credited.missing, bool(credited.sign))
-        return f"{view.kind} {short_total_text(in_all, credits_words)}"
+        priced = price_text(in_all.value, view.credit_usd)
+        return f"{view.kind} {short_total_text(in_all, credits_words)} {priced}".rstrip()
     if total.value is None:
         return f"{view.kind} {_word(total)}"
     return f"{view.kind} {short_total_text(Total(Decimal(total.value), total.missing, bool(total.sign)))}"

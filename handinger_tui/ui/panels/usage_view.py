@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import EXACT, doubt_mark, tidy
+from handinger_tui.core.amounts import EXACT, at_price, doubt_mark, tidy
 from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney, took_ms
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.turn_events import newest_worker, worker_of
@@ -297,6 +297,8 @@ class UsageView(Struct, frozen=True):
     began_ms: int | None = None
     own: Pace = NO_PACE
     others: Pace = NO_PACE
+    credit_usd: Decimal | None = None
+    """See `Session`."""
     kind: str = "worker"
     """What the second column is called: see `Session.kind`."""
 
@@ -307,6 +309,19 @@ class UsageView(Struct, frozen=True):
     def this_worker(self, name: str) -> Figure:
         """The figure `name` of this worker."""
         return self.worker[AT[name]] if self.worker else Figure()
+
+    def at_price(self) -> Pair | None:
+        """The credits of this turn and of this worker at the person's price; None where USD are reported."""
+        if any(figure.value is not None or figure.pending for figure in self._both("cost")):
+            return None
+        turn, worker = (
+            Figure(at_price(_decimal(one.value), self.credit_usd), missing=one.missing, sign="~")
+            for one in self._both("credits")
+        )
+        return None if worker.value is None else (turn, worker)
+
+    def _both(self, name: str) -> Pair:
+        return self.this_turn(name), self.this_worker(name)
 
     def elapsed(self, now_ms: int | None) -> Pair:
         """Time from sending to the end, or to now, by the local clock; `now_ms` None: not known yet."""
@@ -380,6 +395,7 @@ def usage_view(session: Session, totals: WorkerTotals | None = None) -> UsageVie
         began_ms=began_ms,
         own=NO_PACE if began_ms is not None else pace(turn, money),
         others=sums.pace,
+        credit_usd=session.credit_usd,
         kind=session.kind,
     )
 

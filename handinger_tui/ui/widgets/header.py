@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
-from handinger_tui.core.amounts import Total, credits_words, short_total_text
+from handinger_tui.core.amounts import Total, credits_words, price_text, short_total_text
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Gauge, Scope, Unit, exact_text
 from handinger_tui.core.money.spending import Bucket
@@ -25,6 +25,7 @@ from handinger_tui.ui.widgets.status_text import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from decimal import Decimal
 
     from handinger_tui.core.turns.session import Session
     from handinger_tui.ui.ports import Account
@@ -121,7 +122,8 @@ class HeaderLine(Widget):
 
     def _money(self) -> Iterator[Content]:
         """What was spent, the longest form first: "today $1.40 of $2.00 · session $0.90", "today $1.40"."""
-        today, session = _spent_text(self._today), _spent_text(self._spent)
+        price = None if self._session is None else self._session.credit_usd
+        today, session = _spent_text(self._today, price), _spent_text(self._spent, price)
         if not today:
             return
         unit = Unit.CREDITS if self._today.usd.value is None else Unit.USD
@@ -182,11 +184,17 @@ class HeaderLine(Widget):
         return Content.styled(names + tail, "$text-muted")
 
 
-def _spent_text(spent: Bucket) -> str:
-    """What some turns cost, in credits where no amount of money is known; "" where nothing is known."""
+def _spent_text(spent: Bucket, credit_usd: Decimal | None) -> str:
+    """What some turns cost, in credits where no amount of money is known; "" where nothing is known.
+
+    `credit_usd`: the person's price of a credit, "8 credits ~$0.08".
+    """
     if spent.usd.value is not None:
         return short_total_text(spent.usd)
-    return short_total_text(spent.credits, credits_words) if spent.credits.value is not None else ""
+    if spent.credits.value is None:
+        return ""
+    credited = short_total_text(spent.credits, credits_words)
+    return f"{credited} {price_text(spent.credits.value, credit_usd)}".rstrip()
 
 
 def _fit(text: str, room: int) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from handinger_tui.core.amounts import short_total_text, total_text
+from handinger_tui.core.amounts import credits_words, short_total_text, total_text
 from handinger_tui.core.formatting import ago, middle_cut, plural
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import lineage_words
@@ -117,12 +117,14 @@ def session_details(row: SessionSummary, opened: Session | None, now_ms: int, wi
 
 def cost_words(row: SessionSummary) -> str:
     """The cost of a session with its gaps: "$1.20", "$1.20 + 2 turns unknown", "not reported"."""
-    return _cost(row, total_text(row.usd))
+    return _cost(row, total_text)
 
 
-def _cost(row: SessionSummary, total: str, simulated: str = "simulated") -> str:
-    if row.cost_usd is None:
+def _cost(row: SessionSummary, write: Callable[..., str], simulated: str = "simulated") -> str:
+    """The cost of a session, in credits where no USD are known. `write` writes a sum."""
+    if row.cost_usd is None and row.credits is None:
         return "not reported" if row.turns else ""
+    total = write(row.usd) if row.cost_usd is not None else write(row.credit_total, credits_words)
     return f"{total} {simulated}" if row.base_url == LOCAL else total
 
 
@@ -133,7 +135,7 @@ def _cells(row: SessionSummary, opened: Session | None, now_ms: int, simulated: 
         sign,
         style,
         status,
-        cost or _cost(row, short_total_text(row.usd), simulated),
+        cost or _cost(row, short_total_text, simulated),
         ago(row.updated_ms or row.created_ms, now_ms),
     )
 

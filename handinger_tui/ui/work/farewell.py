@@ -15,6 +15,8 @@ from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.widgets.status_text import unwatched
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from handinger_tui.core.turns.session import Session
     from handinger_tui.ui.work.session_controller import SessionController
 
@@ -52,7 +54,8 @@ def farewell(controller: SessionController) -> list[str]:
             lines.append(f"{label:<22}handinger-tui {option} {one_word(session.worker_id)}")
         lines.append(f"Cost:                 {money_line(session)}{simulated}")
     if controller.day is not None and controller.day.turns:
-        lines.append(f"Today:                {day_line(controller.day)}{simulated}")
+        price = None if session is None else session.credit_usd
+        lines.append(f"Today:                {day_line(controller.day, price)}{simulated}")
     lines += _queued_lines(controller)
     return lines if local else [*lines, *_still_running_lines(controller)]
 
@@ -64,12 +67,12 @@ def money_line(session: Session) -> str:
     """
     turns = [turn for turn in session.turns if turn.status is not TurnStatus.QUEUED]
     money = session_money(turns, session.elsewhere)
-    return sum_text(money.usd, money.credits, len(turns))
+    return sum_text(money.usd, money.credits, len(turns), session.credit_usd)
 
 
-def day_line(day: Bucket) -> str:
+def day_line(day: Bucket, credit_usd: Decimal | None = None) -> str:
     """The cost of all sessions since local midnight, with its gaps, in the format of `money_line`."""
-    return sum_text(day.total("usd"), day.total("credits"), day.turns)
+    return sum_text(day.total("usd"), day.total("credits"), day.turns, credit_usd)
 
 
 def _queued_lines(controller: SessionController) -> list[str]:

@@ -7,6 +7,8 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
+from msgspec.structs import replace
+
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import ApiError, LedgerError
 from handinger_tui.core.money.attribution import money_of
@@ -59,7 +61,8 @@ async def typical_cost_of(controller: SessionController, budget: str) -> Typical
     """The typical cost of a turn of the open session's worker at a budget. Raises LedgerError."""
     connection = controller.connection
     worker_id = controller.session.worker_id
-    return await connection.charges.usual(worker_id, budget, simulated=connection.limits.simulated)
+    usual = await connection.charges.usual(worker_id, budget, simulated=connection.limits.simulated)
+    return replace(usual, credit_usd=controller.session.credit_usd)
 
 
 class LimitWatcher:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage
 from handinger_tui.core.turns.session import Session
@@ -42,6 +43,29 @@ def test_credits_come_first_where_no_usd_are_reported() -> None:
     assert "95 credits · cost not reported" in lines
     assert not any(line.startswith("cost ") for line in lines)
     assert any(line.split() == ["credits", "95", "95"] for line in lines)
+
+
+def test_credits_have_an_approximate_price_where_the_person_gave_one() -> None:
+    snapshot = Snapshot("t1", running_flag=False, by_turn=True)
+    turn = Turn(
+        TurnRequest("turn_1", "hi", 0, "t1"),
+        status=TurnStatus.COMPLETED,
+        snapshot=snapshot,
+        worker_id="t1",
+        own=Usage(credits=Decimal(95)),
+    )
+    priced = Session("ses_1", 0, "t1", generation="tasks", turns=(turn,), credit_usd=Decimal("0.01"))
+    lines = [line.plain.strip() for line in usage_lines(usage_view(priced), 36)]
+    assert "95 credits · ~$0.95" in lines
+    assert any(line.split() == ["in", "USD", "~$0.95", "~$0.95"] for line in lines)
+    assert "~ in USD: at your price of $0.01 a" in lines
+    assert not any("undecided" in line for line in lines)
+    assert compact_line(priced) == "turn 95 credits ~$0.95 · task 95 credits ~$0.95"
+    # What the service reports in USD is never replaced.
+    paid = replace(turn, own=Usage(credits=Decimal(95), cost_usd=Decimal("0.5")))
+    texts = " ".join(line.plain for line in usage_lines(usage_view(replace(priced, turns=(paid,))), 36))
+    assert "$0.50" in texts
+    assert "~$" not in texts
 
 
 @pytest.mark.parametrize("status", [TurnStatus.ACCEPTED, TurnStatus.COMPLETED])
