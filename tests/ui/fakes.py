@@ -164,18 +164,21 @@ class FakeFiles:
 
 @dataclass
 class FakeSchedules:
-    """The schedules of a worker. `trouble`: what adding one raises."""
+    """The schedules of a worker. `trouble`: what adding one raises; `gate` holds it back."""
 
     listed: ScheduleList = field(default_factory=ScheduleList)
     added: list[NewSchedule] = field(default_factory=list)
     canceled: list[str] = field(default_factory=list)
     trouble: ApiError | None = None
+    gate: asyncio.Event | None = None
 
     async def schedules(self, worker_id: str) -> ScheduleList:
         return self.listed
 
     async def add(self, worker_id: str, schedule: NewSchedule) -> Added:
         self.added.append(schedule)
+        if self.gate is not None:
+            await self.gate.wait()
         if self.trouble is not None:
             raise self.trouble
         run = next_runs(schedule.rule, datetime.fromtimestamp(NOW_MS / 1000, UTC), self.listed.cron_zone)[0]

@@ -56,7 +56,12 @@ async def schedule(context: CommandContext, argument: str) -> None:
         controller.connection, service, context.interaction, worker_id, budget, context.now_ms
     )
     if argument:
-        context.interaction.say(await scheduling.add(argument) or "Nothing was added.")
+        chosen = await scheduling.choose(argument)
+        if chosen is None:
+            context.interaction.say("Nothing was added.")
+            return
+        context.interaction.say("Adding…")
+        context.interaction.say(await scheduling.add(*chosen))
     else:
         await context.interaction.ask(SchedulesScreen(scheduling))
 

@@ -110,10 +110,8 @@ class Scheduling(Struct, frozen=True):
         return await self.connection.charges.usual(self.worker_id, budget, simulated=simulated)
 
     # -- adding --------------------------------------------------------------------------------
-    async def add(self, text: str = "") -> str | None:
-        """Add the schedule that `text` describes, or one that is asked for.
-
-        Returns what to say, None when nothing was sent.
+    async def choose(self, text: str = "") -> tuple[NewSchedule, ScheduleList] | None:
+        """The schedule that `text` describes, or one that is asked for; None where the person does not agree.
 
         Raises:
             SettingsError: the text describes none.
@@ -126,14 +124,16 @@ class Scheduling(Struct, frozen=True):
                 return None
         rule, instruction = read_request(text, self.now, self.zone)
         schedule = NewSchedule(instruction, rule, self.budget)
-        if not await self._confirm(schedule, listing):
-            return None
+        return (schedule, listing.listed) if await self._confirm(schedule, listing) else None
+
+    async def add(self, schedule: NewSchedule, listed: ScheduleList) -> str:
+        """Add a schedule that the person agreed to; returns what to say. Raises ApiError."""
         try:
             added = await self.service.add(self.worker_id, schedule)
         except Doubtful as problem:
             await self.interaction.notice("Was it added?", f"{problem.summary}\n\n{problem.hint}")
             return problem.summary
-        computed = next_runs(rule, self.now, listing.listed.cron_zone, 1)
+        computed = next_runs(schedule.rule, self.now, listed.cron_zone, 1)
         return added_text(added, computed, self.now, self.zone)
 
     async def _confirm(self, schedule: NewSchedule, listing: Listing) -> bool:
@@ -315,6 +315,8 @@ class SchedulesScreen(SavingScreen):
         self._listing: Listing | None = None
         self._note = ""
         """What was done last; it is shown until something else is done."""
+        self._summary = ""
+        self._is_adding = False
         self.table = ScheduleTable(ScheduleRows(), id="schedules-list", classes="cursor-lines")
 
     def compose(self) -> ComposeResult:
@@ -360,12 +362,13 @@ class SchedulesScreen(SavingScreen):
             self._draw_title(" · ".join(filter(None, pieces)))
         self.table.move_to(self.table.cursor)
 
-    def _draw_title(self, text: str) -> None:
+    def _draw_title(self, summary: str) -> None:
+        self._summary = summary
         worker, note = clean_line(self._scheduling.worker_id, 60), clean_line(self._note, 300)
         first = Content.assemble(("Schedules", "bold"), (f"   worker {worker}", "$text-muted"))
         self.query_one("#schedules-title", Static).update(
             Content("\n").join(
-                [first, Content(text), *([Content.styled(note, "$text-success")] if note else [])]
+                [first, Content(summary), *([Content.styled(note, "$text-success")] if note else [])]
             )
         )
 
@@ -389,10 +392,28 @@ class SchedulesScreen(SavingScreen):
     # -- keys ----------------------------------------------------------------------------------
     def action_add(self) -> None:
         """Ask for a schedule and add it. It goes on when the page is closed: the request may have left."""
-        self._scheduling.interaction.run(self._add())
+        if self._is_adding:
+            self.say("The last schedule is still being added.")
+        else:
+            self._scheduling.interaction.run(self._add())
 
     async def _add(self) -> None:
-        self._acknowledge(await self._scheduling.add())
+        chosen = await self._scheduling.choose()
+        if chosen is None:
+            return
+        self._is_adding = True
+        self._show_note("Adding…")
+        try:
+            text = await self._scheduling.add(*chosen)
+        finally:
+            self._is_adding = False
+            self._show_note("")
+        self._acknowledge(text)
+
+    def _show_note(self, text: str) -> None:
+        self._note = text
+        if self.is_attached:
+            self._draw_title(self._summary)
 
     def action_cancel(self) -> None:
         """Cancel the selected schedule after a question."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -129,3 +130,25 @@ async def test_an_unlimited_budget_needs_a_typed_word_and_a_session_a_worker() -
         await pilot.press("enter", "escape")
         await desktop.until(pilot, lambda: "Nothing was added." in desktop.said())
         assert desktop.schedules.added == []
+
+
+async def test_no_second_one_while_one_is_added_and_it_goes_on_when_the_page_is_closed() -> None:
+    desktop = desktop_with()
+    desktop.schedules.gate = asyncio.Event()
+    async with desktop.running(80, 24) as pilot:
+        await opened(desktop, pilot)
+        await desktop.shows(pilot, "No schedules yet")
+        await pilot.press("a")
+        await desktop.shows(pilot, "Examples")
+        await typed(pilot, "in 2h x")
+        await pilot.press("enter")
+        await desktop.shows(pilot, "Add this schedule?")
+        await pilot.press("right", "enter")
+        await desktop.shows(pilot, "Adding…")
+        await pilot.press("a")
+        await desktop.until(pilot, lambda: "still being added" in desktop.said())
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: desktop.work.prompt.has_focus)
+        desktop.schedules.gate.set()
+        await desktop.until(pilot, lambda: "Added. Next run: Wed Nov 15, 00:13" in desktop.said())
+        assert len(desktop.schedules.added) == 1
