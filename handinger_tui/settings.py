@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 BUDGETS: Final = ("low", "standard", "high", "unlimited")
 GENERATIONS: Final = ("workers", "tasks")
 DENSITIES: Final = ("normal", "compact")
+PRINTED: Final = ("nothing", "answer", "transcript")
 DEFAULT_BASE: Final = {"workers": "https://v3.handinger.com", "tasks": "https://handinger.com"}
 LOCAL_BASE: Final = "local"
 """The stored base URL of the local worker, since its port changes at every start."""
@@ -62,6 +63,8 @@ class Settings(Struct, frozen=True):
     theme: str | None = None
     density: str = "normal"
     """How much room the screen leaves empty: `normal` or `compact`."""
+    print_on_exit: str = "nothing"
+    """What the app leaves in the terminal besides how to resume: `answer`, `transcript` or `nothing`."""
     download_dir: str = ""
     keys: tuple[tuple[str, str], ...] = ()
     limits: Limits = field(default_factory=Limits)
@@ -92,7 +95,8 @@ class Flags(Struct, frozen=True):
 
 
 _TOP: Final = (
-    "profile", "budget", "theme", "density", "download_dir", "base_url", "generation", "api_key", "headers",
+    "profile", "budget", "theme", "density", "print_on_exit", "download_dir", "base_url", "generation",
+    "api_key", "headers",
 )  # fmt: skip
 _OBSOLETE: Final = ("pictures",)
 """Names of earlier versions: accepted without effect, so that a configuration stays valid."""
@@ -150,6 +154,7 @@ def load(
         headers=_read_headers(environ.get("HANDINGER_CUSTOM_HEADERS", ""), values.get("headers")),
         theme=values.get("theme"),
         density=_check_choice(values.get("density") or "normal", DENSITIES, "density"),
+        print_on_exit=_check_choice(values.get("print_on_exit") or "nothing", PRINTED, "print_on_exit"),
         download_dir=str(values.get("download_dir") or ""),
         keys=tuple(sorted((str(k), str(v)) for k, v in config.get("keys", {}).items())),
         limits=_read_limits(environ, config.get("limits", {}), file_name, flags.max_wait),

@@ -213,5 +213,12 @@ def test_the_density_is_normal_or_compact() -> None:
     assert told.value.hint == "Did you mean compact?"
 
 
+def test_what_is_printed_at_the_end_is_nothing_unless_it_is_set() -> None:
+    assert settled().print_on_exit == "nothing"
+    assert settled(file='print_on_exit = "answer"').print_on_exit == "answer"
+    with pytest.raises(SettingsError, match="print_on_exit"):
+        settled(file='print_on_exit = "all"')
+
+
 def test_a_setting_of_an_earlier_version_has_no_effect() -> None:
     assert settled(file='pictures = "kitty"').theme is None

@@ -95,13 +95,18 @@ async def _run(args: argparse.Namespace, settings: Settings, early: EarlyPrompt 
     finally:
         # Also printed when the history cannot be closed, as on a full disk: then it is needed most.
         if finished_app is not None:
-            _say_farewell(finished_app)
+            _say_farewell(finished_app, getattr(args, "print_on_exit", None) or settings.print_on_exit)
     return finished_app.return_code or Exit.OK
 
 
-def _say_farewell(app: HandingerApp) -> None:
-    """Print how to resume the session. After SIGHUP there is no terminal left to write to."""
+def _say_farewell(app: HandingerApp, printed: str) -> None:
+    """Print what `printed` names, and how to resume the session. After SIGHUP there is no terminal left."""
     with suppress(OSError):
+        if printed != "nothing":
+            from handinger_tui.ui.work.farewell import printed_text  # noqa: PLC0415 - at the very end
+
+            if text := printed_text(app.work.controller, printed):
+                sys.stdout.write(clean(text).rstrip() + "\n\n")
         for line in app.farewell:
             sys.stdout.write(clean(line) + "\n")
         sys.stdout.flush()

@@ -32,9 +32,10 @@ _ACTIONS: Final = {
 _APP_COMMANDS: Final = (
     "archive", "attach", "budget", "budgets", "clear", "config", "continue", "copy", "cost", "costs", "data",
     "detach", "details", "doctor", "download", "edit", "editor", "email", "exit", "export", "file", "files",
-    "find", "fork", "help", "history", "keys", "ledger", "limit", "limits", "new", "palette", "panels", "pin",
-    "preview", "profile", "quit", "reading", "receipt", "redraw", "rename", "resume", "retry", "runs",
-    "schedule", "schedules", "search", "sessions", "sources", "stats", "theme", "usage", "webhook",
+    "find", "fork", "help", "history", "keys", "ledger", "limit", "limits", "new", "pager", "palette",
+    "panels", "pin", "preview", "profile", "quit", "reading", "receipt", "redraw", "rename", "resume",
+    "retry", "runs", "schedule", "schedules", "search", "sessions", "sources", "stats", "theme", "usage",
+    "webhook",
 )  # fmt: skip
 """Commands of the app, including those of other versions."""
 _SESSIONS_ADVICE: Final = "Did you mean `handinger-tui sessions`?"

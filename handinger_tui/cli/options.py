@@ -98,6 +98,12 @@ def add_screen_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("screen")
     group.add_argument("--no-color", action="store_true", help="no colors (or NO_COLOR)")
     group.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    group.add_argument(
+        "--print-on-exit",
+        choices=("answer", "transcript", "nothing"),
+        metavar="WHAT",
+        help="what to leave in the terminal: answer (the last one), transcript or nothing (default)",
+    )
 
 
 def _parse_amount(text: str) -> Decimal:

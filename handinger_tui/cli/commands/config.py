@@ -67,11 +67,16 @@ _VARIABLES = {
     "profile": "HANDINGER_PROFILE",
 }
 
+_SHOWN = (
+    *("base_url", "generation", "budget", "profile", "theme", "density", "print_on_exit", "download_dir"),
+    "local",
+)
+
 
 def _setting_rows(args: argparse.Namespace, settings: Settings) -> list[tuple[str, Any, str]]:
     default = Settings(LOCAL_BASE if settings.local else DEFAULT_BASE[settings.generation], settings.key)
     rows: list[tuple[str, Any, str]] = []
-    for name in ("base_url", "generation", "budget", "profile", "theme", "density", "download_dir", "local"):
+    for name in _SHOWN:
         value = getattr(settings, name)
         rows.append((name, value, _origin(args, name, changed=value != getattr(default, name))))
     shown_key = f"…{settings.key.tail()}" if settings.key else "none"

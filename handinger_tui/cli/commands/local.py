@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--pace",
-        choices=PACES,
+        choices=tuple(PACES),
         default="normal",
         help="how fast it answers; fast is at once, for tests of other programs (default: normal)",
     )

@@ -71,6 +71,22 @@ async def editor(context: CommandContext, _argument: str) -> None:
     await context.composer.edit_externally(context.interaction.app)
 
 
+async def pager(context: CommandContext, _argument: str) -> None:
+    """Show the transcript in the person's pager, $PAGER. Turns continue while it runs.
+
+    Raises:
+        EditorProblem: the pager could not be run.
+    """
+    from handinger_tui.core.export.exporters import session_markdown  # noqa: PLC0415 - few use a pager
+    from handinger_tui.ui.work.external_editor import page  # noqa: PLC0415 - as above
+
+    session = context.controller.session
+    if session.turns:
+        await page(context.interaction.app, session_markdown(session))
+    else:
+        context.interaction.say("Nothing to show yet.", "warning")
+
+
 async def redraw(context: CommandContext, _argument: str) -> None:
     """Repaint the whole screen, because another program may have written to it."""
     context.interaction.app.redraw()
@@ -143,6 +159,7 @@ VIEW: Final = (
     ),
     Command("history", "Search prompt history", history),
     Command("editor", "Edit the message in $EDITOR", editor),
+    Command("pager", "Open the transcript in $PAGER", pager),
     Command("redraw", "Redraw the screen", redraw),
     Command("theme", "Choose a color theme", theme, takes="[NAME]", choices=NAMES),
     Command("help", "Show keys and commands", show_help, ("keys",)),

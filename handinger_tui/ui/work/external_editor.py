@@ -1,4 +1,4 @@
-"""Edits the message in the person's own editor. The text is kept whatever the editor does."""
+"""Runs the person's own editor on the message, or pager on the transcript. No text is lost by either."""
 
 from __future__ import annotations
 
@@ -41,16 +41,50 @@ def editor_of(environ: Mapping[str, str]) -> list[str]:
     variable = next((name for name in ("VISUAL", "EDITOR") if environ.get(name, "").strip()), None)
     if variable is None:
         raise EditorProblem("No editor is set. Set EDITOR.")
+    return _command(variable, environ[variable], "editor", UNCHANGED)
+
+
+def pager_of(environ: Mapping[str, str]) -> list[str]:
+    """The command for the person's pager, `less` where none is set.
+
+    Raises:
+        EditorProblem: its program does not exist.
+    """
+    return _command("PAGER", environ.get("PAGER", "").strip() or "less", "pager", "Set PAGER.")
+
+
+def _command(variable: str, value: str, kind: str, hint: str) -> list[str]:
     try:
-        words = shlex.split(environ[variable])
+        words = shlex.split(value)
     except ValueError as problem:
         why = str(problem).rstrip(".").lower()
-        raise EditorProblem(f"Cannot read {variable}: {why}.", UNCHANGED) from None
+        raise EditorProblem(f"Cannot read {variable}: {why}.", hint) from None
     program = shutil.which(words[0]) if words else None
     if program is None:
         command_name = clean_line(words[0] if words else "", 100)
-        raise EditorProblem(f"Cannot start the editor {command_name}: program not found.", UNCHANGED)
+        raise EditorProblem(f"Cannot start the {kind} {command_name}: program not found.", hint)
     return [program, *words[1:]]
+
+
+async def page(app: DiffApp, text: str) -> None:
+    """Show `text` in the person's pager. Turns continue while it runs.
+
+    Raises:
+        EditorProblem: the pager could not be run.
+    """
+    argv = pager_of(os.environ)
+    try:
+        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="handinger-"))
+    except OSError as problem:
+        raise EditorProblem(f"Cannot write the pager's file: {problem.strerror}.") from None
+    try:
+        transcript = folder / "transcript.md"
+        await asyncio.to_thread(transcript.write_text, clean(text), encoding="utf-8", errors="replace")
+        _check(await _run(app, [*argv, str(transcript)], "pager"), argv[0], "pager")
+    except OSError as problem:
+        raise EditorProblem(f"Cannot write the pager's file: {problem.strerror}.") from None
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 async def edit(app: DiffApp, text: str) -> str:
@@ -79,12 +113,13 @@ async def edit(app: DiffApp, text: str) -> str:
     return edited
 
 
-async def _run(app: DiffApp, argv: list[str]) -> int:
-    """Run the editor in the foreground of the terminal; returns its exit code.
+async def _run(app: DiffApp, argv: list[str], kind: str = "editor") -> int:
+    """Run the program in the foreground of the terminal; returns its exit code.
 
     Raises:
-        EditorProblem: the editor could not be started.
+        EditorProblem: it could not be started.
     """
+    hint = UNCHANGED if kind == "editor" else ""
     outcome: int | Exception = 0
     program = ForegroundJob(argv)
     try:
@@ -102,27 +137,27 @@ async def _run(app: DiffApp, argv: list[str]) -> int:
             except Exception as problem:  # noqa: BLE001 - raised again below
                 outcome = problem
     except SuspendNotSupported:
-        raise EditorProblem("Cannot start an editor here.", UNCHANGED) from None
+        raise EditorProblem("Cannot start another program here.", hint) from None
     if isinstance(outcome, OSError):
         why = clean_line(outcome.strerror or "unknown", 100)
-        raise EditorProblem(f"Cannot start the editor {clean_line(argv[0], 100)}: {why}.", UNCHANGED)
+        raise EditorProblem(f"Cannot start the {kind} {clean_line(argv[0], 100)}: {why}.", hint)
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
 
 
-def _check(code: int, name: str) -> None:
-    """Reject the result of an editor that failed.
+def _check(code: int, name: str, kind: str = "editor") -> None:
+    """Reject the result of a program that failed.
 
     Raises:
-        EditorProblem: a signal ended the editor, or its exit code is not 0.
+        EditorProblem: a signal ended it, or its exit code is not 0.
     """
-    name = clean_line(name, 100)
+    hint, name = UNCHANGED if kind == "editor" else "", clean_line(name, 100)
     if code < 0:
         signal_name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        raise EditorProblem(f"The editor {name} was ended by {signal_name}.", UNCHANGED)
+        raise EditorProblem(f"The {kind} {name} was ended by {signal_name}.", hint)
     if code:
-        raise EditorProblem(f"The editor {name} failed with exit code {code}.", UNCHANGED)
+        raise EditorProblem(f"The {kind} {name} failed with exit code {code}.", hint)
 
 
 def _read(page: Path) -> str:

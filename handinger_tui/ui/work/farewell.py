@@ -60,6 +60,20 @@ def farewell(controller: SessionController) -> list[str]:
     return lines if local else [*lines, *_still_running_lines(controller)]
 
 
+def printed_text(controller: SessionController, what: str) -> str:
+    """The last answer or the transcript of the session, as Markdown; "" for nothing."""
+    session = controller.session if controller.connected and controller.session_id else None
+    if session is None or not session.turns:
+        return ""
+    if what == "answer":
+        return next((turn.text for turn in reversed(session.turns) if turn.text), "")
+    if what == "transcript":
+        from handinger_tui.core.export.exporters import session_markdown  # noqa: PLC0415 - few print it
+
+        return session_markdown(session)
+    return ""
+
+
 def money_line(session: Session) -> str:
     """The cost of the session with gaps: "$1.23 + 2 turns unknown · 12 credits · 3 turns in all".
 

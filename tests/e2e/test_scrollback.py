@@ -1,0 +1,62 @@
+"""The transcript outside of the app: in the terminal after leaving, and in the pager of the person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.terminal import Terminal, terminal
+
+ANSWER = "I am a local demo worker"
+
+
+def answered(window: Terminal, home: Path, *argv: str, **environ: str) -> None:
+    window.run("--local", *argv, home=home, **environ)
+    window.shows("Three things to try")
+    window.type("hello\r")
+    window.shows("✓ completed")
+
+
+@pytest.mark.parametrize(
+    ("argv", "config", "answer", "head"),
+    [
+        ((), "", False, False),
+        (("--print-on-exit", "answer"), "", True, False),
+        (("--print-on-exit", "transcript"), "", True, True),
+        ((), 'print_on_exit = "answer"', True, False),
+        (("--print-on-exit", "nothing"), 'print_on_exit = "answer"', False, False),
+    ],
+)
+def test_what_was_asked_for_is_left_in_the_terminal(
+    tmux: str, tmp_path: Path, argv: tuple[str, ...], config: str, answer: bool, head: bool
+) -> None:
+    (tmp_path / "config.toml").write_text(config)
+    with terminal(tmux, 100, 40) as window:
+        answered(window, tmp_path, *argv)
+        window.press("C-d")
+        screen = window.shows("Resume this session")
+        assert (ANSWER in screen) is answer
+        assert ("- Session: " in screen) is head
+        window.shows("exit=0")
+
+
+def test_the_pager_of_the_person_shows_the_transcript(tmux: str, tmp_path: Path) -> None:
+    pager = tmp_path / "pager"
+    pager.write_text('#!/bin/sh\nhead -3 "$1"; echo paging; read -r _\n')
+    pager.chmod(0o700)
+    with terminal(tmux, 100, 40) as window:
+        answered(window, tmp_path, PAGER=str(pager))
+        window.type("/pager\r")
+        window.until(lambda seen: "# hello" in seen and "paging" in seen, "the pager")
+        window.press("Enter")
+        window.shows(ANSWER)
+        window.type("goes on")
+        window.shows("goes on")
+
+
+def test_a_pager_that_does_not_exist_is_named(tmux: str, tmp_path: Path) -> None:
+    with terminal(tmux, 100, 40) as window:
+        answered(window, tmp_path, PAGER="/nowhere/pager")
+        window.type("/pager\r")
+        window.shows("Cannot start the pager")
