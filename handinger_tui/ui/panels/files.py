@@ -308,7 +308,7 @@ class FilesPanel(Panel[FileRows]):
 
     def __init__(self) -> None:
         self.downloads = Downloads(self.update)
-        super().__init__(FileRows(self.downloads), id="panel-files", classes="panel")
+        super().__init__(FileRows(self.downloads), id="panel-files")
         self._files = TurnMemo(_key, FileIndex())
 
     def show(self, session: Session) -> None:

@@ -38,6 +38,7 @@ class Panel(VirtualList[RowsT]):
     The session is its only input: no deltas, no files, no network. Its actions are messages to the screen.
     """
 
+    DEFAULT_CLASSES = "panel"
     CURSOR_WITHOUT_FOCUS = False
     NEEDS_ITEMS: ClassVar[bool] = True
     """Whether the panel is empty without items; else it shows something in every session with turns."""

@@ -358,7 +358,7 @@ class SourcesPanel(Panel[SourceRows]):
 
     def __init__(self) -> None:
         self._catalog = SourceCatalog()
-        super().__init__(SourceRows((), self._catalog.facts), id="panel-sources", classes="panel")
+        super().__init__(SourceRows((), self._catalog.facts), id="panel-sources")
         self._session: Session | None = None
         self._by_host = self._shown_by_host = False
         self.sources: tuple[Source, ...] = ()

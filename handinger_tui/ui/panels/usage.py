@@ -543,7 +543,7 @@ class UsagePanel(Panel[UsageRows]):
 
     def __init__(self, zone: tzinfo | None = None) -> None:
         """`zone`: as for `UsageRows`."""
-        super().__init__(UsageRows(zone), id="panel-usage", classes="panel")
+        super().__init__(UsageRows(zone), id="panel-usage")
         self.tooltip = "Figures come from the service. Unreported values are never shown as zero."
         self.totals = WorkerTotals()
         self._view = TurnMemo(_key, lambda session: usage_view(session, self.totals))

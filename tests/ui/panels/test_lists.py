@@ -8,10 +8,10 @@ from msgspec.structs import replace
 from handinger_tui.core.stream.worker_snapshot import WorkerFile, WorkerSource
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FilePart, SourcePart, TextPart
-from handinger_tui.ui.panels import PANELS
-from handinger_tui.ui.panels.files import FilesPanel
+from handinger_tui.ui.panels.files import FILES, FilesPanel
 from handinger_tui.ui.panels.panel import SaveFiles, cut_left
-from handinger_tui.ui.panels.sources import SourcesPanel
+from handinger_tui.ui.panels.sources import SOURCES, SourcesPanel
+from handinger_tui.ui.panels.usage import USAGE
 from tests.ui.panels.golden import check
 from tests.ui.panels.stage import Stage, count_drawn, file, reading, session, source, text_of, turn
 
@@ -208,7 +208,7 @@ async def test_text_that_streams_draws_nothing(monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_lists_have_one_height_and_leave_most_of_the_room_to_the_figures() -> None:
-    usage, sources, files = panels = [entry.make() for entry in PANELS]
+    usage, sources, files = panels = [entry.make() for entry in (USAGE, SOURCES, FILES)]
     app = Stage(*panels, columns=38, stacked=True)
     async with app.run_test(size=(38, 40)) as pilot:
         heights = set()

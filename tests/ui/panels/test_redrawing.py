@@ -35,7 +35,7 @@ class WordList(VirtualList[Words]):
     """A list of words."""
 
     def __init__(self) -> None:
-        super().__init__(Words(), classes="panel")
+        super().__init__(Words())
 
     def tell(self, *lines: tuple[str, str]) -> None:
         """Other lines."""
