@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import pytest
 from hypothesis import HealthCheck, settings
-from textual import _wait
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 
@@ -89,15 +88,6 @@ def _read_sheets() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Stylesheet, "_parse_rules", once)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _short_pauses() -> Iterator[None]:
-    """A pause of a pilot takes 5 ms of an idle app, not 20: they were half of the time of such a test."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_wait, "SLEEP_GRANULARITY", 0.005)
-        patch.setattr(_wait, "SLEEP_IDLE", 0.0005)
         yield
 
 
