@@ -20,6 +20,7 @@ from handinger_tui.api.client import JSON, SMALL_BODY, WorkerClient
 from handinger_tui.api.endpoint import segment
 from handinger_tui.api.response import parsed_answer
 from handinger_tui.core.errors import ApiError, Refused, Unreachable
+from handinger_tui.core.formatting import moment_of
 from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_text
 from handinger_tui.core.safety import encodable
 from handinger_tui.core.schedules import (
@@ -179,12 +180,7 @@ def _whole_seconds(value: object) -> int | None:
 
 
 def _moment(value: Json) -> datetime | None:
-    """A moment in UTC; a text without an offset is UTC, too."""
-    try:
-        moment = datetime.fromisoformat(as_text(value) or "")
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+    return moment_of(as_text(value))
 
 
 Text = Annotated[str | None, BeforeValidator(as_text)]

@@ -80,6 +80,21 @@ def ago(then_ms: int, now_ms: int) -> str:
     return "just now"
 
 
+EARLIEST: Final = datetime(1970, 1, 2, tzinfo=UTC)
+LATEST: Final = datetime(8999, 12, 31, tzinfo=UTC)
+"""Far enough from the ends of the calendar that moments in between can be moved by days and years."""
+
+
+def moment_of(text: str | None) -> datetime | None:
+    """The moment of an ISO 8601 text; without an offset it is UTC. None outside the years 1970 to 8999."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return moment if EARLIEST <= moment <= LATEST else None
+
+
 def utc_text(ms: int | None) -> str | None:
     """Unix milliseconds as "2026-11-25T10:00:00.123Z"; None when unknown or outside the years 1 to 9999."""
     if ms is None:

@@ -61,7 +61,7 @@ async def test_a_list_is_read_whatever_it_lacks(server: Server, schedules: Sched
         ENTRY,
         None,
         {"id": 7, "delayInSeconds": "soon", "nextRunAt": "never", "type": []},
-        {"intervalSeconds": 1e400},
+        {"intervalSeconds": 1e400, "nextRunAt": "0001-01-01T00:00:00Z"},
     ]
     server.answer(as_json(json.dumps({"schedules": entries, "timezone": "Europe/Berlin"})))
     listed = await schedules.schedules("w/1")

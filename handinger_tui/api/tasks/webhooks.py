@@ -5,13 +5,13 @@ None of them costs anything. A change whose answer is lost is settled by reading
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.api import errors
 from handinger_tui.api.client import JSON, SMALL_BODY, WorkerClient
 from handinger_tui.api.response import parsed_answer
 from handinger_tui.core.errors import ApiError, Doubtful, Refused, Unreachable
+from handinger_tui.core.formatting import moment_of
 from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_text, dump
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.webhooks import Delivery, DeliveryPage, Webhook, check_address
@@ -110,7 +110,7 @@ def _webhook_in(members: JsonObject) -> Webhook:
 def _delivery_in(members: JsonObject) -> Delivery:
     return Delivery(
         as_text(members.get("id")),
-        _moment(members.get("createdAt")),
+        moment_of(as_text(members.get("createdAt"))),
         _OUTCOMES.get(as_text(members.get("requestStatus")) or ""),
         _whole(members.get("responseStatus")),
         _whole(members.get("durationMs")),
@@ -126,12 +126,3 @@ def _whole(value: Json) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if 0 <= value < 10**12 and int(value) == value else None
-
-
-def _moment(value: Json) -> datetime | None:
-    """A moment in UTC; a text without an offset is UTC, too."""
-    try:
-        moment = datetime.fromisoformat(as_text(value) or "")
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
