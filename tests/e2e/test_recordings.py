@@ -27,7 +27,7 @@ def of(*families: str) -> list[Recording]:
 
 
 def played(recording: Recording, pace: str, home: Path, *argv: str) -> dict[str, Any]:
-    player = Player(recording, pace)
+    player = Player(recording, pace, tasks=argv == TASK)
     with playing(player) as url:
         ran = run("-p", "hello", "--json", *argv, home=home, base_url=url)
     assert player.posts == 1
@@ -35,7 +35,9 @@ def played(recording: Recording, pace: str, home: Path, *argv: str) -> dict[str,
 
 
 PACES = ("whole", "events", "bytes", "splits")
-NEW, CONTINUED = (), ("-w", "wrk_1")
+NEW, CONTINUED, TASK = (), ("-w", "wrk_1"), ("--generation", "tasks")
+"""`TASK`: its service streams the answer to the POST, as services before 0.24.0 may."""
+NAMES = {NEW: "create", CONTINUED: "continue", TASK: "task"}
 Way = tuple[tuple[str, ...], str]
 
 
@@ -48,7 +50,7 @@ def every(*families: str, ways: Sequence[Way]) -> pytest.MarkDecorator:
                 recording,
                 worker,
                 pace,
-                id=f"{'continue' if worker else 'create'}-{pace}-{recording.name}",
+                id=f"{NAMES[worker]}-{pace}-{recording.name}",
                 marks=[] if at % len(ways) == turn else [pytest.mark.slow],
             )
             for at, recording in enumerate(of(*families))
@@ -58,10 +60,10 @@ def every(*families: str, ways: Sequence[Way]) -> pytest.MarkDecorator:
 
 
 BOTH = [(worker, pace) for pace in PACES for worker in (NEW, CONTINUED)]
-CREATED = [(NEW, pace) for pace in PACES]
+CREATED = [*((NEW, pace) for pace in PACES), (TASK, "events")]
 
 
-@every(*CHUNKS, ways=[(NEW, "whole"), (CONTINUED, "events"), (NEW, "bytes")])
+@every(*CHUNKS, ways=[(NEW, "whole"), (CONTINUED, "events"), (NEW, "bytes"), (TASK, "splits")])
 def test_ui_chunks(recording: Recording, pace: str, worker: tuple[str, ...], tmp_path: Path) -> None:
     result, expected = played(recording, pace, tmp_path, *worker), recording.expected
     assert result["text"] == expected["text"]
@@ -102,7 +104,7 @@ def test_text_bodies(recording: Recording, worker: tuple[str, ...], pace: str, t
     assert (result["text"], result["status"]) == (recording.expected["text"], "completed")
 
 
-@every("replay", ways=BOTH)
+@every("replay", ways=[*BOTH, (TASK, "bytes")])
 def test_replays_end_with_the_newest_answer(
     recording: Recording, pace: str, worker: tuple[str, ...], tmp_path: Path
 ) -> None:

@@ -19,17 +19,21 @@ from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.settings import Flags, Settings, load
+from tests.e2e.accounts import GENERATIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 PROMPTS = ("hello", "report on primes", "cite sources about python", "fail", "echo 日本語 👩‍💻 x", "long 3")
 
+STREAMED = ("texts", "reasoning", "tools", "metadata", "finish_reason")
+"""What only the stream of a task has. Whoever sends the turn gets the answer without it."""
 
-@pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setenv("HANDINGER_LOCAL_PACE", "0")
-    return load(Flags(local=True), {"HANDINGER_POLL_INTERVAL": "0.05"})
+
+@pytest.fixture(params=GENERATIONS)
+def settings(request: pytest.FixtureRequest) -> Settings:
+    variables = {"POLL_INTERVAL": "0.05", "LOCAL_PACE": "0", "GENERATION": request.param}
+    return load(Flags(local=True), {f"HANDINGER_{name}": value for name, value in variables.items()})
 
 
 def places(folder: Path) -> Paths:
@@ -56,6 +60,9 @@ def content(turn: Turn) -> dict[str, object]:
         "encoding",
         "turn_usage",
         "turn_costs",
+        # Who comes later has fewer readings to tell what the figures mean.
+        "turn_doubtful",
+        "turn_cost_usd_at_most",
     )
     return {name: value for name, value in told.items() if name not in ours}
 
@@ -81,11 +88,9 @@ async def test_stored_frames_fold_to_the_live_turn(settings: Settings, tmp_path:
             assert replace(fold(order, stored), order=turn.order) == turn
 
 
-async def test_a_turn_watched_from_elsewhere_reads_the_same(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HANDINGER_LOCAL_PACE", "0.05")
-    async with open_services(settings, places(tmp_path), watch_money=False) as parts:
+async def test_a_turn_watched_from_elsewhere_reads_the_same(settings: Settings, tmp_path: Path) -> None:
+    slow = replace(settings, local_pace=0.3)
+    async with open_services(slow, places(tmp_path), watch_money=False) as parts:
         mine = parts.engine.new_session(parts.base_url)
         known = asyncio.Event()
         leave = parts.engine.subscribe(
@@ -100,8 +105,8 @@ async def test_a_turn_watched_from_elsewhere_reads_the_same(
             ledger = Ledger(None)
             await ledger.start()
             stack.push_async_callback(ledger.aclose)
-            home = ServiceContext(parts.base_url)
-            engine = Engine(parts.client, ledger, SystemClock(), RandomIds(), context=home)
+            home = ServiceContext(parts.base_url, generation=settings.generation)
+            engine = Engine(parts.turns, ledger, SystemClock(), RandomIds(), context=home)
             stack.push_async_callback(engine.aclose)
             other = await engine.adopt(engine.new_session(parts.base_url, worker_id).session_id)
             assert other.turns[-1].status is TurnStatus.RUNNING
@@ -110,4 +115,10 @@ async def test_a_turn_watched_from_elsewhere_reads_the_same(
         same = await parts.engine.adopt(parts.engine.new_session(parts.base_url, worker_id).session_id)
         assert (same.session_id, len(same.turns)) == (mine.session_id, 1)
         live = (await parts.engine.actor(mine.session_id).settled()).turns[-1]
-    assert content(watched) == content(live)
+    streamed = STREAMED if settings.generation == "tasks" else ()
+    read, sent_here = (
+        {name: value for name, value in content(turn).items() if name not in streamed}
+        for turn in (watched, live)
+    )
+    assert read == sent_here
+    assert read["text"]

@@ -51,6 +51,8 @@ class Player:
 
     recording: Recording
     pace: str = "whole"
+    tasks: bool = False
+    """The service has tasks: each POST is answered with the recording, and a task exists from then on."""
     answer: tuple[int, dict[str, str], bytes] | None = None
     """A fixed answer instead of the recording: status, headers, body."""
     seen: list[tuple[str, str, Any]] = field(default_factory=list)
@@ -69,21 +71,19 @@ class Player:
             asked = json.loads(data) if fields.get("content-type") == "application/json" else {}
             self.seen.append((method, target, asked))
             self.headers.append(fields)
-            await self._reply(writer, target, streamed=asked.get("stream") is True or "stream" in target)
+            if self.tasks and method == "GET":
+                await self._reply_with(writer, *self._task(target))
+            else:
+                streamed = self.tasks or asked.get("stream") is True or "stream" in target
+                await self._reply(writer, target, streamed=streamed)
         writer.close()
 
     async def _reply(self, writer: asyncio.StreamWriter, target: str, *, streamed: bool) -> None:
         if self.answer is not None:
-            status, headers, body = self.answer
-            told = {**headers, **({} if status == 204 else {"content-length": str(len(body))})}
-            writer.write(_head(status, told) + body)
-            await writer.drain()
+            await self._reply_with(writer, *self.answer)
             return
         if not streamed:
-            body = json.dumps(finished_worker(self.recording, target)).encode()
-            told = {"content-type": "application/json", "content-length": str(len(body))}
-            writer.write(_head(200, told) + body)
-            await writer.drain()
+            await self._reply_with(writer, *_json(finished_worker(self.recording, target)))
             return
         headers = {k: v for k, v in self.recording.meta["headers"].items() if k not in _HOP}
         writer.write(_head(200, {**headers, "transfer-encoding": "chunked"}))
@@ -92,6 +92,27 @@ class Player:
             await writer.drain()
         writer.write(b"0\r\n\r\n")
         await writer.drain()
+
+    def _task(self, target: str) -> tuple[int, dict[str, str], bytes]:
+        """The one task, with the turn of the POST; unknown before it."""
+        if not self.posts or "/api/tasks/" not in target:
+            return _json({"error": "No task has this id."}, 404)
+        asked = next(body for method, _, body in self.seen if method == "POST")
+        worker = finished_worker(self.recording, target)
+        task = {"id": asked["taskId"], "status": "completed", "workerId": "wrk_1"}
+        turn = {"seq": 0, "status": "completed", "input": asked["input"], "outputText": worker["output_text"]}
+        return _json({"task": task, "turns": [turn]})
+
+    async def _reply_with(
+        self, writer: asyncio.StreamWriter, status: int, headers: dict[str, str], body: bytes
+    ) -> None:
+        told = {**headers, **({} if status == 204 else {"content-length": str(len(body))})}
+        writer.write(_head(status, told) + body)
+        await writer.drain()
+
+
+def _json(value: object, status: int = 200) -> tuple[int, dict[str, str], bytes]:
+    return status, {"content-type": "application/json"}, json.dumps(value).encode()
 
 
 def _head(status: int, headers: dict[str, str]) -> bytes:
