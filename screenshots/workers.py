@@ -1,10 +1,14 @@
-"""Scenes about what a worker does without a message here: schedules with their prices, and a webhook."""
+"""Scenes about workers: what one does without a message here (schedules, a webhook), and the gallery."""
 
 from __future__ import annotations
 
 import asyncio
 from itertools import count
 from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+
+from handinger_tui.core.stored_workers import WorkerMembers
 
 if TYPE_CHECKING:
     from screenshots.scene import Scene
@@ -66,6 +70,68 @@ async def webhook(scene: Scene) -> None:
         await scene.pilot.pause(0.3)
 
 
-SCENES = {"schedule-price": question, "schedules": schedules, "webhook": webhook}
-WITH_TASKS = (webhook,)
+WORKERS = (
+    (
+        "Price watch",
+        "Heat pumps in three shops",
+        "Read the prices of the three heat pumps in the shops that I name.\n\n"
+        "Say what changed since the last time, in one table, and name your sources.",
+        {"type": "object", "properties": {"answer": {"type": "string"}, "changed": {"type": "boolean"}}},
+    ),
+    ("Order desk", "Answers questions about orders", "Answer questions about the orders of the shop.", None),
+    ("Minutes", "", "Write the minutes of a meeting from its notes.", None),
+)
+
+
+async def gallery(scene: Scene) -> None:
+    """Stored workers, and the tasks of one."""
+    await scene.connected()
+    workers = scene.work.controller.connection.gallery
+    assert workers is not None
+    for title, summary, text, schema in reversed(WORKERS):
+        await workers.store(WorkerMembers(title=title, summary=summary, text=text, schema=schema or UNSET))
+    for prompt in ("report on prices", "cite sources about heat pumps and json"):
+        await scene.command("/workers")
+        await scene.pilot.press("home", "enter")
+        await scene.pilot.pause(0.3)
+        await scene.say(prompt)
+        await scene.answered()
+    await scene.command("/workers")
+    await scene.pilot.pause(0.3)
+
+
+async def tasks(scene: Scene) -> None:
+    """The tasks of a stored worker."""
+    await gallery(scene)
+    await scene.pilot.press("tab", "tab")
+    await scene.pilot.pause(0.3)
+
+
+async def editing(scene: Scene) -> None:
+    """The form of a stored worker."""
+    await gallery(scene)
+    await scene.pilot.press("e")
+    await scene.pilot.pause(0.5)
+
+
+async def making(scene: Scene) -> None:
+    """A new worker from a prompt."""
+    await scene.command("/workers")
+    await scene.pilot.press("n")
+    await scene.pilot.pause(0.3)
+    prompt = "Watch the prices of heat pumps and say what changed"
+    await scene.pilot.press(*("space" if sign == " " else sign for sign in prompt))
+    await scene.pilot.pause(0.3)
+
+
+SCENES = {
+    "schedule-price": question,
+    "schedules": schedules,
+    "webhook": webhook,
+    "gallery": gallery,
+    "gallery-tasks": tasks,
+    "gallery-edit": editing,
+    "gallery-new": making,
+}
+WITH_TASKS = (webhook, gallery, tasks, editing, making)
 """These need the tasks generation."""

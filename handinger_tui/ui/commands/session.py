@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.amounts import credits_words, usd_text
+from handinger_tui.core.amounts import credits_words, price_text, usd_text
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.typical_cost import typical_cost_text
 from handinger_tui.core.prompts import carried_text, draft_of_request
@@ -278,7 +278,9 @@ def _first_cost(session: Session, turn: Turn) -> str:
     if money.usd is not None:
         return f"The first try cost {usd_text(money.usd)}."
     if money.usage.credits is not None:
-        return f"The first try cost {credits_words(money.usage.credits)}."
+        priced = price_text(money.usage.credits, session.credit_usd)
+        words = credits_words(money.usage.credits)
+        return f"The first try cost {words}{f' ({priced})' if priced else ''}."
     return "The cost of the first try was not reported."
 
 
