@@ -387,6 +387,11 @@ class Price(Struct, frozen=True):
         median = self.of_run.median
         return None if median is None or self.runs is None else EXACT.multiply(median, self.runs)
 
+    def words(self, amount: Decimal) -> str:
+        """An estimate, "~$1.20"; of credits also at the person's price, "~30 credits (~$0.30)"."""
+        dollars = self.typical.at_price(self.unit, amount)
+        return f"~{rough(amount, self.unit)}" + (f" ({dollars})" if dollars else "")
+
 
 def price_of(typical: TypicalCost, rule: Rule | None) -> Price:
     """The price of a rule at a typical cost."""
@@ -398,10 +403,9 @@ def price_tag(price: Price) -> str:
     of = price.of_run
     if of.median is None:
         return "cost not reported" if of.unknown else "no cost history yet"
-    run = f"~{rough(of.median, price.unit)}"
     if price.per_month is None:
-        return f"{run} once" if price.is_once else f"{run} a run"
-    return f"{run} a run, ~{rough(price.per_month, price.unit)} a month"
+        return f"{price.words(of.median)} {'once' if price.is_once else 'a run'}"
+    return f"~{rough(of.median, price.unit)} a run, {price.words(price.per_month)} a month"
 
 
 def short_price_tag(price: Price) -> str:
@@ -423,9 +427,10 @@ def monthly_text(prices: Sequence[Price]) -> str:
     repeated = [price for price in prices if not price.is_once]
     sums = []
     for unit in Unit:
-        amounts = [price.per_month for price in repeated if price.unit is unit]
-        if reported := [amount for amount in amounts if amount is not None]:
-            sums.append(f"~{rough(total(reported).value or Decimal(0), unit)}")
+        priced = [price for price in repeated if price.unit is unit and price.per_month is not None]
+        if priced:
+            amount = total(price.per_month for price in priced).value
+            sums.append(priced[0].words(amount or Decimal(0)))
     unknown = sum(price.per_month is None for price in repeated)
     gaps = f"{plural(unknown, 'schedule')} unknown" if unknown else ""
     if not sums:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
@@ -149,6 +150,10 @@ def test_a_price_is_an_estimate_of_earlier_turns() -> None:
         price_tag(price_of(typical("3", in_credits=True), Every(86_400)))
         == "~3 credits a run, ~90 credits a month"
     )
+    paid = replace(typical("3", in_credits=True), credit_usd=Decimal("0.01"))
+    assert price_tag(price_of(paid, Every(86_400))) == "~3 credits a run, ~90 credits (~$0.90) a month"
+    assert monthly_text([price_of(paid, Every(86_400))] * 2) == "~180 credits (~$1.80) a month"
+    assert price_tag(price_of(paid, After(1))) == "~3 credits (~$0.03) once"
     sentence = price_sentences(price_of(usual, Every(86_400)))
     assert "(30 runs a month). Budget standard: usually $0.04 (median $0.04, 5 turns)." in sentence
 

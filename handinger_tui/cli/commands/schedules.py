@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from handinger_tui.api.generations import worker_in
 from handinger_tui.api.schedules import ScheduleClient, utc_text
 from handinger_tui.cli.commands import SUBCOMMANDS
@@ -125,8 +127,9 @@ async def _list(args: argparse.Namespace, services: Services, client: ScheduleCl
 
 async def _price(services: Services, worker_id: str, rule: Rule | None, budget: str) -> Price:
     """The price by the local history. Raises LedgerError."""
-    simulated = services.settings.local
-    return price_of(await services.ledger.charges.usual(worker_id, budget, simulated=simulated), rule)
+    settings = services.settings
+    usual = await services.ledger.charges.usual(worker_id, budget, simulated=settings.local)
+    return price_of(replace(usual, credit_usd=settings.credit_usd), rule)
 
 
 def _row(schedule: Schedule, price: Price, now: datetime) -> str:
@@ -259,6 +262,7 @@ def _price_object(price: Price) -> JsonObject:
         "per_run_low": json_amount(of.low),
         "per_run_high": json_amount(of.high),
         "per_month": json_amount(price.per_month),
+        "credit_usd": json_amount(price.typical.credit_usd),
         "runs_per_month": None if price.runs is None else float(round(price.runs, 2)),
         "turns": of.known,
         "of_other_workers": price.typical.everywhere,

@@ -45,15 +45,21 @@ async def schedule(context: CommandContext, argument: str) -> None:
         ApiError, LedgerError
     """
     controller = context.controller
-    service, budget = controller.connection.schedules, controller.budget
-    worker_id = await _worker_of(context, controller.session, "its schedules are")
+    service, budget, session = controller.connection.schedules, controller.budget, controller.session
+    worker_id = await _worker_of(context, session, "its schedules are")
     if worker_id is None or service is None:
         return
     # Importing the screen takes 15 ms; it is needed only here.
     from handinger_tui.ui.pages.schedules import SchedulesScreen, Scheduling  # noqa: PLC0415
 
     scheduling = Scheduling(
-        controller.connection, service, context.interaction, worker_id, budget, context.now_ms
+        controller.connection,
+        service,
+        context.interaction,
+        worker_id,
+        budget,
+        context.now_ms,
+        session.credit_usd,
     )
     if argument:
         chosen = await scheduling.choose(argument)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, BindingType
@@ -52,6 +53,7 @@ from handinger_tui.ui.widgets.footer import FooterLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from decimal import Decimal
 
     from handinger_tui.ui.ports import Connection, Schedules
     from handinger_tui.ui.work.interaction import Interaction
@@ -89,6 +91,8 @@ class Scheduling(Struct, frozen=True):
     worker_id: str
     budget: str
     now_ms: Callable[[], int]
+    credit_usd: Decimal | None = None
+    """The person's price of a credit."""
     zone: tzinfo | None = None
     """The time zone that times are shown in; None: that of this machine."""
 
@@ -107,7 +111,8 @@ class Scheduling(Struct, frozen=True):
 
     async def _usual(self, budget: str) -> TypicalCost:
         simulated = self.connection.limits.simulated
-        return await self.connection.charges.usual(self.worker_id, budget, simulated=simulated)
+        usual = await self.connection.charges.usual(self.worker_id, budget, simulated=simulated)
+        return replace(usual, credit_usd=self.credit_usd)
 
     # -- adding --------------------------------------------------------------------------------
     async def choose(self, text: str = "") -> tuple[NewSchedule, ScheduleList] | None:
