@@ -215,10 +215,15 @@ def _add(
 
 
 def _add_turn(so_far: Sum, member: Member, turn: Turn, money: TurnMoney) -> Sum:
-    """The sum with one more turn, where each turn is reported by itself."""
+    """The sum with one more turn, where each turn is reported by itself.
+
+    That a turn which was never sent cost nothing says nothing of the others: it makes no sum known.
+    """
+    if turn.status in FREE:
+        return so_far
     reported = member.read(money.usage, money.costs)
     value = None if reported is None else tidy(Decimal(reported))
-    gap = turn.status not in FREE and (reported is None or not money.final)
+    gap = reported is None or not money.final
     if value is None:
         return Sum(so_far.value if so_far.known else None, so_far.missing + gap, so_far.known)
     return Sum(EXACT.add(Decimal(so_far.value or 0), value), so_far.missing + gap, known=True)

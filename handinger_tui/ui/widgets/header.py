@@ -126,7 +126,7 @@ class HeaderLine(Widget):
         today, session = _spent_text(self._today, price), _spent_text(self._spent, price)
         if not today:
             return
-        unit = Unit.CREDITS if self._today.usd.value is None else Unit.USD
+        unit = Unit.CREDITS if _in_credits(self._today) else Unit.USD
         of_day = (one.limit for one in self._gauges if (one.limit.scope, one.limit.unit) == (Scope.DAY, unit))
         limit = next(of_day, None)
         of_limit = "" if limit is None else f" of {exact_text(limit.amount, limit.unit)}"
@@ -189,12 +189,16 @@ def _spent_text(spent: Bucket, credit_usd: Decimal | None) -> str:
 
     `credit_usd`: the person's price of a credit, "8 credits ~$0.08".
     """
-    if spent.usd.value is not None:
-        return short_total_text(spent.usd)
-    if spent.credits.value is None:
-        return ""
+    if not _in_credits(spent):
+        return short_total_text(spent.usd) if spent.usd.value is not None else ""
     credited = short_total_text(spent.credits, credits_words)
     return f"{credited} {price_text(spent.credits.value, credit_usd)}".rstrip()
+
+
+def _in_credits(spent: Bucket) -> bool:
+    """Whether credits are known and no amount of money: 0 with gaps is that of messages never sent."""
+    says_nothing = spent.usd.value is None or (spent.usd.value == 0 and not spent.usd.complete)
+    return says_nothing and spent.credits.value is not None
 
 
 def _fit(text: str, room: int) -> str:

@@ -45,6 +45,23 @@ def test_credits_come_first_where_no_usd_are_reported() -> None:
     assert any(line.split() == ["credits", "95", "95"] for line in lines)
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_message_that_was_never_sent_makes_no_cost_known(place: int) -> None:
+    """It cost nothing, which says nothing of the turns whose cost is not reported."""
+    snapshot = Snapshot("t1", running_flag=False, by_turn=True)
+    own = Usage(credits=Decimal(95))
+    done = Turn(TurnRequest("turn_1", "hi", 0, "t1"), status=TurnStatus.COMPLETED, snapshot=snapshot, own=own)
+    dropped = Turn(TurnRequest("turn_2", "no", 0, "t1"), status=TurnStatus.NOT_SENT)
+    turns = [done, replace(done, order=replace(done.order, turn_id="turn_3"))]
+    turns.insert(place, dropped)
+    lines = [
+        line.plain.strip()
+        for line in usage_lines(usage_view(Session("ses_1", 0, "t1", turns=tuple(turns))), 36)
+    ]
+    assert any(line.split() == ["credits", "95", "190"] for line in lines)
+    assert not any("$" in line for line in lines)
+
+
 def test_credits_have_an_approximate_price_where_the_person_gave_one() -> None:
     snapshot = Snapshot("t1", running_flag=False, by_turn=True)
     turn = Turn(

@@ -92,3 +92,13 @@ async def test_passing_lines_cover_no_amount(size: tuple[int, int]) -> None:
         await desktop.until(pilot, lambda: len(desktop.app.screen.query("Toast")) == 3)
         await desktop.rest(pilot)
         assert covered(desktop) == []
+
+
+async def test_a_message_that_was_never_sent_does_not_hide_the_credits() -> None:
+    desktop = Desktop()
+    desktop.books.charges += [
+        charge("a", credits=Decimal(8), final=True),
+        charge("b", "0", credits=Decimal(0), final=True),
+    ]
+    async with desktop.running(120, 40) as pilot:
+        await desktop.until(pilot, lambda: "today 8 credits " in head(desktop))
