@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, BindingType
 from textual.containers import Vertical
@@ -301,6 +301,12 @@ class ScheduleTable(VirtualList[ScheduleRows]):
     def current(self) -> Schedule | None:
         """The schedule under the cursor."""
         return self.rows.schedules[self.cursor] if self.rows.count else None
+
+    def on_click(self, event: events.Click) -> None:
+        """Move the cursor to the clicked schedule."""
+        at = self.item_at(event)
+        if at is not None:
+            self.move_to(at)
 
     def action_copy(self) -> None:
         """Copy the id of the schedule."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec import Struct
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, BindingType
 from textual.containers import Vertical
@@ -156,6 +156,12 @@ class DeliveryTable(VirtualList[DeliveryRows]):
     def current(self) -> Delivery | None:
         """The delivery under the cursor."""
         return self.rows.deliveries[self.cursor] if self.rows.count else None
+
+    def on_click(self, event: events.Click) -> None:
+        """Move the cursor to the clicked delivery."""
+        at = self.item_at(event)
+        if at is not None:
+            self.move_to(at)
 
     def action_copy(self) -> None:
         """Copy the reason of a failed delivery, else the id of its task."""
