@@ -142,7 +142,7 @@ class QueueStrip(Static):
     def _draw_row(self, position: int, turn: Turn, *, marked: bool) -> Content:
         files = ", ".join(clean_line(file.name, FILE_CELLS) for file in turn.order.attachments)
         state = "  editing" if turn.turn_id == self.editing else ""
-        number = "$background on $primary" if marked else "$background on $secondary"
+        number = "$background on $primary" if marked else "$background on $text-muted"
         return Content.assemble(
             (f" {position + 1} ", number),
             (f" {clean_line(turn.order.prompt, 200)} ", "reverse" if marked else ""),

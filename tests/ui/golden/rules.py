@@ -18,7 +18,7 @@ from textual.geometry import Region
 from textual.screen import ModalScreen
 from textual.strip import Strip
 
-from handinger_tui.ui.themes import contrast
+from handinger_tui.ui.themes import DARK, LIGHT, contrast
 from tests.ui.golden.states import Kind
 
 if TYPE_CHECKING:
@@ -251,6 +251,20 @@ def nothing_has_a_color(screen: Screen) -> Iterator[str]:
                     yield f"a color: {segment.text!r} {segment.style}"
 
 
+def links_and_money_have_their_colors(screen: Screen) -> Iterator[str]:
+    """No label has the color of links as its ground, and no mark of the news that of links or money."""
+    if screen.theme == NO_COLOR:
+        return
+    theme = LIGHT if "light" in screen.theme else DARK
+    link, money = (Color.parse(color or "") for color in (theme.secondary, theme.warning))
+    for style, text in letters(screen):
+        color, behind = colors(style)
+        if behind == link:
+            yield f"a ground in the color of links: {text!r}"
+        if color in (link, money) and text.strip() in ("new", "changed"):
+            yield f"a mark in the color of links or money: {text!r}"
+
+
 def letters(screen: Screen) -> Iterator[tuple[Style, str]]:
     """Each style of letters and digits, with one text that has it."""
     seen: dict[Style, str] = {}
@@ -277,4 +291,6 @@ RULES: Final[tuple[Rule, ...]] = (
     fits, prompt_stands_free, footer_names_keys, hints_differ, no_word_is_cut, borders_are_whole,
     no_panel_is_empty, said_once,
 )  # fmt: skip
-COLOR_RULES: Final[tuple[Rule, ...]] = (text_is_legible, light_is_light, nothing_has_a_color)
+COLOR_RULES: Final[tuple[Rule, ...]] = (
+    text_is_legible, light_is_light, nothing_has_a_color, links_and_money_have_their_colors,
+)  # fmt: skip

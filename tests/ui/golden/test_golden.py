@@ -17,7 +17,13 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 
 from tests.ui.fakes import Desktop
-from tests.ui.golden.rules import NO_COLOR, Screen, broken_rules, text_is_legible
+from tests.ui.golden.rules import (
+    NO_COLOR,
+    Screen,
+    broken_rules,
+    links_and_money_have_their_colors,
+    text_is_legible,
+)
 from tests.ui.golden.states import STATES, Kind, State
 
 FOLDER: Final = Path(__file__).parent / "screens"
@@ -109,6 +115,15 @@ def test_every_rule_can_be_broken(screen: Screen, broken: str) -> None:
     found = list(broken_rules(screen))
     assert bool(found) == bool(broken)
     assert broken in "\n".join(found)
+
+
+def test_a_color_with_two_meanings_is_noticed() -> None:
+    screen = drawn(*BOX, "", " Enter Send  F1 Help")
+    for segment in (
+        Segment(" 1 ", Style(color="#000000", bgcolor="#93b7ff")),
+        Segment(" new", Style(color="#f2bd6b", bgcolor="#000000")),
+    ):
+        assert list(links_and_money_have_their_colors(screen._replace(rows=((segment,),)))) != []
 
 
 def test_faint_text_is_noticed() -> None:
