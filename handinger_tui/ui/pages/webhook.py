@@ -13,13 +13,14 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.errors import HandingerError, SettingsError
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.schedules import moment_text
 from handinger_tui.core.webhooks import (
     Delivery,
     DeliveryPage,
     Webhook,
+    check_address,
     outcome_text,
     page_text,
     reason_text,
@@ -72,7 +73,7 @@ class WebhookAccess(Struct, frozen=True):
         Raises:
             SettingsError: it is not accepted.
         """
-        asked = url or await self.interaction.ask_text("Webhook address", webhook.url or "", "https://…")
+        asked = url or await self._ask_address(webhook.url or "")
         if not asked or asked == webhook.url:
             return None
         body = (
@@ -84,6 +85,17 @@ class WebhookAccess(Struct, frozen=True):
             return None
         await self.service.set(self.worker_id, asked)
         return "The address was set. Receivers find the token in the header X-Handinger-Token."
+
+    async def _ask_address(self, text: str) -> str | None:
+        """Ask for an address until it is one; what was typed stays in the field."""
+        while True:
+            asked = await self.interaction.ask_text("Webhook address", text, "https://…")
+            try:
+                # What only the service on this computer accepts is checked when it is sent.
+                return check_address(asked, is_service_local=True) if asked else None
+            except SettingsError as problem:
+                self.interaction.say(f"{problem.summary} {problem.hint}", "warning")
+                text = asked or ""
 
     async def clear(self) -> str | None:
         """Remove address and token."""
