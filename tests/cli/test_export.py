@@ -49,6 +49,8 @@ def test_json_is_one_document(home: Path) -> None:
     [
         ("tea.md", (), "# Tea"),
         ("tea.JSON", (), '{"schema"'),
+        ("tea.html", (), "<!doctype html>"),
+        ("tea.txt", ("--no-costs", "--tools", "--reasoning"), "Tea\n"),
         ("tea", (), "# Tea"),
         ("tea.md", ("--format", "json"), '{"schema"'),
     ],

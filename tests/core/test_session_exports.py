@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from decimal import Decimal
+from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +17,8 @@ from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
 from handinger_tui.core.export.exporters import SESSION_EXPORTERS
+from handinger_tui.core.export.session_document import Contents
+from handinger_tui.core.safety import Verdict, judge_link
 from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import (
@@ -25,12 +29,16 @@ from handinger_tui.core.turns.turn import (
     Kind,
     Lineage,
     LineageKind,
+    ReasoningPart,
+    Rope,
+    ToolPart,
+    ToolState,
     Turn,
     TurnStatus,
 )
 from tests.core.evidence_made import session, turn, web
 
-RENDER = {exporter.name: exporter.render for exporter in SESSION_EXPORTERS}
+RENDER = {exporter.name: exporter.text for exporter in SESSION_EXPORTERS}
 HEADINGS = [
     "h1 Untitled session",
     "h2 1. 2026-11-25 10:00 UTC",
@@ -76,7 +84,7 @@ def test_a_session_in_markdown() -> None:
     second = asked(turn(2, web("https://a.example/x")), "Again", status=TurnStatus.FAILED, fault=fault)
     text = RENDER["md"](replace(session(first, second), title="Heat pumps", worker_id="wrk_1"))
     assert text.startswith("# Heat pumps\n\n- Session: ses\\_1\n- Worker: wrk\\_1\n- Begun: ")
-    assert "\n- 2 turns\n" in text
+    assert "\n- Turns: 2\n" in text
     assert (
         "\n## 1. 2026-11-25 10:00 UTC\n\n### Prompt\n\n> Why?\n> Say it.\n\n- attached: in.csv · 10 B\n"
         in text
@@ -111,7 +119,7 @@ def test_simulated_money_is_called_so() -> None:
 def test_a_message_that_was_withdrawn_is_no_turn_of_the_document() -> None:
     gone = asked(turn(1), status=TurnStatus.NOT_SENT, fault=WITHDRAWN)
     text = RENDER["md"](session(gone, asked(turn(2, "text"))))
-    assert "- 1 turn\n" in text
+    assert "- Turns: 1\n" in text
     assert "## 1. " in text
     assert "## 2. " not in text
 
@@ -166,3 +174,140 @@ def test_json_names_what_it_is_and_all_that_was_asked() -> None:
         "standard",
         [],
     )
+
+
+# -- HTML ------------------------------------------------------------------------------------
+LOADING = {
+    "script",
+    "img",
+    "iframe",
+    "object",
+    "embed",
+    "link",
+    "base",
+    "form",
+    "video",
+    "audio",
+    "source",
+    "svg",
+}
+"""Elements that run something, or that a browser loads something for."""
+
+
+class Page(HTMLParser):
+    """The elements of a page with their attributes, and its texts by element; all elements end."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.texts: list[tuple[str, str]] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in {"meta", "br", "hr"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append((self.open[-1] if self.open else "", data))
+
+    def names(self) -> set[str]:
+        return {tag for tag, _ in self.elements}
+
+    def check(self) -> None:
+        """Nothing runs, nothing is loaded, and links lead where a person may go."""
+        assert not self.names() & LOADING
+        for tag, members in self.elements:
+            assert not any(name.startswith("on") or name in {"src", "srcset"} for name in members), tag
+            assert re.fullmatch(r"(text-align:(left|right|center))?", members.get("style") or "")
+            address = members.get("href") or ""
+            if not re.fullmatch(r"#turn-\d+", address):
+                assert not address or judge_link(address).verdict is Verdict.OPEN
+                assert not address or members["rel"] == "noopener noreferrer"
+        style = "".join(text for tag, text in self.texts if tag == "style")
+        assert "url(" not in style
+        assert "@import" not in style
+
+
+def test_a_session_as_a_page() -> None:
+    source = web("https://a.example/x", "The <source>")
+    file = FilePart("https://files.example/secret", "text/csv", "prices.csv", 2048)
+    answer = "# Because\n\n**bold** & [good](https://a.example/y) [bad](javascript:alert(1)) ![pic](https://t.example/p.png)"
+    made = asked(turn(1, answer + "\n\n|a|b|\n|-|-:|\n|1|<b>|\n", source, file), "Why <b>?")
+    page = Page(RENDER["html"](replace(session(made), title="Heat & <pumps>")))
+    page.check()
+    texts = [text for _, text in page.texts]
+    assert ("h1", "Heat & <pumps>") in page.texts
+    assert ("div", "Why <b>?") in page.texts
+    assert ("strong", "bold") in page.texts
+    assert ("td", "<b>") in page.texts
+    assert "prices.csv · text/csv · 2.0 kB" in texts
+    links = [members["href"] for tag, members in page.elements if tag == "a"]
+    assert links == ["#turn-1", "https://a.example/y", "https://a.example/x"]
+    shown = "".join(texts)
+    assert "pic (https://t.example/p.png)" in shown
+    assert "javascript:alert(1)" in shown, "an address that is not opened can still be read"
+    assert "secret" not in shown, "addresses of files are signed"
+
+
+@pytest.mark.parametrize(
+    "hostile", [*HOSTILE, "</style><script>alert(1)</script>", '" onclick="x', "]]>&#x1b;[2J"]
+)
+def test_no_text_breaks_out_of_a_page(hostile: str) -> None:
+    made = session(asked(turn(1, hostile, web("https://a.example/" + hostile, hostile)), hostile))
+    text = RENDER["html"](replace(made, title=hostile))
+    Page(text).check()
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", text)
+
+
+@given(st.text(), st.sampled_from(["", "[x](", "![", "<a href='", "```\n", "- "]))
+def test_whatever_is_written_a_page_runs_and_loads_nothing(text: str, before: str) -> None:
+    Page(RENDER["html"](replace(session(asked(turn(1, before + text), text)), title=text))).check()
+
+
+def test_a_link_that_shows_another_host_is_text_with_its_address() -> None:
+    made = session(asked(turn(1, "[https://bank.example](https://evil.example/)")))
+    page = Page(RENDER["html"](made))
+    assert [members["href"] for tag, members in page.elements if tag == "a"] == ["#turn-1"]
+    assert "https://bank.example (https://evil.example/)" in "".join(text for _, text in page.texts)
+
+
+def test_a_flood_of_brackets_is_a_page_in_bounded_time() -> None:
+    flood = "[" * 100_000
+    begun = time.process_time()
+    RENDER["html"](session(asked(turn(1, flood))))
+    assert time.process_time() - begun < 20
+
+
+@pytest.mark.parametrize("name", ["md", "html", "text"])
+def test_reasoning_and_tools_are_included_when_they_are_wanted(name: str) -> None:
+    parts = (
+        ReasoningPart(Rope((), "Let me think."), open=False),
+        ToolPart("c1", "search", ToolState.OUTPUT_AVAILABLE, input={"q": "pumps"}, output={"hits": 3}),
+    )
+    snapshot = Snapshot(status="completed", usage=Usage(cost_usd=Decimal("0.5")))
+    made = asked(turn(1, "Because.", *parts), snapshot=snapshot)
+    exporter = next(exporter for exporter in SESSION_EXPORTERS if exporter.name == name)
+    usual = exporter.text(session(made))
+    assert "Let me think." not in usual
+    assert "pumps" not in usual
+    assert "$0.50" in usual
+    whole = exporter.text(session(made), Contents(costs=False, reasoning=True, tools=True))
+    assert "Let me think." in whole
+    assert "hits" in whole
+    assert "Because." in whole
+    assert "$0.50" not in whole
+
+
+def test_a_session_as_plain_text() -> None:
+    made = asked(turn(1, "Because.\x1b[2J", web("https://a.example/x", "Source")), "Why?\nSay it.")
+    text = RENDER["text"](replace(session(made), title="Heat pumps"))
+    assert text.startswith("Heat pumps\nSession: ses_1\n")
+    assert "\n> Why?\n> Say it.\n\nBecause.[2J\n\nSources\n1. Source https://a.example/x\n" in text
+    assert "\x1b" not in text

@@ -10,6 +10,7 @@ from handinger_tui.cli.options import add_session_argument
 from handinger_tui.cli.output import Exit, put
 from handinger_tui.cli.session_choice import load_session
 from handinger_tui.core.export.exporters import SESSION_EXPORTERS, SessionExporter
+from handinger_tui.core.export.session_document import Contents
 
 if TYPE_CHECKING:
     import argparse
@@ -26,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=[exporter.name for exporter in SESSION_EXPORTERS],
         help=f"format (default: from the name of FILE, else {SESSION_EXPORTERS[0].name})",
     )
+    parser.add_argument("--no-costs", action="store_true", help="leave out the receipts")
+    parser.add_argument("--reasoning", action="store_true", help="include the worker's reasoning")
+    parser.add_argument("--tools", action="store_true", help="include tool calls with input and output")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of stdout")
     parser.add_argument("--force", action="store_true", help="overwrite FILE")
 
@@ -41,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
     target = None if args.output is None else expand_path(args.output)
     if target is not None:
         check_new_file(target, force=args.force)
-    text = _exporter(args.format, target).render(asyncio.run(load_session(args.id)))
+    contents = Contents(not args.no_costs, args.reasoning, args.tools)
+    text = _exporter(args.format, target).text(asyncio.run(load_session(args.id)), contents)
     if target is None:
         put(text, end="")
     else:

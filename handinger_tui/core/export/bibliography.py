@@ -117,12 +117,13 @@ def markdown_text(text: str) -> str:
 
 def markdown_list(sources: Iterable[Source], days: Days) -> str:
     """A Markdown list: `1. [Title](<address>) · host`. The numbers are those of the sources, with gaps."""
-    return "".join(f"{one.number}. {_list_entry(one)}\n" for one in citables(sources, days))
+    return "".join(map(list_entry, citables(sources, days)))
 
 
-def _list_entry(one: Citable) -> str:
+def list_entry(one: Citable) -> str:
+    """One line of `markdown_list`, with its end."""
     title = markdown_text(one.title)
     if one.url is None:
-        return title
+        return f"{one.number}. {title}\n"
     read = f" · read {one.accessed}" if one.accessed else ""
-    return f"[{title}](<{one.url}>) · {markdown_text(one.host)}{read}"
+    return f"{one.number}. [{title}](<{one.url}>) · {markdown_text(one.host)}{read}\n"

@@ -1,4 +1,4 @@
-"""The forms of a session (Markdown, JSON) and of its sources: a function and a line in a table each.
+"""The forms of a session (Markdown, HTML, JSON, text) and of its sources: a function and a table line each.
 
 In Markdown, text of the service stands in block quotes: none of it can end a quote, so it cannot pass for a
 heading, a source or a receipt of this program, and a code fence that is never closed ends with it.
@@ -10,38 +10,43 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from handinger_tui.core.evidence.sources import Source, files_of_turn, source_key, sources_of, sources_of_turn
 from handinger_tui.core.export.bibliography import (
     Days,
     bibtex,
     csl_json,
     footnotes,
+    list_entry,
     markdown_list,
     markdown_text,
     read_days,
 )
 from handinger_tui.core.export.result import result_object
-from handinger_tui.core.formatting import plural, size, utc_text
+from handinger_tui.core.export.session_document import (
+    SIMULATED,
+    USUAL,
+    Contents,
+    DocumentTurn,
+    session_document,
+)
+from handinger_tui.core.export.session_html import session_html
 from handinger_tui.core.jsontext import Json, JsonObject, dump
-from handinger_tui.core.money.attribution import MoneyIndex, turn_money
+from handinger_tui.core.money.attribution import turn_money
 from handinger_tui.core.money.spending import LOCAL
-from handinger_tui.core.prompts import lineage_words
-from handinger_tui.core.receipts.facts import receipt_line
-from handinger_tui.core.safety import clean, clean_json, clean_line
+from handinger_tui.core.safety import clean_json, clean_line
 from handinger_tui.core.turns.session import ids_of
-from handinger_tui.core.turns.turn import Turn, TurnStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from handinger_tui.core.evidence.sources import Source
     from handinger_tui.core.turns.session import Session
     from handinger_tui.core.turns.turn import Lineage
 
 SCHEMA: Final = "handinger-tui/session/1"
 
 
-def session_json(session: Session) -> str:
-    """Return the session with all its turns as one line of JSON."""
+def session_json(session: Session, contents: Contents) -> str:  # noqa: ARG001  # it has all
+    """Return the session with all its turns as one line of JSON: all of it, whatever the contents."""
     head: JsonObject = {
         "schema": SCHEMA,
         "session_id": session.session_id,
@@ -94,91 +99,71 @@ def lineage_object(lineage: Lineage | None) -> Json:
     }
 
 
-SIMULATED: Final = "Simulated: the local worker answered. Nothing was charged."
-
-
-def session_markdown(session: Session) -> str:
+def session_markdown(session: Session, contents: Contents = USUAL) -> str:
     """Return the session with all its turns but those that were withdrawn before they were sent."""
-    sources = {source.key: source for source in sources_of(session)}
-    money, days = MoneyIndex(), read_days(session)
-    turns = [turn for turn in session.turns if not turn.withdrawn]
-    blocks = [
-        f"# {markdown_text(clean_line(session.title)) or 'Untitled session'}",
-        _head(session, len(turns)),
-    ]
-    for number, turn in enumerate(turns, 1):
-        blocks.append(f"## {number}. {_minute(turn.order.created_ms)}")
-        blocks += _request(turn)
-        blocks += _answer(turn)
-        keys = dict.fromkeys(map(source_key, sources_of_turn(turn)))
-        if keys:
-            blocks += ["### Sources", markdown_list((sources[key] for key in keys), days).rstrip()]
-        blocks += _files(turn)
-        receipt = receipt_line(session, turn, money)
-        if receipt:
-            blocks += ["### Receipt", markdown_text(clean_line(receipt))]
+    document = session_document(session, contents)
+    facts = [f"- {label}: {markdown_text(value)}" for label, value in document.facts]
+    facts += [f"- {SIMULATED}"] if document.simulated else []
+    blocks = [f"# {markdown_text(document.title)}", "\n".join(facts)]
+    for turn in document.turns:
+        blocks += [f"## {turn.number}. {turn.at}", *_request(turn), *_answer(turn)]
+        if turn.sources:
+            blocks += ["### Sources", "".join(map(list_entry, turn.sources)).rstrip()]
+        if turn.files:
+            blocks += ["### Files", "\n".join(f"- {_joined(file)}" for file in turn.files)]
+        if turn.receipt:
+            blocks += ["### Receipt", markdown_text(turn.receipt)]
     return "\n\n".join(blocks) + "\n"
 
 
-def _head(session: Session, turns: int) -> str:
-    lines = [f"- Session: {_id(session.session_id)}"]
-    lines += [f"- {session.kind.capitalize()}: {_id(session.worker_id)}"] if session.worker_id else []
-    lines += [f"- Begun: {_minute(session.created_ms)}", f"- {plural(turns, 'turn')}"]
-    lines += [f"- {SIMULATED}"] if session.base_url == LOCAL else []
-    return "\n".join(lines)
-
-
-def _id(text: str) -> str:
-    return markdown_text(clean_line(text))
-
-
-def _minute(ms: int) -> str:
-    """Return a time as "2026-11-25 10:00 UTC"."""
-    text = utc_text(ms)
-    return "unknown time" if text is None else f"{text[:10]} {text[11:16]} UTC"
-
-
-def _request(turn: Turn) -> Iterator[str]:
+def _request(turn: DocumentTurn) -> Iterator[str]:
     yield "### Prompt"
-    if turn.order.lineage is not None:
-        yield f"*{markdown_text(lineage_words(turn.order.lineage))}*"
-    yield _quote(turn.order.prompt)
-    if turn.order.attachments:
-        yield "\n".join(
-            f"- attached: {markdown_text(clean_line(file.name))} · {size(file.size)}"
-            for file in turn.order.attachments
-        )
+    if turn.origin:
+        yield f"*{markdown_text(turn.origin)}*"
+    yield _quote(turn.prompt)
+    if turn.attachments:
+        yield "\n".join(f"- attached: {_joined(file)}" for file in turn.attachments)
 
 
-def _answer(turn: Turn) -> Iterator[str]:
+def _answer(turn: DocumentTurn) -> Iterator[str]:
     yield "### Answer"
-    if turn.text.strip():
-        yield _quote(turn.text)
-    if turn.status is not TurnStatus.COMPLETED:
-        reason = f": {markdown_text(clean_line(turn.fault.message))}" if turn.fault is not None else ""
-        yield f"*{str(turn.status).replace('_', ' ')}*{reason}"
-    elif not turn.text.strip():
-        yield "*no text*"
-
-
-def _files(turn: Turn) -> Sequence[str]:
-    lines = [
-        " · ".join(
-            fact
-            for fact in (
-                f"- {markdown_text(clean_line(file.filename or 'unnamed'))}",
-                markdown_text(clean_line(file.media_type or "unknown type")),
-                size(file.size),
-            )
-            if fact
+    for passage in turn.passages:
+        if passage.title:
+            yield f"*{markdown_text(passage.title)}*"
+        yield _quote(passage.text)
+    if turn.ending is not None:
+        yield f"*{turn.ending.status}*" + (
+            f": {markdown_text(turn.ending.reason)}" if turn.ending.reason else ""
         )
-        for file in files_of_turn(turn)
-    ]
-    return ["### Files", "\n".join(lines)] if lines else []
+
+
+def _joined(facts: Sequence[str]) -> str:
+    return markdown_text(" · ".join(facts))
 
 
 def _quote(text: str) -> str:
-    return "\n".join(f"> {line}" if line else ">" for line in clean(text).strip("\n").split("\n"))
+    return "\n".join(f"> {line}" if line else ">" for line in text.split("\n"))
+
+
+def session_text(session: Session, contents: Contents) -> str:
+    """Return the session as plain text: messages behind "> ", answers as the worker wrote them."""
+    document = session_document(session, contents)
+    lines = [document.title, *(f"{label}: {value}" for label, value in document.facts)]
+    lines += [SIMULATED] if document.simulated else []
+    for turn in document.turns:
+        lines += ["", f"── {turn.number}. {turn.at} ──", *([f"({turn.origin})"] if turn.origin else [])]
+        lines += [f"> {line}" for line in turn.prompt.split("\n")]
+        lines += [f"attached: {' · '.join(file)}" for file in turn.attachments]
+        for passage in turn.passages:
+            lines += ["", *([f"[{passage.title}]"] if passage.title else []), passage.text]
+        if turn.ending is not None:
+            lines += ["", ": ".join(filter(None, (turn.ending.status, turn.ending.reason)))]
+        cited = (f"{one.number}. {one.title}" + (f" {one.url}" if one.url else "") for one in turn.sources)
+        for heading, entries in (("Sources", cited), ("Files", (" · ".join(file) for file in turn.files))):
+            listed = list(entries)
+            lines += ["", heading, *listed] if listed else []
+        lines += ["", turn.receipt] if turn.receipt else []
+    return "\n".join(lines) + "\n"
 
 
 class SourceExporter(Struct, frozen=True):
@@ -200,7 +185,11 @@ class SessionExporter(Struct, frozen=True):
     name: str
     title: str
     suffix: str
-    render: Callable[[Session], str]
+    render: Callable[[Session, Contents], str]
+
+    def text(self, session: Session, contents: Contents = USUAL) -> str:
+        """The text of a session; usually with costs, without reasoning and tool calls."""
+        return self.render(session, contents)
 
 
 SOURCE_EXPORTERS: Final = (
@@ -213,6 +202,8 @@ SOURCE_EXPORTERS: Final = (
 
 SESSION_EXPORTERS: Final = (
     SessionExporter("md", "Markdown", ".md", session_markdown),
+    SessionExporter("html", "HTML page", ".html", session_html),
     SessionExporter("json", "JSON", ".json", session_json),
+    SessionExporter("text", "Plain text", ".txt", session_text),
 )
 """All forms of a session; the first is the default. Commands and their choices follow from this table."""

@@ -159,7 +159,7 @@ async def export(context: CommandContext, argument: str) -> None:
         say("Nothing to export yet.", "warning")
     else:
         file_name = f"session-{controller.session.session_id}{exporter.suffix}"
-        path = await controller.connection.save_text(file_name, exporter.render(controller.session))
+        path = await controller.connection.save_text(file_name, exporter.text(controller.session))
         say(f"Saved to {path}")
 
 
