@@ -152,7 +152,7 @@ async def test_a_session_is_exported_in_a_form_that_exists() -> None:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
         await desktop.send(pilot, "/export word")
-        await desktop.until(pilot, lambda: "Unknown format word. Use one of: md, html, json, text." in desktop.said())
+        await desktop.until(pilot, lambda: "word. Use one of: md, html, json, text." in desktop.said())
         assert desktop.written == []
         await desktop.send(pilot, "/export")
         await desktop.until(pilot, lambda: len(desktop.written) == 1)
