@@ -45,7 +45,7 @@ async def _run(
             say(warning)
         session = await _target_session(ledger, args, settings)
         typical_cost = await ledger.charges.usual(
-            session.worker_id, settings.budget, simulated=settings.local
+            session.worker_id or session.template, settings.budget, simulated=settings.local
         )
         typical_cost = replace(typical_cost, credit_usd=settings.credit_usd)
         gauges = await ledger.limits.gauges(session)

@@ -126,6 +126,11 @@ def test_a_dry_run_shows_the_request_and_sends_nothing(server: LocalServer, tmp_
     first = do(server, tmp_path, "-p", "echo one", "--json").result
     more = do(server, tmp_path, "-p", "echo x", "-c", "--dry-run", "--json").result["request"]
     assert (more["body"]["taskId"], more["body"]["workerId"]) == (first["task_id"], first["worker_id"])
+    # A new task costs what others of its worker cost.
+    usual = do(server, tmp_path, "-p", "echo x", "-w", first["worker_id"], "--dry-run", "--json").result[
+        "usual"
+    ]
+    assert (usual["credits"]["turns"], usual["of_other_workers"]) == (1, False)
 
 
 def test_the_worker_of_a_session_is_the_stored_one(server: LocalServer, tmp_path: Path) -> None:

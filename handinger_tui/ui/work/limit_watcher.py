@@ -59,10 +59,10 @@ def reload(screens: Iterable[object]) -> None:
 
 async def typical_cost_of(controller: SessionController, budget: str) -> TypicalCost:
     """The typical cost of a turn of the open session's worker at a budget. Raises LedgerError."""
-    connection = controller.connection
-    worker_id = controller.session.worker_id
+    connection, session = controller.connection, controller.session
+    worker_id = session.worker_id or session.template
     usual = await connection.charges.usual(worker_id, budget, simulated=connection.limits.simulated)
-    return replace(usual, credit_usd=controller.session.credit_usd)
+    return replace(usual, credit_usd=session.credit_usd)
 
 
 class LimitWatcher:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from handinger_tui.core.prompts import Draft
+from handinger_tui.ui.work.limit_watcher import typical_cost_of
 from handinger_tui.ui.work.session_controller import (
     FRESH_DRAFT,
     DraftStore,
@@ -69,3 +70,11 @@ async def test_the_first_turn_changes_the_name_of_a_draft() -> None:
     assert (await drafts.read(session_id)).text == " and more"
     await desktop.engine.actor(session_id).settled()
     await desktop.engine.aclose()
+
+
+async def test_a_new_task_of_a_stored_worker_costs_what_its_worker_costs() -> None:
+    desktop = Desktop()
+    controller, _ = await connected(desktop)
+    controller.show(controller.new_session(template="wrk_9"))
+    await typical_cost_of(controller, "high")
+    assert desktop.books.asked == [("wrk_9", "high")]
