@@ -29,7 +29,7 @@ class Desk:
         self.base_url = server.tasks_url if has_tasks else server.base_url
         self.target, self.option = ("task_id", "--task") if has_tasks else ("worker_id", "-w")
 
-    def do(self, *argv: str, stdin: str = "") -> Ran:
+    def do(self, *argv: str, stdin: str = "", **environ: str) -> Ran:
         """Run one command, which must succeed."""
         server = self.server
         ran = run(
@@ -39,6 +39,7 @@ class Desk:
             key=server.api_key,
             stdin=stdin,
             HANDINGER_GENERATION=self.generation,
+            **environ,
         )
         assert ran.code == 0, ran
         assert server.api_key not in ran.out + ran.err
@@ -142,6 +143,23 @@ def test_detach_prints_ids_and_the_turn_ends_by_itself(tmp_path: Path, generatio
         done = desk.do("attach", left[desk.target], "--json").result
     assert "Paragraph 20." in done["text"]
     assert done["turn_id"] == left["turn_id"]
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_turn_that_is_silent_for_five_minutes_is_waited_for(tmp_path: Path, generation: str) -> None:
+    """All times are a hundredth: the silence, and the limits, of which each is shorter."""
+    scaled = {
+        "HANDINGER_FIRST_BYTE_TIMEOUT": "0.6",
+        "HANDINGER_IDLE_TIMEOUT": "1.2",
+        "HANDINGER_POLL_INTERVAL": "0.1",
+    }
+    with LocalServer.start(pace=0.01) as server:
+        desk = Desk(server, tmp_path, generation)
+        silent = desk.do("-p", "silent 300", "--json", **scaled).result
+        after = desk.do("-p", "echo more", "-c", "--json", **scaled).result
+    assert (silent["status"], silent["posts_sent"]) == ("completed", 1)
+    assert "300 seconds" in silent["text"]
+    assert (after["text"], after[desk.target]) == ("more", silent[desk.target])
 
 
 def test_email_and_schedules(desk: Desk) -> None:
