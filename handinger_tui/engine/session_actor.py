@@ -560,12 +560,18 @@ class SessionActor:
         stored = await self._log.load(self.session.session_id)
         # Another program may have stored turns of this session since it was opened here.
         newest = self.session if stored is None else replace(stored, worker_id=self.session.worker_id)
+        newest = replace(newest, template=newest.template or body.snapshot.template)
         turns = adopted_turns(newest, body, self._deps.run_deps.clock.now_ms(), self._deps.ids)
         entered = await self._log.adopt(newest, turns)
         if entered.session_id != self.session.session_id:
             return entered
         if entered.turns != self.session.turns:
-            self.store.value = replace(self.session, turns=with_kept_turns(self.session, entered))
+            self.store.value = replace(
+                self.session,
+                turns=with_kept_turns(self.session, entered),
+                template=entered.template,
+                title=self.session.title or entered.title,
+            )
             self.store.publish()
         await self._settler.settle_older(body)
         return self.session

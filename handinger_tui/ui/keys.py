@@ -62,7 +62,7 @@ class Where(StrEnum):
     PROBLEM = "Connection error"
 
 
-_FIRST: Final = frozenset({Where.PROMPT, Where.ANYWHERE, Where.SESSIONS, Where.HISTORY})
+_FIRST: Final = frozenset({Where.PROMPT, Where.ANYWHERE, Where.SESSIONS, Where.HISTORY, Where.WORKER_FORM})
 """Places whose keys come before those of the focused widget, such as the keys of a text area or an input."""
 
 
@@ -398,6 +398,8 @@ KEYS: Final = (
     Key("form.save", "ctrl+s", "save", "Save", "Save the worker, with one request", Where.WORKER_FORM, 1),
     Key("form.reset", "ctrl+r", "reset", "Reset", "Discard the changes", Where.WORKER_FORM, 2),
     Key("form.close", "escape", "close", "Close", "Close; what you typed is kept", Where.WORKER_FORM, 3),
+    Key("form.next", "tab", "app.focus_next", "Next", "Next field", Where.WORKER_FORM),
+    Key("form.before", "shift+tab", "app.focus_previous", "Previous", "Previous field", Where.WORKER_FORM),
     Key("form.help", "f1", "app.help", "Help", "Keys that work here", Where.WORKER_FORM),
     # Before the F1 of dialogs: the help is one, and the first of two actions runs.
     Key("help.close", "f1", "leave", "Close", "Close the help", Where.HELP),

@@ -56,6 +56,11 @@ class Terminal:
         """What stands on the screen, without colours."""
         return self._call("capture-pane", "-p", "-t", "it")
 
+    @property
+    def colored(self) -> str:
+        """What stands on the screen, with its colors as escape sequences."""
+        return self._call("capture-pane", "-p", "-e", "-t", "it")
+
     def type(self, text: str) -> None:
         """Type text, as one burst."""
         self._call("send-keys", "-t", "it", "-l", text)

@@ -154,6 +154,18 @@ async def test_programs_that_attach_to_one_worker_at_once_have_one_session_and_o
         await ledger.aclose()
 
 
+async def test_an_adopted_task_belongs_to_its_stored_worker_and_has_a_title(tmp_path: Path) -> None:
+    ledger = await started(tmp_path / "h.db")
+    body = json.dumps({**json.loads(task(None).text), "template": "wrk_1"})
+    engine = program("a", ledger, FakeApi(workers=[body]))
+    adopted = await engine.adopt(engine.new_session(PLACE, "w1").session_id)
+    assert (adopted.template, adopted.title) == ("wrk_1", "ask 0")
+    [row] = await ledger.history.sessions()
+    assert (row.template, row.title, row.trigger) == ("wrk_1", "ask 0", Trigger.SCHEDULE)
+    await engine.aclose()
+    await ledger.aclose()
+
+
 async def test_the_app_takes_over_what_a_script_sent_to_its_worker(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     ours, theirs = await started(path), await started(path)
