@@ -165,7 +165,7 @@ def main_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"handinger-tui {__version__}")
     session = parser.add_argument_group("session")
     session.add_argument(
-        "-w", "--worker", metavar="ID", help="continue with this worker, or begin a task of it"
+        "-w", "--worker", metavar="ID", help="continue with this worker, or start a task of it"
     )
     session.add_argument("--task", metavar="ID", help="continue this task (tasks generation)")
     session.add_argument(

@@ -80,7 +80,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
         const="json",
         help="same as --output-format json",
     )
-    group.add_argument("--raw", action="store_true", help="keep control characters (not to a terminal)")
+    group.add_argument("--raw", action="store_true", help="keep control characters (never on a terminal)")
     group.add_argument("-o", "--output", metavar="FILE", help="also save the answer to FILE")
     group.add_argument(
         "--timeout", type=_parse_seconds, metavar="SECONDS", help="stop watching after SECONDS"

@@ -49,7 +49,7 @@ EXAMPLES: Final = (
 
 
 UNBOUNDED: Final = "There is no spending cap at unlimited that we know of."
-UNSTOPPED: Final = "Runs start by themselves, also while this program is closed. Its limits do not stop them."
+UNSTOPPED: Final = "Runs start automatically, even while this program is closed. Its limits do not stop them."
 
 
 class At(Struct, frozen=True):
@@ -250,7 +250,7 @@ def read_request(text: str, now: datetime, zone: tzinfo | None) -> tuple[Rule, s
             expression, instruction = _split_cron(rest)
             rule = Cron(read_cron(expression, now))
         case _:
-            raise SettingsError("A schedule begins with at, in, every or cron. Nothing was sent.", EXAMPLES)
+            raise SettingsError("A schedule starts with at, in, every or cron. Nothing was sent.", EXAMPLES)
     if not instruction.strip():
         raise SettingsError("What should the worker do? The instruction is missing.", EXAMPLES)
     return rule, instruction.strip()

@@ -71,7 +71,7 @@ def check_address(text: str, *, is_service_local: bool = False) -> str:
     elif scheme == "https" or (scheme == "http" and is_service_local and is_loopback(host)):
         return url
     else:
-        why = "A webhook needs an address that begins with https://."
+        why = "A webhook needs an address that starts with https://."
     raise SettingsError(f"{why} Nothing was sent.", "Use another address.")
 
 

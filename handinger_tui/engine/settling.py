@@ -152,7 +152,7 @@ UNSETTLED: Final = frozenset(
 )
 """Statuses of turns that may have been delivered and whose end is not known."""
 NO_SUCH_WORKER: Final = Fault(
-    Kind.NOT_FOUND, "The service does not know this worker: what the turn took cannot be read.", 404
+    Kind.NOT_FOUND, "The service does not know this worker, so the cost of the turn cannot be read.", 404
 )
 NEVER_ARRIVED: Final = Fault(
     Kind.NOT_FOUND, "The service never received this message.", 404, may_have_been_charged=False

@@ -124,7 +124,7 @@ def url_member(members: Mapping[str, object]) -> str | None:
     if parts is None or " " in url:
         raise RefusedError(422, "url is not a valid address.")
     if parts.scheme == "http" and _address_of(parts) is None:
-        raise RefusedError(422, "url must begin with https:// (http:// only for this computer).")
+        raise RefusedError(422, "url must start with https:// (http:// only for this computer).")
     return url
 
 

@@ -118,13 +118,17 @@ KEYS: Final = (
         _P,
     ),
     Key("prompt.queue", "tab", "queue", "Queue", "Queue the message while a turn runs", _P, 3),
-    Key("prompt.complete", "tab", "complete", "Complete", "Complete a command, its argument, a file", _P),
+    Key(
+        "prompt.complete", "tab", "complete", "Complete", "Complete a command, an argument or a file name", _P
+    ),
     Key("prompt.yank", "ctrl+y", "yank", "Yank", "Paste what ^U, ^W or ^K cut", _P),
     Key("prompt.undo", "ctrl+underscore,ctrl+minus,alt+z", "undo", "Undo", "Undo the last change", _P),
     Key(
         "prompt.older", "up", "older", "Older", "Previous prompt or queued message (from the first line)", _P
     ),
-    Key("prompt.newer", "down", "newer", "Newer", "Next prompt (from the last line); first screen", _P),
+    Key(
+        "prompt.newer", "down", "newer", "Newer", "Next prompt (from the last line), or the first screen", _P
+    ),
     Key(
         "prompt.budget",
         "shift+tab",
@@ -163,7 +167,7 @@ KEYS: Final = (
         _A,
         2,
     ),
-    Key("work.back", "escape", "key('back')", "Back", "Close what is open", _A, 2),
+    Key("work.back", "escape", "key('back')", "Back", "Close whatever is open", _A, 2),
     Key("work.read", "escape", "key('read')", "Browse", "With an empty prompt: browse the answers", _A),
     Key("work.browse", "ctrl+up", "key('browse')", "Browse", "Browse the answers with single keys", _A),
     Key("work.help", "f1", "command('help')", "Help", "Keys and commands", _A, 5),
@@ -374,7 +378,7 @@ KEYS: Final = (
         "enter",
         "screen.begin",
         "New task",
-        "Begin a task with your first message",
+        "Start a task with your first message",
         _X,
         1,
     ),

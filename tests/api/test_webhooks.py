@@ -76,8 +76,8 @@ async def test_changes_on_the_wire(server: Server, client: WorkerClient) -> None
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("http://receiver.example/", "begins with https"),
-        ("ftp://receiver.example/", "begins with https"),
+        ("http://receiver.example/", "starts with https"),
+        ("ftp://receiver.example/", "starts with https"),
         ("receiver.example", "not an address"),
         ("https://", "not an address"),
         ("https://a b.example/", "not an address"),

@@ -59,7 +59,7 @@ def test_a_worker_is_made_used_changed_and_deleted(server: LocalServer, tmp_path
     ("argv", "why"),
     [
         (("new",), "needs a prompt or instructions"),
-        (("new", "x", "--summary", "y" * 81), "the most is 80"),
+        (("new", "x", "--summary", "y" * 81), "the maximum is 80"),
         (("new", "x", "--schema", "none.json"), "none.json cannot be read"),
         (("new", "--instructions", "x", "--generation", "workers"), "part of the tasks generation"),
     ],

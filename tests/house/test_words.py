@@ -57,6 +57,10 @@ def test_the_help_of_the_command_line_is_plain_english() -> None:
 @pytest.mark.parametrize(
     "bad",
     [
+        "Receivers get nothing any longer.",
+        "Runs start by themselves, also while it is closed.",
+        "Really do it",
+        "Enter begins a task",
         "What goes along",
         "Nobody knows what it may cost",
         "Mend it and start",

@@ -86,7 +86,7 @@ def test_it_is_assigned_to_a_turn_and_taken_back(service: PaidService, person: P
     number, before = rise["number"], turns(person)
     for turn_id in before:
         ran = person.run("costs", "--assign", f"{number}={turn_id}")
-        assert "you decided to which turn suspense belongs" in ran.err
+        assert "you decided which turn suspense belongs to" in ran.err
         assert f"Suspense {number} belongs to {turn_id}, as you decided." in " ".join(ran.out.split())
         found = person.json_of("costs")
         assert (found["suspense"], found["total"]["suspense_usd"]) == ([], "0")
@@ -157,7 +157,7 @@ async def test_the_app_assigns_it_in_the_ledger_and_every_place_follows(
         await opened.shows("was assigned to", "Press a to undo")
         await opened.pilot.press("escape")
         await opened.shows("~$2.00 Σ")
-        await opened.until(lambda: "you decided to which turn suspense belongs" in opened.notices)
+        await opened.until(lambda: "you decided which turn suspense belongs to" in opened.notices)
         program = person.start("costs", "--by", "turn", "--json")
         found = json.loads((await asyncio.to_thread(ended, program)).out)
     assert (found["suspense"], found["total"]["cost_usd"]) == ([], "3")

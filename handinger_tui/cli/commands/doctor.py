@@ -109,7 +109,7 @@ def _check_color() -> Check:
     if os.environ.get("NO_COLOR"):
         return Check("color", "note", "off (NO_COLOR is set)")
     depth = os.environ.get("COLORTERM", "")
-    return Check("color", "ok", depth or "according to TERM")
+    return Check("color", "ok", depth or "detected from TERM")
 
 
 async def _check_service(settings: Settings) -> list[Check]:
@@ -119,7 +119,7 @@ async def _check_service(settings: Settings) -> list[Check]:
         return [
             Check("key", "note", "none (the local worker answers)", hint),
             Check("service", "ok", "local worker, on this computer only"),
-            Check("generation", "ok", f"{settings.generation} (the local worker has both)"),
+            Check("generation", "ok", f"{settings.generation} (the local worker supports both)"),
         ]
     key = f"set, ends in …{settings.key.tail()}"
     base = settings.base_url
@@ -139,9 +139,9 @@ async def _check_service(settings: Settings) -> list[Check]:
 
 def _check_generation(setting: str, answering: str | None) -> Check:
     if answering is None:
-        return Check("generation", "note", f"{setting} (what the service has is not clear)")
+        return Check("generation", "note", f"{setting} (unclear which one the service has)")
     if answering == setting:
-        return Check("generation", "ok", f"{setting}, as the service answers")
+        return Check("generation", "ok", f"{setting}, confirmed by the service")
     return Check(
         "generation",
         "fault",

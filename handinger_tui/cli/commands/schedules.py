@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     when.add_argument("--cron", metavar="CRON", help="cron expression, in the time zone of the service")
     parser.add_argument("-b", "--budget", choices=BUDGETS, help="budget of each run (default: standard)")
     parser.add_argument(
-        "--yes", action="store_true", help="add: really add it (without: show the price only)"
+        "--yes", action="store_true", help="add: actually add it (otherwise only show the price)"
     )
     add_json_option(parser)
     add_connection_options(parser)

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.jsontext import Json, JsonObject
 
-DESCRIPTION: Final = "The webhook of a stored worker: an address that learns of each task that ended."
+DESCRIPTION: Final = "The webhook of a stored worker: an address that is notified when a task ends."
 _BREAKS: Final = {
-    "clear": "This removes address and token: receivers get nothing any longer.",
+    "clear": "This removes address and token: receivers are no longer notified.",
     "token": "This replaces the token: receivers that check the old one refuse deliveries.",
 }
 
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", nargs="?", metavar="URL", help="the address, https (set)")
     parser.add_argument("--page", type=int, default=1, metavar="N", help="page of deliveries, from 1")
     parser.add_argument("--show-token", action="store_true", help="print the token, which is a secret")
-    parser.add_argument("-y", "--yes", action="store_true", help="clear, token: really do it")
+    parser.add_argument("-y", "--yes", action="store_true", help="clear, token: actually do it")
     add_json_option(parser)
     add_connection_options(parser)
 

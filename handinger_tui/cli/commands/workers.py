@@ -34,16 +34,16 @@ if TYPE_CHECKING:
     from handinger_tui.core.jsontext import JsonObject
     from handinger_tui.engine.gallery import Gallery
 
-DESCRIPTION: Final = "Stored workers: those that you used or made, and what is known of them."
+DESCRIPTION: Final = "Stored workers that you used or created, and what is known about them."
 NOT_READ: Final = (
     "Title and instructions were not read yet. The service returns them only with the answer to a change: "
     "`handinger-tui workers edit ID` without options changes nothing and reads them."
 )
 _HELP: Final = {
-    "list": "those that were used or made here (default)",
+    "list": "those used or created here (default)",
     "show": "read one, with its tasks in the history",
     "new": "store a new one; nothing runs and nothing is charged",
-    "edit": "change members of one; without options it is read",
+    "edit": "change fields of one (without options: only read it)",
     "rm": "delete one; its tasks stay",
     "archive": "archive a task; its turns stay",
 }
@@ -52,7 +52,7 @@ _DEFAULTS: Final[dict[str, object]] = {
     "no_schema": False,
     "yes": False,
 }
-_GONE: Final = "gone: the service does not know it"
+_GONE: Final = "gone: unknown to the service"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,7 +93,7 @@ def _add_members(parser: argparse.ArgumentParser, *, can_clear: bool) -> None:
     schema = parser.add_mutually_exclusive_group()
     schema.add_argument("--schema", metavar="FILE", help="file with the JSON schema of the output")
     if can_clear:
-        schema.add_argument("--no-schema", action="store_true", help="no schema any longer")
+        schema.add_argument("--no-schema", action="store_true", help="remove the schema")
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--public", action="store_true", help="visible to others")
     shown.add_argument("--private", dest="public", action="store_false", help="visible to you only")

@@ -203,7 +203,7 @@ NEW_RULES: Final = "new rules"
 _BY_RULING: Final = {
     NEW_RULES: "this version of handinger-tui attributes costs differently",
     PINNED: "you decided what the worker's figures mean",
-    ASSIGNED: "you decided to which turn suspense belongs",
+    ASSIGNED: "you decided which turn suspense belongs to",
 }
 """Words for stored reasons; other corrections are explained by the readings."""
 

@@ -329,7 +329,9 @@ def _incomplete(pair: _Pair) -> str:
     numbers = f"{cheap.share_incomplete}% vs. {dear.share_incomplete}%"
     if cheap.incomplete * dear.turns > dear.incomplete * cheap.turns:
         return f"more incomplete turns ({numbers})"
-    return f"no more incomplete turns ({numbers})" if dear.incomplete else "no more incomplete turns"
+    return (
+        f"no higher share of incomplete turns ({numbers})" if dear.incomplete else "no more incomplete turns"
+    )
 
 
 def _plain(value: Decimal) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 COME_BACK: Final = "To come back, press Enter on an empty prompt or use /attach"
 STOP_WATCHING: Final = (
-    f"The worker keeps running and may keep charging.\n\n{COME_BACK}, now or the next time you start."
+    f"The worker keeps running and may keep charging.\n\n{COME_BACK}, now or the next time you start the app."
 )
 STOP_WATCHING_LOCAL: Final = f"The local worker keeps running until you quit.\n\n{COME_BACK} before you quit."
 """It ends with the program, so its turn cannot be watched after the next start."""

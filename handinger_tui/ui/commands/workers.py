@@ -83,6 +83,6 @@ async def archive(context: CommandContext, _argument: str) -> None:
 
 
 WORKERS: Final = (
-    Command("workers", "Stored workers: make, edit, begin a task", workers, takes="[ID]"),
+    Command("workers", "Stored workers: create, edit, start a task", workers, takes="[ID]"),
     Command("archive", "Archive the task of this session", archive),
 )

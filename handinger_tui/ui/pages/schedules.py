@@ -59,8 +59,8 @@ if TYPE_CHECKING:
     from handinger_tui.ui.work.interaction import Interaction
 
 NONE_YET: Final = (
-    "No schedules yet. Press a to add one: the service then starts turns of this worker by itself, once or "
-    "repeatedly, and each costs what a turn costs."
+    "No schedules yet. Press a to add one: the service then starts turns of this worker automatically, once "
+    "or repeatedly, and each costs what a turn costs."
 )
 UNLIMITED: Final = "unlimited"
 """The budget without a bound, which a schedule gets only after this word was typed."""

@@ -77,7 +77,7 @@ class WebhookAccess(Struct, frozen=True):
         if not asked or asked == webhook.url:
             return None
         body = (
-            f"{clean_line(webhook.url or '', 300)}\n\nwill get nothing any longer. The token stays the same."
+            f"{clean_line(webhook.url or '', 300)}\n\nwill no longer be notified. The token stays the same."
         )
         if webhook.url is not None and not await self.interaction.confirm(
             "Replace the webhook address?", body, yes="Replace", no="Cancel"
@@ -99,7 +99,7 @@ class WebhookAccess(Struct, frozen=True):
 
     async def clear(self) -> str | None:
         """Remove address and token."""
-        body = "Receivers get nothing any longer. An address that is set later gets a new token."
+        body = "Receivers are no longer notified. An address that is set later gets a new token."
         if not await self.interaction.confirm("Remove the webhook?", body, yes="Remove", no="Keep it"):
             return None
         now = await self.service.clear(self.worker_id)

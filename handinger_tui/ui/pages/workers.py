@@ -41,10 +41,10 @@ MUTED: Final = "$text-muted"
 HEADING: Final = "bold $markdown-h1-color"
 EMPTY: Final = (
     "No workers yet. Press n to make one from a prompt, or a to add one by its id. "
-    "Workers that your tasks belong to appear here by themselves."
+    "Workers that your tasks belong to appear here automatically."
 )
-NO_TASKS: Final = "No tasks here yet. Enter in the list of workers begins one; a adds one by id."
-GONE: Final = "The service does not know this worker any longer. Press r to read it again."
+NO_TASKS: Final = "No tasks here yet. Enter in the list of workers starts one; a adds one by id."
+GONE: Final = "The service no longer knows this worker. Press r to read it again."
 NOT_READ: Final = (
     "Title and instructions were not read yet: the service returns them only with the answer to a change. "
     "Press r to read them with a change of nothing."

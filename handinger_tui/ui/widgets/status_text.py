@@ -265,7 +265,7 @@ def next_step(session: Session, turn: Turn, *, is_text_back: bool) -> str:
     if turn.status is TurnStatus.UNKNOWN:
         check = "Check the dashboard" if turn.worker_id is None else "Check with /attach"
         key = " (Enter)" if is_text_back else ""
-        return f"{check} before you resend it{key}: that may cost twice."
+        return f"{check} before you resend it{key}: you may be charged twice."
     number = 1 + next((at for at, one in enumerate(session.turns) if one.turn_id == turn.turn_id), 0)
     kind = turn.fault.kind if turn.fault is not None else None
     if is_text_back:

@@ -108,7 +108,7 @@ async def test_an_argument_adds_one_and_a_doubt_is_said_until_it_is_closed() -> 
     desktop.schedules.trouble = Doubtful(Kind.NETWORK, "The connection was lost.", "It may still be added.")
     async with desktop.running(80, 24) as pilot:
         await opened(desktop, pilot, "/schedule tomorrow Report")
-        await desktop.until(pilot, lambda: "A schedule begins with at, in, every or cron" in desktop.said())
+        await desktop.until(pilot, lambda: "A schedule starts with at, in, every or cron" in desktop.said())
         await desktop.send(pilot, "/schedule cron 0 9 * * 1-5 Report")
         await desktop.shows(
             pilot, "Cron 0 9 * * 1-5 in UTC (assumed)", "Next run: Wed Nov 15,", "09:00 (in 10 h)"

@@ -163,7 +163,7 @@ async def test_an_unknown_fate_is_sent_again_only_by_typing_so() -> None:
         await desktop.send(pilot, "First")
         await desktop.shows(pilot, "✓ completed")
         await desktop.send(pilot, "Do it")
-        await desktop.shows(pilot, "delivery unknown", "may cost twice")
+        await desktop.shows(pilot, "delivery unknown", "charged twice")
         assert desktop.work.prompt.text == "Do it"
         await pilot.press("enter")
         await desktop.shows(pilot, "Send again?", "charge you twice", "Watch (free)")

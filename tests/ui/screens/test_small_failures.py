@@ -82,7 +82,7 @@ async def test_a_message_of_unknown_delivery_warns_once_that_resending_may_cost_
         await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
         assert await rows_of_ending(desktop, pilot) == 3
         flat = " ".join(desktop.text().split())
-        assert flat.count("Delivery unknown:") == flat.count("cost twice") == flat.count("lost") == 1
+        assert flat.count("Delivery unknown:") == flat.count("charged twice") == flat.count("lost") == 1
         assert "Check the dashboard before you resend it (Enter)" in flat
 
 

@@ -81,7 +81,7 @@ async def test_an_address_is_set_checked_and_replaced_after_a_question() -> None
     desktop.webhooks = FakeWebhooks()
     async with desktop.running(80, 24) as pilot:
         await opened(desktop, pilot, "/webhook http://receiver.example")
-        await desktop.until(pilot, lambda: "begins with https://. Nothing was sent." in desktop.said())
+        await desktop.until(pilot, lambda: "starts with https://. Nothing was sent." in desktop.said())
         await desktop.send(pilot, "/webhook")
         await desktop.shows(pilot, "No webhook. Press s to set an address")
         await pilot.press("s")
