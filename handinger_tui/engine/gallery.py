@@ -87,10 +87,13 @@ class Gallery:
         workers = await self._log.listed(self._base_url)
         return [one for one in workers if max(one.read_ms or 0, one.used_ms or 0) >= self._since_ms]
 
-    async def tasks(self, worker_id: str) -> list[SessionSummary]:
-        """The sessions of a worker in the history, the newest first."""
-        sessions = await self._history.sessions(-1)
-        return [one for one in sessions if one.template == worker_id and one.base_url == self._base_url]
+    async def tasks(self) -> dict[str, list[SessionSummary]]:
+        """The sessions of each worker in the history, by its id, the newest first."""
+        by_worker: dict[str, list[SessionSummary]] = {}
+        for one in await self._history.sessions(-1):
+            if one.template is not None and one.base_url == self._base_url:
+                by_worker.setdefault(one.template, []).append(one)
+        return by_worker
 
     async def read(self, worker_id: str) -> StoredWorker:
         """Read whether a worker exists. It is free."""

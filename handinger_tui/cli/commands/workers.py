@@ -133,7 +133,7 @@ async def _one(args: argparse.Namespace, gallery: Gallery, form: WorkerForm | No
         members = changed_members(_edited(form_of(worker), args), worker)
         if members != NOTHING:
             worker = await gallery.change(worker.worker_id, members)
-    tasks = await gallery.tasks(worker.worker_id)
+    tasks = (await gallery.tasks()).get(worker.worker_id, [])
     listed: JsonObject = {
         **worker_object(worker),
         "task_list": [

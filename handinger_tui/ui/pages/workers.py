@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec import Struct
-from textual import events, on, work
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from handinger_tui.core.errors import HandingerError, Refused
+from handinger_tui.core.errors import Refused
 from handinger_tui.core.formatting import ago, plural
 from handinger_tui.core.preview.tree import json_text
 from handinger_tui.core.safety import clean, clean_line
@@ -182,9 +182,8 @@ class TasksList(VirtualList[TaskRows]):
 class WorkerDetails(Vertical):
     """What is known of one worker, and its tasks."""
 
-    def __init__(self, gallery: Gallery, now_ms: Callable[[], int]) -> None:
+    def __init__(self, now_ms: Callable[[], int]) -> None:
         super().__init__(id="workers-details")
-        self._gallery = gallery
         self._now_ms = now_ms
         self.tasks = TasksList(now_ms)
 
@@ -194,19 +193,13 @@ class WorkerDetails(Vertical):
             yield StaticReflow(id="workers-facts")
         yield self.tasks
 
-    @work(group="tasks", exclusive=True)
-    async def show(self, worker: StoredWorker | None) -> None:
-        """Show a worker; None: there is none."""
+    def show(self, worker: StoredWorker | None, tasks: Sequence[SessionSummary]) -> None:
+        """Show a worker with its tasks; None: there is none."""
         lines = [] if worker is None else worker_lines(worker, self._now_ms())
         self.query_one("#workers-facts", StaticReflow).put(
             lambda width: [wrapped for line in lines for wrapped in line.wrap(width)]
         )
         self.query_one("#workers-text").scroll_home(animate=False)
-        try:
-            tasks = [] if worker is None else await self._gallery.tasks(worker.worker_id)
-        except HandingerError as problem:
-            self.tasks.rows.message = clean_line(f"{problem.summary} {problem.hint}", MAX_NOTICE_CHARS)
-            tasks = []
         self.tasks.rows.show(tasks)
         self.tasks.move_to(0)
 
@@ -235,8 +228,9 @@ class WorkersScreen(SavingScreen):
         self._chosen = chosen
         self._clearing: Timer | None = None
         """Clears the text beside the title."""
-        self._list, self._details = WorkersList(), WorkerDetails(gallery, now_ms)
+        self._list, self._details = WorkersList(), WorkerDetails(now_ms)
         self._tasks = self._details.tasks
+        self._tasks_of: dict[str, list[SessionSummary]] = {}
 
     def compose(self) -> ComposeResult:
         """Lay out the list, the details with the tasks, a line about the item at the cursor, the keys."""
@@ -266,7 +260,7 @@ class WorkersScreen(SavingScreen):
     async def _reload(self, chosen: str = "") -> None:
         """Read all workers of the history; the cursor goes to `chosen`, else stays on its worker."""
         chosen = chosen or (self._list.current.worker_id if self._list.current is not None else "")
-        listed = await self._gallery.listed()
+        listed, self._tasks_of = await self._gallery.listed(), await self._gallery.tasks()
         rows = self._list.rows
         rows.listed, rows.loaded = listed, True
         at = next((at for at, worker in enumerate(listed) if worker.worker_id == chosen), 0)
@@ -275,7 +269,9 @@ class WorkersScreen(SavingScreen):
     @on(VirtualList.Moved)
     def _handle_move(self, event: VirtualList.Moved) -> None:
         if event.view is self._list:
-            self._details.show(self._list.current)
+            worker = self._list.current
+            tasks = self._tasks_of.get(worker.worker_id, []) if worker is not None else []
+            self._details.show(worker, tasks)
         self._show_foot()
 
     @on(events.DescendantFocus)

@@ -201,8 +201,6 @@ async def test_a_worker_is_added_by_id_and_read_by_a_change_of_nothing() -> None
     desktop, templates = desktop_with(WATCH)
     templates.there["wrk_far"] = replace(WATCH, worker_id="wrk_far", title="Far")
     async with desktop.running() as pilot:
-        await desktop.send(pilot, "/workers wrk_none")
-        await desktop.until(pilot, lambda: "No worker has this id" in desktop.said())
         await desktop.send(pilot, "/workers")
         await desktop.shows(pilot, "Price watch")
         await pilot.press("a")
@@ -211,6 +209,9 @@ async def test_a_worker_is_added_by_id_and_read_by_a_change_of_nothing() -> None
         await desktop.shows(pilot, "wrk_far", "Press r to read them")
         await pilot.press("r")
         await desktop.shows(pilot, "Far", "Watch.")
+        await pilot.press("escape")
+        await desktop.send(pilot, "/workers wrk_none")
+        await desktop.until(pilot, lambda: "No worker has this id" in desktop.said())
 
 
 async def test_a_service_without_stored_workers_says_so() -> None:
