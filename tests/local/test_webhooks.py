@@ -220,6 +220,19 @@ def test_deliveries_are_listed_by_pages_newest_first(tasks: httpx.Client) -> Non
         assert tasks.get(path, params={"page": page}).status_code == 422
 
 
+def test_a_task_that_a_schedule_began_is_delivered_and_says_so(
+    tasks: httpx.Client, receiver: Receiver
+) -> None:
+    worker = stored(tasks, receiver.url)
+    when = {"type": "delayed", "delayInSeconds": 1}
+    tasks.post(f"/api/workers/{worker}/schedules", json={"input": "echo later", "when": when})
+    body = receiver.deliveries.get(timeout=20)[2]
+    assert (body["task"]["triggeredBy"], body["turn"]["outputText"]) == ("schedule", "later")
+    [execution] = executions(tasks, worker, 1)
+    task = tasks.get(f"/api/tasks/{execution['taskId']}").json()["task"]
+    assert (task["triggeredBy"], task["workerId"]) == ("schedule", worker)
+
+
 def test_a_worker_that_was_deleted_delivers_nothing(tasks: httpx.Client, receiver: Receiver) -> None:
     worker = stored(tasks, receiver.url)
     run(tasks, worker, "tsk_gone")
