@@ -31,7 +31,7 @@ from handinger_tui.core.amounts import (
 )
 from handinger_tui.core.charts.bars import BLOCKS, NO_VALUE, percent_level, sparkline, stacked_bar
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, number
-from handinger_tui.core.money.limits import Gauge, State, amount_text, exact_text
+from handinger_tui.core.money.limits import Gauge, Scope, State, amount_text, exact_text
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.receipts.facts import reading_words
 from handinger_tui.core.turns.turn import Turn, TurnStatus
@@ -214,7 +214,7 @@ def usage_lines(
     gauges: Sequence[Gauge] = (),
 ) -> list[Content]:
     """All lines of the panel at `width` cells. `now_ms`: the present time, for locally measured figures."""
-    limits = gauge_lines(gauges, width)
+    limits = gauge_lines(gauges, width, view.kind)
     if view.status is None:
         return [*_wrap(EMPTY, width), *limits]
     table = _table_of(view, width, now_ms)
@@ -458,23 +458,25 @@ STATE_STYLES: Final = {
 }
 
 
-def gauge_lines(gauges: Sequence[Gauge], width: int) -> list[Content]:
-    """An empty line, then two lines for each limit; no lines without a limit."""
-    lines = [line for gauge in gauges for line in _gauge_lines(gauge, width)]
+def gauge_lines(gauges: Sequence[Gauge], width: int, kind: str = "worker") -> list[Content]:
+    """An empty line, then two lines for each limit; no lines without a limit. `kind`: see `Session.kind`."""
+    lines = [line for gauge in gauges for line in _gauge_lines(gauge, width, kind)]
     return [Content(""), *lines] if lines else []
 
 
-def gauge_words(gauge: Gauge) -> str:
+def gauge_words(gauge: Gauge, kind: str = "worker") -> str:
     """The limit in a few words: "daily limit 85%, near"."""
     word = WORD[gauge.state]
-    return f"{gauge.limit.scope.limit} {gauge.percent_text}" + (f", {word}" if word else "")
+    name = f"{kind} limit" if gauge.limit.scope is Scope.WORKER else gauge.limit.scope.limit
+    return f"{name} {gauge.percent_text}" + (f", {word}" if word else "")
 
 
-def _gauge_lines(gauge: Gauge, width: int) -> tuple[Content, Content]:
+def _gauge_lines(gauge: Gauge, width: int, kind: str) -> tuple[Content, Content]:
     style = STATE_STYLES[gauge.state]
     words = " ".join(word for word in (gauge.percent_text, WORD[gauge.state]) if word)
     bar = percent_level(gauge.percent, max(4, width - len(words) - 2))
-    amounts = Content.assemble((f"{gauge.limit.scope:<8}", FAINT), _spent(gauge))
+    scope = kind if gauge.limit.scope is Scope.WORKER else gauge.limit.scope
+    amounts = Content.assemble((f"{scope:<8}", FAINT), _spent(gauge))
     return amounts.truncate(width, ellipsis=True), Content.assemble((bar, style), " ", (words, style))
 
 
@@ -596,7 +598,7 @@ def compact_line(
         turn, worker = [], f"cost {PENDING}"
     nearest = max(gauges, key=lambda gauge: (gauge.state, gauge.percent or 0), default=None)
     if nearest is not None:
-        longer = " · ".join([*turn, worker, gauge_words(nearest)])
+        longer = " · ".join([*turn, worker, gauge_words(nearest, view.kind)])
         if room is None or len(longer) <= room:
             return longer
     choices = ([*turn, worker], [*turn[:-1], worker], [*turn[:1], worker])

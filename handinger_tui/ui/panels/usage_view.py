@@ -370,7 +370,7 @@ def usage_view(session: Session, totals: WorkerTotals | None = None) -> UsageVie
     turn = turn_in_view(session)
     if turn is None or (turn.status in FREE and session.sent is None and turn.before is None):
         # No message has reached a worker.
-        return UsageView()
+        return UsageView(kind=session.kind)
     turns = [one for one in session.turns if one.status is not TurnStatus.QUEUED or one is turn]
     at = next(at for at in reversed(range(len(turns))) if turns[at] is turn)
     totals = WorkerTotals() if totals is None else totals

@@ -296,6 +296,11 @@ def test_limits_are_told_before_the_first_turn_too() -> None:
     text = "\n".join(line.plain for line in usage_lines(usage_view(session()), 34, UTC, None, limits()))
     assert "session $0.85 +2 of $1.00" in text
     assert "not reported of $1.00" in text
+    assert "worker  25 of 20 credits" in text
+    task = replace(session(), generation="tasks")
+    text = "\n".join(line.plain for line in usage_lines(usage_view(task), 34, UTC, None, limits()))
+    assert "task    25 of 20 credits" in text
+    assert "this worker" not in text
 
 
 @pytest.mark.parametrize("width", [22, 26, 34, 80])
