@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from rich.cells import cell_len
 
 from tests.e2e.terminal import Terminal, terminal
+
+pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
 
 
 def start(window: Terminal, home: Path, *argv: str) -> None:

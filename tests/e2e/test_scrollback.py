@@ -8,6 +8,8 @@ import pytest
 
 from tests.e2e.terminal import Terminal, terminal
 
+pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
+
 ANSWER = "I am a local demo worker"
 
 

@@ -12,6 +12,8 @@ import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from handinger_tui.core.safety import without_secrets
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -60,6 +62,7 @@ async def _run(command: tuple[str, ...], text: str) -> bool:
         # Some programs go on in the background to serve the clipboard: a pipe would stay open with them.
         process = await asyncio.create_subprocess_exec(
             *command,
+            env=without_secrets(os.environ),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,

@@ -57,6 +57,13 @@ async def test_the_text_goes_to_standard_input_and_not_into_the_arguments(path: 
     assert (path / "arguments").read_text() == "-selection clipboard\n"
 
 
+async def test_the_program_does_not_get_the_api_key(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HANDINGER_API_KEY", "sk_secret")
+    install(path, "xclip", f'cat > /dev/null; env > "{path}/environment"')
+    assert await copy_with_program("text") == "xclip"
+    assert "sk_secret" not in (path / "environment").read_text()
+
+
 async def test_a_program_that_fails_is_followed_by_the_next(path: Path) -> None:
     install(path, "xclip", "exit 1")
     install(path, "xsel", "cat > /dev/null")
