@@ -77,7 +77,12 @@ def travel(window: Terminal, account: Account, home: Path, hook: str, photo: Pho
     window.shows("started by a schedule")
     photo("8-scheduled")
     say(window, "/workers")
-    window.shows("2 tasks")
+    window.until(
+        lambda screen: all(
+            words in screen for words in ("2 tasks", "Output schema", "Esc Close", "nothing changed")
+        ),
+        "both tasks of the worker",
+    )
     photo("9-gallery")
     window.press("Escape")
     window.shows("Ask a worker…")
@@ -98,6 +103,7 @@ def _make_worker(window: Terminal, photo: Photo) -> None:
     photo("1-new")
     window.press("C-s")
     window.shows("Stored: Price watch")
+    window.shows("Output schema")
     photo("2-stored")
 
 
@@ -125,7 +131,7 @@ def _talk(window: Terminal, hook: str, photo: Photo) -> None:
 def _look_at_triggers(window: Terminal, photo: Photo) -> None:
     """A schedule, with its price before it is added, and the deliveries of the webhook."""
     say(window, "/schedule every 1d Read the prices and say what changed")
-    window.shows("a month")
+    window.shows("Add schedule")
     photo("6-schedule")
     window.press("Right", "Enter")
     window.until(lambda screen: "a month" not in screen, "the end of the question")
