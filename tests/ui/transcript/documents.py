@@ -72,3 +72,18 @@ LARGE: Final[dict[str, str]] = {
     "long-fence": "```python\n" + "".join(f"value_{n} = {n}  # note\n" for n in range(700)) + "```\nend\n",
     "wide-table": "|" + "c|" * 40 + "\n|" + "-|" * 40 + "\n" + ("|" + "x|" * 40 + "\n") * 70 + "end\n",
 }
+
+_RUN: str = "".join(f"[r{at}]: https://example.com/{at} 'title {at}'\n" for at in range(200))
+_SPLIT: str = "".join(
+    f'[s{at}]:\n  https://example.com/{at}\n  "a title\nof two lines {at}"\n' for at in range(150)
+)
+LARGE.update(
+    {
+        "definitions first": _RUN + "\nSee [r7] and [r150].\n",
+        "definitions last": "- one [r1]\n\n- two [r199]\n\n" + _RUN,
+        "definitions between": f"# A [r1]\n\n{_RUN}text [s3]\n\n> quote [s9]\n\n{_SPLIT}\n1. one [r5]\n\n{_RUN}\n2. two\n",
+        "definitions behind a table": "| a | b |\n|---|---|\n" + "| x | [r3] |\n" * 80 + "\n" + _RUN + _SPLIT,
+        "the same definition": "[a]: b\n" * 1_500 + "\n[a]\n",
+        "definitions and a title that never ends": _RUN + "[z]: b\n'open\n" + _RUN + "\n[z] [r3]\n",
+    }
+)

@@ -62,6 +62,24 @@ def test_large_texts_stream_alike(name: str) -> None:
     assert looks(stream(text, random.Random(name), 1_000).rows) == whole
 
 
+@pytest.mark.parametrize(
+    "before", ["", "A paragraph.\n\n", "| a | b |\n|---|---|\n" + "| x | y |\n" * 80 + "\n"]
+)
+def test_definitions_are_not_parsed_again_with_each_piece(
+    before: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed = []
+
+    def counting(text: str, **options: bool) -> object:
+        parsed.append(len(text))
+        return parse(text, **options)
+
+    monkeypatch.setattr(document, "parse", counting)
+    text = before + "".join(f"[r{at}]: https://example.com/{at}\n" for at in range(4_000))
+    stream(text, random.Random(1), 4_000)
+    assert sum(parsed) < 8 * len(text)
+
+
 def test_documents_one_after_another_stream_alike() -> None:
     for seed in range(40):
         dice = random.Random(seed)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -132,7 +132,8 @@ def _cached(text: str) -> Content:
 
 
 def _parse(text: str, references: References) -> list[Token]:
-    tokens = _parser().parseInline(text, {"references": dict(references)})
+    # Not a copy: there may be thousands of references, and inline rules only read them.
+    tokens = _parser().parseInline(text, {"references": references})
     return [child for token in tokens for child in token.children or ()]
 
 
@@ -380,6 +381,14 @@ def parse(text: str, *, inside: bool = False) -> tuple[list[Token], References]:
     tokens = _block_parser().parse(text, env)
     references = env.get("references")
     return tokens, references if isinstance(references, dict) else {}
+
+
+def last_definition(text: str, before: int, *, inside: bool = False) -> int:
+    """Return the last line before `before` at which a link reference definition begins, else -1."""
+    env: dict[str, Any] = {INSIDE: inside}
+    _block_parser().parse(text, env)
+    found = [*env.get("references", {}).values(), *env.get("duplicate_refs", ())]
+    return max((one["map"][0] for one in found if one["map"][0] < before), default=-1)
 
 
 class LayoutUnit(Struct, frozen=True):

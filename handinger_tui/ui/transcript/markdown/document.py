@@ -26,6 +26,7 @@ from handinger_tui.ui.transcript.markdown.blocks import (
     body_rows,
     code_name,
     head_rows,
+    last_definition,
     parse,
     table_lines,
 )
@@ -109,9 +110,17 @@ class LiveMarkdown:
             self._append(fresh[start : start + SLICE])
             unchanged = min(unchanged, self._advance(done=done and start + SLICE >= len(fresh)))
         if done and self._resolve and self.definitions:
-            self.rows = _rows_with_references(text, self.width, defer_highlight=self._defer_highlight)
+            self.rows = self._rows_with_references(text)
             return 0
         return unchanged
+
+    def _rows_with_references(self, text: str) -> list[Row]:
+        """Build all rows again with every reference (a definition may be at the end of the text)."""
+        # Those that were gathered on the way are not exact: one of them may not have been complete.
+        _tokens, definitions = parse(broken(clean(text)))
+        live = LiveMarkdown(self.width, definitions, resolve=False, defer_highlight=self._defer_highlight)
+        live.update(text, done=True)
+        return live.rows
 
     def _append(self, fresh: str) -> None:
         start = self._pending.rfind("\n") + 1
@@ -147,7 +156,8 @@ class LiveMarkdown:
 
     def _settle(self, builder: RowBuilder, units: list[LayoutUnit], safe: int, *, done: bool) -> bool:
         """Finalize the rows of stable units and rebuild the others. Returns True if more must be parsed."""
-        first_open = len(units) - 1
+        first_open = 0
+        closing = None if done else self._last_definition(builder, units, safe)
         for at, unit in enumerate(units):
             if _is_oversize(builder, unit, safe):
                 if at:
@@ -155,12 +165,16 @@ class LiveMarkdown:
                 else:
                     self._keep_piece(builder, unit)
                 return True
-            if at == first_open or units[at + 1].start >= safe or _may_become_definition(builder, unit, safe):
+            following = units[at + 1] if at + 1 < len(units) else None
+            end = following.start if following is not None else closing
+            if end is None or end >= safe or _may_become_definition(builder, unit, safe):
                 first_open = at
                 break
             self._keep(builder.unit_rows(unit))
-            self._next(units[at + 1])
-        if not units:
+            self._next(following, gap=True)
+        else:
+            if closing is not None:
+                self._cut(builder, closing)
             return False
         unit = units[first_open]
         self._cut(builder, unit.start)
@@ -172,6 +186,18 @@ class LiveMarkdown:
                 return True
         self.rows += builder.rows(units[first_open:], gap=self._gap and bool(self.rows))
         return False
+
+    def _last_definition(self, builder: RowBuilder, units: list[LayoutUnit], safe: int) -> int | None:
+        """The line of the last stable definition of a long text, if only definitions follow its last unit.
+
+        One that another follows is complete, and so is the unit before them. They have no rows, and may
+        be thousands: parsed again with each new piece of the text, they would take quadratic time.
+        """
+        end = units[-1].end if units else 0
+        if len(self._pending) <= PARAGRAPH or not any(line.strip() for line in builder.lines[end:safe]):
+            return None
+        line = last_definition(self._pending, safe, inside=self._inside)
+        return line if line >= end else None
 
     def _next(self, unit: LayoutUnit | None = None, *, gap: bool = False) -> None:
         """Record how the pending text begins: with `unit`, or with a new block."""
@@ -246,14 +272,16 @@ class LiveMarkdown:
         builder, tokens = self._parse(table.head + self._pending, open_=not done)
         units = builder.units(tokens)
         safe = len(builder.lines) - (0 if done else 2)
-        ended = done or (len(units) > 1 and units[1].start < safe)
+        # After an empty line nothing can belong to the table, though what follows may be no unit.
+        ended = done or (len(units) > 1 and units[1].start < safe) or units[0].end < safe
         pending = 2
         for line in table_lines(units[0].tokens, self._references, builder.growing)[1:]:
             self.rows += body_rows(table.shape, line.cells, first=False)
             if ended or line.at < safe:
                 self._stable, pending = len(self.rows), line.at + 1
         if ended:
-            pending = units[1].start if len(units) > 1 else len(builder.lines)
+            following = len(builder.lines) if done else units[0].end
+            pending = units[1].start if len(units) > 1 else following
             self._table = None
             self._next(gap=True)
         else:
@@ -286,14 +314,6 @@ def _is_oversize(builder: RowBuilder, unit: LayoutUnit, safe: int) -> bool:
         return False
     lines = builder.lines[unit.start : min(unit.end, safe)]
     return len(lines) > 1 and sum(len(line) + 1 for line in lines) > _size_limit(unit)
-
-
-def _rows_with_references(text: str, width: int, *, defer_highlight: bool) -> list[Row]:
-    """Build all rows again with every reference (a definition may be at the end of the text)."""
-    _tokens, definitions = parse(broken(clean(text)))
-    live = LiveMarkdown(width, definitions, resolve=False, defer_highlight=defer_highlight)
-    live.update(text, done=True)
-    return live.rows
 
 
 def render(text: str, width: int) -> list[Row]:

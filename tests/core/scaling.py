@@ -1,0 +1,258 @@
+"""Does the work grow with its input and not with its square? Prints a table; 1 when something does not.
+
+python -m tests.core.scaling [--quick] [WORDS]
+
+Each line does the same work with n, 2n and 4n things, in CPU seconds of this process (the best of several
+tries), and fails when a doubling takes more than 2.3 times as long. WORDS choose lines by their names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import itertools
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from handinger_tui.core.export.exporters import SESSION_EXPORTERS
+from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import TurnRequest
+from handinger_tui.engine.settling import adopted_turns
+from handinger_tui.ledger.ledger import Ledger
+from handinger_tui.ui.transcript.layout import TranscriptLayout
+from handinger_tui.ui.transcript.markdown.document import LiveMarkdown, render, warm_up
+from tests.core.test_reducer import KINDS, frames
+from tests.engine.fakes import FakeIds
+from tests.engine.test_adopt import scheduled
+from tests.ledger.made import answered, order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from handinger_tui.core.stream.frames import Frame
+    from handinger_tui.core.turns.turn import Turn
+
+MOST: Final = 2.3
+"""The most that twice as much may take, as a multiple."""
+TRIES: Final = 3
+WIDTH: Final = 100
+DELTA: Final = 4_000
+"""Characters that come at once while an answer grows."""
+
+
+class Work(NamedTuple):
+    """One line of the table: `prepare(n)` makes the input, which is not measured, and returns the work.
+
+    `figure` is what is compared: CPU seconds, or the number that the work returns, such as bytes.
+    """
+
+    name: str
+    number: int
+    prepare: Callable[[int], Callable[[], object]]
+    figure: str = "s"
+
+
+# -- folding and painting ----------------------------------------------------------------
+def streamed(kind: str, number: int) -> list[Frame]:
+    return frames([event for at in range(number) for event in KINDS[kind](at)])
+
+
+def folding(kind: str) -> Callable[[int], Callable[[], object]]:
+    def prepare(number: int) -> Callable[[], object]:
+        stream = streamed(kind, number)
+        return lambda: fold(TurnRequest("turn_1", "", 0), stream)
+
+    return prepare
+
+
+def laying_out(kind: str) -> Callable[[int], Callable[[], object]]:
+    def prepare(number: int) -> Callable[[], object]:
+        turn = fold(TurnRequest("turn_1", "", 0), streamed(kind, number))
+        return lambda: laid_out(turn)
+
+    return prepare
+
+
+def laid_out(turn: Turn) -> TranscriptLayout:
+    layout = TranscriptLayout(lambda _session, _turn: "")
+    layout.reset(WIDTH)
+    layout.show(Session("ses_1", 0, turns=(turn,)))
+    layout.measure(0)
+    return layout
+
+
+# -- Markdown ----------------------------------------------------------------------------
+def references(number: int) -> str:
+    uses = "\n\n".join(f"See [the page {at}][r{at}] for more." for at in range(number))
+    return uses + "\n\n" + "\n".join(f"[r{at}]: https://example.com/{at}" for at in range(number)) + "\n"
+
+
+def uses_behind(number: int) -> str:
+    return "".join(f"[r{at}]: https://example.com/{at}\n\nSee [r{at}].\n\n" for at in range(number))
+
+
+def short_definitions(number: int) -> str:
+    return "".join(f"[a{at}]: b\n" for at in range(number))
+
+
+def table(number: int) -> str:
+    return "| a | b |\n|---|---|\n" + "".join(f"| row {at} | {at * 7} |\n" for at in range(number))
+
+
+def table_before(number: int) -> str:
+    return table(100) + "\n" + short_definitions(number)
+
+
+def at_once(text_of: Callable[[int], str]) -> Callable[[int], Callable[[], object]]:
+    def prepare(number: int) -> Callable[[], object]:
+        text = text_of(number)
+        return lambda: render(text, WIDTH)
+
+    return prepare
+
+
+def growing(text_of: Callable[[int], str]) -> Callable[[int], Callable[[], object]]:
+    def prepare(number: int) -> Callable[[], object]:
+        text = text_of(number)
+
+        def work() -> None:
+            live = LiveMarkdown(WIDTH)
+            for end in range(DELTA, len(text), DELTA):
+                live.update(text[:end], done=False)
+            live.update(text, done=True)
+
+        return work
+
+    return prepare
+
+
+# -- runs of a schedule ------------------------------------------------------------------
+def adopting(number: int) -> Callable[[], object]:
+    body = body_of(scheduled(number))
+    return lambda: stored_bytes(body_turns=number, body=body)
+
+
+def stored_bytes(body_turns: int, body: WorkerBody) -> int:
+    async def store(path: Path) -> None:
+        ledger = Ledger(path)
+        await ledger.start()
+        session = Session("ses_1", 0, "w1")
+        turns = adopted_turns(session, body, 0, FakeIds())
+        assert len(turns) == body_turns
+        await ledger.adopt(session, turns)
+        await ledger.aclose()
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "history.db")
+        asyncio.run(store(path))
+        return path.stat().st_size
+
+
+# -- exports -----------------------------------------------------------------------------
+def many_turns(number: int) -> Session:
+    turns = []
+    for at in range(number):
+        asked = order(f"turn_{at}", f"prompt {at}", worker_id="wrk_1", created_ms=at * 10_000)
+        taken = answered(usd=(at + 1) * 0.25, text="An answer.\n\n" * 20)
+        turns.append(fold(asked, [one._replace(at_ms=one.at_ms + at * 10_000) for one in taken]))
+    return Session("ses_1", 0, "wrk_1", turns=tuple(turns))
+
+
+def exporting(form: str) -> Callable[[int], Callable[[], object]]:
+    exporter = next(one for one in SESSION_EXPORTERS if one.name == form)
+
+    def prepare(number: int) -> Callable[[], object]:
+        session = many_turns(number)
+        return lambda: exporter.text(session)
+
+    return prepare
+
+
+WORKS: Final = (
+    *(Work(f"fold {kind}", 25_000, folding(kind)) for kind in ("texts", "data", "steps", "starts")),
+    Work("fold calls", 10_000, folding("calls")),
+    Work("lay out texts", 5_000, laying_out("texts")),
+    Work("lay out calls", 2_500, laying_out("calls")),
+    Work("references at once", 5_000, at_once(references)),
+    Work("references growing", 5_000, growing(references)),
+    Work("references each in front", 5_000, at_once(uses_behind)),
+    Work("references each in front, growing", 5_000, growing(uses_behind)),
+    Work("definitions", 12_500, at_once(short_definitions)),
+    Work("definitions growing", 12_500, growing(short_definitions)),
+    Work("definitions behind a table, growing", 12_500, growing(table_before)),
+    Work("table at once", 12_500, at_once(table)),
+    Work("table growing", 12_500, growing(table)),
+    Work("adopted runs", 225, adopting),
+    Work("adopted runs, size", 225, adopting, "B"),
+    *(Work(f"export {one.name}", 500, exporting(one.name)) for one in SESSION_EXPORTERS),
+)
+
+
+# -- the table ---------------------------------------------------------------------------
+def figure_of(work: Work, number: int, tries: int) -> float:
+    """The least CPU seconds of some tries, or the number that the work returns."""
+    run = work.prepare(number)
+    best = float("inf")
+    for _ in range(tries):
+        gc.collect()
+        began = time.process_time()
+        result = run()
+        spent = time.process_time() - began
+        if work.figure != "s":
+            assert isinstance(result, int)
+            return float(result)
+        best = min(best, spent)
+    return best
+
+
+def measured(work: Work, *, scale: float, tries: int) -> list[float]:
+    number = max(1, int(work.number * scale))
+    return [figure_of(work, number * times, tries) for times in (1, 2, 4)]
+
+
+def ratios(figures: list[float]) -> list[float]:
+    return [after / before for before, after in itertools.pairwise(figures)]
+
+
+def lines(words: list[str], *, scale: float, tries: int) -> Iterator[tuple[str, bool]]:
+    for work in WORKS:
+        if not all(word in work.name for word in words):
+            continue
+        figures = measured(work, scale=scale, tries=tries)
+        grown = ratios(figures)
+        # The times of few things are too short for each doubling to be exact.
+        linear = max(grown) <= MOST if scale == 1.0 else figures[2] <= figures[0] * MOST**2
+        shown = "".join(f"{one:12.3f}" if work.figure == "s" else f"{one:12,.0f}" for one in figures)
+        numbers = f"{max(1, int(work.number * scale)) * 4:9,}"
+        marks = "  ".join(f"{one:.2f}" for one in grown)
+        yield (
+            f"{work.name:36}{numbers}{shown} {work.figure}  {marks}{'' if linear else '  NOT LINEAR'}",
+            linear,
+        )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.core.scaling", allow_abbrev=False)
+    parser.add_argument("--quick", action="store_true", help="a fifth of the size, one try")
+    parser.add_argument("words", nargs="*", help="only lines with all these words")
+    given = parser.parse_args()
+    warm_up()
+    print(f"{'':36}{'4n':>9}{'n':>12}{'2n':>12}{'4n':>12}    2n/n  4n/2n")
+    failed = 0
+    for line, linear in lines(
+        given.words, scale=0.2 if given.quick else 1.0, tries=1 if given.quick else TRIES
+    ):
+        print(line, flush=True)
+        failed += not linear
+    print(f"{failed} not linear")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
