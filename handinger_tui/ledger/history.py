@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from handinger_tui.ledger.database_file import transaction
+from handinger_tui.ledger.frames import pack_some
 from handinger_tui.ledger.grouping import DOUBTS
 from handinger_tui.ledger.rows import Cell, Row, pack, summary_of, unpack
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Sequence
 
     from handinger_tui.core.turns.session import SessionSummary
@@ -52,6 +55,17 @@ _SAVE_DRAFT: Final = (
     "INSERT INTO drafts (session_id, text) VALUES (?, ?)"
     " ON CONFLICT (session_id) DO UPDATE SET text = excluded.text"
 )
+
+
+PACKED_AT_ONCE: Final = 20
+"""Turns in one transaction: between two, other programs can write."""
+
+
+def _give_room_back(connection: sqlite3.Connection) -> None:
+    """Make the file as small as its content. While another program reads it, it stays as it is."""
+    with suppress(sqlite3.OperationalError):
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 class SessionHistory:
@@ -104,6 +118,21 @@ class SessionHistory:
                     connection.execute(f"DELETE FROM {table} WHERE session_id = ?", (pack(session_id),))
 
         await self._database.run(work)
+
+    async def compact(self) -> int:
+        """Pack turns that an earlier version stored, and give the room of deleted sessions back.
+
+        Returns the number of turns that were packed or looked at. Nothing is lost when it is interrupted.
+        """
+        count, after = 0, ""
+        while True:
+            done, more = await self._database.run(partial(pack_some, after=after, most=PACKED_AT_ONCE))
+            count += done
+            if more is None:
+                break
+            after = more
+        await self._database.run(_give_room_back)
+        return count
 
     async def mark_read(self, session_id: str) -> None:
         """Mark a session as read: the user has seen its newest answer."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from handinger_tui.core.errors import LedgerError, NoHistory
+from handinger_tui.ledger import frames as turn_frames
 from handinger_tui.ledger import turns as turn_store
 from handinger_tui.ledger import worker_turns
 from handinger_tui.ledger.charge_writer import ChargeCache
@@ -26,12 +27,13 @@ from handinger_tui.ledger.database_file import (
     open_to_read,
     translated,
 )
+from handinger_tui.ledger.frames import FrameNumbers
 from handinger_tui.ledger.grouping import ChargeQueries
 from handinger_tui.ledger.history import SessionHistory
 from handinger_tui.ledger.limits import LimitService
 from handinger_tui.ledger.rows import TurnFrame
 from handinger_tui.ledger.stored_workers import StoredWorkers
-from handinger_tui.ledger.turns import FrameNumbers, WorkerNames
+from handinger_tui.ledger.turns import WorkerNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -254,7 +256,7 @@ class Ledger:
         """The frames of one turn from number `since` on, in order, also those not committed yet."""
 
         def work(connection: sqlite3.Connection) -> list[Frame]:
-            return turn_store.frames(connection, turn_id, self.database.unwritten, since)
+            return turn_frames.frames(connection, turn_id, self.database.unwritten, since)
 
         return await self.database.run(work)
 

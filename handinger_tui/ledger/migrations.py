@@ -580,6 +580,19 @@ FIFTEENTH: Final = (
 )
 
 
+# The sixteenth migration: the frames of the stream of a closed turn, compressed, see `ledger/frames.py`.
+# They are numbered below `upto`, and are no longer in `frames`. `gathered.frames` is compressed from now on.
+SIXTEENTH: Final = (
+    """
+    CREATE TABLE packed (
+        turn_id TEXT NOT NULL PRIMARY KEY REFERENCES turns (turn_id) ON DELETE CASCADE,
+        upto INTEGER NOT NULL,
+        frames BLOB NOT NULL
+    )
+    """,
+)
+
+
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     _FIRST,
     SECOND,
@@ -596,6 +609,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     THIRTEENTH,
     FOURTEENTH,
     FIFTEENTH,
+    SIXTEENTH,
 )
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from itertools import chain, groupby
-from operator import itemgetter
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -13,24 +11,22 @@ from handinger_tui.core.jsontext import as_object, as_text, parse
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.turn_events import newest_worker, worker_of
 from handinger_tui.core.prompts import attachments_to_text, lineage_to_text
-from handinger_tui.core.stream.frames import RULE, Frame, Framing, Marker, gathered
+from handinger_tui.core.stream.frames import Framing, Marker
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.session import Others, RemoteTurn, Session, put_turn, title_from
 from handinger_tui.core.turns.turn import FREE, LIVE, UNDECIDED, Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import reservations, worker_turns
 from handinger_tui.ledger.charge_writer import ChargeCache, new_entries, open_charge, write_charges
 from handinger_tui.ledger.database_file import Care, transaction
+from handinger_tui.ledger.frames import FrameNumbers, frames, frames_of_session, store_compact_frames
 from handinger_tui.ledger.rows import (
-    FRAME_COLUMNS,
     TurnFrame,
-    frame_of,
     frame_row,
     int64_or_none,
     order_of,
     pack,
     pack_optional,
     session_of,
-    unpack,
     unpack_optional,
 )
 
@@ -39,14 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from handinger_tui.ledger.reservations import Needed
-
-
-def frames(
-    connection: sqlite3.Connection, turn_id: str, waiting: Iterable[TurnFrame], since: int = 0
-) -> list[Frame]:
-    """The frames of one turn from number `since` on, with those that are not committed yet (`waiting`)."""
-    queued = (item.frame for item in waiting if item.turn_id == turn_id and item.frame.seq >= since)
-    return [*stored_frames(connection, turn_id, since), *queued]
 
 
 def claim(connection: sqlite3.Connection, turn_id: str, run: str, is_alive: Callable[[str], bool]) -> bool:
@@ -160,121 +148,6 @@ def sessions_to_read(connection: sqlite3.Connection, now_ms: int) -> list[tuple[
     times = {"first_ms": now_ms - DAY_MS, "last_ms": now_ms - EARLY_MS}
     rows = connection.execute(_TO_READ, times)
     return [(str(row["run_id"]), session_of(row)) for row in rows]
-
-
-MIN_FRAMES: Final = 32
-"""A turn with fewer frames than this is not compacted: reading it would not get faster."""
-
-_STORED: Final = f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ? AND seq >= ? ORDER BY seq"
-_OF_SESSION: Final = "FROM turns t {join} gathered g ON g.turn_id = t.turn_id AND g.rule = ?"
-_COMPACTED: Final = (
-    f"SELECT t.turn_id, g.frames {_OF_SESSION.format(join='JOIN')} WHERE t.session_id = ? ORDER BY t.place"
-)
-_NOT_COMPACTED: Final = (
-    f"SELECT t.turn_id, {FRAME_COLUMNS} {_OF_SESSION.format(join='LEFT JOIN')}"
-    " JOIN frames f ON f.turn_id = t.turn_id AND f.seq >= COALESCE(g.upto, 0)"
-    " WHERE t.session_id = ? ORDER BY t.place, f.seq"
-)
-
-_COMPACTED_FRAMES: Final = (
-    f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ?1"
-    " AND seq < (SELECT upto FROM gathered WHERE turn_id = ?1) ORDER BY seq"
-)
-
-
-def stored_frames(connection: sqlite3.Connection, turn_id: str, since: int = 0) -> list[Frame]:
-    """The committed frames of one turn from number `since` on as they arrived, in order.
-
-    Raises:
-        sqlite3.Error
-    """
-    return [*map(frame_of, connection.execute(_STORED, (pack(turn_id), since)))]
-
-
-def store_compact_frames(connection: sqlite3.Connection, turn_id: str) -> None:
-    """Store the compact form of the frames of a turn, inside the transaction that closes the turn.
-
-    Nothing is stored where it would save less than half of the frames, or where frames are missing.
-
-    Raises:
-        sqlite3.Error
-    """
-    frames = stored_frames(connection, turn_id)
-    compact = gathered(frames)
-    if len(frames) < MIN_FRAMES or len(compact) > len(frames) // 2 or frames[-1].seq != len(frames) - 1:
-        return
-    rows = [(one.seq, one.at_ms, one.framing, one.event, one.id, one.data) for one in compact]
-    # `json.dumps` writes ASCII: it escapes lone surrogates, which a TEXT column cannot hold.
-    cells = (pack(turn_id), RULE, len(frames), json.dumps(rows, separators=(",", ":")))
-    connection.execute(
-        "INSERT INTO gathered (turn_id, rule, upto, frames) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (turn_id)"
-        " DO UPDATE SET rule = excluded.rule, upto = excluded.upto, frames = excluded.frames",
-        cells,
-    )
-
-
-def frames_of_session(
-    connection: sqlite3.Connection, session_id: str
-) -> Iterator[tuple[str, Iterable[Frame]]]:
-    """The frames to fold for each turn of a session, as pairs of turn id and frames in order.
-
-    A turn may be yielded twice: its compacted frames, then the frames that came later. Call it inside
-    a read transaction: a turn compacted between the two queries would be in neither of them.
-
-    Raises:
-        sqlite3.Error
-    """
-    of = (RULE, pack(session_id))
-    for turn_id, stored in connection.execute(_COMPACTED, of):
-        yield unpack(turn_id), _compact_frames(connection, turn_id, stored)
-    # One query for all turns: a query per turn would double the time.
-    for turn_id, rows in groupby(connection.execute(_NOT_COMPACTED, of), itemgetter(0)):
-        yield unpack(turn_id), (frame_of(row[1:]) for row in rows)
-
-
-def _compact_frames(connection: sqlite3.Connection, turn_id: str | bytes, stored: object) -> Iterable[Frame]:
-    """The compact frames of a turn; the original frames where those are damaged."""
-    try:
-        return [*map(frame_of, json.loads(unpack(stored)))]
-    except (ValueError, TypeError):
-        return [*map(frame_of, connection.execute(_COMPACTED_FRAMES, (turn_id,)))]
-
-
-_NEWEST: Final = "SELECT MAX(seq) FROM frames WHERE turn_id = ?"
-_SAME: Final = f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ? AND seq = ?"
-
-
-class FrameNumbers:
-    """Numbers frames of a turn anew where another program has stored frames of it, so that none is lost.
-
-    After a failed commit the same frames are passed again, and get the same numbers. For one thread.
-    """
-
-    def __init__(self) -> None:
-        self._added: dict[str, int] = {}
-        """What is added to the numbers of a turn."""
-
-    def numbered(self, connection: sqlite3.Connection, frames: Iterable[TurnFrame]) -> Iterator[TurnFrame]:
-        """`frames` with the numbers under which they are stored."""
-        newest: dict[str, int] = {}
-        for turn_id, frame in frames:
-            if turn_id not in newest:
-                (stored,) = connection.execute(_NEWEST, (pack(turn_id),)).fetchone()
-                newest[turn_id] = -1 if stored is None else stored
-            seq = frame.seq + self._added.get(turn_id, 0)
-            item = TurnFrame(turn_id, frame._replace(seq=seq))
-            if seq <= newest[turn_id] and not _is_stored(connection, item):
-                seq = newest[turn_id] + 1
-                self._added[turn_id] = seq - frame.seq
-                item = TurnFrame(turn_id, frame._replace(seq=seq))
-            newest[turn_id] = max(newest[turn_id], seq)
-            yield item
-
-
-def _is_stored(connection: sqlite3.Connection, item: TurnFrame) -> bool:
-    row = connection.execute(_SAME, (pack(item.turn_id), item.frame.seq)).fetchone()
-    return row is not None and tuple(row) == frame_row(item)[1:]
 
 
 # A frame that is stored already stays as it is: writing again after a doubtful commit repeats nothing.

@@ -14,8 +14,9 @@ from handinger_tui.ledger import turns
 from handinger_tui.ledger.charge_writer import ChargeCache
 from handinger_tui.ledger.database import Database
 from handinger_tui.ledger.database_file import open_database, translate
+from handinger_tui.ledger.frames import FrameNumbers
 from handinger_tui.ledger.rows import TurnFrame
-from handinger_tui.ledger.turns import FrameNumbers, WorkerNames
+from handinger_tui.ledger.turns import WorkerNames
 from tests.ledger.made import answered, frame, order, session
 
 if TYPE_CHECKING:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.core.stream.frames import Frame, Framing, Marker
+from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason, gathered
 from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.session import put_turn
 from handinger_tui.ledger import turns as reads
 from handinger_tui.ledger.database_file import open_database
-from handinger_tui.ledger.turns import store_compact_frames
-from tests.ledger.made import frame, look, opened, order, play, session
+from handinger_tui.ledger.frames import store_compact_frames
+from handinger_tui.ledger.rows import TurnFrame, frame_row
+from tests.ledger.made import frame, look, opened, order, play, session, worker
+from tests.ledger.size import bytes_of, fill
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +60,7 @@ async def test_a_closed_turn_opens_without_its_frames_and_is_the_same(tmp_path: 
     assert again is not None
     assert again.turns == value.turns == (fold(order(), FRAMES),)
     assert rows_read(path) == (0, value.turns[0].text)
-    assert look(path, "SELECT COUNT(*) FROM frames") == [(401,)]
+    assert look(path, "SELECT framing, event FROM frames") == [("note", "settled")]
 
 
 async def test_opening_asks_four_times_however_many_turns_there_are(tmp_path: Path) -> None:
@@ -124,7 +127,7 @@ async def test_a_telling_by_another_rule_is_not_read(tmp_path: Path) -> None:
         await play(ledger, session(), order(), FRAMES)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE gathered SET rule = 0, frames = '[]'")
-    assert rows_read(path) == (401, fold(order(), FRAMES).text)
+    assert rows_read(path) == (1, fold(order(), FRAMES).text)
 
 
 async def test_a_deleted_session_leaves_no_telling(tmp_path: Path) -> None:
@@ -133,3 +136,155 @@ async def test_a_deleted_session_leaves_no_telling(tmp_path: Path) -> None:
         await play(ledger, session(), order(), FRAMES)
         await ledger.history.delete("ses_1")
     assert look(path, "SELECT COUNT(*) FROM gathered") == [(0,)]
+
+
+READ = Frame(400, 1300, Framing.JSON, worker(text="word"), ReadReason.AFTER)
+READ_TOO = [*DELTAS, READ, SETTLED._replace(seq=401)]
+LATE = Frame(402, 9000, Framing.JSON, worker(0.7, text="word"), ReadReason.MONEY)
+
+
+async def test_what_arrived_comes_back_as_it_arrived(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    odd = json.dumps({"type": "text-delta", "id": "t", "delta": "half \ud83d"})
+    frames = [*READ_TOO[:399], frame(399, odd), *READ_TOO[400:]]
+    async with opened(path) as ledger:
+        value = await play(ledger, session(), order(), frames)
+        assert await ledger.frames("turn_1") == frames
+        assert await ledger.frames("turn_1", 300) == frames[300:]
+        ledger.append("turn_1", LATE)
+        assert await ledger.frames("turn_1") == [*frames, LATE]
+        await ledger.flush()
+        assert await ledger.frames("turn_1") == [*frames, LATE]
+        loaded = await ledger.load("ses_1")
+        assert loaded is not None
+        assert loaded.turns == (fold(order(), [*frames, LATE]),)
+        await ledger.close_turn(loaded, "turn_1")
+        assert await ledger.frames("turn_1") == [*frames, LATE]
+    assert look(path, "SELECT upto FROM packed") == [(403,)]
+    assert look(path, "SELECT seq, data FROM frames WHERE framing = 'json'") == [(400, ""), (402, "")]
+    assert value.turns[0].text == fold(order(), frames).text
+
+
+@pytest.mark.parametrize(
+    ("damage", "is_exact"),
+    [
+        ("UPDATE packed SET frames = x'00'", False),
+        ("UPDATE packed SET frames = CAST(frames AS TEXT)", False),
+        ("DELETE FROM packed", False),
+        ("UPDATE gathered SET frames = x'00'", True),
+        ("DELETE FROM gathered", True),
+        ("UPDATE gathered SET upto = 'x'", True),
+    ],
+)
+async def test_either_packed_form_makes_up_for_the_other(tmp_path: Path, damage: str, is_exact: bool) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path) as ledger:
+        await play(ledger, session(), order(), READ_TOO)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(damage)
+    async with opened(path) as ledger:
+        frames = await ledger.frames("turn_1")
+        loaded = await ledger.load("ses_1")
+    assert frames == (READ_TOO if is_exact else gathered(READ_TOO))
+    assert loaded is not None
+    assert loaded.turns == (fold(order(), READ_TOO),)
+
+
+async def test_without_both_the_last_reading_is_called_unreadable(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path) as ledger:
+        await play(ledger, session(), order(), READ_TOO)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE packed SET frames = x'00'")
+        connection.execute("UPDATE gathered SET frames = x'00'")
+    async with opened(path) as ledger:
+        loaded = await ledger.load("ses_1")
+    assert loaded is not None
+    assert (loaded.turns[0].skipped, str(loaded.turns[0].status)) == (1, "completed")
+
+
+async def test_a_frame_that_is_packed_already_is_not_stored_twice(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        value = await play(ledger, session(), order(), READ_TOO)
+        for one in (READ_TOO[7], READ):
+            ledger.append("turn_1", one)
+        await ledger.flush()
+        assert await ledger.frames("turn_1") == READ_TOO
+        loaded = await ledger.load("ses_1")
+        assert loaded is not None
+        assert loaded.turns == value.turns
+
+
+async def test_a_damaged_frame_keeps_its_turn_from_being_packed(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path) as ledger:
+        await ledger.open_turn(session(), order())
+        for one in FRAMES:
+            ledger.append("turn_1", one)
+        await ledger.flush()
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE frames SET framing = 'sSe' WHERE seq = 5")
+        await ledger.close_turn(put_turn(session(), fold(order(), FRAMES)), "turn_1")
+    assert look(path, "SELECT COUNT(*) FROM packed") == [(0,)]
+    assert look(path, "SELECT COUNT(*) FROM frames") == [(401,)]
+
+
+async def test_a_streamed_turn_takes_little_room(tmp_path: Path) -> None:
+    sizes = []
+    for turns in (10, 40):
+        path = tmp_path / f"{turns}.db"
+        async with opened(path) as ledger:
+            await fill(ledger, turns)
+        sizes.append(bytes_of(path))
+    assert (sizes[1] - sizes[0]) / 30 < 190_000 / 6, "a sixth of what it took with all frames as rows"
+
+
+def unpack_all(path: Path, frames: list[Frame]) -> None:
+    """Store a turn as earlier versions did: all frames as rows, and the gathered ones as text."""
+    rows = [frame_row(TurnFrame("turn_1", one)) for one in frames]
+    compact = [[one.seq, one.at_ms, one.framing, one.event, one.id, one.data] for one in gathered(frames)]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM frames")
+        connection.execute("DELETE FROM packed")
+        connection.executemany("INSERT INTO frames VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        connection.execute("UPDATE gathered SET frames = ?", (json.dumps(compact),))
+
+
+async def test_turns_of_earlier_versions_are_read_and_can_be_packed(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path) as ledger:
+        value = await play(ledger, session(), order(), READ_TOO)
+    unpack_all(path, READ_TOO)
+    assert rows_read(path) == (0, value.turns[0].text)
+    async with opened(path) as ledger:
+        assert await ledger.frames("turn_1") == READ_TOO
+        assert await ledger.history.compact() == 1
+        assert await ledger.frames("turn_1") == READ_TOO
+        loaded = await ledger.load("ses_1")
+        assert await ledger.history.compact() == 0
+    assert loaded is not None
+    assert loaded.turns == value.turns
+    assert look(path, "SELECT COUNT(*) FROM frames") == [(2,)]
+
+
+async def test_the_room_of_deleted_sessions_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path) as ledger:
+        await fill(ledger, 10)
+    full = bytes_of(path)
+    async with opened(path) as ledger:
+        await ledger.history.delete("ses_0")
+        await ledger.history.compact()
+    assert bytes_of(path) < full / 2
+
+
+async def test_while_another_program_reads_the_history_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path) as ledger:
+        await play(ledger, session(), order(), READ_TOO)
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("BEGIN")
+            other.execute("SELECT COUNT(*) FROM turns").fetchone()
+            await ledger.history.compact()
+            assert other.execute("SELECT COUNT(*) FROM turns").fetchone() == (1,)
+        assert await ledger.frames("turn_1") == READ_TOO

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
 from contextlib import closing, suppress
@@ -14,12 +15,13 @@ from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.receipts.facts import receipt_line
+from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.rows import UNREADABLE
 from tests.ledger.charge_rows import charges
-from tests.ledger.made import answered, opened, order, play, session
+from tests.ledger.made import answered, frame, opened, order, play, session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +36,8 @@ COLUMNS = {
     "answers": ("text",),
     "turn_totals": ("at_ms", "told", "usd_pico", "budget", "worker_id", "status", "reading", "sources"),
     "drafts": ("text",),
-    "gathered": ("upto", "frames"),
+    "gathered": ("rule", "upto", "frames"),
+    "packed": ("upto", "frames"),
 }
 
 
@@ -44,7 +47,16 @@ async def filled(path: Path) -> None:
             now = session(f"ses_{name}", title=f"title {name}")
             for turn in ("a", "b"):
                 now = await play(ledger, now, order(f"turn_{name}{turn}", f"prompt {name}"), answered())
+            now = await play(ledger, now, order(f"turn_{name}c", f"prompt {name}"), streamed())
             await ledger.history.save_draft(f"ses_{name}", "typing")
+
+
+def streamed() -> list[Frame]:
+    """A turn of so many frames that they are packed."""
+    texts = [json.dumps({"type": "text-delta", "id": "t", "delta": f"word {seq} "}) for seq in range(40)]
+    frames = [frame(seq, text) for seq, text in enumerate(texts)]
+    end = json.dumps({"status": "completed", "recovered": False, "fault": None})
+    return [*frames, Frame(40, 9_000, Framing.NOTE, end, Marker.SETTLED)]
 
 
 def damage(path: Path, sql: str) -> None:
@@ -119,6 +131,7 @@ async def test_a_damaged_frame_is_left_out_and_counted(tmp_path: Path) -> None:
     assert [(turn.status, turn.skipped) for turn in loaded.turns] == [
         (TurnStatus.COMPLETED, 1),
         (TurnStatus.COMPLETED, 0),
+        (TurnStatus.COMPLETED, 0),
     ]
 
 
@@ -158,5 +171,5 @@ async def test_the_app_opens_on_it(tmp_path: Path) -> None:
     (summary, _) = await ledger.history.sessions()
     loaded = await ledger.load(summary.session_id)
     assert loaded is not None
-    assert [turn.order.prompt for turn in loaded.turns] == [UNREADABLE] * 2
+    assert [turn.order.prompt for turn in loaded.turns] == [UNREADABLE] * 3
     await ledger.aclose()

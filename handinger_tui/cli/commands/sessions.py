@@ -16,7 +16,7 @@ from handinger_tui.cli.session_choice import unique_session_id
 from handinger_tui.core.amounts import credits_text, decimal_text, short_total_text
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export.exporters import lineage_object, turn_objects
-from handinger_tui.core.formatting import ago, plural
+from handinger_tui.core.formatting import ago, plural, size
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.spending import LOCAL
@@ -28,6 +28,7 @@ from handinger_tui.ledger.ledger import FileAccess, Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
 
     from handinger_tui.core.turns.session import Session, SessionSummary
 
@@ -49,6 +50,7 @@ _ACTIONS: Final = (
     ("search", "find sessions by words in prompts or answers", ("text",)),
     ("rename", "rename a session", ("id", "title")),
     ("rm", "delete a session from this computer only", ("id",)),
+    ("compact", "make the history smaller; nothing is removed from it", ()),
 )
 """Name, help and arguments of each action."""
 
@@ -70,16 +72,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the action and return its exit code."""
+    if args.action == "compact":
+        return _compact(args)
     if args.action != "rm":
         return asyncio.run(_run(args))
     # The question stands outside the event loop, in which Ctrl+C would not end the reading of an answer.
     summary = asyncio.run(_with_history(FileAccess.READ, lambda ledger: _summary_of(ledger, args.id)))
     done = "rm" if args.yes or _is_confirmed(summary) else None
     if done:
-        asyncio.run(_with_history(FileAccess.WRITE, lambda ledger: ledger.history.delete(summary.session_id)))
+        asyncio.run(_with_history(FileAccess.WRITE, lambda ledger: _delete(ledger, summary.session_id)))
     text = f"Deleted {_name(summary)}." if done else "Nothing was deleted."
     put(dump({"session_id": summary.session_id, "done": done}) if args.json else text)
     return Exit.OK
+
+
+async def _delete(ledger: Ledger, session_id: str) -> None:
+    await ledger.history.delete(session_id)
+    await ledger.history.compact()
+
+
+def _compact(args: argparse.Namespace) -> int:
+    path = default_paths().database
+    before = _bytes_of(path)
+    asyncio.run(_with_history(FileAccess.WRITE, lambda ledger: ledger.history.compact()))
+    after = _bytes_of(path)
+    text = f"The history takes {size(after)}; before, it took {size(before)}."
+    put(dump({"bytes_before": before, "bytes": after}) if args.json else text)
+    return Exit.OK
+
+
+def _bytes_of(path: Path) -> int:
+    """The size of the history with the files beside it."""
+    names = (path, path.with_name(f"{path.name}-wal"))
+    return sum(one.stat().st_size for one in names if one.exists())
 
 
 async def _with_history(access: FileAccess, work: Callable[[Ledger], Awaitable[Value]]) -> Value:
