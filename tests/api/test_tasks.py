@@ -270,6 +270,32 @@ async def test_a_cancelled_start_says_whether_a_byte_left(tasks: TaskClient, ser
         await starting
 
 
+async def test_a_start_that_is_cancelled_during_a_reading_leaves_no_reading_behind(
+    tasks: TaskClient, service: TaskService
+) -> None:
+    reading = asyncio.Event()
+
+    async def hold(peer: Peer) -> None:
+        reading.set()
+        await peer.gone()
+
+    service.post = Peer.gone
+    service.task = hold
+    before = asyncio.all_tasks()
+
+    async def start() -> None:
+        async with tasks.start_turn(NEW):
+            pass
+
+    starting = asyncio.create_task(start())
+    await reading.wait()
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    left = [task.get_coro() for task in asyncio.all_tasks() - before]
+    assert not [one for one in left if "TaskClient" in getattr(one, "__qualname__", "")]
+
+
 # -- readings ----------------------------------------------------------------------------
 @pytest.mark.parametrize("inside", [False, True])
 async def test_turns_are_read_in_both_shapes(tasks: TaskClient, service: TaskService, inside: bool) -> None:

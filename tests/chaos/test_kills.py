@@ -23,6 +23,7 @@ import pytest
 
 from handinger_tui.core.stream.frames import Marker as FrameNote
 from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.ledger.frames import stored_frames
 from tests.chaos.data import SCENARIOS, SHORT
 from tests.chaos.judge import prompt_for
 from tests.chaos.processes import Place, ended
@@ -93,19 +94,31 @@ def moment_of(chance: random.Random) -> Moment:
 
 def rows(database: Path, query: str) -> list[Any]:
     """Rows as another process sees them: what is there has been committed."""
+    return read(database, lambda connection: connection.execute(query).fetchall())
+
+
+def frames_in(database: Path) -> list[tuple[int, str, str, str]]:
+    """Number, framing, event and data of the frames of all turns, packed or not."""
+
+    def stored(connection: sqlite3.Connection) -> list[tuple[int, str, str, str]]:
+        turns = connection.execute("SELECT turn_id FROM turns ORDER BY place").fetchall()
+        frames = (frame for (turn_id,) in turns for frame in stored_frames(connection, turn_id))
+        return [(one.seq, str(one.framing), one.event, one.data) for one in frames]
+
+    return read(database, stored)
+
+
+def read(database: Path, query: Callable[[sqlite3.Connection], list[Any]]) -> list[Any]:
     if not database.exists():
         return []
     try:
         with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-            return connection.execute(query).fetchall()
+            return query(connection)
     except sqlite3.OperationalError as problem:
         # Killed, or looked at, before the first migration was committed.
         if "no such table" in str(problem):
             return []
         raise
-
-
-FRAMES: Final = "SELECT seq, framing, event, data FROM frames ORDER BY seq"
 
 
 def told_by_the_server() -> list[str]:
@@ -126,7 +139,7 @@ def test_kill(number: int, server: FaultServer, tmp_path: Path, note: Note, *, t
     assert wait_until(world, lambda: moment.reached(world))
     # The random moment is the experiment itself; nothing is waited for.
     time.sleep(moment.later_s)
-    seen = rows(place.database, FRAMES)
+    seen = frames_in(place.database)
     process.kill()
     ended(process)
 
@@ -174,7 +187,7 @@ def killable(accepting: str, op: str = "continue", *, tasks: bool = False) -> di
 def check_what_is_left(place: Place, world: World, seen: list[Any]) -> int:
     """The history right after the kill; returns how many frames it holds."""
     assert rows(place.database, "PRAGMA integrity_check") in ([], [("ok",)])
-    frames = rows(place.database, FRAMES)
+    frames = frames_in(place.database)
     assert frames[: len(seen)] == seen, "a frame that was committed is gone"
     assert [seq for seq, *_ in frames] == list(range(len(frames)))
     events = [data for _, framing, _, data in frames if framing == "sse"]
@@ -191,11 +204,11 @@ def check_what_is_left(place: Place, world: World, seen: list[Any]) -> int:
 def check_the_start(place: Place, world: World) -> None:
     """The next start settles the turn by GETs, once, and says what is so."""
     turns = rows(place.database, "SELECT status, settled_ms FROM turns")
-    frames = rows(place.database, FRAMES)
+    frames = frames_in(place.database)
     sessions = start_again(place.database, place.server.base_of(world), limits(world))
     open_before = [status for status, settled_ms in turns if settled_ms is None]
     assert len(sessions) == len(open_before)
-    assert rows(place.database, FRAMES)[: len(frames)] == frames
+    assert frames_in(place.database)[: len(frames)] == frames
     assert start_again(place.database, place.server.base_of(world), limits(world)) == []
     assert world.posts <= 1
     assert len(world.prompts) <= 1

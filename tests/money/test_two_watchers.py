@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from handinger_tui.core.money.attribution import session_money, turn_money
-from handinger_tui.core.stream.frames import Framing
+from handinger_tui.core.stream.frames import Frame, Framing
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import NO_OTHERS, put_turn
 from handinger_tui.core.turns.turn import TurnStatus
-from tests.ledger.made import answered, frame, look, opened, order, play, session, worker
+from handinger_tui.ledger.frames import stored_frames
+from tests.ledger.made import answered, frame, opened, order, play, session, worker
 from tests.money.opened_app import opened_app
 from tests.money.paid_service import WORDS, PaidService, paid_service
 from tests.money.programs import Person, ended
@@ -45,13 +48,20 @@ def until_printed(process: subprocess.Popen[str], text: str) -> str:
     return printed
 
 
+def frames_of(history: Path) -> list[Frame]:
+    """The stored frames of the only turn."""
+    with closing(sqlite3.connect(history)) as connection:
+        ((turn_id,),) = connection.execute("SELECT turn_id FROM turns").fetchall()
+        return stored_frames(connection, turn_id)
+
+
 def numbers(history: Path) -> list[int]:
-    return [seq for (seq,) in look(history, "SELECT seq FROM frames ORDER BY seq")]
+    return [frame.seq for frame in frames_of(history)]
 
 
 def streamed(history: Path) -> int:
     """How many events of the stream are stored."""
-    return int(look(history, "SELECT COUNT(*) FROM frames WHERE framing = 'sse'")[0][0])
+    return sum(frame.framing is Framing.SSE for frame in frames_of(history))
 
 
 def test_a_turn_that_another_program_watches_is_shown_and_stored_once(

@@ -151,10 +151,14 @@ class PendingPost:
     async def _look(self) -> TaskReading | None:
         """One reading; None where it failed, or the POST ended first."""
         reading = asyncio.ensure_future(self._read())
-        await asyncio.wait({self._post, reading}, return_when=asyncio.FIRST_COMPLETED)
-        if not reading.done():
+        try:
+            await asyncio.wait({self._post, reading}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            # Also where this one is cancelled: nobody else waits for the reading.
             reading.cancel()
             await asyncio.wait({reading})
+            if not reading.cancelled():
+                reading.exception()
         if reading.cancelled():
             return None
         try:

@@ -101,8 +101,8 @@ class Frame(NamedTuple):
 
 
 # -- compaction ---------------------------------------------------------------------
-# Compaction makes a second list of frames, in which each run of deltas to one text is one delta, so that a long
-# session opens quickly; `fold` computes the same turn from both lists. The ledger stores both, compressed.
+# Compaction makes a second list of frames, in which each run of deltas to one text is one delta, so that a
+# long session opens quickly; `fold` computes the same turn from both. The ledger stores both, compressed.
 RULE: Final = 1
 """Version of the compaction rule. Stored compactions of another version are not read."""
 DELTAS: Final = ("text-delta", "reasoning-delta")
