@@ -74,6 +74,28 @@ async def test_the_screen_is_as_kept_and_follows_the_rules(state: State) -> None
     assert text == path.read_text("utf-8")
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("greenwich")
+@pytest.mark.parametrize("size", SIZES[:-1], ids=str)
+@pytest.mark.parametrize("state", STATES, ids=[state.name for state in STATES])
+async def test_the_rules_hold_at_every_size_light_and_without_colors(
+    state: State, size: tuple[int, int]
+) -> None:
+    desktop = state.desktop()
+    async with desktop.running(*SIZES[0]) as pilot:
+        await state.steps(desktop, pilot)
+        await pilot.resize_terminal(*size)
+        if state.show:
+            await at_rest(desktop, pilot)
+            await pilot.press(*state.show)
+        desktop.app.theme = LIGHT
+        screens = [await looked_at(desktop, pilot, state, LIGHT)]
+        desktop.app.no_color, desktop.app.theme = True, THEME
+        screens.append(await looked_at(desktop, pilot, state, NO_COLOR))
+    broken = [f"{screen.title}: {rule}" for screen in screens for rule in broken_rules(screen)]
+    assert not broken, "\n".join(broken)
+
+
 def test_no_screen_is_kept_that_no_state_shows() -> None:
     assert {path.stem for path in FOLDER.glob("*.txt")} == {state.name for state in STATES}
 
