@@ -7,9 +7,8 @@ is written once.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +20,7 @@ from handinger_tui.core.amounts import decimal_text, scaled_text, split_excess
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, altogether
+from handinger_tui.core.periods import period
 from handinger_tui.core.safety import clean_line, csv_field
 from handinger_tui.core.turns.turn import Trigger
 from handinger_tui.ledger.cost_rows import PAGE, CostRows
@@ -29,10 +29,6 @@ from handinger_tui.ledger.rows import Row, int_or_zero, scaled, unpack
 
 if TYPE_CHECKING:
     import argparse
-
-HINT: Final = "Use a day (2026-11-25), today, month, 7d or 24h."
-_BACK: Final = re.compile(r"([0-9]{1,5})([dh])", re.ASCII)
-_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
 def since_ms(text: str, now: datetime) -> int:
@@ -43,7 +39,7 @@ def since_ms(text: str, now: datetime) -> int:
     Raises:
         SettingsError
     """
-    return _ms(_time_range(text, "--since", now)[0])
+    return _ms(period(text, "--since", now)[0])
 
 
 def until_ms(text: str, now: datetime) -> int:
@@ -55,41 +51,7 @@ def until_ms(text: str, now: datetime) -> int:
     Raises:
         SettingsError
     """
-    return _ms(_time_range(text, "--until", now)[1])
-
-
-def midnight(day: date) -> datetime:
-    """Return the start of a local day with the UTC offset of that day; 01:00 where clocks skip midnight."""
-    # Two steps: `astimezone` on a naive datetime is an hour early where midnight does not exist.
-    return datetime.fromtimestamp(datetime.combine(day, time()).timestamp(), UTC).astimezone()
-
-
-def _time_range(text: str, flag: str, now: datetime) -> tuple[datetime, datetime]:
-    """Return the start (for `--since`) and the end (for `--until`) of a time word."""
-    today, word = now.date(), text.strip().lower()
-    back = _BACK.fullmatch(word)
-    try:
-        if word == "today":
-            return midnight(today), midnight(today + timedelta(days=1))
-        if word == "month":
-            return midnight(today.replace(day=1)), midnight(_next_month(today))
-        if _DAY.fullmatch(word):
-            day = date.fromisoformat(word)
-            return midnight(day), midnight(day + timedelta(days=1))
-        if back and int(back[1]):
-            count = int(back[1])
-            moment = (
-                now - timedelta(hours=count) if back[2] == "h" else midnight(today - timedelta(count - 1))
-            )
-            return moment, moment
-    except (ValueError, OverflowError, OSError):
-        # The calendar has no such day, or the platform's clock cannot represent it.
-        pass
-    raise SettingsError(f"{flag} {text!r} is not a valid time.", HINT)
-
-
-def _next_month(day: date) -> date:
-    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return _ms(period(text, "--until", now)[1])
 
 
 def _ms(moment: datetime) -> int:
@@ -102,7 +64,7 @@ def as_of_ms(text: str, now: datetime) -> int:
     Raises:
         SettingsError
     """
-    return _ms(_time_range(text, "--as-of", now)[1])
+    return _ms(period(text, "--as-of", now)[1])
 
 
 class CostsQuery(Struct, frozen=True):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from handinger_tui.cli.costs_query import CostsQuery, CostsResult, cell_amount, cell_text, each_of, midnight
+from handinger_tui.cli.costs_query import CostsQuery, CostsResult, cell_amount, cell_text, each_of
 from handinger_tui.cli.load_settings import limit_rules, settings_for
 from handinger_tui.cli.output import (
     GAP,
@@ -54,6 +54,7 @@ from handinger_tui.core.money.reconciliation import (
 )
 from handinger_tui.core.money.spending import Bucket, GroupBy, sum_text
 from handinger_tui.core.money.suspense import EXPLAINED, TITLE, Assigned, owners_text, rise_text
+from handinger_tui.core.periods import midnight
 from handinger_tui.core.receipts.facts import meaning_lines
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ledger.charge_writer import SUMMED

@@ -8,7 +8,6 @@ import sqlite3
 import sys
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
@@ -18,6 +17,8 @@ from msgspec import Struct
 
 from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom, TooNew
 from handinger_tui.ledger.migrations import MIGRATIONS, check_version, migrate, version_of
+from handinger_tui.ledger.search.index import drop_index
+from handinger_tui.ledger.transactions import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -251,40 +252,6 @@ def translated(*, reading: bool = False) -> Iterator[None]:
         raise _damaged() from problem
 
 
-class Care(StrEnum):
-    """How durable a commit is: the value of `PRAGMA synchronous`."""
-
-    NORMAL = "NORMAL"
-    """It survives a crash of the program."""
-    FULL = "FULL"
-    """It survives a power failure."""
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection, care: Care = Care.NORMAL) -> Iterator[None]:
-    """Run the body in one transaction. It takes the write lock first, where the busy timeout applies."""
-    connection.execute(f"PRAGMA synchronous = {care}")
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        # SQLite may have rolled back by itself, for example on a full disk.
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-@contextmanager
-def one_moment(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """A read transaction: all queries in it see the same state. It does not block writers."""
-    connection.execute("BEGIN")
-    try:
-        yield connection
-    finally:
-        connection.execute("COMMIT")
-
-
 SIDE_FILES: Final = ("-wal", "-shm")
 SMALL_BYTES: Final = 16 * 2**20
 """Up to this size every page is checked at the start, which takes some tens of milliseconds."""
@@ -307,6 +274,7 @@ _TABLES: Final = (
     "worker_turns",
     "rulings",
     "suspense",
+    "search_entries",
 )
 """The tables that read-only commands use."""
 
@@ -507,9 +475,31 @@ def _open_file(path: Path, patience_s: float) -> sqlite3.Connection:
 
 
 def _check_pages(connection: sqlite3.Connection) -> None:
-    result = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if result != "ok":
-        raise Damaged("The history is damaged.")
+    """Check every page. A damaged full text index is dropped: it is derived from the rest.
+
+    Raises:
+        Damaged
+    """
+    if _is_intact(connection):
+        return
+    try:
+        with transaction(connection):
+            drop_index(connection)
+            if not _is_intact(connection):
+                # Nothing is changed in a damaged file.
+                raise _damaged()
+    except sqlite3.DatabaseError as problem:
+        raise _damaged() from problem
+
+
+def _is_intact(connection: sqlite3.Connection) -> bool:
+    try:
+        return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
+    except sqlite3.DatabaseError as problem:
+        # SQLITE_ERROR: the full text index is so damaged that it cannot be opened.
+        if problem.sqlite_errorcode & 0xFF in DAMAGED or problem.sqlite_errorcode == sqlite3.SQLITE_ERROR:
+            return False
+        raise
 
 
 def _make_folder(folder: Path) -> None:

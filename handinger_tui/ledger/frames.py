@@ -16,7 +16,6 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.stream.frames import RULE, Frame, gathered
-from handinger_tui.ledger.database_file import transaction
 from handinger_tui.ledger.rows import (
     FRAME_COLUMNS,
     UNREADABLE,
@@ -27,6 +26,7 @@ from handinger_tui.ledger.rows import (
     pack,
     unpack,
 )
+from handinger_tui.ledger.transactions import transaction
 
 if TYPE_CHECKING:
     import sqlite3

@@ -26,7 +26,6 @@ from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
 from handinger_tui.core.stream.worker_snapshot import Costs, Usage
 from handinger_tui.core.turns.turn import FREE, LIVE, Trigger
 from handinger_tui.ledger.charge_writer import AMOUNTS, COUNTS, SUMMED
-from handinger_tui.ledger.database_file import one_moment
 from handinger_tui.ledger.rows import (
     Cell,
     Row,
@@ -42,6 +41,7 @@ from handinger_tui.ledger.rows import (
     unpack_optional,
 )
 from handinger_tui.ledger.suspense import assigned, rises
+from handinger_tui.ledger.transactions import one_moment
 
 if TYPE_CHECKING:
     # It imports asyncio, which the reading of costs without a thread does not need.

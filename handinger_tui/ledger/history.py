@@ -7,14 +7,18 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from handinger_tui.ledger.database_file import transaction
 from handinger_tui.ledger.frames import pack_some
 from handinger_tui.ledger.grouping import DOUBTS
 from handinger_tui.ledger.rows import Cell, Row, pack, summary_of, unpack
+from handinger_tui.ledger.search import entries
+from handinger_tui.ledger.search.index import remove_session
+from handinger_tui.ledger.transactions import one_moment, transaction
+from handinger_tui.ledger.turns import load_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator
 
+    from handinger_tui.core.search import Query, SearchHit
     from handinger_tui.core.turns.session import SessionSummary
     from handinger_tui.ledger.database import Database
 
@@ -37,20 +41,18 @@ _SUMMARIES: Final = f"""
            COALESCE(SUM(m.told & 1), 0) AS usd_known, COALESCE(SUM(m.told >> 1 & 1), 0) AS credits_known,
            {DOUBTS}
       FROM sessions s LEFT JOIN turn_totals m ON m.session_id = s.session_id
-     GROUP BY s.session_id ORDER BY s.updated_ms DESC, s.rowid DESC LIMIT ?
+     {{which}} GROUP BY s.session_id ORDER BY s.updated_ms DESC, s.rowid DESC LIMIT ?
 """
 _IDS: Final = """
     SELECT session_id, worker_id, template FROM sessions
      WHERE substr(session_id, 1, :n) = :p OR substr(worker_id, 1, :n) = :p OR substr(template, 1, :n) = :p
      ORDER BY updated_ms DESC, rowid DESC
 """
-_TEXTS: Final = """
-    SELECT s.session_id, s.title, t.prompt, a.text
-      FROM sessions s LEFT JOIN turns t USING (session_id) LEFT JOIN answers a USING (turn_id)
-"""
 _PROMPTS: Final = (
     "SELECT prompt FROM turns WHERE prompt <> '' GROUP BY prompt ORDER BY MAX(place) DESC LIMIT ?"
 )
+_AT_ONCE: Final = 200
+"""Sessions whose summaries one query reads; SQLite limits the number of values of a query."""
 _SAVE_DRAFT: Final = (
     "INSERT INTO drafts (session_id, text) VALUES (?, ?)"
     " ON CONFLICT (session_id) DO UPDATE SET text = excluded.text"
@@ -76,7 +78,7 @@ class SessionHistory:
 
     async def sessions(self, limit: int = 200) -> list[SessionSummary]:
         """Summaries of the newest sessions, newest first; reads no frames. `limit` -1: all."""
-        return await self._select(_SUMMARIES, limit, summary_of)
+        return await self._select(_SUMMARIES.format(which=""), limit, summary_of)
 
     async def find(self, prefix: str) -> list[str]:
         """Ids of sessions whose session, worker or task id begins with `prefix`; exact matches win alone."""
@@ -85,21 +87,27 @@ class SessionHistory:
         exact = [row for row in rows if pack(prefix) in tuple(row)]
         return [unpack(row["session_id"]) for row in exact or rows]
 
-    async def search(self, text: str, limit: int = 200) -> list[SessionSummary]:
-        """Sessions in which one turn (prompt and answer) or the title contains every term of `text`.
-
-        Terms are separated by spaces. They match inside words and ignore case, in every script; no
-        character is a wildcard. Newest sessions first.
-        """
-        terms = text.casefold().split()
-        if not terms:
+    async def search(self, query: Query, limit: int = 200) -> list[SearchHit]:
+        """Sessions that match, newest first; none for an empty query."""
+        if query.is_empty:
             return []
 
-        def matching(connection: sqlite3.Connection) -> set[str]:
-            return {unpack(row["session_id"]) for row in connection.execute(_TEXTS) if _matches(row, terms)}
+        def work(connection: sqlite3.Connection) -> list[SearchHit]:
+            with one_moment(connection):
+                return entries.find(connection, query, partial(_summaries_of, connection), limit)
 
-        ids = await self._database.run(matching)
-        return [summary for summary in await self.sessions(limit=-1) if summary.session_id in ids][:limit]
+        return await self._database.run(work)
+
+    async def index_some(self, most: int = 20) -> int:
+        """Prepare at most `most` turns of an earlier version of the program for the search.
+
+        Returns how many there were: 0 once all are prepared.
+        """
+
+        def work(connection: sqlite3.Connection) -> int:
+            return entries.put_missing(connection, lambda one: load_turn(connection, one, ()), most)
+
+        return await self._database.run(work)
 
     async def prompts(self, limit: int = 500) -> list[str]:
         """Earlier prompts, each once, newest last."""
@@ -113,6 +121,7 @@ class SessionHistory:
         """Delete a session with its turns, frames and draft; its charges are kept."""
 
         def work(connection: sqlite3.Connection) -> None:
+            remove_session(connection, session_id)
             with transaction(connection):
                 for table in ("sessions", "drafts"):
                     connection.execute(f"DELETE FROM {table} WHERE session_id = ?", (pack(session_id),))
@@ -166,8 +175,11 @@ class SessionHistory:
         await self._database.run(work)
 
 
-def _matches(row: Row, terms: Sequence[str]) -> bool:
-    """Whether the title, or prompt and answer together, contain every term."""
-    title = unpack(row["title"]).casefold()
-    turn = f"{unpack(row['prompt'] or '')}\n{unpack(row['text'] or '')}".casefold()
-    return all(term in title for term in terms) or all(term in turn for term in terms)
+def _summaries_of(connection: sqlite3.Connection, ids: set[str]) -> Iterator[SessionSummary]:
+    """The summaries of sessions, newest first; as few are read as are taken."""
+    rows = connection.execute("SELECT session_id FROM sessions ORDER BY updated_ms DESC, rowid DESC")
+    cells = [row["session_id"] for row in rows if unpack(row["session_id"]) in ids]
+    for start in range(0, len(cells), _AT_ONCE):
+        chunk = cells[start : start + _AT_ONCE]
+        which = f"WHERE s.session_id IN ({', '.join('?' * len(chunk))})"
+        yield from map(summary_of, connection.execute(_SUMMARIES.format(which=which), (*chunk, -1)))

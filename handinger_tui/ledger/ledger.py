@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import suppress
 from enum import Enum, auto
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from handinger_tui.core.errors import LedgerError, NoHistory
@@ -22,7 +22,6 @@ from handinger_tui.ledger.database_file import (
     Opened,
     ProcessLocks,
     mark_suspect,
-    one_moment,
     open_database,
     open_to_read,
     translated,
@@ -32,7 +31,9 @@ from handinger_tui.ledger.grouping import ChargeQueries
 from handinger_tui.ledger.history import SessionHistory
 from handinger_tui.ledger.limits import LimitService
 from handinger_tui.ledger.rows import TurnFrame
+from handinger_tui.ledger.search.index import index_entries
 from handinger_tui.ledger.stored_workers import StoredWorkers
+from handinger_tui.ledger.transactions import one_moment
 from handinger_tui.ledger.turns import WorkerNames
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ if TYPE_CHECKING:
     from handinger_tui.core.stream.frames import Frame
     from handinger_tui.core.turns.session import Others, RemoteTurn, Session
     from handinger_tui.core.turns.turn import TurnRequest
+
+
+_TO_INDEX: Final = 20
+"""Entries that are put into the index of the search after a turn; usually there is one."""
 
 
 class FileAccess(Enum):
@@ -215,6 +220,7 @@ class Ledger:
 
         def work(connection: sqlite3.Connection) -> Others:
             turn_store.close_turn(connection, session, turn_id, self._charge_cache, self.database.unwritten)
+            _index(connection)
             return worker_turns.others(connection, session)
 
         return await self.database.run(work, flush=True)
@@ -248,7 +254,10 @@ class Ledger:
 
         def work(connection: sqlite3.Connection) -> Session:
             waiting = self.database.unwritten
-            return turn_store.adopt(connection, session, turns, self._run_id, self._charge_cache, waiting)
+            cache = self._charge_cache
+            stored = turn_store.adopt(connection, session, turns, self._run_id, cache, waiting)
+            _index(connection)
+            return stored
 
         return await self.database.run(work, flush=True)
 
@@ -326,3 +335,9 @@ class Ledger:
             opened.connection.close()
             raise
         return opened
+
+
+def _index(connection: sqlite3.Connection) -> None:
+    """Put what was stored into the index of the search. Its failure is none of what was stored."""
+    with suppress(sqlite3.Error):
+        index_entries(connection, _TO_INDEX)

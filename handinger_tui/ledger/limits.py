@@ -30,7 +30,6 @@ from handinger_tui.core.money.limits import (
 )
 from handinger_tui.core.money.spending import ChargeFilter, Spent
 from handinger_tui.ledger import reservations
-from handinger_tui.ledger.database_file import Care, one_moment, transaction
 from handinger_tui.ledger.grouping import (
     PLACES,
     SUMS_OF_SPENT,
@@ -43,6 +42,7 @@ from handinger_tui.ledger.grouping import (
 )
 from handinger_tui.ledger.rows import Cell, pack, scaled, unpack
 from handinger_tui.ledger.suspense import rises
+from handinger_tui.ledger.transactions import Care, one_moment, transaction
 
 if TYPE_CHECKING:
     # It imports asyncio, which the reading of costs without a thread does not need.

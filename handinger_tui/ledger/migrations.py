@@ -593,6 +593,27 @@ SIXTEENTH: Final = (
 )
 
 
+# The seventeenth migration: what of each turn is searched, see `ledger/search`.
+# `texts` is compressed JSON. Turns without a row are searched without it, and get one later. The full text
+# index (`search_words`) is no part of the schema: a SQLite without FTS5 cannot have it. `indexed` is 1 where
+# it has these texts, 0 where it does not yet, -1 where they are unreadable; `old` is the other text that it
+# has of the row. An id is never used twice: what the index still has of a removed row means nothing.
+SEVENTEENTH: Final = (
+    """
+    CREATE TABLE search_entries (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        turn_id TEXT NOT NULL UNIQUE REFERENCES turns (turn_id) ON DELETE CASCADE,
+        indexed INTEGER NOT NULL,
+        files INTEGER NOT NULL,
+        sources INTEGER NOT NULL,
+        texts BLOB NOT NULL,
+        old BLOB
+    )
+    """,
+    "CREATE INDEX search_entries_to_index ON search_entries (id) WHERE indexed = 0",
+)
+
+
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     _FIRST,
     SECOND,
@@ -610,6 +631,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     FOURTEENTH,
     FIFTEENTH,
     SIXTEENTH,
+    SEVENTEENTH,
 )
 
 

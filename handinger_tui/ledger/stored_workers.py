@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, dump, parse_exact
 from handinger_tui.core.stored_workers import StoredWorker
-from handinger_tui.ledger.database_file import transaction
 from handinger_tui.ledger.rows import int_or_none, int_or_zero, pack, unpack
+from handinger_tui.ledger.transactions import transaction
 
 if TYPE_CHECKING:
     import sqlite3

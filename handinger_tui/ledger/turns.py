@@ -17,7 +17,6 @@ from handinger_tui.core.turns.session import Others, RemoteTurn, Session, put_tu
 from handinger_tui.core.turns.turn import FREE, LIVE, UNDECIDED, Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import reservations, worker_turns
 from handinger_tui.ledger.charge_writer import ChargeCache, new_entries, open_charge, write_charges
-from handinger_tui.ledger.database_file import Care, transaction
 from handinger_tui.ledger.frames import FrameNumbers, frames, frames_of_session, store_compact_frames
 from handinger_tui.ledger.rows import (
     TurnFrame,
@@ -29,6 +28,8 @@ from handinger_tui.ledger.rows import (
     session_of,
     unpack_optional,
 )
+from handinger_tui.ledger.search import entries
+from handinger_tui.ledger.transactions import Care, transaction
 
 if TYPE_CHECKING:
     import sqlite3
@@ -438,11 +439,13 @@ def _put_position(connection: sqlite3.Connection, turn: Turn) -> None:
 
 
 def _put_answer(connection: sqlite3.Connection, turn: Turn) -> None:
+    """Store the answer of a turn, and what of the turn is searched."""
     connection.execute(
         "INSERT INTO answers (turn_id, text) VALUES (?, ?)"
         " ON CONFLICT (turn_id) DO UPDATE SET text = excluded.text",
         (pack(turn.turn_id), pack(turn.text)),
     )
+    entries.put(connection, turn)
 
 
 def _put_turn(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from handinger_tui.core.search import Query, parse_query
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import RemoteTurn, Session, put_turn
@@ -45,6 +47,11 @@ def order(turn_id: str = "turn_1", prompt: str = "hello", **members: Any) -> Tur
 
 def frame(seq: int, data: str, framing: Framing = Framing.SSE, event: str = "") -> Frame:
     return Frame(seq, 5_000 + seq, framing, data, event)
+
+
+def query(text: str) -> Query:
+    """What a person who typed this searches for."""
+    return parse_query(text, datetime(2026, 11, 27, 12, tzinfo=UTC).astimezone())
 
 
 def worker(usd: Any = 0.5, text: str = "an answer", **members: Any) -> str:

@@ -21,7 +21,7 @@ from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.rows import UNREADABLE
 from tests.ledger.charge_rows import charges
-from tests.ledger.made import answered, frame, opened, order, play, session
+from tests.ledger.made import answered, frame, opened, order, play, query, session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +38,7 @@ COLUMNS = {
     "drafts": ("text",),
     "gathered": ("rule", "upto", "frames"),
     "packed": ("upto", "frames"),
+    "search_entries": ("indexed", "files", "sources", "texts"),
 }
 
 
@@ -68,8 +69,8 @@ async def read_all(path: Path, access: FileAccess) -> list[str]:
     """Everything that lists and opens; returns the titles."""
     async with opened(path, access=access) as ledger:
         summaries = await ledger.history.sessions()
-        await ledger.history.search("prompt")
-        await ledger.history.search("answer")
+        await ledger.history.search(query("prompt"))
+        await ledger.history.search(query("answer"))
         await ledger.history.prompts()
         await ledger.charges.turn_charges()
         await charges(ledger)

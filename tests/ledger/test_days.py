@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from handinger_tui.cli.costs_query import midnight
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
+from handinger_tui.core.periods import midnight
 from handinger_tui.ledger.grouping import day_at
 from handinger_tui.ui.ledger.query import midnight_ms
 from tests.ledger.made import opened

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.turns.session import SessionSummary
 from handinger_tui.core.turns.turn import TurnStatus
-from tests.ledger.made import WORKER, answered, frame, opened, order, play, session
+from tests.ledger.made import WORKER, answered, frame, opened, order, play, query, session
 
 
 async def test_the_list_tells_each_session_without_its_frames(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ async def test_search_finds_prompts_and_answers_in_every_script(tmp_path: Path) 
         await ledger.open_turn(session("ses_3", title="Kept title"), order("turn_3", "half \ud83d a pair"))
 
         async def found(text: str) -> list[str]:
-            return [summary.session_id for summary in await ledger.history.search(text)]
+            return [hit.summary.session_id for hit in await ledger.history.search(query(text))]
 
         assert await found("GRÖSSE zürich") == ["ses_1"]
         assert await found("京の") == ["ses_2"]
@@ -81,7 +81,7 @@ async def test_search_finds_prompts_and_answers_in_every_script(tmp_path: Path) 
         assert await found("needle") == ["ses_2"]
         assert await found("kept") == ["ses_3"]
         assert await found("kept pair") == []
-        assert len(await ledger.history.search("a", limit=1)) == 1
+        assert len(await ledger.history.search(query("a"), limit=1)) == 1
 
 
 async def test_a_title_of_ones_own_stays(tmp_path: Path) -> None:
@@ -133,5 +133,5 @@ async def test_a_deleted_session_is_gone_with_all_it_had(tmp_path: Path) -> None
         assert await ledger.load("ses_1") is None
         assert await ledger.frames("turn_1") == []
         assert await ledger.history.draft("ses_1") == ""
-        assert await ledger.history.search("secret") == []
+        assert await ledger.history.search(query("secret")) == []
         assert [summary.session_id for summary in await ledger.history.sessions()] == ["ses_2"]

@@ -7,6 +7,7 @@ import asyncio
 import shutil
 import sys
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from handinger_tui.cli.local_files import default_paths
@@ -23,6 +24,7 @@ from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.receipts.facts import receipt_line
 from handinger_tui.core.safety import clean, clean_line
+from handinger_tui.core.search import HELP, parse_query
 from handinger_tui.core.turns.session import ids_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
+    from handinger_tui.core.search import SearchHit
     from handinger_tui.core.turns.session import Session, SessionSummary
 
 Value = TypeVar("Value")
@@ -37,7 +40,7 @@ Value = TypeVar("Value")
 DESCRIPTION: Final = "Manage the local history of sessions."
 _ARGUMENTS: Final = {
     "id": "a session or worker (a unique prefix is enough)",
-    "text": "words to search for, in quotes",
+    "query": f"in quotes. {HELP}",
     "title": "the new title, in quotes",
 }
 _MIN_TITLE: Final = 24
@@ -47,7 +50,7 @@ _PIPED: Final = 140
 _ACTIONS: Final = (
     ("list", "newest first (default)", ()),
     ("show", "one session as text", ("id",)),
-    ("search", "find sessions by words in prompts or answers", ("text",)),
+    ("search", "find sessions by what was asked, answered, cited or done", ("query",)),
     ("rename", "rename a session", ("id", "title")),
     ("rm", "delete a session from this computer only", ("id",)),
     ("compact", "make the history smaller; nothing is removed from it", ()),
@@ -154,9 +157,12 @@ async def _run(args: argparse.Namespace) -> int:
         history = ledger.history
         if ledger.problem and not args.json:
             say(ledger.problem)
-        if action in ("list", "search"):
-            summaries = await (history.search(args.text) if action == "search" else history.sessions(500))
+        if action == "list":
+            summaries = await history.sessions(500)
             put(_list_json(summaries) if args.json else _list_text(summaries))
+        elif action == "search":
+            hits = await history.search(parse_query(args.query, datetime.now().astimezone()))
+            put(_hits_json(hits) if args.json else _hits_text(hits))
         elif action == "show":
             session = await ledger.load(await unique_session_id(ledger, args.id))
             if session is None:
@@ -222,6 +228,37 @@ def _list_text(summaries: Sequence[SessionSummary]) -> str:
     cut_titles = [clip(title, max(_MIN_TITLE, room)) for title in titles]
     lines = lines_of([Column("  Title", cut_titles, align_left=True), *columns])
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _hits_json(hits: Sequence[SearchHit]) -> str:
+    return dump({"sessions": [summary_object(hit.summary) | {"match": _match_object(hit)} for hit in hits]})
+
+
+def _match_object(hit: SearchHit) -> JsonObject:
+    snippet = hit.snippet
+    return {
+        "turn_id": hit.turn_id,
+        "number": hit.number,
+        "turns": hit.turns,
+        "where": snippet.where,
+        "snippet": snippet.text,
+        "marks": [[start, end] for start, end in snippet.marks],
+    }
+
+
+def _hits_text(hits: Sequence[SearchHit]) -> str:
+    """Two lines for each session; matches are between brackets."""
+    if not hits:
+        return "No matches."
+    now = time.time_ns() // 1_000_000
+    lines = []
+    for hit in hits:
+        one = hit.summary
+        more = f" · {plural(hit.turns, 'turn')} match" if hit.turns > 1 else ""
+        place = f" · turn {hit.number} {hit.turn_id}" if hit.turn_id is not None else ""
+        lines.append(f"{_title(one)} · {one.session_id}{place} · {ago(one.updated_ms, now)}{more}")
+        lines.append(f"  {hit.snippet.where or 'no text'}: {hit.snippet.marked('[', ']')}")
+    return "\n".join(lines)
 
 
 def _unique_prefixes(ids: Sequence[str]) -> list[str]:
