@@ -11,7 +11,7 @@ from handinger_tui.ledger.frames import pack_some
 from handinger_tui.ledger.grouping import DOUBTS
 from handinger_tui.ledger.rows import Cell, Row, pack, summary_of, unpack
 from handinger_tui.ledger.search import entries
-from handinger_tui.ledger.search.index import remove_session
+from handinger_tui.ledger.search.index import optimize, remove_session
 from handinger_tui.ledger.transactions import one_moment, transaction
 from handinger_tui.ledger.turns import load_turn
 
@@ -66,6 +66,7 @@ PACKED_AT_ONCE: Final = 20
 def _give_room_back(connection: sqlite3.Connection) -> None:
     """Make the file as small as its content. While another program reads it, it stays as it is."""
     with suppress(sqlite3.OperationalError):
+        optimize(connection)
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -594,10 +594,10 @@ SIXTEENTH: Final = (
 
 
 # The seventeenth migration: what of each turn is searched, see `ledger/search`.
-# `texts` is compressed JSON. Turns without a row are searched without it, and get one later. The full text
-# index (`search_words`) is no part of the schema: a SQLite without FTS5 cannot have it. `indexed` is 1 where
-# it has these texts, 0 where it does not yet, -1 where they are unreadable; `old` is the other text that it
-# has of the row. An id is never used twice: what the index still has of a removed row means nothing.
+# `texts` is compressed JSON without prompt and answer. Turns without a row get one later. The full text index
+# (`search_words`) is no part of the schema: a SQLite without FTS5 cannot have it. `indexed` is 1 where it has
+# the present texts of the row, else 0; `old` is the other text that it has. An id is never used twice: what
+# the index still has of a removed row means nothing.
 SEVENTEENTH: Final = (
     """
     CREATE TABLE search_entries (

@@ -10,9 +10,18 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.search import SearchHit, Texts, snippet_of, texts_of
+from handinger_tui.core.search import SearchHit, snippet_of, texts_of
 from handinger_tui.ledger.rows import Row, int_or_zero, pack, unpack
-from handinger_tui.ledger.search.index import INDEX, check, ignore, index_entries, is_usable, packed, unpacked
+from handinger_tui.ledger.search.index import (
+    INDEX,
+    check,
+    ignore,
+    index_entries,
+    is_usable,
+    packed,
+    removal,
+    texts_in,
+)
 from handinger_tui.ledger.transactions import transaction
 
 if TYPE_CHECKING:
@@ -22,23 +31,32 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.session import SessionSummary
     from handinger_tui.core.turns.turn import Turn
 
+_STORED: Final = """
+    SELECT e.indexed, e.old, e.texts, t.prompt, a.text AS answer
+      FROM search_entries e JOIN turns t ON t.turn_id = e.turn_id
+      LEFT JOIN answers a ON a.turn_id = e.turn_id WHERE e.turn_id = ?
+"""
 _PUT: Final = """
     INSERT INTO search_entries (turn_id, indexed, files, sources, texts) VALUES (?, 0, ?, ?, ?)
         ON CONFLICT (turn_id) DO UPDATE
-       SET old = CASE indexed WHEN 1 THEN texts ELSE old END, indexed = 0,
-           files = excluded.files, sources = excluded.sources, texts = excluded.texts
-     WHERE texts IS NOT excluded.texts
+       SET indexed = 0, files = excluded.files, sources = excluded.sources, texts = excluded.texts
 """
 
 
 def put(connection: sqlite3.Connection, turn: Turn) -> None:
-    """Store what of a turn is searched, inside the transaction that stores its answer.
+    """Store what of a turn is searched, inside the transaction that stores its answer, and before the answer.
 
     `index_entries` puts it into the index; until then, it is found without it.
     """
-    texts = texts_of(turn)
+    texts, turn_id = texts_of(turn), pack(turn.turn_id)
+    stored = connection.execute(_STORED, (turn_id,)).fetchone()
+    if stored is not None and texts_in(stored) == texts:
+        return
     files, sources = (len(text.splitlines()) for text in (texts.files, texts.sources))
-    connection.execute(_PUT, (pack(turn.turn_id), files, sources, packed(texts)))
+    connection.execute(_PUT, (turn_id, files, sources, packed(texts._replace(prompt="", answer=""))))
+    old = None if stored is None else removal(stored)
+    if old is not None:
+        connection.execute("UPDATE search_entries SET old = ? WHERE turn_id = ?", (packed(old), turn_id))
 
 
 _MISSING: Final = """
@@ -124,7 +142,7 @@ def _hit(
     row = connection.execute(_TEXTS, (pack(turn_id),)).fetchone()
     if row is None:
         return SearchHit(summary, snippet_of(query, [("title", summary.title)]))
-    texts = _texts_of(row)
+    texts = texts_in(row)
     snippet = snippet_of(query, [*zip(texts._fields, texts, strict=True)])
     return SearchHit(summary, snippet, turn_id, row["number"], count)
 
@@ -157,12 +175,7 @@ def _rows(connection: sqlite3.Connection, query: Query) -> Iterable[Row]:
             # The index is damaged, or this SQLite has no FTS5: every entry is compared.
             ignore(problem)
     entries = connection.execute(_ENTRIES.format(which=which, filters=filters, sessions=sessions), cells)
-    return [*rows, *(row for row in entries if query.matches(*_texts_of(row)))]
-
-
-def _texts_of(row: Row) -> Texts:
-    """The texts of a turn; its prompt and answer where it has no readable entry."""
-    return unpacked(row["texts"]) or Texts(unpack(row["prompt"]), unpack(row["answer"] or ""))
+    return [*rows, *(row for row in entries if query.matches(*texts_in(row)))]
 
 
 def _grouped(rows: Iterable[Row]) -> dict[str, Found]:

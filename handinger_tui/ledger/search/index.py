@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Final
 
 from handinger_tui.core.search import Texts, folded
-from handinger_tui.ledger.rows import pack
+from handinger_tui.ledger.rows import Row, pack, unpack
 from handinger_tui.ledger.transactions import transaction
 
 INDEX: Final = "search_words"
@@ -55,8 +55,24 @@ def unpacked(stored: object) -> Texts | None:
         return None
 
 
-_TO_INDEX: Final = "SELECT id, texts, old FROM search_entries WHERE indexed = 0 ORDER BY id DESC LIMIT ?"
+_ENTRIES: Final = """
+    SELECT e.id, e.indexed, e.old, e.texts, t.prompt, a.text AS answer
+      FROM search_entries e JOIN turns t ON t.turn_id = e.turn_id
+      LEFT JOIN answers a ON a.turn_id = e.turn_id WHERE
+"""
+_TO_INDEX: Final = f"{_ENTRIES} e.indexed = 0 ORDER BY e.id DESC LIMIT ?"
 _INDEXED: Final = "UPDATE search_entries SET indexed = ?, old = NULL WHERE id = ?"
+
+
+def texts_in(row: Row) -> Texts:
+    """All texts of a turn. Only its own are stored in the entry: prompt and answer are stored elsewhere."""
+    own = unpacked(row["texts"]) or Texts()
+    return own._replace(prompt=unpack(row["prompt"]), answer=unpack(row["answer"] or ""))
+
+
+def removal(row: Row) -> Texts | None:
+    """The texts that the index has of an entry; None where it has none."""
+    return texts_in(row) if row["indexed"] == 1 else unpacked(row["old"])
 
 
 def index_entries(connection: sqlite3.Connection, most: int) -> int:
@@ -73,11 +89,9 @@ def index_entries(connection: sqlite3.Connection, most: int) -> int:
             if not has_index(connection):
                 connection.execute(_CREATE)
             for entry in entries:
-                _remove(connection, entry["id"], entry["old"])
-                texts = unpacked(entry["texts"])
-                if texts is not None:
-                    connection.execute(_INSERT, (entry["id"], *map(folded, texts)))
-                connection.execute(_INDEXED, (-1 if texts is None else 1, entry["id"]))
+                _remove(connection, entry["id"], removal(entry))
+                connection.execute(_INSERT, (entry["id"], *map(folded, texts_in(entry))))
+                connection.execute(_INDEXED, (1, entry["id"]))
     except sqlite3.DatabaseError as problem:
         ignore(problem)
         drop_damaged(connection, problem)
@@ -85,16 +99,12 @@ def index_entries(connection: sqlite3.Connection, most: int) -> int:
     return len(entries)
 
 
-def _remove(connection: sqlite3.Connection, entry_id: int, stored: object) -> None:
-    texts = unpacked(stored)
+def _remove(connection: sqlite3.Connection, entry_id: int, texts: Texts | None) -> None:
     if texts is not None:
         connection.execute(_REMOVE, (entry_id, *map(folded, texts)))
 
 
-_OF_SESSION: Final = """
-    SELECT e.id, e.texts, e.old, e.indexed FROM search_entries e JOIN turns t ON t.turn_id = e.turn_id
-     WHERE t.session_id = ?
-"""
+_OF_SESSION: Final = f"{_ENTRIES} t.session_id = ?"
 
 
 def remove_session(connection: sqlite3.Connection, session_id: str) -> None:
@@ -108,8 +118,23 @@ def remove_session(connection: sqlite3.Connection, session_id: str) -> None:
     try:
         with transaction(connection):
             for entry in connection.execute(_OF_SESSION, (pack(session_id),)).fetchall():
-                _remove(connection, entry["id"], entry["texts"] if entry["indexed"] == 1 else entry["old"])
+                _remove(connection, entry["id"], removal(entry))
                 connection.execute(_INDEXED, (0, entry["id"]))
+    except sqlite3.DatabaseError as problem:
+        ignore(problem)
+        drop_damaged(connection, problem)
+
+
+def optimize(connection: sqlite3.Connection) -> None:
+    """Give the room of removed entries back: until then, the index has them and their removal.
+
+    Raises:
+        sqlite3.DatabaseError: an error of the disk, or a lock.
+    """
+    try:
+        if has_index(connection):
+            with transaction(connection):
+                connection.execute(f"INSERT INTO {INDEX} ({INDEX}) VALUES ('optimize')")
     except sqlite3.DatabaseError as problem:
         ignore(problem)
         drop_damaged(connection, problem)
@@ -146,7 +171,7 @@ def has_index(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (INDEX,)).fetchone() is not None
 
 
-_NEWEST: Final = "SELECT id, texts FROM search_entries WHERE indexed = 1 ORDER BY id DESC LIMIT 1"
+_NEWEST: Final = f"{_ENTRIES} e.indexed = 1 ORDER BY e.id DESC LIMIT 1"
 _HAS: Final = f"SELECT 1 FROM {INDEX} WHERE {INDEX} MATCH ? AND rowid = ?"
 
 
@@ -159,8 +184,7 @@ def is_usable(connection: sqlite3.Connection) -> bool:
     if not has_index(connection):
         return False
     newest = connection.execute(_NEWEST).fetchone()
-    texts = None if newest is None else unpacked(newest["texts"])
-    words = " ".join(map(folded, texts or ())).split()
+    words = [] if newest is None else " ".join(map(folded, texts_in(newest))).split()
     if not words:
         return True
     return connection.execute(_HAS, (f'"{words[0]}"', newest["id"])).fetchone() is not None
