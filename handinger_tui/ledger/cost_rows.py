@@ -20,11 +20,11 @@ from handinger_tui.ledger.database_file import (
     PATIENCE_S,
     LockPatience,
     charges_before,
-    open_to_read,
     translated,
 )
 from handinger_tui.ledger.grouping import buckets, condition, restatements
 from handinger_tui.ledger.limits import LimitRules, LimitUsage, periods_at
+from handinger_tui.ledger.repair import open_or_salvage
 from handinger_tui.ledger.rows import Row, pack, readable, unpack
 from handinger_tui.ledger.suspense import assigned, rises
 
@@ -140,7 +140,7 @@ def opened(path: Path, as_of_ms: int | None = None) -> Iterator[CostRows]:
         LedgerError
     """
     patience = LockPatience(PATIENCE_S)
-    source = patience.run(partial(open_to_read, path, patience.attempt_s))
+    source = patience.run(partial(open_or_salvage, path, patience.attempt_s, check=True))
     connection = source.connection
     if not connection.execute("PRAGMA query_only").fetchone()[0]:
         # It was migrated just now.

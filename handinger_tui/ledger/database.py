@@ -30,8 +30,9 @@ class Database:
 
     Its methods are called on one event loop; what they queue runs in the thread. A job that meets a lock
     of another process is repeated as long as `patience` lasts, so it has to be repeatable up to the
-    transaction it commits. Called in the thread: `write_frames(connection, frames)` commits a batch, and
-    `on_damage()` is told that the file is damaged.
+    transaction it commits. One that meets damage is repeated with what `what_is_readable()` opens, if that
+    is given. Called in the thread: `write_frames(connection, frames)` commits a batch, and `on_damage()` is
+    told that the file is damaged.
     """
 
     def __init__(
@@ -40,11 +41,13 @@ class Database:
         write_frames: Callable[[sqlite3.Connection, Sequence[TurnFrame]], None],
         patience: LockPatience | None = None,
         on_damage: Callable[[], None] = lambda: None,
+        what_is_readable: Callable[[], Opened] | None = None,
     ) -> None:
         self._open_database = open_database
         self._write_frames = write_frames
         self._patience = patience or LockPatience(0.0)
         self._on_damage = on_damage
+        self._what_is_readable = what_is_readable
         self._executor = ThreadPoolExecutor(1, "ledger")
         self._batch: list[TurnFrame] = []
         """Frames that the thread does not have yet."""
@@ -146,9 +149,15 @@ class Database:
         changes = connection.total_changes
         try:
             result = self._patience.run(lambda: self._attempt(connection, work, flush))
-        except LedgerError as problem:
+        except Damaged as problem:
             self._report_damage(problem)
-            raise
+            if self._what_is_readable is None:
+                raise
+            connection.close()
+            what_is_readable, self._connection, self._what_is_readable = self._what_is_readable, None, None
+            opened = what_is_readable()
+            self._connection, self.problem = opened.connection, opened.problem
+            return self._perform(work, flush)
         if connection.total_changes != changes:
             self._patience.wrote()
         return result

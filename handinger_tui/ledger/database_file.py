@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -168,6 +168,11 @@ class ProcessLocks:
         return self._database.with_name(f"{self._database.name}.run-{run}")
 
 
+def in_use(database: Path) -> bool:
+    """Whether a running program has the history open for writing."""
+    return any(_is_alive(marker) for marker in database.parent.glob(f"{database.name}.run-*"))
+
+
 def _is_alive(marker: Path) -> bool:
     """Whether a process holds the lock of the marker; a marker without a lock is removed."""
     if sys.platform == "win32":
@@ -255,6 +260,8 @@ def translated(*, reading: bool = False) -> Iterator[None]:
 SIDE_FILES: Final = ("-wal", "-shm")
 SMALL_BYTES: Final = 16 * 2**20
 """Up to this size every page is checked at the start, which takes some tens of milliseconds."""
+BACKUP: Final = ".before-update"
+"""Suffix of the copy that is made before an older history is migrated."""
 SUSPECT: Final = ".suspect"
 """Suffix of an empty marker file: damage was found, so the next start checks every page."""
 
@@ -424,13 +431,13 @@ def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
 
 def _open_or_begin(path: Path, patience_s: float, *, mend: bool) -> Opened:
     _make_private(path)
-    identity = _identity(path)
+    known = identity(path)
     try:
         return Opened(_open_file(path, patience_s))
     except Damaged:
         if not mend:
             raise
-        copy = set_aside(path, identity)
+        copy = set_aside(path, known)
     _make_private(path)
     if copy is None:
         return Opened(_open_file(path, patience_s))
@@ -468,10 +475,33 @@ def _open_file(path: Path, patience_s: float) -> sqlite3.Connection:
             if suspect.exists() or path.stat().st_size <= SMALL_BYTES:
                 _check_pages(connection)
                 suspect.unlink(missing_ok=True)
+            _back_up(connection, path)
             return _ready(connection)
         except BaseException:
             connection.close()
             raise
+
+
+def _back_up(connection: sqlite3.Connection, path: Path) -> None:
+    """Copy a history that is about to be migrated. Only the newest copy is kept.
+
+    Without room for it the history is not migrated either.
+    """
+    if not 0 < version_of(connection) < len(MIGRATIONS):
+        return
+    backup = path.with_name(path.name + BACKUP)
+    unnamed = backup.with_name(backup.name + ".new")
+    unnamed.unlink(missing_ok=True)
+    os.close(os.open(unnamed, os.O_RDWR | os.O_CREAT, 0o600))
+    try:
+        with closing(_connect(str(unnamed), 0.0)) as copy:
+            connection.backup(copy)
+            # Else its reader would need to create side files.
+            copy.execute("PRAGMA journal_mode = DELETE")
+        unnamed.replace(backup)
+    except BaseException:
+        unnamed.unlink(missing_ok=True)
+        raise
 
 
 def _check_pages(connection: sqlite3.Connection) -> None:
@@ -480,19 +510,20 @@ def _check_pages(connection: sqlite3.Connection) -> None:
     Raises:
         Damaged
     """
-    if _is_intact(connection):
+    if is_intact(connection):
         return
     try:
         with transaction(connection):
             drop_index(connection)
-            if not _is_intact(connection):
+            if not is_intact(connection):
                 # Nothing is changed in a damaged file.
                 raise _damaged()
     except sqlite3.DatabaseError as problem:
         raise _damaged() from problem
 
 
-def _is_intact(connection: sqlite3.Connection) -> bool:
+def is_intact(connection: sqlite3.Connection) -> bool:
+    """Whether every page of the file can be read."""
     try:
         return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
     except sqlite3.DatabaseError as problem:
@@ -516,25 +547,31 @@ def _make_private(path: Path) -> None:
         path.chmod(0o600)
 
 
-def _identity(path: Path) -> tuple[int, int]:
+def identity(path: Path) -> tuple[int, int]:
     """Device and inode number of a file."""
     status = path.stat()
     return status.st_dev, status.st_ino
 
 
-def set_aside(path: Path, identity: tuple[int, int]) -> Path | None:
+def free_name(path: Path, word: str) -> Path:
+    """A name beside `path` with a word and the time, which no file has yet."""
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    name, attempt = path.with_name(f"{path.name}.{word}-{moment}"), 1
+    while name.exists():
+        attempt += 1
+        name = path.with_name(f"{path.name}.{word}-{moment}-{attempt}")
+    return name
+
+
+def set_aside(path: Path, known: tuple[int, int]) -> Path | None:
     """Rename the damaged file and its side files; returns the new path, None if another process was first.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    if path.exists() and _identity(path) != identity:
+    if path.exists() and identity(path) != known:
         return None
-    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    copy, attempt = path.with_name(f"{path.name}.damaged-{moment}"), 1
-    while copy.exists():
-        attempt += 1
-        copy = path.with_name(f"{path.name}.damaged-{moment}-{attempt}")
+    copy = free_name(path, "damaged")
     # The side files are renamed first: a new database must never find an old log.
     for side in SIDE_FILES:
         side_file = path.with_name(path.name + side)

@@ -23,13 +23,13 @@ from handinger_tui.ledger.database_file import (
     ProcessLocks,
     mark_suspect,
     open_database,
-    open_to_read,
     translated,
 )
 from handinger_tui.ledger.frames import FrameNumbers
 from handinger_tui.ledger.grouping import ChargeQueries
 from handinger_tui.ledger.history import SessionHistory
 from handinger_tui.ledger.limits import LimitService
+from handinger_tui.ledger.repair import open_or_salvage, opened_in_memory
 from handinger_tui.ledger.rows import TurnFrame
 from handinger_tui.ledger.search.index import index_entries
 from handinger_tui.ledger.stored_workers import StoredWorkers
@@ -109,6 +109,7 @@ class Ledger:
             partial(turn_store.write_frames, names=WorkerNames(), numbers=FrameNumbers()),
             self._patience,
             partial(mark_suspect, path) if path is not None and writes_file else lambda: None,
+            partial(opened_in_memory, path) if path is not None and not writes_file else None,
         )
         self.history = SessionHistory(self.database)
         self.charges = ChargeQueries(self.database, zone)
@@ -318,7 +319,7 @@ class Ledger:
     def _open(self) -> Opened:
         patience = self._patience
         if self._path is not None and self._access is FileAccess.READ:
-            return patience.run(partial(open_to_read, self._path, patience.attempt_s))
+            return patience.run(partial(open_or_salvage, self._path, patience.attempt_s))
         mend = self._access is FileAccess.MEND
         opened = patience.run(partial(open_database, self._path, patience.attempt_s, mend=mend))
         if self._process_locks is None:

@@ -656,6 +656,15 @@ def check_version(connection: sqlite3.Connection) -> int:
     return version
 
 
+def begin_at(connection: sqlite3.Connection, version: int) -> None:
+    """Give an empty database the schema of a version, for rows of a file of that version."""
+    connection.create_function("asked_key", 1, asked_key, deterministic=True)
+    for statements in MIGRATIONS[:version]:
+        for statement in statements:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {version}")
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Run the missing migrations in one transaction. This also checks that the file can be written.
 

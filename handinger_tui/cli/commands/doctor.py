@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -16,17 +17,19 @@ from handinger_tui.api.generations import answering_generation
 from handinger_tui.cli.load_settings import key_warning, settings_for
 from handinger_tui.cli.local_files import Paths, default_paths
 from handinger_tui.cli.options import add_connection_options, add_json_option
-from handinger_tui.cli.output import Exit, put_result
+from handinger_tui.cli.output import Exit, put_result, say
 from handinger_tui.cli.wiring import client_of
 from handinger_tui.core.errors import HandingerError, Refused
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.turns.turn import Kind
+from handinger_tui.ledger import repair
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 
 if TYPE_CHECKING:
     import argparse
 
     from handinger_tui.core.jsontext import Json
+    from handinger_tui.ledger.repair import Salvage
     from handinger_tui.settings import Settings
 
 MARKS = {"ok": "✓", "note": "·", "fault": "✗"}
@@ -49,10 +52,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     add_json_option(parser)
     add_connection_options(parser)
+    parser.add_argument(
+        "--repair",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="save what can be read of a damaged history (default: the history, or the one set aside last)"
+        " in a new file beside it",
+    )
+    parser.add_argument("-y", "--yes", action="store_true", help="with --repair: use the new file at once")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run and print every check; return `Exit.USAGE` if one found a fault."""
+    if args.repair is not None:
+        return _repair(args, default_paths().database)
     checks = [_check_program(), _check_terminal(), _check_color()]
     paths = default_paths()
     settings = None
@@ -171,6 +185,58 @@ def _check_keys(settings: Settings) -> Check:
     if problems := keymap_problems(settings.keys):
         return Check("keys", "fault", " ".join(problems), "Fix [keys] in the config file.")
     return Check("keys", "ok", f"{plural(len(settings.keys), 'key')} remapped")
+
+
+def _repair(args: argparse.Namespace, history: Path) -> int:
+    """Save what can be read of a damaged history in a new file, which replaces it after a yes."""
+    source = Path(args.repair) if args.repair else repair.damaged_file(history)
+    if source is None:
+        put_result(args, {"saved": None}, "The history is not damaged. Nothing was written.")
+        return Exit.OK
+    saved = repair.repair(source)
+    assert saved.path is not None, "it is a file"  # noqa: S101  # narrows the type
+    say(_saved_text(source, saved))
+    before = None
+    adopted = repair.may_replace(source, history) and (args.yes or _is_confirmed(saved.path))
+    if adopted:
+        before = repair.adopt(saved.path, history)
+    now = history if adopted else saved.path
+    put_result(
+        args,
+        {
+            "source": str(source),
+            "saved": {table.name: table.saved for table in saved.tables},
+            "lost": {table.name: table.lost for table in saved.lost},
+            "path": str(now),
+            "adopted": adopted,
+            "kept": str(before or source),
+        },
+        f"It is the history now. The one before is kept as {(before or source).name}."
+        if adopted
+        else f"The history was not replaced. The new file is {now}",
+    )
+    return Exit.OK
+
+
+def _saved_text(source: Path, saved: Salvage) -> str:
+    counts = ", ".join(
+        plural(saved.count(table), word)
+        for table, word in (("sessions", "session"), ("turns", "turn"), ("charges", "charge"))
+    )
+    lines = [f"Saved of {source.name}: {counts}, {plural(saved.count('limits'), 'limit')}."]
+    for table in saved.lost:
+        amount = "an unknown number of rows" if table.lost is None else f"at most {plural(table.lost, 'row')}"
+        lines.append(f"Not readable: {amount} of {table.name}.")
+    return "\n".join(lines if saved.lost else [*lines, "Nothing was lost."])
+
+
+def _is_confirmed(repaired: Path) -> bool:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        say("To make the new file the history: handinger-tui doctor --repair --yes")
+        return False
+    sys.stderr.write(f"Make {repaired.name} the history? The old file is kept. [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 async def _check_history(paths: Paths) -> Check:

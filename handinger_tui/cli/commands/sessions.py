@@ -155,8 +155,6 @@ async def _run(args: argparse.Namespace) -> int:
 
     async def work(ledger: Ledger) -> None:
         history = ledger.history
-        if ledger.problem and not args.json:
-            say(ledger.problem)
         if action == "list":
             summaries = await history.sessions(500)
             put(_list_json(summaries) if args.json else _list_text(summaries))
@@ -173,7 +171,13 @@ async def _run(args: argparse.Namespace) -> int:
             await history.rename(session_id, args.title)
             put(dump({"session_id": session_id, "done": action}) if args.json else f"Renamed {session_id}.")
 
-    await _with_history(access, work)
+    async def said(ledger: Ledger) -> None:
+        await work(ledger)
+        # Damage is met while it is read.
+        if ledger.problem and not args.json:
+            say(ledger.problem)
+
+    await _with_history(access, said)
     return Exit.OK
 
 

@@ -1,0 +1,229 @@
+"""Random damage to histories: `python -m tests.ledger.damage --histories 200 --seed 0`.
+
+In each damaged history the program must start and list what is readable, and what is saved must be at least
+what a plain reading by SQLite gives, row by row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import shutil
+import sqlite3
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final
+
+from handinger_tui.core.errors import Damaged, LedgerError
+from handinger_tui.ledger.ledger import FileAccess
+from handinger_tui.ledger.repair import repair
+from handinger_tui.ledger.rows import unpack
+from tests.ledger.made import answered, opened, order, play, session
+
+PAGE: Final = 4096
+KINDS: Final = ("flips", "page", "pages", "cut", "header", "zeroed log", "flipped log")
+PROBED: Final = 3_000
+"""Row numbers that a plain reading tries one by one."""
+
+
+async def made_history(path: Path, sessions: int = 4, turns: int = 5) -> None:
+    """A history of some sessions, with a limit; closed cleanly."""
+    async with opened(path) as ledger:
+        for at in range(sessions):
+            now = session(f"ses_{at}", title=f"title {at}")
+            for turn in range(turns):
+                text = f"answer {at} {turn} " * (40 * (turn + 1))
+                asked = order(f"turn_{at}_{turn}", f"prompt {at} {turn}", created_ms=at * 100_000 + turn)
+                now = await play(ledger, now, asked, answered(usd=turn + 1, text=text))
+
+
+def damaged(path: Path, kind: str, seed: int) -> None:
+    """Damage the file, or its log, in one of `KINDS`."""
+    dice = random.Random(f"{kind}{seed}")
+    if kind.endswith("log"):
+        _damage_log(path, dice, zeroed=kind.startswith("zeroed"))
+        return
+    content = bytearray(path.read_bytes())
+    pages = len(content) // PAGE
+    match kind:
+        case "flips":
+            for _ in range(dice.randint(1, 60)):
+                content[dice.randrange(100, len(content))] ^= 1 << dice.randrange(8)
+        case "page" | "pages":
+            for at in dice.sample(range(1, pages), 1 if kind == "page" else pages // 4):
+                content[at * PAGE : (at + 1) * PAGE] = dice.randbytes(PAGE)
+        case "cut":
+            del content[dice.randrange(PAGE, len(content)) :]
+        case _:
+            content[: dice.choice((16, 24, 100))] = bytes(16)
+    path.write_bytes(content)
+
+
+def _damage_log(path: Path, dice: random.Random, *, zeroed: bool) -> None:
+    """Leave a log as after a crash, and damage it."""
+    log = path.with_name(path.name + "-wal")
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, path.name)
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+            connection.execute("UPDATE sessions SET title = title || ' more'")
+            for file in (path, log):
+                shutil.copyfile(file, copy.with_name(file.name))
+        shutil.copyfile(copy, path)
+        content = bytearray(copy.with_name(log.name).read_bytes())
+    if zeroed:
+        begin = dice.randrange(len(content))
+        content[begin:] = bytes(len(content) - begin)
+    else:
+        for _ in range(20):
+            content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
+    log.write_bytes(content)
+
+
+# -- what SQLite reads -------------------------------------------------------------------
+def tables_of(connection: sqlite3.Connection) -> list[str]:
+    names = connection.execute("PRAGMA table_list").fetchall()
+    return [
+        name
+        for schema, name, kind, *_ in names
+        if schema == "main" and kind == "table" and not name.startswith("sqlite_")
+    ]
+
+
+def plain(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.text_factory = bytes
+    return connection
+
+
+def rows_of(path: Path) -> dict[str, set[tuple[object, ...]]]:
+    """Every row of every table."""
+    with closing(plain(path)) as connection:
+        connection.text_factory = str
+        names = tables_of(connection)
+        connection.text_factory = bytes
+        return {name: set(connection.execute(f"SELECT * FROM {name}")) for name in names}  # noqa: S608  # names of our schema
+
+
+def readable_rows(path: Path) -> dict[str, set[tuple[object, ...]]]:
+    """What a plain reading gives: each table from both ends, and each row number by itself."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, path.name)
+        for file in (path, path.with_name(path.name + "-wal")):
+            if file.exists():
+                shutil.copyfile(file, copy.with_name(file.name))
+        rows: dict[str, set[tuple[object, ...]]] = {}
+        with closing(plain(copy)) as connection:
+            connection.text_factory = lambda data: data.decode("utf-8", "replace")
+            try:
+                names = tables_of(connection)
+            except sqlite3.Error:
+                return rows
+            connection.text_factory = bytes
+            for name in names:
+                rows[name] = set(_rows(connection, name))
+    return rows
+
+
+def _rows(connection: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
+    found: list[tuple[object, ...]] = []
+    select = f"SELECT * FROM {table}"  # noqa: S608  # names of our schema
+    for sql in (select, f"{select} ORDER BY rowid", f"{select} ORDER BY rowid DESC"):
+        with suppress(sqlite3.Error):
+            for row in connection.execute(sql):
+                found.append(row)  # noqa: PERF402  # what comes before an error counts
+    for number in range(PROBED):
+        with suppress(sqlite3.Error):
+            found += connection.execute(f"{select} WHERE rowid = ?", (number,)).fetchall()
+    return found
+
+
+# -- the promise -------------------------------------------------------------------------
+async def listed(path: Path) -> tuple[set[str], bool]:
+    """The sessions that a reading command lists, after it opened each; and whether damage was met."""
+    async with opened(path, access=FileAccess.READ) as ledger:
+        ids = {one.session_id for one in await ledger.history.sessions(-1)}
+        for session_id in ids:
+            await ledger.load(session_id)
+        await ledger.charges.turn_charges()
+        return ids, ledger.problem is not None
+
+
+async def opened_whole(path: Path) -> None:
+    """What the app does at its start, and every session opened."""
+    async with opened(path) as ledger:
+        await ledger.unsettled()
+        for summary in await ledger.history.sessions(-1):
+            await ledger.load(summary.session_id)
+
+
+def check(path: Path) -> str:
+    """List, open, repair and start with a damaged history. Returns what was met, for the count.
+
+    Raises:
+        AssertionError: something that SQLite can read is not there.
+    """
+    before, readable = path.read_bytes(), readable_rows(path)
+    try:
+        ids, is_met = asyncio.run(listed(path))
+        saved = repair(path)
+    except Damaged:
+        assert not any(readable.values())
+        return "nothing readable"
+    missing = {unpack(row[0]) for row in readable.get("sessions", ())} - ids
+    assert not missing, f"not listed: {missing}"
+    assert path.read_bytes() == before
+    assert saved.path is not None
+    repaired = rows_of(saved.path)
+    for table, rows in readable.items():
+        lacking = rows - repaired.get(table, set())
+        assert not lacking, f"{table} lacks {len(lacking)} rows"
+    asyncio.run(opened_whole(saved.path))
+    with suppress(LedgerError):
+        # Damage in a large file may be met only while it is read.
+        asyncio.run(opened_whole(path))
+    return "what can be read" if is_met else "all of it"
+
+
+def play_all(histories: int, seed: int) -> int:
+    """Damage so many histories; 1 when a promise does not hold."""
+    counts: Counter[str] = Counter()
+    failed, slowest = 0, (0.0, 0)
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder, "whole.db")
+        asyncio.run(made_history(whole))
+        for at in range(seed, seed + histories):
+            kind = KINDS[at % len(KINDS)]
+            place = Path(folder, str(at))
+            place.mkdir()
+            path = Path(shutil.copyfile(whole, place / "history.db"))
+            damaged(path, kind, at)
+            began = time.process_time()
+            try:
+                counts[f"{kind}: {check(path)}"] += 1
+            except (AssertionError, LedgerError, ValueError, TypeError, sqlite3.Error) as problem:
+                failed += 1
+                print(f"{kind}, seed {at}: {type(problem).__name__}: {problem}")
+            slowest = max(slowest, (time.process_time() - began, at))
+            shutil.rmtree(place)
+    for met, count in sorted(counts.items()):
+        print(f"{count:6} {met}")
+    print(f"{histories} histories, {failed} failed; the slowest: seed {slowest[1]}, {slowest[0]:.1f} s")
+    return 1 if failed else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.ledger.damage", allow_abbrev=False)
+    parser.add_argument("--histories", type=int, default=200, help="how many (default: 200)")
+    parser.add_argument("--seed", type=int, default=0, help="the first seed (default: 0)")
+    given = parser.parse_args()
+    return play_all(given.histories, given.seed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

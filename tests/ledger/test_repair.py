@@ -1,0 +1,139 @@
+"""Repair: what SQLite can read row by row of a damaged history is in the new file, and the old one stays."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from handinger_tui.core.errors import Damaged, Locked
+from handinger_tui.ledger.database_file import BACKUP
+from handinger_tui.ledger.ledger import Ledger
+from handinger_tui.ledger.migrations import MIGRATIONS, begin_at
+from handinger_tui.ledger.repair import adopt, damaged_file, may_replace, repair
+from tests.ledger.damage import KINDS, damaged, made_history, readable_rows, rows_of
+from tests.ledger.made import look, names, opened, order, session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+async def test_a_whole_history_is_equal_after_repair(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    await made_history(path)
+    before = path.read_bytes()
+    saved = repair(path)
+    assert saved.is_whole
+    assert saved.path is not None
+    assert rows_of(saved.path) == rows_of(path)
+    assert path.read_bytes() == before
+    assert look(saved.path, "PRAGMA quick_check") == [("ok",)]
+    assert saved.path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(3))
+async def test_what_can_be_read_is_saved(tmp_path: Path, kind: str, seed: int) -> None:
+    path = tmp_path / "h.db"
+    await made_history(path)
+    damaged(path, kind, seed)
+    before = path.read_bytes()
+    readable = readable_rows(path)
+    try:
+        saved = repair(path)
+    except Damaged:
+        assert not any(readable.values())
+        return
+    assert path.read_bytes() == before
+    assert saved.path is not None
+    repaired = rows_of(saved.path)
+    for table, rows in readable.items():
+        assert rows <= repaired[table], table
+    async with opened(saved.path) as ledger:
+        assert ledger.problem is None
+        for summary in await ledger.history.sessions(-1):
+            await ledger.load(summary.session_id)
+
+
+async def test_the_repaired_file_becomes_the_history_and_the_old_one_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    await made_history(path)
+    damaged(path, "page", 1)
+    broken = path.read_bytes()
+    assert damaged_file(path) == path
+    saved = repair(path)
+    assert saved.path is not None
+    assert may_replace(path, path)
+    kept = adopt(saved.path, path)
+    assert kept is not None
+    assert kept.read_bytes() == broken
+    assert damaged_file(path) == kept
+    async with opened(path) as ledger:
+        assert ledger.problem is None
+        assert await ledger.history.sessions()
+
+
+async def test_a_history_that_a_program_uses_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    await made_history(path)
+    saved = repair(path)
+    assert saved.path is not None
+    async with opened(path):
+        with pytest.raises(Locked):
+            adopt(saved.path, path)
+    assert saved.path.exists()
+
+
+async def test_a_history_with_turns_of_its_own_is_not_replaced_by_one_that_was_set_aside(
+    tmp_path: Path,
+) -> None:
+    path, aside = tmp_path / "h.db", tmp_path / "h.db.damaged-20260101T000000Z"
+    await made_history(path)
+    aside.write_bytes(path.read_bytes())
+    assert damaged_file(path) == aside
+    assert not may_replace(aside, path)
+
+
+async def test_a_turn_whose_session_is_lost_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    await made_history(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute("DELETE FROM sessions")
+        connection.execute("DELETE FROM turns WHERE place = 1")
+    saved = repair(path)
+    assert saved.path is not None
+    async with opened(saved.path) as ledger:
+        titles = {one.title: one.turns for one in await ledger.history.sessions()}
+    assert titles.keys() == {"(unreadable)"}
+    assert look(saved.path, "SELECT COUNT(*) FROM turns") == [(len(look(path, "SELECT 1 FROM turns")) + 1,)]
+
+
+async def test_a_copy_is_made_before_an_update(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        begin_at(connection, len(MIGRATIONS) - 1)
+    old = path.read_bytes()
+    async with opened(path) as ledger:
+        await ledger.open_turn(session(), order())
+    copy = path.with_name(path.name + BACKUP)
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert look(copy, "PRAGMA user_version") == [(len(MIGRATIONS) - 1,)]
+    assert len(copy.read_bytes()) == len(old)
+    async with opened(path):
+        assert names(tmp_path).count(copy.name) == 1
+
+
+async def test_without_room_for_the_copy_nothing_is_updated(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        begin_at(connection, len(MIGRATIONS) - 1)
+    path.with_name(path.name + BACKUP).mkdir()
+    ledger = Ledger(path)
+    with pytest.raises(Exception, match="Cannot write"):
+        await ledger.start()
+    with suppress(Exception):
+        await ledger.aclose()
+    assert look(path, "PRAGMA user_version") == [(len(MIGRATIONS) - 1,)]
