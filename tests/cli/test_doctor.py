@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from handinger_tui.local.server import LocalServer
 from tests.cli.program import PLAIN
 from tests.e2e.runner import KEY, run
+from tests.ledger.damage import damaged, made_history
 from tests.wire.replay import Player, playing
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 JSON = {"content-type": "application/json"}
 
@@ -87,3 +87,22 @@ def test_a_key_map_that_cannot_work_is_a_fault_that_names_it(line: str, named: s
     check = checks(ran.out)["keys"]
     assert (ran.code, check["state"]) == ((2, "fault") if named else (0, "ok"))
     assert named in check["found"]
+
+
+def test_a_damaged_history_is_listed_repaired_and_replaced_only_with_a_yes(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    asyncio.run(made_history(path))
+    damaged(path, "pages", 2)
+    broken = path.read_bytes()
+    listed = run("sessions", home=tmp_path)
+    assert (listed.code, listed.out.count("title")) == (0, 4)
+    assert "damaged" in listed.err
+    assert "doctor --repair" in checks(run("doctor", "--json", home=tmp_path).out)["history"]["hint"]
+    first = run("doctor", "--repair", home=tmp_path)
+    assert first.code == 0
+    assert "Not readable" in first.err
+    assert path.read_bytes() == broken
+    done = json.loads(run("doctor", "--repair", "--yes", "--json", home=tmp_path).out)
+    assert done["adopted"] is True
+    assert Path(done["kept"]).read_bytes() == broken
+    assert checks(run("doctor", "--json", home=tmp_path).out)["history"]["state"] == "ok"

@@ -19,7 +19,7 @@ from handinger_tui.cli.local_files import Paths, default_paths
 from handinger_tui.cli.options import add_connection_options, add_json_option
 from handinger_tui.cli.output import Exit, put_result, say
 from handinger_tui.cli.wiring import client_of
-from handinger_tui.core.errors import HandingerError, Refused
+from handinger_tui.core.errors import Damaged, HandingerError, Refused
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.turns.turn import Kind
 from handinger_tui.ledger import repair
@@ -243,6 +243,9 @@ async def _check_history(paths: Paths) -> Check:
     ledger = Ledger(paths.database, access=FileAccess.WRITE)
     try:
         await ledger.start()
+    except Damaged as problem:
+        hint = "Save what can be read: handinger-tui doctor --repair"
+        return Check("history", "fault", f"{paths.database}: {problem.summary}", hint)
     except HandingerError as problem:
         return Check("history", "fault", f"{paths.database}: {problem.summary}", problem.hint)
     try:
