@@ -42,6 +42,8 @@ MAX_ROWID: Final = 2**63 - 1
 DAMAGED_NOW: Final = (
     "The history is damaged. This is what can be read of it; handinger-tui doctor --repair saves it."
 )
+ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What reading damaged pages raises: the message of an error may quote damaged text, too."""
 TOTALS: Final = "turn_totals"
 Cells = tuple[Any, ...]
 REACH: Final = 10_000
@@ -53,11 +55,15 @@ HEADER: Final = 24
 
 
 class SavedTable(Struct, frozen=True):
-    """How many rows of a table were saved. `lost`: row numbers known to be lost; None: not known how many."""
+    """How many rows of a table were saved. `lost`: how many are not, at most; None: not known how many.
+
+    `refused`: those of the lost ones that can be read, but are damaged in a way that no table can hold.
+    """
 
     name: str
     saved: int
     lost: int | None = 0
+    refused: int = 0
 
 
 class Salvage(Struct, frozen=True):
@@ -242,7 +248,7 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
     """The tables of the schema that can be read."""
     try:
         rows = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
-    except sqlite3.Error:
+    except ERRORS:
         return []
     return [name for (name,) in rows if isinstance(name, str)]
 
@@ -278,7 +284,7 @@ def _version(source: sqlite3.Connection) -> int:
     """The version of the file; where that is damaged, the one of this program."""
     try:
         version = int(source.execute("PRAGMA user_version").fetchone()[0])
-    except sqlite3.Error:
+    except ERRORS:
         return len(MIGRATIONS)
     if len(MIGRATIONS) < version < len(MIGRATIONS) + 100:
         raise TooNew(
@@ -294,7 +300,7 @@ def _copy_table(
     ours = into.execute(f"PRAGMA table_info({table})").fetchall()
     try:
         theirs = {row[1] for row in source.execute(f"PRAGMA table_info({table})").fetchall()}
-    except sqlite3.Error:
+    except ERRORS:
         theirs = set()
     columns = [row[1] for row in ours if row[1] in theirs]
     if not columns:
@@ -314,7 +320,8 @@ def _copy_table(
             refused += has_rowid
         else:
             saved += 1
-    return SavedTable(table, saved, None if reader.lost is None else reader.lost + refused)
+    lost = None if reader.lost is None else reader.lost + refused
+    return SavedTable(table, saved, lost, refused)
 
 
 # Of a turn whose own row is lost: its charge says to which session it belongs.
@@ -346,7 +353,7 @@ def _enter_parents(into: sqlite3.Connection) -> None:
 def _has_rowid(connection: sqlite3.Connection, table: str) -> bool:
     try:
         connection.execute(f"SELECT rowid FROM {table} LIMIT 1")  # a name of our schema
-    except sqlite3.Error:
+    except ERRORS:
         return False
     return True
 
@@ -431,7 +438,7 @@ class _Reader:
             for row in islice(self._source.execute(sql, (cell,)), self._most):
                 last = row[0]
                 yield row
-        except sqlite3.Error:
+        except ERRORS:
             return last, False
         return last, True
 
@@ -440,7 +447,7 @@ class _Reader:
         greatest = 0
         try:
             indexes = [row[1] for row in self._source.execute(f"PRAGMA index_list({self._table})").fetchall()]
-        except sqlite3.Error:
+        except ERRORS:
             return 0
         for index in indexes:
             try:
@@ -448,6 +455,6 @@ class _Reader:
                     f'SELECT rowid FROM {self._table} INDEXED BY "{index}"'  # names of our schema
                 ):
                     greatest = max(greatest, number)
-            except sqlite3.Error:
+            except ERRORS:
                 continue
         return greatest
