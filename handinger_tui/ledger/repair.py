@@ -21,10 +21,10 @@ from handinger_tui.ledger.database_file import (
     SMALL_BYTES,
     Opened,
     alone_in,
-    check_pages,
     free_name,
     identity,
     in_use,
+    is_intact,
     open_to_read,
     set_aside,
     translated,
@@ -44,6 +44,8 @@ DAMAGED_NOW: Final = (
 )
 ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
 """What reading damaged pages raises: the message of an error may quote damaged text, too."""
+DERIVED: Final = "search_entries"
+"""What is searched of a turn: it is made again from its frames."""
 TOTALS: Final = "turn_totals"
 Cells = tuple[Any, ...]
 REACH: Final = 10_000
@@ -153,12 +155,11 @@ def open_or_salvage(path: Path, patience_s: float, *, check: bool = False) -> Op
     try:
         opened = open_to_read(path, patience_s)
         if check and path.exists() and path.stat().st_size <= SMALL_BYTES:
-            try:
-                with translated(reading=True):
-                    check_pages(opened.connection)
-            except BaseException:
+            with translated(reading=True):
+                whole = is_intact(opened.connection)
+            if not whole:
                 opened.connection.close()
-                raise
+                return opened_in_memory(path)
     except Damaged:
         return opened_in_memory(path)
     return opened
@@ -175,10 +176,9 @@ def damaged_file(history: Path) -> Path | None:
 def _is_damaged(path: Path) -> bool:
     try:
         with closing(open_to_read(path, PATIENCE_S).connection) as connection, translated(reading=True):
-            check_pages(connection)
+            return not is_intact(connection)
     except Damaged:
         return True
-    return False
 
 
 def may_replace(source: Path, history: Path) -> bool:
@@ -262,7 +262,7 @@ def _copy_tables(source: sqlite3.Connection, into: sqlite3.Connection) -> Salvag
     names = [
         name
         for schema, name, kind, *_ in into.execute("PRAGMA table_list").fetchall()
-        if schema == "main" and kind == "table" and not name.startswith("sqlite_")
+        if schema == "main" and kind == "table" and not name.startswith("sqlite_") and name != DERIVED
     ]
     order = {name: at for at, name in enumerate((*FIRST, *THEN))}
     names.sort(key=lambda name: (order.get(name, len(order)), name))

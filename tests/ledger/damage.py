@@ -21,7 +21,7 @@ from typing import Final
 
 from handinger_tui.core.errors import Damaged, LedgerError
 from handinger_tui.ledger.ledger import FileAccess
-from handinger_tui.ledger.repair import ERRORS, TOTALS, repair
+from handinger_tui.ledger.repair import DERIVED, ERRORS, TOTALS, repair
 from handinger_tui.ledger.rows import unpack
 from tests.ledger.made import answered, opened, order, play, session
 
@@ -91,7 +91,7 @@ def tables_of(connection: sqlite3.Connection) -> list[str]:
     return [
         name
         for schema, name, kind, *_ in names
-        if schema == "main" and kind == "table" and not name.startswith("sqlite_")
+        if schema == "main" and kind == "table" and not name.startswith("sqlite_") and name != DERIVED
     ]
 
 
