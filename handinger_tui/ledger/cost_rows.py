@@ -24,7 +24,7 @@ from handinger_tui.ledger.database_file import (
 )
 from handinger_tui.ledger.grouping import buckets, condition, restatements
 from handinger_tui.ledger.limits import LimitRules, LimitUsage, periods_at
-from handinger_tui.ledger.repair import open_or_salvage
+from handinger_tui.ledger.repair.files import open_or_salvage
 from handinger_tui.ledger.rows import Row, pack, readable, unpack
 from handinger_tui.ledger.suspense import assigned, rises
 

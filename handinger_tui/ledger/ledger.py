@@ -29,7 +29,7 @@ from handinger_tui.ledger.frames import FrameNumbers
 from handinger_tui.ledger.grouping import ChargeQueries
 from handinger_tui.ledger.history import SessionHistory
 from handinger_tui.ledger.limits import LimitService
-from handinger_tui.ledger.repair import open_or_salvage, opened_in_memory
+from handinger_tui.ledger.repair.files import open_or_salvage, opened_in_memory
 from handinger_tui.ledger.rows import TurnFrame
 from handinger_tui.ledger.search.index import index_entries
 from handinger_tui.ledger.stored_workers import StoredWorkers

@@ -1,0 +1,1 @@
+"""Repair: what can still be read of a damaged history."""
