@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.money.suspense import Assigned
     from handinger_tui.core.money.typical_cost import TypicalCost
     from handinger_tui.core.schedules import Added, NewSchedule, ScheduleList
+    from handinger_tui.core.search import Query, SearchHit
     from handinger_tui.core.turns.session import Session, SessionSummary
     from handinger_tui.core.turns.turn import Attachment, FilePart
     from handinger_tui.core.webhooks import DeliveryPage, Webhook
@@ -64,6 +65,14 @@ class StoredSessions(Protocol):
 
         An exact match is returned alone.
         """
+        ...
+
+    async def search(self, query: Query, limit: int = 200) -> list[SearchHit]:
+        """The sessions that match, newest first, each with a snippet."""
+        ...
+
+    async def index_some(self, most: int = 20) -> int:
+        """Prepare some turns of an earlier version for the search; 0 once all are prepared."""
         ...
 
     async def prompts(self, limit: int = 500) -> list[str]:

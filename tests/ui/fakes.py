@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LinkExpired
 from handinger_tui.core.safety import Secret, clean_line
 from handinger_tui.core.schedules import Added, NewSchedule, Schedule, ScheduleList, next_runs
+from handinger_tui.core.search import Query, SearchHit, snippet_of
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import FilePart, Kind, Turn
 from handinger_tui.core.webhooks import DeliveryPage, Webhook, check_address
@@ -64,6 +65,8 @@ class FakeShelf:
     read: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
+    answers: dict[str, str] = field(default_factory=dict)
+    """What the search finds in sessions, by their ids."""
 
     async def sessions(self, limit: int = 200) -> list[SessionSummary]:
         return self.rows if limit < 0 else self.rows[:limit]
@@ -76,8 +79,16 @@ class FakeShelf:
     async def prompts(self, limit: int = 500) -> list[str]:
         return self.texts[-limit:]
 
-    async def search(self, text: str) -> list[SessionSummary]:
-        return [row for row in self.rows if text in row.title]
+    async def search(self, query: Query, limit: int = 200) -> list[SearchHit]:
+        texts = ((row, self.answers.get(row.session_id, "")) for row in self.rows)
+        return [
+            SearchHit(row, snippet_of(query, [("answer", text)]), "turn", 1, 1)
+            for row, text in texts
+            if query.matches(text)
+        ][:limit]
+
+    async def index_some(self, most: int = 20) -> int:
+        return 0
 
     async def rename(self, session_id: str, title: str) -> None:
         self.rows = [replace(row, title=title) if row.session_id == session_id else row for row in self.rows]

@@ -73,6 +73,10 @@ async def _choose_session(context: CommandContext, *, running_only: bool = False
     chosen = await context.interaction.ask(picker)
     if chosen is not None and chosen != controller.session_id:
         await context.switcher.switch(partial(controller.open, chosen))
+    match = "" if chosen is None else picker.match_in(chosen)
+    if match and controller.session_id == chosen:
+        # The session is painted first: only what is laid out can be found.
+        context.pane.call_after_refresh(context.pane.transcript.search.find, match)
 
 
 async def attach(context: CommandContext, argument: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import on, work
@@ -17,9 +18,11 @@ from textual.widgets.option_list import Option
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import clean_line
+from handinger_tui.core.search import parse_query
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs.confirm import Ask, Confirm
 from handinger_tui.ui.keys import Where, bindings
+from handinger_tui.ui.ledger.query import moment
 from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.session_rows import session_details, session_rows
 from handinger_tui.ui.widgets.status_text import WORKED_ON, under_way
@@ -27,6 +30,7 @@ from handinger_tui.ui.widgets.status_text import WORKED_ON, under_way
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
 
+    from handinger_tui.core.search import SearchHit
     from handinger_tui.core.turns.session import Session, SessionSummary
     from handinger_tui.ui.ports import StoredSessions
 
@@ -111,14 +115,26 @@ class SessionPicker(Picker):
         self._now_ms = now_ms
         self._current = current
         self._rows: Sequence[SessionSummary] = ()
+        self._hits: Sequence[SearchHit] = ()
+        self._searched = ""
+        """What `_hits` and `_problem` belong to."""
+        self._problem = ""
 
     def foot(self) -> Sequence[Widget]:
         """Details of the highlighted session, and the keys."""
         return Static(id="details"), FooterLine()
 
     def on_mount(self) -> None:
-        """Read the sessions."""
+        """Read the sessions, and prepare those of an earlier version for the search."""
         self._do(self._read())
+        self._prepare()
+
+    @work(group="prepare")
+    async def _prepare(self) -> None:
+        # What is not prepared yet is found by its prompts and answers: a failure here changes nothing.
+        with suppress(HandingerError):
+            while await self._history.index_some():
+                pass
 
     @work(group="do")
     async def _do(self, coroutine: Coroutine[Any, Any, None]) -> None:
@@ -127,6 +143,25 @@ class SessionPicker(Picker):
             await coroutine
         except HandingerError as problem:
             self.notify(f"{problem.summary} {problem.hint}", severity="error", markup=False)
+
+    @on(Input.Changed)
+    def _search_texts(self, event: Input.Changed) -> None:
+        """Search the texts of all sessions for what was typed; the list shows titles that match at once."""
+        if not self._running_only:
+            self._search(event.value)
+
+    @work(group="search", exclusive=True)
+    async def _search(self, typed: str) -> None:
+        hits: Sequence[SearchHit] = ()
+        problem = ""
+        try:
+            query = parse_query(typed, moment(self._now_ms(), None).astimezone(), typing=True)
+            hits = await self._history.search(query, MAX_HITS)
+        except HandingerError as error:
+            problem = f"{error.summary} {error.hint}"
+        self._hits, self._searched, self._problem = hits, typed.lower(), problem
+        if hits or problem:
+            self.fill()
 
     def reload(self) -> None:
         """Read the changed history again; the highlight stays on its session."""
@@ -157,11 +192,21 @@ class SessionPicker(Picker):
             if _matches(row, words)
             and (not self._running_only or _is_running(row, opened.get(row.session_id)))
         ]
-        if not rows:
+        shown = {row.session_id for row in rows}
+        is_searched = bool(words) and query == self._searched
+        hits = [hit for hit in self._hits if is_searched and hit.summary.session_id not in shown]
+        if is_searched and self._problem and not rows:
+            return [_nothing(self._problem)]
+        if not rows and not hits:
             none = "No matches." if self._rows else "No sessions yet. Your first message starts one."
             return [_nothing("No worker is running." if self._running_only and not words else none)]
-        lines = session_rows(rows, opened, self._now_ms(), width, self._current)
-        return [Option(line, row.session_id) for line, row in zip(lines, rows, strict=True)]
+        listed = [*rows, *(hit.summary for hit in hits)]
+        lines = session_rows(listed, opened, self._now_ms(), width, self._current)
+        snippets = [None] * len(rows) + [_snippet_line(hit, width) for hit in hits]
+        return [
+            Option(line if below is None else Content.assemble(line, "\n", below), row.session_id)
+            for line, below, row in zip(lines, snippets, listed, strict=True)
+        ]
 
     @on(Input.Changed)
     @on(OptionList.OptionHighlighted)
@@ -178,7 +223,13 @@ class SessionPicker(Picker):
     @property
     def _highlighted(self) -> SessionSummary | None:
         option = self.option_list.highlighted_option
-        return next((row for row in self._rows if option is not None and row.session_id == option.id), None)
+        listed = [*self._rows, *(hit.summary for hit in self._hits)]
+        return next((row for row in listed if option is not None and row.session_id == option.id), None)
+
+    def match_in(self, session_id: str) -> str:
+        """The text that was found in the texts of a session, as it is written there; "" without one."""
+        hit = next((hit for hit in self._hits if hit.summary.session_id == session_id and hit.turn_id), None)
+        return "" if hit is None or not hit.snippet.marks else hit.snippet.text[slice(*hit.snippet.marks[0])]
 
     def action_open(self) -> None:
         """Choose the highlighted session."""
@@ -222,6 +273,19 @@ class SessionPicker(Picker):
         elif await self.app.push_screen_wait(question):
             await self._history.delete(row.session_id)
             await self._read()
+
+
+MAX_HITS: Final = 50
+"""Most sessions whose texts are listed below those whose titles match."""
+
+
+def _snippet_line(hit: SearchHit, width: int) -> Content:
+    """The line below a session whose texts match: where, and the text around the match."""
+    place = f"    turn {hit.number}: " if hit.number is not None else "    "
+    line = Content.assemble((place, "$text-muted"), (hit.snippet.text, "$text-muted"))
+    for start, end in hit.snippet.marks:
+        line = line.stylize("bold $primary", len(place) + start, len(place) + end)
+    return line.truncate(width, ellipsis=True)
 
 
 def _matches(row: SessionSummary, words: Sequence[str]) -> bool:

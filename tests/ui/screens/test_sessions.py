@@ -314,3 +314,36 @@ def test_costs_with_gaps_say_so_and_unknown_is_not_zero() -> None:
     assert cost_words(PUMPS) == "not reported"
     assert cost_words(TEA) == "$1.20 + 2 turns unknown"
     assert cost_words(summary("new", turns=0)) == ""
+
+
+async def test_the_list_also_searches_what_was_answered() -> None:
+    desktop = listed(launch=launch(Opening.PICKER))
+    desktop.shelf.answers["ses_pumps"] = "The largest of them is in Friuli."
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "About heat", "About tea")
+        await pilot.press(*"friu")
+        await desktop.shows(pilot, "About pumps", "turn 1: The largest of them is in Friuli.")
+        assert "About heat" not in desktop.text_of("#rows")
+        await desktop.shows(pilot, "session ses_pumps")
+
+
+async def test_a_filter_that_does_not_exist_is_named_in_the_list() -> None:
+    desktop = listed(launch=launch(Opening.PICKER))
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "About heat")
+        await pilot.press(*"stat:x")
+        await desktop.shows(pilot, "Unknown filter: stat.", "Did you mean status:?")
+
+
+async def test_enter_goes_to_the_match_in_the_transcript() -> None:
+    desktop = await stored(Opening.FRESH)
+    desktop.shelf.answers[desktop.shelf.rows[0].session_id] = "An answer from before"
+    async with desktop.running() as pilot:
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "About x")
+        await pilot.press(*"answer")
+        await desktop.shows(pilot, "turn 1: An answer from before")
+        await pilot.press("enter")
+        await desktop.shows(pilot, "A question from before", "An answer from before")
+        search = desktop.work.transcript.search
+        await desktop.until(pilot, lambda: search.position == (1, 1))
