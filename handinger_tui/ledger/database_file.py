@@ -441,7 +441,10 @@ def _open_or_begin(path: Path, patience_s: float, *, mend: bool) -> Opened:
     _make_private(path)
     if copy is None:
         return Opened(_open_file(path, patience_s))
-    problem = f"The history was damaged and is kept as {copy.name}. A new one was created."
+    problem = (
+        f"The history was damaged and is kept as {copy.name}. A new one was created."
+        " To save what can be read of the old one: handinger-tui doctor --repair."
+    )
     return Opened(_open_file(path, patience_s), problem, begun_anew=True)
 
 

@@ -28,7 +28,7 @@ from tests.ledger.made import answered, opened, order, play, session
 
 PAGE: Final = 4096
 KINDS: Final = ("flips", "page", "pages", "cut", "header", "zeroed log", "flipped log")
-PROBED: Final = 3_000
+PROBED: Final = 600
 """Row numbers that a plain reading tries one by one."""
 
 

@@ -34,7 +34,7 @@ async def test_a_whole_history_is_equal_after_repair(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [2])
 async def test_what_can_be_read_is_saved(tmp_path: Path, kind: str, seed: int) -> None:
     path = tmp_path / "h.db"
     await made_history(path)
