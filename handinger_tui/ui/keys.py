@@ -490,6 +490,7 @@ _KEY_NAMES: Final = {
     "ctrl": "Ctrl",
     "shift": "Shift",
     "alt": "Alt",
+    "super": "Super",
 }
 
 
@@ -501,7 +502,7 @@ def format_key(key: str) -> str:
         return f"^{name.upper()}"
     if modifiers == ["shift"] and last == "tab":
         return "⇧Tab"
-    if modifiers == ["alt"]:
+    if modifiers in (["alt"], ["super"]):
         name = name.upper() if len(name) == 1 else name
     return "+".join([*(_KEY_NAMES.get(modifier, modifier) for modifier in modifiers), name])
 
