@@ -69,8 +69,8 @@ def test_what_people_type(text: str, rule: Rule, instruction: str) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "begins with"),
-        ("tomorrow Report", "begins with"),
+        ("", "starts with"),
+        ("tomorrow Report", "starts with"),
         ("every 1d", "instruction is missing"),
         ("every 0s x", "1 second to 1 year"),
         ("every 366d x", "1 second to 1 year"),

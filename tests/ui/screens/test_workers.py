@@ -192,7 +192,7 @@ async def test_deleting_and_archiving_ask_first() -> None:
         assert templates.sent[-1] == ("delete", "wrk_watch")
         # Nothing is edited, and no task begun, of a worker that is gone.
         await pilot.press("e")
-        await desktop.shows(pilot, "does not know this worker")
+        await desktop.shows(pilot, "no longer knows this worker")
         assert isinstance(desktop.app.screen, WorkersScreen)
         assert len(templates.sent) == 2
 
