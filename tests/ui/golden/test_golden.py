@@ -16,6 +16,8 @@ from rich.style import Style
 from textual.geometry import Region
 from textual.pilot import Pilot
 
+from handinger_tui.ui.panels.usage import UsagePanel
+from handinger_tui.ui.widgets.sidebar import Sidebar
 from tests.ui.fakes import Desktop
 from tests.ui.golden.rules import (
     NO_COLOR,
@@ -34,9 +36,17 @@ LIGHT: Final = "handinger-light"
 
 
 async def at_rest(desktop: Desktop, pilot: Pilot[None]) -> None:
-    """Everything is painted, and no passing line is left."""
+    """Everything is painted, no passing line is left, and the panels have the time of a running turn."""
     desktop.app.clear_notifications()
     await desktop.rest(pilot)
+    await desktop.until(pilot, lambda: has_time(desktop.work.sidebar))
+
+
+def has_time(sidebar: Sidebar) -> bool:
+    """Whether the clock of a running turn has ticked for the usage panel since it is displayed."""
+    rows = sidebar.panel(UsagePanel).rows
+    began_ms = rows.view.began_ms if rows.view is not None else None
+    return not sidebar.display or began_ms is None or rows.now_ms is not None
 
 
 async def looked_at(desktop: Desktop, pilot: Pilot[None], state: State, theme: str = "") -> Screen:
