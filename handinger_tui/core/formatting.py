@@ -95,12 +95,17 @@ def moment_of(text: str | None) -> datetime | None:
     return moment if EARLIEST <= moment <= LATEST else None
 
 
+def moment_at(ms: int) -> datetime:
+    """The moment of Unix milliseconds. Raises OverflowError outside the years 1 to 9999."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+
+
 def utc_text(ms: int | None) -> str | None:
     """Unix milliseconds as "2026-11-25T10:00:00.123Z"; None when unknown or outside the years 1 to 9999."""
     if ms is None:
         return None
     try:
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+        moment = moment_at(ms)
     except OverflowError:
         return None
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -229,6 +229,16 @@ class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
             self.tooltip = None if at is None else self.rows.tooltip(at)
 
 
+class PickList(VirtualList[RowsT]):
+    """A list whose cursor goes where it is clicked."""
+
+    def on_click(self, event: events.Click) -> None:
+        """Move the cursor to the clicked item."""
+        at = self.item_at(event)
+        if at is not None:
+            self.move_to(at)
+
+
 def _same(one: tuple[Content | None, Style], other: tuple[Content | None, Style]) -> bool:
     (before, style), (now, other_style) = one, other
     same = before is now or (before is not None and now is not None and before.is_same(now))

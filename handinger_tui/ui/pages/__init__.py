@@ -1,14 +1,17 @@
-"""Screens over the work screen, and the base class of those that save."""
+"""Screens over the work screen, and the base classes of those that save and of those with a line of keys."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 from textual import work
+from textual.binding import ActiveBinding
 from textual.screen import ModalScreen
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import clean_line
+from handinger_tui.ui.keys import for_footer
+from handinger_tui.ui.widgets.footer import FooterLine
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -42,3 +45,17 @@ class SavingScreen(ModalScreen[None]):
     def action_close(self) -> None:
         """Close the page."""
         self.dismiss()
+
+
+class FooterScreen(SavingScreen):
+    """A page with a line of the keys that work now, which holds as many as fit."""
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The active bindings in footer order; those that do not fit are hidden instead of cut."""
+        width = self.query_one(FooterLine).size.width if self.is_mounted else self.size.width
+        return for_footer(super().active_bindings, width, self.app.get_key_display)
+
+    def on_resize(self) -> None:
+        """Rebuild the footer, which depends on the width."""
+        self.refresh_bindings()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import ActiveBinding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
@@ -16,11 +16,11 @@ from handinger_tui.core.preview.tables import table_of_value
 from handinger_tui.core.preview.tree import json_text, tree_of_value
 from handinger_tui.core.safety import clean_line, safe_file_name
 from handinger_tui.ui.background import run_in_thread
-from handinger_tui.ui.keys import Where, bindings, for_footer
+from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.lists.table_view import TableView
 from handinger_tui.ui.lists.tree_view import TreeView
 from handinger_tui.ui.lists.virtual_list import VirtualList, copy_from
-from handinger_tui.ui.pages import SavingScreen
+from handinger_tui.ui.pages import FooterScreen
 from handinger_tui.ui.widgets.footer import FooterLine
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ CHECKS_PER_S: Final = 1.0
 NO_TABLE: Final = "No table here. Tables are arrays of objects or arrays."
 
 
-class DataScreen(SavingScreen):
+class DataScreen(FooterScreen):
     """Shows one dataset at a time. A change of it is announced, and shown only on reload."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DATA, Where.SCREEN)
@@ -71,16 +71,6 @@ class DataScreen(SavingScreen):
     def dataset(self) -> Dataset:
         """The dataset that is shown."""
         return self._datasets[self._index]
-
-    @property
-    def active_bindings(self) -> dict[str, ActiveBinding]:
-        """The active bindings in footer order; those that do not fit are hidden instead of cut."""
-        width = self.query_one(FooterLine).size.width if self.is_mounted else self.size.width
-        return for_footer(super().active_bindings, width, self.app.get_key_display)
-
-    def on_resize(self) -> None:
-        """Rebuild the footer, which depends on the width."""
-        self.refresh_bindings()
 
     # -- showing ---------------------------------------------------------------------------
     def _open(self) -> None:

@@ -5,20 +5,20 @@ A schedule starts paid turns later: nothing is added without a question that nam
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
-from textual import events, on, work
+from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import ActiveBinding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
 from handinger_tui.core.errors import Doubtful, HandingerError, SettingsError
-from handinger_tui.core.formatting import plural
+from handinger_tui.core.formatting import moment_at, plural
 from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.schedules import (
@@ -46,9 +46,9 @@ from handinger_tui.core.schedules import (
     soonest_first,
 )
 from handinger_tui.ui.dialogs.confirm import HINT, Dialog, OrderedInput
-from handinger_tui.ui.keys import Where, bindings, for_footer
-from handinger_tui.ui.lists.virtual_list import ListRows, VirtualList, copy_from
-from handinger_tui.ui.pages import SavingScreen
+from handinger_tui.ui.keys import Where, bindings
+from handinger_tui.ui.lists.virtual_list import ListRows, PickList, VirtualList, copy_from
+from handinger_tui.ui.pages import FooterScreen
 from handinger_tui.ui.widgets.footer import FooterLine
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Scheduling(Struct, frozen=True):
     @property
     def now(self) -> datetime:
         """The present moment."""
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=self.now_ms())
+        return moment_at(self.now_ms())
 
     async def read(self) -> Listing:
         """Read the schedules, and their prices from the history. Raises ApiError, LedgerError."""
@@ -292,7 +292,7 @@ class ScheduleRows(ListRows):
         return Content.styled(text, faint)
 
 
-class ScheduleTable(VirtualList[ScheduleRows]):
+class ScheduleTable(PickList[ScheduleRows]):
     """The list of schedules."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES)
@@ -302,19 +302,13 @@ class ScheduleTable(VirtualList[ScheduleRows]):
         """The schedule under the cursor."""
         return self.rows.schedules[self.cursor] if self.rows.count else None
 
-    def on_click(self, event: events.Click) -> None:
-        """Move the cursor to the clicked schedule."""
-        at = self.item_at(event)
-        if at is not None:
-            self.move_to(at)
-
     def action_copy(self) -> None:
         """Copy the id of the schedule."""
         if self.current is not None:
             copy_from(self, self.current.schedule_id or "", "the id of the schedule")
 
 
-class SchedulesScreen(SavingScreen):
+class SchedulesScreen(FooterScreen):
     """Shows the schedules of a worker, adds and cancels them."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.SCHEDULES, Where.SCREEN)
@@ -342,16 +336,6 @@ class SchedulesScreen(SavingScreen):
         """Read the schedules, and clear notifications, which would cover the prices."""
         self.app.clear_notifications()
         self.action_reload()
-
-    @property
-    def active_bindings(self) -> dict[str, ActiveBinding]:
-        """The active bindings in footer order; those that do not fit are hidden instead of cut."""
-        width = self.query_one(FooterLine).size.width if self.is_mounted else self.size.width
-        return for_footer(super().active_bindings, width, self.app.get_key_display)
-
-    def on_resize(self) -> None:
-        """Rebuild the footer, which depends on the width."""
-        self.refresh_bindings()
 
     @work(group="read", exclusive=True)
     async def action_reload(self) -> None:

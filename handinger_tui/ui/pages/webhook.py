@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec import Struct
-from textual import events, on, work
+from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import ActiveBinding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
 from handinger_tui.core.errors import HandingerError, SettingsError
+from handinger_tui.core.formatting import moment_at
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.schedules import moment_text
 from handinger_tui.core.webhooks import (
@@ -27,9 +28,9 @@ from handinger_tui.core.webhooks import (
     token_text,
     took_text,
 )
-from handinger_tui.ui.keys import Where, bindings, for_footer
-from handinger_tui.ui.lists.virtual_list import ListRows, VirtualList, copy_from
-from handinger_tui.ui.pages import SavingScreen
+from handinger_tui.ui.keys import Where, bindings
+from handinger_tui.ui.lists.virtual_list import ListRows, PickList, VirtualList, copy_from
+from handinger_tui.ui.pages import FooterScreen
 from handinger_tui.ui.widgets.footer import FooterLine
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class WebhookAccess(Struct, frozen=True):
     @property
     def now(self) -> datetime:
         """The present moment."""
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=self.now_ms())
+        return moment_at(self.now_ms())
 
     async def read(self) -> Webhook:
         """The webhook."""
@@ -159,7 +160,7 @@ class DeliveryRows(ListRows):
         return Content.assemble(when, GAP, (outcome, "" if here else color), GAP, took, GAP, title)
 
 
-class DeliveryTable(VirtualList[DeliveryRows]):
+class DeliveryTable(PickList[DeliveryRows]):
     """The list of deliveries."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES)
@@ -168,12 +169,6 @@ class DeliveryTable(VirtualList[DeliveryRows]):
     def current(self) -> Delivery | None:
         """The delivery under the cursor."""
         return self.rows.deliveries[self.cursor] if self.rows.count else None
-
-    def on_click(self, event: events.Click) -> None:
-        """Move the cursor to the clicked delivery."""
-        at = self.item_at(event)
-        if at is not None:
-            self.move_to(at)
 
     def action_copy(self) -> None:
         """Copy the reason of a failed delivery, else the id of its task."""
@@ -184,7 +179,7 @@ class DeliveryTable(VirtualList[DeliveryRows]):
             )
 
 
-class WebhookScreen(SavingScreen):
+class WebhookScreen(FooterScreen):
     """Shows the webhook of a worker and its deliveries, and changes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WEBHOOK, Where.SCREEN)
@@ -213,16 +208,6 @@ class WebhookScreen(SavingScreen):
         """Read webhook and deliveries."""
         self.app.clear_notifications()
         self.action_reload()
-
-    @property
-    def active_bindings(self) -> dict[str, ActiveBinding]:
-        """The active bindings in footer order; those that do not fit are hidden instead of cut."""
-        width = self.query_one(FooterLine).size.width if self.is_mounted else self.size.width
-        return for_footer(super().active_bindings, width, self.app.get_key_display)
-
-    def on_resize(self) -> None:
-        """Rebuild the footer, which depends on the width."""
-        self.refresh_bindings()
 
     # -- reading -------------------------------------------------------------------------------
     def action_reload(self) -> None:

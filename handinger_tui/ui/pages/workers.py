@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from msgspec import Struct
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import ActiveBinding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
@@ -18,9 +18,9 @@ from handinger_tui.core.preview.tree import json_text
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.turns.turn import Kind
 from handinger_tui.ui.dialogs.confirm import Ask, Confirm
-from handinger_tui.ui.keys import Where, bindings, for_footer
-from handinger_tui.ui.lists.virtual_list import ListRows, VirtualList, copy_from
-from handinger_tui.ui.pages import MAX_NOTICE_CHARS, SavingScreen
+from handinger_tui.ui.keys import Where, bindings
+from handinger_tui.ui.lists.virtual_list import ListRows, PickList, VirtualList, copy_from
+from handinger_tui.ui.pages import MAX_NOTICE_CHARS, FooterScreen
 from handinger_tui.ui.widgets.containers import StaticReflow
 from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.session_rows import session_details, session_rows
@@ -128,7 +128,7 @@ class TaskRows(ListRows):
         return (self.listed[at].worker_id or "") if at < self.count else ""
 
 
-class WorkersList(VirtualList[WorkerRows]):
+class WorkersList(PickList[WorkerRows]):
     """The workers. Enter begins a task."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES, Where.WORKER_ROWS)
@@ -146,14 +146,8 @@ class WorkersList(VirtualList[WorkerRows]):
         """Copy the id of the worker."""
         copy_from(self, self.rows.full_text(self.cursor), "the id of the worker")
 
-    def on_click(self, event: events.Click) -> None:
-        """Move the cursor to the clicked worker."""
-        at = self.item_at(event)
-        if at is not None:
-            self.move_to(at)
 
-
-class TasksList(VirtualList[TaskRows]):
+class TasksList(PickList[TaskRows]):
     """The tasks of the worker at the cursor. Enter opens one."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES, Where.TASK_ROWS)
@@ -171,12 +165,6 @@ class TasksList(VirtualList[TaskRows]):
     def action_copy(self) -> None:
         """Copy the id of the task."""
         copy_from(self, self.rows.full_text(self.cursor), "the id of the task")
-
-    def on_click(self, event: events.Click) -> None:
-        """Move the cursor to the clicked task."""
-        at = self.item_at(event)
-        if at is not None:
-            self.move_to(at)
 
 
 class WorkerDetails(Vertical):
@@ -204,7 +192,7 @@ class WorkerDetails(Vertical):
         self.tasks.move_to(0)
 
 
-class WorkersScreen(SavingScreen):
+class WorkersScreen(FooterScreen):
     """The gallery. What it shows was read from the history; requests leave only on a key."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WORKERS, Where.SCREEN)
@@ -246,15 +234,6 @@ class WorkersScreen(SavingScreen):
         """Read the workers from the history."""
         self._show_title()
         self.do(self._reload(self._chosen))
-
-    @property
-    def active_bindings(self) -> dict[str, ActiveBinding]:
-        """The active bindings in footer order; those that do not fit are hidden instead of cut."""
-        return for_footer(super().active_bindings, self.size.width, self.app.get_key_display)
-
-    def on_resize(self) -> None:
-        """Rebuild the footer, which depends on the width."""
-        self.refresh_bindings()
 
     # -- showing ---------------------------------------------------------------------------
     async def _reload(self, chosen: str = "") -> None:
@@ -334,7 +313,7 @@ class WorkersScreen(SavingScreen):
             self.say(f"{'Stored' if worker is None else 'Saved'}: {clean_line(saved.name, 100)}.")
 
     async def _newest(self, worker: StoredWorker) -> StoredWorker:
-        """The worker as it is now: somebody else may have changed it."""
+        """The worker as it is now: it may have been changed elsewhere."""
         try:
             return await self._gallery.read_members(worker.worker_id)
         except Refused as refusal:
