@@ -13,7 +13,7 @@ from handinger_tui.api.request_body import StartTurn, Upload, upload
 from handinger_tui.api.response import HttpReply, ResponseLimits, error_in, is_json, media_type, parsed_answer
 from handinger_tui.api.transport import Transport
 from handinger_tui.core.errors import Refused
-from handinger_tui.core.jsontext import Json, NotJson, as_text, parse, parse_exact
+from handinger_tui.core.jsontext import Json, JsonObject, NotJson, as_text, parse, parse_exact
 from handinger_tui.core.safety import Secret, clean_line
 from handinger_tui.core.stream.frames import StreamRoute
 from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of, names_another
@@ -224,6 +224,12 @@ class WorkerClient:
         except TimeoutError:
             raise errors.read_timeout(seconds) from None
         return raw.decode("utf-8", "replace").removeprefix("\ufeff")
+
+    async def json_object(
+        self, response: httpx.Response, cap: int = SMALL_BODY, read: Callable[[str], Json] = parse
+    ) -> JsonObject:
+        """The JSON object in a body of at most `cap` bytes, see `parsed_answer`. Raises ApiError."""
+        return parsed_answer(await self.json_text(response, cap), response.status_code, read)
 
 
 def _email_of(text: str) -> str | None:

@@ -276,58 +276,55 @@ def another_worker() -> ApiError:
     return BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER, ONLY_READ)
 
 
+def _doubt(problem: ApiError, hint: str, more: str = "") -> ApiError:
+    """The outcome of a request that failed so is not clear; `more` follows what happened."""
+    summary = f"{problem.summary} {more}" if more else problem.summary
+    return Doubtful(problem.kind, summary, hint, http_status=problem.http_status)
+
+
 def schedule_in_doubt(problem: ApiError, *, is_listed: bool) -> ApiError:
     """Whether a schedule was added is not clear; `is_listed`: a list was read that does not show it."""
     shown = (
         "The list of schedules does not show it." if is_listed else "The list of schedules cannot be read."
     )
-    return Doubtful(
-        problem.kind,
-        f"{problem.summary} {shown}",
+    return _doubt(
+        problem,
         "The schedule may still be added, and its runs would cost money. List the schedules before you add "
         "it again. Nothing is resent.",
-        http_status=problem.http_status,
+        shown,
     )
 
 
 def cancel_in_doubt(problem: ApiError) -> ApiError:
     """Whether a schedule was canceled is not clear."""
-    return Doubtful(
-        problem.kind,
-        problem.summary,
+    return _doubt(
+        problem,
         "The schedule may still run, and its runs would cost money. List the schedules and cancel it again.",
-        http_status=problem.http_status,
     )
 
 
 def storing_in_doubt(problem: ApiError) -> ApiError:
     """Whether a worker was stored is not clear, and there is no list of workers to look into."""
-    return Doubtful(
-        problem.kind,
-        problem.summary,
+    return _doubt(
+        problem,
         "The worker may be stored. Storing it costs nothing. Look for it in the dashboard before you try "
         "again, or there may be two. Nothing is resent.",
-        http_status=problem.http_status,
     )
 
 
 def change_in_doubt(problem: ApiError) -> ApiError:
     """Whether a change took effect is not clear; making it once more does no harm."""
-    return Doubtful(
-        problem.kind,
-        problem.summary,
+    return _doubt(
+        problem,
         "The change may have been made. You can make it again: the result is the same. It costs nothing.",
-        http_status=problem.http_status,
     )
 
 
 def token_in_doubt(problem: ApiError) -> ApiError:
     """Whether the token of a webhook was replaced is not clear."""
-    return Doubtful(
-        problem.kind,
-        problem.summary,
+    return _doubt(
+        problem,
         "The token may have been replaced. Compare it with that of your receivers. It costs nothing.",
-        http_status=problem.http_status,
     )
 
 

@@ -16,9 +16,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from handinger_tui.api import errors
-from handinger_tui.api.client import JSON, SMALL_BODY, WorkerClient
+from handinger_tui.api.client import JSON, WorkerClient
 from handinger_tui.api.endpoint import segment
-from handinger_tui.api.response import parsed_answer
 from handinger_tui.core.errors import ApiError, Refused, Unreachable
 from handinger_tui.core.formatting import moment_of
 from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_text
@@ -56,8 +55,7 @@ class ScheduleClient:
     async def schedules(self, worker_id: str) -> ScheduleList:
         """All schedules of a worker. Raises ApiError."""
         async with self._client.connection.get(self._url(worker_id), JSON) as response:
-            text = await self._client.json_text(response, SMALL_BODY)
-            members = parsed_answer(text, response.status_code)
+            members = await self._client.json_object(response)
         entries = [entry for entry in as_list(members.get("schedules")) if isinstance(entry, dict)]
         name = as_text(members.get("timezone"))
         return ScheduleList(tuple(map(schedule_in, entries)), name, zone_named(name))
@@ -84,8 +82,7 @@ class ScheduleClient:
         )
         try:
             async with sending as response:
-                text = await self._client.json_text(response, SMALL_BODY)
-                added = schedule_in(parsed_answer(text, response.status_code))
+                added = schedule_in(await self._client.json_object(response))
             if added.schedule_id is None:
                 raise errors.undecodable("The schedule")
         except (Refused, Unreachable):
@@ -122,8 +119,7 @@ class ScheduleClient:
             async with self._client.connection.send("DELETE", url, {"Accept": JSON}) as response:
                 if response.status_code == 204:
                     return None
-                text = await self._client.json_text(response, SMALL_BODY)
-                cancelled = parsed_answer(text, response.status_code).get("cancelled")
+                cancelled = (await self._client.json_object(response)).get("cancelled")
         except (Refused, Unreachable):
             raise
         except ApiError as problem:

@@ -16,7 +16,7 @@ from handinger_tui.api import errors
 from handinger_tui.api.client import JSON, NO_SUCH_METHOD, STREAM_OR_JSON, WorkerClient
 from handinger_tui.api.endpoint import segment
 from handinger_tui.api.request_body import upload
-from handinger_tui.api.response import EVENT_STREAM, HttpReply, media_type, parsed_answer
+from handinger_tui.api.response import EVENT_STREAM, HttpReply, media_type
 from handinger_tui.api.tasks.reading import TaskReading, turns_in, worker_object
 from handinger_tui.api.tasks.waiting import Answered, PendingPost, TaskReply, TaskStart
 from handinger_tui.api.transport import Content
@@ -252,5 +252,4 @@ class TaskClient:
     async def _object(self, url: str) -> JsonObject:
         """GET a JSON object. One attempt. Raises ApiError."""
         async with self.client.connection.get(url, JSON) as response:
-            text = await self.client.json_text(response, self.client.limits.max_json_bytes)
-            return parsed_answer(text, response.status_code, parse_exact)
+            return await self.client.json_object(response, self.client.limits.max_json_bytes, parse_exact)

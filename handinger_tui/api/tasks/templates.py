@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET
 
 from handinger_tui.api import errors
-from handinger_tui.api.client import JSON, SMALL_BODY, WorkerClient
+from handinger_tui.api.client import JSON, WorkerClient
 from handinger_tui.api.endpoint import segment
-from handinger_tui.api.response import parsed_answer
 from handinger_tui.core.errors import ApiError, Refused, Unreachable
 from handinger_tui.core.jsontext import Json, JsonObject, as_text, dump, parse_exact
 from handinger_tui.core.safety import encodable
@@ -58,8 +57,7 @@ class TemplateClient:
     async def read(self, worker_id: str) -> StoredWorker:
         """GET a worker: whether it exists, and what the answer says of it. Raises ApiError."""
         async with self._client.connection.get(self._client.worker_url(worker_id), JSON) as response:
-            text = await self._client.json_text(response, self._client.limits.max_json_bytes)
-            answer = parsed_answer(text, response.status_code, parse_exact)
+            answer = await self._client.json_object(response, self._client.limits.max_json_bytes, parse_exact)
         if names_another(as_text(answer.get("id")), worker_id):
             raise errors.another_worker()
         return self._worker_in(answer, worker_id)
@@ -99,8 +97,7 @@ class TemplateClient:
             async with self._client.connection.send("DELETE", url, {"Accept": JSON}) as response:
                 if response.status_code == 204:
                     return None
-                text = await self._client.json_text(response, SMALL_BODY)
-                outcome = parsed_answer(text, response.status_code).get(member)
+                outcome = (await self._client.json_object(response)).get(member)
         except (Refused, Unreachable):
             raise
         except ApiError as problem:
@@ -118,8 +115,7 @@ class TemplateClient:
         body = dump(body_of(members)).encode()
         headers = {"Accept": JSON, "Content-Type": JSON, **(headers or {})}
         async with self._client.connection.send(method, url, headers, body, departed=departed) as response:
-            text = await self._client.json_text(response, SMALL_BODY)
-            return parsed_answer(text, response.status_code, parse_exact)
+            return await self._client.json_object(response, read=parse_exact)
 
     def _worker_in(self, answer: JsonObject, worker_id: str) -> StoredWorker:
         text, schema = as_text(answer.get("instructions")), answer.get("outputSchema")

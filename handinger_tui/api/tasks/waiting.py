@@ -154,7 +154,7 @@ class PendingPost:
         try:
             await asyncio.wait({self._post, reading}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            # Also where this one is cancelled: nobody else waits for the reading.
+            # Also on cancellation: no other task awaits the reading.
             reading.cancel()
             await asyncio.wait({reading})
             if not reading.cancelled():

@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.api import errors
-from handinger_tui.api.client import JSON, SMALL_BODY, WorkerClient
-from handinger_tui.api.response import parsed_answer
+from handinger_tui.api.client import JSON, WorkerClient
 from handinger_tui.core.errors import ApiError, Doubtful, Refused, Unreachable
 from handinger_tui.core.formatting import moment_of
 from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_text, dump
@@ -77,8 +76,7 @@ class WebhookClient:
         sending = self._client.connection.send(method, f"{self._url(worker_id)}{route}", headers, body)
         try:
             async with sending as response:
-                text = await self._client.json_text(response, SMALL_BODY)
-                webhook = _webhook_in(parsed_answer(text, response.status_code))
+                webhook = _webhook_in(await self._client.json_object(response))
         except (Refused, Unreachable):
             raise
         except ApiError as problem:
@@ -92,8 +90,7 @@ class WebhookClient:
 
     async def _get(self, url: str) -> JsonObject:
         async with self._client.connection.get(url, JSON) as response:
-            text = await self._client.json_text(response, SMALL_BODY)
-            return parsed_answer(text, response.status_code)
+            return await self._client.json_object(response)
 
     def _url(self, worker_id: str) -> str:
         return f"{self._client.worker_url(worker_id)}/webhook"
