@@ -41,6 +41,7 @@ from handinger_tui.core.charts.scenes import (
     translate,
 )
 from handinger_tui.core.formatting import NOT_REPORTED, number, percent_text, plural
+from handinger_tui.core.html_page import html_page
 from handinger_tui.core.money.spending import SUMS, Bucket
 from handinger_tui.core.safety import clean_line
 
@@ -217,8 +218,8 @@ def _size(value: str) -> int:
     return 28 if len(value) <= 11 else 18 if len(value) <= 16 else max(6, 288 // len(value))
 
 
-POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-"""Content Security Policy: nothing may be fetched or run, whatever a title or an id contains."""
+POLICY: Final = "img-src data:"
+"""Besides styles: nothing may be fetched or run, whatever a title or an id contains."""
 
 
 class Report(Struct, frozen=True):
@@ -245,20 +246,7 @@ def page(report: Report) -> str:
     charts = "\n".join(f"<figure>{element(scene)}</figure>" for scene in scenes)
     banner = f'<p class="banner" role="note">{escape(SIMULATED)}</p>' if report.simulated else ""
     remarks = "".join(f"<p>{_text(remark, 400)}</p>" for remark in report.remarks)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="generator" content="handinger-tui">
-<title>Cost report: {_text(report.heading)}</title>
-<style>{_style_rules()}{style()}</style>
-</head>
-<body>
-<main>
-<h1>Cost report</h1>
+    main = f"""<h1>Cost report</h1>
 <p class="muted">{_text(report.heading)}</p>
 {banner}
 {_page_tiles(report.total)}
@@ -266,11 +254,9 @@ def page(report: Report) -> str:
 {_table(report)}
 {remarks}
 <p class="muted">Written by handinger-tui on {_text(report.made)}. Amounts are as the service reported them;
-what it did not report is counted and never taken for zero.</p>
-</main>
-</body>
-</html>
-"""
+what it did not report is counted and never taken for zero.</p>"""
+    heading = clean_line(report.heading, 200)
+    return html_page(f"Cost report: {heading}", f"{_style_rules()}{style()}", main, policy=POLICY)
 
 
 def _page_tiles(spent: Bucket) -> str:

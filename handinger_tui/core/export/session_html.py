@@ -11,6 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from handinger_tui.core.export.session_document import SIMULATED, Contents, DocumentTurn, session_document
+from handinger_tui.core.html_page import html_page
 from handinger_tui.core.safety import Verdict, clean_line, judge_link
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.turns.session import Session
 
-POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+POLICY: Final = "base-uri 'none'; form-action 'none'"
 LONGEST_MARKDOWN: Final = 400_000
 """Characters of a passage that are read as Markdown; a longer one is shown as written."""
 
@@ -29,33 +30,11 @@ LONGEST_MARKDOWN: Final = 400_000
 def session_html(session: Session, contents: Contents) -> str:
     """Return the session as a page of its own."""
     document = session_document(session, contents)
-    title = escape(document.title)
     facts = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in document.facts)
     banner = f'<p class="banner" role="note">{escape(SIMULATED)}</p>\n' if document.simulated else ""
     turns = "\n".join(map(_turn, document.turns))
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<meta name="generator" content="handinger-tui">
-<title>{title}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<main>
-<header>
-<h1 dir="auto">{title}</h1>
-{banner}<dl>{facts}</dl>
-</header>
-{turns}
-</main>
-</body>
-</html>
-"""
+    head = f'<h1 dir="auto">{escape(document.title)}</h1>\n{banner}<dl>{facts}</dl>'
+    return html_page(document.title, STYLE, f"<header>\n{head}\n</header>\n{turns}", policy=POLICY)
 
 
 def _turn(turn: DocumentTurn) -> str:
