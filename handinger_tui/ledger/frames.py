@@ -47,6 +47,10 @@ _PUT_PACKED: Final = """
     INSERT INTO packed (turn_id, upto, frames) VALUES (?, ?, ?)
     ON CONFLICT (turn_id) DO UPDATE SET upto = excluded.upto, frames = excluded.frames
 """
+_IS_PACKED: Final = """
+    SELECT 1 FROM packed p JOIN gathered g ON g.turn_id = p.turn_id AND g.rule = ?2 AND g.upto = p.upto
+     WHERE p.turn_id = ?1 AND p.upto > (SELECT MAX(seq) FROM frames WHERE turn_id = ?1)
+"""
 _NOT_KEPT: Final = "DELETE FROM frames WHERE turn_id = ? AND seq < ? AND framing NOT IN ('note', 'json')"
 _EMPTIED: Final = "UPDATE frames SET data = '' WHERE turn_id = ? AND seq < ? AND framing = 'json'"
 _WITH_PACKED: Final = (
@@ -102,8 +106,11 @@ def store_compact_frames(connection: sqlite3.Connection, turn_id: str) -> None:
     Raises:
         sqlite3.Error
     """
+    key = pack(turn_id)
+    if connection.execute(_IS_PACKED, (key, RULE)).fetchone() is not None:
+        return
     frames = stored_frames(connection, turn_id)
-    key, upto = pack(turn_id), len(frames)
+    upto = len(frames)
     is_whole = bool(frames) and frames[-1].seq == upto - 1
     if upto < MIN_FRAMES or not is_whole or any(frame.data == UNREADABLE for frame in frames):
         return

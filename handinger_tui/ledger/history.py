@@ -64,7 +64,6 @@ PACKED_AT_ONCE: Final = 20
 
 
 def _give_room_back(connection: sqlite3.Connection) -> None:
-    """Make the file as small as its content. While another program reads it, it stays as it is."""
     with suppress(sqlite3.OperationalError):
         optimize(connection)
         connection.execute("VACUUM")
@@ -141,8 +140,12 @@ class SessionHistory:
             if more is None:
                 break
             after = more
-        await self._database.run(_give_room_back)
+        await self.give_room_back()
         return count
+
+    async def give_room_back(self) -> None:
+        """Make the file as small as its content. While another program reads it, it stays as it is."""
+        await self._database.run(_give_room_back)
 
     async def mark_read(self, session_id: str) -> None:
         """Mark a session as read: the user has seen its newest answer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import zlib
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -287,4 +288,18 @@ async def test_while_another_program_reads_the_history_stays_as_it_is(tmp_path: 
             other.execute("SELECT COUNT(*) FROM turns").fetchone()
             await ledger.history.compact()
             assert other.execute("SELECT COUNT(*) FROM turns").fetchone() == (1,)
+        assert await ledger.frames("turn_1") == READ_TOO
+
+
+async def test_a_turn_that_is_closed_again_without_new_frames_is_not_packed_again(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path) as ledger:
+        value = await play(ledger, session(), order(), READ_TOO)
+        ((blob,),) = look(path, "SELECT frames FROM packed")
+        other = zlib.compress(zlib.decompress(blob), 1)
+        assert other != blob
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE packed SET frames = ?", (other,))
+        await ledger.close_turn(value, "turn_1")
+        assert look(path, "SELECT frames FROM packed") == [(other,)]
         assert await ledger.frames("turn_1") == READ_TOO

@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _delete(ledger: Ledger, session_id: str) -> None:
     await ledger.history.delete(session_id)
-    await ledger.history.compact()
+    await ledger.history.give_room_back()
 
 
 def _compact(args: argparse.Namespace) -> int:
@@ -105,7 +105,7 @@ def _compact(args: argparse.Namespace) -> int:
 
 
 def _bytes_of(path: Path) -> int:
-    """The size of the history with the files beside it."""
+    """The size of the history and its write-ahead log."""
     names = (path, path.with_name(f"{path.name}-wal"))
     return sum(one.stat().st_size for one in names if one.exists())
 
@@ -171,13 +171,13 @@ async def _run(args: argparse.Namespace) -> int:
             await history.rename(session_id, args.title)
             put(dump({"session_id": session_id, "done": action}) if args.json else f"Renamed {session_id}.")
 
-    async def said(ledger: Ledger) -> None:
+    async def work_and_report(ledger: Ledger) -> None:
         await work(ledger)
         # Damage is met while it is read.
         if ledger.problem and not args.json:
             say(ledger.problem)
 
-    await _with_history(access, said)
+    await _with_history(access, work_and_report)
     return Exit.OK
 
 
