@@ -32,7 +32,7 @@ class Database:
     of another process is repeated as long as `patience` lasts, so it has to be repeatable up to the
     transaction it commits. One that meets damage is repeated with what `what_is_readable()` opens, if that
     is given. Called in the thread: `write_frames(connection, frames)` commits a batch, and `on_damage()` is
-    told that the file is damaged.
+    called when the file is damaged.
     """
 
     def __init__(

@@ -557,7 +557,7 @@ def identity(path: Path) -> tuple[int, int]:
 
 
 def free_name(path: Path, word: str) -> Path:
-    """A name beside `path` with a word and the time, which no file has yet."""
+    """A name in the folder of `path` with a word and the time, which no file has yet."""
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     name, attempt = path.with_name(f"{path.name}.{word}-{moment}"), 1
     while name.exists():

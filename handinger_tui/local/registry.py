@@ -248,7 +248,7 @@ class WorkerRegistry:
         owner.schedules.pop(schedule.id)
 
     def start_background(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
-        """Run work beside the requests, until it ends or the server stops."""
+        """Run work concurrently with requests until it ends or the server stops."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._on_task_done)

@@ -128,7 +128,7 @@ async def _one(args: argparse.Namespace, gallery: Gallery, form: WorkerForm | No
     elif args.action == "new":
         worker = await gallery.store(members_of_new(form))
     else:
-        # What is there now: somebody else may have changed it since it was read here.
+        # What is there now: it may have been changed elsewhere since it was read here.
         worker = await gallery.read_members(worker_in(args.id))
         members = changed_members(_edited(form_of(worker), args), worker)
         if members != NOTHING:

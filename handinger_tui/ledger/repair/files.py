@@ -99,7 +99,7 @@ def salvage(source: Path, into: sqlite3.Connection) -> Salvage:
 
 
 def repair(source: Path) -> Salvage:
-    """Write what can be read of `source` to a new file beside it; the source does not change.
+    """Write what can be read of `source` to a new file in the same folder; the source does not change.
 
     Raises:
         Damaged: nothing of it can be read.
