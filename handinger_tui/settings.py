@@ -188,7 +188,7 @@ def _variable(environ: Mapping[str, str], name: str) -> str | None:
 def _read_file(text: str, file_name: str) -> dict[str, Any]:
     if not text:
         return {}
-    import tomllib  # noqa: PLC0415 - 4 ms, needed only with a file
+    import tomllib  # 4 ms, needed only with a file
 
     try:
         # Decimal, since amounts of money must never be binary floats.

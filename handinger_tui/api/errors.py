@@ -91,7 +91,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def http_date(text: str) -> datetime | None:
     """The time in a header; naive where it names no zone, None where it is no date."""
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - memory that a start has no use for
+    from email.utils import parsedate_to_datetime  # memory that a start has no use for
 
     try:
         return parsedate_to_datetime(text)
@@ -132,7 +132,7 @@ class TransportErrors(NamedTuple):
 @cache
 def transport_errors() -> TransportErrors:
     """Looked up late: httpx is loaded with the first request."""
-    import httpx  # noqa: PLC0415 - 60 ms and 7 MB, with the first request
+    import httpx  # 60 ms and 7 MB, with the first request
 
     return TransportErrors(
         # InvalidURL, ValueError (host names that IDNA rejects) and OSError are not httpx.HTTPErrors.

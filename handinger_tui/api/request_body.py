@@ -131,7 +131,7 @@ def _open(stack: ExitStack, attachment: Attachment, boundary: str, part: str) ->
         status = os.fstat(file.fileno())
         is_unchanged = stat.S_ISREG(status.st_mode) and status.st_size == attachment.size
         if is_unchanged and attachment.sha256:
-            import hashlib  # noqa: PLC0415 - loads OpenSSL, 2 MB, which a start has no use for
+            import hashlib  # loads OpenSSL, 2 MB, which a start has no use for
 
             is_unchanged = hashlib.file_digest(file, "sha256").hexdigest() == attachment.sha256
     except (OSError, ValueError) as problem:

@@ -412,7 +412,7 @@ class HttpReply:
             yield frame
 
     def _new_reader(self) -> FrameReader:
-        from handinger_tui.api import sse  # noqa: PLC0415 - loads httpx, with the first answer
+        from handinger_tui.api import sse  # loads httpx, with the first answer
 
         if self._format is _BodyFormat.EVENTS:
             return sse.SseReader(self._limits.max_event_bytes)

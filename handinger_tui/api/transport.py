@@ -341,9 +341,9 @@ def _build_clients(connect_timeout: float, *, secure: bool, direct: bool) -> Cli
     Raises:
         SettingsError: a proxy or certificate setting of the machine is unusable; it is named.
     """
-    from http.cookiejar import CookieJar, DefaultCookiePolicy  # noqa: PLC0415 - with the first request
+    from http.cookiejar import CookieJar, DefaultCookiePolicy  # with the first request
 
-    import httpx  # noqa: PLC0415 - 60 ms and 7 MB, with the first request
+    import httpx  # 60 ms and 7 MB, with the first request
 
     # Their INFO lines contain whole URLs, with the signatures of signed ones.
     for name in ("httpx", "httpcore"):

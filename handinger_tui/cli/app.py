@@ -103,7 +103,7 @@ def _say_farewell(app: HandingerApp, printed: str) -> None:
     """Print what `printed` names, and how to resume the session. After SIGHUP there is no terminal left."""
     with suppress(OSError):
         if printed != "nothing":
-            from handinger_tui.ui.work.farewell import printed_text  # noqa: PLC0415 - at the very end
+            from handinger_tui.ui.work.farewell import printed_text  # at the very end
 
             if text := printed_text(app.work.controller, printed):
                 sys.stdout.write(clean(text).rstrip() + "\n\n")
@@ -181,7 +181,7 @@ def _import_connection() -> Callable[..., Awaitable[Connection]]:
     former = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
     try:
-        from handinger_tui.cli.connection import open_connection  # noqa: PLC0415 - in the background
+        from handinger_tui.cli.connection import open_connection  # in the background
     finally:
         sys.setswitchinterval(former)
     return open_connection

@@ -244,7 +244,7 @@ def shows_screen(args: argparse.Namespace) -> bool:
 def run(args: argparse.Namespace) -> int:
     """Run a command line that does not show the screen, and return the exit code."""
     if not args.command:
-        from handinger_tui.cli.headless import run_turn  # noqa: PLC0415 - httpx, 250 ms, not for --help
+        from handinger_tui.cli.headless import run_turn  # httpx, 250 ms, not for --help
 
         return run_turn(args)
     if not SUBCOMMANDS[args.command].watches_turn:

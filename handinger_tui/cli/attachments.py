@@ -78,7 +78,7 @@ def _read_size_and_digest(file: BinaryIO, displayed_path: str) -> tuple[int, str
             f"{displayed_path} is {status.st_size:,} bytes; the maximum is {MAX_BYTES:,}. {_NOTHING_SENT}",
             "Send a smaller part of it.",
         )
-    import hashlib  # noqa: PLC0415 - loads OpenSSL, 2 MB, which a start has no use for
+    import hashlib  # loads OpenSSL, 2 MB, which a start has no use for
 
     digest, size = hashlib.sha256(), 0
     while size <= status.st_size and (block := file.read(_BLOCK)):

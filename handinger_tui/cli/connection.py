@@ -191,7 +191,7 @@ class WorkerSchedules:
 
     @cached_property
     def _schedules(self) -> ScheduleClient:
-        from handinger_tui.api.schedules import ScheduleClient  # noqa: PLC0415 - few sessions have schedules
+        from handinger_tui.api.schedules import ScheduleClient  # few sessions have schedules
 
         return ScheduleClient(self._client)
 

@@ -51,7 +51,7 @@ def default_paths() -> Paths:
     if home:
         root = expand_path(home)
         return Paths(root / "config.toml", root / "history.db", _home_downloads() or root / "Downloads")
-    import platformdirs  # noqa: PLC0415 - 10 ms, needed only here
+    import platformdirs  # 10 ms, needed only here
 
     data = _absolute_folder(lambda: platformdirs.user_data_dir("handinger-tui", appauthor=False))
     config = _absolute_folder(lambda: platformdirs.user_config_dir("handinger-tui", appauthor=False))

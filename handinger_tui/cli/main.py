@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0 if isinstance(problem, BrokenPipeError) and _is_list_command(words) else LOCAL_IO
     if code in (INTERRUPTED, TERMINATED):
-        import signal  # noqa: PLC0415 - not before the early prompt
+        import signal  # not before the early prompt
 
         # A second Ctrl+C while the interpreter shuts down must not replace our exit code.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _is_list_command(words: list[str]) -> bool:
     """Return whether a command only lists data: a reader that closes the pipe early is then no error."""
-    from handinger_tui.cli.commands import SUBCOMMANDS  # noqa: PLC0415 - for closed pipes only
+    from handinger_tui.cli.commands import SUBCOMMANDS  # for closed pipes only
 
     command = SUBCOMMANDS.get(words[0]) if words else None
     return command is not None and (command.only_lists or words[1:2] == ["list"])
@@ -109,9 +109,9 @@ def _replace_unencodable(problem: UnicodeError) -> tuple[str, int]:
 
 def _safe_excepthook(kind: type[BaseException], problem: BaseException, trace: TracebackType | None) -> None:
     """Print a traceback with control characters removed: an exception may quote text from outside."""
-    import traceback  # noqa: PLC0415 - for crashes only
+    import traceback  # for crashes only
 
-    from handinger_tui.core.safety import clean  # noqa: PLC0415 - for crashes only
+    from handinger_tui.core.safety import clean  # for crashes only
 
     sys.stderr.write(clean("".join(traceback.format_exception(kind, problem, trace))))
 
@@ -143,18 +143,18 @@ def _run_command(words: list[str]) -> int:
         _check_descriptors()
         if set(words) <= SCREEN_OPTIONS:
             return _show_screen(lambda: _parse(words))
-        from handinger_tui.cli import signals  # noqa: PLC0415 - not before the early prompt
+        from handinger_tui.cli import signals  # not before the early prompt
 
         signals.install()
         _check_interrupts()
-        from handinger_tui.cli import args as command_line  # noqa: PLC0415 - argparse, 15 ms
+        from handinger_tui.cli import args as command_line  # argparse, 15 ms
 
         args = command_line.parse(words)
         return _show_screen(lambda: args) if command_line.shows_screen(args) else command_line.run(args)
     except (Exception, KeyboardInterrupt, SystemExit) as problem:
         if isinstance(problem, SystemExit) and problem.code != USAGE:
             raise
-        from handinger_tui.cli.run_output import end_early  # noqa: PLC0415 - the core, 40 ms, for errors only
+        from handinger_tui.cli.run_output import end_early  # the core, 40 ms, for errors only
 
         code = end_early(problem, words, args)
         if code is None:
@@ -185,7 +185,7 @@ def _check_descriptors() -> None:
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
-    from handinger_tui.cli.args import parse  # noqa: PLC0415 - argparse, 15 ms
+    from handinger_tui.cli.args import parse  # argparse, 15 ms
 
     return parse(words)
 
@@ -195,7 +195,7 @@ def _show_screen(parse_options: Callable[[], argparse.Namespace]) -> int:
 
     The early prompt is painted before the rest is imported; `parse_options` runs after that.
     """
-    from handinger_tui.cli import early_prompt  # noqa: PLC0415 - not for --help
+    from handinger_tui.cli import early_prompt  # not for --help
 
     if SIGNALS_MODULE in sys.modules:
         sys.modules[SIGNALS_MODULE].release()
@@ -207,8 +207,8 @@ def _show_screen(parse_options: Callable[[], argparse.Namespace]) -> int:
     # Textual reads this at import. At its default of 60, a key after a paint waits 16 ms for the next paint.
     os.environ.setdefault("TEXTUAL_FPS", "240")
     try:
-        from handinger_tui.cli.app import run_app  # noqa: PLC0415 - Textual, 150 ms
-        from handinger_tui.cli.load_settings import settings_for  # noqa: PLC0415 - tomllib, not for --help
+        from handinger_tui.cli.app import run_app  # Textual, 150 ms
+        from handinger_tui.cli.load_settings import settings_for  # tomllib, not for --help
 
         _check_interrupts()
         args = parse_options()

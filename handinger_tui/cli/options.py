@@ -107,7 +107,7 @@ def add_screen_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _parse_amount(text: str) -> Decimal:
-    from handinger_tui.core.money.limits import amount_of  # noqa: PLC0415 - the core, 45 ms, not for --help
+    from handinger_tui.core.money.limits import amount_of  # the core, 45 ms, not for --help
 
     try:
         return amount_of(text)

@@ -209,7 +209,7 @@ def _say_once(line: str) -> Callable[[], None]:
 
 
 async def _local_worker(stack: AsyncExitStack, settings: Settings) -> tuple[str, str]:
-    from handinger_tui.local.server import LocalServer  # noqa: PLC0415 - 160 ms, only for the local worker
+    from handinger_tui.local.server import LocalServer  # 160 ms, only for the local worker
 
     server = await asyncio.to_thread(LocalServer.start, pace=settings.local_pace)
     stack.push_async_callback(asyncio.to_thread, server.stop)

@@ -424,7 +424,7 @@ def to_ascii(host: str) -> str | None:
         return None
     if host.isascii():
         return host.lower()
-    import idna  # noqa: PLC0415 - its tables take 5 ms, and few hosts need them
+    import idna  # its tables take 5 ms, and few hosts need them
 
     try:
         return ".".join(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 def asked_key(prompt: object) -> str:
     """A short key that is equal for texts that count as the same prompt (`normalized_prompt`)."""
-    from hashlib import sha256  # noqa: PLC0415 - loads OpenSSL, 2 MB, which a start has no use for
+    from hashlib import sha256  # loads OpenSSL, 2 MB, which a start has no use for
 
     return sha256(normalized_prompt(unpack(prompt)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 

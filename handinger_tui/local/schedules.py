@@ -109,7 +109,7 @@ def _make_interval(when: Mapping[str, object], now: datetime) -> _ScheduleParts:
 
 
 def _make_cron(when: Mapping[str, object], now: datetime) -> _ScheduleParts:
-    from cronsim import CronSim, CronSimError  # noqa: PLC0415 - few workers have schedules
+    from cronsim import CronSim, CronSimError  # few workers have schedules
 
     expression = when.get("cron")
     if not isinstance(expression, str) or len(expression) > _LONGEST_CRON:

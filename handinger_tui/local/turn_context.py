@@ -282,7 +282,7 @@ class TurnContext:
         """Draw a bar chart with the tool `draw_chart` and publish it as a PNG image."""
 
         def draw() -> _Drawing:
-            from handinger_tui.local.chart_image import bar_chart  # noqa: PLC0415 - Pillow, for turns with charts
+            from handinger_tui.local.chart_image import bar_chart  # Pillow, for turns with charts
 
             return _Drawing(title, bars, bar_chart(title, bars))
 

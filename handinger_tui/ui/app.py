@@ -133,7 +133,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         """The driver for a terminal that shows an early prompt already; None lets Textual choose."""
         if self._options.early is None:
             return None
-        from handinger_tui.ui.terminal.driver import driver_for  # noqa: PLC0415 - not on Windows
+        from handinger_tui.ui.terminal.driver import driver_for  # not on Windows
 
         return driver_for(self._options.early, self.work.set_early_text)
 
@@ -142,9 +142,9 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         chosen = super().get_driver_class()
         if sys.platform == "win32":
             return chosen
-        from textual.drivers.linux_driver import LinuxDriver  # noqa: PLC0415 - there is none on Windows
+        from textual.drivers.linux_driver import LinuxDriver  # there is none on Windows
 
-        from handinger_tui.ui.terminal.driver import TerminalDriver  # noqa: PLC0415 - there is none on Windows
+        from handinger_tui.ui.terminal.driver import TerminalDriver  # there is none on Windows
 
         return TerminalDriver if chosen is LinuxDriver else chosen
 
@@ -197,7 +197,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
             try:
                 connection = await self._options.connect()
             except HandingerError as problem:
-                from handinger_tui.ui.dialogs.confirm import Problem  # noqa: PLC0415 - only after a failure
+                from handinger_tui.ui.dialogs.confirm import Problem  # only after a failure
 
                 if not await self.push_screen_wait(Problem(problem.summary, problem.hint)):
                     self.exit(return_code=1)
@@ -238,14 +238,14 @@ class HandingerApp(DiffApp, inherit_bindings=False):
     @property
     def farewell(self) -> list[str]:
         """Lines for the terminal after the app has ended: a crash report's path, and how to resume."""
-        from handinger_tui.ui.work.farewell import farewell  # noqa: PLC0415 - at the very end
+        from handinger_tui.ui.work.farewell import farewell  # at the very end
 
         crash = [] if self._report is None else [f"{CRASHED} Report: {self._report}"]
         return [*crash, *(farewell(self.work.controller) if self.work.controller.connected else [])]
 
     def report_crash(self, error: BaseException | None) -> RenderableType | None:
         """Write a report to a file if possible, else return the traceback. Neither shows values."""
-        from handinger_tui.ui.crash import (  # noqa: PLC0415 - traceback, 10 ms, needed only here
+        from handinger_tui.ui.crash import (  # traceback, 10 ms, needed only here
             concealed_traceback,
             write_report,
         )

@@ -97,7 +97,7 @@ def _file(asked: Asked, command: Command) -> tuple[int, Told]:
 
 def in_this_process(*argv: str) -> Said:
     """Run the program here, its standard output apart."""
-    from handinger_tui.cli.main import main  # noqa: PLC0415 - the environment is set just before
+    from handinger_tui.cli.main import main  # the environment is set just before
 
     out = io.StringIO()
     with redirect_stdout(out):

@@ -38,6 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Watch the worker without a screen, and print the result."""
     # For the screen this module is imported before the early prompt.
-    from handinger_tui.cli.headless import run_attach  # noqa: PLC0415 - httpx, 250 ms
+    from handinger_tui.cli.headless import run_attach  # httpx, 250 ms
 
     return run_attach(args)

@@ -190,7 +190,7 @@ def run(args: argparse.Namespace) -> int:
         check_report_file(args.report, force=args.force)
     if args.settle:
         # The client and asyncio take a quarter of a second; all other costs are read without them.
-        from handinger_tui.cli.wiring import settle_open_turns  # noqa: PLC0415
+        from handinger_tui.cli.wiring import settle_open_turns
 
         settle_open_turns()
     _apply_decisions(args, now)

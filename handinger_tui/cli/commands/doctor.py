@@ -180,7 +180,7 @@ def _check_configuration(paths: Paths, settings: Settings | None) -> Check:
 def _check_keys(settings: Settings) -> Check:
     if not settings.keys:
         return Check("keys", "ok", "default")
-    from handinger_tui.ui.keys import keymap_problems  # noqa: PLC0415 - few remap keys; imports Textual
+    from handinger_tui.ui.keys import keymap_problems  # few remap keys; imports Textual
 
     if problems := keymap_problems(settings.keys):
         return Check("keys", "fault", " ".join(problems), "Fix [keys] in the config file.")

@@ -361,7 +361,7 @@ def _svg(report: Report) -> bytes:
 
 
 def _png(report: Report) -> bytes:
-    from handinger_tui.core.charts.png import picture  # noqa: PLC0415 - Pillow, 30 ms
+    from handinger_tui.core.charts.png import picture  # Pillow, 30 ms
 
     return picture(_scene(report))
 

@@ -170,7 +170,7 @@ def unicode_host(host: str) -> str:
 def _unicode_label(label: str) -> str:
     if not label.lower().startswith("xn--"):
         return label
-    import idna  # noqa: PLC0415 - its tables take 5 ms, and few hosts need them
+    import idna  # its tables take 5 ms, and few hosts need them
 
     try:
         return idna.decode(label)

@@ -98,7 +98,7 @@ def markdown_html(text: str) -> str:
 
 @lru_cache(1)
 def _parser() -> MarkdownIt:
-    from markdown_it import MarkdownIt  # noqa: PLC0415  # 40 ms: not before the first page
+    from markdown_it import MarkdownIt  # 40 ms: not before the first page
 
     return MarkdownIt("gfm-like", {"html": False, "linkify": False})
 

@@ -72,7 +72,7 @@ async def show_preview(context: CommandContext, part: FilePart) -> None:
         parts, index = [part], 0
     # Importing the preview takes 30 ms: the first one imports it in a thread, while keys are handled.
     await run_in_thread(lambda: import_module("handinger_tui.ui.pages.preview"))
-    from handinger_tui.ui.pages.preview import PreviewScreen  # noqa: PLC0415 - just loaded
+    from handinger_tui.ui.pages.preview import PreviewScreen  # just loaded
 
     await context.interaction.app.push_screen(PreviewScreen(parts, index, context.files))
 
@@ -115,7 +115,7 @@ async def data(context: CommandContext, argument: str) -> None:
 async def show_data(context: CommandContext, at: int | PartPosition | None = None) -> None:
     """Show the data page, at a dataset by its index or its place in the transcript; else at the newest."""
     # Importing the screen takes 15 ms; it is needed only here.
-    from handinger_tui.ui.pages.data import DataScreen  # noqa: PLC0415
+    from handinger_tui.ui.pages.data import DataScreen
 
     datasets = datasets_of(context.controller.session)
     if not datasets:
@@ -153,7 +153,7 @@ FOOTNOTES: Final = "footnotes"
 @cache
 def forms() -> Mapping[str, SourceExporter]:
     """The source exporters by name."""
-    from handinger_tui.core.export.exporters import SOURCE_EXPORTERS  # noqa: PLC0415 - only when sources are exported
+    from handinger_tui.core.export.exporters import SOURCE_EXPORTERS  # only when sources are exported
 
     return {exporter.name: exporter for exporter in SOURCE_EXPORTERS}
 

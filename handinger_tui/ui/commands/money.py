@@ -81,7 +81,7 @@ async def highest_cost(controller: SessionController) -> str:
 
 async def limit(context: CommandContext, argument: str) -> None:
     """Set or lift a limit; without an argument, show the page of all limits."""
-    from handinger_tui.ui.dialogs.limits import LimitsPage, apply_limit, read_wish  # noqa: PLC0415 - if asked for
+    from handinger_tui.ui.dialogs.limits import LimitsPage, apply_limit, read_wish  # if asked for
 
     controller, interaction = context.controller, context.interaction
     if argument:
@@ -124,7 +124,7 @@ async def costs(context: CommandContext, _argument: str) -> None:
 async def receipt(context: CommandContext, argument: str) -> None:
     """Show the receipt of the newest ended turn, else of the running one; or of a turn by its number."""
     # Importing the screen takes 10 ms; it is needed only here.
-    from handinger_tui.ui.pages.receipt import ReceiptScreen, sent_turns  # noqa: PLC0415
+    from handinger_tui.ui.pages.receipt import ReceiptScreen, sent_turns
 
     turns = sent_turns(context.controller.session)
     number = argument.strip().lower()
@@ -147,7 +147,7 @@ async def receipt(context: CommandContext, argument: str) -> None:
 async def budgets(context: CommandContext, _argument: str) -> None:
     """Show the cost of turns at each budget level, and the month-end forecast."""
     # Importing the screen takes 10 ms; it is needed only here.
-    from handinger_tui.ui.pages.budgets import BudgetsScreen  # noqa: PLC0415
+    from handinger_tui.ui.pages.budgets import BudgetsScreen
 
     await context.interaction.ask(BudgetsScreen(context.controller, context.now_ms))
 
@@ -155,7 +155,7 @@ async def budgets(context: CommandContext, _argument: str) -> None:
 async def ledger(context: CommandContext, _argument: str) -> None:
     """Show the ledger of all charges, and open the session chosen there."""
     # Importing the screen takes 10 ms; it is needed only here.
-    from handinger_tui.ui.ledger.screen import LedgerScreen  # noqa: PLC0415
+    from handinger_tui.ui.ledger.screen import LedgerScreen
 
     controller, connection = context.controller, context.controller.connection
     screen = LedgerScreen(

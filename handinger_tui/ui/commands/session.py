@@ -60,7 +60,7 @@ async def runs(context: CommandContext, _argument: str) -> None:
 
 
 async def _choose_session(context: CommandContext, *, running_only: bool = False) -> None:
-    from handinger_tui.ui.dialogs.pickers import SessionPicker  # noqa: PLC0415 - once it is asked for
+    from handinger_tui.ui.dialogs.pickers import SessionPicker  # once it is asked for
 
     controller = context.controller
     picker = SessionPicker(
@@ -151,7 +151,7 @@ async def export(context: CommandContext, argument: str) -> None:
     Raises:
         ApiError: the file cannot be saved.
     """
-    from handinger_tui.core.export.exporters import SESSION_EXPORTERS  # noqa: PLC0415 - only for an export
+    from handinger_tui.core.export.exporters import SESSION_EXPORTERS  # only for an export
 
     name = argument.strip().lower() or SESSION_EXPORTERS[0].name
     exporter = next((candidate for candidate in SESSION_EXPORTERS if candidate.name == name), None)

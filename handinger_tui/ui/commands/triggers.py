@@ -50,7 +50,7 @@ async def schedule(context: CommandContext, argument: str) -> None:
     if worker_id is None or service is None:
         return
     # Importing the screen takes 15 ms; it is needed only here.
-    from handinger_tui.ui.pages.schedules import SchedulesScreen, Scheduling  # noqa: PLC0415
+    from handinger_tui.ui.pages.schedules import SchedulesScreen, Scheduling
 
     scheduling = Scheduling(
         controller.connection,
@@ -96,7 +96,7 @@ async def webhook(context: CommandContext, argument: str) -> None:
     if worker_id is None:
         return
     # Importing the screen takes 15 ms; it is needed only here.
-    from handinger_tui.ui.pages.webhook import WebhookAccess, WebhookScreen  # noqa: PLC0415
+    from handinger_tui.ui.pages.webhook import WebhookAccess, WebhookScreen
 
     access = WebhookAccess(service, context.interaction, worker_id, context.now_ms)
     if argument:

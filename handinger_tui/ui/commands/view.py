@@ -55,7 +55,7 @@ async def panels(context: CommandContext, argument: str) -> None:
 
 async def history(context: CommandContext, _argument: str) -> None:
     """Choose a message from the prompt history and put it into the prompt."""
-    from handinger_tui.ui.dialogs.pickers import HistorySearch  # noqa: PLC0415 - once it is asked for
+    from handinger_tui.ui.dialogs.pickers import HistorySearch  # once it is asked for
 
     chosen = await context.interaction.ask(HistorySearch(context.pane.prompt.message_history.texts))
     if chosen is not None:
@@ -77,8 +77,8 @@ async def pager(context: CommandContext, _argument: str) -> None:
     Raises:
         EditorProblem: the pager could not be run.
     """
-    from handinger_tui.core.export.exporters import session_markdown  # noqa: PLC0415 - few use a pager
-    from handinger_tui.ui.work.external_editor import page  # noqa: PLC0415 - as above
+    from handinger_tui.core.export.exporters import session_markdown  # few use a pager
+    from handinger_tui.ui.work.external_editor import page  # as above
 
     session = context.controller.session
     if session.turns:
@@ -120,7 +120,7 @@ async def _keep_theme(context: CommandContext, name: str) -> None:
 
 async def show_help(context: CommandContext, _argument: str) -> None:
     """Show the help screen."""
-    from handinger_tui.ui.dialogs.help import (  # noqa: PLC0415 - once it is asked for
+    from handinger_tui.ui.dialogs.help import (  # once it is asked for
         HelpScreen,
         active_places,
     )
@@ -131,14 +131,14 @@ async def show_help(context: CommandContext, _argument: str) -> None:
 
 async def palette(context: CommandContext, _argument: str) -> None:
     """Open the command palette."""
-    from handinger_tui.ui.dialogs.palette import Palette  # noqa: PLC0415 - once it is asked for
+    from handinger_tui.ui.dialogs.palette import Palette  # once it is asked for
 
     context.interaction.app.push_screen(Palette())
 
 
 async def leave(context: CommandContext, _argument: str = "") -> None:
     """Save the draft, read the total of the day, then end the app; turns on the server continue."""
-    from handinger_tui.ui.work.farewell import read_day  # noqa: PLC0415 - at the very end
+    from handinger_tui.ui.work.farewell import read_day  # at the very end
 
     await context.switcher.save_draft()
     if context.controller.connected:

@@ -77,7 +77,7 @@ def read_pdf(data: bytes, *, complete: bool, cancel_token: CancelToken) -> PdfTe
 
 def _read_with_pypdf(data: bytes, about: str, cancel_token: CancelToken) -> PdfText:
     # pypdf is the optional extra `pdf` (2 MB, 150 ms to import). Its warnings would go to an unused log.
-    from pypdf import PdfReader  # noqa: PLC0415 - an optional extra, slow to import
+    from pypdf import PdfReader  # an optional extra, slow to import
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     reader = PdfReader(io.BytesIO(data), strict=False)

@@ -302,7 +302,7 @@ class WorkersScreen(FooterScreen):
             self.do(self._edit(worker))
 
     async def _edit(self, worker: StoredWorker | None) -> None:
-        from handinger_tui.ui.pages.worker_form import WorkerFormScreen  # noqa: PLC0415 - once it is asked for
+        from handinger_tui.ui.pages.worker_form import WorkerFormScreen  # once it is asked for
 
         if worker is not None:
             worker = await self._newest(worker)

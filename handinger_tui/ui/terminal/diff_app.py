@@ -144,7 +144,7 @@ class ForegroundJob:
     def _attributes(self) -> list[Any] | None:
         if not POSIX:
             return None
-        import termios  # noqa: PLC0415 - there is none on Windows
+        import termios  # there is none on Windows
 
         try:
             return termios.tcgetattr(self._terminal)
@@ -155,7 +155,7 @@ class ForegroundJob:
         """Restore the terminal settings: a killed program may leave the terminal in raw mode."""
         if attributes is None:
             return
-        import termios  # noqa: PLC0415 - there is none on Windows
+        import termios  # there is none on Windows
 
         with suppress(termios.error):
             termios.tcsetattr(self._terminal, termios.TCSANOW, attributes)

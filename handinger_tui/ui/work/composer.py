@@ -307,7 +307,7 @@ class Composer:
         Raises:
             EditorProblem: the editor failed; the text is unchanged.
         """
-        from handinger_tui.ui.work.external_editor import edit  # noqa: PLC0415 - few use an editor
+        from handinger_tui.ui.work.external_editor import edit  # few use an editor
 
         if self._is_editing:
             return

@@ -68,7 +68,7 @@ def printed_text(controller: SessionController, what: str) -> str:
     if what == "answer":
         return next((turn.text for turn in reversed(session.turns) if turn.text), "")
     if what == "transcript":
-        from handinger_tui.core.export.exporters import session_markdown  # noqa: PLC0415 - few print it
+        from handinger_tui.core.export.exporters import session_markdown  # few print it
 
         return session_markdown(session)
     return ""

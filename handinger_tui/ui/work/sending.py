@@ -57,7 +57,7 @@ async def raise_limit(
     Raises:
         LedgerError: the limit could not be stored.
     """
-    from handinger_tui.ui.dialogs.limits import RaiseLimit  # noqa: PLC0415 - few limits are reached
+    from handinger_tui.ui.dialogs.limits import RaiseLimit  # few limits are reached
 
     store, limit = controller.connection.limits, gauge.limit
     controller.warned.mark_shown(session_id, gauge)
@@ -261,7 +261,7 @@ class SendFlow:
             or turn.order.prompt.strip() != message.text.strip()
         ):
             return True
-        from handinger_tui.ui.dialogs.confirm import ResendChoice, SendAgain  # noqa: PLC0415 - few are in doubt
+        from handinger_tui.ui.dialogs.confirm import ResendChoice, SendAgain  # few are in doubt
 
         question = SendAgain(watchable=session.worker_id is not None, about=self._about(submission))
         choice = await self._interaction.ask(question)

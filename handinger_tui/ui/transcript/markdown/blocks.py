@@ -65,7 +65,7 @@ References = dict[str, object]
 
 def new_parser() -> MarkdownIt:
     """Return a parser of Markdown. HTML is disabled and shown as text."""
-    from markdown_it import MarkdownIt  # noqa: PLC0415  # 40 ms: not before the first answer
+    from markdown_it import MarkdownIt  # 40 ms: not before the first answer
 
     parser = MarkdownIt("gfm-like", {"html": False})
     if parser.linkify is not None:
@@ -366,7 +366,7 @@ def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
     There "- a|b" is the next item of the list, not the head of a table.
     """
-    from markdown_it.rules_block import table  # noqa: PLC0415  # loaded with the parser
+    from markdown_it.rules_block import table  # loaded with the parser
 
     inside = state.env.get(INSIDE) and start == 0 and state.level == 0
     return not inside and table(state, start, end, silent)
