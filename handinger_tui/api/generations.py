@@ -63,13 +63,13 @@ GENERATIONS: Final = {
 def _ids_in(text: str) -> tuple[str, str | None]:
     """Worker and task of an address of the dashboard; any other text is an id."""
     try:
-        found = _ADDRESS.search(urlsplit(text).path) if "://" in text or text.startswith("/") else None
+        match = _ADDRESS.search(urlsplit(text).path) if "://" in text or text.startswith("/") else None
     except ValueError:
-        found = None
-    if found is None:
+        match = None
+    if match is None:
         return text, None
-    task = found.group(2)
-    return unquote(found.group(1)), None if task is None else unquote(task)
+    task = match.group(2)
+    return unquote(match.group(1)), None if task is None else unquote(task)
 
 
 def worker_in(text: str) -> str:
@@ -88,7 +88,7 @@ NOBODY: Final = "handinger-tui-doctor-asks"
 
 
 async def answering_generation(client: WorkerClient) -> str | None:
-    """The generation that a service answers, found out by three GETs, which are free; None: not clear.
+    """The generation that a service answers, match out by three GETs, which are free; None: not clear.
 
     A service that has a route says something else of an unknown id there than of an unknown address.
 

@@ -134,7 +134,7 @@ def _limit_object(gauge: Gauge) -> JsonObject:
 
 def _range_object(spread: Spread) -> JsonObject:
     amounts = {name: json_amount(getattr(spread, name)) for name in ("low", "median", "high", "p90", "most")}
-    return {"turns": spread.known, "not_reported": spread.unknown, **amounts}
+    return {"turns": spread.counted, "not_reported": spread.unknown, **amounts}
 
 
 def _result_text(

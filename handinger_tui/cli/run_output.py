@@ -214,7 +214,7 @@ class LimitMessages:
 
 def refusal(problem: LimitReached) -> Fault:
     """Return the fault of a message that is stored and not sent because a limit is reached."""
-    return Fault(Kind.COST_LIMIT, f"{problem.summary} {problem.hint}", may_have_been_charged=False)
+    return Fault(Kind.COST_LIMIT, problem.text, may_have_been_charged=False)
 
 
 DESCRIPTOR_ERRORS = (errno.EMFILE, errno.ENFILE)

@@ -32,6 +32,11 @@ class HandingerError(Exception):
         self.summary = summary
         self.hint = hint
 
+    @property
+    def text(self) -> str:
+        """The summary and the hint."""
+        return f"{self.summary} {self.hint}".strip()
+
 
 class SettingsError(HandingerError):
     """A setting is missing or invalid; nothing was sent."""

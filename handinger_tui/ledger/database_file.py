@@ -431,13 +431,13 @@ def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
 
 def _open_or_begin(path: Path, patience_s: float, *, mend: bool) -> Opened:
     _make_private(path)
-    known = identity(path)
+    file_id = identity(path)
     try:
         return Opened(_open_file(path, patience_s))
     except Damaged:
         if not mend:
             raise
-        copy = set_aside(path, known)
+        copy = set_aside(path, file_id)
     _make_private(path)
     if copy is None:
         return Opened(_open_file(path, patience_s))
@@ -566,13 +566,13 @@ def free_name(path: Path, word: str) -> Path:
     return name
 
 
-def set_aside(path: Path, known: tuple[int, int]) -> Path | None:
+def set_aside(path: Path, file_id: tuple[int, int]) -> Path | None:
     """Rename the damaged file and its side files; returns the new path, None if another process was first.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    if path.exists() and identity(path) != known:
+    if path.exists() and identity(path) != file_id:
         return None
     copy = free_name(path, "damaged")
     # The side files are renamed first: a new database must never find an old log.

@@ -43,7 +43,7 @@ def needed(connection: sqlite3.Connection, session: Session, order: TurnRequest)
 
 
 def _of_others(spread: Spread) -> Decimal | None:
-    return spread.p90 if spread.known >= ENOUGH else None
+    return spread.p90 if spread.counted >= ENOUGH else None
 
 
 def reserve(connection: sqlite3.Connection, turn_id: str, amounts: Needed) -> None:

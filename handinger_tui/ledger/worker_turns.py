@@ -230,15 +230,15 @@ def overtaken_turns(
     """
     if among is not None and not among:
         return set()
-    found: set[str] = set()
+    turn_ids: set[str] = set()
     for worker_id in _workers(session):
         of = (pack(session.base_url), pack(worker_id), pack(session.session_id))
         for row in connection.execute(_EVENTS_OF_SESSION, of):
             turn_id = unpack(row["turn_id"])
             is_asked = turn_id in newest if among is None else turn_id in among
             if is_asked and newest_ms(row["events"]) > newest.get(turn_id, 0):
-                found.add(turn_id)
-    return found
+                turn_ids.add(turn_id)
+    return turn_ids
 
 
 def _workers(session: Session) -> Iterable[str]:

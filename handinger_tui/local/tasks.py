@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from handinger_tui.local import formats, prices, requests
 from handinger_tui.local.requests import RefusedError
-from handinger_tui.local.webhooks import Webhook
+from handinger_tui.local.webhooks import LocalWebhook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,7 @@ class Template:
     updated_at: datetime = field(default_factory=formats.now)
     is_deleted: bool = False
     schedules: dict[str, StoredSchedule] = field(default_factory=dict)
-    webhook: Webhook = field(default_factory=Webhook)
+    webhook: LocalWebhook = field(default_factory=LocalWebhook)
 
     @classmethod
     def create(cls, members: Mapping[str, object]) -> Template:

@@ -43,7 +43,7 @@ _NOT_HERE = "The local worker delivers to this computer only (localhost, 127.0.0
 
 
 @dataclass(slots=True)
-class Webhook:
+class LocalWebhook:
     """The webhook of one stored worker: address and token, both None without one, and its deliveries."""
 
     url: str | None = None

@@ -92,7 +92,7 @@ def test_unknown_figures_stay_out_of_the_spreads() -> None:
 def test_time_and_sources_are_those_of_turns_whose_end_is_known() -> None:
     ends = [TurnStatus.COMPLETED, TurnStatus.FAILED, TurnStatus.RUNNING, TurnStatus.UNKNOWN]
     (row,) = compare(charge(status=status, sources=2, elapsed_ms=1000) for status in ends)
-    assert (row.elapsed_ms.known, row.sources.known) == (2, 2)
+    assert (row.elapsed_ms.counted, row.sources.counted) == (2, 2)
     assert row.incomplete == 3
 
 
@@ -183,7 +183,7 @@ def test_every_turn_is_in_one_row_known_or_not(
     counted = [own for own in made if own.status not in FREE | LIVE]
     assert sum(row.turns for row in rows) == len(counted)
     for row in rows:
-        assert row.usd.known + row.usd.unknown == row.turns
+        assert row.usd.counted + row.usd.unknown == row.turns
     known = [own.usd for own in counted if own.final and own.usd is not None]
     assert max((row.usd.most for row in rows if row.usd.most is not None), default=None) == max(
         known, default=None

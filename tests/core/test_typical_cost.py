@@ -63,8 +63,8 @@ def test_a_spread_does_not_depend_on_the_order(values: list[Decimal | None], cha
     chance.shuffle(mixed)
     found = spread(values)
     assert spread(mixed) == found
-    assert found.known + found.unknown == len(values)
-    if found.known:
+    assert found.counted + found.unknown == len(values)
+    if found.counted:
         assert found.low is not None
         assert found.median is not None
         assert found.high is not None
@@ -148,9 +148,9 @@ def test_the_chip_is_short_and_tells_no_zero_that_is_none(
     usual = TypicalCost("standard", spread(usd), spread(credits_used), everywhere)
     chip, text = typical_cost_chip(usual), typical_cost_text(usual)
     assert len(chip) <= CHIP_CELLS
-    known = usual.usd.known or usual.credits.known
+    known = usual.usd.counted or usual.credits.counted
     assert ("no cost history yet" in chip) == (not known and not usual.usd.unknown)
-    assert ("usually" in text) == ((usual.usd.known or usual.credits.known) >= ENOUGH)
+    assert ("usually" in text) == ((usual.usd.counted or usual.credits.counted) >= ENOUGH)
 
 
 @pytest.mark.parametrize(

@@ -123,4 +123,4 @@ async def test_the_ledger_says_that_an_amount_is_shared_and_what_the_turn_took_a
         assert {turn_id: row.shared_with for turn_id, row in rows.items()} == {"A": 1, "B": 1}
         assert rows["A"].most_usd == Decimal("0.30")
         # What is shared is no example of what a turn usually costs.
-        assert (await ledger.charges.usual(WORKER, "standard", simulated=False)).usd.known == 0
+        assert (await ledger.charges.usual(WORKER, "standard", simulated=False)).usd.counted == 0

@@ -11,7 +11,7 @@ import pytest
 
 from handinger_tui.local.requests import RequestLimits
 from handinger_tui.local.server import LocalServer
-from handinger_tui.local.webhooks import PAGE_SIZE, Webhook
+from handinger_tui.local.webhooks import PAGE_SIZE, LocalWebhook
 from tests.local.receiver import Receiver, receiving
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ async def test_nothing_is_sent_to_another_computer(url: str, monkeypatch: pytest
         raise OSError
 
     monkeypatch.setattr(asyncio, "open_connection", dial)
-    webhook = Webhook()
+    webhook = LocalWebhook()
     webhook.set(url)
     await webhook.deliver({"id": "t", "title": "T", "workerId": "w"}, {}, 5)
     [execution] = webhook.executions
@@ -179,7 +179,7 @@ async def test_without_a_receiver_the_reason_is_recorded() -> None:
 
     closing = await asyncio.start_server(close_at_once, "127.0.0.1", 0)
     port = closing.sockets[0].getsockname()[1]
-    webhook = Webhook()
+    webhook = LocalWebhook()
     for url in (f"http://127.0.0.1:{port}", f"https://127.0.0.1:{port}"):
         webhook.set(url)
         await webhook.deliver({"id": "t", "title": "T", "workerId": "w"}, {}, 5)

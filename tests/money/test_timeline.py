@@ -82,7 +82,7 @@ CASES: dict[str, tuple[list[Event], dict[object, str]]] = {
         [
             *turn(1, None, ".5"),
             *turn(2, ".5", "1.0"),
-            *(read("1.0"), Sent(3), read("0", busy=True), Ended(3, left=True), read("1.5")),
+            *(read("1.0"), Sent(3), read("0", busy=True), Ended(3, left_running=True), read("1.5")),
         ],
         {1: "0.5", 2: "0.5", 3: "0.5"},
     ),

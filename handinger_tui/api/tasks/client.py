@@ -111,11 +111,11 @@ class TaskClient:
                 content = multipart.stream
 
             def send(depart: Callable[[], None]) -> Coroutine[None, None, Answered]:
-                def left() -> None:
+                def mark_departed() -> None:
                     departed()
                     depart()
 
-                return self._post(url, headers, content, left, start)
+                return self._post(url, headers, content, mark_departed, start)
 
             pending = PendingPost(
                 start,

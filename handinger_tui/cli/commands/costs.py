@@ -136,7 +136,7 @@ def _report(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Repo
         groups=[*groups[:MOST_ROWS], *result.suspense],
         total=result.total,
         simulated=query.simulated,
-        made=query.now.strftime("%Y-%m-%d %H:%M %Z"),
+        date=query.now.strftime("%Y-%m-%d %H:%M %Z"),
         left_out=max(0, len(groups) - MOST_ROWS),
         remarks=remarks(cost_rows, query),
     )

@@ -227,7 +227,7 @@ def _rule_of(args: argparse.Namespace, now: datetime) -> Rule:
 
 
 def _report_doubt(args: argparse.Namespace, name: str, problem: Doubtful) -> int:
-    text = f"{problem.summary} {problem.hint}"
+    text = problem.text
     if args.json:
         put_result(args, {name: None, "error": text}, "")
     say(text)
@@ -264,6 +264,6 @@ def _price_object(price: Price) -> JsonObject:
         "per_month": json_amount(price.per_month),
         "credit_usd": json_amount(price.typical.credit_usd),
         "runs_per_month": None if price.runs is None else float(round(price.runs, 2)),
-        "turns": of.known,
+        "turns": of.counted,
         "of_other_workers": price.typical.everywhere,
     }

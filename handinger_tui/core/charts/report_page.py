@@ -223,7 +223,7 @@ POLICY: Final = "img-src data:"
 
 
 class Report(Struct, frozen=True):
-    """The content of a report. `heading` names period and filters; `made` is the time of writing.
+    """The content of a report. `heading` names period and filters; `date` is the time of writing.
 
     `by` is the word for a group; `left_out` is the number of groups that are not listed. `remarks` are
     sentences below the table.
@@ -235,7 +235,7 @@ class Report(Struct, frozen=True):
     groups: Sequence[Bucket]
     total: Bucket
     simulated: bool
-    made: str
+    date: str
     left_out: int = 0
     remarks: Sequence[str] = ()
 
@@ -253,7 +253,7 @@ def page(report: Report) -> str:
 {charts}
 {_table(report)}
 {remarks}
-<p class="muted">Written by handinger-tui on {_text(report.made)}. Amounts are as the service reported them;
+<p class="muted">Written by handinger-tui on {_text(report.date)}. Amounts are as the service reported them;
 what it did not report is counted and never taken for zero.</p>"""
     heading = clean_line(report.heading, 200)
     return html_page(f"Cost report: {heading}", f"{_style_rules()}{style()}", main, policy=POLICY)

@@ -105,26 +105,28 @@ def _parser() -> MarkdownIt:
 
 def _safe_links(children: Sequence[Token]) -> list[Token]:
     """Links that are safe keep their address, the others become text, as do pictures."""
-    made: list[Token] = []
+    tokens_out: list[Token] = []
     opened: list[str | None] = []
     """For each open link what follows its text in place of the link; None: it stays a link."""
     for at, token in enumerate(children):
         if token.type == "image":
-            made.append(_words(token, f"{token.content or 'picture'} ({_shown(token.attrs.get('src'))})"))
+            tokens_out.append(
+                _words(token, f"{token.content or 'picture'} ({_shown(token.attrs.get('src'))})")
+            )
         elif token.type == "link_open":
             address = str(token.attrs.get("href", ""))
             if judge_link(address, _text_of(children[at + 1 :])).verdict is Verdict.OPEN:
                 token.attrs = {"href": address, "rel": "noopener noreferrer"}
                 opened.append(None)
-                made.append(token)
+                tokens_out.append(token)
             else:
                 opened.append(f" ({_shown(address)})")
         elif token.type == "link_close":
             instead = opened.pop() if opened else None
-            made.append(token if instead is None else _words(token, instead))
+            tokens_out.append(token if instead is None else _words(token, instead))
         else:
-            made.append(token)
-    return made
+            tokens_out.append(token)
+    return tokens_out
 
 
 def _text_of(children: Sequence[Token]) -> str:

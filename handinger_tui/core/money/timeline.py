@@ -47,7 +47,7 @@ class Ended(NamedTuple):
     """The turn has ended. `left`: nobody watches it; it stays under way until the worker is idle."""
 
     turn: Key
-    left: bool = False
+    left_running: bool = False
 
 
 Event = Sent | Read | Ended
@@ -604,7 +604,7 @@ class Timeline:
         self._window = window if is_fewer else _Window(tuple(self.under_way), None)
         self._is_idle = not read.busy
         if self._is_idle:
-            for turn in [turn for turn, left in self.under_way.items() if left]:
+            for turn in [turn for turn, left_running in self.under_way.items() if left_running]:
                 self._leave(turn)
             self.final |= self._unconfirmed
             self.touched |= self._unconfirmed
@@ -620,7 +620,7 @@ class Timeline:
     def _end(self, ended: Ended) -> None:
         if ended.turn in self.under_way:
             self.under_way[ended.turn] = True
-            if self._is_idle or not ended.left:
+            if self._is_idle or not ended.left_running:
                 self._leave(ended.turn)
 
     def _leave(self, turn: Key) -> None:

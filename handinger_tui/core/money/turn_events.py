@@ -254,7 +254,7 @@ def _written(event: Event) -> list[Json]:
         return ["read", event.busy, event.prompts, figures]
     if isinstance(event, Sent):
         return ["sent", event.creates, event.looked, event.refused, event.counted]
-    return ["ended", event.left]
+    return ["ended", event.left_running]
 
 
 # The same few are read at each reading of a session.
@@ -282,8 +282,8 @@ def _read_back(row: list[Json], key: Key) -> TimedEvent | None:
             return TimedEvent(at_ms, Read(meters, busy, count(prompts)))
         case [int(at_ms), "sent", bool(creates), bool(looked), bool(refused), bool(counted)]:
             return TimedEvent(at_ms, Sent(key, creates, looked, refused, counted))
-        case [int(at_ms), "ended", bool(left)]:
-            return TimedEvent(at_ms, Ended(key, left))
+        case [int(at_ms), "ended", bool(left_running)]:
+            return TimedEvent(at_ms, Ended(key, left_running))
         case _:
             return None
 

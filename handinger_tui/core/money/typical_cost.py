@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 ENOUGH: Final = 5
-"""Known turns that quartiles need; with fewer, `low` and `high` are the lowest and highest amount."""
+"""Counted turns that quartiles need; with fewer, `low` and `high` are the lowest and highest amount."""
 
 
 class Spread(Struct, frozen=True):
-    """The distribution of `known` amounts: the middle half lies between `low` and `high`.
+    """The distribution of `counted` amounts: the middle half lies between `low` and `high`.
 
     With fewer than `ENOUGH` amounts, `low` and `high` are the extremes. All amounts are None when none
     is known. `unknown`: the number of turns whose amount was never reported.
     """
 
-    known: int = 0
+    counted: int = 0
     unknown: int = 0
     low: Decimal | None = None
     median: Decimal | None = None
@@ -106,10 +106,10 @@ def typical_cost_text(usual: TypicalCost) -> str:
         return f"{whose}{plural(of.unknown, 'turn')} at {budget}, cost not reported"
     gaps = f"{of.unknown:,} more not reported" if of.unknown else ""
     gaps = ", ".join(filter(None, [usual.at_price(unit, of.median), gaps]))
-    turns = plural(of.known, "turn")
-    if of.known < ENOUGH:
+    turns = plural(of.counted, "turn")
+    if of.counted < ENOUGH:
         whose = "other workers, " if usual.everywhere else ""
-        amount = amount_text(of.median, unit) if of.known == 1 else _between(of, unit)
+        amount = amount_text(of.median, unit) if of.counted == 1 else _between(of, unit)
         return f"{whose}{turns} so far: {amount}" + (f", {gaps}" if gaps else "")
     whose = "other workers usually" if usual.everywhere else "usually"
     details = ", ".join(filter(None, [f"median {rough(of.median, unit)}", turns, gaps]))
@@ -122,13 +122,13 @@ def typical_cost_chip(usual: TypicalCost) -> str:
     if of.median is None:
         return "cost not reported" if of.unknown else "no cost history yet"
     median = f"~{rough(of.median, unit)}"
-    turns = f"{median} ({plural(of.known, 'turn')})"
+    turns = f"{median} ({plural(of.counted, 'turn')})"
     if usual.everywhere:
         choices = [f"{median} (other workers)"]
-    elif of.known == 1:
+    elif of.counted == 1:
         choices = [turns.removeprefix("~")]
-    elif of.known < ENOUGH:
-        choices = [f"{_briefly(of, unit)} ({plural(of.known, 'turn')})", turns]
+    elif of.counted < ENOUGH:
+        choices = [f"{_briefly(of, unit)} ({plural(of.counted, 'turn')})", turns]
     else:
         choices = [f"{median} ({_briefly(of, unit).partition(' ')[0]})", turns]
     priced = usual.at_price(unit, of.median)
@@ -147,7 +147,7 @@ def rough(value: Decimal, unit: Unit) -> str:
 
 def unit_and_spread(usual: TypicalCost) -> tuple[Unit, Spread]:
     """USD where it was ever reported, else credits."""
-    if usual.usd.known or not usual.credits.known:
+    if usual.usd.counted or not usual.credits.counted:
         return Unit.USD, usual.usd
     return Unit.CREDITS, usual.credits
 
@@ -226,10 +226,10 @@ def compare(charges: Iterable[TurnCharge]) -> tuple[BudgetRow, ...]:
     levels: dict[str, list[TurnCharge]] = {}
     for own in real or counted:
         levels.setdefault(level_of(own.budget, own.trigger), []).append(own)
-    known = [level for level in LEVELS if level in levels]
+    named = [level for level in LEVELS if level in levels]
     others = sorted(level for level in levels if level and level not in LEVELS)
     unknown = [""] if "" in levels else []
-    return tuple(_row(level, levels[level]) for level in (*known, *others, *unknown))
+    return tuple(_row(level, levels[level]) for level in (*named, *others, *unknown))
 
 
 def _row(level: str, charges: Sequence[TurnCharge]) -> BudgetRow:
@@ -263,7 +263,7 @@ class _Pair(Struct, frozen=True):
     @property
     def turns(self) -> int:
         """The smaller number of known costs of the two levels."""
-        return min(one.known for one in self.spreads())
+        return min(one.counted for one in self.spreads())
 
 
 def advice(rows: Sequence[BudgetRow]) -> str | None:
@@ -276,8 +276,8 @@ def advice(rows: Sequence[BudgetRow]) -> str | None:
     cheap, dear = pair.spreads()
     cost = (
         f"So far, {_name(pair.cheap)} costs a median of {rough(cheap.median or Decimal(0), pair.unit)} "
-        f"({plural(cheap.known, 'turn')}) and {_name(pair.dear)} "
-        f"{rough(dear.median or Decimal(0), pair.unit)} ({plural(dear.known, 'turn')})"
+        f"({plural(cheap.counted, 'turn')}) and {_name(pair.dear)} "
+        f"{rough(dear.median or Decimal(0), pair.unit)} ({plural(dear.counted, 'turn')})"
     )
     details = [piece for piece in (_sources(pair), _incomplete(pair)) if piece]
     return f"{cost}. {_name(pair.cheap).capitalize()} had {' and '.join(details)}."
@@ -287,7 +287,11 @@ def _pair(one: BudgetRow, other: BudgetRow) -> _Pair | None:
     """The pair in USD where both levels have enough known costs, else in credits; None if they are close."""
     for unit in Unit:
         first, second = _of(one, unit), _of(other, unit)
-        if min(first.known, second.known) < ENOUGH_TO_ADVISE or first.median is None or second.median is None:
+        if (
+            min(first.counted, second.counted) < ENOUGH_TO_ADVISE
+            or first.median is None
+            or second.median is None
+        ):
             continue
         cheap, dear = (one, other) if first.median <= second.median else (other, one)
         pair = _Pair(cheap, dear, unit)
@@ -314,7 +318,7 @@ def _name(row: BudgetRow) -> str:
 def _sources(pair: _Pair) -> str:
     """The text about sources, "about as many sources (6 and 7)"; "" where too few turns report them."""
     cheap, dear = pair.cheap.sources, pair.dear.sources
-    if min(cheap.known, dear.known) < ENOUGH_TO_ADVISE or cheap.median is None or dear.median is None:
+    if min(cheap.counted, dear.counted) < ENOUGH_TO_ADVISE or cheap.median is None or dear.median is None:
         return ""
     tolerance = max(Decimal(1), EXACT.multiply(max(cheap.median, dear.median), ABOUT))
     its, other = _plain(cheap.median), _plain(dear.median)

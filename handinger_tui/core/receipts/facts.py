@@ -228,13 +228,13 @@ def _change(turn: Turn, own: TurnMoney, earlier: Iterable[tuple[Turn, TurnMoney]
     ]
     previous = spread(amounts)
     own_amount = _amount(own, unit) if _is_own(own) and turn.status not in FREE else None
-    if previous.known < ENOUGH_EARLIER or previous.median is None:
-        return Change(turns=previous.known, unit=unit)
+    if previous.counted < ENOUGH_EARLIER or previous.median is None:
+        return Change(turns=previous.counted, unit=unit)
     if own_amount is None or not previous.median:
-        return Change(None, previous.median, previous.known, unit)
+        return Change(None, previous.median, previous.counted, unit)
     difference = EXACT.multiply(EXACT.subtract(own_amount, previous.median), Decimal(100))
     percent = EXACT.divide(difference, previous.median).to_integral_value(ROUND_HALF_EVEN, EXACT)
-    return Change(int(percent), previous.median, previous.known, unit)
+    return Change(int(percent), previous.median, previous.counted, unit)
 
 
 def _is_own(money: TurnMoney) -> bool:

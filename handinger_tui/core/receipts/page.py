@@ -455,7 +455,7 @@ def _usual_object(usual: TypicalCost | None) -> JsonObject | None:
 
 def _spread_object(of: Spread) -> JsonObject:
     return {
-        "turns": of.known,
+        "turns": of.counted,
         "not_reported": of.unknown,
         "low": _exact(of.low),
         "median": _exact(of.median),

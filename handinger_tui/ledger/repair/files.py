@@ -29,7 +29,7 @@ from handinger_tui.ledger.database_file import (
     translated,
 )
 from handinger_tui.ledger.migrations import MIGRATIONS, begin_at, migrate
-from handinger_tui.ledger.repair.table_reader import ERRORS, TableReader
+from handinger_tui.ledger.repair.table_reader import ERRORS, DamagedTable
 from handinger_tui.ledger.rows import UNREADABLE
 
 FIRST: Final = ("charges", "turn_totals", "limits", "suspense", "rulings", "reservations", "worker_turns")
@@ -145,8 +145,8 @@ def open_or_salvage(path: Path, patience_s: float, *, check: bool = False) -> Op
         opened = open_to_read(path, patience_s)
         if check and path.exists() and path.stat().st_size <= SMALL_BYTES:
             with translated(reading=True):
-                whole = is_intact(opened.connection)
-            if not whole:
+                is_whole = is_intact(opened.connection)
+            if not is_whole:
                 opened.connection.close()
                 return opened_in_memory(path)
     except Damaged:
@@ -300,7 +300,7 @@ def _copy_table(
     marks = ", ".join("?" * (len(columns) + has_rowid))
     insert = f"INSERT {otherwise} INTO {table} ({names}) VALUES ({marks})"
     saved, refused = 0, 0
-    reader = TableReader(source, table, names)
+    reader = DamagedTable(source, table, names)
     for row in reader.by_rowid() if has_rowid else reader.by_key():
         try:
             into.execute(insert, row)

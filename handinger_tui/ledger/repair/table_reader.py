@@ -19,7 +19,7 @@ ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
 """What reading damaged pages raises: the message of an error may quote damaged text, too."""
 
 
-class TableReader:
+class DamagedTable:
     """Reads the rows of one table around its damaged pages."""
 
     def __init__(self, source: sqlite3.Connection, table: str, names: str) -> None:

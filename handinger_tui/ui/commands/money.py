@@ -74,7 +74,7 @@ async def highest_cost(controller: SessionController) -> str:
     whose = "all workers" if most.everywhere else "this worker"
     sentence = (
         f"Most expensive turn so far at {most.budget}: {usd_text(most.usd.most)} "
-        f"({plural(most.usd.known, 'turn')}, {whose})."
+        f"({plural(most.usd.counted, 'turn')}, {whose})."
     )
     return sentence if at_unlimited else f"No cost history at unlimited yet. {sentence}"
 

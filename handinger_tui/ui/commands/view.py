@@ -131,9 +131,9 @@ async def show_help(context: CommandContext, _argument: str) -> None:
 
 async def palette(context: CommandContext, _argument: str) -> None:
     """Open the command palette."""
-    from handinger_tui.ui.dialogs.palette import Palette  # once it is asked for
+    from handinger_tui.ui.dialogs.pickers import CommandPicker  # once it is asked for
 
-    context.interaction.app.push_screen(Palette())
+    context.interaction.app.push_screen(CommandPicker())
 
 
 async def leave(context: CommandContext, _argument: str = "") -> None:

@@ -336,7 +336,7 @@ class LimitsPage(Dialog[Wish]):
         try:
             self.dismiss(read_wish(event.value))
         except NotAnAmount as why:
-            self._show_problem(f"{why.summary} {why.hint}".strip())
+            self._show_problem(why.text)
 
     @on(Input.Changed)
     def _handle_change(self) -> None:

@@ -1,4 +1,4 @@
-"""Lists that are filtered while typing: the sessions stored on this computer, and the prompt history."""
+"""Lists that are filtered while typing: stored sessions, the prompt history, and all commands."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.command import CommandPalette
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -142,7 +143,7 @@ class SessionPicker(Picker):
         try:
             await coroutine
         except HandingerError as problem:
-            self.notify(f"{problem.summary} {problem.hint}", severity="error", markup=False)
+            self.notify(problem.text, severity="error", markup=False)
 
     @on(Input.Changed)
     def _search_texts(self, event: Input.Changed) -> None:
@@ -158,7 +159,7 @@ class SessionPicker(Picker):
             query = parse_query(typed, moment(self._now_ms(), None).astimezone(), typing=True)
             hits = await self._history.search(query, MAX_HITS)
         except HandingerError as error:
-            problem = f"{error.summary} {error.hint}"
+            problem = error.text
         self._hits, self._searched, self._problem = hits, typed.lower(), problem
         if hits or problem:
             self.fill()
@@ -338,3 +339,13 @@ class HistorySearch(Picker):
     @on(OptionList.OptionSelected)
     def _choose(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self._rows[event.option_index])
+
+
+class CommandPicker(CommandPalette):
+    """Lists all commands: Textual's palette, with keys of the key table, so that the help shows them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PALETTE)
+
+    async def action_run(self) -> None:
+        """Run the highlighted command."""
+        await self.query_one(Input).action_submit()

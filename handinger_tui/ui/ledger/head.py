@@ -238,7 +238,7 @@ class Lines(Static):
 class Head(Lines):
     """Totals, limits, groupings and filters."""
 
-    class Clicked(Message):
+    class ActionClicked(Message):
         """`action`: the value of a `GroupBy`, `PERIOD` or `WIDEN`."""
 
         def __init__(self, action: str) -> None:
@@ -266,7 +266,7 @@ class Head(Lines):
         """Post the action of the clicked text, if it has one."""
         action = event.style.meta.get(CLICK)
         if isinstance(action, str):
-            self.post_message(self.Clicked(action))
+            self.post_message(self.ActionClicked(action))
 
 
 class Foot(Lines):

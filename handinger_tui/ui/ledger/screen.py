@@ -209,9 +209,7 @@ class LedgerScreen(ModalScreen[str]):
             self.query_one(Charts).show(None)
             self.set_class(True, "-empty")
             self.table.border_subtitle = None
-            self.table.show_message(
-                f"Cannot read the ledger. {clean_line(f'{problem.summary} {problem.hint}')}"
-            )
+            self.table.show_message(f"Cannot read the ledger. {clean_line(problem.text)}")
             self.refresh_bindings()
 
     async def _read_view(self) -> None:
@@ -314,8 +312,8 @@ class LedgerScreen(ModalScreen[str]):
         self.refresh_bindings()
         self._read()
 
-    @on(Head.Clicked)
-    def _handle_head_click(self, event: Head.Clicked) -> None:
+    @on(Head.ActionClicked)
+    def _handle_head_click(self, event: Head.ActionClicked) -> None:
         if event.action == head.PERIOD:
             self.action_period()
         elif event.action == head.WIDEN:
@@ -386,7 +384,7 @@ class LedgerScreen(ModalScreen[str]):
             if await asking.assign(figures, line.rises if line is not None else ()):
                 self._read()
         except HandingerError as problem:
-            self.notify(clean_line(f"{problem.summary} {problem.hint}"), severity="error", markup=False)
+            self.notify(clean_line(problem.text), severity="error", markup=False)
 
     def action_reload(self) -> None:
         """Read the history again."""

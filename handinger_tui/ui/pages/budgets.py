@@ -14,7 +14,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from handinger_tui.core.amounts import credits_words, total_text, usd_text
@@ -36,6 +35,7 @@ from handinger_tui.core.money.typical_cost import (
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger.query import day_at, first_of_forecast, midnight_ms
+from handinger_tui.ui.pages import SavingScreen
 from handinger_tui.ui.widgets.containers import StaticReflow
 from handinger_tui.ui.widgets.footer import FooterLine
 
@@ -102,7 +102,7 @@ class _Column(Struct, frozen=True):
 
 
 def _columns(rows: Sequence[BudgetRow]) -> tuple[_Column, ...]:
-    usd = any(row.usd.known for row in rows) or not any(row.credits.known for row in rows)
+    usd = any(row.usd.counted for row in rows) or not any(row.credits.counted for row in rows)
     cost = _Column("cost", 11, lambda row: row.usd, lambda value: rough(value, Unit.USD))
     used = _Column(
         "credits", 11, lambda row: row.credits, lambda value: rough(value, Unit.CREDITS).split()[0]
@@ -161,7 +161,7 @@ def _medians(row: BudgetRow, columns: Sequence[_Column], *, with_share: bool) ->
 def _percentiles(row: BudgetRow, columns: Sequence[_Column]) -> Content:
     """The line of 90th percentiles. Fewer than `ENOUGH` turns have none."""
     spreads = [column.of(row) for column in columns]
-    values = [spread.p90 if spread.known >= ENOUGH else None for spread in spreads]
+    values = [spread.p90 if spread.counted >= ENOUGH else None for spread in spreads]
     cells = [_cell(column, value, MUTED) for column, value in zip(columns, values, strict=True)]
     return Content.assemble((f"{'  90th':<{_LEVEL_WIDTH + 6}}", MUTED), *cells)
 
@@ -203,7 +203,7 @@ def _advice(rows: Sequence[BudgetRow]) -> str:
     text = advice(rows)
     if text is not None:
         return text
-    counts = [max(row.usd.known, row.credits.known) for row in rows if row.budget]
+    counts = [max(row.usd.counted, row.credits.counted) for row in rows if row.budget]
     if sum(count >= ENOUGH_TO_ADVISE for count in counts) >= 2:
         return "No clear difference between levels so far."
     return f"Not enough data: needs {ENOUGH_TO_ADVISE} turns with a known cost at each of two levels."
@@ -234,7 +234,7 @@ MAX_TURNS: Final = 10_000
 _DAY_S: Final = 86_400
 
 
-class BudgetsScreen(ModalScreen[None]):
+class BudgetsScreen(SavingScreen):
     """Shows the comparison for this worker or for all workers; the `a` key switches."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.BUDGETS, Where.SCREEN)
@@ -267,14 +267,10 @@ class BudgetsScreen(ModalScreen[None]):
     def action_other(self) -> None:
         """Switch between this worker and all workers."""
         if self._controller.session.worker_id is None:
-            self.notify("This session has no worker yet. Showing all workers.", markup=False)
+            self.say("This session has no worker yet. Showing all workers.")
             return
         self._only_this_worker = not self._only_this_worker
         self._read()
-
-    def action_close(self) -> None:
-        """Close the page."""
-        self.dismiss()
 
     @work(group="read", exclusive=True)
     async def _read(self) -> None:
@@ -286,7 +282,7 @@ class BudgetsScreen(ModalScreen[None]):
         try:
             self.comparison = await self._compare()
         except HandingerError as problem:
-            message = Content.styled(f"{problem.summary} {problem.hint}".strip(), "$error")
+            message = Content.styled(problem.text, "$error")
             self._set_title("")
             self.query_one("#budgets-text", StaticReflow).put(lambda width: list(message.wrap(width)))
             return

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import ActiveBinding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from handinger_tui.core.errors import HandingerError, LinkExpired
@@ -20,10 +19,11 @@ from handinger_tui.core.preview.tree import Node
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ui.background import CancelToken, run_in_thread
 from handinger_tui.ui.dialogs.confirm import Ask
-from handinger_tui.ui.keys import Where, bindings, for_footer
+from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.lists.table_view import TableView
 from handinger_tui.ui.lists.tree_view import TreeView
 from handinger_tui.ui.lists.virtual_list import VirtualList
+from handinger_tui.ui.pages import FooterScreen
 from handinger_tui.ui.pages.page_view import PageView, PictureView, TextView
 from handinger_tui.ui.pages.preview_load import MOST, Body, Loaded, Subject, load
 from handinger_tui.ui.panels.files import file_name
@@ -82,7 +82,7 @@ def _summary(loaded: Loaded, facet: int) -> Content:
     return Content.assemble(line, "   ", *names)
 
 
-class PreviewScreen(ModalScreen[None]):
+class PreviewScreen(FooterScreen):
     """Shows the files of a session one at a time, each with one or more views (`facets`)."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PREVIEW, Where.SCREEN)
@@ -123,11 +123,6 @@ class PreviewScreen(ModalScreen[None]):
         """The loaded file; None while it is loading and after it failed."""
         return self._loaded
 
-    @property
-    def active_bindings(self) -> dict[str, ActiveBinding]:
-        """The active bindings in footer order; those that do not fit are hidden instead of cut."""
-        return for_footer(super().active_bindings, self.size.width, self.app.get_key_display)
-
     # -- loading -----------------------------------------------------------------------
     def _start_loading(self, *, renew: bool = False) -> None:
         self._loaded, self._facet, self.expired, self._from_disk = None, 0, False, False
@@ -161,7 +156,7 @@ class PreviewScreen(ModalScreen[None]):
                 f"The link was refused. It may have expired. {problem.summary}\n\n{hint}"
             )
         except HandingerError as problem:
-            await self._show_message(f"{problem.summary} {problem.hint}")
+            await self._show_message(problem.text)
         except Exception as problem:  # noqa: BLE001 - a file from outside must not end the program
             await self._show_message(CANNOT_SHOW.format(name=type(problem).__name__))
         finally:
@@ -298,7 +293,3 @@ class PreviewScreen(ModalScreen[None]):
     def action_open(self) -> None:
         """Open the file with the system program for it."""
         self._file_actions.interaction.run(self._file_actions.open(self.part))
-
-    def action_close(self) -> None:
-        """Close the page; loading stops."""
-        self.dismiss()

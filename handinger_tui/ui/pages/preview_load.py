@@ -146,7 +146,7 @@ class Loaded(Struct, frozen=True):
     """Size of the complete file in bytes, None if unknown."""
 
 
-class Task(Struct, frozen=True):
+class LoadTask(Struct, frozen=True):
     """A file being loaded. `report_progress` receives a short text; `cancel_token` stops the work."""
 
     subject: Subject
@@ -177,7 +177,7 @@ def load(subject: Subject, cancel_token: CancelToken, report_progress: Callable[
     notes: tuple[str, ...] = () if subject.complete else (_cut_note(subject),)
     notes += (kind.note,) if kind.note else ()
     cancel_token.check()
-    loaded = KINDS[kind.shape](Task(subject, kind, cancel_token, report_progress))
+    loaded = KINDS[kind.shape](LoadTask(subject, kind, cancel_token, report_progress))
     total = len(subject.data) if subject.complete else subject.total
     return Loaded(loaded.what, loaded.counted, (*notes, *loaded.notes), loaded.facets, total)
 
@@ -187,11 +187,11 @@ def _cut_note(subject: Subject) -> str:
     return f"only the first {size(len(subject.data))}{of}"
 
 
-def _empty(_task: Task) -> Loaded:
+def _empty(_task: LoadTask) -> Loaded:
     return Loaded("empty file", "", (), (_message("The file is empty."),))
 
 
-def _table(task: Task) -> Loaded:
+def _table(task: LoadTask) -> Loaded:
     delimiter = "\t" if task.kind.shape is Shape.TSV else None
     reader = TableReader(task.data, delimiter, complete=task.complete)
     while reader.step():
@@ -202,7 +202,7 @@ def _table(task: Task) -> Loaded:
     return Loaded(what, model.counted, model.notes, (Facet("table", lambda: model), _source(task)))
 
 
-def _json(task: Task) -> Loaded:
+def _json(task: LoadTask) -> Loaded:
     if not task.complete:
         source = _code(task)
         return Loaded("JSON", source.counted, ("truncated JSON, shown as text", *source.notes), source.facets)
@@ -225,7 +225,7 @@ def may_be_table(value: object) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict | list)
 
 
-def _image(task: Task) -> Loaded:
+def _image(task: LoadTask) -> Loaded:
     image = check_picture(task.data, task.kind.detail, complete=task.complete)
     picture = image.picture
     facet = _message(f"{image.why[:1].upper()}{image.why[1:]}.")
@@ -234,13 +234,13 @@ def _image(task: Task) -> Loaded:
     return Loaded(image.what, image.counted, (), (facet,))
 
 
-def _pdf(task: Task) -> Loaded:
+def _pdf(task: LoadTask) -> Loaded:
     task.report_progress("reading the pages")
     pdf = read_pdf(task.data, complete=task.complete, cancel_token=task.cancel_token)
     return Loaded("PDF", pdf.counted, pdf.notes, (Facet("text", lambda: plain_rows(pdf.lines, 0)),))
 
 
-def _binary(task: Task) -> Loaded:
+def _binary(task: LoadTask) -> Loaded:
     rows = hex_rows(task.data)
     extent = f"the first {len(rows) * ROW:,} bytes" if len(task.data) > len(rows) * ROW else ""
     bytes_ = Facet("bytes", lambda: plain_rows(rows, 0))
@@ -258,12 +258,12 @@ def hex_rows(data: bytes) -> list[str]:
     return rows
 
 
-def _text(task: Task) -> Loaded:
+def _text(task: LoadTask) -> Loaded:
     model = read_text(task.data, complete=task.complete)
     return Loaded("text", _extent(model), model.notes, (Facet("text", lambda: plain_rows(model.lines)),))
 
 
-def _markdown(task: Task) -> Loaded:
+def _markdown(task: LoadTask) -> Loaded:
     model = read_text(task.data, complete=task.complete)
     text, notes = model.text, model.notes
     if len(text) > LONGEST_MARKDOWN:
@@ -274,7 +274,7 @@ def _markdown(task: Task) -> Loaded:
     )
 
 
-def _code(task: Task) -> Loaded:
+def _code(task: LoadTask) -> Loaded:
     language = "json" if task.kind.shape is Shape.JSON else task.kind.detail
     model = read_text(task.data, complete=task.complete)
     notes = model.notes
@@ -288,7 +288,7 @@ def _extent(model: TextModel) -> str:
     return model.counted if model.encoding in ("UTF-8", "") else f"{model.counted} · {model.encoding}"
 
 
-def _source(task: Task, language: str = "") -> Facet:
+def _source(task: LoadTask, language: str = "") -> Facet:
     """Return the view of the unformatted file text."""
 
     def make_rows() -> TextView:
@@ -302,7 +302,7 @@ def _message(text: str) -> Facet:
     return Facet("words", lambda: message_rows(text))
 
 
-KINDS: Final[Mapping[Shape, Callable[[Task], Loaded]]] = {
+KINDS: Final[Mapping[Shape, Callable[[LoadTask], Loaded]]] = {
     Shape.EMPTY: _empty,
     Shape.TEXT: _text,
     Shape.MARKDOWN: _markdown,

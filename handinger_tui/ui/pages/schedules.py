@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
@@ -48,11 +47,10 @@ from handinger_tui.core.schedules import (
 from handinger_tui.ui.dialogs.confirm import HINT, Dialog, OrderedInput
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.lists.virtual_list import ListRows, PickList, VirtualList, copy_from
-from handinger_tui.ui.pages import FooterScreen
-from handinger_tui.ui.widgets.footer import FooterLine
+from handinger_tui.ui.pages import ListScreen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from decimal import Decimal
 
     from handinger_tui.ui.ports import Connection, Schedules
@@ -73,7 +71,7 @@ CANCELED: Final = {
 """What is said after each answer of the service."""
 
 
-class Listing(Struct, frozen=True):
+class PricedSchedules(Struct, frozen=True):
     """The schedules as read at a moment, each with its price; `typical`: a turn at the budget of new ones."""
 
     listed: ScheduleList
@@ -101,13 +99,13 @@ class Scheduling(Struct, frozen=True):
         """The present moment."""
         return moment_at(self.now_ms())
 
-    async def read(self) -> Listing:
+    async def read(self) -> PricedSchedules:
         """Read the schedules, and their prices from the history. Raises ApiError, LedgerError."""
         listed = soonest_first(await self.service.schedules(self.worker_id))
         levels = {self.budget, *(one.budget or STANDARD for one in listed.schedules)}
         typical = {level: await self._usual(level) for level in levels}
         prices = tuple(price_of(typical[one.budget or STANDARD], one.rule) for one in listed.schedules)
-        return Listing(listed, prices, typical[self.budget], self.now)
+        return PricedSchedules(listed, prices, typical[self.budget], self.now)
 
     async def _usual(self, budget: str) -> TypicalCost:
         simulated = self.connection.limits.simulated
@@ -141,7 +139,7 @@ class Scheduling(Struct, frozen=True):
         computed = next_runs(schedule.rule, self.now, listed.cron_zone, 1)
         return added_text(added, computed, self.now, self.zone)
 
-    async def _confirm(self, schedule: NewSchedule, listing: Listing) -> bool:
+    async def _confirm(self, schedule: NewSchedule, listing: PricedSchedules) -> bool:
         price = price_of(listing.typical, schedule.rule)
         pieces = [
             f"“{clean_line(schedule.instruction, 400)}”",
@@ -193,7 +191,7 @@ class ScheduleQuestion(Dialog[str]):
 
     BOX_CLASSES = "dialog -limits"
 
-    def __init__(self, scheduling: Scheduling, listing: Listing) -> None:
+    def __init__(self, scheduling: Scheduling, listing: PricedSchedules) -> None:
         super().__init__("Add a schedule")
         self._scheduling, self._listing = scheduling, listing
 
@@ -211,7 +209,7 @@ class ScheduleQuestion(Dialog[str]):
             try:
                 rule, instruction = read_request(event.value, scheduling.now, scheduling.zone)
             except SettingsError as problem:
-                preview = Content.styled(f"{problem.summary} {problem.hint}", "$text-muted")
+                preview = Content.styled(problem.text, "$text-muted")
             else:
                 plan = scheduling.plan(NewSchedule(instruction, rule), listing.listed)
                 tag = price_tag(price_of(listing.typical, rule))
@@ -226,7 +224,7 @@ class ScheduleQuestion(Dialog[str]):
         try:
             read_request(event.value, self._scheduling.now, self._scheduling.zone)
         except SettingsError as problem:
-            text = Content.styled(f"{problem.summary} {problem.hint}", "$warning")
+            text = Content.styled(problem.text, "$warning")
             self.query_one("#schedule-preview", Static).update(text)
         else:
             self.dismiss(event.value.strip())
@@ -250,7 +248,7 @@ class ScheduleRows(ListRows):
         self.schedules: tuple[Schedule, ...] = ()
         self._cells: list[tuple[str, str, Price]] = []
 
-    def show(self, listing: Listing, zone: tzinfo | None) -> None:
+    def show(self, listing: PricedSchedules, zone: tzinfo | None) -> None:
         """Show these schedules from now on."""
         self.loaded, self.message = True, NONE_YET
         self.schedules = listing.listed.schedules
@@ -308,34 +306,19 @@ class ScheduleTable(PickList[ScheduleRows]):
             copy_from(self, self.current.schedule_id or "", "the id of the schedule")
 
 
-class SchedulesScreen(FooterScreen):
+class SchedulesScreen(ListScreen[ScheduleTable]):
     """Shows the schedules of a worker, adds and cancels them."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.SCHEDULES, Where.SCREEN)
-    AUTO_FOCUS = "#schedules-list"
+    NAME = "schedules"
 
     def __init__(self, scheduling: Scheduling) -> None:
-        super().__init__()
+        table = ScheduleTable(ScheduleRows(), id="schedules-list", classes="cursor-lines")
+        super().__init__(table, scheduling.interaction, scheduling.worker_id)
         self._scheduling = scheduling
-        self._listing: Listing | None = None
-        self._note = ""
-        """What was done last; it is shown until something else is done."""
+        self._listing: PricedSchedules | None = None
         self._summary = ""
         self._is_adding = False
-        self.table = ScheduleTable(ScheduleRows(), id="schedules-list", classes="cursor-lines")
-
-    def compose(self) -> ComposeResult:
-        """Lay out the title, the list, all about the selected schedule, and the footer."""
-        with Vertical(id="schedules"):
-            yield Static(id="schedules-title")
-            yield self.table
-            yield Static(id="schedules-foot")
-            yield FooterLine()
-
-    def on_mount(self) -> None:
-        """Read the schedules, and clear notifications, which would cover the prices."""
-        self.app.clear_notifications()
-        self.action_reload()
 
     @work(group="read", exclusive=True)
     async def action_reload(self) -> None:
@@ -345,7 +328,7 @@ class SchedulesScreen(FooterScreen):
             self._listing = await self._scheduling.read()
         except HandingerError as problem:
             self._listing = None
-            self.table.rows.fail(clean_line(f"{problem.summary} {problem.hint}", 600))
+            self.table.rows.fail(clean_line(problem.text, 600))
             self._draw_title("")
         else:
             self.table.rows.show(self._listing, self._scheduling.zone)
@@ -359,51 +342,44 @@ class SchedulesScreen(FooterScreen):
 
     def _draw_title(self, summary: str) -> None:
         self._summary = summary
-        worker, note = clean_line(self._scheduling.worker_id, 60), clean_line(self._note, 300)
-        first = Content.assemble(("Schedules", "bold"), (f"   worker {worker}", "$text-muted"))
-        self.query_one("#schedules-title", Static).update(
-            Content("\n").join(
-                [first, Content(summary), *([Content.styled(note, "$text-success")] if note else [])]
-            )
-        )
+        self._put_title([Content(summary), *self._note_lines])
 
     @on(VirtualList.Moved)
     def _show_selected(self) -> None:
-        self.query_one("#schedules-foot", Static).update(Content("\n").join(self._foot()))
-
-    def _foot(self) -> Sequence[Content]:
         schedule, listing = self.table.current, self._listing
         if schedule is None or listing is None:
-            return ()
+            self._put_foot(())
+            return
         listed, zone = listing.listed, self._scheduling.zone
         runs = [run_text(run, listing.now, zone) for run in runs_of(schedule, listing.now, listed.cron_zone)]
         in_zone = f", cron in {listed.zone_text}" if isinstance(schedule.rule, Cron) else ""
-        return (
-            Content(f"Next runs{in_zone}: {' · '.join(runs) or 'not known'}"),
-            Content(price_sentences(listing.prices[self.table.cursor])),
-            Content(clean_line(schedule.schedule_id or "no id", 80)),
+        self._put_foot(
+            (
+                Content(f"Next runs{in_zone}: {' · '.join(runs) or 'not known'}"),
+                Content(price_sentences(listing.prices[self.table.cursor])),
+                Content(clean_line(schedule.schedule_id or "no id", 80)),
+            )
         )
 
     # -- keys ----------------------------------------------------------------------------------
     def action_add(self) -> None:
-        """Ask for a schedule and add it. It goes on when the page is closed: the request may have left."""
+        """Ask for a schedule and add it."""
         if self._is_adding:
             self.say("The last schedule is still being added.")
         else:
-            self._scheduling.interaction.run(self._add())
+            self._change(self._add())
 
-    async def _add(self) -> None:
+    async def _add(self) -> str | None:
         chosen = await self._scheduling.choose()
         if chosen is None:
-            return
+            return None
         self._is_adding = True
         self._show_note("Adding…")
         try:
-            text = await self._scheduling.add(*chosen)
+            return await self._scheduling.add(*chosen)
         finally:
             self._is_adding = False
             self._show_note("")
-        self._acknowledge(text)
 
     def _show_note(self, text: str) -> None:
         self._note = text
@@ -414,17 +390,4 @@ class SchedulesScreen(FooterScreen):
         """Cancel the selected schedule after a question."""
         schedule, listing = self.table.current, self._listing
         if schedule is not None and listing is not None:
-            self._scheduling.interaction.run(self._cancel(schedule, listing.prices[self.table.cursor]))
-
-    async def _cancel(self, schedule: Schedule, price: Price) -> None:
-        self._acknowledge(await self._scheduling.cancel(schedule, price))
-
-    def _acknowledge(self, text: str | None) -> None:
-        """Say what was done, and read the list again. None: nothing was done."""
-        if text is None:
-            return
-        if self.is_attached:
-            self._note = text
-            self.action_reload()
-        else:
-            self._scheduling.interaction.say(text)
+            self._change(self._scheduling.cancel(schedule, listing.prices[self.table.cursor]))

@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec import Struct
 from textual import on, work
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Static
 
 from handinger_tui.core.errors import HandingerError, SettingsError
 from handinger_tui.core.formatting import moment_at
@@ -30,11 +27,10 @@ from handinger_tui.core.webhooks import (
 )
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.lists.virtual_list import ListRows, PickList, VirtualList, copy_from
-from handinger_tui.ui.pages import FooterScreen
-from handinger_tui.ui.widgets.footer import FooterLine
+from handinger_tui.ui.pages import ListScreen
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from handinger_tui.ui.ports import Webhooks
     from handinger_tui.ui.work.interaction import Interaction
@@ -74,8 +70,8 @@ class WebhookAccess(Struct, frozen=True):
         Raises:
             SettingsError: it is not accepted.
         """
-        asked = url or await self._ask_address(webhook.url or "")
-        if not asked or asked == webhook.url:
+        address = url or await self._ask_address(webhook.url or "")
+        if not address or address == webhook.url:
             return None
         body = (
             f"{clean_line(webhook.url or '', 300)}\n\nwill no longer be notified. The token stays the same."
@@ -84,19 +80,19 @@ class WebhookAccess(Struct, frozen=True):
             "Replace the webhook address?", body, yes="Replace", no="Cancel"
         ):
             return None
-        await self.service.set(self.worker_id, asked)
+        await self.service.set(self.worker_id, address)
         return "The address was set. Receivers find the token in the header X-Handinger-Token."
 
     async def _ask_address(self, text: str) -> str | None:
         """Ask for an address until it is one; what was typed stays in the field."""
         while True:
-            asked = await self.interaction.ask_text("Webhook address", text, "https://…")
+            address = await self.interaction.ask_text("Webhook address", text, "https://…")
             try:
                 # What only the service on this computer accepts is checked when it is sent.
-                return check_address(asked, is_service_local=True) if asked else None
+                return check_address(address, is_service_local=True) if address else None
             except SettingsError as problem:
-                self.interaction.say(f"{problem.summary} {problem.hint}", "warning")
-                text = asked or ""
+                self.interaction.say(problem.text, "warning")
+                text = address or ""
 
     async def clear(self) -> str | None:
         """Remove address and token."""
@@ -179,35 +175,20 @@ class DeliveryTable(PickList[DeliveryRows]):
             )
 
 
-class WebhookScreen(FooterScreen):
+class WebhookScreen(ListScreen[DeliveryTable]):
     """Shows the webhook of a worker and its deliveries, and changes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WEBHOOK, Where.SCREEN)
-    AUTO_FOCUS = "#webhook-list"
+    NAME = "webhook"
 
     def __init__(self, access: WebhookAccess) -> None:
-        super().__init__()
+        table = DeliveryTable(DeliveryRows(), id="webhook-list", classes="cursor-lines")
+        super().__init__(table, access.interaction, access.worker_id)
         self._access = access
         self._webhook: Webhook | None = None
         """None: it was not read."""
         self._page = DeliveryPage()
         self._is_token_shown = False
-        self._note = ""
-        """What was done last, or what went wrong; it is shown until something else is done."""
-        self.table = DeliveryTable(DeliveryRows(), id="webhook-list", classes="cursor-lines")
-
-    def compose(self) -> ComposeResult:
-        """Lay out address and token, the deliveries, all about the selected one, and the footer."""
-        with Vertical(id="webhook"):
-            yield Static(id="webhook-title")
-            yield self.table
-            yield Static(id="webhook-foot")
-            yield FooterLine()
-
-    def on_mount(self) -> None:
-        """Read webhook and deliveries."""
-        self.app.clear_notifications()
-        self.action_reload()
 
     # -- reading -------------------------------------------------------------------------------
     def action_reload(self) -> None:
@@ -221,10 +202,7 @@ class WebhookScreen(FooterScreen):
             self._webhook = await access.read()
             self._page = await access.service.deliveries(access.worker_id, number)
         except HandingerError as problem:
-            self._page, message = (
-                DeliveryPage(page=self._page.page),
-                clean_line(f"{problem.summary} {problem.hint}", 600),
-            )
+            self._page, message = DeliveryPage(page=self._page.page), clean_line(problem.text, 600)
         else:
             message = NO_WEBHOOK if self._webhook.url is None else NONE_YET
         self.table.rows.show(self._page, message, access.now, access.zone)
@@ -232,19 +210,17 @@ class WebhookScreen(FooterScreen):
         self.table.move_to(0)
 
     def _draw_title(self) -> None:
-        worker = clean_line(self._access.worker_id, 60)
-        lines = [Content.assemble(("Webhook", "bold"), (f"   worker {worker}", "$text-muted"))]
+        lines = []
         if self._webhook is not None and self._webhook.url is not None:
             token = token_text(self._webhook, is_shown=self._is_token_shown)
-            lines += [
+            lines = [
                 Content.assemble(("Address  ", "$text-muted"), clean_line(self._webhook.url, 300)),
                 Content.assemble(("Token    ", "$text-muted"), token),
             ]
-        if self._note:
-            lines.append(Content.styled(clean_line(self._note, 300), "$text-success"))
+        lines += self._note_lines
         if pages := page_text(self._page):
             lines.append(Content.styled(f"{pages} · local times", "$text-muted"))
-        self.query_one("#webhook-title", Static).update(Content("\n").join(lines))
+        self._put_title(lines)
 
     @on(VirtualList.Moved)
     def _show_selected(self) -> None:
@@ -257,9 +233,7 @@ class WebhookScreen(FooterScreen):
                 Content(f"to {clean_line(delivery.url or 'an address that is not reported', 300)}"),
                 Content(" · ".join(clean_line(one, 80) for one in ids)),
             ]
-        self.query_one("#webhook-foot", Static).update(
-            Content("\n").join([line for line in lines if line.plain])
-        )
+        self._put_foot(line for line in lines if line.plain)
 
     # -- keys ----------------------------------------------------------------------------------
     def action_turn(self, by: int) -> None:
@@ -297,18 +271,3 @@ class WebhookScreen(FooterScreen):
     def action_renew(self) -> None:
         """Replace the token after a question."""
         self._change(self._access.renew())
-
-    def _change(self, change: Awaitable[str | None]) -> None:
-        """Run a change. It goes on when the page is closed: the request may have left."""
-
-        async def run() -> None:
-            text = await change
-            if text is None:
-                return
-            if self.is_attached:
-                self._note = text
-                self.action_reload()
-            else:
-                self._access.interaction.say(text)
-
-        self._access.interaction.run(run())

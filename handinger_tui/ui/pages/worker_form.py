@@ -106,7 +106,7 @@ class WorkerFormScreen(ModalScreen[StoredWorker | None]):
         try:
             draft = form_from_text(await self._history.draft(self._draft_name))
         except HandingerError as problem:
-            self._say(f"{problem.summary} {problem.hint}")
+            self._say(problem.text)
             return
         if draft is not None and draft != self._began:
             self._fill(draft)
@@ -171,7 +171,7 @@ class WorkerFormScreen(ModalScreen[StoredWorker | None]):
             await self._history.save_draft(self._draft_name, "")
         except HandingerError as problem:
             self._in_doubt = self._in_doubt or (self._worker is None and isinstance(problem, Doubtful))
-            self._say(f"{problem.summary} {problem.hint}", failed=True)
+            self._say(problem.text, failed=True)
         else:
             self.dismiss(saved)
         finally:

@@ -115,11 +115,11 @@ def _a_minute(amount: Decimal | None, ms: int) -> Decimal | None:
 
 
 class Sum(NamedTuple):
-    """The sum of one figure: its known part, how many turns it misses, and whether it has any."""
+    """The sum of one figure: its reported part, how many turns it misses, and whether it has any."""
 
     value: Amount | None = 0
     missing: int = 0
-    known: bool = False
+    has_values: bool = False
 
 
 @dataclass(slots=True)
@@ -225,19 +225,19 @@ def _add_turn(so_far: Sum, member: Member, turn: Turn, money: TurnMoney) -> Sum:
     value = None if reported is None else tidy(Decimal(reported))
     gap = reported is None or not money.final
     if value is None:
-        return Sum(so_far.value if so_far.known else None, so_far.missing + gap, so_far.known)
-    return Sum(EXACT.add(Decimal(so_far.value or 0), value), so_far.missing + gap, known=True)
+        return Sum(so_far.value if so_far.has_values else None, so_far.missing + gap, so_far.has_values)
+    return Sum(EXACT.add(Decimal(so_far.value or 0), value), so_far.missing + gap, has_values=True)
 
 
 def _newest_total(so_far: Sum, member: Member, turn: Turn) -> Sum:
     """The worker's running total. The newest reading includes every earlier turn, also those of others."""
     after = _read(member, turn.snapshot)
     if after is not None and turn.snapshot is not None:
-        return Sum(after, int(turn.snapshot.busy or unfinished(turn)), known=True)
+        return Sum(after, int(turn.snapshot.busy or unfinished(turn)), has_values=True)
     before = _read(member, turn.before)
     if before is not None:
-        return Sum(before, 1, known=True)
-    return Sum(so_far.value if so_far.known else None, so_far.missing + 1, so_far.known)
+        return Sum(before, 1, has_values=True)
+    return Sum(so_far.value if so_far.has_values else None, so_far.missing + 1, so_far.has_values)
 
 
 def _read(member: Member, snapshot: Snapshot | None) -> Amount | None:

@@ -186,7 +186,7 @@ class TurnLayout:
         return min(max(0, bisect_right(self.starts, row) - 1), len(self.starts) - 2)
 
 
-class Place(NamedTuple):
+class RowPosition(NamedTuple):
     """A row of the layout: turn and block as indexes, and the row below the block's gap.
 
     `row` is negative in the gap, and not less than the height of the block's rows after its end.
@@ -384,7 +384,7 @@ class TranscriptLayout:
         """Return the first row of turn `at`."""
         return self._starts[at]
 
-    def place_at(self, y: int) -> Place | None:
+    def place_at(self, y: int) -> RowPosition | None:
         """Return what covers row `y`, None outside the layout."""
         if not 0 <= y < self.height:
             return None
@@ -393,7 +393,7 @@ class TranscriptLayout:
         turn_layout, row = self.turns[number], y - self._starts[number]
         at = turn_layout.block_at(row)
         block = turn_layout.blocks[at]
-        return Place(number, at, block, row - turn_layout.starts[at] - block.gap)
+        return RowPosition(number, at, block, row - turn_layout.starts[at] - block.gap)
 
     def top_of(self, turn: int, at: int) -> int:
         """Return the first row of a block below its gap. The turn must have been measured."""

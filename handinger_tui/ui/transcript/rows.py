@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.jsontext import Json
 
 
-class Ending(NamedTuple):
+class TurnEnd(NamedTuple):
     """The data of the line about a turn that did not complete."""
 
     status: TurnStatus
@@ -119,7 +119,7 @@ class ReceiptLine(NamedTuple):
 
 Slot = (
     TurnRequest | TextPart | ReasoningPart | ToolPart | FilePart | DataPart | CustomPart
-    | ProgressLine | Sources | Structured | Replaced | Written | Skipped | Ending | ReceiptLine
+    | ProgressLine | Sources | Structured | Replaced | Written | Skipped | TurnEnd | ReceiptLine
 )  # fmt: skip
 """What is shown of a turn. It omits steps; sources are one line at the end."""
 
@@ -174,7 +174,7 @@ def slots_of(turn: Turn, receipt: str, next_step: str = "") -> list[Slot]:
     if turn.status in SHOWN_AS_ERROR:
         why = turn.incomplete or turn.stream_fault or turn.abort_reason
         cost = receipt if turn.status in FREE else ""
-        slots.append(Ending(turn.status, turn.fault, turn.errors, why, cost, next_step, bool(turn.parts)))
+        slots.append(TurnEnd(turn.status, turn.fault, turn.errors, why, cost, next_step, bool(turn.parts)))
     if receipt and turn.status not in FREE:
         slots.append(ReceiptLine(receipt))
     return slots
@@ -187,7 +187,7 @@ def has_same_rows(old: Slot, new: Slot) -> bool:
     if isinstance(old, Written) and isinstance(new, Written):
         return old.tool is new.tool and old.file == new.file
     small = isinstance(
-        old, ProgressLine | Sources | Structured | Skipped | Ending | ReceiptLine | Replaced | FilePart
+        old, ProgressLine | Sources | Structured | Skipped | TurnEnd | ReceiptLine | Replaced | FilePart
     )
     return small and type(old) is type(new) and old == new
 
@@ -479,7 +479,7 @@ def slot_rows(slot: Slot, options: RowOptions) -> list[Row]:  # noqa: C901, PLR0
             return [Row(styled(text, "faint"))]
         case ProgressLine():
             return progress_rows(slot)
-        case Ending():
+        case TurnEnd():
             return ending_rows(slot, options.width)
         case ReceiptLine():
             return [Row(styled(clean_line(slot.text)), "receipt", wide=True)]
@@ -487,7 +487,7 @@ def slot_rows(slot: Slot, options: RowOptions) -> list[Row]:  # noqa: C901, PLR0
 
 def gap_between(before: Slot, after: Slot) -> bool:
     """Whether an empty row separates two slots."""
-    is_unanswered = isinstance(before, TurnRequest) and isinstance(after, Ending)
+    is_unanswered = isinstance(before, TurnRequest) and isinstance(after, TurnEnd)
     return not (is_unanswered or (isinstance(before, LINES) and isinstance(after, LINES)))
 
 
@@ -514,7 +514,7 @@ def source_of(slot: Slot) -> str:
             return slot.url
         case Sources():
             return "\n".join(f"- {part.title or part.source_id}: {part.url or ''}" for part in slot.parts)
-        case ProgressLine() | Skipped() | Ending():
+        case ProgressLine() | Skipped() | TurnEnd():
             return ""
 
 
@@ -566,7 +566,7 @@ def _retry_text(retry: Retry) -> str:
     return f"retry {retry.number} after {wait} s: {reason} Nothing is resent. Esc to stop watching."
 
 
-def ending_rows(ending: Ending, width: int) -> list[Row]:
+def ending_rows(ending: TurnEnd, width: int) -> list[Row]:
     """Return the one line about a turn that did not complete: why, what it may cost, what to do."""
     status, fault = ending.status, ending.fault
     mark, color = ("○ ", "busy") if status is TurnStatus.RUNNING else ("✗ ", "bad")
@@ -584,7 +584,7 @@ def ending_rows(ending: Ending, width: int) -> list[Row]:
     return [Row(line, "error", styled(mark, color), Content("  "))]
 
 
-def _reasons(ending: Ending) -> list[str]:
+def _reasons(ending: TurnEnd) -> list[str]:
     """Return why, in sentences, without what the title says; the status of HTTP stands in the last one."""
     fault = ending.fault
     message = fault.message.removesuffix(" Nothing was sent.") if fault else None

@@ -38,14 +38,14 @@ class QueueStrip(Static):
             super().__init__()
             self.turn = turn
 
-    class Dropped(Message):
+    class Withdrawn(Message):
         """Remove this message from the queue."""
 
         def __init__(self, turn: Turn) -> None:
             super().__init__()
             self.turn = turn
 
-    class Moved(Message):
+    class Reordered(Message):
         """Move this message to position `to`; 0 is the next to be sent."""
 
         def __init__(self, turn: Turn, to: int) -> None:
@@ -60,10 +60,10 @@ class QueueStrip(Static):
             super().__init__()
             self.turn = turn
 
-    class Clicked(Message):
+    class MessageClicked(Message):
         """A message was clicked: keys go to the queue now."""
 
-    class Left(Message):
+    class Exited(Message):
         """Return to the prompt; `typed` is a letter that was typed here and belongs there."""
 
         def __init__(self, typed: str = "") -> None:
@@ -90,7 +90,7 @@ class QueueStrip(Static):
             # The marked message was sent or dropped: its neighbor gets the mark.
             self._marked = queue[min(before, len(queue) - 1)].turn_id if queue else None
         if not queue and self.has_focus:
-            self.post_message(self.Left())
+            self.post_message(self.Exited())
         self.display = bool(queue)
         self._draw()
 
@@ -164,13 +164,13 @@ class QueueStrip(Static):
         if event.is_printable and event.character is not None and (event.key not in LETTERS or self._clicked):
             event.stop()
             event.prevent_default()
-            self.post_message(self.Left(event.character))
+            self.post_message(self.Exited(event.character))
 
     def action_mark(self, by: int) -> None:
         """Move the mark by `by` messages; below the last one is the prompt."""
         to = self._marked_at + by
         if to >= len(self.queue):
-            self.post_message(self.Left())
+            self.post_message(self.Exited())
         elif to >= 0:
             self._marked = self.queue[to].turn_id
             self._draw()
@@ -184,7 +184,7 @@ class QueueStrip(Static):
         """Remove the marked message from the queue."""
         if self.queue:
             turn = self.queue[self._marked_at]
-            self.post_message(self.Dropped(turn))
+            self.post_message(self.Withdrawn(turn))
             # Shown at once: the next key may come before the screen updates the queue.
             self.show([other for other in self.queue if other is not turn], self.editing)
 
@@ -202,7 +202,7 @@ class QueueStrip(Static):
         queue, position = list(self.queue), self._marked_at
         to = position + by
         if 0 <= to < len(queue):
-            self.post_message(self.Moved(queue[position], to))
+            self.post_message(self.Reordered(queue[position], to))
             queue.insert(to, queue.pop(position))
             self.show(queue, self.editing)
 
@@ -212,5 +212,5 @@ class QueueStrip(Static):
         at = event.get_content_offset(self)
         if at is not None and self._first + at.y < len(self.queue):
             self._marked, self._clicked = self.queue[self._first + at.y].turn_id, True
-            self.post_message(self.Clicked())
+            self.post_message(self.MessageClicked())
             self._draw()

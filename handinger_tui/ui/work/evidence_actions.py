@@ -66,8 +66,7 @@ class FileActions:
                     paths.append(await self._save_one(part, folder))
                     name = file_name(part)
                 except ApiError as problem:
-                    message = f"{file_name(part)}: {problem.summary} {problem.hint}".strip()
-                    self.interaction.say(message, "error")
+                    self.interaction.say(f"{file_name(part)}: {problem.text}", "error")
         finally:
             for part in parts:
                 self._downloads.mark_not_saved(part)

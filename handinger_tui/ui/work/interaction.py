@@ -54,7 +54,7 @@ class Interaction:
         try:
             await coroutine
         except HandingerError as problem:
-            self.say(f"{problem.summary} {problem.hint}", "error")
+            self.say(problem.text, "error")
 
     def say(self, text: str, severity: SeverityLevel = "information") -> None:
         """Answer an action of the person: near the prompt if it fits there, else as a notification."""

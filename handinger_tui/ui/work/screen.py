@@ -82,11 +82,11 @@ ChipEvent = Chips.Removed | Chips.Unfolded | Chips.Emptied | PromptBox.Dropped
 LinkEvent = Transcript.LinkClicked | OpenLink | CopyLink | ShowMention | CopyFootnotes | ExportSources
 QueueEvent = (
     PromptBox.QueueEntered
-    | QueueStrip.Clicked
-    | QueueStrip.Left
+    | QueueStrip.MessageClicked
+    | QueueStrip.Exited
     | QueueStrip.Edited
-    | QueueStrip.Dropped
-    | QueueStrip.Moved
+    | QueueStrip.Withdrawn
+    | QueueStrip.Reordered
     | QueueStrip.SentNow
 )
 
@@ -418,11 +418,11 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._first_screen.handle(event)
 
     @on(PromptBox.QueueEntered)
-    @on(QueueStrip.Clicked)
-    @on(QueueStrip.Left)
+    @on(QueueStrip.MessageClicked)
+    @on(QueueStrip.Exited)
     @on(QueueStrip.Edited)
-    @on(QueueStrip.Dropped)
-    @on(QueueStrip.Moved)
+    @on(QueueStrip.Withdrawn)
+    @on(QueueStrip.Reordered)
     @on(QueueStrip.SentNow)
     def _handle_queue(self, event: QueueEvent) -> None:
         session_id = self.controller.session_id
@@ -432,20 +432,20 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             case PromptBox.QueueEntered():
                 self.pane.queue.mark_newest()
                 self.browsing.browse(self.pane.queue)
-            case QueueStrip.Clicked():
+            case QueueStrip.MessageClicked():
                 self.browsing.browse(self.pane.queue)
-            case QueueStrip.Left():
+            case QueueStrip.Exited():
                 self.prompt.focus()
                 if event.typed:
                     self.prompt.insert(event.typed)
             case QueueStrip.Edited():
                 self.queue_editor.begin(event.turn)
                 self.scheduler.request()
-            case QueueStrip.Dropped():
+            case QueueStrip.Withdrawn():
                 self.interaction.run(self.queue_editor.withdraw(session_id, event.turn))
             case QueueStrip.SentNow():
                 self.interaction.run(self.send_flow.send_queued(session_id, event.turn))
-            case QueueStrip.Moved():
+            case QueueStrip.Reordered():
                 move = self.controller.engine.actor(session_id).move_queued(event.turn.turn_id, event.to)
                 self.interaction.run(move)
 

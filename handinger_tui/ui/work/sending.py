@@ -36,11 +36,6 @@ NO_HISTORY: Final = (
 )
 
 
-def not_sent(problem: HandingerError) -> str:
-    """The reason why a message was not sent, and the hint, on one line."""
-    return f"{problem.summary} {problem.hint}".strip()
-
-
 async def raise_limit(
     controller: SessionController,
     interaction: Interaction,
@@ -162,9 +157,9 @@ class SendFlow:
                 submission, message
             )
         except AttachmentProblem as problem:
-            self._report_refusal(submission, not_sent(problem))
+            self._report_refusal(submission, problem.text)
         except LedgerError as problem:
-            self._report_refusal(submission, f"Not sent: {not_sent(problem)}", TEXT_KEPT)
+            self._report_refusal(submission, f"Not sent: {problem.text}", TEXT_KEPT)
         except HandingerError:
             self._keep_unsent(submission)
             raise

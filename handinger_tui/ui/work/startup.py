@@ -15,7 +15,7 @@ from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.widgets.status_text import running_for, so_far, unwatched
 from handinger_tui.ui.work.limit_watcher import reload
-from handinger_tui.ui.work.sending import Submitter, not_sent
+from handinger_tui.ui.work.sending import Submitter
 from handinger_tui.ui.work.session_controller import NotFound, Outgoing, SessionController
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Startup:
             await self._restore_first(prompt or composer.prompt.text)
             if not isinstance(problem, AttachmentProblem):
                 raise
-            self._context.pane.trouble(not_sent(problem))
+            self._context.pane.trouble(problem.text)
 
     async def _restore_first(self, prompt: str) -> None:
         """Put a message that was not sent back into the prompt, and its files on chips."""

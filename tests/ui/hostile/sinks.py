@@ -27,8 +27,7 @@ from handinger_tui.engine.gallery import Gallery
 from handinger_tui.ui.dialogs.confirm import Ask, Choice, Confirm, Notice, OrderedInput, Problem, SendAgain
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
-from handinger_tui.ui.dialogs.palette import Palette
-from handinger_tui.ui.dialogs.pickers import HistorySearch, SessionPicker
+from handinger_tui.ui.dialogs.pickers import CommandPicker, HistorySearch, SessionPicker
 from handinger_tui.ui.ledger.head import Charts, Drawing, Foot, Head
 from handinger_tui.ui.ledger.screen import LedgerScreen
 from handinger_tui.ui.ledger.table import LedgerTable
@@ -223,7 +222,7 @@ async def over_it(eye: Eye) -> None:
     ]
     for screen in pages:
         await shown(eye, screen)
-    eye.desktop.app.push_screen(Palette())
+    eye.desktop.app.push_screen(CommandPicker())
     await eye.look()
     await eye.pilot.press("escape")
 
@@ -421,7 +420,9 @@ SINKS: Final = {
     "links": Sink(links, (), all_seen=False),
     "session list": Sink(session_list, (SessionPicker,)),
     "history": Sink(history, (HistorySearch,)),
-    "over it": Sink(over_it, (HelpScreen, Palette, SendAgain, RaiseLimit, LimitsPage), OPENED, False, FEW),
+    "over it": Sink(
+        over_it, (HelpScreen, CommandPicker, SendAgain, RaiseLimit, LimitsPage), OPENED, False, FEW
+    ),
     "ledger": Sink(ledger, (LedgerScreen, LedgerTable, Head, Foot, Charts, Drawing), OPENED, turns=FEW),
     "receipt": Sink(receipt, (ReceiptScreen, StaticReflow), OPENED, False, FEW),
     "budgets": Sink(budgets, (BudgetsScreen,), OPENED, turns=FEW),

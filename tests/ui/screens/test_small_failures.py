@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from handinger_tui.api.errors import Phase, refusal, translate
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.transcript.rows import Ending
+from handinger_tui.ui.transcript.rows import TurnEnd
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import PRICED, Desktop
 
@@ -39,7 +39,7 @@ async def rows_of_ending(desktop: Desktop, pilot: Pilot[None]) -> int:
     """How many rows of the screen the last turn takes for its failure."""
     await desktop.rest(pilot)
     last = desktop.work.pane.transcript.transcript_layout.turns[-1]
-    (block,) = [block for block in last.blocks if isinstance(block.slot, Ending)]
+    (block,) = [block for block in last.blocks if isinstance(block.slot, TurnEnd)]
     assert block.gap == 0
     return block.buffer.height
 

@@ -19,9 +19,9 @@ from handinger_tui.ui.transcript.markdown.document import LiveMarkdown, render
 from handinger_tui.ui.transcript.painting import LINE, broken, width_of, wrapped
 from handinger_tui.ui.transcript.rows import (
     SHOWN_AS_ERROR,
-    Ending,
     ProgressLine,
     RowOptions,
+    TurnEnd,
     ending_rows,
     one_line,
     pretty,
@@ -200,7 +200,7 @@ def test_a_turn_that_came_to_nothing_is_one_line(
     status: TurnStatus, kind: Kind | None, charged: bool
 ) -> None:
     fault = Fault(kind, "It broke.", 503, may_have_been_charged=charged) if kind else None
-    (row,) = ending_rows(Ending(status, fault, (), None, next_step="Enter to resend."), 200)
+    (row,) = ending_rows(TurnEnd(status, fault, (), None, next_step="Enter to resend."), 200)
     text = row.content.plain
     assert text.endswith("Enter to resend.")
     assert kind is None or text.count("It broke (503).") == 1
@@ -211,7 +211,7 @@ def test_a_turn_that_came_to_nothing_is_one_line(
 
 
 def test_what_the_title_says_is_left_out_before_the_line_wraps() -> None:
-    ending = Ending(TurnStatus.REJECTED, Fault(Kind.CONFLICT, "The worker is busy.", 409), (), None)
+    ending = TurnEnd(TurnStatus.REJECTED, Fault(Kind.CONFLICT, "The worker is busy.", 409), (), None)
     full = "Refused, not charged: The worker is busy (409)."
     for width, text in ((49, full), (48, "Refused: The worker is busy (409).")):
         assert ending_rows(ending, width)[0].content.plain == text
@@ -220,7 +220,7 @@ def test_what_the_title_says_is_left_out_before_the_line_wraps() -> None:
 def test_a_turn_whose_answer_began_is_not_of_unknown_delivery() -> None:
     fault = Fault(Kind.INCOMPLETE, "The answer did not end.")
     for has_begun, title in ((True, "Outcome unknown"), (False, "Delivery unknown")):
-        ending = Ending(TurnStatus.UNKNOWN, fault, (), None, has_begun=has_begun)
+        ending = TurnEnd(TurnStatus.UNKNOWN, fault, (), None, has_begun=has_begun)
         assert ending_rows(ending, 80)[0].content.plain == f"{title}: The answer did not end."
 
 
@@ -298,7 +298,7 @@ def test_floods_never_hold_up_a_paint_for_long(name: str) -> None:
 
 def test_a_refused_turn_beside_which_the_worker_grew_does_not_say_that_nothing_was_charged() -> None:
     fault = Fault(Kind.PAYMENT, "No credits.", 402, may_have_been_charged=False)
-    ending = Ending(TurnStatus.REJECTED, fault, (), None, "The worker's figures rose.")
+    ending = TurnEnd(TurnStatus.REJECTED, fault, (), None, "The worker's figures rose.")
     text = ending_rows(ending, 200)[0].content.plain
     assert "not charged" not in text
     assert "figures rose" in text

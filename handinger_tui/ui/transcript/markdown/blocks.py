@@ -387,8 +387,8 @@ def last_definition(text: str, before: int, *, inside: bool = False) -> int:
     """Return the last line before `before` at which a link reference definition begins, else -1."""
     env: dict[str, Any] = {INSIDE: inside}
     _block_parser().parse(text, env)
-    found = [*env.get("references", {}).values(), *env.get("duplicate_refs", ())]
-    return max((one["map"][0] for one in found if one["map"][0] < before), default=-1)
+    definitions = [*env.get("references", {}).values(), *env.get("duplicate_refs", ())]
+    return max((one["map"][0] for one in definitions if one["map"][0] < before), default=-1)
 
 
 class LayoutUnit(Struct, frozen=True):
