@@ -92,7 +92,8 @@ class PreviewScreen(FooterScreen):
         self._parts = parts
         self._index = index
         self._file_actions = file_actions
-        self._loaded: Loaded | None = None
+        self.loaded: Loaded | None = None
+        """The loaded file; None while it is loading and after it failed."""
         self._facet = 0
         self._progress_text = self._drawn_progress = ""
         self._timer: ThrottledTimer | None = None
@@ -118,14 +119,9 @@ class PreviewScreen(FooterScreen):
         """The file that is shown."""
         return self._parts[self._index]
 
-    @property
-    def loaded(self) -> Loaded | None:
-        """The loaded file; None while it is loading and after it failed."""
-        return self._loaded
-
     # -- loading -----------------------------------------------------------------------
     def _start_loading(self, *, renew: bool = False) -> None:
-        self._loaded, self._facet, self.expired, self._from_disk = None, 0, False, False
+        self.loaded, self._facet, self.expired, self._from_disk = None, 0, False, False
         self._progress_text = self._drawn_progress = ""
         self.query_one("#preview-foot", Static).update("")
         self._draw_head()
@@ -147,7 +143,7 @@ class PreviewScreen(FooterScreen):
             subject = Subject(
                 part.filename or "", part.media_type, fetched.data, fetched.complete, fetched.total
             )
-            self._loaded = await run_in_thread(lambda: load(subject, token, self._set_progress))
+            self.loaded = await run_in_thread(lambda: load(subject, token, self._set_progress))
             await self._show()
         except LinkExpired as problem:
             self.expired = self._file_actions.renewable
@@ -161,14 +157,11 @@ class PreviewScreen(FooterScreen):
             await self._show_message(CANNOT_SHOW.format(name=type(problem).__name__))
         finally:
             token.stop()
-            self._end_loading(part)
-
-    def _end_loading(self, part: FilePart) -> None:
-        # A cancelled load may end after the next one has started: it must not stop the timer of that one.
-        if part is self.part and self._timer is not None:
-            self._progress_text = ""
-            self._timer.stop()
-            self.refresh_bindings()
+            # A cancelled load may end after the next one has started: it must not stop the timer of that one.
+            if part is self.part and self._timer is not None:
+                self._progress_text = ""
+                self._timer.stop()
+                self.refresh_bindings()
 
     def _report_fetch(self, received: int, total: int | None) -> None:
         share = f" · {min(100, received * 100 // total)}% of {size(total)}" if total else ""
@@ -195,7 +188,7 @@ class PreviewScreen(FooterScreen):
     # -- showing -----------------------------------------------------------------------
     async def _show(self) -> None:
         """Show the loaded file in the chosen view."""
-        loaded = self._loaded
+        loaded = self.loaded
         if loaded is None:
             return
         self._draw_head()
@@ -215,7 +208,7 @@ class PreviewScreen(FooterScreen):
     def _draw_head(self) -> None:
         position = f"{self._index + 1} of {len(self._parts)}" if len(self._parts) > 1 else ""
         notes = [position, "saved copy" if self._from_disk else ""]
-        lines = head_lines(self.part, [note for note in notes if note], self._loaded, self._facet)
+        lines = head_lines(self.part, [note for note in notes if note], self.loaded, self._facet)
         self.query_one("#preview-head", StaticReflow).put(
             lambda width: [wrapped for line in lines for wrapped in line.wrap(width)]
         )
@@ -251,18 +244,18 @@ class PreviewScreen(FooterScreen):
         """Whether an action does something now; the footer shows only those."""
         match action:
             case "facet":
-                return self._loaded is not None and len(self._loaded.facets) > 1
+                return self.loaded is not None and len(self.loaded.facets) > 1
             case "file":
                 return len(self._parts) > 1
             case "again":
-                return self._loaded is None and not self._progress_text
+                return self.loaded is None and not self._progress_text
             case _:
                 return True
 
     def action_facet(self) -> None:
         """Show the next view of the same file."""
-        if self._loaded is not None:
-            self._facet = (self._facet + 1) % len(self._loaded.facets)
+        if self.loaded is not None:
+            self._facet = (self._facet + 1) % len(self.loaded.facets)
             self._show_facet()
 
     @work(group="load", exclusive=True)
