@@ -18,6 +18,7 @@ from msgspec.structs import fields
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import Limit, LimitOrigin, Scope, Unit, amount_of
 from handinger_tui.core.safety import Secret, is_loopback
+from handinger_tui.core.tags import NO_RULES, PROJECT_KINDS, TAG_KINDS, TagRules, rules_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,6 +73,7 @@ class Settings(Struct, frozen=True):
     """Spending limits, from the configuration or from flags."""
     credit_usd: Decimal | None = None
     """The price of a credit in USD, with which credits count for limits in USD; None: not known."""
+    tag_rules: TagRules = NO_RULES
     key_in_file: bool = False
     """Whether the configuration file has an API key, even if another one is used."""
     local_pace: float = 1.0
@@ -100,7 +102,7 @@ _TOP: Final = (
 )  # fmt: skip
 _OBSOLETE: Final = ("pictures",)
 """Names of earlier versions: accepted without effect, so that a configuration stays valid."""
-_TABLES: Final = ("profiles", "limits", "keys", "spending")
+_TABLES: Final = ("profiles", "limits", "keys", "spending", "tags", "projects")
 _PROFILE: Final = ("api_key", "base_url", "generation", "budget", "headers", "download_dir")
 
 
@@ -162,6 +164,7 @@ def load(
         credit_usd=_credit_price(environ, config.get("spending", {}), file_name),
         key_in_file=any(table.get("api_key") for table in (config, *config.get("profiles", {}).values())),
         local_pace=_read_pace(environ),
+        tag_rules=_read_tag_rules(environ, config, file_name),
     )
 
 
@@ -331,6 +334,14 @@ def _check_header(name: str, value: str, where: str) -> tuple[str, str]:
     if not name or not is_token or not all(" " <= char <= "~" or char == "\t" for char in value):
         raise SettingsError(f"{where}: a line is not in the form `Name: value`.", "Fix or remove that line.")
     return name, value
+
+
+def _read_tag_rules(environ: Mapping[str, str], config: Mapping[str, Any], file_name: str) -> TagRules:
+    home = environ.get("HOME") or environ.get("USERPROFILE") or "~"
+    kinds = (("tags", TAG_KINDS), ("projects", PROJECT_KINDS))
+    return TagRules(
+        *(rules_in(config.get(name, {}), f"{file_name}, {name}", own, home) for name, own in kinds)
+    )
 
 
 _MAX_LIMIT: Final = 10**15

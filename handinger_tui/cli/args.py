@@ -34,8 +34,8 @@ _APP_COMMANDS: Final = (
     "detach", "details", "doctor", "download", "edit", "editor", "email", "exit", "export", "file", "files",
     "find", "fork", "help", "history", "keys", "ledger", "limit", "limits", "new", "pager", "palette",
     "panels", "pin", "preview", "profile", "quit", "reading", "receipt", "redraw", "rename", "resume",
-    "retry", "runs", "schedule", "schedules", "search", "sessions", "sources", "stats", "theme", "usage",
-    "webhook",
+    "retry", "runs", "schedule", "schedules", "search", "sessions", "sources", "stats", "tag", "theme",
+    "untag", "usage", "webhook",
 )  # fmt: skip
 """Commands of the app, including those of other versions."""
 _SESSIONS_ADVICE: Final = "Did you mean `handinger-tui sessions`?"
@@ -49,7 +49,8 @@ _ADVICE: Final = {
     **dict.fromkeys(("completion", "man", "help", "usage"), "Did you mean `handinger-tui --help`?"),
     **dict.fromkeys(("key", "login", "logout", "auth", "signin"), _KEY_ADVICE),
     **dict.fromkeys(
-        ("history", "list", "show", "search", "rename", "rm"), "Did you mean `handinger-tui sessions`?"
+        ("history", "list", "show", "search", "rename", "rm", "tag", "untag"),
+        "Did you mean `handinger-tui sessions`?",
     ),
     **dict.fromkeys(("cost", "stats", "ledger"), "Did you mean `handinger-tui costs`?"),
     **dict.fromkeys(("get", "download"), "Did you mean `handinger-tui files get ID`?"),

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
-from typing import TYPE_CHECKING
 
 from handinger_tui.cli.local_files import config_text, default_paths, is_open_to_others
 from handinger_tui.cli.output import say
+from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import LimitOrigin, Scope
+from handinger_tui.core.tags import NO_RULES, TagRules
 from handinger_tui.ledger.limits import LimitRules
 from handinger_tui.settings import Flags, Settings, load, require_key
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def flags_of(args: argparse.Namespace) -> Flags:
@@ -65,6 +64,18 @@ def key_warning(settings: Settings) -> str | None:
     if settings.key_in_file and is_open_to_others(config):
         return f"Other users can read the API key in {config}. To fix: chmod 600 {shlex.quote(str(config))}"
     return None
+
+
+def tag_rules() -> TagRules:
+    """Return the rules of tags and projects, for commands that need no other setting.
+
+    Invalid settings do not block a look at past sessions and costs; that rules are missing is reported.
+    """
+    try:
+        return settings_for(argparse.Namespace()).tag_rules
+    except SettingsError as problem:
+        say(f"Rules for tags and projects are not applied: {problem.summary}")
+        return NO_RULES
 
 
 def limit_rules(settings: Settings) -> LimitRules:

@@ -21,15 +21,25 @@ if TYPE_CHECKING:
 _HINT = "See: handinger-tui sessions"
 
 
+async def session_ids(ledger: Ledger, prefix: str) -> list[str]:
+    """Return the ids of the sessions whose session, worker or task id starts with `prefix`, newest first.
+
+    Raises:
+        SettingsError: there is none; "" matches none.
+    """
+    matches = await ledger.history.find(id_in(prefix)) if prefix else []
+    if not matches:
+        raise SettingsError(f"No session or worker id starts with {clean(prefix)}.", _HINT)
+    return matches
+
+
 async def unique_session_id(ledger: Ledger, prefix: str) -> str:
     """Return the id of the only session whose session, worker or task id starts with `prefix`.
 
     Raises:
         SettingsError: no session matches, or several do; "" matches none.
     """
-    matches = await ledger.history.find(id_in(prefix)) if prefix else []
-    if not matches:
-        raise SettingsError(f"No session or worker id starts with {clean(prefix)}.", _HINT)
+    matches = await session_ids(ledger, prefix)
     if len(matches) > 1:
         raise SettingsError(f"{len(matches)} sessions start with {clean(prefix)}.", "Type more of the id.")
     return matches[0]

@@ -175,6 +175,8 @@ async def open_ledger(
             on_wait=_say_once(WAITING),
         )
     ledger.limits.rules = rules
+    ledger.apply(settings.tag_rules)
+    ledger.run = ledger.run._replace(profile=settings.profile, folder=_working_folder())
     try:
         await ledger.start()
     except asyncio.CancelledError:
@@ -188,6 +190,14 @@ async def open_ledger(
         )
     lines = [ledger.problem, restatement_text(ledger.recomputed) if ledger.recomputed else None]
     return ledger, " ".join(filter(None, lines)) or None
+
+
+def _working_folder() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:
+        # It was deleted.
+        return None
 
 
 async def _in_memory(instead_of: LedgerError | None, rules: LimitRules) -> Ledger:

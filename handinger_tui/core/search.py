@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
@@ -24,6 +24,7 @@ from handinger_tui.core.evidence.sources import files_of_turn, sources_of_turn
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.periods import period
 from handinger_tui.core.safety import clean_line
+from handinger_tui.core.tags import Labels, tag_name
 from handinger_tui.core.turns.session import SessionSummary
 from handinger_tui.core.turns.turn import ToolPart, Turn, TurnStatus
 
@@ -119,7 +120,7 @@ class CostBound(NamedTuple):
 class Query(Struct, frozen=True):
     """A query. Every term must be in one turn or in the title, and no excluded one; every filter applies.
 
-    Several values of one of `workers`, `statuses` and `budgets` are alternatives.
+    Several values of one of `workers`, `statuses`, `budgets` and `projects` are alternatives.
     """
 
     terms: tuple[Term, ...] = ()
@@ -127,6 +128,8 @@ class Query(Struct, frozen=True):
     workers: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
     budgets: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
     since_ms: int | None = None
     until_ms: int | None = None
     costs: tuple[CostBound, ...] = ()
@@ -138,11 +141,6 @@ class Query(Struct, frozen=True):
         """Whether it searches for nothing."""
         return self == Query()
 
-    @property
-    def of_turns(self) -> bool:
-        """Whether it has filters that a turn must meet."""
-        return replace(self, terms=(), excluded=(), workers=(), costs=()) != Query()
-
     def matches(self, *texts: str) -> bool:
         """Whether texts of one turn, or a title, have every term and no excluded one."""
         # The line feed between two texts is no word: no phrase reaches over it.
@@ -150,6 +148,11 @@ class Query(Struct, frozen=True):
         return all(term.pattern in text for term in self.terms) and not any(
             term.pattern in text for term in self.excluded
         )
+
+    def admits_labels(self, labels: Labels) -> bool:
+        """Whether a session has every tag, and one of the projects."""
+        in_project = not self.projects or labels.project in self.projects
+        return in_project and set(self.tags) <= set(labels.tags)
 
     def admits_cost(self, summary: SessionSummary) -> bool:
         """Whether the cost of a session meets every bound. Unknown is not zero: it meets none.
@@ -170,10 +173,10 @@ def _is_within(usd: Decimal | None, bound: CostBound, *, gaps: bool) -> bool:
 
 
 MOST_WORDS: Final = 100
-FILTERS: Final = ("worker", "status", "since", "until", "cost", "has", "budget")
+FILTERS: Final = ("worker", "status", "since", "until", "cost", "has", "budget", "tag", "project")
 HELP: Final = (
     'Words, "phrases", prefix*, -without; filters worker: status: since: until: cost>0.5 has:file'
-    " has:source budget:"
+    " has:source budget: tag: project:"
 )
 _STATUSES: Final = tuple(str(status) for status in TurnStatus)
 _BUDGETS: Final = ("low", "standard", "high", "unlimited")
@@ -240,12 +243,9 @@ def _with_filter(query: Query, name: str, sign: str, value: str, now: datetime) 
         )
     if not value:
         raise SettingsError(f"The filter {name} has no value.", HELP)
-    if name == "worker":
-        return replace(query, workers=(*query.workers, value))
-    if name == "status":
-        return replace(query, statuses=(*query.statuses, _one_of(name, value, _STATUSES)))
-    if name == "budget":
-        return replace(query, budgets=(*query.budgets, _one_of(name, value, _BUDGETS)))
+    if name in _LISTED:
+        member, read = _LISTED[name]
+        return replace(query, **{member: (*getattr(query, member), read(value))})
     if name == "has":
         return replace(query, **{f"has_{_one_of(name, value, ('file', 'source'))}": True})
     if name == "cost":
@@ -254,6 +254,16 @@ def _with_filter(query: Query, name: str, sign: str, value: str, now: datetime) 
     if name == "since":
         return replace(query, since_ms=first if query.since_ms is None else max(first, query.since_ms))
     return replace(query, until_ms=last if query.until_ms is None else min(last, query.until_ms))
+
+
+_LISTED: Final[dict[str, tuple[str, Callable[[str], str]]]] = {
+    "worker": ("workers", str),
+    "status": ("statuses", lambda value: _one_of("status", value, _STATUSES)),
+    "budget": ("budgets", lambda value: _one_of("budget", value, _BUDGETS)),
+    "tag": ("tags", tag_name),
+    "project": ("projects", tag_name),
+}
+"""The filters that may have several values: the member of the query, and how a value is read."""
 
 
 def _one_of(name: str, value: str, allowed: Sequence[str]) -> str:

@@ -165,11 +165,11 @@ _HEAD: Final = (
 )
 _SHARE: Final = ("shared_with", "most_pico", "doubtful")
 """With how many other runs a turn shares its amounts, what it cost at most, and whether that is doubtful."""
-_COLUMNS: Final = (*_HEAD, *NUMBERS, *_SHARE, "exact", "snapshot", "reason", "retracted")
+_COLUMNS: Final = (*_HEAD, *NUMBERS, *_SHARE, "exact", "snapshot", "reason", "retracted", "profile")
 _RETRACTED: Final = (*SUMMED, *(name for name in COUNTS if name not in SUMMED))
 """The numbers of the bits of the column `retracted`."""
 Cells = dict[str, Cell]
-_EMPTY: Final[Cells] = dict.fromkeys((*NUMBERS, "reason", "retracted"))
+_EMPTY: Final[Cells] = dict.fromkeys((*NUMBERS, "reason", "retracted", "profile"))
 _INSERT: Final = (
     f"INSERT INTO charges ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
 )
@@ -191,24 +191,28 @@ def write_charges(
     cache: ChargeCache,
     reason: str | None = None,
     at_ms: int | None = None,
+    profile: str | None = None,
 ) -> None:
     """Write the new rows of the turns of `session`, inside a transaction of the caller.
 
     Turns of other sessions on the same worker get corrections where the readings of this one show more.
     `reason`: why amounts are corrected, where that is not in the readings. `at_ms`: when they are corrected,
-    where that is not the time of the newest reading.
+    where that is not the time of the newest reading. `profile`: the one with which new turns were read.
     """
     new = new_entries(connection, session, cache, at_ms, retracts=reason is not None)
     worker_turns.write(connection, new.events)
     for row in new.charges:
-        row["reason"] = reason if row["kind"] == "correction" else None
+        is_correction = row["kind"] == "correction"
+        row["reason"], row["profile"] = (reason, None) if is_correction else (None, pack_optional(profile))
     connection.executemany(_INSERT, new.charges)
     suspense.write(connection, new.suspense)
 
 
-def open_charge(connection: sqlite3.Connection, session: Session, order: TurnRequest) -> None:
+def open_charge(
+    connection: sqlite3.Connection, session: Session, order: TurnRequest, profile: str | None = None
+) -> None:
     """Write the first row of a turn, without amounts, in the transaction that stores the turn."""
-    head: Cells = {"kind": "charge", "at_ms": order.created_ms}
+    head: Cells = {"kind": "charge", "at_ms": order.created_ms, "profile": pack_optional(profile)}
     connection.execute(_INSERT, _row(session, Turn(order), TurnMoney(), head))
 
 

@@ -276,6 +276,8 @@ _TABLES: Final = (
     "charges",
     "turn_totals",
     "limits",
+    "tags",
+    "origins",
     "gathered",
     "reservations",
     "worker_turns",
@@ -398,7 +400,7 @@ def charges_before(source: sqlite3.Connection, at_ms: int) -> sqlite3.Connection
     copy = _ready(_connect(":memory:", 0.0))
     copy.execute("BEGIN")
     entries = ((table, "WHERE at_ms < ? ORDER BY id") for table in ("charges", "suspense", "rulings"))
-    for table, which in (("sessions", ""), *entries):
+    for table, which in (("sessions", ""), ("tags", ""), ("origins", ""), *entries):
         columns = sorted(_columns(copy, table) & _columns(source, table))
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))
         rows = source.execute(f"SELECT {names} FROM {table} {which}", (at_ms,) if which else ())

@@ -24,6 +24,7 @@ from handinger_tui.core.money.spending import (
 from handinger_tui.core.money.suspense import Assigned, suspense_buckets
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
 from handinger_tui.core.stream.worker_snapshot import Costs, Usage
+from handinger_tui.core.tags import NO_RULES
 from handinger_tui.core.turns.turn import FREE, LIVE, Trigger
 from handinger_tui.ledger.charge_writer import AMOUNTS, COUNTS, SUMMED
 from handinger_tui.ledger.rows import (
@@ -434,6 +435,7 @@ class ChargeQueries:
     def __init__(self, database: Database, zone: tzinfo | None = None) -> None:
         self._database = database
         self._zone = zone
+        self.tag_rules = NO_RULES
         self._newest_ids: tuple[int | None, ...] = (None,)
         """The newest ids of charges, suspense, limits and rulings at the last call of `news`."""
 

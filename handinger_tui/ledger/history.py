@@ -7,18 +7,21 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from handinger_tui.core.tags import NO_RULES
 from handinger_tui.ledger.frames import pack_some
 from handinger_tui.ledger.grouping import DOUBTS
 from handinger_tui.ledger.rows import Cell, Row, pack, summary_of, unpack
 from handinger_tui.ledger.search import entries
 from handinger_tui.ledger.search.index import optimize, remove_session
+from handinger_tui.ledger.tags import Labeler, change, choose
 from handinger_tui.ledger.transactions import one_moment, transaction
 from handinger_tui.ledger.turns import load_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from handinger_tui.core.search import Query, SearchHit
+    from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.session import SessionSummary
     from handinger_tui.ledger.database import Database
 
@@ -35,6 +38,7 @@ _SUMMARIES: Final = f"""
              ORDER BY place LIMIT 1) AS lineage,
            (SELECT started_by FROM turns t WHERE t.session_id = s.session_id
              ORDER BY place LIMIT 1) AS started_by, s.generation, s.template,
+           (SELECT folder FROM origins o WHERE o.session_id = s.session_id) AS folder,
            EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.session_id AND t.settled_ms IS NULL) AS live,
            SUM(m.usd_pico / 1000000) AS usd_high, SUM(m.usd_pico % 1000000) AS usd_low,
            SUM(m.micro_credits / 1000000) AS credits_high, SUM(m.micro_credits % 1000000) AS credits_low,
@@ -75,10 +79,19 @@ class SessionHistory:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.tag_rules = NO_RULES
 
     async def sessions(self, limit: int = 200) -> list[SessionSummary]:
         """Summaries of the newest sessions, newest first; reads no frames. `limit` -1: all."""
-        return await self._select(_SUMMARIES.format(which=""), limit, summary_of)
+        return await self._database.run(lambda db: list(self._summaries(db, "", (limit,))))
+
+    def _summaries(
+        self, connection: sqlite3.Connection, which: str, cells: Sequence[Cell]
+    ) -> Iterator[SessionSummary]:
+        labeler = Labeler(connection, self.tag_rules)
+        for row in connection.execute(_SUMMARIES.format(which=which), cells):
+            labels = labeler.of(row)
+            yield summary_of(row, labels.tags, labels.project)
 
     async def find(self, prefix: str) -> list[str]:
         """Ids of sessions whose session, worker or task id begins with `prefix`; exact matches win alone."""
@@ -94,9 +107,20 @@ class SessionHistory:
 
         def work(connection: sqlite3.Connection) -> list[SearchHit]:
             with one_moment(connection):
-                return entries.find(connection, query, partial(_summaries_of, connection), limit)
+                if query.tags or query.projects:
+                    choose(connection, self.tag_rules, query.admits_labels)
+                return entries.find(connection, query, partial(self._summaries_of, connection), limit)
 
         return await self._database.run(work)
+
+    def _summaries_of(self, connection: sqlite3.Connection, ids: set[str]) -> Iterator[SessionSummary]:
+        """The summaries of sessions, newest first; as few are read as are taken."""
+        rows = connection.execute("SELECT session_id FROM sessions ORDER BY updated_ms DESC, rowid DESC")
+        cells = [row["session_id"] for row in rows if unpack(row["session_id"]) in ids]
+        for start in range(0, len(cells), _AT_ONCE):
+            chunk = cells[start : start + _AT_ONCE]
+            which = f"WHERE s.session_id IN ({', '.join('?' * len(chunk))})"
+            yield from self._summaries(connection, which, (*chunk, -1))
 
     async def index_some(self, most: int = 20) -> int:
         """Prepare at most `most` turns of an earlier version of the program for the search.
@@ -117,8 +141,25 @@ class SessionHistory:
         """Set the title of a session, as the user chose it."""
         await self._change("UPDATE sessions SET title = ? WHERE session_id = ?", title, session_id)
 
+    async def labels(self, session_id: str) -> Labels:
+        """The tags and the project of a session."""
+        return await self._database.run(lambda db: Labeler(db, self.tag_rules).of_session(session_id))
+
+    async def tags(self) -> list[str]:
+        """Every tag that is stored or that a rule assigns, in order of the alphabet."""
+        return await self._database.run(lambda db: Labeler(db, self.tag_rules).names())
+
+    async def tag(self, kind: str, whose: str, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
+        """Add and remove tags of a session or a worker (`kind`). Those by rules stay."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                change(connection, kind, whose, add, remove)
+
+        await self._database.run(work)
+
     async def delete(self, session_id: str) -> None:
-        """Delete a session with its turns, frames and draft; its charges are kept."""
+        """Delete a session with its turns, frames and draft; its charges are kept, with its tags."""
 
         def work(connection: sqlite3.Connection) -> None:
             remove_session(connection, session_id)
@@ -177,13 +218,3 @@ class SessionHistory:
                 connection.execute(sql, [*map(pack, texts)])
 
         await self._database.run(work)
-
-
-def _summaries_of(connection: sqlite3.Connection, ids: set[str]) -> Iterator[SessionSummary]:
-    """The summaries of sessions, newest first; as few are read as are taken."""
-    rows = connection.execute("SELECT session_id FROM sessions ORDER BY updated_ms DESC, rowid DESC")
-    cells = [row["session_id"] for row in rows if unpack(row["session_id"]) in ids]
-    for start in range(0, len(cells), _AT_ONCE):
-        chunk = cells[start : start + _AT_ONCE]
-        which = f"WHERE s.session_id IN ({', '.join('?' * len(chunk))})"
-        yield from map(summary_of, connection.execute(_SUMMARIES.format(which=which), (*chunk, -1)))

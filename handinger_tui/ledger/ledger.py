@@ -34,7 +34,7 @@ from handinger_tui.ledger.rows import TurnFrame
 from handinger_tui.ledger.search.index import index_entries
 from handinger_tui.ledger.stored_workers import StoredWorkers
 from handinger_tui.ledger.transactions import one_moment
-from handinger_tui.ledger.turns import WorkerNames
+from handinger_tui.ledger.turns import Run, WorkerNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.money.limits import Start
     from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.core.stream.frames import Frame
+    from handinger_tui.core.tags import TagRules
     from handinger_tui.core.turns.session import Others, RemoteTurn, Session
     from handinger_tui.core.turns.turn import TurnRequest
 
@@ -94,9 +95,12 @@ class Ledger:
     ) -> None:
         self._path = path
         self._access = access
-        self._run_id = uuid4().hex
+        self.run = Run(uuid4().hex)
+        """This run of the program; set its profile and folder before the first turn."""
         writes_file = path is not None and access is not FileAccess.READ
-        self._process_locks = ProcessLocks(path, self._run_id) if path is not None and writes_file else None
+        self._process_locks = (
+            ProcessLocks(path, self.run.run_id) if path is not None and writes_file else None
+        )
         self._opening_problem: str | None = None
         self.no_history = None if instead_of is None else no_history(instead_of.summary)
         """Why nothing may be sent: there is no record of what was spent. None once the user agreed to it."""
@@ -116,6 +120,10 @@ class Ledger:
         self.limits = LimitService(self.database, zone=zone)
         self.rulings = Rulings(self.database)
         self.stored_workers = StoredWorkers(self.database)
+
+    def apply(self, rules: TagRules) -> None:
+        """Assign tags and projects to what is read by these rules."""
+        self.history.tag_rules = self.charges.tag_rules = rules
 
     def allow_unrecorded(self) -> None:
         """The user agreed to send without a history; limits then count only what this program spends."""
@@ -175,7 +183,7 @@ class Ledger:
 
         def work(connection: sqlite3.Connection) -> None:
             check = None if start is None else partial(rule, connection, session, order, start)
-            turn_store.open_turn(connection, session, order, self._run_id, settles, check)
+            turn_store.open_turn(connection, session, order, self.run, settles, check)
 
         await self.database.run(work)
 
@@ -256,7 +264,7 @@ class Ledger:
         def work(connection: sqlite3.Connection) -> Session:
             waiting = self.database.unwritten
             cache = self._charge_cache
-            stored = turn_store.adopt(connection, session, turns, self._run_id, cache, waiting)
+            stored = turn_store.adopt(connection, session, turns, self.run, cache, waiting)
             _index(connection)
             return stored
 
@@ -279,7 +287,7 @@ class Ledger:
         locks = self._process_locks
         is_alive = locks.elsewhere if locks is not None else lambda _run: False
         return await self.database.run(
-            lambda db: turn_store.claim(db, turn_id, self._run_id, is_alive), flush=True
+            lambda db: turn_store.claim(db, turn_id, self.run.run_id, is_alive), flush=True
         )
 
     async def load(self, session_id: str) -> Session | None:

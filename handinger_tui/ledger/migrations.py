@@ -614,6 +614,29 @@ SEVENTEENTH: Final = (
 )
 
 
+# The eighteenth migration: tags, and where sessions were begun.
+# `tags.id` is that of a session or of a worker. `origins.folder` is the working directory in which a session
+# was begun, `profile` the profile with which a turn was sent or read; earlier ones have none. Like charges,
+# tags and origins are kept when a session is deleted: reports by tag or project do not change then.
+EIGHTEENTH: Final = (
+    """
+    CREATE TABLE tags (
+        kind TEXT NOT NULL CHECK (kind IN ('session', 'worker')),
+        id TEXT NOT NULL,
+        name TEXT NOT NULL,
+        PRIMARY KEY (kind, id, name)
+    ) WITHOUT ROWID
+    """,
+    "CREATE TABLE origins (session_id TEXT NOT NULL PRIMARY KEY, folder TEXT NOT NULL) WITHOUT ROWID",
+    *(f"ALTER TABLE {table} ADD COLUMN profile TEXT" for table in ("charges", "turn_totals")),
+    "DROP TRIGGER charges_are_totalled",
+    THIRTEENTH[-1].rstrip().removesuffix("; END")
+    + """;
+    UPDATE turn_totals SET profile = NEW.profile WHERE turn_id = NEW.turn_id AND NEW.profile IS NOT NULL; END
+    """,
+)
+
+
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     _FIRST,
     SECOND,
@@ -632,6 +655,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     FIFTEENTH,
     SIXTEENTH,
     SEVENTEENTH,
+    EIGHTEENTH,
 )
 
 

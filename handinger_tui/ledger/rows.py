@@ -206,8 +206,8 @@ def session_of(row: Row) -> Session:
     )
 
 
-def summary_of(row: Row) -> SessionSummary:
-    """The summary of a row of the session list (`turns.SUMMARIES`)."""
+def summary_of(row: Row, tags: tuple[str, ...], project: str) -> SessionSummary:
+    """The summary of a row of the session list (`history.SUMMARIES`)."""
     status = row["last_status"]
     return SessionSummary(
         session_id=unpack(row["session_id"]),
@@ -230,6 +230,8 @@ def summary_of(row: Row) -> SessionSummary:
         trigger=trigger_of(row["started_by"]),
         generation=unpack(row["generation"]),
         template=unpack_optional(row["template"]),
+        tags=tags,
+        project=project,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -273,11 +273,19 @@ _TURN: Final = """
 """
 
 
+class Run(NamedTuple):
+    """One run of the program, as it is stored with what it adds. `folder`: its working directory."""
+
+    run_id: str
+    profile: str | None = None
+    folder: str | None = None
+
+
 def open_turn(
     connection: sqlite3.Connection,
     session: Session,
     order: TurnRequest,
-    run: str,
+    run: Run,
     settles: TurnFrame | None = None,
     check: Callable[[], Needed] | None = None,
 ) -> None:
@@ -289,9 +297,10 @@ def open_turn(
     with transaction(connection, Care.FULL):
         amounts = None if check is None else check()
         place = None if settles is None else _settle_replaced(connection, settles)
+        _put_folder(connection, session, run.folder)
         _put_session(connection, session, order.created_ms, title_from(order.prompt))
-        _put_turn(connection, session, order, run, TurnStatus.QUEUED)
-        open_charge(connection, session, order)
+        _put_turn(connection, session, order, run.run_id, TurnStatus.QUEUED)
+        open_charge(connection, session, order, run.profile)
         if place is not None:
             connection.execute("UPDATE turns SET place = ? WHERE turn_id = ?", (place, pack(order.turn_id)))
         if amounts is not None:
@@ -331,7 +340,7 @@ def adopt(
     connection: sqlite3.Connection,
     session: Session,
     turns: Sequence[RemoteTurn],
-    run: str,
+    run: Run,
     cache: ChargeCache,
     waiting: Sequence[TurnFrame],
 ) -> Session:
@@ -350,13 +359,15 @@ def adopt(
             elif entry.session_id == session.session_id:
                 # The turns of a session are in order: one before a stored turn can no longer be inserted.
                 entered.clear()
+        if entered:
+            _put_folder(connection, session, run.folder)
         for turn in entered:
-            _enter(connection, session, turn, run)
+            _enter(connection, session, turn, run.run_id)
         loaded = load(connection, session.session_id, waiting)
         if loaded is None:
             return session
         if entered:
-            write_charges(connection, loaded, cache)
+            write_charges(connection, loaded, cache, profile=run.profile)
         return loaded
 
 
@@ -479,6 +490,18 @@ def charge(connection: sqlite3.Connection, session: Session, cache: ChargeCache)
             # Compared again under the lock: another process may have written the same in the meantime.
             write_charges(connection, session, cache)
     return cache.others(session)
+
+
+_FOLDER: Final = """
+    INSERT OR IGNORE INTO origins (session_id, folder) SELECT :session_id, :folder
+     WHERE :folder IS NOT NULL AND NOT EXISTS (SELECT 1 FROM sessions WHERE session_id = :session_id)
+"""
+
+
+def _put_folder(connection: sqlite3.Connection, session: Session, folder: str | None) -> None:
+    """Store where a session is begun, before its first turn; one that is stored was begun elsewhere."""
+    cells = {"session_id": pack(session.session_id), "folder": pack_optional(folder)}
+    connection.execute(_FOLDER, cells)
 
 
 def _put_session(connection: sqlite3.Connection, session: Session, updated_ms: int, title: str) -> None:

@@ -16,7 +16,7 @@ from handinger_tui.ledger.database import Database
 from handinger_tui.ledger.database_file import open_database, translate
 from handinger_tui.ledger.frames import FrameNumbers
 from handinger_tui.ledger.rows import TurnFrame
-from handinger_tui.ledger.turns import WorkerNames
+from handinger_tui.ledger.turns import Run, WorkerNames
 from tests.ledger.made import answered, frame, order, session
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def cares(said: list[str]) -> list[str]:
 def test_orders_and_ends_survive_a_power_cut_and_frames_the_end_of_the_program(tmp_path: Path) -> None:
     connection = open_database(tmp_path / "h.db", 5).connection
     said = spoken(connection)
-    turns.open_turn(connection, session(), order(), "run")
+    turns.open_turn(connection, session(), order(), Run("run"))
     turns.write_frames(connection, [TurnFrame("turn_1", frame(0, "x"))], WorkerNames(), FrameNumbers())
     turn = fold(order(), answered())
     turns.close_turn(connection, put_turn(session(), turn), "turn_1", ChargeCache())
@@ -54,9 +54,9 @@ def test_orders_and_ends_survive_a_power_cut_and_frames_the_end_of_the_program(t
 
 def test_a_failed_transaction_leaves_nothing_behind(tmp_path: Path) -> None:
     connection = open_database(tmp_path / "h.db", 5).connection
-    turns.open_turn(connection, session(), order(), "run")
+    turns.open_turn(connection, session(), order(), Run("run"))
     with pytest.raises(sqlite3.IntegrityError):
-        turns.open_turn(connection, session("ses_2"), order(), "run")
+        turns.open_turn(connection, session("ses_2"), order(), Run("run"))
     assert [row["session_id"] for row in connection.execute("SELECT session_id FROM sessions")] == ["ses_1"]
     assert not connection.in_transaction
     connection.close()
@@ -64,7 +64,7 @@ def test_a_failed_transaction_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_writing_a_batch_again_repeats_nothing(tmp_path: Path) -> None:
     connection = open_database(tmp_path / "h.db", 5).connection
-    turns.open_turn(connection, session(), order(), "run")
+    turns.open_turn(connection, session(), order(), Run("run"))
     frames = [TurnFrame("turn_1", frame(seq, f"{seq}")) for seq in range(3)]
     turns.write_frames(connection, frames[:2], WorkerNames(), FrameNumbers())
     turns.write_frames(connection, frames, WorkerNames(), FrameNumbers())

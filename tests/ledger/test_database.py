@@ -16,7 +16,7 @@ from handinger_tui.ledger.database import MAX_FRAMES, Database
 from handinger_tui.ledger.database_file import open_database
 from handinger_tui.ledger.frames import FrameNumbers
 from handinger_tui.ledger.rows import TurnFrame
-from handinger_tui.ledger.turns import WorkerNames, open_turn, write_frames
+from handinger_tui.ledger.turns import Run, WorkerNames, open_turn, write_frames
 from tests.ledger.made import frame, look, order, session
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Writer:
 async def started(path: Path, writer: Writer) -> AsyncIterator[Database]:
     database = Database(lambda: open_database(path, 5), writer)
     await database.start()
-    await database.run(lambda db: open_turn(db, session(), order(), "run"))
+    await database.run(lambda db: open_turn(db, session(), order(), Run("run")))
     async with asyncio.timeout(DEADLINE_S):
         yield database
     await database.close()
@@ -182,7 +182,7 @@ async def test_a_job_nobody_waits_for_any_more_is_not_done(tmp_path: Path) -> No
     async with started(tmp_path / "h.db", Writer()) as database:
         held = asyncio.create_task(database.run(lambda _db: gate.wait(DEADLINE_S)))
         given_up = asyncio.create_task(
-            database.run(lambda db: open_turn(db, session(), order("turn_2"), "run"))
+            database.run(lambda db: open_turn(db, session(), order("turn_2"), Run("run")))
         )
         await asyncio.sleep(0)
         database.append(item(0))
@@ -198,7 +198,7 @@ async def test_a_cancelled_close_writes_the_last_frames(tmp_path: Path) -> None:
     gate = Event()
     database = Database(lambda: open_database(tmp_path / "h.db", 5), Writer())
     await database.start()
-    await database.run(lambda db: open_turn(db, session(), order(), "run"))
+    await database.run(lambda db: open_turn(db, session(), order(), Run("run")))
     held = asyncio.create_task(database.run(lambda _db: gate.wait(DEADLINE_S)))
     await asyncio.sleep(0)
     database.append(item(0))

@@ -35,7 +35,7 @@ _TABLE: Final = (
         "sessions",
         "…",
         "the sessions on this computer",
-        actions=("list", "show", "search", "rename", "rm", "compact"),
+        actions=("list", "show", "search", "rename", "tag", "untag", "rm", "compact"),
         only_lists=True,
     ),
     Subcommand("costs", "", "show costs by day, worker, budget, session, trigger or turn", only_lists=True),

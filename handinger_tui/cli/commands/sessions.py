@@ -10,10 +10,11 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from handinger_tui.cli.load_settings import tag_rules
 from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.options import Parser, add_json_option
 from handinger_tui.cli.output import GAP, Column, Exit, clip, fit_columns, lines_of, put, say
-from handinger_tui.cli.session_choice import unique_session_id
+from handinger_tui.cli.session_choice import session_ids, unique_session_id
 from handinger_tui.core.amounts import credits_text, decimal_text, short_total_text
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export.exporters import lineage_object, turn_objects
@@ -25,6 +26,7 @@ from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.receipts.facts import receipt_line
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.search import HELP, parse_query
+from handinger_tui.core.tags import labels_text, tag_names
 from handinger_tui.core.turns.session import ids_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from handinger_tui.core.search import SearchHit
+    from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.session import Session, SessionSummary
 
 Value = TypeVar("Value")
@@ -42,6 +45,7 @@ _ARGUMENTS: Final = {
     "id": "a session or worker (a unique prefix is enough)",
     "query": f"in quotes. {HELP}",
     "title": "the new title, in quotes",
+    "tag": "words without spaces; none: only show the tags",
 }
 _MIN_TITLE: Final = 24
 _MIN_ID: Final = 12
@@ -52,10 +56,13 @@ _ACTIONS: Final = (
     ("show", "one session as text", ("id",)),
     ("search", "find sessions by what was asked, answered, cited or done", ("query",)),
     ("rename", "rename a session", ("id", "title")),
+    ("tag", "tag a session, or show its tags", ("id", "tag")),
+    ("untag", "remove tags from a session", ("id", "tag")),
     ("rm", "delete a session from this computer only", ("id",)),
     ("compact", "make the history smaller; nothing is removed from it", ()),
 )
 """Name, help and arguments of each action."""
+_TAGGING: Final = ("tag", "untag")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +74,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, words, arguments in _ACTIONS:
         action = actions.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
         for argument in arguments:
-            action.add_argument(argument, metavar=argument.upper(), help=_ARGUMENTS[argument])
+            nargs = "*" if argument == "tag" else None
+            action.add_argument(argument, metavar=argument.upper(), help=_ARGUMENTS[argument], nargs=nargs)
+        if name in _TAGGING:
+            action.add_argument("--worker", action="store_true", help="its worker: all sessions of that")
         if name == "rm":
             action.add_argument("-y", "--yes", action="store_true", help="delete without asking")
         action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")
@@ -112,6 +122,7 @@ def _bytes_of(path: Path) -> int:
 
 async def _with_history(access: FileAccess, work: Callable[[Ledger], Awaitable[Value]]) -> Value:
     ledger = Ledger(default_paths().database, access=access)
+    ledger.apply(tag_rules())
     await ledger.start()
     try:
         return await work(ledger)
@@ -151,7 +162,8 @@ def _is_confirmed(summary: SessionSummary) -> bool:
 
 async def _run(args: argparse.Namespace) -> int:
     action = args.action or "list"
-    access = FileAccess.WRITE if action == "rename" else FileAccess.READ
+    is_change = action == "rename" or (action in _TAGGING and args.tag)
+    access = FileAccess.WRITE if is_change else FileAccess.READ
 
     async def work(ledger: Ledger) -> None:
         history = ledger.history
@@ -166,6 +178,8 @@ async def _run(args: argparse.Namespace) -> int:
             if session is None:
                 raise SettingsError(f"Session not found: {args.id}.", "See: handinger-tui sessions")
             put(_show_json(session) if args.json else _show_text(session))
+        elif action in _TAGGING:
+            put(await _tag(ledger, args))
         else:
             session_id = await unique_session_id(ledger, args.id)
             await history.rename(session_id, args.title)
@@ -179,6 +193,42 @@ async def _run(args: argparse.Namespace) -> int:
 
     await _with_history(access, work_and_report)
     return Exit.OK
+
+
+async def _tag(ledger: Ledger, args: argparse.Namespace) -> str:
+    """Change the tags of a session or worker, and return those of the session as they are then."""
+    history, names = ledger.history, tag_names(args.tag)
+    add, remove = (names, []) if args.action == "tag" else ([], names)
+    if args.worker:
+        ids = await session_ids(ledger, args.id)
+        rows = [row for row in await history.sessions(-1) if row.session_id in ids]
+        workers = {worker for row in rows if (worker := row.template or row.worker_id) is not None}
+        if len(workers) != 1:
+            raise SettingsError(
+                f"{clean(args.id)} matches {plural(len(workers), 'worker')}.", "Type more of the id."
+            )
+        kind, whose, session_id = "worker", workers.pop(), rows[0].session_id
+    else:
+        session_id = await unique_session_id(ledger, args.id)
+        kind, whose = "session", session_id
+    if names:
+        await history.tag(kind, whose, add, remove)
+    labels = await history.labels(session_id)
+    if args.json:
+        return dump({"session_id": session_id, **labels_object(labels)})
+    left = [name for name in remove if name in labels.tags]
+    hint = f"\nNot removed: {', '.join(left)}, of its worker or by a rule." if left else ""
+    return f"{labels_text(labels)}{hint}"
+
+
+def labels_object(labels: Labels) -> JsonObject:
+    """Return tags by their origin as JSON."""
+    return {
+        "tags": [*labels.tags],
+        "tags_of_worker": [*labels.worker],
+        "tags_by_rule": [*labels.rules],
+        "project": labels.project or None,
+    }
 
 
 def summary_object(summary: SessionSummary) -> JsonObject:
@@ -200,6 +250,8 @@ def summary_object(summary: SessionSummary) -> JsonObject:
         "simulated": summary.base_url == LOCAL,
         "lineage": lineage_object(summary.lineage),
         "trigger": str(summary.trigger),
+        "tags": [*summary.tags],
+        "project": summary.project or None,
     }
 
 
@@ -212,7 +264,7 @@ def _list_text(summaries: Sequence[SessionSummary]) -> str:
     if not summaries:
         return "No sessions yet. Start one: handinger-tui"
     now = time.time_ns() // 1_000_000
-    ids = [summary.session_id for summary in summaries]
+    ids, tags = [one.session_id for one in summaries], [" ".join(one.tags) for one in summaries]
     columns = [
         Column(
             "Status",
@@ -222,6 +274,7 @@ def _list_text(summaries: Sequence[SessionSummary]) -> str:
         Column("Turns", [f"{one.turns:,}" for one in summaries], spare=1),
         Column("Cost", [_cost_text(one) for one in summaries]),
         Column("Credits", [_credits_text(one) for one in summaries], spare=2),
+        *([Column("Tags", tags, align_left=True, spare=3)] if any(tags) else []),
         Column("Updated", [ago(one.updated_ms, now) for one in summaries]),
         Column("ID", _unique_prefixes(ids) if sys.stdout.isatty() else ids, align_left=True),
     ]

@@ -251,6 +251,8 @@ class SessionSummary(Struct, frozen=True):
     """What started its first turn."""
     generation: str = "workers"
     template: str | None = None
+    tags: tuple[str, ...] = ()
+    project: str = ""
 
     @property
     def kind(self) -> str:

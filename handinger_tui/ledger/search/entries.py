@@ -22,6 +22,7 @@ from handinger_tui.ledger.search.index import (
     removal,
     texts_in,
 )
+from handinger_tui.ledger.tags import CHOSEN
 from handinger_tui.ledger.transactions import transaction
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def find(
 ) -> list[SearchHit]:
     """The sessions that match, newest first. `summaries` reads those of sessions, newest first.
 
-    Call it inside a read transaction.
+    Call it inside a read transaction; before it `tags.choose`, where the query has tags or projects.
     """
     by_title = _by_title(connection, query)
     by_turn = _grouped(_rows(connection, query))
@@ -222,6 +223,8 @@ def _filters(query: Query) -> tuple[dict[str, str | bytes | int], str, str]:
         if moment is not None:
             cells[name] = moment
             conditions.append(f"t.created_ms {sign} :{name}")
+    if query.tags or query.projects:
+        conditions.append(CHOSEN.format("t.session_id"))
     if query.has_file:
         conditions.append("COALESCE(e.files, t.attachments <> '[]')")
     if query.has_source:

@@ -1,0 +1,166 @@
+"""Tags and projects of sessions: their names, and the rules of the configuration that assign them.
+
+Nothing that a rule assigns is stored: rules are applied when a list or a report is read, so a changed rule
+changes every report, and a removed one leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Final, NamedTuple
+from unicodedata import category, normalize
+
+from msgspec import Struct
+
+from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.safety import clean_line
+
+LONGEST: Final = 40
+"""Characters of a name."""
+LONGEST_PATTERN: Final = 300
+_NAME: Final = f"Use letters, digits and - _ . / (at most {LONGEST}), beginning with a letter or digit."
+
+
+def tag_name(text: str) -> str:
+    """The name of a tag or project as it is stored and compared: without case, and without a leading "#".
+
+    Raises:
+        SettingsError: it is not a name. Names have no spaces, no signs that a spreadsheet or a terminal acts
+            on, and none that looks like an option.
+    """
+    name = normalize("NFKC", normalize("NFKC", text.strip().removeprefix("#")).casefold())
+    if not 0 < len(name) <= LONGEST or not name[0].isalnum() or not all(map(_is_of_name, name)):
+        raise SettingsError(f"{clean_line(text, 60) or 'Nothing'} cannot be the name of a tag.", _NAME)
+    return name
+
+
+def _is_of_name(char: str) -> bool:
+    return char.isalnum() or char in "-_./" or category(char)[0] == "M"
+
+
+def tag_names(texts: list[str]) -> list[str]:
+    """Each name once, in order. Raises SettingsError."""
+    return [*dict.fromkeys(map(tag_name, texts))]
+
+
+class Subject(NamedTuple):
+    """What rules know of a session. `workers`: its target, and the stored worker of that."""
+
+    workers: tuple[str, ...] = ()
+    folder: str = ""
+    """The working directory in which it was begun; "" where that is not known."""
+    title: str = ""
+
+
+class Labels(NamedTuple):
+    """The tags and the project of a session. `project` is "" without one."""
+
+    own: tuple[str, ...] = ()
+    """Tags of the session itself."""
+    worker: tuple[str, ...] = ()
+    """Tags of its worker."""
+    rules: tuple[str, ...] = ()
+    """Tags by rules of the configuration."""
+    project: str = ""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """All its tags, in order of the alphabet."""
+        return tuple(sorted({*self.own, *self.worker, *self.rules}))
+
+
+def labels_text(labels: Labels) -> str:
+    """The tags and the project as one line; those that the session has not by itself with their origin."""
+    others = ((labels.own, ""), (labels.worker, " (worker)"), (labels.rules, " (rule)"))
+    named = {name: origin for names, origin in reversed(others) for name in names}
+    tags = ", ".join(f"{name}{origin}" for name, origin in sorted(named.items())) or "none"
+    return f"Tags: {tags}." + (f" Project: {labels.project}." if labels.project else "")
+
+
+NO_LABELS: Final = Labels()
+
+
+class Rule(NamedTuple):
+    """A pattern for one fact of a session: `*` is any text, `?` any character."""
+
+    kind: str
+    pattern: str
+
+    def matches(self, subject: Subject, tags: set[str]) -> bool:
+        """Whether it applies. A folder has the folders below it, too."""
+        match self.kind:
+            case "worker":
+                return any(fnmatchcase(worker, self.pattern) for worker in subject.workers)
+            case "folder":
+                folder = _slashed(subject.folder)
+                return fnmatchcase(folder, self.pattern) or fnmatchcase(folder, f"{self.pattern}/*")
+            case "title":
+                return fnmatchcase(clean_line(subject.title).casefold(), self.pattern.casefold())
+            case _:
+                return self.pattern in tags
+
+
+Rules = tuple[tuple[str, tuple[Rule, ...]], ...]
+"""Names in order of the file, each with rules of which one has to apply."""
+TAG_KINDS: Final = ("worker", "folder", "title")
+PROJECT_KINDS: Final = (*TAG_KINDS, "tag")
+
+
+class TagRules(Struct, frozen=True):
+    """The rules of the configuration."""
+
+    tags: Rules = ()
+    projects: Rules = ()
+
+    def labels(self, subject: Subject, own: tuple[str, ...] = (), worker: tuple[str, ...] = ()) -> Labels:
+        """Tags and project of a session. Of several projects that apply, it belongs to the first."""
+        by_rules = tuple(name for name, rules in self.tags if _any_matches(rules, subject, set()))
+        tags = {*own, *worker, *by_rules}
+        projects = (name for name, rules in self.projects if _any_matches(rules, subject, tags))
+        return Labels(own, worker, by_rules, next(projects, ""))
+
+
+NO_RULES: Final = TagRules()
+
+
+def _any_matches(rules: tuple[Rule, ...], subject: Subject, tags: set[str]) -> bool:
+    return any(rule.matches(subject, tags) for rule in rules)
+
+
+def _slashed(folder: str) -> str:
+    return folder.replace("\\", "/").rstrip("/") or folder[:1]
+
+
+def rules_in(table: Mapping[str, Any], where: str, kinds: tuple[str, ...], home: str) -> Rules:
+    """The rules of a table of the configuration. `home`: the folder that `~` stands for.
+
+    Raises:
+        SettingsError: a name or a rule is not valid.
+    """
+    rules: dict[str, tuple[Rule, ...]] = {}
+    for key, value in table.items():
+        name, texts = tag_name(key), value if isinstance(value, list) else [value]
+        rules[name] = rules.get(name, ()) + tuple(
+            _rule(text, f"{where}.{name}", kinds, home) for text in texts
+        )
+    return tuple(rules.items())
+
+
+def _rule(text: object, where: str, kinds: tuple[str, ...], home: str) -> Rule:
+    kind, colon, pattern = text.partition(":") if isinstance(text, str) else ("", "", "")
+    kind, pattern = kind.strip().lower(), pattern.strip()
+    if not colon or kind not in kinds or not 0 < len(pattern) <= LONGEST_PATTERN:
+        examples = ", ".join(f'"{one}:…"' for one in kinds)
+        raise SettingsError(f"{where}: {clean_line(str(text), 60)} is not a rule.", f"Use one of {examples}.")
+    if kind == "tag":
+        return Rule(kind, tag_name(pattern))
+    if kind == "folder":
+        if pattern == "~" or pattern.startswith(("~/", "~\\")):
+            pattern = home.rstrip("/\\") + pattern[1:]
+        if pattern[0] not in "/\\*" and pattern[1:2] != ":":
+            raise SettingsError(
+                f"{where}: the folder {clean_line(pattern, 60)} is not a full path.", "Begin it with / or ~."
+            )
+        pattern = _slashed(pattern)
+    return Rule(kind, pattern)

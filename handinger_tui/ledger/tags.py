@@ -1,0 +1,83 @@
+"""Tags in the database, and the labels of sessions: what is stored together with what rules assign."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.tags import LONGEST, Labels, Subject, TagRules
+from handinger_tui.ledger.rows import Row, pack, unpack
+
+# A session that was deleted is known by its charges; what it was called is not.
+_FACTS: Final = "session_id, worker_id, template, title, folder"
+_STORED: Final = f"SELECT {_FACTS} FROM sessions LEFT JOIN origins USING (session_id)"
+_DELETED: Final = """
+    SELECT session_id, '' AS title, NULL AS template, folder,
+           (SELECT MAX(worker_id) FROM turn_totals t WHERE t.session_id = d.session_id) AS worker_id
+      FROM (SELECT DISTINCT session_id FROM turn_totals) d LEFT JOIN origins USING (session_id)
+     WHERE session_id NOT IN (SELECT session_id FROM sessions)
+"""
+_OF_SESSION: Final = f"{_STORED} WHERE session_id = ?"
+CHOSEN: Final = "is_chosen(CAST({} AS BLOB))"
+"""SQL for whether the session of a column is one of those of the last `choose`. As bytes: a damaged id of one
+row must not fail the query."""
+
+
+class Labeler:
+    """Labels sessions by the tags that are stored at the moment of its creation, and by rules."""
+
+    def __init__(self, connection: sqlite3.Connection, rules: TagRules) -> None:
+        self._connection = connection
+        self._rules = rules
+        self._stored: dict[tuple[str, str], list[str]] = {}
+        for row in connection.execute("SELECT kind, id, name FROM tags"):
+            name = clean_line(unpack(row["name"]), LONGEST)
+            self._stored.setdefault((unpack(row["kind"]), unpack(row["id"])), []).append(name)
+
+    def of(self, row: Row) -> Labels:
+        """The labels of a row with the columns of `_FACTS`."""
+        workers = tuple(unpack(row[name]) for name in ("worker_id", "template") if row[name] is not None)
+        subject = Subject(workers, unpack(row["folder"] or ""), unpack(row["title"]))
+        of_workers = sorted({name for one in workers for name in self._stored.get(("worker", one), ())})
+        own = self._stored.get(("session", unpack(row["session_id"])), ())
+        return self._rules.labels(subject, tuple(own), tuple(of_workers))
+
+    def of_session(self, session_id: str) -> Labels:
+        """The labels of one session; of one that is not stored, those that it has by itself."""
+        row = self._connection.execute(_OF_SESSION, (pack(session_id),)).fetchone()
+        return Labels(tuple(self._stored.get(("session", session_id), ()))) if row is None else self.of(row)
+
+    def all(self) -> Iterator[tuple[str | bytes, Labels]]:
+        """The id, as stored, and the labels of each session that has turns or charges."""
+        for query in (_STORED, _DELETED):
+            for row in self._connection.execute(query):
+                yield row["session_id"], self.of(row)
+
+    def names(self) -> list[str]:
+        """Every tag that is stored or that a rule assigns, in order of the alphabet."""
+        stored = (name for names in self._stored.values() for name in names)
+        return sorted({*stored, *(name for name, _ in self._rules.tags)})
+
+
+def choose(connection: sqlite3.Connection, rules: TagRules, admits: Callable[[Labels], bool]) -> None:
+    """Choose the sessions whose labels are admitted, for the queries with `CHOSEN` that follow."""
+    sessions = Labeler(connection, rules).all()
+    ids = {
+        session if isinstance(session, bytes) else session.encode()
+        for session, own in sessions
+        if admits(own)
+    }
+    connection.create_function("is_chosen", 1, ids.__contains__)
+
+
+def change(
+    connection: sqlite3.Connection, kind: str, whose: str, add: Iterable[str], remove: Iterable[str]
+) -> None:
+    """Add and remove tags of a session or worker, inside a transaction of the caller."""
+    for sql, names in (
+        ("INSERT OR IGNORE INTO tags (kind, id, name) VALUES (?, ?, ?)", add),
+        ("DELETE FROM tags WHERE kind = ? AND id = ? AND name = ?", remove),
+    ):
+        connection.executemany(sql, [(kind, pack(whose), pack(name)) for name in names])
