@@ -13,7 +13,7 @@ from handinger_tui.ledger.grouping import DOUBTS
 from handinger_tui.ledger.rows import Cell, Row, pack, summary_of, unpack
 from handinger_tui.ledger.search import entries
 from handinger_tui.ledger.search.index import optimize, remove_session
-from handinger_tui.ledger.tags import Labeler, change, choose
+from handinger_tui.ledger.search.labels import Labeler, change, choose
 from handinger_tui.ledger.transactions import one_moment, transaction
 from handinger_tui.ledger.turns import load_turn
 

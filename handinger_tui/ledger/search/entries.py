@@ -22,7 +22,7 @@ from handinger_tui.ledger.search.index import (
     removal,
     texts_in,
 )
-from handinger_tui.ledger.tags import CHOSEN
+from handinger_tui.ledger.search.labels import CHOSEN
 from handinger_tui.ledger.transactions import transaction
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def find(
 ) -> list[SearchHit]:
     """The sessions that match, newest first. `summaries` reads those of sessions, newest first.
 
-    Call it inside a read transaction; before it `tags.choose`, where the query has tags or projects.
+    Call it inside a read transaction; before it `labels.choose`, where the query has tags or projects.
     """
     by_title = _by_title(connection, query)
     by_turn = _grouped(_rows(connection, query))
