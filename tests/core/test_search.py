@@ -89,7 +89,7 @@ def test_filters() -> None:
         ("status:faild", "status:failed"),
         ("has:flie", "has:file"),
         ("costs>1", "cost:"),
-        ("size:x", "Filters: worker"),
+        ("x:y", "Filters: worker"),
         ("since:soon", "7d"),
         ("cost>much", "cost>0.5"),
         ("worker:", "worker:"),
