@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,6 +22,7 @@ from handinger_tui.core.export import spending
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, altogether
 from handinger_tui.core.periods import period
 from handinger_tui.core.safety import clean_line, csv_field
+from handinger_tui.core.tags import NO_LABELS, Labels, tag_name
 from handinger_tui.core.turns.turn import Trigger
 from handinger_tui.ledger.cost_rows import PAGE, CostRows
 from handinger_tui.ledger.grouping import PLACES
@@ -116,15 +117,33 @@ def charge_filter(args: argparse.Namespace, cost_rows: CostRows, times: ChargeFi
     Simulated money is selected with `--local`, or when the history has no real charge at any time
     for this worker, session and budget, but has simulated ones.
     """
+    tag, project = (None if name is None else tag_name(name) for name in (args.tag, args.project))
+    for name, value in (("profile", args.profile), ("tag", tag), ("project", project)):
+        if value is not None:
+            _check_any(cost_rows, name, value)
     which = ChargeFilter(
         worker_id=unique_id(cost_rows, "worker", args.worker),
         session_id=unique_id(cost_rows, "session", args.session),
         budget=args.budget,
+        profile=args.profile,
+        tag=tag,
+        project=project,
     )
+    cost_rows.choose(which)
     simulated = args.local or (
         not cost_rows.any(replace(which, simulated=False)) and cost_rows.any(replace(which, simulated=True))
     )
     return replace(which, since_ms=times.since_ms, until_ms=times.until_ms, simulated=simulated)
+
+
+def _check_any(cost_rows: CostRows, name: str, value: str) -> None:
+    """Check that a filter by one name selects anything. Raises SettingsError."""
+    which = ChargeFilter(**{name: value})  # type: ignore[arg-type]
+    cost_rows.choose(which)
+    if not cost_rows.any(which):
+        raise SettingsError(
+            f"No costs with the {name} {clean_line(value, 60)}.", f"See: handinger-tui costs --by {name}"
+        )
 
 
 def unique_id(cost_rows: CostRows, what: str, prefix: str | None) -> str | None:
@@ -156,7 +175,7 @@ def run_query(cost_rows: CostRows, query: CostsQuery) -> CostsResult:
     return CostsResult(days, groups, suspense, altogether([*days, *suspense], "total"))
 
 
-_NAMES: Final = ("turn_id", "session_id", "worker_id", "status", "budget")
+_NAMES: Final = ("turn_id", "session_id", "worker_id", "status", "budget", "profile")
 _AMOUNTS: Final = {
     "cost_usd": "usd_pico",
     "credits": "micro_credits",
@@ -177,6 +196,7 @@ COLUMNS: Final = (
     *("corrections", "at_ms"),
     *_COUNTS,
     *("shared_with", "cost_usd_at_most"),
+    *("profile", "tags", "project"),
 )
 """The members of a record, and the columns in CSV."""
 _CATEGORIES: Final = 0b1111
@@ -195,31 +215,38 @@ class Form(Struct, frozen=True):
     text: Callable[[str], str]
     amount: str
     """A format of an amount, with %s for its decimal text."""
+    words: Callable[[Sequence[str]], str]
 
 
 JSON: Final = Form(
-    "{" + ",".join(f"{json.dumps(name)}:%s" for name in COLUMNS) + "}", "null", json.dumps, '"%s"'
+    "{" + ",".join(f"{json.dumps(name)}:%s" for name in COLUMNS) + "}", "null", json.dumps, '"%s"', json.dumps
 )
-CSV: Final = Form(",".join(["%s"] * len(COLUMNS)), "", csv_field, "%s")
+CSV: Final = Form(
+    ",".join(["%s"] * len(COLUMNS)), "", csv_field, "%s", lambda words: csv_field(" ".join(words))
+)
 
 
-def records(rows: Iterable[Row], titles: Mapping[str | bytes, str], form: Form) -> Iterator[list[str]]:
-    """The records of rows of `CostRows.turns` as text, in pages. A turn is a group of one.
+class Sessions(NamedTuple):
+    """What records have of sessions: titles and labels, by the session id as stored."""
 
-    `titles`: the titles of sessions, by the session id as stored.
-    """
+    titles: Mapping[str | bytes, str]
+    labels: Mapping[str | bytes, Labels]
+
+
+def records(rows: Iterable[Row], sessions: Sessions, form: Form) -> Iterator[list[str]]:
+    """The records of rows of `CostRows.turns` as text, in pages. A turn is a group of one."""
     remaining = iter(rows)
     while page := list(islice(remaining, PAGE)):
-        yield page_records(dict(zip(page[0].keys(), zip(*page, strict=True), strict=True)), titles, form)
+        yield page_records(dict(zip(page[0].keys(), zip(*page, strict=True), strict=True)), sessions, form)
 
 
-def page_records(cells: Cells, titles: Mapping[str | bytes, str], form: Form) -> list[str]:
+def page_records(cells: Cells, sessions: Sessions, form: Form) -> list[str]:
     """The records of one page as text."""
-    columns = _columns(cells, titles, form)
+    columns = _columns(cells, sessions, form)
     return [form.record % record for record in zip(*(columns[name] for name in COLUMNS), strict=True)]
 
 
-def _columns(cells: Cells, titles: Mapping[str | bytes, str], form: Form) -> dict[str, list[str]]:
+def _columns(cells: Cells, sessions: Sessions, form: Form) -> dict[str, list[str]]:
     """The members of all records of a page by name, each as it is written in `form`."""
 
     def text(stored: object) -> str:
@@ -239,6 +266,12 @@ def _columns(cells: Cells, titles: Mapping[str | bytes, str], form: Form) -> dic
     def excess(dollars: Decimal | None) -> str:
         return form.unknown if dollars is None else form.amount % decimal_text(dollars)
 
+    def title(session: str | bytes) -> str:
+        return form.text(clean_line(sessions.titles.get(session, "")))
+
+    def labels_of(session: str | bytes) -> Labels:
+        return sessions.labels.get(session, NO_LABELS)
+
     reported = list(map(int_or_zero, cells["told"]))
     columns = {name: each_of(cells[name], text) for name in _NAMES}
     columns |= {name: counts(name) for name in (*_COUNTS, "at_ms")}
@@ -246,7 +279,9 @@ def _columns(cells: Cells, titles: Mapping[str | bytes, str], form: Form) -> dic
     excesses = map(_excess, *(cells[name] for name in ("usd_pico", *_SPLIT)))
     return columns | {
         "key": columns["turn_id"],
-        "title": each_of(cells["session_id"], lambda session: form.text(clean_line(titles.get(session, "")))),
+        "title": each_of(
+            cells["session_id"], lambda session: form.text(clean_line(sessions.titles.get(session, "")))
+        ),
         "turns": ["1"] * len(reported),
         "incomplete": each_of(cells["incomplete"], lambda stored: str(int_or_zero(stored))),
         "tokens": columns["total_tokens"],
@@ -269,6 +304,11 @@ def _columns(cells: Cells, titles: Mapping[str | bytes, str], form: Form) -> dic
             form.unknown if stored is None else form.amount % scaled_text(stored, 12)
             for stored in _shared(cells, "most_pico")
         ],
+        "tags": each_of(cells["session_id"], lambda session: form.words(labels_of(session).tags)),
+        "project": each_of(
+            cells["session_id"],
+            lambda session: form.text(project) if (project := labels_of(session).project) else form.unknown,
+        ),
         "doubtful": ["true" if stored else "false" for stored in _shared(cells, "doubtful")],
     }
 

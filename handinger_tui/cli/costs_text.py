@@ -52,7 +52,7 @@ from handinger_tui.core.money.reconciliation import (
     reconciliation_text,
     restatement_text,
 )
-from handinger_tui.core.money.spending import Bucket, GroupBy, sum_text
+from handinger_tui.core.money.spending import OVERLAP, Bucket, ChargeFilter, GroupBy, nameless, sum_text
 from handinger_tui.core.money.suspense import EXPLAINED, TITLE, Assigned, owners_text, rise_text
 from handinger_tui.core.periods import midnight
 from handinger_tui.core.receipts.facts import meaning_lines
@@ -75,6 +75,7 @@ def remarks(cost_rows: CostRows, query: CostsQuery) -> list[str]:
     """Return the remarks that apply to the query; each may have two lines."""
     which = query.filter
     texts = [
+        OVERLAP if query.by is GroupBy.TAG else "",
         suspense_lines(cost_rows.suspense(which)),
         assigned_lines(cost_rows.assigned(which)),
         *restatement_lines(cost_rows.restatements(which)),
@@ -210,7 +211,7 @@ def put_turns(cost_rows: CostRows, query: CostsQuery, result: CostsResult, width
         put("\n".join(line.rstrip() for line in lines_of(fit_columns(columns, width))))
     for bucket in result.suspense:
         amount = value_text(bucket.usd) if bucket.usd.value else value_text(bucket.credits, credits_words)
-        put(textwrap.fill(f"{key_of(bucket)}: {amount}", width, break_on_hyphens=False))
+        put(textwrap.fill(f"{key_of(bucket, query.by)}: {amount}", width, break_on_hyphens=False))
     total = sum_text(overall.total("usd"), overall.total("credits"), overall.turns, credit_price())
     for line in textwrap.wrap(f"total: {total}", width, break_on_hyphens=False):
         put(line)
@@ -308,15 +309,16 @@ def heading(query: CostsQuery) -> str:
         f"worker {which.worker_id}" if which.worker_id else "",
         f"session {which.session_id}" if which.session_id else "",
         f"budget {which.budget}" if which.budget else "",
+        f"profile {which.profile}" if which.profile else "",
+        f"tag {which.tag}" if which.tag else "",
+        f"project {which.project}" if which.project else "",
         "simulated" if query.simulated else "",
     ]
     return " · ".join(clean_line(piece) for piece in pieces if piece)
 
 
 def _no_costs_text(query: CostsQuery) -> str:
-    filtered = any(
-        (query.since, query.until, query.filter.worker_id, query.filter.session_id, query.filter.budget)
-    )
+    filtered = replace(query.filter, simulated=None) != ChargeFilter()
     what = "simulated costs" if query.simulated else "costs"
     if query.as_of is not None:
         selected = " in this selection" if filtered else ""
@@ -334,11 +336,11 @@ def table(groups: Sequence[Bucket], overall: Bucket, by: GroupBy, width: int) ->
     """
     most = max((bucket.usd.value or Decimal(0) for bucket in groups), default=Decimal(0))
     titled = [
-        key_of(bucket) if bucket.rises else f"{key_of(bucket)}  {clean_line(bucket.title)}".rstrip()
+        key_of(bucket, by) if bucket.rises else f"{key_of(bucket, by)}  {clean_line(bucket.title)}".rstrip()
         for bucket in groups
     ]
     longest = max(12, width // 2)
-    keys = [clip(middle_cut(key_of(bucket), longest), longest) for bucket in groups]
+    keys = [clip(middle_cut(key_of(bucket, by), longest), longest) for bucket in groups]
     for names in (titled, keys):
         lines = lines_of(_columns(names, groups, overall, by))
         room = width - cells_of(lines[0]) - len(GAP)
@@ -376,9 +378,9 @@ def _amounts(buckets: Sequence[Bucket], member: str, write: Callable[[Decimal | 
     return align_amounts([short_total_text(bucket.total(member), write) for bucket in buckets])
 
 
-def key_of(bucket: Bucket) -> str:
+def key_of(bucket: Bucket, by: GroupBy) -> str:
     """Return the displayed name of a group."""
-    name = clean_line(bucket.key) or "unknown"
+    name = clean_line(bucket.key) or nameless(by)
     return f"{TITLE} {name}" if bucket.rises else name
 
 

@@ -43,5 +43,24 @@ def period(text: str, flag: str, now: datetime) -> tuple[datetime, datetime]:
     raise SettingsError(f"{flag} {text!r} is not a valid time.", HINT)
 
 
+def week_name(day: date) -> str:
+    """The week of a day, from Monday, as ISO 8601 names it: "2026-W48"."""
+    year, week, _ = day.isocalendar()
+    return f"{year:04}-W{week:02}"
+
+
+def week_days(name: str) -> tuple[date, date]:
+    """The Monday and the Sunday of a week. Raises ValueError: there is no such week."""
+    year, _, week = name.partition("-W")
+    monday = date.fromisocalendar(int(year), int(week), 1)
+    return monday, monday + timedelta(days=6)
+
+
+def month_days(name: str) -> tuple[date, date]:
+    """The first and the last day of a month ("2026-11"). Raises ValueError: there is no such month."""
+    first = date.fromisoformat(f"{name}-01")
+    return first, _next_month(first) - timedelta(days=1)
+
+
 def _next_month(day: date) -> date:
     return (day.replace(day=28) + timedelta(days=4)).replace(day=1)

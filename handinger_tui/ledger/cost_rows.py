@@ -13,6 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.money.suspense import Assigned, suspense_buckets
+from handinger_tui.core.tags import NO_RULES
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger import turns as turn_store
 from handinger_tui.ledger.corrections import recompute
@@ -26,6 +27,7 @@ from handinger_tui.ledger.grouping import buckets, condition, restatements
 from handinger_tui.ledger.limits import LimitRules, LimitUsage, periods_at
 from handinger_tui.ledger.repair.files import open_or_salvage
 from handinger_tui.ledger.rows import Row, pack, readable, unpack
+from handinger_tui.ledger.search.labels import Labeler, choose
 from handinger_tui.ledger.suspense import assigned, rises
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.money.limits import Gauge
     from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
+    from handinger_tui.core.tags import Labels, TagRules
 
 PAGE: Final = 500
 """Number of rows that are read at a time."""
@@ -44,15 +47,26 @@ PAGE: Final = 500
 class CostRows:
     """The charges of a history in one read transaction. Every method raises LedgerError."""
 
-    def __init__(self, connection: sqlite3.Connection, problem: str | None) -> None:
+    def __init__(self, connection: sqlite3.Connection, problem: str | None, tag_rules: TagRules) -> None:
         self._connection = connection
+        self._tag_rules = tag_rules
         self.problem = problem
         """One line for the user about a problem with the history; None when there is none."""
 
     def buckets(self, by: GroupBy, which: ChargeFilter) -> list[Bucket]:
-        """Groups of turns: days in order of time, other groups by cost, highest first, unknown last."""
+        """Groups of turns: periods in order of time, other groups by cost, highest first, unknown last."""
         with translated(reading=True):
-            return buckets(self._connection, by, which)
+            return buckets(self._connection, by, which, rules=self._tag_rules)
+
+    def choose(self, which: ChargeFilter) -> None:
+        """Choose the sessions with the tag and project of `which`, for all queries that depend on them."""
+        with translated(reading=True):
+            choose(self._connection, self._tag_rules, which.admits)
+
+    def labels(self) -> dict[str | bytes, Labels]:
+        """Tags and project of each session, by the session id as stored."""
+        with translated(reading=True):
+            return dict(Labeler(self._connection, self._tag_rules).all())
 
     def any(self, which: ChargeFilter) -> bool:
         """Whether any turn matches `which`."""
@@ -131,10 +145,11 @@ class CostRows:
 
 
 @contextmanager
-def opened(path: Path, as_of_ms: int | None = None) -> Iterator[CostRows]:
+def opened(path: Path, as_of_ms: int | None = None, tag_rules: TagRules = NO_RULES) -> Iterator[CostRows]:
     """Open the history for reading; it is empty where there is no file yet.
 
-    `as_of_ms`: read a copy in memory with only the charges from before this time.
+    `as_of_ms`: read a copy in memory with only the charges from before this time. `tag_rules`: assign tags
+    and projects.
 
     Raises:
         LedgerError
@@ -153,4 +168,4 @@ def opened(path: Path, as_of_ms: int | None = None) -> Iterator[CostRows]:
         connection.text_factory = readable
         with translated(reading=True):
             connection.execute("BEGIN")
-        yield CostRows(connection, source.problem)
+        yield CostRows(connection, source.problem, tag_rules)

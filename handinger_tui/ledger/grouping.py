@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,8 +23,9 @@ from handinger_tui.core.money.spending import (
 )
 from handinger_tui.core.money.suspense import Assigned, suspense_buckets
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
+from handinger_tui.core.periods import week_days, week_name
 from handinger_tui.core.stream.worker_snapshot import Costs, Usage
-from handinger_tui.core.tags import NO_RULES
+from handinger_tui.core.tags import NO_LABELS, NO_RULES, TagRules
 from handinger_tui.core.turns.turn import FREE, LIVE, Trigger
 from handinger_tui.ledger.charge_writer import AMOUNTS, COUNTS, SUMMED
 from handinger_tui.ledger.rows import (
@@ -41,15 +42,17 @@ from handinger_tui.ledger.rows import (
     unpack,
     unpack_optional,
 )
+from handinger_tui.ledger.search.labels import CHOSEN, Labeler, choose
 from handinger_tui.ledger.suspense import assigned, rises
 from handinger_tui.ledger.transactions import one_moment
 
 if TYPE_CHECKING:
     # It imports asyncio, which the reading of costs without a thread does not need.
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from handinger_tui.ledger.database import Database
 
+T = TypeVar("T")
 _FIRST_MS: Final = -62_000_000_000_000
 _LAST_MS: Final = 253_000_000_000_000
 """Times in the years 5 and 9987: a time outside this range is clamped to it."""
@@ -86,6 +89,7 @@ _CONDITIONS: Final = {
     "worker_id": "worker_id = :worker_id",
     "budget": "budget = :budget",
     "simulated": "simulated = :simulated",
+    "profile": "profile = :profile",
 }
 Parameters = dict[str, Cell]
 
@@ -93,7 +97,8 @@ Parameters = dict[str, Cell]
 def condition(which: ChargeFilter, *, by_time: bool = False) -> tuple[str, Parameters]:
     """The WHERE clause over `turn_totals` ("" for all) and its parameters.
 
-    `by_time` makes the query planner use the index of times, for queries that go day by day.
+    `by_time` makes the query planner use the index of times, for queries that go day by day. Where `which`
+    depends on tags or projects, `labels.choose` comes before the query.
     """
     cells: Parameters = {
         "since_ms": which.since_ms,
@@ -102,11 +107,13 @@ def condition(which: ChargeFilter, *, by_time: bool = False) -> tuple[str, Param
         "worker_id": pack_optional(which.worker_id),
         "budget": pack_optional(which.budget),
         "simulated": which.simulated,
+        "profile": pack_optional(which.profile),
     }
     parameters: Parameters = {name: value for name, value in cells.items() if value is not None}
     # A unary plus before a column keeps SQLite from using an index of that column.
     prefixes = {name: "+" if by_time and not name.endswith("_ms") else "" for name in parameters}
     terms = [prefixes[name] + _CONDITIONS[name] for name in parameters]
+    terms += [CHOSEN.format("session_id")] if which.by_labels else []
     return ("WHERE " + " AND ".join(terms) if terms else ""), parameters
 
 
@@ -181,6 +188,7 @@ _KEYS: Final = {
     # The bare column, NULL for a turn without a worker: SQLite groups along its index without sorting.
     GroupBy.WORKER: "worker_id",
     GroupBy.BUDGET: "COALESCE(budget, '')",
+    GroupBy.PROFILE: "COALESCE(profile, '')",
     GroupBy.TRIGGER: f"COALESCE(started_by, '{Trigger.UNKNOWN}')",
 }
 _TITLES: Final = {
@@ -193,15 +201,55 @@ _CERTAIN: Final = (False,) * (len(SUMMED) - 2)
 
 
 def buckets(
-    connection: sqlite3.Connection, by: GroupBy, which: ChargeFilter, zone: tzinfo | None = None
+    connection: sqlite3.Connection,
+    by: GroupBy,
+    which: ChargeFilter,
+    zone: tzinfo | None = None,
+    rules: TagRules = NO_RULES,
 ) -> list[Bucket]:
-    """Groups of turns: days in order of time, any other group by cost, highest first, unknown costs last.
+    """Groups of turns: periods in order of time, other groups by cost, highest first, unknown costs last.
 
-    `zone` None: the zone of the machine.
+    `zone` None: the zone of the machine. `rules`: for groups by tag or project. A session with several tags
+    is in several groups.
     """
     if by is GroupBy.DAY:
         return list(_days(connection, which, zone))
+    if by is GroupBy.WEEK:
+        weeks = _merged((_week(one), one) for one in _days(connection, which, zone))
+        return [_with_days(week) for week in weeks]
+    if by is GroupBy.MONTH:
+        return _merged((one.key[:-3], one) for one in _days(connection, which, zone))
+    if by in (GroupBy.TAG, GroupBy.PROJECT):
+        return sorted(_merged(_labeled(connection, by, which, rules)), key=_by_cost)
     return sorted(_grouped(connection, by, which), key=_by_cost)
+
+
+def _week(day: Bucket) -> str:
+    return week_name(date.fromisoformat(day.key))
+
+
+def _with_days(week: Bucket) -> Bucket:
+    monday, sunday = week_days(week.key)
+    return replace(week, title=f"{monday} to {sunday}")
+
+
+def _merged(parts: Iterable[tuple[str, Bucket]]) -> list[Bucket]:
+    """The sums of groups with the same new key, in order of their first part."""
+    groups: dict[str, Bucket] = {}
+    for key, part in parts:
+        groups[key] = groups.get(key, Bucket(key)).merged(replace(part, title=""))
+    return [*groups.values()]
+
+
+def _labeled(
+    connection: sqlite3.Connection, by: GroupBy, which: ChargeFilter, rules: TagRules
+) -> Iterator[tuple[str, Bucket]]:
+    """Each session with its project, or with each of its tags."""
+    labels = {unpack(session): own for session, own in Labeler(connection, rules).all()}
+    for session in _grouped(connection, GroupBy.SESSION, which):
+        own = labels.get(session.key, NO_LABELS)
+        keys = (own.tags or ("",)) if by is GroupBy.TAG else (own.project,)
+        yield from ((key, session) for key in keys)
 
 
 def _by_cost(bucket: Bucket) -> tuple[bool, Decimal, str]:
@@ -265,7 +313,7 @@ def _bucket(key: str, row: sqlite3.Row, missing: Sequence[int], title: str = "")
         for at, places, gaps_of_it, doubt in zip(_PLACES_OF_SUMS, _SCALES, missing, doubts, strict=False)
     ]
     usd, credited, model, tool, sandbox, internal, tokens = sums
-    first_ms, last_ms = row[3], row[4]
+    first_ms, last_ms = int_or_none(row[3]), int_or_none(row[4])
     return Bucket(
         key, row[1], row[2], usd, credited, model, tool, sandbox, internal, tokens, first_ms, last_ms, title
     )
@@ -439,32 +487,38 @@ class ChargeQueries:
         self._newest_ids: tuple[int | None, ...] = (None,)
         """The newest ids of charges, suspense, limits and rulings at the last call of `news`."""
 
-    async def buckets(self, by: GroupBy, which: ChargeFilter = EVERYTHING) -> list[Bucket]:
-        """Groups of turns: days in order of time, other groups by cost, highest first, unknown last."""
+    async def _read(self, which: ChargeFilter, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a query of the charges that `which` selects, in one read transaction."""
 
-        def work(connection: sqlite3.Connection) -> list[Bucket]:
+        def work(connection: sqlite3.Connection) -> T:
             with one_moment(connection):
-                return buckets(connection, by, which, self._zone)
+                if which.by_labels:
+                    choose(connection, self.tag_rules, which.admits)
+                return query(connection)
 
         return await self._database.run(work)
+
+    async def buckets(self, by: GroupBy, which: ChargeFilter = EVERYTHING) -> list[Bucket]:
+        """Groups of turns: periods in order of time, other groups by cost, highest first, unknown last."""
+        return await self._read(which, lambda db: buckets(db, by, which, self._zone, self.tag_rules))
 
     async def turn_charges(
         self, which: ChargeFilter = EVERYTHING, limit: int = 200, offset: int = 0
     ) -> list[TurnCharge]:
         """Turns with their cost, newest first; `limit` -1: all."""
-        return await self._database.run(lambda db: turn_charges(db, which, limit, offset))
+        return await self._read(which, lambda db: turn_charges(db, which, limit, offset))
 
     async def suspense(self, which: ChargeFilter = EVERYTHING) -> list[Bucket]:
         """A group without turns for each worker whose figures rose by what no turn explains."""
-        return await self._database.run(lambda db: suspense_buckets(rises(db, which)))
+        return await self._read(which, lambda db: suspense_buckets(rises(db, which)))
 
     async def assigned(self, which: ChargeFilter = EVERYTHING) -> list[Assigned]:
         """The rises that the person assigned to turns."""
-        return await self._database.run(lambda db: assigned(db, which))
+        return await self._read(which, lambda db: assigned(db, which))
 
     async def restated(self, which: ChargeFilter = EVERYTHING) -> list[Restatement]:
         """The closed amounts that changed, oldest first."""
-        return await self._database.run(lambda db: restatements(db, which))
+        return await self._read(which, lambda db: restatements(db, which))
 
     async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
         """The cost of the newest turns of a worker at a budget; of all workers where it has no such turn."""

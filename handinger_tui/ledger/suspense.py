@@ -22,6 +22,7 @@ from handinger_tui.ledger.rows import (
     unpack,
     unpack_optional,
 )
+from handinger_tui.ledger.search.labels import CHOSEN_WORKER
 
 _NUMBERS: Final = (
     *("usd_pico", "micro_credits", "model_pico", "tool_pico", "sandbox_pico", "internal_pico"),
@@ -114,13 +115,13 @@ def _facts_of(rise: Rise) -> Cells:
 
 # -- reading -----------------------------------------------------------------------------
 def rises(connection: sqlite3.Connection, which: ChargeFilter) -> list[Rise]:
-    """What no turn explains, in order of time. It belongs to no session and no budget."""
+    """What no turn explains, in order of time. It belongs to no session, no budget and no profile."""
     return [rise for rise in _entered(connection, which) if rise.usd or rise.credits or rise.tokens]
 
 
 def _entered(connection: sqlite3.Connection, which: ChargeFilter) -> list[Rise]:
     """All rises that were ever entered, also those that a turn explains by now."""
-    if which.session_id is not None or which.budget is not None:
+    if any(one is not None for one in (which.session_id, which.budget, which.profile)):
         return []
     conditions: dict[str, Cell] = {
         "seen_ms >= :since_ms": which.since_ms,
@@ -129,6 +130,7 @@ def _entered(connection: sqlite3.Connection, which: ChargeFilter) -> list[Rise]:
         "(base_url = :local) = :simulated": which.simulated,
     }
     terms = [term for term, value in conditions.items() if value is not None]
+    terms += [CHOSEN_WORKER] if which.by_labels else []
     where = f"WHERE {' AND '.join(terms)}" if terms else ""
     cells: Cells = {
         "since_ms": which.since_ms,

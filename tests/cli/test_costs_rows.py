@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.cli.costs_query import COLUMNS, JSON, page_records, records
+from handinger_tui.cli.costs_query import COLUMNS, JSON, Sessions, page_records, records
 from handinger_tui.cli.output import Exit
 from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.export import spending as spending_json
@@ -38,14 +38,14 @@ from tests.ledger.rows import NOON_MS, cells, put_in
 LARGEST: Final = 2**63 - 1
 ROW: Final = (
     *("turn_id", "session_id", "worker_id", "status", "budget", "started_by", "reading", "final", "told"),
-    *("at_ms", "incomplete", "corrections", "sources", "elapsed_ms", *NUMBERS),
+    *("at_ms", "incomplete", "corrections", "sources", "elapsed_ms", *NUMBERS, "profile"),
 )
 
 
 def record(**cells: object) -> dict[str, Any]:
     """The record of a turn whose columns are NULL, but for those given; read back from its JSON."""
     row = dict.fromkeys(ROW) | {"turn_id": "turn_1", "session_id": "ses_1", "status": "completed"} | cells
-    (text,) = page_records({name: [value] for name, value in row.items()}, {}, JSON)
+    (text,) = page_records({name: [value] for name, value in row.items()}, Sessions({}, {}), JSON)
     written: dict[str, Any] = json.loads(text)
     return written
 
@@ -72,7 +72,7 @@ async def test_a_record_says_what_the_group_of_that_turn_says(tmp_path: Path) ->
         await play(ledger, session("ses_open"), order("turn_open"), answered("0.25", status="failed"))
     with opened(path) as book:
         groups = {bucket.key: group_object(bucket) for bucket in book.buckets(GroupBy.TURN, ChargeFilter())}
-        pages = records(book.turns(ChargeFilter()), book.titles(), JSON)
+        pages = records(book.turns(ChargeFilter()), Sessions(book.titles(), book.labels()), JSON)
         written = [json.loads(text) for page in pages for text in page]
     assert len(written) == len(groups) == 5
     for one in written:

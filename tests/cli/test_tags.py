@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import csv
+import json
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -11,6 +15,9 @@ from tests.ledger.made import WORKER, answered, opened, order, play, session
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+REAL: Final = "https://worker.example"
 
 
 @pytest.fixture
@@ -89,3 +96,96 @@ def test_wrong_values_change_nothing(home: Path, argv: tuple[str, ...], problem:
     assert (ran.code, ran.out) == (2, "")
     assert problem in ran.err
     assert printed(home, "sessions", "tag", "ses_a1") == "Tags: none."
+
+
+# -- costs ---------------------------------------------------------------------------------
+@pytest.fixture
+async def spent(own_home: Path) -> Path:
+    """Two sessions of which one has two tags, an old one without any, and a turn of unknown cost."""
+    async with opened(own_home / "history.db") as ledger:
+        ledger.run = ledger.run._replace(profile="work", folder="/acme")
+        one = await play(ledger, session("ses_1", title="=1+1", base_url=REAL), order("t1"), answered("0.5"))
+        await play(ledger, one, order("t2"), answered("null"))
+        ledger.run = ledger.run._replace(profile=None, folder=None)
+        await play(ledger, session("ses_2", base_url=REAL), order("t3"), answered("0.25"))
+        await ledger.history.tag("session", "ses_1", ["a", "b"])
+    (own_home / "config.toml").write_text('[projects]\nacme = "folder:/acme"\n')
+    return own_home
+
+
+def groups(home: Path, *argv: str) -> tuple[list[tuple[str, str | None, int]], str]:
+    shown = run("costs", "--json", *argv, home=home).result
+    rows = [(one["key"], one["cost_usd"], one["unpriced_turns"]) for one in shown["groups"]]
+    return rows, shown["total"]["cost_usd"]
+
+
+def test_a_session_with_two_tags_is_in_both_rows_and_once_in_the_total(spent: Path) -> None:
+    assert groups(spent, "--by", "tag") == ([("a", "0.5", 1), ("b", "0.5", 1), ("", "0.25", 0)], "0.75")
+    assert groups(spent, "--by", "project") == ([("acme", "0.5", 1), ("", "0.25", 0)], "0.75")
+    assert groups(spent, "--by", "profile") == ([("work", "0.5", 1), ("", "0.25", 0)], "0.75")
+    assert groups(spent, "--by", "week") == ([("1970-W01", "0.75", 1)], "0.75")
+    assert groups(spent, "--by", "month") == ([("1970-01", "0.75", 1)], "0.75")
+    assert run("costs", "--by", "tag", "--json", home=spent).result["overlapping"] is True
+    assert run("costs", "--by", "project", "--json", home=spent).result["overlapping"] is False
+    text = " ".join(printed(spent, "costs", "--by", "tag").split())
+    assert "a 2 $0.50 +1" in text
+    assert "(no tag) 1 $0.25" in text
+    assert "total 3 $0.75 +1" in text
+    assert "A session with several tags counts in each of their rows; the total counts it once." in text
+    for by, name in (("project", "(no project)"), ("profile", "(unknown)")):
+        text = printed(spent, "costs", "--by", by)
+        assert name in text
+        assert "several tags" not in text
+    (week,) = run("costs", "--by", "week", "--json", home=spent).result["groups"]
+    assert week["title"] == "1969-12-29 to 1970-01-04"
+
+
+def test_filters_by_tag_project_and_profile(spent: Path) -> None:
+    assert groups(spent, "--by", "session", "--tag", "A") == ([("ses_1", "0.5", 1)], "0.5")
+    assert groups(spent, "--by", "tag", "--tag", "a") == ([("a", "0.5", 1), ("b", "0.5", 1)], "0.5")
+    assert groups(spent, "--by", "worker", "--project", "acme")[1] == "0.5"
+    assert groups(spent, "--by", "worker", "--profile", "work", "--tag", "b")[1] == "0.5"
+    assert "project acme" in printed(spent, "costs", "--project", "acme").splitlines()[0]
+    assert printed(spent, "costs", "--tag", "a", "--since", "1d") == "No costs in this selection."
+    as_of = groups(spent, "--by", "project", "--tag", "a", "--as-of", "1970-01-02")
+    assert as_of == ([("acme", "0.5", 1)], "0.5")
+    for name in ("tag", "project", "profile"):
+        ran = run("costs", f"--{name}", "none", home=spent)
+        assert (ran.code, ran.out) == (2, "")
+        assert f"No costs with the {name} none." in ran.err
+        assert f"costs --by {name}" in ran.err
+
+
+def test_exports_carry_tags_project_and_profile(spent: Path) -> None:
+    records = json.loads(printed(spent, "costs", "--by", "turn", "--json"))["groups"]
+    assert {one["turn_id"]: (one["tags"], one["project"], one["profile"]) for one in records} == {
+        "t1": (["a", "b"], "acme", "work"),
+        "t2": (["a", "b"], "acme", "work"),
+        "t3": ([], None, None),
+    }
+    lines = printed(spent, "costs", "--by", "turn", "--csv").splitlines()
+    rows = [(row["turn_id"], row["tags"], row["project"], row["profile"]) for row in csv.DictReader(lines)]
+    assert sorted(rows) == [("t1", "a b", "acme", "work"), ("t2", "a b", "acme", "work"), ("t3", "", "", "")]
+    ran = run("costs", "--by", "tag", "--csv", home=spent)
+    assert [row["key"] for row in csv.DictReader(ran.out.splitlines())] == ["a", "b", ""]
+    assert "counts in each of their rows" in ran.err
+    page = spent / "costs.html"
+    printed(spent, "costs", "--by", "tag", "--report", str(page))
+    assert "(no tag)" in page.read_text()
+    assert "the total counts it once" in page.read_text()
+
+
+def test_suspense_of_a_tagged_worker_has_its_tags(spent: Path) -> None:
+    add = (
+        "INSERT INTO suspense (base_url, worker_id, seen_ms, at_ms, usd_pico, refused, doubtful)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)"
+    )
+    with closing(sqlite3.connect(spent / "history.db", isolation_level=None)) as file:
+        file.execute(add, (REAL, WORKER, 5, 5, 10**12, "[]", 0))
+    assert groups(spent, "--by", "tag")[1] == "1.75"
+    assert groups(spent, "--tag", "a")[1] == "0.5"
+    printed(spent, "sessions", "tag", "wrk_", "w", "--worker")
+    assert groups(spent, "--tag", "w")[1] == "1.75"
+    assert groups(spent, "--project", "acme")[1] == "0.5"
+    (spent / "config.toml").write_text(f'[projects]\nacme = "worker:{WORKER}"\n')
+    assert groups(spent, "--project", "acme")[1] == "1.75"

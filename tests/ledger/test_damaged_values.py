@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.cli.costs_query import CSV, JSON, records
+from handinger_tui.cli.costs_query import CSV, JSON, Sessions, records
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
@@ -89,7 +89,7 @@ async def read_all(path: Path, access: FileAccess) -> list[str]:
                 await ledger.frames(turn.turn_id)
     with costs_of(path) as book:
         for form in (JSON, CSV):
-            list(records(book.turns(ChargeFilter()), book.titles(), form))
+            list(records(book.turns(ChargeFilter()), Sessions(book.titles(), book.labels()), form))
     return [summary.title for summary in summaries]
 
 

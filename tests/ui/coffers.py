@@ -242,6 +242,8 @@ def _key(one: TurnCharge, by: GroupBy) -> str:
             return one.worker_id or ""
         case GroupBy.DAY:
             return _local(one.at_ms).date().isoformat()
+        case GroupBy.WEEK | GroupBy.MONTH | GroupBy.TAG | GroupBy.PROJECT | GroupBy.PROFILE:
+            raise AssertionError(by)
         case GroupBy.BUDGET:
             return one.budget or ""
         case GroupBy.TRIGGER:

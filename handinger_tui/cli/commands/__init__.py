@@ -38,7 +38,7 @@ _TABLE: Final = (
         actions=("list", "show", "search", "rename", "tag", "untag", "rm", "compact"),
         only_lists=True,
     ),
-    Subcommand("costs", "", "show costs by day, worker, budget, session, trigger or turn", only_lists=True),
+    Subcommand("costs", "", "show costs by day, worker, project, tag and more", only_lists=True),
     Subcommand(
         "sources",
         "ID",

@@ -15,6 +15,7 @@ from handinger_tui.cli.costs_query import (
     CostsQuery,
     CostsResult,
     Form,
+    Sessions,
     as_of_ms,
     charge_filter,
     records,
@@ -24,6 +25,7 @@ from handinger_tui.cli.costs_query import (
     unique_id,
 )
 from handinger_tui.cli.costs_text import credit_price, heading, put_text, remarks
+from handinger_tui.cli.load_settings import tag_rules
 from handinger_tui.cli.local_files import check_new_file, default_paths, expand_path, save_new_file
 from handinger_tui.cli.options import BUDGETS, add_json_option
 from handinger_tui.cli.output import Exit, put, say
@@ -33,7 +35,7 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.reconciliation import restatement_object, restatement_text
-from handinger_tui.core.money.spending import Bucket, GroupBy
+from handinger_tui.core.money.spending import OVERLAP, Bucket, GroupBy
 from handinger_tui.core.money.turn_events import WORDS
 from handinger_tui.ledger.corrections import LISTED, assign, decide_in, pin
 from handinger_tui.ledger.cost_rows import CostRows, opened
@@ -131,7 +133,7 @@ def _report(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Repo
     groups = cost_rows.buckets(GroupBy.TURN, query.filter) if query.by is GroupBy.TURN else result.groups
     return Report(
         heading=" · ".join([heading(query), _time_span(result.days)]),
-        by=str(query.by),
+        by=query.by,
         days=result.days,
         groups=[*groups[:MOST_ROWS], *result.suspense],
         total=result.total,
@@ -155,7 +157,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
         "--by",
-        choices=("day", "worker", "budget", "session", "turn", "trigger"),
+        choices=[str(by) for by in GroupBy],
         default="day",
         help="group by (default: day)",
     )
@@ -166,6 +168,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--worker", metavar="ID", help="one worker (a unique prefix is enough)")
     parser.add_argument("--session", metavar="ID", help="one session (a unique prefix is enough)")
     parser.add_argument("--budget", choices=BUDGETS, help="turns at one budget level")
+    parser.add_argument("--tag", metavar="NAME", help="sessions with one tag")
+    parser.add_argument("--project", metavar="NAME", help="sessions of one project")
+    parser.add_argument("--profile", metavar="NAME", help="turns with one profile")
     parser.add_argument("--local", action="store_true", help="only simulated costs of the local worker")
     parser.add_argument("--settle", action="store_true", help="first read workers with open turns (free)")
     _add_decision_arguments(parser)
@@ -195,7 +200,7 @@ def run(args: argparse.Namespace) -> int:
         settle_open_turns()
     _apply_decisions(args, now)
     as_of = None if args.as_of is None else as_of_ms(args.as_of, now)
-    with opened(default_paths().database, as_of) as cost_rows:
+    with opened(default_paths().database, as_of, tag_rules()) as cost_rows:
         if cost_rows.problem:
             say(cost_rows.problem)
         query = CostsQuery(
@@ -229,6 +234,10 @@ def _put_json(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> No
         "worker_id": query.filter.worker_id,
         "session_id": query.filter.session_id,
         "budget": query.filter.budget,
+        "profile": query.filter.profile,
+        "tag": query.filter.tag,
+        "project": query.filter.project,
+        "overlapping": query.by is GroupBy.TAG,
         "simulated": query.simulated,
     }
     total, price = result.total, credit_price()
@@ -269,10 +278,12 @@ def _put_csv(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Non
         for bucket in result.suspense:
             put(suspense_record(bucket), spending.END)
     else:
+        if query.by is GroupBy.TAG:
+            say(OVERLAP)
         put(spending.line(spending.COLUMNS), spending.END)
         for bucket in (*result.groups, *result.suspense):
             put(spending.line(spending.group_object(bucket).values()), spending.END)
 
 
 def _turn_pages(cost_rows: CostRows, query: CostsQuery, form: Form) -> Iterator[list[str]]:
-    return records(cost_rows.turns(query.filter), cost_rows.titles(), form)
+    return records(cost_rows.turns(query.filter), Sessions(cost_rows.titles(), cost_rows.labels()), form)

@@ -42,7 +42,7 @@ from handinger_tui.core.charts.scenes import (
 )
 from handinger_tui.core.formatting import NOT_REPORTED, number, percent_text, plural
 from handinger_tui.core.html_page import html_page
-from handinger_tui.core.money.spending import SUMS, Bucket
+from handinger_tui.core.money.spending import SUMS, Bucket, GroupBy, nameless
 from handinger_tui.core.safety import clean_line
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ class Report(Struct, frozen=True):
     """
 
     heading: str
-    by: str
+    by: GroupBy
     days: Sequence[Bucket]
     groups: Sequence[Bucket]
     total: Bucket
@@ -273,7 +273,7 @@ HEADS: Final = ("turns", "cost", "credits", "tokens", "model", "tool", "sandbox"
 
 def _table(report: Report) -> str:
     heads = "".join(f'<th scope="col" class="n">{head}</th>' for head in HEADS)
-    rows = "\n".join(_row(bucket, _name(bucket)) for bucket in report.groups)
+    rows = "\n".join(_row(bucket, _name(bucket, report.by)) for bucket in report.groups)
     sums = [getattr(report.total, member) for member in SUMS]
     notes = [f"{MARK_EXPLAINED}."] * any(amount.missing_turns for amount in sums)
     notes += [f"{escape(DOUBT_EXPLAINED)}."] * any(amount.doubtful for amount in sums)
@@ -293,11 +293,11 @@ def _table(report: Report) -> str:
 </table></div>{note}{rest}</section>"""
 
 
-def _name(bucket: Bucket) -> str:
+def _name(bucket: Bucket, by: GroupBy) -> str:
     key, title = clean_line(bucket.key, 80), clean_line(bucket.title, 80)
     if title and key:
         return f"{escape(title)} <small>{escape(key)}</small>"
-    return escape(title or key or "unknown")
+    return escape(title or key or nameless(by))
 
 
 def _row(bucket: Bucket, name: str) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.money.attribution import Reading
     from handinger_tui.core.stream.worker_snapshot import Costs, Usage
+    from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.turn import Trigger, TurnStatus
 
 LOCAL: Final = "local"
@@ -30,8 +31,28 @@ class GroupBy(StrEnum):
     SESSION = "session"
     WORKER = "worker"
     DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
     BUDGET = "budget"
+    PROFILE = "profile"
     TRIGGER = "trigger"
+    TAG = "tag"
+    PROJECT = "project"
+
+
+BY_TIME: Final = frozenset({GroupBy.DAY, GroupBy.WEEK, GroupBy.MONTH})
+"""The groups in order of time; all others are in order of cost."""
+_NAMELESS: Final = {
+    GroupBy.TAG: "(no tag)",
+    GroupBy.PROJECT: "(no project)",
+    GroupBy.PROFILE: "(unknown)",
+}
+OVERLAP: Final = "A session with several tags counts in each of their rows; the total counts it once."
+
+
+def nameless(by: GroupBy) -> str:
+    """The name of the group without a key."""
+    return _NAMELESS.get(by, "unknown")
 
 
 class ChargeFilter(Struct, frozen=True):
@@ -47,6 +68,18 @@ class ChargeFilter(Struct, frozen=True):
     worker_id: str | None = None
     budget: str | None = None
     simulated: bool | None = None
+    profile: str | None = None
+    tag: str | None = None
+    project: str | None = None
+
+    @property
+    def by_labels(self) -> bool:
+        """Whether it depends on tags or projects."""
+        return self.tag is not None or self.project is not None
+
+    def admits(self, labels: Labels) -> bool:
+        """Whether a session with these labels matches."""
+        return self.tag in (None, *labels.tags) and self.project in (None, labels.project)
 
 
 class Spent(Struct, frozen=True):
@@ -121,7 +154,7 @@ NOTHING: Final = Total(None)
 
 
 class Bucket(Struct, frozen=True):
-    """One group of turns. `key` is a day ("2026-11-25"), an id or a budget ("high"); "" where there is none.
+    """One group of turns. `key` is a period ("2026-11-25", "2026-W48", "2026-11"), an id or a name, or "".
 
     `incomplete`: turns that failed, ended early, or whose end is not known.
     """
@@ -139,7 +172,7 @@ class Bucket(Struct, frozen=True):
     first_ms: int | None = None
     last_ms: int | None = None
     title: str = ""
-    """The title of the session, where the key is the id of a session or turn."""
+    """The title of the session, where the key is the id of a session or turn; the days of a week."""
     rises: tuple[Rise, ...] = ()
     """What is in its amounts and belongs to no turn."""
 

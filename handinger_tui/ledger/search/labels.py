@@ -23,6 +23,7 @@ _OF_SESSION: Final = f"{_STORED} WHERE session_id = ?"
 CHOSEN: Final = "is_chosen(CAST({} AS BLOB))"
 """SQL for whether the session of a column is one of those of the last `choose`. As bytes: a damaged id of one
 row must not fail the query."""
+CHOSEN_WORKER: Final = "is_chosen_worker(CAST(worker_id AS BLOB))"
 
 
 class Labeler:
@@ -55,6 +56,11 @@ class Labeler:
             for row in self._connection.execute(query):
                 yield row["session_id"], self.of(row)
 
+    def of_worker(self, worker_id: str) -> Labels:
+        """The labels that every session of a worker has."""
+        stored = self._stored.get(("worker", worker_id), ())
+        return self._rules.labels(Subject((worker_id,)), (), tuple(stored))
+
     def names(self) -> list[str]:
         """Every tag that is stored or that a rule assigns, in order of the alphabet."""
         stored = (name for names in self._stored.values() for name in names)
@@ -62,14 +68,19 @@ class Labeler:
 
 
 def choose(connection: sqlite3.Connection, rules: TagRules, admits: Callable[[Labels], bool]) -> None:
-    """Choose the sessions whose labels are admitted, for the queries with `CHOSEN` that follow."""
-    sessions = Labeler(connection, rules).all()
+    """Choose the sessions whose labels are admitted, for the queries with `CHOSEN` that follow.
+
+    Of what no turn of a worker explains, that of the workers with such labels.
+    """
+    labeler = Labeler(connection, rules)
+    sessions = labeler.all()
     ids = {
         session if isinstance(session, bytes) else session.encode()
         for session, own in sessions
         if admits(own)
     }
     connection.create_function("is_chosen", 1, ids.__contains__)
+    connection.create_function("is_chosen_worker", 1, lambda one: admits(labeler.of_worker(unpack(one))))
 
 
 def change(

@@ -22,7 +22,7 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.forecast import Forecast, forecast_text
 from handinger_tui.core.money.limits import Gauge, State, exact_text
 from handinger_tui.core.money.reconciliation import Reconciliation, Restatement, reconciliation_text
-from handinger_tui.core.money.spending import Bucket, GroupBy
+from handinger_tui.core.money.spending import Bucket
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.ledger.charts import FAINT, MARK, Days, charts
 from handinger_tui.ui.ledger.query import GROUPS, View
@@ -56,7 +56,7 @@ def head_lines(data: HeadData, width: int, *, short: bool) -> list[Content]:
     lines = [_title(data, width), *_totals(data, width)]
     if data.gauges is not None:
         lines += gauge_lines(data.gauges, width, 2 if short else 3)
-    lines += [*([] if short else [Content("")]), _groups(data.view, width)]
+    lines += [*([] if short else [Content("")]), *_groups(data.view, width)]
     if data.view.narrowed:
         lines.append(_filters(data.view))
     return [line.truncate(width, ellipsis=True) for line in lines]
@@ -129,28 +129,27 @@ def _gauge(gauge: Gauge) -> Content:
 
 
 # -- groupings and filters ------------------------------------------------------------------
-def _groups(view: View, width: int) -> Content:
-    """Every grouping with its key, the current one in brackets; the period at the right edge."""
+def _groups(view: View, width: int) -> list[Content]:
+    """Every grouping with its key, the current one in brackets; the period at the right edge.
+
+    As many lines as `width` needs. Of the groupings with one key, the current or first one is shown.
+    """
+    shown = {key: by for by, (key, _) in reversed([*GROUPS.items()])} | {GROUPS[view.by][0]: view.by}
     pieces: list[Content] = []
     for by, (key, caption) in GROUPS.items():
         if by is view.by:
-            piece = Content.styled(f"[{key} {caption}]", "bold reverse")
-        else:
-            piece = Content.assemble(" ", (key, "bold $primary"), (f" {caption} ", FAINT))
-        pieces.append(_make_clickable(piece, by.value))
-    groups = Content("").join(pieces)
+            pieces.append(_make_clickable(Content.styled(f"[{key} {caption}]", "bold reverse"), by.value))
+        elif by is shown[key]:
+            piece = Content.assemble((key, "bold $primary"), (f" {caption}", FAINT))
+            pieces.append(_make_clickable(piece, by.value))
+    lines_needed = -(-sum(piece.cell_length + 2 for piece in pieces) // max(1, width))
+    each = -(-len(pieces) // lines_needed)
+    lines = [Content("  ").join(pieces[at : at + each]) for at in range(0, len(pieces), each)]
+    groups = lines.pop()
     period = Content.assemble(("p", "bold $primary"), (f" {view.period}", FAINT))
     period = _make_clickable(period, PERIOD)
     room = width - groups.cell_length - period.cell_length
-    return groups if room < 1 else Content.assemble(groups, " " * room, period)
-
-
-_NAMES: Final = {
-    GroupBy.DAY: "day",
-    GroupBy.WORKER: "worker",
-    GroupBy.SESSION: "session",
-    GroupBy.BUDGET: "budget",
-}
+    return [*lines, groups if room < 1 else Content.assemble(groups, " " * room, period)]
 
 
 def _filters(view: View) -> Content:
@@ -159,7 +158,7 @@ def _filters(view: View) -> Content:
     for at, one in enumerate(view.narrowed):
         separator = " · " if at else ""
         name = one.name if len(one.name) <= 40 else f"{one.name[:39]}…"
-        label = (f"{separator}{_NAMES[one.by]} ", FAINT)
+        label = (f"{separator}{one.by} ", FAINT)
         pieces.append(Content.assemble(label, (name, "bold"), (" ×", MARK)))
     undo = Content.styled("   Backspace to go up", FAINT)
     return _make_clickable(Content("").join([*pieces, undo]), WIDEN)

@@ -13,7 +13,15 @@ from msgspec.structs import replace
 
 from handinger_tui.core.money.forecast import WINDOW, Forecast, daily, forecast
 from handinger_tui.core.money.reconciliation import Reconciliation, reconcile
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, altogether
+from handinger_tui.core.money.spending import (
+    BY_TIME,
+    Bucket,
+    ChargeFilter,
+    GroupBy,
+    altogether,
+    nameless,
+)
+from handinger_tui.core.periods import month_days, week_days
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.ledger.charts import Days, days_of
 
@@ -40,18 +48,28 @@ PERIODS: Final = tuple(Period)
 GROUPS: Final = MappingProxyType(
     {
         GroupBy.DAY: ("d", "Day"),
+        GroupBy.WEEK: ("d", "Week"),
+        GroupBy.MONTH: ("d", "Month"),
         GroupBy.WORKER: ("w", "Worker"),
         GroupBy.SESSION: ("s", "Session"),
+        GroupBy.PROJECT: ("P", "Project"),
+        GroupBy.TAG: ("T", "Tag"),
+        GroupBy.PROFILE: ("f", "Profile"),
         GroupBy.BUDGET: ("b", "Budget"),
         GroupBy.TRIGGER: ("g", "Trigger"),
         GroupBy.TURN: ("t", "Turn"),
     }
 )
-"""(key, caption) of each grouping, in the order of the screen."""
+"""(key, caption) of each grouping, in the order of the screen. Those with the same key take turns."""
 DRILL_DOWN: Final = MappingProxyType(
     {
         GroupBy.DAY: GroupBy.SESSION,
+        GroupBy.WEEK: GroupBy.DAY,
+        GroupBy.MONTH: GroupBy.DAY,
         GroupBy.WORKER: GroupBy.SESSION,
+        GroupBy.PROJECT: GroupBy.SESSION,
+        GroupBy.TAG: GroupBy.SESSION,
+        GroupBy.PROFILE: GroupBy.SESSION,
         GroupBy.BUDGET: GroupBy.SESSION,
         GroupBy.SESSION: GroupBy.TURN,
         GroupBy.TURN: GroupBy.TURN,
@@ -69,6 +87,19 @@ class Narrowing(Struct, frozen=True):
     previous_by: GroupBy
     previous_key: str
     """Key of the row to which the cursor returns."""
+
+    @property
+    def days(self) -> tuple[date, date] | None:
+        """The first and the last day of a period; None where it is none."""
+        match self.by:
+            case GroupBy.DAY:
+                return date.fromisoformat(self.key), date.fromisoformat(self.key)
+            case GroupBy.WEEK:
+                return week_days(self.key)
+            case GroupBy.MONTH:
+                return month_days(self.key)
+            case _:
+                return None
 
 
 class View(Struct, frozen=True):
@@ -97,6 +128,12 @@ class View(Struct, frozen=True):
         others = tuple(one for one in self.narrowed if one.by is not by)
         return replace(self, by=inside, narrowed=(*others, Narrowing(by, key, name, self.by, key)))
 
+    def grouped(self, by: GroupBy) -> View:
+        """The view grouped by `by`, or by the next grouping with its key where it has that key already."""
+        same = [one for one in GROUPS if GROUPS[one][0] == GROUPS[by][0]]
+        at = same.index(self.by) + 1 if self.by in same else 0
+        return replace(self, by=same[at % len(same)])
+
     def widen(self) -> View:
         """The view without the last narrowing, in the grouping where it was made."""
         if not self.narrowed:
@@ -106,22 +143,16 @@ class View(Struct, frozen=True):
     def charge_filter(self, now_ms: int, zone: tzinfo | None = None) -> ChargeFilter:
         """The charges of this view; days and months are those of `zone`, None: the local time zone."""
         since, until = self.first_ms(now_ms, zone), None
-        result = ChargeFilter(since_ms=since, simulated=self.simulated)
-        for one in self.narrowed:
-            match one.by:
-                case GroupBy.WORKER:
-                    result = replace(result, worker_id=one.key)
-                case GroupBy.SESSION:
-                    result = replace(result, session_id=one.key)
-                case GroupBy.BUDGET:
-                    result = replace(result, budget=one.key)
-                case GroupBy.DAY:
-                    day = date.fromisoformat(one.key)
-                    begin, until = midnight_ms(day, zone), midnight_ms(day + timedelta(days=1), zone)
-                    result = replace(result, since_ms=begin if since is None else max(begin, since))
-                case GroupBy.TRIGGER | GroupBy.TURN:
-                    pass  # `narrow` never creates these.
-        return replace(result, until_ms=until)
+        for first, last in self._periods:
+            begin, end = midnight_ms(first, zone), midnight_ms(last + timedelta(days=1), zone)
+            since = begin if since is None else max(begin, since)
+            until = end if until is None else min(end, until)
+        names = {_MEMBERS[one.by]: one.key for one in self.narrowed if one.by in _MEMBERS}
+        return ChargeFilter(since, until, simulated=self.simulated, **names)
+
+    @property
+    def _periods(self) -> list[tuple[date, date]]:
+        return [one.days for one in self.narrowed if one.days is not None]
 
     def first_ms(self, now_ms: int, zone: tzinfo | None = None) -> int | None:
         """The start of the period in ms; None: it has no start."""
@@ -143,10 +174,17 @@ class View(Struct, frozen=True):
 
     def chart_days(self, now_ms: int, zone: tzinfo | None = None) -> tuple[date | None, date | None]:
         """The first and last day of the charts; None: the first or last day with charges."""
-        one_day = next((one.key for one in self.narrowed if one.by is GroupBy.DAY), None)
-        if one_day is not None:
-            return date.fromisoformat(one_day), date.fromisoformat(one_day)
+        if self._periods:
+            return max(first for first, _ in self._periods), min(last for _, last in self._periods)
         return self.first_day(now_ms, zone), None if self.narrowed else day_at(now_ms, zone)
+
+
+_MEMBERS: Final = {
+    GroupBy.WORKER: "worker_id",
+    GroupBy.SESSION: "session_id",
+    **{by: str(by) for by in (GroupBy.BUDGET, GroupBy.PROFILE, GroupBy.TAG, GroupBy.PROJECT)},
+}
+"""The members of a filter by the groupings whose rows they select."""
 
 
 def moment(at_ms: int, zone: tzinfo | None) -> datetime:
@@ -182,14 +220,16 @@ def row_name(by: GroupBy, key: str, title: str, year: int) -> str:
             except ValueError:
                 return clean_line(key, _LONGEST_NAME) or "no day"
             return f"{day:%a} {day_text(day, year)}"
+        case GroupBy.WEEK:
+            return " – ".join(day_text(day, year).strip() for day in week_days(key))
+        case GroupBy.MONTH:
+            return f"{month_days(key)[0]:%B %Y}"
         case GroupBy.SESSION:
             return clean_line(title, _LONGEST_NAME) or f"deleted {clean_line(key, 40)}"
         case GroupBy.WORKER:
             return clean_line(key, _LONGEST_NAME) or "no worker"
-        case GroupBy.BUDGET:
-            return clean_line(key, _LONGEST_NAME) or "unknown"
         case _:
-            return clean_line(key, _LONGEST_NAME) or "unknown"
+            return clean_line(key, _LONGEST_NAME) or nameless(by)
 
 
 _DAY_MS = Decimal(86_400_000)
@@ -263,6 +303,7 @@ class Reader(Struct, frozen=True):
             groups = tuple(reversed(days))
         elif view.by is not GroupBy.TURN:
             groups = tuple(await self.charges.buckets(view.by, charge_filter))
+            groups = groups[::-1] if view.by in BY_TIME else groups
         chart = days_of(days, *view.chart_days(now_ms, self.zone))
         return Figures(
             view,
@@ -283,7 +324,7 @@ class Reader(Struct, frozen=True):
     ) -> Forecast | None:
         """The forecast for the view's worker, session and budget, whatever its period and day."""
         today = day_at(now_ms, self.zone)
-        narrowed = tuple(one for one in view.narrowed if one.by is not GroupBy.DAY)
+        narrowed = tuple(one for one in view.narrowed if one.days is None)
         if view.period is not Period.ALL or len(narrowed) < len(view.narrowed):
             wider = replace(view, period=Period.ALL, narrowed=narrowed).charge_filter(now_ms, self.zone)
             since = midnight_ms(first_of_forecast(today), self.zone)

@@ -1,4 +1,4 @@
-"""The ledger screen: all spending by day, worker, session, budget, trigger and turn."""
+"""The ledger screen: all spending by period, worker, session, project, tag and more, and turn by turn."""
 
 from __future__ import annotations
 
@@ -229,7 +229,10 @@ class LedgerScreen(ModalScreen[str]):
         total = figures.total
         is_certain = not (total.usd.doubtful or total.credits.doubtful)
         table.border_subtitle = (SIGNS if is_certain else SIGNS_WITH_DOUBT) if count else None
-        table.border_title = Content(f"by {GROUPS[figures.view.by][1].lower()}")
+        by = figures.view.by
+        # The sum of the rows of tags may be more than the total.
+        overlap = " · sessions count in each of their tags" if by is GroupBy.TAG else ""
+        table.border_title = Content(f"by {GROUPS[by][1].lower()}{overlap}")
         if not count:
             table.show_message(EMPTY if figures.view.is_unfiltered else NOTHING)
         else:
@@ -322,8 +325,8 @@ class LedgerScreen(ModalScreen[str]):
             self.action_group(event.action)
 
     def action_group(self, by: str) -> None:
-        """Group the same charges by `by`, the value of a `GroupBy`."""
-        self._go(replace(self._view, by=GroupBy(by)))
+        """Group the same charges by `by`, the value of a `GroupBy`; by day, then by week, then by month."""
+        self._go(self._view.grouped(GroupBy(by)))
 
     def action_period(self) -> None:
         """Switch to the next period; charts that are shown stay shown."""

@@ -26,7 +26,7 @@ from handinger_tui.core.amounts import (
 )
 from handinger_tui.core.charts.bars import horizontal_bar
 from handinger_tui.core.formatting import NOT_REPORTED, duration, middle_cut, number
-from handinger_tui.core.money.spending import Bucket, GroupBy, Rise, TurnCharge
+from handinger_tui.core.money.spending import BY_TIME, Bucket, GroupBy, Rise, TurnCharge
 from handinger_tui.core.money.suspense import TITLE
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
@@ -333,7 +333,8 @@ class LedgerTable(VirtualList[LedgerRows]):
         self.rows.add_page(page, lines)
         self.cursor = min(self.cursor, max(0, self.rows.count - 1))
         at = next((at for at, line in enumerate(lines) if line.key == self._cursor_key), None)
-        if self._cursor_key is not None and at is not None:
+        # "" is no row to go to: the row without a name has that key.
+        if self._cursor_key and at is not None:
             self.call_after_refresh(self.move_to, page * PAGE + at)
         self.update()
         self.refresh_bindings()
@@ -400,7 +401,7 @@ def columns_of(by: GroupBy) -> tuple[LedgerColumn, ...]:
         LedgerColumn("Turns"),
     )
     last = (LedgerColumn("Last", Align.LEFT, rank=5, style=FAINT),)
-    return (name, turns, *_SUMS, *(() if by is GroupBy.DAY else last), _BAR)
+    return (name, turns, *_SUMS, *(() if by in BY_TIME else last), _BAR)
 
 
 def group_line(bucket: Bucket, by: GroupBy, zone: tzinfo | None, year: int) -> LedgerLine:
@@ -416,7 +417,7 @@ def group_line(bucket: Bucket, by: GroupBy, zone: tzinfo | None, year: int) -> L
         _number(tokens, "" if tokens.value is None else count_within(tokens.value, 9)),
         f"{bucket.incomplete:,}" if bucket.incomplete else "",
     ]
-    if by is not GroupBy.DAY:
+    if by not in BY_TIME:
         cells.append("" if bucket.last_ms is None else day_text(moment(bucket.last_ms, zone), year))
     session = bucket.key if by is GroupBy.SESSION and not bucket.rises else None
     # A worker has a row of its turns, too.

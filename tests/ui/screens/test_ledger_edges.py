@@ -153,7 +153,7 @@ async def test_charts_stand_beside_the_table_where_there_is_room_and_come_by_key
 async def test_clicks_do_what_keys_do() -> None:
     desktop = desktop_with(FakeBooks(some()))
     async with desktop.running() as pilot:
-        await opened(desktop, pilot, "[d Day] w Worker")
+        await opened(desktop, pilot, "[d Day]  w Worker")
         row = next(at for at, line in enumerate(desktop.text().splitlines()) if "w Worker" in line)
         await pilot.click(offset=(desktop.text().splitlines()[row].index("w Worker"), row))
         await desktop.shows(pilot, "[w Worker]", "›wrk_pumps")

@@ -1,0 +1,100 @@
+"""The ledger screen by project, tag, profile, week and month, over a real history."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from textual.pilot import Pilot
+
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
+from handinger_tui.core.tags import PROJECT_KINDS, TagRules, rules_in
+from handinger_tui.ledger.grouping import ChargeQueries
+from handinger_tui.ledger.ledger import Ledger
+from tests.ledger.made import answered, order, play, session
+from tests.ui.coffers import NOW_MS, FakeBooks
+from tests.ui.fakes import Desktop
+from tests.ui.screens.bookkeeping import DAY_MS, desktop_with, opened
+
+pytestmark = pytest.mark.usefixtures("greenwich")
+
+
+@dataclass
+class Stored(FakeBooks):
+    """The charges of a history."""
+
+    stored: ChargeQueries = field(kw_only=True)
+
+    async def buckets(self, by: GroupBy, which: ChargeFilter) -> list[Bucket]:
+        return await self.stored.buckets(by, which)
+
+    async def turn_charges(self, which: ChargeFilter, limit: int = 200, offset: int = 0) -> list[TurnCharge]:
+        return await self.stored.turn_charges(which, limit, offset)
+
+
+@asynccontextmanager
+async def running(width: int) -> AsyncIterator[tuple[Desktop, Pilot[None]]]:
+    ledger = Ledger(None)
+    await ledger.start()
+    try:
+        ledger.run = ledger.run._replace(profile="work", folder="/acme")
+        for at, usd in enumerate(("0.5", "null", "0.25")):
+            into = session(f"ses_{at}", title=f"About tea {at}", base_url="https://worker.example")
+            await play(ledger, into, order(f"t{at}", created_ms=NOW_MS - 10 * at * DAY_MS), answered(usd))
+            ledger.run = ledger.run._replace(profile=None, folder=None)
+        await ledger.history.tag("session", "ses_0", ["client-a", "q4"])
+        await ledger.history.tag("session", "ses_1", ["client-a"])
+        ledger.apply(TagRules(projects=rules_in({"acme": "folder:/acme"}, "projects", PROJECT_KINDS, "/")))
+        desktop = desktop_with(Stored(stored=ledger.charges))
+        async with desktop.running(width, 24) as pilot:
+            await opened(desktop, pilot, "$0.75 + 1 turn unknown", "[d Day]")
+            yield desktop, pilot
+    finally:
+        await ledger.aclose()
+
+
+@pytest.mark.parametrize("width", [60, 80])
+async def test_rows_of_tags_overlap_and_the_total_does_not(width: int) -> None:
+    async with running(width) as (desktop, pilot):
+        await pilot.press("T")
+        # The cursor is on the first row, not on the one without a name.
+        await desktop.shows(pilot, "[T Tag]", "sessions count in each of their tags", "(no tag)", "›client-a")
+        rows = desktop.text().splitlines()
+        assert all(len(row) <= width for row in rows)
+        (client,) = (row for row in rows if "client-a" in row)
+        assert " 2 " in client
+        assert "$0.50 +1" in client
+        assert "$0.75 + 1 turn unknown" in desktop.text(), "the total counts each turn once"
+        await pilot.press("enter")
+        await desktop.shows(pilot, "only tag client-a", "$0.50 + 1 turn unknown", "About tea 1")
+        await pilot.press("backspace", "P")
+        await desktop.shows(pilot, "[P Project]", "acme", "(no project)")
+        await pilot.press("f")
+        await desktop.shows(pilot, "[f Profile]", "work", "(unknown)")
+        assert all(len(row) <= width for row in desktop.text().splitlines())
+
+
+async def test_the_key_of_days_goes_on_to_weeks_and_months() -> None:
+    async with running(80) as (desktop, pilot):
+        await pilot.press("d")
+        await desktop.shows(pilot, "[d Week]", "13 Nov – 19 Nov", "23 Oct – 29 Oct")
+        await pilot.press("d")
+        await desktop.shows(pilot, "[d Month]", "November 2023", "October 2023")
+        await pilot.press("down", "enter")
+        await desktop.shows(pilot, "only month October 2023", "[d Day]", "$0.25", "Wed 25 Oct")
+        await pilot.press("enter")
+        await desktop.shows(pilot, "only month October 2023", "day Wed 25 Oct", "About tea 2")
+        await pilot.press("backspace", "backspace")
+        await desktop.shows(pilot, "[d Month]", "$0.75 + 1 turn unknown")
+        await pilot.press("d")
+        await desktop.shows(pilot, "[d Day]")
+
+
+async def test_the_row_without_a_name_is_no_filter() -> None:
+    async with running(80) as (desktop, pilot):
+        await pilot.press("P")
+        await desktop.shows(pilot, "[P Project]", "(no project)")
+        await pilot.press("down", "enter")
+        await desktop.shows(pilot, "Nothing to drill into here")
