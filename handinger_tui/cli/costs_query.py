@@ -138,7 +138,7 @@ def charge_filter(args: argparse.Namespace, cost_rows: CostRows, times: ChargeFi
 
 def _check_any(cost_rows: CostRows, name: str, value: str) -> None:
     """Check that a filter by one name selects anything. Raises SettingsError."""
-    which = ChargeFilter(**{name: value})  # type: ignore[arg-type]
+    which = replace(ChargeFilter(), **{name: value})
     cost_rows.choose(which)
     if not cost_rows.any(which):
         raise SettingsError(
