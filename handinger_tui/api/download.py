@@ -196,7 +196,7 @@ def judge_range_response(status: int, headers: Headers, url: str, version: Versi
         # Some servers check the range before the version: without the tag, the size proves nothing.
         return (
             RangeResult.ALREADY_COMPLETE
-            if has_all_bytes and is_same and _has_tag(headers, version)
+            if has_all_bytes and is_same and headers.get("etag", "").strip() == version.validator
             else RangeResult.UNUSABLE
         )
     if status != 206:
@@ -214,10 +214,6 @@ def _is_same_version(headers: Headers, url: str, version: Version) -> bool:
         return False
     name = "etag" if version.validator.startswith('"') else "last-modified"
     return headers.get(name, version.validator).strip() == version.validator
-
-
-def _has_tag(headers: Headers, version: Version) -> bool:
-    return headers.get("etag", "").strip() == version.validator
 
 
 # -- retries ------------------------------------------------------------------------------

@@ -152,7 +152,7 @@ def bad_proxy(problem: Exception) -> SettingsError:
         for name in _PROXY_VARIABLES
         for variable in (name, name.lower())
         if os.environ.get(variable)
-        and (not isinstance(problem, ImportError) or _is_socks(os.environ[variable]))
+        and (not isinstance(problem, ImportError) or os.environ[variable].lower().startswith("socks"))
     ]
     shown = " and ".join(variables) or "The proxy setting of the system"
     if isinstance(problem, ImportError):
@@ -160,7 +160,3 @@ def bad_proxy(problem: Exception) -> SettingsError:
             f"{shown} is a SOCKS proxy, which is not supported.", "Use an http proxy, or unset it."
         )
     return SettingsError(f"{shown} is not a valid proxy address.", "Fix or unset it.")
-
-
-def _is_socks(address: str) -> bool:
-    return address.lower().startswith("socks")

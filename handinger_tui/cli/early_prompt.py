@@ -154,7 +154,7 @@ class EarlyFrame:
     # -- keys ----------------------------------------------------------------------------------
     def _run_thread(self) -> None:
         while self._read_keys():
-            self._paint_line()
+            self._write(self._line_text())
 
     def _read_keys(self) -> bool:
         """Read the next input; return False at the end of input, or when the app takes over."""
@@ -183,9 +183,6 @@ class EarlyFrame:
             self._line_text(),
         ]
         self._write("".join(frame))
-
-    def _paint_line(self) -> None:
-        self._write(self._line_text())
 
     def _line_text(self) -> str:
         room = self._width - 5

@@ -166,15 +166,11 @@ def _cost_note(facts: Facts) -> str:
         _so_far(facts),
         share_text(facts.money),
         "not yet clear how this worker counts" if facts.money.doubtful else "",
-        "" if _is_exact(shown, cost) else f"exactly ${exact}",
+        "" if not shown.startswith("<") and Decimal(shown) == cost else f"exactly ${exact}",
     ]
     if facts.money.usage.cost_usd is None:
         notes.append("sum of the four categories")
     return ", ".join(note for note in notes if note)
-
-
-def _is_exact(shown: str, value: Decimal) -> bool:
-    return not shown.startswith("<") and Decimal(shown) == value
 
 
 def _change(facts: Facts) -> tuple[str, str]:

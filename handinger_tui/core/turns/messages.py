@@ -79,11 +79,6 @@ def count_left_out(message: JsonObject) -> int:
     return equal_messages or 0
 
 
-def has_prompt(message: JsonObject, prompt: str) -> bool:
-    """Whether this is a user message with that prompt."""
-    return bool(find_prompt((message,), prompt))
-
-
 def find_prompt(messages: Sequence[JsonObject], prompt: str) -> list[int]:
     """The positions of the user messages with that prompt."""
     normalized = normalized_prompt(prompt)
@@ -353,7 +348,7 @@ class MessageMatcher:
     def _take_user_message(self, turn: Turn, message: JsonObject) -> Turn:
         self._users += 1
         self._stored_last = False
-        if not self._order.prompt or has_prompt(message, self._order.prompt):
+        if not self._order.prompt or find_prompt((message,), self._order.prompt):
             self._matching_users += 1
             if self._matching_users > (self._order.seen_before or 0):
                 if self._has_our_prompt and self._order.seen_before is not None:

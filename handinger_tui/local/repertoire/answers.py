@@ -265,16 +265,14 @@ async def _rule_names(context: TurnContext) -> list[str]:
     return [rule.name for rule in context.setting.rules]
 
 
-def _asks_for_tour(text: str) -> bool:
-    return first_word(text) in TOUR_WORDS or any(phrase in text.lower() for phrase in PHRASES)
-
-
 RULE = Rule(
     name="tour",
     when="you say *tour*, *help* or *show me around*",
     does="It explains what handinger-tui and I can do",
     example="tour",
-    matches=lambda context: _asks_for_tour(context.text),
+    matches=lambda context: (
+        first_word(context.text) in TOUR_WORDS or any(phrase in context.text.lower() for phrase in PHRASES)
+    ),
     perform=_perform,
 )
 

@@ -167,13 +167,11 @@ def _row_lines(section: Section, row: ReceiptRow, width: int) -> list[Content]:
         "  " if index is None else mark, "" if index is None else " ", (row.label, "$text-muted")
     )
     note = (f"  {row.note}", "$text-muted") if row.note else ""
-    value = Content.assemble((row.value, _value_style(row.value)), note).wrap(max(12, width - LABEL - 2))
+    value = Content.assemble(
+        (row.value, "$text-muted" if row.value in (NOT_REPORTED, PENDING) else "$foreground"), note
+    ).wrap(max(12, width - LABEL - 2))
     head = label.truncate(LABEL + 2, pad=True)
     return [Content.assemble(head if not n else " " * (LABEL + 2), line) for n, line in enumerate(value)]
-
-
-def _value_style(value: str) -> str:
-    return "$text-muted" if value in (NOT_REPORTED, PENDING) else "$foreground"
 
 
 CHECKS_PER_S: Final = 1.0

@@ -395,7 +395,7 @@ def usage_view(session: Session, totals: WorkerTotals | None = None) -> UsageVie
         share=share_text(money),
         reading=totals.index.reading,
         pinned=totals.index.pinned,
-        read_ms=_read_ms(turns),
+        read_ms=next((turn.read_ms for turn in reversed(turns) if turn.read_ms is not None), None),
         history=tuple(sums.history),
         began_ms=began_ms,
         own=NO_PACE if began_ms is not None else pace(turn, money),
@@ -428,7 +428,3 @@ def _of_worker(member: Member, total: Sum, sums: Sums, turn: Turn) -> Figure:
         running=waiting,
         sign=doubt_mark(is_doubtful),
     )
-
-
-def _read_ms(turns: Sequence[Turn]) -> int | None:
-    return next((turn.read_ms for turn in reversed(turns) if turn.read_ms is not None), None)

@@ -283,7 +283,7 @@ def normalized(sequence: str) -> str:
             if modifiers in _PLAIN_OR_SHIFT and texts:
                 return chr(int(code))
             texts = []
-        elif texts == [code] and _modifier_bits(modifiers) & _ALT:
+        elif texts == [code] and (int(modifiers or "1") - 1) & _ALT:
             # Alt did not change the character.
             texts = []
     output = [
@@ -292,8 +292,3 @@ def normalized(sequence: str) -> str:
         *([":".join(texts)] if texts else []),
     ]
     return f"{ESC}[{';'.join(output)}{end}"
-
-
-def _modifier_bits(modifiers: str) -> int:
-    """Return the modifiers as bits."""
-    return int(modifiers or "1") - 1

@@ -68,11 +68,10 @@ class Pen(dict[str, "Cell"]):
         """Whether an empty cell of `pen` looks the same when it is written with this pen."""
         cached = self._draws.get(pen)
         if cached is None:
-            cached = self._draws[pen] = self._draws_blank(pen)
+            cached = self._draws[pen] = (
+                self.back == pen.back and not pen.attributes and self.attributes.isdisjoint(_MARKS)
+            )
         return cached
-
-    def _draws_blank(self, pen: Pen) -> bool:
-        return self.back == pen.back and not pen.attributes and self.attributes.isdisjoint(_MARKS)
 
     def to(self, pen: Pen) -> str:
         """Return the shortest sequence that changes this pen into another."""

@@ -181,10 +181,6 @@ class TurnLayout:
         block.fill(width)
         return block, 0
 
-    def block_at(self, row: int) -> int:
-        """Return the index of the block that covers row `row` of this turn."""
-        return min(max(0, bisect_right(self.starts, row) - 1), len(self.starts) - 2)
-
 
 class RowPosition(NamedTuple):
     """A row of the layout: turn and block as indexes, and the row below the block's gap.
@@ -391,7 +387,7 @@ class TranscriptLayout:
         number = self.turn_at(y)
         self.measure(number)
         turn_layout, row = self.turns[number], y - self._starts[number]
-        at = turn_layout.block_at(row)
+        at = min(max(0, bisect_right(turn_layout.starts, row) - 1), len(turn_layout.starts) - 2)
         block = turn_layout.blocks[at]
         return RowPosition(number, at, block, row - turn_layout.starts[at] - block.gap)
 

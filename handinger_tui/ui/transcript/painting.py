@@ -317,11 +317,6 @@ class Palette:
         return resolved
 
 
-def row_height(row: Row, width: int) -> int:
-    """Return how many strips `paint` creates for a row."""
-    return len(wrapped(row.content, _paint_room(row, width), words=row.wrap))
-
-
 def _paint_room(row: Row, width: int) -> int:
     lead = max(width_of(row.first.plain), width_of(row.hanging.plain))
     room = (width if row.wide or row.band else min(width, MEASURE + MARGIN)) - MARGIN - lead - 1
@@ -569,7 +564,7 @@ class RowBuffer:
                 self.deferred.append(row)
             self.rows.append(row)
             self._starts.append(self.height)
-            self.height += row_height(row, self._width)
+            self.height += len(wrapped(row.content, _paint_room(row, self._width), words=row.wrap))
         return changed
 
     def replace_first(self, row: Row) -> None:

@@ -180,7 +180,10 @@ class Composer:
                 if is_current:
                     self.prompt.remove_pasted(drop.text)
                     self.choose(drop.files)
-            elif is_current and (len(problems) < len(checks) or not _all_missing(problems)):
+            elif is_current and (
+                len(problems) < len(checks)
+                or not all(isinstance(problem, NoSuchFile) for problem in problems)
+            ):
                 raise problems[0]
         finally:
             drop.is_checked.set()
@@ -358,10 +361,6 @@ class Composer:
         pasted = self.prompt.pasted.texts
         numbers = dict.fromkeys(fold.number for fold in folds_in(self.prompt.text, pasted))
         return [text_chip(number, pasted[number - 1]) for number in numbers]
-
-
-def _all_missing(problems: Sequence[AttachmentProblem]) -> bool:
-    return all(isinstance(problem, NoSuchFile) for problem in problems)
 
 
 MAX_LOOKUP_CHARS: Final = 20_000
