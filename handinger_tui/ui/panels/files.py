@@ -12,7 +12,6 @@ from rich.cells import cell_len
 from textual import events
 from textual.binding import BindingType
 from textual.content import Content
-from textual.message import Message
 
 from handinger_tui.core.evidence.sources import files_of_turn
 from handinger_tui.core.formatting import size
@@ -26,14 +25,11 @@ from handinger_tui.ui.panels.panel import (
     GOOD,
     MARK,
     STRONG,
-    CopyFile,
+    FileAction,
+    FileRequest,
     Key,
-    OpenFile,
     Panel,
     PanelEntry,
-    PreviewFile,
-    SaveFiles,
-    SaveInto,
     TurnMemo,
     cut_left,
     one_line,
@@ -42,7 +38,7 @@ from handinger_tui.ui.panels.panel import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
 
 class DownloadState(Struct, frozen=True):
@@ -209,16 +205,6 @@ def matching_files(files: tuple[Listed, ...], wanted: str) -> list[Listed]:
 
 
 # -- the panel -----------------------------------------------------------------------------
-REQUESTS: Final[Mapping[str, Callable[[FilePart], Message]]] = {
-    "preview": PreviewFile,
-    "save": lambda part: SaveFiles([part]),
-    "save_into": SaveInto,
-    "open": OpenFile,
-    "copy": CopyFile,
-}
-"""What may be asked of the screen, for one file."""
-
-
 class FileRows(ListRows):
     """Files with type, size and turn, and the state of their downloads."""
 
@@ -336,12 +322,12 @@ class FilesPanel(Panel[FileRows]):
             return bool(self.rows.count)
         return super().check_action(action, parameters)
 
-    def action_request(self, name: str) -> None:
-        """Ask the screen for one of `REQUESTS`. A file that is being saved is not saved again."""
+    def action_request(self, name: FileAction) -> None:
+        """Post a `FileRequest` about the file. One that is being saved is not saved again."""
         part = self.current.part if self.current is not None else None
         is_saving = part is not None and self.downloads.state(part) is not None
         if part is not None and not (is_saving and name in ("save", "save_into")):
-            self.post_message(REQUESTS[name](part))
+            self.post_message(FileRequest(name, [part]))
 
     def action_save_all(self) -> None:
         """Ask the screen to save every new file that is neither saved nor being saved."""
@@ -349,7 +335,7 @@ class FilesPanel(Panel[FileRows]):
         downloads = self.downloads
         unsaved = [part for part in new if downloads.state(part) is None and downloads.path(part) is None]
         if unsaved:
-            self.post_message(SaveFiles(unsaved))
+            self.post_message(FileRequest("save", unsaved))
         elif self.rows.items:
             text = "All new files are already saved." if new else "The last turn created no files."
             self.notify(text, markup=False)

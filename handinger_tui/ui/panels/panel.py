@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, TypeVar
 
 from msgspec import Struct
 from textual.content import Content
@@ -191,33 +191,18 @@ class ExportSources(Message):
         self.sources = sources
 
 
-class SaveFiles(Message):
-    """Download these files into the download folder, one after another."""
+FileAction = Literal["preview", "save", "save_into", "open", "copy"]
 
-    def __init__(self, parts: list[FilePart]) -> None:
+
+class FileRequest(Message):
+    """Do something with files.
+
+    "save" downloads them into the download folder, one after another. The others are about one file:
+    "save_into" asks for the folder, "open" uses the system's program, and "copy" copies the path of a saved
+    file, else its URL.
+    """
+
+    def __init__(self, action: FileAction, parts: Sequence[FilePart]) -> None:
         super().__init__()
+        self.action = action
         self.parts = parts
-
-
-class _FileMessage(Message):
-    """A request about one file."""
-
-    def __init__(self, part: FilePart) -> None:
-        super().__init__()
-        self.part = part
-
-
-class SaveInto(_FileMessage):
-    """Ask the user for a folder and download a file into it."""
-
-
-class PreviewFile(_FileMessage):
-    """Show a file in the preview screen."""
-
-
-class OpenFile(_FileMessage):
-    """Open a file with the system's program for it; the screen saves and checks it first."""
-
-
-class CopyFile(_FileMessage):
-    """Copy the path of a saved file, else its URL, to the clipboard."""

@@ -116,21 +116,21 @@ class Chips(Static):
     can_focus = True
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.CHIPS)
 
-    class Removed(Message):
+    class Request(Message):
+        """What the person wants of the chips."""
+
+    class _ChipRequest(Request):
+        def __init__(self, chip: Chip) -> None:
+            super().__init__()
+            self.chip = chip
+
+    class Removed(_ChipRequest):
         """Remove this chip and what it stands for."""
 
-        def __init__(self, chip: Chip) -> None:
-            super().__init__()
-            self.chip = chip
-
-    class Unfolded(Message):
+    class Unfolded(_ChipRequest):
         """Put the text of this chip into the prompt."""
 
-        def __init__(self, chip: Chip) -> None:
-            super().__init__()
-            self.chip = chip
-
-    class Emptied(Message):
+    class Emptied(Request):
         """The last chip was removed while the chips had the focus."""
 
     def __init__(self, *, id: str | None = None) -> None:

@@ -31,39 +31,34 @@ class QueueStrip(Static):
     can_focus = True
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.QUEUE)
 
-    class Edited(Message):
+    class Request(Message):
+        """What the person wants of the queue."""
+
+    class _TurnRequest(Request):
+        def __init__(self, turn: Turn) -> None:
+            super().__init__()
+            self.turn = turn
+
+    class Edited(_TurnRequest):
         """Edit this message in the prompt."""
 
-        def __init__(self, turn: Turn) -> None:
-            super().__init__()
-            self.turn = turn
-
-    class Withdrawn(Message):
+    class Withdrawn(_TurnRequest):
         """Remove this message from the queue."""
 
-        def __init__(self, turn: Turn) -> None:
-            super().__init__()
-            self.turn = turn
+    class SentNow(_TurnRequest):
+        """Send this message before the others."""
 
-    class Reordered(Message):
+    class Reordered(_TurnRequest):
         """Move this message to position `to`; 0 is the next to be sent."""
 
         def __init__(self, turn: Turn, to: int) -> None:
-            super().__init__()
-            self.turn = turn
+            super().__init__(turn)
             self.to = to
 
-    class SentNow(Message):
-        """Send this message before the others."""
-
-        def __init__(self, turn: Turn) -> None:
-            super().__init__()
-            self.turn = turn
-
-    class MessageClicked(Message):
+    class MessageClicked(Request):
         """A message was clicked: keys go to the queue now."""
 
-    class Exited(Message):
+    class Exited(Request):
         """Return to the prompt; `typed` is a letter that was typed here and belongs there."""
 
         def __init__(self, typed: str = "") -> None:

@@ -52,21 +52,24 @@ class Welcome(Static):
     can_focus = True
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WELCOME)
 
-    class IdeaChosen(Message):
+    class Request(Message):
+        """What the person wants of the first screen."""
+
+    class IdeaChosen(Request):
         """A prompt to try was chosen."""
 
         def __init__(self, text: str) -> None:
             super().__init__()
             self.text = text
 
-    class SessionChosen(Message):
+    class SessionChosen(Request):
         """A session was chosen."""
 
         def __init__(self, session_id: str) -> None:
             super().__init__()
             self.session_id = session_id
 
-    class Left(Message):
+    class Left(Request):
         """The mark was moved beyond the last item: return to the prompt."""
 
     def __init__(self, *, local: bool, id: str | None = None) -> None:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from handinger_tui.ui.work.pane import SessionPane
     from handinger_tui.ui.work.session_controller import SessionController
 
-FirstScreenEvent = PromptBox.FirstScreenEntered | Welcome.Left | Welcome.IdeaChosen | Welcome.SessionChosen
-
 
 class FirstScreen:
     """Fills the first screen of a session without turns, and does what is chosen on it."""
@@ -46,7 +44,7 @@ class FirstScreen:
         opened = {session.session_id: session for session in self._controller.opened_sessions}
         self._pane.welcome.recent(await self._controller.recent(MOST_RECENT), opened, self._now_ms())
 
-    def handle(self, event: FirstScreenEvent) -> None:
+    def handle(self, event: PromptBox.FirstScreenEntered | Welcome.Request) -> None:
         """Browse the first screen, leave it, or use what was chosen. Nothing is sent, no text is lost."""
         if isinstance(event, PromptBox.FirstScreenEntered):
             if self._browsing.browsed is self._pane.welcome:

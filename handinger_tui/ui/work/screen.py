@@ -29,15 +29,11 @@ from handinger_tui.ui.commands.session import offered_messages
 from handinger_tui.ui.keys import Where, bindings, for_footer
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.panels.panel import (
-    CopyFile,
     CopyFootnotes,
     CopyLink,
     ExportSources,
-    OpenFile,
+    FileRequest,
     OpenLink,
-    PreviewFile,
-    SaveFiles,
-    SaveInto,
     ShowMention,
 )
 from handinger_tui.ui.panels.usage import UsagePanel
@@ -55,7 +51,7 @@ from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.browsing import Browsing
 from handinger_tui.ui.work.composer import Composer, QueueEditor
 from handinger_tui.ui.work.evidence_actions import FileActions, SourceNavigation
-from handinger_tui.ui.work.first_screen import FirstScreen, FirstScreenEvent
+from handinger_tui.ui.work.first_screen import FirstScreen
 from handinger_tui.ui.work.interaction import Interaction
 from handinger_tui.ui.work.key_actions import WHILE_BROWSING, KeyActions
 from handinger_tui.ui.work.limit_watcher import CHECKS_PER_S, LOOK_EVERY_S, LimitWatcher
@@ -78,17 +74,7 @@ STUCK: Final = frozenset({"limit", "unmeasured", "unreadable"})
 DRAFT_PAUSE_S: Final = 0.5
 """Seconds without typing after which the draft is saved to disk."""
 
-ChipEvent = Chips.Removed | Chips.Unfolded | Chips.Emptied | PromptBox.Dropped
 LinkEvent = Transcript.LinkClicked | OpenLink | CopyLink | ShowMention | CopyFootnotes | ExportSources
-QueueEvent = (
-    PromptBox.QueueEntered
-    | QueueStrip.MessageClicked
-    | QueueStrip.Exited
-    | QueueStrip.Edited
-    | QueueStrip.Withdrawn
-    | QueueStrip.Reordered
-    | QueueStrip.SentNow
-)
 
 
 class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
@@ -395,44 +381,34 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         # Typing changes nothing of the session: no repaint, which would walk up to 2,000 turns per letter.
         self._renew_keys()
 
-    @on(Chips.Removed)
-    @on(Chips.Unfolded)
-    @on(Chips.Emptied)
+    @on(Chips.Request)
     @on(PromptBox.Dropped)
-    def _handle_chips(self, event: ChipEvent) -> None:
+    def _handle_chips(self, event: Chips.Request | PromptBox.Dropped) -> None:
         match event:
             case Chips.Removed():
                 self.composer.remove(event.chip)
             case Chips.Unfolded():
                 self.composer.unfold(event.chip)
-            case Chips.Emptied():
-                self.prompt.focus()
             case PromptBox.Dropped():
                 self.composer.dropped(event.paths, event.text)
+            case _:
+                # The last chip is gone.
+                self.prompt.focus()
 
     @on(PromptBox.FirstScreenEntered)
-    @on(Welcome.Left)
-    @on(Welcome.IdeaChosen)
-    @on(Welcome.SessionChosen)
-    def _handle_first_screen(self, event: FirstScreenEvent) -> None:
+    @on(Welcome.Request)
+    def _handle_first_screen(self, event: PromptBox.FirstScreenEntered | Welcome.Request) -> None:
         self._first_screen.handle(event)
 
     @on(PromptBox.QueueEntered)
-    @on(QueueStrip.MessageClicked)
-    @on(QueueStrip.Exited)
-    @on(QueueStrip.Edited)
-    @on(QueueStrip.Withdrawn)
-    @on(QueueStrip.Reordered)
-    @on(QueueStrip.SentNow)
-    def _handle_queue(self, event: QueueEvent) -> None:
+    @on(QueueStrip.Request)
+    def _handle_queue(self, event: PromptBox.QueueEntered | QueueStrip.Request) -> None:
         session_id = self.controller.session_id
         match event:
             case PromptBox.QueueEntered() if not self.pane.queue.queue:
                 pass
             case PromptBox.QueueEntered():
                 self.pane.queue.mark_newest()
-                self.browsing.browse(self.pane.queue)
-            case QueueStrip.MessageClicked():
                 self.browsing.browse(self.pane.queue)
             case QueueStrip.Exited():
                 self.prompt.focus()
@@ -448,6 +424,9 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             case QueueStrip.Reordered():
                 move = self.controller.engine.actor(session_id).move_queued(event.turn.turn_id, event.to)
                 self.interaction.run(move)
+            case _:
+                # A message was clicked.
+                self.browsing.browse(self.pane.queue)
 
     # -- links, files and sources ------------------------------------------------------------------
     @on(Transcript.LinkClicked)
@@ -476,20 +455,17 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             case ExportSources():
                 self.interaction.run(export_sources(self.context, event.sources))
 
-    @on(SaveFiles)
-    @on(SaveInto)
-    @on(PreviewFile)
-    @on(OpenFile)
-    @on(CopyFile)
-    def _handle_file(self, event: SaveFiles | SaveInto | PreviewFile | OpenFile | CopyFile) -> None:
-        match event:
-            case SaveFiles():
-                self.interaction.run(self.files.save(event.parts))
-            case SaveInto():
-                self.interaction.run(self.files.save_into(event.part))
-            case PreviewFile():
-                self.interaction.run(show_preview(self.context, event.part))
-            case OpenFile():
-                self.interaction.run(self.files.open(event.part))
-            case CopyFile():
-                self.files.copy(event.part)
+    @on(FileRequest)
+    def _handle_file(self, event: FileRequest) -> None:
+        files, part = self.files, event.parts[0]
+        match event.action:
+            case "copy":
+                files.copy(part)
+            case "preview":
+                self.interaction.run(show_preview(self.context, part))
+            case "save":
+                self.interaction.run(files.save(event.parts))
+            case "save_into":
+                self.interaction.run(files.save_into(part))
+            case "open":
+                self.interaction.run(files.open(part))

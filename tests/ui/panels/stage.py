@@ -30,14 +30,11 @@ from handinger_tui.ui.themes import THEMES
 if TYPE_CHECKING:
     from handinger_tui.ui.lists.virtual_list import VirtualList
     from handinger_tui.ui.panels.panel import (
-        CopyFile,
         CopyFootnotes,
         CopyLink,
         ExportSources,
-        OpenFile,
+        FileRequest,
         OpenLink,
-        PreviewFile,
-        SaveFiles,
         ShowMention,
     )
 
@@ -100,16 +97,7 @@ class Stage(App[None]):
     def on_export_sources(self, message: ExportSources) -> None:
         self.asked.append(message)
 
-    def on_save_files(self, message: SaveFiles) -> None:
-        self.asked.append(message)
-
-    def on_preview_file(self, message: PreviewFile) -> None:
-        self.asked.append(message)
-
-    def on_open_file(self, message: OpenFile) -> None:
-        self.asked.append(message)
-
-    def on_copy_file(self, message: CopyFile) -> None:
+    def on_file_request(self, message: FileRequest) -> None:
         self.asked.append(message)
 
     async def run_action(self, action: Any, *args: Any, **kwargs: Any) -> bool:

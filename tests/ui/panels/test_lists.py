@@ -9,7 +9,7 @@ from handinger_tui.core.stream.worker_snapshot import WorkerFile, WorkerSource
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FilePart, SourcePart, TextPart
 from handinger_tui.ui.panels.files import FILES, FilesPanel
-from handinger_tui.ui.panels.panel import SaveFiles, cut_left
+from handinger_tui.ui.panels.panel import FileRequest, cut_left
 from handinger_tui.ui.panels.sources import SOURCES, SourcesPanel
 from handinger_tui.ui.panels.usage import USAGE
 from tests.ui.panels.golden import check
@@ -60,11 +60,11 @@ async def test_empty_lists_say_what_they_are_for() -> None:
 
 
 def asked(app: Stage) -> list[tuple[str, list[str | None]]]:
-    """What the panel of files asked for: the message, and the files it is about."""
-    found = []
+    """What the panel of files asked for: the action, and the files it is about."""
+    found: list[tuple[str, list[str | None]]] = []
     for ask in app.asked:
-        parts = ask.parts if isinstance(ask, SaveFiles) else [ask.part]  # type: ignore[attr-defined]  # of files only
-        found.append((type(ask).__name__, [part.filename for part in parts]))
+        assert isinstance(ask, FileRequest)
+        found.append((ask.action, [part.filename for part in ask.parts]))
     app.asked.clear()
     return found
 
@@ -76,16 +76,16 @@ async def test_save_one_and_save_all_new() -> None:
         panel.show(evidence())
         await pilot.press("s", "a")
         assert asked(app) == [
-            ("SaveFiles", ["old.csv"]),
-            ("SaveFiles", ["rainfall-by-month.csv", "chart.png", "notes.txt"]),
+            ("save", ["old.csv"]),
+            ("save", ["rainfall-by-month.csv", "chart.png", "notes.txt"]),
         ]
         panel.downloads.mark_saving(panel.rows.items[1].part)
         panel.downloads.mark_saved(panel.rows.items[2].part, "/tmp/chart.png")
         await pilot.press("a", "down", "s")
-        assert asked(app) == [("SaveFiles", ["notes.txt"])]
+        assert asked(app) == [("save", ["notes.txt"])]
         panel.downloads.mark_not_saved(panel.rows.items[1].part)
         await pilot.press("s")
-        assert asked(app) == [("SaveFiles", ["rainfall-by-month.csv"])]
+        assert asked(app) == [("save", ["rainfall-by-month.csv"])]
         for entry in panel.rows.items:
             panel.downloads.mark_saved(entry.part, "/tmp/somewhere")
         await pilot.press("a")
@@ -98,7 +98,7 @@ async def test_a_file_is_shown_opened_and_copied() -> None:
     async with app.run_test(size=(34, 20)) as pilot:
         panel.show(evidence())
         await pilot.press("enter", "o", "y")
-        assert asked(app) == [(name, ["old.csv"]) for name in ("PreviewFile", "OpenFile", "CopyFile")]
+        assert asked(app) == [(name, ["old.csv"]) for name in ("preview", "open", "copy")]
 
 
 async def test_how_far_a_download_is() -> None:
@@ -151,7 +151,7 @@ async def test_the_second_click_shows_it() -> None:
         assert not app.asked
         assert panel.cursor == 1
         await pilot.click(panel, offset=(8, 4), times=2)
-        assert asked(app) == [("PreviewFile", ["rainfall-by-month.csv"])]
+        assert asked(app) == [("preview", ["rainfall-by-month.csv"])]
 
 
 async def test_what_only_the_worker_lists_is_shown_too() -> None:
