@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Result = TypeVar("Result")
-_YIELD_S: Final = 0.000_01
+YIELD_S: Final = 0.000_01
 
 
 class Stopped(Exception):
@@ -39,7 +39,7 @@ class CancelToken:
         if self._is_stopped:
             raise Stopped
         # Releases the interpreter lock; the thread of the screen would get it only every 5 ms otherwise.
-        time.sleep(_YIELD_S)
+        time.sleep(YIELD_S)
 
 
 async def run_in_thread(work: Callable[[], Result]) -> Result:

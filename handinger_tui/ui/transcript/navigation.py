@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import partial
+from math import inf
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from textual.content import Span
@@ -11,7 +14,9 @@ from textual.style import Style
 
 from handinger_tui.core.evidence.citations import CitationMark, CitationReader, Mention
 from handinger_tui.core.evidence.sources import canonical_url
+from handinger_tui.core.turns.session import same_front
 from handinger_tui.core.turns.turn import TextPart
+from handinger_tui.ui.background import YIELD_S
 from handinger_tui.ui.transcript.painting import (
     PREFIX,
     Row,
@@ -26,8 +31,10 @@ from handinger_tui.ui.transcript.rows import slots_of, source_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from handinger_tui.core.turns.session import Session
     from handinger_tui.ui.transcript.layout import Block, TranscriptLayout
     from handinger_tui.ui.transcript.painting import RowBuffer
+    from handinger_tui.ui.transcript.rows import Slot
 
 
 class CursorPlace(NamedTuple):
@@ -142,8 +149,32 @@ class Hit(NamedTuple):
     slot: int
 
 
+class Counts(NamedTuple):
+    """How many matches of a pattern each slot has of those that were counted; whether they were the last."""
+
+    pattern: re.Pattern[str]
+    found: dict[Hit, int]
+    is_complete: bool
+
+
+def _count(pattern: re.Pattern[str], slots: Iterator[tuple[Hit, Slot]], seconds: float) -> Counts:
+    """Count matches for about so long, in at least one slot."""
+    end, found = monotonic() + seconds, {}
+    for hit, slot in slots:
+        if count := sum(1 for _match in pattern.finditer(source_of(slot))):
+            found[hit] = count
+        # Releases the interpreter lock: the thread of the screen would wait for it.
+        sleep(YIELD_S)
+        if monotonic() >= end:
+            return Counts(pattern, found, False)
+    return Counts(pattern, found, True)
+
+
 class TranscriptSearch:
-    """One search at a time. `reveal` scrolls rows into sight and repaints, `repaint` only repaints."""
+    """One search at a time. `reveal` scrolls rows into sight and repaints, `repaint` only repaints.
+
+    What is in sight is marked at once. The matches are counted in slices, the newest turn first.
+    """
 
     def __init__(
         self,
@@ -157,14 +188,19 @@ class TranscriptSearch:
         self._reveal = reveal
         self._repaint = repaint
         self._pattern: re.Pattern[str] | None = None
-        self._hits: list[Hit] = []
-        self._at = 0
-        """Index of the current hit."""
-        self._row = -1
-        """Transcript row of the current match."""
+        self._counts: dict[Hit, int] = {}
+        """The number of matches in each slot that has any."""
+        self._session: Session | None = None
+        """The value of the session that is counted."""
+        self._todo: Iterator[tuple[Hit, Slot]] = iter(())
+        self._is_complete = True
+        """Whether nothing of `_todo` is left."""
+        self._here: Hit | None = None
+        """The slot of the current match; None before the first one."""
+        self._row = 0
+        """Row of the current match, from the first row of its turn."""
         self._number = 0
         """Number of the current match within its slot."""
-        self._counts: dict[Hit, int] = {}
 
     @property
     def active(self) -> bool:
@@ -173,54 +209,103 @@ class TranscriptSearch:
 
     def clear(self) -> None:
         """End the search and remove its highlights."""
-        self._pattern = None
+        self._pattern, self._session, self._here = None, None, None
+        self._counts, self._todo, self._is_complete = {}, iter(()), True
         self._repaint()
 
-    def find(self, text: str) -> int:
-        """Search literally for `text`, ignoring case; go to the last match. Returns the number of matches."""
+    def start(self, text: str) -> None:
+        """Search literally for `text`, ignoring case; the first of what is counted is the last match."""
         self.clear()
-        session = self._layout.session
-        if session is None or not text.strip():
-            return 0
-        pattern = re.compile(re.escape(text), re.IGNORECASE)
-        counts = {
-            Hit(number, at): count
-            for number, turn in enumerate(session.turns)
-            for at, slot in enumerate(slots_of(turn, ""))
-            if (count := sum(1 for _match in pattern.finditer(source_of(slot))))
-        }
-        if counts:
-            self._pattern, self._hits, self._counts = pattern, list(counts), counts
-            self._at, self._row = 0, -1
+        if text.strip():
+            self._pattern = re.compile(re.escape(text), re.IGNORECASE)
+
+    def find(self, text: str) -> int:
+        """Start a search and count all matches at once; returns how many there are."""
+        self.start(text)
+        work = self.counting()
+        if work is not None:
+            self.add(work(inf))
+        if not self._counts:
+            self.clear()
+        return self.total
+
+    def add(self, counts: Counts) -> None:
+        """Take what `counting` has counted, if that is still searched; at the first match, go there."""
+        if counts.pattern is not self._pattern:
+            return
+        self._counts.update(counts.found)
+        self._is_complete = counts.is_complete
+        if self._here is None:
             self.step(-1)
-        return sum(counts.values())
+
+    def counting(self) -> Callable[[float], Counts] | None:
+        """What counts on for about so many seconds, in any thread; None when all is counted.
+
+        It begins with the turns that have changed since they were counted.
+        """
+        if self._pattern is None or (self._is_complete and not self._has_more()):
+            return None
+        return partial(_count, self._pattern, self._todo)
+
+    def _has_more(self) -> bool:
+        """Whether turns have changed since they were counted; they are counted next."""
+        before, session = self._session, self._layout.session
+        if session is None or session is before:
+            return False
+        self._is_complete = False
+        turns = session.turns
+        same = same_front(before.turns, turns) if before is not None else 0
+        self._session = session
+        self._counts = {hit: count for hit, count in self._counts.items() if hit.turn < same}
+        self._todo = (
+            (Hit(number, at), slot)
+            for number in reversed(range(same, len(turns)))
+            for at, slot in reversed([*enumerate(slots_of(turns[number], ""))])
+        )
+        return True
 
     @property
-    def position(self) -> tuple[int, int]:
-        """The number of the current match, from 1, and how many there are; zeros without a match."""
-        if self._pattern is None:
-            return 0, 0
-        before = sum(self._counts[hit] for hit in self._hits[: self._at])
-        return before + self._number, sum(self._counts.values())
+    def total(self) -> int:
+        """The number of matches counted so far."""
+        return sum(self._counts.values())
+
+    @property
+    def number(self) -> int:
+        """The number of the current match, from 1; 0 without one."""
+        here = self._here
+        if here is None:
+            return 0
+        return sum(count for hit, count in self._counts.items() if hit < here) + self._number
 
     def step(self, by: int) -> None:
         """Go to the next match below (`by` 1) or above (-1), in a cycle."""
-        if self._pattern is None:
+        if self._pattern is None or not self._counts:
             return
-        all_rows = self._rows(self._pattern) if self._row >= 0 else []
+        here = self._here
+        all_rows = self._rows(self._pattern, here) if here is not None else []
         rows = [row for row in all_rows if (row > self._row if by > 0 else row < self._row)]
-        if not rows:
-            self._at = (self._at + by) % len(self._hits)
-            rows = all_rows = self._rows(self._pattern)
-        self._row = rows[0] if by > 0 else rows[-1]
+        if here is None or not rows:
+            here = self._neighbor(here, by)
+            rows = all_rows = self._rows(self._pattern, here)
+        self._here, self._row = here, rows[0] if by > 0 else rows[-1]
         # Several matches in one row count as one step: the last row has the last of them.
-        count, index = self._counts[self._hits[self._at]], all_rows.index(self._row)
+        count, index = self._counts.get(here, 1), all_rows.index(self._row)
         self._number = count if index == len(all_rows) - 1 else min(index + 1, count)
-        self._reveal(self._row, self._row + 1)
+        start = self._layout.start(here.turn) + self._row
+        self._reveal(start, start + 1)
 
-    def _rows(self, pattern: re.Pattern[str]) -> list[int]:
-        """Return the transcript rows that show a match of the current hit; they are unfolded if need be."""
-        hit, layout = self._hits[self._at], self._layout
+    def _neighbor(self, here: Hit | None, by: int) -> Hit:
+        """Return the next slot below or above with a match, in a cycle; without `here` the last or first."""
+        hits = self._counts
+        if here is not None:
+            beyond = [hit for hit in hits if (hit > here if by > 0 else hit < here)]
+            if beyond:
+                return min(beyond) if by > 0 else max(beyond)
+        return min(hits) if by > 0 else max(hits)
+
+    def _rows(self, pattern: re.Pattern[str], hit: Hit) -> list[int]:
+        """Return the rows of a hit's turn that show a match of the hit; they are unfolded if need be."""
+        layout = self._layout
         if hit.turn >= len(layout.turns):
             return [0]
         layout.measure(hit.turn)
@@ -230,7 +315,7 @@ class TranscriptSearch:
         if block.foldable and not block.unfolded:
             layout.toggle_fold(hit.turn, at)
             block = turn_layout.blocks[at]
-        start = layout.top_of(hit.turn, at)
+        start = layout.top_of(hit.turn, at) - layout.start(hit.turn)
         return [start + row for row in self._rows_of_block(block, pattern)]
 
     def _rows_of_block(self, block: Block, pattern: re.Pattern[str]) -> list[int]:
@@ -251,7 +336,11 @@ class TranscriptSearch:
         """Highlight the matches in transcript row `y`."""
         if self._pattern is None:
             return strip
-        name = "match-here" if y == self._row else "match"
+        here, layout = self._here, self._layout
+        is_here = (
+            here is not None and here.turn < len(layout.turns) and y == layout.start(here.turn) + self._row
+        )
+        name = "match-here" if is_here else "match"
         return with_matches(strip, self._pattern, self._strip_cache.palette.row(name).rich_style)
 
 

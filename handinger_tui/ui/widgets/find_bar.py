@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.timer import Timer
 from textual.widgets import Input, Static
 
+from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.dialogs.confirm import OrderedInput
 from handinger_tui.ui.keys import Where, bindings
 
 if TYPE_CHECKING:
     from handinger_tui.ui.transcript.navigation import TranscriptSearch
 
-PAUSE_S: Final = 0.1
-"""Seconds without typing after which a long session is searched."""
+SLICE_S: Final = 0.05
+"""Seconds of counting after which the number so far is shown."""
 
 
 class FindBar(Horizontal):
@@ -32,17 +33,16 @@ class FindBar(Horizontal):
         self.field = OrderedInput(placeholder="Find in this session", compact=True)
         self._search = search
         self._count = Static(id="find-count")
-        self._timer: Timer | None = None
+        self._searched = ""
+        """The text that is searched."""
+        self._is_counting = False
+        self._steps: list[int] = []
+        """Steps that wait for the end of the counting: before it the first match is not known."""
 
     def compose(self) -> ComposeResult:
         """The field, and the count at the right."""
         yield self.field
         yield self._count
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether the count belongs to the text, and not to what was typed just before."""
-        return self._timer is None
 
     def open(self) -> None:
         """Show the bar with the text of the last search, selected."""
@@ -55,16 +55,35 @@ class FindBar(Horizontal):
         self.display = False
 
     @on(Input.Changed)
-    def _find_soon(self, event: Input.Changed) -> None:
+    def _find_typed(self, event: Input.Changed) -> None:
         event.stop()
-        if self._timer is not None:
-            self._timer.stop()
-        self._timer = self.set_timer(PAUSE_S, self._find)
+        if self.field.value != self._searched:
+            self._find()
 
     def _find(self) -> None:
-        if self.display:
-            self._search.find(self.field.value)
+        self._searched = self.field.value
+        self._steps.clear()
+        self._search.start(self._searched)
+        self._is_counting = True
+        self._count_on()
+
+    def follow(self) -> None:
+        """Count what the session has more than before."""
+        if self.display and not self._is_counting and self._search.counting() is not None:
+            self._is_counting = True
+            self._count_on()
+
+    @work(exclusive=True, group="counting")
+    async def _count_on(self) -> None:
+        # In a thread: a long session must not delay keys.
+        while (counting := self._search.counting()) is not None:
+            self._search.add(await run_in_thread(partial(counting, SLICE_S)))
             self._show_count()
+        self._is_counting = False
+        for by in self._steps:
+            self._search.step(by)
+        self._steps.clear()
+        self._show_count()
 
     @on(Input.Submitted)
     def _submit(self, event: Input.Submitted) -> None:
@@ -73,17 +92,20 @@ class FindBar(Horizontal):
 
     def action_step(self, by: int) -> None:
         """Go to the next match below (1) or above (-1)."""
-        if self._timer is not None:
-            # Typed just now, and not searched yet.
-            self._timer.stop()
-            self._timer = None
+        if self.field.value != self._searched:
             self._find()
+        if self._is_counting:
+            self._steps.append(by)
         else:
             self._search.step(by)
             self._show_count()
 
     def _show_count(self) -> None:
-        self._timer = None
-        number, count = self._search.position
-        text = f"{number}/{count}" if count else ("no matches" if self.field.value.strip() else "")
+        number, total = self._search.number, self._search.total
+        if self._is_counting:
+            text = f"{total:,}+ matches" if total else ""
+        elif total:
+            text = f"{number:,} of {total:,}"
+        else:
+            text = "no matches" if self._search.active else ""
         self._count.update(Content.styled(text, "$text-muted"))

@@ -202,6 +202,8 @@ class SessionPane(Rows):
         self.sidebar.show_turns(self.has_answers)
         if self.has_answers:
             self.transcript.show(shown_turns(session, state.queued))
+            if self._find_bar is not None:
+                self._find_bar.follow()
         self.queue.show(state.queued, state.editing)
         self.prompt.busy, self.prompt.waiting = state.running, bool(state.queued)
         self.prompt.ideas = not self.has_answers

@@ -346,4 +346,4 @@ async def test_enter_goes_to_the_match_in_the_transcript() -> None:
         await pilot.press("enter")
         await desktop.shows(pilot, "A question from before", "An answer from before")
         search = desktop.work.transcript.search
-        await desktop.until(pilot, lambda: search.position == (1, 1))
+        await desktop.until(pilot, lambda: (search.number, search.total) == (1, 1))
