@@ -8,6 +8,7 @@ from handinger_tui.api.generations import GENERATIONS, id_in
 from handinger_tui.cli.local_files import default_paths
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.safety import clean
+from handinger_tui.core.tags import NO_RULES, Labels, TagRules
 from handinger_tui.core.turns.session import Place
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 
@@ -60,6 +61,11 @@ async def chosen_session_id(ledger: Ledger, prefix: str | None) -> str:
 
 
 async def load_session(prefix: str) -> Session:
+    """Load the only session whose id starts with `prefix`, as `load_labeled`."""
+    return (await load_labeled(prefix, NO_RULES))[0]
+
+
+async def load_labeled(prefix: str, rules: TagRules) -> tuple[Session, Labels]:
     """Load the only session whose id starts with `prefix`, from the history on disk, without changing it.
 
     Raises:
@@ -67,15 +73,17 @@ async def load_session(prefix: str) -> Session:
         LedgerError
     """
     ledger = Ledger(default_paths().database, access=FileAccess.READ)
+    ledger.apply(rules)
     await ledger.start()
     try:
-        session = await ledger.load(await unique_session_id(ledger, prefix))
+        session_id = await unique_session_id(ledger, prefix)
+        session, labels = await ledger.load(session_id), await ledger.history.labels(session_id)
     finally:
         await ledger.aclose()
     if session is None:
         # Another process has deleted it in between.
         raise SettingsError(f"Session not found: {clean(prefix)}.", _HINT)
-    return session
+    return session, labels
 
 
 async def find_target_session(

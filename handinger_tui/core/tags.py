@@ -6,7 +6,7 @@ changes every report, and a removed one leaves nothing behind.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final, NamedTuple
 from unicodedata import category, normalize
@@ -39,12 +39,12 @@ def _is_of_name(char: str) -> bool:
     return char.isalnum() or char in "-_./" or category(char)[0] == "M"
 
 
-def tag_names(texts: list[str]) -> list[str]:
+def tag_names(texts: Iterable[str]) -> list[str]:
     """Each name once, in order. Raises SettingsError."""
     return [*dict.fromkeys(map(tag_name, texts))]
 
 
-class Subject(NamedTuple):
+class SessionFacts(NamedTuple):
     """What rules know of a session. `workers`: its target, and the stored worker of that."""
 
     workers: tuple[str, ...] = ()
@@ -70,38 +70,43 @@ class Labels(NamedTuple):
         return tuple(sorted({*self.own, *self.worker, *self.rules}))
 
 
-def labels_text(labels: Labels) -> str:
-    """The tags and the project as one line; those that the session has not by itself with their origin."""
+def labels_text(labels: Labels, removed: Sequence[str] = ()) -> str:
+    """The tags and the project as one line; those that the session has not by itself with their origin.
+
+    `removed`: tags that were to be removed; the text names those that the session still has.
+    """
     others = ((labels.own, ""), (labels.worker, " (worker)"), (labels.rules, " (rule)"))
     named = {name: origin for names, origin in reversed(others) for name in names}
     tags = ", ".join(f"{name}{origin}" for name, origin in sorted(named.items())) or "none"
-    return f"Tags: {tags}." + (f" Project: {labels.project}." if labels.project else "")
+    project = f" Project: {labels.project}." if labels.project else ""
+    left = ", ".join(f"{name}{named[name]}" for name in removed if name in named)
+    return f"Tags: {tags}.{project}" + (f" Not removed: {left}." if left else "")
 
 
 NO_LABELS: Final = Labels()
 
 
-class Rule(NamedTuple):
+class TagRule(NamedTuple):
     """A pattern for one fact of a session: `*` is any text, `?` any character."""
 
     kind: str
     pattern: str
 
-    def matches(self, subject: Subject, tags: set[str]) -> bool:
+    def matches(self, facts: SessionFacts, tags: set[str]) -> bool:
         """Whether it applies. A folder has the folders below it, too."""
         match self.kind:
             case "worker":
-                return any(fnmatchcase(worker, self.pattern) for worker in subject.workers)
+                return any(fnmatchcase(worker, self.pattern) for worker in facts.workers)
             case "folder":
-                folder = _slashed(subject.folder)
+                folder = _slashed(facts.folder)
                 return fnmatchcase(folder, self.pattern) or fnmatchcase(folder, f"{self.pattern}/*")
             case "title":
-                return fnmatchcase(clean_line(subject.title).casefold(), self.pattern.casefold())
+                return fnmatchcase(clean_line(facts.title).casefold(), self.pattern.casefold())
             case _:
                 return self.pattern in tags
 
 
-Rules = tuple[tuple[str, tuple[Rule, ...]], ...]
+Rules = tuple[tuple[str, tuple[TagRule, ...]], ...]
 """Names in order of the file, each with rules of which one has to apply."""
 TAG_KINDS: Final = ("worker", "folder", "title")
 PROJECT_KINDS: Final = (*TAG_KINDS, "tag")
@@ -113,19 +118,19 @@ class TagRules(Struct, frozen=True):
     tags: Rules = ()
     projects: Rules = ()
 
-    def labels(self, subject: Subject, own: tuple[str, ...] = (), worker: tuple[str, ...] = ()) -> Labels:
+    def labels(self, facts: SessionFacts, own: tuple[str, ...] = (), worker: tuple[str, ...] = ()) -> Labels:
         """Tags and project of a session. Of several projects that apply, it belongs to the first."""
-        by_rules = tuple(name for name, rules in self.tags if _any_matches(rules, subject, set()))
+        by_rules = tuple(name for name, rules in self.tags if _any_matches(rules, facts, set()))
         tags = {*own, *worker, *by_rules}
-        projects = (name for name, rules in self.projects if _any_matches(rules, subject, tags))
+        projects = (name for name, rules in self.projects if _any_matches(rules, facts, tags))
         return Labels(own, worker, by_rules, next(projects, ""))
 
 
 NO_RULES: Final = TagRules()
 
 
-def _any_matches(rules: tuple[Rule, ...], subject: Subject, tags: set[str]) -> bool:
-    return any(rule.matches(subject, tags) for rule in rules)
+def _any_matches(rules: tuple[TagRule, ...], facts: SessionFacts, tags: set[str]) -> bool:
+    return any(rule.matches(facts, tags) for rule in rules)
 
 
 def _slashed(folder: str) -> str:
@@ -138,7 +143,7 @@ def rules_in(table: Mapping[str, Any], where: str, kinds: tuple[str, ...], home:
     Raises:
         SettingsError: a name or a rule is not valid.
     """
-    rules: dict[str, tuple[Rule, ...]] = {}
+    rules: dict[str, tuple[TagRule, ...]] = {}
     for key, value in table.items():
         name, texts = tag_name(key), value if isinstance(value, list) else [value]
         rules[name] = rules.get(name, ()) + tuple(
@@ -147,14 +152,14 @@ def rules_in(table: Mapping[str, Any], where: str, kinds: tuple[str, ...], home:
     return tuple(rules.items())
 
 
-def _rule(text: object, where: str, kinds: tuple[str, ...], home: str) -> Rule:
+def _rule(text: object, where: str, kinds: tuple[str, ...], home: str) -> TagRule:
     kind, colon, pattern = text.partition(":") if isinstance(text, str) else ("", "", "")
     kind, pattern = kind.strip().lower(), pattern.strip()
     if not colon or kind not in kinds or not 0 < len(pattern) <= LONGEST_PATTERN:
         examples = ", ".join(f'"{one}:…"' for one in kinds)
         raise SettingsError(f"{where}: {clean_line(str(text), 60)} is not a rule.", f"Use one of {examples}.")
     if kind == "tag":
-        return Rule(kind, tag_name(pattern))
+        return TagRule(kind, tag_name(pattern))
     if kind == "folder":
         if pattern == "~" or pattern.startswith(("~/", "~\\")):
             pattern = home.rstrip("/\\") + pattern[1:]
@@ -163,4 +168,4 @@ def _rule(text: object, where: str, kinds: tuple[str, ...], home: str) -> Rule:
                 f"{where}: the folder {clean_line(pattern, 60)} is not a full path.", "Begin it with / or ~."
             )
         pattern = _slashed(pattern)
-    return Rule(kind, pattern)
+    return TagRule(kind, pattern)

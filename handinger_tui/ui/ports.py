@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.money.typical_cost import TypicalCost
     from handinger_tui.core.schedules import Added, NewSchedule, ScheduleList
     from handinger_tui.core.search import Query, SearchHit
+    from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.session import Session, SessionSummary
     from handinger_tui.core.turns.turn import Attachment, FilePart
     from handinger_tui.core.webhooks import DeliveryPage, Webhook
@@ -81,6 +82,18 @@ class StoredSessions(Protocol):
 
     async def rename(self, session_id: str, title: str) -> None:
         """Set the title of a session."""
+        ...
+
+    async def labels(self, session_id: str) -> Labels:
+        """The tags and the project of a session."""
+        ...
+
+    async def tags(self) -> list[str]:
+        """Every tag that is stored or that a rule assigns, in order of the alphabet."""
+        ...
+
+    async def tag(self, kind: str, whose: str, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
+        """Add and remove tags of a session or a worker (`kind`)."""
         ...
 
     async def delete(self, session_id: str) -> None:

@@ -42,7 +42,7 @@ def test_tags_are_added_shown_and_removed(home: Path) -> None:
     assert printed(home, "sessions", "tag", "ses_b", "w", "--worker") == "Tags: w (worker)."
     assert printed(home, "sessions", "tag", "ses_a") == "Tags: client-a, q4, w (worker)."
     left = printed(home, "sessions", "untag", "ses_a", "Q4", "w")
-    assert left == "Tags: client-a, w (worker).\nNot removed: w, of its worker or by a rule."
+    assert left == "Tags: client-a, w (worker). Not removed: w (worker)."
     assert printed(home, "sessions", "untag", WORKER, "w", "--worker") == "Tags: none."
     listed = run("sessions", "--json", home=home).result["sessions"]
     assert [(one["tags"], one["project"]) for one in listed] == [([], None), (["client-a"], None)]
@@ -70,6 +70,14 @@ def test_rules_of_the_config_file_apply_at_once(home: Path) -> None:
     assert printed(home, "sessions", "tag", "ses_b", "paid") == "Tags: paid, tea (rule). Project: acme."
     config.write_text("")
     assert printed(home, "sessions", "tag", "ses_b") == "Tags: paid."
+
+
+def test_an_exported_session_carries_its_tags(home: Path) -> None:
+    (home / "config.toml").write_text('[tags]\ntea = "title:*tea*"\n[projects]\nacme = "tag:tea"\n')
+    printed(home, "sessions", "tag", "ses_a", "paid")
+    read = run("export", "ses_a", "--format", "json", home=home).result
+    assert (read["tags"], read["project"]) == (["paid", "tea"], "acme")
+    assert "- Tags: paid, tea\n- Project: acme\n" in printed(home, "export", "ses_a")
 
 
 def test_rules_that_cannot_be_read_are_reported_and_block_nothing(home: Path) -> None:

@@ -20,6 +20,7 @@ from handinger_tui.core.export.exporters import SESSION_EXPORTERS
 from handinger_tui.core.export.session_document import Contents
 from handinger_tui.core.safety import Verdict, judge_link
 from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage
+from handinger_tui.core.tags import Labels
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import (
     WITHDRAWN,
@@ -72,6 +73,21 @@ def test_the_origin_of_a_message_cannot_break_out_of_its_line() -> None:
     assert headings(text) == HEADINGS
     read = json.loads(RENDER["json"](session(forked)))["turns"][0]["lineage"]
     assert (read["kind"], read["number"], read["title"]) == ("fork", 3, "*Old* # heading")
+
+
+def test_every_form_has_the_tags_and_the_project() -> None:
+    labels = Labels(("client-a",), ("w",), (), "acme")
+    made = session(asked(turn(1, "Because.")))
+    read = json.loads(RENDER["json"](made, Contents(labels=labels)))
+    assert (read["tags"], read["project"]) == (["client-a", "w"], "acme")
+    assert "- Tags: client-a, w\n- Project: acme\n" in RENDER["md"](made, Contents(labels=labels))
+    for form in ("text", "html"):
+        assert "client-a, w" in RENDER[form](made, Contents(labels=labels))
+    bare = RENDER["md"](made)
+    assert "Tags" not in bare
+    assert "Project" not in bare
+    read = json.loads(RENDER["json"](made))
+    assert (read["tags"], read["project"]) == ([], None)
 
 
 def test_a_session_in_markdown() -> None:

@@ -17,7 +17,7 @@ from handinger_tui.core.tags import (
     PROJECT_KINDS,
     TAG_KINDS,
     Labels,
-    Subject,
+    SessionFacts,
     TagRules,
     labels_text,
     rules_in,
@@ -103,32 +103,32 @@ def test_a_rule_looks_at_worker_folder_or_title() -> None:
             "robot": ["worker:wrk_1", "worker:tpl_*"],
         }
     )
-    assert own.labels(Subject(title="Green tea?")).rules == ("tea",)
-    assert own.labels(Subject(folder="/home/ada/work")).rules == ("home",)
-    assert own.labels(Subject(folder="/home/ada/work/deep/down")).rules == ("home",)
-    assert own.labels(Subject(folder="/home/ada/workshop")) == NO_LABELS
-    assert own.labels(Subject(folder="/srv/a/docs/b")).rules == ("home",)
-    assert own.labels(Subject(folder="C:\\home")) == NO_LABELS
-    assert own.labels(Subject(("wrk_1",))).rules == ("robot",)
-    assert own.labels(Subject(("wrk_10",))) == NO_LABELS
-    assert own.labels(Subject(("tsk_1", "tpl_9"))).rules == ("robot",)
+    assert own.labels(SessionFacts(title="Green tea?")).rules == ("tea",)
+    assert own.labels(SessionFacts(folder="/home/ada/work")).rules == ("home",)
+    assert own.labels(SessionFacts(folder="/home/ada/work/deep/down")).rules == ("home",)
+    assert own.labels(SessionFacts(folder="/home/ada/workshop")) == NO_LABELS
+    assert own.labels(SessionFacts(folder="/srv/a/docs/b")).rules == ("home",)
+    assert own.labels(SessionFacts(folder="C:\\home")) == NO_LABELS
+    assert own.labels(SessionFacts(("wrk_1",))).rules == ("robot",)
+    assert own.labels(SessionFacts(("wrk_10",))) == NO_LABELS
+    assert own.labels(SessionFacts(("tsk_1", "tpl_9"))).rules == ("robot",)
     # What is not known matches nothing but "everything".
-    assert own.labels(Subject()) == NO_LABELS
+    assert own.labels(SessionFacts()) == NO_LABELS
 
 
 def test_folders_of_windows_are_compared_too() -> None:
     own = rules({"a": "folder:C:\\work\\a"})
-    assert own.labels(Subject(folder="C:\\work\\a\\b")).rules == ("a",)
+    assert own.labels(SessionFacts(folder="C:\\work\\a\\b")).rules == ("a",)
 
 
 def test_a_session_belongs_to_the_first_project_that_applies() -> None:
     own = rules({"tea": "title:*tea*"}, {"acme": ["tag:Tea", "folder:/acme"], "other": "worker:*"})
-    assert own.labels(Subject(("wrk_1",), title="Tea")).project == "acme"
-    assert own.labels(Subject(("wrk_1",), "/acme/x")).project == "acme"
-    assert own.labels(Subject(("wrk_1",)), ("tea",)).project == "acme"
-    assert own.labels(Subject(("wrk_1",)), (), ("tea",)).project == "acme"
-    assert own.labels(Subject(("wrk_1",)), ("b",)).project == "other"
-    assert own.labels(Subject(), ("b",)).project == ""
+    assert own.labels(SessionFacts(("wrk_1",), title="Tea")).project == "acme"
+    assert own.labels(SessionFacts(("wrk_1",), "/acme/x")).project == "acme"
+    assert own.labels(SessionFacts(("wrk_1",)), ("tea",)).project == "acme"
+    assert own.labels(SessionFacts(("wrk_1",)), (), ("tea",)).project == "acme"
+    assert own.labels(SessionFacts(("wrk_1",)), ("b",)).project == "other"
+    assert own.labels(SessionFacts(), ("b",)).project == ""
 
 
 def test_labels_name_each_tag_once_and_say_where_it_comes_from() -> None:
@@ -159,7 +159,10 @@ def test_a_wrong_rule_is_an_error_that_names_it(rule: object) -> None:
 
 
 SUBJECTS = st.builds(
-    Subject, st.lists(st.text(max_size=9), max_size=2).map(tuple), st.text(max_size=20), st.text(max_size=30)
+    SessionFacts,
+    st.lists(st.text(max_size=9), max_size=2).map(tuple),
+    st.text(max_size=20),
+    st.text(max_size=30),
 )
 PATTERNS = st.sampled_from(TAG_KINDS).flatmap(
     lambda kind: st.text("ab*?[]!-/\\^.", min_size=1, max_size=20).map(lambda text: f"{kind}:/{text}")
@@ -167,10 +170,10 @@ PATTERNS = st.sampled_from(TAG_KINDS).flatmap(
 
 
 @given(st.dictionaries(st.sampled_from("abc"), st.lists(PATTERNS, max_size=3), max_size=3), SUBJECTS)
-def test_rules_are_pure_and_any_pattern_is_decided(table: dict[str, object], subject: Subject) -> None:
+def test_rules_are_pure_and_any_pattern_is_decided(table: dict[str, object], facts: SessionFacts) -> None:
     own = rules(table)
-    labels = own.labels(subject, ("x",))
-    assert labels == own.labels(subject, ("x",)) == rules(table).labels(subject, ("x",))
+    labels = own.labels(facts, ("x",))
+    assert labels == own.labels(facts, ("x",)) == rules(table).labels(facts, ("x",))
     assert set(labels.rules) <= set(table)
 
 
@@ -178,5 +181,5 @@ def test_no_pattern_can_hang() -> None:
     own = rules({"a": "title:" + "*a" * 140 + "b"})
     begun = time.process_time()
     for _ in range(100):
-        assert own.labels(Subject(title="a" * 5_000)) == NO_LABELS
+        assert own.labels(SessionFacts(title="a" * 5_000)) == NO_LABELS
     assert time.process_time() - begun < 5

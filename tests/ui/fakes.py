@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, Lin
 from handinger_tui.core.safety import Secret, clean_line
 from handinger_tui.core.schedules import Added, NewSchedule, Schedule, ScheduleList, next_runs
 from handinger_tui.core.search import Query, SearchHit, snippet_of
+from handinger_tui.core.tags import Labels
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import FilePart, Kind, Turn
 from handinger_tui.core.webhooks import DeliveryPage, Webhook, check_address
@@ -67,6 +68,8 @@ class FakeShelf:
     deleted: list[str] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
     """What the search finds in sessions, by their ids."""
+    tagged: dict[str, set[str]] = field(default_factory=dict)
+    """The tags of sessions and workers, by their ids."""
 
     async def sessions(self, limit: int = 200) -> list[SessionSummary]:
         return self.rows if limit < 0 else self.rows[:limit]
@@ -92,6 +95,15 @@ class FakeShelf:
 
     async def rename(self, session_id: str, title: str) -> None:
         self.rows = [replace(row, title=title) if row.session_id == session_id else row for row in self.rows]
+
+    async def labels(self, session_id: str) -> Labels:
+        return Labels(tuple(sorted(self.tagged.get(session_id, ()))))
+
+    async def tags(self) -> list[str]:
+        return sorted({name for names in self.tagged.values() for name in names})
+
+    async def tag(self, kind: str, whose: str, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
+        self.tagged[whose] = {*self.tagged.get(whose, ()), *add} - {*remove}
 
     async def delete(self, session_id: str) -> None:
         self.deleted.append(session_id)

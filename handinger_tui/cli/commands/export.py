@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from handinger_tui.cli.load_settings import tag_rules
 from handinger_tui.cli.local_files import check_new_file, expand_path, save_new_file
 from handinger_tui.cli.options import add_session_argument
 from handinger_tui.cli.output import Exit, put
-from handinger_tui.cli.session_choice import load_session
+from handinger_tui.cli.session_choice import load_labeled
 from handinger_tui.core.export.exporters import SESSION_EXPORTERS, SessionExporter
 from handinger_tui.core.export.session_document import Contents
 
@@ -45,8 +46,9 @@ def run(args: argparse.Namespace) -> int:
     target = None if args.output is None else expand_path(args.output)
     if target is not None:
         check_new_file(target, force=args.force)
-    contents = Contents(not args.no_costs, args.reasoning, args.tools)
-    text = _exporter(args.format, target).text(asyncio.run(load_session(args.id)), contents)
+    session, labels = asyncio.run(load_labeled(args.id, tag_rules()))
+    contents = Contents(not args.no_costs, args.reasoning, args.tools, labels)
+    text = _exporter(args.format, target).text(session, contents)
     if target is None:
         put(text, end="")
     else:

@@ -216,9 +216,7 @@ async def _tag(ledger: Ledger, args: argparse.Namespace) -> str:
     labels = await history.labels(session_id)
     if args.json:
         return dump({"session_id": session_id, **labels_object(labels)})
-    left = [name for name in remove if name in labels.tags]
-    hint = f"\nNot removed: {', '.join(left)}, of its worker or by a rule." if left else ""
-    return f"{labels_text(labels)}{hint}"
+    return labels_text(labels, remove)
 
 
 def labels_object(labels: Labels) -> JsonObject:

@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 SCHEMA: Final = "handinger-tui/session/1"
 
 
-def session_json(session: Session, contents: Contents) -> str:  # noqa: ARG001  # it has all
-    """Return the session with all its turns as one line of JSON: all of it, whatever the contents."""
+def session_json(session: Session, contents: Contents) -> str:
+    """Return the session with all its turns and labels as one line of JSON, whatever else the contents."""
     head: JsonObject = {
         "schema": SCHEMA,
         "session_id": session.session_id,
@@ -57,6 +57,8 @@ def session_json(session: Session, contents: Contents) -> str:  # noqa: ARG001  
         "created_ms": session.created_ms,
         "updated_ms": session.updated_ms,
         "simulated": session.base_url == LOCAL,
+        "tags": [*contents.labels.tags],
+        "project": contents.labels.project or None,
     }
     turns: list[Json] = [
         {

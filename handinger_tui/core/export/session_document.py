@@ -19,6 +19,7 @@ from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.receipts.facts import receipt_line
 from handinger_tui.core.safety import clean, clean_json, clean_line
+from handinger_tui.core.tags import NO_LABELS, Labels
 from handinger_tui.core.turns.turn import ReasoningPart, TextPart, ToolPart, Turn, TurnStatus
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Contents(Struct, frozen=True):
     costs: bool = True
     reasoning: bool = False
     tools: bool = False
+    labels: Labels = NO_LABELS
+    """Tags and project of the session."""
 
 
 USUAL: Final = Contents()
@@ -91,6 +94,8 @@ def session_document(session: Session, contents: Contents) -> SessionDocument:
     facts = [("Session", clean_line(session.session_id))]
     facts += [(session.kind.capitalize(), clean_line(session.worker_id))] if session.worker_id else []
     facts += [("Begun", minute(session.created_ms)), ("Turns", str(len(sent)))]
+    facts += [("Tags", ", ".join(contents.labels.tags))] if contents.labels.tags else []
+    facts += [("Project", contents.labels.project)] if contents.labels.project else []
     turns = tuple(
         DocumentTurn(
             number,

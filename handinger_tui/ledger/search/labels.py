@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.tags import LONGEST, Labels, Subject, TagRules
+from handinger_tui.core.tags import LONGEST, Labels, SessionFacts, TagRules
 from handinger_tui.ledger.rows import Row, pack, unpack
 
 # A session that was deleted is known by its charges; what it was called is not.
@@ -40,10 +40,10 @@ class Labeler:
     def of(self, row: Row) -> Labels:
         """The labels of a row with the columns of `_FACTS`."""
         workers = tuple(unpack(row[name]) for name in ("worker_id", "template") if row[name] is not None)
-        subject = Subject(workers, unpack(row["folder"] or ""), unpack(row["title"]))
+        facts = SessionFacts(workers, unpack(row["folder"] or ""), unpack(row["title"]))
         of_workers = sorted({name for one in workers for name in self._stored.get(("worker", one), ())})
         own = self._stored.get(("session", unpack(row["session_id"])), ())
-        return self._rules.labels(subject, tuple(own), tuple(of_workers))
+        return self._rules.labels(facts, tuple(own), tuple(of_workers))
 
     def of_session(self, session_id: str) -> Labels:
         """The labels of one session; of one that is not stored, those that it has by itself."""
@@ -59,7 +59,7 @@ class Labeler:
     def of_worker(self, worker_id: str) -> Labels:
         """The labels that every session of a worker has."""
         stored = self._stored.get(("worker", worker_id), ())
-        return self._rules.labels(Subject((worker_id,)), (), tuple(stored))
+        return self._rules.labels(SessionFacts((worker_id,)), (), tuple(stored))
 
     def names(self) -> list[str]:
         """Every tag that is stored or that a rule assigns, in order of the alphabet."""

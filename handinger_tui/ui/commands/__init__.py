@@ -18,7 +18,7 @@ from handinger_tui.ui.commands.view import VIEW
 from handinger_tui.ui.commands.workers import WORKERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from handinger_tui.ui.work.session_controller import SessionController
 
 COMMANDS: Final[tuple[Command, ...]] = (
     *SESSION,
@@ -57,21 +57,21 @@ def commands_with_prefix(prefix: str) -> list[tuple[str, str]]:
     ]
 
 
-def completions(text: str, messages: Callable[[], list[tuple[int, str]]]) -> list[tuple[str, str]]:
-    """What may complete a line that begins with a slash: commands, or behind one its arguments.
-
-    `messages` returns the numbers and texts of the messages of the session.
-    """
+def completions(text: str, controller: SessionController) -> list[tuple[str, str]]:
+    """What may complete a line that begins with a slash: commands, or behind one its arguments."""
     name, space, argument = text[1:].partition(" ")
     if not space:
         return commands_with_prefix(name.lower())
     command = command_named(name.lower())
     if command is None:
         return []
-    if command.numbered:
-        numbered = [(f"/{name} {number}", shown) for number, shown in messages()]
-        return [row for row in numbered if row[0].startswith(f"/{name} {argument}")]
-    return [(f"/{name} {choice}", "") for choice in command.choices if choice.startswith(argument.lower())]
+    words = [(choice, "") for choice in command.choices]
+    if command.offers is not None:
+        words = command.offers(controller)
+    before, gap, typed = argument.rpartition(" ") if command.repeats else ("", "", argument)
+    return [
+        (f"/{name} {before}{gap}{word}", meaning) for word, meaning in words if word.startswith(typed.lower())
+    ]
 
 
 __all__ = [

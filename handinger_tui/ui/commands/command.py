@@ -34,8 +34,10 @@ class Command(Struct, frozen=True):
     takes: str = ""
     choices: tuple[str, ...] = ()
     """Words that the prompt offers as the first argument."""
-    numbered: bool = False
-    """Whether the first argument is the number of a message, which the prompt offers with its text."""
+    offers: Callable[[SessionController], list[tuple[str, str]]] | None = None
+    """Words with their meaning that the prompt offers, instead of `choices`."""
+    repeats: bool = False
+    """Whether every argument is one of those words, not only the first."""
 
 
 class CommandContext(Struct, frozen=True):

@@ -8,11 +8,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from handinger_tui.core.amounts import credits_words, price_text, usd_text
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.typical_cost import typical_cost_text
 from handinger_tui.core.prompts import carried_text, draft_of_request
 from handinger_tui.core.safety import clean_line
+from handinger_tui.core.tags import labels_text, tag_names
 from handinger_tui.core.turns.turn import FREE, Lineage, LineageKind, Turn, TurnStatus
 from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.commands.money import BUDGETS
@@ -145,13 +148,52 @@ async def rename(context: CommandContext, argument: str) -> None:
         context.repaint()
 
 
+_WORKER: Final = "--worker"
+
+
+async def tag(context: CommandContext, argument: str) -> None:
+    """Add tags to this session or, with --worker, to all sessions of its worker; show those it has.
+
+    Raises:
+        SettingsError: a word cannot be a tag.
+        LedgerError
+    """
+    await _change_tags(context, argument, removes=False)
+
+
+async def untag(context: CommandContext, argument: str) -> None:
+    """Remove tags of this session or, with --worker, of its worker. Raises as `tag`."""
+    await _change_tags(context, argument, removes=True)
+
+
+async def _change_tags(context: CommandContext, argument: str, *, removes: bool) -> None:
+    controller, say = context.controller, context.interaction.say
+    session, words = controller.session, argument.split()
+    names = tag_names(word for word in words if word != _WORKER)
+    worker = session.template or session.worker_id
+    if not session.turns:
+        say("Nothing to tag yet. Send a message first.", "warning")
+    elif _WORKER in words and worker is None:
+        say("This session has no worker yet.", "warning")
+    else:
+        whose = ("worker", worker) if _WORKER in words and worker else ("session", session.session_id)
+        add, remove = ([], names) if removes else (names, [])
+        say(labels_text(await controller.tag(*whose, add, remove), remove))
+
+
+def _offered_tags(controller: SessionController) -> list[tuple[str, str]]:
+    return [*((name, "") for name in controller.tags), (_WORKER, "all sessions of the worker")]
+
+
 async def export(context: CommandContext, argument: str) -> None:
     """Save the session in the form that the argument names, as Markdown without one.
 
     Raises:
         ApiError: the file cannot be saved.
+        LedgerError: its tags cannot be read.
     """
     from handinger_tui.core.export.exporters import SESSION_EXPORTERS  # only for an export
+    from handinger_tui.core.export.session_document import USUAL
 
     name = argument.strip().lower() or SESSION_EXPORTERS[0].name
     exporter = next((candidate for candidate in SESSION_EXPORTERS if candidate.name == name), None)
@@ -163,7 +205,9 @@ async def export(context: CommandContext, argument: str) -> None:
         say("Nothing to export yet.", "warning")
     else:
         file_name = f"session-{controller.session.session_id}{exporter.suffix}"
-        path = await controller.connection.save_text(file_name, exporter.text(controller.session))
+        session, history = controller.session, controller.connection.history
+        contents = replace(USUAL, labels=await history.labels(session.session_id))
+        path = await controller.connection.save_text(file_name, exporter.text(session, contents))
         say(f"Saved to {path}")
 
 
@@ -174,6 +218,10 @@ SESSION: Final = (
     Command("attach", "Watch a running worker", attach, takes="[ID]"),
     Command("detach", "Stop watching; the worker keeps running", detach),
     Command("rename", "Rename this session", rename, takes="[TITLE]"),
+    Command(
+        "tag", "Tag this session, or show its tags", tag, takes="[TAG…]", offers=_offered_tags, repeats=True
+    ),
+    Command("untag", "Remove tags", untag, takes="TAG…", offers=_offered_tags, repeats=True),
     Command("export", "Save this session to a file", export, takes="[FORMAT]"),
 )
 
@@ -187,12 +235,12 @@ def _messages(session: Session) -> list[Turn]:
     return [turn for turn in session.turns if turn.status is not TurnStatus.QUEUED and not turn.withdrawn]
 
 
-def offered_messages(controller: SessionController) -> list[tuple[int, str]]:
+def _offered_messages(controller: SessionController) -> list[tuple[str, str]]:
     """Number and text of the messages of the session on the screen, the newest first."""
     if not controller.session_id:
         return []
     numbered = list(enumerate(_messages(controller.session), 1))[-MOST_LISTED:]
-    return [(number, clean_line(turn.order.prompt, 200)) for number, turn in reversed(numbered)]
+    return [(str(number), clean_line(turn.order.prompt, 200)) for number, turn in reversed(numbered)]
 
 
 def _select(context: CommandContext, argument: str, command: str) -> Turn | None:
@@ -319,14 +367,20 @@ async def fork_turn(context: CommandContext, turn: Turn) -> None:
 
 AGAIN: Final = (
     Command(
-        "edit", "Edit an earlier message and send it as a new one", edit, takes="[N|last]", numbered=True
+        "edit",
+        "Edit an earlier message and send it as a new one",
+        edit,
+        takes="[N|last]",
+        offers=_offered_messages,
     ),
     Command(
         "retry",
         "Send a message again (shows the cost and asks first)",
         retry,
         takes="[N|last] [LEVEL]",
-        numbered=True,
+        offers=_offered_messages,
     ),
-    Command("fork", "Continue from a message with a new worker", fork, takes="[N|last]", numbered=True),
+    Command(
+        "fork", "Continue from a message with a new worker", fork, takes="[N|last]", offers=_offered_messages
+    ),
 )

@@ -109,7 +109,7 @@ class SessionPicker(Picker):
 
         `running_only`: list only sessions whose worker runs, or was running when it was last read.
         """
-        super().__init__("Runs" if running_only else "Sessions", "Filter by title, worker or id")
+        super().__init__("Runs" if running_only else "Sessions", "Filter by title, tag, worker or id")
         self._running_only = running_only
         self._opened = opened
         self._history = history
@@ -184,7 +184,7 @@ class SessionPicker(Picker):
         self.fill()
 
     def options(self, query: str) -> Sequence[Option]:
-        """The sessions whose title, worker or id has every typed word."""
+        """The sessions whose title, tags, project, worker or id have every typed word."""
         words, width = query.split(), max(40, self.option_list.size.width - 3)
         opened = {session.session_id: session for session in self._opened()}
         rows = [
@@ -290,7 +290,7 @@ def _snippet_line(hit: SearchHit, width: int) -> Content:
 
 
 def _matches(row: SessionSummary, words: Sequence[str]) -> bool:
-    text = f"{row.title} {row.worker_id or ''} {row.session_id}".lower()
+    text = " ".join((row.title, row.worker_id or "", row.session_id, *row.tags, row.project)).lower()
     return all(word in text for word in words)
 
 

@@ -79,11 +79,15 @@ def session_rows(
         # Two sessions that look the same are told apart by their ids.
         tail = f" …{row.session_id[-ID_TAIL:]}" if counts[one] > 1 else ""
         title = Content(one.title).truncate(title_cells - len(tail), ellipsis=True).plain + tail
+        tags = " ".join(f"#{name}" for name in row.tags)
+        room = title_cells - cell_len(title) - len(_GAP)
+        tags = f"{_GAP}{tags}" if tags and cell_len(tags) <= room else ""
         status = f"{one.sign} {one.status:<{status_cells}}" if status_cells else one.sign
         lines.append(
             Content.assemble(
                 (f"{mark} ", mark_style),
-                (set_cell_size(title, title_cells), "bold" if row.unread else ""),
+                (title, "bold" if row.unread else ""),
+                (set_cell_size(tags, title_cells - cell_len(title)), "$text-muted"),
                 (_GAP + status, one.style),
                 (f"{_GAP}{one.cost:>{cost_cells}}", ""),
                 (f"{_GAP}{one.when:>{when_cells}}", "$text-muted"),
@@ -100,6 +104,7 @@ def session_details(row: SessionSummary, opened: Session | None, now_ms: int, wi
     _, status, cost = _status(row, opened, now_ms)
     facts = [status, plural(row.turns, "turn")]
     facts.append(cost or cost_words(row))
+    facts += [f"#{name}" for name in row.tags] + ([f"project {row.project}"] if row.project else [])
     if row.trigger.elsewhere:
         facts.append(TRIGGER_WORDS[row.trigger])
     if row.lineage is not None:

@@ -25,7 +25,6 @@ from handinger_tui.ui.commands import (
     unknown_command_text,
 )
 from handinger_tui.ui.commands.files import copy_sources, export_sources, show_preview
-from handinger_tui.ui.commands.session import offered_messages
 from handinger_tui.ui.keys import Where, bindings, for_footer
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.panels.panel import (
@@ -99,7 +98,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._was_styled = False
 
         self.controller = controller = SessionController(options.budget)
-        offered = partial(completions, messages=partial(offered_messages, controller))
+        offered = partial(completions, controller=controller)
         self.pane = pane = SessionPane(
             offered, options.disk, options.keys, local=options.local, compact=options.compact, id="pane"
         )

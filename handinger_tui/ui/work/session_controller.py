@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from handinger_tui.core.money.spending import Bucket
+    from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.session import Session, SessionSummary
     from handinger_tui.engine.engine import Engine
     from handinger_tui.engine.queues import Hold
@@ -69,6 +70,8 @@ class SessionController:
         """The budget level of the next turn."""
         self.session_id = ""
         """The id of the session on the screen; "" before the first one is shown."""
+        self.tags: list[str] = []
+        """Every known tag, for the completion of commands."""
         self.titles: dict[str, str] = {}
         """Titles set by `rename`; the engine keeps the one it loaded."""
         self.checking: set[str] = set()
@@ -270,6 +273,18 @@ class SessionController:
         """Set the title of a session, on disk and in memory. Raises LedgerError."""
         await self.connection.history.rename(session_id, title)
         self.titles[session_id] = title
+
+    async def tag(self, kind: str, whose: str, add: list[str], remove: list[str]) -> Labels:
+        """Add and remove tags of this session or its worker (`kind`), and return those of the session.
+
+        Raises:
+            LedgerError
+        """
+        history, session_id = self.connection.history, self.session_id
+        if add or remove:
+            await history.tag(kind, whose, add, remove)
+            self.tags = await history.tags()
+        return await history.labels(session_id)
 
     # -- turns and limits ----------------------------------------------------------------
     async def settle_open_turns(self) -> None:

@@ -67,6 +67,7 @@ class Startup:
             await self._switcher.show_first(initial.session_id)
             # After the session is shown: finding the prompts of 2,000 turns takes 0.1 s.
             prompt.message_history.add(*await controller.connection.history.prompts(), older=True)
+            controller.tags = await controller.connection.history.tags()
             if initial.problem is not None:
                 raise initial.problem
         except HandingerError:
