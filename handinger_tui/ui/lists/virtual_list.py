@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from textual import events
@@ -92,6 +93,24 @@ class ListRows:
     def head(self) -> int:
         """The lines of the head that are drawn; none without items."""
         return self.head_height if self.count else 0
+
+
+ItemT = TypeVar("ItemT")
+
+
+class ItemRows(ListRows, Generic[ItemT]):
+    """Rows of items that are all in memory."""
+
+    items: Sequence[ItemT] = ()
+
+    @property
+    def count(self) -> int:
+        """The number of items."""
+        return len(self.items)
+
+    def item(self, at: int) -> ItemT | None:
+        """Item `at`; None where there is none."""
+        return self.items[at] if at < len(self.items) else None
 
 
 def _wrap(text: str, width: int) -> list[str]:
@@ -229,8 +248,17 @@ class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
             self.tooltip = None if at is None else self.rows.tooltip(at)
 
 
-class PickList(VirtualList[RowsT]):
-    """A list whose cursor goes where it is clicked."""
+ItemRowsT = TypeVar("ItemRowsT", bound=ItemRows[Any])
+
+
+class PickList(VirtualList[ItemRowsT], Generic[ItemRowsT, ItemT]):
+    """A list of items whose cursor goes where it is clicked."""
+
+    @property
+    def current(self) -> ItemT | None:
+        """The item under the cursor."""
+        item: ItemT | None = self.rows.item(self.cursor)
+        return item
 
     def on_click(self, event: events.Click) -> None:
         """Move the cursor to the clicked item."""

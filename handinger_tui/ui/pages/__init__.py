@@ -68,7 +68,7 @@ class FooterScreen(SavingScreen):
         self.refresh_bindings()
 
 
-ListT = TypeVar("ListT", bound=PickList[Any])
+ListT = TypeVar("ListT", bound=PickList[Any, Any])
 
 
 class ListScreen(FooterScreen, Generic[ListT]):

@@ -46,7 +46,7 @@ from handinger_tui.core.schedules import (
 )
 from handinger_tui.ui.dialogs.confirm import HINT, Dialog, OrderedInput
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import ListRows, PickList, VirtualList, copy_from
+from handinger_tui.ui.lists.virtual_list import ItemRows, PickList, VirtualList, copy_from
 from handinger_tui.ui.pages import ListScreen
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ MAX_RULE: Final = 24
 """Cells of the column of rules."""
 
 
-class ScheduleRows(ListRows):
+class ScheduleRows(ItemRows[Schedule]):
     """Two lines for each schedule: next run, rule and price; then the instruction."""
 
     item_height = 2
@@ -245,20 +245,19 @@ class ScheduleRows(ListRows):
     loaded = False
 
     def __init__(self) -> None:
-        self.schedules: tuple[Schedule, ...] = ()
         self._cells: list[tuple[str, str, Price]] = []
 
     def show(self, listing: PricedSchedules, zone: tzinfo | None) -> None:
         """Show these schedules from now on."""
         self.loaded, self.message = True, NONE_YET
-        self.schedules = listing.listed.schedules
+        self.items = listing.listed.schedules
         rows = [
             (
                 "not known" if one.next_run is None else moment_text(one.next_run, listing.now, zone),
                 rule_text(one.rule, one.kind)[:MAX_RULE],
                 price,
             )
-            for one, price in zip(self.schedules, listing.prices, strict=True)
+            for one, price in zip(self.items, listing.prices, strict=True)
         ]
         when_width = max((len(when) for when, _, _ in rows), default=0)
         rule_width = max((len(rule) for _, rule, _ in rows), default=0)
@@ -268,12 +267,7 @@ class ScheduleRows(ListRows):
 
     def fail(self, text: str) -> None:
         """Show why nothing was read."""
-        self.loaded, self.message, self.schedules, self._cells = True, text, (), []
-
-    @property
-    def count(self) -> int:
-        """The number of schedules."""
-        return len(self.schedules)
+        self.loaded, self.message, self.items, self._cells = True, text, (), []
 
     def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
         """The figures, or the instruction."""
@@ -285,20 +279,15 @@ class ScheduleRows(ListRows):
             if left.cell_length + len(tag) > width:
                 tag = short_price_tag(price)
             return Content.assemble(left, (tag, money))
-        budget = clean_line(self.schedules[at].budget or STANDARD, 20)
-        text = f"{GAP}{budget} · {clean_line(self.schedules[at].instruction, 300)}"
+        budget = clean_line(self.items[at].budget or STANDARD, 20)
+        text = f"{GAP}{budget} · {clean_line(self.items[at].instruction, 300)}"
         return Content.styled(text, faint)
 
 
-class ScheduleTable(PickList[ScheduleRows]):
+class ScheduleTable(PickList[ScheduleRows, Schedule]):
     """The list of schedules."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES)
-
-    @property
-    def current(self) -> Schedule | None:
-        """The schedule under the cursor."""
-        return self.rows.schedules[self.cursor] if self.rows.count else None
 
     def action_copy(self) -> None:
         """Copy the id of the schedule."""

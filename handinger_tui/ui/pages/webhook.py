@@ -26,7 +26,7 @@ from handinger_tui.core.webhooks import (
     took_text,
 )
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import ListRows, PickList, VirtualList, copy_from
+from handinger_tui.ui.lists.virtual_list import ItemRows, PickList, VirtualList, copy_from
 from handinger_tui.ui.pages import ListScreen
 
 if TYPE_CHECKING:
@@ -116,18 +116,17 @@ class WebhookAccess(Struct, frozen=True):
 GAP: Final = "  "
 
 
-class DeliveryRows(ListRows):
+class DeliveryRows(ItemRows[Delivery]):
     """A line for each delivery: when, what became of it, how long it took, the task."""
 
     loaded = False
 
     def __init__(self) -> None:
-        self.deliveries: tuple[Delivery, ...] = ()
         self._cells: list[tuple[str, str, str]] = []
 
     def show(self, page: DeliveryPage, message: str, now: datetime, zone: tzinfo | None) -> None:
         """Show these deliveries from now on; without any, a message."""
-        self.loaded, self.message, self.deliveries = True, message, page.deliveries
+        self.loaded, self.message, self.items = True, message, page.deliveries
         rows = [
             (
                 "not known" if one.moment is None else moment_text(one.moment, now, zone),
@@ -142,29 +141,19 @@ class DeliveryRows(ListRows):
             for when, outcome, took in rows
         ]
 
-    @property
-    def count(self) -> int:
-        """The number of deliveries of the page."""
-        return len(self.deliveries)
-
     def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
         """The figures and the title of the task."""
         when, outcome, took = self._cells[at]
-        delivery = self.deliveries[at]
+        delivery = self.items[at]
         color = {True: "$text-success", False: "$text-error", None: ""}[delivery.is_delivered]
         title = clean_line(delivery.task_title or delivery.task_id or "", 200)
         return Content.assemble(when, GAP, (outcome, "" if here else color), GAP, took, GAP, title)
 
 
-class DeliveryTable(PickList[DeliveryRows]):
+class DeliveryTable(PickList[DeliveryRows, Delivery]):
     """The list of deliveries."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES)
-
-    @property
-    def current(self) -> Delivery | None:
-        """The delivery under the cursor."""
-        return self.rows.deliveries[self.cursor] if self.rows.count else None
 
     def action_copy(self) -> None:
         """Copy the reason of a failed delivery, else the id of its task."""

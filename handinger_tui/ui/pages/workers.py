@@ -19,7 +19,7 @@ from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.turns.turn import Kind
 from handinger_tui.ui.dialogs.confirm import Ask, Confirm
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import ListRows, PickList, VirtualList, copy_from
+from handinger_tui.ui.lists.virtual_list import ItemRows, PickList, VirtualList, copy_from
 from handinger_tui.ui.pages import MAX_NOTICE_CHARS, FooterScreen
 from handinger_tui.ui.widgets.containers import StaticReflow
 from handinger_tui.ui.widgets.footer import FooterLine
@@ -64,24 +64,16 @@ class WorkerActions(Struct, frozen=True):
     """The worker that an id or address names."""
 
 
-class WorkerRows(ListRows):
+class WorkerRows(ItemRows["StoredWorker"]):
     """Two lines for each worker: its title, then what else is known in short."""
 
     item_height = 2
     message = EMPTY
-
-    def __init__(self) -> None:
-        self.listed: Sequence[StoredWorker] = ()
-        self.loaded = False
-
-    @property
-    def count(self) -> int:
-        """The number of workers."""
-        return len(self.listed)
+    loaded = False
 
     def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
         """The title, or the facts."""
-        worker = self.listed[at]
+        worker = self.items[at]
         if row == 0:
             title = Content.styled(clean_line(worker.title or worker.worker_id, 200), "bold")
             tasks = f"  {plural(worker.tasks, 'task')} "
@@ -94,41 +86,35 @@ class WorkerRows(ListRows):
 
     def full_text(self, at: int) -> str:
         """The id of the worker."""
-        return self.listed[at].worker_id if at < self.count else ""
+        return self.items[at].worker_id if at < self.count else ""
 
 
-class TaskRows(ListRows):
+class TaskRows(ItemRows["SessionSummary"]):
     """A line for each task of a worker, as in the list of sessions."""
 
     message = NO_TASKS
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
-        self.listed: Sequence[SessionSummary] = ()
         self._now_ms = now_ms
         self._drawn: tuple[int, list[Content]] = (0, [])
 
     def show(self, listed: Sequence[SessionSummary]) -> None:
         """Show other tasks."""
-        self.listed, self._drawn = listed, (0, [])
-
-    @property
-    def count(self) -> int:
-        """The number of tasks."""
-        return len(self.listed)
+        self.items, self._drawn = listed, (0, [])
 
     def line(self, at: int, _row: int, width: int, *, here: bool) -> Content:
         """Title, status, cost and age."""
         if self._drawn[0] != width:
-            self._drawn = width, session_rows(self.listed, {}, self._now_ms(), width)
+            self._drawn = width, session_rows(self.items, {}, self._now_ms(), width)
         line = self._drawn[1][at]
         return Content(line.plain) if here else line
 
     def full_text(self, at: int) -> str:
         """The id of the task."""
-        return (self.listed[at].worker_id or "") if at < self.count else ""
+        return (self.items[at].worker_id or "") if at < self.count else ""
 
 
-class WorkersList(PickList[WorkerRows]):
+class WorkersList(PickList[WorkerRows, "StoredWorker"]):
     """The workers. Enter begins a task."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES, Where.WORKER_ROWS)
@@ -137,17 +123,12 @@ class WorkersList(PickList[WorkerRows]):
         super().__init__(WorkerRows(), id="workers-list", classes="cursor-lines")
         self.border_title = "Known here"
 
-    @property
-    def current(self) -> StoredWorker | None:
-        """The worker at the cursor."""
-        return self.rows.listed[self.cursor] if self.cursor < self.rows.count else None
-
     def action_copy(self) -> None:
         """Copy the id of the worker."""
         copy_from(self, self.rows.full_text(self.cursor), "the id of the worker")
 
 
-class TasksList(PickList[TaskRows]):
+class TasksList(PickList[TaskRows, "SessionSummary"]):
     """The tasks of the worker at the cursor. Enter opens one."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES, Where.TASK_ROWS)
@@ -156,11 +137,6 @@ class TasksList(PickList[TaskRows]):
     def __init__(self, now_ms: Callable[[], int]) -> None:
         super().__init__(TaskRows(now_ms), id="workers-tasks", classes="cursor-lines")
         self.border_title = "Tasks"
-
-    @property
-    def current(self) -> SessionSummary | None:
-        """The task at the cursor."""
-        return self.rows.listed[self.cursor] if self.cursor < self.rows.count else None
 
     def action_copy(self) -> None:
         """Copy the id of the task."""
@@ -241,7 +217,7 @@ class WorkersScreen(FooterScreen):
         chosen = chosen or (self._list.current.worker_id if self._list.current is not None else "")
         listed, self._tasks_of = await self._gallery.listed(), await self._gallery.tasks()
         rows = self._list.rows
-        rows.listed, rows.loaded = listed, True
+        rows.items, rows.loaded = listed, True
         at = next((at for at, worker in enumerate(listed) if worker.worker_id == chosen), 0)
         self._list.move_to(at)
 

@@ -19,7 +19,7 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import PerTurn, Session
 from handinger_tui.core.turns.turn import FilePart, Turn
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import ListRows
+from handinger_tui.ui.lists.virtual_list import ItemRows
 from handinger_tui.ui.panels.panel import (
     FAINT,
     GOOD,
@@ -205,7 +205,7 @@ def matching_files(files: tuple[Listed, ...], wanted: str) -> list[Listed]:
 
 
 # -- the panel -----------------------------------------------------------------------------
-class FileRows(ListRows):
+class FileRows(ItemRows[Listed]):
     """Files with type, size and turn, and the state of their downloads."""
 
     item_height = 3
@@ -215,14 +215,8 @@ class FileRows(ListRows):
 
     def __init__(self, downloads: Downloads) -> None:
         self.downloads = downloads
-        self.items: tuple[Listed, ...] = ()
         self.turn_id: str | None = None
         """The turn whose files are new."""
-
-    @property
-    def count(self) -> int:
-        """The number of files."""
-        return len(self.items)
 
     def is_new(self, item: Listed) -> bool:
         """Whether the turn in view created the newest version of the file."""
@@ -313,7 +307,7 @@ class FilesPanel(Panel[FileRows]):
     @property
     def current(self) -> Listed | None:
         """The file under the cursor; None in an empty list."""
-        return self.rows.items[self.cursor] if self.rows.count else None
+        return self.rows.item(self.cursor)
 
     # -- keys and mouse --------------------------------------------------------------------
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

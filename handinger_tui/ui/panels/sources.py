@@ -16,7 +16,7 @@ from handinger_tui.core.evidence.sources import Source, SourceIndex, source_key,
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean_line, contradicted, host_of
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import ListRows
+from handinger_tui.ui.lists.virtual_list import ItemRows
 from handinger_tui.ui.panels.panel import (
     FAINT,
     MARK,
@@ -163,7 +163,7 @@ def grouped_by_host(sources: Sequence[Source], facts: FactsOf) -> list[Group]:
     return [*groups, Group(HOSTLESS, tuple(hostless))] if hostless else groups
 
 
-class SourceRows(ListRows):
+class SourceRows(ItemRows[Source]):
     """Groups of sources. A source takes two lines, or three when its address has warnings."""
 
     cursor_height = 3
@@ -197,11 +197,6 @@ class SourceRows(ListRows):
                 self._starts.append(y)
                 y += 3 if self.facts(source).marks else 2
         self._height = y
-
-    @property
-    def count(self) -> int:
-        """The number of sources."""
-        return len(self.items)
 
     def set_view(self, turn_id: str | None, mentions: Mentions) -> None:
         """Set the turn whose sources are new, and all mentions."""
@@ -371,7 +366,7 @@ class SourcesPanel(Panel[SourceRows]):
     @property
     def current(self) -> Source | None:
         """The source under the cursor; None in an empty list."""
-        return self.rows.items[self.cursor] if self.rows.count else None
+        return self.rows.item(self.cursor)
 
     # -- what is shown --------------------------------------------------------------
     def show_soon(self, session: Session) -> None:

@@ -56,9 +56,10 @@ from handinger_tui.ui.panels.usage_view import (
     Pair,
     UsageView,
     WorkerTotals,
+    decimal_or_none,
     usage_view,
 )
-from handinger_tui.ui.widgets.status_text import WORD
+from handinger_tui.ui.widgets.status_text import STATUS_WORDS, WORD
 
 if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session
@@ -130,20 +131,7 @@ LEAST_COLUMN: Final = 8
 NARROW_LABEL: Final = 9
 """Least width of the labels, to which they shrink before an amount of money loses digits."""
 EMPTY: Final = "Nothing spent yet. Costs appear here as the service reports them."
-STATUS: Final = {
-    TurnStatus.QUEUED: "queued",
-    TurnStatus.SENDING: "sending",
-    TurnStatus.ACCEPTED: "running",
-    TurnStatus.CHECKING: "checking",
-    TurnStatus.RUNNING: "still running",
-    TurnStatus.REJECTED: "rejected",
-    TurnStatus.NOT_SENT: "not sent",
-    TurnStatus.NOT_DELIVERED: "not delivered",
-    TurnStatus.COMPLETED: "completed",
-    TurnStatus.INCOMPLETE: "incomplete",
-    TurnStatus.FAILED: "failed",
-    TurnStatus.UNKNOWN: "delivery unknown",
-}
+STATUS: Final = STATUS_WORDS | {TurnStatus.ACCEPTED: "running"}
 
 
 class _Table(Struct, frozen=True):
@@ -251,7 +239,7 @@ def _headline(table: _Table) -> list[Content]:
     elif credit_text:
         # What a service reports comes first.
         missing = f"cost {PENDING if figure.pending else NOT_REPORTED}"
-        priced = price_text(_decimal(credited.value), view.credit_usd)
+        priced = price_text(decimal_or_none(credited.value), view.credit_usd)
         line = Content.assemble((credit_text, STRONG), (f" · {priced or missing}", FAINT))
     else:
         line = Content.assemble(("cost ", FAINT), (PENDING if figure.pending else NOT_REPORTED, STRONG))
@@ -378,11 +366,7 @@ def _excesses(view: UsageView) -> list[str]:
 
 def _excess(column: Sequence[Figure]) -> Decimal | None:
     cost, *parts = (column[AT[name]].value for name in ("cost", *CATEGORIES))
-    return split_excess(_decimal(cost), map(_decimal, parts))
-
-
-def _decimal(value: Amount | None) -> Decimal | None:
-    return None if value is None else Decimal(value)
+    return split_excess(decimal_or_none(cost), map(decimal_or_none, parts))
 
 
 def _bar(column: Sequence[Figure], width: int) -> list[Content]:
@@ -611,7 +595,7 @@ def _turn_pieces(view: UsageView) -> list[str]:
     credited = [] if credit.value is None else [credit.sign + credits_words(Decimal(credit.value))]
     if cost.value is None and credited:
         # What a service reports stands for what it does not.
-        priced = price_text(_decimal(credit.value), view.credit_usd)
+        priced = price_text(decimal_or_none(credit.value), view.credit_usd)
         pieces = [f"turn {credited[0]} {priced}".rstrip()]
     else:
         pieces = [f"turn {_word(cost) or cost.sign + usd_text(Decimal(cost.value or 0))}", *credited]

@@ -254,7 +254,8 @@ def pace(turn: Turn, money: TurnMoney) -> Pace:
     return pace_of(None if unfinished(turn) else took_ms(turn), money.usd, money.usage.credits)
 
 
-def _decimal(value: Amount | None) -> Decimal | None:
+def decimal_or_none(value: Amount | None) -> Decimal | None:
+    """A figure as an exact number."""
     return None if value is None else Decimal(value)
 
 
@@ -320,7 +321,7 @@ class UsageView(Struct, frozen=True):
         if any(figure.value is not None or figure.pending for figure in self._both("cost")):
             return None
         turn, worker = (
-            Figure(at_price(_decimal(one.value), self.credit_usd), missing=one.missing, sign="~")
+            Figure(at_price(decimal_or_none(one.value), self.credit_usd), missing=one.missing, sign="~")
             for one in self._both("credits")
         )
         return None if worker.value is None else (turn, worker)
@@ -358,7 +359,7 @@ class UsageView(Struct, frozen=True):
             return self.own
         duration_ms = None if at_ms is None else max(0, at_ms - self.began_ms)
         cost, credit = (self.this_turn(name).value for name in ("cost", "credits"))
-        return pace_of(duration_ms, _decimal(cost), _decimal(credit))
+        return pace_of(duration_ms, decimal_or_none(cost), decimal_or_none(credit))
 
 
 def usage_view(session: Session, totals: WorkerTotals | None = None) -> UsageView:
