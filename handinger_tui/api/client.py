@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final, Self
 from handinger_tui.api import errors
 from handinger_tui.api import response as body
 from handinger_tui.api.endpoint import Origin, segment
-from handinger_tui.api.request_body import StartTurn, Upload, upload
+from handinger_tui.api.request_body import StartTurn, TurnBody, upload
 from handinger_tui.api.response import HttpReply, ResponseLimits, error_in, is_json, media_type, parsed_answer
-from handinger_tui.api.transport import Transport
+from handinger_tui.api.transport import Content, Transport
 from handinger_tui.core.errors import Refused
 from handinger_tui.core.jsontext import Json, JsonObject, NotJson, as_text, parse, parse_exact
 from handinger_tui.core.safety import Secret, clean_line
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 JSON: Final = "application/json"
 STREAM_OR_JSON: Final = "text/event-stream, application/json"
+NO_CONTENT: Final = 204
 NO_SUCH_METHOD: Final = 405
 SMALL_BODY: Final = 4 << 20
 """Bytes of a response that is not a Worker: a list of schedules, an e-mail address."""
@@ -104,16 +105,11 @@ class WorkerClient:
             Unreachable, Refused, Doubtful, ServerFault, BrokenContract
         """
         url, request = self.turn_request(order)
-        headers = {"Accept": STREAM_OR_JSON, "Idempotency-Key": order.turn_id}
         wait = self.limits.first_byte_timeout if self._stream else self.limits.first_byte_timeout_no_stream
         async with AsyncExitStack() as stack:
-            if order.attachments:
-                multipart = await self._upload(stack, request, order)
-                headers |= {"Content-Type": multipart.content_type, "Content-Length": str(multipart.length)}
-                sending = self.connection.send("POST", url, headers, multipart.stream, wait, departed)
-            else:
-                headers["Content-Type"] = JSON
-                sending = self.connection.send("POST", url, headers, request.body(), wait, departed)
+            content, headers = await turn_content(stack, request, order)
+            headers["Accept"] = STREAM_OR_JSON
+            sending = self.connection.send("POST", url, headers, content, wait, departed)
             try:
                 response = await stack.enter_async_context(sending)
             except Refused as refusal:
@@ -132,15 +128,6 @@ class WorkerClient:
         """
         url = f"{self.base_url}/api/workers" if order.worker_id is None else self.worker_url(order.worker_id)
         return url, StartTurn(input=order.prompt, budget=order.budget, stream=self._stream)
-
-    async def _upload(self, stack: AsyncExitStack, request: StartTurn, order: TurnRequest) -> Upload:
-        fields = {"input": request.input}
-        if request.budget is not None:
-            fields["budget"] = request.budget
-        fields["stream"] = "true" if request.stream else "false"
-        opening = upload(fields, order.attachments)
-        # Reads every file once to compare its digest.
-        return await asyncio.to_thread(stack.enter_context, opening)
 
     @asynccontextmanager
     async def follow(self, worker_id: str, via: StreamRoute) -> AsyncIterator[HttpReply]:
@@ -230,6 +217,43 @@ class WorkerClient:
     ) -> JsonObject:
         """The JSON object in a body of at most `cap` bytes, see `parsed_answer`. Raises ApiError."""
         return parsed_answer(await self.json_text(response, cap), response.status_code, read)
+
+    async def get_object(
+        self, url: str, cap: int = SMALL_BODY, read: Callable[[str], Json] = parse
+    ) -> JsonObject:
+        """GET a JSON object of at most `cap` bytes. One attempt. Raises ApiError."""
+        async with self.connection.get(url, JSON) as response:
+            return await self.json_object(response, cap, read)
+
+    async def delete(self, url: str, member: str) -> bool | None:
+        """DELETE; returns the member of the answer that says whether it was done, None where none does.
+
+        Raises:
+            ApiError
+        """
+        async with self.connection.send("DELETE", url, {"Accept": JSON}) as response:
+            if response.status_code == NO_CONTENT:
+                return None
+            outcome = (await self.json_object(response)).get(member)
+        return outcome if isinstance(outcome, bool) else None
+
+
+async def turn_content(
+    stack: AsyncExitStack, request: TurnBody, order: TurnRequest
+) -> tuple[bytes | Content, dict[str, str]]:
+    """The content of a turn's request, and the headers that belong to it. Files stay open until `stack` ends.
+
+    Raises:
+        AttachmentProblem: a file is not what was chosen.
+    """
+    headers = {"Content-Type": JSON, "Idempotency-Key": order.turn_id}
+    if not order.attachments:
+        return request.body(), headers
+    opening = upload(request.fields(), order.attachments)
+    # Reads every file once to compare its digest.
+    multipart = await asyncio.to_thread(stack.enter_context, opening)
+    headers |= {"Content-Type": multipart.content_type, "Content-Length": str(multipart.length)}
+    return multipart.stream, headers
 
 
 def _email_of(text: str) -> str | None:

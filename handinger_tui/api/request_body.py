@@ -25,7 +25,6 @@ from handinger_tui.core.safety import clean_line, encodable
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-    from handinger_tui.core.jsontext import Json
     from handinger_tui.core.turns.turn import Attachment
 
 BLOCK: Final = 256 << 10
@@ -35,23 +34,42 @@ _MEDIA_TYPE: Final = re.compile(
 _ESCAPES: Final = {'"': "%22", "\r": "%0D", "\n": "%0A"}
 
 
-class StartTurn(Struct, frozen=True):
-    """The body that creates a worker or continues one."""
+class TurnBody(Struct, frozen=True):
+    """The body of a turn's request, of either generation."""
 
     input: str
-    budget: str | None = None
-    stream: bool = True
 
     def __post_init__(self) -> None:
         force_setattr(self, "input", encodable(self.input))
 
+    def members(self) -> dict[str, str | bool | None]:
+        """The members in order; those that are None are not sent."""
+        raise NotImplementedError
+
     def body(self) -> bytes:
-        """Compact JSON, with members in order and without unset ones."""
-        fields: dict[str, Json] = {"input": self.input}
-        if self.budget is not None:
-            fields["budget"] = self.budget
-        fields["stream"] = self.stream
-        return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+        """Compact JSON."""
+        members = {name: value for name, value in self.members().items() if value is not None}
+        return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
+
+    def fields(self) -> dict[str, str]:
+        """The text fields of a multipart body."""
+        members = self.members().items()
+        return {
+            name: str(value).lower() if isinstance(value, bool) else value
+            for name, value in members
+            if value is not None
+        }
+
+
+class StartTurn(TurnBody, frozen=True):
+    """The body that creates a worker or continues one."""
+
+    budget: str | None = None
+    stream: bool = True
+
+    def members(self) -> dict[str, str | bool | None]:
+        """The members in order."""
+        return {"input": self.input, "budget": self.budget, "stream": self.stream}
 
 
 class ChangedWhileSending(OSError):

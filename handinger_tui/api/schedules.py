@@ -54,8 +54,7 @@ class ScheduleClient:
 
     async def schedules(self, worker_id: str) -> ScheduleList:
         """All schedules of a worker. Raises ApiError."""
-        async with self._client.connection.get(self._url(worker_id), JSON) as response:
-            members = await self._client.json_object(response)
+        members = await self._client.get_object(self._url(worker_id))
         entries = [entry for entry in as_list(members.get("schedules")) if isinstance(entry, dict)]
         name = as_text(members.get("timezone"))
         return ScheduleList(tuple(map(schedule_in, entries)), name, zone_named(name))
@@ -116,17 +115,13 @@ class ScheduleClient:
         """
         url = f"{self._url(worker_id)}/{segment(schedule_id, 'schedule id')}"
         try:
-            async with self._client.connection.send("DELETE", url, {"Accept": JSON}) as response:
-                if response.status_code == 204:
-                    return None
-                cancelled = (await self._client.json_object(response)).get("cancelled")
+            return await self._client.delete(url, "cancelled")
         except (Refused, Unreachable):
             raise
         except ApiError as problem:
             if await self._is_gone(worker_id, schedule_id):
                 return True
             raise errors.cancel_in_doubt(problem) from None
-        return cancelled if isinstance(cancelled, bool) else None
 
     async def _is_gone(self, worker_id: str, schedule_id: str) -> bool:
         """Whether the list is readable and does not show a schedule."""

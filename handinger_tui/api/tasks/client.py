@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from math import inf
 from typing import Final
 
-from msgspec import Struct
-from msgspec.structs import force_setattr, replace
+from msgspec.structs import replace
 
 from handinger_tui.api import errors
-from handinger_tui.api.client import JSON, NO_SUCH_METHOD, STREAM_OR_JSON, WorkerClient
+from handinger_tui.api.client import JSON, NO_SUCH_METHOD, STREAM_OR_JSON, WorkerClient, turn_content
 from handinger_tui.api.endpoint import segment
-from handinger_tui.api.request_body import upload
+from handinger_tui.api.request_body import TurnBody
 from handinger_tui.api.response import EVENT_STREAM, HttpReply, media_type
 from handinger_tui.api.tasks.reading import TaskReading, turns_in, worker_object
 from handinger_tui.api.tasks.waiting import Answered, PendingPost, TaskReply, TaskStart
 from handinger_tui.api.transport import Content
 from handinger_tui.core.errors import ApiError, Doubtful, Refused, Unreachable
 from handinger_tui.core.jsontext import JsonObject, as_object, as_text, dump, parse_exact
-from handinger_tui.core.safety import encodable
 from handinger_tui.core.stream.frames import RawFrame, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of, is_worker, names_another
 from handinger_tui.core.turns.turn import Kind, TurnRequest
@@ -34,30 +31,21 @@ FRESH_S: Final = 10.0
 TASK_PREFIX: Final = "tsk"
 
 
-class StartTask(Struct, frozen=True):
+class StartTask(TurnBody, frozen=True):
     """The body that begins a task (of a stored worker, or of a new one), or adds a turn to it."""
 
-    input: str
     task_id: str
     budget: str | None = None
     worker_id: str | None = None
 
-    def __post_init__(self) -> None:
-        force_setattr(self, "input", encodable(self.input))
-
-    def fields(self) -> dict[str, str]:
-        """The members in order, without unset ones."""
-        members = {
+    def members(self) -> dict[str, str | bool | None]:
+        """The members in order."""
+        return {
             "input": self.input,
             "budget": self.budget,
             "taskId": self.task_id,
             "workerId": self.worker_id,
         }
-        return {name: value for name, value in members.items() if value is not None}
-
-    def body(self) -> bytes:
-        """Compact JSON."""
-        return json.dumps(self.fields(), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 class TaskClient:
@@ -100,15 +88,9 @@ class TaskClient:
         """
         start = await self._start_of(order)
         url, request = self.turn_request(order)
-        headers = {"Accept": JSON, "Content-Type": JSON, "Idempotency-Key": order.turn_id}
         async with AsyncExitStack() as stack:
-            content: bytes | Content = request.body()
-            if order.attachments:
-                opening = upload(request.fields(), order.attachments)
-                # Reads every file once to compare its digest.
-                multipart = await asyncio.to_thread(stack.enter_context, opening)
-                headers |= {"Content-Type": multipart.content_type, "Content-Length": str(multipart.length)}
-                content = multipart.stream
+            content, headers = await turn_content(stack, request, order)
+            headers["Accept"] = JSON
 
             def send(depart: Callable[[], None]) -> Coroutine[None, None, Answered]:
                 def mark_departed() -> None:
@@ -250,6 +232,4 @@ class TaskClient:
         return f"{self.client.worker_url(worker_id)}?taskId={segment(target, 'task id')}"
 
     async def _object(self, url: str) -> JsonObject:
-        """GET a JSON object. One attempt. Raises ApiError."""
-        async with self.client.connection.get(url, JSON) as response:
-            return await self.client.json_object(response, self.client.limits.max_json_bytes, parse_exact)
+        return await self.client.get_object(url, self.client.limits.max_json_bytes, parse_exact)

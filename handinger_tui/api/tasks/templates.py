@@ -56,8 +56,8 @@ class TemplateClient:
 
     async def read(self, worker_id: str) -> StoredWorker:
         """GET a worker: whether it exists, and what the answer says of it. Raises ApiError."""
-        async with self._client.connection.get(self._client.worker_url(worker_id), JSON) as response:
-            answer = await self._client.json_object(response, self._client.limits.max_json_bytes, parse_exact)
+        url, cap = self._client.worker_url(worker_id), self._client.limits.max_json_bytes
+        answer = await self._client.get_object(url, cap, parse_exact)
         if names_another(as_text(answer.get("id")), worker_id):
             raise errors.another_worker()
         return self._worker_in(answer, worker_id)
@@ -94,15 +94,11 @@ class TemplateClient:
 
     async def _delete(self, url: str, member: str) -> bool | None:
         try:
-            async with self._client.connection.send("DELETE", url, {"Accept": JSON}) as response:
-                if response.status_code == 204:
-                    return None
-                outcome = (await self._client.json_object(response)).get(member)
+            return await self._client.delete(url, member)
         except (Refused, Unreachable):
             raise
         except ApiError as problem:
             raise errors.change_in_doubt(problem) from None
-        return outcome if isinstance(outcome, bool) else None
 
     async def _send(
         self,

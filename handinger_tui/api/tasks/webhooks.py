@@ -29,7 +29,7 @@ class WebhookClient:
 
     async def read(self, worker_id: str) -> Webhook:
         """The webhook of a worker. Raises ApiError."""
-        return _webhook_in(await self._get(self._url(worker_id)))
+        return _webhook_in(await self._client.get_object(self._url(worker_id)))
 
     async def set(self, worker_id: str, url: str) -> Webhook:
         """PUT an address. The first one makes a token, later ones keep it.
@@ -60,7 +60,7 @@ class WebhookClient:
 
     async def deliveries(self, worker_id: str, page: int = 1) -> DeliveryPage:
         """A page of the deliveries, newest first. Raises ApiError."""
-        members = await self._get(f"{self._url(worker_id)}/executions?page={max(1, page)}")
+        members = await self._client.get_object(f"{self._url(worker_id)}/executions?page={max(1, page)}")
         entries = [entry for entry in as_list(members.get("logs")) if isinstance(entry, dict)]
         return DeliveryPage(
             tuple(map(_delivery_in, entries)),
@@ -87,10 +87,6 @@ class WebhookClient:
             if not is_done(webhook):
                 raise errors.change_in_doubt(problem) from None
         return webhook
-
-    async def _get(self, url: str) -> JsonObject:
-        async with self._client.connection.get(url, JSON) as response:
-            return await self._client.json_object(response)
 
     def _url(self, worker_id: str) -> str:
         return f"{self._client.worker_url(worker_id)}/webhook"
