@@ -122,6 +122,10 @@ class SessionHistory:
             which = f"WHERE s.session_id IN ({', '.join('?' * len(chunk))})"
             yield from self._summaries(connection, which, (*chunk, -1))
 
+    async def unprepared(self) -> int:
+        """The number of turns of an earlier version of which only prompts and answers are searched."""
+        return await self._database.run(entries.missing)
+
     async def index_some(self, most: int = 20) -> int:
         """Prepare at most `most` turns of an earlier version of the program for the search.
 
@@ -170,11 +174,13 @@ class SessionHistory:
         await self._database.run(work)
 
     async def compact(self) -> int:
-        """Pack turns that an earlier version stored, and give the room of deleted sessions back.
+        """Prepare turns that an earlier version stored for the search, pack them, and give room back.
 
         Returns the number of turns that were packed or looked at. Nothing is lost when it is interrupted.
         """
         count, after = 0, ""
+        while await self.index_some():
+            pass
         while True:
             done, more = await self._database.run(partial(pack_some, after=after, most=PACKED_AT_ONCE))
             count += done

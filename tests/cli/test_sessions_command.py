@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pty
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -16,6 +19,7 @@ from handinger_tui.core.turns.turn import Lineage, LineageKind
 from tests.cli.program import MAIN, environ
 from tests.e2e.runner import run
 from tests.ledger.made import answered, opened, order, play, session
+from tests.ledger.test_search import filled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -160,3 +164,18 @@ def test_ctrl_c_at_the_question_deletes_nothing(home: Path) -> None:
     ended = on_a_terminal(home, "sessions", "rm", "ses_01KB00000000A", answer=CTRL_C)
     assert ended.code == Exit.INTERRUPTED
     assert len(ids(home)) == 2
+
+
+def test_the_search_says_what_of_old_turns_it_misses_until_they_are_compacted(own_home: Path) -> None:
+    asyncio.run(filled(own_home / "history.db"))
+    with closing(sqlite3.connect(own_home / "history.db", isolation_level=None)) as connection:
+        connection.execute("DELETE FROM search_entries")
+    ran = run("sessions", "search", "tisza", home=own_home)
+    assert (ran.code, ran.out) == (0, "No matches.\n")
+    assert "Of 4 turns of an earlier version, only prompts and answers were searched." in ran.err
+    assert "handinger-tui sessions compact" in ran.err
+    assert run("sessions", "search", "tisza", "--json", home=own_home).result["unprepared_turns"] == 4
+    assert run("sessions", "compact", home=own_home).code == 0
+    ran = run("sessions", "search", "tisza", home=own_home)
+    assert "[Tisza]" in ran.out
+    assert ran.err == ""

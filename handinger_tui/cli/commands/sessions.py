@@ -59,7 +59,7 @@ _ACTIONS: Final = (
     ("tag", "tag a session, or show its tags", ("id", "tag")),
     ("untag", "remove tags from a session", ("id", "tag")),
     ("rm", "delete a session from this computer only", ("id",)),
-    ("compact", "make the history smaller; nothing is removed from it", ()),
+    ("compact", "make the history smaller, and old turns searchable; nothing is removed", ()),
 )
 """Name, help and arguments of each action."""
 _TAGGING: Final = ("tag", "untag")
@@ -172,7 +172,13 @@ async def _run(args: argparse.Namespace) -> int:
             put(_list_json(summaries) if args.json else _list_text(summaries))
         elif action == "search":
             hits = await history.search(parse_query(args.query, datetime.now().astimezone()))
-            put(_hits_json(hits) if args.json else _hits_text(hits))
+            unprepared = await history.unprepared()
+            put(_hits_json(hits, unprepared) if args.json else _hits_text(hits))
+            if unprepared and not args.json:
+                say(
+                    f"Of {plural(unprepared, 'turn')} of an earlier version, only prompts and answers were"
+                    " searched.\nTo search sources, files and tool calls, too: handinger-tui sessions compact"
+                )
         elif action == "show":
             session = await ledger.load(await unique_session_id(ledger, args.id))
             if session is None:
@@ -285,8 +291,9 @@ def _list_text(summaries: Sequence[SessionSummary]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _hits_json(hits: Sequence[SearchHit]) -> str:
-    return dump({"sessions": [summary_object(hit.summary) | {"match": _match_object(hit)} for hit in hits]})
+def _hits_json(hits: Sequence[SearchHit], unprepared: int) -> str:
+    sessions: list[Json] = [summary_object(hit.summary) | {"match": _match_object(hit)} for hit in hits]
+    return dump({"sessions": sessions, "unprepared_turns": unprepared})
 
 
 def _match_object(hit: SearchHit) -> JsonObject:

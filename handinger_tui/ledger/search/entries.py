@@ -60,11 +60,16 @@ def put(connection: sqlite3.Connection, turn: Turn) -> None:
         connection.execute("UPDATE search_entries SET old = ? WHERE turn_id = ?", (packed(old), turn_id))
 
 
-_MISSING: Final = """
-    SELECT turn_id FROM turns t WHERE settled_ms IS NOT NULL
+_WITHOUT_ENTRY: Final = """
+    turns t WHERE settled_ms IS NOT NULL
        AND NOT EXISTS (SELECT 1 FROM search_entries e WHERE e.turn_id = t.turn_id)
-     ORDER BY place DESC LIMIT ?
 """
+_MISSING: Final = f"SELECT turn_id FROM {_WITHOUT_ENTRY} ORDER BY place DESC LIMIT ?"
+
+
+def missing(connection: sqlite3.Connection) -> int:
+    """The number of settled turns that have no entry: only their prompts and answers are searched."""
+    return int_or_zero(connection.execute(f"SELECT COUNT(*) FROM {_WITHOUT_ENTRY}").fetchone()[0])
 
 
 def put_missing(connection: sqlite3.Connection, load: Callable[[str], Turn | None], most: int) -> int:

@@ -109,7 +109,10 @@ class SessionPicker(Picker):
 
         `running_only`: list only sessions whose worker runs, or was running when it was last read.
         """
-        super().__init__("Runs" if running_only else "Sessions", "Filter by title, tag, worker or id")
+        if running_only:
+            super().__init__("Runs", "Filter by title, tag, worker or id")
+        else:
+            super().__init__("Sessions", "Search all texts; filters tag: since: has:file")
         self._running_only = running_only
         self._opened = opened
         self._history = history
