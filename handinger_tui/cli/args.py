@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import import_module
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui import __version__
@@ -204,7 +205,7 @@ def main_parser() -> Parser:
 
 def command_module(name: str) -> ModuleType:
     """Import the module of a subcommand; what it defines is described in `cli.commands`."""
-    return import_module(f"handinger_tui.cli.commands.{name}")
+    return import_module(f"handinger_tui.cli.commands.{f'{name}_' if iskeyword(name) else name}")
 
 
 def command_parser(name: str) -> Parser:

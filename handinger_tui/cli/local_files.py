@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -92,12 +93,7 @@ def config_text(path: Path) -> str:
         SettingsError: the file exists and cannot be read, or is not a regular file.
     """
     try:
-        # Without O_NONBLOCK, opening a pipe would block until a writer opens it.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError(errno.EINVAL, "not a regular file")
-            data = file.read(MAX_CONFIG_BYTES + 1)
+        data = _beginning_of(path, MAX_CONFIG_BYTES + 1)
         if len(data) > MAX_CONFIG_BYTES:
             raise OSError(errno.EFBIG, "larger than a megabyte")
         # Windows editors may write a byte order mark.
@@ -107,6 +103,34 @@ def config_text(path: Path) -> str:
     except (OSError, ValueError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) else "not UTF-8 text"
         raise SettingsError(f"Cannot read {path}: {reason}.", "Fix it or set HANDINGER_TUI_HOME.") from None
+
+
+def _beginning_of(path: Path, most: int) -> bytes:
+    """Read at most so many bytes of a regular file. Raises OSError."""
+    # Without O_NONBLOCK, opening a pipe would block until a writer opens it.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        return file.read(most)
+
+
+def read_file(path_text: str, most: int) -> bytes:
+    """Read at most so many bytes of a file that the user named; "-": of stdin.
+
+    Raises:
+        SettingsError: `~name` of an unknown user.
+        LocalFileError: it cannot be read, or is not a regular file.
+    """
+    path = expand_path(path_text)
+    try:
+        return sys.stdin.buffer.read(most) if path_text == "-" else _beginning_of(path, most)
+    except (OSError, ValueError) as problem:
+        # ValueError: a NUL byte in the path.
+        reason = problem.strerror if isinstance(problem, OSError) else "bad path"
+        raise LocalFileError(
+            f"Cannot read {clean_line(path_text, 200)}: {reason}.", "Name a file, or - for stdin."
+        ) from None
 
 
 def is_open_to_others(path: Path) -> bool:

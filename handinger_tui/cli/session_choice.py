@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable
 
+    from handinger_tui.core.stream.frames import Frame
     from handinger_tui.core.turns.session import Service, Session
     from handinger_tui.settings import Settings
 
@@ -65,8 +66,12 @@ async def load_session(prefix: str) -> Session:
     return (await load_labeled(prefix, NO_RULES))[0]
 
 
-async def load_labeled(prefix: str, rules: TagRules) -> tuple[Session, Labels]:
+async def load_labeled(
+    prefix: str, rules: TagRules, frames: dict[str, list[Frame]] | None = None
+) -> tuple[Session, Labels]:
     """Load the only session whose id starts with `prefix`, from the history on disk, without changing it.
+
+    `frames`: takes the frames of each turn, by turn id.
 
     Raises:
         SettingsError
@@ -78,6 +83,8 @@ async def load_labeled(prefix: str, rules: TagRules) -> tuple[Session, Labels]:
     try:
         session_id = await unique_session_id(ledger, prefix)
         session, labels = await ledger.load(session_id), await ledger.history.labels(session_id)
+        if session is not None and frames is not None:
+            frames |= {turn.turn_id: await ledger.frames(turn.turn_id) for turn in session.turns}
     finally:
         await ledger.aclose()
     if session is None:

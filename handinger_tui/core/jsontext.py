@@ -44,14 +44,14 @@ _EXACT: Final = json.JSONDecoder(parse_float=_exact, parse_int=_integer, parse_c
 # Built once: json.loads would build such a decoder for every document, which costs more than parsing a delta.
 
 
-def parse(text: str) -> Json:
+def parse(text: str, deepest: int = MAX_DEPTH) -> Json:
     """Read JSON as a JavaScript client does (fractions as floats).
 
     Raises:
         NotJson: for anything that is not a JSON document, is nested too deep,
             or holds numbers beyond reason.
     """
-    return _load(text, _PLAIN)
+    return _load(text, _PLAIN, deepest)
 
 
 def parse_exact(text: str) -> Json:
@@ -60,7 +60,7 @@ def parse_exact(text: str) -> Json:
     Raises:
         NotJson: as `parse`.
     """
-    return _load(text, _EXACT)
+    return _load(text, _EXACT, MAX_DEPTH)
 
 
 def parsed_input(text: str) -> Json:
@@ -71,15 +71,15 @@ def parsed_input(text: str) -> Json:
         return text
 
 
-def _load(text: str, decoder: json.JSONDecoder) -> Json:
+def _load(text: str, decoder: json.JSONDecoder, deepest: int) -> Json:
     try:
         value = _decode(text, decoder)
     except (ValueError, RecursionError) as problem:
         raise NotJson(str(problem)[:200]) from None
     # In a long text, counting brackets takes longer than walking the parsed value.
-    may_be_deep = len(text) > _LONG or text.count("[") + text.count("{") > MAX_DEPTH
-    if may_be_deep and _depth(value) > MAX_DEPTH:
-        raise NotJson(f"nested deeper than {MAX_DEPTH}")
+    may_be_deep = len(text) > _LONG or text.count("[") + text.count("{") > deepest
+    if may_be_deep and _depth(value) > deepest:
+        raise NotJson(f"nested deeper than {deepest}")
     return value
 
 

@@ -463,7 +463,7 @@ def unpack_draft(text: str) -> Draft:
     except NotJson:
         return Draft(text)
     pasted = tuple(item for item in as_list(fields.get("pasted")) if isinstance(item, str))
-    lineage = _lineage_from_json(fields.get("lineage"))
+    lineage = lineage_of(fields.get("lineage"))
     return Draft(str(fields.get("text") or ""), _from_json(fields.get("files")), pasted, lineage)
 
 
@@ -496,12 +496,13 @@ def lineage_to_text(lineage: Lineage | None) -> str | None:
 def lineage_from_text(text: str) -> Lineage | None:
     """Read the lineage that `lineage_to_text` wrote; None for anything else."""
     try:
-        return _lineage_from_json(parse(text))
+        return lineage_of(parse(text))
     except NotJson:
         return None
 
 
-def _lineage_from_json(value: Json) -> Lineage | None:
+def lineage_of(value: Json) -> Lineage | None:
+    """Read the lineage of a JSON object; None where it is none."""
     fields = as_object(value)
     try:
         kind = LineageKind(str(fields.get("kind")))

@@ -475,6 +475,8 @@ class SessionActor:
         turn = self.session.sent if turn_id is None else self.store.turn(turn_id)
         if turn is None or self.running or turn.turn_id in self.queue.ids or self._is_stopping:
             return
+        if turn.imported:
+            return
         is_ours = await self._log.claim(turn.turn_id)
         record = await self.store.record_of(turn.turn_id)
         record.is_ours = is_ours
@@ -527,7 +529,7 @@ class SessionActor:
         """
         turn = self.session.sent
         worker_id = (turn.worker_id or turn.order.worker_id) if turn is not None else None
-        if turn is None or worker_id is None or self.running:
+        if turn is None or turn.imported or worker_id is None or self.running:
             return False
         try:
             body = await self._deps.run_deps.api.read_worker(worker_id)

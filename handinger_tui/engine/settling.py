@@ -151,6 +151,13 @@ UNSETTLED: Final = frozenset(
     }
 )
 """Statuses of turns that may have been delivered and whose end is not known."""
+
+
+def is_unsettled(turn: Turn) -> bool:
+    """Whether a reading of its worker may end the turn. An imported one stays as the file has it."""
+    return turn.status in UNSETTLED and not turn.imported
+
+
 NO_SUCH_WORKER: Final = Fault(
     Kind.NOT_FOUND, "The service does not know this worker, so the cost of the turn cannot be read.", 404
 )
@@ -161,7 +168,7 @@ NEVER_ARRIVED: Final = Fault(
 
 def unsettled_turns(session: Session, snapshot: Snapshot, *, without: str = "") -> list[Turn]:
     """Turns, except `without`, that are unsettled in the session but have ended by `snapshot`."""
-    open_turns = [turn for turn in session.turns if turn.status in UNSETTLED and turn.turn_id != without]
+    open_turns = [turn for turn in session.turns if is_unsettled(turn) and turn.turn_id != without]
     return [turn for turn in open_turns if _has_ended(answer_to(turn.order, snapshot), snapshot)]
 
 
@@ -284,7 +291,7 @@ class TurnSettler:
         missing = [
             turn
             for turn in self._store.value.turns
-            if turn.status in UNSETTLED
+            if is_unsettled(turn)
             and worker_of(turn) == worker_id
             and (turn.ended_ms or turn.sent_ms or turn.order.created_ms) <= latest_ms
             and await self._log.claim(turn.turn_id)

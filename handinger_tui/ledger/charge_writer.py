@@ -15,7 +15,7 @@ from handinger_tui.core.evidence.sources import sources_of_turn
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney, took_ms
 from handinger_tui.core.money.suspense import rises_of
-from handinger_tui.core.money.turn_events import newest_event_ms, worker_of
+from handinger_tui.core.money.turn_events import is_of_file, newest_event_ms, worker_of
 from handinger_tui.core.turns.session import NO_OTHERS, Others, PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest
 from handinger_tui.ledger import suspense, worker_turns
@@ -105,7 +105,11 @@ class _ConfirmedTurns:
         # What another program has ended is corrected as a turn of another session.
         elsewhere = self._index.money_elsewhere
         positions = (*sorted(changed), *range(old_turns, len(turns)))
-        return [(turns[at], money[at]) for at in positions if turns[at].turn_id not in elsewhere]
+        return [
+            (turns[at], money[at])
+            for at in positions
+            if turns[at].turn_id not in elsewhere and not turns[at].imported
+        ]
 
     def _find_overtaken(self, connection: sqlite3.Connection, session: Session) -> None:
         """An older copy of a turn must not take back what another program knows of it."""
@@ -124,13 +128,15 @@ class _ConfirmedTurns:
 
     def newest_ms(self) -> int:
         rulings = (ruling.at_ms for ruling in self.others.rulings)
-        return max((self._index.newest_ms, *map(_moment, self._current[0]), *rulings))
+        own = (_moment(turn) for turn in self._current[0] if not turn.imported)
+        return max((self._index.newest_ms, *own, *rulings), default=0)
 
     def rises(self) -> tuple[Iterable[str], Sequence[Rise]] | None:
         results = self._index.results
         if results is self._confirmed_results:
             return None
-        return [worker for worker in results if worker is not None], rises_of(results, self._current[0])
+        workers = [worker for worker in results if worker is not None and not is_of_file(worker)]
+        return workers, rises_of(results, self._current[0])
 
     def elsewhere(self) -> Mapping[str, TurnMoney]:
         confirmed = self._confirmed_elsewhere

@@ -75,6 +75,7 @@ LISTED: Final = "See: handinger-tui costs"
 _INCOMPLETE: Final = """
     SELECT DISTINCT t.session_id FROM turns t JOIN sessions s USING (session_id)
      WHERE s.base_url = :base_url AND t.worker_id = :worker_id AND t.status <> :queued
+       AND t.imported_ms IS NULL
        AND NOT EXISTS (SELECT 1 FROM worker_turns w WHERE w.turn_id = t.turn_id)
 """
 

@@ -15,10 +15,9 @@ from itertools import accumulate, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.stream.frames import RULE, Frame, gathered
+from handinger_tui.core.stream.frames import RULE, UNREADABLE, Frame, gathered
 from handinger_tui.ledger.rows import (
     FRAME_COLUMNS,
-    UNREADABLE,
     TurnFrame,
     frame_of,
     frame_row,

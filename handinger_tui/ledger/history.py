@@ -14,15 +14,15 @@ from handinger_tui.ledger.rows import Cell, Row, pack, summary_of, unpack
 from handinger_tui.ledger.search import entries
 from handinger_tui.ledger.search.index import optimize, remove_session
 from handinger_tui.ledger.search.labels import Labeler, change, choose
-from handinger_tui.ledger.transactions import one_moment, transaction
-from handinger_tui.ledger.turns import load_turn
+from handinger_tui.ledger.transactions import Care, one_moment, transaction
+from handinger_tui.ledger.turns import enter_turn, load_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from handinger_tui.core.search import Query, SearchHit
     from handinger_tui.core.tags import Labels
-    from handinger_tui.core.turns.session import SessionSummary
+    from handinger_tui.core.turns.session import RemoteTurn, Session, SessionSummary
     from handinger_tui.ledger.database import Database
 
 T = TypeVar("T")
@@ -40,6 +40,10 @@ _SUMMARIES: Final = f"""
              ORDER BY place LIMIT 1) AS started_by, s.generation, s.template,
            (SELECT folder FROM origins o WHERE o.session_id = s.session_id) AS folder,
            EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.session_id AND t.settled_ms IS NULL) AS live,
+           (SELECT COUNT(*) FROM turns t WHERE t.session_id = s.session_id
+               AND t.imported_ms IS NOT NULL) AS imported,
+           (SELECT COUNT(*) FROM turns t WHERE t.session_id = s.session_id AND t.imported_ms IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM turn_totals c WHERE c.turn_id = t.turn_id)) AS uncharged,
            SUM(m.usd_pico / 1000000) AS usd_high, SUM(m.usd_pico % 1000000) AS usd_low,
            SUM(m.micro_credits / 1000000) AS credits_high, SUM(m.micro_credits % 1000000) AS credits_low,
            COALESCE(SUM(m.told & 1), 0) AS usd_known, COALESCE(SUM(m.told >> 1 & 1), 0) AS credits_known,
@@ -53,7 +57,8 @@ _IDS: Final = """
      ORDER BY updated_ms DESC, rowid DESC
 """
 _PROMPTS: Final = (
-    "SELECT prompt FROM turns WHERE prompt <> '' GROUP BY prompt ORDER BY MAX(place) DESC LIMIT ?"
+    "SELECT prompt FROM turns WHERE prompt <> '' AND imported_ms IS NULL"
+    " GROUP BY prompt ORDER BY MAX(place) DESC LIMIT ?"
 )
 _AT_ONCE: Final = 200
 """Sessions whose summaries one query reads; SQLite limits the number of values of a query."""
@@ -140,6 +145,28 @@ class SessionHistory:
     async def prompts(self, limit: int = 500) -> list[str]:
         """Earlier prompts, each once, newest last."""
         return (await self._select(_PROMPTS, limit, lambda row: unpack(row["prompt"])))[::-1]
+
+    async def add_imported(self, session: Session, turns: Sequence[RemoteTurn]) -> str | None:
+        """Store an imported session, all of it or nothing.
+
+        Returns the id of the session that has one of its turns already, or its own; then nothing is stored.
+        """
+
+        def work(connection: sqlite3.Connection) -> str | None:
+            with transaction(connection, Care.FULL):
+                for which, table, ids in (
+                    ("session_id", "sessions", [session.session_id]),
+                    ("turn_id", "turns", [turn.order.turn_id for turn in turns]),
+                ):
+                    sql = f"SELECT session_id FROM {table} WHERE {which} = ?"
+                    for one in ids:
+                        if (row := connection.execute(sql, (one,)).fetchone()) is not None:
+                            return unpack(row["session_id"])
+                for turn in turns:
+                    enter_turn(connection, session, turn, run="")
+            return None
+
+        return await self._database.run(work)
 
     async def rename(self, session_id: str, title: str) -> None:
         """Set the title of a session, as the user chose it."""

@@ -189,6 +189,7 @@ class LimitUsage:
 
         A turn of `session` that may spend and is not in the ledger yet counts as a gap in every scope.
         """
+        session = replace(session, turns=session.ours)
         whose = Whose(session.session_id, session.worker_id, rules.simulated)
         limits = rules.in_force(typed_limits(connection, whose))
         scopes = {limit.scope for limit in limits}

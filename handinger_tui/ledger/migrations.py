@@ -637,6 +637,14 @@ EIGHTEENTH: Final = (
 )
 
 
+# The nineteenth migration: turns that were imported from a file.
+# Such a turn never gets a row in `charges`, `worker_turns` or `reservations`. NULL: it was not imported.
+NINETEENTH: Final = (
+    "ALTER TABLE turns ADD COLUMN imported_ms INTEGER",
+    "CREATE INDEX turns_imported ON turns (session_id) WHERE imported_ms IS NOT NULL",
+)
+
+
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     _FIRST,
     SECOND,
@@ -656,6 +664,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     SIXTEENTH,
     SEVENTEENTH,
     EIGHTEENTH,
+    NINETEENTH,
 )
 
 

@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from handinger_tui.core.amounts import EXACT, INT64_MAX
-from handinger_tui.core.jsontext import as_object, as_text, parse
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.prompts import attachments_from_text, lineage_from_text
-from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason, StreamRoute
+from handinger_tui.core.stream.frames import UNREADABLE, Frame, Framing
+from handinger_tui.core.turns.fold import is_understood
 from handinger_tui.core.turns.session import Session, SessionSummary
-from handinger_tui.core.turns.turn import Attachment, Lineage, Trigger, TurnRequest, TurnStatus, fault_of
+from handinger_tui.core.turns.turn import Attachment, Lineage, Trigger, TurnRequest, TurnStatus
 
 Cell = str | bytes | int | None
 Row = Mapping[str, Any]
@@ -40,8 +40,6 @@ def pack_optional(text: str | None) -> str | bytes | None:
     return None if text is None else pack(text)
 
 
-UNREADABLE: Final = "(unreadable)"
-"""Replaces a damaged text: SQLite has no checksums, and one bad byte must not make everything unreadable."""
 _SHORT: Final = 200
 """Up to this many bytes a damaged text is a name or a title, and is replaced as a whole."""
 
@@ -116,30 +114,13 @@ def frame_of(row: Iterable[Any]) -> Frame:
         event if isinstance(event, str) else unpack(event),
         frame_id if isinstance(frame_id, str) else unpack_optional(frame_id),
     )
-    if framing is None or not isinstance(at_ms, int) or (framing in _CHECKED and not _is_understood(frame)):
+    if framing is None or not isinstance(at_ms, int) or (framing in _CHECKED and not is_understood(frame)):
         return Frame(int_or_zero(seq), int_or_zero(at_ms), Framing.JSON, UNREADABLE)
     return frame
 
 
 _FRAMINGS: Final = {str(framing): framing for framing in Framing}
 _CHECKED: Final = frozenset({Framing.NOTE, Framing.JSON})
-_READ_REASONS: Final = frozenset(ReadReason)
-
-
-def _is_understood(frame: Frame) -> bool:
-    """Whether a marker or JSON frame has the content that the fold relies on."""
-    if frame.framing is Framing.JSON:
-        return frame.event in _READ_REASONS
-    try:
-        marker, content = Marker(frame.event), as_object(parse(frame.data))
-        if marker is Marker.SETTLED:
-            TurnStatus(as_text(content.get("status")) or TurnStatus.UNKNOWN)
-            fault_of(as_object(content.get("fault")))
-        elif marker is Marker.OPENED:
-            StreamRoute(as_text(content.get("via")) or StreamRoute.POST)
-    except (ValueError, TypeError):
-        return False
-    return True
 
 
 def order_of(row: Row) -> TurnRequest:
@@ -154,6 +135,7 @@ def order_of(row: Row) -> TurnRequest:
         seen_before=int_or_none(row["seen_before"]),
         trigger=trigger_of(row["started_by"]),
         lineage=_lineage(row["lineage"]),
+        imported_ms=int_or_none(row["imported_ms"]),
     )
 
 
@@ -219,10 +201,10 @@ def summary_of(row: Row, tags: tuple[str, ...], project: str) -> SessionSummary:
         last_status=None if status is None else status_of(status),
         cost_usd=scaled(row["usd_high"], row["usd_low"], 12),
         credits=scaled(row["credits_high"], row["credits_low"], 6),
-        unpriced=row["turns"] - row["usd_known"],
+        unpriced=row["turns"] - row["uncharged"] - row["usd_known"],
         unread=bool(row["unread"]),
         base_url=unpack(row["base_url"]),
-        uncredited=row["turns"] - row["credits_known"],
+        uncredited=row["turns"] - row["uncharged"] - row["credits_known"],
         usd_doubtful=bool(row["usd_pico_doubtful"]),
         credits_doubtful=bool(row["micro_credits_doubtful"]),
         live=bool(row["live"]),
@@ -232,6 +214,7 @@ def summary_of(row: Row, tags: tuple[str, ...], project: str) -> SessionSummary:
         template=unpack_optional(row["template"]),
         tags=tags,
         project=project,
+        imported=row["imported"],
     )
 
 

@@ -131,7 +131,7 @@ _OWNER: Final = f"""
 """
 _TO_READ: Final = f"""
     SELECT t.run AS run_id, s.* FROM turns t JOIN sessions s USING (session_id)
-     WHERE t.settled_ms IS NOT NULL AND s.worker_id IS NOT NULL
+     WHERE t.settled_ms IS NOT NULL AND s.worker_id IS NOT NULL AND t.imported_ms IS NULL
        AND (t.status IN ({_LEFT_OPEN}) OR (
             t.status IN ({_ENDED}) AND t.settled_ms BETWEEN :first_ms AND :last_ms
             AND NOT EXISTS (SELECT 1 FROM turns n WHERE n.session_id = t.session_id AND n.place > t.place)
@@ -268,8 +268,8 @@ _SESSION: Final = """
 _TURN: Final = """
     INSERT INTO turns
         (turn_id, session_id, prompt, created_ms, ordered_worker_id, worker_id, budget, attachments,
-         seen_before, status, run, started_by, lineage)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         seen_before, status, run, started_by, lineage, imported_ms)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
@@ -362,7 +362,7 @@ def adopt(
         if entered:
             _put_folder(connection, session, run.folder)
         for turn in entered:
-            _enter(connection, session, turn, run.run_id)
+            enter_turn(connection, session, turn, run.run_id)
         loaded = load(connection, session.session_id, waiting)
         if loaded is None:
             return session
@@ -371,20 +371,26 @@ def adopt(
         return loaded
 
 
-def _enter(connection: sqlite3.Connection, session: Session, turn: RemoteTurn, run: str) -> None:
-    """Store one adopted turn with its frames and its entry in `remote_turns`."""
+def enter_turn(connection: sqlite3.Connection, session: Session, turn: RemoteTurn, run: str) -> None:
+    """Store a turn that this program did not send, with its frames and its entry in `remote_turns`."""
     order = turn.order
     folded = fold(order, turn.frames)
     is_open = folded.live or folded.status is TurnStatus.RUNNING
-    _put_session(connection, session, order.created_ms, title_from(order.prompt))
+    updated_ms = order.created_ms if order.imported_ms is None else session.updated_ms
+    _put_session(connection, session, updated_ms, title_from(order.prompt))
     _put_turn(connection, session, order, run, folded.status)
     connection.executemany(_FRAME, [frame_row(TurnFrame(order.turn_id, one)) for one in turn.frames])
-    worker_turns.enter(connection, session, turn)
+    worker_id = worker_of(folded)
+    if worker_id is not None and folded.status not in FREE:
+        worker_turns.enter(connection, session, turn, worker_id)
     if not is_open:
+        ended_ms = order.created_ms if folded.ended_ms is None else folded.ended_ms
         connection.execute(
-            "UPDATE turns SET settled_ms = ? WHERE turn_id = ?", (order.created_ms, pack(order.turn_id))
+            "UPDATE turns SET settled_ms = ?, worker_id = ? WHERE turn_id = ?",
+            (ended_ms, pack_optional(worker_id), pack(order.turn_id)),
         )
         _put_answer(connection, folded)
+        store_compact_frames(connection, order.turn_id)
 
 
 def close_turn(
@@ -476,6 +482,7 @@ def _put_turn(
         run,
         str(order.trigger),
         pack_optional(lineage_to_text(order.lineage)),
+        order.imported_ms,
     )
     connection.execute(_TURN, cells)
 

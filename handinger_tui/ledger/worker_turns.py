@@ -76,9 +76,9 @@ def entry_of(connection: sqlite3.Connection, session: Session, turn: RemoteTurn)
     return RemoteEntry(unpack(row["turn_id"]), unpack_optional(row["session_id"]))
 
 
-def enter(connection: sqlite3.Connection, session: Session, turn: RemoteTurn) -> None:
-    """Store the entry of a turn for which `entry_of` found none in the same transaction."""
-    cells = _cells(session.base_url, turn.order.worker_id or "", turn.order.prompt)
+def enter(connection: sqlite3.Connection, session: Session, turn: RemoteTurn, worker_id: str) -> None:
+    """Store the entry of a turn; one that `entry_of` finds stays as it is."""
+    cells = _cells(session.base_url, worker_id, turn.order.prompt)
     cells |= {
         "times": turn.order.seen_before or 0,
         "message_id": pack_optional(turn.message_id),
@@ -205,8 +205,10 @@ def others(connection: sqlite3.Connection, session: Session, overtaken: Collecti
     program knows more are among them: those in `overtaken`, and one that runs in `session` and that another
     program has ended in the meantime.
     """
-    own = {turn.turn_id for turn in session.turns if not turn.live}.difference(overtaken)
-    running = {turn.turn_id for turn in session.turns if turn.live}.difference(overtaken)
+    # What this history itself knows of an imported turn wins over what the file says of it.
+    ours = session.ours
+    own = {turn.turn_id for turn in ours if not turn.live}.difference(overtaken)
+    running = {turn.turn_id for turn in ours if turn.live}.difference(overtaken)
     turns: list[OtherTurn] = []
     rulings: list[Ruling] = []
     for worker_id in _workers(session):
@@ -263,4 +265,5 @@ def _creates(session: Session, turn: Turn, worker_id: str) -> bool:
     if turn.order.worker_id is not None:
         return False
     earlier: Sequence[Turn] = session.turns[: session.turns.index(turn)] if turn in session.turns else ()
-    return all(worker_of(other) not in (None, worker_id) for other in earlier)
+    ours = (other for other in earlier if not other.imported)
+    return all(worker_of(other) not in (None, worker_id) for other in ours)

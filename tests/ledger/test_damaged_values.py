@@ -15,11 +15,10 @@ from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.receipts.facts import receipt_line
-from handinger_tui.core.stream.frames import Frame, Framing, Marker
+from handinger_tui.core.stream.frames import UNREADABLE, Frame, Framing, Marker
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
-from handinger_tui.ledger.rows import UNREADABLE
 from tests.ledger.charge_rows import charges
 from tests.ledger.made import answered, frame, opened, order, play, query, session
 

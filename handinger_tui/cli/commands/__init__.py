@@ -1,8 +1,8 @@
 """Subcommands: each is one module here, and one line in `SUBCOMMANDS`.
 
-The module of a subcommand has its name and defines `DESCRIPTION`, `add_arguments(parser)` and
-`run(args)`, which returns the exit code. It is imported when its command is typed: this table is
-read before the early prompt and for `--help`, so it imports nothing.
+The module of a subcommand has its name (`import_` for `import`, a word of Python) and defines `DESCRIPTION`,
+`add_arguments(parser)` and `run(args)`, which returns the exit code. It is imported when its command is
+typed: this table is read before the early prompt and for `--help`, so it imports nothing.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ _TABLE: Final = (
         only_lists=True,
     ),
     Subcommand("export", "ID", "export a session as a document", only_lists=True),
+    Subcommand("import", "FILE", "import a session that was exported as JSON; never charged again"),
     Subcommand("email", "ID", "show the worker's email address"),
     Subcommand("schedules", "…", "a worker's schedules", actions=("list", "add", "cancel")),
     Subcommand(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
+    from handinger_tui.core.stream.frames import Frame
+
 DESCRIPTION: Final = "Export a session as a document from the local history (no key or network needed)."
 
 
@@ -28,9 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=[exporter.name for exporter in SESSION_EXPORTERS],
         help=f"format (default: from the name of FILE, else {SESSION_EXPORTERS[0].name})",
     )
-    parser.add_argument("--no-costs", action="store_true", help="leave out the receipts")
-    parser.add_argument("--reasoning", action="store_true", help="include the worker's reasoning")
-    parser.add_argument("--tools", action="store_true", help="include tool calls with input and output")
+    parser.add_argument("--no-costs", action="store_true", help="leave out the receipts and all figures")
+    parser.add_argument(
+        "--reasoning", action="store_true", help="include the worker's reasoning (JSON always has it)"
+    )
+    parser.add_argument(
+        "--tools", action="store_true", help="include tool calls with input and output (JSON always has them)"
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of stdout")
     parser.add_argument("--force", action="store_true", help="overwrite FILE")
 
@@ -46,9 +52,10 @@ def run(args: argparse.Namespace) -> int:
     target = None if args.output is None else expand_path(args.output)
     if target is not None:
         check_new_file(target, force=args.force)
-    session, labels = asyncio.run(load_labeled(args.id, tag_rules()))
-    contents = Contents(not args.no_costs, args.reasoning, args.tools, labels)
-    text = _exporter(args.format, target).text(session, contents)
+    exporter = _exporter(args.format, target)
+    frames: dict[str, list[Frame]] = {}
+    session, labels = asyncio.run(load_labeled(args.id, tag_rules(), frames if exporter.has_frames else None))
+    text = exporter.text(session, Contents(not args.no_costs, args.reasoning, args.tools, labels, frames))
     if target is None:
         put(text, end="")
     else:

@@ -256,6 +256,7 @@ def summary_object(summary: SessionSummary) -> JsonObject:
         "trigger": str(summary.trigger),
         "tags": [*summary.tags],
         "project": summary.project or None,
+        "imported_turns": summary.imported,
     }
 
 
@@ -341,10 +342,15 @@ def _name(summary: SessionSummary) -> str:
 
 def _cost_text(summary: SessionSummary) -> str:
     cost = short_total_text(summary.usd)
-    return f"{cost} simulated" if summary.base_url == LOCAL and summary.cost_usd is not None else cost
+    cost = f"{cost} simulated" if summary.base_url == LOCAL and summary.cost_usd is not None else cost
+    if not summary.imported:
+        return cost
+    return "imported" if summary.cost_usd is None and not summary.unpriced else f"{cost} + imported"
 
 
 def _credits_text(summary: SessionSummary) -> str:
+    if summary.imported and summary.credits is None and not summary.uncredited:
+        return ""
     return short_total_text(summary.credit_total, credits_text)
 
 

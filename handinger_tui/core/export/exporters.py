@@ -28,6 +28,7 @@ from handinger_tui.core.export.session_document import (
     DocumentTurn,
     session_document,
 )
+from handinger_tui.core.export.session_file import SCHEMA, record_object, without_costs
 from handinger_tui.core.export.session_html import session_html
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import turn_money
@@ -42,11 +43,12 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session
     from handinger_tui.core.turns.turn import Lineage
 
-SCHEMA: Final = "handinger-tui/session/1"
-
 
 def session_json(session: Session, contents: Contents) -> str:
-    """Return the session with all its turns and labels as one line of JSON, whatever else the contents."""
+    """Return the session as one line of JSON that can be imported: always with reasoning and tool calls."""
+    frames = contents.frames
+    if not contents.costs:
+        session, frames = without_costs(session, frames)
     head: JsonObject = {
         "schema": SCHEMA,
         "session_id": session.session_id,
@@ -59,6 +61,7 @@ def session_json(session: Session, contents: Contents) -> str:
         "simulated": session.base_url == LOCAL,
         "tags": [*contents.labels.tags],
         "project": contents.labels.project or None,
+        "with_costs": contents.costs,
     }
     turns: list[Json] = [
         {
@@ -69,6 +72,7 @@ def session_json(session: Session, contents: Contents) -> str:
                 clean_json({"name": file.name, "size": file.size, "media_type": file.media_type})
                 for file in turn.order.attachments
             ],
+            "record": record_object(turn.order, frames.get(turn.turn_id)),
         }
         for turn, answered in zip(session.turns, turn_objects(session), strict=True)
     ]
@@ -82,6 +86,7 @@ def turn_objects(session: Session) -> list[JsonObject]:
             "prompt": clean_json(turn.order.prompt),
             "created_ms": turn.order.created_ms,
             "lineage": lineage_object(turn.order.lineage),
+            "imported": turn.imported,
             **result_object(session, turn, money=money),
         }
         for turn, money in zip(session.turns, turn_money(session.turns, session.elsewhere), strict=True)
@@ -188,6 +193,8 @@ class SessionExporter(Struct, frozen=True):
     title: str
     suffix: str
     render: Callable[[Session, Contents], str]
+    has_frames: bool = False
+    """Whether it contains what arrived, see `Contents.frames`."""
 
     def text(self, session: Session, contents: Contents = USUAL) -> str:
         """The text of a session; usually with costs, without reasoning and tool calls."""
@@ -205,7 +212,7 @@ SOURCE_EXPORTERS: Final = (
 SESSION_EXPORTERS: Final = (
     SessionExporter("md", "Markdown", ".md", session_markdown),
     SessionExporter("html", "HTML page", ".html", session_html),
-    SessionExporter("json", "JSON", ".json", session_json),
+    SessionExporter("json", "JSON", ".json", session_json, has_frames=True),
     SessionExporter("text", "Plain text", ".txt", session_text),
 )
 """All forms of a session; the first is the default. Commands and their choices follow from this table."""

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from handinger_tui.core.evidence.sources import Source, files_of_turn, source_key, sources_of, sources_of_turn
 from handinger_tui.core.export.bibliography import Citable, citables, read_days
-from handinger_tui.core.formatting import size, utc_text
+from handinger_tui.core.formatting import plural, size, utc_text
 from handinger_tui.core.jsontext import Json, dump
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.spending import LOCAL
@@ -23,9 +23,10 @@ from handinger_tui.core.tags import NO_LABELS, Labels
 from handinger_tui.core.turns.turn import ReasoningPart, TextPart, ToolPart, Turn, TurnStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from handinger_tui.core.export.bibliography import Days
+    from handinger_tui.core.stream.frames import Frame
     from handinger_tui.core.turns.session import Session
 
 SIMULATED: Final = "Simulated: the local worker answered. Nothing was charged."
@@ -39,6 +40,8 @@ class Contents(Struct, frozen=True):
     tools: bool = False
     labels: Labels = NO_LABELS
     """Tags and project of the session."""
+    frames: Mapping[str, Sequence[Frame]] = {}
+    """What arrived for each turn, by turn id: only for the form that can be imported."""
 
 
 USUAL: Final = Contents()
@@ -96,6 +99,8 @@ def session_document(session: Session, contents: Contents) -> SessionDocument:
     facts += [("Begun", minute(session.created_ms)), ("Turns", str(len(sent)))]
     facts += [("Tags", ", ".join(contents.labels.tags))] if contents.labels.tags else []
     facts += [("Project", contents.labels.project)] if contents.labels.project else []
+    imported = len(session.turns) - len(session.ours)
+    facts += [("Imported", f"{plural(imported, 'turn')}, not charged here")] if imported else []
     turns = tuple(
         DocumentTurn(
             number,

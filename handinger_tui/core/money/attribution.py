@@ -25,10 +25,11 @@ from handinger_tui.core.money.turn_events import (
     Scan,
     clusters_of,
     decisions_by,
-    newest_worker,
+    is_of_file,
+    newest_timeline,
     only_read,
+    timeline_of,
     with_others,
-    worker_of,
 )
 from handinger_tui.core.stream.worker_snapshot import (
     NO_COSTS,
@@ -134,14 +135,19 @@ _GREW: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Reading.NONE, final=True, grew=
 
 
 def session_money(turns: Sequence[Turn], elsewhere: Others = NO_OTHERS) -> SessionMoney:
-    """The money of each turn, and the totals with their gaps. `turns` are in order of sending."""
+    """The money of each turn, and the totals with their gaps; imported turns are in no total.
+
+    `turns` are in order of sending.
+    """
     index = MoneyIndex()
     all_money = index(turns, elsewhere)
+    pairs = zip(turns, all_money, strict=True)
+    charged = [money for turn, money in pairs if not turn.imported]
     return SessionMoney(
         all_money,
         index.reading,
-        usd=_total(all_money, Unit.USD),
-        credits=_total(all_money, Unit.CREDITS),
+        usd=_total(charged, Unit.USD),
+        credits=_total(charged, Unit.CREDITS),
     )
 
 
@@ -201,7 +207,7 @@ class MoneyIndex:
         self.of_worker: tuple[Usage, Costs] = (NO_USAGE, NO_COSTS)
         """What that worker took altogether, also for others."""
         self.newest_ms = 0
-        """The time of the newest event on any of the workers."""
+        """The time of the newest event on any of the workers, without imported ones."""
         self._figures_of = PerTurn(_figures)
         self._figures: tuple[object, ...] = ()
         self._money: tuple[TurnMoney, ...] = ()
@@ -241,7 +247,7 @@ class MoneyIndex:
                 self._compute_with(turns, elsewhere, changed)
             else:
                 self._compute(turns, min(changed, default=len(turns)))
-        meters = self.results.get(newest_worker(turns), [])
+        meters = self.results.get(newest_timeline(turns), [])
         has_own = any(turn.own is not None for turn in turns)
         self.reading = Reading.PER_TURN if has_own else _reading(meters)
         self.pinned = any(meter.pinned for meter in meters)
@@ -331,7 +337,8 @@ class MoneyIndex:
             if worker not in timelines:
                 timelines[worker] = Timeline(ZEROS)
             timelines[worker].take(event, at_ms)
-            self.newest_ms = max(self.newest_ms, at_ms)
+            if not is_of_file(worker):
+                self.newest_ms = max(self.newest_ms, at_ms)
 
 
 def same_items(old: Sequence[object], new: Sequence[object]) -> int:
@@ -372,7 +379,7 @@ def _money(
     turn: Turn, at: int, timelines: _Timelines, results: _Results, exceptions: Collection[Key]
 ) -> TurnMoney:
     """The money of the turn at position `at`."""
-    meters = results.get(worker_of(turn), [])
+    meters = results.get(timeline_of(turn), [])
     if turn.status in FREE:
         return _money_of_refused(at, meters)
     if turn.own is not None:
@@ -380,7 +387,7 @@ def _money(
         return TurnMoney(turn.own, reading=Reading.PER_TURN, final=is_over)
     if not meters:
         return TurnMoney()
-    money = _money_of_key(at, meters, timelines[worker_of(turn)], plain=at not in exceptions)
+    money = _money_of_key(at, meters, timelines[timeline_of(turn)], plain=at not in exceptions)
     if money.reading is Reading.NONE and (turn.reads or only_read(turn)):
         return replace(money, reading=Reading.TOTAL)
     return replace(money, final=False) if money.final and turn.status in LIVE else money

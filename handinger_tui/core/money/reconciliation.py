@@ -73,7 +73,7 @@ def reconcile(session: Session) -> Reconciliation:
     turns = [
         turn
         for turn in session.turns
-        if turn.status is not TurnStatus.QUEUED and worker_of(turn) in worker_ids
+        if turn.status is not TurnStatus.QUEUED and worker_of(turn) in worker_ids and not turn.imported
     ]
     money = session_money(turns, session.elsewhere)
     result = Reconciliation(money.usd, None, None, money.reading, "")

@@ -12,6 +12,7 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import MONEY, ZEROS, groups_of
 from handinger_tui.core.money.spending import Bucket, Rise
 from handinger_tui.core.money.timeline import Amount, Key, Meaning, MeterResult, Suspense
+from handinger_tui.core.money.turn_events import is_of_file
 from handinger_tui.core.stream.worker_snapshot import cost_of
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def rises_of(results: Mapping[str | None, Sequence[MeterResult]], turns: Sequenc
         return [
             rise
             for worker, meters in results.items()
-            if worker is not None
+            if worker is not None and not is_of_file(worker)
             for rise in _rises_on(worker, meters, turns)
         ]
 

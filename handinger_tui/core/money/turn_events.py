@@ -56,6 +56,30 @@ def newest_worker(turns: Sequence[Turn]) -> str | None:
     return next((worker_id for turn in reversed(turns) if (worker_id := worker_of(turn)) is not None), None)
 
 
+def timeline_of(turn: Turn) -> str | None:
+    """The key of the timeline of a turn: its worker.
+
+    Imported turns have timelines of their own, which nothing is charged from: what a file claims of a worker
+    must not change an amount of this history.
+    """
+    worker = worker_of(turn)
+    return worker if not turn.imported else f"{IMPORTED}{worker or ''}"
+
+
+IMPORTED: Final = "\0imported "
+"""Begins the key of a timeline of imported turns. No id of a worker begins like that."""
+
+
+def is_of_file(timeline: str | None) -> bool:
+    """Whether a timeline is that of imported turns."""
+    return timeline is not None and timeline.startswith(IMPORTED)
+
+
+def newest_timeline(turns: Sequence[Turn]) -> str | None:
+    """The timeline of the newest turn whose worker is known, see `newest_worker`."""
+    return next((timeline_of(turn) for turn in reversed(turns) if worker_of(turn) is not None), None)
+
+
 class TimedEvent(NamedTuple):
     """An event and the time of its receipt in Unix milliseconds."""
 
@@ -163,7 +187,10 @@ def clusters_of(turns: Sequence[Turn], first: int, scan: Scan) -> list[Cluster]:
     end_ms: int | None = None
     for at in range(first, len(turns)):
         turn, before = turns[at], scan
-        worker = worker_of(turn)
+        worker = timeline_of(turn)
+        if not turn.imported and at and turns[at - 1].imported:
+            # The times of a file say nothing of our clock.
+            scan = replace(scan, started_ms=None)
         events = events_of_turn(turn, at, creates=_creates(turn, scan))
         if turn.status not in FREE and worker not in scan.workers:
             scan = replace(scan, workers=scan.workers | {worker})
@@ -217,7 +244,9 @@ def _creates(turn: Turn, scan: Scan) -> bool:
     """Whether the turn makes its worker. A turn that was queued without a worker may get that of another."""
     if turn.order.worker_id is not None:
         return False
-    return not scan.workers or (turn.worker_id is not None and turn.worker_id not in scan.workers)
+    own = timeline_of(turn)
+    earlier = [one for one in scan.workers if is_of_file(one) == is_of_file(own)]
+    return not earlier or (turn.worker_id is not None and own not in earlier)
 
 
 # -- turns of other sessions ---------------------------------------------------------------

@@ -22,7 +22,7 @@ from handinger_tui.core.money.attribution import METERS, MoneyIndex, Reading, Tu
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.timeline import Meaning, MeterResult
-from handinger_tui.core.money.turn_events import newest_worker
+from handinger_tui.core.money.turn_events import newest_timeline, newest_worker
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.stream.worker_snapshot import cost_of
@@ -98,7 +98,7 @@ def meaning_lines(session: Session) -> list[str]:
     """What the figures of the session's worker mean and why; a line for those of which the same is true."""
     index = MoneyIndex()
     index(session.turns, session.elsewhere)
-    meters = index.results.get(worker_of_figures(session), [])
+    meters = index.results.get(newest_timeline(session.turns) or session.worker_id, [])
     lines: dict[str, list[str]] = {}
     for member, name in _SHOWN.items() if meters else ():
         meter = meters[METERS.index(member)]
@@ -326,6 +326,8 @@ def _line(
         pieces[-1] += f", {share_text(money)}"
     if simulated and money.usage.reported:
         pieces.append("simulated")
+    if turn.imported:
+        pieces.append("imported")
     pieces.append(excess_text(_split_excess(money)))
     pieces.append(level_of(turn.order.budget, turn.order.trigger))
     sources, files = len(sources_of_turn(turn)), len(files_of_turn(turn))

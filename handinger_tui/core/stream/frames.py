@@ -100,6 +100,11 @@ class Frame(NamedTuple):
     id: str | None = None
 
 
+UNREADABLE: Final = "(unreadable)"
+"""Replaces a damaged text: SQLite has no checksums, and one bad byte must not make everything unreadable.
+A damaged frame becomes a JSON frame with this text, which the fold skips."""
+
+
 # -- compaction ---------------------------------------------------------------------
 # Compaction makes a second list of frames, in which each run of deltas to one text is one delta, so that a
 # long session opens quickly; `fold` computes the same turn from both. The ledger stores both, compressed.

@@ -7,7 +7,7 @@ replaces the partial one as soon as it has caught up; nothing is appended.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from msgspec.structs import replace
 
@@ -55,6 +55,25 @@ def fold(order: TurnRequest, frames: Iterable[Frame]) -> Turn:
     for frame in frames:
         folding.take(frame)
     return folding.turn
+
+
+def is_understood(frame: Frame) -> bool:
+    """Whether a marker or JSON frame has the content that the fold relies on."""
+    if frame.framing is Framing.JSON:
+        return frame.event in _READ_REASONS
+    try:
+        marker, content = Marker(frame.event), as_object(parse(frame.data))
+        if marker is Marker.SETTLED:
+            TurnStatus(as_text(content.get("status")) or TurnStatus.UNKNOWN)
+            fault_of(as_object(content.get("fault")))
+        elif marker is Marker.OPENED:
+            StreamRoute(as_text(content.get("via")) or StreamRoute.POST)
+    except (ValueError, TypeError, ArithmeticError):
+        return False
+    return True
+
+
+_READ_REASONS: Final = frozenset(ReadReason)
 
 
 class Fold:

@@ -147,6 +147,13 @@ class Session(Struct, frozen=True):
         return TARGETS.get(self.generation, "worker")
 
     @property
+    def ours(self) -> tuple[Turn, ...]:
+        """The turns that were not imported. Imported ones are the first of a session."""
+        if not self.turns or not self.turns[0].imported:
+            return self.turns
+        return tuple(turn for turn in self.turns if not turn.imported)
+
+    @property
     def current(self) -> Turn | None:
         """The newest turn."""
         return self.turns[-1] if self.turns else None
@@ -253,6 +260,8 @@ class SessionSummary(Struct, frozen=True):
     template: str | None = None
     tags: tuple[str, ...] = ()
     project: str = ""
+    imported: int = 0
+    """How many of its turns were imported; they are in no sum."""
 
     @property
     def kind(self) -> str:

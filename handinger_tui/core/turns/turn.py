@@ -346,6 +346,8 @@ class TurnRequest(Struct, frozen=True):
 
     Stored with the session: a turn that is sent takes it from there.
     """
+    imported_ms: int | None = None
+    """When it was imported from a file; None: it was not. See `Turn.imported`."""
 
 
 class Retry(Struct, frozen=True):
@@ -443,6 +445,11 @@ class Turn(Struct, frozen=True):
     def turn_id(self) -> str:
         """The turn's own id, made by us."""
         return self.order.turn_id
+
+    @property
+    def imported(self) -> bool:
+        """Whether it came from a file: then it is charged nowhere, and nothing is read or resumed for it."""
+        return self.order.imported_ms is not None
 
     @property
     def may_spend(self) -> bool:

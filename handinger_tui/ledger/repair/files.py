@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import Damaged, Locked, TooNew
+from handinger_tui.core.stream.frames import UNREADABLE
 from handinger_tui.ledger.database_file import (
     PATIENCE_S,
     SIDE_FILES,
@@ -30,7 +31,6 @@ from handinger_tui.ledger.database_file import (
 )
 from handinger_tui.ledger.migrations import MIGRATIONS, begin_at, migrate
 from handinger_tui.ledger.repair.table_reader import ERRORS, DamagedTable
-from handinger_tui.ledger.rows import UNREADABLE
 
 FIRST: Final = ("charges", "turn_totals", "limits", "suspense", "rulings", "reservations", "worker_turns")
 """What guards money is saved first; then sessions and turns, and the others by name."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from msgspec.structs import replace
-
 from handinger_tui.core.amounts import credits_words, price_text, usd_text
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.typical_cost import typical_cost_text
@@ -96,7 +94,7 @@ async def attach(context: CommandContext, argument: str) -> None:
         say("You are already watching this worker.")
     elif session.worker_id is None:
         say("This session has no worker yet. Use /attach ID to watch any worker.", "warning")
-    elif sent is not None and sent.status is TurnStatus.UNKNOWN:
+    elif sent is not None and sent.status is TurnStatus.UNKNOWN and not sent.imported:
         # Clear the prompt, so that another Enter cannot send it again. If it never arrived, the
         # text comes back.
         if context.pane.prompt.text.strip() == sent.order.prompt.strip():
@@ -193,7 +191,7 @@ async def export(context: CommandContext, argument: str) -> None:
         LedgerError: its tags cannot be read.
     """
     from handinger_tui.core.export.exporters import SESSION_EXPORTERS  # only for an export
-    from handinger_tui.core.export.session_document import USUAL
+    from handinger_tui.core.export.session_document import Contents
 
     name = argument.strip().lower() or SESSION_EXPORTERS[0].name
     exporter = next((candidate for candidate in SESSION_EXPORTERS if candidate.name == name), None)
@@ -205,9 +203,12 @@ async def export(context: CommandContext, argument: str) -> None:
         say("Nothing to export yet.", "warning")
     else:
         file_name = f"session-{controller.session.session_id}{exporter.suffix}"
-        session, history = controller.session, controller.connection.history
-        contents = replace(USUAL, labels=await history.labels(session.session_id))
-        path = await controller.connection.save_text(file_name, exporter.text(session, contents))
+        session, frames = controller.session, {}
+        labels = await controller.connection.history.labels(session.session_id)
+        if exporter.has_frames:
+            frames = {one.turn_id: await controller.engine.frames(one.turn_id) for one in session.turns}
+        text = exporter.text(session, Contents(labels=labels, frames=frames))
+        path = await controller.connection.save_text(file_name, text)
         say(f"Saved to {path}")
 
 

@@ -1,0 +1,295 @@
+"""The JSON of a session as a file that can be imported, schema `handinger-tui/session/1`.
+
+Each turn has a `record`: its request and its frames as they were stored. Everything else in the file is for
+readers: an import computes it again. A file may come from anybody, so nothing in it is believed.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from handinger_tui.core.amounts import INT64_MAX
+from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.jsontext import (
+    MAX_DEPTH,
+    Json,
+    JsonObject,
+    NotJson,
+    as_list,
+    as_object,
+    as_text,
+    dump,
+    parse,
+    parse_exact,
+)
+from handinger_tui.core.money.turn_events import newest_worker
+from handinger_tui.core.prompts import lineage_of
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.stream.frames import UNREADABLE, Frame, Framing, Marker
+from handinger_tui.core.stream.worker_snapshot import OWN
+from handinger_tui.core.turns.fold import fold, is_understood
+from handinger_tui.core.turns.session import NO_OTHERS, TARGETS, RemoteTurn, Session
+from handinger_tui.core.turns.turn import (
+    Attachment,
+    Fault,
+    Kind,
+    Trigger,
+    TurnRequest,
+    TurnStatus,
+    outcome_object,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SCHEMA: Final = "handinger-tui/session/1"
+_FAMILY: Final = SCHEMA.rpartition("/")[0]
+
+MOST_BYTES: Final = 200_000_000
+_MOST_MS: Final = 10**14
+"""A later time (year 5138) is none."""
+_DEEPEST: Final = MAX_DEPTH + 20
+"""What a worker sent may be nested as deep as `MAX_DEPTH`, and the file nests it deeper."""
+
+
+# -- writing ---------------------------------------------------------------------------------
+def record_object(order: TurnRequest, frames: Sequence[Frame] | None) -> Json:
+    """Return what the turn is computed from; null where its frames are not at hand."""
+    if frames is None:
+        return None
+    rows: list[Json] = [[one.at_ms, str(one.framing), one.event, one.id, one.data] for one in frames]
+    return {
+        "prompt": order.prompt,
+        "target": order.worker_id,
+        "seen_before": order.seen_before,
+        "frames": rows,
+    }
+
+
+def without_costs(
+    session: Session, frames: Mapping[str, Sequence[Frame]]
+) -> tuple[Session, dict[str, list[Frame]]]:
+    """Return a session and its frames as if no figure had ever been reported: unknown, not zero."""
+    kept = {turn_id: [*map(_without_figures, of_turn)] for turn_id, of_turn in frames.items()}
+    turns = tuple(fold(turn.order, kept.get(turn.turn_id, ())) for turn in session.turns)
+    return replace(session, turns=turns, elsewhere=NO_OTHERS), kept
+
+
+_FIGURES: Final = frozenset(
+    {"usage", "totalUsage", "totalTokens", "totals", "costs", OWN, "credits", "costUsd"}
+    | {"modelCostUsd", "toolCostUsd", "sandboxCostUsd", "internalCostUsd"}
+)
+"""Members in which services report figures, wherever they stand."""
+_CODE: Final = re.compile(r"[0-9a-z]{1,2}:(?=[\[{])")
+"""What a line of AI SDK 4 begins with."""
+
+
+def _without_figures(frame: Frame) -> Frame:
+    if frame.framing in (Framing.NOTE, Framing.TEXT):
+        return frame
+    code = _CODE.match(frame.data)
+    start = code.end() if code is not None else 0
+    try:
+        content = parse_exact(frame.data[start:])
+    except NotJson:
+        return frame
+    kept = _pruned(content)
+    return frame if kept == content else frame._replace(data=frame.data[:start] + dump(kept))
+
+
+def _pruned(value: Json) -> Json:
+    if isinstance(value, list):
+        return [*map(_pruned, value)]
+    if not isinstance(value, dict):
+        return value
+    return {name: _pruned(one) for name, one in value.items() if not _is_figure(name, one)}
+
+
+def _is_figure(name: str, value: Json) -> bool:
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return name in _FIGURES and (is_number or isinstance(value, dict))
+
+
+# -- reading ---------------------------------------------------------------------------------
+def read_session(data: bytes, now_ms: int) -> tuple[Session, tuple[RemoteTurn, ...]]:
+    """Read an exported session: the session without turns, and its turns as imported at `now_ms`.
+
+    Turns that were under way end: whatever became of them, nobody here waits for it.
+
+    Raises:
+        SettingsError: it is no such file, or not all of it can be read.
+    """
+    if len(data) > MOST_BYTES:
+        raise SettingsError(
+            f"The file is larger than {MOST_BYTES // 1_000_000} MB. {_NOTHING}", "Export the session again."
+        )
+    try:
+        content = parse(data.decode("utf-8-sig"), _DEEPEST)
+    except ValueError:
+        raise _unreadable("it is no JSON document, or not all of it") from None
+    head = as_object(content)
+    _check_schema(as_text(head.get("schema")) or "")
+    where = "the session"
+    generation = _text(head, "generation", where, 20)
+    if generation not in TARGETS:
+        raise _unreadable("its generation of the API is not known")
+    kind = TARGETS[generation]
+    turns: list[RemoteTurn] = []
+    for number, item in enumerate(as_list(head.get("turns")), 1):
+        turns.append(_turn(as_object(item), f"turn {number}", now_ms))
+    ids = {turn.order.turn_id for turn in turns}
+    if not turns or len(ids) < len(turns):
+        raise _unreadable("it has no turns" if not turns else "two of its turns have the same id")
+    folded = [fold(*turn[:2]) for turn in turns]
+    session = Session(
+        session_id=_name(head, "session_id", where),
+        created_ms=_moment(head, "created_ms", where),
+        worker_id=_optional(head, f"{kind}_id", where, 1_000) or newest_worker(folded),
+        template=_optional(head, "worker_id", where, 1_000) if kind != "worker" else None,
+        generation=generation,
+        base_url=_text(head, "base_url", where, 2_000),
+        title=clean_line(_text(head, "title", where, 10_000)),
+        # A clock that was ahead must not keep the session in front of all others.
+        updated_ms=min(_moment(head, "updated_ms", where), now_ms),
+    )
+    return session, tuple(turns)
+
+
+def _check_schema(schema: str) -> None:
+    if schema == SCHEMA:
+        return
+    family, _, version = schema.rpartition("/")
+    if family == _FAMILY and version.isdecimal():
+        raise SettingsError(
+            f"A newer version of handinger-tui wrote the file (format {clean_line(version, 20)}). {_NOTHING}",
+            "Update handinger-tui.",
+        )
+    raise SettingsError(
+        f"The file is not a session that handinger-tui exported. {_NOTHING}",
+        "Make one with: handinger-tui export ID --format json -o FILE",
+    )
+
+
+_NOTHING: Final = "Nothing was imported."
+
+
+def _unreadable(why: str) -> SettingsError:
+    return SettingsError(f"The file cannot be read: {why}. {_NOTHING}", "Export the session again.")
+
+
+def _turn(fields: JsonObject, where: str, now_ms: int) -> RemoteTurn:
+    record = fields.get("record")
+    if record is None:
+        raise SettingsError(
+            f"The file does not contain what arrived for {where}: an older version wrote it. {_NOTHING}",
+            "Export the session again with this version.",
+        )
+    request = as_object(record)
+    seen_before = request.get("seen_before")
+    order = TurnRequest(
+        turn_id=_name(fields, "turn_id", where),
+        prompt=_text(request, "prompt", where, MOST_BYTES),
+        created_ms=_moment(fields, "created_ms", where),
+        worker_id=_optional(request, "target", where, 1_000),
+        budget=_optional(fields, "budget", where, 100),
+        attachments=tuple(_attachment(as_object(one), where) for one in as_list(fields.get("attachments"))),
+        seen_before=None if seen_before is None else _number(request, "seen_before", where, INT64_MAX),
+        trigger=_TRIGGERS.get(fields.get("trigger") or "", Trigger.UNKNOWN),
+        lineage=lineage_of(fields.get("lineage")),
+        imported_ms=now_ms,
+    )
+    rows = request.get("frames")
+    if not isinstance(rows, list):
+        raise _unreadable(f"{where} has no frames")
+    frames = [_frame(at, row, where) for at, row in enumerate(rows)]
+    try:
+        return RemoteTurn(order, (*frames, *_end(order, frames)))
+    except (ValueError, TypeError, ArithmeticError, RecursionError):
+        # A server cannot make a turn fail to be computed, but a forged marker of ours might.
+        raise _unreadable(f"the frames of {where} contradict each other") from None
+
+
+_TRIGGERS: Final[dict[Json, Trigger]] = {str(one): one for one in Trigger}
+
+
+def _attachment(fields: JsonObject, where: str) -> Attachment:
+    # Without a path: no file of this machine is ever sent because a file named it.
+    name, media_type = (_text(fields, member, where, 1_000) for member in ("name", "media_type"))
+    return Attachment("", name, _number(fields, "size", where, INT64_MAX), media_type)
+
+
+def _frame(seq: int, row: Json, where: str) -> Frame:
+    match row:
+        case [int(at_ms), str(framing), str(event), str() | None as frame_id, str(data)] if (
+            not isinstance(at_ms, bool) and 0 <= at_ms <= _MOST_MS and framing in _FRAMINGS
+        ):
+            frame = Frame(seq, at_ms, _FRAMINGS[framing], data, event, frame_id)
+            is_damaged = frame.framing is Framing.JSON and data == UNREADABLE
+            if frame.framing not in _CHECKED or is_damaged or is_understood(frame):
+                return frame
+    raise _unreadable(f"frame {seq + 1} of {where} is none")
+
+
+_FRAMINGS: Final = {str(framing): framing for framing in Framing}
+_CHECKED: Final = frozenset({Framing.NOTE, Framing.JSON})
+
+
+_ENDS: Final = {
+    TurnStatus.QUEUED: (TurnStatus.NOT_SENT, "It was waiting in a queue when the session was exported."),
+    TurnStatus.SENDING: (TurnStatus.UNKNOWN, "It was being sent when the session was exported."),
+    TurnStatus.ACCEPTED: (TurnStatus.INCOMPLETE, _RAN := "It was running when the session was exported."),
+    TurnStatus.CHECKING: (TurnStatus.INCOMPLETE, _RAN),
+    TurnStatus.RUNNING: (TurnStatus.INCOMPLETE, _RAN),
+}
+"""How a turn ends that was under way: as nobody knows better."""
+
+
+def _end(order: TurnRequest, frames: list[Frame]) -> list[Frame]:
+    """The frame that ends a turn which was under way."""
+    turn = fold(order, frames)
+    if turn.status not in _ENDS:
+        return []
+    status, words = _ENDS[turn.status]
+    fault = Fault(Kind.INCOMPLETE, words, may_have_been_charged=status is not TurnStatus.NOT_SENT)
+    at_ms = frames[-1].at_ms if frames else order.created_ms
+    return [Frame(len(frames), at_ms, Framing.NOTE, dump(outcome_object(status, fault)), Marker.SETTLED)]
+
+
+# -- members ---------------------------------------------------------------------------------
+_NAME: Final = re.compile(r"[0-9A-Za-z_.:-]{1,100}")
+
+
+def _name(fields: JsonObject, name: str, where: str) -> str:
+    text = _text(fields, name, where, 100)
+    if not _NAME.fullmatch(text):
+        raise _unreadable(f"{name} of {where} is no id")
+    return text
+
+
+def _text(fields: JsonObject, name: str, where: str, most: int) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str) or len(value) > most:
+        raise _unreadable(f"{name} of {where} is {'no text' if not isinstance(value, str) else 'too long'}")
+    return value
+
+
+def _optional(fields: JsonObject, name: str, where: str, most: int) -> str | None:
+    value = None if fields.get(name) is None else _text(fields, name, where, most)
+    if value is not None and "\0" in value:
+        raise _unreadable(f"{name} of {where} is no id")
+    return value
+
+
+def _number(fields: JsonObject, name: str, where: str, most: int) -> int:
+    value = fields.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+        raise _unreadable(f"{name} of {where} is out of range")
+    return value
+
+
+def _moment(fields: JsonObject, name: str, where: str) -> int:
+    return _number(fields, name, where, _MOST_MS)
