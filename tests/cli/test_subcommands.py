@@ -20,7 +20,8 @@ def choices(parser: argparse.ArgumentParser) -> list[tuple[str, ...]]:
 
 
 def test_every_module_of_the_folder_is_in_the_table() -> None:
-    modules = {path.stem for path in Path(folder.__path__[0]).iterdir() if not path.stem.startswith("_")}
+    files = Path(folder.__path__[0]).iterdir()
+    modules = {path.stem.removesuffix("_") for path in files if not path.stem.startswith("_")}
     assert modules == SUBCOMMANDS.keys()
 
 

@@ -1,0 +1,319 @@
+"""An imported session: equal to the exported one, marked, charged nowhere; a hostile file stores nothing."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import UTC
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from handinger_tui.core.errors import LedgerError, SettingsError
+from handinger_tui.core.export.session_file import MOST_BYTES, read_session
+from handinger_tui.core.jsontext import MAX_DEPTH
+from handinger_tui.core.money.attribution import session_money
+from handinger_tui.core.money.limits import Limit, Scope, Unit
+from handinger_tui.core.money.spending import GroupBy
+from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.ledger.limits import LimitRules, LimitService
+from tests.ledger.made import WORKER, answered, frame, opened, order, play, remote_turns, session, worker
+from tests.ledger.random_sessions import Read, check, check_damaged, exported, made_files, rows_of, totals
+from tests.wire.recordings import Tape
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from handinger_tui.ledger.ledger import Ledger
+
+NOW = 10_000_000
+
+
+async def test_random_sessions_are_equal_after_an_import_and_no_total_changes() -> None:
+    await check(sessions=12, seed=1)
+
+
+async def test_a_damaged_file_is_refused_or_stored_as_a_whole() -> None:
+    assert 0 < await check_damaged(await made_files(5, seed=2), number=200, seed=2) < 200
+
+
+async def made(*usd: Any, name: str = "ses_1", base_url: str = "https://worker.example") -> str:
+    """The file of a session whose worker had cost so much after each turn."""
+    async with opened(None) as ledger:
+        now = session(name, base_url=base_url, worker_id=WORKER)
+        for at, cost in enumerate(usd):
+            asked = order(f"turn_{name}_{at}", f"prompt {at}", worker_id=WORKER, seen_before=0)
+            now = await play(ledger, now, asked, answered(cost, f"answer {at}"))
+        loaded = await ledger.load(name)
+        assert loaded is not None
+        return await exported(ledger, loaded)
+
+
+def read(text: str) -> Read:
+    return read_session(text.encode(), NOW)
+
+
+async def imported(ledger: Ledger, text: str) -> Session:
+    held, turns = read(text)
+    assert await ledger.history.add_imported(held, turns) is None
+    loaded = await ledger.load(held.session_id)
+    assert loaded is not None
+    return loaded
+
+
+async def spent(ledger: Ledger) -> dict[str, Decimal | None]:
+    return {one.turn_id: one.usd for one in await ledger.charges.turn_charges()}
+
+
+def looked(usd: float, after: float | None) -> list[Frame]:
+    """A turn before which the worker had cost `usd`, and `after` when it had ended; None: it was not read."""
+    tape = Tape()
+    if after is not None:
+        tape._add(Framing.JSON, worker(usd), ReadReason.BEFORE)
+    tape.note(Marker.SENDING, worker_id=WORKER)
+    tape._add(Framing.JSON, worker(usd if after is None else after), ReadReason.AFTER)
+    tape.note(Marker.SETTLED, status="completed", recovered=False, fault=None)
+    return [one._replace(at_ms=NOW + one.seq) for one in tape.frames]
+
+
+# -- never charged ---------------------------------------------------------------------------
+async def test_a_later_message_costs_what_the_worker_took_since() -> None:
+    async with opened(None) as ledger:
+        now = await imported(ledger, await made(1, 3))
+        assert await spent(ledger) == {}
+        now = await play(ledger, now, order("turn_new", "more", worker_id=WORKER), looked(3.0, 3.5))
+        assert await spent(ledger) == {"turn_new": Decimal("0.5")}
+        assert session_money(now.turns, now.elsewhere).usd.value == Decimal("0.5")
+        (row,) = await ledger.history.sessions()
+        assert (row.turns, row.imported, row.cost_usd, row.unpriced) == (3, 2, Decimal("0.5"), 0)
+        assert await ledger.charges.suspense() == []
+
+
+async def test_what_imported_turns_took_is_not_given_to_a_message_before_which_the_worker_was_not_read() -> (
+    None
+):
+    async with opened(None) as ledger:
+        now = await imported(ledger, await made(1, 3))
+        await play(ledger, now, order("turn_new", "more", worker_id=WORKER), looked(3.5, None))
+        assert await spent(ledger) == {"turn_new": None}, "unknown, not 3.5 and not zero"
+
+
+async def test_attaching_enters_only_what_the_worker_did_since() -> None:
+    async with opened(None) as ledger:
+        now = await imported(ledger, await made(1, 3))
+        after = await ledger.adopt(now, remote_turns("attached", 3))
+        assert [turn.turn_id for turn in after.turns] == [
+            "turn_ses_1_0",
+            "turn_ses_1_1",
+            "turn_attached_2",
+        ]
+        assert [turn.imported for turn in after.turns] == [True, True, False]
+        assert set(await spent(ledger)) == {"turn_attached_2"}
+
+
+async def test_another_session_on_the_worker_does_not_take_the_imported_turns_either() -> None:
+    async with opened(None) as ledger:
+        mine = session("ses_mine", worker_id=WORKER, base_url="https://worker.example")
+        mine = await play(ledger, mine, order("turn_mine", "mine", worker_id=WORKER), looked(0.5, 1.0))
+        before = await totals(ledger)
+        await imported(ledger, await made(2, 3))
+        assert await totals(ledger) == before
+        after = await ledger.adopt(mine, remote_turns("attached", 2))
+        assert [turn.turn_id for turn in after.turns] == ["turn_mine"]
+
+
+async def test_a_session_that_was_removed_here_keeps_its_charges_once() -> None:
+    async with opened(None) as ledger:
+        now = session("ses_1", base_url="https://worker.example")
+        now = await play(ledger, now, order("turn_1"), answered(2))
+        text = await exported(ledger, now)
+        before = await totals(ledger)
+        await ledger.history.delete("ses_1")
+        back = await imported(ledger, text)
+        await ledger.charge(back)
+        await ledger.close_turn(back, "turn_1")
+        assert await totals(ledger) == before
+        (row,) = await ledger.history.sessions()
+        assert (row.imported, row.cost_usd, row.unpriced) == (1, Decimal(2), 0)
+
+
+async def test_no_limit_counts_an_imported_turn() -> None:
+    async with opened(None) as ledger:
+        now = await imported(ledger, await made(5, 7))
+        limits = tuple(Limit(scope, Unit.USD, Decimal(1)) for scope in Scope)
+        rules = LimitRules(limits, (), simulated=False, now_ms=lambda: NOW)
+        gauges = await LimitService(ledger.database, rules, UTC).gauges(now)
+        assert len(gauges) == len(Scope)
+        assert all(not one.spent.value and not one.spent.missing_turns for one in gauges)
+
+
+# -- what is under way -----------------------------------------------------------------------
+OPENED = {"via": "post", "status": 200, "content_type": "", "encoding": "", "worker_id": WORKER}
+
+
+@pytest.mark.parametrize(
+    ("tape", "status"),
+    [
+        (Tape(), TurnStatus.NOT_SENT),
+        (Tape().note(Marker.SENDING, worker_id=WORKER), TurnStatus.UNKNOWN),
+        (Tape().note(Marker.SENDING).note(Marker.OPENED, **OPENED), TurnStatus.INCOMPLETE),
+        (
+            Tape().note(Marker.SENDING).note(Marker.SETTLED, status="running", recovered=False, fault=None),
+            TurnStatus.INCOMPLETE,
+        ),
+        (
+            Tape().note(Marker.SENDING).note(Marker.SETTLED, status="unknown", recovered=False, fault=None),
+            TurnStatus.UNKNOWN,
+        ),
+    ],
+)
+async def test_a_turn_that_was_under_way_has_ended_and_nobody_looks_after_it(
+    tape: Tape, status: TurnStatus
+) -> None:
+    async with opened(None) as ledger:
+        now = session(worker_id=WORKER)
+        await ledger.open_turn(now, order())
+        for one in tape.frames:
+            ledger.append("turn_1", one)
+        await ledger.flush()
+        loaded = await ledger.load("ses_1")
+        assert loaded is not None
+        text = await exported(ledger, loaded)
+    async with opened(None) as ledger:
+        now = await imported(ledger, text)
+        assert [turn.status for turn in now.turns] == [status]
+        assert await ledger.unsettled() == []
+        assert await ledger.sessions_to_read(NOW) == []
+        assert await ledger.history.prompts() == [], "the prompts of another person are not offered"
+
+
+# -- costs left out --------------------------------------------------------------------------
+async def test_what_a_file_without_costs_does_not_say_is_unknown() -> None:
+    async with opened(None) as ledger:
+        now = await play(ledger, session(), order(), answered(2))
+        text = await exported(ledger, now, costs=False)
+        assert session_money(now.turns).turns[0].usd == Decimal(2)
+    file = json.loads(text)
+    assert file["with_costs"] is False
+    assert (file["turns"][0]["usage"], file["turns"][0]["turn_costs"]) == (None, None)
+    assert "costUsd" not in text
+    assert "credits" not in json.dumps(file["turns"][0]["record"])
+    async with opened(None) as ledger:
+        now = await imported(ledger, text)
+        assert session_money(now.turns).turns[0].usd is None
+        assert now.turns[0].text == "an answer"
+
+
+# -- hostile files ---------------------------------------------------------------------------
+async def edited(**members: Any) -> str:
+    """A file with other members of its session, or with "turn" or "record": of its first turn."""
+    file = json.loads(await made(1))
+    first = file["turns"][0]
+    first.update(members.pop("turn", {}))
+    if first["record"] is not None:
+        first["record"].update(members.pop("record", {}))
+    return json.dumps(file | members)
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"schema": "handinger-tui/session/2"}, "A newer version"),
+        ({"schema": "handinger-tui/costs/1"}, "not a session"),
+        ({"schema": 1}, "not a session"),
+        ({"session_id": "../../x"}, "session_id of the session is no id"),
+        ({"session_id": "x" * 200}, "session_id of the session is too long"),
+        ({"session_id": None}, "session_id of the session is no text"),
+        ({"generation": "agents"}, "generation"),
+        ({"created_ms": 2**63}, "created_ms of the session is out of range"),
+        ({"created_ms": True}, "created_ms of the session is out of range"),
+        ({"turns": []}, "no turns"),
+        ({"turns": "many"}, "no turns"),
+        ({"turn": {"record": None}}, "an older version wrote it"),
+        ({"turn": {"turn_id": "\x1b[2J"}}, "turn_id of turn 1 is no id"),
+        ({"turn": {"created_ms": -1}}, "created_ms of turn 1 is out of range"),
+        ({"turn": {"attachments": [{"name": "x", "size": 10**30, "media_type": ""}]}}, "size of turn 1"),
+        ({"record": {"prompt": ["x"]}}, "prompt of turn 1 is no text"),
+        ({"record": {"target": "w\0"}}, "target of turn 1 is no id"),
+        ({"record": {"seen_before": 10**20}}, "seen_before of turn 1 is out of range"),
+        ({"record": {"frames": None}}, "turn 1 has no frames"),
+        ({"record": {"frames": [[1, "smoke", "", None, "x"]]}}, "frame 1 of turn 1 is none"),
+        ({"record": {"frames": [[10**20, "sse", "", None, "x"]]}}, "frame 1 of turn 1 is none"),
+        ({"record": {"frames": [[1, "note", "exploded", None, "{}"]]}}, "frame 1 of turn 1 is none"),
+        ({"record": {"frames": [[1, "sse", "", None, "x", "y"]]}}, "frame 1 of turn 1 is none"),
+    ],
+)
+async def test_a_file_that_is_wrong_is_named_in_one_line(members: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingsError, match=words) as caught:
+        read(await edited(**members))
+    assert "\n" not in caught.value.summary
+    assert "Nothing was imported." in caught.value.summary
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b"null", b"\xff\xfe", b'{"schema": "handing', b"[" * 100_000, b'{"a":' * 400 + b"1"]
+)
+def test_what_is_no_export_is_called_so(data: bytes) -> None:
+    with pytest.raises(SettingsError, match=r"Nothing was imported\."):
+        read_session(data, NOW)
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read() -> None:
+    with pytest.raises(SettingsError, match="larger than 200 MB"):
+        read_session(b" " * (MOST_BYTES + 1), NOW)
+
+
+async def test_two_turns_of_the_same_id_are_refused() -> None:
+    file = json.loads(await made(1))
+    file["turns"] *= 2
+    with pytest.raises(SettingsError, match="the same id"):
+        read(json.dumps(file))
+
+
+async def test_no_file_of_this_machine_is_named_by_a_file() -> None:
+    one = {"name": "../../etc/passwd", "path": "/etc/passwd", "size": 1, "media_type": "text/plain"}
+    _, (turn,) = read(await edited(turn={"attachments": [one]}))
+    assert turn.order.attachments[0].path == ""
+
+
+async def test_what_is_nested_as_deep_as_a_service_may_nest_is_exported_and_imported() -> None:
+    deep = '{"a":' * (MAX_DEPTH - 5) + "1" + "}" * (MAX_DEPTH - 5)
+    event = '{"type":"tool-output-available","toolCallId":"c","output":' + deep + "}"
+    start = '{"type":"tool-input-available","toolCallId":"c","toolName":"t","input":{}}'
+    async with opened(None) as ledger:
+        frames = [frame(0, start), frame(1, event)]
+        now = await play(ledger, session(), order(), frames)
+        text = await exported(ledger, now)
+    _, (turn,) = read(text)
+    assert turn.frames[:2] == tuple(frames)
+
+
+# -- all or nothing --------------------------------------------------------------------------
+async def test_a_session_whose_turn_is_here_already_is_not_stored() -> None:
+    async with opened(None) as ledger:
+        first = await imported(ledger, await made(1, 2))
+        other = json.loads(await made(1, 2)) | {"session_id": "ses_other"}
+        held, turns = read(json.dumps(other))
+        assert await ledger.history.add_imported(held, turns) == first.session_id
+        assert [one.session_id for one in await ledger.history.sessions()] == ["ses_1"]
+
+
+async def test_what_fails_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    held, turns = read(await made(1, 2, 3))
+    async with opened(path) as ledger:
+        trap = (
+            "CREATE TRIGGER trap BEFORE INSERT ON turns WHEN NEW.prompt = 'prompt 2'"
+            " BEGIN SELECT RAISE(ABORT, 'trap'); END"
+        )
+        await ledger.database.run(lambda db: db.execute(trap))
+        with pytest.raises((LedgerError, sqlite3.Error)):
+            await ledger.history.add_imported(held, turns)
+        assert await ledger.history.sessions() == []
+        for table in ("turns", "frames", "answers", "remote_turns", "search_entries"):
+            assert await rows_of(ledger, table) == []
+        assert await ledger.charges.buckets(GroupBy.DAY) == []
