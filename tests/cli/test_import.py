@@ -62,7 +62,7 @@ def test_a_second_time_it_says_that_the_session_is_here(own_home: Path, file: Pa
     ran = run("import", str(file), home=own_home)
     assert (ran.code, ran.out.splitlines()[0]) == (
         0,
-        "Already here: “prompt 0” (ses_tea). Nothing was changed.",
+        "“prompt 0” (ses_tea) is already in the history. Nothing was changed.",
     )
     assert json.loads(run("import", str(file), "--json", home=own_home).out)["imported"] is False
     assert len(listed(own_home)) == 1
@@ -81,7 +81,7 @@ def test_a_session_of_this_history_is_not_imported_over_itself(own_tea: Path, tm
     before = look(own_home / "history.db", "SELECT * FROM turn_totals")
     path = tmp_path / "tea.json"
     assert run("export", "ses_tea", "-o", str(path), home=own_home).code == 0
-    assert "Already here" in run("import", str(path), home=own_home).out
+    assert "is already in the history" in run("import", str(path), home=own_home).out
     assert look(own_home / "history.db", "SELECT * FROM turn_totals") == before
     assert listed(own_home)[0]["imported_turns"] == 0
 
@@ -91,7 +91,7 @@ def test_a_session_of_this_history_is_not_imported_over_itself(own_tea: Path, tm
     [
         ("{}", Exit.USAGE, "The file is not a session that handinger-tui exported. Nothing was imported."),
         ('{"schema":"handinger-tui/session/9"}', Exit.USAGE, "Update handinger-tui."),
-        ('{"schema":"handinger-tui/session/1",', Exit.USAGE, "no JSON document, or not all of it"),
+        ('{"schema":"handinger-tui/session/1",', Exit.USAGE, "not a JSON document, or a part is missing"),
         (None, Exit.LOCAL_IO, "No such file or directory. Name a file, or - for stdin."),
     ],
 )

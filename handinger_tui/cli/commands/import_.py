@@ -49,7 +49,9 @@ def run(args: argparse.Namespace) -> int:
         text = f"Imported {name}: {plural(len(turns), 'turn')}. They are not charged here.\nOpen it: "
         text += f"handinger-tui --resume {one_word(session_id)}"
     else:
-        text = f"Already here: {name}. Nothing was changed.\nTo import it anew, remove it first: "
+        text = (
+            f"{name} is already in the history. Nothing was changed.\nTo import it again, delete it first: "
+        )
         text += f"handinger-tui sessions rm {one_word(session_id)}"
     value: JsonObject = {
         "session_id": session_id,

@@ -54,6 +54,8 @@ def session_json(session: Session, contents: Contents) -> str:
         "session_id": session.session_id,
         **ids_of(session, session.worker_id),
         "generation": session.generation,
+        "target": session.worker_id,
+        "template": session.template,
         "base_url": session.base_url,
         "title": clean_line(session.title),
         "created_ms": session.created_ms,

@@ -7,7 +7,6 @@ readers: an import computes it again. A file may come from anybody, so nothing i
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -30,7 +29,7 @@ from handinger_tui.core.money.turn_events import newest_worker
 from handinger_tui.core.prompts import lineage_of
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream.frames import UNREADABLE, Frame, Framing, Marker
-from handinger_tui.core.stream.worker_snapshot import OWN
+from handinger_tui.core.stream.worker_snapshot import without_figures
 from handinger_tui.core.turns.fold import fold, is_understood
 from handinger_tui.core.turns.session import NO_OTHERS, TARGETS, RemoteTurn, Session
 from handinger_tui.core.turns.turn import (
@@ -79,11 +78,6 @@ def without_costs(
     return replace(session, turns=turns, elsewhere=NO_OTHERS), kept
 
 
-_FIGURES: Final = frozenset(
-    {"usage", "totalUsage", "totalTokens", "totals", "costs", OWN, "credits", "costUsd"}
-    | {"modelCostUsd", "toolCostUsd", "sandboxCostUsd", "internalCostUsd"}
-)
-"""Members in which services report figures, wherever they stand."""
 _CODE: Final = re.compile(r"[0-9a-z]{1,2}:(?=[\[{])")
 """What a line of AI SDK 4 begins with."""
 
@@ -97,21 +91,8 @@ def _without_figures(frame: Frame) -> Frame:
         content = parse_exact(frame.data[start:])
     except NotJson:
         return frame
-    kept = _pruned(content)
+    kept = without_figures(content)
     return frame if kept == content else frame._replace(data=frame.data[:start] + dump(kept))
-
-
-def _pruned(value: Json) -> Json:
-    if isinstance(value, list):
-        return [*map(_pruned, value)]
-    if not isinstance(value, dict):
-        return value
-    return {name: _pruned(one) for name, one in value.items() if not _is_figure(name, one)}
-
-
-def _is_figure(name: str, value: Json) -> bool:
-    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-    return name in _FIGURES and (is_number or isinstance(value, dict))
 
 
 # -- reading ---------------------------------------------------------------------------------
@@ -130,14 +111,13 @@ def read_session(data: bytes, now_ms: int) -> tuple[Session, tuple[RemoteTurn, .
     try:
         content = parse(data.decode("utf-8-sig"), _DEEPEST)
     except ValueError:
-        raise _unreadable("it is no JSON document, or not all of it") from None
+        raise _unreadable("it is not a JSON document, or a part is missing") from None
     head = as_object(content)
     _check_schema(as_text(head.get("schema")) or "")
     where = "the session"
-    generation = _text(head, "generation", where, 20)
-    if generation not in TARGETS:
-        raise _unreadable("its generation of the API is not known")
-    kind = TARGETS[generation]
+    label = _text(head, "generation", where, 20)
+    if label not in TARGETS:
+        raise _unreadable("it is of an unknown generation of the API")
     turns: list[RemoteTurn] = []
     for number, item in enumerate(as_list(head.get("turns")), 1):
         turns.append(_turn(as_object(item), f"turn {number}", now_ms))
@@ -148,9 +128,9 @@ def read_session(data: bytes, now_ms: int) -> tuple[Session, tuple[RemoteTurn, .
     session = Session(
         session_id=_name(head, "session_id", where),
         created_ms=_moment(head, "created_ms", where),
-        worker_id=_optional(head, f"{kind}_id", where, 1_000) or newest_worker(folded),
-        template=_optional(head, "worker_id", where, 1_000) if kind != "worker" else None,
-        generation=generation,
+        worker_id=_optional(head, "target", where, 1_000) or newest_worker(folded),
+        template=_optional(head, "template", where, 1_000),
+        generation=label,
         base_url=_text(head, "base_url", where, 2_000),
         title=clean_line(_text(head, "title", where, 10_000)),
         # A clock that was ahead must not keep the session in front of all others.
@@ -231,7 +211,7 @@ def _frame(seq: int, row: Json, where: str) -> Frame:
             is_damaged = frame.framing is Framing.JSON and data == UNREADABLE
             if frame.framing not in _CHECKED or is_damaged or is_understood(frame):
                 return frame
-    raise _unreadable(f"frame {seq + 1} of {where} is none")
+    raise _unreadable(f"frame {seq + 1} of {where} is not a frame")
 
 
 _FRAMINGS: Final = {str(framing): framing for framing in Framing}
@@ -266,21 +246,23 @@ _NAME: Final = re.compile(r"[0-9A-Za-z_.:-]{1,100}")
 def _name(fields: JsonObject, name: str, where: str) -> str:
     text = _text(fields, name, where, 100)
     if not _NAME.fullmatch(text):
-        raise _unreadable(f"{name} of {where} is no id")
+        raise _unreadable(f"{name} of {where} is not an id")
     return text
 
 
 def _text(fields: JsonObject, name: str, where: str, most: int) -> str:
     value = fields.get(name)
     if not isinstance(value, str) or len(value) > most:
-        raise _unreadable(f"{name} of {where} is {'no text' if not isinstance(value, str) else 'too long'}")
+        raise _unreadable(
+            f"{name} of {where} is {'not a text' if not isinstance(value, str) else 'too long'}"
+        )
     return value
 
 
 def _optional(fields: JsonObject, name: str, where: str, most: int) -> str | None:
     value = None if fields.get(name) is None else _text(fields, name, where, most)
     if value is not None and "\0" in value:
-        raise _unreadable(f"{name} of {where} is no id")
+        raise _unreadable(f"{name} of {where} is not an id")
     return value
 
 

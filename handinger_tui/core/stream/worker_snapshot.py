@@ -268,6 +268,27 @@ OWN: Final = "handinger_tui_turn_usage"
 """Member of a Worker as we store it: the usage of the turn to which it is reduced."""
 
 
+_FIGURES: Final = frozenset(
+    {"usage", "totalUsage", "totalTokens", "totals", "costs", OWN, "credits", "costUsd"}
+    | {"modelCostUsd", "toolCostUsd", "sandboxCostUsd", "internalCostUsd"}
+)
+"""Members in which services report figures, wherever they stand."""
+
+
+def without_figures(value: Json) -> Json:
+    """What a service sent, as if it had reported no usage and no costs."""
+    if isinstance(value, list):
+        return [*map(without_figures, value)]
+    if not isinstance(value, dict):
+        return value
+    return {name: without_figures(one) for name, one in value.items() if not _is_figure(name, one)}
+
+
+def _is_figure(name: str, value: Json) -> bool:
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return name in _FIGURES and (is_number or isinstance(value, dict))
+
+
 def own_usage(message: JsonObject) -> Usage | None:
     """The usage that the service reports for the turn that a message ends; None where it reports none."""
     return usage_of(as_object(message["usage"])) if isinstance(message.get("usage"), dict) else None
