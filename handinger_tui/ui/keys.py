@@ -216,6 +216,7 @@ KEYS: Final = (
     Key("transcript.match", "n", "key('match')", "Next match", "Next match", _T, 2),
     Key("transcript.match_up", "N", "key('match_up')", "Previous match", "Previous match", _T),
     Key("transcript.copy", "y", "key('copy')", "Copy", "Copy the message or code block", _T, 1),
+    Key("transcript.table", "c", "key('table')", "Table", "Copy a table as CSV; again for the next", _T, 3),
     Key("transcript.mention", "m", "key('mention')", "Mention", "Next mention of a source", _T, 2),
     Key(
         "transcript.mention_up",

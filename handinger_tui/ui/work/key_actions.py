@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Final
 from textual.screen import Screen
 from textual.scroll_view import ScrollView
 
+from handinger_tui.core.safety import rows_to_csv
+from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.commands.files import show_data
 from handinger_tui.ui.commands.session import edit_turn, fork_turn, retry_turn, turn_at_cursor
 from handinger_tui.ui.commands.view import leave
+from handinger_tui.ui.transcript.markdown.blocks import tables_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +25,8 @@ LEAVE_WITHIN_MS: Final = 2000
 """A second Ctrl+C within this time leaves the program."""
 WHILE_BROWSING: Final = frozenset(
     {
-        *("next", "previous", "match", "match_up", "copy", "mention", "mention_up", "source", "data"),
-        *("edit", "retry", "fork"),
+        *("next", "previous", "match", "match_up", "copy", "table", "mention", "mention_up", "source"),
+        *("data", "edit", "retry", "fork"),
     }
 )
 """Actions of single-letter keys; they work only while the transcript is browsed."""
@@ -36,6 +39,8 @@ class KeyActions:
         self._context = context
         self._screen = screen
         self._ctrl_c_ms: int | None = None
+        self._copied_table = "", 0
+        """The text with the table that was copied last, and the number of the table in it, from 1."""
         prompt, transcript, sources = context.pane.prompt, context.pane.transcript, context.sources
         self._actions: dict[str, Callable[[], object]] = {
             "back": self._back,
@@ -59,6 +64,7 @@ class KeyActions:
             "match": partial(transcript.search.step, 1),
             "match_up": partial(transcript.search.step, -1),
             "copy": self._copy_at_cursor,
+            "table": lambda: context.interaction.run(self._copy_table()),
             "mention": partial(sources.go_to_mention, 1),
             "mention_up": partial(sources.go_to_mention, -1),
             "source": sources.show_source,
@@ -170,6 +176,21 @@ class KeyActions:
         if text:
             what = "this part" if transcript.cursor.text else "the last answer"
             self._context.interaction.copy(text, what)
+
+    async def _copy_table(self) -> None:
+        """Copy as CSV the next table of the message at the cursor, else of the newest answer, in a cycle."""
+        text = self._context.pane.transcript.copy_current()
+        tables = await run_in_thread(partial(tables_in, text))
+        if not tables:
+            self._context.interaction.say("No table here. Press j or k to go to a message with one.")
+            return
+        before, number = self._copied_table
+        number = number % len(tables) + 1 if before == text else 1
+        self._copied_table = text, number
+        head, *rows = tables[number - 1]
+        what = "the table" if len(tables) == 1 else f"table {number} of {len(tables)}"
+        # What is copied has line feeds alone: pasted into a shell, a carriage return is Enter.
+        self._context.interaction.copy(rows_to_csv(head, rows).replace("\r\n", "\n"), f"{what} as CSV")
 
     def _edit(self) -> None:
         """Put the message at the cursor into the prompt."""

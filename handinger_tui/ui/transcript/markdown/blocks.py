@@ -33,6 +33,7 @@ from handinger_tui.ui.transcript.painting import (
     PREFIX,
     STRIKE,
     Row,
+    broken,
     indented,
     joined,
     link_style,
@@ -381,6 +382,23 @@ def parse(text: str, *, inside: bool = False) -> tuple[list[Token], References]:
     tokens = _block_parser().parse(text, env)
     references = env.get("references")
     return tokens, references if isinstance(references, dict) else {}
+
+
+def tables_in(text: str) -> list[list[list[str]]]:
+    """Return the tables of a complete text: their rows, head first, as the plain text of their cells."""
+    tokens, references = parse(broken(clean(text)))
+    tables: list[list[Token]] = []
+    is_inside = False
+    for token in tokens:
+        if token.type == "table_open":
+            is_inside = True
+            tables.append([])
+        if is_inside:
+            tables[-1].append(token)
+        is_inside = is_inside and token.type != "table_close"
+    return [
+        [[cell.plain for cell in line.cells] for line in table_lines(table, references)] for table in tables
+    ]
 
 
 def last_definition(text: str, before: int, *, inside: bool = False) -> int:

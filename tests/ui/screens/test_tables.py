@@ -1,0 +1,60 @@
+"""Tables of answers go to the clipboard as CSV, one after the other, and never as formulas."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from handinger_tui.core.safety import rows_to_csv
+from handinger_tui.ui.transcript.markdown.blocks import tables_in
+from tests.ui.fakes import Desktop, answers
+
+ANSWER = """Two tables.
+
+| Name | Cost, net |
+|:-----|----------:|
+| Pump "A" | 1,200.50 |
+| =HYPERLINK("x") | -5 |
+| a \\| b | @sum |
+
+- In a list:
+
+  | [Link](https://a.test) | **B** |
+  |---|---|
+  | `x` |
+
+The end."""
+FIRST = 'Name,"Cost, net"\n"Pump ""A""","1,200.50"\n"\'=HYPERLINK(""x"")",-5\na | b,\'@sum\n'
+SECOND = "Link,B\nx,\n"
+
+
+async def test_one_key_copies_a_table_and_again_the_next_one() -> None:
+    desktop = Desktop(api=answers(ANSWER))
+    async with desktop.running(80, 24) as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed")
+        await desktop.rest(pilot)
+        await pilot.press("ctrl+up")
+        for number, text in ((1, FIRST), (2, SECOND), (1, FIRST)):
+            await pilot.press("c")
+            await desktop.until(pilot, lambda: desktop.app.clipboard == text)  # noqa: B023 - awaited here
+            await desktop.until(pilot, lambda: f"Copied table {number} of 2 as CSV (" in desktop.said())  # noqa: B023 - awaited here
+        assert desktop.work.prompt.text == ""
+        # Marked: the message of the person, which has none.
+        await pilot.press("k", "k", "k", "c")
+        await desktop.until(pilot, lambda: "No table here." in desktop.said())
+        assert desktop.app.clipboard == FIRST
+
+
+def test_a_reader_of_csv_gets_the_cells_of_a_table_back() -> None:
+    ((head, *rows), _second) = tables_in(ANSWER)
+    assert head == ["Name", "Cost, net"]
+    read = list(csv.reader(io.StringIO(rows_to_csv(head, rows), newline="")))
+    assert [[cell.removeprefix("'") for cell in row] for row in read] == [head, *rows]
+
+
+@pytest.mark.parametrize("text", ["", "a | b\n- | c", "```\n| a |\n|---|\n```", "| a |"])
+def test_what_is_no_table_gives_none(text: str) -> None:
+    assert tables_in(text) == []
