@@ -17,6 +17,7 @@ from handinger_tui.core.money.limits import gauges as gauges_of
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Rise, TurnCharge
 from handinger_tui.core.money.suspense import Assigned, suspense_buckets
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
+from handinger_tui.core.periods import week_name
 from handinger_tui.core.stream.worker_snapshot import Costs, Usage
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 
@@ -233,21 +234,19 @@ def _counts(one: TurnCharge, which: ChargeFilter, *, simulated: bool) -> bool:
 
 
 def _key(one: TurnCharge, by: GroupBy) -> str:
-    match by:
-        case GroupBy.TURN:
-            return one.turn_id
-        case GroupBy.SESSION:
-            return one.session_id
-        case GroupBy.WORKER:
-            return one.worker_id or ""
-        case GroupBy.DAY:
-            return _local(one.at_ms).date().isoformat()
-        case GroupBy.WEEK | GroupBy.MONTH | GroupBy.TAG | GroupBy.PROJECT | GroupBy.PROFILE:
-            raise AssertionError(by)
-        case GroupBy.BUDGET:
-            return one.budget or ""
-        case GroupBy.TRIGGER:
-            return one.trigger
+    day = _local(one.at_ms).date()
+    keys = {
+        GroupBy.TURN: one.turn_id,
+        GroupBy.SESSION: one.session_id,
+        GroupBy.WORKER: one.worker_id,
+        GroupBy.DAY: day.isoformat(),
+        GroupBy.WEEK: week_name(day),
+        GroupBy.MONTH: day.isoformat()[:7],
+        GroupBy.BUDGET: one.budget,
+        GroupBy.TRIGGER: one.trigger,
+    }
+    # These charges have neither tags nor profiles.
+    return keys.get(by) or ""
 
 
 def _bucket(key: str, one: TurnCharge) -> Bucket:
