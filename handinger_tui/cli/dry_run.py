@@ -15,7 +15,7 @@ from handinger_tui.core.amounts import decimal_text, json_amount
 from handinger_tui.core.formatting import size
 from handinger_tui.core.jsontext import Json, JsonObject, as_object, dump, parse
 from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, Start, free_text, spent_text
-from handinger_tui.core.money.typical_cost import Spread, TypicalCost, typical_cost_text
+from handinger_tui.core.money.typical_cost import TypicalCost, spread_object, typical_cost_text
 from handinger_tui.core.safety import clean, clean_json
 from handinger_tui.core.turns.session import Place, Service, Session
 from handinger_tui.core.turns.turn import Attachment, TurnRequest
@@ -105,8 +105,8 @@ def _result_object(
     limits: list[Json] = [_limit_object(gauge) for gauge in gauges]
     ranges: JsonObject = {
         "budget": typical_cost.budget,
-        "usd": _range_object(typical_cost.usd),
-        "credits": _range_object(typical_cost.credits),
+        "usd": spread_object(typical_cost.usd),
+        "credits": spread_object(typical_cost.credits),
         "of_other_workers": typical_cost.everywhere,
     }
     outcome: JsonObject = {"would_send": refusal is None, "sent": False}
@@ -130,11 +130,6 @@ def _limit_object(gauge: Gauge) -> JsonObject:
         "state": gauge.state.name.lower(),
         "origin": str(limit.origin),
     }
-
-
-def _range_object(spread: Spread) -> JsonObject:
-    amounts = {name: json_amount(getattr(spread, name)) for name in ("low", "median", "high", "p90", "most")}
-    return {"turns": spread.counted, "not_reported": spread.unknown, **amounts}
 
 
 def _result_text(

@@ -115,6 +115,7 @@ def excess_text(excess: Decimal | None) -> str:
 
 def json_amount(value: Decimal | None) -> str | None:
     """An amount in JSON: decimal text, None where it is not known."""
+    value = tidy(value)
     return None if value is None else decimal_text(value)
 
 

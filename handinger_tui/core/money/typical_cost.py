@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import EXACT, at_price
+from handinger_tui.core.amounts import EXACT, at_price, json_amount
 from handinger_tui.core.formatting import plural
+from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.limits import Unit, amount_text
 from handinger_tui.core.money.spending import LOCAL, TurnCharge
 from handinger_tui.core.safety import clean_line
@@ -37,6 +38,12 @@ class Spread(Struct, frozen=True):
     high: Decimal | None = None
     p90: Decimal | None = None
     most: Decimal | None = None
+
+
+def spread_object(of: Spread) -> JsonObject:
+    """A distribution in JSON."""
+    amounts = {name: json_amount(getattr(of, name)) for name in ("low", "median", "high", "p90", "most")}
+    return {"turns": of.counted, "not_reported": of.unknown, **amounts}
 
 
 def spread(amounts: Iterable[Decimal | None]) -> Spread:

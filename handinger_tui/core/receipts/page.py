@@ -15,6 +15,7 @@ from handinger_tui.core.amounts import (
     credits_text,
     decimal_text,
     excess_text,
+    json_amount,
     price_text,
     tidy,
     usd_text,
@@ -23,7 +24,7 @@ from handinger_tui.core.evidence.sources import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, number, plural, size, utc_text
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.limits import amount_text
-from handinger_tui.core.money.typical_cost import Spread, TypicalCost, typical_cost_text
+from handinger_tui.core.money.typical_cost import TypicalCost, spread_object, typical_cost_text
 from handinger_tui.core.receipts.facts import (
     ENOUGH_EARLIER,
     Change,
@@ -400,19 +401,19 @@ def _identity_object(facts: Facts) -> JsonObject:
 def _figures_object(facts: Facts) -> JsonObject:
     money = facts.money
     return {
-        "cost_usd": _exact(money.usd),
-        "credits": _exact(money.usage.credits),
-        "usd_at_your_price": _exact(_at_price(facts)),
+        "cost_usd": json_amount(money.usd),
+        "credits": json_amount(money.usage.credits),
+        "usd_at_your_price": json_amount(_at_price(facts)),
         "final": money.final,
         "shared_with": money.others if money.shared else None,
-        "cost_usd_at_most": _exact(money.most_usd),
-        "credits_at_most": _exact(money.most_credits),
+        "cost_usd_at_most": json_amount(money.most_usd),
+        "credits_at_most": json_amount(money.most_credits),
         "doubtful": money.doubtful,
         "reading": str(money.reading),
         "reading_pinned": money.pinned,
         "usage": _members(money.usage),
         "costs": _members(money.costs),
-        "split_excess_usd": _exact(facts.split_excess),
+        "split_excess_usd": json_amount(facts.split_excess),
         "elapsed_ms": facts.elapsed_ms,
         "before": _reading_object(facts.turn.before),
         "after": _reading_object(facts.turn.snapshot),
@@ -426,13 +427,13 @@ def _reading_object(read: Snapshot | None) -> JsonObject | None:
 
 def _members(group: Usage | Costs) -> JsonObject:
     values = {field.name: getattr(group, field.name) for field in fields(group)}
-    return {name: value if isinstance(value, int) else _exact(value) for name, value in values.items()}
+    return {name: value if isinstance(value, int) else json_amount(value) for name, value in values.items()}
 
 
 def _change_object(change: Change) -> JsonObject:
     return {
         "percent": change.percent,
-        "median": _exact(change.median),
+        "median": json_amount(change.median),
         "unit": str(change.unit),
         "turns": change.turns,
     }
@@ -444,20 +445,8 @@ def _usual_object(usual: TypicalCost | None) -> JsonObject | None:
     return {
         "budget": usual.budget,
         "other_workers": usual.everywhere,
-        "usd": _spread_object(usual.usd),
-        "credits": _spread_object(usual.credits),
-    }
-
-
-def _spread_object(of: Spread) -> JsonObject:
-    return {
-        "turns": of.counted,
-        "not_reported": of.unknown,
-        "low": _exact(of.low),
-        "median": _exact(of.median),
-        "high": _exact(of.high),
-        "p90": _exact(of.p90),
-        "most": _exact(of.most),
+        "usd": spread_object(usual.usd),
+        "credits": spread_object(usual.credits),
     }
 
 
@@ -469,8 +458,3 @@ def _evidence_object(facts: Facts) -> JsonObject:
             for one in files_of_turn(facts.turn)
         ],
     }
-
-
-def _exact(value: Decimal | None) -> str | None:
-    value = tidy(value)
-    return None if value is None else decimal_text(value)

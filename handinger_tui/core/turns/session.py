@@ -25,6 +25,14 @@ def same_front(old: Sequence[object], new: Sequence[object]) -> int:
     return next(compress(count(), map(is_not, old, new)), min(len(old), len(new)))
 
 
+def same_readings(old: Sequence[Turn], new: Sequence[Turn]) -> bool:
+    """Whether both have the same number of turns with identical readings: no amount can have changed."""
+    pairs = zip(old, new, strict=False)
+    return len(old) == len(new) and all(
+        a.status is b.status and a.snapshot is b.snapshot and a.before is b.before for a, b in pairs
+    )
+
+
 class PerTurn(Generic[Value]):
     """One value per turn, computed again from the first turn that is another object than at the last call.
 

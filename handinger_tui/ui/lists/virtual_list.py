@@ -254,11 +254,19 @@ ItemRowsT = TypeVar("ItemRowsT", bound=ItemRows[Any])
 class PickList(VirtualList[ItemRowsT], Generic[ItemRowsT, ItemT]):
     """A list of items whose cursor goes where it is clicked."""
 
+    COPIED: ClassVar[str] = ""
+    """What the key for copying copies: the full text of the item under the cursor."""
+
     @property
     def current(self) -> ItemT | None:
         """The item under the cursor."""
         item: ItemT | None = self.rows.item(self.cursor)
         return item
+
+    def action_copy(self) -> None:
+        """Copy the full text of the item under the cursor."""
+        if self.current is not None:
+            copy_from(self, self.rows.full_text(self.cursor), self.COPIED)
 
     def on_click(self, event: events.Click) -> None:
         """Move the cursor to the clicked item."""

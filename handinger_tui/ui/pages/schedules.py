@@ -46,7 +46,7 @@ from handinger_tui.core.schedules import (
 )
 from handinger_tui.ui.dialogs.confirm import HINT, Dialog, OrderedInput
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import ItemRows, PickList, VirtualList, copy_from
+from handinger_tui.ui.lists.virtual_list import ItemRows, PickList, VirtualList
 from handinger_tui.ui.pages import ListScreen
 
 if TYPE_CHECKING:
@@ -283,16 +283,16 @@ class ScheduleRows(ItemRows[Schedule]):
         text = f"{GAP}{budget} · {clean_line(self.items[at].instruction, 300)}"
         return Content.styled(text, faint)
 
+    def full_text(self, at: int) -> str:
+        """The id of the schedule."""
+        return self.items[at].schedule_id or ""
+
 
 class ScheduleTable(PickList[ScheduleRows, Schedule]):
     """The list of schedules."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES)
-
-    def action_copy(self) -> None:
-        """Copy the id of the schedule."""
-        if self.current is not None:
-            copy_from(self, self.current.schedule_id or "", "the id of the schedule")
+    COPIED = "the id of the schedule"
 
 
 class SchedulesScreen(ListScreen[ScheduleTable]):

@@ -19,7 +19,7 @@ from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.turns.turn import Kind
 from handinger_tui.ui.dialogs.confirm import Ask, Confirm
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import ItemRows, PickList, VirtualList, copy_from
+from handinger_tui.ui.lists.virtual_list import ItemRows, PickList, VirtualList
 from handinger_tui.ui.pages import MAX_NOTICE_CHARS, FooterScreen
 from handinger_tui.ui.widgets.containers import StaticReflow
 from handinger_tui.ui.widgets.footer import FooterLine
@@ -86,7 +86,7 @@ class WorkerRows(ItemRows["StoredWorker"]):
 
     def full_text(self, at: int) -> str:
         """The id of the worker."""
-        return self.items[at].worker_id if at < self.count else ""
+        return self.items[at].worker_id
 
 
 class TaskRows(ItemRows["SessionSummary"]):
@@ -111,36 +111,30 @@ class TaskRows(ItemRows["SessionSummary"]):
 
     def full_text(self, at: int) -> str:
         """The id of the task."""
-        return (self.items[at].worker_id or "") if at < self.count else ""
+        return self.items[at].worker_id or ""
 
 
 class WorkersList(PickList[WorkerRows, "StoredWorker"]):
     """The workers. Enter begins a task."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES, Where.WORKER_ROWS)
+    COPIED = "the id of the worker"
 
     def __init__(self) -> None:
         super().__init__(WorkerRows(), id="workers-list", classes="cursor-lines")
         self.border_title = "Known here"
-
-    def action_copy(self) -> None:
-        """Copy the id of the worker."""
-        copy_from(self, self.rows.full_text(self.cursor), "the id of the worker")
 
 
 class TasksList(PickList[TaskRows, "SessionSummary"]):
     """The tasks of the worker at the cursor. Enter opens one."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES, Where.TASK_ROWS)
+    COPIED = "the id of the task"
     CURSOR_WITHOUT_FOCUS = False
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         super().__init__(TaskRows(now_ms), id="workers-tasks", classes="cursor-lines")
         self.border_title = "Tasks"
-
-    def action_copy(self) -> None:
-        """Copy the id of the task."""
-        copy_from(self, self.rows.full_text(self.cursor), "the id of the task")
 
 
 class WorkerDetails(Vertical):

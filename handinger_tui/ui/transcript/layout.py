@@ -7,12 +7,12 @@ never jump when an estimate becomes exact.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, NamedTuple
 
-from handinger_tui.core.turns.session import Session, same_front
+from handinger_tui.core.turns.session import Session, same_front, same_readings
 from handinger_tui.core.turns.turn import ReasoningPart, Rope, TextPart, Turn, TurnRequest
 from handinger_tui.ui.transcript.markdown.document import LiveMarkdown
 from handinger_tui.ui.transcript.painting import INDENT, MARGIN, RowBuffer, indented
@@ -261,7 +261,7 @@ class TranscriptLayout:
             self._update_starts(len(self.turns))
             self._mark_changed(self.height)
         of_others = before is not None and before.elsewhere != session.elsewhere
-        if of_others or (old and not _has_same_readings(old[same:], session.turns[same:])):
+        if of_others or (old and not same_readings(old[same:], session.turns[same:])):
             self.update_texts()
 
     def update_texts(self) -> None:
@@ -436,14 +436,3 @@ def estimate(turn: Turn, width: int) -> int:
 def _rope_rows(rope: Rope, width: int) -> int:
     pieces = (*rope.sealed, rope.tail)
     return sum(piece.count("\n") + int(len(piece) / width * 0.55) for piece in pieces)
-
-
-def _has_same_readings(old: Sequence[Turn], new: Sequence[Turn]) -> bool:
-    """Whether both sequences have the same number of turns with identical usage readings.
-
-    Then no receipt can have changed.
-    """
-    pairs = zip(old, new, strict=False)
-    return len(old) == len(new) and all(
-        a.status is b.status and a.snapshot is b.snapshot and a.before is b.before for a, b in pairs
-    )

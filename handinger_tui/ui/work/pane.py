@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import is_
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
@@ -19,7 +18,7 @@ from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, free_text, tightest
 from handinger_tui.core.prompts import is_leaving
 from handinger_tui.core.receipts.facts import receipt_line
-from handinger_tui.core.turns.session import Session, same_front
+from handinger_tui.core.turns.session import Session, same_front, same_readings
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ui.panels import compact_line
 from handinger_tui.ui.panels.usage import UsagePanel
@@ -221,7 +220,7 @@ class SessionPane(Rows):
         old, self._cost_turns = self._cost_turns, session.turns
         front = same_front(old, session.turns)
         key: tuple[object, ...] = (session.session_id, room, most, session.elsewhere, *self._state.gauges)
-        if key != self._cost_key or not _same_readings(old[front:], session.turns[front:]):
+        if key != self._cost_key or not same_readings(old[front:], session.turns[front:]):
             self._cost_key = key
             self._cost_text = compact_line(session, self._state.gauges, room, most, self._totals)
 
@@ -382,14 +381,6 @@ class SessionPane(Rows):
             opening=self._opening_text,
             has_chips=self.chips.display,
         )
-
-
-def _same_readings(old: Sequence[Turn], new: Sequence[Turn]) -> bool:
-    """Whether both have the same number of turns with identical readings."""
-    readings = (
-        [read for turn in turns for read in (turn.status, turn.snapshot, turn.before)] for turns in (old, new)
-    )
-    return len(old) == len(new) and all(map(is_, *readings))
 
 
 def enter_hint(
