@@ -429,6 +429,9 @@ class Submitter:
                     return
                 if command_named(name) is not None:
                     self._composer.clear_sent(snapshot, ())
+                    if argument:
+                        # A command that is refused for what it says can be corrected.
+                        self._composer.remember(snapshot)
                 self._interaction.run(self._run_command(name, argument))
             case Prompt(text, sign):
                 submission = replace(target, snapshot=snapshot, text=text)

@@ -268,3 +268,42 @@ async def test_no_key_of_a_burst_is_lost_on_the_way_to_the_first_screen() -> Non
         await press(desktop, pilot, "\r")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == welcome.ideas[2])
         assert desktop.api.posts == []
+
+
+@pytest.mark.parametrize(
+    "opens",
+    ["\x1bOP", "\x13", "\x12", "\x10"],
+    ids=["help", "sessions", "history", "palette"],
+)
+async def test_what_is_typed_right_after_the_esc_of_a_dialog_is_typed_into_the_prompt(opens: str) -> None:
+    desktop = Desktop()
+    async with desktop.running(120, 40) as pilot:
+        await press(desktop, pilot, opens)
+        await desktop.until(pilot, lambda: desktop.app.screen is not desktop.work)
+        await desktop.rest(pilot)
+        await press(desktop, pilot, "\x1b\x1b[200~pasted \x1b[201~hello")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "pasted hello")
+        assert desktop.app.screen is desktop.work
+
+
+async def test_enter_pressed_twice_in_a_dialog_does_not_send_what_it_has_put_into_the_prompt() -> None:
+    desktop = Desktop()
+    async with desktop.running(120, 40) as pilot:
+        await press(desktop, pilot, "an old text\x15\x12")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, HistorySearch))
+        await desktop.rest(pilot)
+        await press(desktop, pilot, "\r\r")
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+        await press(desktop, pilot, "!")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "an old text!")
+        assert desktop.api.posts == []
+
+
+async def test_a_refused_command_comes_back_with_up() -> None:
+    desktop = Desktop()
+    async with desktop.running(120, 40) as pilot:
+        await press(desktop, pilot, "/limit nonsense 5\r")
+        await desktop.until(pilot, desktop.said)
+        await press(desktop, pilot, "\x1b[A")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "/limit nonsense 5")
+        assert desktop.api.posts == []
