@@ -153,7 +153,8 @@ class HeaderLine(Widget):
         session = self._session
         if session is None:
             return "Handinger"
-        title = clean_line(session.title or session.worker_id or "New session", 200)
+        new = f"New task of worker {session.template}" if session.template else "New session"
+        title = clean_line(session.title or session.worker_id or new, 200)
         return title if len(session.ours) == len(session.turns) else f"{title} · imported"
 
     def _state(self) -> Content:

@@ -101,6 +101,7 @@ async def test_the_gallery_shows_workers_and_their_tasks_and_begins_one() -> Non
         await pilot.press("shift+tab", "shift+tab", "enter")
         await desktop.until(pilot, lambda: desktop.session.template == "wrk_used")
         assert "Nothing was sent" in desktop.said()
+        await desktop.shows(pilot, "New task of worker wrk_used")
         assert desktop.api.posts == []
 
 
