@@ -424,6 +424,20 @@ def unsafe_url(why: str) -> ApiError:
     return Refused(Kind.UNSAFE_URL, f"Not opened: {why}.", "Nothing was downloaded.")
 
 
+def reword_for_file(problem: ApiError, *, of_local_worker: bool) -> None:
+    """Use the words of a file that could not be read: no message was to be sent or charged.
+
+    `of_local_worker`: its address is on this computer, but not that of the service.
+    """
+    problem.summary = problem.summary.removesuffix(" Nothing was sent.")
+    if problem.kind is Kind.NOT_FOUND:
+        problem.hint = "The file is not there any more. Ask the worker for it again."
+    elif of_local_worker and isinstance(problem, Unreachable):
+        problem.hint = "The local worker that made it has ended, and its files with it."
+    else:
+        problem.hint = problem.hint.removesuffix(_FREE).replace("send again", "try again").rstrip()
+
+
 def not_a_file(status: int) -> ApiError:
     """The response is successful and holds no file."""
     return BrokenContract(

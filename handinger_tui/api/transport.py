@@ -259,11 +259,17 @@ class Transport:
         client = (await self._clients_for(url)).reading
         # Only an unencoded file can be resumed: a byte range of an encoded one cannot be decoded.
         headers = {"Accept": "*/*", "Accept-Encoding": "identity", **headers}
-        with _as_read_errors():
-            async with self._exchange(
-                client, "GET", url, headers, accepted_statuses=_FILE_STATUSES, keyed=keyed
-            ) as response:
-                yield response
+        try:
+            with _as_read_errors():
+                async with self._exchange(
+                    client, "GET", url, headers, accepted_statuses=_FILE_STATUSES, keyed=keyed
+                ) as response:
+                    yield response
+        except ApiError as problem:
+            origin = origin_of(url)
+            is_local = origin is not None and origin.loopback and origin != self.origin
+            errors.reword_for_file(problem, of_local_worker=is_local)
+            raise
 
     @asynccontextmanager
     async def send(

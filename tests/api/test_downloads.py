@@ -6,6 +6,8 @@ import base64
 import errno
 import gzip
 import os
+import re
+import socket
 import stat
 from typing import TYPE_CHECKING
 
@@ -338,3 +340,21 @@ def test_free_names() -> None:
 
     assert first("a.tar.gz") == ["a.tar.gz", "a (2).tar.gz"]
     assert first("a") == ["a", "a (2)"]
+
+
+@pytest.mark.parametrize("status", [402, 403, 404, 409, 429, 500, 503])
+async def test_a_file_that_is_refused_is_not_spoken_of_as_a_message(
+    status: int, server: Server, client: WorkerClient, folder: Path
+) -> None:
+    server.answer(respond(status, b"{}", {"Content-Type": "application/json"}))
+    problem = await refused(client, ROUTE, folder)
+    words = f"{problem.summary} {problem.hint}"
+    assert not re.search(r"send again|was sent|charged|may cost|generation", words), words
+
+
+async def test_a_file_of_a_local_worker_that_has_ended_says_so(client: WorkerClient, folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+    problem = await refused(client, f"http://127.0.0.1:{port}/api/workers/w/files/a.txt", folder)
+    assert "Nothing was sent" not in problem.summary
+    assert problem.hint == "The local worker that made it has ended, and its files with it."
