@@ -431,7 +431,7 @@ def reword_for_file(problem: ApiError, *, of_local_worker: bool) -> None:
     """
     problem.summary = problem.summary.removesuffix(" Nothing was sent.")
     if problem.kind is Kind.NOT_FOUND:
-        problem.hint = "The file is not there any more. Ask the worker for it again."
+        problem.hint = "The service no longer has the file. Ask the worker for it again."
     elif of_local_worker and isinstance(problem, Unreachable):
         problem.hint = "The local worker that made it has ended, and its files with it."
     else:

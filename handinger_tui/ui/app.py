@@ -18,7 +18,6 @@ from textual.events import Event, InputEvent, Key, Paste
 from textual.filter import LineFilter
 from textual.message_pump import MessagePump
 from textual.screen import Screen
-from textual.widget import Widget
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.stylesheet import STYLESHEET
@@ -48,41 +47,62 @@ def system_now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class EarlyKeys:
-    """Holds keys back until the prompt has the focus, then passes them on one by one.
+class TypeAhead:
+    """Holds keys back while one before them is processed that may change where they go.
 
-    Each waits until the one before has been processed completely, because its action may change the focus.
+    So until the prompt has the focus, and after Esc or Enter in a dialog: several keys may come in one
+    piece, and all would go to the dialog and be lost with it.
     """
 
-    def __init__(self, app: App[None], prompt: Widget, pass_on: Callable[[Event], Awaitable[None]]) -> None:
+    def __init__(self, app: App[None], pass_on: Callable[[Event], Awaitable[None]]) -> None:
         self._app = app
-        self._prompt = prompt
         self._pass_on = pass_on
-        self._events: list[Event] | None = []
-        """The events held back; None once events are passed on directly."""
+        self._held: list[Key | Paste] | None = []
+        """None: nothing is held back."""
+        self._dialog: Screen[object] | None = None
+        """The dialog that the key before may have closed."""
 
-    def hold_back(self, event: Event) -> bool:
-        """Keep an event if it is a key that comes too early; False: it is to be passed on."""
-        is_typed = isinstance(event, Key | Paste) and not event.is_forwarded
-        if self._events is None or not is_typed:
-            return False
-        self._events.append(event)
-        return True
+    async def take(self, event: Event) -> None:
+        """Pass an event on, or hold it back."""
+        if not isinstance(event, Key | Paste) or event.is_forwarded:
+            await self._pass_on(event)
+        elif self._held is None:
+            await self._pass(event)
+        else:
+            self._held.append(event)
 
     async def pass_next(self) -> None:
         """Pass on the next key and, behind it, all others."""
-        if self._events:
-            await self._pass_on(self._events.pop(0))
-            self._continue_behind(self._prompt.ancestors_with_self)
+        held, dialog, self._dialog = self._held or [], self._dialog, None
+        has_closed = dialog is not None and self._app.screen is not dialog
+        if has_closed and held and isinstance(held[0], Key) and held[0].key == "enter":
+            # Enter was pressed twice: the second must not send the draft in the prompt.
+            del held[0]
+        if held:
+            await self._pass(held.pop(0))
         else:
-            self._events = None
+            self._held = None
+
+    async def _pass(self, event: Key | Paste) -> None:
+        screen, queues = self._app.screen, (self._app.focused or self._app.screen).ancestors_with_self
+        is_in_dialog = len(self._app.screen_stack) > 1
+        await self._pass_on(event)
+        if is_in_dialog and isinstance(event, Key) and event.key in _CLOSING_KEYS:
+            self._dialog, self._held = screen, self._held or []
+            # Once for the key, and once for what a widget made of it.
+            queues = queues * 2
+        if self._held is not None:
+            self._continue_behind(queues)
 
     def _continue_behind(self, queues: Sequence[MessagePump]) -> None:
         # An unhandled key bubbles from widget to widget before its binding is looked up: wait for each queue.
-        if queues:
-            queues[0].call_later(self._continue_behind, queues[1:])
-        else:
+        if not queues:
             self._app.call_later(self.pass_next)
+        elif not queues[0].call_later(self._continue_behind, queues[1:]):
+            self._continue_behind(queues[1:])
+
+
+_CLOSING_KEYS: Final = frozenset({"escape", "enter"})
 
 
 class HandingerApp(DiffApp, inherit_bindings=False):
@@ -104,7 +124,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         self._control_filter = ControlFilter()
         self._report: Path | None = None
         self._leave_task: asyncio.Task[None] | None = None
-        self._early_keys = EarlyKeys(self, self.work.prompt, self._pass_on)
+        self._type_ahead = TypeAhead(self, self._pass_on)
         super().__init__(driver_class=self._early_driver())
         self.copy_with_program = options.copy
         for theme in THEMES:
@@ -152,8 +172,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         """Hold keys back until the prompt has the focus, and delay idle work while keys arrive."""
         if isinstance(event, InputEvent | Paste):
             self.work.scheduler.idle.hold()
-        if not self._early_keys.hold_back(event):
-            await self._pass_on(event)
+        await self._type_ahead.take(event)
 
     async def _pass_on(self, event: Event) -> None:
         typed = event if isinstance(event, Key | Paste) and not event.is_forwarded else None
@@ -176,7 +195,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
             collect_from_now_on()
             self._ask_background()
         self.work.set_focus(self.work.prompt)
-        await self._early_keys.pass_next()
+        await self._type_ahead.pass_next()
         self._connect()
 
     def _ask_background(self) -> None:

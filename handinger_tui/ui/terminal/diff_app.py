@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import RenderableType
 from textual import events
 from textual.app import App
-from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.geometry import Region
 from textual.screen import Screen
@@ -246,9 +245,6 @@ ENDS_WITHIN_S: Final = 2.0
 """Seconds that a foreground program gets to end by itself before it is killed."""
 
 
-_CLOSING_KEYS: Final = frozenset({"escape", "enter"})
-
-
 class DiffApp(App[None]):
     """An app whose output goes through a `ScreenBuffer`."""
 
@@ -257,46 +253,8 @@ class DiffApp(App[None]):
         self._has_crashed = False
         self.copy_with_program: Callable[[str], Awaitable[str]] | None = None
         """Copies a text with a program of this machine; returns its name, "" where there is none."""
-        self._held_input: list[events.Key | events.Paste] | None = None
-        """What was typed after a key that may close the dialog on the screen; None: nothing is held."""
         self.foreground = Foreground(lambda code: self.call_later(self.exit, return_code=code))
         super().__init__(driver_class=driver_class)
-
-    # -- keys ----------------------------------------------------------------------------------------
-    async def on_event(self, event: events.Event) -> None:
-        """Hold what is typed after Esc or Enter in a dialog until it has closed.
-
-        Several keys may come in one piece; they would all go to the dialog, and be lost with it.
-        """
-        if not isinstance(event, (events.Key, events.Paste)) or event.is_forwarded:
-            await super().on_event(event)
-        elif self._held_input is not None:
-            self._held_input.append(event)
-        else:
-            dialog = self.screen
-            nodes = [*(self.focused or dialog).ancestors_with_self] * 2
-            await super().on_event(event)
-            if len(self.screen_stack) > 1 and isinstance(event, events.Key) and event.key in _CLOSING_KEYS:
-                self._held_input = []
-                self._release_after(nodes, dialog)
-
-    def _release_after(self, nodes: list[DOMNode], dialog: Screen[Any]) -> None:
-        """Release the input once each of `nodes`, one after the other, has handled what it has to handle.
-
-        The key goes up from the focused widget to the app, and then what the widget made of it, if anything.
-        """
-        while nodes:
-            if nodes.pop(0).call_later(self._release_after, nodes, dialog):
-                return
-        self.call_later(self._release_input, dialog)
-
-    async def _release_input(self, dialog: Screen[Any]) -> None:
-        held, self._held_input = self._held_input or [], None
-        if held and self.screen is not dialog and isinstance(held[0], events.Key) and held[0].key == "enter":
-            # Enter was pressed twice: the second must not send the draft in the prompt.
-            del held[0]
-        for event in held:
-            await self.on_event(event)
 
     def copy_to_clipboard(self, text: str, copied: Callable[[str], None] | None = None) -> None:
         """Copy cleaned text: its control sequences must not end a bracketed paste into a shell.
