@@ -75,9 +75,8 @@ async def _choose_session(context: CommandContext, *, running_only: bool = False
     if chosen is not None and chosen != controller.session_id:
         await context.switcher.switch(partial(controller.open, chosen))
     match = "" if chosen is None else picker.match_in(chosen)
-    if match and controller.session_id == chosen:
-        # The session is painted first: only what is laid out can be found.
-        context.pane.call_after_refresh(context.pane.transcript.search.find, match)
+    if chosen is not None and match and controller.session_id == chosen:
+        context.pane.transcript.search.find_in(chosen, match)
 
 
 async def attach(context: CommandContext, argument: str) -> None:

@@ -201,6 +201,8 @@ class TranscriptSearch:
         """Row of the current match, from the first row of its turn."""
         self._number = 0
         """Number of the current match within its slot."""
+        self._waits = ("", "")
+        """The id of a session that is not laid out yet, and what to find in it."""
 
     @property
     def active(self) -> bool:
@@ -228,6 +230,18 @@ class TranscriptSearch:
         if not self._counts:
             self.clear()
         return self.total
+
+    def find_in(self, session_id: str, text: str) -> None:
+        """Go to the newest match in a session, once that is laid out."""
+        self._waits = (session_id, text)
+        self.find_what_waits()
+
+    def find_what_waits(self) -> None:
+        """Go to the match that waits for its session, if that is laid out."""
+        (session_id, text), session = self._waits, self._layout.session
+        if text and session is not None and session.session_id == session_id:
+            self._waits = ("", "")
+            self.find(text)
 
     def add(self, counts: Counts) -> None:
         """Take what `counting` has counted, if that is still searched; at the first match, go there."""
