@@ -93,15 +93,14 @@ class TagRule(NamedTuple):
     pattern: str
 
     def matches(self, facts: SessionFacts, tags: set[str]) -> bool:
-        """Whether it applies. A folder has the folders below it, too."""
+        """Whether it applies. `facts`: as `_comparable` returns them."""
         match self.kind:
             case "worker":
                 return any(fnmatchcase(worker, self.pattern) for worker in facts.workers)
             case "folder":
-                folder = _slashed(facts.folder)
-                return fnmatchcase(folder, self.pattern) or fnmatchcase(folder, f"{self.pattern}/*")
+                return fnmatchcase(facts.folder, self.pattern)
             case "title":
-                return fnmatchcase(clean_line(facts.title).casefold(), self.pattern.casefold())
+                return fnmatchcase(facts.title, self.pattern)
             case _:
                 return self.pattern in tags
 
@@ -120,6 +119,7 @@ class TagRules(Struct, frozen=True):
 
     def labels(self, facts: SessionFacts, own: tuple[str, ...] = (), worker: tuple[str, ...] = ()) -> Labels:
         """Tags and project of a session. Of several projects that apply, it belongs to the first."""
+        facts = _comparable(facts)
         by_rules = tuple(name for name, rules in self.tags if _any_matches(rules, facts, set()))
         tags = {*own, *worker, *by_rules}
         projects = (name for name, rules in self.projects if _any_matches(rules, facts, tags))
@@ -133,8 +133,14 @@ def _any_matches(rules: tuple[TagRule, ...], facts: SessionFacts, tags: set[str]
     return any(rule.matches(facts, tags) for rule in rules)
 
 
+def _comparable(facts: SessionFacts) -> SessionFacts:
+    """The facts as patterns have them: a folder ends with a slash, a title has no case."""
+    folder = f"{_slashed(facts.folder)}/" if facts.folder else ""
+    return SessionFacts(facts.workers, folder, clean_line(facts.title).casefold())
+
+
 def _slashed(folder: str) -> str:
-    return folder.replace("\\", "/").rstrip("/") or folder[:1]
+    return folder.replace("\\", "/").rstrip("/")
 
 
 def rules_in(table: Mapping[str, Any], where: str, kinds: tuple[str, ...], home: str) -> Rules:
@@ -167,5 +173,6 @@ def _rule(text: object, where: str, kinds: tuple[str, ...], home: str) -> TagRul
             raise SettingsError(
                 f"{where}: the folder {clean_line(pattern, 60)} is not a full path.", "Begin it with / or ~."
             )
-        pattern = _slashed(pattern)
-    return TagRule(kind, pattern)
+        # The folder itself, and all below it.
+        return TagRule(kind, f"{_slashed(pattern)}/*")
+    return TagRule(kind, pattern if kind == "worker" else pattern.casefold())

@@ -68,6 +68,8 @@ def test_rules_of_the_config_file_apply_at_once(home: Path) -> None:
     found = run("sessions", "search", "project:rest", "--json", home=home).result["sessions"]
     assert [one["session_id"] for one in found] == ["ses_b2"]
     assert printed(home, "sessions", "tag", "ses_b", "paid") == "Tags: paid, tea (rule). Project: acme."
+    assert "projects.acme" in printed(home, "config", "show")
+    assert run("config", "--json", home=home).result["tags.tea"]["value"] == "title:*tea*"
     config.write_text("")
     assert printed(home, "sessions", "tag", "ses_b") == "Tags: paid."
 

@@ -109,6 +109,10 @@ def test_a_rule_looks_at_worker_folder_or_title() -> None:
     assert own.labels(SessionFacts(folder="/home/ada/workshop")) == NO_LABELS
     assert own.labels(SessionFacts(folder="/srv/a/docs/b")).rules == ("home",)
     assert own.labels(SessionFacts(folder="C:\\home")) == NO_LABELS
+    everywhere = rules({"all": "folder:/", "any": "folder:*"})
+    assert everywhere.labels(SessionFacts(folder="/")).rules == ("all", "any")
+    assert everywhere.labels(SessionFacts(folder="/a/b")).rules == ("all", "any")
+    assert everywhere.labels(SessionFacts()) == NO_LABELS, "what is not known is in no folder"
     assert own.labels(SessionFacts(("wrk_1",))).rules == ("robot",)
     assert own.labels(SessionFacts(("wrk_10",))) == NO_LABELS
     assert own.labels(SessionFacts(("tsk_1", "tpl_9"))).rules == ("robot",)

@@ -89,7 +89,7 @@ def _setting_rows(args: argparse.Namespace, settings: Settings) -> list[tuple[st
         variable = f"HANDINGER_{name.upper()}"
         origin = variable if variable in os.environ else ("configuration file" if changed else "default")
         rows.append((name, value, origin))
-    return [*rows, *_spending_rows(settings)]
+    return [*rows, *_spending_rows(settings), *_tag_rows(settings)]
 
 
 def _spending_rows(settings: Settings) -> list[tuple[str, Any, str]]:
@@ -106,6 +106,15 @@ def _spending_rows(settings: Settings) -> list[tuple[str, Any, str]]:
         origin = "HANDINGER_CREDIT_USD" if "HANDINGER_CREDIT_USD" in os.environ else "configuration file"
         rows.append((f"spending.{CREDIT_PRICE}", decimal_text(settings.credit_usd), origin))
     return rows
+
+
+def _tag_rows(settings: Settings) -> list[tuple[str, Any, str]]:
+    """Return the rules of tags and projects."""
+    return [
+        (f"{table}.{name}", ", ".join(f"{rule.kind}:{rule.pattern}" for rule in rules), "configuration file")
+        for table, named in (("tags", settings.tag_rules.tags), ("projects", settings.tag_rules.projects))
+        for name, rules in named
+    ]
 
 
 def _origin(args: argparse.Namespace, name: str, *, changed: bool) -> str:
