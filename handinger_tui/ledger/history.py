@@ -20,9 +20,10 @@ from handinger_tui.ledger.turns import enter_turn, load_turn
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from handinger_tui.core.export.session_file import SessionFile
     from handinger_tui.core.search import Query, SearchHit
     from handinger_tui.core.tags import Labels
-    from handinger_tui.core.turns.session import RemoteTurn, Session, SessionSummary
+    from handinger_tui.core.turns.session import SessionSummary
     from handinger_tui.ledger.database import Database
 
 T = TypeVar("T")
@@ -146,7 +147,7 @@ class SessionHistory:
         """Earlier prompts, each once, newest last."""
         return (await self._select(_PROMPTS, limit, lambda row: unpack(row["prompt"])))[::-1]
 
-    async def add_imported(self, session: Session, turns: Sequence[RemoteTurn]) -> str | None:
+    async def add_imported(self, file: SessionFile) -> str | None:
         """Store an imported session, all of it or nothing.
 
         Returns the id of the session that has one of its turns already, or its own; then nothing is stored.
@@ -155,15 +156,16 @@ class SessionHistory:
         def work(connection: sqlite3.Connection) -> str | None:
             with transaction(connection, Care.FULL):
                 for which, table, ids in (
-                    ("session_id", "sessions", [session.session_id]),
-                    ("turn_id", "turns", [turn.order.turn_id for turn in turns]),
+                    ("session_id", "sessions", [file.session.session_id]),
+                    ("turn_id", "turns", [turn.order.turn_id for turn in file.turns]),
                 ):
                     sql = f"SELECT session_id FROM {table} WHERE {which} = ?"
                     for one in ids:
                         if (row := connection.execute(sql, (one,)).fetchone()) is not None:
                             return unpack(row["session_id"])
-                for turn in turns:
-                    enter_turn(connection, session, turn, run="")
+                for turn in file.turns:
+                    enter_turn(connection, file.session, turn, run="")
+                change(connection, "session", file.session.session_id, file.tags, ())
             return None
 
         return await self._database.run(work)

@@ -20,14 +20,14 @@ from msgspec.structs import replace
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export.exporters import SESSION_EXPORTERS
 from handinger_tui.core.export.session_document import Contents
-from handinger_tui.core.export.session_file import read_session
+from handinger_tui.core.export.session_file import SessionFile, read_session
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.receipts.facts import receipt_line
 from handinger_tui.core.safety import clean_json, clean_line
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.session import RemoteTurn, Session, put_turn
+from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import (
     LIVE,
     Attachment,
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from handinger_tui.ledger.ledger import Ledger
 
 EVERYTHING: Final = ChargeFilter()
-Read = tuple[Session, tuple[RemoteTurn, ...]]
 NOW: Final = 1_796_000_000_000
 EXPORT: Final = {exporter.name: exporter.text for exporter in SESSION_EXPORTERS}
 WORDS: Final = (
@@ -180,6 +179,8 @@ class Maker:
                 others = await ledger.close_turn(self.session, order.turn_id)
                 self.session = replace(self.session, elsewhere=others)
             self.at_ms += self.dice.randrange(1, 10**7)
+        tags = self.dice.sample(("tea", "日本", "a/b-c.d"), self.dice.choice((0, 0, 1, 3)))
+        await ledger.history.tag("session", self.session.session_id, tags)
         loaded = await ledger.load(self.session.session_id)
         assert loaded is not None
         return loaded
@@ -188,7 +189,8 @@ class Maker:
 async def exported(ledger: Ledger, session: Session, *, costs: bool = True) -> str:
     """The session as a file that can be imported."""
     frames = {turn.turn_id: await ledger.frames(turn.turn_id) for turn in session.turns}
-    return EXPORT["json"](session, Contents(costs=costs, frames=frames))
+    labels = await ledger.history.labels(session.session_id)
+    return EXPORT["json"](session, Contents(costs=costs, labels=labels, frames=frames))
 
 
 # -- what must be the same -------------------------------------------------------------------
@@ -254,22 +256,23 @@ async def check_session(seed: int, number: int, mine: Ledger) -> str:
         bare = await exported(theirs, before, costs=False)
     assert "/home/me" not in text
     async with opened(None) as fresh:
-        session, turns = read_session(text.encode(), NOW)
-        assert await fresh.history.add_imported(session, turns) is None
-        assert await fresh.history.add_imported(session, turns) == session.session_id
+        file = read_session(text.encode(), NOW)
+        session, turns, _ = file
+        assert await fresh.history.add_imported(file) is None
+        assert await fresh.history.add_imported(file) == session.session_id
         after = await fresh.load(session.session_id)
         assert after is not None
         assert_same(before, after)
         for whole in (before, after):
             Page(EXPORT["html"](whole, Contents(reasoning=True, tools=True))).check()
-        again, more = read_session((await exported(fresh, after)).encode(), NOW)
-        assert (again, more) == (session, turns)
+        assert read_session((await exported(fresh, after)).encode(), NOW) == file
         (summary,) = await fresh.history.sessions()
+        assert list(summary.tags) == json.loads(text)["tags"]
         assert (summary.imported, summary.unpriced, summary.cost_usd) == (len(turns), 0, None)
-    known = [read_session(bare.encode(), NOW)[1], turns]
+    known = [read_session(bare.encode(), NOW).turns, turns]
     figures = [[usage_of(fold(one.order, one.frames)) for one in of] for of in known]
     assert not any(figures[0]), "what was left out is unknown"
-    assert await mine.history.add_imported(session, turns) is None
+    assert await mine.history.add_imported(file) is None
     return text
 
 
@@ -359,7 +362,7 @@ async def check_damaged(files: list[str], number: int, seed: int) -> int:
         before = await totals(ledger)
         for _ in range(number):
             data = mutated(dice.choice(files), dice)
-            found: Read | SettingsError
+            found: SessionFile | SettingsError
             try:
                 found = read_session(data, NOW)
             except SettingsError as problem:
@@ -368,9 +371,9 @@ async def check_damaged(files: list[str], number: int, seed: int) -> int:
                 assert found.summary.isprintable()
                 assert found.hint
                 continue
-            session, turns = found
+            session, turns, _ = found
             held = {one.session_id for one in await ledger.history.sessions(-1)}
-            if await ledger.history.add_imported(session, turns) is not None:
+            if await ledger.history.add_imported(found) is not None:
                 assert {one.session_id for one in await ledger.history.sessions(-1)} == held
                 continue
             stored += 1

@@ -21,12 +21,14 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.limits import LimitRules, LimitService
 from tests.ledger.made import WORKER, answered, frame, opened, order, play, remote_turns, session, worker
-from tests.ledger.random_sessions import Read, check, check_damaged, exported, made_files, rows_of, totals
+from tests.ledger.random_sessions import check, check_damaged, exported, made_files, rows_of, totals
 from tests.wire.recordings import Tape
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from handinger_tui.core.export.session_file import SessionFile
+    from handinger_tui.core.turns.session import RemoteTurn
     from handinger_tui.ledger.ledger import Ledger
 
 NOW = 10_000_000
@@ -52,14 +54,18 @@ async def made(*usd: Any, name: str = "ses_1", base_url: str = "https://worker.e
         return await exported(ledger, loaded)
 
 
-def read(text: str) -> Read:
+def read(text: str) -> SessionFile:
     return read_session(text.encode(), NOW)
 
 
+def read_turns(text: str) -> tuple[RemoteTurn, ...]:
+    return read(text).turns
+
+
 async def imported(ledger: Ledger, text: str) -> Session:
-    held, turns = read(text)
-    assert await ledger.history.add_imported(held, turns) is None
-    loaded = await ledger.load(held.session_id)
+    file = read(text)
+    assert await ledger.history.add_imported(file) is None
+    loaded = await ledger.load(file.session.session_id)
     assert loaded is not None
     return loaded
 
@@ -230,6 +236,8 @@ async def edited(**members: Any) -> str:
         ({"generation": "agents"}, "generation"),
         ({"created_ms": 2**63}, "created_ms of the session is out of range"),
         ({"created_ms": True}, "created_ms of the session is out of range"),
+        ({"tags": ["two words"]}, "one of its tags is not a name"),
+        ({"tags": [None]}, "one of its tags is not a name"),
         ({"turns": []}, "no turns"),
         ({"turns": "many"}, "no turns"),
         ({"turn": {"record": None}}, "an older version wrote it"),
@@ -276,7 +284,7 @@ async def test_two_turns_of_the_same_id_are_refused() -> None:
 
 async def test_no_file_of_this_machine_is_named_by_a_file() -> None:
     one = {"name": "../../etc/passwd", "path": "/etc/passwd", "size": 1, "media_type": "text/plain"}
-    _, (turn,) = read(await edited(turn={"attachments": [one]}))
+    (turn,) = read_turns(await edited(turn={"attachments": [one]}))
     assert turn.order.attachments[0].path == ""
 
 
@@ -288,7 +296,7 @@ async def test_what_is_nested_as_deep_as_a_service_may_nest_is_exported_and_impo
         frames = [frame(0, start), frame(1, event)]
         now = await play(ledger, session(), order(), frames)
         text = await exported(ledger, now)
-    _, (turn,) = read(text)
+    (turn,) = read_turns(text)
     assert turn.frames[:2] == tuple(frames)
 
 
@@ -297,14 +305,13 @@ async def test_a_session_whose_turn_is_here_already_is_not_stored() -> None:
     async with opened(None) as ledger:
         first = await imported(ledger, await made(1, 2))
         other = json.loads(await made(1, 2)) | {"session_id": "ses_other"}
-        held, turns = read(json.dumps(other))
-        assert await ledger.history.add_imported(held, turns) == first.session_id
+        assert await ledger.history.add_imported(read(json.dumps(other))) == first.session_id
         assert [one.session_id for one in await ledger.history.sessions()] == ["ses_1"]
 
 
 async def test_what_fails_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
-    held, turns = read(await made(1, 2, 3))
+    file = read(await made(1, 2, 3))
     async with opened(path) as ledger:
         trap = (
             "CREATE TRIGGER trap BEFORE INSERT ON turns WHEN NEW.prompt = 'prompt 2'"
@@ -312,7 +319,7 @@ async def test_what_fails_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
         )
         await ledger.database.run(lambda db: db.execute(trap))
         with pytest.raises((LedgerError, sqlite3.Error)):
-            await ledger.history.add_imported(held, turns)
+            await ledger.history.add_imported(file)
         assert await ledger.history.sessions() == []
         for table in ("turns", "frames", "answers", "remote_turns", "search_entries"):
             assert await rows_of(ledger, table) == []

@@ -17,8 +17,8 @@ from handinger_tui.ledger.ledger import FileAccess, Ledger
 if TYPE_CHECKING:
     import argparse
 
+    from handinger_tui.core.export.session_file import SessionFile
     from handinger_tui.core.jsontext import JsonObject
-    from handinger_tui.core.turns.session import RemoteTurn, Session
 
 DESCRIPTION: Final = (
     "Import a session that was exported with: handinger-tui export ID --format json. Its turns are marked as"
@@ -41,12 +41,12 @@ def run(args: argparse.Namespace) -> int:
         LedgerError
     """
     now_ms = time.time_ns() // 1_000_000
-    session, turns = read_session(read_file(args.file, MOST_BYTES + 1), now_ms)
-    present = asyncio.run(_store(session, turns))
+    file = read_session(read_file(args.file, MOST_BYTES + 1), now_ms)
+    present, session = asyncio.run(_store(file)), file.session
     session_id = present or session.session_id
     name = f"“{clean_line(session.title, 60) or 'Untitled'}” ({session_id})"
     if present is None:
-        text = f"Imported {name}: {plural(len(turns), 'turn')}. They are not charged here.\nOpen it: "
+        text = f"Imported {name}: {plural(len(file.turns), 'turn')}. They are not charged here.\nOpen it: "
         text += f"handinger-tui --resume {one_word(session_id)}"
     else:
         text = (
@@ -56,17 +56,17 @@ def run(args: argparse.Namespace) -> int:
     value: JsonObject = {
         "session_id": session_id,
         "title": clean_line(session.title),
-        "turns": len(turns),
+        "turns": len(file.turns),
         "imported": present is None,
     }
     put_result(args, value, text)
     return Exit.OK
 
 
-async def _store(session: Session, turns: tuple[RemoteTurn, ...]) -> str | None:
+async def _store(file: SessionFile) -> str | None:
     ledger = Ledger(default_paths().database, access=FileAccess.WRITE)
     await ledger.start()
     try:
-        return await ledger.history.add_imported(session, turns)
+        return await ledger.history.add_imported(file)
     finally:
         await ledger.aclose()

@@ -7,7 +7,7 @@ readers: an import computes it again. A file may come from anybody, so nothing i
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -30,6 +30,7 @@ from handinger_tui.core.prompts import lineage_of
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream.frames import UNREADABLE, Frame, Framing, Marker
 from handinger_tui.core.stream.worker_snapshot import without_figures
+from handinger_tui.core.tags import tag_names
 from handinger_tui.core.turns.fold import fold, is_understood
 from handinger_tui.core.turns.session import NO_OTHERS, TARGETS, RemoteTurn, Session
 from handinger_tui.core.turns.turn import (
@@ -51,6 +52,7 @@ _FAMILY: Final = SCHEMA.rpartition("/")[0]
 MOST_BYTES: Final = 200_000_000
 _MOST_MS: Final = 10**14
 """A later time (year 5138) is none."""
+_MOST_TAGS: Final = 100
 _DEEPEST: Final = MAX_DEPTH + 20
 """What a worker sent may be nested as deep as `MAX_DEPTH`, and the file nests it deeper."""
 
@@ -96,8 +98,16 @@ def _without_figures(frame: Frame) -> Frame:
 
 
 # -- reading ---------------------------------------------------------------------------------
-def read_session(data: bytes, now_ms: int) -> tuple[Session, tuple[RemoteTurn, ...]]:
-    """Read an exported session: the session without turns, and its turns as imported at `now_ms`.
+class SessionFile(NamedTuple):
+    """What a file holds: a session without turns, its turns, and its tags."""
+
+    session: Session
+    turns: tuple[RemoteTurn, ...]
+    tags: tuple[str, ...]
+
+
+def read_session(data: bytes, now_ms: int) -> SessionFile:
+    """Read an exported session, as imported at `now_ms`.
 
     Turns that were under way end: whatever became of them, nobody here waits for it.
 
@@ -136,7 +146,7 @@ def read_session(data: bytes, now_ms: int) -> tuple[Session, tuple[RemoteTurn, .
         # A clock that was ahead must not keep the session in front of all others.
         updated_ms=min(_moment(head, "updated_ms", where), now_ms),
     )
-    return session, tuple(turns)
+    return SessionFile(session, tuple(turns), _tags(head))
 
 
 def _check_schema(schema: str) -> None:
@@ -159,6 +169,14 @@ _NOTHING: Final = "Nothing was imported."
 
 def _unreadable(why: str) -> SettingsError:
     return SettingsError(f"The file cannot be read: {why}. {_NOTHING}", "Export the session again.")
+
+
+def _tags(head: JsonObject) -> tuple[str, ...]:
+    texts = [as_text(one) or "" for one in as_list(head.get("tags"))]
+    try:
+        return tuple(tag_names(texts))[:_MOST_TAGS]
+    except SettingsError:
+        raise _unreadable("one of its tags is not a name") from None
 
 
 def _turn(fields: JsonObject, where: str, now_ms: int) -> RemoteTurn:

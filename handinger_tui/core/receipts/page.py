@@ -140,6 +140,8 @@ def _cost(facts: Facts) -> list[ReceiptRow]:
     ]
     if facts.usual is not None:
         rows.append(ReceiptRow("Typical cost", typical_cost_text(facts.usual)))
+    if facts.turn.imported:
+        rows.append(ReceiptRow("Imported", "not charged here", "it counts in no total and no limit"))
     if facts.simulated:
         rows.append(ReceiptRow("Money", "simulated", "the local worker does not charge real money"))
     return rows
@@ -387,6 +389,7 @@ def _identity_object(facts: Facts) -> JsonObject:
     turn = facts.turn
     return {
         "simulated": facts.simulated,
+        "imported": facts.turn.imported,
         "status": str(turn.status),
         **ids_of(facts.session, turn.worker_id or turn.order.worker_id),
         "session_id": facts.session.session_id,

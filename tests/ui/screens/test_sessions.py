@@ -8,11 +8,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.ports import Account, Opening
-from handinger_tui.ui.widgets.session_rows import cost_words
+from handinger_tui.ui.widgets.session_rows import cost_words, session_details
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.fakes import LOCAL, Desktop, answers, launch, summary
 
@@ -314,6 +315,16 @@ def test_costs_with_gaps_say_so_and_unknown_is_not_zero() -> None:
     assert cost_words(PUMPS) == "not reported"
     assert cost_words(TEA) == "$1.20 + 2 turns unknown"
     assert cost_words(summary("new", turns=0)) == ""
+
+
+def test_an_imported_session_is_marked_and_has_only_the_cost_of_its_own_turns() -> None:
+    row = summary("tea", imported=2, last_status=TurnStatus.COMPLETED)
+    assert cost_words(row) == "imported"
+    assert session_details(row, None, 0, 200).plain.splitlines()[0] == (
+        "completed · 2 turns · 2 turns imported, not charged here"
+    )
+    later = replace(row, turns=3, cost_usd=Decimal("0.5"))
+    assert cost_words(later) == "$0.50 + imported"
 
 
 async def test_the_list_also_searches_what_was_answered() -> None:
