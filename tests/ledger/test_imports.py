@@ -17,10 +17,23 @@ from handinger_tui.core.money.attribution import session_money
 from handinger_tui.core.money.limits import Limit, Scope, Unit
 from handinger_tui.core.money.spending import GroupBy
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
+from handinger_tui.core.stream.worker_snapshot import body_of
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.engine.settling import unsettled_turns
 from handinger_tui.ledger.limits import LimitRules, LimitService
-from tests.ledger.made import WORKER, answered, frame, opened, order, play, remote_turns, session, worker
+from tests.ledger.made import (
+    WORKER,
+    answered,
+    frame,
+    opened,
+    order,
+    play,
+    remote_turns,
+    session,
+    text_part,
+    worker,
+)
 from tests.ledger.random_sessions import check, check_damaged, exported, made_files, rows_of, totals
 from tests.wire.recordings import Tape
 
@@ -191,6 +204,8 @@ async def test_a_turn_that_was_under_way_has_ended_and_nobody_looks_after_it(
     async with opened(None) as ledger:
         now = await imported(ledger, text)
         assert [turn.status for turn in now.turns] == [status]
+        answer = worker(messages=[{"role": "user", "parts": [text_part("hello")]}])
+        assert unsettled_turns(now, body_of(answer).snapshot) == []
         assert await ledger.unsettled() == []
         assert await ledger.sessions_to_read(NOW) == []
         assert await ledger.history.prompts() == [], "the prompts of another person are not offered"

@@ -327,6 +327,23 @@ def test_an_imported_session_is_marked_and_has_only_the_cost_of_its_own_turns() 
     assert cost_words(later) == "$0.50 + imported"
 
 
+async def test_an_imported_session_is_opened_as_such_and_nothing_is_asked_of_the_service() -> None:
+    desktop = await stored(Opening.FRESH)
+    desktop.log.orders = {name: replace(order, imported_ms=1) for name, order in desktop.log.orders.items()}
+    async with desktop.running() as pilot:
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "About x")
+        await pilot.press("enter")
+        await desktop.shows(
+            pilot, "A question from before · imported", "An answer from before", "· imported ·"
+        )
+        turns, actor = desktop.session.turns, desktop.engine.actor(desktop.session.session_id)
+        await actor.watch()
+        assert not await actor.refresh()
+        assert desktop.session.turns == turns
+        assert (desktop.api.reads, desktop.api.posts) == (0, [])
+
+
 async def test_the_list_also_searches_what_was_answered() -> None:
     desktop = listed(launch=launch(Opening.PICKER))
     desktop.shelf.answers["ses_pumps"] = "The largest of them is in Friuli."
