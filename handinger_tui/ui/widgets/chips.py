@@ -116,10 +116,10 @@ class Chips(Static):
     can_focus = True
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.CHIPS)
 
-    class Request(Message):
+    class ChipsRequest(Message):
         """What the person wants of the chips."""
 
-    class _ChipRequest(Request):
+    class _ChipRequest(ChipsRequest):
         def __init__(self, chip: Chip) -> None:
             super().__init__()
             self.chip = chip
@@ -130,7 +130,7 @@ class Chips(Static):
     class Unfolded(_ChipRequest):
         """Put the text of this chip into the prompt."""
 
-    class Emptied(Request):
+    class Emptied(ChipsRequest):
         """The last chip was removed while the chips had the focus."""
 
     def __init__(self, *, id: str | None = None) -> None:

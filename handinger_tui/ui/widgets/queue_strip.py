@@ -31,10 +31,10 @@ class QueueStrip(Static):
     can_focus = True
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.QUEUE)
 
-    class Request(Message):
+    class QueueRequest(Message):
         """What the person wants of the queue."""
 
-    class _TurnRequest(Request):
+    class _TurnRequest(QueueRequest):
         def __init__(self, turn: Turn) -> None:
             super().__init__()
             self.turn = turn
@@ -55,10 +55,10 @@ class QueueStrip(Static):
             super().__init__(turn)
             self.to = to
 
-    class MessageClicked(Request):
+    class MessageClicked(QueueRequest):
         """A message was clicked: keys go to the queue now."""
 
-    class Exited(Request):
+    class Exited(QueueRequest):
         """Return to the prompt; `typed` is a letter that was typed here and belongs there."""
 
         def __init__(self, typed: str = "") -> None:

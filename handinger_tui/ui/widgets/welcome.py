@@ -52,24 +52,24 @@ class Welcome(Static):
     can_focus = True
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WELCOME)
 
-    class Request(Message):
+    class WelcomeRequest(Message):
         """What the person wants of the first screen."""
 
-    class IdeaChosen(Request):
+    class IdeaChosen(WelcomeRequest):
         """A prompt to try was chosen."""
 
         def __init__(self, text: str) -> None:
             super().__init__()
             self.text = text
 
-    class SessionChosen(Request):
+    class SessionChosen(WelcomeRequest):
         """A session was chosen."""
 
         def __init__(self, session_id: str) -> None:
             super().__init__()
             self.session_id = session_id
 
-    class Left(Request):
+    class Left(WelcomeRequest):
         """The mark was moved beyond the last item: return to the prompt."""
 
     def __init__(self, *, local: bool, id: str | None = None) -> None:

@@ -44,7 +44,7 @@ class FirstScreen:
         opened = {session.session_id: session for session in self._controller.opened_sessions}
         self._pane.welcome.recent(await self._controller.recent(MOST_RECENT), opened, self._now_ms())
 
-    def handle(self, event: PromptBox.FirstScreenEntered | Welcome.Request) -> None:
+    def handle(self, event: PromptBox.FirstScreenEntered | Welcome.WelcomeRequest) -> None:
         """Browse the first screen, leave it, or use what was chosen. Nothing is sent, no text is lost."""
         if isinstance(event, PromptBox.FirstScreenEntered):
             if self._browsing.browsed is self._pane.welcome:

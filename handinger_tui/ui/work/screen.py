@@ -380,9 +380,9 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         # Typing changes nothing of the session: no repaint, which would walk up to 2,000 turns per letter.
         self._renew_keys()
 
-    @on(Chips.Request)
+    @on(Chips.ChipsRequest)
     @on(PromptBox.Dropped)
-    def _handle_chips(self, event: Chips.Request | PromptBox.Dropped) -> None:
+    def _handle_chips(self, event: Chips.ChipsRequest | PromptBox.Dropped) -> None:
         match event:
             case Chips.Removed():
                 self.composer.remove(event.chip)
@@ -395,13 +395,13 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
                 self.prompt.focus()
 
     @on(PromptBox.FirstScreenEntered)
-    @on(Welcome.Request)
-    def _handle_first_screen(self, event: PromptBox.FirstScreenEntered | Welcome.Request) -> None:
+    @on(Welcome.WelcomeRequest)
+    def _handle_first_screen(self, event: PromptBox.FirstScreenEntered | Welcome.WelcomeRequest) -> None:
         self._first_screen.handle(event)
 
     @on(PromptBox.QueueEntered)
-    @on(QueueStrip.Request)
-    def _handle_queue(self, event: PromptBox.QueueEntered | QueueStrip.Request) -> None:
+    @on(QueueStrip.QueueRequest)
+    def _handle_queue(self, event: PromptBox.QueueEntered | QueueStrip.QueueRequest) -> None:
         session_id = self.controller.session_id
         match event:
             case PromptBox.QueueEntered() if not self.pane.queue.queue:
