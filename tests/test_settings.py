@@ -9,6 +9,7 @@ import pytest
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import LimitOrigin, Scope, Unit
 from handinger_tui.core.safety import Secret
+from handinger_tui.core.tags import SessionFacts, TagRules
 from handinger_tui.settings import LOCAL_BASE, Flags, Settings, check_base_url, load, require_key
 
 KEY = "hdg_live_0123456789"
@@ -39,6 +40,22 @@ def test_a_price_of_credits_comes_from_the_environment_before_the_file() -> None
     assert settled().credit_usd is None
     with pytest.raises(SettingsError, match=r"spending\.credit_usd"):
         settled(file="[spending]\ncredit_usd = true")
+
+
+def test_rules_for_tags_and_projects_name_what_is_wrong_with_them() -> None:
+    file = '[tags]\nTea = "title:*tea*"\n[projects]\nacme = ["folder:~/acme", "tag:Tea"]\n'
+    rules = settled(file=file, HOME="/home/ada").tag_rules
+    assert rules.labels(SessionFacts(title="Green TEA")).tags == ("tea",)
+    assert rules.labels(SessionFacts(folder="/home/ada/acme/docs")).project == "acme"
+    assert settled().tag_rules == TagRules()
+    for table, problem in (
+        ("[tags]\ntea = 'tea'", r"config\.toml, tags\.tea"),
+        ("[tags]\n'two words' = 'title:x'", "two words"),
+        ("[projects]\nacme = 'folder:acme'", r"config\.toml, projects\.acme"),
+        ("tags = 'tea'", "must be a table"),
+    ):
+        with pytest.raises(SettingsError, match=problem):
+            settled(file=table)
 
 
 def test_without_key_and_address_the_local_worker_answers() -> None:

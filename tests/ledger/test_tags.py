@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handinger_tui.core.tags import PROJECT_KINDS, TAG_KINDS, Labels, TagRules, rules_in
+from handinger_tui.ledger.repair.files import repair
 from tests.ledger.made import WORKER, answered, look, opened, order, play, query, remote_turns, session
 from tests.ledger.rows import old_file
 
@@ -149,3 +150,16 @@ async def test_damaged_tags_and_titles_fail_nothing(tmp_path: Path) -> None:
         ledger.apply(RULES)
         assert [row.tags for row in await ledger.history.sessions()] == [(), ("(unreadable)", "here")]
         assert [hit.summary.session_id for hit in await ledger.history.search(query("tag:here"))] == ["ses_1"]
+
+
+async def test_tags_and_origins_are_saved_from_a_damaged_history(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path) as ledger:
+        await fill(ledger)
+        await ledger.history.tag("session", "ses_1", ["a"])
+        await ledger.history.tag("worker", WORKER, ["w"])
+    saved = repair(path)
+    assert (saved.count("tags"), saved.count("origins"), saved.is_whole) == (2, 2, True)
+    assert saved.path is not None
+    assert look(saved.path, "SELECT name FROM tags ORDER BY name") == [("a",), ("w",)]
+    assert look(saved.path, "SELECT DISTINCT profile FROM turn_totals ORDER BY 1") == [("home",), ("work",)]
