@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.message import Message
 
 from handinger_tui.core.safety import clean, clean_line
-from handinger_tui.core.turns.session import Others, Session, same_front
+from handinger_tui.core.turns.session import PerTurn, Session
 from handinger_tui.core.turns.turn import FilePart, Turn, TurnStatus
 from handinger_tui.ui.lists.virtual_list import RowsT, VirtualList
 
@@ -82,25 +82,18 @@ class TurnMemo(Generic[Value]):
     """
 
     def __init__(self, key: Callable[[Turn], Key], compute: Callable[[Session], Value]) -> None:
-        self._key = key
+        self._keys_of = PerTurn(lambda turn: (turn.turn_id, *key(turn)))
         self._compute = compute
-        self._turns: tuple[Turn, ...] = ()
-        self._keys: list[Key] = []
-        self._session: tuple[str, Others] | None = None
+        self._basis: tuple[object, ...] = ()
         self._value: Value | None = None
         self.computed = 0
         """The number of calls of `compute`."""
 
     def __call__(self, session: Session) -> Value:
         """The value for `session`: the same object as before when no key changed."""
-        front = same_front(self._turns, session.turns)
-        keys = [(turn.turn_id, *self._key(turn)) for turn in session.turns[front:]]
-        of_session = session.session_id, session.elsewhere
-        same = self._session == of_session and keys == self._keys[front:]
-        self._turns, self._session = session.turns, of_session
-        self._keys[front:] = keys
-        if self._value is None or not same:
-            self._value = self._compute(session)
+        basis = session.session_id, session.elsewhere, self._keys_of(session.turns)
+        if self._value is None or basis != self._basis:
+            self._basis, self._value = basis, self._compute(session)
             self.computed += 1
         return self._value
 
