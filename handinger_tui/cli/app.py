@@ -88,15 +88,32 @@ async def _run(args: argparse.Namespace, settings: Settings, early: EarlyPrompt 
     finished_app: HandingerApp | None = None
     try:
         async with AsyncExitStack() as stack:
-            app = HandingerApp(replace(app_options(args, settings, stack), early=early))
+            options = replace(app_options(args, settings, stack), early=early)
+            app = (
+                _replaying_app(args, settings, options, stack)
+                if args.command == "replay"
+                else HandingerApp(options)
+            )
             _leave_on_signals(app)
             await app.run_async(mouse=not getattr(args, "no_mouse", False))
             finished_app = app
     finally:
         # Also printed when the history cannot be closed, as on a full disk: then it is needed most.
-        if finished_app is not None:
+        if finished_app is not None and args.command != "replay":
             _say_farewell(finished_app, getattr(args, "print_on_exit", None) or settings.print_on_exit)
     return finished_app.return_code or Exit.OK
+
+
+def _replaying_app(
+    args: argparse.Namespace, settings: Settings, options: AppOptions, stack: AsyncExitStack
+) -> HandingerApp:
+    """The app for a replay: its time is that of what is played."""
+    from handinger_tui.cli.connection import connect_replay  # few are replays
+    from handinger_tui.cli.wiring import new_clock  # few are replays
+
+    clock = new_clock()
+    connect = partial(connect_replay, args, settings, stack, clock)
+    return HandingerApp(replace(options, connect=connect, local=False), clock.now_ms)
 
 
 def _say_farewell(app: HandingerApp, printed: str) -> None:
@@ -154,6 +171,8 @@ def _redact_key(settings: Settings, text: str) -> str:
 
 
 def _choose_opening(args: argparse.Namespace) -> tuple[Opening, str | None]:
+    if args.command == "replay":
+        return Opening.CHOSEN, args.id
     if args.command == "attach" or args.worker or getattr(args, "task", None):
         return Opening.WORKER, None
     if args.last:

@@ -46,7 +46,7 @@ _ADVICE: Final = {
     **dict.fromkeys(
         ("keys", "edit", "fork", "retry", "archive", "pin", "reading"), "See: handinger-tui --help"
     ),
-    **dict.fromkeys(("runs", "replay", "import"), _SESSIONS_ADVICE),
+    **dict.fromkeys(("runs", "import"), _SESSIONS_ADVICE),
     **dict.fromkeys(("completion", "man", "help", "usage"), "Did you mean `handinger-tui --help`?"),
     **dict.fromkeys(("key", "login", "logout", "auth", "signin"), _KEY_ADVICE),
     **dict.fromkeys(
@@ -237,7 +237,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 def shows_screen(args: argparse.Namespace) -> bool:
     """Return whether the command line asks for the screen: a turn or a worker to watch, without output."""
-    if args.command and not SUBCOMMANDS[args.command].watches_turn:
+    if args.command and not SUBCOMMANDS[args.command].has_screen:
         return False
     is_headless = args.headless is not None or args.output_format is not None or bool(args.output)
     return not (is_headless or getattr(args, "detach", False) or getattr(args, "dry_run", False))

@@ -15,7 +15,7 @@ from asyncio import sleep
 from functools import cached_property
 from pathlib import Path
 from stat import S_ISREG
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from handinger_tui.api.atomic_file import land
 from handinger_tui.api.download import fetch_beginning, save
@@ -23,13 +23,24 @@ from handinger_tui.api.file_urls import refresher
 from handinger_tui.api.tasks.webhooks import WebhookClient
 from handinger_tui.cli.load_settings import key_warning
 from handinger_tui.cli.local_files import default_paths, expand_path
-from handinger_tui.cli.wiring import RandomIds, Services, gallery_of, generation_of, open_services
-from handinger_tui.core.errors import ApiError
+from handinger_tui.cli.wiring import (
+    RandomIds,
+    Services,
+    gallery_of,
+    generation_of,
+    open_services,
+    opened_replay,
+)
+from handinger_tui.core.errors import ApiError, Unreachable
+from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import Verdict, clean_line, judge_link, without_secrets
 from handinger_tui.core.turns.turn import FilePart, Kind, Trigger
+from handinger_tui.engine.replay import NOTHING_SENT
+from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ui.ports import Account, Connection, Fetched, Progress
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from contextlib import AsyncExitStack
 
@@ -38,6 +49,7 @@ if TYPE_CHECKING:
     from handinger_tui.api.schedules import ScheduleClient
     from handinger_tui.core.schedules import Added, NewSchedule, ScheduleList
     from handinger_tui.core.turns.session import Session
+    from handinger_tui.engine.replay import ReplayClock
     from handinger_tui.settings import Settings
 
 _PATIENCE_S: Final = 2.0
@@ -269,7 +281,7 @@ class WorkerFiles:
 
     async def read(self, path: str, most: int) -> Fetched | None:
         """Read the beginning of a local file; None if it is not a regular file or cannot be read."""
-        return await asyncio.to_thread(_read, path, most)
+        return await asyncio.to_thread(read_beginning, path, most)
 
     async def open(self, path: str) -> bool:
         """Open a file with the system's program for it."""
@@ -289,7 +301,8 @@ def _expand_folder(folder: str) -> Path:
         ) from None
 
 
-def _read(path: str, most: int) -> Fetched | None:
+def read_beginning(path: str, most: int) -> Fetched | None:
+    """Read the first `most` bytes of a local file; None if it is not a regular file or cannot be read."""
     try:
         # The file may have been replaced by a pipe: opening that without O_NONBLOCK would block.
         with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
@@ -300,3 +313,77 @@ def _read(path: str, most: int) -> Fetched | None:
             return Fetched(data[:most], len(data) <= most, status.st_size, saved=True)
     except OSError:
         return None
+
+
+# -- a replay -------------------------------------------------------------------------
+async def connect_replay(
+    args: argparse.Namespace, settings: Settings, stack: AsyncExitStack, clock: ReplayClock
+) -> Connection:
+    """Connect the screen to a replay. What the screen stores goes to a history in memory."""
+    replay = await stack.enter_async_context(opened_replay(args, clock))
+    stack.push_async_callback(replay.engine.aclose)
+    memory = Ledger(None)
+    await memory.start()
+    stack.push_async_callback(memory.aclose)
+    folder = expand_path(settings.download_dir) if settings.download_dir else default_paths().downloads
+    return Connection(
+        engine=replay.engine,
+        history=memory.history,
+        badge=Account("", "replay", "", replay.base_url == LOCAL),
+        base_url=replay.base_url,
+        files=SavedFiles(folder),
+        open_link=open_link,
+        email=_refuse,
+        charges=memory.charges,
+        limits=memory.limits,
+        rulings=memory.rulings,
+        save_text=text_saver(folder),
+        replay=replay,
+    )
+
+
+async def _refuse(_worker_id: str) -> str:
+    _no_network()
+
+
+def _no_network() -> NoReturn:
+    raise Unreachable(Kind.CONNECT, NOTHING_SENT)
+
+
+class SavedFiles:
+    """Implements `ui.ports.Files` for files of this machine; nothing is downloaded."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def folder(self) -> str:
+        """The default folder of downloads."""
+        return str(self._folder)
+
+    async def save(
+        self,
+        file: FilePart,
+        folder: str | None = None,
+        *,
+        progress: Progress | None = None,
+        reread: str | None = None,
+    ) -> str:
+        """Raise Unreachable."""
+        del file, folder, progress, reread
+        _no_network()
+
+    async def fetch(
+        self, file: FilePart, most: int, *, progress: Progress | None = None, reread: str | None = None
+    ) -> Fetched:
+        """Raise Unreachable."""
+        del file, most, progress, reread
+        _no_network()
+
+    async def read(self, path: str, most: int) -> Fetched | None:
+        """Read the beginning of a local file; None if it is not a regular file or cannot be read."""
+        return await asyncio.to_thread(read_beginning, path, most)
+
+    async def open(self, path: str) -> bool:
+        """Open a file with the system's program for it."""
+        return await open_path(path)

@@ -16,7 +16,7 @@ from handinger_tui.cli.local_files import check_answer_file, default_paths, expa
 from handinger_tui.cli.output import Exit, exit_of, say, sentence
 from handinger_tui.cli.run_output import PRINTERS, LimitMessages, Printer, RunProgress, progress_of, refusal
 from handinger_tui.cli.session_choice import chosen_session_id, find_target_session, place_of
-from handinger_tui.cli.wiring import Services, generation_of, open_services
+from handinger_tui.cli.wiring import Services, generation_of, new_clock, open_services, opened_replay
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import money_of
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.stream.events import StreamEvent
     from handinger_tui.core.turns.session import Session
+    from handinger_tui.engine.replay import Replay
     from handinger_tui.settings import Settings
 
 PAINTS_A_SECOND = 30
@@ -506,3 +507,69 @@ def read_input(max_bytes: int, *, raw: bool) -> str:
     if "\0" in text:
         raise SettingsError("Standard input is binary data, not text.", _ATTACH)
     return text
+
+
+# -- replays -------------------------------------------------------------------------
+PRINT_AFTER_MS: Final = 1000 // PAINTS_A_SECOND
+
+
+def print_replay(args: argparse.Namespace) -> int:
+    """Print every turn as a headless run of it does, and return the exit code.
+
+    Raises:
+        SettingsError, LedgerError
+    """
+    return asyncio.run(_print(args))
+
+
+async def _print(args: argparse.Namespace) -> int:
+    def new_printer() -> Printer:
+        return PRINTERS[args.output_format or "text"](sys.stdout, args.raw)
+
+    def tap(event: StreamEvent) -> None:
+        output.print_event(event)
+
+    taps = tap if new_printer().prints_events else None
+    async with opened_replay(args, new_clock(), taps) as replay:
+        output = TurnOutput(replay, new_printer)
+        await replay.run(output.end)
+    return Exit.OK
+
+
+class TurnOutput:
+    """Prints the turns of a replay, each with a printer of its own."""
+
+    def __init__(self, replay: Replay, new_printer: Callable[[], Printer]) -> None:
+        self._replay = replay
+        self._new_printer = new_printer
+        self._printer = new_printer()
+        self._due_ms: int | None = None
+        replay.engine.subscribe(self._note_change)
+
+    def print_event(self, event: StreamEvent) -> None:
+        """Print an event of the stream, and before it what has been due."""
+        self._print_due()
+        self._printer.event(event)
+
+    def _note_change(self, _session_id: str) -> None:
+        if self._due_ms is None:
+            self._due_ms = self._replay.clock.now_ms() + PRINT_AFTER_MS
+        self._print_due()
+
+    def _print_due(self) -> None:
+        if self._due_ms is not None and self._replay.clock.now_ms() >= self._due_ms:
+            self._print_turn()
+
+    def _print_turn(self) -> None:
+        self._due_ms = None
+        turns = self._replay.engine.session(self._replay.session_id).turns
+        if turns:
+            self._printer.turn(turns[-1])
+
+    def end(self, turn: Turn) -> None:
+        """Print the result of a turn."""
+        self._print_turn()
+        self._printer.result(self._replay.engine.session(self._replay.session_id), turn)
+        self._printer = self._new_printer()
+        if self._replay.notice:
+            say(self._replay.notice)

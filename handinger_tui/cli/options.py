@@ -72,6 +72,15 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
 def add_output_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a run that prints the result of a turn."""
     group = parser.add_argument_group("headless output")
+    add_format_options(group)
+    group.add_argument("-o", "--output", metavar="FILE", help="also save the answer to FILE")
+    group.add_argument(
+        "--timeout", type=_parse_seconds, metavar="SECONDS", help="stop watching after SECONDS"
+    )
+
+
+def add_format_options(group: argparse._ActionsContainer) -> None:
+    """Add the options that choose how turns are printed."""
     group.add_argument("--output-format", choices=FORMATS, metavar="FORMAT", help="text, json or stream-json")
     group.add_argument(
         "--json",
@@ -81,10 +90,6 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
         help="same as --output-format json",
     )
     group.add_argument("--raw", action="store_true", help="keep control characters (never on a terminal)")
-    group.add_argument("-o", "--output", metavar="FILE", help="also save the answer to FILE")
-    group.add_argument(
-        "--timeout", type=_parse_seconds, metavar="SECONDS", help="stop watching after SECONDS"
-    )
 
 
 def add_limit_options(parser: argparse._ActionsContainer, reached: str) -> None:

@@ -22,14 +22,16 @@ from handinger_tui.api.tasks.templates import TemplateClient
 from handinger_tui.cli.load_settings import limit_rules, service_settings
 from handinger_tui.cli.local_files import Paths, default_paths
 from handinger_tui.cli.output import say
+from handinger_tui.cli.session_choice import unique_session_id
 from handinger_tui.core.errors import LedgerError, NoHistory, SettingsError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.reconciliation import restatement_text
-from handinger_tui.core.safety import Secret
+from handinger_tui.core.safety import Secret, clean
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.gallery import Gallery
 from handinger_tui.engine.ports import RetryPolicy
+from handinger_tui.engine.replay import Pace, Replay, ReplayClock
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 
 if TYPE_CHECKING:
@@ -134,6 +136,35 @@ async def open_services(
         stack.push_async_callback(engine.aclose)
         host = urlsplit(address).netloc
         yield Services(settings, client, turns, ledger, engine, settings.base_url, host, warning)
+
+
+@asynccontextmanager
+async def opened_replay(
+    args: argparse.Namespace, clock: ReplayClock, tap: Callable[[StreamEvent], None] | None = None
+) -> AsyncIterator[Replay]:
+    """The replay that a command line asks for.
+
+    Raises:
+        SettingsError: no session, or more than one, matches the id.
+        LedgerError
+    """
+    ledger = Ledger(default_paths().database, access=FileAccess.READ)
+    await ledger.start()
+    try:
+        session_id = await unique_session_id(ledger, args.id)
+        session = await ledger.load(session_id)
+        if session is None:
+            raise SettingsError(f"Session not found: {clean(args.id)}.", "See: handinger-tui sessions")
+        # Only who asks for the original speed gets its pauses of hours.
+        pace = Pace() if args.speed is None else Pace(args.speed, whole=args.speed == 1)
+        yield Replay(session, ledger.frames, pace, clock, RandomIds(), tap)
+    finally:
+        await ledger.aclose()
+
+
+def new_clock() -> ReplayClock:
+    """A clock that shows the time of what is played."""
+    return ReplayClock(SystemClock())
 
 
 def run_with_services(

@@ -177,8 +177,8 @@ class SessionActor:
         self.inbox = Inbox(self._request_failed)
         self.queue = TurnQueue()
         self.store = SessionStore(session, deps.run_deps, self._turn_changing, deps.on_change)
-        self._runs = RunSlot(self._run_ended)
-        self._limits = SessionLimits(self.store, log, deps.limits, lambda: self._runs.ends)
+        self.runs = RunSlot(self._run_ended)
+        self._limits = SessionLimits(self.store, log, deps.limits, lambda: self.runs.ends)
         self._charges = RunningCharges(self._limits, self.inbox.post)
         self._settler = TurnSettler(self.store, log, clock)
         self.late = LateReader(deps.run_deps, self.store, self._settler, self.inbox, lambda: self.running)
@@ -192,7 +192,7 @@ class SessionActor:
     @property
     def running(self) -> bool:
         """Whether a turn is being sent or watched."""
-        return self._runs.record is not None
+        return self.runs.record is not None
 
     @property
     def gauges(self) -> tuple[Gauge, ...]:
@@ -202,7 +202,7 @@ class SessionActor:
     async def settled(self) -> Session:
         """Wait until the session has no running turn and no pending request; returns its value."""
         while self.running or not self.inbox.idle.is_set():
-            await self._runs.free.wait()
+            await self.runs.free.wait()
             await self.inbox.idle.wait()
         return self.session
 
@@ -242,7 +242,7 @@ class SessionActor:
             raise Elsewhere(self.session, self._deps.context)
         if (problem := self._log.no_history) is not None:
             raise problem
-        await self._runs.ending()
+        await self.runs.ending()
         # The end of the turn before is written first: until then it reserves room under the limits.
         await self._settler.close_ended()
         queue = self.queue
@@ -356,7 +356,7 @@ class SessionActor:
         queue = self.queue
         if only is not None:
             ids = queue.moved(only, 0)
-            await self._runs.ending()
+            await self.runs.ending()
             await self._settler.close_ended()
             await self.store.place_last(*ids)
             queue.ids = ids
@@ -419,16 +419,16 @@ class SessionActor:
             policy = replace(deps.policy, money_interval=deps.policy.poll_interval)
             deps = replace(deps, policy=policy)
         self.late.cancel()
-        self._runs.launch(record, body(TurnRun(record, deps)))
+        self.runs.launch(record, body(TurnRun(record, deps)))
 
     def _turn_changing(self, before: Turn | None, now: Turn) -> None:
-        is_running = self._runs.turn_id == now.turn_id
+        is_running = self.runs.turn_id == now.turn_id
         if before is not None and before.live and not now.live and is_running:
             # In the same step that publishes the end: a message sent after this was sent in view of it.
             hold = hold_after(now.status)
             if hold is not None:
                 self.queue.stop(hold)
-        record = self._runs.record
+        record = self.runs.record
         is_written_here = record is not None and record.is_ours and not self._is_stopping
         self._charges.observe(before, now, running=is_written_here)
 
@@ -444,7 +444,7 @@ class SessionActor:
         try:
             await self._settler.close_ended()
             if record.last_body is not None:
-                await self._settler.settle_older(record.last_body, without=self._runs.turn_id)
+                await self._settler.settle_older(record.last_body, without=self.runs.turn_id)
             if not self.running:
                 await self.store.take_added()
         except LedgerError as problem:
@@ -491,7 +491,7 @@ class SessionActor:
         """Stop watching; the worker keeps running and may keep charging. The queue is held."""
         if self.queue.ids or self.session.busy:
             self.queue.stop(Hold(HoldReason.DETACHED))
-        self._runs.cancel()
+        self.runs.cancel()
         self.store.publish()
 
     def stop(self) -> None:
@@ -628,7 +628,7 @@ class SessionActor:
             return []
         if departed and watch:
             # The newest turn only: its reads settle the others as well.
-            watched = self._runs.turn_id or departed[-1]
+            watched = self.runs.turn_id or departed[-1]
             for turn_id in departed:
                 if turn_id != watched:
                     await self._settler.detach(turn_id)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.webhooks import DeliveryPage, Webhook
     from handinger_tui.engine.engine import Engine
     from handinger_tui.engine.gallery import Gallery
+    from handinger_tui.engine.replay import Replay
 
 
 class Opening(Enum):
@@ -404,6 +405,13 @@ class Connection(Struct, frozen=True):
     """None: the service has no webhooks."""
     gallery: Gallery | None = None
     """The stored workers of the service; None where there are none."""
+    replay: Replay | None = None
+    """Plays the session on the screen, of which nothing can be sent; None: this is no replay."""
+
+    @property
+    def is_replaying(self) -> bool:
+        """Whether a replay has not come to its end."""
+        return self.replay is not None and not self.replay.is_over
 
 
 class EarlyPrompt(Protocol):

@@ -22,6 +22,8 @@ class Subcommand(NamedTuple):
     """Whether it only lists data: a reader that closes the pipe early is then no error."""
     watches_turn: bool = False
     """Whether it prints the result of a turn. It handles signals itself."""
+    has_screen: bool = False
+    """Whether it shows the screen unless its options ask for output."""
 
     @property
     def help(self) -> str:
@@ -30,7 +32,7 @@ class Subcommand(NamedTuple):
 
 
 _TABLE: Final = (
-    Subcommand("attach", "ID", "watch a running worker", watches_turn=True),
+    Subcommand("attach", "ID", "watch a running worker", watches_turn=True, has_screen=True),
     Subcommand(
         "sessions",
         "…",
@@ -47,6 +49,7 @@ _TABLE: Final = (
     ),
     Subcommand("export", "ID", "export a session as a document", only_lists=True),
     Subcommand("import", "FILE", "import a session that was exported as JSON; never charged again"),
+    Subcommand("replay", "ID", "play a session again as it came", only_lists=True, has_screen=True),
     Subcommand("email", "ID", "show the worker's email address"),
     Subcommand("schedules", "…", "a worker's schedules", actions=("list", "add", "cancel")),
     Subcommand(

@@ -126,6 +126,9 @@ async def detach(context: CommandContext, _argument: str) -> None:
     if not actor.running:
         interaction.say("Nothing is running in this session.")
         return
+    if controller.connection.replay is not None:
+        actor.detach()
+        return
     body = STOP_WATCHING_LOCAL if controller.connection.badge.local else STOP_WATCHING
     waiting = len(controller.queue_of(actor.session.session_id))
     queued = f"\n\n{waiting_words(waiting)} until you come back." if waiting else ""

@@ -55,6 +55,8 @@ class KeyActions:
             "before": partial(self._switch_session, -1),
             "after": partial(self._switch_session, 1),
             "suspend": self._suspend,
+            "pause": self._pause,
+            "skip": self._skip,
             "page_up": lambda: self._in_front().scroll_page_up(animate=False),
             "page_down": lambda: self._in_front().scroll_page_down(animate=False),
             "home": lambda: self._in_front().scroll_home(animate=False),
@@ -168,6 +170,16 @@ class KeyActions:
             app.action_suspend_process()
         else:
             self._context.interaction.say("No shell to return to.")
+
+    def _pause(self) -> None:
+        """Pause a replay, or go on."""
+        if (replay := self._context.controller.connection.replay) is not None:
+            replay.toggle()
+
+    def _skip(self) -> None:
+        """Skip to the end of the turn that is replayed."""
+        controller = self._context.controller
+        controller.engine.actor(controller.session_id).detach()
 
     def _copy_at_cursor(self) -> None:
         """Copy the part at the cursor, else the newest answer."""

@@ -302,8 +302,13 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether an action works now; the footer shows only those."""
+        is_replaying = self.controller.connected and self.controller.connection.is_replaying
         if action == "key" and parameters == ("suspend",):
             return sys.platform != "win32"
+        if action == "key" and parameters == ("pause",):
+            return is_replaying and not self.prompt.text
+        if action == "key" and parameters == ("skip",):
+            return is_replaying and self.controller.running and not self.browsing.something_open
         if action == "key" and parameters[0] in WHILE_BROWSING:
             return self.browsing.browsed is self.transcript
         if action == "key" and parameters == ("back",):
@@ -311,7 +316,8 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         if action == "key" and parameters == ("read",):
             return not (self.controller.running or self.browsing.something_open)
         if action == "command" and parameters == ("detach",):
-            return self.controller.running and not self.browsing.something_open
+            is_watching = self.controller.running and not is_replaying
+            return is_watching and not self.browsing.something_open
         return True
 
     def _renew_keys(self) -> None:

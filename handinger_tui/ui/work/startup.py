@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from handinger_tui.core.turns.session import Session
+    from handinger_tui.engine.replay import Replay
     from handinger_tui.ui.commands.command import CommandContext
 
 
@@ -82,6 +83,23 @@ class Startup:
             await controller.watch_unwatched(initial.session_id)
         await self._send_first(initial.session_id)
         self._submitter.send_early()
+        if (replay := controller.connection.replay) is not None:
+            self._interaction.run(self._play(replay))
+
+    async def _play(self, replay: Replay) -> None:
+        """Play the session; the prompt says so, and what the keys do.
+
+        Raises:
+            LedgerError: the history cannot be read.
+        """
+        pane = self._context.pane
+        pane.prompt.placeholder = "Replay: nothing is sent"
+        replay.on_change = lambda: pane.opening(replay_hint(replay))
+        await replay.run(lambda _turn: self._announce(replay.notice))
+
+    def _announce(self, notice: str) -> None:
+        if notice:
+            self._interaction.announce(notice)
 
     # -- the session -------------------------------------------------------------------
     async def _last_id(self) -> str | None:
@@ -115,7 +133,9 @@ class Startup:
                     return InitialSession(session_id, problem=problem)
                 return InitialSession(session_id)
             case Opening.CHOSEN:
-                return InitialSession(await controller.open(await controller.find(options.session or "")))
+                replay = controller.connection.replay
+                chosen = await controller.find(options.session or "") if replay is None else replay.session_id
+                return InitialSession(await controller.open(chosen))
             case Opening.LAST:
                 if last_id is None:
                     return InitialSession(new_id, "No earlier session. This is a new one.")
@@ -180,6 +200,16 @@ class Startup:
             self._interaction.announce(line)
         self._context.repaint()
         reload(self._interaction.app.screen_stack)
+
+
+def replay_hint(replay: Replay) -> str:
+    """What a replay plays, and what the keys do."""
+    turn = f"turn {replay.number} of {len(replay.turns)}"
+    if replay.is_over:
+        return "End of the replay · ^C twice to quit"
+    if replay.is_paused:
+        return f"Replay paused, {turn} · Space to continue · ^C twice to quit"
+    return f"Replay, {turn} · Space to pause · Esc to skip the turn"
 
 
 MAX_CHECKED: Final = 20

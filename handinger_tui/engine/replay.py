@@ -1,0 +1,317 @@
+"""Replay: the stored frames of a session go once more through fold and session store, at their pace.
+
+Nothing is sent, read from a service, or written: `ReplayLog` refuses to store and `NoService` every request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from handinger_tui.core.errors import LedgerError, NoHistory, Unreachable
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.turn import Kind, Turn
+from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.ports import RetryPolicy
+from handinger_tui.engine.turn_record import STREAMED
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from handinger_tui.core.money.limits import Start
+    from handinger_tui.core.stream.events import StreamEvent
+    from handinger_tui.core.stream.frames import Frame, StreamRoute
+    from handinger_tui.core.stream.worker_snapshot import WorkerBody
+    from handinger_tui.core.turns.session import Others, RemoteTurn, Session
+    from handinger_tui.core.turns.turn import TurnRequest
+    from handinger_tui.engine.ports import Clock, Ids, Reply
+    from handinger_tui.engine.session_actor import SessionActor
+    from handinger_tui.engine.turn_record import TurnRecord
+
+NOTHING_SENT: Final = "This is a replay: nothing is sent, read or stored."
+LONGEST_PAUSE_S: Final = 3.0
+"""Longer pauses of the original are shortened to this, before the speed is applied."""
+MIN_WAIT_S: Final = 0.01
+"""Frames that follow each other faster are shown together."""
+AT_ONCE: Final = 100
+"""Most frames that are shown together: the screen handles keys in between."""
+
+
+class Pace(Struct, frozen=True):
+    """How fast frames follow each other: `speed` times the original, 0 for as fast as possible.
+
+    `whole`: pauses are not shortened.
+    """
+
+    speed: float = 1.0
+    whole: bool = False
+
+    def wait_s(self, before_ms: int, now_ms: int) -> float:
+        """Seconds between two moments of the original."""
+        pause_s = max(0, now_ms - before_ms) / 1000
+        return (pause_s if self.whole else min(pause_s, LONGEST_PAUSE_S)) / self.speed if self.speed else 0.0
+
+
+class ReplayClock:
+    """A clock that shows the time of the frame that was played last. Implements `engine.ports.Clock`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._at_ms: int | None = None
+
+    def set(self, at_ms: int) -> None:
+        """Show this time."""
+        self._at_ms = at_ms
+
+    def now_ms(self) -> int:
+        """The time of the last frame; before the first one, the real time."""
+        return self._clock.now_ms() if self._at_ms is None else self._at_ms
+
+    def monotonic(self) -> float:
+        """As the real clock."""
+        return self._clock.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """As the real clock."""
+        await self._clock.sleep(seconds)
+
+
+class NoService:
+    """Implements `engine.ports.WorkerApi`; every request is refused before it leaves."""
+
+    def new_target(self, _turn_id: str, /) -> str | None:
+        """None."""
+        return None
+
+    def start_turn(
+        self, order: TurnRequest, departed: Callable[[], None] = lambda: None
+    ) -> AbstractAsyncContextManager[Reply]:
+        """Raise Unreachable."""
+        del order, departed
+        raise _unreachable()
+
+    def follow(self, worker_id: str, via: StreamRoute) -> AbstractAsyncContextManager[Reply]:
+        """Raise Unreachable."""
+        del worker_id, via
+        raise _unreachable()
+
+    async def read_worker(self, worker_id: str) -> WorkerBody:
+        """Raise Unreachable."""
+        del worker_id
+        raise _unreachable()
+
+
+def _unreachable() -> Unreachable:
+    return Unreachable(Kind.CONNECT, NOTHING_SENT)
+
+
+class ReplayLog:
+    """Implements `engine.ports.TurnLog` for one stored session, which begins without its turns."""
+
+    def __init__(self, stored: Session, frames: Callable[[str], Awaitable[list[Frame]]]) -> None:
+        """`frames` reads those of a turn, by its id."""
+        self._stored = stored
+        self._frames = frames
+
+    no_history = NoHistory(NOTHING_SENT)
+
+    async def open_turn(
+        self,
+        session: Session,
+        order: TurnRequest,
+        replaces: tuple[str, Frame] | None = None,
+        start: Start | None = None,
+    ) -> None:
+        """Raise NoHistory."""
+        del session, order, replaces, start
+        self._refuse()
+
+    async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: Start) -> None:
+        """Raise NoHistory."""
+        del session, order, at_ms, start
+        self._refuse()
+
+    async def release_turn(self, turn_id: str) -> None:
+        """Do nothing: nothing is reserved."""
+
+    def append(self, turn_id: str, frame: Frame) -> None:
+        """Raise NoHistory."""
+        del turn_id, frame
+        self._refuse()
+
+    async def flush(self) -> None:
+        """Do nothing: nothing waits to be written."""
+
+    async def close_turn(self, session: Session, turn_id: str) -> Others | None:
+        """Raise NoHistory."""
+        del session, turn_id
+        self._refuse()
+
+    async def move_last(self, turn_ids: Sequence[str]) -> None:
+        """Raise NoHistory."""
+        del turn_ids
+        self._refuse()
+
+    async def charge(self, session: Session) -> Others | None:
+        """Write nothing: the charges are in the history already."""
+        del session
+        return None
+
+    async def adopt(self, session: Session, turns: Sequence[RemoteTurn]) -> Session:
+        """Raise NoHistory."""
+        del session, turns
+        self._refuse()
+
+    async def frames(self, turn_id: str, since: int = 0) -> list[Frame]:
+        """The stored frames of a turn."""
+        return [frame for frame in await self._frames(turn_id) if frame.seq >= since]
+
+    async def claim(self, turn_id: str) -> bool:
+        """Raise NoHistory: nothing is watched."""
+        del turn_id
+        self._refuse()
+
+    async def unsettled(self) -> list[tuple[Session, TurnRequest]]:
+        """None: what a crash left open is not settled by a replay."""
+        return []
+
+    async def sessions_to_read(self, now_ms: int) -> list[Session]:
+        """None."""
+        del now_ms
+        return []
+
+    async def load(self, session_id: str) -> Session | None:
+        """The session without turns, which are played."""
+        return replace(self._stored, turns=()) if session_id == self._stored.session_id else None
+
+    def _refuse(self) -> NoReturn:
+        raise LedgerError(NOTHING_SENT)
+
+
+async def _show(actor: SessionActor, turn: Turn) -> None:
+    actor.store.put(turn)
+
+
+class Replay:
+    """Plays the turns of one session through its actor in `engine`. Pause and skip it at any time."""
+
+    def __init__(
+        self,
+        stored: Session,
+        frames: Callable[[str], Awaitable[list[Frame]]],
+        pace: Pace,
+        clock: ReplayClock,
+        ids: Ids,
+        tap: Callable[[StreamEvent], None] | None = None,
+    ) -> None:
+        """`tap` is called with each event of a stream as it is decoded, as in `Engine`."""
+        self.session_id = stored.session_id
+        self.turns = stored.turns
+        self.base_url = stored.base_url
+        self.clock = clock
+        self._log = ReplayLog(stored, frames)
+        context = ServiceContext(stored.base_url, generation=stored.generation, credit_usd=stored.credit_usd)
+        policy = RetryPolicy(money_interval=None)
+        self.engine = Engine(NoService(), self._log, self.clock, ids, policy, tap, context)
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when another turn begins, with a pause, and at the end."""
+        self.number = 0
+        """The number of the turn that is played, from 1."""
+        self.is_over = False
+        self.folded: list[int] = []
+        """Numbers of turns that are shown as they were stored: their frames are gone."""
+        self._pace = pace
+        self._going = asyncio.Event()
+        self._going.set()
+        self._at_ms: int | None = None
+
+    @property
+    def notice(self) -> str:
+        """What is said of the turn, "" for nothing."""
+        is_folded = self.number in self.folded
+        text = f"Turn {self.number} is shown as it was stored: how it came is no longer known."
+        return text if is_folded else ""
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it waits for `toggle`."""
+        return not self._going.is_set()
+
+    def toggle(self) -> None:
+        """Pause, or go on."""
+        if self.is_paused:
+            self._going.set()
+        else:
+            self._going.clear()
+        self.on_change()
+
+    async def run(self, ended: Callable[[Turn], None] = lambda _turn: None) -> None:
+        """Play all turns; `ended` is called after each of them.
+
+        Raises:
+            LedgerError: the history cannot be read.
+        """
+        await self.engine.open(self.session_id)
+        actor = self.engine.actor(self.session_id)
+        for turn in self.turns:
+            self.number += 1
+            self.on_change()
+            frames = await self._log.frames(turn.turn_id)
+            await self._wait_until(turn.order.created_ms)
+            # Of a turn that is kept only in its folded form, runs of frames are one.
+            is_whole = all(frame.seq == number for number, frame in enumerate(frames))
+            if is_whole and fold(turn.order, frames) == turn:
+                await actor.inbox.request(partial(self._begin, actor, turn, frames))
+                await actor.settled()
+            else:
+                self.folded.append(self.number)
+            if actor.session.turns[-1:] != (turn,):
+                # It was skipped, or its frames are gone.
+                await actor.inbox.request(partial(_show, actor, turn))
+            if frames:
+                self._at_ms = frames[-1].at_ms
+                self.clock.set(self._at_ms)
+            ended(turn)
+        self.is_over = True
+        self.on_change()
+
+    async def _begin(self, actor: SessionActor, turn: Turn, frames: Sequence[Frame]) -> None:
+        actor.store.put(Turn(turn.order))
+        record = actor.store.new_record(turn.turn_id)
+        # It takes what is stored, and stores nothing.
+        record.is_ours = False
+        actor.runs.launch(record, self._play(frames, record))
+
+    async def _play(self, frames: Sequence[Frame], record: TurnRecord) -> None:
+        """Hand the frames to the record."""
+        for batch in self._batches(frames):
+            await self._wait_until(batch[0].at_ms)
+            self.clock.set(batch[-1].at_ms)
+            record.take_stored(batch)
+
+    def _batches(self, frames: Sequence[Frame]) -> Iterator[list[Frame]]:
+        """Deltas that follow each other almost at once are shown together, as those of one network read."""
+        batch: list[Frame] = []
+        for frame in frames:
+            if batch and (
+                len(batch) == AT_ONCE
+                or {batch[-1].framing, frame.framing} - STREAMED
+                or self._pace.wait_s(batch[0].at_ms, frame.at_ms) >= MIN_WAIT_S
+            ):
+                yield batch
+                batch = []
+            batch.append(frame)
+        if batch:
+            yield batch
+
+    async def _wait_until(self, at_ms: int) -> None:
+        """Wait as long as the original took to get from the last moment to this one."""
+        before, self._at_ms = self._at_ms, at_ms
+        await self.clock.sleep(0.0 if before is None else self._pace.wait_s(before, at_ms))
+        await self._going.wait()
+        self.clock.set(at_ms)

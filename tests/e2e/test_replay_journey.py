@@ -1,0 +1,41 @@
+"""A session is played again in a real terminal: paused, skipped, not continued, and nothing is stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.test_replay import contents
+from tests.e2e.runner import run
+from tests.e2e.terminal import terminal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
+
+
+def test_a_session_is_played_paused_skipped_and_left(tmux: str, own_home: Path) -> None:
+    first = run("--local", "-p", "tour", "--output-format", "json", home=own_home)
+    session_id = first.result["session_id"]
+    before = contents(own_home)
+    with terminal(tmux, 80, 24) as window:
+        # So slow that no machine gets to the end before the keys.
+        window.run("replay", session_id, "--speed", "0.05", home=own_home)
+        window.shows("Replay, turn 1 of 1 · Space to pause · Esc to skip the turn")
+        window.shows("Replay: nothing is sent")
+        window.press("Space")
+        window.shows("Replay paused, turn 1 of 1 · Space to continue · ^C twice to quit")
+        window.press("Space")
+        window.shows("Space to pause")
+        window.press("Escape")
+        window.shows("End of the replay · ^C twice to quit")
+        seen = window.shows("✓ completed")
+        assert "unlimited" in seen
+        window.type("go on\r")
+        window.shows("This is a replay: nothing is sent, read or stored.")
+        window.press("C-c", "C-c", "C-c")
+        window.shows("exit=0")
+    assert contents(own_home) == before
+    assert run("sessions", "--json", home=own_home).result["sessions"][0]["turns"] == 1
