@@ -25,7 +25,15 @@ from handinger_tui.core.safety import (
     to_ascii,
 )
 from handinger_tui.core.turns.session import PerTurn, Session, same_front
-from handinger_tui.core.turns.turn import FilePart, Part, SourcePart, ToolPart, ToolState, Turn
+from handinger_tui.core.turns.turn import (
+    FilePart,
+    Part,
+    SourcePart,
+    ToolPart,
+    ToolState,
+    Turn,
+    parts_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -271,7 +279,7 @@ def sources_of_turn(turn: Turn) -> tuple[SourcePart, ...]:
     A source that the stream sent twice is kept twice, as in the reference client. Sources that the
     Worker listed before this turn are left out.
     """
-    streamed = [part for part in turn.parts if isinstance(part, SourcePart)]
+    streamed = [*parts_of(turn.parts, SourcePart)]
     if turn.snapshot is None:
         return tuple(streamed)
     urls = {part.url for part in streamed} | {s.url for s in (turn.before.sources if turn.before else ())}
@@ -291,13 +299,12 @@ def files_of_turn(turn: Turn) -> tuple[FilePart, ...]:
     listed = {file.url: file for file in (turn.snapshot.files if turn.snapshot else ())}
     before = {file.url for file in (turn.before.files if turn.before else ())}
     files = []
-    for part in turn.parts:
-        if isinstance(part, FilePart):
-            twin = listed.pop(part.url, None)
-            name = part.filename or (twin.filename if twin else None)
-            size = part.size if part.size is not None else (twin.size if twin else None)
-            same = (name, size) == (part.filename, part.size)
-            files.append(part if same else FilePart(part.url, part.media_type, name, size, part.in_reasoning))
+    for part in parts_of(turn.parts, FilePart):
+        twin = listed.pop(part.url, None)
+        name = part.filename or (twin.filename if twin else None)
+        size = part.size if part.size is not None else (twin.size if twin else None)
+        same = (name, size) == (part.filename, part.size)
+        files.append(part if same else FilePart(part.url, part.media_type, name, size, part.in_reasoning))
     files += [
         FilePart(file.url, file.media_type, file.filename, file.size)
         for file in listed.values()
@@ -315,26 +322,28 @@ def files_by_tool(parts: Sequence[Part], files: Sequence[FilePart]) -> dict[int,
 
     A call wrote a file if its tool is one that writes and its input or output names the file.
     """
+    calls: dict[str, list[int]] = {}
+    for at, part in enumerate(parts):
+        if isinstance(part, ToolPart):
+            for name in _written_by(part):
+                calls.setdefault(name, []).append(at)
     written: dict[int, FilePart] = {}
     for file in files:
-        for at in reversed(range(len(parts))):
-            part = parts[at]
-            if isinstance(part, ToolPart) and at not in written and _wrote(part, file.filename or ""):
+        positions = calls.get(file.filename or "", [])
+        while positions:
+            if (at := positions.pop()) not in written:
                 written[at] = file
                 break
     return written
 
 
-def _wrote(tool: ToolPart, name: str) -> bool:
-    if not name or tool.state is not ToolState.OUTPUT_AVAILABLE or not _WRITING.search(tool.name):
-        return False
-    values = [
-        value
-        for members in (tool.input, tool.output)
-        if isinstance(members, dict)
-        for value in members.values()
-    ]
-    return any(isinstance(value, str) and value.rpartition("/")[2] == name for value in values)
+def _written_by(tool: ToolPart) -> set[str]:
+    """The names of the files that a call may have written."""
+    if tool.state is not ToolState.OUTPUT_AVAILABLE or not _WRITING.search(tool.name):
+        return set()
+    members = (members for members in (tool.input, tool.output) if isinstance(members, dict))
+    values = (value for each in members for value in each.values() if isinstance(value, str))
+    return {value.rpartition("/")[2] for value in values} - {""}
 
 
 def source_key(part: SourcePart) -> str:
@@ -393,7 +402,7 @@ class SourceIndex:
         """The sources of the stream that the next call processes for the first time."""
         is_same_session = session.session_id == self._session_id
         turns = self._keys_of.stale(session.turns) if is_same_session else session.turns
-        parts = (part for turn in turns for part in turn.parts if isinstance(part, SourcePart))
+        parts = (part for turn in turns for part in parts_of(turn.parts, SourcePart))
         return [part for part in parts if not is_same_session or part.url not in self._urls]
 
 

@@ -17,7 +17,7 @@ from handinger_tui.core.evidence.sources import files_of_turn
 from handinger_tui.core.formatting import size
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import PerTurn, Session
-from handinger_tui.core.turns.turn import FilePart, Turn
+from handinger_tui.core.turns.turn import FilePart, Turn, parts_of
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.lists.virtual_list import ItemRows
 from handinger_tui.ui.panels.panel import (
@@ -357,7 +357,7 @@ def short_type(media_type: str) -> str:
 
 def _key(turn: Turn) -> Key:
     """The memo key of a turn: everything that `FileIndex` reads of it."""
-    streamed = tuple(part for part in turn.parts if isinstance(part, FilePart))
+    streamed = tuple(parts_of(turn.parts, FilePart))
     return streamed, turn.snapshot and turn.snapshot.files, turn.before and turn.before.files
 
 

@@ -7,15 +7,16 @@ never jump when an estimate becomes exact.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from operator import is_not
 from typing import Final, NamedTuple
 
 from handinger_tui.core.turns.session import Session, same_front, same_readings
 from handinger_tui.core.turns.turn import ReasoningPart, Rope, TextPart, Turn, TurnRequest
 from handinger_tui.ui.transcript.markdown.document import LiveMarkdown
-from handinger_tui.ui.transcript.painting import INDENT, MARGIN, RowBuffer, indented
+from handinger_tui.ui.transcript.painting import INDENT, MARGIN, Row, RowBuffer, indented
 from handinger_tui.ui.transcript.rows import (
     FOLDABLE,
     RowOptions,
@@ -37,6 +38,11 @@ MIN_KEPT_TURNS: Final = 16
 MAX_KEPT_ROWS: Final = 800
 """Number of rows (1 kB each) above which only `MIN_KEPT_TURNS` turns are kept."""
 
+AT_ONCE: Final = 8_000
+"""Characters of a turn that are laid out at once, 20 to 30 ms of work: a key must not wait for more."""
+BLOCK_COST: Final = 30
+"""Characters as which each block counts that is laid out."""
+
 ReceiptOf = Callable[[Session, Turn], str]
 """Returns the receipt text of a turn, "" for none. Also: how its message is sent again."""
 
@@ -50,6 +56,8 @@ class Folding:
     """Which slots are unfolded: all or none, except those that were toggled."""
 
     def __init__(self) -> None:
+        self.changes = 0
+        """How often something was toggled."""
         self._unfolded = False
         self._toggled: set[tuple[str, str]] = set()
 
@@ -59,10 +67,12 @@ class Folding:
 
     def toggle(self, turn_id: str, key: str) -> None:
         """Fold or unfold one slot."""
+        self.changes += 1
         self._toggled ^= {(turn_id, key)}
 
     def toggle_all(self) -> None:
         """Unfold all slots, or fold all."""
+        self.changes += 1
         self._unfolded = not self._unfolded
         self._toggled.clear()
 
@@ -80,6 +90,8 @@ class Block:
     unfolded: bool
     buffer: RowBuffer
     live: LiveMarkdown | None = None
+    resolved: tuple[LiveMarkdown, RowBuffer] | None = None
+    """The rows of a complete text with its references, while only a part of them is laid out."""
 
     @property
     def height(self) -> int:
@@ -97,26 +109,59 @@ class Block:
         is_folded_prompt = isinstance(self.slot, TurnRequest) and not self.unfolded
         return self.foldable and (row == 0 or is_folded_prompt)
 
-    def fill(self, width: int) -> int:
-        """Lay out the changed part. Returns the first changed screen row of the block."""
+    @property
+    def complete(self) -> bool:
+        """Whether all that came so far is in the rows."""
+        return self.resolved is None and (self.live is None or self.live.complete)
+
+    def fill(self, width: int, most: int | None = None) -> tuple[int, int]:
+        """Lay out the changed part, of a text no more characters than `most` unless that is None.
+
+        Returns the first changed screen row of the block, and how many characters were taken.
+        """
         options = RowOptions(width - MARGIN - 1, self.unfolded)
         slot = self.slot
         if not (isinstance(slot, TextPart) or (isinstance(slot, ReasoningPart) and self.unfolded)):
             self.live = None
-            return self.gap + self.buffer.replace(0, slot_rows(slot, options))
-        inset = 0 if isinstance(slot, TextPart) else INDENT.cell_length
-        live = self.live or LiveMarkdown(options.width - inset, defer_highlight=True)
-        unchanged = live.update(slot.text, done=not self.growing)
-        fresh = live.rows[unchanged:]
-        self.live = live if self.growing else None
-        if isinstance(slot, TextPart):
-            return self.gap + self.buffer.replace(unchanged, fresh)
-        head = reasoning_line(slot, options)
-        if not self.buffer.rows:
-            self.buffer.replace(0, [head])
-        self.buffer.replace_first(head)
-        self.buffer.replace(unchanged + 1, indented(fresh, INDENT, INDENT))
-        return self.gap
+            return self.gap + self.buffer.replace(0, slot_rows(slot, options)), BLOCK_COST
+        head = reasoning_line(slot, options) if isinstance(slot, ReasoningPart) else None
+        inset = 0 if head is None else INDENT.cell_length
+        text, taken = slot.text, 0
+        if self.live is None:
+            self.live = LiveMarkdown(options.width - inset, resolve=False, defer_highlight=True)
+        live = self.live
+        if self.resolved is None:
+            first = _put(self.buffer, head, live.update(text, done=not self.growing, most=most), live.rows)
+            taken = live.taken
+        else:
+            first = self.buffer.height
+        if not self.growing and live.complete:
+            if live.definitions and self.resolved is None:
+                self.resolved = live.with_references(), RowBuffer(width, self.buffer.tone)
+            if self.resolved is not None:
+                again, buffer = self.resolved
+                kept = again.update(text, done=True, most=None if most is None else max(0, most - taken))
+                _put(buffer, head, kept, again.rows)
+                taken += again.taken
+                if again.complete:
+                    self.buffer, self.resolved, first = buffer, None, 0
+            if self.resolved is None:
+                self.live = None
+        return self.gap + first, taken + BLOCK_COST
+
+
+def _put(buffer: RowBuffer, head: Row | None, unchanged: int, rows: Sequence[Row]) -> int:
+    """Replace the rows of a text but the `unchanged` first ones, below its `head`, if it has one.
+
+    Returns the first changed screen row.
+    """
+    if head is None:
+        return buffer.replace(unchanged, rows[unchanged:])
+    if not buffer.rows:
+        buffer.replace(0, [head])
+    buffer.replace_first(head)
+    buffer.replace(unchanged + 1, indented(rows[unchanged:], INDENT, INDENT))
+    return 0
 
 
 class TurnLayout:
@@ -126,6 +171,16 @@ class TurnLayout:
         self.turn = turn
         self.height = height
         self.blocks: list[Block] = []
+        self.complete = True
+        """Whether the blocks show all of the turn; False while it is laid out piece by piece."""
+        self._slots: list[Slot] = []
+        """Those of the blocks."""
+        self._all_slots: list[Slot] = []
+        self._made_of: tuple[Turn, str, str] | None = None
+        """What `_all_slots` were made of."""
+        self._fold_changes = 0
+        self._unsettled = 0
+        """The first block that grows or is not complete; those before it depend on their slot only."""
         self.starts: list[int] = []
         """The first row of each block, its gap included, and the row after the last block."""
         self.receipt = ""
@@ -133,53 +188,82 @@ class TurnLayout:
         self.next_step = ""
         """How the message is sent again, as the blocks show it."""
 
-    def fill(self, width: int, folding: Folding, *, compact: bool) -> int | None:
-        """Create or update the blocks.
+    def fill(self, width: int, folding: Folding, *, compact: bool, most: int | None = AT_ONCE) -> int | None:
+        """Create or update the blocks, not many more characters of them than `most` unless that is None.
 
         Returns the first changed row of the turn, None when nothing changed.
         """
-        old = self.blocks
-        blocks: list[Block] = []
+        made_of = self.turn, self.receipt, self.next_step
+        if self._made_of is None or any(map(is_not, made_of, self._made_of)):
+            self._made_of, self._all_slots = made_of, slots_of(*made_of)
+        slots = self._all_slots
+        old, first = self.blocks, self._first_to_update(slots, folding)
+        blocks = old[:first]
         changed: int | None = None
-        at = 0
-        for number, (slot, gap, opened) in enumerate(self._slots_with_gaps(folding, compact=compact)):
-            before = old[number] if number < len(old) else None
-            block, first = self._update_block(slot, before, gap, width, opened)
-            if changed is None and first is not None:
-                changed = at + min(first, block.height)
+        at = self.starts[first] if blocks else 0
+        before = slots[first - 1] if first else None
+        below_unfolded = first > 0 and old[first - 1].unfolded and isinstance(before, FOLDABLE)
+        separates = compact_gap_between if compact else gap_between
+        self.complete = True
+        for number in range(first, len(slots)):
+            if most is not None and most <= 0:
+                self.complete = False
+                break
+            slot = slots[number]
+            opened = folding.is_unfolded(self.turn.turn_id, slot_key(slot, number))
+            gap = int(before is not None and (below_unfolded or separates(before, slot)))
+            known = old[number] if number < len(old) else None
+            block, row, taken = self._update_block(slot, known, gap, width, opened, most)
+            most = None if most is None else most - taken
+            if changed is None and row is not None:
+                changed = at + min(row, block.height)
             blocks.append(block)
             at += block.height
+            before, below_unfolded = slot, opened and isinstance(slot, FOLDABLE)
+            if not block.complete:
+                self.complete = False
+                break
         if changed is None and len(blocks) < len(old):
             changed = at
-        self.blocks = blocks
-        self.starts = list(accumulate((block.height for block in blocks), initial=0))
+        self.blocks, self._slots = blocks, slots[: len(blocks)]
+        heights = (block.height for block in blocks[first:])
+        self.starts[first:] = accumulate(heights, initial=self.starts[first] if first else 0)
+        unsettled = (at for at in range(first, len(blocks)) if blocks[at].growing or not blocks[at].complete)
+        self._unsettled = next(unsettled, len(blocks))
         self.height = at + (1 if compact else BETWEEN_TURNS)
         return changed
 
-    def _slots_with_gaps(self, folding: Folding, *, compact: bool) -> Iterator[tuple[Slot, int, bool]]:
-        """Yield each slot with the number of empty rows before it and whether it is unfolded."""
-        before: Slot | None = None
-        below_unfolded = False
-        for number, slot in enumerate(slots_of(self.turn, self.receipt, self.next_step)):
-            opened = folding.is_unfolded(self.turn.turn_id, slot_key(slot, number))
-            separates = compact_gap_between if compact else gap_between
-            yield slot, int(before is not None and (below_unfolded or separates(before, slot))), opened
-            before, below_unfolded = slot, opened and isinstance(slot, FOLDABLE)
+    def _first_to_update(self, slots: Sequence[Slot], folding: Folding) -> int:
+        """The first block that may change: a turn may have very many that do not."""
+        before, self._fold_changes = self._fold_changes, folding.changes
+        if before != folding.changes or not self.blocks:
+            return 0
+        return min(same_front(self._slots, slots), self._unsettled)
 
     def _update_block(
-        self, slot: Slot, before: Block | None, gap: int, width: int, unfolded: bool
-    ) -> tuple[Block, int | None]:
+        self, slot: Slot, before: Block | None, gap: int, width: int, unfolded: bool, most: int | None
+    ) -> tuple[Block, int | None, int]:
+        """A block for the slot, its first changed row, and as how many characters the work counts."""
         growing = self.turn.live and isinstance(slot, TextPart | ReasoningPart) and slot.open
         if before is not None and before.gap == gap and before.unfolded == unfolded:
-            if before.growing == growing and has_same_rows(before.slot, slot):
-                return before, None
+            if before.growing == growing and before.complete and has_same_rows(before.slot, slot):
+                return before, None, 0
             if type(before.slot) is type(slot) and isinstance(slot, TextPart | ReasoningPart):
                 before.slot, before.growing = slot, growing
-                return before, before.fill(width)
+                return before, *before.fill(width, most)
         tone = "faint" if isinstance(slot, ReasoningPart) else None
         block = Block(slot, gap, growing, unfolded, RowBuffer(width, tone))
-        block.fill(width)
-        return block, 0
+        return block, 0, block.fill(width, most)[1]
+
+    def has(self, position: ReadingPosition) -> bool:
+        """Whether the rows of a position are laid out."""
+        blocks, at = self.blocks, position.block
+        return at < len(blocks) and (blocks[at].complete or position.row < len(blocks[at].buffer.rows))
+
+    def clear(self) -> None:
+        """Drop the rows; the height stays as an estimate."""
+        self.blocks, self._slots, self._all_slots, self.complete = [], [], [], True
+        self._made_of = None
 
 
 class RowPosition(NamedTuple):
@@ -287,15 +371,28 @@ class TranscriptLayout:
         self._update_starts(at)
         self._mark_changed(self._starts[at])
 
-    def refill(self, at: int) -> None:
-        """Lay out a turn again after it, its receipt or its folding changed."""
+    @property
+    def unfinished(self) -> bool:
+        """Whether a turn has rows for a part of its content only, see `go_on`."""
+        return any(not self.turns[at].complete for at in self._recently_used if at < len(self.turns))
+
+    def go_on(self) -> None:
+        """Lay out the next piece of a turn that is not complete."""
+        used = (at for at in reversed(self._recently_used) if at < len(self.turns))
+        at = next((at for at in used if not self.turns[at].complete), None)
+        if at is not None:
+            self.refill(at)
+
+    def refill(self, at: int, *, whole: bool = False) -> None:
+        """Lay out a turn again after it, its receipt or its folding changed; `whole`: all of it at once."""
         turn_layout, session = self.turns[at], self.session
         assert session is not None, "turns exist only for a session"  # noqa: S101  # narrows the type
         self.filled += 1
         height = turn_layout.height
         turn_layout.receipt = self._receipt(session, turn_layout.turn)
         turn_layout.next_step = self._next_step(session, turn_layout.turn)
-        changed = turn_layout.fill(self.width, self.folding, compact=self._compact)
+        most = None if whole else AT_ONCE
+        changed = turn_layout.fill(self.width, self.folding, compact=self._compact, most=most)
         if turn_layout.height != height:
             self._update_starts(at)
         if changed is not None:
@@ -307,15 +404,18 @@ class TranscriptLayout:
         self.folding.toggle(turn_layout.turn.turn_id, slot_key(turn_layout.blocks[at].slot, at))
         self.refill(turn)
 
-    def measure(self, at: int) -> int:
-        """Lay out a turn if it has no rows yet. Returns by how many rows its height changed."""
+    def measure(self, at: int, *, whole: bool = False) -> int:
+        """Lay out a turn if it has no rows yet. Returns by how many rows its height changed.
+
+        `whole`: all of it; otherwise only the beginning of a very long one, see `go_on`.
+        """
         self._recently_used.pop(at, None)
         self._recently_used[at] = None
         turn_layout = self.turns[at]
-        if turn_layout.blocks:
+        if turn_layout.blocks and (turn_layout.complete or not whole):
             return 0
         height = turn_layout.height
-        self.refill(at)
+        self.refill(at, whole=whole)
         self._evict_oldest()
         return turn_layout.height - height
 
@@ -328,7 +428,7 @@ class TranscriptLayout:
             if not self.turns[at].turn.live:
                 del self._recently_used[at]
                 rows -= self.turns[at].height
-                self.turns[at].blocks = []
+                self.turns[at].clear()
 
     def _update_starts(self, at: int) -> None:
         """Recompute the positions of the turns from `at` on after a height changed."""
@@ -418,6 +518,8 @@ class TranscriptLayout:
         number = min(position.turn, len(self.turns) - 1)
         self.measure(number)
         turn_layout = self.turns[number]
+        if not turn_layout.complete and not turn_layout.has(position):
+            self.measure(number, whole=True)
         at = min(position.block, len(turn_layout.blocks) - 1)
         row = self.top_of(number, at)
         if position.row >= 0:

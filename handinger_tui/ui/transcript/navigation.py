@@ -93,7 +93,7 @@ class TranscriptCursor:
         layout = self._layout
         if number >= len(layout.turns):
             return []
-        layout.measure(number)
+        layout.measure(number, whole=True)
         stops: list[CursorStop] = []
         for at, block in enumerate(layout.turns[number].blocks):
             text = source_of(block.slot)
@@ -322,7 +322,7 @@ class TranscriptSearch:
         layout = self._layout
         if hit.turn >= len(layout.turns):
             return [0]
-        layout.measure(hit.turn)
+        layout.measure(hit.turn, whole=True)
         turn_layout = layout.turns[hit.turn]
         at = min(hit.slot, len(turn_layout.blocks) - 1)
         block = turn_layout.blocks[at]
@@ -420,7 +420,7 @@ class MentionHighlight:
     def _locate(self, mention: Mention, number: int) -> tuple[int, Mapping[int, CellRange]]:
         """Return the first row of the block with the mention, and the highlighted lines relative to it."""
         layout = self._layout
-        layout.measure(number)
+        layout.measure(number, whole=True)
         turn_layout = layout.turns[number]
         parts = turn_layout.turn.parts
         part = parts[mention.position] if mention.position < len(parts) else None

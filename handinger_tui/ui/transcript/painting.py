@@ -546,7 +546,7 @@ class RowBuffer:
         self.height = 0
         self.deferred: list[Row] = []
         """The first rows of the code blocks that are not highlighted yet."""
-        self._tone: Final = tone
+        self.tone: Final = tone
         self._width = width
         self._starts: list[int] = []
 
@@ -585,12 +585,12 @@ class RowBuffer:
     def strip(self, y: int, strip_cache: StripCache) -> Strip:
         """Return the strip at screen row `y`."""
         at = self.row_at(y)
-        strips = strip_cache.strips(self.rows[at], self._tone)
+        strips = strip_cache.strips(self.rows[at], self.tone)
         return strips[min(y - self._starts[at], len(strips) - 1)]
 
     def strips_of(self, row: int, strip_cache: StripCache) -> list[Strip]:
         """Return the strips of row number `row`."""
-        return strip_cache.strips(self.rows[row], self._tone)
+        return strip_cache.strips(self.rows[row], self.tone)
 
     def row_at(self, y: int) -> int:
         """Return the index of the row that covers screen row `y`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from itertools import compress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -33,6 +34,7 @@ from handinger_tui.core.turns.turn import (
     Turn,
     TurnRequest,
     TurnStatus,
+    parts_of,
 )
 from handinger_tui.ui.transcript.markdown.code import code_rows, highlighted_lines
 from handinger_tui.ui.transcript.markdown.document import render
@@ -136,20 +138,27 @@ SHOWN_AS_ERROR: Final = frozenset(
 )
 
 
+SHOWN_PARTS: Final = frozenset((TextPart, ReasoningPart, ToolPart, FilePart, DataPart, CustomPart))
+"""Kinds of parts that have a slot each."""
+
+
 def _part_slots(turn: Turn) -> list[Slot]:
     """Return the slots of the parts; a file that a tool wrote is in the slot of the call."""
-    slots: list[Slot] = []
     files = files_of_turn(turn)
-    written = files_by_tool(turn.parts, files) if files else {}
+    if not files:
+        shown = map(SHOWN_PARTS.__contains__, map(type, turn.parts))
+        return list(compress(turn.parts, shown))  # type: ignore[arg-type]  # a step and a source are not shown
+    slots: list[Slot] = []
+    written = files_by_tool(turn.parts, files)
     merged = {file.url for file in written.values()}
     for at, part in enumerate(turn.parts):
         if at in written and isinstance(part, ToolPart):
             slots.append(Written(part, written[at]))
-        elif not (isinstance(part, FilePart) and part.url in merged) and not isinstance(
-            part, StepPart | SourcePart
-        ):
+        elif isinstance(part, StepPart | SourcePart):
+            continue
+        elif not (isinstance(part, FilePart) and part.url in merged):
             slots.append(part)
-    streamed = {part.url for part in turn.parts if isinstance(part, FilePart)} | merged
+    streamed = {part.url for part in parts_of(turn.parts, FilePart)} | merged
     slots += [file for file in files if file.url not in streamed]
     return slots
 

@@ -40,6 +40,8 @@ from handinger_tui.ui.transcript.painting import (
 if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session
 
+GO_ON_S: Final = 0.03
+"""Seconds between two pieces of a very long turn, in which keys are handled and the screen is painted."""
 NEAR_END: Final = 2
 """Distance from the end, in rows, within which the view follows new text."""
 MAX_CACHED_LINES: Final = 400
@@ -87,7 +89,7 @@ class Transcript(ScrollView, can_focus=True):
         self.cursor = TranscriptCursor(layout, self.reveal)
         self.search = TranscriptSearch(layout, strips, self.reveal, self.refresh)
         self.highlight = MentionHighlight(layout, strips, self.reveal, self.refresh)
-        self._is_highlighting = False
+        self._is_highlighting = self._is_going_on = False
         self._clicked_row = 0
 
     # -- content --------------------------------------------------------------------------
@@ -117,6 +119,16 @@ class Transcript(ScrollView, can_focus=True):
             self.place(layout.row_of(position))
             # The line with the pill.
             super().refresh(Region(0, self.size.height - 1, self.size.width, 1))
+
+    def _go_on(self) -> None:
+        """Lay out the next piece of a very long turn; the top row stays."""
+        self._is_going_on = False
+        position = self._reading_position()
+        self.transcript_layout.go_on()
+        if position is None:
+            self._place_end()
+        else:
+            self.place(self.transcript_layout.row_of(position))
 
     def update_texts(self) -> None:
         """Show the receipts, and how messages are sent again, as they are now; the top row stays."""
@@ -279,6 +291,9 @@ class Transcript(ScrollView, can_focus=True):
         elif changed is not None and changed < y + self.size.height:
             top = max(0, changed - y)
             super().refresh(Region(0, top, self.scrollable_size.width, self.size.height - top))
+        if layout.unfinished and not self._is_going_on:
+            self._is_going_on = True
+            self.set_timer(GO_ON_S, self._go_on)
         if self.show_vertical_scrollbar:
             _move_bar(self.vertical_scrollbar, y, layout.height, fine=not self.following)
 

@@ -61,7 +61,7 @@ LIMIT: Final = 2_000
 """Maximum number of characters parsed at once: parsing is quadratic in the worst case (many open brackets).
 """
 
-References = dict[str, object]
+References = dict[str, Any]
 
 
 def new_parser() -> MarkdownIt:

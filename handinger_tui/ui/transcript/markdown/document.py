@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from textual.content import Content
 
-from handinger_tui.core.safety import clean, clean_slice, cleanable_length
+from handinger_tui.core.safety import clean_slice, cleanable_length
 from handinger_tui.ui.transcript.markdown.blocks import (
     SAMPLE,
     LayoutUnit,
@@ -44,6 +44,9 @@ BLOCK: Final = 16_000
 """Characters after which any other block is cut, except code and tables."""
 SLICE: Final = 16_000
 """Characters appended per parse, so that no parse takes long."""
+
+TITLES: Final = ("paragraph_open", "heading_open")
+"""What the title of a definition is taken for until its end arrives."""
 
 
 @dataclass(slots=True)
@@ -85,6 +88,13 @@ class LiveMarkdown:
     def _reset(self) -> None:
         self.rows: list[Row] = []
         self.definitions: References = {}
+        """Those of the finished part, and at the end of the text all of them."""
+        self.taken = 0
+        """How many characters the last `update` took."""
+        self._waiting = ""
+        """Clean text that no call has taken yet."""
+        self._found: References = {}
+        """The definitions in the last source that was parsed."""
         self._source = ""
         self._pending = ""
         self._stable = 0
@@ -94,33 +104,52 @@ class LiveMarkdown:
         self._fence: _Fence | None = None
         self._table: _Table | None = None
 
-    def update(self, text: str, *, done: bool) -> int:
+    @property
+    def complete(self) -> bool:
+        """Whether all of the text that was set is in the rows."""
+        return not self._waiting
+
+    def update(self, text: str, *, done: bool, most: int | None = None) -> int:
         """Set the text so far, from its beginning; `done` means that it is complete.
 
+        With `most` no more characters than that are taken; further calls take the others.
         Returns how many of the first rows are unchanged.
         """
         if not text.startswith(self._source):
             self._reset()
         unchanged = self._stable
         end = len(text) if done else max(cleanable_length(text), len(self._source))
-        fresh = clean_slice(text, len(self._source), end)
+        waiting = self._waiting + clean_slice(text, len(self._source), end)
         self._source = text[:end]
+        fresh, self._waiting = (waiting, "") if most is None else (waiting[:most], waiting[most:])
+        self.taken = len(fresh)
+        if self._waiting and not fresh:
+            return len(self.rows)
+        is_end = done and self.complete
         for start in range(0, max(1, len(fresh)), SLICE):
             del self.rows[self._stable :]
             self._append(fresh[start : start + SLICE])
-            unchanged = min(unchanged, self._advance(done=done and start + SLICE >= len(fresh)))
-        if done and self._resolve and self.definitions:
-            self.rows = self._rows_with_references(text)
-            return 0
+            unchanged = min(unchanged, self._advance(done=is_end and start + SLICE >= len(fresh)))
+        if is_end:
+            self._define(None)
+            if self._resolve and self.definitions:
+                live = self.with_references()
+                live.update(text, done=True)
+                self.rows = live.rows
+                return 0
         return unchanged
 
-    def _rows_with_references(self, text: str) -> list[Row]:
-        """Build all rows again with every reference (a definition may be at the end of the text)."""
-        # Those that were gathered on the way are not exact: one of them may not have been complete.
-        _tokens, definitions = parse(broken(clean(text)))
-        live = LiveMarkdown(self.width, definitions, resolve=False, defer_highlight=self._defer_highlight)
-        live.update(text, done=True)
-        return live.rows
+    def with_references(self) -> LiveMarkdown:
+        """Return a new one for the same text that knows its definitions, which may be at its end."""
+        return LiveMarkdown(
+            self.width, self.definitions, resolve=False, defer_highlight=self._defer_highlight
+        )
+
+    def _define(self, line: int | None) -> None:
+        """Keep the definitions before a line of the last source, None: all. The first of a name counts."""
+        for name, found in self._found.items():
+            if line is None or found["map"][0] < line:
+                self.definitions.setdefault(name, found)
 
     def _append(self, fresh: str) -> None:
         start = self._pending.rfind("\n") + 1
@@ -150,8 +179,7 @@ class LiveMarkdown:
     def _parse(
         self, source: str, *, open_: bool = False, inside: bool = False
     ) -> tuple[RowBuilder, list[Token]]:
-        tokens, definitions = parse(source, inside=inside)
-        self.definitions.update(definitions)
+        tokens, self._found = parse(source, inside=inside)
         return RowBuilder(source, self.width, self._references, open_, self._defer_highlight), tokens
 
     def _settle(self, builder: RowBuilder, units: list[LayoutUnit], safe: int, *, done: bool) -> bool:
@@ -177,7 +205,8 @@ class LiveMarkdown:
                 self._cut(builder, closing)
             return False
         unit = units[first_open]
-        self._cut(builder, unit.start)
+        before = units[first_open - 1].end if first_open else 0
+        self._cut(builder, unit.start if done else self._start_with_definition(unit, before))
         if not done and first_open == len(units) - 1:
             if unit.kind == "fence" and not builder.closed(unit.tokens[0]) and "\n" in self._pending:
                 self._open_fence(unit.tokens[0])
@@ -186,6 +215,14 @@ class LiveMarkdown:
                 return True
         self.rows += builder.rows(units[first_open:], gap=self._gap and bool(self.rows))
         return False
+
+    def _start_with_definition(self, unit: LayoutUnit, before: int) -> int:
+        """The first line of a unit that may turn out to be the title of the definition right before it.
+
+        That is the line of the definition then. `before`: the end of the unit before it.
+        """
+        maps = (found["map"] for found in self._found.values() if unit.kind in TITLES)
+        return next((start for start, end in maps if end == unit.start and start >= before), unit.start)
 
     def _last_definition(self, builder: RowBuilder, units: list[LayoutUnit], safe: int) -> int | None:
         """The line of the last stable definition of a long text, if only definitions follow its last unit.
@@ -214,6 +251,7 @@ class LiveMarkdown:
     def _cut(self, builder: RowBuilder, line: int) -> None:
         """Drop the pending source before line `line`."""
         if line:
+            self._define(line)
             self._pending = "\n".join(builder.lines[line:])
 
     def _keep_piece(self, builder: RowBuilder, unit: LayoutUnit) -> None:
@@ -222,10 +260,12 @@ class LiveMarkdown:
         while end == unit.start or size + len(builder.lines[end]) < limit:
             size += len(builder.lines[end]) + 1
             end += 1
+        self._define(unit.start)
         piece = "\n".join(builder.lines[unit.start : end]) + "\n"
         inner, tokens = self._parse(piece, inside=self._inside)
         self._keep(inner.rows(inner.units(tokens, unit.number)))
         self._next()
+        self._define(None)
         self._cut(builder, end)
 
     # -- code blocks that are open ------------------------------------------------------
@@ -286,6 +326,7 @@ class LiveMarkdown:
             self._next(gap=True)
         else:
             self.rows += builder.rows(units[1:], gap=True)
+        self._define(pending)
         self._pending = "\n".join(builder.lines[pending:])
         return ended
 

@@ -1,0 +1,151 @@
+"""A very long turn is laid out in pieces, between which keys are handled, and looks as if laid out at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+
+from handinger_tui.core.turns.fold import Fold, fold
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Turn, TurnRequest
+from handinger_tui.ui.transcript.layout import AT_ONCE, ReadingPosition, TranscriptLayout
+from handinger_tui.ui.transcript.markdown import document
+from tests.core.scaling import references, streamed, table
+from tests.core.test_reducer import frames
+from tests.engine.fakes import FakeApi, says, worker
+from tests.ui.fakes import Desktop
+from tests.ui.transcript.test_markdown import looks
+
+ORDER: Final = TurnRequest("turn_1", "go", 0)
+
+
+def texted(text: str) -> list[dict[str, object]]:
+    pieces = [text[at : at + 500] for at in range(0, len(text), 500)]
+    deltas = [{"type": "text-delta", "id": "t", "delta": piece} for piece in pieces]
+    return [{"type": "text-start", "id": "t"}, *deltas, {"type": "text-end", "id": "t"}]
+
+
+TURNS: Final[dict[str, Callable[[], Turn]]] = {
+    "references": lambda: fold(ORDER, frames(texted(references(700)))),
+    "a table": lambda: fold(ORDER, frames(texted(table(2_500)))),
+    "calls": lambda: fold(ORDER, streamed("calls", 1_500)),
+    "texts": lambda: fold(ORDER, streamed("texts", 1_500)),
+}
+
+
+def shown(turn: Turn) -> TranscriptLayout:
+    layout = TranscriptLayout(lambda _session, _turn: "")
+    layout.reset(80)
+    layout.show(Session("ses_1", 0, turns=(turn,)))
+    layout.measure(0)
+    return layout
+
+
+def look(layout: TranscriptLayout) -> list[object]:
+    return [(block.gap, block.height, looks(block.buffer.rows)) for block in layout.turns[0].blocks]
+
+
+@pytest.mark.parametrize("name", TURNS)
+def test_pieces_give_the_rows_of_all_at_once(name: str) -> None:
+    whole, pieces = shown(TURNS[name]()), shown(TURNS[name]())
+    whole.measure(0, whole=True)
+    assert pieces.unfinished
+    steps = 0
+    while pieces.unfinished:
+        pieces.go_on()
+        steps += 1
+    assert steps > 1
+    assert look(pieces) == look(whole)
+    assert pieces.height == whole.height
+
+
+@pytest.mark.parametrize("name", ["references", "a table"])
+def test_no_piece_parses_much_more_than_its_characters(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed = [0]
+    parse = document.parse
+
+    def counting(text: str, **options: bool) -> object:
+        parsed[-1] += len(text)
+        return parse(text, **options)
+
+    monkeypatch.setattr(document, "parse", counting)
+    layout = shown(TURNS[name]())
+    while layout.unfinished:
+        parsed.append(0)
+        layout.go_on()
+    assert max(parsed) < 4 * AT_ONCE
+
+
+def test_the_end_of_a_text_with_references_is_laid_out_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before, all of it was laid out again at its end: for 20,000 references a key waited for 6 seconds."""
+    folding = Fold(ORDER)
+    stream = frames([*texted(references(700)), {"type": "finish"}])
+    layout = TranscriptLayout(lambda _session, _turn: "")
+    layout.reset(80)
+    for frame in stream[:-2]:
+        folding.take(frame)
+        layout.show(Session("ses_1", 0, turns=(folding.turn,)))
+        layout.measure(0)
+    parsed: list[int] = []
+    parse = document.parse
+
+    def counting(text: str, **options: bool) -> object:
+        parsed.append(len(text))
+        return parse(text, **options)
+
+    monkeypatch.setattr(document, "parse", counting)
+    for frame in stream[-2:]:
+        folding.take(frame)
+    layout.show(Session("ses_1", 0, turns=(folding.turn,)))
+    assert sum(parsed) < 4 * AT_ONCE
+    before = layout.height
+    while layout.unfinished:
+        assert layout.height >= before
+        layout.go_on()
+    whole = shown(folding.turn)
+    whole.measure(0, whole=True)
+    assert look(layout) == look(whole)
+
+
+def test_unchanged_parts_are_not_visited_again() -> None:
+    folding = Fold(ORDER)
+    stream = streamed("calls", 300)
+    layout = TranscriptLayout(lambda _session, _turn: "")
+    layout.reset(80)
+    visited: list[int] = []
+    for frame in stream:
+        folding.take(frame)
+        layout.show(Session("ses_1", 0, turns=(folding.turn,)))
+        layout.measure(0)
+        before = layout.turns[0].blocks
+        layout.refill(0)
+        same = sum(old is new for old, new in zip(before, layout.turns[0].blocks, strict=True))
+        visited.append(len(before) - same)
+    assert max(visited) <= 1
+
+
+def test_a_place_beyond_the_first_piece_is_kept() -> None:
+    layout = shown(TURNS["a table"]())
+    row = layout.row_of(ReadingPosition(0, 1, 2_000))
+    assert layout.reading_position(row) == ReadingPosition(0, 1, 2_000)
+
+
+def test_a_row_of_references_that_resolve_late_stays_in_place() -> None:
+    layout = shown(TURNS["references"]())
+    heights = []
+    while layout.unfinished:
+        heights.append(layout.height)
+        layout.go_on()
+    assert heights == sorted(heights)
+
+
+async def test_the_app_shows_all_of_a_very_long_answer() -> None:
+    text = references(400) + "\n\nThe [last one][r7] of all.\n"
+    desktop = Desktop(api=FakeApi(starts=[says(text)], workers=[worker(text, prompt="go")]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "go")
+        layout = desktop.work.transcript.transcript_layout
+        await desktop.until(pilot, lambda: not desktop.session.busy and not layout.unfinished)
+        await desktop.shows(pilot, "The last one of all.")
