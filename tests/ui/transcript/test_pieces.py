@@ -1,9 +1,9 @@
-"""A very long turn is laid out in pieces, between which keys are handled, and looks as if laid out at once."""
+"""A very long turn is laid out in pieces, between which keys are handled, and looks as it does at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -12,6 +12,7 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnRequest
 from handinger_tui.ui.transcript.layout import AT_ONCE, ReadingPosition, TranscriptLayout
 from handinger_tui.ui.transcript.markdown import document
+from handinger_tui.ui.transcript.markdown.blocks import parse
 from tests.core.scaling import references, streamed, table
 from tests.core.test_reducer import frames
 from tests.engine.fakes import FakeApi, says, worker
@@ -21,9 +22,9 @@ from tests.ui.transcript.test_markdown import looks
 ORDER: Final = TurnRequest("turn_1", "go", 0)
 
 
-def texted(text: str) -> list[dict[str, object]]:
+def texted(text: str) -> list[dict[str, Any]]:
     pieces = [text[at : at + 500] for at in range(0, len(text), 500)]
-    deltas = [{"type": "text-delta", "id": "t", "delta": piece} for piece in pieces]
+    deltas: list[dict[str, Any]] = [{"type": "text-delta", "id": "t", "delta": piece} for piece in pieces]
     return [{"type": "text-start", "id": "t"}, *deltas, {"type": "text-end", "id": "t"}]
 
 
@@ -64,7 +65,6 @@ def test_pieces_give_the_rows_of_all_at_once(name: str) -> None:
 @pytest.mark.parametrize("name", ["references", "a table"])
 def test_no_piece_parses_much_more_than_its_characters(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     parsed = [0]
-    parse = document.parse
 
     def counting(text: str, **options: bool) -> object:
         parsed[-1] += len(text)
@@ -89,7 +89,6 @@ def test_the_end_of_a_text_with_references_is_laid_out_in_pieces(monkeypatch: py
         layout.show(Session("ses_1", 0, turns=(folding.turn,)))
         layout.measure(0)
     parsed: list[int] = []
-    parse = document.parse
 
     def counting(text: str, **options: bool) -> object:
         parsed.append(len(text))
