@@ -28,7 +28,7 @@ from typing import Final
 from handinger_tui.core.stream.frames import RawFrame
 from tests.core.scaling import references, table
 from tests.core.test_reducer import KINDS
-from tests.engine.fakes import DONE, FakeApi, FakeReply, sse, worker
+from tests.engine.fakes import DONE, FakeApi, FakeReply, Script, sse, worker
 from tests.ui.fakes import Desktop
 
 MOST_S: Final = 0.1
@@ -127,7 +127,12 @@ async def measure(name: str, scale: float) -> list[Watch]:
     """What it was while the content came, while it was laid out to its end, and for another width."""
     number, make = CONTENTS[name]
     stream = make(int(number * scale))
-    script = [sse(type="start", messageId="msg_1"), *stream, sse(type="finish", finishReason="stop"), DONE]
+    script: Script = [
+        sse(type="start", messageId="msg_1"),
+        *stream,
+        sse(type="finish", finishReason="stop"),
+        DONE,
+    ]
     api = FakeApi(starts=[Large(script)], workers=[worker(text_of(stream), prompt="go")])
     desktop, watches = Desktop(api=api), [Watch(), Watch(), Watch()]
     async with desktop.running(120, 40) as pilot:
