@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import itertools
 import json
 import os
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Final
 
 from handinger_tui.core.stream.frames import RawFrame
+from handinger_tui.ui.background import THRESHOLDS
 from tests.core.scaling import references, table
 from tests.core.test_reducer import KINDS
 from tests.engine.fakes import DONE, FakeApi, FakeReply, Script, sse, worker
@@ -158,6 +160,9 @@ def main() -> int:
     parser.add_argument("words", nargs="*", help="only lines with all these words")
     given = parser.parse_args()
     os.environ["TEXTUAL_ANIMATIONS"] = "none"
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*THRESHOLDS)
     print(f"the longest wait in ms, and the number of those above {MOST_S * 1000:.0f} ms")
     print(f"{'':12}{'':10}   streams      ends        width")
     failed = False
