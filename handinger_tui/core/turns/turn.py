@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import reduce
 from itertools import compress, repeat
 from operator import is_
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
 
 from msgspec import Struct, field
 
@@ -258,8 +258,7 @@ _Kind = TypeVar("_Kind", TextPart, ReasoningPart, ToolPart, FilePart, SourcePart
 
 def parts_of(parts: Sequence[Part], kind: type[_Kind]) -> Iterator[_Kind]:
     """The parts of one kind, in order. It is fast: every paint asks, and there may be 100,000 parts."""
-    found: Iterator[_Kind] = compress(parts, map(is_, map(type, parts), repeat(kind)))  # type: ignore[arg-type]
-    return found
+    return cast("Iterator[_Kind]", compress(parts, map(is_, map(type, parts), repeat(kind))))
 
 
 class Attachment(Struct, frozen=True):
