@@ -41,15 +41,16 @@ _SUMMARIES: Final = f"""
              ORDER BY place LIMIT 1) AS started_by, s.generation, s.template,
            (SELECT folder FROM origins o WHERE o.session_id = s.session_id) AS folder,
            EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.session_id AND t.settled_ms IS NULL) AS live,
-           (SELECT COUNT(*) FROM turns t WHERE t.session_id = s.session_id
-               AND t.imported_ms IS NOT NULL) AS imported,
-           (SELECT COUNT(*) FROM turns t WHERE t.session_id = s.session_id AND t.imported_ms IS NOT NULL
-               AND NOT EXISTS (SELECT 1 FROM turn_totals c WHERE c.turn_id = t.turn_id)) AS uncharged,
+           COALESCE(i.turns, 0) AS imported, COALESCE(i.uncharged, 0) AS uncharged,
            SUM(m.usd_pico / 1000000) AS usd_high, SUM(m.usd_pico % 1000000) AS usd_low,
            SUM(m.micro_credits / 1000000) AS credits_high, SUM(m.micro_credits % 1000000) AS credits_low,
            COALESCE(SUM(m.told & 1), 0) AS usd_known, COALESCE(SUM(m.told >> 1 & 1), 0) AS credits_known,
            {DOUBTS}
       FROM sessions s LEFT JOIN turn_totals m ON m.session_id = s.session_id
+      LEFT JOIN (SELECT t.session_id, COUNT(*) AS turns, SUM(NOT EXISTS (
+                     SELECT 1 FROM turn_totals c WHERE c.turn_id = t.turn_id)) AS uncharged
+                   FROM turns t WHERE t.imported_ms IS NOT NULL GROUP BY t.session_id) i
+        ON i.session_id = s.session_id
      {{which}} GROUP BY s.session_id ORDER BY s.updated_ms DESC, s.rowid DESC LIMIT ?
 """
 _IDS: Final = """

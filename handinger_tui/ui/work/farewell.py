@@ -77,11 +77,16 @@ def printed_text(controller: SessionController, what: str) -> str:
 def money_line(session: Session) -> str:
     """The cost of the session with gaps: "$1.23 + 2 turns unknown · 12 credits · 3 turns in all".
 
-    Queued messages cost nothing yet, so they are not gaps.
+    Queued messages cost nothing yet, so they are not gaps; imported turns are named without a cost.
     """
-    turns = [turn for turn in session.turns if turn.status is not TurnStatus.QUEUED]
+    turns = [turn for turn in session.ours if turn.status is not TurnStatus.QUEUED]
     money = session_money(turns, session.elsewhere)
-    return sum_text(money.usd, money.credits, len(turns), session.credit_usd)
+    text = sum_text(money.usd, money.credits, len(turns), session.credit_usd)
+    imported = len(session.turns) - len(session.ours)
+    if not imported:
+        return text
+    words = f"{plural(imported, 'turn')} imported, not charged here"
+    return f"{text} · {words}" if turns else words
 
 
 def day_line(day: Bucket, credit_usd: Decimal | None = None) -> str:

@@ -6,6 +6,7 @@ import asyncio
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import Locked
@@ -119,6 +120,16 @@ def test_a_message_that_waits_in_the_queue_is_no_gap() -> None:
     waits = turn(1, status=TurnStatus.QUEUED, seconds=None)
     assert (
         money_line(session(turn(0, after=reading("0.02", credit="1")), waits)) == "$0.02 · 1 credit · 1 turn"
+    )
+
+
+def test_imported_turns_are_named_without_a_cost() -> None:
+    own = turn(1, before=reading("0.02", credit="1"), after=reading("0.05", credit="3"))
+    came = turn(0, after=reading("0.02", credit="1"))
+    came = replace(came, order=replace(came.order, imported_ms=1))
+    assert money_line(session(came)) == "1 turn imported, not charged here"
+    assert money_line(session(came, own)) == (
+        "~$0.03 · 2 credits · 1 turn · 1 turn imported, not charged here"
     )
 
 
