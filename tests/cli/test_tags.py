@@ -176,6 +176,12 @@ def test_exports_carry_tags_project_and_profile(spent: Path) -> None:
     lines = printed(spent, "costs", "--by", "turn", "--csv").splitlines()
     rows = [(row["turn_id"], row["tags"], row["project"], row["profile"]) for row in csv.DictReader(lines)]
     assert sorted(rows) == [("t1", "a b", "acme", "work"), ("t2", "a b", "acme", "work"), ("t3", "", "", "")]
+    sessions = run("costs", "--by", "session", "--json", home=spent).result["groups"]
+    labels = [(one["key"], one["tags"], one["project"]) for one in sessions]
+    assert labels == [("ses_1", ["a", "b"], "acme"), ("ses_2", [], None)]
+    lines = printed(spent, "costs", "--by", "session", "--csv").splitlines()
+    listed = [(row["key"], row["tags"], row["project"]) for row in csv.DictReader(lines)]
+    assert listed == [("ses_1", "a b", "acme"), ("ses_2", "", "")]
     ran = run("costs", "--by", "tag", "--csv", home=spent)
     assert [row["key"] for row in csv.DictReader(ran.out.splitlines())] == ["a", "b", ""]
     assert "counts in each of their rows" in ran.err

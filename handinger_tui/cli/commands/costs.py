@@ -37,13 +37,17 @@ from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.reconciliation import restatement_object, restatement_text
 from handinger_tui.core.money.spending import OVERLAP, Bucket, GroupBy
 from handinger_tui.core.money.turn_events import WORDS
+from handinger_tui.core.tags import NO_LABELS
 from handinger_tui.ledger.corrections import LISTED, assign, decide_in, pin
 from handinger_tui.ledger.cost_rows import CostRows, opened
+from handinger_tui.ledger.rows import unpack
 
 if TYPE_CHECKING:
     import argparse
     import sqlite3
     from collections.abc import Callable, Iterator, Sequence
+
+    from handinger_tui.core.jsontext import JsonObject
 
 _READING: Final = "--reading"
 _ASSIGN: Final = "--assign"
@@ -253,7 +257,7 @@ def _put_json(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> No
         "restatements": [restatement_object(one) for one in cost_rows.restatements(query.filter)],
     }
     if query.by is not GroupBy.TURN:
-        put(dump({**head, "groups": [spending.group_object(bucket) for bucket in result.groups], **tail}))
+        put(dump({**head, "groups": [*_group_objects(cost_rows, query, result)], **tail}))
         return
     # One JSON document, written in pieces: it is never held in memory as a whole.
     put(f'{dump(head)[:-1]},"groups":[')
@@ -280,9 +284,23 @@ def _put_csv(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Non
     else:
         if query.by is GroupBy.TAG:
             say(OVERLAP)
-        put(spending.line(spending.COLUMNS), spending.END)
-        for bucket in (*result.groups, *result.suspense):
-            put(spending.line(spending.group_object(bucket).values()), spending.END)
+        rows = [*_group_objects(cost_rows, query, result), *map(spending.group_object, result.suspense)]
+        columns = (*spending.COLUMNS, *(("tags", "project") if query.by is GroupBy.SESSION else ()))
+        put(spending.line(columns), spending.END)
+        for row in rows:
+            put(spending.line(row.get(name) for name in columns), spending.END)
+
+
+def _group_objects(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Iterator[JsonObject]:
+    """The groups as JSON; sessions with their tags and their project."""
+    is_labeled = query.by is GroupBy.SESSION
+    labels = {unpack(session): own for session, own in cost_rows.labels().items()} if is_labeled else {}
+    for bucket in result.groups:
+        group = spending.group_object(bucket)
+        if is_labeled:
+            own = labels.get(bucket.key, NO_LABELS)
+            group |= {"tags": [*own.tags], "project": own.project or None}
+        yield group
 
 
 def _turn_pages(cost_rows: CostRows, query: CostsQuery, form: Form) -> Iterator[list[str]]:

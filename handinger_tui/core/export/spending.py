@@ -32,6 +32,8 @@ def cell(value: Json) -> str:
         return "true" if value else "false"
     if isinstance(value, Decimal):
         return decimal_text(value)
+    if isinstance(value, list):
+        return cell(" ".join(map(str, value)))
     if not isinstance(value, str):
         return str(value)
     return csv_field(clean_line(value))
