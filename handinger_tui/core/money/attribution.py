@@ -208,6 +208,11 @@ class MoneyIndex:
         """What that worker took altogether, also for others."""
         self.newest_ms = 0
         """The time of the newest event on any of the workers, without imported ones."""
+        self._turns: Sequence[Turn] = ()
+        """Those of the last call."""
+        self._placed: Sequence[Turn] = ()
+        self._positions: dict[str, int] = {}
+        """Where each of `_placed` is."""
         self._figures_of = PerTurn(_figures)
         self._figures: tuple[object, ...] = ()
         self._money: tuple[TurnMoney, ...] = ()
@@ -233,6 +238,10 @@ class MoneyIndex:
 
         `elsewhere`: what the history has on the same workers.
         """
+        if turns is self._turns and elsewhere == self._elsewhere:
+            # For each receipt of a long session.
+            return self._money
+        self._turns = turns
         figures, before = self._figures_of(turns), self._elsewhere
         if figures == self._figures and elsewhere == before:
             return self._money
@@ -253,6 +262,15 @@ class MoneyIndex:
         self.pinned = any(meter.pinned for meter in meters)
         self.of_worker = groups_of([meter.of_worker for meter in meters]) if meters else (NO_USAGE, NO_COSTS)
         return self._money
+
+    def position(self, turns: Sequence[Turn], turn_id: str) -> int | None:
+        """The last position of a turn; None where there is none with this id."""
+        if turns and turns[-1].turn_id == turn_id:
+            return len(turns) - 1
+        if turns is not self._placed:
+            self._placed = turns
+            self._positions = {turn.turn_id: at for at, turn in enumerate(turns)}
+        return self._positions.get(turn_id)
 
     def _begin_anew(self) -> None:
         """Go through all readings again."""

@@ -387,13 +387,18 @@ class _Meter:
 
     def _shared(self) -> dict[Key, Shared]:
         shared: dict[Key, Shared] = {}
+        # One bit for each turn: the sets of many turns that run together are as large as they are many.
+        bits: dict[Key, int] = {}
         for share in self.shares:
+            owners = 0
             for turn in share.turns:
-                before = shared.get(turn, Shared())
+                owners |= 1 << bits.setdefault(turn, len(bits))
+            for turn in share.turns:
+                before = shared.get(turn, NOT_SHARED)
                 shared[turn] = Shared(
                     before.entered + (share.amount if turn == share.turns[-1] else 0),
                     before.part + share.amount,
-                    before.turns.union(share.turns) - {turn},
+                    before.owners | owners,
                     before.strangers + share.strangers,
                 )
         return shared
@@ -402,13 +407,19 @@ class _Meter:
 class Shared(NamedTuple):
     """The shared amounts of one turn: those entered for it, and all of which it may own a part.
 
-    `turns`, `strangers`: the other possible owners, ours and not ours.
+    `owners`: a bit for each turn of ours that may own a part, this one included; `strangers`: how many of
+    the possible owners are not ours.
     """
 
     entered: Amount = 0
     part: Amount = 0
-    turns: frozenset[Key] = frozenset()
+    owners: int = 0
     strangers: int = 0
+
+    @property
+    def others(self) -> int:
+        """How many others may own a part."""
+        return max(0, self.owners.bit_count() - 1) + self.strangers
 
 
 NOT_SHARED: Final = Shared()
@@ -477,7 +488,7 @@ class MeterResult(NamedTuple):
         return Entry(
             own + shared.entered,
             most if shared.part else None,
-            len(shared.turns) + shared.strangers,
+            shared.others,
             is_doubtful,
             is_partial or turn in self.waiting,
         )

@@ -210,8 +210,7 @@ def facts_of(
 def _money_and_change(session: Session, turn: Turn, index: MoneyIndex) -> tuple[TurnMoney, Change]:
     """The money of `turn`, which may be newer than in its session; unknown where it is no turn of it."""
     turns = session.turns
-    # Searched from the end: mostly one of the newest turns is requested.
-    at = next((at for at in reversed(range(len(turns))) if turns[at].turn_id == turn.turn_id), None)
+    at = index.position(turns, turn.turn_id)
     if at is None:
         return TurnMoney(), _change(turn, TurnMoney(), ())
     if turns[at] is not turn:
