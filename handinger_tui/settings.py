@@ -8,6 +8,7 @@ environment, profile in the file, top level of the file, default. The key is a
 from __future__ import annotations
 
 import difflib
+import re
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 BUDGETS: Final = ("low", "standard", "high", "unlimited")
 GENERATIONS: Final = ("workers", "tasks")
 DENSITIES: Final = ("normal", "compact")
+FOREVER: Final = "forever"
 PRINTED: Final = ("nothing", "answer", "transcript")
 DEFAULT_BASE: Final = {"workers": "https://v3.handinger.com", "tasks": "https://handinger.com"}
 LOCAL_BASE: Final = "local"
@@ -73,6 +75,8 @@ class Settings(Struct, frozen=True):
     """Spending limits, from the configuration or from flags."""
     credit_usd: Decimal | None = None
     """The price of a credit in USD, with which credits count for limits in USD; None: not known."""
+    keep_frames: str = FOREVER
+    """How long what arrived is kept as it arrived, "90 days" or `FOREVER`; see `days_of`."""
     tag_rules: TagRules = NO_RULES
     key_in_file: bool = False
     """Whether the configuration file has an API key, even if another one is used."""
@@ -97,8 +101,8 @@ class Flags(Struct, frozen=True):
 
 
 _TOP: Final = (
-    "profile", "budget", "theme", "density", "print_on_exit", "download_dir", "base_url", "generation",
-    "api_key", "headers",
+    "profile", "budget", "theme", "density", "print_on_exit", "keep_frames", "download_dir", "base_url",
+    "generation", "api_key", "headers",
 )  # fmt: skip
 _OBSOLETE: Final = ("pictures",)
 """Names of earlier versions: accepted without effect, so that a configuration stays valid."""
@@ -157,6 +161,7 @@ def load(
         theme=values.get("theme"),
         density=_check_choice(values.get("density") or "normal", DENSITIES, "density"),
         print_on_exit=_check_choice(values.get("print_on_exit") or "nothing", PRINTED, "print_on_exit"),
+        keep_frames=_check_days(values.get("keep_frames") or FOREVER),
         download_dir=str(values.get("download_dir") or ""),
         keys=tuple(sorted((str(k), str(v)) for k, v in config.get("keys", {}).items())),
         limits=_read_limits(environ, config.get("limits", {}), file_name, flags.max_wait),
@@ -257,6 +262,23 @@ def _check_choice(value: object, allowed: tuple[str, ...], what: str) -> str:
         hint = f"Did you mean {matches[0]}?" if matches else f"Use one of: {', '.join(allowed)}."
         raise SettingsError(f"{text!r} is not a valid {what}.", hint)
     return text
+
+
+_DAYS: Final = re.compile(r"([1-9][0-9]{0,4}) days?")
+
+
+def days_of(keep_frames: str) -> int | None:
+    """The number of days in a setting such as "90 days"; None: forever."""
+    match = _DAYS.fullmatch(keep_frames)
+    return int(match[1]) if match else None
+
+
+def _check_days(value: str) -> str:
+    if value != FOREVER and days_of(value) is None:
+        raise SettingsError(
+            f"{value!r} is not a valid keep_frames.", 'Use "forever", or a time as "90 days".'
+        )
+    return value
 
 
 def _check_key(text: str) -> str:

@@ -10,7 +10,7 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import LimitOrigin, Scope, Unit
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.tags import SessionFacts, TagRules
-from handinger_tui.settings import LOCAL_BASE, Flags, Settings, check_base_url, load, require_key
+from handinger_tui.settings import LOCAL_BASE, Flags, Settings, check_base_url, days_of, load, require_key
 
 KEY = "hdg_live_0123456789"
 FILE = """
@@ -228,6 +228,18 @@ def test_the_density_is_normal_or_compact() -> None:
     with pytest.raises(SettingsError) as told:
         settled(file='density = "compat"')
     assert told.value.hint == "Did you mean compact?"
+
+
+@pytest.mark.parametrize(("text", "days"), [("forever", None), ("1 day", 1), ("90 days", 90)])
+def test_frames_are_kept_for_some_days_or_forever(text: str, days: int | None) -> None:
+    assert days_of(settled().keep_frames) is None
+    assert days_of(settled(file=f'keep_frames = "{text}"').keep_frames) == days
+
+
+@pytest.mark.parametrize("text", ["0 days", "-1 days", "90", "soon", "1.5 days", "999999 days"])
+def test_a_time_that_cannot_be_read_removes_nothing(text: str) -> None:
+    with pytest.raises(SettingsError, match="keep_frames"):
+        settled(file=f'keep_frames = "{text}"')
 
 
 def test_what_is_printed_at_the_end_is_nothing_unless_it_is_set() -> None:

@@ -4,7 +4,8 @@ A closed turn has two packed forms, each of them compressed JSON. `gathered` hol
 run of deltas is one frame: sessions are opened from it. `packed` holds the frames as they arrived; those of
 streams are no longer in `frames` then, and readings of the worker have no `data` there. Markers stay as they
 are, and so do the times of readings, since queries look for both. A turn of 1,000 deltas takes a seventh of
-the room.
+the room. `packed` is removed after the time for which the person keeps frames; everything else goes on with
+`gathered` then.
 """
 
 from __future__ import annotations
@@ -166,6 +167,34 @@ def frames_of_session(
         yield unpack(turn_id), (frame_of(row[1:]) for row in rows)
 
 
+_OLD: Final = """
+    SELECT p.turn_id, p.frames AS whole, g.frames AS joined
+      FROM turns t JOIN packed p ON p.turn_id = t.turn_id
+      JOIN gathered g ON g.turn_id = p.turn_id AND g.upto = p.upto
+     WHERE t.settled_ms < ? AND t.turn_id > ? ORDER BY t.turn_id LIMIT ?
+"""
+
+
+def drop_some(
+    connection: sqlite3.Connection, before_ms: int, after: str, most: int
+) -> tuple[int, str | None]:
+    """Remove the frames as they arrived of turns that ended before a time, at most `most` of them.
+
+    Runs of deltas stay as one frame each, so that a session is opened as before. Nothing is removed where
+    they are damaged. Returns how many were removed, and the id after which to go on; None: there are no more.
+    """
+    with transaction(connection):
+        rows = connection.execute(_OLD, (before_ms, pack(after), most)).fetchall()
+        old = [(row["turn_id"],) for row in rows if _is_joined(row["whole"], row["joined"])]
+        connection.executemany("DELETE FROM packed WHERE turn_id = ?", old)
+    return len(old), unpack(rows[-1]["turn_id"]) if len(rows) == most else None
+
+
+def _is_joined(whole: object, joined: object) -> bool:
+    frames = _frames_in(whole)
+    return frames is not None and gathered(frames) == _frames_in(joined)
+
+
 # -- blobs ------------------------------------------------------------------------------------
 def _blob(frames: Sequence[Frame]) -> bytes:
     """Frames as compressed JSON: a list for each column. Numbers and times are differences, which repeat."""
@@ -202,7 +231,8 @@ def _unpacked(connection: sqlite3.Connection, table: str, key: str | bytes) -> l
 # -- numbers ----------------------------------------------------------------------------------
 _NEWEST: Final = """
     SELECT MAX(seq) FROM (SELECT MAX(seq) AS seq FROM frames WHERE turn_id = ?1
-                          UNION ALL SELECT upto - 1 FROM packed WHERE turn_id = ?1)
+                          UNION ALL SELECT upto - 1 FROM packed WHERE turn_id = ?1
+                          UNION ALL SELECT upto - 1 FROM gathered WHERE turn_id = ?1)
 """
 _SAME: Final = f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ? AND seq = ?"
 
@@ -238,4 +268,5 @@ def _is_stored(connection: sqlite3.Connection, item: TurnFrame) -> bool:
     row = connection.execute(_SAME, (pack(item.turn_id), item.frame.seq)).fetchone()
     if row is not None and row[_DATA] != "":
         return tuple(row) == frame_row(item)[1:]
-    return item.frame in (_unpacked(connection, "packed", pack(item.turn_id)) or ())
+    key = pack(item.turn_id)
+    return any(item.frame in (_unpacked(connection, table, key) or ()) for table in ("packed", "gathered"))

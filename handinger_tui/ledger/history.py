@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from handinger_tui.core.tags import NO_RULES
-from handinger_tui.ledger.frames import pack_some
+from handinger_tui.ledger.frames import drop_some, pack_some
 from handinger_tui.ledger.grouping import DOUBTS
 from handinger_tui.ledger.rows import Cell, Row, pack, summary_of, unpack
 from handinger_tui.ledger.search import entries
@@ -203,22 +203,34 @@ class SessionHistory:
 
         await self._database.run(work)
 
-    async def compact(self) -> int:
+    async def compact(self, before_ms: int = 0) -> int:
         """Prepare turns that an earlier version stored for the search, pack them, and give room back.
 
-        Returns the number of turns that were packed or looked at. Nothing is lost when it is interrupted.
+        Of turns that ended before `before_ms` the frames are removed as they arrived, see `drop_some`.
+        Returns the number of those turns. Nothing else is lost, also when it is interrupted.
         """
-        count, after = 0, ""
         while await self.index_some():
             pass
+        await self._some_by_some(partial(pack_some, most=PACKED_AT_ONCE))
+        drop = partial(drop_some, before_ms=before_ms, most=PACKED_AT_ONCE)
+        dropped = await self._some_by_some(drop) if before_ms else 0
+        await self.give_room_back()
+        return dropped
+
+    async def _some_by_some(self, work: Callable[..., tuple[int, str | None]]) -> int:
+        """Call `work` for some turns at a time, in the order of their ids. Returns the sum of its counts."""
+        count, after = 0, ""
         while True:
-            done, more = await self._database.run(partial(pack_some, after=after, most=PACKED_AT_ONCE))
+            done, more = await self._database.run(partial(work, after=after))
             count += done
             if more is None:
-                break
+                return count
             after = more
-        await self.give_room_back()
-        return count
+
+    async def count_turns(self) -> int:
+        """How many turns are stored."""
+        count = "SELECT COUNT(*) FROM turns"
+        return int(await self._database.run(lambda db: db.execute(count).fetchone()[0]))
 
     async def give_room_back(self) -> None:
         """Make the file as small as its content. While another program reads it, it stays as it is."""

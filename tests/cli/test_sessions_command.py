@@ -19,6 +19,7 @@ from handinger_tui.core.turns.turn import Lineage, LineageKind
 from tests.cli.program import MAIN, environ
 from tests.e2e.runner import run
 from tests.ledger.made import answered, opened, order, play, session
+from tests.ledger.size import fill
 from tests.ledger.test_search import filled
 
 if TYPE_CHECKING:
@@ -179,3 +180,22 @@ def test_the_search_says_what_of_old_turns_it_misses_until_they_are_compacted(ow
     ran = run("sessions", "search", "tisza", home=own_home)
     assert "[Tisza]" in ran.out
     assert ran.err == ""
+
+
+def test_compact_says_how_large_a_turn_is_and_removes_what_is_not_kept(own_home: Path) -> None:
+    async def fill_history() -> None:
+        async with opened(own_home / "history.db") as ledger:
+            await fill(ledger, 20)
+
+    asyncio.run(fill_history())
+    figures = run("sessions", "compact", "--json", home=own_home).result
+    assert (figures["turns"], figures["dropped_turns"]) == (20, 0)
+    assert "a turn)" in run("sessions", "compact", home=own_home).out
+    (own_home / "config.toml").write_text('keep_frames = "soon"', "utf-8")
+    assert run("sessions", "compact", home=own_home).code == Exit.USAGE
+    (own_home / "config.toml").write_text('keep_frames = "30 days"', "utf-8")
+    ran = run("sessions", "compact", home=own_home)
+    assert "Of 20 turns older than 30 days, the single deltas were removed (keep_frames)." in ran.out
+    later = run("sessions", "compact", "--json", home=own_home).result
+    assert later["bytes"] < figures["bytes"]
+    assert later["dropped_turns"] == 0

@@ -15,10 +15,13 @@ import itertools
 import sys
 import tempfile
 import time
+from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from handinger_tui.core.amounts import EXACT
 from handinger_tui.core.export.exporters import SESSION_EXPORTERS
+from handinger_tui.core.money.timeline import Ended, Event, Read, Sent, Timeline
 from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session
@@ -154,6 +157,27 @@ def stored_bytes(body_turns: int, body: WorkerBody) -> int:
         return path.stat().st_size
 
 
+# -- turns of one worker that overlap ----------------------------------------------------
+TOGETHER: Final = 8
+"""Turns under way at a time."""
+
+
+def overlapping(number: int) -> Callable[[], object]:
+    events: list[Event] = [Read([Decimal(0)], busy=False, prompts=0)]
+    for at in range(number):
+        events += [Sent(at), Read([Decimal(at + 1) / 10], busy=True, prompts=at + 1)]
+        events += [Ended(at - TOGETHER)] if at >= TOGETHER else []
+
+    def work() -> None:
+        timeline = Timeline([Decimal(0)])
+        with localcontext(EXACT):
+            for event in events:
+                timeline.take(event)
+            timeline.results()
+
+    return work
+
+
 # -- exports -----------------------------------------------------------------------------
 def many_turns(number: int) -> Session:
     turns = []
@@ -188,6 +212,7 @@ WORKS: Final = (
     Work("definitions behind a table, growing", 12_500, growing(table_before)),
     Work("table at once", 12_500, at_once(table)),
     Work("table growing", 12_500, growing(table)),
+    Work("turns that overlap", 2_000, overlapping),
     Work("adopted runs", 225, adopting),
     Work("adopted runs, size", 225, adopting, "B"),
     *(Work(f"export {one.name}", 500, exporting(one.name)) for one in SESSION_EXPORTERS),
@@ -200,7 +225,9 @@ def figure_of(work: Work, number: int, tries: int) -> float:
     run = work.prepare(number)
     best = float("inf")
     for _ in range(tries):
+        # As in the app: what was there before is not collected again.
         gc.collect()
+        gc.freeze()
         began = time.process_time()
         result = run()
         spent = time.process_time() - began

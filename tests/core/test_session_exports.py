@@ -8,7 +8,7 @@ import time
 from decimal import Decimal
 from html.parser import HTMLParser
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import example, given
@@ -18,10 +18,11 @@ from msgspec.structs import replace
 
 from handinger_tui.core.export.exporters import SESSION_EXPORTERS
 from handinger_tui.core.export.session_document import Contents
+from handinger_tui.core.money import attribution
 from handinger_tui.core.safety import Verdict, judge_link
 from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage
 from handinger_tui.core.tags import Labels
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.session import PerTurn, Session
 from handinger_tui.core.turns.turn import (
     WITHDRAWN,
     Attachment,
@@ -38,6 +39,10 @@ from handinger_tui.core.turns.turn import (
     TurnStatus,
 )
 from tests.core.evidence_made import session, turn, web
+from tests.core.scaling import many_turns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 RENDER = {exporter.name: exporter.text for exporter in SESSION_EXPORTERS}
 HEADINGS = [
@@ -327,3 +332,20 @@ def test_a_session_as_plain_text() -> None:
     assert text.startswith("Heat pumps\nSession: ses_1\n")
     assert "\n> Why?\n> Say it.\n\nBecause.[2J\n\nSources\n1. Source https://a.example/x\n" in text
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("form", ["md", "text", "html"])
+def test_the_money_of_a_session_is_computed_once_for_all_receipts(
+    form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = []
+
+    class Counting(PerTurn[object]):
+        def __call__(self, turns: Sequence[Turn]) -> tuple[object, ...]:
+            compared.append(len(turns))
+            return super().__call__(turns)
+
+    monkeypatch.setattr(attribution, "PerTurn", Counting)
+    exporter = next(one for one in SESSION_EXPORTERS if one.name == form)
+    assert exporter.text(many_turns(30)).count("$0.25") >= 29
+    assert compared == [30]

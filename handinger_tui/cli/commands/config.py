@@ -68,8 +68,8 @@ _VARIABLES = {
 }
 
 _SHOWN = (
-    *("base_url", "generation", "budget", "profile", "theme", "density", "print_on_exit", "download_dir"),
-    "local",
+    *("base_url", "generation", "budget", "profile", "theme", "density", "print_on_exit", "keep_frames"),
+    *("download_dir", "local"),
 )
 
 

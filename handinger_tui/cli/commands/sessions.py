@@ -10,7 +10,7 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from handinger_tui.cli.load_settings import tag_rules
+from handinger_tui.cli.load_settings import settings_for, tag_rules
 from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.options import Parser, add_json_option
 from handinger_tui.cli.output import GAP, Column, Exit, clip, fit_columns, lines_of, put, say
@@ -29,6 +29,8 @@ from handinger_tui.core.search import HELP, parse_query
 from handinger_tui.core.tags import labels_text, tag_names
 from handinger_tui.core.turns.session import ids_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
+from handinger_tui.ledger.turns import DAY_MS
+from handinger_tui.settings import days_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -59,7 +61,7 @@ _ACTIONS: Final = (
     ("tag", "tag a session, or show its tags", ("id", "tag")),
     ("untag", "remove tags from a session", ("id", "tag")),
     ("rm", "delete a session from this computer only", ("id",)),
-    ("compact", "make the history smaller, and old turns searchable; nothing is removed", ()),
+    ("compact", "make the history smaller, and old turns searchable", ()),
 )
 """Name, help and arguments of each action."""
 _TAGGING: Final = ("tag", "untag")
@@ -106,11 +108,23 @@ async def _delete(ledger: Ledger, session_id: str) -> None:
 
 def _compact(args: argparse.Namespace) -> int:
     path = default_paths().database
+    # Settings that cannot be read remove nothing: they end the command.
+    days = days_of(settings_for(argparse.Namespace()).keep_frames)
+    before_ms = 0 if days is None else int(time.time() * 1000) - days * DAY_MS
     before = _bytes_of(path)
-    asyncio.run(_with_history(FileAccess.WRITE, lambda ledger: ledger.history.compact()))
+
+    async def work(ledger: Ledger) -> tuple[int, int]:
+        return await ledger.history.compact(before_ms), await ledger.history.count_turns()
+
+    dropped, turns = asyncio.run(_with_history(FileAccess.WRITE, work))
     after = _bytes_of(path)
-    text = f"The history takes {size(after)}; before, it took {size(before)}."
-    put(dump({"bytes_before": before, "bytes": after}) if args.json else text)
+    figures = {"bytes_before": before, "bytes": after, "turns": turns, "dropped_turns": dropped}
+    each = f" ({size(before // turns)} and {size(after // turns)} a turn)" if turns else ""
+    lines = [f"The history takes {size(after)}; before, it took {size(before)}{each}."]
+    if dropped:
+        old = f"{plural(dropped, 'turn')} older than {plural(days or 0, 'day')}"
+        lines.append(f"Of {old}, the single deltas were removed (keep_frames).")
+    put(dump(figures) if args.json else "\n".join(lines))
     return Exit.OK
 
 
