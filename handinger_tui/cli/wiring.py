@@ -23,7 +23,7 @@ from handinger_tui.cli.load_settings import limit_rules, service_settings
 from handinger_tui.cli.local_files import Paths, default_paths
 from handinger_tui.cli.output import say
 from handinger_tui.cli.session_choice import unique_session_id
-from handinger_tui.core.errors import LedgerError, NoHistory, SettingsError
+from handinger_tui.core.errors import LedgerError, NoHistory, NoRoom, SettingsError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.core.safety import Secret, clean
@@ -215,9 +215,12 @@ async def open_ledger(
         ledger.give_up_waiting()
         raise
     except LedgerError as problem:
+        shown = await _copy_of_history(problem, paths, rules) if isinstance(problem, NoRoom) else None
+        earlier = "" if shown is None else " Earlier sessions can be read."
         return (
-            await _in_memory(problem, rules),
-            f"No history: {problem.summary} This session is kept in memory only. {problem.hint}".strip(),
+            shown or await _in_memory(problem, rules),
+            f"No history: {problem.summary}{earlier} This session is kept in memory only. "
+            f"{problem.hint}".strip(),
         )
     lines = [ledger.problem, restatement_text(ledger.recomputed) if ledger.recomputed else None]
     return ledger, " ".join(filter(None, lines)) or None
@@ -229,6 +232,20 @@ def _working_folder() -> str | None:
     except OSError:
         # It was deleted.
         return None
+
+
+async def _copy_of_history(problem: NoRoom, paths: Paths, rules: LimitRules) -> Ledger | None:
+    """The history that cannot be written, in memory; None where it cannot be read either."""
+    if not paths.database.exists():
+        return None
+    ledger = Ledger(paths.database, instead_of=problem, access=FileAccess.COPY)
+    ledger.limits.rules = rules
+    try:
+        await ledger.start()
+    except LedgerError:
+        await ledger.aclose()
+        return None
+    return ledger
 
 
 async def _in_memory(instead_of: LedgerError | None, rules: LimitRules) -> Ledger:

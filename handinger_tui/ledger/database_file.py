@@ -392,6 +392,25 @@ def _copy_to_memory(source: sqlite3.Connection) -> sqlite3.Connection:
     return copy
 
 
+def open_copy(path: Path, patience_s: float) -> Opened:
+    """A copy of the history in memory, to be shown where the file cannot be written.
+
+    It lacks the messages that wait in queues: another program may still send them.
+
+    Raises:
+        TooNew, Locked, Damaged
+        LedgerError: the file cannot be read.
+    """
+    source = open_to_read(path, patience_s).connection
+    try:
+        with translated(reading=True):
+            copy = _ready(_copy_to_memory(source))
+            copy.execute("DELETE FROM turns WHERE status = 'queued'")
+    finally:
+        source.close()
+    return Opened(copy)
+
+
 def charges_before(source: sqlite3.Connection, at_ms: int) -> sqlite3.Connection:
     """A history in memory with what was entered before a time, and the sessions for their titles.
 

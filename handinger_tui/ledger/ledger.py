@@ -22,6 +22,7 @@ from handinger_tui.ledger.database_file import (
     Opened,
     ProcessLocks,
     mark_suspect,
+    open_copy,
     open_database,
     translated,
 )
@@ -58,6 +59,8 @@ class FileAccess(Enum):
 
     READ = auto()
     """Read it without changing it; it may be on read-only media."""
+    COPY = auto()
+    """Read a copy of it in memory, in which new turns are kept until the program ends."""
     WRITE = auto()
     """Create, migrate and write it; a damaged file is refused."""
     MEND = auto()
@@ -97,7 +100,7 @@ class Ledger:
         self._access = access
         self.run = Run(uuid4().hex)
         """This run of the program; set its profile and folder before the first turn."""
-        writes_file = path is not None and access is not FileAccess.READ
+        writes_file = path is not None and access not in (FileAccess.READ, FileAccess.COPY)
         self._process_locks = (
             ProcessLocks(path, self.run.run_id) if path is not None and writes_file else None
         )
@@ -328,6 +331,8 @@ class Ledger:
         patience = self._patience
         if self._path is not None and self._access is FileAccess.READ:
             return patience.run(partial(open_or_salvage, self._path, patience.attempt_s))
+        if self._path is not None and self._access is FileAccess.COPY:
+            return patience.run(partial(open_copy, self._path, patience.attempt_s))
         mend = self._access is FileAccess.MEND
         opened = patience.run(partial(open_database, self._path, patience.attempt_s, mend=mend))
         if self._process_locks is None:

@@ -74,7 +74,9 @@ class Interaction:
 
     # -- questions: to be awaited within `run` -----------------------------------------------------
     async def ask(self, screen: Screen[Answer]) -> Answer | None:
-        """Show a dialog or page and wait for its result."""
+        """Show a dialog or page and wait for its result. Notifications that would cover it are removed."""
+        self.app.clear_notifications()
+        self._announced.clear()
         return await self._screen.app.push_screen_wait(screen)
 
     async def confirm(self, title: str, body: str, *, yes: str, no: str, typed: str = "") -> bool:
