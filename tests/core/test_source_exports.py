@@ -33,11 +33,11 @@ def made(*parts: SourcePart) -> tuple[Source, ...]:
 
 
 GOLDEN = {
-    "markdown": r"""1. [csv: files](<https://www.a.example/3/csv>) · www\.a.example · read 2026-11-25
-2. [50% \{b\} \[x\] \\ a\_b\^](<http://xn--b-eha.example/%28%29?%7B%7D>) · xn--b-eha.example · read 2026-11-25
+    "markdown": r"""1. [csv: files](<https://www.a.example/3/csv>) · www\.a.example · accessed 2026-11-25
+2. [50% \{b\} \[x\] \\ a\_b\^](<http://xn--b-eha.example/%28%29?%7B%7D>) · xn--b-eha.example · accessed 2026-11-25
 3. 1\. Report
 4. Not opened
-""",
+""",  # noqa: E501
     "footnotes": r"""[^1]: csv: files. www\.a.example. <https://www.a.example/3/csv>
 [^2]: 50% \{b\} \[x\] \\ a\_b\^. xn--b-eha.example. <http://xn--b-eha.example/%28%29?%7B%7D>
 [^3]: 1\. Report.

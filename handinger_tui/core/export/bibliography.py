@@ -125,5 +125,5 @@ def list_entry(one: Citable) -> str:
     title = markdown_text(one.title)
     if one.url is None:
         return f"{one.number}. {title}\n"
-    read = f" · read {one.accessed}" if one.accessed else ""
-    return f"{one.number}. [{title}](<{one.url}>) · {markdown_text(one.host)}{read}\n"
+    accessed = f" · accessed {one.accessed}" if one.accessed else ""
+    return f"{one.number}. [{title}](<{one.url}>) · {markdown_text(one.host)}{accessed}\n"

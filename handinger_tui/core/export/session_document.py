@@ -138,7 +138,8 @@ def _passages(turn: Turn, contents: Contents) -> Iterator[Passage]:
             case ReasoningPart() if contents.reasoning and part.text.strip():
                 yield Passage(clean(part.text).strip("\n"), "Reasoning")
             case ToolPart() if contents.tools:
-                yield Passage(_tool_text(part), f"Tool {clean_line(part.name)} · {part.state}")
+                state = f" · {part.state.words}" if part.state.words else ""
+                yield Passage(_tool_text(part), f"Tool {clean_line(part.name)}{state}")
 
 
 def _tool_text(tool: ToolPart) -> str:

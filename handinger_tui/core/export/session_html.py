@@ -49,7 +49,7 @@ def _turn(turn: DocumentTurn) -> str:
         ending = f'<p class="ending">{escape(words)}</p>'
     sources = "".join(
         f'<li value="{one.number}">{_source(one.title, one.url)}'
-        f"{_small(one.host, f'read {one.accessed}' if one.accessed else '')}</li>"
+        f"{_small(one.host, f'accessed {one.accessed}' if one.accessed else '')}</li>"
         for one in turn.sources
     )
     sources = f'<section class="sources"><h3>Sources</h3><ol>{sources}</ol></section>' if sources else ""
@@ -61,7 +61,7 @@ def _turn(turn: DocumentTurn) -> str:
 
 def _passage(title: str, text: str) -> str:
     if title:
-        return f"<details><summary>{escape(title)}</summary><pre>{escape(text)}</pre></details>"
+        return f"<details open><summary>{escape(title)}</summary><pre>{escape(text)}</pre></details>"
     return f'<div class="answer" dir="auto">\n{markdown_html(text)}</div>'
 
 

@@ -172,6 +172,22 @@ class ToolState(StrEnum):
     OUTPUT_ERROR = "output-error"
     OUTPUT_DENIED = "output-denied"
 
+    @property
+    def words(self) -> str:
+        """The state in words; "" for a call that returned its output."""
+        return _TOOL_WORDS[self]
+
+
+_TOOL_WORDS: Final = {
+    ToolState.INPUT_STREAMING: "preparing…",
+    ToolState.INPUT_AVAILABLE: "running…",
+    ToolState.APPROVAL_REQUESTED: "needs approval",
+    ToolState.APPROVAL_RESPONDED: "approval answered",
+    ToolState.OUTPUT_AVAILABLE: "",
+    ToolState.OUTPUT_ERROR: "failed",
+    ToolState.OUTPUT_DENIED: "denied",
+}
+
 
 class TextPart(Struct, frozen=True):
     """Answer text (Markdown). `open` while deltas may still come."""

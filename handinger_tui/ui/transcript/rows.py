@@ -270,15 +270,15 @@ def fold_line(options: RowOptions, *pieces: Content) -> Row:
     return Row(truncated(joined(pieces), options.width - 2), "tool", mark, INDENT, wide=True)
 
 
-_TOOL_STATES: Final[Mapping[ToolState, tuple[str, str, str]]] = MappingProxyType(
+_TOOL_STATES: Final[Mapping[ToolState, tuple[str, str]]] = MappingProxyType(
     {
-        ToolState.INPUT_STREAMING: ("○", "busy", "preparing…"),
-        ToolState.INPUT_AVAILABLE: ("○", "busy", "running…"),
-        ToolState.APPROVAL_REQUESTED: ("?", "busy", "needs approval"),
-        ToolState.APPROVAL_RESPONDED: ("○", "busy", "approval answered"),
-        ToolState.OUTPUT_AVAILABLE: ("●", "good", ""),
-        ToolState.OUTPUT_ERROR: ("✗", "bad", "failed"),
-        ToolState.OUTPUT_DENIED: ("✗", "bad", "denied"),
+        ToolState.INPUT_STREAMING: ("○", "busy"),
+        ToolState.INPUT_AVAILABLE: ("○", "busy"),
+        ToolState.APPROVAL_REQUESTED: ("?", "busy"),
+        ToolState.APPROVAL_RESPONDED: ("○", "busy"),
+        ToolState.OUTPUT_AVAILABLE: ("●", "good"),
+        ToolState.OUTPUT_ERROR: ("✗", "bad"),
+        ToolState.OUTPUT_DENIED: ("✗", "bad"),
     }
 )
 
@@ -288,9 +288,9 @@ def tool_rows(part: ToolPart, options: RowOptions, file: FilePart | None = None)
 
     `file`: what it wrote; it is shown in place of the input.
     """
-    glyph, color, word = _TOOL_STATES[part.state]
-    if part.preliminary:
-        glyph, color, word = "○", "busy", "running…"
+    # A preliminary output is replaced by later ones.
+    state = ToolState.INPUT_AVAILABLE if part.preliminary else part.state
+    (glyph, color), word = _TOOL_STATES[state], state.words
     summary = clean_line(part.input_text, 300) if part.input is None else one_line(part.input)
     name = clean_line(part.title or part.name, 80) or "tool"
     line = fold_line(
