@@ -56,7 +56,8 @@ class FooterLine(Widget):
             self.call_after_refresh(self._update_keys)
 
     def _update_keys(self) -> None:
-        if not self.is_attached:
+        # Below a dialog, Textual asks the dialog which actions of this screen work.
+        if not self.is_attached or self.screen is not self.app.screen:
             return
         by_action: dict[str, FooterKey] = {}
         for _node, binding, enabled, tooltip in self.screen.active_bindings.values():

@@ -375,3 +375,15 @@ async def test_enter_goes_to_the_match_in_the_transcript() -> None:
         await desktop.shows(pilot, "A question from before", "An answer from before")
         search = desktop.work.transcript.search
         await desktop.until(pilot, lambda: (search.number, search.total) == (1, 1))
+
+
+async def test_the_footer_below_a_dialog_stays_as_it_was() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        footer = desktop.text().split("\n")[-1]
+        assert "Enter Send" in footer
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "No sessions yet")
+        await pilot.resize_terminal(80, 23)
+        await desktop.rest(pilot)
+        assert desktop.text().split("\n")[-1] == footer
