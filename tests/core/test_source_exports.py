@@ -37,7 +37,7 @@ GOLDEN = {
 2. [50% \{b\} \[x\] \\ a\_b\^](<http://xn--b-eha.example/%28%29?%7B%7D>) · xn--b-eha.example · accessed 2026-11-25
 3. 1\. Report
 4. Not opened
-""",  # noqa: E501
+""",  # noqa: E501 - a line of the document
     "footnotes": r"""[^1]: csv: files. www\.a.example. <https://www.a.example/3/csv>
 [^2]: 50% \{b\} \[x\] \\ a\_b\^. xn--b-eha.example. <http://xn--b-eha.example/%28%29?%7B%7D>
 [^3]: 1\. Report.
