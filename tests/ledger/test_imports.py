@@ -239,6 +239,9 @@ async def edited(**members: Any) -> str:
     return json.dumps(file | members)
 
 
+ENDLESS_WAIT = '{"status":"failed","fault":{"kind":"network","retry_after_s":1' + "0" * 400 + "}}"
+
+
 @pytest.mark.parametrize(
     ("members", "words"),
     [
@@ -266,6 +269,10 @@ async def edited(**members: Any) -> str:
         ({"record": {"frames": [[1, "smoke", "", None, "x"]]}}, "frame 1 of turn 1 is not a frame"),
         ({"record": {"frames": [[10**20, "sse", "", None, "x"]]}}, "frame 1 of turn 1 is not a frame"),
         ({"record": {"frames": [[1, "note", "exploded", None, "{}"]]}}, "frame 1 of turn 1 is not a frame"),
+        (
+            {"record": {"frames": [[1, "note", "settled", None, ENDLESS_WAIT]]}},
+            "frame 1 of turn 1 is not a frame",
+        ),
         ({"record": {"frames": [[1, "sse", "", None, "x", "y"]]}}, "frame 1 of turn 1 is not a frame"),
     ],
 )

@@ -165,9 +165,15 @@ def _is_confirmed(summary: SessionSummary) -> bool:
             "Nothing was deleted: deleting a session needs a confirmation.",
             f"To delete it: handinger-tui sessions rm {summary.session_id} --yes",
         )
+    cost = _cost_text(summary)
+    kept = (
+        "Nothing was charged for it here."
+        if cost == _IMPORTED
+        else f"Its costs ({cost}) stay in the records."
+    )
     say(
         f"Delete {_name(summary)} with {plural(summary.turns, 'turn')} from this computer?"
-        f"\nIts costs ({_cost_text(summary)}) stay in the records. The worker is not affected."
+        f"\n{kept} The worker is not affected."
     )
     sys.stderr.write("Delete? [y/N] ")
     sys.stderr.flush()
@@ -359,7 +365,10 @@ def _cost_text(summary: SessionSummary) -> str:
     cost = f"{cost} simulated" if summary.base_url == LOCAL and summary.cost_usd is not None else cost
     if not summary.imported:
         return cost
-    return "imported" if summary.cost_usd is None and not summary.unpriced else f"{cost} + imported"
+    return _IMPORTED if summary.cost_usd is None and not summary.unpriced else f"{cost} + {_IMPORTED}"
+
+
+_IMPORTED: Final = "imported"
 
 
 def _credits_text(summary: SessionSummary) -> str:
