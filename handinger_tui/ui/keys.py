@@ -31,6 +31,7 @@ class Where(StrEnum):
     ANYWHERE = "Anywhere"
     TRANSCRIPT = "Browse mode"
     FIND = "Find bar"
+    REPLAY = "Replay"
     SOURCES = "Sources panel"
     SESSIONS = "Session list"
     HISTORY = "Prompt history"
@@ -62,7 +63,9 @@ class Where(StrEnum):
     PROBLEM = "Connection error"
 
 
-_FIRST: Final = frozenset({Where.PROMPT, Where.ANYWHERE, Where.SESSIONS, Where.HISTORY, Where.WORKER_FORM})
+_FIRST: Final = frozenset(
+    {Where.PROMPT, Where.ANYWHERE, Where.REPLAY, Where.SESSIONS, Where.HISTORY, Where.WORKER_FORM}
+)
 """Places whose keys come before those of the focused widget, such as the keys of a text area or an input."""
 
 
@@ -141,7 +144,6 @@ KEYS: Final = (
     Key("prompt.history", "ctrl+r", "screen.command('history')", "History", "Search prompt history", _P),
     Key("prompt.editor", "ctrl+g", "screen.command('editor')", "Editor", "Edit in $EDITOR; also ^X ^E", _P),
     Key("prompt.chips", "f8", "screen.key('chips')", "Attachments", "Attachments, or the queue", _P),
-    Key("prompt.pause", "space", "screen.key('pause')", "Pause", "Pause or continue a replay", _P, 2),
     Key("prompt.help", "question_mark", "help", "Help", "Help (from an empty prompt)", _P),
     Key("prompt.end", "end", "follow", "Follow", "Follow the answer (from an empty prompt)", _P),
     Key("chips.before", "left", "move(-1)", "Previous", "Previous attachment", _C),
@@ -168,7 +170,6 @@ KEYS: Final = (
         _A,
         2,
     ),
-    Key("work.skip", "escape", "key('skip')", "Skip", "Skip to the end of the replayed turn", _A, 2),
     Key("work.back", "escape", "key('back')", "Back", "Close whatever is open", _A, 2),
     Key("work.read", "escape", "key('read')", "Browse", "With an empty prompt: browse the answers", _A),
     Key("work.browse", "ctrl+up", "key('browse')", "Browse", "Browse the answers with single keys", _A),
@@ -406,6 +407,18 @@ KEYS: Final = (
     Key("palette.last", "ctrl+end", "command_list('last')", "Last", "Last command", Where.PALETTE),
     Key("palette.close", "escape", "escape", "Close", "Clear the search, then close", Where.PALETTE),
     Key("palette.help", "f1", "app.help", "Help", "Keys that work here", Where.PALETTE),
+    Key(
+        "replay.pause",
+        "space",
+        "screen.key('pause')",
+        "Pause",
+        "Pause or continue (from an empty prompt)",
+        Where.REPLAY,
+        2,
+    ),
+    Key(
+        "replay.skip", "escape", "screen.key('skip')", "Skip", "Skip to the end of the turn", Where.REPLAY, 2
+    ),
     Key("screen.help", "f1", "app.help", "Help", "Keys and commands", Where.SCREEN),
     Key("problem.leave", "escape,q", "close", "Quit", "Quit", Where.PROBLEM, 1),
 )
@@ -502,6 +515,7 @@ _FOCUSED: Final = (
 """The places of the widget that has the focus on the work screen."""
 _TOGETHER: Final[tuple[frozenset[Where], ...]] = (
     *(frozenset({Where.ANYWHERE, *places}) for places in _FOCUSED),
+    frozenset({Where.ANYWHERE, Where.PROMPT, Where.REPLAY}),
     frozenset({Where.SESSIONS, Where.DIALOG}),
     frozenset({Where.HISTORY, Where.DIALOG}),
     frozenset({Where.SCREEN, Where.LEDGER, Where.LEDGER_ROWS}),

@@ -164,7 +164,7 @@ class PromptBox(TextArea, inherit_bindings=False):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(one for one in TextArea.BINDINGS if not (isinstance(one, Binding) and one.key in _REMOVED_KEYS)),
-        *bindings(Where.PROMPT),
+        *bindings(Where.PROMPT, Where.REPLAY),
     ]
 
     class Submitted(Message):

@@ -194,7 +194,7 @@ class KeyActions:
         text = self._context.pane.transcript.copy_current()
         tables = await run_in_thread(partial(tables_in, text))
         if not tables:
-            self._context.interaction.say("No table here. Press j or k to go to a message with one.")
+            self._context.interaction.say("No table here.")
             return
         before, number = self._copied_table
         number = number % len(tables) + 1 if before == text else 1
