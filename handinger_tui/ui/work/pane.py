@@ -78,6 +78,8 @@ class PaneState(Struct, frozen=True):
     """The limits and how far each is used."""
     elsewhere: str | None = None
     """Title of the newest run in another session that continues unwatched."""
+    replay: str = ""
+    """How far a replay is, and what the keys do; "" for none."""
 
 
 class SessionPane(Rows):
@@ -233,7 +235,8 @@ class SessionPane(Rows):
         self.card.show(None if newest == self._dismissed else newest, now_ms)
 
     def _advice(self) -> Advice | None:
-        if self._session is None:
+        # Nobody can do anything about a turn that is replayed.
+        if self._session is None or self._state.replay:
             return None
         state = self._state
         if state.hold is not None and not state.running:
@@ -357,7 +360,8 @@ class SessionPane(Rows):
             text, style = self._acknowledged
             self._hint.show(text, self._cost_text, firm=True, style=style)
         else:
-            self._hint.show(self._hint_for_keys(), self._cost_text, firm=self._is_hint_firm)
+            firm = self._is_hint_firm or bool(self._state.replay)
+            self._hint.show(self._hint_for_keys(), self._cost_text, firm=firm)
 
     @property
     def _is_hint_firm(self) -> bool:
@@ -374,6 +378,8 @@ class SessionPane(Rows):
             return f"Browsing: {self._browsed} · Esc to return to the prompt"
         if self.prompt.choosing:
             return "Enter to attach · ↑↓ to choose · Esc to close"
+        if self._state.replay and not self.prompt.text.startswith("/"):
+            return self._state.replay
         return enter_hint(
             self.prompt.text,
             self._session,

@@ -59,7 +59,7 @@ from handinger_tui.ui.work.pane import PaneState, SessionPane
 from handinger_tui.ui.work.sending import SendFlow, Submission, Submitter
 from handinger_tui.ui.work.session_controller import DraftStore, SessionController
 from handinger_tui.ui.work.session_switcher import SessionChanges, SessionSwitcher, undelivered
-from handinger_tui.ui.work.startup import Startup
+from handinger_tui.ui.work.startup import Startup, replay_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -248,7 +248,8 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._header.limits(gauges, held=is_stuck)
         self._header.show(session, now_ms)
         elsewhere = next((clean_line(other.title, 40) for other in controller.running_elsewhere), None)
-        state = PaneState(running, queued, hold, self.queue_editor.turn_id, gauges, elsewhere)
+        replay = replay_hint(controller.connection.replay)
+        state = PaneState(running, queued, hold, self.queue_editor.turn_id, gauges, elsewhere, replay)
         self.pane.show(session, state, now_ms)
         self.scheduler.panels.show(session)
         self.sidebar.panel(UsagePanel).gauges(gauges)

@@ -92,9 +92,8 @@ class Startup:
         Raises:
             LedgerError: the history cannot be read.
         """
-        pane = self._context.pane
-        pane.prompt.placeholder = "Replay: nothing is sent"
-        replay.on_change = lambda: pane.opening(replay_hint(replay))
+        self._composer.prompt.placeholder = "Replay: nothing is sent"
+        replay.on_change = self._context.repaint
         await replay.run(lambda _turn: self._announce(replay.notice))
 
     def _announce(self, notice: str) -> None:
@@ -202,8 +201,10 @@ class Startup:
         reload(self._interaction.app.screen_stack)
 
 
-def replay_hint(replay: Replay) -> str:
-    """What a replay plays, and what the keys do."""
+def replay_hint(replay: Replay | None) -> str:
+    """What a replay plays, and what the keys do; "" where there is none."""
+    if replay is None:
+        return ""
     turn = f"turn {replay.number} of {len(replay.turns)}"
     if replay.is_over:
         return "End of the replay · ^C twice to quit"
