@@ -40,6 +40,15 @@ MAX_KEPT_ROWS: Final = 800
 
 AT_ONCE: Final = 8_000
 """Characters of a turn that are laid out at once, 20 to 30 ms of work: a key must not wait for more."""
+KEPT_BLOCKS: Final = 1_000
+"""The last blocks of a turn keep their rows; those of others are laid out again when they come into sight.
+
+Collecting the garbage among the rows of 100,000 blocks would take a second.
+"""
+SHORT: Final = 100
+"""Rows that are laid out again at once."""
+SAMPLED_PARTS: Final = 1_000
+"""So many parts of a turn are looked at for an estimate of its height."""
 BLOCK_COST: Final = 30
 """Characters as which each block counts that is laid out."""
 
@@ -88,15 +97,37 @@ class Block:
     gap: int
     growing: bool
     unfolded: bool
-    buffer: RowBuffer
+    width: int
+    tone: str | None = None
+    """Replaces the style "text" of its rows."""
     live: LiveMarkdown | None = None
     resolved: tuple[LiveMarkdown, RowBuffer] | None = None
     """The rows of a complete text with its references, while only a part of them is laid out."""
+    rows: RowBuffer | None = None
+    row_height: int = 0
+    """The height of the rows."""
 
     @property
     def height(self) -> int:
         """Number of screen rows including the gap; 0 when there is nothing to show."""
-        return self.gap + self.buffer.height if self.buffer.height else 0
+        return self.gap + self.row_height if self.row_height else 0
+
+    @property
+    def buffer(self) -> RowBuffer:
+        """Its rows, laid out again where they were released."""
+        if self.rows is None:
+            self.fill()
+        return self._rows
+
+    @property
+    def _rows(self) -> RowBuffer:
+        self.rows = self.rows or RowBuffer(self.width, self.tone)
+        return self.rows
+
+    def release(self) -> None:
+        """Drop the rows of a short block out of sight; its height stays."""
+        if not self.growing and self.complete and self.row_height <= SHORT:
+            self.rows = None
 
     @property
     def foldable(self) -> bool:
@@ -114,16 +145,24 @@ class Block:
         """Whether all that came so far is in the rows."""
         return self.resolved is None and (self.live is None or self.live.complete)
 
-    def fill(self, width: int, most: int | None = None) -> tuple[int, int]:
+    def fill(self, most: int | None = None) -> tuple[int, int]:
         """Lay out the changed part, of a text no more characters than `most` unless that is None.
 
         Returns the first changed screen row of the block, and how many characters were taken.
         """
-        options = RowOptions(width - MARGIN - 1, self.unfolded)
-        slot = self.slot
-        if not (isinstance(slot, TextPart) or (isinstance(slot, ReasoningPart) and self.unfolded)):
+        options = RowOptions(self.width - MARGIN - 1, self.unfolded)
+        slot, first, taken = self.slot, 0, 0
+        if isinstance(slot, TextPart) or (isinstance(slot, ReasoningPart) and self.unfolded):
+            first, taken = self._fill_text(slot, options, most)
+        else:
             self.live = None
-            return self.gap + self.buffer.replace(0, slot_rows(slot, options)), BLOCK_COST
+            self._rows.replace(0, slot_rows(slot, options))
+        self.row_height = self._rows.height
+        return self.gap + first, taken + BLOCK_COST
+
+    def _fill_text(
+        self, slot: TextPart | ReasoningPart, options: RowOptions, most: int | None
+    ) -> tuple[int, int]:
         head = reasoning_line(slot, options) if isinstance(slot, ReasoningPart) else None
         inset = 0 if head is None else INDENT.cell_length
         text, taken = slot.text, 0
@@ -131,23 +170,23 @@ class Block:
             self.live = LiveMarkdown(options.width - inset, resolve=False, defer_highlight=True)
         live = self.live
         if self.resolved is None:
-            first = _put(self.buffer, head, live.update(text, done=not self.growing, most=most), live.rows)
+            first = _put(self._rows, head, live.update(text, done=not self.growing, most=most), live.rows)
             taken = live.taken
         else:
-            first = self.buffer.height
+            first = self._rows.height
         if not self.growing and live.complete:
             if live.definitions and self.resolved is None:
-                self.resolved = live.with_references(), RowBuffer(width, self.buffer.tone)
+                self.resolved = live.with_references(), RowBuffer(self.width, self.tone)
             if self.resolved is not None:
                 again, buffer = self.resolved
                 kept = again.update(text, done=True, most=None if most is None else max(0, most - taken))
                 _put(buffer, head, kept, again.rows)
                 taken += again.taken
                 if again.complete:
-                    self.buffer, self.resolved, first = buffer, None, 0
+                    self.rows, self.resolved, first = buffer, None, 0
             if self.resolved is None:
                 self.live = None
-        return self.gap + first, taken + BLOCK_COST
+        return first, taken
 
 
 def _put(buffer: RowBuffer, head: Row | None, unchanged: int, rows: Sequence[Row]) -> int:
@@ -218,6 +257,8 @@ class TurnLayout:
             if changed is None and row is not None:
                 changed = at + min(row, block.height)
             blocks.append(block)
+            if number >= KEPT_BLOCKS:
+                blocks[number - KEPT_BLOCKS].release()
             at += block.height
             before, below_unfolded = slot, opened and isinstance(slot, FOLDABLE)
             if not block.complete:
@@ -250,10 +291,10 @@ class TurnLayout:
                 return before, None, 0
             if type(before.slot) is type(slot) and isinstance(slot, TextPart | ReasoningPart):
                 before.slot, before.growing = slot, growing
-                return before, *before.fill(width, most)
+                return before, *before.fill(most)
         tone = "faint" if isinstance(slot, ReasoningPart) else None
-        block = Block(slot, gap, growing, unfolded, RowBuffer(width, tone))
-        return block, 0, block.fill(width, most)[1]
+        block = Block(slot, gap, growing, unfolded, width, tone)
+        return block, 0, block.fill(most)[1]
 
     def has(self, position: ReadingPosition) -> bool:
         """Whether the rows of a position are laid out."""
@@ -280,7 +321,7 @@ class RowPosition(NamedTuple):
     @property
     def is_empty(self) -> bool:
         """Whether the row is one of the empty rows between two blocks or turns."""
-        return not 0 <= self.row < self.block.buffer.height
+        return not 0 <= self.row < self.block.row_height
 
 
 class ReadingPosition(NamedTuple):
@@ -530,9 +571,11 @@ class TranscriptLayout:
 def estimate(turn: Turn, width: int) -> int:
     """Estimate the height of a turn in rows. An error of a few rows is harmless while it is out of sight."""
     rows = 6 + turn.order.prompt.count("\n") + len(turn.order.prompt) // width
-    for part in turn.parts:
-        rows += 1 + (_rope_rows(part.body, min(width, 100)) if isinstance(part, TextPart) else 0)
-    return rows
+    sample = turn.parts[-SAMPLED_PARTS:]
+    of_sample = sum(
+        1 + (_rope_rows(part.body, min(width, 100)) if isinstance(part, TextPart) else 0) for part in sample
+    )
+    return rows + of_sample * len(turn.parts) // max(1, len(sample))
 
 
 def _rope_rows(rope: Rope, width: int) -> int:

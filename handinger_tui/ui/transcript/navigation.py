@@ -97,10 +97,10 @@ class TranscriptCursor:
         stops: list[CursorStop] = []
         for at, block in enumerate(layout.turns[number].blocks):
             text = source_of(block.slot)
-            if not text or not block.buffer.height:
+            if not text or not block.row_height:
                 continue
             start = layout.top_of(number, at)
-            stops.append(CursorStop(CursorPlace(number, at), start, start + block.buffer.height, text))
+            stops.append(CursorStop(CursorPlace(number, at), start, start + block.row_height, text))
             stops += [
                 CursorStop(CursorPlace(number, at, index), start + code.start, start + code.end, code.text)
                 for index, code in enumerate(block.buffer.codes())

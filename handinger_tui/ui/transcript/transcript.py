@@ -366,7 +366,7 @@ class Transcript(ScrollView, can_focus=True):
         place = self.transcript_layout.place_at(self._clicked_row)
         if place is not None:
             start = self._clicked_row - max(0, place.row)
-            end = Offset(self.size.width, start + place.block.buffer.height - 1)
+            end = Offset(self.size.width, start + place.block.row_height - 1)
             self.screen.selections = {self: Selection(Offset(0, start), end)}
 
     # -- cursor ---------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnRequest
-from handinger_tui.ui.transcript.layout import AT_ONCE, ReadingPosition, TranscriptLayout
+from handinger_tui.ui.transcript.layout import AT_ONCE, KEPT_BLOCKS, ReadingPosition, TranscriptLayout
 from handinger_tui.ui.transcript.markdown import document
 from handinger_tui.ui.transcript.markdown.blocks import parse
 from tests.core.scaling import references, streamed, table
@@ -123,6 +123,19 @@ def test_unchanged_parts_are_not_visited_again() -> None:
         same = sum(old is new for old, new in zip(before, layout.turns[0].blocks, strict=True))
         visited.append(len(before) - same)
     assert max(visited) <= 1
+
+
+def test_rows_of_many_blocks_are_laid_out_again_when_they_come_into_sight() -> None:
+    layout = shown(TURNS["calls"]())
+    while layout.unfinished:
+        layout.go_on()
+    blocks = layout.turns[0].blocks
+    assert sum(block.rows is not None for block in blocks) <= KEPT_BLOCKS
+    assert blocks[1].rows is None
+    place = layout.place_at(layout.top_of(0, 1))
+    assert place is not None
+    assert (place.at, place.row, place.is_empty) == (1, 0, False)
+    assert place.block.buffer.height == place.block.row_height == 1
 
 
 def test_a_place_beyond_the_first_piece_is_kept() -> None:
