@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 FORMATS: Final = ("text", "json", "stream-json")
 BUDGETS: Final = ("low", "standard", "high", "unlimited")
 USAGE: Final = 2
+MIN_SECONDS: Final = 1e-9
 
 
 class UsageExit(SystemExit):
@@ -121,7 +122,18 @@ def _parse_amount(text: str) -> Decimal:
 
 
 def _parse_seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise ValueError
+    return parse_number(text, "it must be a number of seconds above 0", least=MIN_SECONDS)
+
+
+def parse_number(text: str, rule: str, least: float = 0.0) -> float:
+    """A finite number from `least` on. `rule` is printed for others.
+
+    Of a `ValueError`, argparse prints the name of the function.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not least <= value < math.inf:
+        raise argparse.ArgumentTypeError(rule)
     return value

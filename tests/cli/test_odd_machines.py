@@ -134,8 +134,17 @@ def test_few_descriptors_are_told(argv: tuple[str, ...], count: int, tmp_path: P
 
 
 def test_a_port_that_is_none_is_usage(tmp_path: Path) -> None:
-    for port in ("99999", "-1", "x", "1.5"):
-        assert run("local", "--port", port, home=tmp_path).code == 2
+    for port in ("99999", "-1", "x", "1.5", "9" * 5000, ""):
+        ran = run("local", "--port", port, home=tmp_path)
+        assert ran.code == 2
+        assert "the port must be a number from 0 to 65535" in ran.err
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf", ""])
+def test_a_timeout_that_is_none_is_named_in_words(tmp_path: Path, text: str) -> None:
+    ran = run("-p", "hi", f"--timeout={text}", home=tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert "argument --timeout: it must be a number of seconds above 0" in ran.err
 
 
 def test_a_taken_port_is_said_to_be_taken(tmp_path: Path) -> None:

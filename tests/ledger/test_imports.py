@@ -98,6 +98,14 @@ def looked(usd: float, after: float | None) -> list[Frame]:
     return [one._replace(at_ms=NOW + one.seq) for one in tape.frames]
 
 
+async def test_any_number_of_tags_comes_along() -> None:
+    tags = [f"tag-{number}" for number in range(1_000)]
+    text = json.dumps(json.loads(await made(1)) | {"tags": tags})
+    async with opened(None) as ledger:
+        await imported(ledger, text)
+        assert sorted(await ledger.history.tags()) == sorted(tags)
+
+
 # -- never charged ---------------------------------------------------------------------------
 async def test_a_later_message_costs_what_the_worker_took_since() -> None:
     async with opened(None) as ledger:

@@ -35,10 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _parse_port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError("the port must be a number from 0 to 65535")
-    return number
+    # No integer of thousands of digits, and no ValueError, of which argparse prints the name of the function.
+    if text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= 65535:
+        return int(text)
+    raise argparse.ArgumentTypeError("the port must be a number from 0 to 65535")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.cli.options import add_format_options, add_screen_options, add_session_argument
+from handinger_tui.cli.options import (
+    add_format_options,
+    add_screen_options,
+    add_session_argument,
+    parse_number,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -34,10 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _parse_speed(text: str) -> float:
-    value = 0.0 if text == "max" else float(text)
-    if not 0 <= value < math.inf:
-        raise ValueError
-    return value
+    return 0.0 if text == "max" else parse_number(text, "it must be a number from 0, or max")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -52,7 +52,6 @@ _FAMILY: Final = SCHEMA.rpartition("/")[0]
 MOST_BYTES: Final = 200_000_000
 _MOST_MS: Final = 10**14
 """A later time (year 5138) is none."""
-_MOST_TAGS: Final = 100
 _DEEPEST: Final = MAX_DEPTH + 20
 """What a worker sent may be nested as deep as `MAX_DEPTH`, and the file nests it deeper."""
 
@@ -174,7 +173,7 @@ def _unreadable(why: str) -> SettingsError:
 def _tags(head: JsonObject) -> tuple[str, ...]:
     texts = [as_text(one) or "" for one in as_list(head.get("tags"))]
     try:
-        return tuple(tag_names(texts))[:_MOST_TAGS]
+        return tuple(tag_names(texts))
     except SettingsError:
         raise _unreadable("one of its tags is not a name") from None
 

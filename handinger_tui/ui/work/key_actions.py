@@ -55,7 +55,7 @@ class KeyActions:
             "before": partial(self._switch_session, -1),
             "after": partial(self._switch_session, 1),
             "suspend": self._suspend,
-            "pause": self._pause,
+            "pause": partial(prompt.call_later, self._pause),
             "skip": self._skip,
             "page_up": lambda: self._in_front().scroll_page_up(animate=False),
             "page_down": lambda: self._in_front().scroll_page_down(animate=False),
@@ -172,8 +172,11 @@ class KeyActions:
             self._context.interaction.say("No shell to return to.")
 
     def _pause(self) -> None:
-        """Pause a replay, or go on."""
-        if (replay := self._context.controller.connection.replay) is not None:
+        """Pause a replay, or go on; behind letters of the same burst it is a space."""
+        prompt = self._context.pane.prompt
+        if prompt.text:
+            prompt.replace(" ", *prompt.selection)
+        elif (replay := self._context.controller.connection.replay) is not None:
             replay.toggle()
 
     def _skip(self) -> None:
