@@ -51,6 +51,8 @@ def pytest_collection_finish() -> None:
     gc.enable()
     gc.collect()
     gc.freeze()
+    # With the usual 700, a sixth of the time of tests of the screen went into collecting.
+    gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.fixture(scope="session")

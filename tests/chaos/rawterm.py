@@ -42,7 +42,9 @@ class RawTerminal:
         self, *argv: str, home: Path, rows: int, columns: int, in_control: bool = False, **environ: str
     ) -> None:
         self.seen = bytearray()
-        self._from = 0
+        self._read_to = 0
+        self._words = ""
+        """Those between the last key and `_read_to`."""
         self._fd, inside = os.openpty()
         self._rows, self._columns, self._spare = rows, columns, False
         self._size(rows)
@@ -65,7 +67,7 @@ class RawTerminal:
     def press(self, keys: str) -> None:
         """Type once the program is at rest; what `shows` looks for has to come after it."""
         self.rest()
-        self._from = len(self.seen)
+        self._read_to, self._words = len(self.seen), ""
         os.write(self._fd, keys.encode())
 
     def send(self, data: bytes) -> None:
@@ -109,8 +111,12 @@ class RawTerminal:
             pass
 
     def latest(self) -> str:
-        """The words written since the last key."""
-        return words(bytes(self.seen[self._from :]))
+        """The words written since the last key. Each byte is read once: nothing goes on behind a new CSI."""
+        whole = self.seen.rfind(b"\x1b[", self._read_to)
+        if whole > self._read_to:
+            self._words += words(bytes(self.seen[self._read_to : whole]))
+            self._read_to = whole
+        return self._words + words(bytes(self.seen[self._read_to :]))
 
     def repaint(self) -> None:
         """Another size, so that all is written anew; without job control the kernel tells of none."""

@@ -113,6 +113,8 @@ def test_the_reading_bites() -> None:
     kinds = {"CSI m", "] 52;c;x", "control 9B", "ESC c", "CSI ?2026h", "control 07", "P q"}
     assert sequences(data) == kinds
     assert words(data) == "abc5n"
+    for more in (data, b"\x1b]8;;x", b"\xc3"):
+        assert words(more + b"\x1b[1mz" + data) == words(more) + words(b"\x1b[1mz" + data)
     for bad in (b"\x9b31m", b"\x1b[31337m", b"\xed\xa0\x80"):
         with pytest.raises((UnicodeDecodeError, AssertionError)):
             sequences(bad)

@@ -22,11 +22,7 @@ def test_rulings_move_amounts_and_never_change_the_sum(first: int) -> None:
 
 @pytest.mark.parametrize("seed", range(IN_THE_LEDGER))
 async def test_every_place_shows_the_same_sum_at_every_moment(seed: int, tmp_path: Path) -> None:
-    wrong, _ = await ledger_faults(history(seed), seed, tmp_path / "h.db")
+    wrong, rulings = await ledger_faults(history(seed), seed, tmp_path / "h.db")
     assert wrong == []
-
-
-async def test_enough_is_decided_in_them(tmp_path: Path) -> None:
-    """Histories without rulings would pass the tests above."""
-    counts = [(await ledger_faults(history(seed), seed, tmp_path / f"{seed}.db"))[1] for seed in range(4)]
-    assert sum(counts) >= 4
+    # A history without rulings would pass.
+    assert rulings >= 1

@@ -421,7 +421,12 @@ class Desktop:
 
     async def shows(self, pilot: Pilot[None], *words: str) -> None:
         """Wait until all of `words` stand on the screen."""
-        await self.until(pilot, lambda: all(word in self.text() for word in words))
+
+        def are_there() -> bool:
+            text = self.text()
+            return all(word in text for word in words)
+
+        await self.until(pilot, are_there)
 
     async def send(self, pilot: Pilot[None], text: str) -> None:
         """Type a message and press Enter."""
