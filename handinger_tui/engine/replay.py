@@ -13,7 +13,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import LedgerError, NoHistory, Unreachable
-from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import Kind, Turn
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.ports import RetryPolicy
@@ -226,6 +225,7 @@ class Replay:
         self.folded: list[int] = []
         """Numbers of turns that are shown as they were stored: their frames are gone."""
         self._pace = pace
+        self._is_skipped = False
         self._going = asyncio.Event()
         self._going.set()
         self._at_ms: int | None = None
@@ -265,13 +265,13 @@ class Replay:
             await self._wait_until(turn.order.created_ms)
             # Of a turn that is kept only in its folded form, runs of frames are one.
             is_whole = all(frame.seq == number for number, frame in enumerate(frames))
-            if is_whole and fold(turn.order, frames) == turn:
+            self._is_skipped = False
+            if is_whole:
                 await actor.inbox.request(partial(self._begin, actor, turn, frames))
                 await actor.settled()
-            else:
-                self.folded.append(self.number)
             if actor.session.turns[-1:] != (turn,):
-                # It was skipped, or its frames are gone.
+                if not self._is_skipped:
+                    self.folded.append(self.number)
                 await actor.inbox.request(partial(_show, actor, turn))
             if frames:
                 self._at_ms = frames[-1].at_ms
@@ -288,11 +288,13 @@ class Replay:
         actor.runs.launch(record, self._play(frames, record))
 
     async def _play(self, frames: Sequence[Frame], record: TurnRecord) -> None:
-        """Hand the frames to the record."""
+        """Hand the frames to the record. Cancelled, it is a turn that the person skips."""
+        self._is_skipped = True
         for batch in self._batches(frames):
             await self._wait_until(batch[0].at_ms)
             self.clock.set(batch[-1].at_ms)
             record.take_stored(batch)
+        self._is_skipped = False
 
     def _batches(self, frames: Sequence[Frame]) -> Iterator[list[Frame]]:
         """Deltas that follow each other almost at once are shown together, as those of one network read."""
