@@ -10,6 +10,7 @@ from handinger_tui.core.evidence.datasets import structured_of
 from handinger_tui.core.stream.frames import Frame, Framing, ReadReason
 from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.messages import normalized_prompt
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Trigger, TurnRequest
 from handinger_tui.core.turns.worker_reconciliation import slim_worker
@@ -187,3 +188,9 @@ async def test_the_app_takes_over_what_a_script_sent_to_its_worker(tmp_path: Pat
     await script.aclose()
     for ledger in (ours, theirs):
         await ledger.aclose()
+
+
+def test_the_prompt_of_a_schedule_is_normalized_once_for_all_its_runs() -> None:
+    normalized_prompt.cache_clear()
+    adopted_turns(Session("s", 0, "w1"), body_of(scheduled(50)), 0, FakeIds())
+    assert normalized_prompt.cache_info().misses == 1

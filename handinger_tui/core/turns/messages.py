@@ -6,6 +6,7 @@ model messages {role, content: string | parts}. Source: tests/wire/README.md.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from unicodedata import normalize
 
@@ -57,6 +58,8 @@ def text_of(message: JsonObject) -> str:
     return "".join(part.text for part in parts_of(message) if isinstance(part, TextPart))
 
 
+# A schedule asks the same in all of its runs.
+@lru_cache(maxsize=4)
 def normalized_prompt(prompt: str) -> str:
     """The normalized prompt: equal for two texts that are the same prompt.
 
