@@ -39,7 +39,7 @@ def headings(desktop: Desktop) -> list[str]:
 )
 async def test_the_keys_that_work_now_come_first(keys: tuple[str, ...], places: list[str]) -> None:
     desktop = cited()
-    async with desktop.running(120, 120) as pilot:
+    async with desktop.running(80, 80) as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
         for key in keys:
@@ -54,7 +54,7 @@ async def test_the_keys_that_work_now_come_first(keys: tuple[str, ...], places: 
 
 async def test_the_keys_of_the_queue_come_first_while_it_has_the_focus() -> None:
     desktop, gate = running()
-    async with desktop.running(120, 120) as pilot:
+    async with desktop.running(80, 80) as pilot:
         await queue_up(desktop, pilot, "second")
         await pilot.press("up")
         await desktop.rest(pilot)
@@ -89,7 +89,7 @@ async def test_lists_and_dialogs_show_their_own_keys_and_are_there_again_after_i
     keys: tuple[str, ...], shown: str, places: list[str]
 ) -> None:
     desktop = Desktop()
-    async with desktop.running(120, 120) as pilot:
+    async with desktop.running(80, 80) as pilot:
         await pilot.press(*keys)
         await desktop.until(pilot, lambda: desktop.app.screen is not desktop.work)
         dialog = desktop.app.screen
