@@ -86,7 +86,7 @@ def laid_out(turn: Turn) -> TranscriptLayout:
     layout = TranscriptLayout(lambda _session, _turn: "")
     layout.reset(WIDTH)
     layout.show(Session("ses_1", 0, turns=(turn,)))
-    layout.measure(0)
+    layout.measure(0, whole=True)
     return layout
 
 
