@@ -19,7 +19,7 @@ from handinger_tui.cli.session_choice import chosen_session_id, find_target_sess
 from handinger_tui.cli.wiring import Services, generation_of, new_clock, open_services, opened_replay
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.attribution import money_of
+from handinger_tui.core.money.attribution import MoneyIndex, money_of
 from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured, Start
 from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.core.receipts.facts import receipt_line, refused_text
@@ -523,8 +523,12 @@ def print_replay(args: argparse.Namespace) -> int:
 
 
 async def _print(args: argparse.Namespace) -> int:
+    index = MoneyIndex()
+
     def new_printer() -> Printer:
-        return PRINTERS[args.output_format or "text"](sys.stdout, args.raw)
+        printer = PRINTERS[args.output_format or "text"](sys.stdout, args.raw)
+        printer.index = index
+        return printer
 
     def tap(event: StreamEvent) -> None:
         output.print_event(event)

@@ -17,6 +17,7 @@ from handinger_tui.cli.output import Exit, exit_of_kind, say, sentence
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LocalFileError
 from handinger_tui.core.export.result import costs_object, event_object, result_object, usage_object
 from handinger_tui.core.jsontext import JsonObject, dump
+from handinger_tui.core.money.attribution import MoneyIndex, money_of
 from handinger_tui.core.money.limits import (
     STILL,
     Gauge,
@@ -49,6 +50,8 @@ class Printer(ABC):
 
     prints_events = False
     """Whether it prints events: `event` is called only then."""
+    index: MoneyIndex | None = None
+    """Shared by the printers of a session whose turns are printed one after another."""
 
     def __init__(self, out: TextIO, raw: bool) -> None:
         self._out = out
@@ -115,7 +118,8 @@ class JsonPrinter(Printer):
 
     def result(self, session: Session, turn: Turn) -> None:
         """Print the result object."""
-        self.put(result_object(session, turn, raw=self._raw))
+        money = money_of(session, turn, self.index)
+        self.put(result_object(session, turn, raw=self._raw, money=money))
 
     def put(self, result: JsonObject) -> None:
         """Print a result object."""

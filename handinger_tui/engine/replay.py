@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import LedgerError, NoHistory, Unreachable
+from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import Kind, Turn
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.ports import RetryPolicy
@@ -258,10 +259,12 @@ class Replay:
         """
         await self.engine.open(self.session_id)
         actor = self.engine.actor(self.session_id)
-        for turn in self.turns:
+        for stored in self.turns:
             self.number += 1
             self.on_change()
-            frames = await self._log.frames(turn.turn_id)
+            frames = await self._log.frames(stored.turn_id)
+            # Of a running turn another program may have stored more since the session was read.
+            turn = fold(stored.order, frames) if stored.live else stored
             await self._wait_until(turn.order.created_ms)
             # Of a turn that is kept only in its folded form, runs of frames are one.
             is_whole = all(frame.seq == number for number, frame in enumerate(frames))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handinger_tui.cli.wiring import RandomIds, new_clock
+from handinger_tui.core.money import turn_events
 from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.engine.replay import LONGEST_PAUSE_S, Pace, Replay, ReplayClock
 from handinger_tui.ledger.ledger import FileAccess
@@ -90,6 +91,49 @@ async def test_a_turn_whose_frames_are_gone_is_shown_as_it_was_stored_and_it_say
     ran = await asyncio.to_thread(run, "replay", "ses_1", "--speed", "0", home=own_home)
     assert "Turn 1 is shown as it was stored: how it came is no longer known." in ran.err
     assert "word 59" in ran.out
+
+
+async def test_a_turn_that_another_program_is_storing_is_played_as_far_as_it_came(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        begun = [*Tape().note(Marker.SENDING).frames, frame(1, '{"type": "text-start", "id": "t"}')]
+        await ledger.open_turn(session(), order("turn_1"))
+        for one in begun:
+            ledger.append("turn_1", one)
+        stored = await ledger.load("ses_1")
+        assert stored is not None
+        assert stored.turns[0].live
+        for at in range(2, 5):
+            ledger.append("turn_1", frame(at, _delta(f"{at} ")))
+        replay = Replay(stored, ledger.frames, Pace(0), new_clock(), RandomIds())
+        await replay.run()
+    assert replay.folded == []
+    assert replay.engine.session("ses_1").turns[0].text == "2 3 4 "
+
+
+def test_the_json_of_many_turns_takes_linear_time(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    count, events = 40, 0
+    events_of_turn = turn_events.events_of_turn
+
+    def counted(*words: Any, **named: Any) -> Any:
+        nonlocal events
+        events += 1
+        return events_of_turn(*words, **named)
+
+    async def fill() -> None:
+        async with opened(own_home / "history.db") as ledger:
+            now = session()
+            for number in range(count):
+                frames = [one._replace(at_ms=one.at_ms + number * 10_000) for one in answered(number)]
+                now = await play(ledger, now, order(f"turn_{number}", created_ms=number * 10_000), frames)
+
+    asyncio.run(fill())
+    monkeypatch.setattr(turn_events, "events_of_turn", counted)
+    ran = run("replay", "ses_1", "--json", "--speed", "0", home=own_home)
+    assert len(ran.out.splitlines()) == count
+    # Each turn, the one before it, and what is stored with it: the square of the count would be 1,600.
+    assert 0 < events < 10 * count
 
 
 class Sleepless(ReplayClock):

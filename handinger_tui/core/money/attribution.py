@@ -151,11 +151,14 @@ def session_money(turns: Sequence[Turn], elsewhere: Others = NO_OTHERS) -> Sessi
     )
 
 
-def money_of(session: Session, turn: Turn) -> TurnMoney:
-    """The money of `turn` within its session; unknown when it is not a turn of the session."""
+def money_of(session: Session, turn: Turn, index: MoneyIndex | None = None) -> TurnMoney:
+    """The money of `turn` within its session; unknown when it is not a turn of the session.
+
+    `index`: of the caller that asks about one turn after another.
+    """
     turns = [turn if own.turn_id == turn.turn_id else own for own in session.turns]
     at = next((at for at, own in enumerate(turns) if own is turn), None)
-    return TurnMoney() if at is None else MoneyIndex()(turns, session.elsewhere)[at]
+    return TurnMoney() if at is None else (index or MoneyIndex())(turns, session.elsewhere)[at]
 
 
 def turn_money(turns: Sequence[Turn], elsewhere: Others = NO_OTHERS) -> tuple[TurnMoney, ...]:
