@@ -49,6 +49,7 @@ def test_it_is_in_the_total_and_in_a_row_of_its_own(service: PaidService, person
     groups = sum(Decimal(group["cost_usd"]) for group in found["groups"])
     assert (groups, groups + 1) == (2, service.truth)
     assert (Decimal(found["total"]["cost_usd"]), found["total"]["suspense_usd"]) == (service.truth, "1")
+    assert found["total"]["title"] == ""
     assert found["total"]["turns"] == 2
     *records, last = csv.DictReader(io.StringIO(person.run("costs", "--by", by, "--csv").out))
     assert (last["key"], last["title"], last["cost_usd"]) == (WORKER, "suspense", "1")

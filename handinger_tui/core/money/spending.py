@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
-from msgspec.structs import fields
+from msgspec.structs import fields, replace
 
 from handinger_tui.core.amounts import Total, credits_words, price_text, split_excess, total, total_text
 from handinger_tui.core.formatting import plural
@@ -218,7 +218,8 @@ def altogether(buckets: Iterable[Bucket], key: str = "") -> Bucket:
     summed = Bucket(key)
     for bucket in buckets:
         summed = summed.merged(bucket)
-    return summed
+    # The title of one of them names none of the others.
+    return replace(summed, title="")
 
 
 def sum_text(usd: Total, credit_total: Total, turns: int, credit_usd: Decimal | None = None) -> str:
