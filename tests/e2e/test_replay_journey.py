@@ -39,6 +39,9 @@ def test_a_session_is_played_paused_skipped_and_left(tmux: str, own_home: Path) 
         assert "unlimited" in seen
         window.type("go on\r")
         window.shows("This is a replay: nothing is sent, read or stored.")
+        window.press("C-n")
+        window.shows("A replay shows one session.")
+        window.shows("│ go on ")
         window.press("C-c", "C-c", "C-c")
         window.shows("exit=0")
     assert contents(own_home) == before

@@ -63,6 +63,7 @@ async def runs(context: CommandContext, _argument: str) -> None:
 async def _choose_session(context: CommandContext, *, running_only: bool = False) -> None:
     from handinger_tui.ui.dialogs.pickers import SessionPicker  # once it is asked for
 
+    context.switcher.refuse_in_replay()
     controller = context.controller
     picker = SessionPicker(
         controller.connection.history,

@@ -13,6 +13,7 @@ from handinger_tui.core.prompts import Draft, draft_of_request
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.engine.queues import Busy
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
 from handinger_tui.ui.work.session_controller import FRESH_DRAFT, DraftStore, SessionController
 
@@ -57,6 +58,11 @@ class SessionSwitcher:
         self._requests = 0
         """Number of switches requested so far: only the newest one takes effect."""
 
+    def refuse_in_replay(self) -> None:
+        """Raise Busy in a replay, which has no other sessions."""
+        if self._controller.connection.replay is not None:
+            raise Busy("A replay shows one session.", "Press ^C twice to quit it.")
+
     async def switch(self, opening: Callable[[], Awaitable[str]], doing: str = "") -> str:
         """Show the session whose id `opening` returns, with its draft.
 
@@ -66,6 +72,7 @@ class SessionSwitcher:
         Raises:
             HandingerError: the session cannot be opened; the screen stays as it is.
         """
+        self.refuse_in_replay()
         self._requests += 1
         number = self._requests
         self._pane.opening(doing)
