@@ -13,7 +13,6 @@ from handinger_tui.core.prompts import Draft, draft_of_request
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import Turn, TurnStatus
-from handinger_tui.engine.queues import Busy
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
 from handinger_tui.ui.work.session_controller import FRESH_DRAFT, DraftStore, SessionController
 
@@ -61,6 +60,8 @@ class SessionSwitcher:
     def refuse_in_replay(self) -> None:
         """Raise Busy in a replay, which has no other sessions."""
         if self._controller.connection.replay is not None:
+            from handinger_tui.engine.queues import Busy  # comes with a connection
+
             raise Busy("A replay shows one session.", "Press ^C twice to quit it.")
 
     async def switch(self, opening: Callable[[], Awaitable[str]], doing: str = "") -> str:
