@@ -16,7 +16,7 @@ from handinger_tui.core.jsontext import MAX_DEPTH
 from handinger_tui.core.money.attribution import session_money
 from handinger_tui.core.money.limits import Limit, Scope, Unit
 from handinger_tui.core.money.spending import GroupBy
-from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
+from handinger_tui.core.stream.frames import UNREADABLE, Frame, Framing, Marker, ReadReason
 from handinger_tui.core.stream.worker_snapshot import body_of
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
@@ -104,6 +104,13 @@ async def test_any_number_of_tags_comes_along() -> None:
     async with opened(None) as ledger:
         await imported(ledger, text)
         assert sorted(await ledger.history.tags()) == sorted(tags)
+
+
+async def test_a_damaged_tag_is_left_out() -> None:
+    text = json.dumps(json.loads(await made(1)) | {"tags": ["work", UNREADABLE]})
+    async with opened(None) as ledger:
+        await imported(ledger, text)
+        assert sorted(await ledger.history.tags()) == ["work"]
 
 
 # -- never charged ---------------------------------------------------------------------------

@@ -171,7 +171,8 @@ def _unreadable(why: str) -> SettingsError:
 
 
 def _tags(head: JsonObject) -> tuple[str, ...]:
-    texts = [as_text(one) or "" for one in as_list(head.get("tags"))]
+    # A damaged tag of the history it comes from must not keep the session from being read.
+    texts = [as_text(one) or "" for one in as_list(head.get("tags")) if one != UNREADABLE]
     try:
         return tuple(tag_names(texts))
     except SettingsError:
