@@ -99,8 +99,9 @@ async def _run(args: argparse.Namespace, settings: Settings, early: EarlyPrompt 
             finished_app = app
     finally:
         # Also printed when the history cannot be closed, as on a full disk: then it is needed most.
-        if finished_app is not None and args.command != "replay":
-            _say_farewell(finished_app, getattr(args, "print_on_exit", None) or settings.print_on_exit)
+        if finished_app is not None:
+            printed = getattr(args, "print_on_exit", None) or settings.print_on_exit
+            _say_farewell(finished_app, printed, replayed=args.command == "replay")
     return finished_app.return_code or Exit.OK
 
 
@@ -116,15 +117,18 @@ def _replaying_app(
     return HandingerApp(replace(options, connect=connect, local=False), clock.now_ms)
 
 
-def _say_farewell(app: HandingerApp, printed: str) -> None:
-    """Print what `printed` names, and how to resume the session. After SIGHUP there is no terminal left."""
+def _say_farewell(app: HandingerApp, printed: str, *, replayed: bool) -> None:
+    """Print what `printed` names, and how to resume the session, unless it was only replayed.
+
+    After SIGHUP there is no terminal left.
+    """
     with suppress(OSError):
         if printed != "nothing":
             from handinger_tui.ui.work.farewell import printed_text  # at the very end
 
             if text := printed_text(app.work.controller, printed):
                 sys.stdout.write(clean(text).rstrip() + "\n\n")
-        for line in app.farewell:
+        for line in () if replayed else app.farewell:
             sys.stdout.write(clean(line) + "\n")
         sys.stdout.flush()
 

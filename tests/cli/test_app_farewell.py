@@ -51,6 +51,6 @@ async def test_how_to_come_back_is_shown_although_the_history_cannot_be_closed(
     monkeypatch.setattr(wiring, "_leave_on_signals", lambda _app: None)
     with pytest.raises(NoRoom):
         await wiring._run(
-            argparse.Namespace(), Settings(base_url="https://example.test", key=Secret("")), None
+            argparse.Namespace(command=None), Settings(base_url="https://example.test", key=Secret("")), None
         )
     assert EndedApp.farewell[0] in capsys.readouterr().out

@@ -22,7 +22,7 @@ def test_a_session_is_played_paused_skipped_and_left(tmux: str, own_home: Path) 
     before = contents(own_home)
     with terminal(tmux, 80, 24) as window:
         # So slow that no machine gets to the end before the keys.
-        window.run("replay", session_id, "--speed", "0.05", home=own_home)
+        window.run("replay", session_id, "--speed", "0.05", "--print-on-exit", "answer", home=own_home)
         window.shows("Replay, turn 1 of 1 · Space to pause · Esc to skip the turn")
         window.shows("Replay: nothing is sent")
         window.press("Space")
@@ -43,6 +43,8 @@ def test_a_session_is_played_paused_skipped_and_left(tmux: str, own_home: Path) 
         window.shows("A replay shows one session.")
         window.shows("│ go on ")
         window.press("C-c", "C-c", "C-c")
-        window.shows("exit=0")
+        left = window.shows("exit=0")
+        assert "A token is 4 characters" in left
+        assert "--resume" not in left
     assert contents(own_home) == before
     assert run("sessions", "--json", home=own_home).result["sessions"][0]["turns"] == 1
