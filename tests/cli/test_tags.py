@@ -23,7 +23,7 @@ REAL: Final = "https://worker.example"
 @pytest.fixture
 async def home(own_home: Path) -> Path:
     async with opened(own_home / "history.db") as ledger:
-        ledger.run = ledger.run._replace(profile="default", folder="/work/acme")
+        ledger.run = ledger.run._replace(profile="default", folder="/srv/acme")
         await play(ledger, session("ses_a1", title="Green tea"), order("t1", "Which?"), answered())
         ledger.run = ledger.run._replace(folder="/elsewhere")
         await play(ledger, session("ses_b2", title="Black tea"), order("t2", "Which?"), answered())
@@ -54,8 +54,7 @@ def test_tags_are_added_shown_and_removed(home: Path) -> None:
 def test_rules_of_the_config_file_apply_at_once(home: Path) -> None:
     config = home / "config.toml"
     config.write_text(
-        '[tags]\ntea = "title:*tea*"\n'
-        '[projects]\nacme = ["folder:/work/acme", "tag:paid"]\nrest = "tag:tea"\n'
+        '[tags]\ntea = "title:*tea*"\n[projects]\nacme = ["folder:/srv/acme", "tag:paid"]\nrest = "tag:tea"\n'
     )
     shown = run("sessions", "tag", "ses_a", "--json", home=home).result
     assert shown == {

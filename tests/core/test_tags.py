@@ -99,14 +99,14 @@ def test_a_rule_looks_at_worker_folder_or_title() -> None:
     own = rules(
         {
             "Tea": "title:*TEA*",
-            "home": ["folder:~/work/", "folder:/srv/*/docs"],
+            "home": ["folder:~/code/", "folder:/srv/*/docs"],
             "robot": ["worker:wrk_1", "worker:tpl_*"],
         }
     )
     assert own.labels(SessionFacts(title="Green tea?")).rules == ("tea",)
-    assert own.labels(SessionFacts(folder="/home/ada/work")).rules == ("home",)
-    assert own.labels(SessionFacts(folder="/home/ada/work/deep/down")).rules == ("home",)
-    assert own.labels(SessionFacts(folder="/home/ada/workshop")) == NO_LABELS
+    assert own.labels(SessionFacts(folder="/home/ada/code")).rules == ("home",)
+    assert own.labels(SessionFacts(folder="/home/ada/code/deep/down")).rules == ("home",)
+    assert own.labels(SessionFacts(folder="/home/ada/codeshop")) == NO_LABELS
     assert own.labels(SessionFacts(folder="/srv/a/docs/b")).rules == ("home",)
     assert own.labels(SessionFacts(folder="C:\\home")) == NO_LABELS
     everywhere = rules({"all": "folder:/", "any": "folder:*"})

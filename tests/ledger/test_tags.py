@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from handinger_tui.ledger.ledger import Ledger
 
 RULES = TagRules(
-    rules_in({"green": "title:*green*", "here": "folder:/work"}, "tags", TAG_KINDS, "/home/ada"),
-    rules_in({"acme": ["tag:tea", "folder:/work/acme"]}, "projects", PROJECT_KINDS, "/home/ada"),
+    rules_in({"green": "title:*green*", "here": "folder:/srv"}, "tags", TAG_KINDS, "/home/ada"),
+    rules_in({"acme": ["tag:tea", "folder:/srv/acme"]}, "projects", PROJECT_KINDS, "/home/ada"),
 )
 
 
 async def fill(ledger: Ledger) -> None:
-    ledger.run = ledger.run._replace(profile="work", folder="/work/acme")
+    ledger.run = ledger.run._replace(profile="work", folder="/srv/acme")
     await play(ledger, session("ses_1", title="Green tea"), order("t1", "Which?"), answered())
     ledger.run = ledger.run._replace(profile="home", folder="/elsewhere")
     await play(ledger, session("ses_2", title="Black tea"), order("t2", "Which?"), answered())
@@ -66,7 +66,7 @@ async def test_a_session_keeps_the_folder_in_which_it_was_begun(tmp_path: Path) 
         again = await ledger.load("ses_1")
         assert again is not None
         await play(ledger, again, order("t3", "More?", worker_id=WORKER), answered())
-    assert look(path, "SELECT * FROM origins") == [("ses_1", "/work/acme"), ("ses_2", "/elsewhere")]
+    assert look(path, "SELECT * FROM origins") == [("ses_1", "/srv/acme"), ("ses_2", "/elsewhere")]
     assert look(path, "SELECT turn_id, profile FROM turn_totals ORDER BY turn_id") == [
         *(("t1", "work"), ("t2", "home"), ("t3", "home")),
     ]
@@ -75,10 +75,10 @@ async def test_a_session_keeps_the_folder_in_which_it_was_begun(tmp_path: Path) 
 async def test_turns_that_are_adopted_have_the_profile_that_read_them(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
-        ledger.run = ledger.run._replace(profile="work", folder="/work")
+        ledger.run = ledger.run._replace(profile="work", folder="/srv")
         await ledger.adopt(session("ses_9", worker_id=WORKER), remote_turns("a", 2))
     assert look(path, "SELECT DISTINCT profile FROM turn_totals") == [("work",)]
-    assert look(path, "SELECT * FROM origins") == [("ses_9", "/work")]
+    assert look(path, "SELECT * FROM origins") == [("ses_9", "/srv")]
 
 
 async def test_tags_and_folder_are_kept_with_the_charges_of_a_deleted_session(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ async def test_tags_and_folder_are_kept_with_the_charges_of_a_deleted_session(tm
         await ledger.history.delete("ses_1")
         assert await ledger.history.tags() == ["a"]
         assert [row.session_id for row in await ledger.history.sessions()] == ["ses_2"]
-    assert ("ses_1", "/work/acme") in look(tmp_path / "h.db", "SELECT * FROM origins")
+    assert ("ses_1", "/srv/acme") in look(tmp_path / "h.db", "SELECT * FROM origins")
 
 
 async def test_an_old_history_has_no_tags_and_unknown_origins(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ async def test_an_old_history_has_no_tags_and_unknown_origins(tmp_path: Path) ->
     file.close()
     async with opened(path) as ledger:
         ledger.apply(RULES)
-        ledger.run = ledger.run._replace(profile="work", folder="/work")
+        ledger.run = ledger.run._replace(profile="work", folder="/srv")
         assert await ledger.history.labels("ses_1") == Labels(rules=("green",))
         loaded = await ledger.load("ses_1")
         assert loaded is not None
