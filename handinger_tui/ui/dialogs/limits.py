@@ -251,8 +251,7 @@ class RaiseLimit(Dialog[Decimal]):
         return f"New limit (above {spent}), empty to cancel"
 
     def on_mount(self) -> None:
-        """Focus the field, and clear notifications, which would cover the question with the same message."""
-        self.app.clear_notifications()
+        """Focus the field."""
         self.query_one("#typed" if self._raisable else "#leave").focus()
 
     @on(Input.Changed)
@@ -317,8 +316,7 @@ class LimitsPage(Dialog[Wish]):
         return Content("\n").join([Content.styled(RULE, "$text-muted"), examples])
 
     def on_mount(self) -> None:
-        """Focus the field, and clear notifications, which would cover the meters."""
-        self.app.clear_notifications()
+        """Focus the field."""
         self.query_one(Input).focus()
 
     def on_key(self, event: Key) -> None:

@@ -172,8 +172,7 @@ class LedgerScreen(ModalScreen[str]):
         return self.query_one(LedgerTable)
 
     def on_mount(self) -> None:
-        """Read for the first time; clear notifications, which would cover the totals."""
-        self.app.clear_notifications()
+        """Read for the first time."""
         self._read()
 
     @on(events.ScreenSuspend)

@@ -95,8 +95,7 @@ class ListScreen(FooterScreen, Generic[ListT]):
             yield FooterLine()
 
     def on_mount(self) -> None:
-        """Read the list, and clear notifications, which would cover it."""
-        self.app.clear_notifications()
+        """Read the list."""
         self.action_reload()
 
     @abstractmethod

@@ -260,8 +260,7 @@ class BudgetsScreen(SavingScreen):
             yield FooterLine()
 
     def on_mount(self) -> None:
-        """Start reading, and clear notifications, which would cover the table."""
-        self.app.clear_notifications()
+        """Start reading."""
         self._read()
 
     def action_other(self) -> None:

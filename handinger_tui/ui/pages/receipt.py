@@ -206,11 +206,7 @@ class ReceiptScreen(SavingScreen):
             yield FooterLine()
 
     def on_mount(self) -> None:
-        """Draw the turn and start reading its times and typical cost.
-
-        Notifications are cleared, because they would cover the amount.
-        """
-        self.app.clear_notifications()
+        """Draw the turn and start reading its times and typical cost."""
         self._open(self._turn_id)
         self.set_interval(1 / CHECKS_PER_S, self._draw)
 
