@@ -61,6 +61,15 @@ async def chosen_session_id(ledger: Ledger, prefix: str | None) -> str:
     return summaries[0].session_id
 
 
+async def load_unique(ledger: Ledger, prefix: str) -> Session:
+    """Load the only session whose id starts with `prefix` from an open history, see `unique_session_id`."""
+    session = await ledger.load(await unique_session_id(ledger, prefix))
+    if session is None:
+        # Another process has deleted it in between.
+        raise SettingsError(f"Session not found: {clean(prefix)}.", _HINT)
+    return session
+
+
 async def load_session(prefix: str) -> Session:
     """Load the only session whose id starts with `prefix`, as `load_labeled`."""
     return (await load_labeled(prefix, NO_RULES))[0]
@@ -81,15 +90,12 @@ async def load_labeled(
     ledger.apply(rules)
     await ledger.start()
     try:
-        session_id = await unique_session_id(ledger, prefix)
-        session, labels = await ledger.load(session_id), await ledger.history.labels(session_id)
-        if session is not None and frames is not None:
+        session = await load_unique(ledger, prefix)
+        labels = await ledger.history.labels(session.session_id)
+        if frames is not None:
             frames |= {turn.turn_id: await ledger.frames(turn.turn_id) for turn in session.turns}
     finally:
         await ledger.aclose()
-    if session is None:
-        # Another process has deleted it in between.
-        raise SettingsError(f"Session not found: {clean(prefix)}.", _HINT)
     return session, labels
 
 

@@ -22,11 +22,11 @@ from handinger_tui.api.tasks.templates import TemplateClient
 from handinger_tui.cli.load_settings import limit_rules, service_settings
 from handinger_tui.cli.local_files import Paths, default_paths
 from handinger_tui.cli.output import say
-from handinger_tui.cli.session_choice import unique_session_id
+from handinger_tui.cli.session_choice import load_unique
 from handinger_tui.core.errors import LedgerError, NoHistory, NoRoom, SettingsError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.reconciliation import restatement_text
-from handinger_tui.core.safety import Secret, clean
+from handinger_tui.core.safety import Secret
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.gallery import Gallery
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from handinger_tui.api.generations import TurnClient
     from handinger_tui.core.stream.events import StreamEvent
-    from handinger_tui.ledger.limits import LimitRules
     from handinger_tui.settings import Settings
 
 APP_WAIT_S: Final = 5.0
@@ -151,10 +150,7 @@ async def opened_replay(
     ledger = Ledger(default_paths().database, access=FileAccess.READ)
     await ledger.start()
     try:
-        session_id = await unique_session_id(ledger, args.id)
-        session = await ledger.load(session_id)
-        if session is None:
-            raise SettingsError(f"Session not found: {clean(args.id)}.", "See: handinger-tui sessions")
+        session = await load_unique(ledger, args.id)
         # Only who asks for the original speed gets its pauses of hours.
         pace = Pace() if args.speed is None else Pace(args.speed, whole=args.speed == 1)
         yield Replay(session, ledger.frames, pace, clock, RandomIds(), tap)
@@ -192,9 +188,8 @@ async def open_ledger(
     If the file cannot be used, the history is in memory, and `Ledger.no_history` says why nothing may
     be sent. Only the app sets a damaged file aside: there the user sees it.
     """
-    rules = limit_rules(settings)
     if not keep_history:
-        return await _in_memory(None, rules), WITHOUT_HISTORY
+        return await _started(Ledger(None), settings), WITHOUT_HISTORY
     if in_app:
         patience_s = min(settings.limits.history_wait, APP_WAIT_S)
         ledger = Ledger(paths.database, patience_s=patience_s)
@@ -205,20 +200,17 @@ async def open_ledger(
             access=FileAccess.WRITE,
             on_wait=_say_once(WAITING),
         )
-    ledger.limits.rules = rules
-    ledger.apply(settings.tag_rules)
-    ledger.run = ledger.run._replace(profile=settings.profile, folder=_working_folder())
     try:
-        await ledger.start()
+        await _started(ledger, settings)
     except asyncio.CancelledError:
         # The ledger's thread must not delay the exit by waiting for another process.
         ledger.give_up_waiting()
         raise
     except LedgerError as problem:
-        shown = await _copy_of_history(problem, paths, rules) if isinstance(problem, NoRoom) else None
+        shown = await _copy_of_history(problem, paths, settings) if isinstance(problem, NoRoom) else None
         earlier = "" if shown is None else " Earlier sessions can be read."
         return (
-            shown or await _in_memory(problem, rules),
+            shown or await _started(Ledger(None, instead_of=problem), settings),
             f"No history: {problem.summary}{earlier} This session is kept in memory only. "
             f"{problem.hint}".strip(),
         )
@@ -234,25 +226,25 @@ def _working_folder() -> str | None:
         return None
 
 
-async def _copy_of_history(problem: NoRoom, paths: Paths, rules: LimitRules) -> Ledger | None:
+async def _started(ledger: Ledger, settings: Settings) -> Ledger:
+    """Give the ledger what it needs of the settings, and start it. Raises LedgerError."""
+    ledger.limits.rules = limit_rules(settings)
+    ledger.apply(settings.tag_rules)
+    ledger.run = ledger.run._replace(profile=settings.profile, folder=_working_folder())
+    await ledger.start()
+    return ledger
+
+
+async def _copy_of_history(problem: NoRoom, paths: Paths, settings: Settings) -> Ledger | None:
     """The history that cannot be written, in memory; None where it cannot be read either."""
     if not paths.database.exists():
         return None
     ledger = Ledger(paths.database, instead_of=problem, access=FileAccess.COPY)
-    ledger.limits.rules = rules
     try:
-        await ledger.start()
+        return await _started(ledger, settings)
     except LedgerError:
         await ledger.aclose()
         return None
-    return ledger
-
-
-async def _in_memory(instead_of: LedgerError | None, rules: LimitRules) -> Ledger:
-    ledger = Ledger(None, instead_of=instead_of)
-    ledger.limits.rules = rules
-    await ledger.start()
-    return ledger
 
 
 def _say_once(line: str) -> Callable[[], None]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from handinger_tui.cli.local_files import Paths
 from handinger_tui.cli.wiring import open_ledger
 from handinger_tui.core.safety import Secret
+from handinger_tui.core.tags import TAG_KINDS, TagRules, rules_in
 from handinger_tui.settings import Settings
 from tests.ledger.made import answered, opened, order, play, session
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-SETTINGS = Settings("https://example.test", Secret("k"))
+RULES = TagRules(tags=rules_in({"tea": "title:first"}, "tags", TAG_KINDS, "/home/ada"))
+SETTINGS = Settings("https://example.test", Secret("k"), tag_rules=RULES)
 
 
 async def test_earlier_sessions_are_shown_and_nothing_is_written(
@@ -35,6 +37,7 @@ async def test_earlier_sessions_are_shown_and_nothing_is_written(
         assert line is not None
         assert "Read-only file system. Earlier sessions can be read. This session is kept in memory" in line
         assert copy.no_history is not None, "a message would be sent without a record"
+        assert [row.tags for row in await copy.history.sessions()] == [("tea",)]
         loaded = await copy.load("ses_1")
         assert loaded is not None
         assert [turn.text for turn in loaded.turns] == ["An answer"], "another program may send what waits"
