@@ -14,7 +14,7 @@ from handinger_tui.cli.load_settings import settings_for, tag_rules
 from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.options import Parser, add_json_option
 from handinger_tui.cli.output import GAP, Column, Exit, clip, fit_columns, lines_of, put, say
-from handinger_tui.cli.session_choice import session_ids, unique_session_id
+from handinger_tui.cli.session_choice import load_unique, session_ids, unique_session_id
 from handinger_tui.core.amounts import credits_text, decimal_text, short_total_text
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export.exporters import lineage_object, turn_objects
@@ -165,11 +165,10 @@ def _is_confirmed(summary: SessionSummary) -> bool:
             "Nothing was deleted: deleting a session needs a confirmation.",
             f"To delete it: handinger-tui sessions rm {summary.session_id} --yes",
         )
-    cost = _cost_text(summary)
     kept = (
         "Nothing was charged for it here."
-        if cost == _IMPORTED
-        else f"Its costs ({cost}) stay in the records."
+        if summary.only_imported
+        else f"Its costs ({_cost_text(summary)}) stay in the records."
     )
     say(
         f"Delete {_name(summary)} with {plural(summary.turns, 'turn')} from this computer?"
@@ -200,9 +199,7 @@ async def _run(args: argparse.Namespace) -> int:
                     " searched.\nTo search sources, files and tool calls, too: handinger-tui sessions compact"
                 )
         elif action == "show":
-            session = await ledger.load(await unique_session_id(ledger, args.id))
-            if session is None:
-                raise SettingsError(f"Session not found: {args.id}.", "See: handinger-tui sessions")
+            session = await load_unique(ledger, args.id)
             put(_show_json(session) if args.json else _show_text(session))
         elif action in _TAGGING:
             put(await _tag(ledger, args))
@@ -361,18 +358,15 @@ def _name(summary: SessionSummary) -> str:
 
 
 def _cost_text(summary: SessionSummary) -> str:
+    if summary.only_imported:
+        return "imported"
     cost = short_total_text(summary.usd)
     cost = f"{cost} simulated" if summary.base_url == LOCAL and summary.cost_usd is not None else cost
-    if not summary.imported:
-        return cost
-    return _IMPORTED if summary.cost_usd is None and not summary.unpriced else f"{cost} + {_IMPORTED}"
-
-
-_IMPORTED: Final = "imported"
+    return f"{cost} + imported" if summary.imported else cost
 
 
 def _credits_text(summary: SessionSummary) -> str:
-    if summary.imported and summary.credits is None and not summary.uncredited:
+    if summary.only_imported:
         return ""
     return short_total_text(summary.credit_total, credits_text)
 

@@ -272,6 +272,12 @@ class SessionSummary(Struct, frozen=True):
     """How many of its turns were imported; they are in no sum."""
 
     @property
+    def only_imported(self) -> bool:
+        """Whether it has no turn of this history: nothing was charged here, and no cost is unknown."""
+        is_charged = self.cost_usd is not None or self.credits is not None
+        return self.imported > 0 and not (is_charged or self.unpriced or self.uncredited)
+
+    @property
     def kind(self) -> str:
         """See `Session.kind`."""
         return TARGETS.get(self.generation, "worker")

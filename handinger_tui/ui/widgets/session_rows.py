@@ -103,7 +103,7 @@ def session_details(row: SessionSummary, opened: Session | None, now_ms: int, wi
     """
     _, status, cost = _status(row, opened, now_ms)
     facts = [status, plural(row.turns, "turn")]
-    facts.append(cost or ("" if _is_imported(row) else cost_words(row)))
+    facts.append(cost or ("" if row.only_imported else cost_words(row)))
     facts += [f"#{name}" for name in row.tags] + ([f"project {row.project}"] if row.project else [])
     if row.imported:
         facts.append(f"{plural(row.imported, 'turn')} imported, not charged here")
@@ -127,17 +127,13 @@ def cost_words(row: SessionSummary) -> str:
     return _cost(row, total_text)
 
 
-def _is_imported(row: SessionSummary) -> bool:
-    """Whether nothing of the session was charged here."""
-    return row.imported > 0 and row.cost_usd is None and row.credits is None
-
-
 def _cost(row: SessionSummary, write: Callable[..., str], simulated: str = "simulated") -> str:
     """The cost of a session, in credits where no USD are known. `write` writes a sum."""
-    if _is_imported(row):
+    if row.only_imported:
         return "imported"
     if row.cost_usd is None and row.credits is None:
-        return "not reported" if row.turns else ""
+        total = "not reported" if row.turns else ""
+        return f"{total} + imported" if row.imported else total
     total = write(row.usd) if row.cost_usd is not None else write(row.credit_total, credits_words)
     total = f"{total} {simulated}" if row.base_url == LOCAL else total
     return f"{total} + imported" if row.imported else total

@@ -325,6 +325,8 @@ def test_an_imported_session_is_marked_and_has_only_the_cost_of_its_own_turns() 
     )
     later = replace(row, turns=3, cost_usd=Decimal("0.5"))
     assert cost_words(later) == "$0.50 + imported"
+    unknown = replace(row, turns=3, unpriced=1, uncredited=1)
+    assert cost_words(unknown) == "not reported + imported", "an unknown cost is not the absence of one"
 
 
 async def test_an_imported_session_is_opened_as_such_and_nothing_is_asked_of_the_service() -> None:
