@@ -14,15 +14,14 @@ import sys
 from asyncio import sleep
 from functools import cached_property
 from pathlib import Path
-from stat import S_ISREG
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.api.atomic_file import land
 from handinger_tui.api.download import fetch_beginning, save
 from handinger_tui.api.file_urls import refresher
 from handinger_tui.api.tasks.webhooks import WebhookClient
 from handinger_tui.cli.load_settings import key_warning
-from handinger_tui.cli.local_files import default_paths, expand_path
+from handinger_tui.cli.local_files import beginning_of, default_paths, expand_path
 from handinger_tui.cli.wiring import (
     RandomIds,
     Services,
@@ -31,11 +30,11 @@ from handinger_tui.cli.wiring import (
     open_services,
     opened_replay,
 )
-from handinger_tui.core.errors import ApiError, Unreachable
+from handinger_tui.core.errors import ApiError
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import Verdict, clean_line, judge_link, without_secrets
 from handinger_tui.core.turns.turn import FilePart, Kind, Trigger
-from handinger_tui.engine.replay import NOTHING_SENT
+from handinger_tui.engine.replay import unreachable
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ui.ports import Account, Connection, Fetched, Progress
 
@@ -239,11 +238,20 @@ def text_saver(folder: Path) -> Callable[[str, str], Awaitable[str]]:
 class WorkerFiles:
     """Implements `ui.ports.Files`; downloads go to `folder`."""
 
-    def __init__(self, client: WorkerClient, folder: Path, turns: TurnClient | None = None) -> None:
-        """`turns` reads the targets whose files these are; None: `client`."""
+    def __init__(self, client: WorkerClient | None, folder: Path, turns: TurnClient | None = None) -> None:
+        """`client` None: nothing is downloaded, as in a replay.
+
+        `turns` reads the targets whose files these are; None: `client`.
+        """
         self._client = client
         self._turns = turns or client
         self._folder = folder
+
+    @property
+    def _online(self) -> WorkerClient:
+        if self._client is None:
+            raise unreachable()
+        return self._client
 
     @property
     def folder(self) -> str:
@@ -260,7 +268,7 @@ class WorkerFiles:
     ) -> str:
         """Download a file under a safe and free name and return the path. Raises LinkExpired or ApiError."""
         path = await save(
-            self._client,
+            self._online,
             file.url,
             self._folder if folder is None else _expand_folder(folder),
             file.filename,
@@ -275,7 +283,7 @@ class WorkerFiles:
     ) -> Fetched:
         """Download the beginning of a file into memory. Raises LinkExpired or ApiError."""
         beginning = await fetch_beginning(
-            self._client, file.url, most, progress=progress, refresh=self._refresh(file, reread)
+            self._online, file.url, most, progress=progress, refresh=self._refresh(file, reread)
         )
         return Fetched(beginning.data, beginning.complete, beginning.total)
 
@@ -288,7 +296,7 @@ class WorkerFiles:
         return await open_path(path)
 
     def _refresh(self, file: FilePart, worker_id: str | None) -> Callable[[], Awaitable[str | None]] | None:
-        return None if worker_id is None else refresher(self._turns, worker_id, file)
+        return None if worker_id is None or self._turns is None else refresher(self._turns, worker_id, file)
 
 
 def _expand_folder(folder: str) -> Path:
@@ -304,15 +312,11 @@ def _expand_folder(folder: str) -> Path:
 def read_beginning(path: str, most: int) -> Fetched | None:
     """Read the first `most` bytes of a local file; None if it is not a regular file or cannot be read."""
     try:
-        # The file may have been replaced by a pipe: opening that without O_NONBLOCK would block.
-        with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not S_ISREG(status.st_mode):
-                return None
-            data = file.read(most + 1)
-            return Fetched(data[:most], len(data) <= most, status.st_size, saved=True)
+        # The file may have been replaced by something else.
+        data, size = beginning_of(path, most + 1)
     except OSError:
         return None
+    return Fetched(data[:most], len(data) <= most, size, saved=True)
 
 
 # -- a replay -------------------------------------------------------------------------
@@ -331,7 +335,7 @@ async def connect_replay(
         history=memory.history,
         badge=Account("", "replay", "", replay.base_url == LOCAL),
         base_url=replay.base_url,
-        files=SavedFiles(folder),
+        files=WorkerFiles(None, folder),
         open_link=open_link,
         email=_refuse,
         charges=memory.charges,
@@ -343,47 +347,4 @@ async def connect_replay(
 
 
 async def _refuse(_worker_id: str) -> str:
-    _no_network()
-
-
-def _no_network() -> NoReturn:
-    raise Unreachable(Kind.CONNECT, NOTHING_SENT)
-
-
-class SavedFiles:
-    """Implements `ui.ports.Files` for files of this machine; nothing is downloaded."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    @property
-    def folder(self) -> str:
-        """The default folder of downloads."""
-        return str(self._folder)
-
-    async def save(
-        self,
-        file: FilePart,
-        folder: str | None = None,
-        *,
-        progress: Progress | None = None,
-        reread: str | None = None,
-    ) -> str:
-        """Raise Unreachable."""
-        del file, folder, progress, reread
-        _no_network()
-
-    async def fetch(
-        self, file: FilePart, most: int, *, progress: Progress | None = None, reread: str | None = None
-    ) -> Fetched:
-        """Raise Unreachable."""
-        del file, most, progress, reread
-        _no_network()
-
-    async def read(self, path: str, most: int) -> Fetched | None:
-        """Read the beginning of a local file; None if it is not a regular file or cannot be read."""
-        return await asyncio.to_thread(read_beginning, path, most)
-
-    async def open(self, path: str) -> bool:
-        """Open a file with the system's program for it."""
-        return await open_path(path)
+    raise unreachable()

@@ -93,7 +93,7 @@ def config_text(path: Path) -> str:
         SettingsError: the file exists and cannot be read, or is not a regular file.
     """
     try:
-        data = _beginning_of(path, MAX_CONFIG_BYTES + 1)
+        data, _ = beginning_of(path, MAX_CONFIG_BYTES + 1)
         if len(data) > MAX_CONFIG_BYTES:
             raise OSError(errno.EFBIG, "larger than a megabyte")
         # Windows editors may write a byte order mark.
@@ -105,14 +105,19 @@ def config_text(path: Path) -> str:
         raise SettingsError(f"Cannot read {path}: {reason}.", "Fix it or set HANDINGER_TUI_HOME.") from None
 
 
-def _beginning_of(path: Path, most: int) -> bytes:
-    """Read at most so many bytes of a regular file. Raises OSError."""
+def beginning_of(path: Path | str, most: int) -> tuple[bytes, int]:
+    """Read at most so many bytes of a regular file; returns them and the size of the file.
+
+    Raises:
+        OSError: also for what is no regular file.
+    """
     # Without O_NONBLOCK, opening a pipe would block until a writer opens it.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
-        return file.read(most)
+        return file.read(most), status.st_size
 
 
 def read_file(path_text: str, most: int) -> bytes:
@@ -124,7 +129,7 @@ def read_file(path_text: str, most: int) -> bytes:
     """
     path = expand_path(path_text)
     try:
-        return sys.stdin.buffer.read(most) if path_text == "-" else _beginning_of(path, most)
+        return sys.stdin.buffer.read(most) if path_text == "-" else beginning_of(path, most)[0]
     except (OSError, ValueError) as problem:
         # ValueError: a NUL byte in the path.
         reason = problem.strerror if isinstance(problem, OSError) else "bad path"

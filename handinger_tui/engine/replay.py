@@ -93,20 +93,21 @@ class NoService:
     ) -> AbstractAsyncContextManager[Reply]:
         """Raise Unreachable."""
         del order, departed
-        raise _unreachable()
+        raise unreachable()
 
     def follow(self, worker_id: str, via: StreamRoute) -> AbstractAsyncContextManager[Reply]:
         """Raise Unreachable."""
         del worker_id, via
-        raise _unreachable()
+        raise unreachable()
 
     async def read_worker(self, worker_id: str) -> WorkerBody:
         """Raise Unreachable."""
         del worker_id
-        raise _unreachable()
+        raise unreachable()
 
 
-def _unreachable() -> Unreachable:
+def unreachable() -> Unreachable:
+    """The error of all that would need a service."""
     return Unreachable(Kind.CONNECT, NOTHING_SENT)
 
 
@@ -127,12 +128,12 @@ class ReplayLog:
         replaces: tuple[str, Frame] | None = None,
         start: Start | None = None,
     ) -> None:
-        """Raise NoHistory."""
+        """Raise LedgerError."""
         del session, order, replaces, start
         self._refuse()
 
     async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: Start) -> None:
-        """Raise NoHistory."""
+        """Raise LedgerError."""
         del session, order, at_ms, start
         self._refuse()
 
@@ -140,7 +141,7 @@ class ReplayLog:
         """Do nothing: nothing is reserved."""
 
     def append(self, turn_id: str, frame: Frame) -> None:
-        """Raise NoHistory."""
+        """Raise LedgerError."""
         del turn_id, frame
         self._refuse()
 
@@ -148,12 +149,12 @@ class ReplayLog:
         """Do nothing: nothing waits to be written."""
 
     async def close_turn(self, session: Session, turn_id: str) -> Others | None:
-        """Raise NoHistory."""
+        """Raise LedgerError."""
         del session, turn_id
         self._refuse()
 
     async def move_last(self, turn_ids: Sequence[str]) -> None:
-        """Raise NoHistory."""
+        """Raise LedgerError."""
         del turn_ids
         self._refuse()
 
@@ -163,7 +164,7 @@ class ReplayLog:
         return None
 
     async def adopt(self, session: Session, turns: Sequence[RemoteTurn]) -> Session:
-        """Raise NoHistory."""
+        """Raise LedgerError."""
         del session, turns
         self._refuse()
 
@@ -172,7 +173,7 @@ class ReplayLog:
         return [frame for frame in await self._frames(turn_id) if frame.seq >= since]
 
     async def claim(self, turn_id: str) -> bool:
-        """Raise NoHistory: nothing is watched."""
+        """Raise LedgerError: nothing is watched."""
         del turn_id
         self._refuse()
 
@@ -233,7 +234,7 @@ class Replay:
 
     @property
     def notice(self) -> str:
-        """What is said of the turn, "" for nothing."""
+        """A sentence about the turn that was played, "" for none."""
         is_folded = self.number in self.folded
         text = f"Turn {self.number} is shown as it was stored: how it came is no longer known."
         return text if is_folded else ""
