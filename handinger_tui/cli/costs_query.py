@@ -279,9 +279,7 @@ def _columns(cells: Cells, sessions: Sessions, form: Form) -> dict[str, list[str
     excesses = map(_excess, *(cells[name] for name in ("usd_pico", *_SPLIT)))
     return columns | {
         "key": columns["turn_id"],
-        "title": each_of(
-            cells["session_id"], lambda session: form.text(clean_line(sessions.titles.get(session, "")))
-        ),
+        "title": each_of(cells["session_id"], title),
         "turns": ["1"] * len(reported),
         "incomplete": each_of(cells["incomplete"], lambda stored: str(int_or_zero(stored))),
         "tokens": columns["total_tokens"],

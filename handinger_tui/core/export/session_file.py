@@ -108,7 +108,7 @@ class SessionFile(NamedTuple):
 def read_session(data: bytes, now_ms: int) -> SessionFile:
     """Read an exported session, as imported at `now_ms`.
 
-    Turns that were under way end: whatever became of them, nobody here waits for it.
+    Turns that were under way are closed: what became of them is not known here.
 
     Raises:
         SettingsError: it is no such file, or not all of it can be read.
@@ -243,7 +243,7 @@ _ENDS: Final = {
     TurnStatus.CHECKING: (TurnStatus.INCOMPLETE, _RAN),
     TurnStatus.RUNNING: (TurnStatus.INCOMPLETE, _RAN),
 }
-"""How a turn ends that was under way: as nobody knows better."""
+"""How a turn that was under way is closed, since what became of it is not known."""
 
 
 def _end(order: TurnRequest, frames: list[Frame]) -> list[Frame]:

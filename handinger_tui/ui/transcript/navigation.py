@@ -158,13 +158,14 @@ class Counts(NamedTuple):
 
 
 def _count(pattern: re.Pattern[str], slots: Iterator[tuple[Hit, Slot]], seconds: float) -> Counts:
-    """Count matches for about so long, in at least one slot."""
+    """Count matches for about so long, in at least one slot; `inf`: all, in the thread of the screen."""
     end, found = monotonic() + seconds, {}
     for hit, slot in slots:
         if count := sum(1 for _match in pattern.finditer(source_of(slot))):
             found[hit] = count
-        # Releases the interpreter lock: the thread of the screen would wait for it.
-        sleep(YIELD_S)
+        if seconds < inf:
+            # Releases the interpreter lock: the thread of the screen would wait for it.
+            sleep(YIELD_S)
         if monotonic() >= end:
             return Counts(pattern, found, False)
     return Counts(pattern, found, True)
