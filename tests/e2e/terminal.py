@@ -125,6 +125,18 @@ class Terminal:
         for pid in self.programs:
             os.kill(pid, number)
 
+    def stopped(self) -> None:
+        """Wait until the program is stopped, as a shell does before it continues a job.
+
+        The terminal is given back shortly before: a SIGCONT in between would continue nothing, and the stop
+        would last.
+        """
+        states = [Path(f"/proc/{pid}/stat") for pid in self.programs]
+        self.until(
+            lambda _screen: all(state.read_text().rpartition(")")[2].split()[0] == "T" for state in states),
+            "a stopped program",
+        )
+
     def close(self) -> None:
         """End the window and whatever runs in it."""
         subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True, timeout=20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from pathlib import Path
@@ -82,6 +83,7 @@ def test_a_stop_from_outside_leaves_no_mouse_reports_and_the_app_comes_back(
         assert "mouse_any_flag" in window.modes
         window.signal(signal.SIGTSTP)
         window.until(lambda _screen: not window.modes - {"cursor_flag"}, "the terminal as it was")
+        window.stopped()
         window.signal(signal.SIGCONT)
         window.until(lambda seen: "half a thought" in seen and "mouse_any_flag" in window.modes, "the app")
         window.type(" goes on")
@@ -96,10 +98,33 @@ def test_stops_in_quick_succession_are_undone_by_one_continue(tmux: str, tmp_pat
             window.signal(signal.SIGTSTP)
             time.sleep(0.02)
         window.until(lambda _screen: not window.modes - {"cursor_flag"}, "the terminal as it was")
+        window.stopped()
         window.signal(signal.SIGCONT)
         window.until(lambda _screen: "mouse_any_flag" in window.modes, "the app")
         window.type("goes on")
         window.shows("goes on")
+
+
+def test_after_a_stop_that_cannot_be_handled_one_thread_reads_the_keys(tmux: str, tmp_path: Path) -> None:
+    with terminal(tmux, 100, 30) as window:
+        start(window, tmp_path)
+        (program,) = window.programs
+
+        def threads() -> set[str]:
+            return set(os.listdir(f"/proc/{program}/task"))
+
+        first = len(threads())
+        for text in ("once", " and again"):
+            before = threads()
+            window.signal(signal.SIGSTOP)
+            window.stopped()
+            window.signal(signal.SIGCONT)
+            while threads() <= before:
+                time.sleep(0.02)
+            window.type(text)
+            window.shows(text)
+        window.shows("once and again")
+        window.until(lambda _screen: len(threads()) <= first, "as many threads as before")
 
 
 def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_comes_back(tmux: str, tmp_path: Path) -> None:

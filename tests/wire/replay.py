@@ -57,6 +57,8 @@ class Player:
     """A fixed answer instead of the recording: status, headers, body."""
     seen: list[tuple[str, str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    answered: bool = False
+    """A POST has been answered, to its last byte."""
 
     @property
     def posts(self) -> int:
@@ -76,6 +78,7 @@ class Player:
             else:
                 streamed = self.tasks or asked.get("stream") is True or "stream" in target
                 await self._reply(writer, target, streamed=streamed)
+                self.answered = self.answered or method == "POST"
         writer.close()
 
     async def _reply(self, writer: asyncio.StreamWriter, target: str, *, streamed: bool) -> None:
@@ -94,8 +97,11 @@ class Player:
         await writer.drain()
 
     def _task(self, target: str) -> tuple[int, dict[str, str], bytes]:
-        """The one task, with the turn of the POST; unknown before it."""
-        if not self.posts or "/api/tasks/" not in target:
+        """The one task, with the turn of the POST; unknown until that is answered.
+
+        A client that reads the task beside the POST would otherwise take a part of the answer from here.
+        """
+        if not self.answered or "/api/tasks/" not in target:
             return _json({"error": "No task has this id."}, 404)
         asked = next(body for method, _, body in self.seen if method == "POST")
         worker = finished_worker(self.recording, target)

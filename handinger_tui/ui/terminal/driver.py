@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import select
@@ -10,6 +11,7 @@ import sys
 from codecs import getincrementaldecoder
 from collections.abc import Callable
 from contextlib import suppress
+from enum import Enum, auto
 from threading import RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
@@ -59,25 +61,56 @@ def for_screen(data: str) -> str:
     return "".join(f"\x1bP{piece}\x1b\\" for piece in pieces)
 
 
-def once(handler: object) -> Callable[[int, FrameType | None], None]:
-    """A signal handler that ignores a second signal while it handles the first.
+class _Stop(Enum):
+    """Whether SIGTSTP is stopping the program."""
 
-    Of two stop signals in quick succession the second would interrupt the first between giving the terminal
-    back and stopping, and the program would have to be resumed twice.
+    NONE = auto()
+    REQUESTED = auto()
+    """The event loop has not done it yet."""
+    DONE = auto()
+    """The terminal is given back: the program is stopped, or about to be."""
+
+
+class StopSignals:
+    """Stops the program for SIGTSTP in the event loop, and continues it for SIGCONT.
+
+    A signal handler interrupts the main thread anywhere, also where it holds the lock of the output. Giving
+    the terminal back waits for the thread that writes, which would then wait for that lock for ever.
     """
-    is_handling = False
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal is_handling
-        if is_handling or not callable(handler):
-            return
-        is_handling = True
-        try:
-            handler(number, frame)
-        finally:
-            is_handling = False
+    def __init__(self, stop: object, resume: object, restart: Callable[[], None]) -> None:
+        """`stop` and `resume`: the handlers of Textual. `restart`: take the terminal again.
 
-    return handle
+        A program that somebody else has stopped (SIGSTOP) restarts: the shell has used its terminal.
+        """
+        self._handlers: Final = stop, resume
+        self._restart: Final = restart
+        self._loop: Final = asyncio.get_running_loop()
+        self._state = _Stop.NONE
+
+    def request_stop(self, _number: int = signal.SIGTSTP, _frame: FrameType | None = None) -> None:
+        """Handle SIGTSTP. Several of them are one stop, which one SIGCONT ends."""
+        if self._state is _Stop.NONE:
+            self._state = _Stop.REQUESTED
+            self._schedule(self._stop)
+
+    def resume(self, number: int = signal.SIGCONT, frame: FrameType | None = None) -> None:
+        """Handle SIGCONT, which also withdraws a stop that is not done yet."""
+        if self._state is _Stop.NONE:
+            self._schedule(self._restart)
+        elif self._state is _Stop.DONE and callable(self._handlers[1]):
+            self._handlers[1](number, frame)
+        self._state = _Stop.NONE
+
+    def _stop(self) -> None:
+        if self._state is _Stop.REQUESTED and callable(self._handlers[0]):
+            self._state = _Stop.DONE
+            self._handlers[0](signal.SIGTSTP, None)
+
+    def _schedule(self, action: Callable[[], None]) -> None:
+        # The loop is closed at the end of the program.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(action)
 
 
 class TerminalDriver(LinuxDriver):
@@ -95,7 +128,10 @@ class TerminalDriver(LinuxDriver):
         self._logs_keys: Final[bool] = settings.get("debug", False)
         if sys.__stderr__ is not None:
             self._file = TerminalFile(sys.__stderr__)
-        signal.signal(signal.SIGTSTP, once(signal.getsignal(signal.SIGTSTP)))
+        self._is_suspended = False
+        stops = StopSignals(signal.getsignal(signal.SIGTSTP), signal.getsignal(signal.SIGCONT), self._restart)
+        signal.signal(signal.SIGTSTP, stops.request_stop)
+        signal.signal(signal.SIGCONT, stops.resume)
 
     def write(self, data: str) -> None:
         """Write to the terminal without waiting for it, a synchronized paint in one piece.
@@ -139,13 +175,24 @@ class TerminalDriver(LinuxDriver):
                     return
                 data = data[-64:] + more
 
+    def suspend_application_mode(self) -> None:
+        """Give the terminal to another program."""
+        self._is_suspended = True
+        super().suspend_application_mode()
+
     def resume_application_mode(self) -> None:
         """Take the terminal back after another program, unless the app has ended in the meantime.
 
         Nothing would stop the thread that reads keys then, and the process would wait for it for ever.
         """
         if self._owner.is_running:
+            self._is_suspended = False
             super().resume_application_mode()
+
+    def _restart(self) -> None:
+        if self._owner.is_running and not self._is_suspended:
+            self.suspend_application_mode()
+            self.resume_application_mode()
 
     def ask_background(self) -> None:
         """Ask the terminal for its background color; a `TerminalBackground` brings the reply."""

@@ -24,11 +24,11 @@ from handinger_tui.ui.terminal.driver import (
     NAME_QUERY,
     PAINT_END,
     PAINT_START,
+    StopSignals,
     TerminalDriver,
     TerminalFile,
     driver_for,
     for_screen,
-    once,
 )
 from tests.ui.fakes import launch
 
@@ -333,19 +333,46 @@ def test_output_to_a_closed_terminal_is_dropped(wire: Wire, is_full: bool) -> No
         assert not thread.is_alive()
 
 
-def test_a_signal_that_interrupts_its_own_handler_is_ignored() -> None:
-    calls = []
+class Stops:
+    """`StopSignals` with handlers that only write down that they were called."""
 
-    def stop(number: int, frame: object) -> None:
-        calls.append(number)
-        if len(calls) == 1:
-            handler(number, None)
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.signals = StopSignals(
+            lambda _number, _frame: self.calls.append("stop"),
+            lambda _number, _frame: self.calls.append("resume"),
+            lambda: self.calls.append("restart"),
+        )
 
-    handler = once(stop)
-    handler(20, None)
-    assert calls == [20]
-    handler(20, None)
-    assert calls == [20, 20]
+
+async def test_stop_signals_are_one_stop_which_waits_for_the_code_that_they_interrupt() -> None:
+    stops = Stops()
+    stops.signals.request_stop()
+    stops.signals.request_stop()
+    assert stops.calls == []
+    await asyncio.sleep(0)
+    stops.signals.request_stop()
+    await asyncio.sleep(0)
+    assert stops.calls == ["stop"]
+    stops.signals.resume()
+    stops.signals.request_stop()
+    await asyncio.sleep(0)
+    assert stops.calls == ["stop", "resume", "stop"]
+
+
+async def test_a_stop_that_is_not_done_yet_is_withdrawn_by_sigcont() -> None:
+    stops = Stops()
+    stops.signals.request_stop()
+    stops.signals.resume()
+    await asyncio.sleep(0)
+    assert stops.calls == []
+
+
+async def test_sigcont_after_a_stop_by_somebody_else_restarts_the_terminal() -> None:
+    stops = Stops()
+    stops.signals.resume()
+    await asyncio.sleep(0)
+    assert stops.calls == ["restart"]
 
 
 def test_gnu_screen_gets_a_copy_in_pieces_that_it_passes_on() -> None:
