@@ -21,7 +21,7 @@ from handinger_tui.core.safety import clean
 from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.keys import keymap_problems
 from handinger_tui.ui.ports import AppOptions, Connection, EarlyPrompt, Opening
-from handinger_tui.ui.terminal.clipboard import copy_with_program
+from handinger_tui.ui.terminal.programs import copy_with_program
 
 if TYPE_CHECKING:
     import argparse

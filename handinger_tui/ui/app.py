@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from handinger_tui.ui.ports import AppOptions
-    from handinger_tui.ui.terminal.input_parser import TerminalBackground
+    from handinger_tui.ui.terminal.driver import TerminalBackground
 
 SAVE_TIMEOUT_S: Final = 1.0
 """Leaving because of a signal waits at most this many seconds for the draft to be saved."""

@@ -21,7 +21,7 @@ from handinger_tui.core.errors import LedgerError, SettingsError
 from handinger_tui.core.turns.turn import Rope, TextPart, Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.commands import Command, CommandContext
 from handinger_tui.ui.keys import KEYS
-from handinger_tui.ui.terminal.input_parser import TerminalBackground
+from handinger_tui.ui.terminal.driver import TerminalBackground
 from handinger_tui.ui.themes import DARK, LIGHT, MIDNIGHT, THEMES, by_name, first_theme
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.work import screen as footing

@@ -1,6 +1,35 @@
-"""Terminal input and output: only cells that differ from what the terminal shows are written.
+"""Terminal input and output, and the private names of Textual that both use, which are here alone.
 
-`cells` converts strips to cells, `screen_buffer` keeps what the terminal shows and writes the difference, and
-`diff_app` is the app that paints through it. `driver` and `input_parser` read the terminal, `foreground_job`
-lends it to another program. `textual_private` names what Textual does not publish.
+`diff_app` is the app that writes only cells that differ from what the terminal shows, `driver` reads the
+terminal, `programs` are those that the app hands a text to, or lends its terminal.
+
+The classes below are private in Textual; without them Textual's own behavior remains. Other private names:
+`App._display` and `App._fatal_error`, which `DiffApp` overrides; `LinuxDriver._file`, which `driver`
+replaces; `Screen._compositor`, `Compositor._get_renders` and `Compositor._dirty_regions`, which
+`ClippedCompositor` replaces or reads. Each has a test; `pyproject.toml` bounds Textual to the minor version
+in which they were tested.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+
+class Missing:
+    """Stands for a class that this version of Textual does not have; nothing is an instance of it."""
+
+
+if TYPE_CHECKING:
+    from textual._compositor import ChopsUpdate, Compositor, CompositorUpdate, LayoutUpdate
+    from textual._xterm_parser import XTermParser
+else:
+    try:
+        from textual._compositor import ChopsUpdate, Compositor, CompositorUpdate, LayoutUpdate
+    except ImportError:
+        ChopsUpdate = Compositor = CompositorUpdate = LayoutUpdate = Missing
+    try:
+        from textual._xterm_parser import XTermParser
+    except ImportError:
+        XTermParser = Missing
+
+__all__ = ["ChopsUpdate", "Compositor", "CompositorUpdate", "LayoutUpdate", "Missing", "XTermParser"]

@@ -1,21 +1,30 @@
-"""An app that writes only changed cells, lends its terminal to other programs, and crashes discreetly.
+"""An app that writes only changed cells, asks widgets only for visible lines, and crashes discreetly.
+
+The screen buffer keeps the cells that the terminal shows; updates are written as the difference from it.
+A cell is (character, pen). Terminals disagree about the width of some characters. A strip with
+such a character is "odd": it is only ever written completely, as Textual would write it, and each
+of its cells is (the text of the complete strip, column within it).
+
+A partial update writes only the difference. A full update is always written completely, as it repairs
+a screen that another program wrote on (after a resize or a return from the shell). When most lines of a
+widget moved up or down, the terminal scrolls them itself, and the content beside them is restored.
 
 Textual asks for all lines of every widget whose parent overlaps with the rectangle around all changes, and
 of all containers behind it: for a typed letter, the complete transcript, and for a clock in the header with
-new text below, the complete screen.
+new text below, the complete screen. The compositor here asks for fewer.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
+import re
 import sys
-from contextlib import contextmanager, suppress
-from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from collections import Counter
+from itertools import compress, count
+from operator import is_not
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from rich.console import RenderableType
+from rich.console import COLOR_SYSTEMS, Console, RenderableType
+from rich.style import Style
 from textual import events
 from textual.app import App
 from textual.driver import Driver
@@ -24,181 +33,481 @@ from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
-from handinger_tui.core.safety import clean, without_secrets
-from handinger_tui.ui.terminal.screen_buffer import ScreenBuffer
-from handinger_tui.ui.terminal.textual_private import ChopsUpdate, Compositor, CompositorUpdate, Missing
+from handinger_tui.core.safety import clean
+from handinger_tui.ui.terminal import (
+    ChopsUpdate,
+    Compositor,
+    CompositorUpdate,
+    LayoutUpdate,
+    Missing,
+)
+from handinger_tui.ui.terminal.programs import Foreground
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
+
+TAME: Final = re.compile(
+    "[ -~\u00a1-\u00ac\u00ae-\u02ff\u0370-\u0377\u037a-\u037f\u0384-\u038a\u038c\u038e-\u03a1\u03a3-\u0482"
+    "\u048a-\u052f\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u2190-\u2199\u2200-\u22ff\u2500-\u25fc\u25ff"
+    "\u2713\u2717\u276f\u2800-\u28ff]*"
+)
+"""Characters that take one cell in every terminal: no combining, no wide ones, no emoji."""
+
+_OFF: Final = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "7": "27", "8": "28", "9": "29"}
+"""The SGR number that ends each attribute; bold and dim end together."""
+_MARKS: Final = frozenset(("4", "5", "7", "9", "21", "51", "52", "53"))
+"""SGR attributes that are visible on an empty cell, too."""
 
 
-SETTLES_IN_S: Final = 0.5
-"""Seconds after the handover during which an interrupt that reaches us is meant for the program."""
+class Pen(dict[str, "Cell"]):
+    """The style of a character as SGR numbers; also a cache of its cells, one per character."""
+
+    __slots__ = ("_draws", "_transitions", "attributes", "back", "blank", "fore")
+    # Pens compare by identity. The C functions of `object` are used because they are called for every cell.
+    __hash__ = object.__hash__  # type: ignore[assignment]  # a dict has none
+    __eq__ = object.__eq__
+
+    def __init__(self, attributes: frozenset[str], fore: str, back: str) -> None:
+        super().__init__()
+        self.attributes: Final = attributes
+        self.fore: Final = fore
+        self.back: Final = back
+        self.blank: Pen = self
+        """The pen that draws the same empty cell with the fewest SGR numbers."""
+        self._transitions: dict[Pen, str] = {}
+        self._draws: dict[Pen, bool] = {}
+
+    def __missing__(self, text: str) -> Cell:
+        pen = self.blank if text == " " else self
+        cell: Cell = (text, pen) if pen is self else pen[text]
+        self[text] = cell
+        return cell
+
+    def draws_blank(self, pen: Pen) -> bool:
+        """Whether an empty cell of `pen` looks the same when it is written with this pen."""
+        cached = self._draws.get(pen)
+        if cached is None:
+            cached = self._draws[pen] = (
+                self.back == pen.back and not pen.attributes and self.attributes.isdisjoint(_MARKS)
+            )
+        return cached
+
+    def to(self, pen: Pen) -> str:
+        """Return the shortest sequence that changes this pen into another."""
+        cached = self._transitions.get(pen)
+        if cached is None:
+            cached = self._transitions[pen] = self._transition(pen)
+        return cached
+
+    def _transition(self, pen: Pen) -> str:
+        removed = self.attributes - pen.attributes
+        codes: list[str] = []
+        if not removed.issubset(_OFF):
+            return f"\x1b[{';'.join(('0', *pen.codes()))}m"
+        codes += sorted({_OFF[code] for code in removed})
+        restored = {code for code in pen.attributes if _OFF.get(code) in codes}
+        codes += sorted((pen.attributes - self.attributes) | restored)
+        if self.fore != pen.fore:
+            codes.append(pen.fore or "39")
+        if self.back != pen.back:
+            codes.append(pen.back or "49")
+        short, full = ";".join(codes), ";".join(("0", *pen.codes())).removesuffix(";")
+        return f"\x1b[{short if len(short) <= len(full) else full}m"
+
+    def codes(self) -> list[str]:
+        """Return the SGR numbers of this pen."""
+        return [*sorted(self.attributes), *filter(None, (self.fore, self.back))]
+
+
+Cell = tuple[str, "Pen | int"]
+CellRow = list[Cell | None]
+"""One line of the screen; None for a cell with unknown content."""
+
+
+class Pens:
+    """All pens, and a cache of the cells of recently written strips."""
+
+    MAX_STRIPS: Final = 400
+    """Maximum number of strips whose cells are cached: a few screens."""
+
+    def __init__(self) -> None:
+        self.plain: Final = Pen(frozenset(), "", "")
+        self._pens: dict[tuple[frozenset[str], str, str], Pen] = {(frozenset(), "", ""): self.plain}
+        self._by_codes: dict[str, Pen] = {"": self.plain}
+        self._strips: dict[int, tuple[Strip, tuple[list[Cell], bool]]] = {}
+
+    def cells(self, strip: Strip, console: Console) -> tuple[list[Cell], bool]:
+        """Return the cells of a strip (the same objects for the same strip) and whether the strip is odd."""
+        # The strip is cached with its cells: while it is alive, no other strip can have its id.
+        cached = self._strips.get(id(strip))
+        if cached is not None:
+            return cached[1]
+        if len(self._strips) >= self.MAX_STRIPS:
+            for old in list(self._strips)[: self.MAX_STRIPS // 2]:
+                del self._strips[old]
+        converted = self._cells(strip, console)
+        self._strips[id(strip)] = (strip, converted)
+        return converted
+
+    def _cells(self, strip: Strip, console: Console) -> tuple[list[Cell], bool]:
+        cells: list[Cell] = []
+        for text, style, control in strip:
+            if control or TAME.fullmatch(text) is None or (style is not None and style.link):
+                rendered = strip.render(console)
+                return [(rendered, column) for column in range(strip.cell_length)], True
+            cells += map(self._pen(style, console).__getitem__, text)
+        return cells, False
+
+    def _pen(self, style: Style | None, console: Console) -> Pen:
+        if style is None or console.color_system is None:
+            return self.plain
+        # "\x1b[", the numbers, "m", one character, and the reset "\x1b[0m"; only the character if plain.
+        codes = style.render("x", color_system=COLOR_SYSTEMS[console.color_system])[2:-6]
+        pen = self._by_codes.get(codes)
+        if pen is None:
+            pen = self._by_codes[codes] = self._pen_of(*_parse_codes(codes))
+        return pen
+
+    def _pen_of(self, attributes: frozenset[str], fore: str, back: str) -> Pen:
+        existing = self._pens.get((attributes, fore, back))
+        if existing is not None:
+            return existing
+        pen = self._pens[attributes, fore, back] = Pen(attributes, fore, back)
+        if attributes.isdisjoint(_MARKS) and (attributes or fore):
+            pen.blank = self._pen_of(frozenset(), "", back)
+        return pen
+
+
+def _parse_codes(codes: str) -> tuple[frozenset[str], str, str]:
+    """Split the numbers of an SGR sequence into attributes, foreground and background."""
+    attributes: set[str] = set()
+    fore = back = ""
+    numbers = iter(codes.split(";"))
+    for number in numbers:
+        color = number
+        if number in ("38", "48"):
+            kind = next(numbers)
+            color = ";".join((number, kind, *(next(numbers) for _ in range(3 if kind == "2" else 1))))
+        value = int(number)
+        if 30 <= value <= 39 or 90 <= value <= 97:
+            fore = "" if value == 39 else color
+        elif 40 <= value <= 49 or 100 <= value <= 107:
+            back = "" if value == 49 else color
+        else:
+            attributes.add(number)
+    return frozenset(attributes), fore, back
+
+
+GAP: Final = 6
+"""Maximum number of unchanged cells to rewrite: moving the cursor over so few takes more bytes."""
+LEAST_LINES: Final = 3
+"""Minimum number of lines that moved by the same distance before the terminal scrolls them."""
+LEAST_CELLS: Final = 16
+"""Minimum width of a strip that counts as evidence for a move."""
+LEAST_SHARE: Final = 0.5
+"""Minimum share of moved lines in a widget: with fewer, writing all its lines takes fewer bytes."""
+
+
+class PlacedStrip(NamedTuple):
+    """A strip and its position on the screen."""
+
+    y: int
+    x: int
+    strip: Strip
+
+
+class Move(NamedTuple):
+    """Lines `top` to `bottom` (exclusive) move up by `by`, down if negative."""
+
+    top: int
+    bottom: int
+    by: int
+
+
+class ScreenBuffer:
+    """The content of the terminal's screen, as far as it is known."""
+
+    def __init__(self) -> None:
+        self.scrolls = 0
+        """Number of scrolls done by the terminal; used by tests."""
+        self._pens = Pens()
+        self._size = 0, 0
+        self._rows: list[CellRow] = []
+        self._strips: list[dict[int, Strip]] = []
+        """Per line, the strips that are completely visible, by their columns."""
+        self._odd: list[set[int]] = []
+        """Per line, the columns at which odd strips begin (see `cells`)."""
+
+    def update(self, update: CompositorUpdate) -> CompositorUpdate:
+        """Return an equivalent update that writes fewer bytes. The buffer changes only when it is written."""
+        if isinstance(update, ChopsUpdate | LayoutUpdate):
+            return _DiffUpdate(self, update)
+        return update
+
+    def forget(self, region: Region | None = None) -> None:
+        """Mark the screen, or a region of it, as unknown: another program may have written there."""
+        if region is None:
+            self._reset(*self._size)
+            return
+        width, height = self._size
+        left, right = max(0, region.x), min(width, region.right)
+        for y in range(max(0, region.y), min(height, region.bottom)):
+            row = self._rows[y].copy()
+            row[left:right] = [None] * (right - left)
+            self._rows[y] = row
+            strips = self._strips[y].items()
+            self._strips[y] = {x: strip for x, strip in strips if x >= right or x + strip.cell_length <= left}
+
+    def _reset(self, width: int, height: int) -> None:
+        self._size = width, height
+        self._rows = [[None] * width for _ in range(height)]
+        self._strips = [{} for _ in range(height)]
+        self._odd = [set() for _ in range(height)]
+
+    def write(self, update: CompositorUpdate, console: Console) -> str:
+        """Return the output for an update, which counts as written from now on."""
+        if isinstance(update, LayoutUpdate):
+            return self._write_full(update, console)
+        assert isinstance(update, ChopsUpdate), "`update` wraps no other type"  # noqa: S101  # narrows the type
+        size = update.chop_ends[0][-1], len(update.chops)
+        if size != self._size:
+            self._reset(*size)
+        return self._write_partial(list(_pieces(update)), console)
+
+    def _write_full(self, update: LayoutUpdate, console: Console) -> str:
+        writer = DiffWriter(self._pens)
+        self._reset(*update.region.size)
+        for y, line in enumerate(update.strips):
+            x, unknown = 0, self._rows[y]
+            self._rows[y] = fresh = unknown.copy()
+            for strip in line:
+                self._put(fresh, PlacedStrip(y, x, strip), console)
+                x += strip.cell_length
+            writer.row(y, unknown, fresh, odd=bool(self._odd[y]))
+        return writer.text()
+
+    def _write_partial(self, pieces: list[PlacedStrip], console: Console) -> str:
+        move = self._detect_move(pieces)
+        old = self._rows.copy()
+        for piece in pieces:
+            y = piece.y
+            if self._strips[y].get(piece.x) is not piece.strip:
+                if self._rows[y] is old[y]:
+                    self._rows[y] = old[y].copy()
+                self._put(self._rows[y], piece, console)
+        writer = DiffWriter(self._pens)
+        if move is not None:
+            self.scrolls += 1
+            writer.scroll(*move)
+            old = self._rows_after_move(move, old)
+        for y, row in enumerate(self._rows):
+            writer.row(y, old[y], row, odd=bool(self._odd[y]))
+        return writer.text()
+
+    def _rows_after_move(self, move: Move, rows: list[CellRow]) -> list[CellRow]:
+        """Return what the terminal shows after it has scrolled lines."""
+        unknown: CellRow = [None] * self._size[0]
+        inside = range(move.top, move.bottom)
+        return [
+            row if y not in inside else rows[y + move.by] if y + move.by in inside else unknown
+            for y, row in enumerate(rows)
+        ]
+
+    def _put(self, row: CellRow, piece: PlacedStrip, console: Console) -> None:
+        y, x, strip = piece
+        cells, odd = self._pens.cells(strip, console)
+        end = min(len(row), x + len(cells))
+        row[x:end] = cells[: end - x]
+        strips = self._strips[y]
+        for other, old in list(strips.items()):
+            if other < end and x < other + old.cell_length:
+                del strips[other]
+                # The visible rest of an odd strip beside the new one stays odd.
+                if x <= other and other + old.cell_length <= end:
+                    self._odd[y].discard(other)
+        strips[x] = strip
+        if odd:
+            self._odd[y].add(x)
+
+    def _detect_move(self, pieces: list[PlacedStrip]) -> Move | None:
+        """Return the move that most of the lines made, None if they did not move."""
+        if len(pieces) <= LEAST_LINES:
+            return None
+        before: dict[tuple[int, int], int | None] = {}
+        for y, strips in enumerate(self._strips):
+            for x, strip in strips.items():
+                key = (x, id(strip))
+                # Empty lines may be the same strip in many places.
+                before[key] = None if key in before else y
+        votes: Counter[tuple[int, int, int]] = Counter()
+        for y, x, strip in pieces:
+            previous = before.get((x, id(strip)))
+            if previous is not None and strip.cell_length >= LEAST_CELLS:
+                votes[x, strip.cell_length, previous - y] += 1
+        if not votes:
+            return None
+        (x, width, by), count = votes.most_common(1)[0]
+        if not by or count < LEAST_LINES:
+            return None
+        # Lines of the same column and width belong to the same widget.
+        lines = [piece.y for piece in pieces if piece.x == x and piece.strip.cell_length == width]
+        top, bottom = min(lines), max(lines) + 1
+        worth = abs(by) < bottom - top and count >= LEAST_SHARE * len(lines)
+        return Move(top, bottom, by) if worth else None
+
+
+class _DiffUpdate(CompositorUpdate):
+    """An update that is compared with the screen buffer when Textual writes it."""
+
+    def __init__(self, buffer: ScreenBuffer, update: CompositorUpdate) -> None:
+        self._buffer = buffer
+        self._update = update
+
+    def render_segments(self, console: Console) -> str:
+        """Return the output for the terminal."""
+        return self._buffer.write(self._update, console)
+
+
+def _pieces(update: ChopsUpdate) -> Iterator[PlacedStrip]:
+    """Yield the strips of a partial update, cropped as Textual crops them."""
+    for y, first, last in update.spans:
+        for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
+            if strip is None or x >= last or end <= first:
+                continue
+            if first <= x < last and end <= last:
+                yield PlacedStrip(y, x, strip)
+            else:
+                yield PlacedStrip(y, x, strip.crop(0, min(end, last) - x))
+
+
+class DiffWriter:
+    """Collects the output. The pen of the terminal is plain before and after."""
+
+    def __init__(self, pens: Pens) -> None:
+        self._plain = pens.plain
+        self._pen: Pen = pens.plain
+        self._out: list[str] = []
+        self._at: tuple[int, int] | None = None
+        """Line and column of the cursor, None if unknown."""
+
+    def scroll(self, top: int, bottom: int, by: int) -> None:
+        """Let the terminal scroll lines `top` to `bottom` (exclusive) up by `by`, down if negative.
+
+        It uses margins and line feeds, which every terminal since the VT100 supports. Sequences that
+        scroll by a number are less portable.
+        """
+        move = f"\x1b[{bottom}H" + "\n" * by if by > 0 else f"\x1b[{top + 1}H" + "\x1bM" * -by
+        self._out.append(f"\x1b[{top + 1};{bottom}r{move}\x1b[r")
+        self._at = None
+
+    def row(self, y: int, old: CellRow, new: CellRow, *, odd: bool) -> None:
+        """Write the changed cells of line `y`; `odd` means that the line has odd cells."""
+        if old is new:
+            return
+        changed = list(compress(count(), map(is_not, old, new)))
+        if not changed:
+            return
+        if odd:
+            self._odd_row(y, new, changed)
+            return
+        start = end = changed[0]
+        for x in changed:
+            if x - end > GAP:
+                self._tame_run(y, new, start, end + 1)
+                start = x
+            end = x
+        self._tame_run(y, new, start, end + 1)
+
+    def _odd_row(self, y: int, new: CellRow, changed: list[int]) -> None:
+        odd = next((x for x in changed if _is_odd(new[x])), None)
+        if odd is not None:
+            # It may take more cells than expected, so everything to its right is written again.
+            changed = [*(x for x in changed if x < odd), *range(odd, len(new))]
+        start = end = changed[0]
+        for x in changed:
+            if x - end > GAP or any(map(_is_odd, new[end + 1 : x])):
+                self._run(y, new, start, end + 1)
+                start = x
+            end = x
+        self._run(y, new, start, end + 1)
+
+    def text(self) -> str:
+        """Return the output so far and end it with the plain pen."""
+        if self._pen is not self._plain:
+            self._out.append("\x1b[m")
+            self._pen = self._plain
+        return "".join(self._out)
+
+    def _tame_run(self, y: int, row: CellRow, start: int, end: int) -> None:
+        """Write a run without odd cells; a faster form of `_run` for the usual case."""
+        cells = cast("list[tuple[str, Pen]]", row[start:end])
+        if not all(cells):
+            # Some of the cells are unknown.
+            self._run(y, row, start, end)
+            return
+        if self._at != (y, start):
+            self._move(y, start)
+        add, pen = self._out.append, self._pen
+        for text, own in cells:
+            if own is not pen and not (text == " " and pen.draws_blank(own)):
+                add(pen.to(own))
+                pen = own
+            add(text)
+        self._pen, self._at = pen, (y, end)
+
+    def _run(self, y: int, row: CellRow, start: int, end: int) -> None:
+        first = row[start]
+        if first is not None and isinstance(first[1], int) and first[1]:
+            # A cell of an odd strip can only be written with the complete strip.
+            begin = start - first[1]
+            head = row[begin] if begin >= 0 else None
+            if head is not None and head[0] is first[0] and head[1] == 0:
+                start = begin
+        out, pen = self._out, self._pen
+        for x in range(start, end):
+            cell = row[x]
+            if cell is None:
+                continue
+            text, own = cell
+            if isinstance(own, int):
+                if own == 0:
+                    self._pen = pen
+                    self._odd_strip(y, x, text)
+                    pen = self._pen
+                continue
+            if self._at != (y, x):
+                self._move(y, x)
+            if own is not pen and not (text == " " and pen.draws_blank(own)):
+                out.append(pen.to(own))
+                pen = own
+            out.append(text)
+            self._at = (y, x + 1)
+        self._pen = pen
+
+    def _odd_strip(self, y: int, x: int, text: str) -> None:
+        """Write a complete odd strip. The cursor position is unknown afterwards."""
+        if self._pen is not self._plain:
+            self._out.append("\x1b[m")
+            self._pen = self._plain
+        self._move(y, x)
+        self._out.append(text)
+        self._at = None
+
+    def _move(self, y: int, x: int) -> None:
+        at = self._at
+        if at is not None and at[0] == y and at[1] < x:
+            self._out.append(f"\x1b[{x - at[1]}C")
+        elif at != (y, x):
+            self._out.append(f"\x1b[{y + 1};{x + 1}H")
+        self._at = (y, x)
+
+
+def _is_odd(cell: Cell | None) -> bool:
+    return cell is None or isinstance(cell[1], int)
+
+
 OSC_52: Final = "OSC 52"
 """The name of the way through the terminal, on which nobody learns whether the text arrived."""
-POSIX: Final = sys.platform != "win32"
-
-
-class ForegroundJob:
-    """One program in the foreground. `run` waits for it in a thread; `end` may be called at the same time.
-
-    The program is the foreground job of the terminal: Ctrl+C reaches it and not us, so that a signal to us
-    still ends us.
-    """
-
-    def __init__(self, argv: Sequence[str]) -> None:
-        self._argv = list(argv)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._should_end = False
-        self._handed_over_at: float | None = None
-        self._interrupted = False
-        self._terminal = sys.__stdin__.fileno() if sys.__stdin__ is not None else 0
-
-    def run(self) -> int:
-        """Run the program and return its exit code, negative for a signal. Terminal settings are restored.
-
-        Raises:
-            OSError: the program could not be started.
-        """
-        attributes = self._attributes()
-        environ = without_secrets(os.environ)
-        # The user's own program, as an argument list without a shell.
-        self._process = process = subprocess.Popen(  # noqa: S603 - chosen by the user
-            self._argv, env=environ, process_group=0 if POSIX else None
-        )
-        try:
-            if self._should_end:
-                self.end()
-            if not POSIX:
-                return process.wait()
-            self._set_foreground_group(process.pid)
-            self._handed_over_at = monotonic()
-            if self._interrupted:
-                self._interrupt(process)
-            process.returncode = self._wait(process.pid, attributes)
-            return process.returncode
-        finally:
-            self._set_foreground_group(os.getpgrp() if POSIX else 0)
-            self._restore_attributes(attributes)
-
-    def takes_interrupt(self) -> bool:
-        """Forward an interrupt that arrived while the program was starting.
-
-        Returns False if it is meant for us.
-        """
-        process = self._process
-        settled = self._handed_over_at is not None and monotonic() - self._handed_over_at > SETTLES_IN_S
-        if settled or (process is not None and process.returncode is not None):
-            return False
-        self._interrupted = True
-        if process is not None:
-            self._interrupt(process)
-        return True
-
-    def _interrupt(self, process: subprocess.Popen[bytes]) -> None:
-        with suppress(OSError):
-            os.killpg(process.pid, signal.SIGINT)
-
-    def end(self, *, at_once: bool = False) -> None:
-        """Terminate the program; `at_once` kills it."""
-        self._should_end = True
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        if not POSIX:
-            process.terminate()
-            return
-        with suppress(OSError):
-            os.killpg(process.pid, signal.SIGKILL if at_once else signal.SIGTERM)
-            # A stopped process would never handle the signal.
-            os.killpg(process.pid, signal.SIGCONT)
-
-    def _wait(self, pid: int, attributes: list[Any] | None) -> int:
-        while True:
-            _, status = os.waitpid(pid, os.WUNTRACED)
-            if not os.WIFSTOPPED(status):
-                return os.waitstatus_to_exitcode(status)
-            touched = os.WSTOPSIG(status) in (signal.SIGTTIN, signal.SIGTTOU)
-            if not touched and os.getpgrp() != os.getsid(0):
-                # Ctrl+Z in the program: the shell gets the terminal until `fg` continues us here.
-                self._set_foreground_group(os.getpgrp())
-                self._restore_attributes(attributes)
-                os.killpg(os.getpgrp(), signal.SIGSTOP)
-            self._set_foreground_group(pid)
-            with suppress(OSError):
-                os.killpg(pid, signal.SIGCONT)
-
-    def _set_foreground_group(self, group: int) -> None:
-        """Make a process group the foreground group of the terminal."""
-        if not POSIX:
-            return
-        # A background process that changes the foreground group would be stopped by SIGTTOU.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
-        try:
-            # Fails if this is not our controlling terminal; then there is no job control.
-            with suppress(OSError):
-                os.tcsetpgrp(self._terminal, group)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-    def _attributes(self) -> list[Any] | None:
-        if not POSIX:
-            return None
-        import termios  # there is none on Windows
-
-        try:
-            return termios.tcgetattr(self._terminal)
-        except termios.error:
-            return None
-
-    def _restore_attributes(self, attributes: list[Any] | None) -> None:
-        """Restore the terminal settings: a killed program may leave the terminal in raw mode."""
-        if attributes is None:
-            return
-        import termios  # there is none on Windows
-
-        with suppress(termios.error):
-            termios.tcsetattr(self._terminal, termios.TCSANOW, attributes)
-
-
-class Foreground:
-    """Which program has the terminal beside the app; an exit of the app waits for its end.
-
-    `exit_app` is called with the exit code after the terminal has been taken back.
-    """
-
-    def __init__(self, exit_app: Callable[[int], object]) -> None:
-        self._exit_app = exit_app
-        self._job: ForegroundJob | None = None
-        self._exit_code: int | None = None
-
-    @contextmanager
-    def lend(self, job: ForegroundJob) -> Iterator[None]:
-        """Let `job` have the terminal."""
-        self._job = job
-        try:
-            yield
-        finally:
-            self._job = None
-            if self._exit_code is not None:
-                self._exit_app(self._exit_code)
-
-    def delays_exit(self, code: int) -> bool:
-        """Whether a job has the terminal: it is terminated, at a second call killed."""
-        if self._job is None:
-            return False
-        is_second_call, self._exit_code = self._exit_code is not None, code
-        self._job.end(at_once=is_second_call)
-        return True
-
-    def kill(self) -> None:
-        """Kill the job that has the terminal, if any."""
-        if self._job is not None:
-            self._job.end(at_once=True)
-
-    def takes_interrupt(self) -> bool:
-        """Whether an interrupt was forwarded to a job that is just being started."""
-        return self._job is not None and self._job.takes_interrupt()
 
 
 def clip_paints(screen: Screen[Any]) -> None:

@@ -16,7 +16,7 @@ from textual.app import SuspendNotSupported
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import clean, clean_line
-from handinger_tui.ui.terminal.diff_app import ForegroundJob
+from handinger_tui.ui.terminal.programs import ForegroundJob
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

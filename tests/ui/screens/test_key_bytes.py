@@ -15,7 +15,7 @@ from handinger_tui.ui.dialogs.pickers import HistorySearch, SessionPicker
 from handinger_tui.ui.ledger.screen import LedgerScreen
 from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.receipt import ReceiptScreen
-from handinger_tui.ui.terminal.input_parser import InputParser
+from handinger_tui.ui.terminal.driver import InputParser
 from tests.engine.fakes import DONE, FakeApi, Script, says, sse, worker
 from tests.ui.fakes import PRICED, Desktop, summary
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.ui.terminal import clipboard
-from handinger_tui.ui.terminal.clipboard import copy_with_program, programs
+from handinger_tui.ui.terminal import programs as clipboard
+from handinger_tui.ui.terminal.programs import copy_with_program, programs
 
 ALL = ("tmux", "wl-copy", "xclip", "xsel", "pbcopy", "clip.exe")
 

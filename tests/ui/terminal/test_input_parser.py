@@ -12,8 +12,8 @@ from textual.events import Key, MouseDown, MouseMove, Paste, Resize
 from textual.message import Message
 from textual.messages import TerminalSupportsSynchronizedOutput
 
-from handinger_tui.ui.terminal import input_parser
-from handinger_tui.ui.terminal.input_parser import META, PASTE_ENDS, InputParser, TerminalBackground
+from handinger_tui.ui.terminal import driver
+from handinger_tui.ui.terminal.driver import META, PASTE_ENDS, InputParser, TerminalBackground
 
 NEWLINE = ("\x1b\r", "\x1b\n", "\x1b[13;2u", "\x1b[13;3u", "\x1b[13;3;13u", "\x1b[13;4u", "\x1b[13;3:1u",
            "\x1b[13;2:2u", "\x1b[13;131u", "\x1b[27;2;13~", "\x1b[27;3;13~", "\x1b[57414;2u", "\x1b[57414;3u",
@@ -174,7 +174,7 @@ def test_what_may_be_a_key_is_one_after_a_moment_and_half_a_report_is_never_type
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(input_parser, "monotonic", lambda: now)
+    monkeypatch.setattr(driver, "monotonic", lambda: now)
     parser = InputParser()
     for data, keys in (
         ("\x1b", ["escape"]),
@@ -209,7 +209,7 @@ def test_a_mouse_that_leaves_the_window_presses_no_key_wherever_the_report_is_to
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The one number is the time."""
     now = [100.0]
-    monkeypatch.setattr(input_parser, "monotonic", lambda: now[0])
+    monkeypatch.setattr(driver, "monotonic", lambda: now[0])
     return now
 
 

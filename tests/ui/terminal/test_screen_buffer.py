@@ -24,8 +24,7 @@ from textual.widgets import Input, Static
 from benchmarks.screen import Screen as TerminalScreen
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import ToolPart, TurnStatus
-from handinger_tui.ui.terminal.diff_app import DiffApp
-from handinger_tui.ui.terminal.screen_buffer import TAME, Pen, Pens
+from handinger_tui.ui.terminal.diff_app import TAME, DiffApp, Pen, Pens
 from tests.ui.emulator import EmulatedDriver, cells, driver_of, expected
 from tests.ui.transcript.documents import DOCUMENTS
 from tests.ui.transcript.sample import ANSWER, COMPLETE

@@ -19,10 +19,7 @@ from textual.screen import Screen
 from textual.strip import Strip
 from textual.widgets import Static
 
-from handinger_tui.ui.terminal.diff_app import DiffApp, clip_paints
-from handinger_tui.ui.terminal.driver import TerminalDriver, TerminalFile
-from handinger_tui.ui.terminal.screen_buffer import ScreenBuffer
-from handinger_tui.ui.terminal.textual_private import (
+from handinger_tui.ui.terminal import (
     ChopsUpdate,
     Compositor,
     CompositorUpdate,
@@ -30,6 +27,8 @@ from handinger_tui.ui.terminal.textual_private import (
     Missing,
     XTermParser,
 )
+from handinger_tui.ui.terminal.diff_app import DiffApp, ScreenBuffer, clip_paints
+from handinger_tui.ui.terminal.driver import TerminalDriver, TerminalFile
 from tests.ui.emulator import EmulatedDriver, driver_of
 
 
@@ -67,7 +66,7 @@ async def test_compositor_updates_are_displayed_by_the_app() -> None:
 
 async def test_an_update_of_another_kind_is_left_to_textual(monkeypatch: pytest.MonkeyPatch) -> None:
     app = Recorder()
-    module = "handinger_tui.ui.terminal.screen_buffer"
+    module = "handinger_tui.ui.terminal.diff_app"
     monkeypatch.setattr(f"{module}.ChopsUpdate", Missing)
     monkeypatch.setattr(f"{module}.LayoutUpdate", Missing)
     async with app.run_test(headless=False) as pilot:
