@@ -122,7 +122,7 @@ class WorkersList(PickList[WorkerRows, "StoredWorker"]):
 
     def __init__(self) -> None:
         super().__init__(WorkerRows(), id="workers-list", classes="cursor-lines")
-        self.border_title = "Known here"
+        self.border_title = "Stored workers"
 
 
 class TasksList(PickList[TaskRows, "SessionSummary"]):
