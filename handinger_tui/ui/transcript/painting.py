@@ -56,7 +56,7 @@ ITALIC: Final = Style(italic=True)
 STRIKE: Final = Style(strike=True)
 
 
-class Row(Struct, frozen=True):
+class Row(Struct, frozen=True, gc=False):
     """One logical line.
 
     `first` precedes its first screen line, `hanging` each further one. `style` is the style name of
