@@ -1,30 +1,164 @@
-"""The client of the Handinger API, workers generation."""
+"""The client of the Handinger API, workers generation, and the request of a turn.
+
+A turn with files is sent as multipart/form-data, streamed from disk: the text fields, then one part `files`
+for a single file or a part `files[]` for each of several, with base name and type. Every file is opened and
+compared with the chosen attachment before anything is sent.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Final, Self
+import json
+import os
+import re
+import stat
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from pathlib import PurePath
+from typing import TYPE_CHECKING, BinaryIO, Final, Self
+
+from msgspec import Struct
 
 from handinger_tui.api import errors
 from handinger_tui.api import response as body
-from handinger_tui.api.endpoint import Origin, segment
-from handinger_tui.api.request_body import StartTurn, TurnBody, upload
+from handinger_tui.api.errors import ChangedWhileSending
 from handinger_tui.api.response import HttpReply, ResponseLimits, error_in, is_json, media_type, parsed_answer
-from handinger_tui.api.transport import Content, Transport
-from handinger_tui.core.errors import Refused
+from handinger_tui.api.transport import Content, Origin, Transport, segment
+from handinger_tui.core.errors import AttachmentProblem, Refused
 from handinger_tui.core.jsontext import Json, JsonObject, NotJson, as_text, parse, parse_exact
-from handinger_tui.core.safety import Secret, clean_line
+from handinger_tui.core.safety import Secret, clean_line, encodable
 from handinger_tui.core.stream.frames import StreamRoute
 from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of, names_another
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
     from types import TracebackType
 
     import httpx
 
-    from handinger_tui.core.turns.turn import TurnRequest
+    from handinger_tui.core.turns.turn import Attachment, TurnRequest
+
+BLOCK: Final = 256 << 10
+_MEDIA_TYPE: Final = re.compile(
+    r"[a-zA-Z0-9!#$&^_.+-]{1,64}/[a-zA-Z0-9!#$&^_.+-]{1,64}(; ?[a-z]+=[a-zA-Z0-9-]+)?"
+)
+_ESCAPES: Final = {'"': "%22", "\r": "%0D", "\n": "%0A"}
+
+
+Members = dict[str, str | bool]
+
+
+def turn_members(order: TurnRequest, **others: str | bool | None) -> Members:
+    """The members of the request of a turn in order, without those that are None.
+
+    Not a pydantic model: our own values need no validation, and pydantic takes 10 MB.
+    """
+    members = {"input": encodable(order.prompt), "budget": order.budget, **others}
+    return {name: value for name, value in members.items() if value is not None}
+
+
+class _OpenFile(Struct, frozen=True):
+    """An open attachment with the head of its part, and its size and time when it was opened."""
+
+    head: bytes
+    file: BinaryIO
+    size: int
+    mtime_ns: int
+
+
+class Upload(Struct, frozen=True):
+    """A multipart body of known length that can be streamed more than once."""
+
+    content_type: str
+    length: int
+    _text: bytes
+    _files: tuple[_OpenFile, ...]
+    _end: bytes
+
+    async def stream(self, progress: Callable[[], None]) -> AsyncIterator[bytes]:
+        """The body in blocks; `progress` is called before each block is sent.
+
+        Raises:
+            ChangedWhileSending: a file has changed since it was opened.
+        """
+        yield self._text
+        for part in self._files:
+            progress()
+            yield part.head
+            await asyncio.to_thread(part.file.seek, 0)
+            remaining = part.size
+            while remaining:
+                block = await asyncio.to_thread(part.file.read, min(BLOCK, remaining))
+                remaining -= len(block)
+                status = os.fstat(part.file.fileno())
+                if not block or (status.st_size, status.st_mtime_ns) != (part.size, part.mtime_ns):
+                    raise ChangedWhileSending
+                progress()
+                yield block
+            yield b"\r\n"
+        yield self._end
+
+
+@contextmanager
+def upload(members: Members, attachments: tuple[Attachment, ...]) -> Iterator[Upload]:
+    """Open and check all files of a request. It reads every file once, so call it in a thread.
+
+    Raises:
+        AttachmentProblem: unreadable, not a regular file, or changed since it was chosen.
+    """
+    boundary = f"handinger-{os.urandom(16).hex()}"
+    text = "".join(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{field}\r\n'
+        for name, value in members.items()
+        for field in [str(value).lower() if isinstance(value, bool) else value]
+    ).encode()
+    end = f"--{boundary}--\r\n".encode()
+    part = "files" if len(attachments) == 1 else "files[]"
+    with ExitStack() as stack:
+        files = tuple(_open(stack, attachment, boundary, part) for attachment in attachments)
+        length = len(text) + sum(len(file.head) + file.size + 2 for file in files) + len(end)
+        yield Upload(f"multipart/form-data; boundary={boundary}", length, text, files, end)
+
+
+def _open(stack: ExitStack, attachment: Attachment, boundary: str, part: str) -> _OpenFile:
+    shown = clean_line(attachment.name, 120)
+    try:
+        # Without O_NONBLOCK, opening a pipe that replaced the file would block without end.
+        descriptor = os.open(
+            attachment.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        )
+        file = stack.enter_context(os.fdopen(descriptor, "rb"))
+        status = os.fstat(file.fileno())
+        is_unchanged = stat.S_ISREG(status.st_mode) and status.st_size == attachment.size
+        if is_unchanged and attachment.sha256:
+            import hashlib  # loads OpenSSL, 2 MB, which a start has no use for
+
+            is_unchanged = hashlib.file_digest(file, "sha256").hexdigest() == attachment.sha256
+    except (OSError, ValueError) as problem:
+        why = getattr(problem, "strerror", None) or "not a usable path"
+        raise AttachmentProblem(
+            f"Cannot read {shown}: {why}. Nothing was sent.", "Attach it again."
+        ) from None
+    if not is_unchanged:
+        raise AttachmentProblem(
+            f"{shown} changed since it was attached. Nothing was sent.", "Attach it again."
+        )
+    file_name = _file_name(attachment.name)
+    head = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{part}"; filename="{file_name}"\r\n'
+        f"Content-Type: {_media_type(attachment.media_type)}\r\n\r\n"
+    )
+    return _OpenFile(head.encode("utf-8", "replace"), file, status.st_size, status.st_mtime_ns)
+
+
+def _file_name(name: str) -> str:
+    """The base name, escaped as in browsers. Folder names of this machine are never sent."""
+    base = PurePath(name.replace("\\", "/")).name or "file"
+    return "".join(_ESCAPES.get(character, character) for character in base)
+
+
+def _media_type(name: str) -> str:
+    return name if _MEDIA_TYPE.fullmatch(name) else "application/octet-stream"
+
 
 JSON: Final = "application/json"
 STREAM_OR_JSON: Final = "text/event-stream, application/json"
@@ -104,10 +238,10 @@ class WorkerClient:
             AttachmentProblem: a file is not what was chosen; nothing was sent.
             Unreachable, Refused, Doubtful, ServerFault, BrokenContract
         """
-        url, request = self.turn_request(order)
+        url, members = self.turn_request(order)
         wait = self.limits.first_byte_timeout if self._stream else self.limits.first_byte_timeout_no_stream
         async with AsyncExitStack() as stack:
-            content, headers = await turn_content(stack, request, order)
+            content, headers = await turn_content(stack, members, order)
             headers["Accept"] = STREAM_OR_JSON
             sending = self.connection.send("POST", url, headers, content, wait, departed)
             try:
@@ -120,14 +254,14 @@ class WorkerClient:
                 raise
             yield HttpReply(response, StreamRoute.POST, self.limits)
 
-    def turn_request(self, order: TurnRequest) -> tuple[str, StartTurn]:
-        """The URL and the body of a turn's request, without its attachments.
+    def turn_request(self, order: TurnRequest) -> tuple[str, Members]:
+        """The URL and the members of a turn's request, without its attachments.
 
         Raises:
             Refused: the worker's id cannot be used in a path.
         """
         url = f"{self.base_url}/api/workers" if order.worker_id is None else self.worker_url(order.worker_id)
-        return url, StartTurn(input=order.prompt, budget=order.budget, stream=self._stream)
+        return url, turn_members(order, stream=self._stream)
 
     @asynccontextmanager
     async def follow(self, worker_id: str, via: StreamRoute) -> AsyncIterator[HttpReply]:
@@ -239,7 +373,7 @@ class WorkerClient:
 
 
 async def turn_content(
-    stack: AsyncExitStack, request: TurnBody, order: TurnRequest
+    stack: AsyncExitStack, members: Members, order: TurnRequest
 ) -> tuple[bytes | Content, dict[str, str]]:
     """The content of a turn's request, and the headers that belong to it. Files stay open until `stack` ends.
 
@@ -248,8 +382,8 @@ async def turn_content(
     """
     headers = {"Content-Type": JSON, "Idempotency-Key": order.turn_id}
     if not order.attachments:
-        return request.body(), headers
-    opening = upload(request.fields(), order.attachments)
+        return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode(), headers
+    opening = upload(members, order.attachments)
     # Reads every file once to compare its digest.
     multipart = await asyncio.to_thread(stack.enter_context, opening)
     headers |= {"Content-Type": multipart.content_type, "Content-Length": str(multipart.length)}

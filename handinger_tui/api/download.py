@@ -27,8 +27,8 @@ from msgspec import Struct
 from handinger_tui.api import errors
 from handinger_tui.api import response as body
 from handinger_tui.api.atomic_file import AtomicFile, atomic_file
-from handinger_tui.api.endpoint import Origin, origin_of
 from handinger_tui.api.file_urls import as_link_error, check_file_url, decode_data_url, next_hop
+from handinger_tui.api.transport import Origin, origin_of
 from handinger_tui.core.errors import (
     ApiError,
     Doubtful,

@@ -11,7 +11,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from handinger_tui.api.request_body import ChangedWhileSending
 from handinger_tui.core.errors import (
     ApiError,
     BrokenContract,
@@ -36,6 +35,10 @@ MAX_REASON_BYTES: Final = 800
 
 _TITLE: Final = re.compile(r"<title[^>]{0,200}>(.{0,2000}?)</title", re.IGNORECASE | re.DOTALL)
 _LOOKS_LIKE_JSON: Final = ("{", "[", '"')
+
+
+class ChangedWhileSending(OSError):
+    """A file changed during its upload. The request is aborted, so that no server accepts it as complete."""
 
 
 def shorten(text: str, limit: int = MAX_REASON_BYTES) -> str:

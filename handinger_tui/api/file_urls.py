@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import parse_qsl, unquote_to_bytes, urljoin, urlsplit
 
 from handinger_tui.api import errors
-from handinger_tui.api.endpoint import Origin, origin_of
+from handinger_tui.api.transport import Origin, origin_of
 from handinger_tui.core.safety import Verdict, judge_link
 
 if TYPE_CHECKING:

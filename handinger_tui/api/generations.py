@@ -17,7 +17,7 @@ from handinger_tui.core.turns.turn import Kind
 
 if TYPE_CHECKING:
     from handinger_tui.api.client import WorkerClient
-    from handinger_tui.api.tasks.client import TaskClient
+    from handinger_tui.api.tasks import TaskClient
 
     TurnClient = WorkerClient | TaskClient
     """A client that sends turns and reads targets."""

@@ -17,7 +17,7 @@ from pydantic.alias_generators import to_camel
 
 from handinger_tui.api import errors
 from handinger_tui.api.client import JSON, WorkerClient
-from handinger_tui.api.endpoint import segment
+from handinger_tui.api.transport import segment
 from handinger_tui.core.errors import ApiError, Refused, Unreachable
 from handinger_tui.core.formatting import moment_of
 from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_text

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from handinger_tui.api.atomic_file import land
 from handinger_tui.api.download import fetch_beginning, save
 from handinger_tui.api.file_urls import refresher
-from handinger_tui.api.tasks.webhooks import WebhookClient
+from handinger_tui.api.stored_workers import WebhookClient
 from handinger_tui.cli.load_settings import key_warning
 from handinger_tui.cli.local_files import beginning_of, default_paths, expand_path
 from handinger_tui.cli.wiring import (

@@ -13,7 +13,7 @@ from handinger_tui.cli.session_choice import chosen_session_id, find_target_sess
 from handinger_tui.cli.wiring import client_of, open_ledger, turn_client_of
 from handinger_tui.core.amounts import decimal_text, json_amount
 from handinger_tui.core.formatting import size
-from handinger_tui.core.jsontext import Json, JsonObject, as_object, dump, parse
+from handinger_tui.core.jsontext import Json, JsonObject, as_object, dump
 from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, Start, free_text, spent_text
 from handinger_tui.core.money.typical_cost import TypicalCost, spread_object, typical_cost_text
 from handinger_tui.core.safety import clean, clean_json
@@ -84,7 +84,7 @@ def _request_object(settings: Settings, order: TurnRequest) -> JsonObject:
     """Return route and body as the client would send them, without the key itself."""
     address = "http://127.0.0.1" if settings.local else settings.base_url
     client = client_of(settings, address, settings.key.reveal() or "local-worker")
-    url, turn_request = turn_client_of(settings, client).turn_request(order)
+    url, members = turn_client_of(settings, client).turn_request(order)
     files: list[Json] = [
         {"name": file.name, "size": file.size, "media_type": file.media_type} for file in order.attachments
     ]
@@ -94,7 +94,7 @@ def _request_object(settings: Settings, order: TurnRequest) -> JsonObject:
         "service": "local worker" if settings.local else settings.base_url,
         "key": "none needed" if settings.local else f"sent, ends in {settings.key.tail() or '…'}",
         "content_type": "multipart/form-data" if files else "application/json",
-        "body": as_object(parse(turn_request.body().decode())),
+        "body": {**members},
         "files": files,
     }
 

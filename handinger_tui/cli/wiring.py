@@ -17,8 +17,8 @@ from msgspec.structs import replace
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.generations import GENERATIONS, Generation
 from handinger_tui.api.response import ResponseLimits
-from handinger_tui.api.tasks.client import TaskClient
-from handinger_tui.api.tasks.templates import TemplateClient
+from handinger_tui.api.stored_workers import TemplateClient
+from handinger_tui.api.tasks import TaskClient
 from handinger_tui.cli.load_settings import limit_rules, service_settings
 from handinger_tui.cli.local_files import Paths, default_paths
 from handinger_tui.cli.output import say

@@ -8,7 +8,7 @@ import pytest
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.generations import GENERATIONS, answering_generation, id_in, worker_in
-from handinger_tui.api.tasks.client import TaskClient
+from handinger_tui.api.tasks import TaskClient
 from handinger_tui.core.errors import Refused, SettingsError
 from handinger_tui.core.turns.session import Place
 from handinger_tui.core.turns.turn import TurnRequest

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.request_body import StartTurn
 from handinger_tui.core.errors import ApiError, BrokenContract, Refused
-from handinger_tui.core.turns.turn import Kind
+from handinger_tui.core.turns.turn import Kind, TurnRequest
 from tests.api.server import Script, Server, as_json, respond
 
 
@@ -55,8 +54,12 @@ async def test_an_error_in_place_of_an_address(server: Server, client: WorkerCli
         await client.email("w1")
 
 
-def test_a_request_leaves_out_what_is_unset() -> None:
-    assert StartTurn(input="x", stream=False).body() == b'{"input":"x","stream":false}'
+async def test_a_request_leaves_out_what_is_unset(server: Server, client: WorkerClient) -> None:
+    server.answer(as_json('{"object":"worker","id":"w1"}'))
+    async with client.start_turn(TurnRequest("turn_1", "x", 0)):
+        pass
+    [request] = server.requests
+    assert request.body == b'{"input":"x","stream":true}'
 
 
 async def test_a_file_of_the_workspace(server: Server, client: WorkerClient) -> None:

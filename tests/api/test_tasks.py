@@ -11,8 +11,7 @@ import pytest
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.response import ResponseLimits
-from handinger_tui.api.tasks import waiting
-from handinger_tui.api.tasks.client import TaskClient
+from handinger_tui.api.tasks import TaskClient
 from handinger_tui.core.errors import Doubtful, Refused, StreamLost, Unreachable
 from handinger_tui.core.stream.frames import StreamRoute
 from handinger_tui.core.stream.worker_snapshot import Snapshot, body_of
@@ -156,7 +155,7 @@ async def test_a_running_turn_is_waited_for_however_long_the_post_takes(
 async def test_a_turn_whose_task_has_ended_ends_without_the_response(
     tasks: TaskClient, service: TaskService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "GRACE_S", 0.01)
+    monkeypatch.setattr("handinger_tui.api.tasks.GRACE_S", 0.01)
     service.post = Peer.gone
     service.show("completed", turn())
     [shown] = snapshots(await posted(tasks, NEW))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handinger_tui.api.tasks.templates import TemplateClient
+from handinger_tui.api.stored_workers import TemplateClient
 from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused
 from handinger_tui.core.stored_workers import StoredWorker, WorkerMembers
 from tests.api.server import Peer, Script, Server, as_json, raw

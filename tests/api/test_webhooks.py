@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handinger_tui.api.tasks.webhooks import WebhookClient
+from handinger_tui.api.stored_workers import WebhookClient
 from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused, SettingsError
 from handinger_tui.core.webhooks import (
     Delivery,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.api.request_body import upload
+from handinger_tui.api.client import upload
 from handinger_tui.cli import attachments
 from handinger_tui.cli.attachments import attachment, list_directory
 from handinger_tui.core.errors import AttachmentProblem

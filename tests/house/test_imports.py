@@ -172,10 +172,8 @@ def test_the_first_frame_of_the_app_waits_for_nothing_that_comes_with_a_connecti
 
 
 def test_a_connection_loads_no_screen_and_no_schedules() -> None:
-    loaded = loaded_after(
-        "import handinger_tui.cli.wiring, handinger_tui.api.transport, handinger_tui.api.sse"
-    )
-    assert "httpx" in loaded
+    loaded = loaded_after("import handinger_tui.cli.wiring, httpx, httpx_sse")
+    assert "handinger_tui.api.response" in loaded
     assert set(loaded).isdisjoint(SCREEN | {"cronsim", "pydantic", "handinger_tui.core.schedules"})
 
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.tasks.client import TaskClient
+from handinger_tui.api.tasks import TaskClient
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.stream.frames import StreamRoute
 from handinger_tui.core.stream.worker_snapshot import body_of

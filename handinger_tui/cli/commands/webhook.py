@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from handinger_tui.api.generations import worker_in
 from handinger_tui.api.schedules import utc_text
-from handinger_tui.api.tasks.webhooks import WebhookClient
+from handinger_tui.api.stored_workers import WebhookClient
 from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.options import add_connection_options, add_json_option, add_worker_argument
 from handinger_tui.cli.output import Exit, put_result

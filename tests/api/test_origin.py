@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.endpoint import Origin, origin_of, segment
+from handinger_tui.api.transport import Origin, origin_of, segment
 from handinger_tui.core.errors import Refused, SettingsError, Unreachable
 from handinger_tui.core.safety import Secret, is_loopback
 from tests.api.conftest import KEY

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.api.request_body import BLOCK
+from handinger_tui.api.client import BLOCK
 from handinger_tui.core.errors import AttachmentProblem, Doubtful
 from handinger_tui.core.turns.turn import Attachment, TurnRequest
 from handinger_tui.engine.ports import WorkerApi

@@ -1,0 +1,581 @@
+"""The client of the tasks generation: a task is one conversation with a stored worker.
+
+A target is the id of a task, which is made here before it is sent. A POST answers when the turn is over,
+minutes later; the task is read in the meantime. A task, its turns and its worker become one Worker object,
+the only form of a reading beyond this module: its `id` is that of the task, `messages` are the turns, and the
+last message of each turn has the `usage` that the service reports for that turn alone. Every member of what
+is read may be missing, null or of another type.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from math import inf
+from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from handinger_tui.api import errors
+from handinger_tui.api.client import (
+    JSON,
+    NO_SUCH_METHOD,
+    STREAM_OR_JSON,
+    Members,
+    WorkerClient,
+    turn_content,
+    turn_members,
+)
+from handinger_tui.api.response import EVENT_STREAM, HttpReply, ResponseLimits, media_type
+from handinger_tui.api.transport import Content, segment
+from handinger_tui.core.errors import ApiError, Doubtful, Refused, StreamLost, Unreachable
+from handinger_tui.core.jsontext import (
+    Json,
+    JsonObject,
+    NotJson,
+    as_list,
+    as_object,
+    as_text,
+    dump,
+    parse_exact,
+)
+from handinger_tui.core.stream.frames import Framing, RawFrame, StreamRoute
+from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of, count, is_worker, names_another
+from handinger_tui.core.turns.turn import Kind, TurnRequest
+
+BUSY: Final = ("pending", "running")
+OVER: Final = ("completed", "error", "aborted")
+_FIGURES: Final = ("credits", "inputTokens", "outputTokens", "durationMs")
+
+
+class TaskReading(Struct, frozen=True):
+    """What the service says of a task. `worker`: the state of its worker, empty where that was not read."""
+
+    task_id: str
+    task: JsonObject = field(default_factory=dict)
+    turns: tuple[JsonObject, ...] = ()
+    worker: JsonObject = field(default_factory=dict)
+
+    @property
+    def worker_id(self) -> str | None:
+        """The stored worker that the task belongs to."""
+        return as_text(self.task.get("workerId"))
+
+    @property
+    def running(self) -> bool | None:
+        """Whether the task runs; None for an unknown status, or none."""
+        status = as_text(self.task.get("status"))
+        if status in BUSY:
+            return True
+        return False if status in OVER else None
+
+
+def turns_in(items: Json) -> tuple[JsonObject, ...]:
+    """The turns of a list, in the order of their numbers where all have one."""
+    turns = tuple(item for item in as_list(items) if isinstance(item, dict))
+    numbers = [count(turn.get("seq")) for turn in turns]
+    if any(number is None for number in numbers):
+        return turns
+    return tuple(turn for _, turn in sorted(zip(numbers, turns, strict=True), key=lambda pair: pair[0] or 0))
+
+
+def worker_object(reading: TaskReading, pending: str | None = None) -> JsonObject:
+    """The Worker object of a reading. `pending`: the prompt of a running turn that is not listed yet."""
+    task, turns = reading.task, reading.turns
+    status, running = as_text(task.get("status")), reading.running
+    state = reading.worker if _is_state_of(reading) else {}
+    newest = turns[-1] if turns and pending is None else {}
+    messages = [message for turn in turns for message in _messages_of(turn)]
+    if pending is not None:
+        messages.append(_message("user", None, [_text(pending)]))
+    growing = as_text(reading.worker.get("output_text")) if running else None
+    text = as_text(newest.get("outputText")) or growing or as_text(state.get("output_text"))
+    if running and growing and (not messages or messages[-1].get("role") == "user"):
+        messages.append(_message("assistant", None, [_text(growing)]))
+    worker: JsonObject = {
+        "id": reading.task_id,
+        "object": "worker",
+        "created_at": _milliseconds(task.get("createdAt")),
+        "status": status,
+        "error": state.get("error"),
+        "messages": list(messages),
+        "output_text": text,
+        "files": _files_of(reading, state),
+        "sources": state.get("sources"),
+        "structured_output": newest.get("structuredOutput") or state.get("structured_output"),
+        "title": as_text(task.get("title")),
+        "url": as_text(task.get("url")),
+        "template": reading.worker_id,
+        "totals": as_object(task.get("totals")),
+        "trigger": as_text(task.get("triggeredBy")),
+    }
+    if running is not None:
+        worker["running"] = running
+    return worker
+
+
+def answer_object(task_id: str, worker: JsonObject) -> JsonObject:
+    """The Worker object of the answer to a POST, which says nothing of other turns.
+
+    Its `id` may be that of the worker or of the task: that of the task is taken. What its usage counts is
+    not documented, and it lists no turns, so neither is taken.
+    """
+    left_out = ("id", "messages", "usage", "costs")
+    return {"id": task_id} | {name: value for name, value in worker.items() if name not in left_out}
+
+
+def _is_state_of(reading: TaskReading) -> bool:
+    """Whether the state of the worker is known to be that of this task, at the end of its newest turn.
+
+    A service that does not know the query member `taskId` (before 0.24.0) answers with its latest task.
+    """
+    if not reading.worker or reading.running is not False or not reading.turns:
+        return False
+    return (as_text(reading.worker.get("output_text")) or "") == (
+        as_text(reading.turns[-1].get("outputText")) or ""
+    )
+
+
+def _files_of(reading: TaskReading, state: JsonObject) -> Json:
+    """The files of all turns (listed from 0.25.0 on), else those of the worker."""
+    if not any("files" in turn for turn in reading.turns):
+        return state.get("files")
+    return [file for turn in reading.turns for file in as_list(turn.get("files"))]
+
+
+def _messages_of(turn: JsonObject) -> list[JsonObject]:
+    """The message of a turn and its answer; a running turn has none yet."""
+    turn_id, prompt, text = as_text(turn.get("id")), as_text(turn.get("input")), turn.get("outputText")
+    messages = []
+    if prompt is not None:
+        messages.append(_message("user", turn_id, [_text(prompt)]))
+    has_ended = turn.get("completedAt") is not None or turn.get("status") in OVER
+    if not has_ended and not text:
+        return messages
+    parts: list[Json] = [_text(text)] if isinstance(text, str) and text else []
+    parts += [{**file, "type": "file"} for file in as_list(turn.get("files")) if isinstance(file, dict)]
+    answer = _message("assistant", None if turn_id is None else f"{turn_id}.answer", parts)
+    answer["usage"] = {name: turn[name] for name in _FIGURES if name in turn}
+    if isinstance(turn.get("structuredOutput"), dict):
+        answer["structured_output"] = turn["structuredOutput"]
+    return [*messages, answer]
+
+
+def _message(role: str, message_id: str | None, parts: list[Json]) -> JsonObject:
+    message: JsonObject = {"role": role, "parts": parts}
+    return message if message_id is None else {"id": message_id, **message}
+
+
+def _text(text: str) -> Json:
+    return {"type": "text", "text": text}
+
+
+def _milliseconds(value: Json) -> int | None:
+    """Unix milliseconds of a time such as 2026-05-11T09:14:22.000Z."""
+    try:
+        moment = datetime.fromisoformat(as_text(value) or "")
+    except ValueError:
+        return None
+    return int(moment.timestamp() * 1000) if moment.tzinfo is not None else None
+
+
+GRACE_S: Final = 5.0
+"""Seconds that the response may take after the task has ended."""
+SLOWEST: Final = 5
+"""The longest interval of readings, as a multiple of the shortest."""
+
+
+class Answered(Struct, frozen=True):
+    """A response to the POST. `trouble`: why its body is incomplete; None: it is complete."""
+
+    reply: HttpReply
+    frames: list[RawFrame]
+    trouble: ApiError | None = None
+
+
+class TaskStart(Struct, frozen=True):
+    """The turn that a POST starts. `turns`: how many the task had before; `was_running`: at that time.
+
+    `is_new`: the task begins with this turn, so that its mere existence shows that the request arrived.
+    """
+
+    task_id: str
+    prompt: str
+    is_new: bool
+    turns: int = 0
+    was_running: bool = False
+    template: str | None = None
+    """The stored worker that a new task names."""
+
+    def lists(self, reading: TaskReading) -> bool:
+        """Whether the turn is among the turns of a reading."""
+        return len(reading.turns) > self.turns
+
+    def is_in(self, reading: TaskReading) -> bool:
+        """Whether a reading shows that the service has the turn."""
+        has_begun = reading.running is True and not self.was_running
+        return self.is_new or self.lists(reading) or has_begun
+
+    def is_over(self, reading: TaskReading) -> bool:
+        """Whether a reading shows that the turn has ended."""
+        return reading.running is False and self.lists(reading)
+
+
+class PendingPost:
+    """The POST of a turn, and the readings of its task until it is answered."""
+
+    def __init__(
+        self,
+        start: TaskStart,
+        send: Callable[[Callable[[], None]], Coroutine[None, None, Answered]],
+        read: Callable[[], Awaitable[TaskReading]],
+        limits: ResponseLimits,
+        poll_s: float,
+    ) -> None:
+        """`send(departed)` makes the POST; it begins at once. `read`: one reading of the task."""
+        self.start = start
+        self._read = read
+        self._limits = limits
+        self._poll_s = self._interval = poll_s
+        self._loop = asyncio.get_running_loop()
+        self._left_at: float | None = None
+        """When the first byte of the request may have left (loop time)."""
+        self._post = asyncio.create_task(send(self._depart), name=f"post:{start.task_id}")
+
+    def _depart(self) -> None:
+        self._left_at = self._loop.time()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[TaskReply]:
+        """Wait until the service has the turn, or has answered. Leaving the block closes the connection.
+
+        Raises:
+            ApiError: that of the POST; Doubtful where neither happens in time.
+        """
+        try:
+            reading = await self._accepted()
+            answered = None if reading is not None else self._post.result()
+            yield TaskReply(self, answered, reading)
+        finally:
+            self._post.cancel()
+            await asyncio.wait({self._post})
+            if not self._post.cancelled():
+                self._post.exception()
+
+    async def _accepted(self) -> TaskReading | None:
+        """The first reading that shows the turn; None once the POST has ended."""
+        patience_s = self._limits.first_byte_timeout_no_stream
+        while not await self._pause():
+            if self._left_at is None:
+                continue
+            reading = await self._look()
+            if reading is not None and self.start.is_in(reading):
+                return reading
+            if self._loop.time() - self._left_at >= patience_s and not self._post.done():
+                raise errors.response_timeout(patience_s)
+        return None
+
+    async def progress(self, reading: TaskReading) -> AsyncGenerator[TaskReading, None]:
+        """The readings of the running turn, until the POST has ended, or the task has and is given time."""
+        newest: TaskReading | None = reading
+        alive_at = self._loop.time()
+        while not self._post.done():
+            if newest is not None:
+                alive_at = self._loop.time()
+                yield newest
+                if self.start.is_over(newest):
+                    await asyncio.wait({self._post}, timeout=GRACE_S)
+                    return
+            elif self._loop.time() - alive_at >= self._limits.idle_timeout:
+                raise errors.idle_timeout(self._limits.idle_timeout)
+            newest = None if await self._pause() else await self._look()
+
+    def answer(self) -> Answered | None:
+        """The response; None where there is none although the task has ended.
+
+        Raises:
+            StreamLost: the POST failed, even if it was refused: the service has the turn, readings decide.
+        """
+        if not self._post.done():
+            return None
+        try:
+            answered = self._post.result()
+        except ApiError as trouble:
+            raise _loss(trouble) from None
+        return answered if answered.trouble is None else replace(answered, trouble=_loss(answered.trouble))
+
+    async def _pause(self) -> bool:
+        """Wait until the next reading is due; True when the POST has ended."""
+        await asyncio.wait({self._post}, timeout=self._interval)
+        self._interval = min(self._interval * 1.5, self._poll_s * SLOWEST)
+        return self._post.done()
+
+    async def _look(self) -> TaskReading | None:
+        """One reading; None where it failed, or the POST ended first."""
+        reading = asyncio.ensure_future(self._read())
+        try:
+            await asyncio.wait({self._post, reading}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            # Also on cancellation: no other task awaits the reading.
+            reading.cancel()
+            await asyncio.wait({reading})
+            if not reading.cancelled():
+                reading.exception()
+        if reading.cancelled():
+            return None
+        try:
+            return reading.result()
+        except ApiError:
+            return None
+
+
+def _loss(trouble: ApiError) -> StreamLost:
+    if isinstance(trouble, StreamLost):
+        return trouble
+    return StreamLost(trouble.kind, trouble.summary, trouble.hint, http_status=trouble.http_status)
+
+
+class TaskReply:
+    """Implements `engine.ports.Reply`: the response to the POST, after what the task showed before it."""
+
+    via = StreamRoute.POST
+    encoding = ""
+    dropped = 0
+
+    def __init__(self, pending: PendingPost, answered: Answered | None, reading: TaskReading | None) -> None:
+        self.http_status = 202 if answered is None else answered.reply.http_status
+        self.content_type = "application/json" if answered is None else answered.reply.content_type
+        self.worker_id: str | None = pending.start.task_id
+        self._pending = pending
+        self._answered = answered
+        self._reading = reading
+
+    async def pieces(self) -> AsyncGenerator[RawFrame, None]:
+        """The growing answer as the task shows it, then the response.
+
+        Raises:
+            StreamLost: the POST broke off, or the task could not be read for too long.
+            BrokenContract, Refused: see `HttpReply.pieces`.
+        """
+        start, answered = self._pending.start, self._answered
+        if self._reading is not None:
+            shown = ""
+            async for reading in self._pending.progress(self._reading):
+                waits = not start.lists(reading) and reading.running is not False
+                text = dump(worker_object(reading, start.prompt if waits else None))
+                if text != shown:
+                    shown = text
+                    yield RawFrame(Framing.JSON, text)
+            answered = self._pending.answer()
+        for frame in () if answered is None else answered.frames:
+            if frame.framing is Framing.JSON:
+                yield RawFrame(Framing.JSON, answer_text(start.task_id, frame.data))
+            elif self._reading is None:
+                yield frame
+        if answered is not None and answered.trouble is not None:
+            raise answered.trouble
+
+
+def answer_text(task_id: str, text: str) -> str:
+    """The Worker of a response, as that of the task."""
+    try:
+        return dump(answer_object(task_id, as_object(parse_exact(text))))
+    except NotJson:
+        return text
+
+
+NO_LIMIT_S: Final = 86_400.0
+"""Seconds for the headers of a POST: `PendingPost` decides by the readings of the task how long to wait."""
+FRESH_S: Final = 10.0
+"""Seconds for which a reading shows how a task was before a turn."""
+TASK_PREFIX: Final = "tsk"
+
+
+class TaskClient:
+    """Implements `engine.ports.WorkerApi` over the connection of a `WorkerClient`."""
+
+    def __init__(self, client: WorkerClient, poll_s: float = 2.0) -> None:
+        """`poll_s`: seconds between the first two readings of a task whose POST is not answered yet."""
+        self.client = client
+        self._poll_s = poll_s
+        self._read: dict[str, tuple[float, TaskReading]] = {}
+        """The newest reading of each task, and when it was made (loop time)."""
+
+    def new_target(self, turn_id: str, /) -> str | None:
+        """The id of the task that a turn begins. It follows from that of the turn, which is stored first."""
+        return f"{TASK_PREFIX}_{turn_id.rpartition('_')[2]}"
+
+    async def worker_of(self, target: str) -> str:
+        """The stored worker that a task belongs to. Raises ApiError."""
+        reading = self._remembered(target) or await self._task(target)
+        if reading.worker_id is None:
+            raise errors.undecodable("The worker of the task")
+        return reading.worker_id
+
+    # -- turns ---------------------------------------------------------------------------
+    def turn_request(self, order: TurnRequest) -> tuple[str, Members]:
+        """The URL and the members of a turn's request, without its attachments."""
+        target = order.worker_id or self.new_target(order.turn_id) or ""
+        before = self._remembered(target)
+        worker_id = (before.worker_id if before is not None else None) or order.template
+        return f"{self.client.base_url}/api/tasks", turn_members(order, taskId=target, workerId=worker_id)
+
+    @asynccontextmanager
+    async def start_turn(
+        self, order: TurnRequest, departed: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[TaskReply]:
+        """POST the turn once, and read the task until it is answered; `departed()`: see `WorkerClient`.
+
+        Raises:
+            AttachmentProblem, Unreachable, Refused, Doubtful, ServerFault, BrokenContract, StreamLost
+        """
+        start = await self._start_of(order)
+        url, members = self.turn_request(order)
+        async with AsyncExitStack() as stack:
+            content, headers = await turn_content(stack, members, order)
+            headers["Accept"] = JSON
+
+            def send(depart: Callable[[], None]) -> Coroutine[None, None, Answered]:
+                def mark_departed() -> None:
+                    departed()
+                    depart()
+
+                return self._post(url, headers, content, mark_departed, start)
+
+            pending = PendingPost(
+                start,
+                send,
+                lambda: self._reading(start.task_id, state=True),
+                self.client.limits,
+                self._poll_s,
+            )
+            yield await stack.enter_async_context(pending.open())
+
+    async def _start_of(self, order: TurnRequest) -> TaskStart:
+        """What is known of the task before the turn. A task that does not exist would be begun by the POST.
+
+        Raises:
+            Refused, Unreachable: nothing was sent.
+        """
+        target = order.worker_id
+        if target is None:
+            return TaskStart(
+                self.new_target(order.turn_id) or "", order.prompt, is_new=True, template=order.template
+            )
+        before = self._remembered(target, FRESH_S)
+        if before is None:
+            try:
+                before = await self._reading(target)
+            except Refused:
+                raise
+            except ApiError as trouble:
+                summary = f"The task could not be read before sending. {trouble.summary}"
+                raise Unreachable(trouble.kind, summary, trouble.hint) from None
+        return TaskStart(target, order.prompt, False, len(before.turns), before.running is True)
+
+    async def _post(
+        self,
+        url: str,
+        headers: dict[str, str],
+        content: bytes | Content,
+        departed: Callable[[], None],
+        start: TaskStart,
+    ) -> Answered:
+        sending = self.client.connection.send("POST", url, headers, content, NO_LIMIT_S, departed)
+        try:
+            async with sending as response:
+                reply = HttpReply(response, StreamRoute.POST, self.client.limits)
+                frames: list[RawFrame] = []
+                keep = frames.append
+                try:
+                    async for piece in reply.pieces():
+                        keep(piece)
+                except ApiError as trouble:
+                    return Answered(reply, frames, trouble)
+                return Answered(reply, frames)
+        except Refused as refusal:
+            if refusal.kind is Kind.NOT_FOUND and (
+                (start.is_new and start.template is None) or refusal.http_status == NO_SUCH_METHOD
+            ):
+                raise errors.other_generation(
+                    refusal.summary, "workers", refusal.http_status, refusal.retry_after_s
+                ) from None
+            if start.is_new and refusal.kind is Kind.CONFLICT:
+                # Only this turn has the id of the task: if it is taken, the turn may be running already.
+                raise Doubtful(refusal.kind, refusal.summary, http_status=refusal.http_status) from None
+            raise
+
+    @asynccontextmanager
+    async def follow(self, target: str, via: StreamRoute) -> AsyncIterator[HttpReply]:
+        """Watch a task over the event stream of its worker, which services before 0.24.0 had.
+
+        Raises:
+            ApiError: BrokenContract where there is no stream.
+        """
+        if via is not StreamRoute.REPLAY:
+            raise errors.unexpected_content("")
+        url = self._state_url(await self.worker_of(target), target)
+        async with self.client.connection.get(f"{url}&stream=true", STREAM_OR_JSON) as response:
+            if media_type(response) != EVENT_STREAM:
+                raise errors.unexpected_content(media_type(response))
+            reply = HttpReply(response, via, self.client.limits)
+            reply.worker_id = target
+            yield reply
+
+    # -- readings ------------------------------------------------------------------------
+    async def read_worker(self, target: str) -> WorkerBody:
+        """GET the task, its turns and the state of its worker, as one Worker object.
+
+        Raises:
+            ApiError: also where the answer is another task (BrokenContract).
+        """
+        worker = worker_object(await self._reading(target, state=True))
+        # The text is what is stored: it is read back, so that both are the same.
+        return body_of(dump(worker))
+
+    async def _reading(self, target: str, *, state: bool = False) -> TaskReading:
+        """Read a task with its turns. `state`: also that of its worker, which may fail."""
+        reading = await self._task(target)
+        worker_id = reading.worker_id
+        if state and worker_id is not None:
+            reading = replace(reading, worker=await self._state(worker_id, target))
+        return reading
+
+    async def _task(self, target: str) -> TaskReading:
+        url = f"{self.client.base_url}/api/tasks/{segment(target, 'task id')}"
+        answer = await self._object(url)
+        task = as_object(answer.get("task"))
+        if "status" not in task:
+            raise errors.undecodable("The task")
+        if names_another(as_text(task.get("id")), target):
+            raise errors.another_worker()
+        turns = answer.get("turns")
+        if not isinstance(turns, list):
+            turns = (await self._object(f"{url}/turns")).get("items")
+        reading = TaskReading(target, task, turns_in(turns))
+        self._read[target] = asyncio.get_running_loop().time(), reading
+        return reading
+
+    def _remembered(self, target: str, age_s: float = inf) -> TaskReading | None:
+        """The newest reading of a task, unless it is older than that many seconds."""
+        if target not in self._read:
+            return None
+        read_at, reading = self._read[target]
+        return reading if asyncio.get_running_loop().time() - read_at <= age_s else None
+
+    async def _state(self, worker_id: str, target: str) -> JsonObject:
+        """The state of a worker; empty where it cannot be read: it only adds to the turns."""
+        try:
+            state = await self._object(self._state_url(worker_id, target))
+        except ApiError:
+            return {}
+        return state if is_worker(state) else {}
+
+    def _state_url(self, worker_id: str, target: str) -> str:
+        return f"{self.client.worker_url(worker_id)}?taskId={segment(target, 'task id')}"
+
+    async def _object(self, url: str) -> JsonObject:
+        return await self.client.get_object(url, self.client.limits.max_json_bytes, parse_exact)

@@ -1,1 +1,0 @@
-"""The tasks generation of the API: a task is one conversation with a stored worker."""
