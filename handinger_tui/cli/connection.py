@@ -34,7 +34,7 @@ from handinger_tui.core.errors import ApiError
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import Verdict, clean_line, judge_link, without_secrets
 from handinger_tui.core.turns.turn import FilePart, Kind, Trigger
-from handinger_tui.engine.replay import unreachable
+from handinger_tui.engine.replay import ReplayClock, unreachable
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ui.ports import Account, Connection, Fetched, Progress
 
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from handinger_tui.api.schedules import ScheduleClient
     from handinger_tui.core.schedules import Added, NewSchedule, ScheduleList
     from handinger_tui.core.turns.session import Session
-    from handinger_tui.engine.replay import ReplayClock
     from handinger_tui.settings import Settings
 
 _PATIENCE_S: Final = 2.0

@@ -24,7 +24,7 @@ from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUn
 from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.core.receipts.facts import receipt_line, refused_text
 from handinger_tui.core.safety import clean, clean_line, encodable, one_word
-from handinger_tui.core.turns.session import Place, Service
+from handinger_tui.core.turns.session import Place, Service, Session
 from handinger_tui.core.turns.turn import FREE, UNDECIDED, Attachment, Fault, Kind, Turn, TurnStatus
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
     from handinger_tui.core.stream.events import StreamEvent
-    from handinger_tui.core.turns.session import Session
     from handinger_tui.engine.replay import Replay
     from handinger_tui.settings import Settings
 

@@ -9,7 +9,7 @@ from handinger_tui.cli.local_files import default_paths
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.safety import clean
 from handinger_tui.core.tags import NO_RULES, Labels, TagRules
-from handinger_tui.core.turns.session import Place
+from handinger_tui.core.turns.session import Place, Service, Session
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from handinger_tui.core.stream.frames import Frame
-    from handinger_tui.core.turns.session import Service, Session
     from handinger_tui.settings import Settings
 
 _HINT = "See: handinger-tui sessions"

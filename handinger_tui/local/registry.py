@@ -17,16 +17,13 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from handinger_tui.local import formats, schedules, turn_context
-from handinger_tui.local.requests import RefusedError
-from handinger_tui.local.turns import Instruction, LocalTurn
-from handinger_tui.local.worker_record import WorkerRecord
-from handinger_tui.local.workspace import Workspace
+from handinger_tui.local.http import Instruction, RefusedError, RequestLimits
+from handinger_tui.local.worker import LocalTurn, WorkerRecord, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
     from datetime import datetime
 
-    from handinger_tui.local.requests import RequestLimits
     from handinger_tui.local.schedules import StoredSchedule
     from handinger_tui.local.turn_context import Setting
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from handinger_tui.local import formats
-from handinger_tui.local.requests import (
+from handinger_tui.local.http import (
     RefusedError,
     RequestLimits,
     budget_member,

@@ -28,22 +28,21 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from handinger_tui.local import requests, schedules, stream
-from handinger_tui.local.registry import WorkerRegistry
-from handinger_tui.local.repertoire import REPERTOIRE
-from handinger_tui.local.requests import RefusedError, RequestLimits
-from handinger_tui.local.responses import (
+from handinger_tui.local import http, schedules, stream
+from handinger_tui.local.http import (
     MESSAGES,
+    RefusedError,
+    RequestLimits,
     error_response,
     event_stream,
-    file_response,
-    history_and_live,
     json_response,
     route,
 )
-from handinger_tui.local.task_routes import PREFIX, task_routes
-from handinger_tui.local.tasks import TaskRegistry
+from handinger_tui.local.registry import StartedTurn, WorkerRegistry
+from handinger_tui.local.repertoire import REPERTOIRE
+from handinger_tui.local.tasks import PREFIX, TaskRegistry, task_routes
 from handinger_tui.local.turn_context import Setting
+from handinger_tui.local.worker import WorkerRecord, file_response, history_and_live
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,9 +52,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from handinger_tui.local.registry import StartedTurn
-    from handinger_tui.local.worker_record import WorkerRecord
 
 
 _DRAIN_SECONDS = 5.0
@@ -158,17 +154,17 @@ class Routes:
 
     async def create(self, request: Request) -> Response:
         """Create a worker and start its first turn."""
-        key = requests.idempotency_key(request)
-        parsed = await requests.parse_turn_request(request, self.limits)
-        streamed = requests.wants_stream(request, parsed.streamed)
+        key = http.idempotency_key(request)
+        parsed = await http.parse_turn_request(request, self.limits)
+        streamed = http.wants_stream(request, parsed.streamed)
         return self._turn_response(self.registry.create(parsed.instruction, key), streamed=streamed)
 
     async def resume(self, request: Request) -> Response:
         """Start another turn of a worker."""
         worker_id = self._record(request).id
-        key = requests.idempotency_key(request)
-        parsed = await requests.parse_turn_request(request, self.limits)
-        streamed = requests.wants_stream(request, parsed.streamed)
+        key = http.idempotency_key(request)
+        parsed = await http.parse_turn_request(request, self.limits)
+        streamed = http.wants_stream(request, parsed.streamed)
         return self._turn_response(
             self.registry.resume(worker_id, parsed.instruction, key), streamed=streamed
         )
@@ -176,7 +172,7 @@ class Routes:
     async def retrieve(self, request: Request) -> Response:
         """Return a worker, or stream its messages and its running turn."""
         record = self._record(request)
-        if requests.wants_stream(request):
+        if http.wants_stream(request):
             return event_stream(history_and_live(record, self.limits.keep_alive_seconds))
         return json_response(record.as_worker())
 

@@ -15,14 +15,12 @@ from msgspec import Struct
 
 from handinger_tui.local import formats, prices, stream
 from handinger_tui.local.formats import DecodedFile, names_path, read_text
-from handinger_tui.local.workspace import StoredFile, WorkspaceFullError
+from handinger_tui.local.worker import LocalTurn, StoredFile, WorkerRecord, WorkspaceFullError
 
 if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
-    from handinger_tui.local.turns import LocalTurn
-    from handinger_tui.local.worker_record import WorkerRecord
 
 T = TypeVar("T")
 Work: TypeAlias = Coroutine[object, object, None]

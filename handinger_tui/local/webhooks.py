@@ -27,7 +27,7 @@ from urllib.parse import SplitResult, urlsplit
 from msgspec import Struct
 
 from handinger_tui.local import formats
-from handinger_tui.local.requests import RefusedError
+from handinger_tui.local.http import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,7 +19,7 @@ from tests.house.project import PACKAGE, python_files, tree, where
 
 @dataclass(frozen=True)
 class Registry:
-    """A folder and the tuple in its `__init__`."""
+    """A folder and the tuple in its `__init__`, or a module with both."""
 
     folder: str
     table: str
@@ -34,8 +34,10 @@ REGISTRIES = (
 
 
 def modules_of(folder: str) -> list[ModuleType]:
-    """The modules in a folder and in the folders below it, imported."""
+    """The modules in a folder and in the folders below it, or the one module, imported."""
     package = importlib.import_module(folder)
+    if not hasattr(package, "__path__"):
+        return [package]
     names = [found.name for found in pkgutil.walk_packages(package.__path__, folder + ".")]
     return [importlib.import_module(name) for name in names]
 

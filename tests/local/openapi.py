@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from handinger_tui.local.requests import RequestLimits
+from handinger_tui.local.http import RequestLimits
 from handinger_tui.local.server import LocalServer
 
 FOLDER: Final = Path(__file__).parent

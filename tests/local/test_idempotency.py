@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from handinger_tui.local.requests import RequestLimits
+from handinger_tui.local.http import RequestLimits
 from handinger_tui.local.server import LocalServer
 
 Run = Callable[..., tuple[dict[str, Any], list[Any]]]

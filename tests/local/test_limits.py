@@ -8,7 +8,7 @@ import socket
 
 import httpx
 
-from handinger_tui.local.requests import MIB, RequestLimits
+from handinger_tui.local.http import MIB, RequestLimits
 from handinger_tui.local.server import LocalServer
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from handinger_tui.local.http import Instruction, RequestLimits
 from handinger_tui.local.registry import WorkerRegistry
-from handinger_tui.local.requests import RequestLimits
 from handinger_tui.local.turn_context import Rule, Setting, TurnContext
-from handinger_tui.local.turns import Instruction, LocalTurn
+from handinger_tui.local.worker import LocalTurn
 
 if TYPE_CHECKING:
     import pytest

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handinger_tui.local import schedules
+from handinger_tui.local.http import Instruction, RefusedError, RequestLimits
 from handinger_tui.local.registry import WorkerRegistry
-from handinger_tui.local.requests import RefusedError, RequestLimits
 from handinger_tui.local.schedules import StoredSchedule
 from handinger_tui.local.turn_context import Rule, Setting, TurnContext
-from handinger_tui.local.turns import Instruction
 
 if TYPE_CHECKING:
     import httpx

@@ -161,7 +161,7 @@ def test_the_source_imports_nothing_it_must_not() -> None:
     allowed = {"PIL", "cronsim", "msgspec", "starlette", "uvicorn", *sys.stdlib_module_names}
     folder = Path(handinger_tui.local.__file__).parent
     files = sorted(folder.rglob("*.py"))
-    assert len(files) > 15
+    assert len(files) > 10
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.local.repertoire import REPERTOIRE
-from handinger_tui.local.repertoire.answers import NOT_UNDERSTOOD
+from handinger_tui.local.repertoire import NOT_UNDERSTOOD, REPERTOIRE
 from handinger_tui.ui.widgets.welcome import FOR_LOCAL
 
 Run = Callable[[str], tuple[dict[str, Any], list[Any]]]

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handinger_tui.local.repertoire import file_summaries
-from handinger_tui.local.repertoire.file_summaries import counts_of
+from handinger_tui.local import file_summaries
+from handinger_tui.local.file_summaries import counts_of
 from handinger_tui.local.turn_context import ToolError
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from handinger_tui.local import stream
 from handinger_tui.local.formats import MAX_READ_BYTES, cell, fence, names_path, read_text, table
-from handinger_tui.local.repertoire import REPERTOIRE
-from handinger_tui.local.repertoire.answers import MOST_PARAGRAPHS, USUAL_PARAGRAPHS, number_in
+from handinger_tui.local.repertoire import MOST_PARAGRAPHS, REPERTOIRE, USUAL_PARAGRAPHS, number_in
 
 
 @given(st.text(max_size=300))

@@ -9,9 +9,9 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from handinger_tui.local.requests import RequestLimits
+from handinger_tui.local.http import RequestLimits
 from handinger_tui.local.server import LocalServer
-from handinger_tui.local.workspace import clean_name
+from handinger_tui.local.worker import clean_name
 
 Run = Callable[..., tuple[dict[str, Any], list[Any]]]
 

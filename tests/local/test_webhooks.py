@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from handinger_tui.local.requests import RequestLimits
+from handinger_tui.local.http import RequestLimits
 from handinger_tui.local.server import LocalServer
 from handinger_tui.local.webhooks import PAGE_SIZE, LocalWebhook
 from tests.local.receiver import Receiver, receiving

@@ -33,7 +33,7 @@ from handinger_tui.core.amounts import at_price, json_amount
 from handinger_tui.core.charts.report_page import REPORTS, Report
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
-from handinger_tui.core.jsontext import dump
+from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.money.reconciliation import restatement_object, restatement_text
 from handinger_tui.core.money.spending import OVERLAP, Bucket, GroupBy
 from handinger_tui.core.money.turn_events import WORDS
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator, Sequence
 
-    from handinger_tui.core.jsontext import JsonObject
 
 _READING: Final = "--reading"
 _ASSIGN: Final = "--assign"

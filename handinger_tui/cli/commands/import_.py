@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from handinger_tui.cli.local_files import default_paths, read_file
 from handinger_tui.cli.options import add_json_option
 from handinger_tui.cli.output import Exit, put_result
-from handinger_tui.core.export.session_file import MOST_BYTES, read_session
+from handinger_tui.core.export.session_file import MOST_BYTES, SessionFile, read_session
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean_line, one_word
 from handinger_tui.ledger.ledger import FileAccess, Ledger
@@ -17,7 +17,6 @@ from handinger_tui.ledger.ledger import FileAccess, Ledger
 if TYPE_CHECKING:
     import argparse
 
-    from handinger_tui.core.export.session_file import SessionFile
     from handinger_tui.core.jsontext import JsonObject
 
 DESCRIPTION: Final = (

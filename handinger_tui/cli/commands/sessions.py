@@ -25,9 +25,9 @@ from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.receipts.facts import receipt_line
 from handinger_tui.core.safety import clean, clean_line
-from handinger_tui.core.search import HELP, parse_query
-from handinger_tui.core.tags import labels_text, tag_names
-from handinger_tui.core.turns.session import ids_of
+from handinger_tui.core.search import HELP, SearchHit, parse_query
+from handinger_tui.core.tags import Labels, labels_text, tag_names
+from handinger_tui.core.turns.session import Session, SessionSummary, ids_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.turns import DAY_MS
 from handinger_tui.settings import days_of
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
-    from handinger_tui.core.search import SearchHit
-    from handinger_tui.core.tags import Labels
-    from handinger_tui.core.turns.session import Session, SessionSummary
 
 Value = TypeVar("Value")
 

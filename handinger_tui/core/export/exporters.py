@@ -34,13 +34,12 @@ from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import turn_money
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import clean_json, clean_line
-from handinger_tui.core.turns.session import ids_of
+from handinger_tui.core.turns.session import Session, ids_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from handinger_tui.core.evidence.sources import Source
-    from handinger_tui.core.turns.session import Session
     from handinger_tui.core.turns.turn import Lineage
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from handinger_tui.core.evidence.sources import Source, files_of_turn, source_key, sources_of, sources_of_turn
-from handinger_tui.core.export.bibliography import Citable, citables, read_days
+from handinger_tui.core.export.bibliography import Citable, Days, citables, read_days
 from handinger_tui.core.formatting import plural, size, utc_text
 from handinger_tui.core.jsontext import Json, dump
 from handinger_tui.core.money.attribution import MoneyIndex
@@ -25,7 +25,6 @@ from handinger_tui.core.turns.turn import ReasoningPart, TextPart, ToolPart, Tur
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from handinger_tui.core.export.bibliography import Days
     from handinger_tui.core.stream.frames import Frame
     from handinger_tui.core.turns.session import Session
 

@@ -1,18 +1,21 @@
-"""Parses requests within size limits, and defines the error of a refused request."""
+"""Requests within size limits, routes that list their methods, and the responses of both generations."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from hashlib import sha256
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 
 from handinger_tui.local import formats, prices, stream
-from handinger_tui.local.turns import Instruction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +51,28 @@ class RequestLimits(Struct, frozen=True):
     """Maximum seconds of one delivery to a webhook."""
     keep_alive_seconds: float = 10.0
     """Seconds without an event after which a stream sends a comment."""
+
+
+class Instruction(Struct, frozen=True):
+    """The instruction of a request to a worker."""
+
+    text: str
+    budget: str
+    uploads: tuple[tuple[str, bytes], ...] = ()
+    """File names as sent, and bytes."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest that is equal for equal instructions, whatever the encoding of the request."""
+        digest = sha256()
+        for piece in (
+            self.text.encode(),
+            self.budget.encode(),
+            *(item for name, content in self.uploads for item in (name.encode(), content)),
+        ):
+            digest.update(len(piece).to_bytes(8, "big"))
+            digest.update(piece)
+        return digest.hexdigest()
 
 
 class RefusedError(Exception):
@@ -258,3 +283,38 @@ async def _parse_form(
             400, "The multipart body cannot be read: it is malformed or has too many parts."
         ) from error
     return members, tuple(uploads)
+
+
+# -- routes and responses ----------------------------------------------------------------------
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+MESSAGES = {404: "Nothing at this address.", 405: "This address does not take this method."}
+
+
+def route(path: str, **endpoints: Endpoint) -> Route:
+    """Return one route for all methods of a path, so that its 405 lists exactly the allowed ones."""
+
+    async def endpoint(request: Request) -> Response:
+        handler = endpoints.get(request.method)
+        if handler is None:
+            raise RefusedError(405, MESSAGES[405], {"allow": ", ".join(endpoints)})
+        return await handler(request)
+
+    return Route(path, endpoint, methods=_METHODS)
+
+
+def json_response(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Return a JSON response with exact numbers."""
+    text = formats.well_formed(formats.dumps(value))
+    return Response(text, status, {"content-type": "application/json", **(headers or {})})
+
+
+def error_response(status: int, sentence: str, headers: dict[str, str] | None = None) -> Response:
+    """Return an error response in the common format."""
+    return json_response({"error": sentence}, status, headers)
+
+
+def event_stream(source: AsyncIterator[str], headers: dict[str, str] | None = None) -> Response:
+    """Return a streaming response with the headers of an event stream."""
+    return StreamingResponse(source, headers={**stream.HEADERS, **(headers or {})})

@@ -17,7 +17,7 @@ from handinger_tui.local.formats import cell, looks_binary, number_text, table, 
 from handinger_tui.local.turn_context import Rule, ToolError, TurnContext
 
 if TYPE_CHECKING:
-    from handinger_tui.local.workspace import StoredFile
+    from handinger_tui.local.worker import StoredFile
 
 
 MOST_ROWS = 200_000
@@ -325,7 +325,7 @@ async def _perform(context: TurnContext) -> None:
             await _summarize_text(context, file)
 
 
-RULE = Rule(
+FILE_SUMMARIES = Rule(
     name="attachments",
     when="a file is attached, or the text names one sent before",
     does="It summarizes text; for CSV and TSV it creates statistics, a report, a table and a chart",
