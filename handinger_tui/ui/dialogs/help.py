@@ -17,7 +17,7 @@ from textual.widgets import Input, Static
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.dialogs.confirm import OrderedInput
 from handinger_tui.ui.keys import KEYS, Where, bindings, format_keys
-from handinger_tui.ui.widgets.containers import StaticReflow
+from handinger_tui.ui.widgets.frame import StaticReflow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

@@ -32,7 +32,7 @@ from handinger_tui.ui.ledger.table import (
     suspense_turn_line,
     turn_line,
 )
-from handinger_tui.ui.widgets.footer import FooterLine
+from handinger_tui.ui.widgets.frame import FooterLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence

@@ -33,8 +33,8 @@ from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger.charts import BAR, FAINT, MARK, STRONG
 from handinger_tui.ui.ledger.query import GROUPS, day_text, moment, row_name
-from handinger_tui.ui.lists.virtual_list import ListRows, VirtualList
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
+from handinger_tui.ui.widgets.virtual_list import ListRows, VirtualList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

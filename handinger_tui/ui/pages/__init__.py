@@ -16,8 +16,8 @@ from textual.widgets import Static
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import for_footer
-from handinger_tui.ui.lists.virtual_list import PickList
-from handinger_tui.ui.widgets.footer import FooterLine
+from handinger_tui.ui.widgets.frame import FooterLine
+from handinger_tui.ui.widgets.virtual_list import PickList
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine, Iterable

@@ -36,8 +36,7 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger.query import day_at, first_of_forecast, midnight_ms
 from handinger_tui.ui.pages import SavingScreen
-from handinger_tui.ui.widgets.containers import StaticReflow
-from handinger_tui.ui.widgets.footer import FooterLine
+from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

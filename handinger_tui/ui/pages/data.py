@@ -17,11 +17,10 @@ from handinger_tui.core.preview.tree import json_text, tree_of_value
 from handinger_tui.core.safety import clean_line, safe_file_name
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.table_view import TableView
-from handinger_tui.ui.lists.tree_view import TreeView
-from handinger_tui.ui.lists.virtual_list import VirtualList, copy_from
 from handinger_tui.ui.pages import FooterScreen
-from handinger_tui.ui.widgets.footer import FooterLine
+from handinger_tui.ui.widgets.data_views import TableView, TreeView
+from handinger_tui.ui.widgets.frame import FooterLine
+from handinger_tui.ui.widgets.virtual_list import VirtualList, copy_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -28,7 +28,6 @@ from textual.widget import Widget
 from handinger_tui.core.preview.pictures import Cell, NotDrawn, Picture, Pixel, half_blocks
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import copy_from
 from handinger_tui.ui.panels.panel import OpenLink
 from handinger_tui.ui.transcript.markdown.code import highlighted_lines
 from handinger_tui.ui.transcript.markdown.document import render
@@ -44,6 +43,7 @@ from handinger_tui.ui.transcript.painting import (
     styled,
     with_selection,
 )
+from handinger_tui.ui.widgets.virtual_list import copy_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -20,16 +20,14 @@ from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ui.background import CancelToken, run_in_thread
 from handinger_tui.ui.dialogs.confirm import Ask
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.table_view import TableView
-from handinger_tui.ui.lists.tree_view import TreeView
-from handinger_tui.ui.lists.virtual_list import VirtualList
 from handinger_tui.ui.pages import FooterScreen
 from handinger_tui.ui.pages.page_view import PageView, PictureView, TextView
 from handinger_tui.ui.pages.preview_load import MOST, Body, Loaded, Subject, load
 from handinger_tui.ui.panels.files import file_name
 from handinger_tui.ui.panels.panel import OpenLink
-from handinger_tui.ui.widgets.containers import StaticReflow
-from handinger_tui.ui.widgets.footer import FooterLine
+from handinger_tui.ui.widgets.data_views import TableView, TreeView
+from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
+from handinger_tui.ui.widgets.virtual_list import VirtualList
 from handinger_tui.ui.work.paint_scheduler import ThrottledTimer
 
 if TYPE_CHECKING:

@@ -40,11 +40,10 @@ from handinger_tui.core.receipts.page import (
 )
 from handinger_tui.core.turns.turn import Turn, TurnStatus, level_of
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import copy_from
 from handinger_tui.ui.pages import SavingScreen
-from handinger_tui.ui.widgets.containers import StaticReflow
-from handinger_tui.ui.widgets.footer import FooterLine
+from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
+from handinger_tui.ui.widgets.virtual_list import copy_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -46,8 +46,8 @@ from handinger_tui.core.schedules import (
 )
 from handinger_tui.ui.dialogs.confirm import HINT, Dialog, OrderedInput
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import ItemRows, PickList, VirtualList
 from handinger_tui.ui.pages import ListScreen
+from handinger_tui.ui.widgets.virtual_list import ItemRows, PickList, VirtualList
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -26,8 +26,8 @@ from handinger_tui.core.webhooks import (
     took_text,
 )
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import ItemRows, PickList, VirtualList, copy_from
 from handinger_tui.ui.pages import ListScreen
+from handinger_tui.ui.widgets.virtual_list import ItemRows, PickList, VirtualList, copy_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,7 +27,7 @@ from handinger_tui.core.stored_workers import (
 )
 from handinger_tui.ui.dialogs.confirm import Confirm, button
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.widgets.footer import FooterLine
+from handinger_tui.ui.widgets.frame import FooterLine
 
 if TYPE_CHECKING:
     from textual.widget import Widget

@@ -19,11 +19,10 @@ from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.turns.turn import Kind
 from handinger_tui.ui.dialogs.confirm import Ask, Confirm
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import ItemRows, PickList, VirtualList
 from handinger_tui.ui.pages import MAX_NOTICE_CHARS, FooterScreen
-from handinger_tui.ui.widgets.containers import StaticReflow
-from handinger_tui.ui.widgets.footer import FooterLine
+from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
 from handinger_tui.ui.widgets.session_rows import session_details, session_rows
+from handinger_tui.ui.widgets.virtual_list import ItemRows, PickList, VirtualList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -19,7 +19,6 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import PerTurn, Session
 from handinger_tui.core.turns.turn import FilePart, Turn, parts_of
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import ItemRows
 from handinger_tui.ui.panels.panel import (
     FAINT,
     GOOD,
@@ -36,6 +35,7 @@ from handinger_tui.ui.panels.panel import (
     turn_in_view,
     with_right,
 )
+from handinger_tui.ui.widgets.virtual_list import ItemRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

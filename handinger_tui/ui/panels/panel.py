@@ -12,7 +12,7 @@ from textual.message import Message
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.turns.session import PerTurn, Session
 from handinger_tui.core.turns.turn import FilePart, Turn, TurnStatus
-from handinger_tui.ui.lists.virtual_list import RowsT, VirtualList
+from handinger_tui.ui.widgets.virtual_list import RowsT, VirtualList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -16,7 +16,6 @@ from handinger_tui.core.evidence.sources import Source, SourceIndex, source_key,
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean_line, contradicted, host_of
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import ItemRows
 from handinger_tui.ui.panels.panel import (
     FAINT,
     MARK,
@@ -33,6 +32,7 @@ from handinger_tui.ui.panels.panel import (
     turn_in_view,
     with_right,
 )
+from handinger_tui.ui.widgets.virtual_list import ItemRows
 
 if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session

@@ -36,7 +36,6 @@ from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.receipts.facts import reading_words
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import ListRows
 from handinger_tui.ui.panels.panel import (
     ACCENT,
     FAINT,
@@ -60,6 +59,7 @@ from handinger_tui.ui.panels.usage_view import (
     usage_view,
 )
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS, WORD
+from handinger_tui.ui.widgets.virtual_list import ListRows
 
 if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session

@@ -16,7 +16,7 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.ui.keys import KEYS, Where, format_keys
 from handinger_tui.ui.panels import PANELS
 from handinger_tui.ui.panels.panel import Panel
-from handinger_tui.ui.widgets.containers import Rows
+from handinger_tui.ui.widgets.frame import Rows
 
 PanelT = TypeVar("PanelT", bound=Panel[Any])
 WIDE: Final = 116

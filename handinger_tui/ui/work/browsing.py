@@ -9,8 +9,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from handinger_tui.ui.panels import Panel
-from handinger_tui.ui.widgets.chips import Chips
-from handinger_tui.ui.widgets.queue_strip import QueueStrip
+from handinger_tui.ui.widgets.strips import Chips, QueueStrip
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.composer import QueueEditor
 from handinger_tui.ui.work.pane import FINDING, FIRST_SCREEN, SessionPane

@@ -24,7 +24,7 @@ from handinger_tui.core.prompts import (
 )
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Attachment, Lineage, Turn, TurnRequest
-from handinger_tui.ui.widgets.chips import Chip, ChipKind, Chips, file_chip, text_chip, wrong_chip
+from handinger_tui.ui.widgets.strips import Chip, ChipKind, Chips, file_chip, text_chip, wrong_chip
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence

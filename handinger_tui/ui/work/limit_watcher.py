@@ -30,7 +30,7 @@ from handinger_tui.ui.widgets.status_text import WORKED_ON, unwatched
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from handinger_tui.ui.widgets.header import HeaderLine
+    from handinger_tui.ui.widgets.frame import HeaderLine
     from handinger_tui.ui.work.interaction import Interaction
     from handinger_tui.ui.work.pane import SessionPane
     from handinger_tui.ui.work.session_controller import SessionController

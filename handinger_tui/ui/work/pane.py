@@ -24,11 +24,9 @@ from handinger_tui.ui.panels import compact_line
 from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.panels.usage_view import WorkerTotals
 from handinger_tui.ui.transcript.transcript import Transcript
-from handinger_tui.ui.widgets.chips import Chips
 from handinger_tui.ui.widgets.completion import Completion, Suggestions
-from handinger_tui.ui.widgets.containers import Rows
+from handinger_tui.ui.widgets.frame import Rows
 from handinger_tui.ui.widgets.prompt import Card, HintLine, PromptBox
-from handinger_tui.ui.widgets.queue_strip import QueueStrip
 from handinger_tui.ui.widgets.sidebar import Sidebar
 from handinger_tui.ui.widgets.status_text import (
     Advice,
@@ -41,6 +39,7 @@ from handinger_tui.ui.widgets.status_text import (
     shown_turns,
     unwatched,
 )
+from handinger_tui.ui.widgets.strips import Chips, QueueStrip
 from handinger_tui.ui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:

@@ -39,13 +39,10 @@ from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.ports import AppOptions, Connection, Opening
 from handinger_tui.ui.terminal.diff_app import clip_paints
 from handinger_tui.ui.transcript.transcript import Transcript
-from handinger_tui.ui.widgets.chips import Chips
-from handinger_tui.ui.widgets.containers import BareContainer
-from handinger_tui.ui.widgets.footer import FooterLine
-from handinger_tui.ui.widgets.header import HeaderLine
+from handinger_tui.ui.widgets.frame import BareContainer, FooterLine, HeaderLine
 from handinger_tui.ui.widgets.prompt import PromptBox
-from handinger_tui.ui.widgets.queue_strip import QueueStrip
 from handinger_tui.ui.widgets.sidebar import WIDE
+from handinger_tui.ui.widgets.strips import Chips, QueueStrip
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.browsing import Browsing
 from handinger_tui.ui.work.composer import Composer, QueueEditor

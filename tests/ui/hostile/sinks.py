@@ -31,8 +31,6 @@ from handinger_tui.ui.dialogs.pickers import CommandPicker, HistorySearch, Sessi
 from handinger_tui.ui.ledger.head import Charts, Drawing, Foot, Head
 from handinger_tui.ui.ledger.screen import LedgerScreen
 from handinger_tui.ui.ledger.table import LedgerTable
-from handinger_tui.ui.lists.table_view import TableView
-from handinger_tui.ui.lists.tree_view import TreeView
 from handinger_tui.ui.pages.budgets import BudgetsScreen
 from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.page_view import PageView, PictureView
@@ -51,16 +49,14 @@ from handinger_tui.ui.panels import PANELS
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.ports import Account
 from handinger_tui.ui.transcript.transcript import Transcript
-from handinger_tui.ui.widgets.chips import Chip, ChipKind, Chips, file_chip
 from handinger_tui.ui.widgets.completion import Suggestions
-from handinger_tui.ui.widgets.containers import StaticReflow
+from handinger_tui.ui.widgets.data_views import TableView, TreeView
 from handinger_tui.ui.widgets.find_bar import FindBar
-from handinger_tui.ui.widgets.footer import FooterLine
-from handinger_tui.ui.widgets.header import HeaderLine
+from handinger_tui.ui.widgets.frame import FooterLine, HeaderLine, StaticReflow
 from handinger_tui.ui.widgets.prompt import Card, HintLine, PromptBox
-from handinger_tui.ui.widgets.queue_strip import QueueStrip
 from handinger_tui.ui.widgets.sidebar import Grip, Sidebar, TabBar
 from handinger_tui.ui.widgets.status_text import Advice
+from handinger_tui.ui.widgets.strips import Chip, ChipKind, Chips, QueueStrip, file_chip
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.pane import SessionPane
 from handinger_tui.ui.work.screen import WorkScreen

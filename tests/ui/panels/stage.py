@@ -28,7 +28,6 @@ from handinger_tui.core.turns.turn import (
 from handinger_tui.ui.themes import THEMES
 
 if TYPE_CHECKING:
-    from handinger_tui.ui.lists.virtual_list import VirtualList
     from handinger_tui.ui.panels.panel import (
         CopyFootnotes,
         CopyLink,
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
         OpenLink,
         ShowMention,
     )
+    from handinger_tui.ui.widgets.virtual_list import VirtualList
 
 SHEET = Path(__file__).parents[3] / "styles.tcss"
 BAD = re.compile(

@@ -9,7 +9,7 @@ from rich.segment import Segment
 from textual.app import App
 from textual.content import Content
 
-from handinger_tui.ui.lists.virtual_list import ListRows, VirtualList
+from handinger_tui.ui.widgets.virtual_list import ListRows, VirtualList
 from tests.ui.panels.stage import Stage, count_drawn
 
 STYLES = ("", "bold", "underline")

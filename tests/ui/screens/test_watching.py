@@ -13,7 +13,7 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import StreamLost, Unreachable
 from handinger_tui.core.turns.turn import Kind, TurnStatus
 from handinger_tui.ui.ports import Opening
-from handinger_tui.ui.widgets.header import HeaderLine
+from handinger_tui.ui.widgets.frame import HeaderLine
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import CALM, PRICED, Desktop, answers, launch
 from tests.ui.screens.test_sending import held

@@ -10,7 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
-from handinger_tui.ui.widgets.containers import Rows
+from handinger_tui.ui.widgets.frame import Rows
 
 
 class Grounds(App[None]):

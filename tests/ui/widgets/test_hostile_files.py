@@ -12,9 +12,9 @@ from textual.widget import Widget
 
 from handinger_tui.core.turns.turn import FilePart
 from handinger_tui.ui.background import CancelToken
-from handinger_tui.ui.lists.virtual_list import VirtualList
 from handinger_tui.ui.pages.preview import head_lines, view_of
 from handinger_tui.ui.pages.preview_load import Loaded, Subject, load
+from handinger_tui.ui.widgets.virtual_list import VirtualList
 from tests.ui.panels.stage import BAD
 from tests.ui.panels.test_panels import PAYLOADS, text_of_payload
 from tests.ui.widgets.stage import Stage, lines, settled

@@ -6,7 +6,7 @@ import pytest
 from textual.screen import Screen
 
 from handinger_tui.ui.dialogs.help import HelpScreen
-from handinger_tui.ui.widgets.footer import FooterLine
+from handinger_tui.ui.widgets.frame import FooterLine
 from tests.ui.fakes import Desktop
 
 

@@ -1,4 +1,4 @@
-"""The chips above the prompt: files attached to the next message, and long pasted texts folded in it."""
+"""The strips above the prompt: the queue, and chips for attached files and folded pasted texts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from msgspec import Struct
 from textual.binding import BindingType
 from textual.content import Content
-from textual.events import Click, Resize
+from textual.events import Click, Key, Resize
 from textual.message import Message
 from textual.widgets import Static
 
@@ -20,10 +20,201 @@ from handinger_tui.ui.keys import Where, bindings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handinger_tui.core.turns.turn import Attachment
+    from handinger_tui.core.turns.turn import Attachment, Turn
 
 ROWS: Final = 3
-"""Most rows of chips; more would take the room of the answer."""
+"""Most rows of a strip; more would take the room of the answer."""
+FILE_CELLS: Final = 40
+LETTERS: Final = frozenset({"x", "s"})
+"""Letters that are keys of the strip; others are typed into the prompt."""
+
+
+class QueueStrip(Static):
+    """One row per queued message. Actions are messages to the screen."""
+
+    can_focus = True
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.QUEUE)
+
+    class QueueRequest(Message):
+        """What the person wants of the queue."""
+
+    class _TurnRequest(QueueRequest):
+        def __init__(self, turn: Turn) -> None:
+            super().__init__()
+            self.turn = turn
+
+    class Edited(_TurnRequest):
+        """Edit this message in the prompt."""
+
+    class Withdrawn(_TurnRequest):
+        """Remove this message from the queue."""
+
+    class SentNow(_TurnRequest):
+        """Send this message before the others."""
+
+    class Reordered(_TurnRequest):
+        """Move this message to position `to`; 0 is the next to be sent."""
+
+        def __init__(self, turn: Turn, to: int) -> None:
+            super().__init__(turn)
+            self.to = to
+
+    class MessageClicked(QueueRequest):
+        """A message was clicked: keys go to the queue now."""
+
+    class Exited(QueueRequest):
+        """Return to the prompt; `typed` is a letter that was typed here and belongs there."""
+
+        def __init__(self, typed: str = "") -> None:
+            super().__init__()
+            self.typed = typed
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.display = False
+        self.queue: Sequence[Turn] = ()
+        """The queued turns, the next one first."""
+        self.editing: str | None = None
+        """The id of the turn whose message is in the prompt."""
+        self._marked: str | None = None
+        self._clicked = False
+        """The focus came by the mouse: then letters are text for the prompt, not keys of the strip."""
+        self._first = 0
+        self._drawn_key: tuple[object, ...] = ()
+
+    def show(self, queue: Sequence[Turn], editing: str | None = None) -> None:
+        """Show the queue, the next one first; an empty queue hides the strip."""
+        before, self.queue, self.editing = self._marked_at, queue, editing
+        if all(turn.turn_id != self._marked for turn in queue):
+            # The marked message was sent or dropped: its neighbor gets the mark.
+            self._marked = queue[min(before, len(queue) - 1)].turn_id if queue else None
+        if not queue and self.has_focus:
+            self.post_message(self.Exited())
+        self.display = bool(queue)
+        self._draw()
+
+    def mark_newest(self) -> None:
+        """Mark the newest message, before the strip gets the focus."""
+        if self.queue:
+            self._marked, self._clicked = self.queue[-1].turn_id, False
+
+    @property
+    def _marked_at(self) -> int:
+        """The position of the marked message; 0 when none is marked."""
+        ids = [turn.turn_id for turn in self.queue]
+        return ids.index(self._marked) if self._marked in ids else 0
+
+    # -- painting --------------------------------------------------------------------------
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """Show the mark only with the focus."""
+        super().watch_has_focus(has_focus)
+        self._clicked = self._clicked and has_focus
+        self._draw()
+
+    def on_resize(self, event: Resize) -> None:
+        """Lay out for the new width."""
+        self._drawn_key = ()
+        self._draw()
+
+    def _draw(self) -> None:
+        marked = self._marked_at if self.has_focus else None
+        width = self.content_size.width or self.app.size.width
+        key = (tuple(turn.turn_id for turn in self.queue), self.editing, marked, width)
+        if key == self._drawn_key:
+            return
+        self._drawn_key = key
+        ids = [turn.turn_id for turn in self.queue]
+        edited = ids.index(self.editing) if self.editing in ids else 0
+        at = edited if marked is None else marked
+        self._first = max(0, min(max(self._first, at - ROWS + 1), at, len(self.queue) - ROWS))
+        rows = [
+            self._draw_row(position, turn, marked=position == marked)
+            for position, turn in list(enumerate(self.queue))[self._first : self._first + ROWS]
+        ]
+        more = len(self.queue) - len(rows)
+        if more:
+            note = Content.styled(f"  +{more} more", "$text-muted")
+            room = max(4, width - note.cell_length)
+            rows[-1] = Content.assemble(rows[-1].truncate(room, ellipsis=True), note)
+        self.update(Content("\n").join(row.truncate(width, ellipsis=True) for row in rows))
+
+    def _draw_row(self, position: int, turn: Turn, *, marked: bool) -> Content:
+        files = ", ".join(clean_line(file.name, FILE_CELLS) for file in turn.order.attachments)
+        state = "  editing" if turn.turn_id == self.editing else ""
+        number = "$background on $primary" if marked else "$background on $text-muted"
+        return Content.assemble(
+            (f" {position + 1} ", number),
+            (f" {clean_line(turn.order.prompt, 200)} ", "reverse" if marked else ""),
+            (f" + {files}" if files else "", "$text-muted"),
+            (state, "$warning"),
+        )
+
+    # -- keys and mouse --------------------------------------------------------------------
+    def check_action(
+        self,
+        action: str,
+        parameters: tuple[object, ...],
+    ) -> bool | None:
+        """Offer the actions of letters only when the focus came by a key."""
+        return not (action in ("drop_by_letter", "send_now") and self._clicked)
+
+    def on_key(self, event: Key) -> None:
+        """Pass letters to the prompt."""
+        if event.is_printable and event.character is not None and (event.key not in LETTERS or self._clicked):
+            event.stop()
+            event.prevent_default()
+            self.post_message(self.Exited(event.character))
+
+    def action_mark(self, by: int) -> None:
+        """Move the mark by `by` messages; below the last one is the prompt."""
+        to = self._marked_at + by
+        if to >= len(self.queue):
+            self.post_message(self.Exited())
+        elif to >= 0:
+            self._marked = self.queue[to].turn_id
+            self._draw()
+
+    def action_edit(self) -> None:
+        """Edit the marked message in the prompt."""
+        if self.queue:
+            self.post_message(self.Edited(self.queue[self._marked_at]))
+
+    def action_drop(self) -> None:
+        """Remove the marked message from the queue."""
+        if self.queue:
+            turn = self.queue[self._marked_at]
+            self.post_message(self.Withdrawn(turn))
+            # Shown at once: the next key may come before the screen updates the queue.
+            self.show([other for other in self.queue if other is not turn], self.editing)
+
+    def action_drop_by_letter(self) -> None:
+        """Remove the marked message from the queue, by a letter."""
+        self.action_drop()
+
+    def action_send_now(self) -> None:
+        """Send the marked message before the others."""
+        if self.queue:
+            self.post_message(self.SentNow(self.queue[self._marked_at]))
+
+    def action_move(self, by: int) -> None:
+        """Move the marked message by `by` positions in the queue."""
+        queue, position = list(self.queue), self._marked_at
+        to = position + by
+        if 0 <= to < len(queue):
+            self.post_message(self.Reordered(queue[position], to))
+            queue.insert(to, queue.pop(position))
+            self.show(queue, self.editing)
+
+    def on_click(self, event: Click) -> None:
+        """Mark the clicked message."""
+        event.stop()
+        at = event.get_content_offset(self)
+        if at is not None and self._first + at.y < len(self.queue):
+            self._marked, self._clicked = self.queue[self._first + at.y].turn_id, True
+            self.post_message(self.MessageClicked())
+            self._draw()
+
+
 NAME_CELLS: Final = 40
 CROSS: Final = " ✕"
 

@@ -1,12 +1,25 @@
-"""The header line: the session, its status, what was spent, the limits, and the account that pays."""
+"""The frame of a screen: containers that draw only their background, the header line, the line of keys.
+
+Textual creates a strip with its own caches for each line of each container, and its `Footer` a widget for
+each key, again whenever one changes: both take time and memory at the start and while a turn runs. The lines
+here are one widget each.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from rich.cells import cell_len
+from rich.style import Style
+from textual import events
+from textual.containers import Vertical
 from textual.content import Content
+from textual.geometry import Size
+from textual.screen import Screen
+from textual.strip import Strip
 from textual.widget import Widget
+from textual.widgets import Static
 
 from handinger_tui.core.amounts import Total, credits_words, price_text, short_total_text
 from handinger_tui.core.formatting import plural
@@ -27,8 +40,66 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from decimal import Decimal
 
+    from textual.geometry import Region
+
     from handinger_tui.core.turns.session import Session
     from handinger_tui.ui.ports import Account
+
+    _NoWidget = Widget
+else:
+    # Textual takes the default CSS of a widget from its first base that is one: the mixin must not be.
+    _NoWidget = object
+
+
+class BareContainer(_NoWidget):
+    """A mixin, placed first, for a container without border, padding or text."""
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The background color, filtered as every line is (NO_COLOR, a terminal with few colors)."""
+        background = self.background_colors[1]
+        strip = Strip.blank(crop.width, Style(bgcolor=background.rich_color))
+        for line_filter in self.get_line_filters():
+            strip = strip.apply_filter(line_filter, background)
+        return [strip] * crop.height
+
+
+class Rows(BareContainer, Vertical):
+    """Children one below another."""
+
+
+Lines = Callable[[int], list[Content]]
+"""A function that returns the lines for a width in cells."""
+
+
+class StaticReflow(Static):
+    """A widget as high as its lines, which are computed for its width; `put` sets them."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._layout_lines: Lines | None = None
+        self._cached_lines: tuple[int, list[Content]] | None = None
+        """Width and lines."""
+
+    def put(self, lines: Lines) -> None:
+        """Show these lines from now on."""
+        self._layout_lines, self._cached_lines = lines, None
+        self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """The number of lines at `width`."""
+        return len(self._lines(width))
+
+    def render(self) -> Content:
+        """The lines at the present width."""
+        return Content("\n").join(self._lines(self.size.width))
+
+    def _lines(self, width: int) -> list[Content]:
+        if self._layout_lines is None or width <= 0:
+            return []
+        if self._cached_lines is None or self._cached_lines[0] != width:
+            self._cached_lines = width, self._layout_lines(width)
+        return self._cached_lines[1]
+
 
 NO_TURNS: Final = Bucket("")
 TITLE_CELLS: Final = 24
@@ -213,3 +284,104 @@ def _fit(text: str, room: int) -> str:
             break
         head += character
     return f"{head}…"
+
+
+class FooterKey(NamedTuple):
+    """One key of the line. `key` is spelled as in Textual, `key_text` as shown."""
+
+    key: str
+    key_text: str
+    label: str
+    tooltip: str
+    enabled: bool
+
+    @property
+    def cells(self) -> int:
+        """Its width, with the spaces around its two words."""
+        return cell_len(self.key_text) + cell_len(self.label) + 3
+
+
+class FooterLine(Widget):
+    """Shows the bindings of its screen; a click presses the key."""
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"keyline--key", "keyline--label", "keyline--under"}
+    _NONE: Final = -1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: tuple[FooterKey, ...] = ()
+        self._hovered = self._NONE
+
+    def on_mount(self) -> None:
+        """Subscribe to changes of the bindings."""
+        self.screen.bindings_updated_signal.subscribe(self, self._handle_bindings_change)
+
+    def on_unmount(self) -> None:
+        """Unsubscribe from changes of the bindings."""
+        self.screen.bindings_updated_signal.unsubscribe(self)
+
+    def _handle_bindings_change(self, screen: Screen[object]) -> None:
+        # A terminal without focus changes the bindings; the line keeps those of before.
+        if screen.app.app_focus and screen is self.screen:
+            self.call_after_refresh(self._update_keys)
+
+    def _update_keys(self) -> None:
+        # Below a dialog, Textual asks the dialog which actions of this screen work.
+        if not self.is_attached or self.screen is not self.app.screen:
+            return
+        by_action: dict[str, FooterKey] = {}
+        for _node, binding, enabled, tooltip in self.screen.active_bindings.values():
+            if binding.show and binding.action not in by_action:
+                key_text = self.app.get_key_display(binding)
+                key = FooterKey(binding.key, key_text, binding.description, tooltip, enabled)
+                by_action[binding.action] = key
+        keys = tuple(by_action.values())
+        if keys != self.keys:
+            self.keys, self._hovered = keys, self._NONE
+            self.refresh()
+
+    def render(self) -> Content:
+        """The line with all keys."""
+        key, label = (self.get_visual_style(f"keyline--{name}") for name in ("key", "label"))
+        hover_style = self.get_visual_style("keyline--under")
+        pieces = []
+        for at, one in enumerate(self.keys):
+            piece = Content.assemble((f" {one.key_text} ", key), (f"{one.label} ", label))
+            if at == self._hovered:
+                piece = piece.stylize(hover_style)
+            pieces.append(piece if one.enabled else piece.stylize("dim"))
+        return Content("").join(pieces)
+
+    # -- the mouse ------------------------------------------------------------------------------
+    def _index_at(self, x: int) -> int:
+        """The position of the key in column `x`, `_NONE` where there is none."""
+        for at, one in enumerate(self.keys):
+            if x < one.cells:
+                return at
+            x -= one.cells
+        return self._NONE
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Highlight the key under the mouse and show its tooltip."""
+        self._set_hovered(self._index_at(event.x))
+
+    def on_leave(self) -> None:
+        """Remove the highlight and the tooltip."""
+        self._set_hovered(self._NONE)
+
+    def _set_hovered(self, at: int) -> None:
+        if at != self._hovered:
+            self._hovered = at
+            self.tooltip = None if at == self._NONE else self.keys[at].tooltip or None
+            self.refresh()
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Press the clicked key."""
+        at = self._index_at(event.x)
+        if at == self._NONE:
+            return
+        if self.keys[at].enabled:
+            self.app.simulate_key(self.keys[at].key)
+        else:
+            self.app.bell()

@@ -1,1 +1,0 @@
-"""Lists of any length, which build only their visible lines."""
