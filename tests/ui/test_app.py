@@ -25,7 +25,7 @@ from handinger_tui.ui.terminal.driver import TerminalBackground
 from handinger_tui.ui.themes import DARK, LIGHT, MIDNIGHT, THEMES, by_name, first_theme
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.work import screen as footing
-from handinger_tui.ui.work.paint_scheduler import ThrottledTimer
+from handinger_tui.ui.work.changes import ThrottledTimer
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.fakes import LOCAL, Desktop, answers, launch
 

@@ -28,7 +28,7 @@ from handinger_tui.ui.panels.panel import OpenLink
 from handinger_tui.ui.widgets.data_views import TableView, TreeView
 from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
 from handinger_tui.ui.widgets.virtual_list import VirtualList
-from handinger_tui.ui.work.paint_scheduler import ThrottledTimer
+from handinger_tui.ui.work.changes import ThrottledTimer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -45,17 +45,16 @@ from handinger_tui.ui.widgets.sidebar import WIDE
 from handinger_tui.ui.widgets.strips import Chips, QueueStrip
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.browsing import Browsing
+from handinger_tui.ui.work.changes import AFTER_PAINT_S, PaintScheduler, SessionChanges, undelivered
 from handinger_tui.ui.work.composer import Composer, QueueEditor
 from handinger_tui.ui.work.evidence_actions import FileActions, SourceNavigation
-from handinger_tui.ui.work.first_screen import FirstScreen
 from handinger_tui.ui.work.interaction import Interaction
 from handinger_tui.ui.work.key_actions import WHILE_BROWSING, KeyActions
 from handinger_tui.ui.work.limit_watcher import CHECKS_PER_S, LOOK_EVERY_S, LimitWatcher
-from handinger_tui.ui.work.paint_scheduler import AFTER_PAINT_S, PaintScheduler
 from handinger_tui.ui.work.pane import PaneState, SessionPane
 from handinger_tui.ui.work.sending import SendFlow, Submission, Submitter
 from handinger_tui.ui.work.session_controller import DraftStore, SessionController
-from handinger_tui.ui.work.session_switcher import SessionChanges, SessionSwitcher, undelivered
+from handinger_tui.ui.work.session_switcher import FirstScreen, SessionSwitcher
 from handinger_tui.ui.work.startup import Startup, replay_hint
 
 if TYPE_CHECKING:

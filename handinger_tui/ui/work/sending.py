@@ -20,7 +20,7 @@ from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.widgets.status_text import waiting_words
 from handinger_tui.ui.work.composer import Composer, Message, PromptSnapshot
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
-from handinger_tui.ui.work.session_controller import DraftStore, Outgoing, SessionController
+from handinger_tui.ui.work.session_controller import DraftStore, SessionController
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -171,16 +171,20 @@ class SendFlow:
         return False
 
     async def _hand_over(self, submission: Submission, message: Message) -> bool:
-        """Store and start the turn. False when a limit blocks it and the person does not raise it."""
-        outgoing = Outgoing(
-            submission.session_id,
-            submission.budget,
-            message.text,
-            message.files,
-            submission.replaces,
-            submission.snapshot.lineage,
-        )
-        return await self._start(submission, partial(self._controller.send, outgoing))
+        """Store and start the turn, queue it, or let it replace the queued one that was edited.
+
+        False when a limit blocks it and the person does not raise it.
+        """
+        actor = self._controller.engine.actor(submission.session_id)
+        content = message.text, submission.budget, message.files
+
+        async def send(start: Start) -> None:
+            if submission.replaces is not None:
+                await actor.edit_queued(submission.replaces, *content)
+            else:
+                await actor.send(*content, start=start, lineage=submission.snapshot.lineage)
+
+        return await self._start(submission, send)
 
     async def _start(self, submission: Submission, send: Callable[[Start], Awaitable[object]]) -> bool:
         """Call `send` until it succeeds; False when a limit blocks it and the person does not raise it."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.limits import Gauge, Scope, Start, State, Unit
+from handinger_tui.core.money.limits import Gauge, Scope, State, Unit
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import (
     Draft,
@@ -19,7 +18,7 @@ from handinger_tui.core.prompts import (
     unpack_draft,
 )
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turns.turn import Attachment, Lineage, Turn, TurnStatus
+from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ui.widgets.status_text import unwatched
 
 if TYPE_CHECKING:
@@ -44,18 +43,6 @@ class StillConnecting(HandingerError):
 
 class NotFound(HandingerError):
     """No session matches, or more than one does."""
-
-
-class Outgoing(Struct, frozen=True):
-    """A message and the session it goes to, as they were when Enter was pressed."""
-
-    session_id: str
-    budget: str
-    text: str
-    files: tuple[Attachment, ...] = ()
-    replaces: str | None = None
-    """The id of the queued turn that it replaces."""
-    lineage: Lineage | None = None
 
 
 class SessionController:
@@ -294,22 +281,6 @@ class SessionController:
             LedgerError
         """
         self._opened_ids.update(await self.engine.settle_open_turns(SETTLE_S))
-
-    async def send(self, message: Outgoing, start: Start = Start.MEASURED) -> str:
-        """Store a turn and start it, queue it, or let it replace a queued one; returns its id.
-
-        Raises:
-            Elsewhere: the session belongs to another service; nothing was sent.
-            LimitReached: a limit is used up, or reserved by running turns; nothing was sent.
-            LimitUnmeasured: whether a limit will hold is not known; `start` UNMEASURED sends anyway.
-            Busy: the queued turn is being sent already; it stays as it was.
-            LedgerError: the turn could not be written; nothing was sent.
-        """
-        content = message.text, message.budget, message.files
-        actor = self.engine.actor(message.session_id)
-        if message.replaces is not None:
-            return await actor.edit_queued(message.replaces, *content)
-        return await actor.send(*content, start=start, lineage=message.lineage)
 
     async def watch_unwatched(self, session_id: str) -> bool:
         """Watch the detached turn of a session, by GETs only, or one that another program works on.

@@ -1,27 +1,21 @@
-"""Sessions on the screen: each is shown with its draft, and changes of all sessions arrive here."""
+"""Which session is on the screen: switching to another one, each with its draft, and the first screen."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handinger_tui.core.amounts import usd_text
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.evidence.sources import files_of_turn, sources_of_turn
-from handinger_tui.core.formatting import duration, plural
-from handinger_tui.core.money.attribution import money_of
-from handinger_tui.core.prompts import Draft, draft_of_request
-from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turns.session import Session, same_front
-from handinger_tui.core.turns.turn import Turn, TurnStatus
-from handinger_tui.ui.widgets.status_text import STATUS_WORDS
+from handinger_tui.core.prompts import Draft
+from handinger_tui.ui.widgets.prompt import PromptBox
+from handinger_tui.ui.widgets.welcome import MOST_RECENT, Welcome
 from handinger_tui.ui.work.session_controller import FRESH_DRAFT, DraftStore, SessionController
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from handinger_tui.ui.work.browsing import Browsing
     from handinger_tui.ui.work.composer import Composer, PromptSnapshot, QueueEditor
     from handinger_tui.ui.work.interaction import Interaction
-    from handinger_tui.ui.work.paint_scheduler import PaintScheduler
     from handinger_tui.ui.work.pane import SessionPane
 
 
@@ -153,100 +147,49 @@ class SessionSwitcher:
             raise
 
 
-class FinishedTurns:
-    """Detects ended turns by comparing the turns of a session with those of the previous call.
-
-    The first call for a session detects nothing.
-    """
-
-    def __init__(self) -> None:
-        self._last_seen: dict[str, tuple[Turn, ...]] = {}
-
-    def remember(self, session: Session) -> None:
-        """Store the present turns of a session, unless some are stored already."""
-        self._last_seen.setdefault(session.session_id, session.turns)
-
-    def ended(self, session: Session) -> list[Turn]:
-        """The turns that have ended since the last call, including those that also started in between."""
-        old = self._last_seen.get(session.session_id)
-        self._last_seen[session.session_id] = session.turns
-        if old is None:
-            return []
-        unchanged = same_front(old, session.turns)
-        # A turn of unknown delivery that was watched again may be unknown at both calls: compare
-        # its end, too.
-        before = {turn.turn_id: (turn.status, turn.fault, turn.ended_ms) for turn in old[unchanged:]}
-        return [
-            turn
-            for turn in session.turns[unchanged:]
-            if before.get(turn.turn_id) != (turn.status, turn.fault, turn.ended_ms)
-            and not turn.live
-            and not turn.withdrawn
-        ]
-
-
-def undelivered(ended: list[Turn]) -> list[Draft]:
-    """The messages of the ended turns that may not have been delivered, oldest first."""
-    return [draft_of_request(turn.order) for turn in ended if turn.draft]
-
-
-def facts_of(session: Session, turn: Turn) -> str:
-    """What a turn that has ended came to: "finished in 3 m 12 s, $0.04, 4 sources, 2 files"."""
-    usd = money_of(session, turn).usd
-    sources, files = len(sources_of_turn(turn)), len(files_of_turn(turn))
-    facts = [
-        usd_text(usd) if usd is not None else "",
-        plural(sources, "source") if sources else "",
-        plural(files, "file") if files else "",
-    ]
-    is_complete = turn.status is TurnStatus.COMPLETED
-    how = "finished" if is_complete else f"ended ({STATUS_WORDS[turn.status]})"
-    if turn.ended_ms is not None:
-        how += f" {'in' if is_complete else 'after'} {duration(turn.ended_ms - turn.order.created_ms)}"
-    return ", ".join([how, *filter(None, facts)])
-
-
-class SessionChanges:
-    """The listener of the engine."""
+class FirstScreen:
+    """Fills the first screen of a session without turns, and does what is chosen on it."""
 
     def __init__(
-        self, controller: SessionController, interaction: Interaction, scheduler: PaintScheduler
+        self,
+        controller: SessionController,
+        interaction: Interaction,
+        pane: SessionPane,
+        browsing: Browsing,
+        open_session: Callable[[str], None],
+        now_ms: Callable[[], int],
     ) -> None:
         self._controller = controller
         self._interaction = interaction
-        self._scheduler = scheduler
-        self.finished = FinishedTurns()
-        self._running_state = _running_state(None)
+        self._pane = pane
+        self._browsing = browsing
+        self._open_session = open_session
+        self._now_ms = now_ms
 
-    def handle(self, session_id: str) -> None:
-        """Handle a change of a session. Nothing is computed here: a stream calls it for every piece."""
-        controller = self._controller
-        if session_id == controller.session_id:
-            before, now = self._running_state, _running_state(_newest_started(controller.session))
-            self._running_state = now
-            # The end of a text or turn is painted without waiting for the next tick.
-            self._scheduler.request(
-                at_once=any(old and not new for old, new in zip(before, now, strict=True))
-            )
-        elif session_id not in controller.checking:
-            self._handle_elsewhere(controller.engine.session(session_id))
+    def renew(self) -> None:
+        """Read the newest sessions, if the first screen is shown."""
+        if self._controller.session_id and not self._controller.session.turns:
+            self._interaction.run(self._read())
 
-    def _handle_elsewhere(self, session: Session) -> None:
-        """Report the end of a turn of a session that is not on the screen, and mark the session unread."""
-        self.finished.remember(session)
-        if self._controller.engine.actor(session.session_id).running:
+    async def _read(self) -> None:
+        opened = {session.session_id: session for session in self._controller.opened_sessions}
+        self._pane.welcome.recent(await self._controller.recent(MOST_RECENT), opened, self._now_ms())
+
+    def handle(self, event: PromptBox.FirstScreenEntered | Welcome.WelcomeRequest) -> None:
+        """Browse the first screen, leave it, or use what was chosen. Nothing is sent, no text is lost."""
+        if isinstance(event, PromptBox.FirstScreenEntered):
+            if self._browsing.browsed is self._pane.welcome:
+                # A key of the same burst, which the prompt got before the focus moved.
+                self._pane.welcome.action_mark(1)
+            else:
+                self._browsing.browse(self._pane.welcome)
             return
-        ended = [turn for turn in self.finished.ended(session) if turn.status is not TurnStatus.RUNNING]
-        if ended:
-            facts = facts_of(session, ended[-1])
-            self._interaction.announce(f"“{clean_line(session.title, 60)}” {facts}. Press ^S to open it.")
-            self._interaction.run(self._controller.connection.history.mark_unread(session.session_id))
-
-
-def _newest_started(session: Session) -> Turn | None:
-    return next((turn for turn in reversed(session.turns) if turn.status is not TurnStatus.QUEUED), None)
-
-
-def _running_state(turn: Turn | None) -> tuple[bool, bool]:
-    """Whether the turn runs, and whether a text part of it is still streaming."""
-    return (False, False) if turn is None else (turn.live, bool(turn.open_text))
+        self._browsing.return_to_prompt()
+        if isinstance(event, Welcome.IdeaChosen):
+            prompt = self._pane.prompt
+            if prompt.text in ("", *self._pane.welcome.ideas):
+                prompt.put(event.text)
+            else:
+                self._interaction.say("The prompt has text already. Clear it to try this one.", "warning")
+        elif isinstance(event, Welcome.SessionChosen):
+            self._open_session(event.session_id)

@@ -16,7 +16,7 @@ from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.widgets.status_text import running_for, so_far, unwatched
 from handinger_tui.ui.work.limit_watcher import reload
 from handinger_tui.ui.work.sending import Submitter
-from handinger_tui.ui.work.session_controller import NotFound, Outgoing, SessionController
+from handinger_tui.ui.work.session_controller import NotFound, SessionController
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -174,8 +174,8 @@ class Startup:
         try:
             if prompt:
                 message = await composer.message_with(prompt, paths)
-                outgoing = Outgoing(session_id, budget, message.text, message.files)
-                await self._controller.send(outgoing, self._options.start)
+                actor = self._controller.engine.actor(session_id)
+                await actor.send(message.text, budget, message.files, start=self._options.start)
                 composer.prompt.message_history.add(prompt)
             else:
                 await composer.add(paths)

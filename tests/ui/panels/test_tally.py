@@ -12,7 +12,7 @@ from handinger_tui.core.turns.session import Session, any_with_status, same_fron
 from handinger_tui.core.turns.turn import FilePart, Turn, TurnStatus
 from handinger_tui.ui.panels.files import FileIndex, listed_files
 from handinger_tui.ui.panels.usage_view import MEMBERS, Amount, Member, WorkerTotals, usage_view
-from handinger_tui.ui.work.session_switcher import FinishedTurns
+from handinger_tui.ui.work.changes import FinishedTurns
 from tests.core.test_attribution import CHANGES, TURNS, changed, growing
 from tests.ui.panels.stage import session, turn
 

@@ -10,7 +10,6 @@ from handinger_tui.ui.work.session_controller import (
     FRESH_DRAFT,
     DraftStore,
     NotFound,
-    Outgoing,
     SessionController,
     StillConnecting,
 )
@@ -38,7 +37,7 @@ async def test_a_message_goes_to_the_session_it_was_meant_for_whatever_is_on_the
     controller, first = await connected(desktop)
     controller.show(first)
     controller.show(controller.new_session())
-    await controller.send(Outgoing(first, "low", "for the first"))
+    await controller.engine.actor(first).send("for the first", "low")
     await desktop.engine.actor(first).settled()
     assert controller.session.turns == ()
     (turn,) = controller.session_of(first).turns
@@ -63,7 +62,7 @@ async def test_the_first_turn_changes_the_name_of_a_draft() -> None:
     controller, session_id = await connected(desktop)
     drafts = DraftStore(controller)
     assert drafts.name_of(session_id) == FRESH_DRAFT
-    await controller.send(Outgoing(session_id, "low", "first"))
+    await controller.engine.actor(session_id).send("first", "low")
     assert drafts.name_of(session_id) == session_id
     await drafts.save(session_id, Draft("first and more"))
     await drafts.remove_sent(session_id, Draft("first"))

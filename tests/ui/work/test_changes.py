@@ -8,7 +8,7 @@ from time import monotonic
 
 from textual.app import App
 
-from handinger_tui.ui.work.paint_scheduler import MAX_IMMEDIATE_PER_S, PaintScheduler, ThrottledTimer
+from handinger_tui.ui.work.changes import MAX_IMMEDIATE_PER_S, PaintScheduler, ThrottledTimer
 
 
 async def test_a_beat_comes_at_once_but_not_in_a_flood() -> None:

@@ -1,16 +1,28 @@
-"""Decides when the work screen paints, when its clock advances, and when idle work runs."""
+"""Changes of sessions as the engine reports them: which turns ended, and when the screen paints."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from textual.message_pump import MessagePump
 from textual.timer import Timer
 
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.amounts import usd_text
+from handinger_tui.core.evidence.sources import files_of_turn, sources_of_turn
+from handinger_tui.core.formatting import duration, plural
+from handinger_tui.core.money.attribution import money_of
+from handinger_tui.core.prompts import Draft, draft_of_request
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.turns.session import Session, same_front
+from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.ui.widgets.status_text import STATUS_WORDS
+
+if TYPE_CHECKING:
+    from handinger_tui.ui.work.interaction import Interaction
+    from handinger_tui.ui.work.session_controller import SessionController
 
 MAX_IMMEDIATE_PER_S: Final = 17
 """Most immediate calls per second. Together with the periodic ones they stay below 30."""
@@ -204,3 +216,102 @@ class PaintScheduler:
     def asleep(self) -> bool:
         """Whether no timer that paints is running."""
         return not self._tick.running and not self.clock.running
+
+
+class FinishedTurns:
+    """Detects ended turns by comparing the turns of a session with those of the previous call.
+
+    The first call for a session detects nothing.
+    """
+
+    def __init__(self) -> None:
+        self._last_seen: dict[str, tuple[Turn, ...]] = {}
+
+    def remember(self, session: Session) -> None:
+        """Store the present turns of a session, unless some are stored already."""
+        self._last_seen.setdefault(session.session_id, session.turns)
+
+    def ended(self, session: Session) -> list[Turn]:
+        """The turns that have ended since the last call, including those that also started in between."""
+        old = self._last_seen.get(session.session_id)
+        self._last_seen[session.session_id] = session.turns
+        if old is None:
+            return []
+        unchanged = same_front(old, session.turns)
+        # A turn of unknown delivery that was watched again may be unknown at both calls: compare
+        # its end, too.
+        before = {turn.turn_id: (turn.status, turn.fault, turn.ended_ms) for turn in old[unchanged:]}
+        return [
+            turn
+            for turn in session.turns[unchanged:]
+            if before.get(turn.turn_id) != (turn.status, turn.fault, turn.ended_ms)
+            and not turn.live
+            and not turn.withdrawn
+        ]
+
+
+def undelivered(ended: list[Turn]) -> list[Draft]:
+    """The messages of the ended turns that may not have been delivered, oldest first."""
+    return [draft_of_request(turn.order) for turn in ended if turn.draft]
+
+
+def facts_of(session: Session, turn: Turn) -> str:
+    """What a turn that has ended came to: "finished in 3 m 12 s, $0.04, 4 sources, 2 files"."""
+    usd = money_of(session, turn).usd
+    sources, files = len(sources_of_turn(turn)), len(files_of_turn(turn))
+    facts = [
+        usd_text(usd) if usd is not None else "",
+        plural(sources, "source") if sources else "",
+        plural(files, "file") if files else "",
+    ]
+    is_complete = turn.status is TurnStatus.COMPLETED
+    how = "finished" if is_complete else f"ended ({STATUS_WORDS[turn.status]})"
+    if turn.ended_ms is not None:
+        how += f" {'in' if is_complete else 'after'} {duration(turn.ended_ms - turn.order.created_ms)}"
+    return ", ".join([how, *filter(None, facts)])
+
+
+class SessionChanges:
+    """The listener of the engine."""
+
+    def __init__(
+        self, controller: SessionController, interaction: Interaction, scheduler: PaintScheduler
+    ) -> None:
+        self._controller = controller
+        self._interaction = interaction
+        self._scheduler = scheduler
+        self.finished = FinishedTurns()
+        self._running_state = _running_state(None)
+
+    def handle(self, session_id: str) -> None:
+        """Handle a change of a session. Nothing is computed here: a stream calls it for every piece."""
+        controller = self._controller
+        if session_id == controller.session_id:
+            before, now = self._running_state, _running_state(_newest_started(controller.session))
+            self._running_state = now
+            # The end of a text or turn is painted without waiting for the next tick.
+            self._scheduler.request(
+                at_once=any(old and not new for old, new in zip(before, now, strict=True))
+            )
+        elif session_id not in controller.checking:
+            self._handle_elsewhere(controller.engine.session(session_id))
+
+    def _handle_elsewhere(self, session: Session) -> None:
+        """Report the end of a turn of a session that is not on the screen, and mark the session unread."""
+        self.finished.remember(session)
+        if self._controller.engine.actor(session.session_id).running:
+            return
+        ended = [turn for turn in self.finished.ended(session) if turn.status is not TurnStatus.RUNNING]
+        if ended:
+            facts = facts_of(session, ended[-1])
+            self._interaction.announce(f"“{clean_line(session.title, 60)}” {facts}. Press ^S to open it.")
+            self._interaction.run(self._controller.connection.history.mark_unread(session.session_id))
+
+
+def _newest_started(session: Session) -> Turn | None:
+    return next((turn for turn in reversed(session.turns) if turn.status is not TurnStatus.QUEUED), None)
+
+
+def _running_state(turn: Turn | None) -> tuple[bool, bool]:
+    """Whether the turn runs, and whether a text part of it is still streaming."""
+    return (False, False) if turn is None else (turn.live, bool(turn.open_text))
