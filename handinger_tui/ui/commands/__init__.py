@@ -13,9 +13,8 @@ from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.commands.files import ATTACHING, FILES, SOURCES
 from handinger_tui.ui.commands.money import MONEY
 from handinger_tui.ui.commands.session import AGAIN, SESSION
-from handinger_tui.ui.commands.triggers import TRIGGERS
 from handinger_tui.ui.commands.view import VIEW
-from handinger_tui.ui.commands.workers import WORKERS
+from handinger_tui.ui.commands.workers import TRIGGERS, WORKERS
 
 if TYPE_CHECKING:
     from handinger_tui.ui.work.session_controller import SessionController

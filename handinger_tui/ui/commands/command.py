@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from handinger_tui.core.turns.turn import Lineage, Turn
+    from handinger_tui.ui.panels import Sidebar
     from handinger_tui.ui.ports import AppOptions
-    from handinger_tui.ui.widgets.sidebar import Sidebar
     from handinger_tui.ui.work.browsing import Browsing
     from handinger_tui.ui.work.composer import Composer, QueueEditor
     from handinger_tui.ui.work.evidence_actions import FileActions, SourceNavigation

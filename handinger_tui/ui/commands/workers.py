@@ -1,4 +1,4 @@
-"""Commands about stored workers and their tasks."""
+"""Commands about workers beyond messages: stored ones, their tasks, schedules, email address and webhook."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from handinger_tui.ui.commands.session import attach
 
 if TYPE_CHECKING:
     from handinger_tui.core.stored_workers import StoredWorker
+    from handinger_tui.core.turns.session import Session
     from handinger_tui.engine.gallery import Gallery
 
 NONE_HERE: Final = "This service has no stored workers: they are part of the tasks generation of the API."
@@ -85,4 +86,113 @@ async def archive(context: CommandContext, _argument: str) -> None:
 WORKERS: Final = (
     Command("workers", "Stored workers: create, edit, start a task", workers, takes="[ID]"),
     Command("archive", "Archive the task of this session", archive),
+)
+
+
+MAIL_COSTS: Final = (
+    "Every message to this address starts a turn, which may cost money. The address was copied."
+)
+NO_WEBHOOKS: Final = (
+    "This account uses the workers generation of the API, which has no webhooks. Stored workers of the tasks "
+    "generation have them."
+)
+NO_WORKER: Final = "This session has no worker yet. The first message creates one."
+
+
+async def _worker_of(context: CommandContext, session: Session, what: str) -> str | None:
+    """The worker of a session; None after a word to the person, which names `what` is not available.
+
+    Raises:
+        ApiError
+    """
+    if not context.controller.belongs_here(session):
+        context.interaction.say(
+            f"This session belongs to another service, so {what} not available here.", "warning"
+        )
+        return None
+    worker_id = await context.controller.connection.worker_of(session)
+    if worker_id is None:
+        context.interaction.say(NO_WORKER, "warning")
+    return worker_id
+
+
+async def schedule(context: CommandContext, argument: str) -> None:
+    """Show the page of schedules, or add the one that the argument describes, after a question.
+
+    Raises:
+        SettingsError: the argument describes none.
+        ApiError, LedgerError
+    """
+    controller = context.controller
+    service, budget, session = controller.connection.schedules, controller.budget, controller.session
+    worker_id = await _worker_of(context, session, "its schedules are")
+    if worker_id is None or service is None:
+        return
+    # Importing the screen takes 15 ms; it is needed only here.
+    from handinger_tui.ui.pages.schedules import SchedulesScreen, Scheduling
+
+    scheduling = Scheduling(
+        controller.connection,
+        service,
+        context.interaction,
+        worker_id,
+        budget,
+        context.now_ms,
+        session.credit_usd,
+    )
+    if argument:
+        chosen = await scheduling.choose(argument)
+        if chosen is None:
+            context.interaction.say("Nothing was added.")
+            return
+        context.interaction.say("Adding…")
+        context.interaction.say(await scheduling.add(*chosen))
+    else:
+        await context.interaction.ask(SchedulesScreen(scheduling))
+
+
+async def email(context: CommandContext, _argument: str) -> None:
+    """Show and copy the email address of this session's worker."""
+    worker_id = await _worker_of(context, context.controller.session, "its email address is")
+    if worker_id is not None:
+        address = clean_line(await context.controller.connection.email(worker_id))
+        context.interaction.copy(address, "the worker's email address")
+        await context.interaction.notice("Email this worker", f"{address}\n\n{MAIL_COSTS}")
+
+
+async def webhook(context: CommandContext, argument: str) -> None:
+    """Show the page of the webhook, or set the address that the argument names.
+
+    Raises:
+        SettingsError: it is not accepted.
+        ApiError
+    """
+    controller, service = context.controller, context.controller.connection.webhooks
+    if service is None:
+        context.interaction.say(NO_WEBHOOKS, "warning")
+        return
+    worker_id = await _worker_of(context, controller.session, "its webhook is")
+    if worker_id is None:
+        return
+    # Importing the screen takes 15 ms; it is needed only here.
+    from handinger_tui.ui.pages.webhook import WebhookAccess, WebhookScreen
+
+    access = WebhookAccess(service, context.interaction, worker_id, context.now_ms)
+    if argument:
+        context.interaction.say(await access.set(await access.read(), argument) or "Nothing was changed.")
+    else:
+        await context.interaction.ask(WebhookScreen(access))
+
+
+TRIGGERS: Final = (
+    Command(
+        "schedule",
+        "Show a worker's schedules, or add one",
+        schedule,
+        ("schedules",),
+        takes="[at TIME|in SPAN|every SPAN|cron CRON INSTRUCTION]",
+        choices=("every", "in", "at", "cron"),
+    ),
+    Command("webhook", "Show or set the worker's webhook; its deliveries", webhook, takes="[URL]"),
+    Command("email", "Show and copy the worker's email address", email),
 )

@@ -8,7 +8,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from handinger_tui.ui.panels import Panel
+from handinger_tui.ui.panels.panel import Panel
 from handinger_tui.ui.widgets.strips import Chips, QueueStrip
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.composer import QueueEditor

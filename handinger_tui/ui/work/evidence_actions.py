@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.evidence.sources import Source
     from handinger_tui.core.turns.turn import FilePart
+    from handinger_tui.ui.panels import Sidebar
     from handinger_tui.ui.panels.panel import ShowMention
     from handinger_tui.ui.ports import Fetched, Progress
     from handinger_tui.ui.transcript.transcript import Transcript
-    from handinger_tui.ui.widgets.sidebar import Sidebar
     from handinger_tui.ui.work.interaction import Interaction
     from handinger_tui.ui.work.session_controller import SessionController
 

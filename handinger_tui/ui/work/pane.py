@@ -20,14 +20,13 @@ from handinger_tui.core.prompts import is_leaving
 from handinger_tui.core.receipts.facts import receipt_line
 from handinger_tui.core.turns.session import Session, same_front, same_readings
 from handinger_tui.core.turns.turn import Turn, TurnStatus
-from handinger_tui.ui.panels import compact_line
-from handinger_tui.ui.panels.usage import UsagePanel
+from handinger_tui.ui.panels import Sidebar
+from handinger_tui.ui.panels.usage import UsagePanel, compact_line
 from handinger_tui.ui.panels.usage_view import WorkerTotals
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.completion import Completion, Suggestions
 from handinger_tui.ui.widgets.frame import Rows
 from handinger_tui.ui.widgets.prompt import Card, HintLine, PromptBox
-from handinger_tui.ui.widgets.sidebar import Sidebar
 from handinger_tui.ui.widgets.status_text import (
     Advice,
     advice,

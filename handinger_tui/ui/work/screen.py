@@ -26,6 +26,7 @@ from handinger_tui.ui.commands import (
 )
 from handinger_tui.ui.commands.files import copy_sources, export_sources, show_preview
 from handinger_tui.ui.keys import Where, bindings, for_footer
+from handinger_tui.ui.panels import WIDE
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.panels.panel import (
     CopyFootnotes,
@@ -41,7 +42,6 @@ from handinger_tui.ui.terminal.diff_app import clip_paints
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.frame import BareContainer, FooterLine, HeaderLine
 from handinger_tui.ui.widgets.prompt import PromptBox
-from handinger_tui.ui.widgets.sidebar import WIDE
 from handinger_tui.ui.widgets.strips import Chips, QueueStrip
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.browsing import Browsing

@@ -16,8 +16,8 @@ from rich.style import Style
 from textual.geometry import Region
 from textual.pilot import Pilot
 
+from handinger_tui.ui.panels import Sidebar
 from handinger_tui.ui.panels.usage import UsagePanel
-from handinger_tui.ui.widgets.sidebar import Sidebar
 from tests.ui.fakes import Desktop
 from tests.ui.golden.rules import (
     NO_COLOR,

@@ -45,7 +45,7 @@ from handinger_tui.ui.pages.schedules import (
 from handinger_tui.ui.pages.webhook import DeliveryTable, WebhookAccess, WebhookScreen
 from handinger_tui.ui.pages.worker_form import WorkerFormScreen
 from handinger_tui.ui.pages.workers import TasksList, WorkerActions, WorkerDetails, WorkersList, WorkersScreen
-from handinger_tui.ui.panels import PANELS
+from handinger_tui.ui.panels import PANELS, Grip, Sidebar, TabBar
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.ports import Account
 from handinger_tui.ui.transcript.transcript import Transcript
@@ -54,7 +54,6 @@ from handinger_tui.ui.widgets.data_views import TableView, TreeView
 from handinger_tui.ui.widgets.find_bar import FindBar
 from handinger_tui.ui.widgets.frame import FooterLine, HeaderLine, StaticReflow
 from handinger_tui.ui.widgets.prompt import Card, HintLine, PromptBox
-from handinger_tui.ui.widgets.sidebar import Grip, Sidebar, TabBar
 from handinger_tui.ui.widgets.status_text import Advice
 from handinger_tui.ui.widgets.strips import Chip, ChipKind, Chips, QueueStrip, file_chip
 from handinger_tui.ui.widgets.welcome import Welcome

@@ -12,8 +12,7 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
-from handinger_tui.ui.panels import compact_line
-from handinger_tui.ui.panels.usage import gap_words
+from handinger_tui.ui.panels.usage import compact_line, gap_words
 from handinger_tui.ui.panels.usage_view import MEMBERS, Figure, usage_view
 from tests.ui.panels.stage import FIRST, NOON, SECOND, reading, session, turn, two_turns
 

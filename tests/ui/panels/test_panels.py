@@ -13,9 +13,9 @@ from textual.binding import Binding
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FilePart, SourcePart
 from handinger_tui.ui.keys import KEYS
-from handinger_tui.ui.panels import PANELS, Panel, PanelEntry
+from handinger_tui.ui.panels import PANELS
 from handinger_tui.ui.panels.files import FilesPanel
-from handinger_tui.ui.panels.panel import one_line
+from handinger_tui.ui.panels.panel import Panel, PanelEntry, one_line
 from handinger_tui.ui.panels.sources import SourcesPanel
 from handinger_tui.ui.themes import THEMES
 from tests.ui.panels.stage import BAD, SECOND, Stage, file, session, source, text_of, turn, two_turns
