@@ -12,7 +12,7 @@ from handinger_tui.core.preview.kinds import Shape
 from handinger_tui.core.preview.pictures import NotDrawn, Picture
 from handinger_tui.ui.background import CancelToken, Stopped
 from handinger_tui.ui.pages.page_view import TextView
-from handinger_tui.ui.pages.preview_load import KINDS, LONGEST_MARKDOWN, Loaded, Subject, load
+from handinger_tui.ui.pages.preview import KINDS, LONGEST_MARKDOWN, Loaded, Subject, load
 from tests.ui.screens import previewing as made_of
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
@@ -81,7 +81,7 @@ def test_json_that_is_a_table_has_both_views_and_its_source() -> None:
 def test_a_pdf_is_read_with_the_extra_only(monkeypatch: pytest.MonkeyPatch) -> None:
     found = loaded("a.pdf", made_of.pdf("Hello pages"))
     assert (found.counted, "Hello pages" in text_of(found)) == ("1 page", True)
-    monkeypatch.setattr("handinger_tui.ui.pages.preview_load.find_spec", lambda _: None)
+    monkeypatch.setattr("handinger_tui.ui.pages.preview.find_spec", lambda _: None)
     without = loaded("a.pdf", made_of.pdf("Hello pages"))
     assert without.counted == "version 1.4 · at least 1 page"
     assert "handinger-tui[pdf]" in text_of(without)

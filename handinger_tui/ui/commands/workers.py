@@ -129,7 +129,7 @@ async def schedule(context: CommandContext, argument: str) -> None:
     if worker_id is None or service is None:
         return
     # Importing the screen takes 15 ms; it is needed only here.
-    from handinger_tui.ui.pages.schedules import SchedulesScreen, Scheduling
+    from handinger_tui.ui.pages.triggers import SchedulesScreen, Scheduling
 
     scheduling = Scheduling(
         controller.connection,
@@ -175,7 +175,7 @@ async def webhook(context: CommandContext, argument: str) -> None:
     if worker_id is None:
         return
     # Importing the screen takes 15 ms; it is needed only here.
-    from handinger_tui.ui.pages.webhook import WebhookAccess, WebhookScreen
+    from handinger_tui.ui.pages.triggers import WebhookAccess, WebhookScreen
 
     access = WebhookAccess(service, context.interaction, worker_id, context.now_ms)
     if argument:

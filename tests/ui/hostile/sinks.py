@@ -36,15 +36,23 @@ from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.page_view import PageView, PictureView
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.pages.receipt import ReceiptScreen
-from handinger_tui.ui.pages.schedules import (
+from handinger_tui.ui.pages.triggers import (
+    DeliveryTable,
     ScheduleQuestion,
     SchedulesScreen,
     ScheduleTable,
     Scheduling,
+    WebhookAccess,
+    WebhookScreen,
 )
-from handinger_tui.ui.pages.webhook import DeliveryTable, WebhookAccess, WebhookScreen
-from handinger_tui.ui.pages.worker_form import WorkerFormScreen
-from handinger_tui.ui.pages.workers import TasksList, WorkerActions, WorkerDetails, WorkersList, WorkersScreen
+from handinger_tui.ui.pages.workers import (
+    TasksList,
+    WorkerActions,
+    WorkerDetails,
+    WorkerFormScreen,
+    WorkersList,
+    WorkersScreen,
+)
 from handinger_tui.ui.panels import PANELS, Grip, Sidebar, TabBar
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.ports import Account

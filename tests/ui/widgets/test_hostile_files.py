@@ -12,8 +12,7 @@ from textual.widget import Widget
 
 from handinger_tui.core.turns.turn import FilePart
 from handinger_tui.ui.background import CancelToken
-from handinger_tui.ui.pages.preview import head_lines, view_of
-from handinger_tui.ui.pages.preview_load import Loaded, Subject, load
+from handinger_tui.ui.pages.preview import Loaded, Subject, head_lines, load, view_of
 from handinger_tui.ui.widgets.virtual_list import VirtualList
 from tests.ui.panels.stage import BAD
 from tests.ui.panels.test_panels import PAYLOADS, text_of_payload
