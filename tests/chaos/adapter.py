@@ -1,4 +1,4 @@
-"""Adapter: one operation of the fault lab through the command line, told as one JSON object.
+"""Adapter: one operation of the fault lab through the command line, reported as one JSON object.
 
     python -m tests.chaos.adapter --base URL --op OP --worker ID --input TEXT --dir FOLDER --attach FILE
 
@@ -18,15 +18,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-Said = tuple[int, str]
+CommandResult = tuple[int, str]
 """Exit code and standard output of one command."""
-Command = Callable[..., Said]
-Told = dict[str, Any]
+Command = Callable[..., CommandResult]
+Outcome = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the lab wants done."""
+class Operation:
+    """One operation that the lab asks for."""
 
     op: str
     worker: str
@@ -49,18 +49,18 @@ class Asked:
         return ["-p", self.prompt, *more, *files, "--json"]
 
 
-def told(asked: Asked, command: Command) -> tuple[int, Told]:
-    """Do it with `command(*argv)`; returns the exit code and the object of the contract."""
-    if asked.op == "file":
-        return _file(asked, command)
-    code, out = command(*asked.argv)
+def perform(operation: Operation, command: Command) -> tuple[int, Outcome]:
+    """Perform the operation with `command(*argv)`; returns the exit code and the outcome object."""
+    if operation.op == "file":
+        return _file(operation, command)
+    code, out = command(*operation.argv)
     if not out.strip():
         # Nothing on stdout: the program stopped before there was a turn; stderr says why.
-        return code, {"outcome": "not_sent", "error_kind": "settings", "text": "", "draft": asked.prompt}
-    return code, turn_told(json.loads(out.splitlines()[-1]))
+        return code, {"outcome": "not_sent", "error_kind": "settings", "text": "", "draft": operation.prompt}
+    return code, outcome_of_turn(json.loads(out.splitlines()[-1]))
 
 
-def turn_told(result: Told) -> Told:
+def outcome_of_turn(result: Outcome) -> Outcome:
     """A result object as the lab's contract wants it."""
     fault = result["error"] or {}
     usage = result["usage"] or {}
@@ -81,8 +81,8 @@ def turn_told(result: Told) -> Told:
     }
 
 
-def _file(asked: Asked, command: Command) -> tuple[int, Told]:
-    code, out = command("files", "get", asked.worker, "--all", "--dir", asked.folder, "--json")
+def _file(operation: Operation, command: Command) -> tuple[int, Outcome]:
+    code, out = command("files", "get", operation.worker, "--all", "--dir", operation.folder, "--json")
     if not out.strip():
         return code, {"outcome": "failed", "error_kind": "network", "files": []}
     (file,) = json.loads(out)["files"]
@@ -95,9 +95,9 @@ def _file(asked: Asked, command: Command) -> tuple[int, Told]:
     }
 
 
-def in_this_process(*argv: str) -> Said:
-    """Run the program here, its standard output apart."""
-    from handinger_tui.cli.main import main  # the environment is set just before
+def in_this_process(*argv: str) -> CommandResult:
+    """Run the program in this process and capture its standard output."""
+    from handinger_tui.cli.main import main  # the environment is set just before this call
 
     out = io.StringIO()
     with redirect_stdout(out):
@@ -115,8 +115,10 @@ def main() -> int:
         parser.add_argument(f"--{name}", default="")
     args = parser.parse_args()
     os.environ["HANDINGER_BASE_URL"] = args.base
-    code, told_ = told(Asked(args.op, args.worker, args.input, args.dir, args.attach), in_this_process)
-    print(json.dumps(told_))
+    code, outcome = perform(
+        Operation(args.op, args.worker, args.input, args.dir, args.attach), in_this_process
+    )
+    print(json.dumps(outcome))
     sys.stdout.flush()
     return code
 

@@ -1,4 +1,4 @@
-"""Clients of the lab: the program in this process, or in one of its own."""
+"""Clients of the lab: the program in this process, or in a separate one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.chaos.adapter import Asked, Said, told
+from tests.chaos.adapter import CommandResult, Operation, perform
 from tests.chaos.data import SHORT
 from tests.e2e.runner import KEY, run
 
@@ -20,31 +20,31 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Client:
-    """What came of one operation. `megabytes` is the peak of a process of its own, else None."""
+    """The result of one operation. `megabytes` is the peak memory of a separate process, else None."""
 
     code: int
-    told: dict[str, Any]
+    outcome: dict[str, Any]
     err: str
     seconds: float
     megabytes: float | None = None
 
 
-def here(asked: Asked, home: Path, base_url: str) -> Client:
-    """In this process: fast, and every byte of stderr is seen."""
-    heard: list[str] = []
+def here(operation: Operation, home: Path, base_url: str) -> Client:
+    """Perform the operation in this process: fast, and every byte of stderr is captured."""
+    errors: list[str] = []
 
-    def command(*argv: str) -> Said:
-        ran = run(*argv, home=home, base_url=base_url, **SHORT | asked.environ)
-        heard.append(ran.err)
+    def command(*argv: str) -> CommandResult:
+        ran = run(*argv, home=home, base_url=base_url, **SHORT | operation.environ)
+        errors.append(ran.err)
         return ran.code, ran.out
 
     begun = time.monotonic()
-    code, said = told(asked, command)
-    return Client(code, said, "".join(heard), time.monotonic() - begun)
+    code, outcome = perform(operation, command)
+    return Client(code, outcome, "".join(errors), time.monotonic() - begun)
 
 
 def environ(home: Path, base_url: str, **more: str) -> dict[str, str]:
-    """The environment of a process of its own: nothing of the person who runs the tests but the path."""
+    """The environment of a separate process: only PATH comes from the person who runs the tests."""
     return {
         "PATH": os.environ.get("PATH", ""),
         "PYTHONPATH": str(ROOT),
@@ -67,15 +67,24 @@ sys.exit(os.waitstatus_to_exitcode(status))
 """A small process between us and the measured one: a child's peak begins with its parent's size."""
 
 
-def apart(asked: Asked, home: Path, base_url: str) -> Client:
-    """In a process of its own, its memory measured."""
-    argv = ["--base", base_url, "--op", asked.op, "--worker", asked.worker, "--input", asked.prompt]
-    argv += ["--dir", asked.folder, "--attach", asked.attach]
+def apart(operation: Operation, home: Path, base_url: str) -> Client:
+    """Perform the operation in a separate process and measure its memory."""
+    argv = [
+        "--base",
+        base_url,
+        "--op",
+        operation.op,
+        "--worker",
+        operation.worker,
+        "--input",
+        operation.prompt,
+    ]
+    argv += ["--dir", operation.folder, "--attach", operation.attach]
     begun = time.monotonic()
     with (home / "out").open("w+b") as out, (home / "err").open("w+b") as err:
         process = subprocess.Popen(
             [sys.executable, "-c", LAUNCHER, "peak", sys.executable, "-m", "tests.chaos.adapter", *argv],
-            env=environ(home, base_url, **asked.environ),
+            env=environ(home, base_url, **operation.environ),
             cwd=home,
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -83,10 +92,10 @@ def apart(asked: Asked, home: Path, base_url: str) -> Client:
         )
         process.wait()
     seconds = time.monotonic() - begun
-    said = json.loads((home / "out").read_text().splitlines()[-1])
+    outcome = json.loads((home / "out").read_text().splitlines()[-1])
     return Client(
         process.returncode,
-        said,
+        outcome,
         (home / "err").read_text(),
         seconds,
         _megabytes(int((home / "peak").read_text())),

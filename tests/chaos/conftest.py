@@ -19,7 +19,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultServer]:
 
 @pytest.fixture
 def escape(server: FaultServer) -> Iterator[Path]:
-    """The folder outside that hostile names point into; whatever lands there is a failure."""
+    """The folder outside that hostile names point into; any file in it is a failure."""
     folder = Path(server.escape)
     yield folder
     assert not list(folder.iterdir()), "something was written outside"
@@ -32,7 +32,7 @@ def note(request: pytest.FixtureRequest) -> Note:
 
 @pytest.fixture
 def box(tmp_path: Path) -> Path:
-    """A folder some floors above the downloads, so that a name that climbs lands inside it."""
+    """A folder two levels above the downloads, so that a name with `..` stays inside it."""
     folder = tmp_path / "box"
     (folder / "a" / "b" / "downloads").mkdir(parents=True)
     return folder

@@ -16,9 +16,9 @@ def loaded(name: str, member: str) -> list[dict[str, Any]]:
 
 def read(path: Path, member: str) -> list[dict[str, Any]]:
     """The list `member` of a JSON file; never empty."""
-    found: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))[member]
-    assert found
-    return found
+    items: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))[member]
+    assert items
+    return items
 
 
 TEXTS: Final = FOLDER.parents[1] / "ui" / "data" / "terminal.shown.json"

@@ -1,4 +1,4 @@
-"""Hostile texts, put into every place of a turn where a service's text can stand."""
+"""Hostile texts in every member of a turn that can hold text of the service."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def refused(payload: Payload) -> Scenario:
 
 
 def broken_off(payload: Payload) -> Scenario:
-    """The stream ends with the text as its error, and the worker says it again."""
+    """The stream ends with the text as its error, and the worker repeats it."""
     text = "".join(pieces_of(payload))[:LONG]
     steps = [{"head": {}}, {"accept": {}}, {"open": 1}, {"sse": {"type": "error", "errorText": text}}]
     steps += [{"complete": 1}, {"raw": "data: [DONE]\n\n"}, {"end": 1}]
@@ -97,18 +97,18 @@ def broken_off(payload: Payload) -> Scenario:
 
 # -- what may come out ---------------------------------------------------------------------
 def dangers(text: str) -> list[str]:
-    """The control, direction and half characters in a text."""
-    return sorted({f"U+{ord(found):04X}" for found in CONTROL.findall(text)})
+    """The control and direction characters and lone surrogates in a text."""
+    return sorted({f"U+{ord(character):04X}" for character in CONTROL.findall(text)})
 
 
 def dangers_in_lines(out: str) -> list[str]:
-    """The same for lines of JSON, in their strings once decoded too; each line has to be one object."""
-    found = set(dangers(out))
+    """The same for lines of JSON and their decoded strings; each line has to be one object."""
+    result = set(dangers(out))
     for line in out.removesuffix("\n").split("\n"):
         value = json.loads(line)
         assert isinstance(value, dict)
-        found.update(*map(dangers, _strings(value)))
-    return sorted(found)
+        result.update(*map(dangers, _strings(value)))
+    return sorted(result)
 
 
 def _strings(value: object) -> Iterator[str]:

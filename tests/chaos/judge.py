@@ -1,60 +1,59 @@
-"""Judge: what a scenario's `expect` demands, compared with what the client said and the server saw."""
+"""Judge: compares a scenario's `expect` with the outcome of the client and the requests at the server."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from tests.chaos.adapter import Outcome
 from tests.chaos.server import wait_until
 from tests.chaos.world import Scenario, World
 
-Told = dict[str, Any]
 ENDED_WELL = ("completed", "recovered", "saved")
 CLOSE_S = 5.0
 """How long the server may take to notice that the client has gone."""
 
 
-def broken(world: World, told: Told, seconds: float, live_looks: int = 0) -> list[str]:
-    """What does not hold, one line each; empty when all does.
+def broken(world: World, outcome: Outcome, seconds: float, live_looks: int = 0) -> list[str]:
+    """The failed expectations, one line each; empty when all hold.
 
-    `live_looks`: GETs for the figures on the screen, each accounted for by a frame;
-    what a scenario allows is meant for a client that shows none.
+    `live_looks`: GETs for the figures on the screen, each recorded as a frame;
+    the limits of a scenario are for a client that shows none.
     """
     expect = world.scenario["expect"]
-    found = [*_client(expect, told), *_text(expect, told), *_money(expect, told)]
-    found += _server(world, expect, live_looks)
-    if expect.get("draft_preserved") and told.get("draft") != prompt_for(world):
-        found.append(f"the draft is {told.get('draft')!r}")
+    failures = [*_client(expect, outcome), *_text(expect, outcome), *_money(expect, outcome)]
+    failures += _server(world, expect, live_looks)
+    if expect.get("draft_preserved") and outcome.get("draft") != prompt_for(world):
+        failures.append(f"the draft is {outcome.get('draft')!r}")
     if seconds > expect.get("max_seconds", 25):
-        found.append(f"took {seconds:.1f} s")
-    return found
+        failures.append(f"took {seconds:.1f} s")
+    return failures
 
 
 def prompt_for(world: World) -> str:
-    """The prompt that the client is given."""
+    """The prompt that the client sends."""
     return f"ping {world.worker_id}"
 
 
-def _client(expect: Scenario, told: Told) -> Iterator[str]:
-    outcome = told["outcome"]
-    if outcome not in expect["outcome"]:
-        yield f"outcome {outcome!r}, not {expect['outcome']} (error: {told.get('error')})"
+def _client(expect: Scenario, outcome: Outcome) -> Iterator[str]:
+    ended = outcome["outcome"]
+    if ended not in expect["outcome"]:
+        yield f"outcome {ended!r}, not {expect['outcome']} (error: {outcome.get('error')})"
     kinds = expect.get("error_kind")
-    if kinds and outcome not in ENDED_WELL and told.get("error_kind") not in kinds:
-        yield f"error kind {told.get('error_kind')!r}, not {kinds}"
-    error = told.get("error") or ""
+    if kinds and ended not in ENDED_WELL and outcome.get("error_kind") not in kinds:
+        yield f"error kind {outcome.get('error_kind')!r}, not {kinds}"
+    error = outcome.get("error") or ""
     if expect.get("error_contains", "") not in error:
         yield f"the error {error[:200]!r} lacks {expect['error_contains']!r}"
     if "retry_after_s" in expect:
         low, high = expect["retry_after_s"]
-        wait = told.get("retry_after_s")
+        wait = outcome.get("retry_after_s")
         if wait is None or not low <= wait <= high:
             yield f"retry after {wait}, not {low} to {high} s"
 
 
-def _text(expect: Scenario, told: Told) -> Iterator[str]:
-    text = told.get("text") or ""
+def _text(expect: Scenario, outcome: Outcome) -> Iterator[str]:
+    text = outcome.get("text") or ""
     final = expect.get("final_text")
     if final is not None and text != final:
         yield f"the text is {text[:100]!r} ({len(text)}), not {final[:100]!r} ({len(final)})"
@@ -66,12 +65,12 @@ def _text(expect: Scenario, told: Told) -> Iterator[str]:
             yield f"the text has {piece!r}"
 
 
-def _money(expect: Scenario, told: Told) -> Iterator[str]:
+def _money(expect: Scenario, outcome: Outcome) -> Iterator[str]:
     if "cost_usd" in expect:
         wanted = expect["cost_usd"]
         allowed = wanted if isinstance(wanted, list) else [wanted]
-        if told.get("cost_usd") not in allowed:
-            yield f"cost {told.get('cost_usd')}, not {allowed}"
+        if outcome.get("cost_usd") not in allowed:
+            yield f"cost {outcome.get('cost_usd')}, not {allowed}"
 
 
 def _server(world: World, expect: Scenario, live_looks: int) -> Iterator[str]:
@@ -88,7 +87,7 @@ def _server(world: World, expect: Scenario, live_looks: int) -> Iterator[str]:
         yield f"{len(world.elsewhere)} requests to the other origin, allowed {low} to {high}"
     yield from _keys(world)
     if expect.get("client_closes") and not wait_until(
-        world, lambda: any(one.client_left for one in world.exchanges), CLOSE_S
+        world, lambda: any(one.client_closed for one in world.exchanges), CLOSE_S
     ):
         yield "the client never closed the connection"
 
@@ -103,10 +102,10 @@ def _keys(world: World) -> Iterator[str]:
 
 
 def broken_files(expect: Scenario, box: Path, folder: Path, before: dict[Path, bytes]) -> Iterator[str]:
-    """What does not hold about the files that a download left.
+    """The failed expectations about the files that a download wrote.
 
-    `box` holds all that the client could have written to by a path going up;
-    `before` is what lay in `folder` already, by path.
+    `box` holds every folder that the client could reach by a path with `..`;
+    `before` is the earlier content of `folder`, by path.
     """
     for path, content in before.items():
         if path.read_bytes() != content:
@@ -122,6 +121,6 @@ def broken_files(expect: Scenario, box: Path, folder: Path, before: dict[Path, b
         elif path.stat().st_mode & 0o111:
             yield f"{path.name} can be executed"
     if "saved_sha256_of" in expect:
-        whole = expect["saved_sha256_of"].encode()
-        if [path.read_bytes() for path in new] != [whole]:
+        expected = expect["saved_sha256_of"].encode()
+        if [path.read_bytes() for path in new] != [expected]:
             yield "the bytes differ"

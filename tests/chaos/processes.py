@@ -1,4 +1,4 @@
-"""The program in a process of its own, met by signals and broken surroundings."""
+"""The program in a separate process, exposed to signals and a broken environment."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ class Place:
     ) -> subprocess.Popen[str]:
         """Start the program; without `argv` it sends the world's prompt. A variable that is None is unset."""
         words = argv or ("-p", prompt_for(world), "-w", world.worker_id, "--json")
-        told = {**environ(self.home, self.server.base_of(world)), **(env or {})}
+        variables = {**environ(self.home, self.server.base_of(world)), **(env or {})}
         return subprocess.Popen(
             [sys.executable, "-m", "handinger_tui", *words],
-            env={name: value for name, value in told.items() if value is not None},
+            env={name: value for name, value in variables.items() if value is not None},
             cwd=self.home,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
@@ -71,11 +71,11 @@ class Place:
         return ended(self.start(world, *argv, **more))
 
     def attach(self, world: World) -> Ran:
-        """Come back to the worker, in good health."""
+        """Attach to the worker of a healthy service."""
         return self.run(world, "attach", world.worker_id, "--json")
 
     def rows(self, query: str) -> list[Any]:
-        """Rows of the history; it must be in order."""
+        """Rows of the history, which must be intact."""
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             return connection.execute(query).fetchall()
@@ -87,7 +87,7 @@ class Place:
 
 
 def ended(process: subprocess.Popen[str]) -> Ran:
-    """Wait for the end; whatever happened, no traceback and no key may have come out."""
+    """Wait for the end of the process; its output may contain neither a traceback nor the key."""
     try:
         out, err = process.communicate(timeout=DEADLINE_S)
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""A pseudo-terminal whose every byte is kept, and what stands in such bytes: texts and control sequences."""
+"""A pseudo-terminal that keeps every byte, and a reader of such bytes: texts and control sequences."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from pathlib import Path
 
 PATIENCE_S = 40.0
 FULL_BYTES = 4000
-"""A pseudo-terminal that nobody reads holds somewhat more."""
+"""A pseudo-terminal whose output is not read holds somewhat more."""
 QUIET = 5
-"""Looks at nothing new before the program is made to paint all."""
+"""Reads without output before the program is made to repaint everything."""
 TOKEN = re.compile(
     r"\x1b\[(?P<csi>[0-?]*[ -/]*[@-~])"
     r"|\x1b(?P<string>[\]PX^_])(?P<body>[^\x1b\x07\x9c]*)(?:\x1b\\|\x07|\x9c)"
@@ -29,10 +29,12 @@ TOKEN = re.compile(
     r"|(?P<text>[^\x00-\x1f\x7f-\x9f]+)"
 )
 SEQUENCE = re.compile(TOKEN.pattern.rpartition("|")[0])
-"""Whatever of it is no text."""
+"""Every token that is not text."""
 CSI = re.compile(r"([<=>?]?)([0-9;:]*)([ -/]*)([@-~])")
-TELLING = "hlcntqSTup"
-"""Ends of sequences whose numbers say what they do; those of colours and places differ with every frame."""
+MEANINGFUL_ENDS = "hlcntqSTup"
+"""Final bytes of sequences whose numbers are part of their meaning;
+numbers of colors and positions differ in every frame.
+"""
 
 
 class RawTerminal:
@@ -41,22 +43,22 @@ class RawTerminal:
     def __init__(
         self, *argv: str, home: Path, rows: int, columns: int, in_control: bool = False, **environ: str
     ) -> None:
-        self.seen = bytearray()
+        self.output = bytearray()
         self._read_to = 0
         self._words = ""
-        """Those between the last key and `_read_to`."""
+        """The words between the last key and `_read_to`."""
         self._fd, inside = os.openpty()
         self._rows, self._columns, self._spare = rows, columns, False
         self._size(rows)
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HANDINGER_")}
-        told = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "TEXTUAL_ANIMATIONS": "none"}
+        variables = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "TEXTUAL_ANIMATIONS": "none"}
         self._process = subprocess.Popen(
-            # Of a terminal that controls no processes there is no early prompt.
+            # Without a controlling terminal there is no early prompt.
             [*(["setsid", "--ctty"] if in_control else []), sys.executable, "-m", "handinger_tui", *argv],
             stdin=inside,
             stdout=inside,
             stderr=inside,
-            env={**kept, **told, "HANDINGER_TUI_HOME": str(home), **environ},
+            env={**kept, **variables, "HANDINGER_TUI_HOME": str(home), **environ},
             start_new_session=not in_control,
         )
         os.close(inside)
@@ -65,13 +67,13 @@ class RawTerminal:
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, self._columns, 0, 0))
 
     def press(self, keys: str) -> None:
-        """Type once the program is at rest; what `shows` looks for has to come after it."""
-        self.rest()
-        self._read_to, self._words = len(self.seen), ""
+        """Type once the program writes nothing more; `shows` looks only at later output."""
+        self.drain()
+        self._read_to, self._words = len(self.output), ""
         os.write(self._fd, keys.encode())
 
     def send(self, data: bytes) -> None:
-        """Write bytes at once, also while the program paints; a closed terminal takes none."""
+        """Write bytes immediately, even while the program paints; a closed terminal accepts none."""
         with suppress(OSError):
             os.write(self._fd, data)
 
@@ -79,12 +81,12 @@ class RawTerminal:
         """Read until these have been written in this order since the start."""
         end = time.monotonic() + PATIENCE_S
         wanted = re.compile(".*".join(map(re.escape, texts)).encode(), re.DOTALL)
-        while wanted.search(self.seen) is None:
-            assert time.monotonic() < end, f"never seen: {texts}\n{words(bytes(self.seen[-3000:]))}"
+        while wanted.search(self.output) is None:
+            assert time.monotonic() < end, f"never written: {texts}\n{words(bytes(self.output[-3000:]))}"
             self._read(0.02)
 
     def reach(self, keys: str, text: str) -> None:
-        """Type until the text was written: a screen that is still closing takes no key of the next one."""
+        """Type until the text was written: a closing screen ignores the keys of the next one."""
         end = time.monotonic() + PATIENCE_S
         while True:
             self.press(keys)
@@ -97,29 +99,37 @@ class RawTerminal:
                 return
 
     def shows(self, text: str, patience_s: float = PATIENCE_S) -> None:
-        """Read until the text was written. What stands there already is written by a whole paint only."""
+        """Read until the text was written.
+
+        A text that is already on the screen is written again only by a full repaint.
+        """
         end, quiet = time.monotonic() + patience_s, 0
         while text not in self.latest():
-            assert time.monotonic() < end, f"never seen: {text}\n{words(bytes(self.seen[-3000:]))}"
+            assert time.monotonic() < end, f"never written: {text}\n{words(bytes(self.output[-3000:]))}"
             quiet = 0 if self._read() else quiet + 1
             if quiet and quiet % QUIET == 0:
                 self.repaint()
 
-    def rest(self) -> None:
+    def drain(self) -> None:
         """Read until nothing more comes."""
         while self._read():
             pass
 
     def latest(self) -> str:
-        """The words written since the last key. Each byte is read once: nothing goes on behind a new CSI."""
-        whole = self.seen.rfind(b"\x1b[", self._read_to)
-        if whole > self._read_to:
-            self._words += words(bytes(self.seen[self._read_to : whole]))
-            self._read_to = whole
-        return self._words + words(bytes(self.seen[self._read_to :]))
+        """The words written since the last key.
+
+        Each byte is read once: no sequence continues after a new CSI.
+        """
+        last_escape = self.output.rfind(b"\x1b[", self._read_to)
+        if last_escape > self._read_to:
+            self._words += words(bytes(self.output[self._read_to : last_escape]))
+            self._read_to = last_escape
+        return self._words + words(bytes(self.output[self._read_to :]))
 
     def repaint(self) -> None:
-        """Another size, so that all is written anew; without job control the kernel tells of none."""
+        """Change the size, so that everything is written again;
+        without job control the kernel sends no SIGWINCH.
+        """
         self._spare = not self._spare
         self._size(self._rows - self._spare)
         self._process.send_signal(signal.SIGWINCH)
@@ -129,7 +139,7 @@ class RawTerminal:
         self._process.send_signal(number)
 
     def fill_up(self) -> None:
-        """Read nothing until the program has written more than the terminal takes."""
+        """Read nothing until the program has written more than the terminal accepts."""
         end, before = time.monotonic() + PATIENCE_S, -1
         while (waiting := self._waiting_bytes()) != before or waiting < FULL_BYTES:
             assert time.monotonic() < end, f"never full: {waiting} bytes"
@@ -141,13 +151,16 @@ class RawTerminal:
         return size
 
     def hang_up(self) -> int:
-        """Close the terminal, of which no signal tells, and return the exit code."""
+        """Close the terminal, which sends no signal, and return the exit code."""
         os.close(self._fd)
         self._fd = -1
         return self._process.wait(PATIENCE_S)
 
     def leave(self, keys: str) -> int:
-        """Type until the program has ended: a screen that is still closing takes the key. Its exit code."""
+        """Type until the program has ended, because a closing screen swallows the key.
+
+        Returns the exit code.
+        """
         end, again = time.monotonic() + PATIENCE_S, 0.0
         while self._process.poll() is None:
             assert time.monotonic() < end, "never ended"
@@ -158,7 +171,7 @@ class RawTerminal:
         return self._process.returncode
 
     def ends(self) -> int:
-        """Read until the program has ended; its exit code."""
+        """Read until the program has ended; returns its exit code."""
         end = time.monotonic() + PATIENCE_S
         while self._process.poll() is None:
             assert time.monotonic() < end, "never ended"
@@ -167,12 +180,12 @@ class RawTerminal:
         return self._process.returncode
 
     def _read(self, within_s: float = 0.3) -> bool:
-        """Whether something came, within more than the time after which Esc is a key of its own."""
+        """Whether there was output, within more than the time after which Esc is a key of its own."""
         if not select.select([self._fd], [], [], within_s)[0]:
             return False
         # Linux reports the end of the program as an error.
         with suppress(OSError):
-            self.seen += os.read(self._fd, 1 << 16)
+            self.output += os.read(self._fd, 1 << 16)
         return True
 
     def attributes(self) -> list[object]:
@@ -180,7 +193,7 @@ class RawTerminal:
         return list(termios.tcgetattr(self._fd))
 
     def close(self) -> None:
-        """End it if it has not ended."""
+        """Kill the program if it has not ended."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
@@ -192,7 +205,7 @@ class RawTerminal:
 def rawterm(
     *argv: str, home: Path, rows: int = 40, columns: int = 120, in_control: bool = False, **environ: str
 ) -> Iterator[RawTerminal]:
-    """A running program, ended at the end."""
+    """A running program; the end of the block stops it."""
     running = RawTerminal(*argv, home=home, rows=rows, columns=columns, in_control=in_control, **environ)
     try:
         yield running
@@ -202,7 +215,7 @@ def rawterm(
 
 # -- reading ------------------------------------------------------------------------------
 def words(data: bytes) -> str:
-    """Only the text."""
+    """The bytes as text, without control sequences."""
     return SEQUENCE.sub("", data.decode("utf-8", "replace"))
 
 
@@ -213,21 +226,23 @@ def sequences(data: bytes) -> set[str]:
         UnicodeDecodeError: bytes that are not UTF-8.
     """
     text, kinds, at = data.decode("utf-8"), set(), 0
-    for found in TOKEN.finditer(text):
-        assert found.start() == at, ascii(text[at : found.start()])
-        at = found.end()
-        if found["text"] is None:
-            kinds.add(_kind(found))
+    for token in TOKEN.finditer(text):
+        assert token.start() == at, ascii(text[at : token.start()])
+        at = token.end()
+        if token["text"] is None:
+            kinds.add(_kind(token))
     assert at == len(text), ascii(text[at:])
     return kinds
 
 
-def _kind(found: re.Match[str]) -> str:
-    if found["csi"]:
-        parts = CSI.fullmatch(found["csi"])
-        assert parts is not None, found["csi"]
-        assert "31337" not in parts[2], found["csi"]
-        return f"CSI {parts[1]}{parts[2] if parts[1] or parts[4] in TELLING else ''}{parts[3]}{parts[4]}"
-    if found["string"]:
-        return f"{found['string']} {found['body']}"
-    return f"ESC {found['esc']}" if found["esc"] else f"control {ord(found['control']):02X}"
+def _kind(token: re.Match[str]) -> str:
+    if token["csi"]:
+        parts = CSI.fullmatch(token["csi"])
+        assert parts is not None, token["csi"]
+        assert "31337" not in parts[2], token["csi"]
+        return (
+            f"CSI {parts[1]}{parts[2] if parts[1] or parts[4] in MEANINGFUL_ENDS else ''}{parts[3]}{parts[4]}"
+        )
+    if token["string"]:
+        return f"{token['string']} {token['body']}"
+    return f"ESC {token['esc']}" if token["esc"] else f"control {ord(token['control']):02X}"

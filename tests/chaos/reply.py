@@ -1,4 +1,4 @@
-"""Replies: heads, framings and endings, each byte as told."""
+"""Replies: heads, framings and endings, byte by byte."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ class Wire:
 
     # -- bytes -----------------------------------------------------------------
     async def send(self, data: bytes) -> None:
-        """Past the framing."""
+        """Send bytes without framing."""
         try:
             self._writer.write(data)
             await self._writer.drain()
         except (OSError, RuntimeError):
-            self._left()
+            self._disconnected()
         if self._writer.is_closing():
-            self._left()
+            self._disconnected()
 
     async def body(self, data: bytes) -> None:
-        """Through the encoding and the framing."""
+        """Send bytes of the body, encoded and framed."""
         if self._packer is not None:
             data = self._packer.compress(data) + self._packer.flush(zlib.Z_SYNC_FLUSH)
         await self._framed(data)
 
     async def end(self) -> None:
-        """The proper end of the body."""
+        """Send the proper end of the body."""
         if self._packer is not None:
             packer, self._packer = self._packer, None
             await self._framed(packer.flush())
@@ -71,15 +71,15 @@ class Wire:
     async def head(
         self, status: int, headers: Mapping[str, str], *, length: int | None = None, chunked: bool = False
     ) -> None:
-        """The head of a reply; without a length and chunks the body ends with the connection."""
-        told = {"Date": formatdate(usegmt=True)} | dict(headers)
+        """Send the head of a reply; without a length and chunks the body ends with the connection."""
+        fields = {"Date": formatdate(usegmt=True)} | dict(headers)
         if chunked:
-            told["Transfer-Encoding"] = "chunked"
+            fields["Transfer-Encoding"] = "chunked"
         if length is not None:
-            told.setdefault("Content-Length", str(length))
-        told.setdefault("Connection", "keep-alive" if self.reusable else "close")
+            fields.setdefault("Content-Length", str(length))
+        fields.setdefault("Connection", "keep-alive" if self.reusable else "close")
         self._chunked = chunked
-        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{k}: {v}" for k, v in told.items())]
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{k}: {v}" for k, v in fields.items())]
         await self.send("\r\n".join([*lines, "", ""]).encode("latin-1"))
 
     def packed(self) -> None:
@@ -88,7 +88,7 @@ class Wire:
 
     # -- waiting and ending ------------------------------------------------------
     async def pause(self, seconds: float) -> None:
-        """Wait, unless the client goes away meanwhile."""
+        """Wait, unless the client disconnects."""
         try:
             async with asyncio.timeout(seconds):
                 with suppress(OSError):
@@ -96,18 +96,18 @@ class Wire:
                         pass
         except TimeoutError:
             return
-        self._left()
+        self._disconnected()
 
     async def reset(self) -> None:
-        """RST, once what was written has surely arrived."""
-        # No look at the client: what it still sends must stay unread.
+        """Reset the connection (RST), once the written bytes have surely arrived."""
+        # Nothing is read from the client here: what it still sends must stay unread.
         await asyncio.sleep(0.03)
         line = self._writer.get_extra_info("socket")
         line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
         raise Ended
 
-    def _left(self) -> None:
-        self.exchange.client_left = True
+    def _disconnected(self) -> None:
+        self.exchange.client_closed = True
         self.world.now()
         raise Ended

@@ -14,13 +14,13 @@ BROKEN = (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionErro
 
 @dataclass
 class Request:
-    """One request. `whole` is false when its body was cut, by the client or on purpose."""
+    """One request. `complete` is false when its body was cut, by the client or on purpose."""
 
     method: str
     target: str
     headers: dict[str, str]
     body: bytes = b""
-    whole: bool = True
+    complete: bool = True
 
     @property
     def path(self) -> list[str]:
@@ -32,10 +32,12 @@ class Request:
 
     @property
     def has_key(self) -> bool:
-        """A key in any header; Basic authentication is none: clients make it out of `user@` in an address."""
-        said = self.headers.get("authorization", "")
+        """A key in any header; Basic authentication does not count:
+        clients derive it from `user@` in an address.
+        """
+        authorization = self.headers.get("authorization", "")
         named = {"x-api-key", "api-key"} & self.headers.keys()
-        return bool(named) or bool(said and not said.lower().startswith("basic "))
+        return bool(named) or bool(authorization and not authorization.lower().startswith("basic "))
 
     @property
     def prompt(self) -> str | None:
@@ -44,9 +46,9 @@ class Request:
 
     @property
     def streamed(self) -> bool:
-        """An event stream was asked for."""
-        asked = self.fields.get("stream")
-        return asked in (True, "true") or "text/event-stream" in self.headers.get("accept", "")
+        """The client requests an event stream."""
+        stream = self.fields.get("stream")
+        return stream in (True, "true") or "text/event-stream" in self.headers.get("accept", "")
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -66,17 +68,17 @@ def _text(value: object) -> str | None:
 
 def _form(kind: str, body: bytes) -> dict[str, Any]:
     message = email.parser.BytesParser().parsebytes(b"Content-Type: %b\r\n\r\n" % kind.encode() + body)
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for part in message.walk():
         raw = part.get_payload(decode=True)
         if isinstance(raw, bytes):
             name = str(part.get_param("name", header="content-disposition"))
-            found[name] = raw if part.get_filename() else raw.decode("utf-8", "replace")
-    return found
+            fields[name] = raw if part.get_filename() else raw.decode("utf-8", "replace")
+    return fields
 
 
 async def read_head(reader: asyncio.StreamReader) -> Request | None:
-    """The next request without its body; None when the client has gone or talks nonsense."""
+    """The next request without its body; None when the client has disconnected or sent no valid request."""
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first, *lines = head.rstrip("\r\n").split("\r\n")
@@ -120,9 +122,9 @@ async def read_body(reader: asyncio.StreamReader, request: Request, limit: int |
     body = _Body(reader, limit)
     try:
         if "chunked" in request.headers.get("transfer-encoding", ""):
-            request.whole = await body.chunked()
+            request.complete = await body.chunked()
         else:
-            request.whole = await body.counted(int(request.headers.get("content-length", "0")))
+            request.complete = await body.counted(int(request.headers.get("content-length", "0")))
     except BROKEN:
-        request.whole = False
+        request.complete = False
     request.body = bytes(body.got)

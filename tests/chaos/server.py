@@ -1,4 +1,4 @@
-"""Fault server: the workers API on loopback, byte-exact, doing what a scenario says.
+"""Fault server: the workers API on loopback, byte-exact, driven by a scenario.
 
     with lab() as (server, …):
         world = server.begin(scenario)
@@ -6,7 +6,7 @@
         world.posts, world.gets, world.prompts, world.elsewhere
 
 The server lives in a thread of its own. A second origin answers everything and
-notes what reached it; a third port is bound and never listens.
+records each request; a third port is bound and never listens.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class FaultServer:
 
     # -- the test's side -------------------------------------------------------------
     def begin(self, scenario: Scenario, *, tasks: bool = False) -> World:
-        """A fresh world; the second origin's visitors are noted down in the newest one."""
+        """A fresh world; requests to the second origin are recorded in the newest one."""
         world = World(scenario, f"{scenario['id']}~{next(self._numbers)}", tasks)
         self._worlds[world.worker_id] = world
         self._newest = world
@@ -56,7 +56,7 @@ class FaultServer:
         return world
 
     def base_of(self, world: World) -> str:
-        """The base address for a client that meets `world`."""
+        """The base address for a client of `world`."""
         if world.scenario.get("base") == "closed":
             return self.closed_url
         # Addresses of files begin at the origin, so a client that follows one has to start there.
@@ -68,13 +68,13 @@ class FaultServer:
         named = path[1] if path[0] == "s" else None
         if named is not None:
             path = path[2:]
-        rest = [part for part in path[2:] if part]
-        world = self._worlds.get(named or (rest[0] if rest else ""))
+        segments = [part for part in path[2:] if part]
+        world = self._worlds.get(named or (segments[0] if segments else ""))
         if world is not None and world.tasks:
-            return world, _task_operation(world, request, path[:2], rest)
+            return world, _task_operation(world, request, path[:2], segments)
         if path[:2] != ["api", "workers"]:
             return self._worlds.get(named or ""), "other"
-        return world, _operation(request, rest)
+        return world, _operation(request, segments)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection of the API."""
@@ -119,30 +119,33 @@ class FaultServer:
         writer.close()
 
 
-def _operation(request: Request, rest: list[str]) -> str:
-    """What is asked of `/api/workers/…`."""
+def _operation(request: Request, segments: list[str]) -> str:
+    """The operation of a request to `/api/workers/…`."""
     post = request.method == "POST"
-    if not rest:
+    if not segments:
         return "create" if post else "list"
-    if len(rest) == 1:
+    if len(segments) == 1:
         return "continue" if post else "replay" if request.wants_replay else "get"
-    if rest[1] == "files":
+    if segments[1] == "files":
         return "upload" if post else "file"
-    return "subscribe" if rest[1] == "stream" and not post else "other"
+    return "subscribe" if segments[1] == "stream" and not post else "other"
 
 
-def _task_operation(world: World, request: Request, route: list[str], rest: list[str]) -> str:
-    """What is asked of a service with tasks. The state of a worker is none of the operations."""
+def _task_operation(world: World, request: Request, route: list[str], segments: list[str]) -> str:
+    """The operation of a request to a service with tasks.
+
+    Reading the state of a worker is not one of them.
+    """
     if route == ["api", "tasks"] and request.method == "POST":
         return "continue" if world.op != "create" else "create"
-    if route == ["api", "tasks"] and len(rest) == 1:
+    if route == ["api", "tasks"] and len(segments) == 1:
         return "get"
-    return "file" if rest[1:2] == ["files"] else "state"
+    return "file" if segments[1:2] == ["files"] else "state"
 
 
 def _server(world: World) -> Scenario:
-    told: Scenario = world.scenario.get("server", {})
-    return told
+    server: Scenario = world.scenario.get("server", {})
+    return server
 
 
 def _script(world: World, exchange: Exchange, number: int) -> list[Step]:
@@ -150,19 +153,19 @@ def _script(world: World, exchange: Exchange, number: int) -> list[Step]:
     if exchange.op == "state" or (exchange.op == "get" and world.is_missing):
         return [NO_ROUTE]
     scripts: list[Any] = _server(world).get(f"pre_{exchange.op}" if exchange.early else exchange.op, [])
-    found = scripts[min(number, len(scripts) - 1)] if scripts else "default"
-    if found == "default":
+    script = scripts[min(number, len(scripts) - 1)] if scripts else "default"
+    if script == "default":
         return usual(exchange.op, world, exchange.request)
-    return list(found)
+    return list(script)
 
 
 def wait_until(world: World, reached: Callable[[], bool], deadline_s: float = 20.0) -> bool:
-    """Wait for something that the world's server does; False when the deadline passed first."""
+    """Wait until the world's server has reached a state; False when the deadline passed first."""
     end = time.monotonic() + deadline_s
     with world.changed:
         while not reached():
-            left = end - time.monotonic()
-            if left <= 0 or not world.changed.wait(left):
+            remaining_s = end - time.monotonic()
+            if remaining_s <= 0 or not world.changed.wait(remaining_s):
                 return reached()
     return True
 

@@ -1,4 +1,4 @@
-"""Starting again: what the program does at its start with the history that a killed one left."""
+"""A new start: what the program does with the history of a killed process."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 def start_again(database: Path, base_url: str, limits: Mapping[str, str] = SHORT) -> list[Session]:
-    """Settle what is open, as at every start of the program; returns the sessions it concerned."""
-    told = {"HANDINGER_API_KEY": KEY, "HANDINGER_BASE_URL": base_url, **limits}
+    """Settle the open turns, as at every start of the program; returns their sessions."""
+    environ = {"HANDINGER_API_KEY": KEY, "HANDINGER_BASE_URL": base_url, **limits}
     folder = database.parent
     places = Paths(folder / "config.toml", database, folder)
 
     async def start() -> list[Session]:
-        async with open_services(load(Flags(), told), places, watch_money=False) as parts:
+        async with open_services(load(Flags(), environ), places, watch_money=False) as parts:
             assert parts.warning is None
-            found = await parts.engine.recover()
-            return [await parts.engine.actor(session_id).settled() for session_id in found]
+            session_ids = await parts.engine.recover()
+            return [await parts.engine.actor(session_id).settled() for session_id in session_ids]
 
     return asyncio.run(start())

@@ -57,10 +57,10 @@ class Events:
         data = f"{step.get('pre', '')}data: {json_text(event, self._fill)}{eol}{eol}"
         await self._wire.body(data.encode())
         if isinstance(event, dict) and event.get("type") == "text-delta":
-            self._world.said()
+            self._world.count_delta()
 
     async def _again(self, step: Step) -> None:
-        """A delta of a replay: what is told again does not count as sent again."""
+        """A delta of a replay: a repetition does not count as sent again."""
         await self._wire.body(f"data: {json_text(step['again'], str)}\n\n".encode())
 
     async def _events(self, events: Iterable[dict[str, Any]], step: Step) -> None:
@@ -91,8 +91,8 @@ class Events:
     async def _bytewise(self, step: Step) -> None:
         del step
         events = [*opening(f"m{len(self._world.prompts)}a"), *map(delta, self._world.deltas), *CLOSING]
-        told = "".join(f"data: {json.dumps(event, ensure_ascii=False)}\n\n" for event in events)
-        for byte in (told + "data: [DONE]\n\n").encode():
+        stream = "".join(f"data: {json.dumps(event, ensure_ascii=False)}\n\n" for event in events)
+        for byte in (stream + "data: [DONE]\n\n").encode():
             await self._wire.body(bytes([byte]))
         self._world.complete()
         await self._wire.end()
@@ -103,7 +103,7 @@ class Player(Events):
 
     def __init__(self, wire: Wire, fill: Filler) -> None:
         super().__init__(wire, fill)
-        self._seen = {
+        self._verbs = {
             "head": self._head,
             "sse": self._sse,
             "again": self._again,
@@ -130,9 +130,9 @@ class Player(Events):
             "end": self._end,
             "fin": self._fin,
             "rst": self._rst,
-            "json": self._whole,
-            "text": self._whole,
-            "worker": self._whole,
+            "json": self._complete_body,
+            "text": self._complete_body,
+            "worker": self._complete_body,
             "file": self._file,
         }
 
@@ -141,27 +141,27 @@ class Player(Events):
 
         Raises:
             Ended: the connection is over.
-            LookupError: a step that nobody knows.
+            LookupError: an unknown step.
         """
         for step in steps:
             await self._verb(step)(step)
 
     def _verb(self, step: Step) -> Callable[[Step], Awaitable[None]]:
         for name in step:
-            if name in self._seen:
-                return self._seen[name]
+            if name in self._verbs:
+                return self._verbs[name]
         raise LookupError(f"unknown step {step}")
 
     # -- heads and raw bytes -----------------------------------------------------------
     async def _head(self, step: Step) -> None:
-        told = step["head"]
-        headers = filled(told.get("headers", EVENT_STREAM), self._fill)
-        if told.get("gzip"):
+        options = step["head"]
+        headers = filled(options.get("headers", EVENT_STREAM), self._fill)
+        if options.get("gzip"):
             headers["Content-Encoding"] = "gzip"
         await self._wire.head(
-            told.get("status", 200), headers, chunked=told.get("framing", "chunked") == "chunked"
+            options.get("status", 200), headers, chunked=options.get("framing", "chunked") == "chunked"
         )
-        if told.get("gzip"):
+        if options.get("gzip"):
             self._wire.packed()
 
     async def _raw(self, step: Step) -> None:
@@ -189,7 +189,7 @@ class Player(Events):
         await self._wire.body(AFTER_DELTA)
 
     async def _bomb(self, step: Step) -> None:
-        """The head of the scenario has said gzip: what goes out is packed already."""
+        """The head of the scenario declares gzip: these bytes are already compressed."""
         packer = gzipper()
         await self._wire.body(packer.compress(BEFORE_DELTA))
         for _ in range(step["gzip_bomb_mb"]):
@@ -197,26 +197,28 @@ class Player(Events):
         await self._wire.body(packer.compress(AFTER_DELTA) + packer.flush())
 
     async def _gzip_cut(self, step: Step) -> None:
-        """A proper end of the chunks, inside a gzip body that has none."""
+        """A proper end of the chunks, inside a gzip body without an end."""
         packer = gzipper()
         some = self._world.deltas[: step["gzip_cut"]]
-        told = "".join(f"data: {json.dumps(delta(text))}\n\n" for text in some)
-        packed = packer.compress(told.encode())
+        stream = "".join(f"data: {json.dumps(delta(text))}\n\n" for text in some)
+        packed = packer.compress(stream.encode())
         await self._wire.body(packed + packer.flush()[:-8])
         await self._wire.end()
 
     # -- the service ---------------------------------------------------------------------
     async def _accept(self, step: Step) -> None:
-        told = step["accept"]
-        self._world.accept(told.get("complete_after_gets") if isinstance(told, dict) else None)
+        options = step["accept"]
+        self._world.accept(options.get("complete_after_gets") if isinstance(options, dict) else None)
 
     async def _work(self, step: Step) -> None:
-        """The turn grows by a delta every so many ms, and ends, whether the client stays or not."""
+        """The turn grows by a delta every `work_ms` milliseconds, and ends,
+        whether the client stays or not.
+        """
 
         async def work() -> None:
             for _ in self._world.deltas:
                 await asyncio.sleep(step["work_ms"] / 1000)
-                self._world.said()
+                self._world.count_delta()
             self._world.complete()
 
         working = asyncio.create_task(work())
@@ -232,7 +234,7 @@ class Player(Events):
         await self._wire.pause((step.get("sleep") or step["hang"]) / 1000)
 
     async def _after_gets(self, step: Step) -> None:
-        """Go on once the client has read the worker so often: a pace that a slow machine cannot miss."""
+        """Continue once the client has read the worker this often: a pace that a slow machine cannot miss."""
         while self._world.gets < step["after_gets"]:
             await self._wire.pause(LOOK_S)
 
@@ -248,8 +250,8 @@ class Player(Events):
         del step
         await self._wire.reset()
 
-    # -- whole bodies ------------------------------------------------------------------------
-    async def _whole(self, step: Step) -> None:
+    # -- complete bodies ---------------------------------------------------------------------
+    async def _complete_body(self, step: Step) -> None:
         headers = filled(step.get("headers", {}), self._fill)
         kind = step.get("content_type", "text/plain; charset=utf-8" if "text" in step else "application/json")
         if kind:
@@ -271,12 +273,12 @@ class Player(Events):
         return json_text(value, self._fill)
 
     async def _file(self, step: Step) -> None:
-        told = step["file"]
-        data = told["text"].encode()
+        reply = step["file"]
+        data = reply["text"].encode()
         headers = {"Content-Type": "application/octet-stream"}
-        if "disposition" in told:
-            headers["Content-Disposition"] = self._fill(told["disposition"])
-        await self._wire.head(200, headers, length=told.get("declare", len(data)))
+        if "disposition" in reply:
+            headers["Content-Disposition"] = self._fill(reply["disposition"])
+        await self._wire.head(200, headers, length=reply.get("declare", len(data)))
         await self._wire.send(data)
-        if told.get("then") == "fin":
+        if reply.get("then") == "fin":
             raise Ended

@@ -1,4 +1,4 @@
-"""The table of the lab: one line for each case, with what came of it."""
+"""The table of the lab: one line for each case, with its result."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ def noting(request: pytest.FixtureRequest) -> Note:
     """Remarks that travel with the test's report."""
 
     def note(outcome: str, world: World | None, seconds: float) -> None:
-        seen = f"posts={world.posts} gets={world.gets}" if world else ""
-        request.node.user_properties.append((REMARK, f"{outcome:14} {seen:18} {seconds:6.2f} s"))
+        counts = f"posts={world.posts} gets={world.gets}" if world else ""
+        request.node.user_properties.append((REMARK, f"{outcome:14} {counts:18} {seconds:6.2f} s"))
 
     return note
 
 
 @dataclass
 class Table:
-    """A pytest plugin that collects the lines and says how many hold."""
+    """A pytest plugin that collects the lines and counts those that hold."""
 
     lines: list[tuple[str, bool, str, str]] = field(default_factory=list)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take a case's result; a broken set-up is a case that does not hold."""
+        """Record the result of a case; a broken set-up counts as a failure."""
         if report.when != "call" and report.passed:
             return
         if report.skipped:
             return
         name = report.nodeid.rpartition("/")[2]
-        remark = next((str(said) for key, said in report.user_properties if key == REMARK), "")
+        remark = next((str(value) for key, value in report.user_properties if key == REMARK), "")
         why = "" if report.passed else report.longreprtext.strip().splitlines()[-1]
         self.lines.append((name, report.passed, remark, why))
 

@@ -20,7 +20,7 @@ from handinger_tui.core.jsontext import parse as parse_json
 from handinger_tui.core.stream.frames import ReadReason
 from handinger_tui.core.turns.turn import DRAFT
 from handinger_tui.ui.app import HandingerApp
-from tests.chaos.adapter import turn_told
+from tests.chaos.adapter import outcome_of_turn
 from tests.chaos.data import SCENARIOS, SHORT
 from tests.chaos.judge import broken, prompt_for
 from tests.chaos.server import FaultServer
@@ -29,7 +29,7 @@ from tests.e2e.runner import KEY
 
 PATIENCE_S = 40.0
 HEAVY = ("endless-stream", "gzip-bomb", "huge-event-50mb", "huge-json-body", "many-tiny-deltas")
-"""Their bounds are measured in a process of its own, without a screen."""
+"""Their limits are measured in a separate process, without a screen."""
 READ_ALIKE = (
     *("202-queued", "204-accepted", "400-empty-body", "401-json", "402-json", "403-problem-json"),
     *("404-message", "408-accepted", "429-date", "500-accepted", "bom-and-crlf"),
@@ -40,7 +40,7 @@ READ_ALIKE = (
     *("sse-labelled-json", "truncated-close-delimited", "u2028-in-json", "unknown-events"),
     *("wrong-types",),
 )
-"""What differs in them is decided below the screen (`test_scenarios.py`); a soak shows them here, too."""
+"""Their differences are decided below the screen (`test_scenarios.py`); only a soak runs them here."""
 NAMES = [
     pytest.param(name, marks=[pytest.mark.slow] if name in READ_ALIKE else [])
     for name, scenario in SCENARIOS.items()
@@ -49,7 +49,7 @@ NAMES = [
 
 
 SILENT: Final = {"pause-with-heartbeats"}
-"""They end well, and need the limit for silence."""
+"""Scenarios that complete and need the limit for silence."""
 
 
 @pytest.fixture
@@ -61,11 +61,13 @@ def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 async def through_the_screen(world: World, base_url: str) -> tuple[list[str], str, str]:
-    """Type the prompt and wait for the end; what is broken, what stands in the prompt, what on the screen."""
+    """Type the prompt and wait for the end; returns the failures,
+    the text of the prompt and of the screen.
+    """
     os.environ["HANDINGER_BASE_URL"] = base_url
-    told = parse(["-w", world.worker_id])
+    args = parse(["-w", world.worker_id])
     async with AsyncExitStack() as stack:
-        app = HandingerApp(app_options(told, settings_for(told), stack))
+        app = HandingerApp(app_options(args, settings_for(args), stack))
         async with app.run_test(size=(100, 60)) as pilot:
             begun = time.monotonic()
             async with asyncio.timeout(PATIENCE_S):
@@ -82,15 +84,15 @@ async def through_the_screen(world: World, base_url: str) -> tuple[list[str], st
                 while not app.work.scheduler.at_rest or (turn.status in DRAFT and not app.work.prompt.text):
                     await pilot.pause()
                 rows = app.screen._compositor.render_strips()
-            seen = "\n".join("".join(segment.text for segment in strip) for strip in rows)
+            screen_text = "\n".join("".join(segment.text for segment in strip) for strip in rows)
             result = parse_json(dump(result_object(session, turn)))
             assert isinstance(result, dict)
             looks = await live_looks(app, turn.turn_id)
-            return broken(world, turn_told(result), seconds, looks), app.work.prompt.text, seen
+            return broken(world, outcome_of_turn(result), seconds, looks), app.work.prompt.text, screen_text
 
 
 async def live_looks(app: HandingerApp, turn_id: str) -> int:
-    """How many GETs brought figures to the screen while the turn ran: each has left its frame."""
+    """How many GETs brought figures to the screen while the turn ran: each is stored as a frame."""
     frames = await app.work.controller.engine.frames(turn_id)
     return sum(frame.event == ReadReason.MONEY for frame in frames)
 
@@ -100,15 +102,15 @@ async def test_scenario_on_the_screen(
     name: str, server: FaultServer, service: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if name not in SILENT and SCENARIOS[name]["expect"]["outcome"] == ["completed"]:
-        # Where no silence is played, a loaded machine must not be taken for one.
+        # In a scenario without silence, a slow machine must not count as silent.
         monkeypatch.setenv("HANDINGER_IDLE_TIMEOUT", "10")
     world = server.begin(SCENARIOS[name])
-    found, typed, seen = await through_the_screen(world, server.base_of(world))
-    assert not found, "\n".join(found)
+    failures, typed, screen_text = await through_the_screen(world, server.base_of(world))
+    assert not failures, "\n".join(failures)
     expect = world.scenario["expect"]
     if expect.get("draft_preserved"):
         assert typed == prompt_for(world)
     final = expect.get("final_text")
     if final and final.isascii() and len(final) < 80:
-        assert seen.count(final) == 1
-    assert KEY not in seen
+        assert screen_text.count(final) == 1
+    assert KEY not in screen_text

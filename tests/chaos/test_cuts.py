@@ -1,4 +1,4 @@
-"""Cut at any byte and told again: the turn ends as if nothing had happened."""
+"""A stream that is cut at any byte and sent again: the turn ends as if nothing had happened."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ SAME: Final = (
 
 
 def arrived(recording: Recording, cut: int) -> list[RawFrame]:
-    """What the client has made of the first `cut` bytes when the connection breaks."""
+    """The frames that the client has read from the first `cut` bytes when the connection breaks."""
     body = recording.body[:cut]
     framing = SUFFIXES[recording.path.suffix]
     if framing is Framing.SSE:
@@ -69,7 +69,7 @@ def broken_at(tape: Tape, recording: Recording, cut: int, via: str) -> Tape:
 
 
 def final(recording: Recording, tape: Tape) -> tuple[Any, ...]:
-    """Everything of a turn that a person can see."""
+    """Every member of a turn that the screen shows."""
     folding = Fold(ORDER, prior=prior(recording))
     for frame in tape.frames:
         folding.feed(frame)
@@ -96,7 +96,7 @@ def check_cuts(recording: Recording, cuts: list[tuple[int, str]], via: str) -> N
 
 @pytest.mark.parametrize("recording", STREAMS, ids=lambda one: one.name)
 def test_cut_at_many_bytes(recording: Recording) -> None:
-    """The first and last bytes, the ends of lines, and others by chance."""
+    """The first and last bytes, the ends of lines, and random others."""
     size = len(recording.body)
     chance = random.Random(recording.name)
     ends = [at for at in range(size) if recording.body[at : at + 1] == b"\n"]
@@ -107,8 +107,8 @@ def test_cut_at_many_bytes(recording: Recording) -> None:
 
 @settings(deadline=None, max_examples=150)
 @given(st.data())
-def test_cut_again_and_again(data: st.DataObject) -> None:
-    """The replays are cut too, each at a byte of its own; the last one is whole."""
+def test_replays_that_are_cut_too(data: st.DataObject) -> None:
+    """The replays are cut too, each at a byte of its own; the last one is complete."""
     recording = data.draw(st.sampled_from(STREAMS))
     cut = st.tuples(st.integers(0, len(recording.body)), st.sampled_from(VIAS))
     check_cuts(recording, data.draw(st.lists(cut, min_size=1, max_size=4)), data.draw(st.sampled_from(VIAS)))
@@ -118,22 +118,22 @@ def test_cut_again_and_again(data: st.DataObject) -> None:
 def steps(recording: Recording, cut: int | None, ending: str) -> list[dict[str, Any]]:
     headers = {name: value for name, value in recording.meta["headers"].items() if name not in HOP}
     body = base64.b64encode(recording.body[:cut]).decode()
-    told: list[dict[str, Any]] = [{"head": {"headers": headers}}, {"b64": body}]
-    return [*told, {ending: 1}] if cut is not None else [*told, {"complete": 1}, {"end": 1}]
+    reply: list[dict[str, Any]] = [{"head": {"headers": headers}}, {"b64": body}]
+    return [*reply, {ending: 1}] if cut is not None else [*reply, {"complete": 1}, {"end": 1}]
 
 
 def result(server: FaultServer, home: Path, recording: Recording, cut: int | None, ending: str) -> Any:
     expected = recording.expected
     text = expected.get("text", expected.get("streamed_text", ""))
-    whole = steps(recording, None, "")
+    complete = steps(recording, None, "")
     scenario = {
         "id": "cut",
         "op": "continue",
         "deltas": [text],
         "server": {
             "continue": [[{"accept": {}}, *steps(recording, cut, ending)]],
-            "subscribe": [whole],
-            "replay": [whole],
+            "subscribe": [complete],
+            "replay": [complete],
         },
     }
     world = server.begin(scenario)
@@ -147,5 +147,5 @@ def result(server: FaultServer, home: Path, recording: Recording, cut: int | Non
 def test_cut_over_http(recording: Recording, server: FaultServer, tmp_path: Path) -> None:
     chance = random.Random(recording.name)
     cut, ending = chance.randrange(len(recording.body)), chance.choice(["fin", "rst"])
-    uncut = result(server, tmp_path / "whole", recording, None, "")
+    uncut = result(server, tmp_path / "uncut", recording, None, "")
     assert result(server, tmp_path / "cut", recording, cut, ending) == uncut

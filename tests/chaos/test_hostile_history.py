@@ -1,4 +1,4 @@
-"""A turn full of hostile texts in the history, and every command that tells of it or of its worker."""
+"""A turn full of hostile texts in the history, and every command that prints it or its worker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GROUPS = ("day", "worker", "budget", "session", "turn", "trigger")
 
 
 def check(ran: Ran, what: str, *, code: int = 0) -> None:
-    """Nothing of it may reach a terminal, as it was written or once decoded."""
+    """No hostile character may reach a terminal, as written or after decoding."""
     assert ran.code == code, f"{what}: {ran.err}"
     assert "Traceback" not in ran.err, what
     assert not dangers(ran.out.replace("\r\n", "\n")), what
@@ -37,8 +37,8 @@ def test_every_command_over_a_hostile_history(server: FaultServer, tmp_path: Pat
     base = server.base_of(world)
     prompt = HOSTILE[7].replace("\0", "")
     check(run("-p", prompt, "-w", world.worker_id, "--json", home=tmp_path, base_url=base), "send")
-    told = run("sessions", "list", "--json", home=tmp_path)
-    (row,) = json.loads(told.out)["sessions"]
+    listing = run("sessions", "list", "--json", home=tmp_path)
+    (row,) = json.loads(listing.out)["sessions"]
     session = row["session_id"]
     over_network = {"base_url": base}
     runs: dict[tuple[str, ...], dict[str, str]] = {
@@ -74,7 +74,7 @@ def test_every_command_over_a_hostile_history(server: FaultServer, tmp_path: Pat
     check(run("sources", HOSTILE[1], home=tmp_path), "no such session", code=2)
 
 
-def test_what_a_small_answer_of_the_service_says_is_cleaned(server: FaultServer, tmp_path: Path) -> None:
+def test_the_texts_of_small_answers_are_cleaned(server: FaultServer, tmp_path: Path) -> None:
     texts = [text.replace("\0", "") for text in HOSTILE[::6]]
     for text in texts:
         for argv in (("email", "w1"), ("schedules", "list", "w1"), ("files", "list", "w1")):

@@ -1,4 +1,4 @@
-"""The judge bites: a client that lies, or a server that saw too much, does not pass."""
+"""The judge reports a client with a wrong outcome, and a server that saw too many requests."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ KEY = {"authorization": "Bearer k"}
 
 
 def world(posts: int = 1, gets: int = 1, headers: dict[str, str] | None = None) -> World:
-    made = World(SCENARIO, "made-up~1")
+    result = World(SCENARIO, "made-up~1")
     for method, op, times in (("POST", "continue", posts), ("GET", "get", gets)):
         for _ in range(times):
-            made.note(op, Request(method, "/api/workers/x", KEY if headers is None else headers))
-    return made
+            result.note(op, Request(method, "/api/workers/x", KEY if headers is None else headers))
+    return result
 
 
-def judged(seen: World, seconds: float = 1, **told: Any) -> list[str]:
-    return broken(seen, {**GOOD, "draft": prompt_for(seen), **told}, seconds)
+def judged(observed: World, seconds: float = 1, **outcome: Any) -> list[str]:
+    return broken(observed, {**GOOD, "draft": prompt_for(observed), **outcome}, seconds)
 
 
-def test_a_good_client_passes() -> None:
+def test_a_correct_outcome_has_no_failures() -> None:
     assert judged(world()) == []
 
 
 @pytest.mark.parametrize(
-    "told",
+    "outcome",
     [
         {"outcome": "completed"},
         {"error_kind": "auth"},
@@ -69,30 +69,30 @@ def test_a_good_client_passes() -> None:
         {"seconds": 6},
     ],
 )
-def test_a_wrong_word_of_the_client_is_seen(told: dict[str, Any]) -> None:
-    assert len(judged(world(), **told)) == 1
+def test_a_wrong_value_in_the_outcome_is_reported(outcome: dict[str, Any]) -> None:
+    assert len(judged(world(), **outcome)) == 1
 
 
-@pytest.mark.parametrize("seen", [world(posts=2), world(gets=0), world(gets=3)])
-def test_too_many_requests_are_seen(seen: World) -> None:
-    assert len(judged(seen)) == 1
+@pytest.mark.parametrize("observed", [world(posts=2), world(gets=0), world(gets=3)])
+def test_a_wrong_number_of_requests_is_reported(observed: World) -> None:
+    assert len(judged(observed)) == 1
 
 
-def test_a_turn_that_is_paid_twice_is_seen() -> None:
-    seen = world()
-    seen.accept()
-    seen.accept()
-    assert judged(seen) == ["2 turns were started and charged"]
+def test_a_turn_that_is_charged_twice_is_reported() -> None:
+    observed = world()
+    observed.accept()
+    observed.accept()
+    assert judged(observed) == ["2 turns were started and charged"]
 
 
-def test_keys_are_watched() -> None:
+def test_a_missing_or_leaked_key_is_reported() -> None:
     assert len(judged(world(headers={}))) == 2
-    seen = world()
-    seen.elsewhere.append(Request("GET", "/steal", KEY))
-    assert any("the key went to another origin" in line for line in judged(seen))
+    observed = world()
+    observed.elsewhere.append(Request("GET", "/steal", KEY))
+    assert any("the key went to another origin" in line for line in judged(observed))
 
 
-def test_files_are_watched(tmp_path: Path) -> None:
+def test_wrong_changed_and_executable_files_are_reported(tmp_path: Path) -> None:
     folder = tmp_path / "downloads"
     folder.mkdir()
     (folder / "kept").write_text("mine")

@@ -1,7 +1,7 @@
 """Killed at any moment: kill -9 on a real process with a real database, then a fresh start.
 
 HANDINGER_TEST_KILLS says how many in each generation (12), HANDINGER_TEST_SEED which ones (1).
-Each kill waits for something that the server has seen, then for a random
+Each kill waits for a request at the server, then for a random
 moment more, so that it also falls between and into writes of the database.
 """
 
@@ -49,7 +49,7 @@ ANSWER: Final[list[dict[str, Any]]] = [
     {"close": 1},
 ]
 ANSWER_OF_A_TASK: Final[list[dict[str, Any]]] = [{"work_ms": 25}, {"worker": {}}]
-"""A task is answered when its turn is over. It goes on when the client has left."""
+"""A task is answered when its turn is over. It continues after the client has disconnected."""
 ACCEPTING: Final[dict[str, list[dict[str, Any]]]] = {
     "at once": [{"accept": {}}],
     "late": [{"sleep": 150}, {"accept": {}}],
@@ -84,16 +84,16 @@ def moment_of(chance: random.Random) -> Moment:
     if kind == "delta":
         number = chance.randint(1, len(WORDS))
         return Moment(f"delta {number}", lambda world: world.sent >= number, later / 4)
-    seen: dict[str, Callable[[World], bool]] = {
+    conditions: dict[str, Callable[[World], bool]] = {
         "look": lambda world: bool(world.exchanges),
         "post": lambda world: world.posts > 0,
         "after": lambda world: world.gets > 0,
     }
-    return Moment(kind, seen[kind], later)
+    return Moment(kind, conditions[kind], later)
 
 
 def rows(database: Path, query: str) -> list[Any]:
-    """Rows as another process sees them: what is there has been committed."""
+    """Rows as another process sees them: only what has been committed."""
     return read(database, lambda connection: connection.execute(query).fetchall())
 
 
@@ -115,13 +115,13 @@ def read(database: Path, query: Callable[[sqlite3.Connection], list[Any]]) -> li
         with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
             return query(connection)
     except sqlite3.OperationalError as problem:
-        # Killed, or looked at, before the first migration was committed.
+        # The process was killed, or the file read, before the first migration was committed.
         if "no such table" in str(problem):
             return []
         raise
 
 
-def told_by_the_server() -> list[str]:
+def server_events() -> list[str]:
     """The data of every event of the stream, in order."""
     events = [*opening("m1a"), *map(delta, WORDS), *CLOSING]
     return [*(json.dumps(event) for event in events), "[DONE]"]
@@ -139,35 +139,37 @@ def test_kill(number: int, server: FaultServer, tmp_path: Path, note: Note, *, t
     assert wait_until(world, lambda: moment.reached(world))
     # The random moment is the experiment itself; nothing is waited for.
     time.sleep(moment.later_s)
-    seen = frames_in(place.database)
+    committed = frames_in(place.database)
     process.kill()
     ended(process)
 
-    kept = check_what_is_left(place, world, seen)
+    kept = check_history(place, world, committed)
     check_the_start(place, world)
     note(f"seed {SEED}, {op}, {moment.name} +{moment.later_s * 1000:.0f} ms, {kept} frames kept", world, 0)
 
 
 @generations
 @pytest.mark.parametrize("number", range(max(1, KILLS // 2)))
-def test_told_to_stop(number: int, server: FaultServer, tmp_path: Path, note: Note, *, tasks: bool) -> None:
-    """SIGTERM or SIGINT at any moment: a quick end, nothing lost, and `attach` brings the rest."""
+def test_stopped_by_a_signal(
+    number: int, server: FaultServer, tmp_path: Path, note: Note, *, tasks: bool
+) -> None:
+    """SIGTERM or SIGINT at any moment: a quick end, nothing lost, and `attach` brings the remainder."""
     chance = random.Random(f"stop-{SEED}-{number}")
     accepting, moment = chance.choice(sorted(ACCEPTING)), moment_of(chance)
     # While Python itself starts, an interrupt is Python's to answer.
-    told = signal.SIGTERM if moment.name == "start" else chance.choice([signal.SIGTERM, signal.SIGINT])
+    stop_signal = signal.SIGTERM if moment.name == "start" else chance.choice([signal.SIGTERM, signal.SIGINT])
     world = server.begin(killable(accepting, tasks=tasks), tasks=tasks)
     place = Place(server, tmp_path)
     process = place.start(world, "-p", prompt_for(world), *target(world), "--json", env=limits(world))
     assert wait_until(world, lambda: moment.reached(world))
     time.sleep(moment.later_s)
     begun = time.monotonic()
-    process.send_signal(told)
+    process.send_signal(stop_signal)
     ran = ended(process)
     seconds = time.monotonic() - begun
     assert seconds < END_S
-    assert ran.code in {0, 128 + told, -told}
-    check_what_is_left(place, world, [])
+    assert ran.code in {0, 128 + stop_signal, -stop_signal}
+    check_history(place, world, [])
     if world.prompts:
         base_url = server.base_of(world)
         back = run("attach", world.worker_id, "--json", home=place.data, base_url=base_url, **limits(world))
@@ -175,7 +177,9 @@ def test_told_to_stop(number: int, server: FaultServer, tmp_path: Path, note: No
         assert place.turns_of(world) == [(prompt_for(world), "completed")]
     assert world.posts <= 1
     note(
-        f"seed {SEED}, {told.name} {moment.name} +{moment.later_s * 1000:.0f} ms, {ran.code}", world, seconds
+        f"seed {SEED}, {stop_signal.name} {moment.name} +{moment.later_s * 1000:.0f} ms, {ran.code}",
+        world,
+        seconds,
     )
 
 
@@ -184,14 +188,14 @@ def killable(accepting: str, op: str = "continue", *, tasks: bool = False) -> di
     return {"id": "killed", "op": op, "deltas": WORDS, "history": op == "continue", "server": server}
 
 
-def check_what_is_left(place: Place, world: World, seen: list[Any]) -> int:
+def check_history(place: Place, world: World, committed: list[Any]) -> int:
     """The history right after the kill; returns how many frames it holds."""
     assert rows(place.database, "PRAGMA integrity_check") in ([], [("ok",)])
     frames = frames_in(place.database)
-    assert frames[: len(seen)] == seen, "a frame that was committed is gone"
+    assert frames[: len(committed)] == committed, "a committed frame is missing"
     assert [seq for seq, *_ in frames] == list(range(len(frames)))
     events = [data for _, framing, _, data in frames if framing == "sse"]
-    assert events == told_by_the_server()[: len(events)]
+    assert events == server_events()[: len(events)]
     prompts = rows(place.database, "SELECT prompt FROM turns")
     if world.posts:
         assert prompts == [(prompt_for(world),)]
@@ -202,7 +206,7 @@ def check_what_is_left(place: Place, world: World, seen: list[Any]) -> int:
 
 
 def check_the_start(place: Place, world: World) -> None:
-    """The next start settles the turn by GETs, once, and says what is so."""
+    """The next start settles the turn by GETs, once, with its true status."""
     turns = rows(place.database, "SELECT status, settled_ms FROM turns")
     frames = frames_in(place.database)
     sessions = start_again(place.database, place.server.base_of(world), limits(world))
@@ -222,16 +226,16 @@ def check_the_start(place: Place, world: World) -> None:
         else:
             check_unanswered(world, turn, sent=FrameNote.SENDING in events)
     answers = rows(place.database, "SELECT text FROM answers WHERE text <> ''")
-    known = rows(place.database, "SELECT 1 FROM turns WHERE worker_id IS NOT NULL")
-    assert answers == ([("".join(WORDS),)] if world.prompts and known else [])
+    with_worker = rows(place.database, "SELECT 1 FROM turns WHERE worker_id IS NOT NULL")
+    assert answers == ([("".join(WORDS),)] if world.prompts and with_worker else [])
 
 
 def check_unanswered(world: World, turn: Turn, *, sent: bool) -> None:
-    """Nobody can say that it was answered: the text comes back, with the truth about its cost."""
+    """An answer cannot be confirmed: the text is a draft again, and the fault says whether it may cost."""
     assert turn.draft == prompt_for(world)
     assert turn.fault is not None
     if sent and world.op == "create" and not world.tasks:
-        # Whether a worker was started cannot be asked without its id.
+        # Without its id, it is impossible to check whether a worker was started.
         assert turn.status is TurnStatus.UNKNOWN
         assert turn.fault.may_have_been_charged
     else:
@@ -239,8 +243,8 @@ def check_unanswered(world: World, turn: Turn, *, sent: bool) -> None:
         assert not turn.fault.may_have_been_charged
 
 
-def test_killed_while_watching_somebody_elses_turn(server: FaultServer, tmp_path: Path) -> None:
-    """We never sent it, so it is not `not sent`: it runs, and is watched again."""
+def test_killed_while_watching_a_turn_sent_elsewhere(server: FaultServer, tmp_path: Path) -> None:
+    """We never sent it, so it is not `not sent`: it runs, and is watched again after the start."""
     hung = {"subscribe": [[{"head": {}}, {"open": 1}, {"hang": 30000}], "default"]}
     world = server.begin({**SCENARIOS["attach-running"], "start_running": 4, "server": hung})
     place = Place(server, tmp_path)
@@ -256,8 +260,8 @@ def test_killed_while_watching_somebody_elses_turn(server: FaultServer, tmp_path
     assert world.posts == 0
 
 
-def test_killed_right_after_a_new_worker_has_told_its_id(server: FaultServer, tmp_path: Path) -> None:
-    """By the time anything of the answer is shown, the worker can be found again."""
+def test_killed_right_after_a_new_worker_has_sent_its_id(server: FaultServer, tmp_path: Path) -> None:
+    """Once any part of the answer is shown, the worker can be read again after a crash."""
     world = server.begin(killable("at once", "create"))
     place = Place(server, tmp_path)
     process = place.start(world, "-p", prompt_for(world), "--output-format", "stream-json", env=LIMITS)

@@ -1,4 +1,4 @@
-"""Leaving: `--detach` and signals, at the moments when it matters whether something was sent."""
+"""`--detach` and signals, at the moments when it matters whether something was sent."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ HEADERS_ALONE: Steps = [
 @pytest.mark.parametrize("answer", [RUNNING_JSON, LATE_ID, HEADERS_ALONE])
 def test_a_detached_new_worker_is_never_lost(place: Place, answer: Steps) -> None:
     world = place.server.begin(scenario("create", create=[answer]))
-    left = place.run(world, *NEW, "--detach")
-    assert (left.code, left.result["worker_id"]) == (0, world.worker_id), left.err
-    # What goes on in that session goes to the same worker.
+    detached = place.run(world, *NEW, "--detach")
+    assert (detached.code, detached.result["worker_id"]) == (0, world.worker_id), detached.err
+    # The next message of that session goes to the same worker.
     place.run(world, "-c", "-p", "and then", "--json")
     assert [one.request.path[-1] for one in world.exchanges if one.request.method == "POST"] == [
         "workers",
@@ -65,11 +65,11 @@ def test_a_detached_new_worker_is_never_lost(place: Place, answer: Steps) -> Non
     ]
 
 
-def test_a_detached_answer_that_ends_at_once_is_whole(place: Place) -> None:
+def test_a_detached_answer_that_ends_at_once_is_complete(place: Place) -> None:
     world = place.server.begin(scenario("create", create=[[{"accept": {}}, {"complete": 1}, {"worker": {}}]]))
-    left = place.run(world, *NEW, "--detach")
-    assert (left.code, left.result["worker_id"]) == (0, world.worker_id)
-    assert left.result["status"] in ("completed", "running")
+    detached = place.run(world, *NEW, "--detach")
+    assert (detached.code, detached.result["worker_id"]) == (0, world.worker_id)
+    assert detached.result["status"] in ("completed", "running")
 
 
 # -- signals ----------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ def test_a_signal_before_the_request_withdraws_the_message(place: Place, number:
     assert len(ran.out.splitlines()) == 1
 
 
-def test_a_signal_after_the_request_says_that_the_outcome_is_unknown(place: Place) -> None:
+def test_a_signal_after_the_request_makes_the_outcome_unknown(place: Place) -> None:
     world = place.server.begin(scenario("continue", **{"continue": [[{"hang": LONG_MS}]]}))
     process = place.start(world, "-p", "on its way", "-w", world.worker_id, "--json")
     assert wait_until(world, lambda: world.posts == 1)
@@ -107,8 +107,8 @@ def test_no_signal_is_swallowed_while_the_program_starts(place: Place, wait_s: f
     assert world.posts == 0 or ran.result["status"] == "unknown"
 
 
-# -- turns that an earlier run left open --------------------------------------------------------------
-def test_a_run_settles_what_an_earlier_one_left_open_by_its_own_readings(place: Place) -> None:
+# -- open turns of an earlier run ---------------------------------------------------------------------
+def test_a_run_settles_the_open_turns_of_an_earlier_run_by_its_own_readings(place: Place) -> None:
     first: Steps = [
         {"head": {}},
         {"accept": {}},
@@ -129,8 +129,8 @@ def test_a_run_settles_what_an_earlier_one_left_open_by_its_own_readings(place: 
 
 def test_a_cut_turn_of_another_session_is_settled_too(place: Place) -> None:
     first: Steps = [{"head": {}}, {"accept": {}}, {"open": 1}, {"deltas": [0, 3]}, {"hang": LONG_MS}]
-    whole: Steps = [{"head": {}}, {"accept": {}}, {"full": 1}]
-    world = place.server.begin(scenario("continue", **{"continue": [first], "create": [whole]}))
+    answer: Steps = [{"head": {}}, {"accept": {}}, {"full": 1}]
+    world = place.server.begin(scenario("continue", **{"continue": [first], "create": [answer]}))
     process = place.start(world, "-p", "first", "-w", world.worker_id, "--json")
     assert wait_until(world, lambda: world.sent >= 3)
     process.kill()

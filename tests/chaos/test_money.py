@@ -1,4 +1,4 @@
-"""Money against the fault server: counters move while a turn runs, gaps stay gaps, and a ceiling holds."""
+"""Money against the fault server: counters move while a turn runs, gaps stay gaps, and a limit holds."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def reading(usd: float | None, **members: Any) -> list[dict[str, Any]]:
 
 
 def slow_turn(*readings: list[dict[str, Any]], before: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-    """A Worker that tells `readings` one after the other, and a stream that goes on as they are read."""
+    """A worker that reports `readings` one after the other, and a stream that continues as they are read."""
     stream: list[dict[str, Any]] = [{"head": {}}, {"accept": {}}, {"open": 1}]
     for at in range(DELTAS):
         stream += [{"deltas": [at, at + 1]}, {"after_gets": min(at + 1, len(readings))}]
@@ -52,21 +52,21 @@ def headless(world: World, server: FaultServer, home: Path, *argv: str) -> Ran:
     return run("-w", world.worker_id, "-p", "go", *argv, home=home, base_url=server.base_of(world), **POLL)
 
 
-def test_a_ceiling_is_told_while_the_turn_runs(server: FaultServer, tmp_path: Path) -> None:
+def test_a_cost_limit_is_reported_while_the_turn_runs(server: FaultServer, tmp_path: Path) -> None:
     world = server.begin(slow_turn(reading(0.2), reading(0.5), reading(0.85), reading(1.1), reading(1.2)))
     ran = headless(world, server, tmp_path, "--output-format", "stream-json", "--max-cost", "1")
     lines = [line["type"] for line in ran.lines]
-    seen = [
+    costs = [
         line["usage"]["cost_usd"] for line in ran.lines[: lines.index("finish")] if line["type"] == "usage"
     ]
-    assert len(set(seen)) >= 3, seen
+    assert len(set(costs)) >= 3, costs
     assert (ran.err.count("limit near"), ran.err.count("limit reached")) == (1, 1)
     assert (ran.code, ran.result["status"], world.posts) == (5, "completed", 1)
     again = headless(world, server, tmp_path, "--json", "--max-cost", "1")
     assert (again.code, again.result["error"]["kind"], world.posts) == (5, "cost_limit", 1)
 
 
-def test_what_is_never_reported_is_never_zero_and_never_blocks(server: FaultServer, tmp_path: Path) -> None:
+def test_an_unreported_cost_is_not_zero_and_blocks_nothing(server: FaultServer, tmp_path: Path) -> None:
     world = server.begin(slow_turn(reading(None), before=reading(None)))
     ran = headless(world, server, tmp_path, "--json", "--max-cost", "1")
     assert (ran.code, ran.result["usage"]["cost_usd"], ran.result["turn_usage"]["cost_usd"]) == (
@@ -75,11 +75,11 @@ def test_what_is_never_reported_is_never_zero_and_never_blocks(server: FaultServ
         None,
     )
     assert "the cost is unknown" in ran.err
-    told = run("costs", "--json", home=tmp_path).result["total"]
-    assert (told["cost_usd"], told["unpriced_turns"]) == (None, 1)
+    total = run("costs", "--json", home=tmp_path).result["total"]
+    assert (total["cost_usd"], total["unpriced_turns"]) == (None, 1)
 
 
-def test_a_falling_figure_makes_every_turn_speak_for_itself(server: FaultServer, tmp_path: Path) -> None:
+def test_a_decreasing_figure_is_read_as_the_cost_of_each_turn(server: FaultServer, tmp_path: Path) -> None:
     world = server.begin(slow_turn(reading(0.3), before=reading(5)))
     ran = headless(world, server, tmp_path, "--json", "--max-cost", "4")
     assert (ran.code, ran.result["turn_usage"]["cost_usd"]) == (0, "0.3")
@@ -95,29 +95,29 @@ async def test_counters_move_on_the_screen_and_the_limit_holds(
     monkeypatch.setenv("HANDINGER_LIMIT_SESSION_USD", "1")
     world = server.begin(slow_turn(reading(0.2), reading(0.5), reading(0.85), reading(1.1), reading(1.2)))
     os.environ["HANDINGER_BASE_URL"] = server.base_of(world)
-    told = parse(["-w", world.worker_id])
+    args = parse(["-w", world.worker_id])
     async with AsyncExitStack() as stack:
-        app = HandingerApp(app_options(told, settings_for(told), stack))
+        app = HandingerApp(app_options(args, settings_for(args), stack))
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             while not app.work.controller.session_id:
                 await pilot.pause()
             desk = app.work.controller
-            seen: list[str] = []
+            figures: list[str] = []
 
             def look(session_id: str) -> None:
                 figure = usage_view(desk.engine.session(session_id)).this_turn("cost").value
-                seen.extend([str(figure)] if desk.session.busy and figure is not None else [])
+                figures.extend([str(figure)] if desk.session.busy and figure is not None else [])
 
-            # Every value that is published is painted next; sampling the paints would miss some under load.
+            # Every published value is painted next; sampling the paints would miss some under load.
             desk.engine.subscribe(look)
             app.work.prompt.text = "go"
             await pilot.press("enter")
-            # A note leaves the screen after a while: each is kept as it is met.
-            said: dict[str, str] = {}
+            # A notice disappears after a while: each is collected as it appears.
+            notices: dict[str, str] = {}
             while not desk.session.turns or desk.session.busy:
                 await pilot.pause()
-                said |= {note.identity: note.message for note in app._notifications}
-            assert len(set(seen)) >= 3, set(seen)
+                notices |= {note.identity: note.message for note in app._notifications}
+            assert len(set(figures)) >= 3, set(figures)
             await desk.engine.actor(desk.session_id).settled()
             app.work.prompt.text = "once more"
             await pilot.press("enter")
@@ -125,5 +125,5 @@ async def test_counters_move_on_the_screen_and_the_limit_holds(
                 await pilot.pause()
             assert world.posts == 1
             assert app.work.prompt.text == "once more"
-            said |= {note.identity: note.message for note in app._notifications}
-            assert sum("limit near" in line for line in said.values()) == 1, said
+            notices |= {note.identity: note.message for note in app._notifications}
+            assert sum("limit near" in line for line in notices.values()) == 1, notices

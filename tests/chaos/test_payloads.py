@@ -36,7 +36,7 @@ FORMATS = ("text", "json", "stream-json")
 
 
 def formats_of(name: str, other: bool = False) -> tuple[str, str]:
-    """Text, and one of the two JSON forms, which take turns: both are cleaned in one place."""
+    """Text, and alternately one of the two JSON formats: both are cleaned by the same code."""
     return ("text", FORMATS[1 + (list(TEXT_PAYLOADS).index(name) + other) % 2])
 
 
@@ -52,8 +52,8 @@ def in_formats(
 
 
 def check_output(output_format: str, ran: Ran) -> None:
-    found = dangers(ran.out) if output_format == "text" else dangers_in_lines(ran.out)
-    assert not found, f"{output_format}: stdout has {found}"
+    characters = dangers(ran.out) if output_format == "text" else dangers_in_lines(ran.out)
+    assert not characters, f"{output_format}: stdout has {characters}"
     assert not dangers(ran.err), f"{output_format}: stderr has {dangers(ran.err)}"
     assert "Traceback" not in ran.err
     ran.out.encode()
@@ -109,22 +109,22 @@ def file_scenario(payload: dict[str, Any]) -> dict[str, Any]:
     url = payload.get("url", "/api/workers/{id}/files/report.txt")
     name = payload.get("name")
     file = {"filename": None if name is None else filled(name), "url": filled(url), "mediaType": "text/plain"}
-    told = {"text": CONTENT}
+    reply = {"text": CONTENT}
     if "disposition" in payload:
         file["filename"] = None
-        told["disposition"] = payload["disposition"]
-    return {"id": payload["id"], "op": "file", "files": [file], "server": {"file": [[{"file": told}]]}}
+        reply["disposition"] = payload["disposition"]
+    return {"id": payload["id"], "op": "file", "files": [file], "server": {"file": [[{"file": reply}]]}}
 
 
 def prepared(folder: Path, setup: dict[str, Any], escape: Path) -> dict[Path, bytes]:
-    """Put into the folder what the payload wants there; returns its content by path."""
+    """Create the files that the payload needs in the folder; returns their content by path."""
     before = {}
     if "make_file" in setup:
         name, content = setup["make_file"]
         (folder / name).write_text(content)
         before[folder / name] = content.encode()
     if "make_symlink" in setup:
-        # Its target is there, outside: what follows the link would write over it.
+        # Its target exists, outside: a client that follows the link would overwrite it.
         name, _target = setup["make_symlink"]
         target = escape.parent / f"target-of-{folder.parent.name}"
         target.write_text("precious")
@@ -137,12 +137,12 @@ def prepared(folder: Path, setup: dict[str, Any], escape: Path) -> dict[Path, by
 
 def allowed(payload: dict[str, Any]) -> set[str]:
     if "chmod" in payload["must"].get("setup", {}):
-        # Rights do not bind the superuser, so there the file is simply saved.
+        # Permissions do not bind the superuser, so there the file is simply saved.
         return {"saved"} if os.geteuid() == 0 else {"failed"}
-    said = set(payload["must"]["outcome"].split("|"))
-    # A host that cannot be reached is no danger either: nothing was saved.
-    return {"saved-safe": {"saved"}, "refused": {"refused", "failed"}}[min(said)] | (
-        {"saved"} if "saved-safe" in said else set()
+    outcomes = set(payload["must"]["outcome"].split("|"))
+    # An unreachable host is no danger either: nothing was saved.
+    return {"saved-safe": {"saved"}, "refused": {"refused", "failed"}}[min(outcomes)] | (
+        {"saved"} if "saved-safe" in outcomes else set()
     )
 
 
@@ -174,7 +174,7 @@ def check_name(payload: dict[str, Any], path: Path) -> None:
         assert path.name == payload["name"]
 
 
-def test_the_checks_bite() -> None:
+def test_the_checks_report_dangerous_texts_and_names() -> None:
     assert dangers("a\x1bb\u202ec\x9b\n\t\u200d") == ["U+001B", "U+009B", "U+202E"]
     assert dangers_in_lines('{"a\\u001b":["\\u202e"]}\n') == ["U+001B", "U+202E"]
     names = ("a/b", "a\u200bb", "a" * 241, ".a", "a ", "com1.txt", "e\u0301")

@@ -24,7 +24,7 @@ def place(server: FaultServer, tmp_path: Path) -> Place:
     return Place(server, tmp_path)
 
 
-def test_every_case_has_its_test() -> None:
+def test_every_case_has_a_test() -> None:
     cases = {case["id"] for case in loaded("processes", "cases") if case["how"].get("needs") != "tui"}
     names = {name for module in (globals(), vars(test_surroundings)) for name in module}
     missing = {case for case in cases if f"test_{case.replace('-', '_')}" not in names}
@@ -57,7 +57,7 @@ def test_kill9_before_headers(place: Place) -> None:
     assert world.posts == 1
 
 
-# -- told to stop ------------------------------------------------------------------------------
+# -- stopped by a signal -----------------------------------------------------------------------
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_sigterm_mid_stream(place: Place, number: signal.Signals) -> None:
     world = place.world()
@@ -102,7 +102,7 @@ def test_sigint_twice(place: Place) -> None:
 
 
 def test_freeze_8s(place: Place) -> None:
-    """Frozen for longer than the silence limit of a stream (two seconds tell as much as eight)."""
+    """Frozen for longer than the silence limit of a stream (two seconds prove as much as eight)."""
     world = place.world()
     process = place.start(world)
     assert wait_until(world, lambda: world.sent >= 5)
@@ -115,7 +115,7 @@ def test_freeze_8s(place: Place) -> None:
 
 # -- pipes -------------------------------------------------------------------------------------
 def test_sigpipe(place: Place) -> None:
-    """The reader of the output goes away: the answer is still seen through, and kept."""
+    """The reader of the output closes the pipe: the answer is still received, and stored."""
     world = place.world()
     reading, writing = os.pipe()
     argv = ("-p", prompt_for(world), "-w", world.worker_id)
@@ -158,7 +158,7 @@ def test_five_instances(place: Place) -> None:
 
 
 def test_two_instances_on_one_worker(place: Place) -> None:
-    """Two persons ask the same worker: each gets an answer, each message went out once."""
+    """Two people use the same worker: each gets an answer, each message is sent once."""
     world = place.server.begin(SCENARIOS["slow-20-deltas"])
     processes = [place.start(world, "-p", f"ask {n}", "-w", world.worker_id, "--json") for n in range(2)]
     texts = [ended(process).result["text"] for process in processes]

@@ -1,4 +1,4 @@
-"""--raw is for pipes and files, never for a terminal: whichever command prints, whatever else is asked."""
+"""--raw is for pipes and files, never for a terminal, with every command and every other option."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SCENARIO = {"id": "raw", "op": "continue", "deltas": [ANSWER[:4], ANSWER[4:]]}
 
 @contextmanager
 def on_a_terminal() -> Iterator[tuple[int, io.StringIO]]:
-    """A real terminal as stdout: its other end, and stderr."""
+    """A real terminal as stdout; yields its other end, and stderr."""
     master, slave = os.openpty()
     os.set_blocking(master, False)
     with os.fdopen(slave, "w") as out, redirect_stdout(out), redirect_stderr(io.StringIO()) as err:
@@ -44,7 +44,7 @@ def nothing_came(master: int) -> bool:
 
 @pytest.mark.parametrize("more", [(), ("--json",), ("--output-format", "stream-json"), ("-o", "x.txt")])
 @pytest.mark.parametrize("command", [("-p", "hi"), ("attach", "w1"), ()])
-def test_a_terminal_gets_nothing_raw(command: tuple[str, ...], more: tuple[str, ...]) -> None:
+def test_raw_output_to_a_terminal_is_refused(command: tuple[str, ...], more: tuple[str, ...]) -> None:
     with on_a_terminal() as (master, err):
         with pytest.raises(SystemExit) as ended:
             main([*command, "--raw", *more])
@@ -53,7 +53,7 @@ def test_a_terminal_gets_nothing_raw(command: tuple[str, ...], more: tuple[str, 
         assert "cannot be used when stdout is a terminal" in err.getvalue()
 
 
-def test_a_pipe_gets_the_text_as_it_came(server: FaultServer, tmp_path: Path) -> None:
+def test_raw_output_to_a_pipe_is_unchanged(server: FaultServer, tmp_path: Path) -> None:
     world = server.begin(SCENARIO)
     argv = ("-p", "hello", "-w", world.worker_id, "--raw")
     ran = run(*argv, "-o", str(tmp_path / "x.txt"), home=tmp_path, base_url=server.base_of(world))
@@ -66,7 +66,9 @@ def test_a_pipe_gets_the_text_as_it_came(server: FaultServer, tmp_path: Path) ->
     assert ran.out.count("\n") == 1
 
 
-def test_a_terminal_named_as_the_file_is_refused_and_left_alone(server: FaultServer, tmp_path: Path) -> None:
+def test_a_terminal_as_the_output_file_is_refused_and_receives_nothing(
+    server: FaultServer, tmp_path: Path
+) -> None:
     master, slave = os.openpty()
     os.set_blocking(master, False)
     link = tmp_path / "answer.txt"

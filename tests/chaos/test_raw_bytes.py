@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 Event = dict[str, Any]
 LENGTH: Final = 100
-"""Of a text here: all of them have to be seen on one large screen."""
+"""The length of each text: all of them have to fit on one large screen."""
 ROWS: Final = 400
-"""Of the terminal: the whole answer has room."""
+"""The rows of the terminal: the complete answer fits."""
 HOSTILE: Final = [text[:LENGTH] for text in PLANTED]
 HARMLESS: Final = [f"K{at:03} harmless words, twice: harmless words" for at in range(60)]
 
 SCROLLING: Final = {"CSI r", "CSI C", "ESC M", "control 0A"}
-"""Ours too: whether a frame scrolls or moves depends on when it was painted."""
+"""Our own sequences as well: whether a frame scrolls or moves depends on when it was painted."""
 
 
 def answer(texts: list[str]) -> dict[str, Any]:
@@ -57,17 +57,17 @@ def parts(at: int, text: str) -> Iterator[Event]:
     yield {"type": "tool-input-available", "toolCallId": f"b{at}", "toolName": "t", "input": text}
     yield {"type": "tool-output-error", "toolCallId": f"b{at}", "errorText": text}
     yield {"type": "source-url", "sourceId": f"s{at}", "url": f"https://s{at}.test/{text}", "title": text}
-    told = {"mediaType": text, "filename": text}
-    yield {"type": "source-document", "sourceId": f"d{at}", "title": text, **told}
-    yield {"type": "file", "url": f"https://f{at}.test/x", **told}
+    members = {"mediaType": text, "filename": text}
+    yield {"type": "source-document", "sourceId": f"d{at}", "title": text, **members}
+    yield {"type": "file", "url": f"https://f{at}.test/x", **members}
     yield {"type": "data-" + text, "id": f"x{at}", "data": {text: text}}
 
 
 def walk(server: FaultServer, home: Path, texts: list[str]) -> tuple[bytes, str]:
-    """One turn, then every screen that tells of it; the program is left in order.
+    """One turn, then every screen that shows it; the program ends with exit code 0.
 
     Returns:
-        Every byte, and the words of one paint of the whole answer: other frames write what differs only.
+        Every byte, and the words of one paint of the complete answer: other frames write only differences.
     """
     world = server.begin(answer(texts))
     base_url = server.base_of(world)
@@ -81,21 +81,21 @@ def walk(server: FaultServer, home: Path, texts: list[str]) -> tuple[bytes, str]
         terminal.repaint()
         terminal.shows("THE END")
         # A paint comes in pieces, and the end of the answer is not the last of them.
-        terminal.rest()
-        whole = terminal.latest()
-        # Unfolded, only the end of the turn has room.
+        terminal.drain()
+        answer_text = terminal.latest()
+        # Unfolded, only the end of the turn fits.
         last = f"K{len(texts) - 1:03}"
-        for keys, seen in (
+        for keys, text in (
             ("\x0f", last), ("\x14", "Receipt"), ("\x1b", last), ("\x1b[20~", "Ledger"), ("s", "by session"),
             ("\x1b", last), ("\x13", "Sessions"), ("\x1b", last),
         ):  # fmt: skip
-            terminal.reach(keys, seen)
-        terminal.rest()
+            terminal.reach(keys, text)
+        terminal.drain()
         assert terminal.leave("\x04") == 0
-    return bytes(terminal.seen), whole
+    return bytes(terminal.output), answer_text
 
 
-def test_nothing_but_our_own_sequences_reaches_the_terminal(server: FaultServer, tmp_path: Path) -> None:
+def test_only_our_own_sequences_reach_the_terminal(server: FaultServer, tmp_path: Path) -> None:
     usual, _ = walk(server, tmp_path / "usual", HARMLESS)
     hostile, answered = walk(server, tmp_path / "hostile", HOSTILE)
     assert sequences(hostile) <= sequences(usual) | SCROLLING
@@ -108,7 +108,7 @@ def test_nothing_but_our_own_sequences_reaches_the_terminal(server: FaultServer,
     assert not missing
 
 
-def test_the_reading_bites() -> None:
+def test_sequences_and_words_are_read_from_bytes() -> None:
     data = b"a\x1b[31mb\x1b]52;c;x\x07c\xc2\x9b5n\x1bc\x1b[?2026h\x07\x1bPq\x1b\\"
     kinds = {"CSI m", "] 52;c;x", "control 9B", "ESC c", "CSI ?2026h", "control 07", "P q"}
     assert sequences(data) == kinds

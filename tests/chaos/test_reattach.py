@@ -1,4 +1,4 @@
-"""Coming back to a worker that others use too: our turn stays one, in its place, and theirs join it."""
+"""Attaching to a worker that others use too: our turn is stored once, in its place, and theirs join it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def ask(server: FaultServer, world: World, tmp_path: Path) -> Any:
 
 
 def detached(ask: Any, world: World) -> None:
-    """Our turn runs on without us."""
+    """Send our turn and detach from it."""
     ran = ask("-p", OURS, "-w", world.worker_id, "--detach", "--json")
     assert (ran.code, ran.result["status"]) == (0, "running")
 
@@ -51,16 +51,16 @@ def answered(ask: Any, world: World) -> Ran:
     return ran
 
 
-def test_what_was_asked_before_does_not_hide_our_turn(ask: Any, world: World) -> None:
+def test_earlier_messages_do_not_hide_our_turn(ask: Any, world: World) -> None:
     detached(ask, world)
     result = answered(ask, world).result
-    told = shown(ask, result["session_id"])
-    assert told.count(f"> {OURS}") == 1
-    assert "earlier question" not in told
+    transcript = shown(ask, result["session_id"])
+    assert transcript.count(f"> {OURS}") == 1
+    assert "earlier question" not in transcript
     assert world.posts == 1
 
 
-def test_the_same_words_asked_before_by_somebody_else(ask: Any, world: World) -> None:
+def test_the_same_message_sent_earlier_by_another_client_is_not_ours(ask: Any, world: World) -> None:
     world.prompts.append(OURS)
     detached(ask, world)
     result = answered(ask, world).result
@@ -68,28 +68,32 @@ def test_the_same_words_asked_before_by_somebody_else(ask: Any, world: World) ->
     assert world.posts == 1
 
 
-def test_a_turn_made_elsewhere_afterwards_joins_ours(ask: Any, world: World) -> None:
+def test_a_later_turn_of_another_client_joins_our_session(ask: Any, world: World) -> None:
     detached(ask, world)
     first = answered(ask, world).result
     world.prompts.append("theirs")
     second = answered(ask, world).result
     assert (second["session_id"], second["turn_id"] != first["turn_id"]) == (first["session_id"], True)
-    told = shown(ask, first["session_id"])
-    assert told.index(OURS) < told.index("theirs")
-    assert (told.count(f"> {OURS}"), told.count("> theirs")) == (1, 1)
-    # Looking again brings nothing twice.
+    transcript = shown(ask, first["session_id"])
+    assert transcript.index(OURS) < transcript.index("theirs")
+    assert (transcript.count(f"> {OURS}"), transcript.count("> theirs")) == (1, 1)
+    # A second attach adds nothing.
     assert answered(ask, world).result["turn_id"] == second["turn_id"]
 
 
-def test_a_worker_that_is_new_to_us_comes_with_its_whole_history(ask: Any, world: World) -> None:
+def test_a_worker_that_is_new_to_us_comes_with_its_complete_history(ask: Any, world: World) -> None:
     world.prompts.append("theirs")
-    told = shown(ask, answered(ask, world).result["session_id"])
-    assert told.index("earlier question") < told.index("earlier answer") < told.index("theirs")
+    transcript = shown(ask, answered(ask, world).result["session_id"])
+    assert (
+        transcript.index("earlier question") < transcript.index("earlier answer") < transcript.index("theirs")
+    )
     assert world.posts == 0
 
 
-def test_an_unsent_turn_is_nobody_elses(ask: Any, server: FaultServer, world: World) -> None:
-    """The same words, refused when we sent them and then asked elsewhere: theirs is seen."""
+def test_an_unsent_turn_does_not_claim_the_same_message_of_another_client(
+    ask: Any, server: FaultServer, world: World
+) -> None:
+    """Our message was refused, then another client sent the same one: theirs is imported."""
     refused = {**STALLED, "server": {"continue": [[{"json": {"error": "no"}, "status": 400}]]}}
     world.scenario = refused
     assert ask("-p", OURS, "-w", world.worker_id, "--json").code == 3

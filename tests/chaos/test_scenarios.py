@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.chaos.adapter import Asked
+from tests.chaos.adapter import Operation
 from tests.chaos.clients import Client, apart, here
 from tests.chaos.data import SCENARIOS
 from tests.chaos.judge import broken, broken_files, prompt_for
@@ -20,17 +20,17 @@ from tests.chaos.world import World
 from tests.e2e.runner import KEY
 
 OTHERWISE: Final = ("gets", "cost_usd")
-"""What is otherwise with tasks: more is read, and no USD are reported."""
+"""Expectations that differ with tasks: more is read, and no USD are reported."""
 SETTLED: Final = ("recovered", "running", "not_delivered")
 ALSO: Final = {
-    # The id of a new task is known before it is sent, so that its start is not in doubt.
+    # The id of a new task is chosen before it is sent, so its start is not in doubt.
     "create": SETTLED,
-    # A pending task may have our message: it is not shown that it has not.
+    # A pending task may have our message: nothing proves that it does not.
     "doubt-then-pending-for-ever": ("unknown",),
 }
-"""Outcomes that are right as well with tasks, by operation or name."""
+"""Further correct outcomes with tasks, by operation or name."""
 ELSEWHERE: Final = ("worker-error-object", "drop-then-replays-that-grow", "many-tiny-deltas")
-"""Scenarios of what a task has not: words for its failure, and streams."""
+"""Scenarios of features that tasks lack: error messages, and streams."""
 CASES: Final = [
     pytest.param(name, tasks, id=f"{name}-tasks" if tasks else name)
     for name in SCENARIOS
@@ -48,11 +48,11 @@ def scenario_of(name: str, *, tasks: bool) -> dict[str, Any]:
     return {**scenario, "expect": expect}
 
 
-def asked(world: World, tmp_path: Path, folder: Path) -> Asked:
+def operation_of(world: World, tmp_path: Path, folder: Path) -> Operation:
     attached = tmp_path / "attachment.bin"
     attached.write_bytes(b"\x00\x01attach" * (world.scenario.get("upload_bytes", 8) // 8))
     worker = "" if world.op == "create" else world.worker_id
-    return Asked(world.op, worker, prompt_for(world), str(folder), str(attached), world.tasks)
+    return Operation(world.op, worker, prompt_for(world), str(folder), str(attached), world.tasks)
 
 
 @pytest.mark.parametrize(("name", "tasks"), CASES)
@@ -64,24 +64,27 @@ def test_scenario(
     home = tmp_path / "home"
     home.mkdir()
     client = apart if "max_rss_mb" in expect else here
-    ran = client(asked(world, tmp_path, folder), home, server.base_of(world))
-    note(ran.told["outcome"], world, ran.seconds)
-    if ran.told["outcome"] in SETTLED and ran.told["outcome"] not in SCENARIOS[name]["expect"]["outcome"]:
-        # It is settled: no error and no draft of a doubt is left.
+    ran = client(operation_of(world, tmp_path, folder), home, server.base_of(world))
+    note(ran.outcome["outcome"], world, ran.seconds)
+    if (
+        ran.outcome["outcome"] in SETTLED
+        and ran.outcome["outcome"] not in SCENARIOS[name]["expect"]["outcome"]
+    ):
+        # The turn is settled: it has neither an error nor a draft.
         for member in ("error_kind", "draft_preserved"):
             expect.pop(member, None)
-    found = broken(world, ran.told, ran.seconds) + of_the_process(expect.get("max_rss_mb"), ran)
+    failures = broken(world, ran.outcome, ran.seconds) + of_the_process(expect.get("max_rss_mb"), ran)
     if "saved" in expect:
-        found += broken_files(expect, box, folder, {})
-    assert not found, "\n".join(found)
+        failures += broken_files(expect, box, folder, {})
+    assert not failures, "\n".join(failures)
 
 
 def of_the_process(limit: float | None, ran: Client) -> list[str]:
-    found = []
-    if KEY in ran.err or KEY in str(ran.told):
-        found.append("the key was printed")
+    failures = []
+    if KEY in ran.err or KEY in str(ran.outcome):
+        failures.append("the key was printed")
     if "Traceback" in ran.err:
-        found.append(ran.err[-300:])
+        failures.append(ran.err[-300:])
     if limit is not None and ran.megabytes is not None and ran.megabytes > limit:
-        found.append(f"{ran.megabytes:.0f} MiB of memory, at most {limit}")
-    return found
+        failures.append(f"{ran.megabytes:.0f} MiB of memory, at most {limit}")
+    return failures

@@ -21,7 +21,7 @@ from tests.e2e.runner import KEY, Ran
 OK = "ok-stream"
 
 NO_BYTECODE = {"PYTHONDONTWRITEBYTECODE": "1"}
-"""Python takes a half-written cache for a whole one, and every later start of this checkout would fail."""
+"""Python reads a half-written cache as a complete one, and every later start of this checkout would fail."""
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_a_terminal_that_is_closed_while_it_is_too_slow_ends_the_program_in_orde
 # -- the disk ----------------------------------------------------------------------------------
 @pytest.mark.parametrize("size", [4096, 40_000, 90_000, 140_000, 200_000])
 def test_disk_full_history(place: Place, size: int) -> None:
-    """Wherever the disk is full: no POST without the order on disk, or an answer shown in full."""
+    """Wherever the disk is full: no POST without the request on disk, or an answer shown in full."""
     world = place.world("slow-20-deltas")
     ran = place.run(world, limit=file_limit(size), env=NO_BYTECODE)
     if world.posts:
@@ -68,7 +68,7 @@ def test_disk_full_history(place: Place, size: int) -> None:
 
 
 def check_not_sent(ran: Ran, world: World, reason: str) -> None:
-    """Nothing left, the message is given back, and the reason and the way out are named."""
+    """Nothing was sent, the message is a draft again, and the error names the reason and the remedy."""
     assert (ran.code, world.posts, ran.result["status"]) == (10, 0, "not_sent"), ran.err
     assert ran.result["error"]["kind"] == "disk"
     assert reason in ran.result["error"]["message"]
@@ -87,7 +87,7 @@ def test_readonly_home(place: Place) -> None:
         ran = place.run(world)
     finally:
         place.home.chmod(0o755)
-    # Rights do not bind the superuser; the cases below bind everybody.
+    # Permissions do not bind the superuser; the cases below apply to every user.
     if is_superuser():
         check_answered(ran, world)
     else:
@@ -123,7 +123,7 @@ def kept_aside(place: Place) -> list[Path]:
 
 
 def check_kept(place: Place, content: bytes) -> None:
-    """A damaged history stays as it is until a person sees it, and nothing is sent beside it."""
+    """A damaged history is not changed until a person decides, and nothing is sent without it."""
     for _ in range(2):
         world = place.world(OK)
         check_not_sent(place.run(world), world, "damaged")
@@ -145,7 +145,7 @@ def truncate(content: bytes) -> bytes:
 
 
 def blot(content: bytes) -> bytes:
-    """The head of every page but the first."""
+    """Overwrite the head of every page but the first."""
     pages = range(4096, len(content), 4096)
     return content[:4096] + b"".join(b"\xff" * 12 + content[at + 12 : at + 4096] for at in pages)
 
@@ -158,11 +158,11 @@ def test_a_damaged_database(used: Place, damage: Callable[[bytes], bytes]) -> No
 
 
 def test_a_torn_write_ahead_log(place: Place) -> None:
-    """As after a power cut: the log ends in the middle of a page. What came before is there."""
+    """As after a power cut: the log ends in the middle of a page. Earlier commits are there."""
     world = place.world(OK)
     assert place.run(world).code == 0
     with closing(sqlite3.connect(place.database, isolation_level=None)) as writer:
-        writer.execute("UPDATE sessions SET title = 'whole'")
+        writer.execute("UPDATE sessions SET title = 'committed'")
         writer.execute("UPDATE sessions SET title = 'torn'")
         log = place.database.with_name("history.db-wal")
         torn, main = log.read_bytes()[:-1000], place.database.read_bytes()
@@ -174,7 +174,7 @@ def test_a_torn_write_ahead_log(place: Place) -> None:
     assert not kept_aside(place)
     assert place.turns_of(world) == [(prompt_for(world), "completed")]
     titles = {title for (title,) in place.rows("SELECT title FROM sessions")}
-    assert "whole" in titles
+    assert "committed" in titles
     assert "torn" not in titles
 
 
@@ -208,7 +208,7 @@ def test_db_locked(used: Place) -> None:
     assert used.rows("SELECT COUNT(*) FROM turns") == [(1,)]
 
 
-def test_a_lock_that_ends_is_waited_for(used: Place) -> None:
+def test_the_program_waits_for_a_lock(used: Place) -> None:
     world = used.world(OK)
     with closing(sqlite3.connect(used.database, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -223,7 +223,7 @@ def test_a_lock_that_ends_is_waited_for(used: Place) -> None:
 @pytest.mark.parametrize(
     "limit", [{}, {"HANDINGER_LIMIT_DAY_USD": "0.003"}, {"HANDINGER_LIMIT_WORKER_CREDITS": "1"}]
 )
-def test_no_limit_is_passed_by_taking_the_history_away(used: Place, limit: dict[str, str | None]) -> None:
+def test_removing_the_history_does_not_bypass_a_limit(used: Place, limit: dict[str, str | None]) -> None:
     used.database.rename(used.database.with_name("kept"))
     used.database.mkdir()
     world = used.world(OK)
@@ -262,7 +262,7 @@ def test_key_newline(place: Place, more: str) -> None:
 
 
 @pytest.mark.parametrize("odd", ["’", "\n#", " x", "é"])
-def test_a_key_with_an_odd_character_is_refused_unseen(place: Place, odd: str) -> None:
+def test_a_key_with_an_invalid_character_is_refused_and_not_printed(place: Place, odd: str) -> None:
     world = place.world(OK)
     ran = place.run(world, env={"HANDINGER_API_KEY": KEY + odd + "tail"})
     assert (ran.code, world.posts) == (2, 0)
@@ -270,7 +270,7 @@ def test_a_key_with_an_odd_character_is_refused_unseen(place: Place, odd: str) -
 
 
 def test_key_missing(place: Place) -> None:
-    """Without a key nothing reaches the service; the local worker answers where it can."""
+    """Without a key nothing reaches the service."""
     world = place.world(OK)
     ran = place.run(world, env={"HANDINGER_API_KEY": None})
     assert not world.exchanges
@@ -286,7 +286,7 @@ def test_locale_c(place: Place) -> None:
 
 
 def test_the_process_table_never_shows_the_key(place: Place) -> None:
-    """The key is taken from the environment; there is no flag that would put it into the arguments."""
+    """The key is read from the environment; no flag would put it into the arguments."""
     world = place.world(OK)
     ran = place.run(world, "--help")
     assert ran.code == 0

@@ -25,14 +25,14 @@ _RAW = {
 _RAW_MARK = re.compile(r'"__([\w+-]+?)__"')
 
 
-def filler(known: Mapping[str, str]) -> Filler:
-    """A function that fills `{{name}}` from `known`, and `{{date+30}}` with an HTTP date."""
+def filler(values: Mapping[str, str]) -> Filler:
+    """A function that fills `{{name}}` from `values`, and `{{date+30}}` with an HTTP date."""
 
-    def filled(found: re.Match[str]) -> str:
-        name, shift = found.groups()
+    def filled(match: re.Match[str]) -> str:
+        name, shift = match.groups()
         if name == "date":
             return formatdate(time.time() + float(shift or 0), usegmt=True)
-        return known.get(name, found.group())
+        return values.get(name, match.group())
 
     return lambda text: _PLACE.sub(filled, text)
 
@@ -49,12 +49,12 @@ def filled(value: Any, fill: Filler) -> Any:
 
 
 def json_text(value: Any, fill: Filler) -> str:
-    """JSON in plain UTF-8, with the marked numbers and half surrogates put in as they are."""
+    """JSON in plain UTF-8, with the marked numbers and half surrogates inserted unchanged."""
     value = filled(value, fill)
     text = json.dumps(value, ensure_ascii=False)
     if not _encodable(text):
         text = json.dumps(value)
-    text = _RAW_MARK.sub(lambda found: _RAW.get(found.group(1), found.group()), text)
+    text = _RAW_MARK.sub(lambda match: _RAW.get(match.group(1), match.group()), text)
     return text.replace("__surrogate__", "\\ud83d")
 
 

@@ -1,4 +1,4 @@
-"""What a healthy service answers: the scripts of every operation that a scenario says nothing about."""
+"""The replies of a healthy service: scripts for every operation that a scenario does not define."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def usual(op: str, world: World, request: Request) -> list[Step]:
 
 
 def _replay(world: World) -> list[Step]:
-    """The whole conversation as one stream of messages, the running one to its end."""
+    """The complete conversation as one stream of messages, the running one to its end."""
     steps: list[Step] = [HEAD]
     answers = [message for message in world.messages() if message["role"] == "assistant"]
     for message in answers:
         live = world.running and message is answers[-1]
-        told: list[dict[str, Any]] = [
+        events: list[dict[str, Any]] = [
             {"type": "start", "messageId": message["id"]},
             {"type": "text-start", "id": "t1"},
         ]
         text = message["parts"][0]["text"]
-        steps += [{"sse": event} for event in told]
+        steps += [{"sse": event} for event in events]
         if text:
             steps.append({"again": delta(text)})
         if live:
@@ -51,7 +51,7 @@ def _replay(world: World) -> list[Step]:
 
 
 def _subscribe(world: World) -> list[Step]:
-    """The rest of the running answer, without what was sent before; nothing when none runs."""
+    """The remainder of the running answer, without what was sent before; no content when none runs."""
     if not world.running:
         return [{"head": {"status": 204, "headers": {}, "framing": "none"}}]
     begun = {"type": "start", "messageId": f"m{len(world.prompts)}a"}

@@ -1,4 +1,4 @@
-"""Worlds: what the imaginary service knows of one worker, and what it was asked."""
+"""Worlds: the state of one worker of the imaginary service, and the requests it received."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ LOOKS = ("get", "replay", "subscribe")
 
 @dataclass
 class Exchange:
-    """One request of the client, and what became of it."""
+    """One request of the client, and its fate."""
 
     op: str
     request: Request
     early: bool
-    """A look before the turn was sent: it meets no fault and counts for nothing."""
-    client_left: bool = False
+    """A read before the turn was sent: it gets no fault and is not counted."""
+    client_closed: bool = False
     """The client closed the connection while we still had something to do."""
 
 
@@ -40,14 +40,14 @@ class World:
     changed: Condition = field(default_factory=Condition)
     exchanges: list[Exchange] = field(default_factory=list)
     elsewhere: list[Request] = field(default_factory=list)
-    """What reached the second origin."""
+    """Requests to the second origin."""
     prompts: list[str] = field(default_factory=list)
     """The turns the service took on: each costs money."""
     prompt: str = ""
     target: str = ""
     """The id of the task, where the request brought it."""
     running: bool = False
-    looks_left: int | None = None
+    remaining_looks: int | None = None
     """GETs until a running turn is done; None: it runs until a step completes it."""
     sent: int = 0
     """Deltas of the answer that were sent."""
@@ -59,11 +59,11 @@ class World:
 
     @property
     def deltas(self) -> list[str]:
-        told = self.scenario.get("deltas", USUAL)
-        if isinstance(told, dict):
-            unit, times = told["repeat"]
+        deltas = self.scenario.get("deltas", USUAL)
+        if isinstance(deltas, dict):
+            unit, times = deltas["repeat"]
             return [unit] * times
-        return list(told)
+        return list(deltas)
 
     @property
     def text(self) -> str:
@@ -78,13 +78,13 @@ class World:
         return sum(one.request.method == "GET" and not one.early for one in self.exchanges)
 
     def now(self) -> None:
-        """Tell whoever waits that something happened."""
+        """Notify the waiting threads of a change."""
         with self.changed:
             self.changed.notify_all()
 
     @property
     def is_missing(self) -> bool:
-        """Nothing has begun the task yet."""
+        """The task has not been created yet."""
         return self.tasks and self.op == "create" and not self.prompts
 
     # -- the service's side ------------------------------------------------------
@@ -99,55 +99,55 @@ class World:
             self.target = str(request.fields.get("taskId") or self.target)
         exchange = Exchange(op, request, early)
         self.exchanges.append(exchange)
-        if op in LOOKS and self.running and self.looks_left is not None:
-            self.looks_left -= 1
-            if self.looks_left < 0:
+        if op in LOOKS and self.running and self.remaining_looks is not None:
+            self.remaining_looks -= 1
+            if self.remaining_looks < 0:
                 self.complete()
         self.now()
         return exchange, number
 
     def accept(self, looks: int | None = None) -> None:
-        """Take the turn on."""
+        """Accept the turn."""
         self.prompts.append(self.prompt)
-        self.running, self.looks_left, self.sent = True, looks, 0
+        self.running, self.remaining_looks, self.sent = True, looks, 0
         self.now()
 
     def start_elsewhere(self, looks: int) -> None:
-        """Another client has begun a turn here, and two deltas of its answer are out."""
+        """Another client has started a turn, and two deltas of its answer are sent."""
         self.prompt = "asked elsewhere"
         self.accept(looks)
         self.sent = 2
 
     def complete(self) -> None:
-        self.running, self.looks_left = False, None
+        self.running, self.remaining_looks = False, None
         self.now()
 
-    def said(self) -> None:
-        """A delta went out."""
+    def count_delta(self) -> None:
+        """Count a delta that was sent."""
         self.sent = min(self.sent + 1, len(self.deltas))
         self.now()
 
     # -- the worker ----------------------------------------------------------------
     def messages(self) -> list[dict[str, Json]]:
-        """The whole conversation as it stands."""
-        told = []
+        """The complete conversation so far."""
+        result = []
         if self.scenario.get("history", True):
-            told += [
+            result += [
                 _message("m0u", "user", "earlier question"),
                 _message("m0a", "assistant", "earlier answer"),
             ]
         for number, prompt in enumerate(self.prompts, 1):
             unfinished = self.running and number == len(self.prompts)
             answer = "".join(self.deltas[: self.sent]) if unfinished else self.text
-            told += [_message(f"m{number}u", "user", prompt), _message(f"m{number}a", "assistant", answer)]
-        return told
+            result += [_message(f"m{number}u", "user", prompt), _message(f"m{number}a", "assistant", answer)]
+        return result
 
     def worker(self, other: object) -> dict[str, Json]:
         """The Worker object; `other` replaces members, its `__delete__` names some to leave out."""
         messages = self.messages()
         last = next((m for m in reversed(messages) if m["role"] == "assistant"), None)
         answer = last["parts"][0]["text"] if last else ""
-        told: dict[str, Json] = {
+        result: dict[str, Json] = {
             "id": self.target or self.worker_id,
             "object": "worker",
             "created_at": 1767225600,
@@ -166,14 +166,14 @@ class World:
             **MONEY,
         }
         if isinstance(other, dict):
-            told |= {name: value for name, value in other.items() if name != "__delete__"}
+            result |= {name: value for name, value in other.items() if name != "__delete__"}
             for name in other.get("__delete__", ()):
-                told.pop(name, None)
-        return told
+                result.pop(name, None)
+        return result
 
 
 def task_of(worker: dict[str, Json]) -> dict[str, Json]:
-    """The task, with its turns, that says the same as a Worker object."""
+    """The task, with its turns, that is equivalent to a Worker object."""
     messages = [one for one in worker.get("messages") or [] if isinstance(one, dict)]
     usage: Json = worker.get("usage")
     usage = usage if isinstance(usage, dict) else {}

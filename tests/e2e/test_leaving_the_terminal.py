@@ -45,7 +45,7 @@ def moving_mouse(terminal: RawTerminal) -> Iterator[None]:
         for at in count():
             if ended.wait(0.005):
                 return
-            if terminal.seen.rfind(MOUSE_ON) > terminal.seen.rfind(MOUSE_OFF):
+            if terminal.output.rfind(MOUSE_ON) > terminal.output.rfind(MOUSE_OFF):
                 terminal.send(b"\x1b[<35;%d;%dM" % (at % 100 + 1, at % 30 + 1))
 
     thread = threading.Thread(target=move)
@@ -70,10 +70,10 @@ def test_leaving_at_any_moment(tmp_path: Path, moment: str, end: bytes) -> None:
             terminal.wait_for(moment)
             terminal.send(end)
             assert terminal.ends() == 0
-        assert modes(bytes(terminal.seen)) == {CURSOR, WRAP}
-        assert terminal.seen.count(b"\x1b[<u") >= len(re.findall(rb"\x1b\[>\d+u", terminal.seen))
+        assert modes(bytes(terminal.output)) == {CURSOR, WRAP}
+        assert terminal.output.count(b"\x1b[<u") >= len(re.findall(rb"\x1b\[>\d+u", terminal.output))
         assert terminal.attributes() == before
-        assert b"[<35;" not in terminal.seen, "no report is echoed"
+        assert b"[<35;" not in terminal.output, "no report is echoed"
 
 
 @pytest.mark.parametrize(
@@ -87,5 +87,5 @@ def test_a_signal_at_any_moment(tmp_path: Path, moment: str, number: signal.Sign
             terminal.wait_for(moment)
             terminal.signal(number)
             assert terminal.ends() == code
-        assert modes(bytes(terminal.seen)) == {CURSOR, WRAP}
+        assert modes(bytes(terminal.output)) == {CURSOR, WRAP}
         assert terminal.attributes() == before
