@@ -1,4 +1,4 @@
-"""An account at the local worker, in either generation, as the environment of a program names it."""
+"""An account at the local worker, in either generation, as the environment of a program selects it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GENERATIONS: Final = ("workers", "tasks")
 
 
 class Account:
-    """One service, and what it was asked. `option`, `target`: how a conversation is named to the program."""
+    """One service and its requests. `option`, `target`: how the program names a conversation."""
 
     def __init__(self, server: LocalServer, generation: str) -> None:
         has_tasks = generation == "tasks"
@@ -36,14 +36,14 @@ class Account:
         }
 
     def messages(self, home: Path) -> list[dict[str, Any]]:
-        """The messages of the newest session, as the service has them: each POST adds one of the person."""
+        """The messages of the newest session, as the service has them: each POST adds a user message."""
         session = run("sessions", "list", "--json", home=home).result["sessions"][0]
         path = f"/api/workers/{session['worker_id']}"
         query = f"?taskId={session['task_id']}" if self.generation == "tasks" else ""
         return list(self.get(path + query).json()["messages"])
 
     def prompts(self, home: Path) -> list[str]:
-        """The texts of what the service was asked, in order."""
+        """The prompts that the service received, in order."""
         return [
             "".join(part.get("text", "") for part in message["parts"])
             for message in self.messages(home)

@@ -20,12 +20,12 @@ class _Receiver(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Write no log."""
 
 
 @contextmanager
 def receiving() -> Iterator[tuple[str, list[str]]]:
-    """An address that answers 500 once and 204 from then on, and the tokens that came there."""
+    """An address that answers 500 once and 204 from then on, and the tokens that it received."""
     tokens: list[str] = []
     kind = type("OwnReceiver", (_Receiver,), {"tokens": tokens})
     with ThreadingHTTPServer(("127.0.0.1", 0), kind) as http:

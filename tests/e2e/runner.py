@@ -19,7 +19,7 @@ KEY = "hdg_test_0123456789abcdef"
 
 @dataclass(frozen=True)
 class Ran:
-    """What a run left behind."""
+    """The exit code and output of a run."""
 
     code: int
     out: str
@@ -28,8 +28,8 @@ class Ran:
     @property
     def result(self) -> dict[str, Any]:
         """The result object: the last line of stdout."""
-        found: dict[str, Any] = json.loads(self.out.splitlines()[-1])
-        return found
+        value: dict[str, Any] = json.loads(self.out.splitlines()[-1])
+        return value
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -63,10 +63,10 @@ def run(
     **environ: str,
 ) -> Ran:
     """Run `handinger-tui ARGV`; keyword arguments are more environment."""
-    told = {"HANDINGER_TUI_HOME": str(home), "HANDINGER_POLL_INTERVAL": "0.05", **environ}
+    variables = {"HANDINGER_TUI_HOME": str(home), "HANDINGER_POLL_INTERVAL": "0.05", **environ}
     if base_url is not None:
-        told |= {"HANDINGER_BASE_URL": base_url, "HANDINGER_API_KEY": key}
-    with _as_process(stdin, told) as (out, err):
+        variables |= {"HANDINGER_BASE_URL": base_url, "HANDINGER_API_KEY": key}
+    with _as_process(stdin, variables) as (out, err):
         try:
             code = main(list(argv))
         except SystemExit as end:

@@ -1,6 +1,6 @@
-"""A day of 500 turns over 12 workers, written the way the program writes it: orders, frames, charges.
+"""A day of 500 turns over 12 workers, written the way the program writes it: requests, frames, charges.
 
-What each worker said is kept as the raw JSON text, for sums that share no code with the program.
+Every reading of a worker is kept as raw JSON text, for sums that share no code with the program.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from handinger_tui.core.turns.turn import Trigger, TurnRequest
 from handinger_tui.ledger.ledger import Ledger
 
 BEGIN = int(datetime(2026, 11, 24, 14, 0).astimezone().timestamp() * 1000)
-"""Twenty-four hours from here have a midnight in the middle."""
+"""The following 24 hours contain a midnight."""
 STEP_MS = 24 * 3600 * 1000 // 500
 BUDGETS = ("low", "standard", "high", "unlimited", None)
 COUNTS = (
@@ -35,13 +35,13 @@ COSTS = ("modelCostUsd", "toolCostUsd", "sandboxCostUsd", "internalCostUsd")
 
 
 @dataclass
-class Said:
-    """One turn as it went, and every Worker that was read for it, as raw JSON text."""
+class ScriptedTurn:
+    """One turn, and every worker that was read for it, as raw JSON text."""
 
     turn_id: str
     session_id: str
     worker_id: str
-    made_worker: bool
+    starts_worker: bool
     budget: str | None
     trigger: str
     status: str
@@ -51,7 +51,7 @@ class Said:
 
 
 class Meter:
-    """What a worker counts: totals that grow, or each turn by itself."""
+    """The counters of a worker: totals that grow, or each turn by itself."""
 
     def __init__(self, dice: random.Random, *, per_turn: bool) -> None:
         self._dice = dice
@@ -59,7 +59,7 @@ class Meter:
         self._grown: dict[str, Decimal] = dict.fromkeys((*COUNTS, *COSTS, "credits", "steps"), Decimal(0))
 
     def turn(self) -> None:
-        """It works on one turn."""
+        """Count one turn."""
         dice = self._dice
         digits = dice.choice((4, 8, 12, 17))
         news = {name: Decimal(dice.randint(0, 9000)) for name in (*COUNTS, "credits", "steps")}
@@ -99,44 +99,44 @@ def _object(members: dict[str, str]) -> str:
     return "{" + ",".join(f'"{name}":{text}' for name, text in members.items()) + "}"
 
 
-class Desk:
-    """One session under way."""
+class SessionWriter:
+    """Writes one session into the history."""
 
-    def __init__(self, ledger: Ledger, name: str, worker: str, *, known: bool, base_url: str) -> None:
+    def __init__(self, ledger: Ledger, name: str, worker: str, *, has_worker: bool, base_url: str) -> None:
         self._ledger = ledger
         self.worker = worker
-        self._known = known
+        self._has_worker = has_worker
         self.session = Session(
-            name, BEGIN, worker_id=worker if known else None, base_url=base_url, title=f"Talk {name}"
+            name, BEGIN, worker_id=worker if has_worker else None, base_url=base_url, title=f"Talk {name}"
         )
 
-    async def turn(self, said: Said, text: str | None, at_ms: int) -> None:
-        """Order, frames and settling of a turn; `text` is the Worker that was read after it."""
+    async def turn(self, scripted: ScriptedTurn, text: str | None, at_ms: int) -> None:
+        """Write request, frames and settlement of a turn; `text` is the worker that was read after it."""
         order = TurnRequest(
-            said.turn_id, "hello", at_ms - 60_000, None if said.made_worker else self.worker,
-            said.budget, trigger=Trigger(said.trigger),
+            scripted.turn_id, "hello", at_ms - 60_000, None if scripted.starts_worker else self.worker,
+            scripted.budget, trigger=Trigger(scripted.trigger),
         )  # fmt: skip
         # A turn belongs to the day on which it was sent.
-        said.charged_ms = order.created_ms
+        scripted.charged_ms = order.created_ms
         await self._ledger.open_turn(self.session, order)
-        frames = [] if said.before is None else [_json(said.before, ReadReason.BEFORE)]
+        frames = [] if scripted.before is None else [_json(scripted.before, ReadReason.BEFORE)]
         frames += [_note(Marker.SENDING, {"worker_id": order.worker_id})]
         if text is not None:
-            said.reads.append(text)
+            scripted.reads.append(text)
             opened = {"via": "post", "status": 200, "content_type": "application/json"}
             frames += [
                 _note(Marker.OPENED, {**opened, "worker_id": self.worker}),
                 _json(text, ReadReason.AFTER),
             ]
             frames.append(_note(Marker.CLOSED, {"clean": True}))
-        await self._close(order, [*frames, _settled(said.status)], at_ms)
+        await self._close(order, [*frames, _settled(scripted.status)], at_ms)
 
-    async def finish(self, said: Said, text: str, at_ms: int) -> None:
+    async def finish(self, scripted: ScriptedTurn, text: str, at_ms: int) -> None:
         """Watch a detached turn to its end."""
-        said.status = "completed"
-        said.reads.append(text)
-        turn = next(turn for turn in self.session.turns if turn.turn_id == said.turn_id)
-        old = await self._ledger.frames(said.turn_id)
+        scripted.status = "completed"
+        scripted.reads.append(text)
+        turn = next(turn for turn in self.session.turns if turn.turn_id == scripted.turn_id)
+        old = await self._ledger.frames(scripted.turn_id)
         await self._close(
             turn.order,
             [_note(Marker.WATCHING, {}), _json(text, ReadReason.AFTER), _settled("completed")],
@@ -169,17 +169,17 @@ def _settled(status: str) -> Frame:
 
 @dataclass
 class Plan:
-    """One session to be: its worker's way of counting, and its turns."""
+    """A planned session: its worker's way of counting, and its turns."""
 
-    desk: Desk
+    writer: SessionWriter
     meter: Meter
     continued: bool
-    said: list[Said] = field(default_factory=list)
-    detached: Said | None = None
+    turns: list[ScriptedTurn] = field(default_factory=list)
+    detached: ScriptedTurn | None = None
 
 
-async def write_day(path: Path, seed: int = 500) -> list[Said]:
-    """Fill the history at `path`; returns what was said, turn by turn, session by session in order."""
+async def write_day(path: Path, seed: int = 500) -> list[ScriptedTurn]:
+    """Fill the history at `path`; returns the scripted turns, session by session in order."""
     dice = random.Random(seed)
     ledger = Ledger(path)
     await ledger.start()
@@ -187,16 +187,16 @@ async def write_day(path: Path, seed: int = 500) -> list[Said]:
         plans = list(_plans(ledger, dice))
         for number in range(500):
             await _one(plans[number % len(plans)], dice, number)
-        pretend = Plan(
-            Desk(ledger, "ses_local", "wrk_local", known=False, base_url="local"),
+        simulated = Plan(
+            SessionWriter(ledger, "ses_local", "wrk_local", has_worker=False, base_url="local"),
             Meter(dice, per_turn=False),
             continued=False,
         )
         for number in range(500, 505):
-            await _one(pretend, dice, number)
+            await _one(simulated, dice, number)
     finally:
         await ledger.aclose()
-    return [said for plan in plans for said in plan.said]
+    return [turn for plan in plans for turn in plan.turns]
 
 
 def _plans(ledger: Ledger, dice: random.Random) -> Iterator[Plan]:
@@ -205,8 +205,10 @@ def _plans(ledger: Ledger, dice: random.Random) -> Iterator[Plan]:
         meter = Meter(dice, per_turn=number % 3 == 1)
         for part in range(2 if number % 3 == 0 else 1):
             name, worker = f"ses_{number:02d}_{part}", f"wrk_{number:02d}{'b' * part}"
-            desk = Desk(ledger, name, worker, known=part > 0, base_url="https://worker.example")
-            yield Plan(desk, meter if part == 0 else Meter(dice, per_turn=False), continued=part > 0)
+            writer = SessionWriter(
+                ledger, name, worker, has_worker=part > 0, base_url="https://worker.example"
+            )
+            yield Plan(writer, meter if part == 0 else Meter(dice, per_turn=False), continued=part > 0)
 
 
 STATUSES = ("completed",) * 14 + ("failed", "failed", "incomplete", "unknown", "rejected", "not_sent")
@@ -215,35 +217,35 @@ KINDS = ("full",) * 14 + ("null", "missing", "split", "split", "lump")
 
 async def _one(plan: Plan, dice: random.Random, number: int) -> None:
     at_ms = BEGIN + number * STEP_MS + dice.randint(61_000, STEP_MS)
-    desk, meter, first = plan.desk, plan.meter, not plan.said
+    writer, meter, first = plan.writer, plan.meter, not plan.turns
     grows = not meter.per_turn
     if plan.detached is not None and dice.random() < 0.75:
-        kind = "missing" if desk.worker == "wrk_09b" else "full"
-        await desk.finish(plan.detached, meter.worker(desk.worker, kind), at_ms - 60_500)
+        kind = "missing" if writer.worker == "wrk_09b" else "full"
+        await writer.finish(plan.detached, meter.worker(writer.worker, kind), at_ms - 60_500)
     plan.detached = None
     status = "completed" if first else dice.choice(STATUSES)
     # One worker never reports a figure.
-    is_silent = desk.worker == "wrk_09b"
+    is_silent = writer.worker == "wrk_09b"
     kind = "missing" if is_silent else "full" if first else dice.choice(KINDS)
-    said = Said(
-        f"turn_{number:04d}", desk.session.session_id, desk.worker, first and not plan.continued,
+    turn = ScriptedTurn(
+        f"turn_{number:04d}", writer.session.session_id, writer.worker, first and not plan.continued,
         dice.choice(BUDGETS), dice.choice([str(trigger) for trigger in Trigger]), status, at_ms,
     )  # fmt: skip
-    plan.said.append(said)
+    plan.turns.append(turn)
     # The reading before a turn also closes gaps of the turn before it.
-    if not said.made_worker:
-        said.before = meter.worker(desk.worker, "missing" if is_silent else "full")
+    if not turn.starts_worker:
+        turn.before = meter.worker(writer.worker, "missing" if is_silent else "full")
     if status in ("rejected", "not_sent"):
-        await desk.turn(said, None, at_ms)
+        await writer.turn(turn, None, at_ms)
         return
     meter.turn()
     if status == "unknown":
-        await desk.turn(said, None, at_ms)
+        await writer.turn(turn, None, at_ms)
     elif status == "completed" and not first and dice.random() < 0.1:
-        said.status, plan.detached = "running", said
-        text = meter.worker(desk.worker, kind, busy=True)
+        turn.status, plan.detached = "running", turn
+        text = meter.worker(writer.worker, kind, busy=True)
         if grows:
             meter.turn()
-        await desk.turn(said, text, at_ms)
+        await writer.turn(turn, text, at_ms)
     else:
-        await desk.turn(said, meter.worker(desk.worker, kind, failed=status == "failed"), at_ms)
+        await writer.turn(turn, meter.worker(writer.worker, kind, failed=status == "failed"), at_ms)

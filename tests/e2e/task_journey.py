@@ -1,6 +1,6 @@
 """A journey through the tasks generation in a real terminal, from a new worker to deliveries of its webhook.
 
-The pictures of `screenshots/terminal.py` are taken on the same way.
+`screenshots/terminal.py` takes its pictures along the same journey.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def listener() -> Iterator[str]:
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
-            """Nothing."""
+            """Do nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -63,16 +63,16 @@ Photo = Callable[[str], None]
 
 
 def _nothing(_name: str) -> None:
-    """No picture."""
+    """Take no picture."""
 
 
 def travel(window: Terminal, account: Account, home: Path, hook: str, photo: Photo = _nothing) -> None:
-    """Go the whole way; `photo(name)` is called where there is something to see."""
+    """Make the complete journey; `photo(name)` is called at every page worth a picture."""
     window.shows("Connected to")
     _make_worker(window, photo)
     _talk(window, hook, photo)
     _look_at_triggers(window, photo)
-    # What a schedule began belongs to the same worker.
+    # A task that a schedule started belongs to the same worker.
     say(window, f"/attach {scheduled_task(account, home)}")
     window.shows("started by a schedule")
     photo("8-scheduled")
@@ -108,7 +108,7 @@ def _make_worker(window: Terminal, photo: Photo) -> None:
 
 
 def _talk(window: Terminal, hook: str, photo: Photo) -> None:
-    """A task of the worker with structured output, a follow-up, and minutes without a word."""
+    """A task of the worker with structured output, a follow-up, and minutes without output."""
     window.press("Enter")
     window.shows("New task of “Price watch”")
     say(window, "echo one pump is cheaper")
@@ -142,7 +142,7 @@ def _look_at_triggers(window: Terminal, photo: Photo) -> None:
 
 
 def scheduled_task(account: Account, home: Path) -> str:
-    """The id of a task that a schedule of the worker begins, named by a delivery of its webhook."""
+    """The id of a task that a schedule of the worker starts, taken from a delivery of its webhook."""
     [session] = run("sessions", "list", "--json", home=home).result["sessions"]
     path = f"/api/workers/{session['worker_id']}"
     when = {"type": "delayed", "delayInSeconds": 1}

@@ -1,4 +1,4 @@
-"""A real terminal: the program in tmux, looked at as a person would."""
+"""A real terminal: the program in tmux, observed like a person does."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Terminal:
         self._place = [] if cwd is None else ["-c", str(cwd)]
 
     def run(self, *argv: str, home: Path, **environ: str) -> None:
-        """Start `handinger-tui ARGV`; the window stays when it has ended, with its exit code."""
-        told = {"HANDINGER_TUI_HOME": str(home), "TERM": "xterm-256color", "LANG": "C.UTF-8", **environ}
-        pairs = [f"{name}={shlex.quote(value)}" for name, value in told.items()]
+        """Start `handinger-tui ARGV`; the window stays open after its end and shows its exit code."""
+        variables = {"HANDINGER_TUI_HOME": str(home), "TERM": "xterm-256color", "LANG": "C.UTF-8", **environ}
+        pairs = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
         program = shlex.join([sys.executable, "-m", "handinger_tui", *argv])
-        # A size that is no longer true, as a shell may export it: the window's own has to count.
+        # An outdated size, as a shell may export it: the size of the window itself has to apply.
         clean = "env -u HANDINGER_API_KEY -u HANDINGER_BASE_URL COLUMNS=47 LINES=11"
         line = f"{clean} {' '.join(pairs)} {program}; echo exit=$?; read -r _"
         self._call("new-session", "-d", "-s", "it", *self._size, *self._place, line)
@@ -39,9 +39,9 @@ class Terminal:
         environ = (
             f"env -u HANDINGER_API_KEY -u HANDINGER_BASE_URL HANDINGER_TUI_HOME={shlex.quote(str(home))}"
         )
-        told = "TERM=xterm-256color LANG=C.UTF-8 PS1='shell> '"
+        variables = "TERM=xterm-256color LANG=C.UTF-8 PS1='shell> '"
         self._call(
-            "new-session", "-d", "-s", "it", *self._size, f"{environ} {told} bash --norc --noprofile -i"
+            "new-session", "-d", "-s", "it", *self._size, f"{environ} {variables} bash --norc --noprofile -i"
         )
         self.shows("shell>")
         self.type(shlex.join([sys.executable, "-m", "handinger_tui", *argv]) + "\r")
@@ -53,16 +53,16 @@ class Terminal:
 
     @property
     def screen(self) -> str:
-        """What stands on the screen, without colours."""
+        """The text of the screen, without colors."""
         return self._call("capture-pane", "-p", "-t", "it")
 
     @property
     def colored(self) -> str:
-        """What stands on the screen, with its colors as escape sequences."""
+        """The text of the screen, with colors as escape sequences."""
         return self._call("capture-pane", "-p", "-e", "-t", "it")
 
     def type(self, text: str) -> None:
-        """Type text, as one burst."""
+        """Type text in one burst."""
         self._call("send-keys", "-t", "it", "-l", text)
 
     def press(self, *keys: str) -> None:
@@ -70,20 +70,20 @@ class Terminal:
         self._call("send-keys", "-t", "it", *keys)
 
     def paste(self, text: str) -> None:
-        """Paste text, marked as pasted where the program asked for that."""
+        """Paste text, bracketed if the program enabled bracketed paste."""
         self._call("set-buffer", text)
         self._call("paste-buffer", "-p", "-r", "-t", "it")
 
     def resize(self, columns: int, rows: int) -> None:
-        """Another size, as when a person drags the edge of the window."""
+        """Change the size, as when a person drags the edge of the window."""
         self._call("resize-window", "-t", "it", "-x", str(columns), "-y", str(rows))
 
     @property
     def modes(self) -> set[str]:
-        """Those of the terminal's modes that are on, by tmux's names."""
+        """The active modes of the terminal, by tmux's names."""
         names = ("alternate_on", "cursor_flag", "bracket_paste_flag", "mouse_any_flag")
-        told = self._call("display-message", "-p", "-t", "it", ",".join(f"#{{{name}}}" for name in names))
-        return {name for name, on in zip(names, told.strip().split(","), strict=True) if on == "1"}
+        values = self._call("display-message", "-p", "-t", "it", ",".join(f"#{{{name}}}" for name in names))
+        return {name for name, on in zip(names, values.strip().split(","), strict=True) if on == "1"}
 
     @property
     def cursor(self) -> tuple[int, int]:
@@ -93,30 +93,30 @@ class Terminal:
 
     @property
     def copied(self) -> str:
-        """The newest buffer of tmux; "" where nothing was copied."""
+        """The newest buffer of tmux; "" if nothing was copied."""
         return self._call("show-buffer") if self._call("list-buffers") else ""
 
     def until(self, holds: Callable[[str], bool], what: str = "") -> str:
-        """Look until the screen holds; the screen then. Fails with the last screen after a deadline."""
+        """Poll until `holds(screen)`; returns that screen. Fails with the last screen after a deadline."""
         end = time.monotonic() + PATIENCE_S
         while True:
             screen = self.screen
             if holds(screen):
                 return screen
-            assert time.monotonic() < end, f"never seen: {what}\n{screen}"
+            assert time.monotonic() < end, f"never on the screen: {what}\n{screen}"
 
     def shows(self, text: str) -> str:
-        """Look until `text` stands on the screen."""
+        """Poll until `text` is on the screen."""
         return self.until(lambda screen: text in screen, text)
 
     @property
     def programs(self) -> list[int]:
-        """The process ids of what runs in it."""
+        """The ids of the processes in the window."""
         shell = int(self._call("list-panes", "-t", "it", "-F", "#{pane_pid}"))
         return [int(pid) for pid in Path(f"/proc/{shell}/task/{shell}/children").read_text().split()]
 
     def kill(self) -> None:
-        """kill -9 the program: it gets no chance to write anything down."""
+        """kill -9 the program: it has no chance to write anything."""
         self.signal(signal.SIGKILL)
         self.shows("exit=137")
 
@@ -138,7 +138,7 @@ class Terminal:
         )
 
     def close(self) -> None:
-        """End the window and whatever runs in it."""
+        """Close the window and every process in it."""
         subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True, timeout=20)
 
 

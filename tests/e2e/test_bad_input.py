@@ -29,7 +29,7 @@ def test_an_empty_prompt_is_not_sent(argv: tuple[str, ...], tmp_path: Path) -> N
     assert player.seen == []
 
 
-def test_an_unknown_worker_is_rejected_and_the_prompt_kept(tmp_path: Path) -> None:
+def test_an_unknown_worker_is_rejected_and_the_prompt_is_kept(tmp_path: Path) -> None:
     with LocalServer.start(pace=0) as server:
         ran = run(
             "-p",
@@ -100,13 +100,13 @@ def test_an_attachment_that_cannot_be_read_sends_nothing(what: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("file", "said"), [("budgett = 'low'", "budget"), ("budget = 'lo'", "low"), ("x = [", "TOML")]
+    ("file", "message"), [("budgett = 'low'", "budget"), ("budget = 'lo'", "low"), ("x = [", "TOML")]
 )
-def test_a_configuration_file_with_a_typo_is_explained(file: str, said: str, tmp_path: Path) -> None:
+def test_a_configuration_file_with_a_typo_is_explained(file: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(file)
     ran = run("-p", "hello", home=tmp_path)
     assert ran.code == 2
-    assert said in ran.err
+    assert message in ran.err
     assert str(tmp_path / "config.toml") in ran.err or "budget" in ran.err
     assert (tmp_path / "config.toml").read_text() == file
 
@@ -123,7 +123,7 @@ def test_a_wrong_command_line_is_usage(argv: tuple[str, ...], tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("argv", [("-c", "-p", "x"), ("-r", "ses_nothing", "-p", "x")])
-def test_a_session_that_is_not_there_is_said(argv: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_session_that_does_not_exist_is_reported(argv: tuple[str, ...], tmp_path: Path) -> None:
     ran = run(*argv, home=tmp_path, base_url="http://127.0.0.1:9")
     assert ran.code == 2
     assert "session" in ran.err
@@ -138,7 +138,7 @@ def test_a_generation_that_does_not_exist_sends_nothing(tmp_path: Path) -> None:
     assert player.seen == []
 
 
-def test_nobody_listening_is_safe_to_send_again(tmp_path: Path) -> None:
+def test_a_refused_connection_is_safe_to_send_again(tmp_path: Path) -> None:
     ran = run(
         "-p", "hello", "--json", home=tmp_path, base_url="http://127.0.0.1:9", HANDINGER_CONNECT_TIMEOUT="2"
     )
@@ -147,7 +147,7 @@ def test_nobody_listening_is_safe_to_send_again(tmp_path: Path) -> None:
     assert (ran.result["draft"], ran.result["posts_sent"]) == ("hello", 0)
 
 
-def test_a_home_that_cannot_be_written_answers_only_when_that_is_meant(tmp_path: Path) -> None:
+def test_with_a_read_only_home_only_no_history_sends(tmp_path: Path) -> None:
     home = tmp_path / "file"
     home.write_text("in the way")
     player = Player(PLAIN)
@@ -162,7 +162,7 @@ def test_a_home_that_cannot_be_written_answers_only_when_that_is_meant(tmp_path:
 
 
 class Vandal(Player):
-    """A service in whose time somebody deletes a folder of ours."""
+    """A service that deletes one of our folders while it answers."""
 
     folder: Path
 
@@ -172,7 +172,7 @@ class Vandal(Player):
         await super().handle(reader, writer)
 
 
-def test_an_answer_whose_file_cannot_be_saved_any_more_is_printed(tmp_path: Path) -> None:
+def test_an_answer_that_can_no_longer_be_saved_is_printed(tmp_path: Path) -> None:
     player = Vandal(PLAIN)
     player.folder = tmp_path / "answers"
     player.folder.mkdir()

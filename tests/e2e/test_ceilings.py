@@ -1,4 +1,4 @@
-"""Ceilings at the command line: figures move, warnings, refusals, and other programs' spending."""
+"""Limits at the command line: moving figures, warnings, refusals, and the spending of other programs."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 REPORT = "Write a report about tea"
 
 
-class Desk:
-    """One person with one home and one service that takes its time."""
+class User:
+    """One user with a home and a slow service."""
 
     def __init__(self, server: LocalServer, home: Path) -> None:
         self.server = server
@@ -58,71 +58,71 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def user(tmp_path: Path) -> Iterator[User]:
     with LocalServer.start(pace=0.1) as server:
-        yield Desk(server, tmp_path)
+        yield User(server, tmp_path)
 
 
-def test_figures_move_while_a_turn_runs(desk: Desk) -> None:
-    ran = desk.do("-p", REPORT, "--output-format", "stream-json", "--max-cost", "5")
+def test_figures_move_while_a_turn_runs(user: User) -> None:
+    ran = user.do("-p", REPORT, "--output-format", "stream-json", "--max-cost", "5")
     figures = [line["usage"]["cost_usd"] for line in ran.lines if line["type"] == "usage"]
     end = next(at for at, line in enumerate(ran.lines) if line["type"] == "finish")
     early = [line["usage"]["cost_usd"] for line in ran.lines[:end] if line["type"] == "usage"]
     assert len(set(early)) >= 3, early
-    known = [Decimal(figure) for figure in figures if figure is not None]
-    assert known == sorted(known)
-    assert (ran.code, ran.result["usage"]["cost_usd"]) == (0, str(known[-1]))
+    costs = [Decimal(figure) for figure in figures if figure is not None]
+    assert costs == sorted(costs)
+    assert (ran.code, ran.result["usage"]["cost_usd"]) == (0, str(costs[-1]))
 
 
-def test_a_ceiling_warns_then_blocks_and_says_what_it_cannot_do(desk: Desk) -> None:
-    first = desk.do("-p", REPORT, "--json", "--max-cost", "0.005")
+def test_a_limit_warns_then_blocks_and_names_what_it_cannot_do(user: User) -> None:
+    first = user.do("-p", REPORT, "--json", "--max-cost", "0.005")
     assert (first.code, first.result["status"]) == (5, "completed")
     assert first.err.count("Session limit near") == 1
     assert first.err.count("Session limit reached") == 1
     assert "cannot be stopped" in first.err
-    again = desk.do("-c", "-p", "more", "--json", "--max-cost", "0.005")
+    again = user.do("-c", "-p", "more", "--json", "--max-cost", "0.005")
     assert (again.code, again.result["status"], again.result["posts_sent"]) == (5, "not_sent", 0)
     assert again.result["error"]["kind"] == "cost_limit"
     assert again.result["error"]["may_have_been_charged"] is False
     assert again.result["draft"] == "more"
-    assert desk.do("-c", "-p", "echo more", "--max-cost", "1").code == 0
+    assert user.do("-c", "-p", "echo more", "--max-cost", "1").code == 0
 
 
-def test_credits_have_ceilings_of_their_own(desk: Desk) -> None:
-    assert desk.do("-p", REPORT, "--max-credits", "20").code == 5
-    assert desk.do("-c", "-p", "more", "--max-credits", "20").code == 5
-    assert desk.do("-c", "-p", "echo more", "--max-credits", "5000").code == 0
+def test_credits_have_their_own_limits(user: User) -> None:
+    assert user.do("-p", REPORT, "--max-credits", "20").code == 5
+    assert user.do("-c", "-p", "more", "--max-credits", "20").code == 5
+    assert user.do("-c", "-p", "echo more", "--max-credits", "5000").code == 0
 
 
-def test_a_configured_day_counts_every_session(desk: Desk) -> None:
-    assert desk.do("-p", REPORT, HANDINGER_LIMIT_DAY_USD="0.005").code == 0
-    refused = desk.do("-p", "a new session", "--json", HANDINGER_LIMIT_DAY_USD="0.005")
+def test_a_configured_day_limit_counts_every_session(user: User) -> None:
+    assert user.do("-p", REPORT, HANDINGER_LIMIT_DAY_USD="0.005").code == 0
+    refused = user.do("-p", "a new session", "--json", HANDINGER_LIMIT_DAY_USD="0.005")
     assert (refused.code, refused.result["posts_sent"]) == (5, 0)
     assert "Daily limit reached" in refused.result["error"]["message"]
 
 
-def test_a_turn_limit_holds_however_often_one_tries(desk: Desk) -> None:
+def test_a_turn_limit_blocks_every_attempt(user: User) -> None:
     limit = {"HANDINGER_LIMIT_TURN_USD": "0.001"}
-    assert desk.do("-p", REPORT, **limit).code == 0
+    assert user.do("-p", REPORT, **limit).code == 0
     for _ in range(3):
-        refused = desk.do("-c", "-p", "more", "--json", **limit)
+        refused = user.do("-c", "-p", "more", "--json", **limit)
         assert (refused.code, refused.result["posts_sent"]) == (5, 0)
         assert refused.err.count("Turn limit reached") == 1
 
 
-def test_attaching_tells_of_the_run_and_not_of_a_message_that_was_never_sent(desk: Desk) -> None:
-    worker_id = desk.do("-p", "echo hello", "--json").result["worker_id"]
-    assert desk.do("-c", "-p", "more", "--max-cost", "0.000001").code == 5
-    seen = desk.do("attach", worker_id, "--json")
-    assert (seen.code, seen.result["status"], seen.result["text"]) == (0, "completed", "hello")
-    assert desk.do("attach", worker_id, "-p").out == "hello\n"
+def test_attach_reports_the_run_and_not_a_message_that_was_never_sent(user: User) -> None:
+    worker_id = user.do("-p", "echo hello", "--json").result["worker_id"]
+    assert user.do("-c", "-p", "more", "--max-cost", "0.000001").code == 5
+    attached = user.do("attach", worker_id, "--json")
+    assert (attached.code, attached.result["status"], attached.result["text"]) == (0, "completed", "hello")
+    assert user.do("attach", worker_id, "-p").out == "hello\n"
 
 
-def test_a_limit_typed_in_the_app_counts_here_too(desk: Desk) -> None:
-    assert desk.do("-p", "echo one").code == 0
+def test_a_limit_set_in_the_app_applies_here_too(user: User) -> None:
+    assert user.do("-p", "echo one").code == 0
 
     async def type_limit() -> None:
-        ledger = Ledger(desk.database)
+        ledger = Ledger(user.database)
         await ledger.start()
         purse = ledger.limits
         (row,) = await ledger.history.sessions(1)
@@ -131,62 +131,62 @@ def test_a_limit_typed_in_the_app_counts_here_too(desk: Desk) -> None:
         await ledger.aclose()
 
     asyncio.run(type_limit())
-    refused = desk.do("-c", "-p", "echo two", "--json")
+    refused = user.do("-c", "-p", "echo two", "--json")
     assert (refused.code, refused.result["posts_sent"]) == (5, 0)
-    # Another worker is not concerned.
-    assert desk.do("-p", "echo three").code == 0
+    # Another worker is not affected.
+    assert user.do("-p", "echo three").code == 0
 
 
-def test_attached_runs_start_with_what_they_have(desk: Desk) -> None:
-    sent = desk.do("-p", REPORT, "--json", "--detach")
+def test_an_attached_run_starts_with_the_amounts_so_far(user: User) -> None:
+    sent = user.do("-p", REPORT, "--json", "--detach")
     worker_id = sent.result["worker_id"]
-    ended = desk.do("attach", worker_id, "--json", "--max-cost", "0.001")
+    ended = user.do("attach", worker_id, "--json", "--max-cost", "0.001")
     assert (ended.code, ended.result["posts_sent"]) == (5, 1)
     assert "Worker limit reached" in ended.err
 
 
-def test_another_program_sees_the_spending_within_a_second(desk: Desk) -> None:
-    desk.do("-p", "echo begin")
+def test_another_program_sees_the_spending_within_a_second(user: User) -> None:
+    user.do("-p", "echo begin")
 
     async def watch() -> tuple[int, list[Decimal]]:
-        ledger = Ledger(desk.database)
+        ledger = Ledger(user.database)
         await ledger.start()
         await ledger.charges.news()
-        running = desk.process("-p", REPORT, "--json", "--max-cost", "5")
-        seen: list[Decimal] = []
+        running = user.process("-p", REPORT, "--json", "--max-cost", "5")
+        costs: list[Decimal] = []
         late = 0
         while running.poll() is None:
             await asyncio.sleep(0.05)
             if await ledger.charges.news() is None:
                 continue
-            (whole,) = await ledger.charges.buckets(GroupBy.TRIGGER, ChargeFilter())
+            (group,) = await ledger.charges.buckets(GroupBy.TRIGGER, ChargeFilter())
             rows = await charges(ledger, ChargeFilter())
             late = max(late, time.time_ns() // 1_000_000 - rows[-1].at_ms)
-            seen.append(whole.usd.value or Decimal(0))
+            costs.append(group.usd.value or Decimal(0))
         running.communicate()
         await ledger.aclose()
-        return late, seen
+        return late, costs
 
-    late_ms, seen = asyncio.run(watch())
-    assert len(set(seen)) >= 3, seen
+    late_ms, costs = asyncio.run(watch())
+    assert len(set(costs)) >= 3, costs
     assert late_ms < 1000
 
 
-def test_a_dry_run_sends_nothing(desk: Desk) -> None:
-    told = desk.do("-p", "hello", "--dry-run", "--json", "-b", "high")
-    shown = json.loads(told.out)
-    assert (told.code, shown["sent"], shown["would_send"]) == (0, False, True)
+def test_a_dry_run_sends_nothing(user: User) -> None:
+    dry_run = user.do("-p", "hello", "--dry-run", "--json", "-b", "high")
+    shown = json.loads(dry_run.out)
+    assert (dry_run.code, shown["sent"], shown["would_send"]) == (0, False, True)
     assert shown["request"]["body"] == {"input": "hello", "budget": "high", "stream": True}
-    assert desk.server.api_key not in told.out + told.err
-    assert "no cost history" in desk.do("-p", "hello", "--dry-run", "-b", "high").out
-    assert json.loads(desk.do("sessions", "--json").out) == {"sessions": []}
-    desk.do("-p", REPORT)
-    again = desk.do("-c", "-p", "hello", "--dry-run", "--max-cost", "0.001")
+    assert user.server.api_key not in dry_run.out + dry_run.err
+    assert "no cost history" in user.do("-p", "hello", "--dry-run", "-b", "high").out
+    assert json.loads(user.do("sessions", "--json").out) == {"sessions": []}
+    user.do("-p", REPORT)
+    again = user.do("-c", "-p", "hello", "--dry-run", "--max-cost", "0.001")
     assert (again.code, "would be blocked" in again.out) == (5, True)
 
 
 @pytest.mark.parametrize("amount", ["0", "-1", "much", "1e3", "nan", "0.0000000000001"])
-def test_no_amount_no_run(desk: Desk, amount: str) -> None:
-    refused = desk.do("-p", "hello", f"--max-cost={amount}")
+def test_a_limit_without_an_amount_is_refused(user: User, amount: str) -> None:
+    refused = user.do("-p", "hello", f"--max-cost={amount}")
     assert (refused.code, refused.out) == (2, "")
     assert "--max-cost" in refused.err

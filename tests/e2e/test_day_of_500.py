@@ -1,4 +1,4 @@
-"""A scripted day of 500 turns: `costs` agrees with sums made from the raw snapshots, in every form."""
+"""A scripted day of 500 turns: `costs` agrees with sums of the raw snapshots, in every format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.raw_sums import Group, Taken, every_turn, grouped, whole
+from tests.e2e.raw_sums import Group, TurnAmounts, all_in_one, every_turn, grouped
 from tests.e2e.runner import run
 from tests.e2e.scripted_day import write_day
 
@@ -24,7 +24,7 @@ GROUPINGS = ("day", "worker", "session", "budget", "trigger", "turn")
 @dataclass(frozen=True)
 class Day:
     home: Path
-    turns: list[Taken]
+    turns: list[TurnAmounts]
 
     def costs(self, *argv: str) -> str:
         ran = run("costs", *argv, home=self.home)
@@ -32,8 +32,8 @@ class Day:
         return ran.out
 
     def json(self, *argv: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.costs(*argv, "--json"), parse_float=Fraction)
-        return found
+        value: dict[str, Any] = json.loads(self.costs(*argv, "--json"), parse_float=Fraction)
+        return value
 
 
 @pytest.fixture(scope="module")
@@ -42,25 +42,25 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
     return Day(home, every_turn(asyncio.run(write_day(home / "history.db"))))
 
 
-def same(told: dict[str, Any], group: Group) -> None:
-    """One group of JSON or CSV against the sum made here."""
-    assert int(told["turns"]) == group.turns
-    assert int(told["incomplete"]) == group.incomplete
+def same(row: dict[str, Any], group: Group) -> None:
+    """Compare one group of JSON or CSV with the sum computed here."""
+    assert int(row["turns"]) == group.turns
+    assert int(row["incomplete"]) == group.incomplete
     for name in AMOUNTS:
-        shown = told[name] if told[name] != "" else None
+        shown = row[name] if row[name] != "" else None
         assert (None if shown is None else Fraction(shown)) == group.sum(name), name
-    assert int(told["unpriced_turns"]) == group.gaps["cost_usd"]
-    assert int(told["uncredited_turns"]) == group.gaps["credits"]
-    assert int(told["uncounted_turns"]) == group.gaps["tokens"]
-    assert int(told["unsplit_turns"]) == max(group.gaps[name] for name in AMOUNTS[3:])
-    assert (int(told["first_ms"]), int(told["last_ms"])) == (min(group.moments), max(group.moments))
+    assert int(row["unpriced_turns"]) == group.gaps["cost_usd"]
+    assert int(row["uncredited_turns"]) == group.gaps["credits"]
+    assert int(row["uncounted_turns"]) == group.gaps["tokens"]
+    assert int(row["unsplit_turns"]) == max(group.gaps[name] for name in AMOUNTS[3:])
+    assert (int(row["first_ms"]), int(row["last_ms"])) == (min(group.moments), max(group.moments))
 
 
-def test_the_day_holds_what_it_should(day: Day) -> None:
-    said = [one.said for one in day.turns]
-    assert len(said) == 500
-    assert len({one.worker_id for one in said}) == 16
-    assert {one.status for one in said} >= {
+def test_the_day_covers_every_case(day: Day) -> None:
+    turns = [one.turn for one in day.turns]
+    assert len(turns) == 500
+    assert len({one.worker_id for one in turns}) == 16
+    assert {one.status for one in turns} >= {
         "completed",
         "failed",
         "incomplete",
@@ -68,10 +68,10 @@ def test_the_day_holds_what_it_should(day: Day) -> None:
         "rejected",
         "running",
     }
-    assert sum(one.status == "completed" and len(one.reads) > 1 for one in said) >= 10, (
+    assert sum(one.status == "completed" and len(one.reads) > 1 for one in turns) >= 10, (
         "detached, then finished"
     )
-    gaps = whole(day.turns)
+    gaps = all_in_one(day.turns)
     assert 20 <= gaps.gaps["cost_usd"] <= 200
     corrections = [row["corrections"] for row in day.json("--by", "turn")["groups"]]
     assert sum(count > 0 for count in corrections) >= 20
@@ -81,13 +81,13 @@ def test_the_day_holds_what_it_should(day: Day) -> None:
 
 @pytest.mark.parametrize("by", GROUPINGS)
 def test_json_agrees_in_every_grouping(day: Day, by: str) -> None:
-    found, expected = day.json("--by", by), grouped(day.turns, by)
-    assert found["schema"] == "handinger-tui/costs/1"
-    assert (found["by"], found["simulated"]) == (by, False)
-    assert sorted(row["key"] for row in found["groups"]) == sorted(expected)
-    for row in found["groups"]:
+    rows, expected = day.json("--by", by), grouped(day.turns, by)
+    assert rows["schema"] == "handinger-tui/costs/1"
+    assert (rows["by"], rows["simulated"]) == (by, False)
+    assert sorted(row["key"] for row in rows["groups"]) == sorted(expected)
+    for row in rows["groups"]:
         same(row, expected[row["key"]])
-    same(found["total"], whole(day.turns))
+    same(rows["total"], all_in_one(day.turns))
 
 
 @pytest.mark.parametrize("by", GROUPINGS)
@@ -112,19 +112,19 @@ def test_chart_data_agrees(day: Day, by: str) -> None:
         assert Fraction(point["cumulative_usd"]) == so_far
         assert point["unpriced_turns"] == group.gaps["cost_usd"]
     for name, shown in charts["categories"].items():
-        assert Fraction(shown) == whole(day.turns).sum(name)
+        assert Fraction(shown) == all_in_one(day.turns).sum(name)
 
 
-def test_each_turn_tells_how_it_was_read(day: Day) -> None:
-    by_id = {one.said.turn_id: one for one in day.turns}
+def test_each_turn_names_its_kind_of_reading(day: Day) -> None:
+    by_id = {one.turn.turn_id: one for one in day.turns}
     for row in day.json("--by", "turn")["groups"]:
         one = by_id[row["turn_id"]]
         assert row["key"] == row["turn_id"]
-        assert (row["session_id"], row["worker_id"]) == (one.said.session_id, one.said.worker_id)
+        assert (row["session_id"], row["worker_id"]) == (one.turn.session_id, one.turn.worker_id)
         assert (row["status"], row["budget"], row["trigger"]) == (
-            one.said.status, one.said.budget, one.said.trigger
+            one.turn.status, one.turn.budget, one.turn.trigger
         )  # fmt: skip
-        assert row["at_ms"] == one.said.charged_ms
+        assert row["at_ms"] == one.turn.charged_ms
         assert row["final"] is one.final
         for name in ("input", "output", "reasoning", "total"):
             assert row[f"{name}_tokens"] == one.numbers[f"{name}Tokens"]
@@ -144,19 +144,19 @@ def test_filters_agree(day: Day) -> None:
 
 
 @pytest.mark.parametrize("by", GROUPINGS)
-def test_text_tells_the_same_totals(day: Day, by: str) -> None:
-    group = whole(day.turns)
+def test_text_has_the_same_totals(day: Day, by: str) -> None:
+    group = all_in_one(day.turns)
     cost = group.sum("cost_usd")
     assert cost is not None
     gaps = f"+ {group.gaps['cost_usd']} turns unknown" if by == "turn" else f"+{group.gaps['cost_usd']}"
-    told = f"${format(round(cost * 10_000) / 10_000, ',.4f').rstrip('0')} {gaps}"
+    total = f"${format(round(cost * 10_000) / 10_000, ',.4f').rstrip('0')} {gaps}"
     line = next(line for line in day.costs("--by", by).splitlines() if line.startswith("total"))
     # Columns align amounts at their decimal points.
-    assert told in " ".join(line.split()), line
+    assert total in " ".join(line.split()), line
     assert "500" in line
 
 
-def test_simulated_money_is_never_among_real_money(day: Day) -> None:
+def test_simulated_and_real_money_are_never_added(day: Day) -> None:
     pretend = day.json("--local")
     assert (pretend["simulated"], pretend["total"]["turns"]) == (True, 5)
     assert "wrk_local" not in day.costs("--by", "worker", "--json")
@@ -169,4 +169,4 @@ def test_reports_hold_every_group_and_the_total(day: Day, tmp_path: Path) -> Non
     page = (tmp_path / "report.html").read_text("utf-8")
     for worker in grouped(day.turns, "worker"):
         assert worker in page
-    assert f"+{whole(day.turns).gaps['cost_usd']}</small>" in page
+    assert f"+{all_in_one(day.turns).gaps['cost_usd']}</small>" in page

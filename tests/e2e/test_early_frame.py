@@ -1,4 +1,4 @@
-"""The prompt that stands before the rest is imported, in a real terminal whose imports wait for a gate."""
+"""The early prompt, shown before the app is imported, in a real terminal whose imports wait for a gate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.e2e.terminal import Terminal, terminal
 pytestmark = [pytest.mark.terminal, pytest.mark.timeout(120)]
 PROMPT = "Ask a worker…"
 APP = "Commands"
-"""Stands in the footer of the app, and not in the early frame."""
+"""A text in the footer of the app that the early frame lacks."""
 HOLDS_IMPORTS = """
 import os, sys
 
@@ -31,14 +31,14 @@ sys.meta_path.insert(0, Gate())
 
 
 class Gated:
-    """A window in which the program has painted its early frame and imports nothing more."""
+    """A window in which the program has painted its early frame and waits before further imports."""
 
     def __init__(self, window: Terminal, gate: Path) -> None:
         self.window = window
         self._gate = gate
 
     def open(self) -> None:
-        """Let it import. Waits until it wants to."""
+        """Let the program import, once it waits at the gate."""
         self._gate.write_text("")
 
 
@@ -52,8 +52,8 @@ def gated(tmux: str, home: Path, *argv: str, columns: int = 120, **environ: str)
         yield Gated(window, gate)
 
 
-def has_left(window: Terminal, code: int) -> None:
-    """The program has ended, and the terminal is as it was."""
+def check_exit(window: Terminal, code: int) -> None:
+    """The program has ended, and the terminal is restored."""
     assert PROMPT not in window.shows(f"exit={code}")
     assert not window.modes & {"alternate_on", "bracket_paste_flag"}
     # The shell's `read` echoes again.
@@ -61,7 +61,7 @@ def has_left(window: Terminal, code: int) -> None:
     window.shows("seen again")
 
 
-def test_what_is_typed_early_stands_in_the_prompt_and_what_is_typed_meanwhile_follows_it(
+def test_early_text_is_in_the_prompt_followed_by_text_typed_during_the_start(
     tmux: str, tmp_path: Path
 ) -> None:
     with gated(tmux, tmp_path) as start:
@@ -77,7 +77,7 @@ def test_what_is_typed_early_stands_in_the_prompt_and_what_is_typed_meanwhile_fo
         assert "│ abcefghijklmnopqrstuvwxyz0123456789 " in start.window.shows("0123456789")
 
 
-def test_other_keys_do_in_the_app_what_they_do_there(tmux: str, tmp_path: Path) -> None:
+def test_other_early_keys_have_their_usual_effect_in_the_app(tmux: str, tmp_path: Path) -> None:
     with gated(tmux, tmp_path) as start:
         start.window.shows(PROMPT)
         start.window.type("echo ab")
@@ -85,27 +85,29 @@ def test_other_keys_do_in_the_app_what_they_do_there(tmux: str, tmp_path: Path) 
         start.window.type("é漢x")
         start.window.press("BSpace", "Enter")
         start.open()
-        # Sent once, as soon as there is a worker.
+        # It is sent once, as soon as there is a worker.
         screen = start.window.shows("completed")
         assert "❯ echo abé漢 " in screen
 
 
-def test_a_line_break_in_something_pasted_early_sends_nothing(tmux: str, tmp_path: Path) -> None:
+def test_a_line_break_in_an_early_paste_sends_nothing(tmux: str, tmp_path: Path) -> None:
     with gated(tmux, tmp_path) as start:
         start.window.shows(PROMPT)
         start.window.paste("one\ntwo\n")
         start.open()
         start.window.shows(APP)
-        screen = start.window.until(lambda seen: "│ one " in seen and "│ two " in seen, "both lines")
+        screen = start.window.until(
+            lambda screen_text: "│ one " in screen_text and "│ two " in screen_text, "both lines"
+        )
         assert "Three things to try" in screen
 
 
-def test_ctrl_c_twice_leaves_and_puts_the_terminal_right(tmux: str, tmp_path: Path) -> None:
+def test_ctrl_c_twice_quits_and_restores_the_terminal(tmux: str, tmp_path: Path) -> None:
     with gated(tmux, tmp_path) as start:
         start.window.shows(PROMPT)
         start.window.press("C-c", "C-c")
         start.open()
-        has_left(start.window, 0)
+        check_exit(start.window, 0)
         assert "cursor_flag" in start.window.modes
 
 
@@ -113,16 +115,14 @@ def test_ctrl_c_twice_leaves_and_puts_the_terminal_right(tmux: str, tmp_path: Pa
     ("number", "code"),
     [(signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGINT, 130), (signal.SIGQUIT, 131)],
 )
-def test_a_signal_puts_the_terminal_right(
-    tmux: str, tmp_path: Path, number: signal.Signals, code: int
-) -> None:
+def test_a_signal_restores_the_terminal(tmux: str, tmp_path: Path, number: signal.Signals, code: int) -> None:
     with gated(tmux, tmp_path) as start:
         start.window.shows(PROMPT)
         start.window.signal(number)
-        has_left(start.window, code)
+        check_exit(start.window, code)
 
 
-def test_settings_that_are_refused_are_told_on_the_terminal_as_it_was(tmux: str, tmp_path: Path) -> None:
+def test_invalid_settings_are_reported_on_the_restored_terminal(tmux: str, tmp_path: Path) -> None:
     with gated(tmux, tmp_path, HANDINGER_BASE_URL="ftp://nowhere", HANDINGER_API_KEY=KEY) as start:
         start.window.shows(PROMPT)
         start.open()
@@ -131,9 +131,7 @@ def test_settings_that_are_refused_are_told_on_the_terminal_as_it_was(tmux: str,
         assert PROMPT not in screen
 
 
-def test_a_terminal_that_changes_its_size_meanwhile_is_painted_in_its_new_size(
-    tmux: str, tmp_path: Path
-) -> None:
+def test_a_size_change_during_the_start_is_respected(tmux: str, tmp_path: Path) -> None:
     with gated(tmux, tmp_path) as start:
         start.window.shows(PROMPT)
         start.window.type("abc")
@@ -144,10 +142,10 @@ def test_a_terminal_that_changes_its_size_meanwhile_is_painted_in_its_new_size(
         assert {len(line) for line in screen.splitlines() if "╭─" in line} == {80}
 
 
-def test_a_terminal_that_understands_nothing_gets_no_early_frame(tmux: str, tmp_path: Path) -> None:
+def test_a_dumb_terminal_gets_no_early_frame(tmux: str, tmp_path: Path) -> None:
     with gated(tmux, tmp_path, TERM="dumb") as start:
         start.open()
-        # It wanted to import before anything was painted.
+        # The program reached the gate before it painted anything.
         assert PROMPT not in start.window.screen or APP in start.window.screen
 
 
@@ -158,14 +156,12 @@ atexit.register(lambda: pathlib.Path(os.environ["TOLD"]).write_text(str(gc.isena
 """
 
 
-def test_the_collector_that_rests_during_the_start_works_once_the_screen_stands(
-    tmux: str, tmp_path: Path
-) -> None:
+def test_garbage_collection_is_off_during_the_start_and_on_afterwards(tmux: str, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(TELLS_OF_THE_COLLECTOR)
-    told = tmp_path / "told"
+    report = tmp_path / "told"
     with terminal(tmux, 120, 30) as window:
-        window.run(home=tmp_path, PYTHONPATH=str(tmp_path), TOLD=str(told))
+        window.run(home=tmp_path, PYTHONPATH=str(tmp_path), TOLD=str(report))
         window.shows("Three things to try")
         window.press("C-c", "C-c")
         window.shows("exit=0")
-    assert told.read_text() == "True"
+    assert report.read_text() == "True"

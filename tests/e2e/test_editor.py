@@ -1,4 +1,4 @@
-"""The person's own editor in a real terminal: whatever becomes of it, the app goes on with the text."""
+"""The user's editor in a real terminal: however it ends, the app continues with the text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.e2e.terminal import Terminal, terminal
 pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
 TEXT = "half a thought"
 HANGS = "tail -f"
-"""Shows the text, and never ends by itself."""
+"""An editor that shows the text and never ends by itself."""
 
 
 def editor(folder: Path, script: str) -> str:
@@ -31,7 +31,7 @@ def start(window: Terminal, home: Path, named: str, **environ: str) -> None:
 
 
 def goes_on(window: Terminal, says: str) -> None:
-    """It said so, takes keys, has the text, and leaves in order."""
+    """The app shows the message, accepts keys, has the text, and quits with exit code 0."""
     window.shows(says)
     window.type(" and more")
     window.shows(f"{TEXT} and more")
@@ -67,7 +67,7 @@ def test_an_editor_that_fails_loses_nothing(tmux: str, tmp_path: Path, named: st
         goes_on(window, says)
 
 
-def test_bytes_that_are_no_text_come_back_as_signs_of_that(tmux: str, tmp_path: Path) -> None:
+def test_bytes_that_are_not_text_become_replacement_characters(tmux: str, tmp_path: Path) -> None:
     with terminal(tmux, 120, 40) as window:
         start(window, tmp_path, editor(tmp_path, "printf 'caf\\351 \\033[31mred' > \"$1\""))
         window.press("C-g")
@@ -75,7 +75,7 @@ def test_bytes_that_are_no_text_come_back_as_signs_of_that(tmux: str, tmp_path: 
 
 
 @pytest.mark.parametrize("presses", [1, 2])
-def test_an_editor_that_hangs_is_ended_by_ctrl_c_and_the_app_goes_on(
+def test_ctrl_c_ends_an_editor_that_hangs_and_the_app_continues(
     tmux: str, tmp_path: Path, presses: int
 ) -> None:
     with terminal(tmux, 120, 40) as window:
@@ -90,11 +90,11 @@ def test_an_editor_that_hangs_is_ended_by_ctrl_c_and_the_app_goes_on(
     ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGINT, 130)]
 )
 @pytest.mark.parametrize("while_editing", [True, False], ids=["while", "after"])
-def test_signals_end_the_app_while_and_after_an_editor(
+def test_signals_end_the_app_during_and_after_an_editor(
     tmux: str, tmp_path: Path, number: signal.Signals, code: int, while_editing: bool
 ) -> None:
     def ended(screen: str) -> bool:
-        # SIGINT that comes with the start of an editor is taken for a Ctrl+C that is meant for it.
+        # A SIGINT at the start of an editor counts as a Ctrl+C for the editor.
         if number is signal.SIGINT and "exit=" not in screen:
             window.signal(number)
         return f"exit={code}" in screen

@@ -1,4 +1,4 @@
-"""The whole way in a real terminal: a table goes along, what comes of it is looked at and saved."""
+"""A complete journey in a real terminal: a table is attached, the resulting files are previewed and saved."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def attach_and_ask(window: Terminal) -> None:
     window.shows("B CSV ✕")
     window.press("Enter")
     window.shows("+ sales.csv")
-    window.until(lambda seen: "completed" in seen and "3 files" in seen, "the answer with its files")
+    window.until(lambda screen: "completed" in screen and "3 files" in screen, "the answer with its files")
 
 
 def preview_chart_and_table(window: Terminal) -> None:
     window.press("F4")
     window.shows("›chart.png")
     window.press("Enter")
-    window.until(lambda seen: "PNG image" in seen and "▀▀▀▀▀▀▀▀" in seen, "the chart")
+    window.until(lambda screen: "PNG image" in screen and "▀▀▀▀▀▀▀▀" in screen, "the chart")
     window.press("n")
     window.shows("Markdown ·")
     window.press("n")
-    window.until(lambda seen: "CSV table · 3 rows × " in seen and "region" in seen, "the table")
+    window.until(lambda screen: "CSV table · 3 rows × " in screen and "region" in screen, "the table")
     window.press("Escape")
-    window.until(lambda seen: "CSV table" not in seen, "the preview is closed")
+    window.until(lambda screen: "CSV table" not in screen, "the preview is closed")
 
 
 def save_all(window: Terminal, folder: Path) -> None:
@@ -58,9 +58,9 @@ def open_sources(window: Terminal) -> None:
     window.shows(" Enter Send ")
     window.type("Find sources about terminals")
     window.press("Enter")
-    window.until(lambda seen: "completed" in seen and "5 sources" in seen, "the answer with its sources")
+    window.until(lambda text: "completed" in text and "5 sources" in text, "the answer with its sources")
     window.press("F3")
-    screen = window.until(lambda seen: "5 · 5 new" in seen and "›1 asyncio" in seen, "the panel of sources")
+    screen = window.until(lambda text: "5 · 5 new" in text and "›1 asyncio" in text, "the panel of sources")
     assert "docs.python.org" in screen
     window.press("Escape")
     window.shows(" Enter Send ")

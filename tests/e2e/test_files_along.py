@@ -1,4 +1,4 @@
-"""Files that go along, in a real terminal: named, dropped, taken away, and as they arrive."""
+"""Attachments in a real terminal: named, dropped, removed, and received by the service."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_named_and_dropped_files_arrive_byte_for_byte(tmux: str, generation: str
             window.press("F8")
             window.shows(" Del Remove ")
             window.press("Left", "DC")
-            window.until(lambda seen: "not this.txt" not in seen, "the chip is gone")
+            window.until(lambda screen: "not this.txt" not in screen, "the chip is gone")
             window.press("Escape")
             window.shows(" Enter Send ")
             window.press("Enter")

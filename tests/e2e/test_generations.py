@@ -1,4 +1,4 @@
-"""Addresses of the dashboard in place of ids, and a wrong choice of the generation, which costs nothing."""
+"""Dashboard addresses instead of ids, and a wrong generation, which costs nothing."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def store(server: LocalServer, **members: Any) -> dict[str, Any]:
     return dict(answer.json())
 
 
-def test_addresses_of_the_dashboard_stand_for_ids(server: LocalServer, tmp_path: Path) -> None:
+def test_dashboard_addresses_are_accepted_as_ids(server: LocalServer, tmp_path: Path) -> None:
     stored = store(server, title="Prices", outputSchema={"properties": {"answer": {"type": "string"}}})
     first = do(server, tmp_path, "-p", "echo one", "-w", stored["url"], "--json").result
     assert (first["worker_id"], first["structured_output"]) == (stored["id"], {"answer": "one"})
@@ -58,27 +58,27 @@ def test_addresses_of_the_dashboard_stand_for_ids(server: LocalServer, tmp_path:
         resumed["turn_usage"]["credits"],
     )
     assert stored["id"].lower() in do(server, tmp_path, "email", address).out
-    # The worker begins another task.
+    # The worker starts another task.
     again = do(server, tmp_path, "-p", "echo four", "-w", stored["id"], "--json").result
     assert again["worker_id"] == stored["id"]
     assert again["task_id"] != first["task_id"]
 
 
-def test_every_turn_that_was_made_elsewhere_has_its_own_credits(server: LocalServer, tmp_path: Path) -> None:
+def test_every_turn_of_another_client_has_its_own_credits(server: LocalServer, tmp_path: Path) -> None:
     first = do(server, tmp_path / "a", "-p", "echo one", "--json").result
     second = do(server, tmp_path / "a", "-p", "sources about json", "-c", "--json").result
     do(server, tmp_path / "b", "attach", first["task_id"], "--json")
     costs = json.loads(do(server, tmp_path / "b", "costs", "--by", "turn", "--json").out)
-    taken = sorted((row["credits"] for row in costs["groups"]), key=int)
-    assert taken == [one["turn_usage"]["credits"] for one in (first, second)]
-    # With a price of the person, every sum without USD has its approximate price.
+    reported = sorted((row["credits"] for row in costs["groups"]), key=int)
+    assert reported == [one["turn_usage"]["credits"] for one in (first, second)]
+    # With a price of the user for reported, every sum without USD has an approximate price.
     (tmp_path / "b" / "config.toml").write_text("[spending]\ncredit_usd = 0.01\n")
     priced = json.loads(do(server, tmp_path / "b", "costs", "--json").out)
-    credited = sum(map(int, taken))
+    credited = sum(map(int, reported))
     assert Decimal(priced["total_usd_at_your_price"]) == Decimal(credited) / 100
     assert f"~${Decimal(credited) / 100:.2f} at your price" in do(server, tmp_path / "b", "costs").out
     ran = do(server, tmp_path / "b", "-p", "echo three", "--task", first["task_id"])
-    assert "4 credits 1× · ~$0.04" in ran.err
+    assert "4 reported 1× · ~$0.04" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_every_turn_that_was_made_elsewhere_has_its_own_credits(server: LocalSer
         ("tasks", "workers", ("-p", "echo x")),
     ],
 )
-def test_a_wrong_choice_starts_nothing_and_names_the_setting(
+def test_the_wrong_generation_starts_nothing_and_names_the_setting(
     server: LocalServer, tmp_path: Path, setting: str, served: str, argv: tuple[str, ...]
 ) -> None:
     ran = do(server, tmp_path, *argv, "--json", setting=setting, served=served)
@@ -100,7 +100,7 @@ def test_a_wrong_choice_starts_nothing_and_names_the_setting(
     assert f"--generation {served}" in doctor.out
 
 
-def test_a_task_that_does_not_exist_is_not_begun(server: LocalServer, tmp_path: Path) -> None:
+def test_a_task_that_does_not_exist_is_not_started(server: LocalServer, tmp_path: Path) -> None:
     ran = do(server, tmp_path, "-p", "echo x", "--task", "tsk_none", "--json")
     assert (ran.code, ran.result["status"]) == (3, "rejected")
     headers = {"Authorization": f"Bearer {server.api_key}"}
@@ -112,7 +112,7 @@ def test_a_session_of_one_generation_is_not_continued_in_the_other(
     server: LocalServer, tmp_path: Path
 ) -> None:
     do(server, tmp_path, "-p", "echo one")
-    # The same address, as where a service had both for some months.
+    # The same address: a service may offer both generations.
     ran = do(server, tmp_path, "-p", "echo two", "-c", setting="workers")
     assert ran.code == 2
     assert "Start with --generation tasks" in ran.err
@@ -121,12 +121,12 @@ def test_a_session_of_one_generation_is_not_continued_in_the_other(
 def test_a_dry_run_shows_the_request_and_sends_nothing(server: LocalServer, tmp_path: Path) -> None:
     new = do(server, tmp_path, "-p", "echo x", "-w", "wrk_1", "--dry-run", "--json").result["request"]
     assert new["url"].endswith("/api/tasks")
-    # The id of a task follows from that of its turn, which there is none of.
+    # The id of a task is derived from that of its turn, and there is no turn.
     assert new["body"] == {"input": "echo x", "budget": "standard", "taskId": "tsk_…", "workerId": "wrk_1"}
     first = do(server, tmp_path, "-p", "echo one", "--json").result
     more = do(server, tmp_path, "-p", "echo x", "-c", "--dry-run", "--json").result["request"]
     assert (more["body"]["taskId"], more["body"]["workerId"]) == (first["task_id"], first["worker_id"])
-    # A new task costs what others of its worker cost.
+    # The estimate of a new task is the cost of the others of its worker.
     usual = do(server, tmp_path, "-p", "echo x", "-w", first["worker_id"], "--dry-run", "--json").result[
         "usual"
     ]

@@ -1,4 +1,4 @@
-"""What only a real terminal shows: where its cursor stands, what it was asked for, what was copied."""
+"""Facts that only a real terminal shows: the position of its cursor, its modes, the copied text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def start(window: Terminal, home: Path, *argv: str) -> None:
 
 
 def caret(window: Terminal) -> str:
-    """What stands left of the cursor in its row; a wide character takes two cells."""
+    """The text left of the cursor in its row; a wide character takes two cells."""
     x, y = window.cursor
     line = window.screen.split("\n")[y]
     text = ""
@@ -27,10 +27,10 @@ def caret(window: Terminal) -> str:
     return text
 
 
-def test_the_cursor_of_the_terminal_stands_at_the_caret(tmux: str, tmp_path: Path) -> None:
+def test_the_cursor_of_the_terminal_is_at_the_caret(tmux: str, tmp_path: Path) -> None:
     with terminal(tmux, 80, 24) as window:
         start(window, tmp_path)
-        for typed, keys, left_of_it in (
+        for typed, keys, before_cursor in (
             ("wörld", (), "wörld"),
             (" 漢字 ", (), "wörld 漢字 "),
             ("", ("Left", "Left"), "wörld 漢"),
@@ -41,8 +41,8 @@ def test_the_cursor_of_the_terminal_stands_at_the_caret(tmux: str, tmp_path: Pat
             window.type(typed)
             if keys:
                 window.press(*keys)
-            expected = f"│ {left_of_it}"
-            # Input methods draw what is being composed at this cursor.
+            expected = f"│ {before_cursor}"
+            # Input methods draw the text that is being composed at this cursor.
             window.until(lambda _screen, text=expected: caret(window) == text, expected)  # type: ignore[misc]
 
 
@@ -55,24 +55,26 @@ def test_the_cursor_is_back_at_the_caret_after_an_answer(tmux: str, tmp_path: Pa
         window.until(lambda _screen: caret(window) == "│ 漢字 next", "the cursor at the caret")
 
 
-def test_without_the_mouse_the_terminal_is_asked_for_no_reports(tmux: str, tmp_path: Path) -> None:
+def test_without_the_mouse_option_no_mouse_reports_are_requested(tmux: str, tmp_path: Path) -> None:
     with terminal(tmux, 80, 24) as window:
         start(window, tmp_path, "--no-mouse")
         assert "mouse_any_flag" not in window.modes
         assert "alternate_on" in window.modes
 
 
-def test_with_the_mouse_it_is(tmux: str, tmp_path: Path) -> None:
+def test_with_the_mouse_option_mouse_reports_are_requested(tmux: str, tmp_path: Path) -> None:
     with terminal(tmux, 80, 24) as window:
         start(window, tmp_path)
         window.until(lambda _screen: "mouse_any_flag" in window.modes, "reports of the mouse")
 
 
-def test_a_copy_arrives_in_tmux_as_it_is_configured_by_default(tmux: str, tmp_path: Path) -> None:
+def test_a_copy_reaches_the_buffer_of_tmux_in_its_default_configuration(tmux: str, tmp_path: Path) -> None:
     with terminal(tmux, 100, 30) as window:
         start(window, tmp_path)
         window.type("hello\r")
         window.shows("✓ completed")
         window.type("/copy\r")
-        window.until(lambda seen: "Copied the last answer" in seen and "tmux" in seen, "the name of the way")
+        window.until(
+            lambda screen: "Copied the last answer" in screen and "tmux" in screen, "the name of the way"
+        )
         assert "Hello" in window.copied

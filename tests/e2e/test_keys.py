@@ -1,4 +1,4 @@
-"""Keys and signals in a real terminal: no slip sends, leaves, or leaves the terminal behind."""
+"""Keys and signals in a real terminal: no mistyped key sends or quits, and no end leaves a mode on."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def turns(home: Path) -> int:
     return sum(row["turns"] for row in run("sessions", "list", "--json", home=home).result["sessions"])
 
 
-def test_slips_of_the_finger_send_nothing_and_lose_nothing(tmux: str, tmp_path: Path) -> None:
+def test_mistyped_keys_send_nothing_and_lose_nothing(tmux: str, tmp_path: Path) -> None:
     with terminal(tmux, 120, 40) as window:
         start(window, tmp_path)
         window.type("aa")
         window.press("M-Enter")
         window.type("bb")
-        window.until(lambda seen: "│ aa " in seen and "│ bb " in seen, "two lines")
+        window.until(lambda screen: "│ aa " in screen and "│ bb " in screen, "two lines")
         # Flow control by reflex, Alt with a letter, Tab, Esc and a letter in one packet.
         window.press("C-q", "M-d", "M-z", "M-Enter", "Tab")
         window.type("cc\x1bdd\x1bxx")
-        window.until(lambda seen: "│ ccdxx " in seen, "all letters")
+        window.until(lambda screen: "│ ccdxx " in screen, "all letters")
         window.press("C-c")
         window.shows("Three things to try")
         window.press("C-d")
@@ -47,7 +47,7 @@ def test_slips_of_the_finger_send_nothing_and_lose_nothing(tmux: str, tmp_path: 
     ("number", "code"),
     [(signal.SIGQUIT, 131), (signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)],
 )
-def test_a_signal_puts_the_terminal_right_and_keeps_the_text(
+def test_a_signal_restores_the_terminal_and_keeps_the_text(
     tmux: str, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     with terminal(tmux, 120, 40) as window:
@@ -64,7 +64,7 @@ def test_a_signal_puts_the_terminal_right_and_keeps_the_text(
         window.shows("half a thought")
 
 
-def test_without_a_shell_to_go_back_to_ctrl_z_says_so_and_the_app_goes_on(tmux: str, tmp_path: Path) -> None:
+def test_without_a_shell_ctrl_z_shows_a_message_and_the_app_continues(tmux: str, tmp_path: Path) -> None:
     with terminal(tmux, 120, 40) as window:
         start(window, tmp_path)
         window.press("C-z")
@@ -73,9 +73,7 @@ def test_without_a_shell_to_go_back_to_ctrl_z_says_so_and_the_app_goes_on(tmux: 
         window.shows("goes on")
 
 
-def test_a_stop_from_outside_leaves_no_mouse_reports_and_the_app_comes_back(
-    tmux: str, tmp_path: Path
-) -> None:
+def test_an_external_stop_turns_mouse_reports_off_and_the_app_resumes(tmux: str, tmp_path: Path) -> None:
     with terminal(tmux, 120, 40) as window:
         start(window, tmp_path)
         window.type("half a thought")
@@ -85,7 +83,9 @@ def test_a_stop_from_outside_leaves_no_mouse_reports_and_the_app_comes_back(
         window.until(lambda _screen: not window.modes - {"cursor_flag"}, "the terminal as it was")
         window.stopped()
         window.signal(signal.SIGCONT)
-        window.until(lambda seen: "half a thought" in seen and "mouse_any_flag" in window.modes, "the app")
+        window.until(
+            lambda screen: "half a thought" in screen and "mouse_any_flag" in window.modes, "the app"
+        )
         window.type(" goes on")
         window.shows("half a thought goes on")
 
@@ -93,7 +93,7 @@ def test_a_stop_from_outside_leaves_no_mouse_reports_and_the_app_comes_back(
 def test_stops_in_quick_succession_are_undone_by_one_continue(tmux: str, tmp_path: Path) -> None:
     with terminal(tmux, 100, 30) as window:
         start(window, tmp_path)
-        # Some of them arrive while the program gives the terminal back.
+        # Some of them arrive while the program restores the terminal.
         for _ in range(8):
             window.signal(signal.SIGTSTP)
             time.sleep(0.02)
@@ -127,22 +127,24 @@ def test_after_a_stop_that_cannot_be_handled_one_thread_reads_the_keys(tmux: str
         window.until(lambda _screen: len(threads()) <= first, "as many threads as before")
 
 
-def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_comes_back(tmux: str, tmp_path: Path) -> None:
+def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_resumes(tmux: str, tmp_path: Path) -> None:
     with terminal(tmux, 100, 30) as window:
         window.run_in_shell("--local", home=tmp_path)
         window.shows("Three things to try")
         window.type("half a thought")
         window.shows("half a thought")
         window.press("C-z")
-        window.until(lambda seen: "Stopped" in seen and window.modes == {"cursor_flag"}, "the shell")
+        window.until(lambda screen: "Stopped" in screen and window.modes == {"cursor_flag"}, "the shell")
         window.type("echo at the $((1 + 1)) shell\r")
         window.shows("at the 2 shell")
         window.type("fg\r")
-        window.until(lambda seen: "half a thought" in seen and "mouse_any_flag" in window.modes, "the app")
+        window.until(
+            lambda screen: "half a thought" in screen and "mouse_any_flag" in window.modes, "the app"
+        )
         window.type(" goes on")
         window.shows("half a thought goes on")
         window.press("C-c", "C-c", "C-c")
-        window.until(lambda seen: "shell>" in seen and window.modes == {"cursor_flag"}, "the shell again")
+        window.until(lambda screen: "shell>" in screen and window.modes == {"cursor_flag"}, "the shell again")
 
 
 PHANTOMS: Final = (
@@ -155,7 +157,7 @@ PHANTOMS: Final = (
     "\x1b",
     "[<35;9;9M",
 )
-"""Mouse and focus, cut where a slow line may cut them."""
+"""Mouse and focus reports, split where a slow line may split them."""
 
 
 def test_a_moving_mouse_and_a_changing_focus_press_no_key_while_a_turn_runs(
@@ -171,16 +173,18 @@ def test_a_moving_mouse_and_a_changing_focus_press_no_key_while_a_turn_runs(
         screen = window.shows("│ ends ")
         assert "working" in screen
         assert "Stop watching?" not in screen
-        # Esc pressed again and again asks, and asks no more: it never says yes.
+        # Repeated Esc opens and closes the question, and never confirms it.
         for _ in range(3):
             window.press("Escape")
             window.shows("Stop watching?")
             window.press("Escape")
-            window.until(lambda seen: "Stop watching?" not in seen, "the question is gone")
+            window.until(lambda text: "Stop watching?" not in text, "the question is gone")
         assert "working" in window.shows("│ ends ")
 
 
-def test_a_key_map_that_cannot_work_ends_the_start_and_names_the_key(tmux: str, tmp_path: Path) -> None:
+def test_an_invalid_key_map_is_refused_at_the_start_with_the_name_of_the_key(
+    tmux: str, tmp_path: Path
+) -> None:
     (tmp_path / "config.toml").write_text('[keys]\n"work.ledger" = "ctrl+n"\n')
     with terminal(tmux, 120, 40) as window:
         window.run("--local", home=tmp_path)
@@ -188,7 +192,7 @@ def test_a_key_map_that_cannot_work_ends_the_start_and_names_the_key(tmux: str, 
         window.shows("^N is both “work.new” and “work.ledger”.")
 
 
-def test_an_earlier_message_is_sent_again_edited_and_forked_and_a_restart_knows_it(
+def test_an_earlier_message_is_resent_edited_and_forked_and_this_survives_a_restart(
     tmux: str, tmp_path: Path
 ) -> None:
     with terminal(tmux, 100, 30) as window:
@@ -200,7 +204,7 @@ def test_an_earlier_message_is_sent_again_edited_and_forked_and_a_restart_knows_
         window.press("Enter")
         window.shows("Try again?")
         window.press("Escape")
-        window.until(lambda seen: "Try again?" not in seen, "the question is closed")
+        window.until(lambda screen: "Try again?" not in screen, "the question is closed")
         assert turns(tmp_path) == 1
         # Browsing, by bytes: Ctrl+Up, then the letter.
         window.press("C-Up")
@@ -209,14 +213,14 @@ def test_an_earlier_message_is_sent_again_edited_and_forked_and_a_restart_knows_
         window.shows("Try again?")
         window.press("Right", "Enter")
         window.shows("↳ message 1 again")
-        window.until(lambda seen: "✓ completed" in seen.splitlines()[0], "the second try")
+        window.until(lambda screen: "✓ completed" in screen.splitlines()[0], "the second try")
         window.type("/edit 1")
         window.press("Enter")
         window.shows("│ echo one ")
         window.type(" more")
         window.press("Enter")
         window.shows("↳ edited from message 1")
-        window.until(lambda seen: "✓ completed" in seen.splitlines()[0], "the edited one")
+        window.until(lambda screen: "✓ completed" in screen.splitlines()[0], "the edited one")
         window.type("/fork")
         window.press("Enter")
         window.shows("pasted text 1")

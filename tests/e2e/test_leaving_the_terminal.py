@@ -25,11 +25,11 @@ MODE: Final = re.compile(rb"\x1b\[\?(\d+)([hl])")
 CURSOR, WRAP = 25, 7
 MOUSE_ON, MOUSE_OFF = b"\x1b[?1003h", b"\x1b[?1003l"
 EARLY, FIRST, STREAMING = "Ask a worker", "Three things to try", "Paragraph 3."
-"""Words of the early prompt, of the first screen, and of an answer under way."""
+"""Words of the early prompt, of the first screen, and of a running answer."""
 
 
 def modes(data: bytes) -> set[int]:
-    """The modes that are on behind these bytes."""
+    """The modes that are on after these bytes."""
     on = {CURSOR, WRAP}
     for number, end in MODE.findall(data):
         (on.add if end == b"h" else on.discard)(int(number))
@@ -38,7 +38,7 @@ def modes(data: bytes) -> set[int]:
 
 @contextmanager
 def moving_mouse(terminal: RawTerminal) -> Iterator[None]:
-    """A mouse that moves as long as its reports are asked for."""
+    """A mouse that moves as long as mouse reports are enabled."""
     ended = threading.Event()
 
     def move() -> None:
@@ -62,7 +62,7 @@ def moving_mouse(terminal: RawTerminal) -> Iterator[None]:
     [(EARLY, b"\x04"), (EARLY, b"\x03\x03"), (FIRST, b"\x11\x04"), (STREAMING, b"\x03\x03")],
     ids=["early ^D", "early ^C ^C", "first screen ^Q ^D", "in an answer ^C ^C"],
 )
-def test_leaving_at_any_moment(tmp_path: Path, moment: str, end: bytes) -> None:
+def test_quitting_at_any_moment_resets_the_modes(tmp_path: Path, moment: str, end: bytes) -> None:
     argv = ("--local", "long 300") if moment == STREAMING else ("--local",)
     with rawterm(*argv, home=tmp_path, in_control=True, HANDINGER_LOCAL_PACE="0.1") as terminal:
         before = terminal.attributes()
@@ -79,7 +79,9 @@ def test_leaving_at_any_moment(tmp_path: Path, moment: str, end: bytes) -> None:
 @pytest.mark.parametrize(
     ("moment", "number", "code"), [(EARLY, signal.SIGINT, 130), (STREAMING, signal.SIGTERM, 143)]
 )
-def test_a_signal_at_any_moment(tmp_path: Path, moment: str, number: signal.Signals, code: int) -> None:
+def test_a_signal_at_any_moment_resets_the_modes(
+    tmp_path: Path, moment: str, number: signal.Signals, code: int
+) -> None:
     argv = ("--local", "long 300") if moment == STREAMING else ("--local",)
     with rawterm(*argv, home=tmp_path, in_control=True, HANDINGER_LOCAL_PACE="0.1") as terminal:
         before = terminal.attributes()

@@ -1,4 +1,4 @@
-"""Answers that no description promises: wrapped, nameless, silent, behind, or of another worker."""
+"""Undocumented answers: wrapped, without names, silent, outdated, or of another worker."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import pytest
 
 from tests.e2e.runner import Ran, run
 
-Told = tuple[int, str, bytes]
+Reply = tuple[int, str, bytes]
 """Status, content type, body."""
 QUICK = {"HANDINGER_RECOVERY_WINDOW": "0.5", "HANDINGER_MAX_WAIT": "4", "HANDINGER_IDLE_TIMEOUT": "1"}
-STUMBLE: Told = (500, "application/json", b"{}")
+ERROR_500: Reply = (500, "application/json", b"{}")
 
 
-def says(role: str, text: str) -> dict[str, Any]:
+def message(role: str, text: str) -> dict[str, Any]:
     return {"id": f"{role}-{text}", "role": role, "parts": [{"type": "text", "text": text}]}
 
 
 def worker(text: str | None = "Hello", **members: Any) -> dict[str, Any]:
-    """A Worker that was asked "hi"."""
-    messages = [says("user", "hi"), *([says("assistant", text)] if text else [])]
+    """A worker with the user message "hi"."""
+    messages = [message("user", "hi"), *([message("assistant", text)] if text else [])]
     ended = {"id": "w1", "object": "worker", "status": "completed", "running": False}
     return {**ended, "messages": messages, "output_text": text or "", **members}
 
@@ -35,11 +35,11 @@ BUSY: dict[str, Any] = {"status": "running", "running": True}
 BEFORE = worker(messages=[], output_text="", status="pending")
 
 
-def told(value: object, status: int = 200) -> Told:
+def reply(value: object, status: int = 200) -> Reply:
     return status, "application/json", json.dumps(value).encode()
 
 
-def stream(*events: object, done: bool = True) -> Told:
+def stream(*events: object, done: bool = True) -> Reply:
     lines = [json.dumps(event) for event in events] + (["[DONE]"] if done else [])
     return 200, "text/event-stream", "".join(f"data: {line}\n\n" for line in lines).encode()
 
@@ -54,20 +54,20 @@ def answer(text: str, *, ends: bool = True, text_id: object = "t") -> list[dict[
 
 
 class Service:
-    """Answers each kind of request in the order given; the last answer repeats."""
+    """Answers each kind of request in the given order; the last answer repeats."""
 
-    def __init__(self, answers: Mapping[str, list[Told]]) -> None:
+    def __init__(self, answers: Mapping[str, list[Reply]]) -> None:
         self.answers = {kind: list(given) for kind, given in answers.items()}
-        self.asked: list[str] = []
+        self.requests: list[str] = []
 
-    def reply(self, method: str, target: str) -> Told:
+    def reply(self, method: str, target: str) -> Reply:
         path, _, query = target.partition("?")
         kind = "post" if method == "POST" else "replay" if query else path.rpartition("/")[2]
         kind = "get" if kind not in {"post", "replay", "stream"} else kind
-        if kind == "get" and "post" in self.answers and "post" not in self.asked:
+        if kind == "get" and "post" in self.answers and "post" not in self.requests:
             kind = "before"
-        self.asked.append(kind)
-        given = self.answers.get(kind) or ([told(BEFORE)] if kind == "before" else [told({}, 404)])
+        self.requests.append(kind)
+        given = self.answers.get(kind) or ([reply(BEFORE)] if kind == "before" else [reply({}, 404)])
         return given.pop(0) if len(given) > 1 else given[0]
 
 
@@ -86,7 +86,7 @@ def serving(service: Service) -> Iterator[str]:
         do_POST = do_GET  # noqa: N815 - the name is the library's
 
         def log_request(self, code: object = "-", size: object = "-") -> None:
-            """Nothing on stderr."""
+            """Write no log."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
@@ -99,43 +99,43 @@ def serving(service: Service) -> Iterator[str]:
         thread.join(5)
 
 
-def ask(home: Path, *argv: str, **answers: list[Told]) -> tuple[Ran, Service]:
+def ask(home: Path, *argv: str, **answers: list[Reply]) -> tuple[Ran, Service]:
     service = Service(answers)
     with serving(service) as url:
         return run(*(argv or ("-p", "hi", "-w", "w1", "--json")), home=home, base_url=url, **QUICK), service
 
 
-ENDS: dict[str, tuple[dict[str, list[Told]], str, str]] = {
+ENDS: dict[str, tuple[dict[str, list[Reply]], str, str]] = {
     "a finished Worker needs no reading": (
-        {"post": [told(worker())], "get": [STUMBLE]}, "completed", "Hello"
+        {"post": [reply(worker())], "get": [ERROR_500]}, "completed", "Hello"
     ),
     "a failed Worker needs no reading": (
-        {"post": [told(worker("Hel", status="failed", error="boom"))], "get": [STUMBLE]}, "failed", "Hel"
+        {"post": [reply(worker("Hel", status="failed", error="boom"))], "get": [ERROR_500]}, "failed", "Hel"
     ),
     "a wrapped Worker": (
-        {"post": [told({"worker": worker("Hel", **BUSY)})], "get": [told({"data": worker()})]},
+        {"post": [reply({"worker": worker("Hel", **BUSY)})], "get": [reply({"data": worker()})]},
         "completed",
         "Hello",
     ),
     "a busy Worker that is behind the finished stream": (
-        {"post": [stream(*answer("Hello"))], "get": [told(worker("Hel", **BUSY))]}, "completed", "Hello"
+        {"post": [stream(*answer("Hello"))], "get": [reply(worker("Hel", **BUSY))]}, "completed", "Hello"
     ),
     "another worker's id": (
-        {"post": [stream(*answer("Hello"))], "get": [told(worker(id="OTHER"))]}, "completed", "Hello"
+        {"post": [stream(*answer("Hello"))], "get": [reply(worker(id="OTHER"))]}, "completed", "Hello"
     ),
     "objects that are no worker": (
-        {"post": [stream(*answer("Hello", ends=False), done=False)], "get": [told({"id": "w1"})]},
+        {"post": [stream(*answer("Hello", ends=False), done=False)], "get": [reply({"id": "w1"})]},
         "unknown",
         "Hello",
     ),
     "empty objects": (
-        {"post": [stream(*answer("Hello", ends=False), done=False)], "get": [told({})]}, "unknown", "Hello"
+        {"post": [stream(*answer("Hello", ends=False), done=False)], "get": [reply({})]}, "unknown", "Hello"
     ),
     "a replay where the live route is missing and readings fail": (
         {
             "post": [stream(*answer("He", ends=False), done=False)],
-            "get": [told(worker("He", **BUSY)), STUMBLE],
-            "replay": [stream(says("user", "hi"), *answer("Hello"))],
+            "get": [reply(worker("He", **BUSY)), ERROR_500],
+            "replay": [stream(message("user", "hi"), *answer("Hello"))],
         },
         "completed",
         "Hello",
@@ -149,20 +149,20 @@ def test_how_a_turn_ends(name: str, tmp_path: Path) -> None:
     ran, service = ask(tmp_path, **answers)
     assert (ran.result["status"], ran.result["text"]) == (status, text)
     assert ran.result["worker_id"] == "w1"
-    assert service.asked.count("post") == 1
+    assert service.requests.count("post") == 1
 
 
 def test_a_new_worker_that_has_finished_needs_no_id(tmp_path: Path) -> None:
     nameless = worker()
     del nameless["id"]
-    ran, service = ask(tmp_path, "-p", "hi", "--json", post=[told(nameless)])
+    ran, service = ask(tmp_path, "-p", "hi", "--json", post=[reply(nameless)])
     assert (ran.code, ran.result["status"], ran.result["text"]) == (0, "completed", "Hello")
-    assert service.asked == ["post"]
+    assert service.requests == ["post"]
 
 
-def test_a_doubt_that_we_stop_watching_stays_a_doubt(tmp_path: Path) -> None:
+def test_an_unknown_outcome_stays_unknown_after_the_watch_ends(tmp_path: Path) -> None:
     ran, _ = ask(
-        tmp_path, "-p", "hi", "-w", "w1", "--json", "--timeout", "0.3", post=[STUMBLE], get=[STUMBLE]
+        tmp_path, "-p", "hi", "-w", "w1", "--json", "--timeout", "0.3", post=[ERROR_500], get=[ERROR_500]
     )
     assert (ran.code, ran.result["status"], ran.result["draft"]) == (8, "unknown", "hi")
 
@@ -170,36 +170,36 @@ def test_a_doubt_that_we_stop_watching_stays_a_doubt(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sent", "stored"), [("  hi \n", "hi"), ("a\r\nb", "a\nb"), ("e\u0301", "\u00e9"), ("a\udcff", "a\ufffd")]
 )
-def test_a_prompt_that_the_service_tidied_is_not_called_undelivered(
+def test_a_prompt_that_the_service_normalized_counts_as_delivered(
     sent: str, stored: str, tmp_path: Path
 ) -> None:
-    kept = worker(messages=[says("user", stored), says("assistant", "Hello")])
-    ran, _ = ask(tmp_path, "-p", sent, "-w", "w1", "--json", post=[STUMBLE], get=[told(kept)])
+    kept = worker(messages=[message("user", stored), message("assistant", "Hello")])
+    ran, _ = ask(tmp_path, "-p", sent, "-w", "w1", "--json", post=[ERROR_500], get=[reply(kept)])
     assert (ran.result["status"], ran.result["text"]) == ("completed", "Hello")
 
 
-def test_model_messages_are_found_too(tmp_path: Path) -> None:
-    asked = {"role": "user", "content": [{"type": "input_text", "text": "hi"}]}
-    said = {"role": "assistant", "content": [{"type": "output_text", "text": "Hello"}]}
-    ran, _ = ask(tmp_path, post=[STUMBLE], get=[told(worker(messages=[asked, said]))])
+def test_messages_in_the_format_of_the_model_are_read_too(tmp_path: Path) -> None:
+    user_message = {"role": "user", "content": [{"type": "input_text", "text": "hi"}]}
+    assistant_message = {"role": "assistant", "content": [{"type": "output_text", "text": "Hello"}]}
+    ran, _ = ask(tmp_path, post=[ERROR_500], get=[reply(worker(messages=[user_message, assistant_message]))])
     assert (ran.result["status"], ran.result["text"]) == ("completed", "Hello")
 
 
-def test_a_worker_that_tells_its_last_step_alone_takes_no_text_away(tmp_path: Path) -> None:
+def test_a_worker_that_reports_only_its_last_step_removes_no_text(tmp_path: Path) -> None:
     steps = [*answer("First. ", ends=False), {"type": "start-step"}, *answer("Second.", text_id="u")]
-    ran, _ = ask(tmp_path, post=[stream(*steps)], get=[told(worker("Second.", messages=[{}]))])
+    ran, _ = ask(tmp_path, post=[stream(*steps)], get=[reply(worker("Second.", messages=[{}]))])
     assert ran.result["texts"] == ["First. ", "Second."]
 
 
-def test_raw_text_has_no_half_characters(tmp_path: Path) -> None:
+def test_raw_text_has_no_lone_surrogates(tmp_path: Path) -> None:
     saved = tmp_path / "saved.txt"
     argv = ("-p", "hi", "-w", "w1", "--raw", "-o", str(saved))
-    ran, _ = ask(tmp_path, *argv, post=[told(worker("a\ud800b"))], get=[STUMBLE])
+    ran, _ = ask(tmp_path, *argv, post=[reply(worker("a\ud800b"))], get=[ERROR_500])
     assert ran.out == "a\ufffdb\n"
     assert saved.read_text("utf-8") == ran.out
 
 
-def test_ids_that_are_numbers_tell_parts_apart(tmp_path: Path) -> None:
+def test_ids_may_be_numbers(tmp_path: Path) -> None:
     events = [
         {"type": "text-start", "id": 1},
         {"type": "text-start", "id": 2},
@@ -209,53 +209,53 @@ def test_ids_that_are_numbers_tell_parts_apart(tmp_path: Path) -> None:
         *({"type": "tool-output-available", "toolCallId": n, "output": n} for n in (1, 2)),
         {"type": "finish"},
     ]
-    ran, _ = ask(tmp_path, post=[stream(*events)], get=[STUMBLE])
+    ran, _ = ask(tmp_path, post=[stream(*events)], get=[ERROR_500])
     assert ran.result["texts"] == ["one", "two"]
     assert [tool["output"] for tool in ran.result["tools"]] == [1, 2]
 
 
 # -- attaching ---------------------------------------------------------------------------
 NAMELESS: dict[str, Any] = {"messages": [{}]}
-"""As in the published sample of a Worker."""
-WATCHED: dict[str, tuple[list[Told], int, str, str]] = {
-    "failed": ([told(worker(status="failed", error="boom"))], 1, "failed", "Hello"),
-    "incomplete": ([told(worker(status="incomplete"))], 11, "incomplete", "Hello"),
-    "no messages, ended": ([told(worker(**NAMELESS))], 0, "completed", "Hello"),
-    "no messages, failed": ([told(worker(None, status="error", error="boom", **NAMELESS))], 1, "failed", ""),
+"""As in the published sample of a worker."""
+WATCHED: dict[str, tuple[list[Reply], int, str, str]] = {
+    "failed": ([reply(worker(status="failed", error="boom"))], 1, "failed", "Hello"),
+    "incomplete": ([reply(worker(status="incomplete"))], 11, "incomplete", "Hello"),
+    "no messages, ended": ([reply(worker(**NAMELESS))], 0, "completed", "Hello"),
+    "no messages, failed": ([reply(worker(None, status="error", error="boom", **NAMELESS))], 1, "failed", ""),
     "no messages, running": (
-        [told(worker("Hel", **NAMELESS, **BUSY))] * 3 + [told(worker(**NAMELESS))], 0, "completed", "Hello"
+        [reply(worker("Hel", **NAMELESS, **BUSY))] * 3 + [reply(worker(**NAMELESS))], 0, "completed", "Hello"
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", WATCHED)
-def test_attach_tells_how_the_newest_turn_ended(name: str, tmp_path: Path) -> None:
+def test_attach_reports_how_the_newest_turn_ended(name: str, tmp_path: Path) -> None:
     readings, code, status, text = WATCHED[name]
     ran, service = ask(tmp_path, "attach", "w1", "--json", get=readings)
     assert (ran.code, ran.result["status"], ran.result["text"]) == (code, status, text)
-    assert "post" not in service.asked
+    assert "post" not in service.requests
 
 
-def test_a_run_without_messages_is_found_again_and_again(tmp_path: Path) -> None:
-    first = [told(worker(**NAMELESS))]
-    again = [told(worker("Hel", **NAMELESS, **BUSY))] * 3 + [told(worker("Hello again", **NAMELESS))]
+def test_a_run_without_messages_is_one_turn_in_every_attach(tmp_path: Path) -> None:
+    first = [reply(worker(**NAMELESS))]
+    again = [reply(worker("Hel", **NAMELESS, **BUSY))] * 3 + [reply(worker("Hello again", **NAMELESS))]
     texts = [
         ask(tmp_path, "attach", "w1", "--json", get=list(given))[0].result["text"] for given in (first, again)
     ]
     assert texts == ["Hello", "Hello again"]
 
 
-@pytest.mark.parametrize("trouble", [STUMBLE, told({}, 429), told({}, 503)])
-def test_attach_reads_again_where_the_service_stumbles(trouble: Told, tmp_path: Path) -> None:
-    ran, service = ask(tmp_path, "attach", "w1", "--json", get=[trouble, trouble, told(worker())])
+@pytest.mark.parametrize("trouble", [ERROR_500, reply({}, 429), reply({}, 503)])
+def test_attach_reads_again_after_a_server_error(trouble: Reply, tmp_path: Path) -> None:
+    ran, service = ask(tmp_path, "attach", "w1", "--json", get=[trouble, trouble, reply(worker())])
     assert (ran.code, ran.result["text"]) == (0, "Hello")
     ran, service = ask(tmp_path, "attach", "w2", "--json", get=[trouble])
     assert (ran.result["status"], len(ran.out.splitlines())) == ("not_sent", 1)
-    assert service.asked == ["get"] * 4
+    assert service.requests == ["get"] * 4
 
 
-def test_attach_to_a_worker_that_never_ran_says_so(tmp_path: Path) -> None:
-    ran, _ = ask(tmp_path, "attach", "w1", "--json", get=[told(BEFORE)])
+def test_attach_to_a_worker_that_never_ran_is_reported(tmp_path: Path) -> None:
+    ran, _ = ask(tmp_path, "attach", "w1", "--json", get=[reply(BEFORE)])
     assert (ran.code, ran.result["status"], len(ran.out.splitlines())) == (2, "not_sent", 1)
     assert "no turns yet" in ran.err
 
@@ -265,25 +265,25 @@ def file(name: str | None, text: str, media_type: str = "text/plain") -> dict[st
     return {"filename": name, "mediaType": media_type, "url": f"data:,{text}"}
 
 
-def test_every_file_of_a_name_is_fetched_and_a_nameless_one_by_its_address(tmp_path: Path) -> None:
+def test_every_file_of_a_name_is_downloaded_and_one_without_a_name_by_its_address(tmp_path: Path) -> None:
     files = [file("a.txt", "one"), file("a.txt", "two"), file(None, "three")]
     folder = tmp_path / "files"
     argv = ("files", "get", "w1", "a.txt", "data:,three", "--dir", str(folder), "--json")
-    ran, _ = ask(tmp_path, *argv, get=[told(worker(files=files))])
+    ran, _ = ask(tmp_path, *argv, get=[reply(worker(files=files))])
     assert ran.code == 0
     assert {path.read_text() for path in folder.iterdir()} == {"one", "two", "three"}
 
 
-def test_a_list_of_files_is_clean_whatever_the_worker_calls_them(tmp_path: Path) -> None:
+def test_hostile_file_names_are_cleaned_in_the_list(tmp_path: Path) -> None:
     hostile = file("a\x1b[2Jb", "x", "text/\x1b]0;title\x07plain")
-    ran, _ = ask(tmp_path, "files", "list", "w1", get=[told(worker(files=[hostile]))])
+    ran, _ = ask(tmp_path, "files", "list", "w1", get=[reply(worker(files=[hostile]))])
     assert ran.code == 0
     assert ran.out.replace("\n", "").isprintable()
 
 
-def test_a_stored_session_is_clean_whatever_the_worker_calls_itself(tmp_path: Path) -> None:
+def test_a_hostile_title_is_cleaned_in_a_stored_session(tmp_path: Path) -> None:
     named = worker(id="w\x1b]0;title\x07")
-    ran, _ = ask(tmp_path, "-p", "hi", "--json", post=[told(named)], get=[told(named)])
+    ran, _ = ask(tmp_path, "-p", "hi", "--json", post=[reply(named)], get=[reply(named)])
     shown = run("sessions", "show", ran.result["session_id"], home=tmp_path)
     assert "Hello" in shown.out
     assert shown.out.replace("\n", "").isprintable()

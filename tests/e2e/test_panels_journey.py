@@ -1,4 +1,4 @@
-"""The panels in a real terminal: tabs in place of the answer, another width, Esc while a turn runs."""
+"""The panels in a real terminal: tabs instead of the answer, another width, Esc while a turn runs."""
 
 from __future__ import annotations
 
@@ -19,57 +19,77 @@ def ask_for_sources(window: Terminal) -> None:
     window.shows("LOCAL")
     window.type("Find sources about terminals")
     window.press("Enter")
-    window.until(lambda seen: "completed" in seen and "5 sources" in seen, "the answer with its sources")
+    window.until(
+        lambda screen_text: "completed" in screen_text and "5 sources" in screen_text,
+        "the answer with its sources",
+    )
 
 
 def go_through_the_tabs(window: Terminal, total: str) -> None:
-    """F keys, Tab and Esc, with a message half written."""
+    """F keys, Tab and Esc, with an unfinished message in the prompt."""
     window.type("half a message")
     window.shows("half a message")
     for key, words in (("F2", total), ("F3", "docs.python.org"), ("F4", "No files yet.")):
         window.press(key)
-        screen = window.until(lambda seen: TABS in seen and words in seen, words)  # noqa: B023 - called at once
+        screen = window.until(lambda screen_text: TABS in screen_text and words in screen_text, words)  # noqa: B023 - called at once
         assert "half a message" in screen
         assert "Browsing: " in screen
         assert "Esc Back" in screen
     window.press("Tab")
     window.shows(total)
     window.press("Escape")
-    window.until(lambda seen: TABS not in seen and "Built-in links" in seen, "the answer again")
+    window.until(
+        lambda screen_text: TABS not in screen_text and "Built-in links" in screen_text, "the answer again"
+    )
     window.type(", and its end")
     window.shows("half a message, and its end")
     window.press("C-c")
-    window.until(lambda seen: "half a message" not in seen, "the prompt is cleared")
+    window.until(lambda screen_text: "half a message" not in screen_text, "the prompt is cleared")
 
 
 def change_the_width(window: Terminal) -> None:
-    """The panel and its cursor stay, at whatever width."""
+    """The panel and its cursor stay at every width."""
     window.press("F3", "Down")
-    window.until(lambda seen: TABS in seen and "›2 " in seen, "the second source")
+    window.until(lambda screen_text: TABS in screen_text and "›2 " in screen_text, "the second source")
     window.resize(120, 40)
     window.until(
-        lambda seen: "─ Sources F3 ─" in seen and "›2 " in seen and "Built-in links" in seen, "beside it"
+        lambda screen_text: (
+            "─ Sources F3 ─" in screen_text and "›2 " in screen_text and "Built-in links" in screen_text
+        ),
+        "beside it",
     )
     window.resize(60, 20)
-    window.until(lambda seen: TABS in seen and "›2 " in seen and "Built-in links" not in seen, "in its place")
+    window.until(
+        lambda screen_text: (
+            TABS in screen_text and "›2 " in screen_text and "Built-in links" not in screen_text
+        ),
+        "in its place",
+    )
     window.resize(80, 24)
     window.press("F3")
-    window.until(lambda seen: TABS not in seen and "Built-in links" in seen, "the same key closes")
+    window.until(
+        lambda screen_text: TABS not in screen_text and "Built-in links" in screen_text, "the same key closes"
+    )
 
 
 def leave_a_panel_while_a_turn_runs(window: Terminal) -> None:
-    """Esc closes what is open before it asks about the turn."""
+    """Esc closes the panel before it asks about the turn."""
     window.type("long 60")
     window.press("Enter")
     window.shows("Esc Stop watching")
     window.press("F2")
-    window.until(lambda seen: TABS in seen and "Esc Back" in seen and "working" in seen, "the figures")
+    window.until(
+        lambda screen_text: TABS in screen_text and "Esc Back" in screen_text and "working" in screen_text,
+        "the figures",
+    )
     window.press("Escape")
-    window.until(lambda seen: TABS not in seen and "Esc Stop watching" in seen, "the answer again")
+    window.until(
+        lambda screen_text: TABS not in screen_text and "Esc Stop watching" in screen_text, "the answer again"
+    )
     window.press("Escape")
     window.shows("keeps running")
     window.press("Escape")
-    window.until(lambda seen: "keeps running" not in seen, "the question is gone")
+    window.until(lambda screen_text: "keeps running" not in screen_text, "the question is gone")
 
 
 @pytest.mark.parametrize(("density", "generation"), [("normal", "workers"), ("compact", "tasks")])

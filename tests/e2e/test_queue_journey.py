@@ -1,4 +1,4 @@
-"""Messages queued behind a turn that is left: held, edited, dropped, and sent after coming back."""
+"""Messages queued behind a detached turn: held, edited, removed, and sent after attaching again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ sizes = pytest.mark.parametrize(
 
 
 def queue_three(window: Terminal) -> None:
-    # Any of them: without a stream many come at once.
+    # Any of them: without a stream many arrive together.
     window.shows("Paragraph ")
     for number, text in enumerate(("echo two", "echo three", "echo four"), 1):
         window.type(text)
@@ -31,10 +31,10 @@ def queue_three(window: Terminal) -> None:
 def answered(window: Terminal, text: str) -> None:
     """Wait until the echo of the last queued message is there and its turn is over."""
     window.until(
-        lambda seen: (
-            # Beside it, behind a line, may be a panel.
-            any(line.partition("│")[0].strip() == text for line in seen.splitlines())
-            and "completed" in seen.splitlines()[0]
+        lambda screen: (
+            # A panel may be to the right, behind a line.
+            any(line.partition("│")[0].strip() == text for line in screen.splitlines())
+            and "completed" in screen.splitlines()[0]
         ),
         "the queue went on",
     )
@@ -54,18 +54,18 @@ def test_detached_with_three_queued_messages_and_back(
             window.press("Right", "Enter")
             window.shows("still running")
             window.shows(" 3  echo four")
-            # Dropped and edited while nobody watches.
+            # Removed and edited while the turn is detached.
             window.press("Up")
             window.shows("Enter Edit")
             window.press("Up", "x")
             window.shows(" 2  echo four")
-            # The mark is on its neighbor already; Down would lead to the prompt.
+            # Its neighbor is selected already; Down would move to the prompt.
             window.press("Enter")
             window.shows("put it back in the queue")
             window.type(" changed")
             window.press("Enter")
             window.shows(" 2  echo four changed")
-            window.until(lambda seen: "puts it back" not in seen, "the edit is over")
+            window.until(lambda screen: "puts it back" not in screen, "the edit is over")
             assert account.prompts(tmp_path) == ["long 60"]
             window.press("Enter")
             answered(window, "four changed")
@@ -75,7 +75,7 @@ def test_detached_with_three_queued_messages_and_back(
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
-def test_queued_messages_are_there_again_after_a_kill(tmux: str, generation: str, tmp_path: Path) -> None:
+def test_queued_messages_survive_a_kill(tmux: str, generation: str, tmp_path: Path) -> None:
     with LocalServer.start(pace=0.1) as server:
         account = Account(server, generation)
         with terminal(tmux, 100, 30) as window:

@@ -1,8 +1,8 @@
 """Every recording, over real HTTP, through `handinger-tui -p … --json`.
 
 Cuts at every byte are tested at the reader (`tests/api/test_sse.py`) and the fold
-(`tests/core/test_recordings.py`), so each recording goes over HTTP in one way here, and the ways take
-turns. All ways of all recordings: `pytest -m slow`.
+(`tests/core/test_recordings.py`), so each recording goes over HTTP in one way here, and the ways
+alternate. All ways of all recordings: `pytest -m slow`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.wire.recordings import Recording, recordings
 from tests.wire.replay import Player, playing
 
 FRESH = [one for one in recordings() if not one.meta.get("prior_messages")]
-"""A fresh request cannot know what the others continue; they are checked at the reducer."""
+"""The others continue an earlier message that a new request lacks; they are checked at the reducer."""
 CHUNKS = ("5", "6", "6.0.183", "7", "cf-streams", "ndjson")
 
 
@@ -36,7 +36,7 @@ def played(recording: Recording, pace: str, home: Path, *argv: str) -> dict[str,
 
 PACES = ("whole", "events", "bytes", "splits")
 NEW, CONTINUED, TASK = (), ("-w", "wrk_1"), ("--generation", "tasks")
-"""`TASK`: its service streams the answer to the POST, as services before 0.24.0 may."""
+"""`TASK`: the service streams the answer to the POST, as services before 0.24.0 may."""
 NAMES = {NEW: "create", CONTINUED: "continue", TASK: "task"}
 Way = tuple[tuple[str, ...], str]
 
@@ -119,8 +119,9 @@ def test_replays_end_with_the_newest_answer(
 
 @every("worker", ways=BOTH)
 def test_worker_snapshots(recording: Recording, pace: str, worker: tuple[str, ...], tmp_path: Path) -> None:
-    # Continued, the look before the POST finds the very text that the stream will end with. The worker
-    # asked for is the one that the recording speaks of: answers about another one change nothing.
+    # When continued, the read before the POST finds the same text that the stream will end with. The
+    # requested
+    # worker is the one of the recording: answers about another one change nothing.
     expected = recording.expected
     worker = ("-w", expected["id"] or "wrk_1") if worker else ()
     result = played(recording, pace, tmp_path, *worker)

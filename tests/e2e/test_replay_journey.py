@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
 
 
-def test_a_session_is_played_paused_skipped_and_left(tmux: str, own_home: Path) -> None:
+def test_a_replay_is_paused_skipped_and_closed(tmux: str, own_home: Path) -> None:
     first = run("--local", "-p", "tour", "--output-format", "json", home=own_home)
     session_id = first.result["session_id"]
     before = contents(own_home)
     with terminal(tmux, 80, 24) as window:
-        # So slow that no machine gets to the end before the keys.
+        # So slow that no machine reaches the end before the keys.
         window.run("replay", session_id, "--speed", "0.05", "--print-on-exit", "answer", home=own_home)
         window.shows("Replay, turn 1 of 1 · Space to pause · Esc to skip the turn")
         window.shows("Replay: nothing is sent")
@@ -29,22 +29,22 @@ def test_a_session_is_played_paused_skipped_and_left(tmux: str, own_home: Path) 
         window.shows("Replay paused, turn 1 of 1 · Space to continue · ^C twice to quit")
         window.press("Space")
         window.shows("Space to pause")
-        # In one burst: when the first space is read, the prompt has not processed the letters before it.
+        # In one burst: when the first space is read, the prompt has not yet processed the earlier letters.
         window.type("two or three words")
         assert "paused" not in window.shows("│ two or three words ")
         window.press("C-u")
         window.press("Escape")
         window.shows("End of the replay · ^C twice to quit")
-        seen = window.shows("✓ completed")
-        assert "unlimited" in seen
+        screen = window.shows("✓ completed")
+        assert "unlimited" in screen
         window.type("go on\r")
         window.shows("This is a replay: nothing is sent, read or stored.")
         window.press("C-n")
         window.shows("A replay shows one session.")
         window.shows("│ go on ")
         window.press("C-c", "C-c", "C-c")
-        left = window.shows("exit=0")
-        assert "A token is 4 characters" in left
-        assert "--resume" not in left
+        final_screen = window.shows("exit=0")
+        assert "A token is 4 characters" in final_screen
+        assert "--resume" not in final_screen
     assert contents(own_home) == before
     assert run("sessions", "--json", home=own_home).result["sessions"][0]["turns"] == 1

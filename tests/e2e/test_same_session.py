@@ -1,4 +1,4 @@
-"""Live, reloaded and replayed: the same turn gives the same session, whatever way it came."""
+"""Live, reloaded and replayed: the same turn gives the same session."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PROMPTS = ("hello", "report on primes", "cite sources about python", "fail", "echo 日本語 👩‍💻 x", "long 3")
 
 STREAMED = ("texts", "reasoning", "tools", "metadata", "finish_reason")
-"""What only the stream of a task has. Whoever sends the turn gets the answer without it."""
+"""Members that only the stream of a task has. The sender of the turn gets the answer without them."""
 
 
 @pytest.fixture(params=GENERATIONS)
@@ -49,8 +49,8 @@ async def sent(parts: Services, *prompts: str) -> Session:
 
 
 def content(turn: Turn) -> dict[str, object]:
-    """What a person reads of a turn: everything but ids and times of our own."""
-    told = result_object(Session("s", 0, turns=(turn,)), turn)
+    """The visible content of a turn: everything but our own ids and times."""
+    members = result_object(Session("s", 0, turns=(turn,)), turn)
     ours = (
         "session_id",
         "turn_id",
@@ -60,11 +60,11 @@ def content(turn: Turn) -> dict[str, object]:
         "encoding",
         "turn_usage",
         "turn_costs",
-        # Who comes later has fewer readings to tell what the figures mean.
+        # A later observer has fewer readings from which to interpret the figures.
         "turn_doubtful",
         "turn_cost_usd_at_most",
     )
-    return {name: value for name, value in told.items() if name not in ours}
+    return {name: value for name, value in members.items() if name not in ours}
 
 
 async def test_a_reloaded_session_equals_the_live_one(settings: Settings, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ async def test_a_reloaded_session_equals_the_live_one(settings: Settings, tmp_pa
     assert replace(loaded, updated_ms=0) == replace(live, updated_ms=0)
 
 
-async def test_stored_frames_fold_to_the_live_turn(settings: Settings, tmp_path: Path) -> None:
+async def test_the_fold_of_stored_frames_is_the_live_turn(settings: Settings, tmp_path: Path) -> None:
     async with open_services(settings, places(tmp_path), watch_money=False) as parts:
         live = await sent(parts, "report on primes", "cite sources about python")
         for turn in live.turns:
@@ -88,19 +88,19 @@ async def test_stored_frames_fold_to_the_live_turn(settings: Settings, tmp_path:
             assert replace(fold(order, stored), order=turn.order) == turn
 
 
-async def test_a_turn_watched_from_elsewhere_reads_the_same(settings: Settings, tmp_path: Path) -> None:
+async def test_a_turn_watched_by_another_program_is_the_same(settings: Settings, tmp_path: Path) -> None:
     slow = replace(settings, local_pace=0.3)
     async with open_services(slow, places(tmp_path), watch_money=False) as parts:
         mine = parts.engine.new_session(parts.base_url)
-        known = asyncio.Event()
+        has_worker = asyncio.Event()
         leave = parts.engine.subscribe(
-            lambda _id: known.set() if parts.engine.session(_id).worker_id else None
+            lambda _id: has_worker.set() if parts.engine.session(_id).worker_id else None
         )
         await parts.engine.actor(mine.session_id).send("report on primes")
-        await known.wait()
+        await has_worker.wait()
         leave()
         worker_id = parts.engine.session(mine.session_id).worker_id
-        # Another program, on a history of its own: within one history a turn has one entry.
+        # Another program with its own history: within one history a turn has one entry.
         async with AsyncExitStack() as stack:
             ledger = Ledger(None)
             await ledger.start()

@@ -26,7 +26,9 @@ def add_a_schedule(window: Terminal) -> None:
     """An accidental Enter adds nothing."""
     send(window, SCHEDULE)
     window.until(
-        lambda seen: "Add this schedule?" in seen and "credits a month" in seen and "Next run: " in seen,
+        lambda screen: (
+            "Add this schedule?" in screen and "credits a month" in screen and "Next run: " in screen
+        ),
         "the question with the price",
     )
     window.press("Enter")
@@ -37,11 +39,11 @@ def add_a_schedule(window: Terminal) -> None:
     window.shows("Added. Next run: ")
     send(window, "/schedule")
     window.until(
-        lambda seen: "every 1 d" in seen and "Report on tea" in seen and "1 schedule · ~" in seen,
+        lambda screen: "every 1 d" in screen and "Report on tea" in screen and "1 schedule · ~" in screen,
         "the page with one schedule",
     )
     window.press("Escape")
-    window.until(lambda seen: "Report on tea" not in seen, "the page is closed")
+    window.until(lambda screen: "Report on tea" not in screen, "the page is closed")
 
 
 def look_at_deliveries(window: Terminal, address: str, tokens: list[str]) -> None:
@@ -50,15 +52,15 @@ def look_at_deliveries(window: Terminal, address: str, tokens: list[str]) -> Non
     window.shows("The address was set.")
     send(window, "echo two")
     window.until(lambda _: len(tokens) == 1, "the delivery")
-    window.until(lambda seen: "completed" in seen, "the answer")
+    window.until(lambda text: "completed" in text, "the answer")
     send(window, "/webhook")
     window.shows("Webhook   worker")
 
-    def has_failed(seen: str) -> bool:
-        # The service enters a delivery after the receiver has answered.
-        if "No deliveries yet." in seen:
+    def has_failed(text: str) -> bool:
+        # The service records a delivery after the receiver has answered.
+        if "No deliveries yet." in text:
             window.press("r")
-        return "✗ 500" in seen and "The receiver responded with status 500." in seen
+        return "✗ 500" in text and "The receiver responded with status 500." in text
 
     screen = window.until(has_failed, "the reason")
     assert "hidden, ends in" in screen
@@ -72,6 +74,6 @@ def test_a_schedule_and_a_webhook(tmux: str, tmp_path: Path) -> None:
         window.run("--local", home=tmp_path, HANDINGER_GENERATION="tasks", HANDINGER_LOCAL_PACE="0")
         window.shows("LOCAL")
         send(window, "echo one")
-        window.until(lambda seen: "completed" in seen and "1 turn" in seen, "the answer and its price")
+        window.until(lambda screen: "completed" in screen and "1 turn" in screen, "the answer and its price")
         add_a_schedule(window)
         look_at_deliveries(window, address, tokens)

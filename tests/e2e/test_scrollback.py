@@ -1,4 +1,4 @@
-"""The transcript outside of the app: in the terminal after leaving, and in the pager of the person."""
+"""The transcript outside of the app: in the terminal after quitting, and in the user's pager."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def answered(window: Terminal, home: Path, *argv: str, **environ: str) -> None:
         (("--print-on-exit", "nothing"), 'print_on_exit = "answer"', False, False),
     ],
 )
-def test_what_was_asked_for_is_left_in_the_terminal(
+def test_the_configured_part_of_the_transcript_is_printed_at_the_end(
     tmux: str, tmp_path: Path, argv: tuple[str, ...], config: str, answer: bool, head: bool
 ) -> None:
     (tmp_path / "config.toml").write_text(config)
@@ -43,21 +43,21 @@ def test_what_was_asked_for_is_left_in_the_terminal(
         window.shows("exit=0")
 
 
-def test_the_pager_of_the_person_shows_the_transcript(tmux: str, tmp_path: Path) -> None:
+def test_the_configured_pager_shows_the_transcript(tmux: str, tmp_path: Path) -> None:
     pager = tmp_path / "pager"
     pager.write_text('#!/bin/sh\nhead -3 "$1"; echo paging; read -r _\n')
     pager.chmod(0o700)
     with terminal(tmux, 100, 40) as window:
         answered(window, tmp_path, PAGER=str(pager))
         window.type("/pager\r")
-        window.until(lambda seen: "# hello" in seen and "paging" in seen, "the pager")
+        window.until(lambda screen: "# hello" in screen and "paging" in screen, "the pager")
         window.press("Enter")
         window.shows(ANSWER)
         window.type("goes on")
         window.shows("goes on")
 
 
-def test_a_pager_that_does_not_exist_is_named(tmux: str, tmp_path: Path) -> None:
+def test_a_pager_that_does_not_exist_is_reported(tmux: str, tmp_path: Path) -> None:
     with terminal(tmux, 100, 40) as window:
         answered(window, tmp_path, PAGER="/nowhere/pager")
         window.type("/pager\r")

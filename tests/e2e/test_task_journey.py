@@ -25,7 +25,7 @@ def test_from_a_new_worker_to_the_deliveries_of_its_webhook(tmux: str, tmp_path:
         travel(window, account, tmp_path, hook)
         window.press("C-d")
         window.shows("exit=0")
-        # One turn for each message, whatever the silence.
+        # One turn for each message, despite the silence.
         sessions = run("sessions", "list", "--json", home=tmp_path).result["sessions"]
         assert [(one["turns"], one["trigger"]) for one in sessions] == [(1, "schedule"), (3, "app")]
         turns = account.get(f"/api/tasks/{sessions[1]['task_id']}/turns").json()["items"]

@@ -45,7 +45,7 @@ def test_a_prompt_that_answers_without_a_key(
 
 
 @sizes
-def test_text_streams_esc_is_honest_and_the_session_comes_back(
+def test_text_streams_esc_explains_itself_and_the_session_is_restored(
     tmux: str, columns: int, rows: int, generation: str, tmp_path: Path
 ) -> None:
     service = {"HANDINGER_GENERATION": generation, "HANDINGER_POLL_INTERVAL": "0.2"}
@@ -58,17 +58,17 @@ def test_text_streams_esc_is_honest_and_the_session_comes_back(
         assert "until you quit" in screen
         assert "charging" not in screen
         window.press("Escape")
-        window.until(lambda seen: "keeps running" not in seen, "the question is gone")
+        window.until(lambda text: "keeps running" not in text, "the question is gone")
         window.type("queued while it runs")
         window.press("C-c")
-        window.until(lambda seen: "queued while it runs" not in seen, "the prompt is cleared")
+        window.until(lambda text: "queued while it runs" not in text, "the prompt is cleared")
         window.press("C-c", "C-c")
         window.shows("exit=")
     with terminal(tmux, columns, rows) as window:
         window.run("-c", home=tmp_path, **service)
         window.shows("Paragraph")
         window.press("C-Home")
-        window.until(lambda seen: "60 paragraphs" in seen and "Paragraph 1." in seen, "the beginning")
+        window.until(lambda text: "60 paragraphs" in text and "Paragraph 1." in text, "the beginning")
 
 
 def test_a_typed_prompt_is_not_lost_when_the_terminal_dies(tmux: str, tmp_path: Path) -> None:
@@ -81,14 +81,14 @@ def test_a_typed_prompt_is_not_lost_when_the_terminal_dies(tmux: str, tmp_path: 
         window.shows("long 400")
 
 
-def test_no_program_is_left_behind_by_a_terminal_that_is_closed(tmux: str, tmp_path: Path) -> None:
+def test_closing_the_terminal_ends_every_process(tmux: str, tmp_path: Path) -> None:
     with terminal(tmux, 100, 30) as window:
         window.run("long 400", home=tmp_path)
         window.shows("Paragraph 1.")
-        left = [os.pidfd_open(pid) for pid in window.programs]
-    assert left
-    for program in left:
-        # Readable once it has ended.
+        processes = [os.pidfd_open(pid) for pid in window.programs]
+    assert processes
+    for program in processes:
+        # A pidfd is readable once the process has ended.
         assert select.select([program], [], [], PATIENCE_S)[0]
         os.close(program)
 
@@ -118,7 +118,7 @@ def test_a_run_survives_the_end_of_its_terminal(
             window.run(home=tmp_path, **service)
             screen = window.shows("long 25")
             if not killed:
-                # The turn was left on purpose: it is offered, and Enter watches it for nothing.
+                # The turn was detached on purpose: it is offered, and Enter watches it for free.
                 window.shows("still running")
                 window.press("Enter")
             window.shows("completed")
@@ -128,8 +128,8 @@ def test_a_run_survives_the_end_of_its_terminal(
             window.press("C-End")
             screen = window.shows("Paragraph 25.")
             assert "credits" in screen
-    told = run("sessions", "list", "--json", home=tmp_path)
-    assert [(row["turns"], row["last_status"]) for row in told.result["sessions"]] == [(1, "completed")]
+    listing = run("sessions", "list", "--json", home=tmp_path)
+    assert [(row["turns"], row["last_status"]) for row in listing.result["sessions"]] == [(1, "completed")]
 
 
 def test_enter_twice_sends_once(tmux: str, tmp_path: Path) -> None:
@@ -138,13 +138,13 @@ def test_enter_twice_sends_once(tmux: str, tmp_path: Path) -> None:
         window.run("-w", "wrk_1", home=tmp_path, HANDINGER_BASE_URL=url, HANDINGER_API_KEY=KEY)
         window.shows("Ask a worker")
         window.type("ping\r\r")
-        window.until(lambda seen: "❯ ping" in seen and "completed" in seen, "the answer")
+        window.until(lambda screen: "❯ ping" in screen and "completed" in screen, "the answer")
         window.press("C-d")
         window.shows("exit=0")
     assert player.posts == 1
 
 
-def test_sigterm_puts_the_terminal_right(tmux: str, tmp_path: Path) -> None:
+def test_sigterm_restores_the_terminal(tmux: str, tmp_path: Path) -> None:
     with terminal(tmux, 80, 24) as window:
         window.run("long 300", home=tmp_path)
         window.shows("Paragraph 2.")
@@ -152,6 +152,6 @@ def test_sigterm_puts_the_terminal_right(tmux: str, tmp_path: Path) -> None:
         screen = window.shows("exit=143")
         assert "--resume" in screen
         assert "Paragraph" not in screen
-        # Echo and line mode are back: what is typed now is shown by the terminal itself.
+        # Echo and line mode are on again: the terminal itself shows the typed text.
         window.type("typed at the shell")
         window.shows("typed at the shell")

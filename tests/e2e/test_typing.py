@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.terminal, pytest.mark.timeout(240)]
 
 PACE = 0.04
-"""Of the local worker: about 1,000 tokens per second."""
+"""The pace of the local worker: about 1,000 tokens per second."""
 LETTERS = "jkymsdnNMxopSaeqgrf!#?/ 1"
 KEYS = ("F6", "C-b", "PPage", "NPage", "C-l", "C-o", "C-Home", "C-End", "C-q")
 SIZES = ((60, 20), (80, 24), (120, 40), (200, 60))
 
 
 def click(window: Terminal, column: int, row: int) -> None:
-    """As a terminal reports a click, here on the transcript."""
+    """The mouse report of a click on the transcript."""
     window.type(f"\x1b[<0;{column};{row}M\x1b[<0;{column};{row}m")
 
 
 def drafts(home: Path) -> list[str]:
-    """The texts of prompts that are saved."""
+    """The stored prompts."""
     with sqlite3.connect(next(home.rglob("*.db"))) as connection:
         return [str(text) for (text,) in connection.execute("SELECT text FROM drafts")]
 
@@ -67,7 +67,7 @@ def test_every_letter_is_typed_while_two_sessions_stream(tmux: str, tmp_path: Pa
             assert time.monotonic() < end, f"{typed!r}\n{drafts(tmp_path)}\n{window.screen}"
             time.sleep(0.1)
         window.resize(120, 40)
-        window.until(lambda seen: "working" in seen.splitlines()[0], "the answer still streams")
+        window.until(lambda screen: "working" in screen.splitlines()[0], "the answer still streams")
         window.shows("1 other running")
         window.press("C-c", "C-c", "C-c")
         window.shows("exit=0")
