@@ -71,14 +71,14 @@ def test_every_turn_of_another_client_has_its_own_credits(server: LocalServer, t
     costs = json.loads(do(server, tmp_path / "b", "costs", "--by", "turn", "--json").out)
     reported = sorted((row["credits"] for row in costs["groups"]), key=int)
     assert reported == [one["turn_usage"]["credits"] for one in (first, second)]
-    # With a price of the user for reported, every sum without USD has an approximate price.
+    # With the user's price of a credit, every sum without USD has an approximate price.
     (tmp_path / "b" / "config.toml").write_text("[spending]\ncredit_usd = 0.01\n")
     priced = json.loads(do(server, tmp_path / "b", "costs", "--json").out)
     credited = sum(map(int, reported))
     assert Decimal(priced["total_usd_at_your_price"]) == Decimal(credited) / 100
     assert f"~${Decimal(credited) / 100:.2f} at your price" in do(server, tmp_path / "b", "costs").out
     ran = do(server, tmp_path / "b", "-p", "echo three", "--task", first["task_id"])
-    assert "4 reported 1× · ~$0.04" in ran.err
+    assert "4 credits 1× · ~$0.04" in ran.err
 
 
 @pytest.mark.parametrize(
