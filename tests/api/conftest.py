@@ -17,7 +17,7 @@ MakeClient = Callable[..., "object"]
 
 
 class Pauses:
-    """Stands for the waits between two dials."""
+    """Replaces the waits between two connection attempts, and records them."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []

@@ -1,4 +1,4 @@
-"""A byte-exact HTTP server on loopback: what goes over the wire is what the test says."""
+"""A byte-exact HTTP server on loopback: a test decides every byte that it sends."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Request:
     connection: int
 
     def header(self, name: str) -> str | None:
-        found = [value for key, value in self.headers if key.lower() == name.lower()]
-        assert len(found) <= 1, f"{name} sent {len(found)} times"
-        return found[0] if found else None
+        values = [value for key, value in self.headers if key.lower() == name.lower()]
+        assert len(values) <= 1, f"{name} sent {len(values)} times"
+        return values[0] if values else None
 
 
 class Peer:
@@ -47,8 +47,8 @@ class Peer:
         endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
 
-    async def gone(self) -> None:
-        """Until the client has closed."""
+    async def wait_for_close(self) -> None:
+        """Wait until the client has closed the connection."""
         with contextlib.suppress(OSError):
             while await self.server.readers[self.request.connection].read(65536):
                 pass
@@ -63,8 +63,8 @@ class Server:
         self.scripts: list[Script] = []
         self.read_bodies = True
         self.url = ""
-        self.taken = asyncio.Event()
-        """Set by a test when the client has taken what was sent so far."""
+        self.received = asyncio.Event()
+        """Set by a test when the client has received everything sent so far."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
@@ -128,7 +128,7 @@ def head(status: int, headers: dict[str, str], reason: str = "X") -> bytes:
 def respond(
     status: int = 200, body: bytes = b"", headers: dict[str, str] | None = None, *, close: bool = True
 ) -> Script:
-    """A whole response with a length."""
+    """A complete response with a length."""
     return raw(head(status, {"Content-Length": str(len(body)), **(headers or {})}) + body, close=close)
 
 
@@ -147,7 +147,7 @@ SSE_HEAD = head(200, {"Content-Type": "text/event-stream", "Transfer-Encoding": 
 
 
 def stream(*chunks: bytes, headers: dict[str, str] | None = None, end: bool = True) -> Script:
-    """A chunked event stream, properly ended unless told otherwise."""
+    """A chunked event stream, with a proper end by default."""
     start = head(
         200, {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked", **(headers or {})}
     )
@@ -155,5 +155,5 @@ def stream(*chunks: bytes, headers: dict[str, str] | None = None, end: bool = Tr
 
 
 async def fin(peer: Peer) -> None:
-    """The end of the connection, and nothing else."""
+    """Only the end of the connection."""
     peer.fin()

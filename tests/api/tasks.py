@@ -65,21 +65,21 @@ def worker(text: str = "pong", *, running: bool = False, **members: Any) -> dict
     }
 
 
-def says(value: Any, status: int = 200) -> Script:
+def json_reply(value: Any, status: int = 200) -> Script:
     return as_json(json.dumps(value), status)
 
 
-NO_TASK = says({"error": "No task has this id."}, 404)
+NO_TASK = json_reply({"error": "No task has this id."}, 404)
 
 
 class TaskService:
-    """What each route answers. `posts` counts the POSTs; `told` is set when a reading was answered."""
+    """The answer of each route, the POSTs, and the number of readings."""
 
     def __init__(self, server: Server) -> None:
-        self.post: Script = says(worker())
+        self.post: Script = json_reply(worker())
         self.task: Script = NO_TASK
-        self.turns: Script = says({"taskId": TASK, "items": []})
-        self.worker: Script = says(worker())
+        self.turns: Script = json_reply({"taskId": TASK, "items": []})
+        self.worker: Script = json_reply(worker())
         self.posts: list[Request] = []
         self.reads = 0
         self.posted = asyncio.Event()
@@ -90,10 +90,10 @@ class TaskService:
         envelope: dict[str, Any] = {"task": task(status)}
         if inside:
             envelope["turns"] = list(turns)
-        self.task = says(envelope)
-        self.turns = NO_TASK if inside else says({"taskId": TASK, "items": list(turns)})
+        self.task = json_reply(envelope)
+        self.turns = NO_TASK if inside else json_reply({"taskId": TASK, "items": list(turns)})
         if state is not None:
-            self.worker = says(state)
+            self.worker = json_reply(state)
 
     async def _serve(self, peer: Peer) -> None:
         request = peer.request

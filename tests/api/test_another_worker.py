@@ -1,4 +1,4 @@
-"""A reading that is another worker's is refused; whatever reads workers is told by one function."""
+"""A reading of another worker is refused; one function decides this for every reader."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def test_another_worker_is_refused(server: Server, client: WorkerClient, w
         WORKER | {"id": 7},
     ],
 )
-async def test_its_own_and_one_without_an_id_are_taken(
+async def test_its_own_and_one_without_an_id_are_accepted(
     server: Server, client: WorkerClient, body: dict[str, Any]
 ) -> None:
     server.answer(as_json(json.dumps(body)))

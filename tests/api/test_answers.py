@@ -1,4 +1,4 @@
-"""Answers that say no, and the reading of a worker."""
+"""Error answers, and the reading of a worker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from handinger_tui.core.stream.worker_snapshot import body_of
 from handinger_tui.core.turns.turn import Kind
 from handinger_tui.engine.ports import WorkerApi
 from tests.api.conftest import Clients
-from tests.api.hearing import WORKER, failure
+from tests.api.reply import WORKER, failure
 from tests.api.server import Peer, Server, as_json, fin, head, raw, respond
 
 STATUSES = [
@@ -38,7 +38,7 @@ STATUSES = [
 
 
 @pytest.mark.parametrize(("status", "family", "kind"), STATUSES)
-async def test_statuses(
+async def test_the_status_decides_the_kind_of_error(
     server: Server, client: WorkerApi, status: int, family: type[ApiError], kind: Kind
 ) -> None:
     server.answer(as_json('{"error":{"message":"the reason\\u001b[31m"}}', status, {"Retry-After": "7"}))
@@ -70,12 +70,12 @@ async def test_an_unreadable_error_body_leaves_the_status(
     assert len(trouble.summary.encode()) <= 1024
 
 
-async def test_a_silent_error_body_is_not_waited_for(server: Server, connect: Clients) -> None:
+async def test_a_silent_error_body_delays_nothing(server: Server, connect: Clients) -> None:
     client = await connect(server.url, ResponseLimits(idle_timeout=0.05))
 
     async def script(peer: Peer) -> None:
         await peer.send(head(402, {"Content-Type": "application/json", "Content-Length": "900"}))
-        await peer.gone()
+        await peer.wait_for_close()
 
     server.answer(script)
     assert (await failure(client)).kind is Kind.PAYMENT
@@ -106,7 +106,7 @@ async def test_read_worker_gives_the_text(server: Server, client: WorkerApi) -> 
         (fin, Doubtful, Kind.NETWORK),
     ],
 )
-async def test_read_worker_takes_one_attempt(
+async def test_a_worker_is_requested_once(
     server: Server, connect: Clients, script: object, family: type[ApiError], kind: Kind
 ) -> None:
     assert callable(script)
@@ -120,7 +120,7 @@ async def test_read_worker_takes_one_attempt(
     assert len(server.requests) == 1
 
 
-async def test_a_reading_cannot_drip_for_ever(server: Server, connect: Clients) -> None:
+async def test_a_slow_reading_has_a_deadline(server: Server, connect: Clients) -> None:
     client = await connect(server.url, ResponseLimits(first_byte_timeout=0.1, idle_timeout=0.1))
 
     async def drip(peer: Peer) -> None:

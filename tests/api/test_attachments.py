@@ -1,4 +1,4 @@
-"""A prompt with files: the bytes on the wire, and what is refused before any leave."""
+"""A prompt with files: the bytes on the wire, and what is refused before any is sent."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ async def post(client: WorkerApi, what: TurnRequest) -> None:
 
 
 def parts(request: Request) -> list[tuple[str, str | None, str, bytes]]:
-    """Name, file name, type and content of each part, by a reader that is not ours."""
+    """Name, file name, type and content of each part, by an independent parser."""
     kind = request.header("content-type") or ""
     message = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + request.body)
-    found: list[tuple[str, str | None, str, bytes]] = []
+    result: list[tuple[str, str | None, str, bytes]] = []
     for part in message.iter_parts():
         content = part.get_payload(decode=True)
         assert isinstance(content, bytes)
         named = {key: part.get_param(key, header="content-disposition") for key in ("name", "filename")}
         file_name = str(named["filename"]) if named["filename"] is not None else None
-        found.append((str(named["name"]), file_name, part.get_content_type(), content))
-    return found
+        result.append((str(named["name"]), file_name, part.get_content_type(), content))
+    return result
 
 
 async def test_one_file(server: Server, client: WorkerApi, tmp_path: Path) -> None:

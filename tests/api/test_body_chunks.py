@@ -1,4 +1,4 @@
-"""A body in chunks: what is there comes in one piece, before any trouble, and nothing is left half done."""
+"""A body in chunks: available chunks arrive together, before any error, and no reader stays behind."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read(body: Body, idle: float = IDLE) -> AsyncGenerator[bytes, None]:
     return chunks(httpx.Response(200, stream=Stream(body)), idle, CAP)
 
 
-async def test_what_is_there_comes_together_and_what_is_not_is_waited_for() -> None:
+async def test_available_chunks_arrive_together_and_later_ones_are_awaited() -> None:
     more = asyncio.Event()
 
     async def body() -> AsyncIterator[bytes]:
@@ -48,7 +48,7 @@ async def test_what_is_there_comes_together_and_what_is_not_is_waited_for() -> N
         assert await anext(pieces, None) is None
 
 
-async def test_a_cut_comes_after_all_that_was_before_it() -> None:
+async def test_a_cut_follows_all_earlier_chunks() -> None:
     async def body() -> AsyncIterator[bytes]:
         yield b"a"
         yield b"b"
@@ -60,7 +60,7 @@ async def test_a_cut_comes_after_all_that_was_before_it() -> None:
             await anext(pieces)
 
 
-async def test_silence_ends_a_wait_and_the_reading() -> None:
+async def test_silence_ends_the_read() -> None:
     ended = asyncio.Event()
 
     async def body() -> AsyncIterator[bytes]:
@@ -75,7 +75,7 @@ async def test_silence_ends_a_wait_and_the_reading() -> None:
     assert ended.is_set()
 
 
-async def test_a_slow_taker_is_not_a_silent_sender() -> None:
+async def test_a_slow_consumer_is_not_a_silent_sender() -> None:
     async def body() -> AsyncIterator[bytes]:
         for _ in range(3):
             yield bytes(MAX_JOINED)
@@ -85,26 +85,26 @@ async def test_a_slow_taker_is_not_a_silent_sender() -> None:
             await asyncio.sleep(0.03)
 
 
-async def test_a_body_that_is_left_ends_as_if_its_reading_were_cancelled() -> None:
-    seen: list[str] = []
+async def test_closing_a_body_early_cancels_its_reader() -> None:
+    events: list[str] = []
 
     async def body() -> AsyncIterator[bytes]:
         yield b"a"
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            # As httpcore does: it closes its connection before it gives up.
+            # Like httpcore, which closes its connection when it is cancelled.
             await asyncio.sleep(0)
-            seen.append("cancelled")
+            events.append("cancelled")
             raise
 
     async with aclosing(read(body)) as pieces:
         assert await anext(pieces) == b"a"
-    assert seen == ["cancelled"]
+    assert events == ["cancelled"]
 
 
-async def test_a_cancellation_while_waiting_ends_the_reading_too() -> None:
-    reading, seen = asyncio.Event(), []
+async def test_a_cancellation_while_waiting_ends_the_reader() -> None:
+    reading, events = asyncio.Event(), []
 
     async def body() -> AsyncIterator[bytes]:
         try:
@@ -112,7 +112,7 @@ async def test_a_cancellation_while_waiting_ends_the_reading_too() -> None:
             await asyncio.Event().wait()
             yield b""
         finally:
-            seen.append("ended")
+            events.append("ended")
 
     async def take() -> None:
         async with aclosing(read(body)) as pieces:
@@ -123,10 +123,10 @@ async def test_a_cancellation_while_waiting_ends_the_reading_too() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert seen == ["ended"]
+    assert events == ["ended"]
 
 
-async def test_a_cancellation_goes_on_through_a_closing_that_takes_long() -> None:
+async def test_a_cancellation_survives_a_slow_close() -> None:
     closing = asyncio.Event()
 
     async def body() -> AsyncIterator[bytes]:
@@ -148,19 +148,19 @@ async def test_a_cancellation_goes_on_through_a_closing_that_takes_long() -> Non
         await task
 
 
-async def test_a_flood_comes_in_parts_and_is_not_read_far_ahead() -> None:
-    made: list[int] = []
+async def test_a_flood_arrives_in_parts_and_is_not_read_far_ahead() -> None:
+    produced: list[int] = []
 
     async def body() -> AsyncIterator[bytes]:
         for number in range(40):
-            made.append(number)
+            produced.append(number)
             yield bytes(8192)
 
     sizes = []
     async with aclosing(read(body)) as pieces:
         async for piece in pieces:
             sizes.append(len(piece))
-            assert len(made) * 8192 - sum(sizes) <= 2 * MAX_JOINED
+            assert len(produced) * 8192 - sum(sizes) <= 2 * MAX_JOINED
     assert sum(sizes) == 40 * 8192
     assert max(sizes) <= 2 * MAX_JOINED
 
@@ -202,7 +202,7 @@ async def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
 
 
 def reads(*bodies: tuple[bytes, ...]) -> Body:
-    """A body of network reads, each of which may bring several chunks at once."""
+    """A body of network reads, each of which may hold several chunks."""
 
     async def body() -> AsyncIterator[bytes]:
         for chunks_of_read in bodies:
@@ -226,7 +226,7 @@ async def test_a_small_read_is_followed_by_a_pause_from_the_second_on(pauses: Pa
     assert await taking == b"123"
 
 
-async def test_all_that_came_with_one_read_costs_one_pause(pauses: Pauses) -> None:
+async def test_one_read_costs_one_pause(pauses: Pauses) -> None:
     taking = asyncio.create_task(joined(reads((b"1",), (b"2", b"3", b"4"))))
     await pauses.begun.acquire()
     pauses.end()
@@ -234,7 +234,7 @@ async def test_all_that_came_with_one_read_costs_one_pause(pauses: Pauses) -> No
     assert pauses.pending == 0
 
 
-async def test_what_comes_late_is_out_before_the_pause(pauses: Pauses) -> None:
+async def test_a_late_chunk_is_delivered_before_the_pause(pauses: Pauses) -> None:
     sent = asyncio.Queue[bytes]()
 
     async def body() -> AsyncIterator[bytes]:

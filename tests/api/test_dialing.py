@@ -34,7 +34,7 @@ async def test_a_request_counts_as_sent_with_its_own_headers() -> None:
         assert (deadline.when() or 0) > before + 50
 
 
-async def test_every_block_that_leaves_counts_anew() -> None:
+async def test_every_sent_block_restarts_the_deadline() -> None:
     async with asyncio.timeout(60) as deadline:
         departure = SendTrace(deadline, 5)
         await departure("connection.connect_tcp.started", {})
@@ -42,7 +42,7 @@ async def test_every_block_that_leaves_counts_anew() -> None:
         assert (deadline.when() or 0) <= asyncio.get_running_loop().time() + 5
 
 
-async def test_progress_after_the_end_is_nothing() -> None:
+async def test_progress_after_the_end_is_ignored() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0) as deadline:
             await asyncio.Event().wait()
@@ -51,7 +51,7 @@ async def test_progress_after_the_end_is_nothing() -> None:
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """Fails as told, before or after the headers left."""
+    """Fails with a given error, before or after the headers were sent."""
 
     def __init__(self, problem: Exception, *, sent: bool) -> None:
         self._problem = problem
@@ -75,7 +75,7 @@ async def dial(transport: Transport, pauses: Pauses) -> httpx.Response:
 
 
 @pytest.mark.parametrize("problem", [httpx.ConnectError("dns"), httpx.ConnectTimeout("slow")])
-async def test_only_a_missing_connection_is_dialled_again(pauses: Pauses, problem: Exception) -> None:
+async def test_only_a_failed_connection_attempt_is_repeated(pauses: Pauses, problem: Exception) -> None:
     transport = Transport(problem, sent=False)
     with pytest.raises(Unreachable):
         await dial(transport, pauses)
@@ -93,7 +93,7 @@ async def test_only_a_missing_connection_is_dialled_again(pauses: Pauses, proble
         OSError("x"),
     ],
 )
-async def test_nothing_else_is_dialled_again(pauses: Pauses, problem: Exception) -> None:
+async def test_no_other_failure_is_repeated(pauses: Pauses, problem: Exception) -> None:
     transport = Transport(problem, sent=True)
     with pytest.raises(Doubtful):
         await dial(transport, pauses)
@@ -101,7 +101,7 @@ async def test_nothing_else_is_dialled_again(pauses: Pauses, problem: Exception)
     assert pauses.seconds == []
 
 
-async def test_a_failure_before_the_headers_left_is_no_doubt(pauses: Pauses) -> None:
+async def test_a_failure_before_the_headers_were_sent_is_not_in_doubt(pauses: Pauses) -> None:
     transport = Transport(httpx.ProxyError("403 Forbidden"), sent=False)
     with pytest.raises(Unreachable, match="403 Forbidden"):
         await dial(transport, pauses)

@@ -1,4 +1,4 @@
-"""Files from outside: into the folder, under a safe and free name, whole or not at all."""
+"""Files from outside: saved in the folder, under a safe and free name, completely or not at all."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def test_nothing_is_overwritten(
         ("no-extension", "no-extension"),
     ],
 )
-async def test_names_are_made_safe(
+async def test_names_are_sanitized(
     server: Server, client: WorkerClient, folder: Path, name: str, saved: str
 ) -> None:
     server.answer(content())
@@ -117,12 +117,12 @@ async def test_names_are_made_safe(
         ('attachment; filename="a\\"b.txt"', "a_b.txt"),
         ("attachment; filename*=klingon''%FFx.txt", "report.txt"),
         (';;;=;"', "report.txt"),
-        # Charsets of Python that raise whatever they are told about errors.
+        # Charsets of Python that raise an error even with errors="replace".
         ("attachment; filename*=idna''%41.txt", "report.txt"),
         ("attachment; filename*=undefined''x.txt; filename=b.txt", "b.txt"),
         ("attachment; filename*=punycode''%ff.txt; filename=b.txt", "b.txt"),
         ("attachment; filename*=unicode_escape''%5cN; filename=b.txt", "b.txt"),
-        # What only looks like the parameter, or stands within another one.
+        # Text that only looks like the parameter, or is inside another one.
         ('attachment; notfilename="x.exe"; filename="y.txt"', "y.txt"),
         ("attachment; filename=\"a; filename*=UTF-8''evil.exe\"", "a; filename_=UTF-8''evil.exe"),
         ('attachment; x="; filename=evil.exe"; filename=b.txt', "b.txt"),
@@ -134,7 +134,7 @@ async def test_names_are_made_safe(
         ('filename="b.txt"', "b.txt"),
     ],
 )
-async def test_the_servers_word_for_a_name(
+async def test_the_name_in_content_disposition(
     server: Server, client: WorkerClient, folder: Path, disposition: str, saved: str
 ) -> None:
     server.answer(content(headers={"Content-Disposition": disposition}))
@@ -185,7 +185,7 @@ async def test_addresses_that_are_not_fetched(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.8", "[::1]"])
-def test_a_service_out_there_leads_nowhere_inside(host: str) -> None:
+def test_a_public_service_cannot_redirect_into_the_local_network(host: str) -> None:
     client = WorkerClient("https://v3.handinger.example", Secret(KEY))
     with pytest.raises(ApiError) as caught:
         check_file_url(client, f"http://{host}:9/x")
@@ -199,7 +199,9 @@ def test_public_hosts_are_public() -> None:
     assert not is_private_host("64:ff9b::1.1.1.1")
 
 
-async def test_the_key_stays_home(server: Server, other: Server, client: WorkerClient, folder: Path) -> None:
+async def test_the_key_goes_only_to_its_own_origin(
+    server: Server, other: Server, client: WorkerClient, folder: Path
+) -> None:
     server.answer(respond(302, b"", {"Location": f"{other.url}/signed/x.bin?sig=abc"}))
     other.answer(content(headers={"Set-Cookie": "a=b"}))
     path = await save(client, ROUTE, folder)
@@ -228,7 +230,7 @@ async def test_redirects_end(server: Server, client: WorkerClient, folder: Path)
         ("", Kind.REDIRECT),
     ],
 )
-async def test_redirects_are_judged_too(
+async def test_redirects_are_checked_too(
     server: Server, client: WorkerClient, folder: Path, location: str, kind: Kind
 ) -> None:
     server.answer(respond(302, b"", {"Location": location}))
@@ -254,7 +256,7 @@ async def test_data_urls(client: WorkerClient, folder: Path) -> None:
     assert (text.name, text.read_bytes()) == ("file.txt", b"a b")
 
 
-# -- whole or not at all ------------------------------------------------------------------
+# -- completely or not at all -------------------------------------------------------------
 @pytest.mark.parametrize(
     ("script", "kind"),
     [
@@ -269,7 +271,7 @@ async def test_data_urls(client: WorkerClient, folder: Path) -> None:
         (raw(b""), Kind.NETWORK),
     ],
 )
-async def test_no_half_file(
+async def test_an_incomplete_file_is_not_saved(
     server: Server, connect: Clients, folder: Path, script: Script, kind: Kind
 ) -> None:
     client = await connect(server.url, ResponseLimits(max_file_bytes=20_000))
@@ -278,7 +280,7 @@ async def test_no_half_file(
     assert listing(folder) == []
 
 
-async def test_a_promised_size_is_held_to(server: Server, client: WorkerClient, folder: Path) -> None:
+async def test_a_wrong_size_is_refused(server: Server, client: WorkerClient, folder: Path) -> None:
     server.answer(content(b"1234"))
     with pytest.raises(ApiError) as caught:
         await save(client, ROUTE, folder, wanted=5)
@@ -297,7 +299,7 @@ async def test_packed_files_are_unpacked(server: Server, client: WorkerClient, f
     assert (await save(client, ROUTE, folder)).read_bytes() == b"hello\n"
 
 
-async def test_a_folder_that_is_none(server: Server, client: WorkerClient, tmp_path: Path) -> None:
+async def test_a_folder_that_is_a_file(server: Server, client: WorkerClient, tmp_path: Path) -> None:
     server.answer(content())
     (tmp_path / "file").write_text("x")
     assert (await refused(client, ROUTE, tmp_path / "file" / "below")).kind is Kind.DISK
@@ -343,7 +345,7 @@ def test_free_names() -> None:
 
 
 @pytest.mark.parametrize("status", [402, 403, 404, 409, 429, 500, 503])
-async def test_a_file_that_is_refused_is_not_spoken_of_as_a_message(
+async def test_the_error_of_a_file_does_not_mention_a_message(
     status: int, server: Server, client: WorkerClient, folder: Path
 ) -> None:
     server.answer(respond(status, b"{}", {"Content-Type": "application/json"}))
@@ -352,7 +354,9 @@ async def test_a_file_that_is_refused_is_not_spoken_of_as_a_message(
     assert not re.search(r"send again|was sent|charged|may cost|generation", words), words
 
 
-async def test_a_file_of_a_local_worker_that_has_ended_says_so(client: WorkerClient, folder: Path) -> None:
+async def test_a_file_of_a_local_worker_that_has_ended_is_reported(
+    client: WorkerClient, folder: Path
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]
     problem = await refused(client, f"http://127.0.0.1:{port}/api/workers/w/files/a.txt", folder)

@@ -1,4 +1,4 @@
-"""Links that expire, a key that stays home, and folders and names that change under a landing file."""
+"""Expired links, a key that stays with its origin, and folders and names that change during a download."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def test_a_signed_link_may_be_expired_wherever_it_leads(
 
 
 @pytest.mark.parametrize(("status", "kind"), [(401, Kind.AUTH), (403, Kind.FORBIDDEN), (404, Kind.NOT_FOUND)])
-async def test_our_own_refusals_stay_what_they_are(
+async def test_a_refusal_of_the_service_itself_is_not_an_expired_link(
     server: Server, client: WorkerClient, folder: Path, status: int, kind: Kind
 ) -> None:
     server.answer(respond(status, b""))
@@ -83,7 +83,7 @@ async def test_our_own_refusals_stay_what_they_are(
 
 
 @pytest.mark.parametrize("status", [400, 409, 500, 503])
-async def test_other_trouble_elsewhere_is_no_expired_link(
+async def test_other_errors_of_another_origin_are_not_an_expired_link(
     other: Server, client: WorkerClient, folder: Path, status: int
 ) -> None:
     other.answer(respond(status, b""))
@@ -92,12 +92,12 @@ async def test_other_trouble_elsewhere_is_no_expired_link(
     assert not isinstance(caught.value, LinkExpired)
 
 
-async def test_a_fresh_link_is_asked_for_once(other: Server, client: WorkerClient, folder: Path) -> None:
-    asked = 0
+async def test_a_link_is_renewed_once(other: Server, client: WorkerClient, folder: Path) -> None:
+    renewals = 0
 
     async def fresh() -> str:
-        nonlocal asked
-        asked += 1
+        nonlocal renewals
+        renewals += 1
         return f"{other.url}/x.txt?sig=new"
 
     other.answer(respond(403, b""), respond(200, BODY))
@@ -107,12 +107,12 @@ async def test_a_fresh_link_is_asked_for_once(other: Server, client: WorkerClien
     other.answer(respond(403, b""))
     with pytest.raises(LinkExpired):
         await save(client, f"{other.url}/x.txt?sig=old", folder, refresh=fresh)
-    assert asked == 2
+    assert renewals == 2
     assert [request.target for request in other.requests] == ["/x.txt?sig=old", "/x.txt?sig=new"]
     assert listing(folder) == ["x.txt"]
 
 
-async def test_a_redirect_to_an_expired_link_is_followed_anew(
+async def test_a_redirect_to_an_expired_link_is_followed_again(
     server: Server, other: Server, client: WorkerClient, folder: Path
 ) -> None:
     async def fresh() -> str:
@@ -124,16 +124,16 @@ async def test_a_redirect_to_an_expired_link_is_followed_anew(
 
 
 async def test_a_file_that_is_no_longer_there(other: Server, client: WorkerClient, folder: Path) -> None:
-    async def gone() -> None:
+    async def missing() -> None:
         return None
 
     other.answer(respond(404, b""))
     with pytest.raises(LinkExpired):
-        await save(client, f"{other.url}/x.txt", folder, refresh=gone)
+        await save(client, f"{other.url}/x.txt", folder, refresh=missing)
     assert len(other.requests) == 1
 
 
-async def test_a_fresh_link_is_judged_too(other: Server, client: WorkerClient, folder: Path) -> None:
+async def test_a_renewed_link_is_checked_too(other: Server, client: WorkerClient, folder: Path) -> None:
     async def hostile() -> str:
         return "file:///etc/passwd"
 
@@ -143,7 +143,7 @@ async def test_a_fresh_link_is_judged_too(other: Server, client: WorkerClient, f
     assert caught.value.kind is Kind.UNSAFE_URL
 
 
-async def test_another_origin_sees_nothing_of_ours(
+async def test_another_origin_receives_no_header_of_ours(
     server: Server, other: Server, connect: Clients, folder: Path
 ) -> None:
     client = await connect(server.url, headers={"X-Team": "secret-team"})
@@ -160,9 +160,9 @@ async def test_another_origin_sees_nothing_of_ours(
         assert KEY not in repr(request)
 
 
-# -- what happens under a landing file ---------------------------------------------------------
+# -- changes during a download -----------------------------------------------------------------
 async def blocks(*steps: Callable[[], object]) -> AsyncIterator[bytes]:
-    """Three blocks that are written at once, with something done after each."""
+    """Three blocks that are written immediately, with a callback after each."""
     for number in range(3):
         yield b"x" * atomic_file.BLOCK
         if number < len(steps):
@@ -171,7 +171,7 @@ async def blocks(*steps: Callable[[], object]) -> AsyncIterator[bytes]:
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
-    """A folder that nothing may be written into."""
+    """A folder into which nothing may be written."""
     elsewhere = tmp_path / "outside"
     elsewhere.mkdir()
     (elsewhere / "precious").write_text(PRECIOUS)
@@ -202,7 +202,7 @@ def link_to_new(real: Path, link: Path) -> None:
     link.symlink_to(real)
 
 
-async def test_a_folder_that_was_a_link_before_is_the_persons_own(folder: Path, tmp_path: Path) -> None:
+async def test_a_folder_that_is_a_link_from_the_start_is_used(folder: Path, tmp_path: Path) -> None:
     real = tmp_path / "real"
     link_to_new(real, folder)
     path = await land(blocks(), folder, "report.txt")
@@ -210,7 +210,7 @@ async def test_a_folder_that_was_a_link_before_is_the_persons_own(folder: Path, 
     assert listing(real) == ["report.txt"]
 
 
-async def test_a_folder_that_goes_leaves_nothing(folder: Path) -> None:
+async def test_a_folder_that_is_deleted_during_the_download(folder: Path) -> None:
     moved = folder.with_name("moved")
     with pytest.raises(ApiError) as caught:
         await land(blocks(lambda: folder.rename(moved)), folder, "report.txt")
@@ -218,12 +218,12 @@ async def test_a_folder_that_goes_leaves_nothing(folder: Path) -> None:
     assert listing(moved) == []
 
 
-async def test_a_name_taken_by_a_link_meanwhile(folder: Path, outside: Path) -> None:
-    taken = folder / "report.txt"
-    path = await land(blocks(lambda: taken.symlink_to(outside / "precious")), folder, "report.txt")
+async def test_a_link_created_under_the_name_during_the_download(folder: Path, outside: Path) -> None:
+    occupied = folder / "report.txt"
+    path = await land(blocks(lambda: occupied.symlink_to(outside / "precious")), folder, "report.txt")
     assert path.name == "report (2).txt"
     assert untouched(outside)
-    assert taken.is_symlink()
+    assert occupied.is_symlink()
 
 
 @pytest.mark.parametrize("links", [True, False])
@@ -248,7 +248,7 @@ async def test_our_temporary_file_swapped_for_a_link(
 
 
 class Swapper:
-    """A thread that makes a name a link to the outside, and free again, until told to stop."""
+    """A thread that creates and removes a link to the outside under a name, until it is stopped."""
 
     def __init__(self, name: Path, target: Path) -> None:
         self._name = name
@@ -270,7 +270,7 @@ class Swapper:
             try:
                 self._name.symlink_to(self._target)
             except FileExistsError:
-                # Only a link goes: the file that landed there is kept.
+                # Only a link is removed: a saved file is kept.
                 if not self._name.is_symlink():
                     return
                 self._name.unlink()
@@ -278,7 +278,7 @@ class Swapper:
 
 
 @pytest.mark.parametrize("links", [True, False])
-async def test_a_name_that_flickers(
+async def test_a_name_that_is_repeatedly_replaced_by_a_link(
     server: Server,
     client: WorkerClient,
     folder: Path,

@@ -1,4 +1,4 @@
-"""How far a download is, and a size that is too much before it is read."""
+"""The progress of a download, and a size that is refused before it is read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.turns.turn import Kind
 from tests.api.server import Peer, Server, chunk, head, raw, respond
-from tests.api.test_resume import BODY, ROUTE, cut, failed, rest
+from tests.api.test_resume import BODY, ROUTE, cut, failed, remainder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ async def test_a_size_beyond_the_limit_is_refused_unread(
 ) -> None:
     async def promised(peer: Peer) -> None:
         await peer.send(head(200, {"Content-Length": "101"}))
-        await peer.gone()
+        await peer.wait_for_close()
 
     client = await connect(server.url, ResponseLimits(max_file_bytes=100))
     server.answer(promised)
@@ -45,15 +45,15 @@ async def test_a_size_beyond_the_limit_is_refused_unread(
     assert (await failed(client, folder)).kind is Kind.TOO_LARGE
 
 
-async def test_what_goes_on_behind_its_promised_end_is_left(
+async def test_a_body_longer_than_its_expected_size_is_abandoned(
     server: Server, client: WorkerClient, folder: Path
 ) -> None:
-    left = asyncio.Event()
+    closed = asyncio.Event()
 
     async def endless(peer: Peer) -> None:
         await peer.send(head(200, {}) + b"x" * 1000)
-        await peer.gone()
-        left.set()
+        await peer.wait_for_close()
+        closed.set()
 
     server.answer(endless)
     with pytest.raises(ApiError) as caught:
@@ -61,29 +61,31 @@ async def test_what_goes_on_behind_its_promised_end_is_left(
     assert caught.value.kind is Kind.INCOMPLETE
     assert "larger than the 5 bytes" in caught.value.summary
     async with asyncio.timeout(20):
-        await left.wait()
+        await closed.wait()
     assert os.listdir(folder) == []
 
 
 # -- progress ---------------------------------------------------------------------------------
-async def test_progress_is_told(server: Server, client: WorkerClient, folder: Path) -> None:
-    told: list[tuple[int, int | None]] = []
-    server.answer(cut(700), rest(700))
-    await save(client, ROUTE, folder, progress=lambda got, total: told.append((got, total)))
-    assert told[0] == (0, len(BODY))
-    assert told[-1] == (len(BODY), len(BODY))
+async def test_progress_is_reported(server: Server, client: WorkerClient, folder: Path) -> None:
+    reports: list[tuple[int, int | None]] = []
+    server.answer(cut(700), remainder(700))
+    await save(client, ROUTE, folder, progress=lambda got, total: reports.append((got, total)))
+    assert reports[0] == (0, len(BODY))
+    assert reports[-1] == (len(BODY), len(BODY))
 
 
-async def test_progress_is_told_seldom(
+async def test_progress_is_reported_at_intervals(
     server: Server, client: WorkerClient, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("handinger_tui.api.download.time.monotonic", lambda: 1.0)
-    told: list[tuple[int, int | None]] = []
+    reports: list[tuple[int, int | None]] = []
     body = b"x" * 3_000_000
     server.answer(raw(head(200, {"Transfer-Encoding": "chunked"}) + chunk(body) + b"0\r\n\r\n"))
-    await save(client, ROUTE, folder, wanted=len(body), progress=lambda got, total: told.append((got, total)))
-    assert told == [(0, len(body)), (len(body), len(body))]
+    await save(
+        client, ROUTE, folder, wanted=len(body), progress=lambda got, total: reports.append((got, total))
+    )
+    assert reports == [(0, len(body)), (len(body), len(body))]
     server.requests.clear()
-    told.clear()
-    await save(client, ROUTE, folder, progress=lambda got, total: told.append((got, total)))
-    assert told[0] == (0, None)
+    reports.clear()
+    await save(client, ROUTE, folder, progress=lambda got, total: reports.append((got, total)))
+    assert reports[0] == (0, None)

@@ -1,4 +1,4 @@
-"""Folders and names that somebody changes while a file arrives: hard links, case, a swap."""
+"""Folders and names that another program changes during a download: hard links, case, a swap."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ PRECIOUS = "mine\n"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "downloads"
-    made.mkdir()
-    return made
+    path = tmp_path / "downloads"
+    path.mkdir()
+    return path
 
 
 @pytest.fixture
 def precious(tmp_path: Path) -> Path:
-    """A file outside, alone in its folder, that nothing may change."""
+    """A file outside of the folder, alone in its own, that nothing may change."""
     path = tmp_path / "outside" / "precious"
     path.parent.mkdir()
     path.write_text(PRECIOUS)

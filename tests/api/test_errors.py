@@ -1,4 +1,4 @@
-"""What error responses say: recorded shapes, hostile ones, and every form of Retry-After."""
+"""Error responses: recorded shapes, hostile ones, and every form of Retry-After."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_recorded_errors(name: str) -> None:
     assert error.retry_after_s == (7.0 if name == "429-retry-after" else None)
 
 
-def test_every_recorded_error_is_asked_about() -> None:
+def test_every_recorded_error_has_a_case() -> None:
     assert set(RECORDED) - set(WANTED) == {"204-nothing-to-resume"}
 
 
@@ -133,11 +133,11 @@ def test_retry_after(headers: dict[str, str], wanted: float | None) -> None:
     assert retry_after(headers) == wanted
 
 
-def test_a_date_without_a_date_is_measured_by_our_clock() -> None:
-    told = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
-    found = retry_after({"retry-after": told})
-    assert found is not None
-    assert 50 <= found <= 61
+def test_a_retry_date_without_a_date_header_is_measured_by_our_clock() -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    seconds = retry_after({"retry-after": date})
+    assert seconds is not None
+    assert 50 <= seconds <= 61
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_redirect_names_its_host_only(location: str, host: str) -> None:
     assert not any(secret in error.summary for secret in ("sig", "pw", "\x07", "\u202e"))
 
 
-def test_a_status_out_of_turn() -> None:
+def test_an_unexpected_status() -> None:
     assert isinstance(refusal(101, {}, b""), BrokenContract)
 
 
@@ -194,11 +194,11 @@ def test_a_refused_header_value_is_not_repeated() -> None:
         assert "secret" not in error.summary + error.hint
 
 
-def test_invalid_http_is_told_from_a_plain_end() -> None:
+def test_invalid_http_is_distinguished_from_an_early_end() -> None:
     ended = httpx.RemoteProtocolError("Server disconnected without sending a response.")
     assert "invalid HTTP" not in translate(ended, Phase.SENT).summary
     assert "invalid HTTP" in translate(httpx.RemoteProtocolError("illegal status line"), Phase.SENT).summary
 
 
-def test_only_paying_requests_speak_of_cost() -> None:
+def test_only_requests_that_cost_mention_a_charge() -> None:
     assert translate(httpx.ReadError(""), Phase.SENT).hint == faults.MAY_COST

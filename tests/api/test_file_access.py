@@ -1,4 +1,4 @@
-"""What the screen may do with files, over real HTTP and a real disk: look, save, read back, hand over."""
+"""File operations of the screen, over real HTTP and a real disk: preview, save, read back, open."""
 
 from __future__ import annotations
 
@@ -37,44 +37,44 @@ def content(path: str) -> bytes:
         return file.read()
 
 
-def keys_seen(server: Server) -> list[str | None]:
-    """What came along to identify us, request by request."""
+def authorizations(server: Server) -> list[str | None]:
+    """The Authorization header of every request."""
     return [request.header("authorization") for request in server.requests]
 
 
-# -- peeking ---------------------------------------------------------------------------------
-@pytest.mark.parametrize(("most", "whole"), [(10_001, True), (10_000, True), (9_999, False), (1, False)])
-async def test_no_more_is_kept_than_was_asked_for(
-    server: Server, client: WorkerClient, most: int, whole: bool
+# -- previews --------------------------------------------------------------------------------
+@pytest.mark.parametrize(("most", "complete"), [(10_001, True), (10_000, True), (9_999, False), (1, False)])
+async def test_only_the_requested_bytes_are_kept(
+    server: Server, client: WorkerClient, most: int, complete: bool
 ) -> None:
     server.answer(respond(200, BODY))
-    found = await fetch_beginning(client, ROUTE, most)
-    assert (found.data, found.complete, found.total) == (BODY[:most], whole, len(BODY))
-    assert keys_seen(server) == [f"Bearer {KEY}"]
+    beginning = await fetch_beginning(client, ROUTE, most)
+    assert (beginning.data, beginning.complete, beginning.total) == (BODY[:most], complete, len(BODY))
+    assert authorizations(server) == [f"Bearer {KEY}"]
 
 
-async def test_what_comes_behind_is_not_waited_for(server: Server, client: WorkerClient) -> None:
+async def test_bytes_after_the_beginning_are_not_awaited(server: Server, client: WorkerClient) -> None:
     async def endless(peer: Peer) -> None:
         await peer.send(head(200, {"Transfer-Encoding": "chunked"}) + chunk(BODY))
-        await peer.gone()
+        await peer.wait_for_close()
 
     server.answer(endless)
-    found = await fetch_beginning(client, ROUTE, 100)
-    assert (found.data, found.complete, found.total) == (BODY[:100], False, None)
+    beginning = await fetch_beginning(client, ROUTE, 100)
+    assert (beginning.data, beginning.complete, beginning.total) == (BODY[:100], False, None)
 
 
 async def test_a_file_in_its_address_needs_no_network(server: Server, client: WorkerClient) -> None:
     url = "data:text/plain;base64," + base64.b64encode(BODY).decode()
-    found = await fetch_beginning(client, url, 20)
-    assert (found.data, found.complete, found.total) == (BODY[:20], False, len(BODY))
+    beginning = await fetch_beginning(client, url, 20)
+    assert (beginning.data, beginning.complete, beginning.total) == (BODY[:20], False, len(BODY))
     assert server.requests == []
 
 
-async def test_progress_is_told(server: Server, client: WorkerClient) -> None:
-    told: list[tuple[int, int | None]] = []
+async def test_progress_is_reported(server: Server, client: WorkerClient) -> None:
+    reports: list[tuple[int, int | None]] = []
     server.answer(respond(200, BODY))
-    await fetch_beginning(client, ROUTE, 1 << 20, progress=lambda got, total: told.append((got, total)))
-    assert told[-1] == (len(BODY), len(BODY))
+    await fetch_beginning(client, ROUTE, 1 << 20, progress=lambda got, total: reports.append((got, total)))
+    assert reports[-1] == (len(BODY), len(BODY))
 
 
 async def test_another_origin_never_sees_the_key(server: Server, other: Server, client: WorkerClient) -> None:
@@ -83,21 +83,23 @@ async def test_another_origin_never_sees_the_key(server: Server, other: Server, 
     server.answer(raw(head(302, {"Location": f"{other.url}/moved", "Content-Length": "0"})))
     await fetch_beginning(client, ROUTE, 100)
     assert len(other.requests) == 2
-    assert keys_seen(other) == [None, None]
-    assert keys_seen(server) == [f"Bearer {KEY}"]
+    assert authorizations(other) == [None, None]
+    assert authorizations(server) == [f"Bearer {KEY}"]
 
 
 @pytest.mark.parametrize(
     "url", ["file:///etc/passwd", "ftp://x.test/a", "http://user:pw@x.test/a", "javascript:1"]
 )
-async def test_other_addresses_are_refused_unasked(server: Server, client: WorkerClient, url: str) -> None:
+async def test_other_addresses_are_refused_without_a_request(
+    server: Server, client: WorkerClient, url: str
+) -> None:
     with pytest.raises(ApiError) as caught:
         await fetch_beginning(client, url, 100)
     assert caught.value.kind is Kind.UNSAFE_URL
     assert server.requests == []
 
 
-async def test_a_refusal_is_no_content(server: Server, client: WorkerClient) -> None:
+async def test_an_error_body_is_not_content(server: Server, client: WorkerClient) -> None:
     server.answer(respond(404, b"no such file"))
     with pytest.raises(ApiError) as caught:
         await fetch_beginning(client, ROUTE, 100)
@@ -114,7 +116,7 @@ async def test_a_refusal_is_no_content(server: Server, client: WorkerClient) -> 
         (226, {}, Kind.UNEXPECTED_CONTENT),
     ],
 )
-async def test_what_is_not_the_beginning_of_a_file_is_neither_shown_nor_saved(
+async def test_a_reply_that_is_not_the_beginning_is_neither_shown_nor_saved(
     server: Server, client: WorkerClient, tmp_path: Path, status: int, headers: dict[str, str], kind: Kind
 ) -> None:
     server.answer(respond(status, b"no file", headers))
@@ -127,10 +129,10 @@ async def test_what_is_not_the_beginning_of_a_file_is_neither_shown_nor_saved(
     assert os.listdir(tmp_path) == []
 
 
-async def test_a_part_that_nobody_asked_for_is_not_the_whole(server: Server, client: WorkerClient) -> None:
+async def test_an_unrequested_part_is_not_the_complete_file(server: Server, client: WorkerClient) -> None:
     server.answer(respond(206, b"beg", {"Content-Range": "bytes 0-2/9"}))
-    found = await fetch_beginning(client, ROUTE, 100)
-    assert (found.data, found.complete, found.total) == (b"beg", False, 9)
+    beginning = await fetch_beginning(client, ROUTE, 100)
+    assert (beginning.data, beginning.complete, beginning.total) == (b"beg", False, 9)
 
 
 # -- access ----------------------------------------------------------------------------------
@@ -139,7 +141,7 @@ def listing(url: str) -> bytes:
     return json.dumps({"object": "worker", "id": "w1", "status": "completed", "files": [file]}).encode()
 
 
-async def test_an_expired_link_is_renewed_only_when_asked(
+async def test_an_expired_link_is_renewed_only_on_request(
     server: Server, other: Server, client: WorkerClient, tmp_path: Path
 ) -> None:
     access = WorkerFiles(client, tmp_path / "dl")
@@ -157,10 +159,10 @@ async def test_an_expired_link_is_renewed_only_when_asked(
     path = await access.save(stale, reread="w1")
     assert content(path) == BODY
     assert [request.method for request in server.requests] == ["GET", "GET"]
-    assert keys_seen(other) == [None] * 4
+    assert authorizations(other) == [None] * 4
 
 
-async def test_a_file_is_saved_beside_one_of_its_name(
+async def test_a_second_file_of_the_same_name_gets_a_new_name(
     server: Server, client: WorkerClient, tmp_path: Path
 ) -> None:
     folder = tmp_path / "dl"
@@ -173,7 +175,7 @@ async def test_a_file_is_saved_beside_one_of_its_name(
     assert all(content(one) == BODY and "\x1b" not in one for one in (first, second))
 
 
-async def test_a_typed_folder_is_used_for_one_file_and_never_left(
+async def test_a_typed_folder_is_used_for_one_file(
     server: Server, client: WorkerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     access = WorkerFiles(client, tmp_path / "dl")
@@ -202,13 +204,18 @@ async def test_a_file_beyond_the_limit_is_not_kept(server: Server, connect: Clie
     assert not (tmp_path / "dl").exists()
 
 
-async def test_what_was_saved_is_read_back(client: WorkerClient, tmp_path: Path) -> None:
+async def test_a_saved_file_is_read_back(client: WorkerClient, tmp_path: Path) -> None:
     access = WorkerFiles(client, tmp_path)
     kept = tmp_path / "kept.txt"
     kept.write_bytes(BODY)
-    found = await access.read(str(kept), 5)
-    assert found is not None
-    assert (found.data, found.complete, found.total, found.saved) == (BODY[:5], False, len(BODY), True)
+    beginning = await access.read(str(kept), 5)
+    assert beginning is not None
+    assert (beginning.data, beginning.complete, beginning.total, beginning.saved) == (
+        BODY[:5],
+        False,
+        len(BODY),
+        True,
+    )
     assert await access.read(str(tmp_path / "gone.txt"), 5) is None
     assert await access.read(str(tmp_path), 5) is None
     os.mkfifo(tmp_path / "pipe")
@@ -218,7 +225,7 @@ async def test_what_was_saved_is_read_back(client: WorkerClient, tmp_path: Path)
 # -- opening ---------------------------------------------------------------------------------
 @pytest.fixture
 def opener(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A system's program that writes down what it is given; its exit code stands in `code`."""
+    """A system opener that records its arguments; its exit code is read from `code`."""
     folder = tmp_path / "bin"
     folder.mkdir()
     program = folder / "xdg-open"
@@ -233,7 +240,7 @@ def opener(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-async def test_a_file_is_handed_over_as_one_argument(opener: Path) -> None:
+async def test_a_file_is_passed_to_the_opener_as_one_argument(opener: Path) -> None:
     file = opener / "a $(touch pwned); 'b'.txt"
     file.write_text("x")
     assert await open_path(str(file))
@@ -241,7 +248,7 @@ async def test_a_file_is_handed_over_as_one_argument(opener: Path) -> None:
     assert not any("pwned" in name for name in os.listdir())
 
 
-async def test_an_address_is_handed_over_as_one_argument(
+async def test_an_address_is_passed_to_the_opener_as_one_argument(
     opener: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("BROWSER", raising=False)
@@ -259,7 +266,7 @@ async def test_an_address_is_handed_over_as_one_argument(
 
 
 @pytest.mark.parametrize(("named", "given"), [("seen", "1\nURL\n"), ("seen --new '%s'", "2\n--new\n")])
-async def test_a_browser_that_is_named_goes_first_screen_or_none(
+async def test_the_configured_browser_is_preferred_with_and_without_a_display(
     opener: Path, monkeypatch: pytest.MonkeyPatch, named: str, given: str
 ) -> None:
     (opener / "bin" / "xdg-open").rename(opener / "bin" / "seen")
@@ -269,15 +276,13 @@ async def test_a_browser_that_is_named_goes_first_screen_or_none(
     assert (opener / "given").read_text() == given.replace("URL", "https://e.example/x")
 
 
-async def test_what_an_opener_says_is_not_on_our_screen(
-    opener: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+async def test_the_output_of_an_opener_is_discarded(opener: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (opener / "bin" / "xdg-open").write_text("#!/bin/sh\necho CANARY; echo CANARY >&2; cat; tty && exit 1\n")
     await open_link("https://e.example/")
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_program_that_was_opened_outlives_us(opener: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_opened_program_outlives_us(opener: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("handinger_tui.cli.connection._PATIENCE_S", 0.1)
     (opener / "bin" / "xdg-open").write_text(f'#!/bin/sh\necho $$ > "{opener}/pid"\nexec sleep 60\n')
     assert asyncio.run(open_link("https://e.example/"))
@@ -289,7 +294,7 @@ def test_a_program_that_was_opened_outlives_us(opener: Path, monkeypatch: pytest
     os.kill(process, signal.SIGKILL)
 
 
-async def test_what_cannot_be_opened_is_told(opener: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failure_to_open_is_reported(opener: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = opener / "a.txt"
     file.write_text("x")
     (opener / "code").write_text("3")

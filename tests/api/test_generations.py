@@ -1,4 +1,4 @@
-"""What an id or an address names in each generation, and how a wrong generation shows for free."""
+"""Ids and addresses of each generation, and how a wrong generation is recognized for free."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from handinger_tui.api.tasks import TaskClient
 from handinger_tui.core.errors import Refused, SettingsError
 from handinger_tui.core.turns.session import Place
 from handinger_tui.core.turns.turn import TurnRequest
-from tests.api.hearing import ORDER, failure
+from tests.api.reply import ORDER, failure
 from tests.api.server import Peer, Script, Server, as_json, respond
 
 WORKER_URL = "https://v3.handinger.com/worker/wrk_1"
@@ -25,7 +25,7 @@ TASK_URL = f"{WORKER_URL}/task/tsk_1?tab=files"
         ("workers", "w1", Place("w1")),
         ("workers", WORKER_URL, Place("wrk_1")),
         ("workers", TASK_URL, Place("wrk_1")),
-        # The form of an id says nothing of the generation.
+        # The form of an id does not depend on the generation.
         ("workers", "tsk_1", Place("tsk_1")),
         ("tasks", "t_org_1_w_2", Place(None, "t_org_1_w_2")),
         ("tasks", WORKER_URL + "/", Place(None, "wrk_1")),
@@ -76,7 +76,7 @@ async def test_the_tasks_client_recognizes_the_workers_generation(
     assert len([one for one in server.requests if one.method == "POST"]) == 1
 
 
-async def test_an_unknown_stored_worker_is_not_taken_for_another_generation(
+async def test_an_unknown_stored_worker_does_not_suggest_another_generation(
     server: Server, client: WorkerClient
 ) -> None:
     server.answer(respond(404))
@@ -93,8 +93,8 @@ async def test_the_generation_that_answers(
 ) -> None:
     async def answer(peer: Peer) -> None:
         route = peer.request.target.split("/")[2]
-        known = route in routes
-        text = f"No such {route}." if known else f"Cannot GET {peer.request.target}."
+        exists = route in routes
+        text = f"No such {route}." if exists else f"Cannot GET {peer.request.target}."
         await as_json(json.dumps({"error": text}), 404)(peer)
 
     server.answer(answer)

@@ -1,4 +1,4 @@
-"""The key and redirects: real servers write down what they were sent, along every way elsewhere."""
+"""The key and redirects: real servers record the headers that they receive along every redirect."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def keyed(requests: list[Request]) -> list[bool]:
 
 
 def prepare(server: Server, other: Server, hops: list[str]) -> None:
-    """The servers answer along the hops; whoever is asked after the last one has the file."""
+    """Make the servers redirect along the hops; the one after the last hop has the file."""
     here = server
     answers: dict[Server, list[Script]] = {server: [], other: []}
     for hop in hops:
@@ -39,8 +39,8 @@ def prepare(server: Server, other: Server, hops: list[str]) -> None:
             here = other
         elif "{api}" in hop or "{port}" in hop:
             here = server
-    for asked, told in answers.items():
-        asked.answer(*told, respond(200, BODY))
+    for host, scripts in answers.items():
+        host.answer(*scripts, respond(200, BODY))
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ async def test_any_kind_of_redirect_drops_it(
     assert keyed(server.requests) == [True]
 
 
-async def test_a_host_out_there_cannot_have_us_read_at_home_in_our_name(
+async def test_a_foreign_host_cannot_use_our_key_by_redirecting_back(
     server: Server, other: Server, client: WorkerClient, tmp_path: Path
 ) -> None:
     other.answer(respond(302, b"", {"Location": f"{server.url}/api/workers/w2"}))
@@ -127,7 +127,7 @@ async def test_a_host_out_there_cannot_have_us_read_at_home_in_our_name(
         "file:///etc/passwd",
     ],
 )
-async def test_ways_that_are_not_gone(
+async def test_redirects_that_are_not_followed(
     server: Server, other: Server, client: WorkerClient, tmp_path: Path, location: str
 ) -> None:
     prepare(server, other, [location])

@@ -1,4 +1,4 @@
-"""Nothing for this machine goes through a proxy of the machine, however the address is spelled."""
+"""No request to this machine goes through the configured proxy, however the address is spelled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 REACHED = ("127.0.0.1", "127.0.0.2", "127.1.2.3", "localhost", "LOCALHOST")
-"""Spellings under which the test's own server hears every machine that runs it."""
+"""Spellings under which the test's own server is reached on every machine."""
 OTHERS = (
     "LocalHost.",
     "[::1]",
@@ -31,12 +31,12 @@ OTHERS = (
     "a.b.LOCALHOST.",
 )
 REFUSED = ("2130706433", "0x7f.1", "0x7f000001", "127.1", "127.0.0.1.", "0177.0.0.1", "localhost.example")
-"""What is not taken for this machine gets no key by plain http."""
+"""An address that does not count as this machine gets no key by plain http."""
 
 
 @pytest.fixture
 def proxied(other: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
-    """A proxy that everything is told to use."""
+    """A proxy that the environment configures for everything."""
     for name in VARIABLES:
         for spelled in (name, name.lower()):
             monkeypatch.setenv(spelled, other.url)
@@ -52,15 +52,15 @@ def at(url: str, host: str) -> str:
 
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
-    """On every address, so that 127.0.0.2 reaches it, too."""
+    """A server on every address, so that 127.0.0.2 reaches it, too."""
     running = Server()
     await running.start(host="0.0.0.0")  # noqa: S104 - all of 127.0.0.0/8
     yield running
     await running.stop()
 
 
-async def asked(base_url: str, *, late: bool) -> list[str]:
-    """Every request of a client to `base_url`, and what became of each."""
+async def outcomes(base_url: str, *, late: bool) -> list[str]:
+    """The outcome of every request of a client to `base_url`."""
     ends = []
     async with WorkerClient(check_base_url(base_url), Secret(KEY), QUICK, late=late) as client:
         for number in range(2):
@@ -78,24 +78,28 @@ async def asked(base_url: str, *, late: bool) -> list[str]:
 
 @pytest.mark.parametrize("late", [True, False])
 @pytest.mark.parametrize("host", REACHED)
-async def test_this_machine_is_asked_directly(server: Server, proxied: Server, host: str, late: bool) -> None:
+async def test_this_machine_is_reached_without_a_proxy(
+    server: Server, proxied: Server, host: str, late: bool
+) -> None:
     server.answer(as_json('{"id": "w1"}'))
-    assert await asked(at(server.url, host), late=late) == ["answered", "answered"]
+    assert await outcomes(at(server.url, host), late=late) == ["answered", "answered"]
     assert [request.header("Authorization") for request in server.requests] == [f"Bearer {KEY}"] * 2
     assert proxied.readers == []
 
 
 @pytest.mark.parametrize("host", OTHERS)
-async def test_no_spelling_tells_the_proxy_anything(server: Server, proxied: Server, host: str) -> None:
-    """Whether such an address is reached depends on the machine; the proxy hears of none."""
+async def test_no_spelling_of_this_machine_reaches_the_proxy(
+    server: Server, proxied: Server, host: str
+) -> None:
+    """Whether such an address is reached depends on the machine; the proxy receives none."""
     server.answer(as_json('{"id": "w1"}'))
-    ends = await asked(at(server.url, host), late=True)
+    ends = await outcomes(at(server.url, host), late=True)
     assert len(ends) == 2
     assert proxied.readers == []
 
 
 @pytest.mark.parametrize("host", REFUSED)
-def test_numbers_in_other_forms_are_not_taken_for_this_machine(host: str) -> None:
+def test_numbers_in_other_notations_are_not_this_machine(host: str) -> None:
     with pytest.raises(SettingsError):
         check_base_url(f"http://{host}:8080")
     with pytest.raises(SettingsError):
@@ -103,7 +107,7 @@ def test_numbers_in_other_forms_are_not_taken_for_this_machine(host: str) -> Non
 
 
 @pytest.mark.parametrize("host", [*REACHED, *OTHERS])
-def test_the_client_takes_what_the_settings_take(host: str) -> None:
+def test_the_client_accepts_the_same_addresses_as_the_settings(host: str) -> None:
     base_url = check_base_url(f"http://{host}:8080/")
     assert WorkerClient(base_url, Secret(KEY)).origin.loopback
 

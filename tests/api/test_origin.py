@@ -1,4 +1,7 @@
-"""Before anything is built: base URL, key, headers, proxies, certificates. The key is never shown."""
+"""Checks before a client is created: base URL, key, headers, proxies, certificates.
+
+The key is never shown.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +92,7 @@ def test_unusable_keys_are_refused_without_showing_them(key: str) -> None:
     assert "HANDINGER_API_KEY" in caught.value.hint
 
 
-def test_a_key_may_have_space_around_it() -> None:
+def test_a_key_may_be_surrounded_by_spaces() -> None:
     assert (
         make(key=f" {KEY}\n").connection.request_headers(f"{BASE}/x", {})["Authorization"] == f"Bearer {KEY}"
     )
@@ -154,7 +157,7 @@ async def test_missing_certificates_are_named(monkeypatch: pytest.MonkeyPatch) -
     ("name", "value"),
     [("ALL_PROXY", "socks5://127.0.0.1:1"), ("https_proxy", "gopher://x"), ("SSL_CERT_FILE", "/nowhere.pem")],
 )
-async def test_what_may_be_unusable_is_tried_at_once_however_late(
+async def test_settings_are_checked_immediately_even_with_a_late_client(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -162,7 +165,7 @@ async def test_what_may_be_unusable_is_tried_at_once_however_late(
         await make(late=True).__aenter__()
 
 
-async def test_what_turns_out_unusable_later_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_settings_that_fail_later_send_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async with make(late=True) as client:
         monkeypatch.setenv("https_proxy", "gopher://hunter2")
         with pytest.raises(Unreachable) as caught:
@@ -195,7 +198,7 @@ async def test_plain_http_loads_no_certificates_and_a_secure_address_does(
         assert loaded == ["trust"]
 
 
-async def test_use_outside_its_context_is_a_mistake() -> None:
+async def test_use_outside_its_context_raises() -> None:
     with pytest.raises(RuntimeError):
         await make().read_worker("w1")
 
@@ -226,15 +229,15 @@ def test_loopback(host: str, loopback: bool) -> None:
 
 
 @given(st.text(min_size=1, alphabet=st.characters(exclude_categories=["Cs"])))
-def test_a_segment_never_leaves_its_place(text: str) -> None:
+def test_a_segment_never_changes_the_path_around_it(text: str) -> None:
     try:
-        found = segment(text)
+        result = segment(text)
     except Refused:
         assert text in {".", ".."}
         return
-    assert found not in {"", ".", ".."}
-    assert not set(found) & set("/?#\\")
-    assert found.isascii()
+    assert result not in {"", ".", ".."}
+    assert not set(result) & set("/?#\\")
+    assert result.isascii()
 
 
 @given(st.text())

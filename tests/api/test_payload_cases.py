@@ -1,6 +1,6 @@
-"""The lab's links and files, each to the very end that it must have: verdict and reason, name and place.
+"""The links and files of the lab, each with its expected end: verdict and reason, or name and folder.
 
-Real HTTP on loopback and a real folder. `data/payload_ends.json` says the ends: for a
+Real HTTP on loopback and a real folder. `data/payload_ends.json` has the ends: for a
 link the verdict and words of its reason, for a file the saved name, or the kind of the
 refusal and words of it.
 """
@@ -42,7 +42,7 @@ BODY = b"payload file body\n"
 PRECIOUS = "precious\n"
 
 
-def test_no_case_is_left_out() -> None:
+def test_every_case_has_an_expected_end() -> None:
     assert (len(LINKS), len(FILE_PAYLOADS)) == (20, 81)
     assert ENDS["links"].keys() == LINKS.keys()
     assert ENDS["files"].keys() == FILE_PAYLOADS.keys()
@@ -58,7 +58,7 @@ ALLOWED: Final = {
 
 
 @pytest.mark.parametrize("name", LINKS)
-def test_a_link_is_judged_as_it_must(name: str) -> None:
+def test_a_link_gets_its_expected_verdict(name: str) -> None:
     link = judge_link(LINKS[name]["url"])
     verdict, reason = ENDS["links"][name]
     assert link.verdict in ALLOWED[LINKS[name]["may_open"]]
@@ -71,7 +71,7 @@ def test_a_link_is_judged_as_it_must(name: str) -> None:
 
 # -- files ---------------------------------------------------------------------------------
 class Place:
-    """A download folder with what a case wants there, and an outside that nothing may reach."""
+    """A download folder with the files of a case, and an outside that nothing may reach."""
 
     def __init__(self, root: Path) -> None:
         self.folder = root / "a" / "b" / "downloads"
@@ -94,7 +94,7 @@ class Place:
             self.folder.chmod(int(setup["chmod"], 8))
 
     def added(self) -> list[Path]:
-        """What is new in the folder, once everything else is as it was."""
+        """The new files of the folder; everything else must be unchanged."""
         assert list(self.escape.iterdir()) == []
         for name, content in self.before.items():
             assert (self.folder / name).read_text() == content
@@ -109,23 +109,23 @@ def place(tmp_path: Path) -> Place:
 
 
 def check_saved(path: Path, folder: Path) -> None:
-    found = path.lstat()
-    assert stat.S_ISREG(found.st_mode)
-    assert stat.S_IMODE(found.st_mode) == 0o600
-    assert found.st_nlink == 1
+    status = path.lstat()
+    assert stat.S_ISREG(status.st_mode)
+    assert stat.S_IMODE(status.st_mode) == 0o600
+    assert status.st_nlink == 1
     assert path.resolve().parent == folder.resolve()
     assert not wrong_name(path.name)
     assert path.name.isprintable()
 
 
 @pytest.mark.parametrize("name", FILE_PAYLOADS)
-async def test_a_file_ends_as_it_must(
+async def test_a_file_has_its_expected_end(
     name: str, server: Server, other: Server, client: WorkerClient, place: Place
 ) -> None:
     payload = FILE_PAYLOADS[name]
-    told = {"Content-Disposition": payload["disposition"]} if "disposition" in payload else {}
+    headers = {"Content-Disposition": payload["disposition"]} if "disposition" in payload else {}
     for host in (server, other):
-        host.answer(respond(200, BODY, told))
+        host.answer(respond(200, BODY, headers))
     filled = {
         "{ESCAPE}": str(place.escape), "{OTHERHOST}": urlsplit(other.url).netloc, "{OTHER}": other.url,
         "{id}": "w1",
@@ -137,7 +137,7 @@ async def test_a_file_ends_as_it_must(
     place.prepare(payload["must"].get("setup", {}))
     end = ENDS["files"][name]
     if name == "fs-readonly-dir" and os.geteuid():
-        # Rights do not bind the superuser, so the table speaks of everybody else here.
+        # Permissions do not bind the superuser: here the table is for every other user.
         end = ["disk", "Permission denied"]
     if isinstance(end, str):
         path = await save(client, url, place.folder, called)
@@ -159,7 +159,7 @@ async def test_a_file_ends_as_it_must(
 
 
 @pytest.mark.parametrize("name", [name for name, link in LINKS.items() if link["may_open"] is False])
-def test_a_link_that_is_refused_is_not_fetched_either(name: str, client: WorkerClient) -> None:
+def test_a_refused_link_is_not_fetched(name: str, client: WorkerClient) -> None:
     url = LINKS[name]["url"]
     if name in ("open-dash", "open-dash-browser"):
         # For files these are paths below the service's own address, where they do no harm.
@@ -193,23 +193,23 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 @settings(max_examples=300, deadline=None)
 @given(names=st.lists(NAMES, min_size=2, max_size=4))
-async def test_any_name_is_a_plain_file_inside(names: list[str]) -> None:
+async def test_any_name_becomes_a_regular_file_in_the_folder(names: list[str]) -> None:
     with TemporaryDirectory() as root:
         folder = Path(root, "downloads")
-        taken: dict[Path, bytes] = {}
+        saved: dict[Path, bytes] = {}
         for number, name in enumerate([*names, names[0], unicodedata.normalize("NFD", names[0])]):
             content = str(number).encode()
             path = await land(one(content), folder, name, len(content))
             check_saved(path, folder)
-            assert path not in taken
-            taken[path] = content
-        assert contents(folder) == taken
+            assert path not in saved
+            saved[path] = content
+        assert contents(folder) == saved
         assert os.listdir(root) == ["downloads"]
 
 
 @settings(max_examples=100, deadline=None)
 @given(name=NAMES)
-async def test_any_name_keeps_clear_of_what_is_there(name: str) -> None:
+async def test_any_name_leaves_existing_files_alone(name: str) -> None:
     with TemporaryDirectory() as root:
         folder, outside = Path(root, "downloads"), Path(root, "outside")
         first = await land(one(b"1"), folder, name)

@@ -1,4 +1,4 @@
-"""Replies: judged by status and label, read piece by piece, and a cut is never an end."""
+"""Replies: interpreted by status and content type, read frame by frame; a cut never counts as an end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from handinger_tui.core.stream.frames import Framing, RawFrame, StreamRoute
 from handinger_tui.core.turns.turn import Kind
 from handinger_tui.engine.ports import WorkerApi
 from tests.api.conftest import Clients
-from tests.api.hearing import hear
+from tests.api.reply import receive_reply
 from tests.api.server import END, SSE_HEAD, Peer, Script, Server, as_json, chunk, head, raw, respond, stream
 
 WORKER = '{"object":"worker","id":"w1","status":"running","running":true,"error":null}'
@@ -26,17 +26,17 @@ CASES = json.loads((Path(__file__).parent / "data" / "sse_cases.json").read_text
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if not c["opens"]], ids=lambda case: str(case["id"]))
-async def test_what_the_standard_does_not_open(
+async def test_a_body_with_another_content_type_is_not_an_event_stream(
     server: Server, client: WorkerApi, case: dict[str, Any]
 ) -> None:
     body = base64.b64decode(case["input_b64"])
     headers = {"Content-Type": case["content_type"]}
     bare = case["status"] == 204
-    heard = await hear(
+    received = await receive_reply(
         client, server, raw(head(204, headers)) if bare else respond(case["status"], body, headers)
     )
-    assert heard.pieces == []
-    assert heard.trouble is not None or case["status"] in {204, 205}
+    assert received.pieces == []
+    assert received.trouble is not None or case["status"] in {204, 205}
 
 
 # -- forms --------------------------------------------------------------------------------
@@ -44,22 +44,28 @@ async def test_what_the_standard_does_not_open(
 async def test_an_event_stream(server: Server, client: WorkerApi, status: int) -> None:
     body = b": hi\n\nevent: a\nid: 1\ndata: x\n\ndata: half"
     headers = {"Content-Type": 'Text/Event-Stream;Charset="latin-1"', "x-vercel-ai-ui-message-stream": "v1"}
-    heard = await hear(client, server, respond(status, body, headers))
-    assert heard.trouble is None
-    assert heard.pieces == [RawFrame(Framing.SSE, "x", "a", "1")]
-    assert heard.reply is not None
-    told = heard.reply
-    assert (told.via, told.http_status, told.content_type) == (StreamRoute.POST, status, "text/event-stream")
-    assert (told.encoding, told.worker_id, told.dropped) == ("ai-ui", None, 0)
+    received = await receive_reply(client, server, respond(status, body, headers))
+    assert received.trouble is None
+    assert received.pieces == [RawFrame(Framing.SSE, "x", "a", "1")]
+    assert received.reply is not None
+    reply = received.reply
+    assert (reply.via, reply.http_status, reply.content_type) == (
+        StreamRoute.POST,
+        status,
+        "text/event-stream",
+    )
+    assert (reply.encoding, reply.worker_id, reply.dropped) == ("ai-ui", None, 0)
 
 
 @pytest.mark.parametrize("status", [203, 206, 210, 299])
-async def test_an_event_stream_under_an_odd_status_is_none(
+async def test_an_event_stream_with_an_unusual_status_is_refused(
     server: Server, client: WorkerApi, status: int
 ) -> None:
-    heard = await hear(client, server, respond(status, b"data: x\n\n", {"Content-Type": "text/event-stream"}))
-    assert heard.pieces == []
-    assert isinstance(heard.trouble, BrokenContract)
+    received = await receive_reply(
+        client, server, respond(status, b"data: x\n\n", {"Content-Type": "text/event-stream"})
+    )
+    assert received.pieces == []
+    assert isinstance(received.trouble, BrokenContract)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +79,10 @@ async def test_an_event_stream_under_an_odd_status_is_none(
 async def test_line_delimited_bodies(
     server: Server, client: WorkerApi, kind: str, headers: dict[str, str]
 ) -> None:
-    heard = await hear(client, server, respond(200, b'0:"a"\n\n0:"b"', {"Content-Type": kind, **headers}))
-    assert heard.pieces == [RawFrame(Framing.LINES, '0:"a"'), RawFrame(Framing.LINES, '0:"b"')]
+    received = await receive_reply(
+        client, server, respond(200, b'0:"a"\n\n0:"b"', {"Content-Type": kind, **headers})
+    )
+    assert received.pieces == [RawFrame(Framing.LINES, '0:"a"'), RawFrame(Framing.LINES, '0:"b"')]
 
 
 async def test_plain_text_is_decoded_across_chunks(server: Server, client: WorkerApi) -> None:
@@ -87,19 +95,19 @@ async def test_plain_text_is_decoded_across_chunks(server: Server, client: Worke
             await peer.send(chunk(part))
         await peer.send(END)
 
-    heard = await hear(client, server, script)
-    assert {piece.framing for piece in heard.pieces} == {Framing.TEXT}
-    assert "".join(heard.data) == "é\n\ufffd\ufffd"
+    received = await receive_reply(client, server, script)
+    assert {piece.framing for piece in received.pieces} == {Framing.TEXT}
+    assert "".join(received.data) == "é\n\ufffd\ufffd"
 
 
 @pytest.mark.parametrize(
     "kind", ["application/json", "application/problem+json", "Application/JSON;charset=utf-8"]
 )
 async def test_a_worker_is_one_piece(server: Server, client: WorkerApi, kind: str) -> None:
-    heard = await hear(
+    received = await receive_reply(
         client, server, respond(201, b"\xef\xbb\xbf" + WORKER.encode(), {"Content-Type": kind})
     )
-    assert heard.pieces == [RawFrame(Framing.JSON, WORKER)]
+    assert received.pieces == [RawFrame(Framing.JSON, WORKER)]
 
 
 @pytest.mark.parametrize(
@@ -114,10 +122,10 @@ async def test_a_worker_is_one_piece(server: Server, client: WorkerApi, kind: st
     ],
 )
 async def test_empty_answers_have_no_pieces(server: Server, client: WorkerApi, script: Script) -> None:
-    heard = await hear(client, server, script)
-    assert heard.reply is not None
-    assert heard.trouble is None
-    assert heard.pieces == []
+    received = await receive_reply(client, server, script)
+    assert received.reply is not None
+    assert received.trouble is None
+    assert received.pieces == []
 
 
 @pytest.mark.parametrize(
@@ -131,30 +139,26 @@ async def test_empty_answers_have_no_pieces(server: Server, client: WorkerApi, s
         ("", "no content type"),
     ],
 )
-async def test_other_contents_are_not_looked_into(
-    server: Server, client: WorkerApi, kind: str, says: str
-) -> None:
+async def test_other_content_is_not_parsed(server: Server, client: WorkerApi, kind: str, says: str) -> None:
     headers = {"Content-Type": kind} if kind else {}
-    heard = await hear(client, server, respond(200, b'data: {"type":"finish"}\n\n', headers))
-    assert heard.reply is None
-    assert isinstance(heard.trouble, BrokenContract)
-    assert heard.trouble.kind is Kind.UNEXPECTED_CONTENT
-    assert says in heard.trouble.summary
+    received = await receive_reply(client, server, respond(200, b'data: {"type":"finish"}\n\n', headers))
+    assert received.reply is None
+    assert isinstance(received.trouble, BrokenContract)
+    assert received.trouble.kind is Kind.UNEXPECTED_CONTENT
+    assert says in received.trouble.summary
 
 
 async def test_an_unlabelled_body_of_202_is_not_guessed(server: Server, client: WorkerApi) -> None:
-    heard = await hear(client, server, respond(202, b"<html>"))
-    assert isinstance(heard.trouble, BrokenContract)
-    assert heard.pieces == []
+    received = await receive_reply(client, server, respond(202, b"<html>"))
+    assert isinstance(received.trouble, BrokenContract)
+    assert received.pieces == []
 
 
 @pytest.mark.parametrize("text", ["data: x\n\n", '"done"', "{oops", "[1]", "1" * 5000])
-async def test_json_that_is_no_object_is_left_to_the_worker(
-    server: Server, client: WorkerApi, text: str
-) -> None:
-    heard = await hear(client, server, as_json(text))
-    assert isinstance(heard.trouble, BrokenContract)
-    assert heard.pieces == []
+async def test_json_that_is_not_an_object_has_no_frames(server: Server, client: WorkerApi, text: str) -> None:
+    received = await receive_reply(client, server, as_json(text))
+    assert isinstance(received.trouble, BrokenContract)
+    assert received.pieces == []
 
 
 @pytest.mark.parametrize(
@@ -170,10 +174,10 @@ async def test_json_that_is_no_object_is_left_to_the_worker(
 async def test_an_error_object_with_a_good_status_is_a_refusal(
     server: Server, client: WorkerApi, text: str, reason: str
 ) -> None:
-    heard = await hear(client, server, as_json(text))
-    assert isinstance(heard.trouble, Refused)
-    assert reason in heard.trouble.summary
-    assert "\x1b" not in heard.trouble.summary
+    received = await receive_reply(client, server, as_json(text))
+    assert isinstance(received.trouble, Refused)
+    assert reason in received.trouble.summary
+    assert "\x1b" not in received.trouble.summary
 
 
 @pytest.mark.parametrize(
@@ -186,10 +190,12 @@ async def test_an_error_object_with_a_good_status_is_a_refusal(
         '{"error":null,"queued":true}',
     ],
 )
-async def test_what_ran_and_failed_is_no_refusal(server: Server, client: WorkerApi, text: str) -> None:
-    heard = await hear(client, server, as_json(text))
-    assert heard.trouble is None
-    assert heard.data == [text]
+async def test_a_worker_that_ran_and_failed_is_not_a_refusal(
+    server: Server, client: WorkerApi, text: str
+) -> None:
+    received = await receive_reply(client, server, as_json(text))
+    assert received.trouble is None
+    assert received.data == [text]
 
 
 @pytest.mark.parametrize(
@@ -208,12 +214,12 @@ async def test_what_ran_and_failed_is_no_refusal(server: Server, client: WorkerA
         ({}, None),
     ],
 )
-async def test_the_new_workers_id(
+async def test_the_id_of_a_new_worker(
     server: Server, client: WorkerApi, headers: dict[str, str], worker_id: str | None
 ) -> None:
-    heard = await hear(client, server, as_json(WORKER, 201, headers))
-    assert heard.reply is not None
-    assert heard.reply.worker_id == worker_id
+    received = await receive_reply(client, server, as_json(WORKER, 201, headers))
+    assert received.reply is not None
+    assert received.reply.worker_id == worker_id
 
 
 # -- cuts and silences ---------------------------------------------------------------------
@@ -224,7 +230,7 @@ async def cut(peer: Peer) -> None:
 
 async def reset(peer: Peer) -> None:
     await peer.send(SSE_HEAD + chunk(b"data: a\n\n"))
-    await peer.server.taken.wait()
+    await peer.server.received.wait()
     peer.rst()
 
 
@@ -235,41 +241,43 @@ async def short(peer: Peer) -> None:
 
 async def bad_chunk(peer: Peer) -> None:
     await peer.send(SSE_HEAD + chunk(b"data: a\n\n"))
-    await peer.server.taken.wait()
+    await peer.server.received.wait()
     await peer.send(b"zz\r\nnonsense\r\n")
 
 
 @pytest.mark.parametrize("script", [cut, reset, short, bad_chunk])
-async def test_a_cut_is_lost_and_what_came_is_kept(server: Server, client: WorkerApi, script: Script) -> None:
-    heard = await hear(client, server, script)
-    assert heard.data == ["a"]
-    assert isinstance(heard.trouble, StreamLost)
-    assert heard.trouble.kind is Kind.NETWORK
-    assert heard.trouble.fault().may_have_been_charged
+async def test_a_cut_raises_stream_lost_after_the_received_frames(
+    server: Server, client: WorkerApi, script: Script
+) -> None:
+    received = await receive_reply(client, server, script)
+    assert received.data == ["a"]
+    assert isinstance(received.trouble, StreamLost)
+    assert received.trouble.kind is Kind.NETWORK
+    assert received.trouble.fault().may_have_been_charged
 
 
-async def test_a_close_delimited_body_just_ends(server: Server, client: WorkerApi) -> None:
-    heard = await hear(
+async def test_a_close_delimited_body_ends_normally(server: Server, client: WorkerApi) -> None:
+    received = await receive_reply(
         client, server, raw(head(200, {"Content-Type": "text/event-stream"}) + b"data: a\n\ndata: b\n")
     )
-    assert heard.trouble is None
-    assert heard.data == ["a"]
+    assert received.trouble is None
+    assert received.data == ["a"]
 
 
-async def test_silence_is_noticed(server: Server, connect: Clients) -> None:
+async def test_silence_raises_an_error(server: Server, connect: Clients) -> None:
     client = await connect(server.url, ResponseLimits(idle_timeout=0.1))
 
     async def script(peer: Peer) -> None:
         await peer.send(SSE_HEAD + chunk(b"data: a\n\n"))
-        await peer.gone()
+        await peer.wait_for_close()
 
-    heard = await hear(client, server, script)
-    assert heard.data == ["a"]
-    assert heard.trouble is not None
-    assert heard.trouble.kind is Kind.IDLE_TIMEOUT
+    received = await receive_reply(client, server, script)
+    assert received.data == ["a"]
+    assert received.trouble is not None
+    assert received.trouble.kind is Kind.IDLE_TIMEOUT
 
 
-async def test_any_byte_is_life(server: Server, connect: Clients) -> None:
+async def test_any_byte_resets_the_silence_limit(server: Server, connect: Clients) -> None:
     client = await connect(server.url, ResponseLimits(idle_timeout=0.5))
     loop = asyncio.get_running_loop()
 
@@ -284,37 +292,39 @@ async def test_any_byte_is_life(server: Server, connect: Clients) -> None:
             await peer.send(chunk(b":"))
         await peer.send(chunk(b"\n\ndata: a\n\n") + END)
 
-    heard = await hear(client, server, script)
-    assert heard.trouble is None
-    assert heard.data == ["a"]
+    received = await receive_reply(client, server, script)
+    assert received.trouble is None
+    assert received.data == ["a"]
 
 
 # -- limits ------------------------------------------------------------------------------------
-async def test_a_huge_event_is_dropped_and_the_rest_read(server: Server, connect: Clients) -> None:
+async def test_a_huge_event_is_dropped_and_the_following_ones_are_read(
+    server: Server, connect: Clients
+) -> None:
     client = await connect(server.url, ResponseLimits(max_event_bytes=100_000))
     big = b"data: " + b"x" * 1_000_000 + b"\n\n"
-    heard = await hear(client, server, stream(b"data: a\n\n", big, b"data: b\n\n"))
-    assert heard.data == ["a", "b"]
-    assert heard.reply is not None
-    assert heard.reply.dropped == 1
+    received = await receive_reply(client, server, stream(b"data: a\n\n", big, b"data: b\n\n"))
+    assert received.data == ["a", "b"]
+    assert received.reply is not None
+    assert received.reply.dropped == 1
 
 
 @pytest.mark.parametrize("kind", ["text/event-stream", "text/plain", "application/x-ndjson"])
-async def test_a_turn_has_a_size(server: Server, connect: Clients, kind: str) -> None:
+async def test_a_turn_has_a_maximum_size(server: Server, connect: Clients, kind: str) -> None:
     client = await connect(server.url, ResponseLimits(max_turn_bytes=500_000))
-    left = asyncio.Event()
+    closed = asyncio.Event()
 
     async def endless(peer: Peer) -> None:
         await peer.send(head(200, {"Content-Type": kind}))
         while not peer._writer.is_closing():
             await peer.send(b"data: " + b"x" * 1000 + b"\n\n")
             await asyncio.sleep(0)
-        left.set()
+        closed.set()
 
-    heard = await hear(client, server, endless)
-    assert heard.trouble is not None
-    assert heard.trouble.kind is Kind.TOO_LARGE
-    assert isinstance(heard.trouble, StreamLost)
-    assert 0 < sum(map(len, heard.data)) <= 500_000
+    received = await receive_reply(client, server, endless)
+    assert received.trouble is not None
+    assert received.trouble.kind is Kind.TOO_LARGE
+    assert isinstance(received.trouble, StreamLost)
+    assert 0 < sum(map(len, received.data)) <= 500_000
     async with asyncio.timeout(5):
-        await left.wait()
+        await closed.wait()

@@ -1,4 +1,4 @@
-"""A file that is cut goes on where it stopped: the same version, or anew, or not at all."""
+"""A download that is cut resumes where it stopped: with the same version, from the start, or not at all."""
 
 from __future__ import annotations
 
@@ -48,20 +48,20 @@ def listing(folder: Path) -> list[str]:
 
 def cut(at: int, headers: dict[str, str] | None = None, body: bytes = BODY) -> Script:
     """The beginning of the file, then the end of the connection."""
-    told = {"Content-Length": str(len(body)), **(RANGES if headers is None else headers)}
-    return raw(head(200, told) + body[:at])
+    fields = {"Content-Length": str(len(body)), **(RANGES if headers is None else headers)}
+    return raw(head(200, fields) + body[:at])
 
 
-def rest(
+def remainder(
     start: int, headers: dict[str, str] | None = None, body: bytes = BODY, end: int | None = None
 ) -> Script:
     """The part from `start` on."""
     end = len(body) if end is None else end
-    told = {"Content-Range": f"bytes {start}-{end - 1}/{len(body)}", "ETag": TAG, **(headers or {})}
-    return respond(206, body[start:end], told)
+    fields = {"Content-Range": f"bytes {start}-{end - 1}/{len(body)}", "ETag": TAG, **(headers or {})}
+    return respond(206, body[start:end], fields)
 
 
-def asked(server: Server) -> list[tuple[str | None, str | None]]:
+def range_requests(server: Server) -> list[tuple[str | None, str | None]]:
     return [(request.header("range"), request.header("if-range")) for request in server.requests]
 
 
@@ -72,13 +72,13 @@ async def failed(client: WorkerClient, folder: Path, url: str = ROUTE) -> ApiErr
     return caught.value
 
 
-async def test_the_rest_is_asked_for(
+async def test_the_remainder_is_requested(
     server: Server, client: WorkerClient, folder: Path, pauses: Pauses
 ) -> None:
-    server.answer(cut(700), rest(700))
+    server.answer(cut(700), remainder(700))
     path = await save(client, ROUTE, folder, wanted=len(BODY))
     assert path.read_bytes() == BODY
-    assert asked(server) == [(None, None), ("bytes=700-", TAG)]
+    assert range_requests(server) == [(None, None), ("bytes=700-", TAG)]
     assert [request.header("accept-encoding") for request in server.requests] == ["identity", "identity"]
     assert [request.header("authorization") for request in server.requests] == [f"Bearer {KEY}"] * 2
     assert [0.7 < pause <= 1.0 for pause in pauses.seconds] == [True]
@@ -86,32 +86,37 @@ async def test_the_rest_is_asked_for(
 
 
 async def test_a_date_names_a_version_too(server: Server, client: WorkerClient, folder: Path) -> None:
-    server.answer(cut(1, {**CHANGED, **LATER}), rest(1, {"ETag": "", **CHANGED}))
+    server.answer(cut(1, {**CHANGED, **LATER}), remainder(1, {"ETag": "", **CHANGED}))
     assert (await save(client, ROUTE, folder)).read_bytes() == BODY
-    assert asked(server)[1] == ("bytes=1-", CHANGED["Last-Modified"])
+    assert range_requests(server)[1] == ("bytes=1-", CHANGED["Last-Modified"])
 
 
-async def test_a_cut_before_the_first_byte_asks_for_all(
+async def test_a_cut_before_the_first_byte_requests_the_complete_file(
     server: Server, client: WorkerClient, folder: Path
 ) -> None:
     server.answer(cut(0), respond(200, BODY, RANGES))
     assert (await save(client, ROUTE, folder)).read_bytes() == BODY
-    assert asked(server) == [(None, None)] * 2
+    assert range_requests(server) == [(None, None)] * 2
 
 
 async def test_many_cuts_and_short_parts(server: Server, client: WorkerClient, folder: Path) -> None:
-    server.answer(cut(100), rest(100, end=400), rest(400, end=401), rest(401))
+    server.answer(cut(100), remainder(100, end=400), remainder(400, end=401), remainder(401))
     assert (await save(client, ROUTE, folder)).read_bytes() == BODY
-    assert [range_ for range_, _ in asked(server)] == [None, "bytes=100-", "bytes=400-", "bytes=401-"]
+    assert [range_ for range_, _ in range_requests(server)] == [
+        None,
+        "bytes=100-",
+        "bytes=400-",
+        "bytes=401-",
+    ]
 
 
 async def test_a_silence_is_a_cut(server: Server, connect: Clients, folder: Path) -> None:
     async def silent(peer: Peer) -> None:
         await peer.send(head(200, {"Content-Length": str(len(BODY)), **RANGES}) + BODY[:9])
-        await peer.gone()
+        await peer.wait_for_close()
 
     client = await connect(server.url, ResponseLimits(idle_timeout=0.1))
-    server.answer(silent, rest(9))
+    server.answer(silent, remainder(9))
     assert (await save(client, ROUTE, folder)).read_bytes() == BODY
 
 
@@ -131,7 +136,7 @@ async def test_a_silence_is_a_cut(server: Server, connect: Clients, folder: Path
         {"Last-Modified": "yesterday", **LATER},
     ],
 )
-async def test_without_a_sure_version_nothing_is_put_together(
+async def test_without_a_strong_version_nothing_is_joined(
     server: Server, client: WorkerClient, folder: Path, headers: dict[str, str]
 ) -> None:
     server.answer(cut(700, headers))
@@ -141,14 +146,14 @@ async def test_without_a_sure_version_nothing_is_put_together(
     assert len(server.requests) == 1
 
 
-async def test_a_packed_file_does_not_go_on(server: Server, client: WorkerClient, folder: Path) -> None:
+async def test_a_compressed_file_is_not_resumed(server: Server, client: WorkerClient, folder: Path) -> None:
     packed = gzip.compress(BODY)
     server.answer(raw(head(200, {"Content-Encoding": "gzip", "Content-Length": "999", **RANGES}) + packed))
     assert (await failed(client, folder)).kind is Kind.INCOMPLETE
     assert len(server.requests) == 1
 
 
-async def test_a_whole_answer_takes_the_place_of_the_beginning(
+async def test_a_complete_answer_replaces_the_beginning(
     server: Server, client: WorkerClient, folder: Path
 ) -> None:
     server.answer(cut(700), respond(200, b"another version", {"ETag": '"v2"'}))
@@ -161,16 +166,16 @@ OTHER = b"x" * len(BODY)
 @pytest.mark.parametrize(
     "second",
     [
-        rest(699),
-        rest(701),
-        rest(0),
-        rest(700, body=OTHER + b"!"),
-        rest(700, {"ETag": '"v2"'}, OTHER),
-        rest(700, {"ETag": 'W/"v1"'}, OTHER),
-        rest(700, {"Content-Encoding": "gzip"}),
-        rest(700, {"Content-Range": "bytes 700-"}),
-        rest(700, {"Content-Range": "bytes 700-650/2000"}),
-        rest(700, {"Content-Range": "bytes 700-2000/2000"}),
+        remainder(699),
+        remainder(701),
+        remainder(0),
+        remainder(700, body=OTHER + b"!"),
+        remainder(700, {"ETag": '"v2"'}, OTHER),
+        remainder(700, {"ETag": 'W/"v1"'}, OTHER),
+        remainder(700, {"Content-Encoding": "gzip"}),
+        remainder(700, {"Content-Range": "bytes 700-"}),
+        remainder(700, {"Content-Range": "bytes 700-650/2000"}),
+        remainder(700, {"Content-Range": "bytes 700-2000/2000"}),
         respond(206, BODY[700:], {"ETag": TAG}),
         respond(206, b"--x", {"Content-Type": "multipart/byteranges; boundary=x", "ETag": TAG}),
         respond(416, b"", {"Content-Range": "bytes */700"}),
@@ -178,15 +183,15 @@ OTHER = b"x" * len(BODY)
         respond(416, b"", {}),
     ],
 )
-async def test_a_rest_that_does_not_fit_is_dropped(
+async def test_a_remainder_that_does_not_fit_is_dropped(
     server: Server, client: WorkerClient, folder: Path, second: Script
 ) -> None:
     server.answer(cut(700), second, respond(200, BODY, RANGES))
     assert (await save(client, ROUTE, folder)).read_bytes() == BODY
-    assert asked(server) == [(None, None), ("bytes=700-", TAG), (None, None)]
+    assert range_requests(server) == [(None, None), ("bytes=700-", TAG), (None, None)]
 
 
-async def test_beyond_the_end_of_the_same_version_is_whole(
+async def test_416_for_the_same_version_means_complete(
     server: Server, client: WorkerClient, folder: Path
 ) -> None:
     all_but_the_end = head(200, {"Transfer-Encoding": "chunked", **RANGES}) + chunk(BODY)
@@ -195,24 +200,24 @@ async def test_beyond_the_end_of_the_same_version_is_whole(
     assert (await save(client, ROUTE, folder)).read_bytes() == BODY
 
 
-async def test_a_part_that_nobody_asked_for(server: Server, client: WorkerClient, folder: Path) -> None:
-    server.answer(rest(5))
+async def test_an_unrequested_part_is_refused(server: Server, client: WorkerClient, folder: Path) -> None:
+    server.answer(remainder(5))
     assert (await failed(client, folder)).kind is Kind.INCOMPLETE
-    server.answer(rest(0, RANGES, end=10), rest(10))
+    server.answer(remainder(0, RANGES, end=10), remainder(10))
     server.requests.clear()
     assert (await save(client, ROUTE, folder)).read_bytes() == BODY
 
 
-async def test_a_416_that_nobody_asked_for(server: Server, client: WorkerClient, folder: Path) -> None:
+async def test_an_unrequested_416_is_refused(server: Server, client: WorkerClient, folder: Path) -> None:
     server.answer(respond(416, b""))
     assert (await failed(client, folder)).http_status == 416
 
 
-# -- an end to patience --------------------------------------------------------------------
+# -- giving up -----------------------------------------------------------------------------
 async def test_a_file_that_does_not_grow_is_given_up(
     server: Server, client: WorkerClient, folder: Path, pauses: Pauses
 ) -> None:
-    server.answer(cut(700), rest(700, end=701), raw(b""))
+    server.answer(cut(700), remainder(700, end=701), raw(b""))
     trouble = await failed(client, folder)
     assert trouble.kind is Kind.NETWORK
     assert len(server.requests) == 1 + MAX_FRUITLESS
@@ -225,14 +230,15 @@ async def test_a_file_that_grows_is_not_given_up(server: Server, client: WorkerC
     steps = 3 * MAX_FRUITLESS
     body = b"y" * (MIN_PROGRESS * steps)
     parts = [
-        rest(MIN_PROGRESS * n, {"Connection": "close"}, body, MIN_PROGRESS * (n + 1)) for n in range(1, steps)
+        remainder(MIN_PROGRESS * n, {"Connection": "close"}, body, MIN_PROGRESS * (n + 1))
+        for n in range(1, steps)
     ]
     server.answer(cut(MIN_PROGRESS, body=body), *parts)
     assert (await save(client, ROUTE, folder)).read_bytes() == body
     assert len(server.requests) == steps
 
 
-async def test_a_file_that_always_begins_again_is_given_up(
+async def test_a_file_that_always_restarts_is_given_up(
     server: Server, client: WorkerClient, folder: Path
 ) -> None:
     body = b"z" * (4 * MIN_PROGRESS)
@@ -243,21 +249,23 @@ async def test_a_file_that_always_begins_again_is_given_up(
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-async def test_a_service_that_stumbles_meanwhile(
+async def test_a_server_error_between_two_parts_is_retried(
     server: Server, client: WorkerClient, folder: Path, pauses: Pauses, status: int
 ) -> None:
-    server.answer(cut(700), respond(status, b"", {"Retry-After": "7"}), rest(700))
+    server.answer(cut(700), respond(status, b"", {"Retry-After": "7"}), remainder(700))
     assert (await save(client, ROUTE, folder)).read_bytes() == BODY
     assert pauses.seconds[-1] == 7
 
 
-async def test_a_refusal_meanwhile_is_final(server: Server, client: WorkerClient, folder: Path) -> None:
+async def test_a_refusal_between_two_parts_is_final(
+    server: Server, client: WorkerClient, folder: Path
+) -> None:
     server.answer(cut(700), respond(404, b""))
     assert (await failed(client, folder)).kind is Kind.NOT_FOUND
     assert len(server.requests) == 2
 
 
-async def test_a_first_request_is_made_once(server: Server, client: WorkerClient, folder: Path) -> None:
+async def test_the_first_request_is_sent_once(server: Server, client: WorkerClient, folder: Path) -> None:
     server.answer(respond(503, b""))
     assert (await failed(client, folder)).kind is Kind.GATEWAY
     assert len(server.requests) == 1
@@ -271,7 +279,7 @@ async def test_a_download_that_is_cancelled_leaves_nothing(
 
     async def endless(peer: Peer) -> None:
         await peer.send(head(200, {"Content-Length": "9000000", **RANGES}) + b"x" * 600_000)
-        await peer.gone()
+        await peer.wait_for_close()
 
     server.answer(endless)
     saving = asyncio.create_task(
@@ -287,33 +295,35 @@ async def test_a_download_that_is_cancelled_leaves_nothing(
 
 
 # -- other origins --------------------------------------------------------------------------
-async def test_every_request_is_judged_and_the_key_stays_home(
+async def test_every_request_is_checked_and_the_key_goes_only_to_its_origin(
     server: Server, other: Server, client: WorkerClient, folder: Path
 ) -> None:
     signed = [respond(302, b"", {"Location": f"{other.url}/x.bin?sig={n}"}) for n in (1, 2)]
     server.answer(*signed)
-    other.answer(cut(700), rest(700))
+    other.answer(cut(700), remainder(700))
     assert (await save(client, ROUTE, folder)).read_bytes() == BODY
     assert [request.target for request in other.requests] == ["/x.bin?sig=1", "/x.bin?sig=2"]
     assert [bool(request.header("authorization")) for request in server.requests] == [True, True]
     assert all(KEY not in repr(request) for request in other.requests)
 
 
-async def test_a_rest_from_another_place_is_dropped(
+async def test_a_remainder_from_another_origin_is_dropped(
     server: Server, other: Server, client: WorkerClient, folder: Path
 ) -> None:
     server.answer(cut(700), respond(302, b"", {"Location": f"{other.url}/x.bin"}), respond(200, BODY))
-    other.answer(rest(700, body=OTHER))
+    other.answer(remainder(700, body=OTHER))
     assert (await save(client, ROUTE, folder)).read_bytes() == BODY
-    assert asked(server)[2] == (None, None)
+    assert range_requests(server)[2] == (None, None)
 
 
-async def test_a_redirect_meanwhile_is_judged(server: Server, client: WorkerClient, folder: Path) -> None:
+async def test_a_redirect_of_a_later_request_is_checked(
+    server: Server, client: WorkerClient, folder: Path
+) -> None:
     server.answer(cut(700), respond(302, b"", {"Location": "http://169.254.169.254/"}))
     assert (await failed(client, folder)).kind is Kind.UNSAFE_URL
 
 
-async def test_a_link_that_expires_meanwhile(
+async def test_a_link_that_expires_between_two_parts(
     server: Server, other: Server, client: WorkerClient, folder: Path
 ) -> None:
     other.answer(cut(700), respond(403, b""))
@@ -326,11 +336,11 @@ async def test_a_link_that_expires_meanwhile(
     other.requests.clear()
     path = await save(client, f"{other.url}/x.bin", folder, refresh=fresh)
     assert path.read_bytes() == BODY
-    assert asked(server) == [(None, None)]
+    assert range_requests(server) == [(None, None)]
 
 
-# -- the judge alone ---------------------------------------------------------------------------
-def test_a_version_without_a_size_takes_the_rest_without_one() -> None:
+# -- the check alone ---------------------------------------------------------------------------
+def test_a_version_without_a_size_accepts_a_remainder_without_one() -> None:
     version = version_of("https://a.example/x?sig=1", {"etag": TAG}, None)
     assert version is not None
     answer = {"content-range": "bytes 5-9/*", "etag": TAG}

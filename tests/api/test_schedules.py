@@ -1,4 +1,4 @@
-"""Schedules over HTTP: one POST, and a list that settles what became of it."""
+"""Schedules over HTTP: one POST, and a list that settles its outcome."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ENTRY: dict[str, Any] = {
 
 
 async def _at_once(_seconds: float) -> None:
-    """No pause."""
+    """Do not pause."""
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def schedules(client: WorkerClient) -> ScheduleClient:
 
 
 class Service:
-    """Answers POST as a script says, and GET with the lists in their order; the last one repeats."""
+    """Answers POST with a script, and GET with the lists in their order; the last one repeats."""
 
     def __init__(self, server: Server, post: Script, *lists: list[dict[str, Any]] | Script) -> None:
         self.posts = 0
@@ -56,7 +56,7 @@ class Service:
             await self._post(peer)
 
 
-async def test_a_list_is_read_whatever_it_lacks(server: Server, schedules: ScheduleClient) -> None:
+async def test_a_list_with_missing_members_is_read(server: Server, schedules: ScheduleClient) -> None:
     entries = [
         ENTRY,
         None,
@@ -95,7 +95,7 @@ def test_rules_on_the_wire(rule: Rule, when: dict[str, Any]) -> None:
     assert json.loads(body_of(NewSchedule("x", rule))) == {"input": "x", "when": when, "budget": "standard"}
 
 
-async def test_adding_is_one_post(server: Server, schedules: ScheduleClient) -> None:
+async def test_adding_sends_one_post(server: Server, schedules: ScheduleClient) -> None:
     service = Service(server, as_json(json.dumps(ENTRY), 201), [])
     added = await schedules.add("w1", DAILY, "req_1")
     assert (added.schedule.schedule_id, added.from_list, service.posts) == ("sch_1", False, 1)
@@ -122,10 +122,10 @@ async def test_a_lost_answer_is_settled_by_the_list(
 @pytest.mark.parametrize(
     ("after", "words"), [([{**ENTRY, "id": "sch_0"}], "does not show it"), (respond(503), "cannot be read")]
 )
-async def test_what_the_list_does_not_show_stays_in_doubt(
+async def test_a_schedule_missing_from_the_list_stays_in_doubt(
     server: Server, schedules: ScheduleClient, after: Any, words: str
 ) -> None:
-    # An equal schedule that was there before is another one.
+    # An equal schedule that existed before is another one.
     service = Service(server, raw(b""), [{**ENTRY, "id": "sch_0"}], after)
     with pytest.raises(Doubtful, match=words) as caught:
         await schedules.add("w1", DAILY, "req_1")

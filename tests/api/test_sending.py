@@ -1,4 +1,4 @@
-"""One action, one POST: what leaves, when it leaves again, and what a failure proves."""
+"""One action, one POST: what is sent, when it is sent again, and what a failure proves."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from handinger_tui.core.stream.frames import StreamRoute
 from handinger_tui.core.turns.turn import Kind, TurnRequest
 from handinger_tui.engine.ports import WorkerApi
 from tests.api.conftest import KEY, Clients, Pauses
-from tests.api.hearing import ORDER, WORKER, failure, posted
+from tests.api.reply import ORDER, WORKER, failure, posted
 from tests.api.server import Peer, Server, as_json, chunk, fin, head, raw, respond, stream
 
 
-async def test_a_turn_on_the_wire(server: Server, client: WorkerApi) -> None:
+async def test_the_request_of_a_turn(server: Server, client: WorkerApi) -> None:
     server.answer(stream(b"data: a\n\n", b"data: [DONE]\n\n"))
     assert await posted(client) == ["a", "[DONE]"]
     [request] = server.requests
@@ -52,7 +52,7 @@ async def test_create_has_no_id_and_no_unset_members(server: Server, client: Wor
     assert json.loads(request.body) == {"input": "héllo 😀 \ufffd \u2028", "stream": True}
 
 
-async def test_without_streaming_it_waits_longer(server: Server, connect: Clients) -> None:
+async def test_without_streaming_the_deadline_is_longer(server: Server, connect: Clients) -> None:
     limits = ResponseLimits(first_byte_timeout=0.05, first_byte_timeout_no_stream=5)
     patient = await connect(server.url, limits, stream=False)
     hasty = await connect(server.url, limits)
@@ -85,7 +85,7 @@ async def test_following(server: Server, client: WorkerApi, via: StreamRoute) ->
 
 
 @pytest.mark.parametrize("worker_id", ["", ".", "..", "\ud800"])
-async def test_ids_that_are_no_path_segment_never_leave(
+async def test_ids_that_are_not_a_path_segment_are_not_sent(
     server: Server, client: WorkerApi, worker_id: str
 ) -> None:
     with pytest.raises(Refused) as caught:
@@ -95,7 +95,7 @@ async def test_ids_that_are_no_path_segment_never_leave(
     assert server.requests == []
 
 
-async def test_an_id_cannot_climb(server: Server, client: WorkerApi) -> None:
+async def test_an_id_cannot_change_the_path(server: Server, client: WorkerApi) -> None:
     server.answer(as_json('{"status": "completed"}'))
     await client.read_worker("../../admin")
     assert server.requests[0].target == "/api/workers/..%2F..%2Fadmin"
@@ -109,7 +109,9 @@ def closed_port() -> int:
     return port
 
 
-async def test_refused_dials_are_repeated_twice_and_then_not_sent(connect: Clients, pauses: Pauses) -> None:
+async def test_refused_connections_are_tried_three_times_and_nothing_is_sent(
+    connect: Clients, pauses: Pauses
+) -> None:
     client = await connect(f"http://127.0.0.1:{closed_port()}")
     trouble = await failure(client)
     assert isinstance(trouble, Unreachable)
@@ -119,7 +121,7 @@ async def test_refused_dials_are_repeated_twice_and_then_not_sent(connect: Clien
     assert all(0 < seconds < 1 for seconds in pauses.seconds)
 
 
-async def test_a_dial_that_succeeds_at_last_is_one_post(
+async def test_a_connection_that_succeeds_at_last_sends_one_post(
     server: Server, connect: Clients, pauses: Pauses
 ) -> None:
     port = closed_port()
@@ -138,7 +140,7 @@ async def test_a_dial_that_succeeds_at_last_is_one_post(
     await late.stop()
 
 
-async def test_reading_is_dialled_once(connect: Clients, pauses: Pauses) -> None:
+async def test_a_read_connects_once(connect: Clients, pauses: Pauses) -> None:
     client = await connect(f"http://127.0.0.1:{closed_port()}")
     with pytest.raises(Unreachable):
         await client.read_worker("w1")
@@ -175,7 +177,7 @@ async def test_broken_before_headers_is_doubtful_and_never_resent(
     assert pauses.seconds == []
 
 
-async def test_reset_while_the_body_leaves(server: Server, client: WorkerApi) -> None:
+async def test_a_reset_while_the_body_is_sent(server: Server, client: WorkerApi) -> None:
     server.read_bodies = False
     server.answer(rst)
     trouble = await failure(client, TurnRequest("t", "x" * 5_000_000, 0, worker_id="w1"))
@@ -190,7 +192,7 @@ async def drip_interim(peer: Peer) -> None:
 
 
 async def silence(peer: Peer) -> None:
-    await peer.gone()
+    await peer.wait_for_close()
 
 
 @pytest.mark.parametrize("script", [silence, drip_interim], ids=["silence", "1xx-for-ever"])
@@ -204,7 +206,7 @@ async def test_headers_have_one_deadline(server: Server, connect: Clients, scrip
     assert len(server.requests) == 1
 
 
-async def test_a_few_interim_answers_are_nothing(server: Server, client: WorkerApi) -> None:
+async def test_interim_answers_are_ignored(server: Server, client: WorkerApi) -> None:
     interim = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
     body = b'{"id":1}'
     server.answer(
@@ -213,7 +215,7 @@ async def test_a_few_interim_answers_are_nothing(server: Server, client: WorkerA
     assert await posted(client) == ['{"id":1}']
 
 
-async def test_posts_take_no_kept_alive_connection(server: Server, client: WorkerApi) -> None:
+async def test_posts_use_no_kept_alive_connection(server: Server, client: WorkerApi) -> None:
     server.answer(respond(200, WORKER.encode(), {"Content-Type": "application/json"}, close=False))
     await client.read_worker("w1")
     await client.read_worker("w1")
@@ -222,13 +224,13 @@ async def test_posts_take_no_kept_alive_connection(server: Server, client: Worke
     assert [request.connection for request in server.requests] == [0, 0, 1, 2]
 
 
-async def test_leaving_closes_the_connection(server: Server, client: WorkerApi) -> None:
-    left = asyncio.Event()
+async def test_detaching_closes_the_connection(server: Server, client: WorkerApi) -> None:
+    closed = asyncio.Event()
 
     async def script(peer: Peer) -> None:
         await peer.send(stream_head() + chunk(b"data: a\n\n"))
-        await peer.gone()
-        left.set()
+        await peer.wait_for_close()
+        closed.set()
 
     server.answer(script)
     async with client.start_turn(ORDER) as reply:
@@ -236,11 +238,11 @@ async def test_leaving_closes_the_connection(server: Server, client: WorkerApi) 
             assert piece.data == "a"
             break
     async with asyncio.timeout(5):
-        await left.wait()
+        await closed.wait()
 
 
 class Turn:
-    """An object of the turn that is informed when its request leaves."""
+    """An object of the turn that is notified when its request is sent."""
 
     def __init__(self) -> None:
         self.departures = 0
@@ -250,7 +252,9 @@ class Turn:
 
 
 async def test_an_ended_request_does_not_keep_its_turn(server: Server, client: WorkerApi) -> None:
-    """Each answer would else hold the worker's whole text until a full garbage collection, which is rare."""
+    """Otherwise each answer would hold the worker's complete text until a full garbage collection,
+    which is rare.
+    """
     server.answer(stream(b"data: a\n\n", b"data: [DONE]\n\n"))
     turn = Turn()
     gc.disable()
@@ -271,7 +275,7 @@ def stream_head() -> bytes:
 
 # -- the key ------------------------------------------------------------------------------
 @pytest.mark.parametrize("location", ["http://[bad", "data:,x", "http://e.example:port/", "http://\xff\xfe/"])
-async def test_a_redirect_to_nonsense_is_still_a_redirect(
+async def test_a_redirect_to_an_invalid_address_is_still_a_redirect(
     server: Server, client: WorkerApi, location: str
 ) -> None:
     server.answer(respond(307, b"", {"Location": location}))
@@ -292,21 +296,21 @@ async def test_redirects_are_named_and_not_followed(
     assert other.requests == []
 
 
-async def test_cookies_are_not_kept(server: Server, client: WorkerApi) -> None:
+async def test_cookies_are_not_stored(server: Server, client: WorkerApi) -> None:
     server.answer(as_json(WORKER, headers={"Set-Cookie": "a=b; Path=/"}))
     await client.read_worker("w1")
     await client.read_worker("w1")
     assert server.requests[1].header("cookie") is None
 
 
-async def test_custom_headers_go_along(server: Server, connect: Clients) -> None:
+async def test_custom_headers_are_sent(server: Server, connect: Clients) -> None:
     client = await connect(server.url, headers={"X-Team": "blue"})
     server.answer(as_json(WORKER))
     await client.read_worker("w1")
     assert server.requests[0].header("x-team") == "blue"
 
 
-async def test_nothing_of_an_exchange_is_logged(
+async def test_nothing_of_a_request_is_logged(
     server: Server, client: WorkerApi, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.answer(as_json('{"id": "secret-id", "status": "completed"}'))

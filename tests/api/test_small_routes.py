@@ -23,7 +23,7 @@ def text(body: str) -> Script:
         as_json('{"email":"w@mail.example","new":1}'),
     ],
 )
-async def test_email_in_every_form(server: Server, client: WorkerClient, script: Script) -> None:
+async def test_an_email_address_in_every_form(server: Server, client: WorkerClient, script: Script) -> None:
     server.answer(script)
     assert await client.email("w/1") == "w@mail.example"
     assert server.requests[0].target == "/api/workers/w%2F1/email"
@@ -42,7 +42,7 @@ async def test_email_in_every_form(server: Server, client: WorkerClient, script:
         text(""),
     ],
 )
-async def test_what_is_no_address(server: Server, client: WorkerClient, script: Script) -> None:
+async def test_an_answer_without_an_address(server: Server, client: WorkerClient, script: Script) -> None:
     server.answer(script)
     with pytest.raises(BrokenContract):
         await client.email("w1")
@@ -70,7 +70,7 @@ async def test_a_file_of_the_workspace(server: Server, client: WorkerClient) -> 
 
 
 @pytest.mark.parametrize("path", ["", "../x", "a/./b", "a//b", "/etc/passwd"])
-async def test_paths_that_climb(client: WorkerClient, path: str) -> None:
+async def test_paths_with_dot_segments_are_refused(client: WorkerClient, path: str) -> None:
     with pytest.raises(ApiError) as caught:
         client.file_url("w1", path)
     assert caught.value.kind is Kind.INVALID

@@ -1,4 +1,4 @@
-"""The standard's cases (data/sse_cases.json), whole, byte by byte, cut in two, and in time."""
+"""The standard's cases (data/sse_cases.json): uncut, byte by byte, cut in two, and in time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BODIES = [case for case in CASES if case["opens"]]
 MANY = 8 << 20
 
 
-def told(pieces: list[RawFrame]) -> list[dict[str, str]]:
+def as_cases(pieces: list[RawFrame]) -> list[dict[str, str]]:
     return [{"type": p.event or "message", "data": p.data, "lastEventId": p.id or ""} for p in pieces]
 
 
@@ -31,7 +31,7 @@ def read(chunks: list[bytes]) -> tuple[list[RawFrame], SseReader]:
     return [piece for chunk in chunks for piece in reader.feed(chunk)], reader
 
 
-def test_the_set_is_whole() -> None:
+def test_the_set_of_cases_is_complete() -> None:
     assert len(CASES) == 86
     assert len(BODIES) == 76
 
@@ -45,11 +45,11 @@ def test_events_do_not_depend_on_how_bytes_arrive(case: dict[str, Any]) -> None:
         ways += [[body[:at], body[at:]] for at in range(1, len(body))]
     for chunks in ways:
         pieces, _ = read(chunks)
-        assert told(pieces) == case["events"], chunks[:2]
+        assert as_cases(pieces) == case["events"], chunks[:2]
 
 
 @pytest.mark.parametrize("case", [c for c in BODIES if "chunks_b64" in c], ids=lambda case: str(case["id"]))
-def test_an_event_is_out_with_its_last_byte(case: dict[str, Any]) -> None:
+def test_an_event_is_delivered_with_its_last_byte(case: dict[str, Any]) -> None:
     reader = SseReader(MANY)
     count, after = 0, []
     for chunk in case["chunks_b64"]:
@@ -63,7 +63,7 @@ def test_an_event_is_out_with_its_last_byte(case: dict[str, Any]) -> None:
         st.sampled_from([b"data: a", b"id: 1", b":", b"\n", b"\r", b"\r\n", b"event: e", "é\u2028".encode()])
     )
 )
-def test_any_cut_gives_the_same(parts: list[bytes]) -> None:
+def test_any_cut_gives_the_same_events(parts: list[bytes]) -> None:
     body = b"".join(parts)
     assert read([body])[0] == read([body[at : at + 1] for at in range(len(body))])[0]
 
@@ -86,7 +86,7 @@ def test_an_event_over_the_limit_is_dropped_counted_and_forgotten(big: bytes, si
 
 
 @pytest.mark.parametrize("field", [b"data: ", b"event: ", b"id: ", b": ", b""])
-def test_what_is_kept_of_a_huge_line_stays_bounded(field: bytes) -> None:
+def test_the_buffer_of_a_huge_line_is_bounded(field: bytes) -> None:
     reader = SseReader(1000)
     tracemalloc.start()
     try:
@@ -118,7 +118,7 @@ def test_comments_without_end_drop_nothing() -> None:
     assert reader.dropped == 0
 
 
-def test_an_event_of_exactly_the_limit_passes() -> None:
+def test_an_event_of_exactly_the_limit_is_accepted() -> None:
     reader = SseReader(100)
     line = b"data:" + b"x" * 94
     assert len(line) < 100
@@ -127,12 +127,12 @@ def test_an_event_of_exactly_the_limit_passes() -> None:
 
 def lines(chunks: list[bytes], limit: int = MANY) -> tuple[list[str], int]:
     reader = LineReader(limit)
-    found = [piece.data for chunk in chunks for piece in reader.feed(chunk)]
-    found += [piece.data for piece in reader.end()]
-    return found, reader.dropped
+    data = [piece.data for chunk in chunks for piece in reader.feed(chunk)]
+    data += [piece.data for piece in reader.end()]
+    return data, reader.dropped
 
 
-def test_lines_end_only_where_lines_end() -> None:
+def test_lines_end_only_at_line_breaks() -> None:
     body = '\ufeff{"a":"\u2028\u0085"}\n\n{"b":"é"}\r\n{"c":1}'.encode()
     wanted = ['{"a":"\u2028\u0085"}', '{"b":"é"}', '{"c":1}']
     assert lines([body]) == (wanted, 0)

@@ -17,9 +17,9 @@ from handinger_tui.core.stream.frames import StreamRoute
 from handinger_tui.core.stream.worker_snapshot import Snapshot, body_of
 from handinger_tui.core.turns.turn import Attachment, Kind, TurnRequest
 from tests.api.conftest import Clients
-from tests.api.hearing import failure, posted
+from tests.api.reply import failure, posted
 from tests.api.server import Peer, Server, fin, respond, stream
-from tests.api.tasks import NO_TASK, TASK, WORKER, TaskService, says, turn, worker
+from tests.api.tasks import NO_TASK, TASK, WORKER, TaskService, json_reply, turn, worker
 
 NEW = TurnRequest("turn_1", "ping", 0, budget="low")
 NEXT = TurnRequest("turn_2", "again", 0, TASK)
@@ -47,9 +47,7 @@ async def read(tasks: TaskClient) -> Snapshot:
 
 
 # -- one POST ----------------------------------------------------------------------------
-async def test_a_new_task_is_sent_with_the_id_that_follows_from_its_turn(
-    tasks: TaskClient, service: TaskService
-) -> None:
+async def test_the_id_of_a_new_task_is_derived_from_its_turn(tasks: TaskClient, service: TaskService) -> None:
     [answer] = snapshots(await posted(tasks, NEW))
     [request] = service.posts
     assert request.target == "/api/tasks"
@@ -70,15 +68,13 @@ async def test_a_turn_is_added_to_a_task_and_to_its_worker(tasks: TaskClient, se
     assert json.loads(service.posts[0].body) == {"input": "again", "taskId": TASK, "workerId": WORKER}
 
 
-async def test_a_task_that_does_not_exist_is_not_begun_by_a_later_turn(
-    tasks: TaskClient, service: TaskService
-) -> None:
+async def test_a_later_turn_does_not_create_a_missing_task(tasks: TaskClient, service: TaskService) -> None:
     assert isinstance(await failure(tasks, NEXT), Refused)
     assert service.posts == []
 
 
 async def test_a_task_that_cannot_be_read_gets_no_turn(tasks: TaskClient, service: TaskService) -> None:
-    service.task = says({"error": "down"}, 503)
+    service.task = json_reply({"error": "down"}, 503)
     trouble = await failure(tasks, NEXT)
     assert isinstance(trouble, Unreachable)
     assert not trouble.chargeable
@@ -106,7 +102,7 @@ async def test_the_answer_grows_by_readings_while_the_post_is_not_answered(
 
     async def late(peer: Peer) -> None:
         await release.wait()
-        await says(worker("one two"))(peer)
+        await json_reply(worker("one two"))(peer)
 
     service.post = late
     service.show("running", state=worker("one", running=True))
@@ -126,7 +122,7 @@ async def test_the_answer_grows_by_readings_while_the_post_is_not_answered(
     assert len(service.posts) == 1
 
 
-async def test_a_running_turn_is_waited_for_however_long_the_post_takes(
+async def test_a_running_turn_has_no_deadline_for_the_post(
     server: Server, connect: Clients, service: TaskService
 ) -> None:
     limits = ResponseLimits(first_byte_timeout_no_stream=1, first_byte_timeout=1, idle_timeout=30)
@@ -136,7 +132,7 @@ async def test_a_running_turn_is_waited_for_however_long_the_post_takes(
 
     async def late(peer: Peer) -> None:
         await release.wait()
-        await says(worker())(peer)
+        await json_reply(worker())(peer)
 
     service.post = late
     service.show("running")
@@ -145,7 +141,7 @@ async def test_a_running_turn_is_waited_for_however_long_the_post_takes(
     async with tasks.start_turn(NEW) as reply:
         async for piece in reply.pieces():
             texts.append(piece.data)
-            service.worker = says(worker(str(service.reads), running=True))
+            service.worker = json_reply(worker(str(service.reads), running=True))
             if clock() - begun > 1.1:
                 # By now it took longer than a response without such readings may take.
                 release.set()
@@ -156,25 +152,25 @@ async def test_a_turn_whose_task_has_ended_ends_without_the_response(
     tasks: TaskClient, service: TaskService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("handinger_tui.api.tasks.GRACE_S", 0.01)
-    service.post = Peer.gone
+    service.post = Peer.wait_for_close
     service.show("completed", turn())
     [shown] = snapshots(await posted(tasks, NEW))
     assert (shown.output_text, shown.busy) == ("pong", False)
 
 
-async def test_silence_of_service_and_task_is_a_doubt(
+async def test_silence_of_service_and_task_is_in_doubt(
     server: Server, connect: Clients, service: TaskService
 ) -> None:
     limits = ResponseLimits(first_byte_timeout_no_stream=0.05, first_byte_timeout=2)
     tasks = TaskClient(await connect(server.url, limits), poll_s=0.01)
-    service.post = Peer.gone
+    service.post = Peer.wait_for_close
     trouble = await failure(tasks, NEW)
     assert isinstance(trouble, Doubtful)
     assert trouble.kind is Kind.TIMEOUT
     assert len(service.posts) == 1
 
 
-async def test_a_lost_connection_before_any_sign_of_the_turn_is_a_doubt(
+async def test_a_connection_lost_before_any_sign_of_the_turn_is_in_doubt(
     tasks: TaskClient, service: TaskService
 ) -> None:
     service.post = fin
@@ -183,14 +179,14 @@ async def test_a_lost_connection_before_any_sign_of_the_turn_is_a_doubt(
 
 
 @pytest.mark.parametrize("status", [200, 402, 409, 429, 500, 504, None])
-async def test_a_failure_after_the_service_has_the_turn_leaves_the_end_to_readings(
+async def test_after_a_failure_an_accepted_turn_is_settled_by_readings(
     tasks: TaskClient, service: TaskService, status: int | None
 ) -> None:
     release = asyncio.Event()
 
     async def fail(peer: Peer) -> None:
         await release.wait()
-        await (fin if status is None else says({"error": "sorry"}, status))(peer)
+        await (fin if status is None else json_reply({"error": "sorry"}, status))(peer)
 
     service.post = fail
     service.show("running")
@@ -207,7 +203,7 @@ async def test_a_failure_after_the_service_has_the_turn_leaves_the_end_to_readin
     assert len(service.posts) == 1
 
 
-async def test_what_came_of_a_response_that_broke_off_is_kept(
+async def test_the_received_part_of_a_broken_response_is_kept(
     tasks: TaskClient, service: TaskService
 ) -> None:
     service.post = stream(b"data: a\n\n", end=False)
@@ -218,32 +214,32 @@ async def test_what_came_of_a_response_that_broke_off_is_kept(
             await anext(pieces)
 
 
-async def test_a_new_id_that_is_taken_is_a_doubt_and_a_busy_task_a_refusal(
+async def test_a_used_id_is_in_doubt_and_a_busy_task_is_a_refusal(
     tasks: TaskClient, service: TaskService
 ) -> None:
-    service.post = says({"error": "This task runs."}, 409)
+    service.post = json_reply({"error": "This task runs."}, 409)
     assert isinstance(await failure(tasks, NEW), Doubtful)
     service.show("running", turn())
     assert isinstance(await failure(tasks, NEXT), Refused)
     assert len(service.posts) == 2
 
 
-async def test_a_turn_of_another_program_does_not_pass_for_ours(
+async def test_a_turn_of_another_program_is_not_ours(
     server: Server, connect: Clients, service: TaskService
 ) -> None:
-    """The task ran before: that it still does shows nothing of our message."""
+    """The task was running before: that it still runs proves nothing about our message."""
     limits = ResponseLimits(first_byte_timeout_no_stream=0.05, first_byte_timeout=2)
     tasks = TaskClient(await connect(server.url, limits), poll_s=0.01)
     service.show("running", turn(completedAt=None, status="running"))
-    service.post = Peer.gone
+    service.post = Peer.wait_for_close
     assert isinstance(await failure(tasks, NEXT), Doubtful)
 
 
-async def test_leaving_closes_the_connection_of_the_post(tasks: TaskClient, service: TaskService) -> None:
+async def test_detaching_closes_the_connection_of_the_post(tasks: TaskClient, service: TaskService) -> None:
     closed = asyncio.Event()
 
     async def wait(peer: Peer) -> None:
-        await peer.gone()
+        await peer.wait_for_close()
         closed.set()
 
     service.post = wait
@@ -253,9 +249,11 @@ async def test_leaving_closes_the_connection_of_the_post(tasks: TaskClient, serv
     await asyncio.wait_for(closed.wait(), 5)
 
 
-async def test_a_cancelled_start_says_whether_a_byte_left(tasks: TaskClient, service: TaskService) -> None:
+async def test_a_cancelled_start_knows_whether_a_byte_was_sent(
+    tasks: TaskClient, service: TaskService
+) -> None:
     departed = asyncio.Event()
-    service.post = Peer.gone
+    service.post = Peer.wait_for_close
 
     async def start() -> None:
         async with tasks.start_turn(NEW, departed.set):
@@ -269,16 +267,16 @@ async def test_a_cancelled_start_says_whether_a_byte_left(tasks: TaskClient, ser
         await starting
 
 
-async def test_a_start_that_is_cancelled_during_a_reading_leaves_no_reading_behind(
+async def test_a_start_that_is_cancelled_during_a_reading_ends_it(
     tasks: TaskClient, service: TaskService
 ) -> None:
     reading = asyncio.Event()
 
     async def hold(peer: Peer) -> None:
         reading.set()
-        await peer.gone()
+        await peer.wait_for_close()
 
-    service.post = Peer.gone
+    service.post = Peer.wait_for_close
     service.task = hold
     before = asyncio.all_tasks()
 
@@ -291,8 +289,8 @@ async def test_a_start_that_is_cancelled_during_a_reading_leaves_no_reading_behi
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting
-    left = [task.get_coro() for task in asyncio.all_tasks() - before]
-    assert not [one for one in left if "TaskClient" in getattr(one, "__qualname__", "")]
+    remaining = [task.get_coro() for task in asyncio.all_tasks() - before]
+    assert not [one for one in remaining if "TaskClient" in getattr(one, "__qualname__", "")]
 
 
 # -- readings ----------------------------------------------------------------------------
@@ -338,9 +336,7 @@ async def test_the_status_of_a_task(
     assert (shown.busy, shown.failed) == (busy, failed)
 
 
-async def test_the_state_of_another_task_is_not_taken_for_that_of_ours(
-    tasks: TaskClient, service: TaskService
-) -> None:
+async def test_the_state_of_another_task_is_ignored(tasks: TaskClient, service: TaskService) -> None:
     """A service that ignores the query `taskId` answers with the latest task of the worker."""
     source = {"id": "s", "type": "url", "url": "https://y.example", "title": None}
     service.show("completed", turn(), state=worker("something else", sources=[source], error="no"))
@@ -356,31 +352,29 @@ async def test_the_state_of_another_task_is_not_taken_for_that_of_ours(
         {"task": {"id": TASK, "status": "completed"}, "turns": [{"seq": "x", "input": 3, "files": 9}]},
     ],
 )
-async def test_members_that_are_missing_or_wrong_do_no_harm(
+async def test_missing_and_wrong_members_are_tolerated(
     tasks: TaskClient, service: TaskService, odd: Any
 ) -> None:
-    service.task = says(odd)
+    service.task = json_reply(odd)
     assert (await read(tasks)).worker_id == TASK
 
 
 @pytest.mark.parametrize("answer", [{}, {"task": None}, {"id": WORKER, "instructions": "x"}])
-async def test_an_answer_that_is_no_task_is_refused(
+async def test_an_answer_that_is_not_a_task_is_refused(
     tasks: TaskClient, service: TaskService, answer: Any
 ) -> None:
-    service.task = says(answer)
+    service.task = json_reply(answer)
     with pytest.raises(Exception, match="could not be read"):
         await read(tasks)
 
 
 async def test_the_answer_of_another_task_is_refused(tasks: TaskClient, service: TaskService) -> None:
-    service.task = says({"task": {"id": "tsk_other", "status": "completed"}})
+    service.task = json_reply({"task": {"id": "tsk_other", "status": "completed"}})
     with pytest.raises(Exception, match="another"):
         await read(tasks)
 
 
-async def test_a_state_that_cannot_be_read_takes_nothing_away(
-    tasks: TaskClient, service: TaskService
-) -> None:
+async def test_an_unreadable_state_removes_nothing(tasks: TaskClient, service: TaskService) -> None:
     service.show("completed", turn())
     service.worker = respond(500)
     assert (await read(tasks)).output_text == "pong"

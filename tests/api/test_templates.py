@@ -1,4 +1,6 @@
-"""Stored workers over HTTP: one POST, only the members that change, and doubts that say what may be."""
+"""Stored workers over HTTP: one POST, only the members that change,
+and doubts that name the possible outcome.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,7 @@ async def test_a_worker_is_stored_with_one_post(server: Server, templates: Templ
         (cut_off, Doubtful, "Nothing is resent"),
         (as_json("{}", 503), Doubtful, "may be stored"),
         (as_json("{}"), Doubtful, "may be stored"),
-        # The other generation, which runs what it stores.
+        # The other generation, which immediately runs a stored worker.
         (as_json(json.dumps(worker())), Doubtful, "may be stored"),
         (as_json('{"error": "Too long."}', 422), Refused, "Too long"),
     ],
@@ -92,7 +94,7 @@ async def test_a_change_sends_what_changes_and_null_clears_the_schema(
     assert "make it again" in caught.value.hint
 
 
-async def test_a_read_worker_has_what_the_answer_says(server: Server, templates: TemplateClient) -> None:
+async def test_a_worker_is_read_from_the_answer(server: Server, templates: TemplateClient) -> None:
     server.answer(as_json(json.dumps(worker(url="https://x.example/worker/wrk_1"))))
     assert await templates.read("wrk_1") == StoredWorker("wrk_1", url="https://x.example/worker/wrk_1")
     # A service that answers with the worker itself.
@@ -103,7 +105,7 @@ async def test_a_read_worker_has_what_the_answer_says(server: Server, templates:
         await templates.read("wrk_2")
 
 
-async def test_deleting_says_what_the_service_says(server: Server, templates: TemplateClient) -> None:
+async def test_the_error_of_a_deletion_is_reported(server: Server, templates: TemplateClient) -> None:
     answers = (as_json('{"deleted": true}'), as_json('{"deleted": false}'), as_json("{}"))
     outcomes = []
     for script in (*answers, raw(b"HTTP/1.1 204 No Content\r\n\r\n")):

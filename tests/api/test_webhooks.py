@@ -32,18 +32,18 @@ def says(url: str | None, token: str | None) -> Script:
 
 def reading(server: Server, change: Script, *reads: Script) -> None:
     """Answers GETs in their order (the last one repeats), and any change with `change`."""
-    seen: list[str] = []
+    targets: list[str] = []
 
     async def serve(peer: Peer) -> None:
         is_read = peer.request.method == "GET"
-        await (reads[min(len(seen), len(reads) - 1)] if is_read else change)(peer)
+        await (reads[min(len(targets), len(reads) - 1)] if is_read else change)(peer)
         if is_read:
-            seen.append(peer.request.target)
+            targets.append(peer.request.target)
 
     server.answer(serve)
 
 
-async def test_a_webhook_is_read_and_its_token_hides_itself(server: Server, client: WorkerClient) -> None:
+async def test_a_webhook_is_read_and_its_token_is_not_printed(server: Server, client: WorkerClient) -> None:
     server.answer(says(HOOK, "whk_0123456789f00d"))
     webhook = await WebhookClient(client).read("w/1")
     assert server.requests[0].target == "/api/workers/w%2F1/webhook"
@@ -53,7 +53,7 @@ async def test_a_webhook_is_read_and_its_token_hides_itself(server: Server, clie
     assert token_text(webhook, is_shown=True) == "whk_0123456789f00d"
 
 
-async def test_what_is_no_webhook_is_not_taken_for_none(server: Server, client: WorkerClient) -> None:
+async def test_an_invalid_answer_does_not_mean_no_webhook(server: Server, client: WorkerClient) -> None:
     server.answer(as_json("{}"))
     with pytest.raises(BrokenContract):
         await WebhookClient(client).read("w1")
@@ -121,7 +121,9 @@ async def test_a_refusal_is_not_in_doubt(server: Server, client: WorkerClient) -
         await WebhookClient(client).clear("w1")
 
 
-async def test_deliveries_come_in_pages_and_may_lack_everything(server: Server, client: WorkerClient) -> None:
+async def test_deliveries_are_read_in_pages_with_missing_members(
+    server: Server, client: WorkerClient
+) -> None:
     entry: dict[str, Any] = {
         "id": "whe_1",
         "createdAt": "2026-11-27T12:00:00.000Z",

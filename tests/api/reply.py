@@ -1,4 +1,4 @@
-"""Sends a turn and hears the whole reply: its pieces, and what ended it."""
+"""Sends a turn and receives the complete reply: its frames, and the error that ended it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ORDER = TurnRequest("turn_1", "ping", 0, worker_id="w1", budget="low")
 WORKER = '{"object":"worker","id":"w1","status":"completed","running":false}'
 
 
-class Heard:
+class ReceivedReply:
     def __init__(self) -> None:
         self.pieces: list[RawFrame] = []
         self.trouble: ApiError | None = None
@@ -25,19 +25,19 @@ class Heard:
         return [piece.data for piece in self.pieces]
 
 
-async def hear(client: WorkerApi, server: Server, script: Script) -> Heard:
+async def receive_reply(client: WorkerApi, server: Server, script: Script) -> ReceivedReply:
     server.answer(script)
-    heard = Heard()
+    received = ReceivedReply()
     try:
         async with client.start_turn(ORDER) as reply:
-            heard.reply = reply
+            received.reply = reply
             async for piece in reply.pieces():
-                heard.pieces.append(piece)
-                server.taken.set()
+                received.pieces.append(piece)
+                server.received.set()
     except ApiError as trouble:
-        heard.trouble = trouble
+        received.trouble = trouble
     assert len(server.requests) == 1
-    return heard
+    return received
 
 
 async def posted(client: WorkerApi, order: TurnRequest = ORDER) -> list[str]:
