@@ -266,7 +266,7 @@ async def test_an_address_is_passed_to_the_opener_as_one_argument(
 
 
 @pytest.mark.parametrize(("named", "given"), [("seen", "1\nURL\n"), ("seen --new '%s'", "2\n--new\n")])
-async def test_the_configured_browser_is_preferred_with_and_without_a_display(
+async def test_the_configured_browser_is_used_even_without_a_display(
     opener: Path, monkeypatch: pytest.MonkeyPatch, named: str, given: str
 ) -> None:
     (opener / "bin" / "xdg-open").rename(opener / "bin" / "seen")

@@ -155,7 +155,9 @@ async def test_an_unlabelled_body_of_202_is_not_guessed(server: Server, client: 
 
 
 @pytest.mark.parametrize("text", ["data: x\n\n", '"done"', "{oops", "[1]", "1" * 5000])
-async def test_json_that_is_not_an_object_has_no_frames(server: Server, client: WorkerApi, text: str) -> None:
+async def test_json_that_is_not_an_object_breaks_the_contract(
+    server: Server, client: WorkerApi, text: str
+) -> None:
     received = await receive_reply(client, server, as_json(text))
     assert isinstance(received.trouble, BrokenContract)
     assert received.pieces == []

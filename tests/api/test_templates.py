@@ -105,7 +105,9 @@ async def test_a_worker_is_read_from_the_answer(server: Server, templates: Templ
         await templates.read("wrk_2")
 
 
-async def test_the_error_of_a_deletion_is_reported(server: Server, templates: TemplateClient) -> None:
+async def test_the_outcome_of_deleting_and_archiving_is_reported(
+    server: Server, templates: TemplateClient
+) -> None:
     answers = (as_json('{"deleted": true}'), as_json('{"deleted": false}'), as_json("{}"))
     outcomes = []
     for script in (*answers, raw(b"HTTP/1.1 204 No Content\r\n\r\n")):
