@@ -1,4 +1,4 @@
-"""Doors: every call of the engine to the outside passes one, waits there, and may be refused."""
+"""Doors: every call of the engine to a port passes one, waits there, and may be refused."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ HISTORY: Final = (
     Door.UNSETTLED,
     Door.GAUGES,
 )
-"""What another process keeps waiting while it holds the history."""
+"""Calls that wait while another process holds the history."""
 
 STUMBLES: Final = (
     ServerFault(Kind.GATEWAY, "502", http_status=502),
@@ -71,11 +71,11 @@ STUMBLES: Final = (
 FAULTS: Final[dict[Door, tuple[HandingerError, ...]]] = {
     # Proof that nothing was sent.
     Door.CONNECT: (Unreachable(Kind.CONNECT, "refused"),),
-    # A plain no.
+    # A definite refusal.
     Door.START: (
         Refused(Kind.PAYMENT, "no credits", http_status=402),
         Refused(Kind.RATE_LIMITED, "slow down", http_status=429, retry_after_s=3),
-        # Lost on its way, and nobody can tell.
+        # Lost on its way: the outcome is in doubt.
         Doubtful(Kind.NETWORK, "The connection was reset."),
         ServerFault(Kind.GATEWAY, "502", http_status=502),
     ),
@@ -100,7 +100,7 @@ FAULTS: Final[dict[Door, tuple[HandingerError, ...]]] = {
     ),
     **{door: (Locked("The history is busy."), NoRoom("The disk is full.")) for door in HISTORY},
 }
-"""What each door may answer instead of letting a call through."""
+"""The errors with which each door may answer a call."""
 
 
 class Doors:
@@ -109,7 +109,7 @@ class Doors:
     def __init__(self) -> None:
         self.held: dict[Door, asyncio.Event] = {}
         self.next_fault: dict[Door, HandingerError] = {}
-        """What the next call meets."""
+        """The error of the next call."""
         self.locked = False
         """Another process holds the history: every call that needs it fails."""
 
@@ -126,11 +126,11 @@ class Doors:
             raise Locked("The history is in use by another process.")
         fault = self.next_fault.pop(door, None)
         if fault is not None:
-            # Anew for each: an error that is raised keeps the frames it went through.
+            # A new one for each call: a raised error keeps its traceback.
             raise copied(fault)
 
     def hold(self, door: Door) -> None:
-        """From now on this door is slow: nobody comes through."""
+        """From now on this door is slow: no call passes."""
         self.held.setdefault(door, asyncio.Event())
 
     def let_go(self) -> None:
@@ -140,14 +140,14 @@ class Doors:
         self.held.clear()
 
     def mend(self) -> None:
-        """All is well from now on."""
+        """Remove every error and delay."""
         self.locked = False
         self.next_fault.clear()
         self.let_go()
 
 
 def copied(error: HandingerError) -> HandingerError:
-    """The same error, raised by nobody yet."""
+    """A copy of the error without a traceback."""
     fresh = error.__class__.__new__(error.__class__, *error.args)
     fresh.__dict__.update(error.__dict__)
     return fresh

@@ -1,4 +1,4 @@
-"""Ending: a world is brought to rest, and asked for the promises that can be seen only then."""
+"""Ending: a world becomes idle, and the promises that hold only then are checked."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from tests.engine.world import World
 
 
 def finish(world: World) -> None:
-    """Bring it to its end: all is mended, the queue goes on, the engine closes."""
+    """Bring a world to its end: every error is removed, the queue continues, the engine closes."""
     world.doors.mend()
-    world.rest()
+    world.run_until_idle()
     if not world.recovered and not world.closing:
         world.recover()
-        world.rest()
+        world.run_until_idle()
     _check_quiet(world)
     if not world.closing:
         _go_on(world)
         _check_quiet(world)
         _check_queue(world)
         world.close()
-        world.rest()
+        world.run_until_idle()
     _check_messages(world)
     _check_history(world)
-    left = [task.get_name() for task in world.loop.unfinished()]
-    world.watchman.expect(Promise.TASKS, not left, ", ".join(left))
+    unfinished = [task.get_name() for task in world.loop.unfinished()]
+    world.watchman.expect(Promise.TASKS, not unfinished, ", ".join(unfinished))
     discard(world)
 
 
 def discard(world: World) -> None:
-    """Let go of everything; what failed unheard comes to light when it is let go of."""
+    """Release everything; an unobserved failure is reported when its task is collected."""
     for loop in world.lives:
         with loop.entered():
             loop.abandon()
@@ -51,7 +51,7 @@ def _go_on(world: World) -> None:
         waiting = [session_id for session_id in world.sessions if world.queued(session_id)]
         for session_id in waiting:
             world.act("resume", session_id)
-            world.rest()
+            world.run_until_idle()
         if not waiting:
             return
 
@@ -60,7 +60,7 @@ def _check_quiet(world: World) -> None:
     waiting = [action.get_name() for action in world.actions if not action.done()]
     world.watchman.expect(Promise.ENDS, not waiting, f"{waiting}")
     for session_id in world.sessions:
-        # A program that is left while it starts leaves what a crash left open to the next one.
+        # A program that closes during its start settles no open turns of a crash.
         if len(world.lives) > 1 and (world.closing or session_id in world.stopped):
             continue
         for turn in world.session(session_id).turns:
@@ -78,7 +78,7 @@ def _check_messages(world: World) -> None:
     arrived = {job.prompt for worker in world.service.workers.values() for job in worker.jobs}
     for message in world.watchman.messages:
         if message.session_id not in world.sessions:
-            continue  # It was lost with a session of which nothing had been stored.
+            continue  # It was lost with a session that had not been stored.
         turns = [
             turn
             for turn in world.session(message.session_id).turns
@@ -94,7 +94,7 @@ def _check_messages(world: World) -> None:
 def _check_history(world: World) -> None:
     prompts = [order.prompt for order in world.history.orders.values()]
     for prompt in dict.fromkeys(prompts):
-        world.watchman.expect(Promise.BOOKED, prompts.count(prompt) == 1, f"{prompt!r} stands there twice")
+        world.watchman.expect(Promise.BOOKED, prompts.count(prompt) == 1, f"{prompt!r} is stored twice")
     for session_id in world.sessions:
         for turn in world.session(session_id).turns:
             ended = turn.live or turn.status is TurnStatus.RUNNING or turn.turn_id in world.watchman.ended

@@ -49,7 +49,7 @@ def worker(text: str = "", *, prompt: str | None = None, busy: bool = False, **m
         messages.append({"id": "u1", "role": "user", "parts": [{"type": "text", "text": prompt}]})
         if text:
             messages.append({"id": "a1", "role": "assistant", "parts": [{"type": "text", "text": text}]})
-    told = {
+    body = {
         "id": "w1",
         "object": "worker",
         "status": "running" if busy else "completed",
@@ -58,7 +58,7 @@ def worker(text: str = "", *, prompt: str | None = None, busy: bool = False, **m
         "output_text": text,
         **members,
     }
-    return json.dumps(told)
+    return json.dumps(body)
 
 
 @dataclass
@@ -85,7 +85,7 @@ class FakeReply:
 
 @dataclass
 class FakeApi:
-    """Answers in the order given; `posts` and `reads` count what was asked."""
+    """Answers in the given order; `posts` and `reads` record the requests."""
 
     starts: list[Script | ApiError | FakeReply] = field(default_factory=list)
     follows: list[Script | ApiError] = field(default_factory=list)
@@ -94,7 +94,7 @@ class FakeApi:
     reads: int = 0
     on_post: Callable[[TurnRequest], None] = lambda _order: None
     target: str | None = None
-    """The target that a first message begins, where that is known before the POST."""
+    """The target that a first message creates, if it is known before the POST."""
 
     def new_target(self, _turn_id: str, /) -> str | None:
         return self.target
@@ -136,10 +136,10 @@ class FakeLog:
     sessions: dict[str, Session] = field(default_factory=dict)
     closed: list[str] = field(default_factory=list)
     charged: list[Session] = field(default_factory=list)
-    """What `charge` was given, oldest first."""
+    """The arguments of `charge`, oldest first."""
     refuses: LedgerError | None = None
     forbids: LimitReached | None = None
-    """Why no turn may start."""
+    """The error of every start of a turn."""
     started: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
     home: dict[str, list[str]] = field(default_factory=dict)
@@ -206,7 +206,7 @@ class FakeLog:
         return await self.load(session.session_id) or session
 
     def place_of(self, order: TurnRequest) -> tuple[str | None, str, int]:
-        """Which message of which worker an order is."""
+        """The worker and the position of a request's message."""
         return order.worker_id, order.prompt, order.seen_before or 0
 
     async def frames(self, turn_id: str, since: int = 0) -> list[Frame]:
@@ -247,7 +247,7 @@ class FakeLog:
 
 @dataclass
 class FakeClock:
-    """Time that passes only while somebody sleeps."""
+    """Time that passes only during `sleep`."""
 
     seconds: float = 1_700_000_000.0
 
@@ -264,7 +264,7 @@ class FakeClock:
 
 @dataclass
 class StillClock(FakeClock):
-    """Time that never passes: whoever sleeps waits for ever."""
+    """Time that never passes: `sleep` does not return."""
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.Event().wait()
@@ -272,13 +272,14 @@ class StillClock(FakeClock):
 
 @dataclass
 class FakeIds:
-    """Ids that count."""
+    """Ids that count; `program` distinguishes those of several programs."""
 
-    made: int = 0
+    count: int = 0
+    program: str = ""
 
     def new(self, prefix: str) -> str:
-        self.made += 1
-        return f"{prefix}_{self.made}"
+        self.count += 1
+        return "_".join(part for part in (prefix, self.program, str(self.count)) if part)
 
 
 @dataclass
@@ -295,7 +296,7 @@ class Rig:
         return await self.engine.actor(self.session_id).settled()
 
     async def idle(self) -> None:
-        """Wait until neither a turn nor the queue is under way."""
+        """Wait until no turn runs and the queue is empty or held."""
         moved = asyncio.Event()
         leave = self.engine.subscribe(lambda _session_id: moved.set())
         while self.engine.session(self.session_id).busy:

@@ -1,4 +1,4 @@
-"""History: the record of turns in memory, and the person's limit. Both may be slow, locked, or full."""
+"""History: the record of turns in memory, and a limit. Both may be slow, locked, or full."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tests.engine.doors import Door, Doors
 
 
 class Witness(Protocol):
-    """Who is to know of what is written and read."""
+    """Observes all reads and writes."""
 
     def storing(self, session: Session, order: TurnRequest) -> None: ...
     def appending(self, turn_id: str, frame: Frame, expected: int | None) -> None: ...
     def ending(self, turn_id: str) -> None: ...
-    def measured(self, session_id: str, asked_at: int, *, allowed: bool) -> None: ...
+    def measured(self, session_id: str, requested_at: int, *, allowed: bool) -> None: ...
     def reserving(self, turn_id: str) -> None: ...
     def releasing(self, turn_id: str) -> None: ...
     def now(self) -> int: ...
@@ -45,14 +45,14 @@ class History:
     """The turns of each session, oldest first."""
     closed: set[str] = field(default_factory=set)
     safe: dict[str, int] = field(default_factory=dict)
-    """How many frames of each turn a crash cannot take away any more."""
+    """How many frames of each turn are committed, and survive a crash."""
     no_history: None = None
-    """Nothing forbids to send: what is stored here stays."""
+    """A history without limits that keeps everything."""
     wallet: Wallet | None = None
-    """The limits, which are asked again in the transaction that starts a turn."""
+    """The limits, which are checked again in the transaction that starts a turn."""
 
     def after_crash(self, doors: Doors) -> History:
-        """What the next program finds: frames that were not committed are gone."""
+        """The state after a crash: uncommitted frames are lost."""
         kept = {turn_id: frames[: self.safe.get(turn_id, 0)] for turn_id, frames in self.stored.items()}
         turns = {session_id: list(turn_ids) for session_id, turn_ids in self.turns.items()}
         return History(
@@ -129,21 +129,21 @@ class History:
         await self.doors.go_through(Door.CLOSE_TURN)
         self._keep(turn_id, written)
         if next(turn for turn in session.turns if turn.turn_id == turn_id).live:
-            # It is watched again: the next program has to look after it.
+            # It is watched again: the next program has to settle it.
             self.closed.discard(turn_id)
         else:
             self.closed.add(turn_id)
         self.sessions[session.session_id] = session
 
     def _keep(self, turn_id: str, count: int) -> None:
-        """A crash cannot take these frames any more, whichever write was committed last."""
+        """Commit these frames, so that they survive a crash."""
         self.safe[turn_id] = max(self.safe.get(turn_id, 0), count)
 
     async def charge(self, session: Session) -> None:
         await self.doors.go_through(Door.CHARGE)
 
     async def adopt(self, session: Session, turns: Sequence[Any]) -> Session:
-        """Enter turns that were made elsewhere, each an order, its frames and its name; whole or not at all.
+        """Store turns of other clients, each a request, its frames and its id; all or none.
 
         All texts of a world differ: a turn with the same text is the same turn.
         """
@@ -160,7 +160,7 @@ class History:
         return self._loaded(session.session_id) or session
 
     def enter(self, session: Session, order: TurnRequest, frames: Sequence[Frame]) -> None:
-        """A whole turn of which nobody here saw anything."""
+        """A complete turn of another client."""
         self.sessions.setdefault(session.session_id, session)
         self.turns.setdefault(session.session_id, []).append(order.turn_id)
         self.orders[order.turn_id] = order
@@ -215,7 +215,7 @@ class History:
 
 
 class Limits(StrEnum):
-    """How the person's limit stands."""
+    """The state of the limit."""
 
     BELOW = "below"
     REACHED = "reached"
@@ -229,28 +229,28 @@ LIMIT = Limit(Scope.DAY, Unit.USD, Decimal(10))
 
 @dataclass
 class Wallet:
-    """The Purse port: one limit, which others may use up at any moment."""
+    """The port of limits: one limit, which other programs may use up at any moment."""
 
     doors: Doors
     witness: Witness
     state: Limits = Limits.BELOW
 
     async def gauges(self, session: Session) -> Sequence[Gauge]:
-        asked_at = self.witness.now()
+        requested_at = self.witness.now()
         try:
             await self.doors.go_through(Door.GAUGES)
             if self.state is Limits.UNREADABLE:
                 raise Damaged("The limits cannot be read.")
         except BaseException:
-            self.witness.measured(session.session_id, asked_at, allowed=False)
+            self.witness.measured(session.session_id, requested_at, allowed=False)
             raise
-        self.witness.measured(session.session_id, asked_at, allowed=self.state is not Limits.REACHED)
+        self.witness.measured(session.session_id, requested_at, allowed=self.state is not Limits.REACHED)
         return [self._gauge()]
 
     def _gauge(self) -> Gauge:
         spent = LIMIT.amount if self.state is Limits.REACHED else Decimal(1)
-        taken = int(self.state is Limits.RESERVED)
-        return Gauge(LIMIT, Total(spent), running=taken, unmeasured=taken)
+        reserved = int(self.state is Limits.RESERVED)
+        return Gauge(LIMIT, Total(spent), running=reserved, unmeasured=reserved)
 
     def check_start(self, start: Start) -> None:
         """Raise where a turn may not start, as the history does inside its transaction."""

@@ -1,7 +1,7 @@
-"""Promises: what has to hold however actions overlap. `Promise` is the list, the watchman sees to it.
+"""Promises: what has to hold however actions overlap. `Promise` is the list; the watchman checks it.
 
-The watchman stands outside: he sees what a person does, what the engine asks of its ports, and the sessions
-that it shows. He counts events, so "before" and "after" are plain comparisons of numbers.
+The watchman observes the actions of a person, the calls of the engine to its ports, and the sessions
+that it shows. It numbers events, so "before" and "after" are comparisons of numbers.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ class Promise(StrEnum):
 
     ONCE = "A message is POSTed at most once."
     REFUSED = "A message whose send raised an error is never POSTed."
-    WITHDRAWN = "A message that was taken back is never POSTed."
+    WITHDRAWN = "A withdrawn message is never POSTed."
     STORED = "A message is in the history before it is POSTed."
     TARGET = "A POST goes to the worker that its session shows, and showed when the message was sent."
     TEXT = "A POST carries the text that the person sent, or its newest edit."
-    ORDER = "Messages are POSTed in the order of sending, but for one that was sent past a held queue."
-    HELD = "What was sent before a turn failed or was left waits for a new word of the person."
-    LIMIT = "Before a POST the limits were read anew, and allowed it."
-    RESERVED = "A turn has reserved what it may take when it is POSTed."
-    CLOSED = "Nothing is POSTed once the engine is asked to close, and nothing is written once it has closed."
-    ALONE = "A session has at most one turn under way and one open request."
+    ORDER = "Messages are POSTed in the order of sending, but for one that was sent ahead of a held queue."
+    HELD = "A message sent before a turn failed or was detached waits for a new decision of the person."
+    LIMIT = "Before a POST the limits were read again, and allowed it."
+    RESERVED = "A turn has reserved its possible cost when it is POSTed."
+    CLOSED = "Nothing is POSTed once the engine begins to close, and nothing is written once it has closed."
+    ALONE = "A session has at most one running turn and one open request."
     FRAMES = "The frames of a turn are numbered without a gap and without a repetition."
-    ENDS = "When all is quiet, every action has ended and no turn is under way."
-    QUEUE = "A queued message can always go on, once nothing is wrong and the person says so."
-    GIVEN_BACK = "The text of a message that was taken back is returned once, as it was written."
-    KEPT = "A message whose send returned stays in its session until it is taken back."
+    ENDS = "When the world is idle, every action has ended and no turn is running."
+    QUEUE = "A queued message can always be sent, once there is no error and the person resumes the queue."
+    GIVEN_BACK = "The text of a withdrawn message is returned once, as it was written."
+    KEPT = "A message whose send returned stays in its session until it is withdrawn."
     TRUE = "A message that reached the service is never called unsent."
-    BOOKED = "A turn stands in the history once, and is closed there when it has ended."
-    HEARD = "No task fails unheard, and actions raise the program's own errors only."
-    TASKS = "After closing no task is left."
+    BOOKED = "A turn is stored in the history once, and is closed there when it has ended."
+    HEARD = "No task fails unobserved, and actions raise the program's own errors only."
+    TASKS = "After closing no task remains."
 
 
 class Fate(StrEnum):
-    """What became of the `send` of a message."""
+    """The outcome of the `send` of a message."""
 
     PENDING = "pending"
     RETURNED = "returned"
@@ -60,40 +60,40 @@ class Message:
     texts: list[str]
     """As sent, then as edited; the last ones may be edits that have not returned yet."""
     worker_id: str | None
-    """What the session showed when it was sent."""
+    """The worker of the session when it was sent."""
     sent_at: int
     fate: Fate = Fate.PENDING
     turn_id: str = ""
     sure: int = 0
     """Place in `texts` of the newest edit that has returned."""
     past_held: bool = False
-    """The queue was held when it was sent, as everybody could see: it need not wait for that."""
+    """The queue was visibly held when it was sent: it need not wait for that hold."""
     moved: bool = False
     approved_at: int = 0
-    """When the person let it alone go, last."""
+    """When the person last released this message alone."""
     given_back: int = 0
     posted_at: int | None = None
 
 
 @dataclass
 class Talk:
-    """What the watchman remembers of one session."""
+    """The watchman's record of one session."""
 
     held_at: int = 0
     held_by: str = ""
-    left: bool = False
-    """It is held since the turn was left: coming back to it is the word that lets it go on."""
-    left_at: int = 0
-    """When the person left, last."""
+    is_detached: bool = False
+    """The queue is held because the turn was detached: watching it again releases the queue."""
+    detached_at: int = 0
+    """When the person last detached."""
     ended_at: int = 0
-    """When the newest turn ended, or was left."""
+    """When the newest turn ended, or was detached."""
     approvals: list[int] = field(default_factory=list)
-    """When actions that let the queue go on were made."""
+    """When actions released the queue."""
     allowed_at: int = 0
-    """When the newest reading of the limits that allowed to send was asked for."""
+    """When the newest reading of the limits that allowed a send was requested."""
     requests: int = 0
     holds: list[int] = field(default_factory=list)
-    """When the queue was held, every time."""
+    """Every time at which the queue was held."""
 
     def hold(self, at: int, by: str) -> None:
         """The queue is held from now on."""
@@ -102,12 +102,12 @@ class Talk:
 
 
 GOES_ON: Final = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE})
-"""Ends of a turn after which the next message may follow by itself."""
+"""Ends of a turn after which the next message is sent automatically."""
 NEVER_LEFT: Final = frozenset({TurnStatus.QUEUED, TurnStatus.NOT_SENT, TurnStatus.NOT_DELIVERED})
 
 
 class Watchman:
-    """Sees all, and writes down each promise that is broken."""
+    """Observes everything, and records each broken promise."""
 
     def __init__(self, shown: Callable[[str], Session]) -> None:
         self.broken: list[tuple[Promise, str]] = []
@@ -118,18 +118,18 @@ class Watchman:
         self.by_turn: dict[str, Message] = {}
         """The message that became each turn."""
         self.ended: set[str] = set()
-        """Turns that the history was asked to close."""
+        """Turns that were closed in the history."""
         self.reserved: set[str] = set()
-        """Turns that have reserved what they may take."""
+        """Turns with a reservation."""
         self.measures = False
         """There is a limit."""
         self._shown = shown
         self._talks: dict[str, Talk] = {}
         self._status: dict[str, TurnStatus] = {}
         self._started: dict[str, int] = {}
-        """When each turn that is under way began to be."""
-        self._left_open: set[str] = set()
-        """Turns that a crash left open and nobody has taken up."""
+        """When each running turn started."""
+        self._open_after_crash: set[str] = set()
+        """Turns that are open after a crash and not yet watched again."""
         self._changed: set[str] = set()
         self._tick = 0
         self._closing = self._closed = False
@@ -140,24 +140,24 @@ class Watchman:
         return self._tick
 
     def note(self, what: str, detail: str = "") -> int:
-        """Write it into the diary."""
+        """Record an event."""
         at = self.now()
         self.diary.append((at, what, detail))
         return at
 
     def expect(self, promise: Promise, kept: object, detail: str = "") -> None:
-        """Write down a promise that is not kept."""
+        """Record a promise that is broken."""
         if not kept:
             self.broken.append((promise, detail))
             self.note("BROKEN", f"{promise} {detail}")
 
     def account(self) -> str:
-        """The promises that are broken, and what led to it."""
+        """The broken promises, and the events before them."""
         lines = [f"{promise} ({detail})" for promise, detail in self.broken]
         return "\n".join(lines + [f"{at:5} {what:18} {detail}" for at, what, detail in self.diary])
 
     def talk(self, session_id: str) -> Talk:
-        """What is remembered of a session."""
+        """The record of a session."""
         return self._talks.setdefault(session_id, Talk())
 
     # -- what the person does ----------------------------------------------------------
@@ -165,11 +165,11 @@ class Watchman:
         """An action begins."""
         at = self.note(name, f"{session_id} {detail}")
         talk = self.talk(session_id)
-        if name == "resume" or (name == "watch" and talk.left):
+        if name == "resume" or (name == "watch" and talk.is_detached):
             talk.approvals.append(at)
         if (name == "detach" and self._shown(session_id).busy) or (name == "stop" and self._busy(session_id)):
             talk.hold(at, name)
-            talk.left_at, talk.left = at, True
+            talk.detached_at, talk.is_detached = at, True
         if name == "aclose":
             self._closing = True
         return at
@@ -178,7 +178,7 @@ class Watchman:
         """An action has ended."""
         self.note(f"{name} ended", f"{session_id} {error!r}" if error else session_id)
         talk = self.talk(session_id)
-        # An action goes on when nobody waits for it any more: it was asked for all the same.
+        # A cancelled action still takes effect: it was requested.
         failed = error is not None and not isinstance(error, asyncio.CancelledError)
         if failed and began_at in talk.approvals:
             talk.approvals.remove(began_at)
@@ -186,9 +186,9 @@ class Watchman:
             self._closed = True
 
     def crashing(self, stored: Collection[str], closed: Collection[str]) -> None:
-        """The program is killed: what is queued waits, and nobody waits for an action any more.
+        """The program is killed: queued messages are held, and no action has a waiting caller.
 
-        A message that was taken back while the history could not be written is queued again, and held.
+        A message that was withdrawn while the history could not be written is queued again, and held.
         """
         at = self.note("CRASH")
         for message in self.messages:
@@ -200,7 +200,7 @@ class Watchman:
         }
         self._status.clear()
         self._started.clear()
-        self._left_open.clear()
+        self._open_after_crash.clear()
         self._changed.clear()
         for message in self.messages:
             if message.fate is Fate.PENDING:
@@ -240,11 +240,11 @@ class Watchman:
         self.note("closing", turn_id)
         self.ended.add(turn_id)
 
-    def measured(self, session_id: str, asked_at: int, *, allowed: bool) -> None:
+    def measured(self, session_id: str, requested_at: int, *, allowed: bool) -> None:
         """The limits of a session were read."""
         self.note("limits", f"{session_id} {'allow it' if allowed else 'forbid it'}")
         if allowed:
-            self.talk(session_id).allowed_at = max(asked_at, self.talk(session_id).allowed_at)
+            self.talk(session_id).allowed_at = max(requested_at, self.talk(session_id).allowed_at)
 
     # -- what the service sees -----------------------------------------------------------
     def reserving(self, turn_id: str) -> None:
@@ -256,7 +256,7 @@ class Watchman:
         self.reserved.discard(turn_id)
 
     def posting(self, order: TurnRequest, begun: str | None = None) -> None:
-        """A POST leaves. `begun`: the name that a new worker gets from it, where the caller makes that."""
+        """A POST is sent. `begun`: the id of the new worker, if the caller chooses it."""
         at = self.note("POST", f"{order.turn_id} {order.prompt!r} to {order.worker_id}")
         self.posts.append(order.prompt)
         message = self.by_turn.get(order.turn_id)
@@ -300,18 +300,18 @@ class Watchman:
             self.expect(Promise.LIMIT, talk.allowed_at > since, detail)
 
     def opening(self, worker_id: str | None, turn_id: str = "") -> str:
-        """A request that stays open begins; gives its session."""
+        """A long request begins; returns its session."""
         message = self.by_turn.get(turn_id)
         session_id = message.session_id if message else self._session_of(worker_id)
         talk = self.talk(session_id)
         talk.requests += 1
         self.note("request", f"{session_id} {worker_id}")
         self.expect(Promise.ALONE, talk.requests == 1, f"{talk.requests} open requests in {session_id}")
-        self.expect(Promise.CLOSED, not self._closed, f"{worker_id} was asked")
+        self.expect(Promise.CLOSED, not self._closed, f"{worker_id} was requested")
         return session_id
 
     def closing(self, session_id: str) -> None:
-        """A request that stayed open has ended."""
+        """A long request has ended."""
         self.note("request ended", session_id)
         self.talk(session_id).requests -= 1
 
@@ -329,19 +329,21 @@ class Watchman:
             self._status[turn.turn_id] = status
             at = self.note("status", f"{turn.turn_id} {status}")
             if before is not None:
-                self._left_open.discard(turn.turn_id)
+                self._open_after_crash.discard(turn.turn_id)
             elif turn.live and status is not TurnStatus.QUEUED:
-                self._left_open.add(turn.turn_id)
+                self._open_after_crash.add(turn.turn_id)
             if not turn.live and before is not None:
                 self._ended(self.talk(session_id), turn.turn_id, at)
 
     def look(self) -> None:
-        """A step of the loop is over: what sessions show now is what a screen could paint."""
+        """A step of the loop is over: a screen could now paint the sessions."""
         for session_id in self._changed:
             live = [
                 turn.turn_id
                 for turn in self._shown(session_id).turns
-                if turn.live and turn.status is not TurnStatus.QUEUED and turn.turn_id not in self._left_open
+                if turn.live
+                and turn.status is not TurnStatus.QUEUED
+                and turn.turn_id not in self._open_after_crash
             ]
             for turn_id in live:
                 self._started.setdefault(turn_id, self._tick)
@@ -352,13 +354,13 @@ class Watchman:
         """A turn has ended. One that was under way may hold the queue."""
         status, started = self._status[turn_id], self._started.pop(turn_id, 0)
         if status not in GOES_ON:
-            # What is sent from here on may go past what was sent before.
+            # Later messages may be sent before earlier ones.
             talk.holds.append(at)
         if not started:
             return
         if status not in FREE:
             talk.ended_at = at
-        # Who left the turn and sends another message while it ends has seen what there is to see.
-        if status not in GOES_ON and talk.left_at <= started:
+        # A person who detached and sends another message during the end has decided already.
+        if status not in GOES_ON and talk.detached_at <= started:
             talk.hold(at, f"{turn_id} ({status})")
-            talk.left = status is TurnStatus.RUNNING
+            talk.is_detached = status is TurnStatus.RUNNING

@@ -22,7 +22,7 @@ class StepOrder(Protocol):
     """Chooses what happens next."""
 
     def choose(self, ready: int) -> int | None:
-        """The place of one of `ready` steps, oldest first; None lets time pass to the next timer."""
+        """The index of one of `ready` steps, oldest first; None lets time pass to the next timer."""
         ...
 
 
@@ -74,7 +74,7 @@ class NumberedTask(asyncio.Task[T]):
 
 
 class Loop(asyncio.AbstractEventLoop):
-    """The loop. `problems` holds what went wrong where nobody could hear of it."""
+    """The loop. `problems` holds the failures that no caller observed."""
 
     def __init__(self) -> None:
         self.problems: list[dict[str, Any]] = []
@@ -86,10 +86,10 @@ class Loop(asyncio.AbstractEventLoop):
         self._tasks: list[NumberedTask[Any]] = []
         self._closed = False
 
-    # -- what a test does with it ----------------------------------------------------
+    # -- for tests -------------------------------------------------------------------
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """This loop is the running one meanwhile, by the two functions that asyncio offers for it."""
+        """Make this the running loop for the block."""
         before = asyncio._get_running_loop()
         asyncio._set_running_loop(self)
         try:
@@ -109,7 +109,7 @@ class Loop(asyncio.AbstractEventLoop):
         return True
 
     def step_newest(self) -> None:
-        """Run the step that became ready last: what a person does happens at once."""
+        """Run the step that became ready last, so that an action of a person starts immediately."""
         self._run(self._ready.pop())
 
     def unfinished(self) -> list[NumberedTask[Any]]:
@@ -118,12 +118,12 @@ class Loop(asyncio.AbstractEventLoop):
         return self._tasks
 
     def abandon(self) -> None:
-        """Cancel all that is left and run it to its end, so that no memory of it stays."""
+        """Cancel all remaining tasks and run them to their end, so that nothing keeps them alive."""
         for _ in range(20):
-            left = self.unfinished()
-            for task in left:
+            unfinished = self.unfinished()
+            for task in unfinished:
                 task.cancel()
-            for _ in range(50 * len(left)):
+            for _ in range(50 * len(unfinished)):
                 if not self._ready:
                     break
                 self._run(self._ready.pop(0))
@@ -151,7 +151,7 @@ class Loop(asyncio.AbstractEventLoop):
         except Exception as problem:  # noqa: BLE001 - as asyncio does: a loop outlives its callbacks
             self.call_exception_handler({"message": "A callback failed.", "exception": problem})
 
-    # -- what asyncio asks of a loop ---------------------------------------------------
+    # -- the interface of a loop -------------------------------------------------------
     def time(self) -> float:
         return self._now
 
@@ -202,6 +202,6 @@ class Loop(asyncio.AbstractEventLoop):
 
 
 def new_loop() -> Loop:
-    """A loop on which nothing happens yet."""
-    # The types call each method of a loop abstract; what the engine does not use is not here.
+    """A new loop without tasks."""
+    # Every method of a loop is abstract in the type stubs; those that the engine does not use are omitted.
     return Loop()  # type: ignore[abstract]

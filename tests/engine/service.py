@@ -1,4 +1,4 @@
-"""Service: workers that remember what they were asked. Each look at one brings another word of its answer."""
+"""Service: workers that remember their messages. Each read of one yields another word of its answer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WORDS = ("one ", "two ")
 
 @dataclass
 class Job:
-    """A message that reached a worker, and how much of the answer exists."""
+    """A message that reached a worker, and its answer so far."""
 
     prompt: str
     number: int
@@ -39,19 +39,19 @@ class Job:
         return "".join(WORDS[: self.words])
 
     def work(self) -> None:
-        """Another word."""
+        """Add a word to the answer."""
         self.words = min(self.words + 1, len(WORDS))
 
 
 @dataclass
 class RemoteWorker:
-    """What the service knows of one worker."""
+    """The state of one worker."""
 
     worker_id: str
     jobs: list[Job] = field(default_factory=list)
 
     def ask(self, prompt: str) -> Job:
-        """A new message; the worker ends what it was at first."""
+        """Add a message; the worker first completes the earlier one."""
         for job in self.jobs:
             job.words = len(WORDS)
         self.jobs.append(Job(prompt, len(self.jobs)))
@@ -114,7 +114,7 @@ def streamed(job: Job) -> list[RawFrame]:
 
 @dataclass
 class Reply:
-    """A response that is open: somebody watches."""
+    """An open response: a client is watching."""
 
     via: StreamRoute
     body: Body
@@ -129,7 +129,7 @@ class Reply:
 
 
 class Witness(Protocol):
-    """Who is to know of requests. `opening` gives what `closing` gets back."""
+    """Observes requests. `closing` receives the result of `opening`."""
 
     def posting(self, order: TurnRequest, begun: str | None) -> None: ...
     def opening(self, worker_id: str | None, turn_id: str = "") -> str: ...
@@ -158,7 +158,7 @@ class Opening:
 
 
 OpenAs = tuple[str | None, str]
-"""The worker that is asked, and the turn that asks where it is a POST."""
+"""The requested worker, and the turn of a POST."""
 
 
 class Service:
@@ -196,8 +196,8 @@ class Service:
         await self.doors.go_through(Door.ANSWER)
         if self._streams:
             return Reply(StreamRoute.POST, Body(self.doors, job, streamed(job)), worker.worker_id)
-        whole = Body(self.doors, job, [RawFrame(Framing.JSON, worker.body())])
-        return Reply(StreamRoute.POST, whole, worker.worker_id, "application/json", "")
+        body = Body(self.doors, job, [RawFrame(Framing.JSON, worker.body())])
+        return Reply(StreamRoute.POST, body, worker.worker_id, "application/json", "")
 
     async def _show(self, worker_id: str, via: StreamRoute) -> Reply:
         await self.doors.go_through(Door.FOLLOW)

@@ -1,4 +1,4 @@
-"""Soak: tell many stories, or one again.
+"""Soak: run many stories, or replay one.
 
 python -m tests.engine.soak --schedules 100000 --seed 0
 python -m tests.engine.soak --replay 1234
@@ -45,7 +45,7 @@ def replay(seed: int) -> int:
 
 
 def soak(first: int, schedules: int) -> int:
-    """Tell them all; 1 when any breaks a promise."""
+    """Run them all; 1 when any breaks a promise."""
     began = time.monotonic()
     seeds: dict[Promise, list[int]] = defaultdict(list)
     failed, steps = 0, 0
@@ -64,7 +64,7 @@ def soak(first: int, schedules: int) -> int:
 
 
 def main() -> int:
-    """Read the arguments and go."""
+    """Parse the arguments and run."""
     parser = argparse.ArgumentParser(prog="python -m tests.engine.soak", allow_abbrev=False)
     parser.add_argument("--schedules", type=int, default=100_000, help="how many (default: 100000)")
     parser.add_argument("--seed", type=int, default=0, help="the first seed (default: 0)")

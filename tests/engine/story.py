@@ -1,4 +1,4 @@
-"""Story: one schedule made from one number. The same number tells the same story."""
+"""Story: one schedule generated from a number. The same number gives the same story."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ MOVES: dict[str, int] = {
     "close": 1,
     "crash": 2,
 }
-"""What may happen, and how often."""
+"""Possible events, and how often each happens."""
 SLOW = (Door.START, Door.READ, Door.FOLLOW, Door.PIECE, Door.OPEN_TURN, Door.FLUSH, Door.CLOSE_TURN)
 SLOW_TOO = (Door.FRAMES, Door.GAUGES, Door.CHARGE)
 
 
 @dataclass
 class Chance:
-    """An order by chance. `steady`: how often the habitual step is taken instead of any."""
+    """A random order. `steady`: how often the oldest step is chosen instead of a random one."""
 
     random: Random
     steady: float
@@ -66,7 +66,7 @@ class Chance:
 
 
 def setting_of(random: Random) -> Setting:
-    """What the world of this story begins with."""
+    """The initial state of the world of this story."""
     return Setting(
         worker=random.random() < 0.6,
         sessions=1 if random.random() < 0.85 else 2,
@@ -79,7 +79,7 @@ def setting_of(random: Random) -> Setting:
 
 
 class Story:
-    """Makes things happen in a world, by chance."""
+    """Performs random events in a world."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
@@ -87,7 +87,7 @@ class Story:
         self.world = World(order, setting_of(self.random))
 
     def play(self) -> World:
-        """The whole story; stops where a promise is broken."""
+        """Run the complete story; stop at a broken promise."""
         random, world = self.random, self.world
         moves = random.randint(3, 14)
         for name in ["send", *random.choices(list(MOVES), list(MOVES.values()), k=moves)]:
@@ -103,7 +103,7 @@ class Story:
         return world
 
     def happen(self, name: str) -> None:
-        """One thing happens."""
+        """Perform one event."""
         world, random = self.world, self.random
         session_id = random.choice(world.sessions)
         if name in {"withdraw", "edit", "move", "send queued"}:
@@ -141,7 +141,7 @@ class Story:
             world.move(session_id, turn, random.randrange(len(queued)))
 
     def _befall(self, name: str, session_id: str) -> bool:
-        """Something happens around the engine; False when it is an action of the person."""
+        """Perform an accident; False for an action of the person."""
         world, random = self.world, self.random
         if name == "fault":
             door = random.choice(list(FAULTS))
@@ -167,7 +167,7 @@ class Story:
         return True
 
     def _ask_elsewhere(self, session_id: str, *, ours: bool) -> None:
-        """Somebody asks the session's worker while it is idle: on the web, or with a program of ours."""
+        """Another client sends a message to the session's idle worker."""
         world, session = self.world, self.world.session(session_id)
         if session.worker_id is None or session.busy or (ours and session_id not in world.history.sessions):
             return

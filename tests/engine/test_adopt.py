@@ -1,4 +1,4 @@
-"""Turns made elsewhere: what is stored of them, and that they are entered once."""
+"""Turns of other clients: their stored frames, and that each is stored once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LONG = "Look at the prices again. " * 80
 
 
 def scheduled(runs: int, prompt: str = LONG, **members: Any) -> str:
-    """A worker whose schedule asked the same again and again."""
+    """A worker whose schedule sent the same prompt many times."""
     messages: list[dict[str, Any]] = []
     for at in range(runs):
         messages.append({"id": f"u{at}", "role": "user", "parts": [{"type": "text", "text": prompt}]})
@@ -44,7 +44,7 @@ def stored_size(runs: int) -> int:
     return sum(len(frame.data) for turn in turns for frame in turn.frames)
 
 
-def test_what_is_stored_of_a_schedule_grows_with_its_runs_and_not_with_their_square() -> None:
+def test_the_storage_of_a_schedule_grows_linearly_with_its_runs() -> None:
     assert stored_size(100) < 11 * stored_size(10)
 
 
@@ -76,13 +76,13 @@ def test_each_adopted_turn_has_its_own_structured_output() -> None:
     adopted = adopted_turns(Session("s", 0, "w1"), task({"n": 1}, None, {"n": 3}, {"n": 3}), 0, FakeIds())
     turns = [fold(turn.order, turn.frames) for turn in adopted]
     assert [structured_of(turn) for turn in turns] == [{"n": 1}, None, {"n": 3}, {"n": 3}]
-    # A reading that comes when later turns exist takes nothing of theirs.
+    # A reading after later turns assigns none of their outputs to an earlier one.
     read = adopted[1].frames[0]._replace(seq=2, data=task({"n": 1}, None, {"n": 3}).text)
     again = fold(adopted[1].order, [*adopted[1].frames, read])
     assert structured_of(again) is None
 
 
-def test_an_adopted_turn_says_how_it_came_about_as_far_as_the_service_says_it() -> None:
+def test_an_adopted_turn_names_its_trigger_if_the_service_does() -> None:
     first, second = adopted_turns(Session("s", 0, "w1"), task(None, None), 0, FakeIds())
     assert (first.order.trigger, second.order.trigger) == (Trigger.SCHEDULE, Trigger.ELSEWHERE)
     [unknown] = adopted_turns(Session("s", 0, "w1"), task(None, trigger="moon"), 0, FakeIds())
@@ -97,14 +97,14 @@ def test_a_reading_of_one_of_many_equal_prompts_is_stored_with_one() -> None:
     stored = slim_worker(body, order)
     assert len(stored) < 2 * len(LONG)
     assert fold(order, [Frame(0, 0, Framing.JSON, stored, ReadReason.AFTER)]).text == "answer 150"
-    # As older versions stored it: a copy of each.
+    # Older versions stored a copy of the body for each.
     older = json.loads(stored)
     prompt = {"role": "user", "parts": [{"type": "text", "text": LONG}]}
     older["messages"][:1] = [prompt] * 151
     assert fold(order, [Frame(0, 0, Framing.JSON, json.dumps(older), ReadReason.AFTER)]).text == "answer 150"
 
 
-def test_a_name_that_all_messages_have_is_the_name_of_none() -> None:
+def test_an_id_that_all_messages_share_is_ignored() -> None:
     body = json.loads(scheduled(3))
     for message in body["messages"]:
         message["id"] = "same"
@@ -112,21 +112,9 @@ def test_a_name_that_all_messages_have_is_the_name_of_none() -> None:
     assert [turn.message_id for turn in turns] == [None] * 3
 
 
-class NamedIds:
-    """Ids of one program."""
-
-    def __init__(self, maker: str) -> None:
-        self._maker = maker
-        self._made = 0
-
-    def new(self, prefix: str) -> str:
-        self._made += 1
-        return f"{prefix}_{self._maker}_{self._made}"
-
-
 def program(name: str, log: Ledger, api: FakeApi) -> Engine:
     calm = RetryPolicy(money_interval=None)
-    return Engine(api, log, FakeClock(), NamedIds(name), calm, context=ServiceContext(PLACE))
+    return Engine(api, log, FakeClock(), FakeIds(program=name), calm, context=ServiceContext(PLACE))
 
 
 async def started(path: Path) -> Ledger:
@@ -145,11 +133,11 @@ async def test_programs_that_attach_to_one_worker_at_once_have_one_session_and_o
         engines = [program(f"{number}{at}", log, FakeApi(workers=[body])) for at, log in enumerate(ledgers)]
         worker_id = "w1" if number == 0 else "w2"
         sessions = [engine.new_session(PLACE, worker_id).session_id for engine in engines]
-        found = await asyncio.gather(
+        adopted = await asyncio.gather(
             *(engine.adopt(name) for engine, name in zip(engines, sessions, strict=True))
         )
-        assert len({session.session_id for session in found}) == 1
-        assert {len(session.turns) for session in found} == {2 - number}
+        assert len({session.session_id for session in adopted}) == 1
+        assert {len(session.turns) for session in adopted} == {2 - number}
     assert len(await ledgers[0].charges.turn_charges()) == 3
     for ledger in ledgers:
         await ledger.aclose()

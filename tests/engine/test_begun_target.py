@@ -1,4 +1,4 @@
-"""A target whose name is made before the POST: a start in doubt is settled by reading it, with one POST."""
+"""A target whose id is chosen before the POST: a start in doubt is settled by reading it, with one POST."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def test_the_target_is_stored_before_the_post() -> None:
     assert stored == [["t1"]]
 
 
-async def test_a_start_in_doubt_is_found_by_its_target() -> None:
+async def test_a_start_in_doubt_is_settled_by_its_target() -> None:
     box = begun(MISSING, task(busy=True), task("there"))
     await box.engine.actor(box.session_id).send("hello")
     session = await box.settled()
@@ -51,7 +51,7 @@ async def test_a_start_in_doubt_is_found_by_its_target() -> None:
     assert (session.worker_id, session.template, len(box.api.posts)) == ("t1", "w9", 1)
 
 
-async def test_a_target_that_stays_unknown_shows_that_nothing_arrived() -> None:
+async def test_a_target_that_stays_unknown_proves_that_nothing_arrived() -> None:
     box = begun(MISSING)
     await box.engine.actor(box.session_id).send("hello")
     (turn,) = (await box.settled()).turns
@@ -61,7 +61,7 @@ async def test_a_target_that_stays_unknown_shows_that_nothing_arrived() -> None:
     assert box.api.reads >= RetryPolicy().absence_looks
 
 
-async def test_a_target_that_exists_shows_that_the_message_arrived_even_where_it_is_not_listed() -> None:
+async def test_a_target_that_exists_proves_that_the_message_arrived_even_without_a_listed_turn() -> None:
     """A service may list a turn when it has ended; until then it is watched, however long it takes."""
     busy = [task(prompt=None, busy=True)] * 40
     box = begun(MISSING, *busy, task("there"))
@@ -70,7 +70,7 @@ async def test_a_target_that_exists_shows_that_the_message_arrived_even_where_it
     assert (turn.status, turn.text, len(box.api.posts)) == (TurnStatus.COMPLETED, "there", 1)
 
 
-async def test_a_target_that_vanishes_after_it_was_seen_is_not_taken_for_undelivered() -> None:
+async def test_a_target_that_disappears_does_not_mean_undelivered() -> None:
     box = begun(task(busy=True), MISSING)
     await box.engine.actor(box.session_id).send("hello")
     (turn,) = (await box.settled()).turns
@@ -84,7 +84,7 @@ async def test_a_target_that_vanishes_after_it_was_seen_is_not_taken_for_undeliv
     ("reads", "status"),
     [([MISSING], TurnStatus.NOT_DELIVERED), ([task(busy=True), task("there")], TurnStatus.COMPLETED)],
 )
-async def test_a_killed_start_is_found_again_by_its_stored_target(
+async def test_a_killed_start_is_settled_by_its_stored_target(
     trigger: Trigger, reads: list[str | ApiError], status: TurnStatus
 ) -> None:
     log, api = FakeLog(), FakeApi(follows=[MISSING] * 2, workers=list(reads), target="t1")
@@ -108,7 +108,7 @@ async def test_a_killed_start_is_found_again_by_its_stored_target(
 @pytest.mark.parametrize(
     ("later_s", "status"), [(1.0, TurnStatus.SENDING), (200.0, TurnStatus.NOT_DELIVERED)]
 )
-async def test_one_look_long_after_the_kill_shows_that_nothing_arrived(
+async def test_one_read_long_after_the_kill_proves_that_nothing_arrived(
     later_s: float, status: TurnStatus
 ) -> None:
     log, clock = FakeLog(), FakeClock()
@@ -130,7 +130,7 @@ async def test_one_look_long_after_the_kill_shows_that_nothing_arrived(
     assert (turn.status, api.posts) == (status, [])
 
 
-async def test_a_second_message_goes_to_the_target_that_the_first_began() -> None:
+async def test_a_second_message_goes_to_the_target_of_the_first() -> None:
     box = begun(task("there"))
     await box.engine.actor(box.session_id).send("hello")
     await box.settled()

@@ -1,4 +1,4 @@
-"""After the end of a turn its worker is read again: costs that come late are those of that turn."""
+"""After the end of a turn its worker is read again: costs reported late belong to that turn."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def usd(session: Session) -> Decimal | None:
     return session_money(session.turns).turns[-1].usd
 
 
-async def test_costs_that_come_after_the_end_are_entered_for_the_turn() -> None:
+async def test_costs_reported_after_the_end_belong_to_the_turn() -> None:
     box = rig(
         FakeApi(starts=[says("a1")], workers=[START, priced(0.10), priced(0.10), priced(0.25)]), patience=LATE
     )
@@ -53,7 +53,7 @@ async def test_costs_that_come_after_the_end_are_entered_for_the_turn() -> None:
     assert box.log.closed.count(session.turns[0].turn_id) == 2
 
 
-async def test_a_refused_turn_does_not_say_that_nothing_was_charged_where_the_figures_rose() -> None:
+async def test_a_refused_turn_does_not_claim_to_be_free_after_the_figures_rose() -> None:
     refused = Refused(Kind.PAYMENT, "402")
     box = rig(
         FakeApi(
@@ -69,7 +69,7 @@ async def test_a_refused_turn_does_not_say_that_nothing_was_charged_where_the_fi
     assert usd(session) == Decimal(0)
 
 
-async def test_it_is_read_at_once_before_the_program_leaves() -> None:
+async def test_closing_reads_the_worker_immediately() -> None:
     box = rig(
         FakeApi(starts=[says("a1")], workers=[START, priced(0.10), priced(0.25)]),
         patience=LATE,

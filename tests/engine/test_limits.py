@@ -1,4 +1,4 @@
-"""Limits at the engine: nothing is sent once one is used up, and what runs is counted while it runs."""
+"""Limits in the engine: nothing is sent once one is used up, and a running turn is counted."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ START = worker("", usage={"costUsd": 0})
 
 
 @dataclass
-class SessionPurse:
+class SessionLimit:
     """One limit over the session, counted as the ledger would."""
 
     amount: Decimal = Decimal(1)
-    asked: int = 0
+    reads: int = 0
     fails: LedgerError | None = None
-    seen: list[State] = field(default_factory=list)
+    states: list[State] = field(default_factory=list)
 
     async def gauges(self, session: Session) -> Sequence[Gauge]:
-        self.asked += 1
+        self.reads += 1
         await asyncio.sleep(0)
         if self.fails is not None:
             raise self.fails
         gauge = Gauge(Limit(Scope.SESSION, Unit.USD, self.amount), session_money(session.turns).usd)
-        self.seen.append(gauge.state)
+        self.states.append(gauge.state)
         return [gauge]
 
 
@@ -70,18 +70,18 @@ def priced(text: str, prompt: str, usd: float, *, busy: bool = False) -> str:
     return worker(text, busy=busy, usage={"costUsd": usd}, messages=messages)
 
 
-def box_with(purse: SessionPurse, *costs: float, patience: RetryPolicy | None = None) -> Rig:
-    """A worker whose total stands at `costs`, one after each turn "q1", "q2" …"""
+def box_with(purse: SessionLimit, *costs: float, patience: RetryPolicy | None = None) -> Rig:
+    """A worker whose total after each turn "q1", "q2" … is the next of `costs`."""
     starts = [says(f"a{at}") for at in range(1, len(costs) + 1)]
     workers = [START]
     for at, usd in enumerate(costs, 1):
-        told = priced(f"a{at}", f"q{at}", usd)
-        workers += [told, told]
+        body = priced(f"a{at}", f"q{at}", usd)
+        workers += [body, body]
     return rig(FakeApi(starts=list(starts), workers=list(workers)), purse=purse, patience=patience)
 
 
 async def test_below_the_limit_everything_is_sent() -> None:
-    purse = SessionPurse()
+    purse = SessionLimit()
     box = box_with(purse, 0.5, 0.9)
     for at in (1, 2):
         await box.engine.actor(box.session_id).send(f"q{at}")
@@ -92,7 +92,7 @@ async def test_below_the_limit_everything_is_sent() -> None:
 
 
 async def test_at_the_limit_nothing_is_sent_or_stored_until_it_is_raised() -> None:
-    purse = SessionPurse()
+    purse = SessionLimit()
     box = box_with(purse, 1.0, 1.2)
     await box.engine.actor(box.session_id).send("q1")
     await box.settled()
@@ -106,8 +106,8 @@ async def test_at_the_limit_nothing_is_sent_or_stored_until_it_is_raised() -> No
     assert len(box.api.posts) == 2
 
 
-async def test_a_reached_limit_holds_the_queue_and_raising_it_goes_on() -> None:
-    purse, gate = SessionPurse(), asyncio.Event()
+async def test_a_reached_limit_holds_the_queue_until_it_is_raised() -> None:
+    purse, gate = SessionLimit(), asyncio.Event()
     first: Script = [*says("a1", end=False), gate, *says("")[3:]]
     api = FakeApi(
         starts=[first, says("a2")], workers=[START, priced("a1", "q1", 1.5), priced("a2", "q2", 1.6)]
@@ -123,7 +123,7 @@ async def test_a_reached_limit_holds_the_queue_and_raising_it_goes_on() -> None:
     assert (held.reason, held.gauge.state) == (HoldReason.LIMIT, State.REACHED)
     assert (session.turns[-1].turn_id, session.turns[-1].status) == (queued, TurnStatus.QUEUED)
     assert len(api.posts) == 1
-    # Not raised far enough: it stays.
+    # Not raised far enough: the hold stays.
     purse.amount = Decimal("1.5")
     assert await box.engine.actor(box.session_id).resume() is not None
     assert len(api.posts) == 1
@@ -134,8 +134,8 @@ async def test_a_reached_limit_holds_the_queue_and_raising_it_goes_on() -> None:
     assert (len(api.posts), box.engine.actor(box.session_id).queue.hold) == (2, None)
 
 
-async def test_a_held_message_can_be_taken_back() -> None:
-    purse, gate = SessionPurse(Decimal("0.1")), asyncio.Event()
+async def test_a_held_message_can_be_withdrawn() -> None:
+    purse, gate = SessionLimit(Decimal("0.1")), asyncio.Event()
     first: Script = [*says("a1", end=False), gate, *says("")[3:]]
     api = FakeApi(starts=[first], workers=[START, priced("a1", "q1", 1.5)])
     box = rig(api, purse=purse)
@@ -147,8 +147,8 @@ async def test_a_held_message_can_be_taken_back() -> None:
     assert len(api.posts) == 1
 
 
-async def test_what_runs_is_written_and_counted_while_it_runs() -> None:
-    purse, gate = SessionPurse(), asyncio.Event()
+async def test_a_running_turn_is_recorded_and_counted() -> None:
+    purse, gate = SessionLimit(), asyncio.Event()
     script: Script = [
         sse(type="start", messageId="m"),
         gate,
@@ -157,25 +157,25 @@ async def test_what_runs_is_written_and_counted_while_it_runs() -> None:
     ]
     growing = [priced("", "q1", usd, busy=True) for usd in (0.1, 0.85, 1.1)]
     api = FakeApi(starts=[script], workers=[START, *growing, priced("a", "q1", 1.2)])
-    # Nobody asked for polls; a limit alone brings them.
+    # There is no poll interval: the limit alone causes polls.
     box = rig(api, purse=purse, patience=RetryPolicy(money_interval=None))
-    told: list[State] = []
+    states: list[State] = []
 
     def changed(_session_id: str) -> None:
         for gauge in box.engine.actor(box.session_id).gauges:
-            told.append(gauge.state)
+            states.append(gauge.state)
             if gauge.state is State.REACHED:
                 gate.set()
 
     box.engine.subscribe(changed)
     await box.engine.actor(box.session_id).send("q1")
     session = await box.settled()
-    assert list(dict.fromkeys(told)) == [State.BELOW, State.NEAR, State.REACHED]
+    assert list(dict.fromkeys(states)) == [State.BELOW, State.NEAR, State.REACHED]
     assert any(turn.live for kept in box.log.charged for turn in kept.turns)
     assert session.turns[-1].status is TurnStatus.COMPLETED
 
 
-async def test_without_a_limit_nobody_polls_beside_the_stream() -> None:
+async def test_without_a_limit_there_are_no_polls_during_the_stream() -> None:
     gate = asyncio.Event()
     script: Script = [
         sse(type="start", messageId="m"),
@@ -193,8 +193,8 @@ async def test_without_a_limit_nobody_polls_beside_the_stream() -> None:
     await box.settled()
 
 
-async def test_a_message_put_aside_is_kept_and_never_sent() -> None:
-    box = box_with(SessionPurse())
+async def test_a_message_stored_as_unsent_is_kept_and_never_sent() -> None:
+    box = box_with(SessionLimit())
     why = Fault(Kind.COST_LIMIT, "The limit is reached.", may_have_been_charged=False)
     turn_id = await box.engine.actor(box.session_id).store_unsent("q1", "high", (), why)
     (turn,) = box.engine.session(box.session_id).turns
@@ -205,15 +205,15 @@ async def test_a_message_put_aside_is_kept_and_never_sent() -> None:
 
 
 async def test_limits_that_cannot_be_read_send_nothing() -> None:
-    purse = SessionPurse(fails=LedgerError("Cannot read the history."))
+    purse = SessionLimit(fails=LedgerError("Cannot read the history."))
     box = box_with(purse, 0.1)
     with pytest.raises(LedgerError):
         await box.engine.actor(box.session_id).send("q1")
     assert (box.api.posts, box.log.orders) == ([], {})
 
 
-async def test_leaving_a_held_queue_keeps_its_messages() -> None:
-    purse, gate = SessionPurse(Decimal("0.1")), asyncio.Event()
+async def test_closing_keeps_the_messages_of_a_held_queue() -> None:
+    purse, gate = SessionLimit(Decimal("0.1")), asyncio.Event()
     first: Script = [*says("a1", end=False), gate, *says("")[3:]]
     api = FakeApi(starts=[FakeReply(first)], workers=[START, priced("a1", "q1", 1.5)])
     box = rig(api, purse=purse)
@@ -238,7 +238,7 @@ def reserved_rig(*replies: Script) -> Rig:
     return box
 
 
-async def test_nothing_is_stored_or_sent_where_another_turn_has_reserved_what_is_left() -> None:
+async def test_nothing_is_sent_when_another_turn_has_reserved_the_remainder() -> None:
     box = reserved_rig(says("a1"))
     actor = box.engine.actor(box.session_id)
     with pytest.raises(LimitUnmeasured, match="1 running turn has no cost history"):
@@ -249,7 +249,7 @@ async def test_nothing_is_stored_or_sent_where_another_turn_has_reserved_what_is
     assert len(box.api.posts) == 1
 
 
-async def test_a_message_behind_a_running_turn_reserves_when_its_turn_comes() -> None:
+async def test_a_queued_message_reserves_when_it_is_sent() -> None:
     gate = asyncio.Event()
     box = rig(
         FakeApi(starts=[[*says("a1", end=False), gate, *says("")[3:]], says("a2")], workers=[worker("x")])
@@ -263,7 +263,7 @@ async def test_a_message_behind_a_running_turn_reserves_when_its_turn_comes() ->
     assert box.log.started == [first, queued]
 
 
-async def test_the_queue_waits_for_a_person_where_nothing_is_free() -> None:
+async def test_the_queue_waits_for_a_decision_when_nothing_is_free() -> None:
     gate = asyncio.Event()
     box = rig(
         FakeApi(starts=[[*says("a1", end=False), gate, *says("")[3:]], says("a2")], workers=[worker("x")])
@@ -285,7 +285,7 @@ async def test_the_queue_waits_for_a_person_where_nothing_is_free() -> None:
     assert len(box.api.posts) == 2
 
 
-async def test_what_running_turns_left_too_little_of_holds_the_queue_as_a_limit_does() -> None:
+async def test_too_small_a_remainder_holds_the_queue_like_a_reached_limit() -> None:
     gate = asyncio.Event()
     box = rig(FakeApi(starts=[[*says("a1", end=False), gate, *says("")[3:]]], workers=[worker("x")]))
     actor = box.engine.actor(box.session_id)
@@ -298,7 +298,7 @@ async def test_what_running_turns_left_too_little_of_holds_the_queue_as_a_limit_
     hold = actor.queue.hold
     assert hold is not None
     assert (hold.reason, hold.gauge) == (HoldReason.LIMIT, gauge)
-    # To agree that a limit may not hold does not make it larger.
+    # Accepting that a limit may be exceeded does not raise it.
     assert await actor.resume(Start.UNMEASURED) == hold
 
 

@@ -1,7 +1,7 @@
 """Actions overlap, ports are slow and fail, the program is killed: the promises of `promises.py` hold.
 
-Two searches over the same world. The first tells a story for each of 2,000 numbers; `python -m
-tests.engine.soak` tells more of them. In the second Hypothesis chooses, and makes what fails short.
+Two searches over the same world. The first runs a story for each of 2,000 numbers; `python -m
+tests.engine.soak` runs more of them. In the second Hypothesis chooses, and shrinks failures.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def test_two_thousand_schedules_keep_every_promise(part: int) -> None:
 
 
 class Drawn:
-    """An order that is given as numbers; when they are used up, the oldest step is taken."""
+    """An order given as numbers; after the last one, the oldest step is chosen."""
 
     def __init__(self) -> None:
         self.numbers: deque[int] = deque()
@@ -153,5 +153,5 @@ Overlap.TestCase.settings = settings(
     phases=(Phase.generate, Phase.shrink),
     suppress_health_check=list(HealthCheck),
 )
-# A life that fails is made short, which takes minutes.
+# Hypothesis shrinks a failure, which takes minutes.
 TestOverlap = pytest.mark.timeout(600)(Overlap.TestCase)

@@ -1,4 +1,4 @@
-"""Every promise can be broken, and the watchman sees it: an engine that misbehaves is played by hand."""
+"""Every promise can be broken, and the watchman reports it: the test plays a misbehaving engine."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def post_what_was_refused(world: World) -> None:
     world.watchman.posting(order)
 
 
-def post_what_was_taken_back(world: World) -> None:
+def post_a_withdrawn_message(world: World) -> None:
     message, order = written(world)
     message.given_back = 1
     world.watchman.posting(order)
@@ -119,7 +119,7 @@ def number_twice(world: World) -> None:
     [
         (Promise.ONCE, post_twice),
         (Promise.REFUSED, post_what_was_refused),
-        (Promise.WITHDRAWN, post_what_was_taken_back),
+        (Promise.WITHDRAWN, post_a_withdrawn_message),
         (Promise.STORED, post_what_is_not_stored),
         (Promise.TARGET, post_to_another_worker),
         (Promise.TEXT, post_another_text),
@@ -133,7 +133,7 @@ def number_twice(world: World) -> None:
         (Promise.FRAMES, number_twice),
     ],
 )
-def test_a_misdeed_breaks_its_promise_and_no_other(promise: Promise, misdeed: Misdeed) -> None:
+def test_a_violation_breaks_its_own_promise_only(promise: Promise, misdeed: Misdeed) -> None:
     world = calm_world(limited=promise is Promise.LIMIT)
     misdeed(world)
     assert {broken for broken, _ in world.watchman.broken} == {promise}
@@ -215,14 +215,14 @@ def never_return(world: World) -> None:
         (Promise.TASKS, leave_a_task),
     ],
 )
-def test_the_end_shows_what_was_done_wrong(promise: Promise, misdeed: Misdeed) -> None:
+def test_the_final_check_reports_violations(promise: Promise, misdeed: Misdeed) -> None:
     world = calm_world()
     misdeed(world)
     finish(world)
     assert promise in {broken for broken, _ in world.watchman.broken}
 
 
-def test_a_text_is_given_back_once() -> None:
+def test_a_text_is_returned_once() -> None:
     world = calm_world()
     session_id = world.sessions[0]
     world.send(session_id)
@@ -240,7 +240,7 @@ async def give_back(turn_id: str) -> str:
     return "message 1"
 
 
-def test_a_calm_life_breaks_nothing() -> None:
+def test_a_normal_life_breaks_no_promise() -> None:
     for limited in (False, True):
         world = calm_world(limited=limited)
         world.send(world.sessions[0])

@@ -1,4 +1,4 @@
-"""The queue of a session: what holds it, what goes on, what a person can change in it."""
+"""The queue of a session: what holds it, what continues it, what a person can change in it."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ async def running(box: Rig, prompt: str) -> str:
     return turn_id
 
 
-def left_running(*answers: Script) -> Rig:
-    """The first answer never ends by itself; when it is watched again it is whole."""
+def detached_turn(*answers: Script) -> Rig:
+    """A session whose first answer never ends; when it is watched again it is complete."""
     forever = asyncio.Event()
     api = FakeApi(
         starts=[[*says("one", end=False), forever], *answers],
@@ -72,8 +72,8 @@ def left_running(*answers: Script) -> Rig:
     return rig(api, worker_id="w1")
 
 
-async def test_detaching_holds_the_queue_and_coming_back_goes_on_with_it() -> None:
-    box = left_running(says("2"), says("3"))
+async def test_detaching_holds_the_queue_and_watching_again_continues_it() -> None:
+    box = detached_turn(says("2"), says("3"))
     await running(box, "first")
     for prompt in ("second", "third"):
         await box.engine.actor(box.session_id).send(prompt)
@@ -91,7 +91,7 @@ async def test_detaching_holds_the_queue_and_coming_back_goes_on_with_it() -> No
 
 
 async def test_a_message_behind_a_detached_turn_with_a_queue_keeps_its_place() -> None:
-    box = left_running(says("2"), says("3"))
+    box = detached_turn(says("2"), says("3"))
     await running(box, "first")
     await box.engine.actor(box.session_id).send("second")
     box.engine.actor(box.session_id).detach()
@@ -99,7 +99,7 @@ async def test_a_message_behind_a_detached_turn_with_a_queue_keeps_its_place() -
     await box.engine.actor(box.session_id).send("third")
     await box.settled()
     assert (prompts(box), queued(box)) == (["first"], ["second", "third"])
-    # Going on means watching first: the worker is still at it.
+    # Resuming first watches the running turn.
     assert await box.engine.actor(box.session_id).resume() is None
     await box.settled()
     assert prompts(box) == ["first", "second", "third"]
@@ -126,7 +126,7 @@ async def test_queued_messages_can_be_edited_moved_and_withdrawn() -> None:
 
 
 async def test_one_held_message_is_sent_before_the_others_which_stay_held() -> None:
-    box = left_running(says("3"), says("2"))
+    box = detached_turn(says("3"), says("2"))
     await running(box, "first")
     for prompt in ("second", "third"):
         await box.engine.actor(box.session_id).send(prompt)
@@ -134,7 +134,7 @@ async def test_one_held_message_is_sent_before_the_others_which_stay_held() -> N
     actor.detach()
     await box.settled()
     third = actor.queue.ids[1]
-    # The worker still runs the turn that was left: the message becomes the next one.
+    # The worker still runs the detached turn: the message becomes the next one.
     assert await actor.resume(only=third)
     assert (queued(box), prompts(box)) == (["third", "second"], ["first"])
     box.api.workers[:] = [worker("one two", prompt="first"), worker("x")]
@@ -161,7 +161,7 @@ async def test_a_message_sent_before_the_others_while_a_turn_runs_is_the_next_on
     assert prompts(box) == ["first", "third", "second"]
 
 
-async def test_a_moved_queue_comes_back_in_its_order_after_a_crash() -> None:
+async def test_a_reordered_queue_keeps_its_order_after_a_crash() -> None:
     box = rig(FakeApi(starts=[[asyncio.Event()]], workers=[worker("x")]), worker_id=None)
     await box.engine.actor(box.session_id).send("one")
     ids = [await box.engine.actor(box.session_id).send(prompt) for prompt in ("two", "three")]
@@ -183,7 +183,7 @@ async def test_a_moved_queue_comes_back_in_its_order_after_a_crash() -> None:
 
 @dataclass
 class BrittleLog(FakeLog):
-    """Fails what its test names."""
+    """A history whose named methods fail."""
 
     fails: dict[str, Exception] = field(default_factory=dict)
     broken: Exception | None = None
@@ -238,16 +238,16 @@ async def test_a_history_that_fails_at_the_end_of_a_turn_holds_the_queue(problem
     hold = box.engine.actor(box.session_id).queue.hold
     assert hold is not None
     assert (hold.reason, hold.detail) == (HoldReason.UNREADABLE, str(problem))
-    # The next message is what is sent, not the one that waits.
+    # The new message is sent, not the waiting one.
     log.fails.clear()
     await box.engine.actor(box.session_id).send("four")
     await box.settled()
     assert (prompts(box), queued(box)) == (["one", "four"], ["two"])
-    # What could not be closed was closed later.
+    # The turn that could not be closed was closed later.
     assert len(log.closed) == len(set(log.closed)) == 2
 
 
-async def test_a_queued_message_that_cannot_be_read_is_held_not_lost() -> None:
+async def test_an_unreadable_queued_message_is_held_and_not_lost() -> None:
     gate = asyncio.Event()
     api = FakeApi(starts=[[gate, *says("1")], says("2")], workers=[worker("x")])
     box, log = brittle(api)
@@ -275,7 +275,7 @@ async def test_an_edit_that_cannot_be_stored_leaves_the_queued_message() -> None
     await box.engine.aclose()
 
 
-async def test_a_fault_of_our_own_while_a_turn_runs_ends_in_a_state_and_a_sentence() -> None:
+async def test_an_internal_error_during_a_turn_ends_it_with_a_status_and_a_message() -> None:
     api = FakeApi(starts=[says("1"), says("2")], workers=[worker("x")])
     box, log = brittle(api)
 
@@ -287,8 +287,8 @@ async def test_a_fault_of_our_own_while_a_turn_runs_ends_in_a_state_and_a_senten
     assert "a bug of ours" in turn.fault.message
 
 
-# -- leaving -----------------------------------------------------------------------------------------
-async def test_a_send_whose_caller_stops_waiting_is_stored_and_never_sent() -> None:
+# -- closing -----------------------------------------------------------------------------------------
+async def test_a_send_whose_caller_is_cancelled_is_stored_and_never_sent() -> None:
     stored, go_on = asyncio.Event(), asyncio.Event()
 
     @dataclass
@@ -319,7 +319,7 @@ async def test_a_send_whose_caller_stops_waiting_is_stored_and_never_sent() -> N
 
 
 @pytest.mark.parametrize("departed", [False, True])
-async def test_stopping_while_the_request_connects_depends_on_whether_a_byte_left(departed: bool) -> None:
+async def test_stopping_while_the_request_connects_depends_on_whether_a_byte_was_sent(departed: bool) -> None:
     gate, connecting = asyncio.Event(), asyncio.Event()
 
     class Connecting(FakeApi):
@@ -343,7 +343,7 @@ async def test_stopping_while_the_request_connects_depends_on_whether_a_byte_lef
     assert turn.fault.may_have_been_charged is departed
 
 
-async def test_a_run_cancelled_before_its_first_step_ends_in_a_state() -> None:
+async def test_a_run_cancelled_before_its_first_step_has_a_final_status() -> None:
     box = rig(FakeApi(starts=[says("1")], workers=[worker("x")]))
     await box.engine.actor(box.session_id).send("one")
     box.engine.actor(box.session_id).detach()
@@ -352,8 +352,8 @@ async def test_a_run_cancelled_before_its_first_step_ends_in_a_state() -> None:
     assert box.log.closed == [turn.turn_id]
 
 
-# -- turns that stayed open --------------------------------------------------------------------------
-async def test_one_reading_settles_every_turn_that_was_left_open() -> None:
+# -- open turns --------------------------------------------------------------------------------------
+async def test_one_reading_settles_every_open_turn() -> None:
     forever = asyncio.Event()
     both = worker(
         "second answer",
@@ -379,6 +379,6 @@ async def test_one_reading_settles_every_turn_that_was_left_open() -> None:
     first, second = session.turns
     assert (first.status, first.text) == (TurnStatus.COMPLETED, "first answer")
     assert (second.status, second.text) == (TurnStatus.COMPLETED, "second answer")
-    # The total after the second turn is not what the first one took.
+    # The total after the second turn is not the cost of the first one.
     assert first.snapshot is None or first.snapshot.usage.cost_usd != 3
     assert len(api.posts) == 2

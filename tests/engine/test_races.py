@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.ledger.ledger import Ledger
 from tests.engine.doors import Door
 from tests.engine.ending import finish
-from tests.engine.fakes import PLACE, FakeApi, FakeClock, says
+from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, says
 from tests.engine.history import Limits
 from tests.engine.scheduler import OldestFirst
 from tests.engine.world import Setting, World
@@ -30,7 +29,7 @@ def world_of(*, limited: bool = False) -> World:
 
 
 def run_until(world: World, status: TurnStatus) -> None:
-    """Until the newest turn that left stands there."""
+    """Run until the newest turn that was sent has this status."""
     session_id = world.sessions[0]
     for _ in range(500):
         turn = world.session(session_id).sent
@@ -40,8 +39,8 @@ def run_until(world: World, status: TurnStatus) -> None:
     raise AssertionError(f"no turn is {status}:\n{world.watchman.account()}")
 
 
-def left_running(world: World) -> str:
-    """A message whose turn was left while it ran; gives its session."""
+def detached_turn(world: World) -> str:
+    """A message whose turn was detached while it ran; returns its session."""
     session_id = world.sessions[0]
     world.send(session_id)
     run_until(world, TurnStatus.ACCEPTED)
@@ -49,12 +48,12 @@ def left_running(world: World) -> str:
     world.act("detach", session_id)
     run_until(world, TurnStatus.RUNNING)
     world.doors.let_go()
-    world.rest()
+    world.run_until_idle()
     return session_id
 
 
 def leave(world: World) -> None:
-    """What a program does when it is told to end."""
+    """What a program does when it receives a signal to end."""
     world.act("stop", world.sessions[0])
 
 
@@ -65,7 +64,7 @@ def assert_kept(world: World) -> None:
 
 def test_two_watches_of_a_turn_are_one_run() -> None:
     world = world_of()
-    session_id = left_running(world)
+    session_id = detached_turn(world)
     world.doors.hold(Door.FRAMES)
     world.act("watch", session_id)
     world.act("watch", session_id)
@@ -74,15 +73,15 @@ def test_two_watches_of_a_turn_are_one_run() -> None:
     assert_kept(world)
 
 
-def test_a_watch_beside_a_send_is_no_second_run() -> None:
+def test_watching_during_a_send_starts_no_second_run() -> None:
     world = world_of()
-    session_id = left_running(world)
+    session_id = detached_turn(world)
     world.doors.hold(Door.FRAMES)
     world.act("watch", session_id)
     world.send(session_id)
     world.run(20)
     world.doors.let_go()
-    world.rest()
+    world.run_until_idle()
     assert len(world.watchman.posts) == 2
     assert_kept(world)
 
@@ -97,23 +96,23 @@ def test_a_stale_message_is_not_sent_with_the_next_one() -> None:
         world.run(20)
     world.doors.locked = True
     world.doors.let_go()
-    world.rest()
+    world.run_until_idle()
     world.doors.locked = False
     assert world.watchman.posts == ["message 1"]
     world.send(session_id)
-    world.rest()
+    world.run_until_idle()
     assert world.watchman.posts == ["message 1", "message 4"]
     assert_kept(world)
 
 
-def test_a_message_that_is_being_stored_when_the_program_leaves_is_never_sent() -> None:
+def test_a_message_that_is_being_stored_during_the_close_is_never_sent() -> None:
     world = world_of()
     world.doors.hold(Door.OPEN_TURN)
     world.send(world.sessions[0])
     world.run(20)
     leave(world)
     world.doors.let_go()
-    world.rest()
+    world.run_until_idle()
     assert world.watchman.posts == []
 
 
@@ -124,27 +123,15 @@ def test_a_limit_that_cannot_be_read_holds_the_queue() -> None:
     world.send(session_id)
     run_until(world, TurnStatus.ACCEPTED)
     world.wallet.state = Limits.UNREADABLE
-    world.rest()
+    world.run_until_idle()
     assert world.watchman.posts == ["message 1"]
     assert [turn.order.prompt for turn in world.queued(session_id)] == ["message 2"]
     assert_kept(world)
     assert world.watchman.posts == ["message 1", "message 2"]
 
 
-@dataclass
-class OwnIds:
-    """The ids of one of several programs."""
-
-    program: str
-    made: int = 0
-
-    def new(self, prefix: str) -> str:
-        self.made += 1
-        return f"{prefix}_{self.program}_{self.made}"
-
-
 def worker_with(*prompts: str, usd: float) -> str:
-    """A worker that is done with these, as JSON."""
+    """A worker that has answered these prompts, as JSON."""
     messages = []
     for at, prompt in enumerate(prompts):
         question, answer = {"type": "text", "text": prompt}, {"type": "text", "text": f"ok {prompt}"}
@@ -156,10 +143,10 @@ def worker_with(*prompts: str, usd: float) -> str:
 
 def program(name: str, ledger: Ledger, api: FakeApi, *, later: float = 0.0) -> Engine:
     clock, patience = FakeClock(1_700_000_000.0 + later), RetryPolicy(money_interval=None)
-    return Engine(api, ledger, clock, OwnIds(name), patience, context=ServiceContext(PLACE))
+    return Engine(api, ledger, clock, FakeIds(program=name), patience, context=ServiceContext(PLACE))
 
 
-async def test_two_programs_that_attach_at_once_enter_a_turn_once(tmp_path: Path) -> None:
+async def test_two_programs_that_attach_simultaneously_store_a_turn_once(tmp_path: Path) -> None:
     body = worker_with("made elsewhere", usd=1.0)
 
     async def attach(name: str) -> None:

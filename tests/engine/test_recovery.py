@@ -1,4 +1,4 @@
-"""After a crash: what may have left is settled by GETs, what surely did not comes back as a draft."""
+"""After a crash: a turn that may have been sent is settled by GETs, any other becomes a draft."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, says
 ORDER = TurnRequest("turn_a", "hello", 1000, "w1")
 
 
-def note(seq: int, name: Marker, **said: object) -> Frame:
-    return Frame(seq, 1000 + seq, Framing.NOTE, dump(said), name)
+def note(seq: int, name: Marker, **data: object) -> Frame:
+    return Frame(seq, 1000 + seq, Framing.NOTE, dump(data), name)
 
 
 SENDING = note(0, Marker.SENDING, worker_id="w1")
@@ -29,7 +29,7 @@ OPENED = note(
 
 
 def crashed(*frames: Frame, base_url: str = PLACE) -> FakeLog:
-    """A log as a killed program leaves it."""
+    """The log of a killed program."""
     log = FakeLog()
     log.sessions["ses_a"] = Session("ses_a", 1000, "w1", base_url=base_url)
     log.home["ses_a"] = [ORDER.turn_id]
@@ -49,7 +49,7 @@ def engine_on(log: FakeLog, api: FakeApi, *, forgetful: bool = False) -> Engine:
     )
 
 
-async def test_killed_before_the_wire_is_queued_again_and_sent_only_when_the_person_goes_on() -> None:
+async def test_a_message_killed_before_the_request_is_queued_and_held() -> None:
     log = crashed()
     api = FakeApi(starts=[says("hi")], workers=[worker(), worker("hi", prompt="hello")])
     engine = engine_on(log, api)
@@ -63,7 +63,7 @@ async def test_killed_before_the_wire_is_queued_again_and_sent_only_when_the_per
     assert (turn.status, turn.text, len(api.posts)) == (TurnStatus.COMPLETED, "hi", 1)
 
 
-async def test_a_script_killed_before_the_wire_leaves_a_message_that_was_not_sent() -> None:
+async def test_a_message_of_a_script_killed_before_the_request_is_not_sent() -> None:
     log, api = crashed(), FakeApi(workers=[worker()])
     log.orders["turn_a"] = replace(ORDER, trigger=Trigger.HEADLESS)
     engine = engine_on(log, api)
@@ -82,7 +82,7 @@ async def test_killed_before_any_answer_is_settled_as_recovered() -> None:
     assert api.posts == []
 
 
-async def test_killed_before_any_answer_and_no_trace_is_not_delivered() -> None:
+async def test_killed_before_any_answer_and_missing_at_the_worker_is_not_delivered() -> None:
     log, api = crashed(SENDING), FakeApi(workers=[worker("", prompt="another")])
     engine = engine_on(log, api)
     await engine.recover()
@@ -109,13 +109,13 @@ async def test_killed_in_the_stream_is_watched_to_its_end() -> None:
     assert api.posts == []
 
 
-async def test_turns_of_another_service_are_left_alone() -> None:
+async def test_turns_of_another_service_are_ignored() -> None:
     log, api = crashed(SENDING, base_url="https://other.test"), FakeApi(workers=[worker()])
     assert await engine_on(log, api).recover() == []
     assert api.reads == 0
 
 
-async def test_a_local_worker_that_is_gone_is_said() -> None:
+async def test_a_local_worker_that_no_longer_exists_is_reported() -> None:
     log, api = crashed(SENDING, OPENED), FakeApi(workers=[worker()])
     engine = engine_on(log, api, forgetful=True)
     await engine.recover()
@@ -138,15 +138,15 @@ async def test_a_queued_turn_of_another_program_is_never_sent_here() -> None:
     assert log.stored["turn_a"] == []
 
 
-async def left_running() -> tuple[FakeLog, Frame]:
+async def detached_turn() -> tuple[FakeLog, Frame]:
     settled = note(2, Marker.SETTLED, status="running", recovered=False, fault=None)
     log = crashed(SENDING, OPENED, settled)
     log.closed.append("turn_a")
     return log, settled
 
 
-async def test_a_detached_turn_of_a_local_worker_that_is_gone_does_not_run() -> None:
-    log, _ = await left_running()
+async def test_a_detached_turn_of_an_ended_local_worker_is_not_running() -> None:
+    log, _ = await detached_turn()
     api = FakeApi(workers=[worker()])
     engine = engine_on(log, api, forgetful=True)
     session = await engine.open("ses_a")
@@ -155,8 +155,8 @@ async def test_a_detached_turn_of_a_local_worker_that_is_gone_does_not_run() -> 
     assert api.reads == 0
 
 
-async def test_a_turn_that_ended_while_nobody_watched_is_fetched_with_one_look() -> None:
-    log, _ = await left_running()
+async def test_a_turn_that_ended_while_detached_is_fetched_with_one_read() -> None:
+    log, _ = await detached_turn()
     api = FakeApi(workers=[worker("all of it", prompt="hello")])
     engine = engine_on(log, api)
     await engine.open("ses_a")
@@ -166,8 +166,8 @@ async def test_a_turn_that_ended_while_nobody_watched_is_fetched_with_one_look()
     assert (api.posts, api.reads) == ([], 1)
 
 
-async def test_a_turn_that_still_runs_stays_running_with_what_it_has() -> None:
-    log, _ = await left_running()
+async def test_a_turn_that_still_runs_keeps_its_partial_answer() -> None:
+    log, _ = await detached_turn()
     api = FakeApi(workers=[worker("so far", prompt="hello", busy=True)])
     engine = engine_on(log, api)
     await engine.open("ses_a")
@@ -176,7 +176,7 @@ async def test_a_turn_that_still_runs_stays_running_with_what_it_has() -> None:
     assert (turn.status, turn.text) == (TurnStatus.RUNNING, "so far")
 
 
-async def test_a_turn_of_somebody_else_whose_frames_were_lost_is_no_draft_of_ours() -> None:
+async def test_a_turn_of_another_client_without_frames_is_not_our_draft() -> None:
     log, api = crashed(), FakeApi(workers=[worker("theirs", prompt="hello")])
     log.orders["turn_a"] = replace(ORDER, seen_before=0)
     engine = engine_on(log, api)
@@ -197,7 +197,7 @@ async def test_a_turn_that_ended_but_was_not_closed_is_closed_without_a_request(
 
 @dataclass
 class StaleLog(FakeLog):
-    """Answers as it did when it was asked first: as for a request that was under way."""
+    """Repeats its first answer, like a request that was already under way."""
 
     first: list[tuple[Session, TurnRequest]] | None = None
 
@@ -206,7 +206,7 @@ class StaleLog(FakeLog):
         return self.first
 
 
-async def test_two_recoveries_at_once_send_a_restored_message_once() -> None:
+async def test_two_simultaneous_recoveries_send_a_restored_message_once() -> None:
     before = crashed()
     log = StaleLog(before.orders, before.stored, before.sessions, home=before.home)
     api = FakeApi(starts=[says("hi"), says("again")], workers=[worker(), worker("hi", prompt="hello")])

@@ -1,4 +1,4 @@
-"""A laptop that slept: the turn is settled at once, and nothing is sent again."""
+"""A laptop that slept: the turn is settled immediately, and nothing is sent again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, says
 
 @dataclass
 class SleepyClock(FakeClock):
-    """The wall clock jumps once; the monotonic one does not know."""
+    """The wall clock jumps once; the monotonic one does not."""
 
     jump_s: float = 7200.0
     slept: bool = False
@@ -34,13 +34,13 @@ class SleepyClock(FakeClock):
             self.lag += self.jump_s
 
 
-async def test_a_stream_that_slept_is_lost_at_once() -> None:
+async def test_a_stream_is_lost_immediately_after_sleep() -> None:
     with pytest.raises(StreamLost, match="Back after 2 h"):
         async with sleep_guard(SleepyClock()):
             await asyncio.Event().wait()
 
 
-async def test_a_clock_that_is_put_right_is_no_sleep() -> None:
+async def test_an_adjusted_clock_is_not_sleep() -> None:
     clock = SleepyClock(jump_s=3.0)
     began = clock.seconds
     async with sleep_guard(clock):
@@ -50,13 +50,13 @@ async def test_a_clock_that_is_put_right_is_no_sleep() -> None:
     assert clock.seconds - began > 5
 
 
-async def test_other_time_limits_stay_what_they_are() -> None:
+async def test_other_timeouts_are_unchanged() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0), sleep_guard(FakeClock()):
             await asyncio.Event().wait()
 
 
-async def test_a_turn_that_slept_is_settled_by_looking() -> None:
+async def test_a_turn_is_settled_by_a_read_after_sleep() -> None:
     api = FakeApi(
         starts=[[*says("one ", end=False), asyncio.Event()]],
         workers=[worker("", prompt="earlier"), worker("one two", prompt="hello")],

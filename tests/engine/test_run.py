@@ -38,7 +38,7 @@ async def _only(box: Rig, prompt: str = "hello") -> Turn:
     return session.current
 
 
-async def test_the_order_is_on_disk_before_anything_is_sent() -> None:
+async def test_the_request_is_stored_before_it_is_sent() -> None:
     api = FakeApi(starts=[says("hi")], workers=[NOBODY, worker("hi", prompt="hello")])
     box = rig(api)
     on_disk: list[bool] = []
@@ -48,7 +48,7 @@ async def test_the_order_is_on_disk_before_anything_is_sent() -> None:
     assert (turn.status, turn.text, turn.posts) == (TurnStatus.COMPLETED, "hi", 1)
 
 
-async def test_a_long_worker_is_parsed_where_it_arrives_and_nowhere_again(
+async def test_a_long_worker_is_parsed_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     earlier = [
@@ -74,7 +74,7 @@ async def test_a_long_worker_is_parsed_where_it_arrives_and_nowhere_again(
     assert len([length for length in lengths if length > SLIM_ABOVE]) == api.reads == 2
 
 
-async def test_nothing_is_sent_when_the_order_cannot_be_written() -> None:
+async def test_nothing_is_sent_when_the_request_cannot_be_stored() -> None:
     api = FakeApi(workers=[NOBODY])
     box = rig(api)
     box.log.refuses = NoRoom("The disk is full.")
@@ -91,7 +91,7 @@ async def test_nothing_is_sent_when_the_order_cannot_be_written() -> None:
         (Refused(Kind.RATE_LIMITED, "slow down", retry_after_s=7), TurnStatus.REJECTED, 1),
     ],
 )
-async def test_a_plain_no_leaves_a_free_draft(trouble: Refused, status: TurnStatus, posts: int) -> None:
+async def test_a_refusal_leaves_a_free_draft(trouble: Refused, status: TurnStatus, posts: int) -> None:
     api = FakeApi(starts=[trouble], workers=[NOBODY])
     turn = await _only(rig(api))
     assert (turn.status, turn.draft, turn.posts) == (status, "hello", posts)
@@ -112,7 +112,7 @@ async def test_a_doubt_is_settled_as_recovered_when_the_worker_has_the_answer(do
     assert len(api.posts) == 1
 
 
-async def test_a_doubt_without_a_trace_is_not_delivered_only_after_several_looks() -> None:
+async def test_a_doubt_becomes_not_delivered_only_after_several_reads() -> None:
     api = FakeApi(starts=[RESET], workers=[NOBODY])
     box = rig(api)
     began = box.clock.monotonic()
@@ -145,7 +145,7 @@ async def test_a_cut_stream_is_followed_and_never_doubles_text() -> None:
     assert len(api.posts) == 1
 
 
-async def test_a_server_that_drops_every_stream_after_three_events_still_ends_whole() -> None:
+async def test_a_server_that_drops_every_stream_after_three_events_still_yields_the_complete_answer() -> None:
     short = [*says("a", end=False), CUT]
     api = FakeApi(
         starts=[short],
@@ -182,14 +182,14 @@ async def test_an_error_in_the_stream_of_a_worker_that_cannot_be_read_stays_unkn
     assert (await _only(rig(api))).status is TurnStatus.UNKNOWN
 
 
-async def test_the_network_gone_for_good_keeps_the_text_and_says_unknown() -> None:
-    gone = Doubtful(Kind.NETWORK, "no route")
-    api = FakeApi(starts=[[*says("kept", end=False), CUT]], workers=[NOBODY, gone])
+async def test_a_lost_network_keeps_the_text_with_status_unknown() -> None:
+    unreachable = Doubtful(Kind.NETWORK, "no route")
+    api = FakeApi(starts=[[*says("kept", end=False), CUT]], workers=[NOBODY, unreachable])
     turn = await _only(rig(api))
     assert (turn.status, turn.text) == (TurnStatus.UNKNOWN, "kept")
 
 
-async def test_a_failed_last_look_leaves_the_streamed_text_and_unknown_money() -> None:
+async def test_a_failed_final_read_keeps_the_streamed_text_and_leaves_the_cost_unknown() -> None:
     api = FakeApi(starts=[says("done")], workers=[NOBODY, ServerFault(Kind.SERVER, "500")])
     turn = await _only(rig(api))
     assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "done")
@@ -206,11 +206,11 @@ async def test_a_json_answer_that_still_runs_is_polled_and_grows() -> None:
         workers=[NOBODY, *running, worker("growing up", prompt="hello")],
     )
     box = rig(api)
-    seen: list[str] = []
-    box.engine.subscribe(lambda sid: seen.append(box.engine.session(sid).turns[-1].text))
+    texts: list[str] = []
+    box.engine.subscribe(lambda sid: texts.append(box.engine.session(sid).turns[-1].text))
     turn = await _only(box)
     assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "growing up")
-    assert [text for at, text in enumerate(seen) if at == 0 or seen[at - 1] != text] == [
+    assert [text for at, text in enumerate(texts) if at == 0 or texts[at - 1] != text] == [
         "",
         "gro",
         "growing",
@@ -218,7 +218,7 @@ async def test_a_json_answer_that_still_runs_is_polled_and_grows() -> None:
     ]
 
 
-async def test_detach_says_running_and_watch_takes_it_up_again() -> None:
+async def test_a_detached_turn_is_running_and_can_be_watched_again() -> None:
     gate = asyncio.Event()
     api = FakeApi(
         starts=[[*says("first ", end=False), gate]],
@@ -226,16 +226,16 @@ async def test_detach_says_running_and_watch_takes_it_up_again() -> None:
         workers=[NOBODY, worker("first ", prompt="hello", busy=True), worker("first second", prompt="hello")],
     )
     box = rig(api)
-    told = asyncio.Event()
+    published = asyncio.Event()
     box.engine.subscribe(
-        lambda sid: told.set() if "first" in box.engine.session(sid).turns[-1].text else None
+        lambda sid: published.set() if "first" in box.engine.session(sid).turns[-1].text else None
     )
     await box.engine.actor(box.session_id).send("hello")
-    await told.wait()
+    await published.wait()
     box.engine.actor(box.session_id).detach()
-    left = (await box.settled()).turns[-1]
-    assert (left.status, left.text) == (TurnStatus.RUNNING, "first ")
-    assert box.log.closed == [left.turn_id]
+    detached = (await box.settled()).turns[-1]
+    assert (detached.status, detached.text) == (TurnStatus.RUNNING, "first ")
+    assert box.log.closed == [detached.turn_id]
     await box.engine.actor(box.session_id).watch()
     back = (await box.settled()).turns[-1]
     assert (back.status, back.text) == (TurnStatus.COMPLETED, "first second")
@@ -256,7 +256,7 @@ async def test_live_and_reloaded_turns_are_equal() -> None:
     assert notes[-1] == Marker.SETTLED
 
 
-async def test_a_queued_turn_waits_and_then_goes_by_itself() -> None:
+async def test_a_queued_turn_waits_and_is_then_sent() -> None:
     gate = asyncio.Event()
     api = FakeApi(starts=[[gate, *says("first")], says("second")], workers=[worker("x")])
     box = rig(api, worker_id=None)
@@ -269,7 +269,7 @@ async def test_a_queued_turn_waits_and_then_goes_by_itself() -> None:
     assert [order.worker_id for order in api.posts] == [None, "w1"]
 
 
-async def test_a_turn_that_fails_holds_the_queue_and_a_new_message_does_not_wake_it() -> None:
+async def test_a_failed_turn_holds_the_queue_even_after_a_new_message() -> None:
     gate = asyncio.Event()
     refusal = Refused(Kind.PAYMENT, "no credits", http_status=402)
     api = FakeApi(starts=[[gate, refusal], says("three"), says("two")], workers=[worker("x")])
@@ -290,7 +290,7 @@ async def test_a_turn_that_fails_holds_the_queue_and_a_new_message_does_not_wake
     assert [turn.order.prompt for turn in session.turns] == ["one", "three", "two"]
 
 
-async def test_a_queued_turn_can_be_taken_back() -> None:
+async def test_a_queued_turn_can_be_withdrawn() -> None:
     gate = asyncio.Event()
     api = FakeApi(starts=[[gate, *says("first")]], workers=[worker("x")])
     box = rig(api, worker_id=None)
@@ -302,7 +302,7 @@ async def test_a_queued_turn_can_be_taken_back() -> None:
     assert len(api.posts) == 1
 
 
-async def test_giving_up_after_max_wait_says_running() -> None:
+async def test_a_turn_beyond_max_wait_is_running() -> None:
     gate = asyncio.Event()
     api = FakeApi(starts=[[*says("so far", end=False), gate]], workers=[NOBODY])
     patience = RetryPolicy(max_wait=0.05, money_interval=None)
@@ -314,12 +314,12 @@ async def test_closing_the_engine_detaches_and_stores() -> None:
     gate = asyncio.Event()
     api = FakeApi(starts=[[*says("so far", end=False), gate]], workers=[NOBODY])
     box = rig(api)
-    told = asyncio.Event()
+    published = asyncio.Event()
     box.engine.subscribe(
-        lambda sid: told.set() if "so far" in box.engine.session(sid).turns[-1].text else None
+        lambda sid: published.set() if "so far" in box.engine.session(sid).turns[-1].text else None
     )
     await box.engine.actor(box.session_id).send("hello")
-    await told.wait()
+    await published.wait()
     await box.engine.aclose()
     assert len(box.log.closed) == 1
     assert box.engine.session(box.session_id).turns[-1].status is TurnStatus.RUNNING

@@ -1,4 +1,4 @@
-"""The scheduler runs what is chosen, keeps its own time, hears what fails, and does the same thing again."""
+"""The scheduler runs the chosen step, keeps its own time, records failures, and is reproducible."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Newest:
 
 
 class Hasty:
-    """Lets time pass before anything else."""
+    """An order that always lets time pass first."""
 
     def choose(self, ready: int) -> int | None:
         return None
@@ -35,17 +35,17 @@ def exhaust(loop: Loop, order: OldestFirst | Newest | Hasty) -> None:
 
 @pytest.mark.parametrize(("order", "expected"), [(OldestFirst(), "abc"), (Newest(), "cba")])
 def test_the_order_decides_which_task_runs_next(order: OldestFirst | Newest, expected: str) -> None:
-    loop, seen = new_loop(), ""
+    loop, trace = new_loop(), ""
 
     async def say(letter: str) -> None:
-        nonlocal seen
-        seen += letter
+        nonlocal trace
+        trace += letter
         await asyncio.sleep(0)
 
     for letter in "abc":
         loop.create_task(say(letter))
     exhaust(loop, order)
-    assert seen == expected
+    assert trace == expected
     assert loop.unfinished() == []
 
 
@@ -70,7 +70,7 @@ def test_time_moves_only_where_nothing_is_ready_or_the_order_says_so() -> None:
     assert ended == [("ran out", 5.0), ("slept", 3600.0)]
 
 
-def test_a_slow_task_may_meet_its_timeout_although_it_could_go_on() -> None:
+def test_a_slow_task_may_time_out_although_it_is_ready() -> None:
     loop, ended = new_loop(), ""
 
     async def race() -> None:
@@ -90,7 +90,7 @@ def test_a_slow_task_may_meet_its_timeout_although_it_could_go_on() -> None:
     assert ended == "too late"
 
 
-def test_what_fails_where_nobody_hears_it_is_kept() -> None:
+def test_an_unobserved_failure_is_kept() -> None:
     loop = new_loop()
 
     async def fail() -> None:
@@ -104,21 +104,21 @@ def test_what_fails_where_nobody_hears_it_is_kept() -> None:
     assert {type(problem["exception"]) for problem in loop.problems} == {ValueError, ZeroDivisionError}
 
 
-def test_a_loop_that_is_abandoned_leaves_nothing() -> None:
-    loop, seen = new_loop(), []
+def test_an_abandoned_loop_has_no_tasks() -> None:
+    loop, trace = new_loop(), []
 
     async def wait() -> None:
         try:
             await asyncio.Event().wait()
         finally:
             await asyncio.sleep(0)
-            seen.append("cleaned up")
+            trace.append("cleaned up")
 
     loop.create_task(wait())
     exhaust(loop, OldestFirst())
     with loop.entered():
         loop.abandon()
-    assert (seen, loop.unfinished(), loop.problems) == (["cleaned up"], [], [])
+    assert (trace, loop.unfinished(), loop.problems) == (["cleaned up"], [], [])
 
 
 def test_the_same_number_gives_the_same_schedule() -> None:

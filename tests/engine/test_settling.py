@@ -1,4 +1,4 @@
-"""Settling ends: whatever a worker answers after a doubt, and never with a wrong "not delivered"."""
+"""Settling always ends, whatever a worker answers after a doubt, and never with a wrong "not delivered"."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 WINDOW = RetryPolicy().recovery_window
 SLACK = 70.0
-"""Seconds: the reading before the settling, the last pause, and a stream that is left."""
+"""Seconds: the reading before the settling, the last pause, and an abandoned stream."""
 ENDS = {
     TurnStatus.RUNNING,
     TurnStatus.NOT_DELIVERED,
@@ -57,7 +57,7 @@ ANSWERS: dict[str, str | ApiError] = {
     "the answer": worker("so far", prompt="hello"),
 }
 OURS = {"idle with our message", "queued with our message", "at our message", "the answer"}
-"""Answers in which our message stands."""
+"""Answers with our message."""
 STARTS: dict[str, Script | ApiError | FakeReply] = {
     "reset": RESET,
     "503": ServerFault(Kind.GATEWAY, "503"),
@@ -72,11 +72,11 @@ READS = 400
 
 @dataclass
 class RoundApi(FakeApi):
-    """Gives the answers round and round; the look before the POST is of an idle worker."""
+    """Repeats the answers in a cycle; the read before the POST shows an idle worker."""
 
     answers: list[str | ApiError] = field(default_factory=list)
     streams: bool = False
-    """The routes of the live stream are there, stay open, and bring nothing."""
+    """The routes of the live stream exist, stay open, and send nothing."""
 
     async def read_worker(self, worker_id: str) -> WorkerBody:
         self.reads += 1
@@ -84,9 +84,9 @@ class RoundApi(FakeApi):
         if not self.posts:
             return body_of(worker("", prompt="earlier"))
         if self.reads > READS:
-            # Watched without bound: that has to end some day.
+            # Watched without a limit: a test has to end.
             return body_of(worker("so far", prompt="hello"))
-        # The first reading was the look before the POST.
+        # The first reading was the one before the POST.
         answer = self.answers[(self.reads - 2) % len(self.answers)]
         if isinstance(answer, ApiError):
             raise answer
@@ -175,7 +175,7 @@ async def test_a_worker_that_runs_for_ever_without_our_message_is_unknown(name: 
 
 
 @pytest.mark.parametrize("start", sorted(STARTS))
-async def test_a_worker_that_flaps_without_getting_on_is_left(start: str) -> None:
+async def test_a_worker_that_alternates_without_progress_is_given_up(start: str) -> None:
     turn, reads, seconds = await _settled(
         start, [ANSWERS["at our message"], ANSWERS["idle with our message"]]
     )
@@ -184,13 +184,13 @@ async def test_a_worker_that_flaps_without_getting_on_is_left(start: str) -> Non
     assert seconds <= WINDOW + SLACK
 
 
-async def test_a_turn_that_the_service_works_at_is_watched_without_bound() -> None:
+async def test_a_turn_that_makes_progress_is_watched_without_a_limit() -> None:
     turn, reads, seconds = await _settled("reset", [ANSWERS["at our message"]])
     assert (turn.status, turn.text, reads) == (TurnStatus.COMPLETED, "so far", READS + 1)
     assert seconds > WINDOW * 10
 
 
-async def test_one_idle_slip_does_not_end_a_long_turn() -> None:
+async def test_one_idle_reading_does_not_end_a_long_turn() -> None:
     slip: list[str | ApiError] = [ANSWERS["at our message"]] * 40
     slip[3] = ANSWERS["idle with our message"]
     turn, _reads, seconds = await _settled("cut", slip)
@@ -205,7 +205,7 @@ async def test_an_accepted_turn_that_stays_queued_is_still_running(start: str) -
     assert seconds <= WINDOW + SLACK
 
 
-async def test_a_message_that_was_seen_is_never_called_not_delivered() -> None:
+async def test_a_message_that_was_read_once_is_never_not_delivered() -> None:
     once = [ANSWERS["idle"], ANSWERS["idle with our message"], *[ANSWERS["idle"]] * 30]
     turn, _reads, _seconds = await _settled("reset", once)
     assert turn.status is TurnStatus.UNKNOWN
@@ -224,7 +224,7 @@ async def test_a_worker_that_has_changed_but_shows_no_answer_proves_no_absence(s
 
 
 @pytest.mark.parametrize("start", ["reset", "cut"])
-async def test_what_is_too_large_to_read_is_named(start: str) -> None:
+async def test_a_worker_too_large_to_read_is_reported(start: str) -> None:
     turn, _reads, _seconds = await _settled(start, [ANSWERS["too large"]])
     assert turn.status is TurnStatus.UNKNOWN
     assert turn.fault is not None
@@ -232,7 +232,7 @@ async def test_what_is_too_large_to_read_is_named(start: str) -> None:
     assert "larger than" in turn.fault.message
 
 
-async def test_a_followed_stream_that_only_keeps_alive_is_left_when_its_worker_has_ended() -> None:
+async def test_a_stream_with_only_keep_alives_is_closed_when_its_worker_has_ended() -> None:
     running, ended = ANSWERS["at our message"], ANSWERS["the answer"]
     turn, reads, _seconds = await _settled("cut", [running] * 3 + [ended] * 50, streams=True)
     assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "so far")
@@ -247,8 +247,8 @@ async def test_another_worker_s_answer_is_not_ours() -> None:
 
 
 @pytest.mark.parametrize("labelled", [True, False])
-async def test_a_post_that_is_answered_for_another_worker_moves_nothing(labelled: bool) -> None:
-    """The worker that was asked is read: it has our answer, whatever the reply to the POST was about."""
+async def test_a_post_answered_for_another_worker_does_not_change_the_worker(labelled: bool) -> None:
+    """The requested worker is read: it has our answer, whatever worker the reply to the POST names."""
     theirs = RawFrame(Framing.JSON, worker("theirs", prompt="hello", id="w2"))
     reply = FakeReply([theirs], content_type="application/json", worker_id="w2" if labelled else None)
     api = FakeApi(starts=[reply], workers=[worker("", prompt="earlier"), worker("ours", prompt="hello")])
@@ -260,7 +260,7 @@ async def test_a_post_that_is_answered_for_another_worker_moves_nothing(labelled
     assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "ours")
 
 
-async def test_a_post_that_is_answered_for_another_worker_alone_is_never_called_free() -> None:
+async def test_a_post_answered_only_for_another_worker_may_have_cost() -> None:
     theirs = RawFrame(Framing.SSE, json.dumps({"type": "data-worker", "data": {"id": "w2"}}))
     script: Script = [theirs, *says("theirs")]
     api = FakeApi(starts=[FakeReply(script, worker_id=None)], workers=[worker("", prompt="earlier")])

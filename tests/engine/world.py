@@ -1,7 +1,7 @@
-"""World: one engine, its ports, and a loop that runs what somebody chooses. A person acts in it.
+"""World: one engine, its ports, and a loop whose steps a test chooses. A person acts in it.
 
-A schedule is one life of a world: actions of the person, accidents around her, and steps of the loop between
-them, in any order. `finish` brings it to its end and asks for the promises that can be seen only then.
+A schedule is one life of a world: actions of the person, accidents, and steps of the loop between
+them, in any order. `finish` brings it to its end and checks the promises that hold only then.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session
 
 LONGEST: Final = 4000
-"""Steps within which a world comes to rest."""
+"""The steps within which a world becomes idle."""
 
 
 class Steady(RetryPolicy, frozen=True):
-    """Patience without jitter: the same schedule runs the same way."""
+    """A retry policy without jitter: the same schedule runs the same way."""
 
     def pause(self, attempt: int) -> float:
         return min(self.poll_interval * 1.5 ** (attempt - 1), self.poll_interval_max)
@@ -42,15 +42,15 @@ class Steady(RetryPolicy, frozen=True):
 
 @dataclass(frozen=True)
 class Setting:
-    """What a world begins with."""
+    """The initial state of a world."""
 
     worker: bool = True
-    """The first session has a worker; else its first message makes one."""
+    """The first session has a worker; otherwise its first message creates one."""
     sessions: int = 1
     limited: bool = False
     streams: bool = True
     begins: bool = False
-    """The name of a new worker comes with the request that makes it."""
+    """The id of a new worker is chosen by the request that creates it."""
     money_interval: float | None = None
     max_wait: float | None = None
 
@@ -73,12 +73,12 @@ class LoopClock:
 
 
 class Nobody:
-    """Sees what a program does that was killed: nothing."""
+    """The observer of a killed program: records nothing."""
 
     def storing(self, session: Session, order: TurnRequest) -> None: ...
     def appending(self, turn_id: str, frame: Frame, expected: int | None) -> None: ...
     def ending(self, turn_id: str) -> None: ...
-    def measured(self, session_id: str, asked_at: int, *, allowed: bool) -> None: ...
+    def measured(self, session_id: str, requested_at: int, *, allowed: bool) -> None: ...
     def reserving(self, turn_id: str) -> None: ...
     def releasing(self, turn_id: str) -> None: ...
     def now(self) -> int:
@@ -100,7 +100,7 @@ class World:
         self.watchman.measures = setting.limited
         self.closing, self.recovered = False, True
         self.stopped: set[str] = set()
-        """Sessions that were left for good."""
+        """Sessions that were stopped."""
         self.actions: list[NumberedTask[None]] = []
         self.lives: list[Loop] = []
         """The loop of each life of the program, the present one last."""
@@ -154,7 +154,7 @@ class World:
         )
         self.wallet = Wallet(self.doors, self.watchman, self.wallet.state)
         self.history.wallet = self.wallet if self.setting.limited else None
-        # The killed program is not run any more; what its remains do when they are thrown away is unseen.
+        # The killed program no longer runs; its remaining tasks are discarded unobserved.
         for port in old:
             port.witness = Nobody()
         self.actions.clear()
@@ -163,12 +163,12 @@ class World:
         stored = [session_id for session_id in self.sessions if session_id in self.history.sessions]
         for session_id in stored:
             self.act("open", session_id)
-            self.rest()
+            self.run_until_idle()
         self.sessions = stored or [self._session(None)]
         self.recover()
 
     def recover(self) -> None:
-        """What every start of the program does."""
+        """Recover, as at every start of the program."""
         self.recovered = False
 
         def done(_sessions: object) -> None:
@@ -177,12 +177,12 @@ class World:
         self.act("recover", "", done=done)
 
     def new_text(self) -> str:
-        """A text that nobody has written before."""
+        """A unique text."""
         self._texts += 1
         return f"message {self._texts}"
 
     def session(self, session_id: str) -> Session:
-        """As the engine shows it."""
+        """The session as the engine shows it."""
         return self.engine.session(session_id)
 
     def queued(self, session_id: str) -> list[Turn]:
@@ -198,7 +198,7 @@ class World:
         done: Callable[[Any], None] | None = None,
         failed: Callable[[BaseException], None] | None = None,
     ) -> None:
-        """Call a door of the engine; its first step is run at once."""
+        """Call a method of the engine; its first step runs immediately."""
         at = self.watchman.acting(name, session_id, " ".join(map(repr, args)))
         if name == "stop":
             self.stopped.add(session_id)
@@ -206,7 +206,7 @@ class World:
         self.start(self._perform(name, session_id, given, at, done, failed), name)
 
     def start(self, body: Coroutine[Any, Any, None], name: str) -> None:
-        """Begin an action, at once."""
+        """Begin an action immediately."""
         with self.loop.entered():
             self.actions.append(self.loop.create_task(body, name=f"action {name}"))
             self.loop.step_newest()
@@ -251,14 +251,16 @@ class World:
             message.fate, message.turn_id = Fate.RETURNED, turn_id
 
         def failed(problem: BaseException) -> None:
-            gone = isinstance(problem, asyncio.CancelledError)
-            message.fate = Fate.CANCELLED if gone else Fate.RAISED
-            self.watchman.expect(Promise.REFUSED, gone or message.posted_at is None, f"{text!r}: {problem!r}")
+            is_cancelled = isinstance(problem, asyncio.CancelledError)
+            message.fate = Fate.CANCELLED if is_cancelled else Fate.RAISED
+            self.watchman.expect(
+                Promise.REFUSED, is_cancelled or message.posted_at is None, f"{text!r}: {problem!r}"
+            )
 
         self.start(self._perform("send", session_id, (text,), at, done, failed), "send")
 
     def withdraw(self, session_id: str, turn: Turn) -> None:
-        """Take a queued message back."""
+        """Withdraw a queued message."""
         message = self.watchman.by_turn[turn.turn_id]
 
         def done(text: str) -> None:
@@ -270,7 +272,7 @@ class World:
         self.act("withdraw", session_id, turn.turn_id, done=done)
 
     def edit(self, session_id: str, turn: Turn) -> None:
-        """Write a queued message anew."""
+        """Edit a queued message."""
         message, text = self.watchman.by_turn[turn.turn_id], self.new_text()
         message.texts.append(text)
 
@@ -285,12 +287,12 @@ class World:
         self.act("edit_queued", session_id, turn.turn_id, text, done=done, failed=failed)
 
     def move(self, session_id: str, turn: Turn, place: int) -> None:
-        """Put a queued message in another place of the queue."""
+        """Move a queued message in the queue."""
         self.watchman.by_turn[turn.turn_id].moved = True
         self.act("move_queued", session_id, turn.turn_id, place)
 
     def send_queued(self, session_id: str, turn: Turn) -> None:
-        """Let a queued message go before the others, whatever holds them."""
+        """Send a queued message before the others, even from a held queue."""
         message = self.watchman.by_turn[turn.turn_id]
         message.moved = True
         message.approved_at = self.watchman.now()
@@ -304,7 +306,7 @@ class World:
         self.start(self._perform("resume", session_id, given, at, None, failed), "send queued")
 
     def cancel_newest(self) -> None:
-        """Cancel the newest action that has not ended: its screen went away."""
+        """Cancel the newest action that has not ended, as when its screen closes."""
         pending = [action for action in self.actions if not action.done()]
         if pending:
             self.watchman.note("cancelled", pending[-1].get_name())
@@ -318,7 +320,7 @@ class World:
 
     # -- running -------------------------------------------------------------------------
     def run(self, steps: int) -> None:
-        """At most so many steps."""
+        """Run at most this many steps."""
         with self.loop.entered():
             for _ in range(steps):
                 if not self._step():
@@ -329,8 +331,8 @@ class World:
         self.watchman.look()
         return moved
 
-    def rest(self) -> None:
-        """Until nothing is left to do."""
+    def run_until_idle(self) -> None:
+        """Run until nothing remains to do."""
         before = self.loop.steps
         with self.loop.entered():
             while self._step():
