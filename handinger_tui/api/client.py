@@ -26,8 +26,7 @@ from handinger_tui.api.transport import Content, Origin, Transport, segment
 from handinger_tui.core.errors import AttachmentProblem, Refused
 from handinger_tui.core.jsontext import Json, JsonObject, NotJson, as_text, parse, parse_exact
 from handinger_tui.core.safety import Secret, clean_line, encodable
-from handinger_tui.core.stream.frames import StreamRoute
-from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of, names_another
+from handinger_tui.core.stream import StreamRoute, WorkerBody, body_of, names_another
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping

@@ -24,7 +24,7 @@ from handinger_tui.core.errors import (
 )
 from handinger_tui.core.jsontext import NotJson, parse
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.stream.worker_snapshot import ANOTHER_WORKER, reason_text
+from handinger_tui.core.stream import ANOTHER_WORKER, reason_text
 from handinger_tui.core.turns.turn import Kind
 
 if TYPE_CHECKING:

@@ -17,8 +17,7 @@ from msgspec import Struct
 from handinger_tui.api import errors
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.jsontext import Json, NotJson, parse
-from handinger_tui.core.stream.frames import Framing, RawFrame, StreamRoute
-from handinger_tui.core.stream.worker_snapshot import reason_text, worker_in
+from handinger_tui.core.stream import Framing, RawFrame, StreamRoute, reason_text, worker_in
 
 if TYPE_CHECKING:
     import httpx

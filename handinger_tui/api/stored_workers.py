@@ -19,9 +19,16 @@ from handinger_tui.core.errors import ApiError, Doubtful, Refused, Unreachable
 from handinger_tui.core.formatting import moment_of
 from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_text, dump, parse_exact
 from handinger_tui.core.safety import Secret, encodable
-from handinger_tui.core.stored_workers import NOTHING, StoredWorker, WorkerMembers
-from handinger_tui.core.stream.worker_snapshot import is_worker, names_another
-from handinger_tui.core.webhooks import Delivery, DeliveryPage, Webhook, check_address
+from handinger_tui.core.stored_workers import (
+    NOTHING,
+    Delivery,
+    DeliveryPage,
+    StoredWorker,
+    Webhook,
+    WorkerMembers,
+    check_address,
+)
+from handinger_tui.core.stream import is_worker, names_another
 
 if TYPE_CHECKING:
     from collections.abc import Callable

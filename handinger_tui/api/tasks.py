@@ -42,8 +42,16 @@ from handinger_tui.core.jsontext import (
     dump,
     parse_exact,
 )
-from handinger_tui.core.stream.frames import Framing, RawFrame, StreamRoute
-from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of, count, is_worker, names_another
+from handinger_tui.core.stream import (
+    Framing,
+    RawFrame,
+    StreamRoute,
+    WorkerBody,
+    body_of,
+    count,
+    is_worker,
+    names_another,
+)
 from handinger_tui.core.turns.turn import Kind, TurnRequest
 
 BUSY: Final = ("pending", "running")

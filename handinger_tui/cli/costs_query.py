@@ -19,8 +19,7 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import decimal_text, scaled_text, split_excess
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, altogether
-from handinger_tui.core.periods import period
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, altogether, period
 from handinger_tui.core.safety import clean_line, csv_field
 from handinger_tui.core.tags import NO_LABELS, Labels, tag_name
 from handinger_tui.core.turns.turn import Trigger

@@ -40,22 +40,33 @@ from handinger_tui.core.amounts import (
     usd_text,
     value_text,
 )
-from handinger_tui.core.charts.bars import horizontal_bar
-from handinger_tui.core.charts.scenes import SIMULATED, shares
+from handinger_tui.core.bars import horizontal_bar
 from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.export.scenes import SIMULATED, shares
 from handinger_tui.core.formatting import middle_cut, number, percent_text
 from handinger_tui.core.money.forecast import WINDOW, daily, forecast, forecast_text
 from handinger_tui.core.money.limits import BY_TIME, Scope, spent_text
 from handinger_tui.core.money.reconciliation import (
+    EXPLAINED,
+    TITLE,
+    Assigned,
     Restatement,
+    owners_text,
     reconcile,
     reconciliation_text,
     restatement_text,
+    rise_text,
 )
-from handinger_tui.core.money.spending import OVERLAP, Bucket, ChargeFilter, GroupBy, nameless, sum_text
-from handinger_tui.core.money.suspense import EXPLAINED, TITLE, Assigned, owners_text, rise_text
-from handinger_tui.core.periods import midnight
-from handinger_tui.core.receipts.facts import meaning_lines
+from handinger_tui.core.money.spending import (
+    OVERLAP,
+    Bucket,
+    ChargeFilter,
+    GroupBy,
+    midnight,
+    nameless,
+    sum_text,
+)
+from handinger_tui.core.receipts import meaning_lines
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ledger.charge_writer import SUMMED
 from handinger_tui.ledger.limits import LimitRules

@@ -22,7 +22,7 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import MoneyIndex, money_of
 from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured, Start
 from handinger_tui.core.money.reconciliation import restatement_text
-from handinger_tui.core.receipts.facts import receipt_line, refused_text
+from handinger_tui.core.receipts import receipt_line, refused_text
 from handinger_tui.core.safety import clean, clean_line, encodable, one_word
 from handinger_tui.core.turns.session import Place, Service, Session
 from handinger_tui.core.turns.turn import FREE, UNDECIDED, Attachment, Fault, Kind, Turn, TurnStatus
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Coroutine, Iterator
 
-    from handinger_tui.core.stream.events import StreamEvent
+    from handinger_tui.core.dialects.events import StreamEvent
     from handinger_tui.engine.replay import Replay
     from handinger_tui.settings import Settings
 

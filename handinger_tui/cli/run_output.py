@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable, Sequence
 
-    from handinger_tui.core.stream.events import StreamEvent
+    from handinger_tui.core.dialects.events import StreamEvent
 
 
 def _encodable_slice(text: str, start: int, end: int) -> str:

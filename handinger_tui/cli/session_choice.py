@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable
 
-    from handinger_tui.core.stream.frames import Frame
+    from handinger_tui.core.stream import Frame
     from handinger_tui.settings import Settings
 
 _HINT = "See: handinger-tui sessions"

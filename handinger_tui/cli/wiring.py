@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
     from handinger_tui.api.generations import TurnClient
-    from handinger_tui.core.stream.events import StreamEvent
+    from handinger_tui.core.dialects.events import StreamEvent
     from handinger_tui.settings import Settings
 
 APP_WAIT_S: Final = 5.0

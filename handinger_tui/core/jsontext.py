@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal, InvalidOperation
 from math import isfinite
-from typing import Final
+from typing import Any, Final
 
 Json = None | bool | int | float | Decimal | str | list["Json"] | dict[str, "Json"]
 JsonObject = dict[str, Json]
@@ -142,3 +142,33 @@ def dump(value: object) -> str:
     if isinstance(value, float) and not isfinite(value):
         return "null"
     return json.dumps(value, ensure_ascii=True)
+
+
+class Number(str):
+    """A number in its original notation."""
+
+    __slots__ = ()
+
+
+class Members(list[tuple[str, Any]]):
+    """The members of an object in which keys are repeated."""
+
+
+def json_text(value: Any) -> str:
+    """A JSON value as indented ASCII text for a file; a `Number` keeps its notation.
+
+    Raises:
+        TypeError: the value cannot be written as JSON.
+    """
+    return _indented(value, "\n") + "\n"
+
+
+def _indented(value: Any, margin: str) -> str:
+    inner = margin + "  "
+    if isinstance(value, dict | Members) and value:
+        members = value.items() if isinstance(value, dict) else value
+        lines = (f"{json.dumps(str(key))}: {_indented(item, inner)}" for key, item in members)
+        return "{" + inner + f",{inner}".join(lines) + margin + "}"
+    if isinstance(value, list | tuple) and value:
+        return "[" + inner + f",{inner}".join(_indented(item, inner) for item in value) + margin + "]"
+    return value if isinstance(value, Number) else dump(value)

@@ -15,7 +15,7 @@ from msgspec.structs import asdict
 
 from handinger_tui.core.jsontext import Json, NotJson, as_list, as_object, dump, parse
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.stream.worker_snapshot import count
+from handinger_tui.core.stream import count
 from handinger_tui.core.turns.turn import (
     DRAFT,
     Attachment,

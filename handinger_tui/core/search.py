@@ -20,9 +20,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.evidence.sources import files_of_turn, sources_of_turn
+from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.jsontext import dump
-from handinger_tui.core.periods import period
+from handinger_tui.core.money.spending import period
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import Labels, tag_name
 from handinger_tui.core.turns.session import SessionSummary

@@ -30,8 +30,8 @@ from handinger_tui.engine.session_actor import EngineDeps, ServiceContext, Sessi
 from handinger_tui.engine.turn_record import RunDeps
 
 if TYPE_CHECKING:
-    from handinger_tui.core.stream.events import StreamEvent
-    from handinger_tui.core.stream.frames import Frame
+    from handinger_tui.core.dialects.events import StreamEvent
+    from handinger_tui.core.stream import Frame
     from handinger_tui.core.turns.turn import TurnRequest
 
 __all__ = ["Engine", "ServiceContext"]

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from handinger_tui.core.money.limits import Gauge, Start
-    from handinger_tui.core.stream.frames import Frame, RawFrame, StreamRoute
-    from handinger_tui.core.stream.worker_snapshot import WorkerBody
+    from handinger_tui.core.stream import Frame, RawFrame, StreamRoute, WorkerBody
     from handinger_tui.core.turns.session import Others, RemoteTurn, Session
 
 

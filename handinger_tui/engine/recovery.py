@@ -18,8 +18,14 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import ApiError, BrokenContract, Refused, StreamLost
 from handinger_tui.core.formatting import duration
-from handinger_tui.core.stream.frames import Marker, ReadReason, StreamRoute
-from handinger_tui.core.stream.worker_snapshot import ANOTHER_WORKER, WorkerBody, names_another
+from handinger_tui.core.stream import (
+    ANOTHER_WORKER,
+    Marker,
+    ReadReason,
+    StreamRoute,
+    WorkerBody,
+    names_another,
+)
 from handinger_tui.core.turns.turn import Fault, Kind, Turn, TurnStatus, failure_text
 from handinger_tui.core.turns.worker_reconciliation import WorkerObservation, answer_to, observe
 

@@ -23,10 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from handinger_tui.core.dialects.events import StreamEvent
     from handinger_tui.core.money.limits import Start
-    from handinger_tui.core.stream.events import StreamEvent
-    from handinger_tui.core.stream.frames import Frame, StreamRoute
-    from handinger_tui.core.stream.worker_snapshot import WorkerBody
+    from handinger_tui.core.stream import Frame, StreamRoute, WorkerBody
     from handinger_tui.core.turns.session import Others, RemoteTurn, Session
     from handinger_tui.core.turns.turn import TurnRequest
     from handinger_tui.engine.ports import Clock, Ids, Reply

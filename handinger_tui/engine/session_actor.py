@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from decimal import Decimal
 
-    from handinger_tui.core.stream.worker_snapshot import WorkerBody
+    from handinger_tui.core.stream import WorkerBody
     from handinger_tui.engine.ports import Ids, LimitReader
 
 T = TypeVar("T")

@@ -36,7 +36,7 @@ from handinger_tui.engine.turn_record import RunDeps, TurnRecord
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from handinger_tui.core.stream.frames import Frame
+    from handinger_tui.core.stream import Frame
     from handinger_tui.engine.ports import LimitReader, TurnLog
 
 

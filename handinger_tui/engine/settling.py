@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING, Final
 from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.money.turn_events import worker_of
-from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
-from handinger_tui.core.stream.worker_snapshot import PROMPTS, Snapshot, WorkerBody, worker_in
+from handinger_tui.core.stream import (
+    PROMPTS,
+    Frame,
+    Framing,
+    Marker,
+    ReadReason,
+    Snapshot,
+    WorkerBody,
+    worker_in,
+)
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.messages import LEFT_OUT, id_of, normalized_prompt, role_of, text_of
 from handinger_tui.core.turns.session import RemoteTurn, Session

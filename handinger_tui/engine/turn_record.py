@@ -12,8 +12,7 @@ from msgspec.structs import replace
 from handinger_tui.core.errors import ApiError, LedgerError
 from handinger_tui.core.jsontext import Json, NotJson, as_object, as_text, dump, parse
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.stream.frames import Frame, Framing, Marker, RawFrame, ReadReason
-from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
+from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame, ReadReason, WorkerBody, body_of
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.turn import (
     UNDECIDED,
@@ -30,7 +29,7 @@ from handinger_tui.core.turns.worker_reconciliation import WorkerObservation, ob
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from handinger_tui.core.stream.events import StreamEvent
+    from handinger_tui.core.dialects.events import StreamEvent
     from handinger_tui.core.turns.session import Session
     from handinger_tui.engine.ports import Clock, RetryPolicy, TurnLog, WorkerApi
 

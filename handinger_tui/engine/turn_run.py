@@ -22,7 +22,7 @@ from handinger_tui.core.errors import (
     StreamLost,
     Unreachable,
 )
-from handinger_tui.core.stream.frames import Marker, ReadReason
+from handinger_tui.core.stream import Marker, ReadReason, Snapshot
 from handinger_tui.core.turns.turn import UNDECIDED, Fault, Kind, TurnStatus
 from handinger_tui.core.turns.worker_reconciliation import times_asked
 from handinger_tui.engine.recovery import Recovery, read_reply
@@ -30,7 +30,6 @@ from handinger_tui.engine.recovery import Recovery, read_reply
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
-    from handinger_tui.core.stream.worker_snapshot import Snapshot
     from handinger_tui.engine.turn_record import RunDeps, TurnRecord
 
 UNANSWERED = "handinger-tui quit before the service answered."

@@ -11,10 +11,10 @@ from msgspec import Struct
 from msgspec.structs import fields
 
 from handinger_tui.core.amounts import decimal_text, micro_credits, pico_usd, tidy
-from handinger_tui.core.evidence.sources import sources_of_turn
+from handinger_tui.core.evidence import sources_of_turn
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney, took_ms
-from handinger_tui.core.money.suspense import rises_of
+from handinger_tui.core.money.reconciliation import rises_of
 from handinger_tui.core.money.turn_events import is_of_file, newest_event_ms, worker_of
 from handinger_tui.core.turns.session import NO_OTHERS, Others, PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from handinger_tui.core.money.spending import Rise
-    from handinger_tui.core.stream.worker_snapshot import Costs, Usage
+    from handinger_tui.core.stream import Costs, Usage
 
 KEPT: Final = 16
 """Number of sessions in the cache; all turns of any other session are compared again."""

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.money.suspense import Assigned, suspense_buckets
+from handinger_tui.core.money.reconciliation import Assigned, Restatement, suspense_buckets
 from handinger_tui.core.tags import NO_RULES
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger import turns as turn_store
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from handinger_tui.core.money.limits import Gauge
-    from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
     from handinger_tui.core.tags import Labels, TagRules
 

@@ -16,7 +16,7 @@ from itertools import accumulate, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.stream.frames import RULE, UNREADABLE, Frame, gathered
+from handinger_tui.core.stream import RULE, UNREADABLE, Frame, gathered
 from handinger_tui.ledger.rows import (
     FRAME_COLUMNS,
     TurnFrame,

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, INT64_MAX, Total
 from handinger_tui.core.money.attribution import Reading
-from handinger_tui.core.money.reconciliation import Restatement
+from handinger_tui.core.money.reconciliation import Assigned, Restatement, suspense_buckets
 from handinger_tui.core.money.spending import (
     Bucket,
     ChargeFilter,
@@ -20,11 +20,11 @@ from handinger_tui.core.money.spending import (
     Spent,
     TurnCharge,
     altogether,
+    week_days,
+    week_name,
 )
-from handinger_tui.core.money.suspense import Assigned, suspense_buckets
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
-from handinger_tui.core.periods import week_days, week_name
-from handinger_tui.core.stream.worker_snapshot import Costs, Usage
+from handinger_tui.core.stream import Costs, Usage
 from handinger_tui.core.tags import NO_LABELS, NO_RULES, TagRules
 from handinger_tui.core.turns.turn import FREE, LIVE, Trigger
 from handinger_tui.ledger.charge_writer import AMOUNTS, COUNTS, SUMMED

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.money.limits import Start
     from handinger_tui.core.money.reconciliation import Restatement
-    from handinger_tui.core.stream.frames import Frame
+    from handinger_tui.core.stream import Frame
     from handinger_tui.core.tags import TagRules
     from handinger_tui.core.turns.session import Others, RemoteTurn, Session
     from handinger_tui.core.turns.turn import TurnRequest

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     # It imports asyncio, which the reading of costs without a thread does not need.
     import sqlite3
 
-    from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage
+    from handinger_tui.core.stream import Snapshot, Usage
     from handinger_tui.core.turns.session import Session
     from handinger_tui.core.turns.turn import Turn, TurnRequest
     from handinger_tui.ledger.database import Database

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from handinger_tui.core.amounts import EXACT, INT64_MAX
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.prompts import attachments_from_text, lineage_from_text
-from handinger_tui.core.stream.frames import UNREADABLE, Frame, Framing
+from handinger_tui.core.stream import UNREADABLE, Frame, Framing
 from handinger_tui.core.turns.fold import is_understood
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import Attachment, Lineage, Trigger, TurnRequest, TurnStatus

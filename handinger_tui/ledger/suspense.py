@@ -8,8 +8,8 @@ from typing import Final
 
 from handinger_tui.core.amounts import micro_credits, pico_usd
 from handinger_tui.core.jsontext import NotJson, as_list, dump, parse
+from handinger_tui.core.money.reconciliation import Assigned
 from handinger_tui.core.money.spending import LOCAL, ChargeFilter, Rise
-from handinger_tui.core.money.suspense import Assigned
 from handinger_tui.ledger.rows import (
     Cell,
     Row,

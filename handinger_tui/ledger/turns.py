@@ -11,7 +11,7 @@ from handinger_tui.core.jsontext import as_object, as_text, parse
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.turn_events import newest_worker, worker_of
 from handinger_tui.core.prompts import attachments_to_text, lineage_to_text
-from handinger_tui.core.stream.frames import Framing, Marker
+from handinger_tui.core.stream import Framing, Marker
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.session import Others, RemoteTurn, Session, put_turn, title_from
 from handinger_tui.core.turns.turn import FREE, LIVE, UNDECIDED, Turn, TurnRequest, TurnStatus

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from handinger_tui.core.jsontext import NotJson, as_object, parse
 from handinger_tui.core.money.turn_events import events_text, newest_ms, sent_text, worker_of
-from handinger_tui.core.stream.frames import Marker
+from handinger_tui.core.stream import Marker
 from handinger_tui.core.turns.messages import normalized_prompt
 from handinger_tui.core.turns.session import Others, OtherTurn, RemoteTurn, Ruling, Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus

@@ -22,16 +22,15 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
-    from handinger_tui.core.money.reconciliation import Restatement
+    from handinger_tui.core.money.reconciliation import Assigned, Restatement
     from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
-    from handinger_tui.core.money.suspense import Assigned
     from handinger_tui.core.money.typical_cost import TypicalCost
     from handinger_tui.core.schedules import Added, NewSchedule, ScheduleList
     from handinger_tui.core.search import Query, SearchHit
+    from handinger_tui.core.stored_workers import DeliveryPage, Webhook
     from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.session import Session, SessionSummary
     from handinger_tui.core.turns.turn import Attachment, FilePart
-    from handinger_tui.core.webhooks import DeliveryPage, Webhook
     from handinger_tui.engine.engine import Engine
     from handinger_tui.engine.gallery import Gallery
     from handinger_tui.engine.replay import Replay

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from handinger_tui.core.errors import ApiError
-from handinger_tui.core.stream.frames import RawFrame
+from handinger_tui.core.stream import RawFrame
 from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.engine.ports import Reply, WorkerApi
 from tests.api.server import Script, Server

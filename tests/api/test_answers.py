@@ -8,7 +8,7 @@ import pytest
 
 from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused, ServerFault, StreamLost
-from handinger_tui.core.stream.worker_snapshot import body_of
+from handinger_tui.core.stream import body_of
 from handinger_tui.core.turns.turn import Kind
 from handinger_tui.engine.ports import WorkerApi
 from tests.api.conftest import Clients

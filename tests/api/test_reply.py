@@ -12,7 +12,7 @@ import pytest
 
 from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import BrokenContract, Refused, StreamLost
-from handinger_tui.core.stream.frames import Framing, RawFrame, StreamRoute
+from handinger_tui.core.stream import Framing, RawFrame, StreamRoute
 from handinger_tui.core.turns.turn import Kind
 from handinger_tui.engine.ports import WorkerApi
 from tests.api.conftest import Clients

@@ -17,7 +17,7 @@ from handinger_tui.core.errors import (
     Refused,
     Unreachable,
 )
-from handinger_tui.core.stream.frames import StreamRoute
+from handinger_tui.core.stream import StreamRoute
 from handinger_tui.core.turns.turn import Kind, TurnRequest
 from handinger_tui.engine.ports import WorkerApi
 from tests.api.conftest import KEY, Clients, Pauses

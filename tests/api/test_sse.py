@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handinger_tui.api.response import LineReader, SseReader
-from handinger_tui.core.stream.frames import Framing, RawFrame
+from handinger_tui.core.stream import Framing, RawFrame
 
 CASES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "sse_cases.json").read_text())[
     "cases"

@@ -13,8 +13,7 @@ from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.response import ResponseLimits
 from handinger_tui.api.tasks import TaskClient
 from handinger_tui.core.errors import Doubtful, Refused, StreamLost, Unreachable
-from handinger_tui.core.stream.frames import StreamRoute
-from handinger_tui.core.stream.worker_snapshot import Snapshot, body_of
+from handinger_tui.core.stream import Snapshot, StreamRoute, body_of
 from handinger_tui.core.turns.turn import Attachment, Kind, TurnRequest
 from tests.api.conftest import Clients
 from tests.api.reply import failure, posted

@@ -17,7 +17,7 @@ from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.jsontext import parse as parse_json
-from handinger_tui.core.stream.frames import ReadReason
+from handinger_tui.core.stream import ReadReason
 from handinger_tui.core.turns.turn import DRAFT
 from handinger_tui.ui.app import HandingerApp
 from tests.chaos.adapter import outcome_of_turn

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handinger_tui.api.response import LineReader, SseReader
-from handinger_tui.core.stream.frames import Framing, Marker, RawFrame
+from handinger_tui.core.stream import Framing, Marker, RawFrame
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.turn import Turn, TurnRequest, judge
 from tests.chaos.data import SHORT

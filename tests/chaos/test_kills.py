@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import pytest
 
-from handinger_tui.core.stream.frames import Marker as FrameNote
+from handinger_tui.core.stream import Marker as FrameNote
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ledger.frames import stored_frames
 from tests.chaos.data import SCENARIOS, SHORT

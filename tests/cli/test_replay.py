@@ -14,7 +14,7 @@ import pytest
 
 from handinger_tui.cli.wiring import RandomIds, new_clock
 from handinger_tui.core.money import turn_events
-from handinger_tui.core.stream.frames import Frame, Framing, Marker
+from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.engine.replay import LONGEST_PAUSE_S, Pace, Replay, ReplayClock
 from handinger_tui.ledger.ledger import FileAccess
 from tests.e2e.runner import run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerSource
+from handinger_tui.core.stream import Snapshot, WorkerSource
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Part, Rope, SourcePart, TextPart, Turn, TurnRequest
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.stream import events as ev
+from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.messages import parts_of
 from handinger_tui.core.turns.reducer import AnswerBuilder

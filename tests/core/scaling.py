@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from handinger_tui.core.amounts import EXACT
 from handinger_tui.core.export.exporters import SESSION_EXPORTERS
 from handinger_tui.core.money.timeline import Ended, Event, Read, Sent, Timeline
-from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
+from handinger_tui.core.stream import Frame, WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnRequest
@@ -38,7 +38,6 @@ from tests.ledger.made import answered, order
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from handinger_tui.core.stream.frames import Frame
     from handinger_tui.core.turns.turn import Turn
 
 MOST: Final = 2.3

@@ -20,7 +20,7 @@ from handinger_tui.core.money.attribution import (
     turn_money,
 )
 from handinger_tui.core.money.turn_events import events_text
-from handinger_tui.core.stream.worker_snapshot import Costs, Snapshot, Usage
+from handinger_tui.core.stream import Costs, Snapshot, Usage
 from handinger_tui.core.turns.session import Others, OtherTurn, Session
 from handinger_tui.core.turns.turn import FREE, TextPart, Turn, TurnRequest, TurnStatus
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.charts.bars import horizontal_bar, percent_level, sparkline, stacked_bar
+from handinger_tui.core.bars import horizontal_bar, percent_level, sparkline, stacked_bar
 
 PARTS = st.lists(st.none() | st.decimals(0, 1000, places=9), min_size=4, max_size=4)
 

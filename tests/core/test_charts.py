@@ -11,9 +11,8 @@ from msgspec.structs import replace
 from PIL import Image
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.charts.png import picture
-from handinger_tui.core.charts.report_page import poster
-from handinger_tui.core.charts.scenes import (
+from handinger_tui.core.export.png import picture
+from handinger_tui.core.export.scenes import (
     DARK,
     LIGHT,
     Area,
@@ -34,7 +33,7 @@ from handinger_tui.core.charts.scenes import (
     tick_text,
     ticks,
 )
-from handinger_tui.core.export.spending import cell, line
+from handinger_tui.core.export.spending import cell, line, poster
 from handinger_tui.core.formatting import percent_text
 from handinger_tui.core.money.spending import Bucket, altogether
 

@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from handinger_tui.core.evidence.citations import MOST, CitationReader, MentionIndex, mentions, unmentioned
-from handinger_tui.core.evidence.sources import sources_of
+from handinger_tui.core.citations import MOST, CitationReader, MentionIndex, mentions, unmentioned
+from handinger_tui.core.evidence import sources_of
 from handinger_tui.core.turns.turn import TextPart
 from tests.core.evidence_made import session, turn, web
 

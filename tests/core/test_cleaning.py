@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from handinger_tui.core.evidence.sources import address_marks, canonical_url, host_at, written_url
+from handinger_tui.core.evidence import address_marks, canonical_url, host_at, written_url
 from handinger_tui.core.safety import (
     ALWAYS_REMOVED,
     MARKS,

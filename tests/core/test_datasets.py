@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.core.evidence.datasets import (
+from handinger_tui.core.evidence import (
     STRUCTURED,
     Dataset,
     csv_of,
@@ -19,7 +19,7 @@ from handinger_tui.core.evidence.datasets import (
 )
 from handinger_tui.core.export import spending
 from handinger_tui.core.jsontext import Json
-from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.turn import CustomPart, DataPart
 from tests.core.evidence_made import session, turn
 

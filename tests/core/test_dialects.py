@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from handinger_tui.core.dialects import DIALECTS, Hint, StreamDecoder
-from handinger_tui.core.stream import events as ev
-from handinger_tui.core.stream.events import StreamEvent
-from handinger_tui.core.stream.frames import Frame, Framing, Marker
+from handinger_tui.core.dialects import events as ev
+from handinger_tui.core.dialects.events import StreamEvent
+from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import ReasoningPart, ToolPart, ToolState, Turn, TurnRequest
 from tests.wire.recordings import Tape, recordings

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from handinger_tui.core.amounts import Total, total
 from handinger_tui.core.jsontext import as_object, parse_exact
 from handinger_tui.core.money.attribution import Reading, session_money
-from handinger_tui.core.stream.worker_snapshot import snapshot_of
+from handinger_tui.core.stream import snapshot_of
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest, TurnStatus
 
 USAGE = ("costUsd", "credits", "inputTokens", "totalTokens", "steps")

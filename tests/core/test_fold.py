@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.stream.frames import Frame, Framing, Marker, RawFrame, ReadReason
+from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame, ReadReason
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.turn import Retry, TextPart, Turn, TurnRequest, TurnStatus
 from tests.wire.recordings import Tape

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.stream.frames import Framing, Marker, RawFrame, ReadReason
+from handinger_tui.core.stream import Framing, Marker, RawFrame, ReadReason
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import Turn, TurnRequest
 from tests.wire.recordings import Tape

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.stream.frames import Frame, Framing, Marker, RawFrame, gathered
+from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame, gathered
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.turn import Turn
 from tests.core.projections import EVERYTHING, ORDER, every, prior

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.stream.frames import Framing, Marker, RawFrame
+from handinger_tui.core.stream import Framing, Marker, RawFrame
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.turn import ToolPart, ToolState, Turn, TurnRequest
 from tests.wire.recordings import Tape

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.core.stream.worker_snapshot import snapshot_of
+from handinger_tui.core.stream import snapshot_of
 from handinger_tui.core.turns.turn import (
     Fault,
     Kind,

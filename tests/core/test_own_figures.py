@@ -10,8 +10,7 @@ import pytest
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.attribution import Reading, session_money
-from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
-from handinger_tui.core.stream.worker_snapshot import body_of
+from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 from handinger_tui.core.turns.worker_reconciliation import slim_worker

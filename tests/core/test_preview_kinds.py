@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.preview.kinds import HEAD, MAX_COLUMNS, PreviewKind, Shape, decode, read_text, sniff
+from handinger_tui.core.file_preview import HEAD, MAX_COLUMNS, PreviewKind, Shape, decode, read_text, sniff
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 

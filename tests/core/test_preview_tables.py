@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.preview.tables import (
+from handinger_tui.core.data_preview import (
     KEEP_CELLS,
     KEEP_COLUMNS,
     STEP,
@@ -16,8 +16,8 @@ from handinger_tui.core.preview.tables import (
     order_of,
     sort_key,
     table_of_value,
+    tree_of_json,
 )
-from handinger_tui.core.preview.tree import tree_of_json
 from tests.core.tables_made import read_table, table_of_rows
 
 

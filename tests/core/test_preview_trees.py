@@ -10,16 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.jsontext import MAX_DEPTH
-from handinger_tui.core.preview.tree import (
-    MAX_BYTES,
-    Node,
-    NodeKind,
-    children,
-    json_text,
-    tree_of_json,
-    tree_of_value,
-)
+from handinger_tui.core.data_preview import MAX_BYTES, Node, NodeKind, children, tree_of_json, tree_of_value
+from handinger_tui.core.jsontext import MAX_DEPTH, json_text
 
 
 def root_of(text: str) -> Node:

@@ -12,13 +12,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from handinger_tui.core.dialects import Hint, StreamDecoder
+from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.dialects.openai import EVENTS
-from handinger_tui.core.dialects.ui_message import CHUNKS
-from handinger_tui.core.dialects.worker import CONTROLS
+from handinger_tui.core.dialects.worker import CHUNKS, CONTROLS
 from handinger_tui.core.jsontext import MAX_DEPTH, NotJson, dump, parse, parse_exact
-from handinger_tui.core.stream import events as ev
-from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
-from handinger_tui.core.stream.worker_snapshot import NO_USAGE, Usage, snapshot_of
+from handinger_tui.core.stream import NO_USAGE, Frame, Framing, Marker, ReadReason, Usage, snapshot_of
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.messages import find_prompt, parts_of, text_of
 from handinger_tui.core.turns.reducer import HANDLERS

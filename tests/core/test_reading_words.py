@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from handinger_tui.core.receipts.facts import meaning_lines
-from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage
+from handinger_tui.core.receipts import meaning_lines
+from handinger_tui.core.stream import Snapshot, Usage
 from handinger_tui.core.turns.session import Others, Ruling, Session
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.receipts.facts import receipt_line
-from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.receipts import receipt_line
+from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Trigger, Turn, TurnStatus
 from tests.ui.panels.stage import reading, session, turn

@@ -16,10 +16,19 @@ from handinger_tui.core.formatting import utc_text
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.typical_cost import TypicalCost
-from handinger_tui.core.receipts.facts import NEWEST, Times, change_text, facts_of, times_of
-from handinger_tui.core.receipts.page import SCHEMA, Receipt, receipt_json, receipt_markdown, receipt_page
-from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
-from handinger_tui.core.stream.worker_snapshot import Costs, Snapshot, Usage, WorkerFile, WorkerSource
+from handinger_tui.core.receipt_page import SCHEMA, Receipt, receipt_json, receipt_markdown, receipt_page
+from handinger_tui.core.receipts import NEWEST, Times, change_text, facts_of, times_of
+from handinger_tui.core.stream import (
+    Costs,
+    Frame,
+    Framing,
+    Marker,
+    ReadReason,
+    Snapshot,
+    Usage,
+    WorkerFile,
+    WorkerSource,
+)
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import (
     FREE,

@@ -16,7 +16,7 @@ from handinger_tui.core.money.reconciliation import (
     reconcile,
     reconciliation_text,
 )
-from handinger_tui.core.stream.worker_snapshot import Costs, Snapshot, Usage
+from handinger_tui.core.stream import Costs, Snapshot, Usage
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.stream.frames import Marker
-from handinger_tui.core.stream.worker_snapshot import costs_of, reason_text, usage_of
+from handinger_tui.core.stream import Marker, costs_of, reason_text, usage_of
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.messages import parts_of
 from handinger_tui.core.turns.turn import CustomPart, FilePart, ToolPart, Turn, TurnRequest, TurnStatus, judge

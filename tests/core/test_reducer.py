@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handinger_tui.core.stream import events as ev
-from handinger_tui.core.stream.frames import Frame, Framing, Marker, RawFrame, gathered
+from handinger_tui.core.dialects import events as ev
+from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame, gathered
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.reducer import PartList
 from handinger_tui.core.turns.turn import DataPart, ToolPart, Turn, TurnRequest, TurnStatus, judge

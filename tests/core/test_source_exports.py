@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from handinger_tui.core.evidence.sources import Source, sources_of
+from handinger_tui.core.evidence import Source, sources_of
 from handinger_tui.core.export.exporters import SOURCE_EXPORTERS
 from handinger_tui.core.safety import rows_to_csv
 from handinger_tui.core.turns.turn import SourcePart

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from handinger_tui.core.evidence.sources import (
+from handinger_tui.core.evidence import (
     SourceIndex,
     address_marks,
     canonical_url,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.stream.frames import Frame, Framing, ReadReason
+from handinger_tui.core.stream import Frame, Framing, ReadReason
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import Turn, TurnRequest
 

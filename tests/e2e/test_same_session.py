@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from handinger_tui.cli.local_files import Paths
 from handinger_tui.cli.wiring import RandomIds, Services, SystemClock, open_services
-from handinger_tui.core.evidence.sources import files_of_turn, sources_of
+from handinger_tui.core.evidence import files_of_turn, sources_of
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from handinger_tui.core.errors import ApiError, LedgerError, NoHistory
 from handinger_tui.core.money.limits import LimitReached, LimitUnmeasured, Start
-from handinger_tui.core.stream.frames import Frame, Framing, RawFrame, StreamRoute
-from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
+from handinger_tui.core.stream import Frame, Framing, RawFrame, StreamRoute, WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import RemoteTurn, Session, put_turn
 from handinger_tui.core.turns.turn import TurnRequest, TurnStatus

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import Damaged
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Start, Unit, check_start
-from handinger_tui.core.stream.frames import Frame
+from handinger_tui.core.stream import Frame
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import UNDECIDED, TurnRequest, TurnStatus

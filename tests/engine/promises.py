@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from handinger_tui.core.stream.frames import Frame
+from handinger_tui.core.stream import Frame
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FREE, TurnRequest, TurnStatus
 

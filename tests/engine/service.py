@@ -12,8 +12,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from handinger_tui.core.errors import Refused
-from handinger_tui.core.stream.frames import Framing, RawFrame, StreamRoute
-from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
+from handinger_tui.core.stream import Framing, RawFrame, StreamRoute, WorkerBody, body_of
 from handinger_tui.core.turns.turn import Kind, TurnRequest
 from tests.engine.doors import Door, Doors
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from handinger_tui.core.jsontext import dump
-from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
+from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
 from tests.engine.doors import FAULTS, Door
 from tests.engine.ending import discard, finish

@@ -6,9 +6,8 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-from handinger_tui.core.evidence.datasets import structured_of
-from handinger_tui.core.stream.frames import Frame, Framing, ReadReason
-from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
+from handinger_tui.core.evidence import structured_of
+from handinger_tui.core.stream import Frame, Framing, ReadReason, WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.messages import normalized_prompt
 from handinger_tui.core.turns.session import Session

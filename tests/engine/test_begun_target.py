@@ -7,7 +7,7 @@ import json
 import pytest
 
 from handinger_tui.core.errors import ApiError, Doubtful, Refused
-from handinger_tui.core.stream.frames import Marker
+from handinger_tui.core.stream import Marker
 from handinger_tui.core.turns.turn import Kind, Trigger, TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.ports import RetryPolicy

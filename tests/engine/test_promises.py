@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.core.stream.frames import Frame, Framing
+from handinger_tui.core.stream import Frame, Framing
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 from tests.engine.ending import finish

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from handinger_tui.core.money.limits import Start
-    from handinger_tui.core.stream.frames import Frame
+    from handinger_tui.core.stream import Frame
     from handinger_tui.core.turns.session import Session
 
 

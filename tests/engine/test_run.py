@@ -17,7 +17,7 @@ from handinger_tui.core.errors import (
     Unreachable,
 )
 from handinger_tui.core.jsontext import Json, parse_exact
-from handinger_tui.core.stream.frames import Framing, Marker, RawFrame
+from handinger_tui.core.stream import Framing, Marker, RawFrame
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import Kind, Turn, TurnStatus
 from handinger_tui.core.turns.worker_reconciliation import SLIM_ABOVE
@@ -66,7 +66,7 @@ async def test_a_long_worker_is_parsed_once(
         lengths.append(len(text))
         return parse_exact(text)
 
-    for at in ("core.turns.fold", "engine.turn_record", "core.stream.worker_snapshot"):
+    for at in ("core.turns.fold", "engine.turn_record", "core.stream"):
         monkeypatch.setattr(f"handinger_tui.{at}.parse_exact", reading, raising=False)
     api.starts, api.reads = [says("hi")], 0
     turn = await _only(box)

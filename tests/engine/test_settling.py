@@ -13,8 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused, ServerFault, StreamLost
-from handinger_tui.core.stream.frames import Framing, RawFrame, StreamRoute
-from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
+from handinger_tui.core.stream import Framing, RawFrame, StreamRoute, WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import Kind, Turn, TurnStatus
 from handinger_tui.engine.ports import RetryPolicy

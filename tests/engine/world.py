@@ -26,7 +26,7 @@ from tests.engine.service import Service
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from handinger_tui.core.stream.frames import Frame
+    from handinger_tui.core.stream import Frame
     from handinger_tui.core.turns.session import Session
 
 LONGEST: Final = 4000

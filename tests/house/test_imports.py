@@ -34,7 +34,6 @@ NETWORK = {"httpx", "httpx_sse", "pydantic", "starlette", "uvicorn"}
 LATER = NETWORK | {
     "handinger_tui.api",
     "handinger_tui.core.dialects",
-    "handinger_tui.core.stream.events",
     "handinger_tui.core.turns.fold",
     "handinger_tui.engine",
     "handinger_tui.ledger",

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse
-from handinger_tui.core.stream.worker_snapshot import Costs, Usage
+from handinger_tui.core.stream import Costs, Usage
 from handinger_tui.ledger import grouping
 from handinger_tui.ledger.charge_writer import COUNTS
 from handinger_tui.ledger.grouping import EVERYTHING, condition

@@ -23,9 +23,9 @@ from handinger_tui.core.export.session_document import Contents
 from handinger_tui.core.export.session_file import SessionFile, read_session
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
-from handinger_tui.core.receipts.facts import receipt_line
+from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean_json, clean_line
-from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
+from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import (

@@ -12,7 +12,7 @@ import random
 import tempfile
 from pathlib import Path
 
-from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
+from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.made import opened, play, session, worker

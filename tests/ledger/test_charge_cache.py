@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.money.spending import ChargeFilter
-from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage
+from handinger_tui.core.stream import Snapshot, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import turns as writes

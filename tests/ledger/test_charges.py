@@ -16,7 +16,7 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.jsontext import parse
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.spending import ChargeFilter, Spent
-from handinger_tui.core.stream.frames import Marker
+from handinger_tui.core.stream import Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import TurnStatus

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason, gathered
+from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason, gathered
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.ledger import turns as reads

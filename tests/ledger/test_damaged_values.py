@@ -14,8 +14,8 @@ from handinger_tui.cli.costs_query import CSV, JSON, Sessions, records
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
-from handinger_tui.core.receipts.facts import receipt_line
-from handinger_tui.core.stream.frames import UNREADABLE, Frame, Framing, Marker
+from handinger_tui.core.receipts import receipt_line
+from handinger_tui.core.stream import UNREADABLE, Frame, Framing, Marker
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger

@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from handinger_tui.core.money.spending import ChargeFilter, GroupBy
-from handinger_tui.core.periods import midnight
+from handinger_tui.core.money.spending import ChargeFilter, GroupBy, midnight
 from handinger_tui.ledger.grouping import day_at
 from handinger_tui.ui.ledger.query import midnight_ms
 from tests.ledger.made import opened

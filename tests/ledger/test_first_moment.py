@@ -9,7 +9,7 @@ import pytest
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, Spent
-from handinger_tui.core.stream.frames import Frame, Framing, Marker
+from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from tests.ledger.charge_rows import spent

@@ -16,8 +16,7 @@ from handinger_tui.core.jsontext import MAX_DEPTH
 from handinger_tui.core.money.attribution import session_money
 from handinger_tui.core.money.limits import Limit, Scope, Unit
 from handinger_tui.core.money.spending import GroupBy
-from handinger_tui.core.stream.frames import UNREADABLE, Frame, Framing, Marker, ReadReason
-from handinger_tui.core.stream.worker_snapshot import body_of
+from handinger_tui.core.stream import UNREADABLE, Frame, Framing, Marker, ReadReason, body_of
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.engine.settling import unsettled_turns

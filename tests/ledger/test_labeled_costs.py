@@ -10,8 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, altogether
-from handinger_tui.core.periods import month_days, week_days, week_name
+from handinger_tui.core.money.spending import (
+    Bucket,
+    ChargeFilter,
+    GroupBy,
+    altogether,
+    month_days,
+    week_days,
+    week_name,
+)
 from handinger_tui.core.tags import PROJECT_KINDS, TAG_KINDS, TagRules, rules_in
 from tests.ledger.made import answered, opened, order, play, session
 from tests.ledger.rows import DAY_MS, NOON_MS, cells, put_in

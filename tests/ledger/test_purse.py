@@ -14,7 +14,7 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.limits import Limit, LimitOrigin, Scope, Unit
 from handinger_tui.core.money.spending import ChargeFilter
-from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage
+from handinger_tui.core.stream import Snapshot, Usage
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ledger.limits import LimitRules, LimitService
 from tests.ledger.charge_rows import spent

@@ -26,7 +26,7 @@ from handinger_tui.core.money.limits import (
     free_text,
     spent_text,
 )
-from handinger_tui.core.stream.frames import Frame, Framing, Marker
+from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import Turn

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.search import folded
-from handinger_tui.core.stream.frames import Frame, Framing, Marker
+from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import Attachment

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.prompts import attachments_from_text, attachments_to_text
-from handinger_tui.core.stream.frames import Frame, Framing, Marker
+from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import Attachment, Lineage, LineageKind, TurnStatus

@@ -14,8 +14,7 @@ import pytest
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.tasks import TaskClient
 from handinger_tui.core.safety import Secret
-from handinger_tui.core.stream.frames import StreamRoute
-from handinger_tui.core.stream.worker_snapshot import body_of
+from handinger_tui.core.stream import StreamRoute, body_of
 from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.local.server import LocalServer
 

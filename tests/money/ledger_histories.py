@@ -19,7 +19,7 @@ from handinger_tui.core.money.attribution import METERS, MoneyIndex, session_mon
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
 from handinger_tui.core.money.timeline import Meaning, Read, Sent
 from handinger_tui.core.money.turn_events import WORDS
-from handinger_tui.core.stream.worker_snapshot import NO_COSTS, Snapshot, Usage
+from handinger_tui.core.stream import NO_COSTS, Snapshot, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, Turn, TurnRequest, TurnStatus, with_read
 from handinger_tui.ledger.cost_rows import opened

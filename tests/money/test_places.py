@@ -23,7 +23,7 @@ from handinger_tui.core.amounts import (
     usd_text,
 )
 from handinger_tui.core.money.attribution import TurnMoney, turn_money
-from handinger_tui.core.receipts.facts import receipt_line
+from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.ledger import Ledger

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from handinger_tui.core.money.attribution import session_money, turn_money
-from handinger_tui.core.stream.frames import Frame, Framing
+from handinger_tui.core.stream import Frame, Framing
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import NO_OTHERS, put_turn
 from handinger_tui.core.turns.turn import TurnStatus

@@ -14,17 +14,15 @@ from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.limits import Gauge, Limit, LimitOrigin, Scope, Unit, effective
 from handinger_tui.core.money.limits import gauges as gauges_of
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Rise, TurnCharge
-from handinger_tui.core.money.suspense import Assigned, suspense_buckets
+from handinger_tui.core.money.reconciliation import Assigned, Restatement, suspense_buckets
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Rise, TurnCharge, week_name
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
-from handinger_tui.core.periods import week_name
-from handinger_tui.core.stream.worker_snapshot import Costs, Usage
+from handinger_tui.core.stream import Costs, Usage
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.core.turns.session import Session
 
 NOW_MS: Final = 1_700_000_000_000

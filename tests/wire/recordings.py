@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from handinger_tui.core.stream.frames import Frame, Framing, Marker, RawFrame
+from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame
 
 FOLDER: Final = Path(__file__).parent / "recorded"
 SUFFIXES: Final = {".sse": Framing.SSE, ".ndjson": Framing.LINES, ".txt": Framing.TEXT}

@@ -30,9 +30,9 @@ from handinger_tui.cli.local_files import check_new_file, default_paths, expand_
 from handinger_tui.cli.options import BUDGETS, add_json_option
 from handinger_tui.cli.output import Exit, put, say
 from handinger_tui.core.amounts import at_price, json_amount
-from handinger_tui.core.charts.report_page import REPORTS, Report
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
+from handinger_tui.core.export.spending import REPORTS, Report
 from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.money.reconciliation import restatement_object, restatement_text
 from handinger_tui.core.money.spending import OVERLAP, Bucket, GroupBy

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from handinger_tui.core.stream.frames import Frame
+    from handinger_tui.core.stream import Frame
 
 DESCRIPTION: Final = "Export a session as a document from the local history (no key or network needed)."
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from handinger_tui.core.stream.worker_snapshot import WorkerFile
+    from handinger_tui.core.stream import WorkerFile
 
 _MAX_NAME: Final = 100
 _MAX_TYPE: Final = 50

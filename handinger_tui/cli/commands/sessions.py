@@ -23,7 +23,7 @@ from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import lineage_words
-from handinger_tui.core.receipts.facts import receipt_line
+from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.search import HELP, SearchHit, parse_query
 from handinger_tui.core.tags import Labels, labels_text, tag_names

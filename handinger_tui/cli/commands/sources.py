@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from handinger_tui.cli.options import add_json_option, add_session_argument
 from handinger_tui.cli.output import Exit, put, put_result
 from handinger_tui.cli.session_choice import load_session
-from handinger_tui.core.evidence.citations import Mentions, mentions, unmentioned
-from handinger_tui.core.evidence.sources import Source, canonical_url, sources_of, title_of, unicode_host
+from handinger_tui.core.citations import Mentions, mentions, unmentioned
+from handinger_tui.core.evidence import Source, canonical_url, sources_of, title_of, unicode_host
 from handinger_tui.core.export.exporters import SOURCE_EXPORTERS
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean_json

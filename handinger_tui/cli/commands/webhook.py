@@ -16,7 +16,7 @@ from handinger_tui.cli.wiring import Services, generation_of, run_with_services
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.schedules import moment_text
-from handinger_tui.core.webhooks import (
+from handinger_tui.core.stored_workers import (
     Delivery,
     DeliveryPage,
     Webhook,

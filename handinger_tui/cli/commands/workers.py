@@ -17,7 +17,7 @@ from handinger_tui.cli.output import Column, Exit, clip, fit_columns, lines_of, 
 from handinger_tui.cli.wiring import Services, gallery_of, run_with_services
 from handinger_tui.core.errors import LocalFileError, SettingsError
 from handinger_tui.core.formatting import plural, utc_text
-from handinger_tui.core.preview.tree import json_text
+from handinger_tui.core.jsontext import JsonObject, json_text
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.stored_workers import (
     NOTHING,
@@ -31,7 +31,6 @@ from handinger_tui.core.stored_workers import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handinger_tui.core.jsontext import JsonObject
     from handinger_tui.engine.gallery import Gallery
 
 DESCRIPTION: Final = "Stored workers that you used or created, and what is known about them."

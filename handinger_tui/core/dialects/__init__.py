@@ -11,15 +11,21 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from handinger_tui.core.dialects.ai4 import Ai4
-from handinger_tui.core.dialects.dialect import NOTHING, Dialect, Events
+from handinger_tui.core.dialects import events as ev
+from handinger_tui.core.dialects.events import NOTHING, Dialect, Events
 from handinger_tui.core.dialects.openai import OpenAiChat, OpenAiResponses
-from handinger_tui.core.dialects.plain_text import KEY, BodyShape, JsonPieces, JsonStrings, RawText, TextBody
-from handinger_tui.core.dialects.ui_message import UiMessage
-from handinger_tui.core.dialects.worker import AgentFrames, Controls, StoredMessages, WorkerEvents
+from handinger_tui.core.dialects.text_bodies import (
+    KEY,
+    Ai4,
+    BodyShape,
+    JsonPieces,
+    JsonStrings,
+    RawText,
+    TextBody,
+)
+from handinger_tui.core.dialects.worker import AgentFrames, Controls, StoredMessages, UiMessage, WorkerEvents
 from handinger_tui.core.jsontext import Json, NotJson, parse
-from handinger_tui.core.stream import events as ev
-from handinger_tui.core.stream.frames import Frame, Framing
+from handinger_tui.core.stream import Frame, Framing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Final
 
-from handinger_tui.core.dialects.dialect import NOTHING, Dialect, Events
+from handinger_tui.core.dialects import events as ev
+from handinger_tui.core.dialects.events import NOTHING, Dialect, Events
 from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_object, as_text, parsed_input
-from handinger_tui.core.stream import events as ev
-from handinger_tui.core.stream.worker_snapshot import reason_text
+from handinger_tui.core.stream import reason_text
 
 PREFIX: Final = "response."
 

@@ -1,18 +1,214 @@
-"""What a worker sends instead of deltas: stored messages, the Worker itself, frames of Cloudflare Agents."""
+"""What a worker sends: UI messages of the AI SDK, stored messages, itself, frames of Cloudflare Agents.
+
+The UI message stream is that of majors 5, 6 and 7 (chunk table: tests/wire/README.md).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from handinger_tui.core.dialects.dialect import NOTHING, Dialect, Events
-from handinger_tui.core.dialects.ui_message import read_chunk
-from handinger_tui.core.jsontext import Json, JsonObject, NotJson, as_object, as_text, parse, parse_exact
-from handinger_tui.core.stream import events as ev
-from handinger_tui.core.stream.worker_snapshot import reason_text, snapshot_of, worker_in
+from handinger_tui.core.dialects import events as ev
+from handinger_tui.core.dialects.events import NOTHING, UNNAMED_ERROR, Dialect, Events
+from handinger_tui.core.jsontext import (
+    Json,
+    JsonObject,
+    NotJson,
+    as_list,
+    as_object,
+    as_text,
+    parse,
+    parse_exact,
+)
+from handinger_tui.core.stream import count, reason_text, snapshot_of, worker_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+
+# -- UI message stream -------------------------------------------------------------------------
+class UiMessage(Dialect):
+    """One chunk per event; `type` names its kind."""
+
+    name: ClassVar[str] = "ui-message-stream"
+
+    def read(self, kind: str, value: Json, raw: str) -> Events | None:
+        """The events of one chunk; None for an unknown type."""
+        return read_chunk(value)
+
+
+def read_chunk(value: Json) -> Events | None:
+    """The events of one chunk; None when the value is not a chunk."""
+    if not isinstance(value, dict):
+        return None
+    kind = value.get("type")
+    if not isinstance(kind, str):
+        return None
+    read_known_chunk = CHUNKS.get(kind)
+    if read_known_chunk is not None:
+        return read_known_chunk(value)
+    return _data(value, kind) if kind.startswith("data-") else None
+
+
+def _string(chunk: JsonObject, name: str) -> str:
+    value = chunk.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _id(chunk: JsonObject, name: str = "id") -> str:
+    """An id as text; a number is converted, since it identifies a part as well."""
+    value = chunk.get(name)
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+
+
+# -- message and steps -----------------------------------------------------------
+def _usage(metadata: JsonObject) -> tuple[ev.StreamEvent, ...]:
+    """Token counts in metadata as the SDK documents them, {totalUsage: {…}} or {totalTokens: n}."""
+    total = metadata.get("totalUsage")
+    if isinstance(total, dict) and total:
+        return (ev.UsageReported(total),)
+    tokens = metadata.get("totalTokens")
+    return (ev.UsageReported({"totalTokens": tokens}),) if tokens is not None else ()
+
+
+def _start(chunk: JsonObject) -> Events:
+    metadata = as_object(chunk.get("messageMetadata"))
+    return (ev.MessageStarted(as_text(chunk.get("messageId")), metadata), *_usage(metadata))
+
+
+def _finish(chunk: JsonObject) -> Events:
+    metadata = as_object(chunk.get("messageMetadata"))
+    return (*_usage(metadata), ev.Finished(as_text(chunk.get("finishReason")), metadata))
+
+
+def _metadata(chunk: JsonObject) -> Events:
+    metadata = as_object(chunk.get("messageMetadata"))
+    return (ev.MetadataMerged(metadata), *_usage(metadata)) if metadata else NOTHING
+
+
+def _error(chunk: JsonObject) -> Events:
+    reason = as_text(chunk.get("errorText")) or reason_text(
+        {key: chunk[key] for key in chunk if key != "type"}
+    )
+    return (ev.Failed(reason or UNNAMED_ERROR),)
+
+
+# -- text and calls ------------------------------------------------------------------
+def _text_end(chunk: JsonObject) -> Events:
+    citations = tuple(item for item in as_list(chunk.get("citations")) if isinstance(item, dict))
+    return (ev.TextEnded(_id(chunk), citations),)
+
+
+def _tool_start(chunk: JsonObject) -> Events:
+    return (
+        ev.ToolStarted(_id(chunk, "toolCallId"), _string(chunk, "toolName"), as_text(chunk.get("title"))),
+    )
+
+
+def _tool_input(chunk: JsonObject) -> Events:
+    call_id, name = _id(chunk, "toolCallId"), _string(chunk, "toolName")
+    return (ev.ToolInputReady(call_id, name, chunk.get("input"), as_text(chunk.get("title"))),)
+
+
+def _tool_input_error(chunk: JsonObject) -> Events:
+    call_id, name = _id(chunk, "toolCallId"), _string(chunk, "toolName")
+    return (ev.ToolFailed(call_id, _string(chunk, "errorText"), name, chunk.get("input"), has_input=True),)
+
+
+def _tool_output(chunk: JsonObject) -> Events:
+    call_id = _id(chunk, "toolCallId")
+    return (ev.ToolOutput(call_id, chunk.get("output"), preliminary=chunk.get("preliminary") is True),)
+
+
+def _tool_approval_request(chunk: JsonObject) -> Events:
+    return (ev.ToolApproval(_id(chunk, "toolCallId"), _id(chunk, "approvalId")),)
+
+
+def _tool_approval_response(chunk: JsonObject) -> Events:
+    # The chunk names only the approval; the reducer finds the call by it.
+    approval_id = _id(chunk, "approvalId")
+    return (ev.ToolApproval(_id(chunk, "toolCallId"), approval_id, approved=chunk.get("approved") is True),)
+
+
+# -- sources, files, data ------------------------------------------------------------
+def _source_url(chunk: JsonObject) -> Events:
+    title = as_text(chunk.get("title"))
+    return (ev.SourceFound(_id(chunk, "sourceId"), as_text(chunk.get("url")), title),)
+
+
+def _source_document(chunk: JsonObject) -> Events:
+    return (
+        ev.SourceFound(
+            _id(chunk, "sourceId"),
+            None,
+            as_text(chunk.get("title")),
+            as_text(chunk.get("mediaType")),
+            as_text(chunk.get("filename")),
+        ),
+    )
+
+
+def _file(chunk: JsonObject) -> Events:
+    return (
+        ev.FileMade(
+            _string(chunk, "url"),
+            as_text(chunk.get("mediaType")) or "application/octet-stream",
+            as_text(chunk.get("filename")),
+            count(chunk.get("size")),
+            in_reasoning=chunk.get("type") == "reasoning-file",
+        ),
+    )
+
+
+def _data(chunk: JsonObject, kind: str) -> Events:
+    data_id = _id(chunk) if chunk.get("id") is not None else None
+    return (ev.DataArrived(kind, chunk.get("data"), data_id, transient=chunk.get("transient") is True),)
+
+
+CHUNKS: Final[dict[str, Callable[[JsonObject], Events]]] = {
+    "start": _start,
+    "finish": _finish,
+    "message-metadata": _metadata,
+    "abort": lambda chunk: (ev.Aborted(as_text(chunk.get("reason"))),),
+    "error": _error,
+    "start-step": lambda _chunk: (ev.StepStarted(),),
+    "finish-step": lambda _chunk: (ev.StepFinished(),),
+    "reset-step": lambda _chunk: (ev.StepReset(),),
+    "text-start": lambda chunk: (ev.TextStarted(_id(chunk)),),
+    "text-delta": lambda chunk: (ev.TextGrew(_id(chunk), _string(chunk, "delta")),),
+    "text-end": _text_end,
+    "reasoning-start": lambda chunk: (ev.ReasoningStarted(_id(chunk)),),
+    "reasoning-delta": lambda chunk: (ev.ReasoningGrew(_id(chunk), _string(chunk, "delta")),),
+    "reasoning-end": lambda chunk: (ev.ReasoningEnded(_id(chunk)),),
+    "reasoning": lambda chunk: (ev.ReasoningGrew("", _string(chunk, "text")),),
+    "reasoning-part-finish": lambda _chunk: (ev.ReasoningEnded(""),),
+    "tool-input-start": _tool_start,
+    "tool-input-delta": lambda chunk: (
+        ev.ToolInputGrew(_id(chunk, "toolCallId"), _string(chunk, "inputTextDelta")),
+    ),
+    "tool-input-available": _tool_input,
+    "tool-input-error": _tool_input_error,
+    "tool-output-available": _tool_output,
+    "tool-output-error": lambda chunk: (
+        ev.ToolFailed(_id(chunk, "toolCallId"), _string(chunk, "errorText")),
+    ),
+    "tool-approval-request": _tool_approval_request,
+    "tool-approval-response": _tool_approval_response,
+    "tool-output-denied": lambda chunk: (ev.ToolDenied(_id(chunk, "toolCallId")),),
+    "source-url": _source_url,
+    "source-document": _source_document,
+    "file": _file,
+    "reasoning-file": _file,
+    "custom": lambda chunk: (ev.CustomArrived(_string(chunk, "kind") or "custom", chunk),),
+    "steering-message": lambda chunk: (
+        ev.CustomArrived(_string(chunk, "kind") or "steering-message", chunk),
+    ),
+}
+"""Chunk type → its decoder; `data-…` is matched by prefix."""
+
+
+# -- stored messages ---------------------------------------------------------------------------
 ROLES: Final = frozenset({"user", "assistant", "system", "tool"})
 
 

@@ -10,10 +10,10 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.amounts import json_amount
-from handinger_tui.core.evidence.sources import files_of_turn, sources_of_turn
+from handinger_tui.core.dialects import events as ev
+from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.money.attribution import TurnMoney, money_of, took_ms
 from handinger_tui.core.safety import clean_json
-from handinger_tui.core.stream import events as ev
 from handinger_tui.core.turns.messages import id_of, role_of, text_of
 from handinger_tui.core.turns.session import Session, ids_of
 from handinger_tui.core.turns.turn import (
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from handinger_tui.core.jsontext import JsonObject
-    from handinger_tui.core.stream.worker_snapshot import Costs, Usage
+    from handinger_tui.core.stream import Costs, Usage
 
 SCHEMA: Final = "handinger-tui/result/1"
 

@@ -28,8 +28,7 @@ from handinger_tui.core.jsontext import (
 from handinger_tui.core.money.turn_events import newest_worker
 from handinger_tui.core.prompts import lineage_of
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.stream.frames import UNREADABLE, Frame, Framing, Marker
-from handinger_tui.core.stream.worker_snapshot import without_figures
+from handinger_tui.core.stream import UNREADABLE, Frame, Framing, Marker, without_figures
 from handinger_tui.core.tags import tag_names
 from handinger_tui.core.turns.fold import fold, is_understood
 from handinger_tui.core.turns.session import NO_OTHERS, TARGETS, RemoteTurn, Session

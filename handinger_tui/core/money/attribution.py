@@ -31,7 +31,7 @@ from handinger_tui.core.money.turn_events import (
     timeline_of,
     with_others,
 )
-from handinger_tui.core.stream.worker_snapshot import (
+from handinger_tui.core.stream import (
     NO_COSTS,
     NO_USAGE,
     ZERO_COSTS,

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.jsontext import Json, NotJson, as_list, dump, parse
 from handinger_tui.core.money.timeline import Amount, Decisions, Ended, Event, Key, Meaning, Read, Sent
-from handinger_tui.core.stream.worker_snapshot import Snapshot, amount, count
+from handinger_tui.core.stream import Snapshot, amount, count
 from handinger_tui.core.turns.turn import FREE, LIVE, UNDECIDED, FigureRead, Turn, TurnStatus
 
 if TYPE_CHECKING:

@@ -12,10 +12,19 @@ from typing import TYPE_CHECKING, Final, assert_never
 from msgspec.structs import replace
 
 from handinger_tui.core.dialects import Hint, StreamDecoder
+from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.jsontext import JsonObject, NotJson, as_object, as_text, parse, parse_exact
-from handinger_tui.core.stream import events as ev
-from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason, StreamRoute
-from handinger_tui.core.stream.worker_snapshot import ANOTHER_WORKER, Snapshot, names_another, snapshot_of
+from handinger_tui.core.stream import (
+    ANOTHER_WORKER,
+    Frame,
+    Framing,
+    Marker,
+    ReadReason,
+    Snapshot,
+    StreamRoute,
+    names_another,
+    snapshot_of,
+)
 from handinger_tui.core.turns.messages import (
     MessageMatcher,
     answer_size,

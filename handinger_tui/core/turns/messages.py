@@ -13,7 +13,7 @@ from unicodedata import normalize
 from msgspec.structs import replace
 
 from handinger_tui.core.jsontext import JsonObject, as_list, as_object, as_text
-from handinger_tui.core.stream.worker_snapshot import count
+from handinger_tui.core.stream import count
 from handinger_tui.core.turns.reducer import AnswerBuilder, find_call
 from handinger_tui.core.turns.turn import (
     CustomPart,
@@ -34,7 +34,7 @@ from handinger_tui.core.turns.turn import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from handinger_tui.core.stream import events as ev
+    from handinger_tui.core.dialects import events as ev
 
 
 def role_of(message: JsonObject) -> str | None:

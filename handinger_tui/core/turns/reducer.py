@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
+from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.jsontext import Json, JsonObject, parsed_input
-from handinger_tui.core.stream import events as ev
 from handinger_tui.core.turns.turn import (
     CustomPart,
     DataPart,

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.jsontext import JsonObject
-from handinger_tui.core.stream.frames import Frame
+from handinger_tui.core.stream import Frame
 from handinger_tui.core.turns.turn import LIVE, Lineage, Trigger, Turn, TurnRequest, TurnStatus
 
 Value = TypeVar("Value")

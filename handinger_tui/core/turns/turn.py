@@ -20,7 +20,7 @@ from handinger_tui.core.jsontext import Json, JsonObject, as_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from handinger_tui.core.stream.worker_snapshot import Costs, Snapshot, Usage
+    from handinger_tui.core.stream import Costs, Snapshot, Usage
 
 SEAL: Final = 8192
 """Length at which the tail is sealed: one append never copies more characters than this."""

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.jsontext import Json, JsonObject, dump
-from handinger_tui.core.stream.worker_snapshot import (
+from handinger_tui.core.stream import (
     OWN,
     PROMPTS,
     Snapshot,

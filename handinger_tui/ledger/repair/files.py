@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import Damaged, Locked, TooNew
-from handinger_tui.core.stream.frames import UNREADABLE
+from handinger_tui.core.stream import UNREADABLE
 from handinger_tui.ledger.database_file import (
     PATIENCE_S,
     SIDE_FILES,

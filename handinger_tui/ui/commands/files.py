@@ -6,7 +6,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.evidence.datasets import Dataset, datasets_of
+from handinger_tui.core.evidence import Dataset, Source, datasets_of
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.prompts import named_paths
 from handinger_tui.core.safety import clean_line
@@ -18,7 +18,6 @@ from handinger_tui.ui.panels.panel import turn_in_view
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from handinger_tui.core.evidence.sources import Source
     from handinger_tui.core.export.exporters import SourceExporter
     from handinger_tui.core.turns.turn import FilePart
 

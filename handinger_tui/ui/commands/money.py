@@ -9,7 +9,7 @@ from handinger_tui.core.amounts import usd_text
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.money.turn_events import AUTO, WORDS
-from handinger_tui.core.receipts.facts import meaning_lines, worker_of_figures
+from handinger_tui.core.receipts import meaning_lines, worker_of_figures
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.work.limit_watcher import typical_cost_of

@@ -22,7 +22,7 @@ from handinger_tui.core.amounts import (
     usd_text,
     usd_within,
 )
-from handinger_tui.core.charts.bars import BLOCKS, NO_VALUE, rising_line, stacked_bar, vertical_bar
+from handinger_tui.core.bars import BLOCKS, NO_VALUE, rising_line, stacked_bar, vertical_bar
 from handinger_tui.core.formatting import NOT_REPORTED, percent_text
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.spending import Bucket, altogether

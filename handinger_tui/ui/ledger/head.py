@@ -17,7 +17,7 @@ from textual.style import Style
 from textual.widgets import Static
 
 from handinger_tui.core.amounts import credits_words, gap_mark, total_text
-from handinger_tui.core.charts.bars import percent_level
+from handinger_tui.core.bars import percent_level
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.forecast import Forecast, forecast_text
 from handinger_tui.core.money.limits import Gauge, State, exact_text

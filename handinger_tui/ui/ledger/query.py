@@ -12,16 +12,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.money.forecast import WINDOW, Forecast, daily, forecast
-from handinger_tui.core.money.reconciliation import Reconciliation, reconcile
+from handinger_tui.core.money.reconciliation import Assigned, Reconciliation, Restatement, reconcile
 from handinger_tui.core.money.spending import (
     BY_TIME,
     Bucket,
     ChargeFilter,
     GroupBy,
     altogether,
+    month_days,
     nameless,
+    week_days,
 )
-from handinger_tui.core.periods import month_days, week_days
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.ledger.charts import Days, days_of
 
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from handinger_tui.core.money.limits import Gauge
-    from handinger_tui.core.money.reconciliation import Restatement
-    from handinger_tui.core.money.suspense import Assigned
     from handinger_tui.core.turns.session import Session
     from handinger_tui.ui.ports import ChargeReader, LimitStore
 

@@ -15,8 +15,8 @@ from textual.screen import ModalScreen
 
 from handinger_tui.core.amounts import MARK_EXPLAINED
 from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.money.reconciliation import Assigned, owners_text, rise_text
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, Rise
-from handinger_tui.core.money.suspense import Assigned, owners_text, rise_text
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.dialogs.confirm import Choice
 from handinger_tui.ui.keys import Where, bindings

@@ -24,10 +24,10 @@ from handinger_tui.core.amounts import (
     usd_text,
     value_text,
 )
-from handinger_tui.core.charts.bars import horizontal_bar
+from handinger_tui.core.bars import horizontal_bar
 from handinger_tui.core.formatting import NOT_REPORTED, duration, middle_cut, number
+from handinger_tui.core.money.reconciliation import TITLE
 from handinger_tui.core.money.spending import BY_TIME, Bucket, GroupBy, Rise, TurnCharge
-from handinger_tui.core.money.suspense import TITLE
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.keys import Where, bindings

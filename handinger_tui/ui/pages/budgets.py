@@ -17,7 +17,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from handinger_tui.core.amounts import credits_words, total_text, usd_text
-from handinger_tui.core.charts.bars import level, scale
+from handinger_tui.core.bars import level, scale
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import NOT_REPORTED, duration, plural
 from handinger_tui.core.money.forecast import Forecast, daily, forecast, forecast_text, limit_text

@@ -25,7 +25,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
-from handinger_tui.core.preview.pictures import Cell, NotDrawn, Picture, Pixel, half_blocks
+from handinger_tui.core.file_preview import Cell, NotDrawn, Picture, Pixel, half_blocks
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.panels.panel import OpenLink

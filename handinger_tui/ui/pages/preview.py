@@ -20,12 +20,19 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from handinger_tui.core.data_preview import Node, TableModel, TableReader, table_of_value, tree_of_json
 from handinger_tui.core.errors import HandingerError, LinkExpired
+from handinger_tui.core.file_preview import (
+    HEAD,
+    Picture,
+    PreviewKind,
+    Shape,
+    TextModel,
+    check_picture,
+    read_text,
+    sniff,
+)
 from handinger_tui.core.formatting import plural, size
-from handinger_tui.core.preview.kinds import HEAD, PreviewKind, Shape, TextModel, read_text, sniff
-from handinger_tui.core.preview.pictures import Picture, check_picture
-from handinger_tui.core.preview.tables import TableModel, TableReader, table_of_value
-from handinger_tui.core.preview.tree import Node, tree_of_json
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ui.background import CancelToken, Stopped, run_in_thread
 from handinger_tui.ui.dialogs.confirm import Ask

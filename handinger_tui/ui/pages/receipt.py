@@ -16,19 +16,10 @@ from textual.renderables.digits import Digits
 from textual.widgets import Static
 
 from handinger_tui.core.amounts import credits_words, decimal_places, pad_decimals, price_text, usd_text
-from handinger_tui.core.charts.bars import BLOCKS, NO_VALUE, stacked_bar
+from handinger_tui.core.bars import BLOCKS, NO_VALUE, stacked_bar
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, plural
-from handinger_tui.core.receipts.facts import (
-    Facts,
-    Times,
-    amount_words,
-    change_text,
-    share_text,
-    times_of,
-    took_text,
-)
-from handinger_tui.core.receipts.page import (
+from handinger_tui.core.receipt_page import (
     BY_CATEGORY,
     CATEGORIES,
     Receipt,
@@ -37,6 +28,15 @@ from handinger_tui.core.receipts.page import (
     receipt_json,
     receipt_markdown,
     receipt_page,
+)
+from handinger_tui.core.receipts import (
+    Facts,
+    Times,
+    amount_words,
+    change_text,
+    share_text,
+    times_of,
+    took_text,
 )
 from handinger_tui.core.turns.turn import Turn, TurnStatus, level_of
 from handinger_tui.ui.keys import Where, bindings

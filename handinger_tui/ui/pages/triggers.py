@@ -45,7 +45,7 @@ from handinger_tui.core.schedules import (
     short_price_tag,
     soonest_first,
 )
-from handinger_tui.core.webhooks import (
+from handinger_tui.core.stored_workers import (
     Delivery,
     DeliveryPage,
     Webhook,

@@ -16,7 +16,7 @@ from textual.widgets import Button, Input, Static, TextArea
 
 from handinger_tui.core.errors import Doubtful, HandingerError, Refused
 from handinger_tui.core.formatting import ago, plural
-from handinger_tui.core.preview.tree import json_text
+from handinger_tui.core.jsontext import json_text
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.stored_workers import (
     NOTHING,

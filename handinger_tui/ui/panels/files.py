@@ -13,7 +13,7 @@ from textual import events
 from textual.binding import BindingType
 from textual.content import Content
 
-from handinger_tui.core.evidence.sources import files_of_turn
+from handinger_tui.core.evidence import files_of_turn
 from handinger_tui.core.formatting import size
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import PerTurn, Session

@@ -17,8 +17,8 @@ from handinger_tui.ui.widgets.virtual_list import RowsT, VirtualList
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from handinger_tui.core.evidence.citations import Mention
-    from handinger_tui.core.evidence.sources import Source
+    from handinger_tui.core.citations import Mention
+    from handinger_tui.core.evidence import Source
 
 FAINT: Final = ".panel--faint"
 STRONG: Final = ".panel--strong"

@@ -11,8 +11,8 @@ from textual import events
 from textual.binding import BindingType
 from textual.content import Content
 
-from handinger_tui.core.evidence.citations import Mention, MentionIndex, Mentions, unmentioned
-from handinger_tui.core.evidence.sources import Source, SourceIndex, source_key, title_of, unicode_host
+from handinger_tui.core.citations import Mention, MentionIndex, Mentions, unmentioned
+from handinger_tui.core.evidence import Source, SourceIndex, source_key, title_of, unicode_host
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean_line, contradicted, host_of
 from handinger_tui.ui.keys import Where, bindings

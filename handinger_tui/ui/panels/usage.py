@@ -29,11 +29,11 @@ from handinger_tui.core.amounts import (
     usd_text,
     usd_within,
 )
-from handinger_tui.core.charts.bars import BLOCKS, NO_VALUE, percent_level, sparkline, stacked_bar
+from handinger_tui.core.bars import BLOCKS, NO_VALUE, percent_level, sparkline, stacked_bar
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, number
 from handinger_tui.core.money.limits import Gauge, Scope, State, amount_text, exact_text
 from handinger_tui.core.money.spending import LOCAL
-from handinger_tui.core.receipts.facts import reading_words
+from handinger_tui.core.receipts import reading_words
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.panels.panel import (

@@ -12,8 +12,8 @@ from handinger_tui.core.amounts import EXACT, at_price, doubt_mark, tidy
 from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney, took_ms
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.turn_events import newest_worker, worker_of
-from handinger_tui.core.receipts.facts import share_text
-from handinger_tui.core.stream.worker_snapshot import Costs, Snapshot, Usage, cost_of
+from handinger_tui.core.receipts import share_text
+from handinger_tui.core.stream import Costs, Snapshot, Usage, cost_of
 from handinger_tui.core.turns.session import NO_OTHERS, Others, Session, same_front
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
 from handinger_tui.ui.panels.panel import turn_in_view

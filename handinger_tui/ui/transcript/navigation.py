@@ -12,8 +12,8 @@ from textual.content import Span
 from textual.strip import Strip
 from textual.style import Style
 
-from handinger_tui.core.evidence.citations import CitationMark, CitationReader, Mention
-from handinger_tui.core.evidence.sources import canonical_url
+from handinger_tui.core.citations import CitationMark, CitationReader, Mention
+from handinger_tui.core.evidence import canonical_url
 from handinger_tui.core.turns.session import same_front
 from handinger_tui.core.turns.turn import TextPart
 from handinger_tui.ui.background import YIELD_S

@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec import Struct
 from textual.content import Content
 
-from handinger_tui.core.evidence.datasets import STRUCTURED, structured_of
-from handinger_tui.core.evidence.sources import files_by_tool, files_of_turn, host_at, sources_of_turn
+from handinger_tui.core.evidence import (
+    STRUCTURED,
+    files_by_tool,
+    files_of_turn,
+    host_at,
+    sources_of_turn,
+    structured_of,
+)
 from handinger_tui.core.formatting import plural, size
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.safety import clean, clean_line, host_of

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from textual.content import Content
 
 from handinger_tui.core.amounts import credits_words, usd_text
-from handinger_tui.core.charts.bars import percent_cells
+from handinger_tui.core.bars import percent_cells
 from handinger_tui.core.formatting import duration, plural
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.limits import (

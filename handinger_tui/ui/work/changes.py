@@ -11,7 +11,7 @@ from textual.message_pump import MessagePump
 from textual.timer import Timer
 
 from handinger_tui.core.amounts import usd_text
-from handinger_tui.core.evidence.sources import files_of_turn, sources_of_turn
+from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import duration, plural
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.prompts import Draft, draft_of_request

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from handinger_tui.core.citations import Mention
 from handinger_tui.core.errors import ApiError, LinkExpired
-from handinger_tui.core.evidence.citations import Mention
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import HEAD, Verdict, clean_line, judge_file
 from handinger_tui.ui.panels.files import Downloads, file_name, listed_files
@@ -14,7 +14,7 @@ from handinger_tui.ui.panels.sources import SourcesPanel
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from handinger_tui.core.evidence.sources import Source
+    from handinger_tui.core.evidence import Source
     from handinger_tui.core.turns.turn import FilePart
     from handinger_tui.ui.panels import Sidebar
     from handinger_tui.ui.panels.panel import ShowMention

@@ -17,7 +17,7 @@ from textual.widgets import TextArea
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, free_text, tightest
 from handinger_tui.core.prompts import is_leaving
-from handinger_tui.core.receipts.facts import receipt_line
+from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.turns.session import Session, same_front, same_readings
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ui.panels import Sidebar

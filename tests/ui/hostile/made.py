@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage, WorkerFile, WorkerSource
+from handinger_tui.core.stream import Frame, Snapshot, Usage, WorkerFile, WorkerSource
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import (
     Attachment,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from handinger_tui.core.money.spending import TurnCharge
-    from handinger_tui.core.stream.frames import Frame
 
 
 def parts(text: str) -> Iterator[Part]:

@@ -14,15 +14,14 @@ from textual.events import Paste
 from textual.screen import Screen
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.evidence.datasets import datasets_of
+from handinger_tui.core.data_preview import tree_of_value
+from handinger_tui.core.evidence import datasets_of
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
-from handinger_tui.core.preview.tree import tree_of_value
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.schedules import Cron, Schedule, ScheduleList
-from handinger_tui.core.stored_workers import StoredWorker
+from handinger_tui.core.stored_workers import Delivery, DeliveryPage, StoredWorker, Webhook
 from handinger_tui.core.turns.turn import Attachment, FilePart
-from handinger_tui.core.webhooks import Delivery, DeliveryPage, Webhook
 from handinger_tui.engine.gallery import Gallery
 from handinger_tui.ui.dialogs.confirm import Ask, Choice, Confirm, Notice, OrderedInput, Problem, SendAgain
 from handinger_tui.ui.dialogs.help import HelpScreen

@@ -13,7 +13,7 @@ from textual.app import App, ComposeResult
 from textual.message import Message
 from textual.strip import Strip
 
-from handinger_tui.core.stream.worker_snapshot import Costs, Snapshot, Usage, WorkerFile, WorkerSource
+from handinger_tui.core.stream import Costs, Snapshot, Usage, WorkerFile, WorkerSource
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import (
     FilePart,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.core.stream.worker_snapshot import WorkerFile, WorkerSource
+from handinger_tui.core.stream import WorkerFile, WorkerSource
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FilePart, SourcePart, TextPart
 from handinger_tui.ui.panels.files import FILES, FilesPanel

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.pilot import Pilot
 
-from handinger_tui.core.evidence.sources import source_key
+from handinger_tui.core.evidence import source_key
 from handinger_tui.ui.panels import sources
 from handinger_tui.ui.panels.sources import BATCH, SourceCatalog, SourcesPanel
 from tests.ui.panels.stage import Stage, session, source, text_of, turn

@@ -19,7 +19,7 @@ from tests.ui.panels.stage import session, turn
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handinger_tui.core.stream.worker_snapshot import Costs, Usage
+    from handinger_tui.core.stream import Costs, Usage
 
 GROWING = (st.lists(TURNS, max_size=6).map(tuple), st.lists(CHANGES, max_size=6))
 

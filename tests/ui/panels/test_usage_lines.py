@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage
+from handinger_tui.core.stream import Snapshot, Usage
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.panels.usage import compact_line, rough_usd, seconds, unknown_sign, usage_lines

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
-from handinger_tui.core.stream.worker_snapshot import Snapshot, Usage
+from handinger_tui.core.stream import Snapshot, Usage
 from handinger_tui.core.turns.turn import TextPart, TurnStatus
 from handinger_tui.ui.panels.usage import STATUS, UsagePanel, gauge_lines, usage_lines
 from handinger_tui.ui.panels.usage_view import usage_view

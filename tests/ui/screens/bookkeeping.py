@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
-from handinger_tui.core.stream.worker_snapshot import Costs, Usage
+from handinger_tui.core.stream import Costs, Usage
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.ui.ledger.screen import LedgerScreen
 from tests.ui.coffers import NOW_MS, FakeBooks, charge

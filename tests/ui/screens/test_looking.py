@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from textual.widgets import OptionList
 
 from handinger_tui.core.errors import Refused, Unreachable
-from handinger_tui.core.stream.worker_snapshot import WorkerBody
+from handinger_tui.core.stream import WorkerBody
 from handinger_tui.core.turns.session import SessionSummary
 from handinger_tui.core.turns.turn import Kind, TurnStatus
 from handinger_tui.ui.ports import Account, Opening

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 
 from handinger_tui.core.errors import ApiError, Locked, NoHistory, StreamLost, Unreachable
 from handinger_tui.core.money.limits import Scope, Start
-from handinger_tui.core.stream.frames import Frame
+from handinger_tui.core.stream import Frame
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Kind, TurnRequest, TurnStatus
 from handinger_tui.ui.dialogs.limits import RaiseLimit

@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.jsontext import Json
-from handinger_tui.core.receipts.page import receipt_page
+from handinger_tui.core.receipt_page import receipt_page
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Fault, Kind, Turn, TurnStatus
 from handinger_tui.ui.pages.receipt import ReceiptScreen, receipt_lines, receipt_text

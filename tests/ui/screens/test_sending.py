@@ -10,7 +10,7 @@ import pytest
 
 from handinger_tui.core.errors import ApiError, Doubtful, NoRoom, Refused, ServerFault, Unreachable
 from handinger_tui.core.money.limits import Start
-from handinger_tui.core.stream.frames import Frame
+from handinger_tui.core.stream import Frame
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Kind, TurnRequest, TurnStatus
 from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Script, says, worker

@@ -23,8 +23,7 @@ from tests.ui.fakes import PRICED, Desktop, answers, launch, summary
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from handinger_tui.core.stream.frames import Frame
-    from handinger_tui.core.stream.worker_snapshot import WorkerBody
+    from handinger_tui.core.stream import Frame, WorkerBody
     from handinger_tui.core.turns.session import Session
 
 SEEN = worker("", **PRICED)

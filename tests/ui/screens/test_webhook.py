@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handinger_tui.core.safety import Secret
-from handinger_tui.core.webhooks import Delivery, DeliveryPage, Webhook
+from handinger_tui.core.stored_workers import Delivery, DeliveryPage, Webhook
 from tests.ui.fakes import Desktop, FakeWebhooks, answers
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from handinger_tui.core.stream.frames import RawFrame
+from handinger_tui.core.stream import RawFrame
 from handinger_tui.ui.background import THRESHOLDS
 from tests.core.scaling import references, table
 from tests.core.test_reducer import KINDS

@@ -16,7 +16,7 @@ from handinger_tui.core.amounts import (
     split_excess,
     usd_text,
 )
-from handinger_tui.core.evidence.sources import files_of_turn, sources_of_turn
+from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, plural
 from handinger_tui.core.money.attribution import METERS, MoneyIndex, Reading, TurnMoney, took_ms
 from handinger_tui.core.money.limits import Unit
@@ -24,8 +24,7 @@ from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.timeline import Meaning, MeterResult
 from handinger_tui.core.money.turn_events import newest_timeline, newest_worker
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
-from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
-from handinger_tui.core.stream.worker_snapshot import cost_of
+from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason, cost_of
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus, level_of
 
 if TYPE_CHECKING:

@@ -26,6 +26,7 @@ from handinger_tui.core.money.spending import NOTHING, Bucket
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+
 _UNITS: Final = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"))
 
 

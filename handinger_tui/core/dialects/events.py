@@ -1,6 +1,6 @@
-"""Stream events: the meaning of frames, in one vocabulary for every dialect.
+"""Stream events, the meaning of frames in one vocabulary for every dialect; and what a dialect implements.
 
-Four families, one per function of the reducer: `Talk` (text and reasoning),
+Four families of events, one per function of the reducer: `Talk` (text and reasoning),
 `Work` (tools), `Evidence` (sources, files, data), `Life` (message, step, end).
 What no dialect understands becomes `Unknown` and keeps its raw text.
 Names follow the AI SDK UI message stream (see tests/wire/README.md), because
@@ -9,10 +9,13 @@ it is the richest dialect; the others map onto it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar, Final, Protocol
+
 from msgspec import Struct, field
 
 from handinger_tui.core.jsontext import Json, JsonObject
-from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.stream import Snapshot
 
 
 # -- Talk --------------------------------------------------------------------
@@ -267,3 +270,33 @@ class Unknown(Struct, frozen=True):
 
 
 StreamEvent = Talk | Work | Evidence | Life | Unknown
+
+
+# -- dialects ----------------------------------------------------------------------------------
+Events = Sequence[StreamEvent]
+
+NOTHING: tuple[StreamEvent, ...] = ()
+"""The result for an event that is understood and means nothing."""
+
+UNNAMED_ERROR: Final = "The service reports an error and does not say which."
+
+
+class Dialect(Protocol):
+    """Decodes the events of one body; an instance may keep state between events.
+
+    Both methods never raise and return None for events of another dialect. `kind` is
+    the SSE event name ("" without one), `raw` the text of the event.
+    """
+
+    name: ClassVar[str]
+    """The name for people and for `encoding` of the headless result; "" keeps the current name."""
+    weak: ClassVar[bool] = False
+    """Whether it is used only while no other dialect is recognized in this body."""
+
+    def read(self, kind: str, value: Json, raw: str) -> Events | None:
+        """The events of a JSON event."""
+        return None
+
+    def read_text(self, kind: str, raw: str) -> Events | None:
+        """The events of an event that is not JSON."""
+        return None

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.evidence.sources import Source, canonical_url, source_key, sources_of, sources_of_turn
+from handinger_tui.core.evidence import Source, canonical_url, source_key, sources_of, sources_of_turn
 from handinger_tui.core.turns.session import PerTurn, Session
 from handinger_tui.core.turns.turn import TextPart, Turn
 

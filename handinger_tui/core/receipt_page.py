@@ -20,12 +20,12 @@ from handinger_tui.core.amounts import (
     tidy,
     usd_text,
 )
-from handinger_tui.core.evidence.sources import files_of_turn, sources_of_turn
+from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, number, plural, size, utc_text
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.limits import amount_text
 from handinger_tui.core.money.typical_cost import TypicalCost, spread_object, typical_cost_text
-from handinger_tui.core.receipts.facts import (
+from handinger_tui.core.receipts import (
     ENOUGH_EARLIER,
     Change,
     Facts,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from handinger_tui.core.jsontext import JsonObject
-    from handinger_tui.core.stream.worker_snapshot import Costs, Snapshot, Usage
+    from handinger_tui.core.stream import Costs, Snapshot, Usage
 
 NOT_KNOWN: Final = "unknown"
 

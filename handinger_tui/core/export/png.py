@@ -12,7 +12,7 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont
 
-from handinger_tui.core.charts.scenes import (
+from handinger_tui.core.export.scenes import (
     AREA_STRENGTH,
     DASH,
     LIGHT,

@@ -1,1 +1,0 @@
-"""Charts of spending as values and drawings, independent of screens and files."""

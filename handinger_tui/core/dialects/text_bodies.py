@@ -1,0 +1,224 @@
+"""Text bodies: lines of AI SDK 4 (`CODE:JSON`, codes: tests/wire/README.md), and plain text.
+
+Plain text is JSON strings, objects with one string, or raw text. These three dialects are weak: they are used
+only where no other one is recognized.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import ClassVar, Final
+
+from handinger_tui.core.dialects import events as ev
+from handinger_tui.core.dialects.events import NOTHING, UNNAMED_ERROR, Dialect, Events
+from handinger_tui.core.jsontext import Json, NotJson, as_list, as_object, as_text, parse
+from handinger_tui.core.stream import reason_text
+
+# -- AI SDK 4 ----------------------------------------------------------------------------------
+TEXT: Final = "text"
+REASONING: Final = "reasoning"
+
+
+class Ai4(Dialect):
+    """One line per event; its first character is the event code."""
+
+    name: ClassVar[str] = "ai-sdk-4"
+
+    def read_text(self, kind: str, raw: str) -> Events | None:
+        """The events of one line; None when the line has another format."""
+        code = CODES.get(raw[:1])
+        if code is None or raw[1:2] != ":":
+            return None
+        try:
+            value = parse(raw[2:])
+        except NotJson:
+            return None
+        return code(value)
+
+
+def looks_like_ai4(start: str) -> bool | None:
+    """Whether a body that begins with `start` is AI SDK 4; None when more of its first line is needed."""
+    if (start[:1] and start[0] not in CODES) or start[1:2] not in ("", ":") or start[2:3] not in _OPENERS:
+        return False
+    line, line_end, _rest = start.partition("\n")
+    if not line_end:
+        return None if len(line) <= MAX_LINE else False
+    return Ai4().read_text("", line.rstrip("\r")) is not None
+
+
+MAX_LINE: Final = 65536
+"""Characters of an unfinished first line after which the body is not taken for this dialect."""
+_OPENERS: Final = ("", '"', "{", "[")
+
+
+def _call(value: Json) -> tuple[str, str]:
+    """Id and tool name of a call."""
+    return _text_in(value, "toolCallId"), _text_in(value, "toolName")
+
+
+def _text_in(value: Json, name: str) -> str:
+    return as_text(as_object(value).get(name)) or ""
+
+
+def _step_start(value: Json) -> Events:
+    return (ev.MessageStarted(as_text(as_object(value).get("messageId"))), ev.StepStarted())
+
+
+def _step_finish(value: Json) -> Events:
+    if as_object(value).get("isContinued") is True:
+        return (ev.StepFinished(),)
+    return (ev.TextEnded(TEXT), ev.ReasoningEnded(REASONING), ev.StepFinished())
+
+
+def _finish(value: Json) -> Events:
+    fields = as_object(value)
+    usage = as_object(fields.get("usage"))
+    reported = (ev.UsageReported(usage),) if usage else ()
+    return (*reported, ev.Finished(as_text(fields.get("finishReason"))))
+
+
+def _source(value: Json) -> Events:
+    source = as_object(value)
+    source_id, url, title = (as_text(source.get(name)) for name in ("id", "url", "title"))
+    return (ev.SourceFound(source_id or "", url, title),)
+
+
+def _file(value: Json) -> Events:
+    file = as_object(value)
+    media_type = as_text(file.get("mimeType")) or "application/octet-stream"
+    return (ev.FileMade(f"data:{media_type};base64,{as_text(file.get('data')) or ''}", media_type),)
+
+
+CODES: Final[dict[str, Callable[[Json], Events]]] = {
+    "0": lambda value: (ev.TextGrew(TEXT, value),) if isinstance(value, str) else NOTHING,
+    "2": lambda value: tuple(ev.DataArrived("data", item) for item in as_list(value)),
+    "3": lambda value: (ev.Failed(reason_text(value) or UNNAMED_ERROR),),
+    "8": lambda value: tuple(ev.DataArrived("annotation", item) for item in as_list(value)),
+    "9": lambda value: (ev.ToolInputReady(*_call(value), as_object(value).get("args")),),
+    "a": lambda value: (ev.ToolOutput(_call(value)[0], as_object(value).get("result")),),
+    "b": lambda value: (ev.ToolStarted(*_call(value)),),
+    "c": lambda value: (ev.ToolInputGrew(_call(value)[0], _text_in(value, "argsTextDelta")),),
+    "d": _finish,
+    "e": _step_finish,
+    "f": _step_start,
+    "g": lambda value: (ev.ReasoningGrew(REASONING, value),) if isinstance(value, str) else NOTHING,
+    "h": _source,
+    # Signatures and redacted reasoning, which hold no readable text.
+    "i": lambda _value: NOTHING,
+    "j": lambda _value: NOTHING,
+    "k": _file,
+}
+"""Line code → its decoder."""
+
+
+# -- plain text --------------------------------------------------------------------------------
+KEY: Final = "text"
+"""The key of the only text part of such a body."""
+MEMBERS: Final = ("text", "delta", "content")
+TYPES: Final = frozenset({"text", "delta", "content", "token", "chunk"})
+"""Values of `type` in such an object; with any other type, the object is something else."""
+BROKEN: Final = ('{"', "[{", '["', "{}", "[]")
+"""First characters of damaged JSON, which is never shown as an answer."""
+
+
+class JsonStrings(Dialect):
+    """Every event is a JSON string to append."""
+
+    name: ClassVar[str] = "json-strings"
+    weak: ClassVar[bool] = True
+
+    def read(self, kind: str, value: Json, raw: str) -> Events | None:
+        """The string as a text delta; None for any other value."""
+        return (ev.TextGrew(KEY, value),) if isinstance(value, str) else None
+
+
+class JsonPieces(Dialect):
+    """Every event is an object with the piece under `text`, `delta` or `content`."""
+
+    name: ClassVar[str] = "json-pieces"
+    weak: ClassVar[bool] = True
+
+    def read(self, kind: str, value: Json, raw: str) -> Events | None:
+        """The piece as a text delta; None for any other value."""
+        if not isinstance(value, dict) or not _may_be_text(value.get("type")):
+            return None
+        piece = next((p for member in MEMBERS if isinstance(p := value.get(member), str)), None)
+        return (ev.TextGrew(KEY, piece),) if piece is not None else None
+
+
+def _may_be_text(event_type: Json) -> bool:
+    return event_type is None or (isinstance(event_type, str) and event_type in TYPES)
+
+
+class RawText(Dialect):
+    """Every event is literal text, even if it is valid JSON."""
+
+    name: ClassVar[str] = "text"
+    weak: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self._is_confirmed = False
+
+    def read(self, kind: str, value: Json, raw: str) -> Events | None:
+        """JSON numbers and booleans as text; any JSON once the body is known to be text."""
+        if self._is_confirmed or isinstance(value, int | float):
+            return self._append(raw)
+        return None
+
+    def read_text(self, kind: str, raw: str) -> Events | None:
+        """The text as a delta; None if the body begins with damaged JSON."""
+        if not self._is_confirmed and raw.lstrip()[:2] in BROKEN:
+            return None
+        return self._append(raw)
+
+    def _append(self, raw: str) -> Events:
+        self._is_confirmed = True
+        return (ev.TextGrew(KEY, raw),)
+
+
+# -- text bodies --------------------------------------------------------------------
+class BodyShape(Enum):
+    """The recognized form of a text body."""
+
+    OPEN = auto()
+    """Too little has arrived to decide."""
+    LINES = auto()
+    PROSE = auto()
+
+
+class TextBody:
+    """Splits a body into pieces: complete lines, or prose to append."""
+
+    def __init__(self, *, lines: bool) -> None:
+        self.shape = BodyShape.LINES if lines else BodyShape.OPEN
+        self._buffer = ""
+
+    def take(self, text: str) -> list[str]:
+        """Add text; return the pieces that are complete now."""
+        if self.shape is BodyShape.PROSE:
+            return [text] if text else []
+        self._buffer += text
+        shape = self._decide()
+        if shape is BodyShape.PROSE:
+            return self._take_buffer()
+        if shape is BodyShape.OPEN or "\n" not in self._buffer:
+            return []
+        *lines, self._buffer = self._buffer.split("\n")
+        return [line.removesuffix("\r") for line in lines]
+
+    def end(self) -> list[str]:
+        """The buffered rest when the body ends."""
+        if self.shape is BodyShape.OPEN and self._buffer:
+            self.shape = BodyShape.LINES if looks_like_ai4(f"{self._buffer}\n") else BodyShape.PROSE
+        return self._take_buffer()
+
+    def _decide(self) -> BodyShape:
+        verdict = looks_like_ai4(self._buffer) if self.shape is BodyShape.OPEN else None
+        if verdict is not None:
+            self.shape = BodyShape.LINES if verdict else BodyShape.PROSE
+        return self.shape
+
+    def _take_buffer(self) -> list[str]:
+        rest, self._buffer = self._buffer, ""
+        return [rest] if rest else []

@@ -1,1 +1,0 @@
-"""Evidence: sources, files and data sets, and where an answer cites them."""

@@ -1,1 +1,0 @@
-"""Receipts: what one turn cost, as facts, as a line and as a page."""

@@ -1,1 +1,0 @@
-"""What came from the service: frames, events, readings of the worker."""
