@@ -23,9 +23,9 @@ from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, alt
 from handinger_tui.core.safety import clean_line, csv_field
 from handinger_tui.core.tags import NO_LABELS, Labels, tag_name
 from handinger_tui.core.turns.turn import Trigger
+from handinger_tui.ledger.charges import PLACES
 from handinger_tui.ledger.cost_rows import PAGE, CostRows
-from handinger_tui.ledger.grouping import PLACES
-from handinger_tui.ledger.rows import Row, int_or_zero, scaled, unpack
+from handinger_tui.ledger.sql import Row, int_or_zero, scaled, unpack
 
 if TYPE_CHECKING:
     import argparse

@@ -68,9 +68,9 @@ from handinger_tui.core.money.spending import (
 )
 from handinger_tui.core.receipts import meaning_lines
 from handinger_tui.core.safety import clean_line
-from handinger_tui.ledger.charge_writer import SUMMED
+from handinger_tui.ledger.charges import SUMMED
 from handinger_tui.ledger.limits import LimitRules
-from handinger_tui.ledger.rows import Row, int_or_zero, scaled
+from handinger_tui.ledger.sql import Row, int_or_zero, scaled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -16,6 +16,7 @@ from handinger_tui.core.money.reconciliation import Assigned, Restatement, suspe
 from handinger_tui.core.tags import NO_RULES
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger import turns as turn_store
+from handinger_tui.ledger.charges import assigned, rises
 from handinger_tui.ledger.corrections import recompute
 from handinger_tui.ledger.database_file import (
     PATIENCE_S,
@@ -25,10 +26,9 @@ from handinger_tui.ledger.database_file import (
 )
 from handinger_tui.ledger.grouping import buckets, condition, restatements
 from handinger_tui.ledger.limits import LimitRules, LimitUsage, periods_at
-from handinger_tui.ledger.repair.files import open_or_salvage
-from handinger_tui.ledger.rows import Row, pack, readable, unpack
-from handinger_tui.ledger.search.labels import Labeler, choose
-from handinger_tui.ledger.suspense import assigned, rises
+from handinger_tui.ledger.repair import open_or_salvage
+from handinger_tui.ledger.search import Labeler, choose
+from handinger_tui.ledger.sql import Row, pack, readable, unpack
 
 if TYPE_CHECKING:
     import sqlite3

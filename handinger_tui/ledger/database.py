@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from handinger_tui.core.errors import Damaged, LedgerError, NoRoom
 from handinger_tui.ledger.database_file import LockPatience, Opened, translated
-from handinger_tui.ledger.rows import TurnFrame, readable
+from handinger_tui.ledger.sql import TurnFrame, readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -17,8 +17,8 @@ from msgspec import Struct
 
 from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom, TooNew
 from handinger_tui.ledger.migrations import MIGRATIONS, check_version, migrate, version_of
-from handinger_tui.ledger.search.index import drop_index
-from handinger_tui.ledger.transactions import transaction
+from handinger_tui.ledger.search import drop_index
+from handinger_tui.ledger.sql import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

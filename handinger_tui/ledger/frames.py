@@ -17,16 +17,16 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.stream import RULE, UNREADABLE, Frame, gathered
-from handinger_tui.ledger.rows import (
+from handinger_tui.ledger.sql import (
     FRAME_COLUMNS,
     TurnFrame,
     frame_of,
     frame_row,
     int_or_zero,
     pack,
+    transaction,
     unpack,
 )
-from handinger_tui.ledger.transactions import transaction
 
 if TYPE_CHECKING:
     import sqlite3

@@ -27,12 +27,14 @@ from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
 from handinger_tui.core.stream import Costs, Usage
 from handinger_tui.core.tags import NO_LABELS, NO_RULES, TagRules
 from handinger_tui.core.turns.turn import FREE, LIVE, Trigger
-from handinger_tui.ledger.charge_writer import AMOUNTS, COUNTS, SUMMED
-from handinger_tui.ledger.rows import (
+from handinger_tui.ledger.charges import AMOUNTS, COUNTS, PLACES, SUMMED, assigned, rises
+from handinger_tui.ledger.search import CHOSEN, Labeler, choose
+from handinger_tui.ledger.sql import (
     Cell,
     Row,
     int_or_none,
     int_or_zero,
+    one_moment,
     pack,
     pack_optional,
     reading_of,
@@ -42,9 +44,6 @@ from handinger_tui.ledger.rows import (
     unpack,
     unpack_optional,
 )
-from handinger_tui.ledger.search.labels import CHOSEN, Labeler, choose
-from handinger_tui.ledger.suspense import assigned, rises
-from handinger_tui.ledger.transactions import one_moment
 
 if TYPE_CHECKING:
     # It imports asyncio, which the reading of costs without a thread does not need.
@@ -131,9 +130,6 @@ def gaps(name: str) -> str:
     return f"SUM(1 - (told >> {SUMMED.index(name)} & 1)) AS {name}_gaps"
 
 
-PLACES: Final = {
-    name: 12 if name.endswith("_pico") else 6 if name == "micro_credits" else 0 for name in SUMMED
-}
 DOUBTS: Final = (
     "MAX(doubtful AND usd_pico IS NOT NULL) AS usd_pico_doubtful,"
     " MAX(doubtful AND usd_pico IS NULL AND micro_credits IS NOT NULL) AS micro_credits_doubtful"
@@ -169,7 +165,7 @@ def _total(row: Row, name: str) -> Total:
     return Total(value, row[f"{name}_gaps"], bool(row[f"{name}_doubtful"]))
 
 
-_SCALES: Final = tuple(PLACES[name] for name in SUMMED)
+_SCALES: Final = tuple(PLACES.values())
 _ALL_REPORTED: Final = (1 << len(SUMMED)) - 1
 
 _HEAD: Final = f"""

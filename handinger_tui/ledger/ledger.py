@@ -13,7 +13,7 @@ from handinger_tui.core.errors import LedgerError, NoHistory
 from handinger_tui.ledger import frames as turn_frames
 from handinger_tui.ledger import turns as turn_store
 from handinger_tui.ledger import worker_turns
-from handinger_tui.ledger.charge_writer import ChargeCache
+from handinger_tui.ledger.charges import ChargeCache
 from handinger_tui.ledger.corrections import Rulings, recompute
 from handinger_tui.ledger.database import Database
 from handinger_tui.ledger.database_file import (
@@ -28,13 +28,11 @@ from handinger_tui.ledger.database_file import (
 )
 from handinger_tui.ledger.frames import FrameNumbers
 from handinger_tui.ledger.grouping import ChargeQueries
-from handinger_tui.ledger.history import SessionHistory
+from handinger_tui.ledger.history import SessionHistory, StoredWorkers
 from handinger_tui.ledger.limits import LimitService
-from handinger_tui.ledger.repair.files import open_or_salvage, opened_in_memory
-from handinger_tui.ledger.rows import TurnFrame
-from handinger_tui.ledger.search.index import index_entries
-from handinger_tui.ledger.stored_workers import StoredWorkers
-from handinger_tui.ledger.transactions import one_moment
+from handinger_tui.ledger.repair import open_or_salvage, opened_in_memory
+from handinger_tui.ledger.search import index_entries
+from handinger_tui.ledger.sql import TurnFrame, one_moment
 from handinger_tui.ledger.turns import Run, WorkerNames
 
 if TYPE_CHECKING:

@@ -15,10 +15,11 @@ from handinger_tui.core.stream import Framing, Marker
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.session import Others, RemoteTurn, Session, put_turn, title_from
 from handinger_tui.core.turns.turn import FREE, LIVE, UNDECIDED, Turn, TurnRequest, TurnStatus
-from handinger_tui.ledger import reservations, worker_turns
-from handinger_tui.ledger.charge_writer import ChargeCache, new_entries, open_charge, write_charges
+from handinger_tui.ledger import limits, search, worker_turns
+from handinger_tui.ledger.charges import ChargeCache, new_entries, open_charge, write_charges
 from handinger_tui.ledger.frames import FrameNumbers, frames, frames_of_session, store_compact_frames
-from handinger_tui.ledger.rows import (
+from handinger_tui.ledger.sql import (
+    Care,
     TurnFrame,
     frame_row,
     int64_or_none,
@@ -26,16 +27,15 @@ from handinger_tui.ledger.rows import (
     pack,
     pack_optional,
     session_of,
+    transaction,
     unpack_optional,
 )
-from handinger_tui.ledger.search import entries
-from handinger_tui.ledger.transactions import Care, transaction
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from handinger_tui.ledger.reservations import Needed
+    from handinger_tui.ledger.limits import Needed
 
 
 def claim(connection: sqlite3.Connection, turn_id: str, run: str, is_alive: Callable[[str], bool]) -> bool:
@@ -304,7 +304,7 @@ def open_turn(
         if place is not None:
             connection.execute("UPDATE turns SET place = ? WHERE turn_id = ?", (place, pack(order.turn_id)))
         if amounts is not None:
-            reservations.reserve(connection, order.turn_id, amounts)
+            limits.reserve(connection, order.turn_id, amounts)
 
 
 def start_turn(connection: sqlite3.Connection, turn_id: str, at_ms: int, check: Callable[[], Needed]) -> None:
@@ -313,14 +313,14 @@ def start_turn(connection: sqlite3.Connection, turn_id: str, at_ms: int, check: 
     A turn belongs to the day on which it is sent, not to that on which it was queued.
     """
     with transaction(connection, Care.FULL):
-        reservations.reserve(connection, turn_id, check())
+        limits.reserve(connection, turn_id, check())
         connection.execute("UPDATE turn_totals SET at_ms = ? WHERE turn_id = ?", (at_ms, pack(turn_id)))
 
 
 def release_turn(connection: sqlite3.Connection, turn_id: str) -> None:
     """Delete the reservation of a turn that does not start after all."""
     with transaction(connection):
-        reservations.release(connection, turn_id)
+        limits.release(connection, turn_id)
 
 
 def _settle_replaced(connection: sqlite3.Connection, settles: TurnFrame) -> int | None:
@@ -432,7 +432,7 @@ def close_turn(
             store_compact_frames(connection, turn.turn_id)
             # A local worker ends with its program: nobody could read the end of what it was left running.
             if turn.status not in UNDECIDED or session.base_url == LOCAL:
-                reservations.release(connection, turn.turn_id)
+                limits.release(connection, turn.turn_id)
         write_charges(connection, session, cache)
 
 
@@ -457,7 +457,7 @@ def _put_position(connection: sqlite3.Connection, turn: Turn) -> None:
 
 def _put_answer(connection: sqlite3.Connection, turn: Turn) -> None:
     """Store the answer of a turn, and what of the turn is searched."""
-    entries.put(connection, turn)
+    search.put(connection, turn)
     connection.execute(
         "INSERT INTO answers (turn_id, text) VALUES (?, ?)"
         " ON CONFLICT (turn_id) DO UPDATE SET text = excluded.text",

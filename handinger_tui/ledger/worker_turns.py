@@ -16,7 +16,7 @@ from handinger_tui.core.stream import Marker
 from handinger_tui.core.turns.messages import normalized_prompt
 from handinger_tui.core.turns.session import Others, OtherTurn, RemoteTurn, Ruling, Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus
-from handinger_tui.ledger.rows import (
+from handinger_tui.ledger.sql import (
     Cell,
     int_or_none,
     int_or_zero,

@@ -27,7 +27,7 @@ from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.export import spending as spending_json
 from handinger_tui.core.export.spending import group_object
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
-from handinger_tui.ledger.charge_writer import NUMBERS
+from handinger_tui.ledger.charges import NUMBERS
 from handinger_tui.ledger.cost_rows import opened
 from handinger_tui.ledger.database_file import NEWER
 from tests.e2e.runner import run

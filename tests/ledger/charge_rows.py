@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse
 from handinger_tui.core.stream import Costs, Usage
 from handinger_tui.ledger import grouping
-from handinger_tui.ledger.charge_writer import COUNTS
+from handinger_tui.ledger.charges import COUNTS
 from handinger_tui.ledger.grouping import EVERYTHING, condition
-from handinger_tui.ledger.rows import (
+from handinger_tui.ledger.sql import (
     Row,
     int_or_none,
     int_or_zero,

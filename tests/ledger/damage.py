@@ -21,9 +21,8 @@ from typing import Final
 
 from handinger_tui.core.errors import Damaged, LedgerError
 from handinger_tui.ledger.ledger import FileAccess
-from handinger_tui.ledger.repair.files import DERIVED, TOTALS, repair
-from handinger_tui.ledger.repair.table_reader import ERRORS
-from handinger_tui.ledger.rows import unpack
+from handinger_tui.ledger.repair import DERIVED, ERRORS, TOTALS, repair
+from handinger_tui.ledger.sql import unpack
 from tests.ledger.made import answered, opened, order, play, session
 
 PAGE: Final = 4096

@@ -11,11 +11,11 @@ from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.ledger import turns
-from handinger_tui.ledger.charge_writer import ChargeCache
+from handinger_tui.ledger.charges import ChargeCache
 from handinger_tui.ledger.database import Database
 from handinger_tui.ledger.database_file import open_database, translate
 from handinger_tui.ledger.frames import FrameNumbers
-from handinger_tui.ledger.rows import TurnFrame
+from handinger_tui.ledger.sql import TurnFrame
 from handinger_tui.ledger.turns import Run, WorkerNames
 from tests.ledger.made import answered, frame, order, session
 

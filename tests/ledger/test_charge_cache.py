@@ -13,10 +13,10 @@ from handinger_tui.core.stream import Snapshot, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import turns as writes
-from handinger_tui.ledger.charge_writer import KEPT, ChargeCache, write_charges
+from handinger_tui.ledger.charges import KEPT, ChargeCache, write_charges
 from handinger_tui.ledger.database_file import open_database
 from handinger_tui.ledger.grouping import spent
-from handinger_tui.ledger.transactions import transaction
+from handinger_tui.ledger.sql import transaction
 from tests.ledger.made import session
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from handinger_tui.core.turns.session import put_turn
 from handinger_tui.ledger import turns as reads
 from handinger_tui.ledger.database_file import open_database
 from handinger_tui.ledger.frames import store_compact_frames
-from handinger_tui.ledger.rows import TurnFrame, frame_row
+from handinger_tui.ledger.sql import TurnFrame, frame_row
 from tests.ledger.made import frame, look, opened, order, play, session, worker
 from tests.ledger.size import bytes_of, fill
 

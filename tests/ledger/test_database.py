@@ -15,7 +15,7 @@ from handinger_tui.core.errors import LedgerError, NoRoom
 from handinger_tui.ledger.database import MAX_FRAMES, Database
 from handinger_tui.ledger.database_file import open_database
 from handinger_tui.ledger.frames import FrameNumbers
-from handinger_tui.ledger.rows import TurnFrame
+from handinger_tui.ledger.sql import TurnFrame
 from handinger_tui.ledger.turns import Run, WorkerNames, open_turn, write_frames
 from tests.ledger.made import frame, look, order, session
 

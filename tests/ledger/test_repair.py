@@ -12,7 +12,7 @@ from handinger_tui.core.errors import Damaged, Locked
 from handinger_tui.ledger.database_file import BACKUP
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.migrations import MIGRATIONS, begin_at
-from handinger_tui.ledger.repair.files import adopt, damaged_file, may_replace, repair
+from handinger_tui.ledger.repair import adopt, damaged_file, may_replace, repair
 from tests.ledger.damage import KINDS, damaged, made_history, readable_rows, rows_of
 from tests.ledger.made import look, names, opened, order, session
 

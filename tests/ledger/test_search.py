@@ -18,8 +18,8 @@ from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import Attachment
+from handinger_tui.ledger import search
 from handinger_tui.ledger.ledger import FileAccess, Ledger
-from handinger_tui.ledger.search import entries, index
 from tests.ledger.made import WORKER, answered, look, opened, order, play, query, session
 
 if TYPE_CHECKING:
@@ -201,15 +201,15 @@ QUERIES = st.lists(
 @given(st.lists(TEXT, min_size=1, max_size=5), st.lists(QUERIES.map(" ".join) | TEXT, max_size=12))
 def test_the_index_finds_what_a_comparison_finds(texts: list[str], queries: list[str]) -> None:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        connection.execute(index._CREATE)  # the index by itself
+        connection.execute(search._CREATE)  # the index by itself
         for number, text in enumerate(texts):
-            connection.execute(index._INSERT, (number, folded(text), *[""] * 4))
+            connection.execute(search._INSERT, (number, folded(text), *[""] * 4))
         for text in queries:
             with suppress(SettingsError):
                 wanted = query(text)
                 if not wanted.terms:
                     continue
-                expression = entries._expression(wanted)
+                expression = search._expression(wanted)
                 rows = connection.execute(
                     "SELECT rowid FROM search_words WHERE search_words MATCH ?", (expression,)
                 )

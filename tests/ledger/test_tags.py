@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handinger_tui.core.tags import PROJECT_KINDS, TAG_KINDS, Labels, TagRules, rules_in
-from handinger_tui.ledger.repair.files import repair
+from handinger_tui.ledger.repair import repair
 from tests.ledger.made import WORKER, answered, look, opened, order, play, query, remote_turns, session
 from tests.ledger.rows import old_file
 

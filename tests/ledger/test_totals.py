@@ -19,8 +19,7 @@ from msgspec.structs import fields
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.spending import SUMS, Bucket, ChargeFilter, GroupBy, altogether
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ledger.charge_writer import NUMBERS, SUMMED
-from handinger_tui.ledger.grouping import PLACES
+from handinger_tui.ledger.charges import NUMBERS, PLACES, SUMMED
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.charge_rows import charges, spent
 from tests.ledger.made import look, opened

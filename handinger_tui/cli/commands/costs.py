@@ -40,7 +40,7 @@ from handinger_tui.core.money.turn_events import WORDS
 from handinger_tui.core.tags import NO_LABELS
 from handinger_tui.ledger.corrections import LISTED, assign, decide_in, pin
 from handinger_tui.ledger.cost_rows import CostRows, opened
-from handinger_tui.ledger.rows import unpack
+from handinger_tui.ledger.sql import unpack
 
 if TYPE_CHECKING:
     import argparse

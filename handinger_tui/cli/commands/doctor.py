@@ -22,14 +22,14 @@ from handinger_tui.cli.wiring import client_of
 from handinger_tui.core.errors import Damaged, HandingerError, Refused
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.turns.turn import Kind
+from handinger_tui.ledger import repair
 from handinger_tui.ledger.ledger import FileAccess, Ledger
-from handinger_tui.ledger.repair import files as repair
 
 if TYPE_CHECKING:
     import argparse
 
     from handinger_tui.core.jsontext import Json
-    from handinger_tui.ledger.repair.files import Salvage
+    from handinger_tui.ledger.repair import Salvage
     from handinger_tui.settings import Settings
 
 MARKS = {"ok": "✓", "note": "·", "fault": "✗"}

@@ -1,10 +1,12 @@
-"""Rows: conversion between database values and core values, without access to the database."""
+"""Transactions, and conversion between database values and core values: what the whole ledger needs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handinger_tui.core.amounts import EXACT, INT64_MAX
 from handinger_tui.core.money.attribution import Reading
@@ -13,6 +15,45 @@ from handinger_tui.core.stream import UNREADABLE, Frame, Framing
 from handinger_tui.core.turns.fold import is_understood
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import Attachment, Lineage, Trigger, TurnRequest, TurnStatus
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+
+class Care(StrEnum):
+    """How durable a commit is: the value of `PRAGMA synchronous`."""
+
+    NORMAL = "NORMAL"
+    """It survives a crash of the program."""
+    FULL = "FULL"
+    """It survives a power failure."""
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, care: Care = Care.NORMAL) -> Iterator[None]:
+    """Run the body in one transaction. It takes the write lock first, where the busy timeout applies."""
+    connection.execute(f"PRAGMA synchronous = {care}")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # SQLite may have rolled back by itself, for example on a full disk.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def one_moment(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """A read transaction: all queries in it see the same state. It does not block writers."""
+    connection.execute("BEGIN")
+    try:
+        yield connection
+    finally:
+        connection.execute("COMMIT")
+
 
 Cell = str | bytes | int | None
 Row = Mapping[str, Any]

@@ -1,7 +1,12 @@
-"""The append-only record of the cost of turns: find what is new since the last rows, and write it."""
+"""Charges and suspense: the append-only record of what turns cost, and of what no turn explains.
+
+What is new since the last rows is found and written; suspense is also read here, for costs and limits.
+"""
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterable
 from decimal import Decimal
 from itertools import compress, count
 from operator import is_not
@@ -12,20 +17,31 @@ from msgspec.structs import fields
 
 from handinger_tui.core.amounts import decimal_text, micro_credits, pico_usd, tidy
 from handinger_tui.core.evidence import sources_of_turn
-from handinger_tui.core.jsontext import dump
+from handinger_tui.core.jsontext import NotJson, as_list, dump, parse
 from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney, took_ms
-from handinger_tui.core.money.reconciliation import rises_of
+from handinger_tui.core.money.reconciliation import Assigned, rises_of
+from handinger_tui.core.money.spending import LOCAL, ChargeFilter, Rise
 from handinger_tui.core.money.turn_events import is_of_file, newest_event_ms, worker_of
 from handinger_tui.core.turns.session import NO_OTHERS, Others, PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest
-from handinger_tui.ledger import suspense, worker_turns
-from handinger_tui.ledger.rows import Cell, int64_or_none, pack, pack_optional
+from handinger_tui.ledger import worker_turns
+from handinger_tui.ledger.search import CHOSEN_WORKER
+from handinger_tui.ledger.sql import (
+    Cell,
+    Row,
+    int64_or_none,
+    int_or_none,
+    int_or_zero,
+    pack,
+    pack_optional,
+    scaled,
+    unpack,
+    unpack_optional,
+)
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from handinger_tui.core.money.spending import Rise
     from handinger_tui.core.stream import Costs, Usage
 
 KEPT: Final = 16
@@ -164,6 +180,10 @@ NUMBERS: Final = (*AMOUNTS, *COUNTS)
 
 SUMMED: Final = (*AMOUNTS, "total_tokens")
 """The numbers that are summed. Bit n of `turn_totals.told`: a finished worker reported the n-th of them."""
+PLACES: Final = {
+    name: 12 if name.endswith("_pico") else 6 if name == "micro_credits" else 0 for name in SUMMED
+}
+"""Decimal places of the integers in which they are stored."""
 
 _HEAD: Final = (
     *("kind", "turn_id", "session_id", "worker_id", "base_url", "at_ms", "status", "budget"),
@@ -211,7 +231,7 @@ def write_charges(
         is_correction = row["kind"] == "correction"
         row["reason"], row["profile"] = (reason, None) if is_correction else (None, pack_optional(profile))
     connection.executemany(_INSERT, new.charges)
-    suspense.write(connection, new.suspense)
+    write_suspense(connection, new.suspense)
 
 
 def open_charge(
@@ -266,7 +286,7 @@ def new_entries(
             rows.append(_row(session, turn, money, head | changes))
     rows += _corrections_elsewhere(connection, cache.elsewhere(session), newest_ms, retracts=retracts)
     rises = cache.rises(session)
-    unexplained = [] if rises is None else suspense.new_rows(connection, session.base_url, *rises, newest_ms)
+    unexplained = [] if rises is None else new_suspense(connection, session.base_url, *rises, newest_ms)
     events = worker_turns.new_rows(connection, session, [turn for turn, _ in unconfirmed])
     if not (events or rows or unexplained):
         cache.confirm(session)
@@ -419,3 +439,166 @@ def _sources(turn: Turn) -> int | None:
     """The number of sources of a turn; None when nothing of the turn was received."""
     is_received = turn.parts or turn.snapshot is not None or turn.status in FREE
     return len(sources_of_turn(turn)) if is_received else None
+
+
+# -- suspense ---------------------------------------------------------------------------
+_KEY: Final = ("base_url", "worker_id", "seen_ms")
+_FACTS: Final = ("last_turn", "refused", "strangers", "doubtful")
+_SUSPENSE_COLUMNS: Final = (*_KEY, "at_ms", *SUMMED, *_FACTS)
+_PUT_SUSPENSE: Final = (
+    f"INSERT INTO suspense ({', '.join(_SUSPENSE_COLUMNS)})"
+    f" VALUES ({', '.join(f':{name}' for name in _SUSPENSE_COLUMNS)})"
+)
+# Sums are split in millions and rest, see `grouping.split`.
+_SUMS: Final = ", ".join(
+    f"SUM({name} / 1000000) AS {name}_high, SUM({name} % 1000000) AS {name}_low" for name in SUMMED
+)
+# The facts are those of the newest row.
+_RISES: Final = f"""
+    SELECT g.*, s.last_turn, s.refused, s.strangers, s.doubtful
+      FROM (SELECT {", ".join(_KEY)}, MIN(id) AS number, MAX(id) AS newest, {_SUMS}
+              FROM suspense {{where}} GROUP BY {", ".join(_KEY)}) g
+      JOIN suspense s ON s.id = g.newest
+     ORDER BY g.seen_ms, g.number
+"""
+# In order of time: the newest is in force.
+_ASSIGNMENTS: Final = (
+    "SELECT base_url, worker_id, seen_ms, turn_id FROM rulings WHERE seen_ms IS NOT NULL ORDER BY id"
+)
+
+
+def new_suspense(
+    connection: sqlite3.Connection, base_url: str, workers: Iterable[str], rises: Iterable[Rise], at_ms: int
+) -> list[Cells]:
+    """Rows to write so that the suspense of `workers` is that of `rises`."""
+    now = {(rise.worker_id, rise.seen_ms): rise for rise in rises}
+    rows: list[Cells] = []
+    for worker_id in workers:
+        whose: Cells = {"base_url": pack(base_url), "worker_id": pack(worker_id)}
+        where = "WHERE base_url = :base_url AND worker_id = :worker_id"
+        stored = {row["seen_ms"]: row for row in connection.execute(_RISES.format(where=where), whose)}
+        computed = {seen_ms: rise for (whose_rise, seen_ms), rise in now.items() if whose_rise == worker_id}
+        for seen_ms in sorted({*stored, *computed}):
+            changes = _suspense_changes(stored.get(seen_ms), computed.get(seen_ms))
+            if changes:
+                rows.append({**whose, "seen_ms": seen_ms, "at_ms": at_ms, **changes})
+    return rows
+
+
+def write_suspense(connection: sqlite3.Connection, rows: Iterable[Cells]) -> None:
+    """Write the result of `new_suspense`, inside a transaction of the caller."""
+    connection.executemany(_PUT_SUSPENSE, rows)
+
+
+def _suspense_changes(stored: Row | None, rise: Rise | None) -> Cells:
+    """The differences and the facts of a new row; {} where nothing is new."""
+    old = dict.fromkeys(SUMMED) if stored is None else {name: _number(stored, name) for name in SUMMED}
+    new = dict.fromkeys(SUMMED) if rise is None else _numbers_of_rise(rise)
+    changes: Cells = {name: _difference(old[name], new[name]) for name in SUMMED}
+    before: Cells = {} if stored is None else {name: stored[name] for name in _FACTS}
+    facts = before if rise is None else _facts_of(rise)
+    if not any(changes.values()) and (rise is None or facts == before):
+        return {}
+    return changes | facts
+
+
+def _difference(old: int | None, new: int | None) -> int | None:
+    return None if old is None and new is None else int64_or_none((new or 0) - (old or 0))
+
+
+def _number(row: Row, name: str) -> int | None:
+    high, low = row[f"{name}_high"], row[f"{name}_low"]
+    return high * 1_000_000 + low if isinstance(high, int) and isinstance(low, int) else None
+
+
+def _numbers_of_rise(rise: Rise) -> dict[str, int | None]:
+    categories = (rise.model_usd, rise.tool_usd, rise.sandbox_usd, rise.internal_usd)
+    amounts = (pico_usd(rise.usd), micro_credits(rise.credits), *map(pico_usd, categories))
+    return dict(zip(SUMMED, (*amounts, int64_or_none(rise.tokens)), strict=True))
+
+
+def _facts_of(rise: Rise) -> Cells:
+    return {
+        "last_turn": pack_optional(rise.after),
+        "refused": dump([*rise.refused]),
+        "strangers": rise.strangers,
+        "doubtful": int(rise.doubtful),
+    }
+
+
+# -- reading -----------------------------------------------------------------------------
+def rises(connection: sqlite3.Connection, which: ChargeFilter) -> list[Rise]:
+    """What no turn explains, in order of time. It belongs to no session, no budget and no profile."""
+    return [rise for rise in _entered(connection, which) if rise.usd or rise.credits or rise.tokens]
+
+
+def _entered(connection: sqlite3.Connection, which: ChargeFilter) -> list[Rise]:
+    """All rises that were ever entered, also those that a turn explains by now."""
+    if any(one is not None for one in (which.session_id, which.budget, which.profile)):
+        return []
+    conditions: dict[str, Cell] = {
+        "seen_ms >= :since_ms": which.since_ms,
+        "seen_ms < :until_ms": which.until_ms,
+        "worker_id = :worker_id": pack_optional(which.worker_id),
+        "(base_url = :local) = :simulated": which.simulated,
+    }
+    terms = [term for term, value in conditions.items() if value is not None]
+    terms += [CHOSEN_WORKER] if which.by_labels else []
+    where = f"WHERE {' AND '.join(terms)}" if terms else ""
+    cells: Cells = {
+        "since_ms": which.since_ms,
+        "until_ms": which.until_ms,
+        "worker_id": pack_optional(which.worker_id),
+        "local": LOCAL,
+        "simulated": which.simulated,
+    }
+    return [_rise_of(row) for row in connection.execute(_RISES.format(where=where), cells)]
+
+
+def rise_numbered(connection: sqlite3.Connection, number: int) -> Rise | None:
+    """The rise of a number, also one that a turn explains by now; None where there is none."""
+    return next((rise for rise in _entered(connection, ChargeFilter()) if rise.number == number), None)
+
+
+def assigned(connection: sqlite3.Connection, which: ChargeFilter) -> list[Assigned]:
+    """The rises that the person assigned to a turn, in order of time."""
+    owners = {
+        (unpack(row["base_url"]), unpack(row["worker_id"]), row["seen_ms"]): unpack_optional(row["turn_id"])
+        for row in connection.execute(_ASSIGNMENTS)
+    }
+    pairs = [
+        (rise, owners.get((rise.base_url, rise.worker_id, rise.seen_ms)))
+        for rise in _entered(connection, which)
+    ]
+    return [Assigned(rise.number, rise.worker_id, turn_id) for rise, turn_id in pairs if turn_id is not None]
+
+
+def _rise_of(row: Row) -> Rise:
+    usd, credited, model, tool, sandbox, internal, tokens = (
+        scaled(row[f"{name}_high"], row[f"{name}_low"], places) for name, places in PLACES.items()
+    )
+    return Rise(
+        unpack(row["worker_id"]),
+        int_or_zero(row["seen_ms"]),
+        usd,
+        credited,
+        model,
+        tool,
+        sandbox,
+        internal,
+        None if tokens is None else int(tokens),
+        unpack_optional(row["last_turn"]),
+        _refused_in(row["refused"]),
+        int_or_none(row["strangers"]),
+        bool(row["doubtful"]),
+        row["number"],
+        unpack(row["base_url"]),
+    )
+
+
+def _refused_in(stored: object) -> tuple[str, ...]:
+    try:
+        names = as_list(parse(unpack(stored)))
+    except NotJson:
+        return ()
+    return tuple(name for name in names if isinstance(name, str))

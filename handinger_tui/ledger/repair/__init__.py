@@ -1,1 +1,0 @@
-"""Repair: what can still be read of a damaged history."""
