@@ -106,7 +106,7 @@ async def warm() -> None:
 
 
 def _load() -> None:
-    from handinger_tui.ui.transcript.markdown.document import warm_up  # not before the first frame
+    from handinger_tui.ui.transcript.document import warm_up  # not before the first frame
 
     warm_up()
 

@@ -28,8 +28,8 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.engine.settling import adopted_turns
 from handinger_tui.ledger.ledger import Ledger
+from handinger_tui.ui.transcript.document import LiveMarkdown, render, warm_up
 from handinger_tui.ui.transcript.layout import TranscriptLayout
-from handinger_tui.ui.transcript.markdown.document import LiveMarkdown, render, warm_up
 from tests.core.test_reducer import KINDS, frames
 from tests.engine.fakes import FakeIds
 from tests.engine.test_adopt import scheduled

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.forecast import WINDOW, Forecast, daily, forecast
+from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.reconciliation import Assigned, Reconciliation, Restatement, reconcile
 from handinger_tui.core.money.spending import (
     BY_TIME,
@@ -24,10 +26,9 @@ from handinger_tui.core.money.spending import (
     week_days,
 )
 from handinger_tui.core.safety import clean_line
-from handinger_tui.ui.ledger.charts import Days, days_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from handinger_tui.core.money.limits import Gauge
     from handinger_tui.core.turns.session import Session
@@ -229,6 +230,56 @@ def row_name(by: GroupBy, key: str, title: str, year: int) -> str:
             return clean_line(key, _LONGEST_NAME) or "no worker"
         case _:
             return clean_line(key, _LONGEST_NAME) or nameless(by)
+
+
+MOST_DAYS: Final = 3660
+"""Limits a chart after a day with a wrong clock; older days are added to the first one."""
+
+
+class Days(Struct, frozen=True):
+    """One `Bucket` per calendar day from `first` on, including empty days, and the unit of the charts."""
+
+    first: date
+    buckets: tuple[Bucket, ...]
+    unit: Unit
+
+    @property
+    def last(self) -> date:
+        """The last day."""
+        return self.first + timedelta(days=len(self.buckets) - 1)
+
+    def spent(self, bucket: Bucket) -> Total:
+        """The cost of one group, in the unit of the charts."""
+        return bucket.total(self.unit.value)
+
+
+def days_of(buckets: Sequence[Bucket], first: date | None = None, last: date | None = None) -> Days | None:
+    """Every day from `first` (None: the first with charges) to `last` (None: the last with charges).
+
+    In USD, or in credits when no cost at all was reported. None when there is no day.
+    """
+    by_day = {day: bucket for bucket in buckets if (day := _day(bucket.key)) is not None}
+    charged = sorted(by_day)
+    if not charged:
+        return None
+    begin = charged[0] if first is None else min(first, charged[0])
+    end = charged[-1] if last is None else max(last, charged[-1])
+    begin = max(begin, end - timedelta(days=MOST_DAYS - 1))
+    older = [by_day.pop(day) for day in charged if day < begin]
+    if older:
+        by_day[begin] = altogether([by_day.get(begin, Bucket("")), *older], begin.isoformat())
+    days = [begin + timedelta(days=at) for at in range((end - begin).days + 1)]
+    has_usd = any(bucket.usd.value is not None for bucket in by_day.values())
+    has_credits = any(bucket.credits.value is not None for bucket in by_day.values())
+    unit = Unit.CREDITS if has_credits and not has_usd else Unit.USD
+    return Days(begin, tuple(by_day.get(day, Bucket(day.isoformat())) for day in days), unit)
+
+
+def _day(key: str) -> date | None:
+    try:
+        return date.fromisoformat(key)
+    except ValueError:
+        return None
 
 
 _DAY_MS = Decimal(86_400_000)

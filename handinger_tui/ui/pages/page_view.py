@@ -29,8 +29,8 @@ from handinger_tui.core.file_preview import Cell, NotDrawn, Picture, Pixel, half
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.panels.panel import OpenLink
-from handinger_tui.ui.transcript.markdown.code import highlighted_lines
-from handinger_tui.ui.transcript.markdown.document import render
+from handinger_tui.ui.transcript.code import highlighted_lines
+from handinger_tui.ui.transcript.document import render
 from handinger_tui.ui.transcript.painting import (
     COMPONENTS,
     Palette,

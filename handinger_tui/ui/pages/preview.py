@@ -49,7 +49,7 @@ from handinger_tui.ui.pages.page_view import (
 )
 from handinger_tui.ui.panels.files import file_name
 from handinger_tui.ui.panels.panel import OpenLink
-from handinger_tui.ui.transcript.markdown.code import MAX_HIGHLIGHTED, MAX_LINE
+from handinger_tui.ui.transcript.code import MAX_HIGHLIGHTED, MAX_LINE
 from handinger_tui.ui.widgets.data_views import TableView, TreeView
 from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
 from handinger_tui.ui.widgets.virtual_list import VirtualList

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from handinger_tui.core.turns.session import Session, same_front, same_readings
 from handinger_tui.core.turns.turn import ReasoningPart, Rope, TextPart, Turn, TurnRequest
-from handinger_tui.ui.transcript.markdown.document import LiveMarkdown
+from handinger_tui.ui.transcript.document import LiveMarkdown
 from handinger_tui.ui.transcript.painting import INDENT, MARGIN, Row, RowBuffer, indented
 from handinger_tui.ui.transcript.rows import (
     FOLDABLE,

@@ -42,8 +42,8 @@ from handinger_tui.core.turns.turn import (
     TurnStatus,
     parts_of,
 )
-from handinger_tui.ui.transcript.markdown.code import code_rows, highlighted_lines
-from handinger_tui.ui.transcript.markdown.document import render
+from handinger_tui.ui.transcript.code import code_rows, highlighted_lines
+from handinger_tui.ui.transcript.document import render
 from handinger_tui.ui.transcript.painting import (
     BOLD,
     INDENT,

@@ -22,8 +22,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from handinger_tui.ui.background import run_in_thread
+from handinger_tui.ui.transcript.code import highlighted_lines
 from handinger_tui.ui.transcript.layout import ReadingPosition, ReceiptOf, TranscriptLayout, no_text
-from handinger_tui.ui.transcript.markdown.code import highlighted_lines
 from handinger_tui.ui.transcript.navigation import MentionHighlight, TranscriptCursor, TranscriptSearch
 from handinger_tui.ui.transcript.painting import (
     COMPONENTS,

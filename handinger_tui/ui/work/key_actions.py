@@ -14,7 +14,7 @@ from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.commands.files import show_data
 from handinger_tui.ui.commands.session import edit_turn, fork_turn, retry_turn, turn_at_cursor
 from handinger_tui.ui.commands.view import leave
-from handinger_tui.ui.transcript.markdown.blocks import tables_in
+from handinger_tui.ui.transcript.blocks import tables_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable

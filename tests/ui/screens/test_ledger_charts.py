@@ -12,7 +12,8 @@ from textual.content import Content
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.spending import Bucket
-from handinger_tui.ui.ledger.charts import MOST_DAYS, Days, charts, cumulative, days_of, per_day, shares
+from handinger_tui.ui.ledger.head import charts, cumulative, per_day, shares
+from handinger_tui.ui.ledger.query import MOST_DAYS, Days, days_of
 
 LEFT = 10
 """Cells before the bars: an amount and the axis."""

@@ -8,7 +8,7 @@ import io
 import pytest
 
 from handinger_tui.core.safety import rows_to_csv
-from handinger_tui.ui.transcript.markdown.blocks import tables_in
+from handinger_tui.ui.transcript.blocks import tables_in
 from tests.ui.fakes import Desktop, answers
 
 ANSWER = """Two tables.

@@ -8,8 +8,8 @@ import pytest
 from textual.pilot import Pilot
 
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.transcript.markdown.code import AT_ONCE, highlighted_lines, is_deferred
-from handinger_tui.ui.transcript.markdown.document import render
+from handinger_tui.ui.transcript.code import AT_ONCE, highlighted_lines, is_deferred
+from handinger_tui.ui.transcript.document import render
 from handinger_tui.ui.transcript.painting import COMPONENTS, Row
 from tests.ui.transcript.screen import Stage, grown, look, session, text_part, turn
 

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handinger_tui.core.safety import clean
-from handinger_tui.ui.transcript.markdown.blocks import RowBuilder, parse
-from handinger_tui.ui.transcript.markdown.document import render
+from handinger_tui.ui.transcript.blocks import RowBuilder, parse
+from handinger_tui.ui.transcript.document import render
 from tests.ui.transcript.test_markdown import LIMITS, looks, stream
 
 if TYPE_CHECKING:

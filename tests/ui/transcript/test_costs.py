@@ -7,7 +7,7 @@ from markdown_it import MarkdownIt
 from textual.scrollbar import ScrollBar
 
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.transcript.markdown.document import LiveMarkdown
+from handinger_tui.ui.transcript.document import LiveMarkdown
 from handinger_tui.ui.work.changes import PAINTS_PER_S
 from tests.ui.transcript.screen import Stage, grown, session, text_part, turn
 

@@ -6,7 +6,7 @@ import pytest
 
 from handinger_tui.core.citations import CitationReader, Mention
 from handinger_tui.core.evidence import canonical_url
-from handinger_tui.ui.transcript.markdown.document import render
+from handinger_tui.ui.transcript.document import render
 from handinger_tui.ui.transcript.navigation import Anchor, anchor_of
 from tests.ui.transcript.screen import Stage, grown, screen_lines, session, text_part, turn
 

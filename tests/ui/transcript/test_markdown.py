@@ -10,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from handinger_tui.core.safety import clean
-from handinger_tui.ui.transcript.markdown import blocks, document
-from handinger_tui.ui.transcript.markdown.blocks import RowBuilder, parse
-from handinger_tui.ui.transcript.markdown.document import LiveMarkdown, render
+from handinger_tui.ui.transcript import blocks, document
+from handinger_tui.ui.transcript.blocks import RowBuilder, parse
+from handinger_tui.ui.transcript.document import LiveMarkdown, render
 from tests.ui.transcript.documents import DOCUMENTS, LARGE
 from tests.ui.transcript.screen import look
 

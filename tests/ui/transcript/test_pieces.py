@@ -10,9 +10,9 @@ import pytest
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnRequest
+from handinger_tui.ui.transcript import document
+from handinger_tui.ui.transcript.blocks import parse
 from handinger_tui.ui.transcript.layout import AT_ONCE, KEPT_BLOCKS, ReadingPosition, TranscriptLayout
-from handinger_tui.ui.transcript.markdown import document
-from handinger_tui.ui.transcript.markdown.blocks import parse
 from tests.core.scaling import references, streamed, table
 from tests.core.test_reducer import frames
 from tests.engine.fakes import FakeApi, says, worker

@@ -14,8 +14,8 @@ from textual.content import Content
 from textual.style import Style
 
 from handinger_tui.core.turns.turn import Fault, Kind, TurnStatus
-from handinger_tui.ui.transcript.markdown.blocks import inline
-from handinger_tui.ui.transcript.markdown.document import LiveMarkdown, render
+from handinger_tui.ui.transcript.blocks import inline
+from handinger_tui.ui.transcript.document import LiveMarkdown, render
 from handinger_tui.ui.transcript.painting import LINE, broken, width_of, wrapped
 from handinger_tui.ui.transcript.rows import (
     SHOWN_AS_ERROR,

@@ -23,7 +23,7 @@ from textual.content import Content, Span
 from textual.style import Style
 
 from handinger_tui.core.safety import Verdict, clean, judge_link
-from handinger_tui.ui.transcript.markdown.code import code_rows, highlighted_lines, is_deferred, plain_lines
+from handinger_tui.ui.transcript.code import code_rows, highlighted_lines, is_deferred, plain_lines
 from handinger_tui.ui.transcript.painting import (
     BOLD,
     EMPTY,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from textual.content import Content
 
 from handinger_tui.core.safety import clean_slice, cleanable_length
-from handinger_tui.ui.transcript.markdown.blocks import (
+from handinger_tui.ui.transcript.blocks import (
     SAMPLE,
     LayoutUnit,
     RowBuilder,
@@ -30,13 +30,13 @@ from handinger_tui.ui.transcript.markdown.blocks import (
     parse,
     table_lines,
 )
-from handinger_tui.ui.transcript.markdown.code import code_head, code_row
+from handinger_tui.ui.transcript.code import code_head, code_row
 from handinger_tui.ui.transcript.painting import GAP, Row, broken
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-    from handinger_tui.ui.transcript.markdown.blocks import References
+    from handinger_tui.ui.transcript.blocks import References
 
 PARAGRAPH: Final = 4_500
 """Characters after which a paragraph is cut: inline parsing is quadratic in the worst case."""

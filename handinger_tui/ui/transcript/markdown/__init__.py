@@ -1,1 +1,0 @@
-"""Incremental Markdown: blocks, inline text, tables and code of a text become rows."""
