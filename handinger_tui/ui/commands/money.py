@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.amounts import usd_text
@@ -163,7 +162,7 @@ async def ledger(context: CommandContext, _argument: str) -> None:
     )
     chosen = await context.interaction.ask(screen)
     if chosen is not None and chosen != controller.session_id:
-        await context.switcher.switch(partial(controller.open, chosen))
+        await context.switcher.open(chosen)
 
 
 MONEY: Final = (

@@ -5,7 +5,6 @@ Each new message knows the one that it was made from (`Lineage`).
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.amounts import credits_words, price_text, usd_text
@@ -74,7 +73,7 @@ async def _choose_session(context: CommandContext, *, running_only: bool = False
     )
     chosen = await context.interaction.ask(picker)
     if chosen is not None and chosen != controller.session_id:
-        await context.switcher.switch(partial(controller.open, chosen))
+        await context.switcher.open(chosen)
     match = "" if chosen is None else picker.match_in(chosen)
     if chosen is not None and match and controller.session_id == chosen:
         context.pane.transcript.search.find_in(chosen, match)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.safety import clean_line
@@ -43,17 +42,13 @@ async def workers(context: CommandContext, argument: str) -> None:
     if argument and all(one.worker_id != chosen for one in await gallery.listed()):
         await gallery.read(chosen)
     actions = WorkerActions(
-        open_session=lambda session_id: run(_open(context, session_id)),
+        open_session=lambda session_id: run(context.switcher.open(session_id)),
         begin_task=lambda worker: run(begin_task(context, worker)),
         open_task=lambda text: run(attach(context, text)),
         worker_in=worker_in,
     )
     page = WorkersScreen(gallery, controller.connection.history, actions, context.now_ms, chosen)
     await context.interaction.ask(page)
-
-
-async def _open(context: CommandContext, session_id: str) -> None:
-    await context.switcher.switch(partial(context.controller.open, session_id))
 
 
 async def begin_task(context: CommandContext, worker: StoredWorker) -> None:

@@ -45,11 +45,11 @@ class Interaction:
             raise TypeError(f"{type(app).__name__} is not a DiffApp")
         return app
 
-    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def run(self, coroutine: Coroutine[Any, Any, object]) -> None:
         """Await a coroutine in the background and show its error."""
         self._screen.run_worker(self._show_error(coroutine), group="do")
 
-    async def _show_error(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    async def _show_error(self, coroutine: Coroutine[Any, Any, object]) -> None:
         """Await a coroutine. The only place where the work screen catches every `HandingerError`."""
         try:
             await coroutine

@@ -155,10 +155,7 @@ class KeyActions:
             interaction.say("No other session is open. ^S lists all sessions.")
             return
         session_id = ids[(ids.index(controller.session_id) + by) % len(ids)]
-        interaction.run(self._show_session(session_id))
-
-    async def _show_session(self, session_id: str) -> None:
-        await self._context.switcher.switch(partial(self._context.controller.open, session_id))
+        interaction.run(self._context.switcher.open(session_id))
 
     def _suspend(self) -> None:
         """Suspend to the shell.

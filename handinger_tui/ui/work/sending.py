@@ -566,5 +566,5 @@ class Submitter:
             return
         if elsewhere := controller.running_elsewhere:
             running_id = elsewhere[0].session_id
-            if await self._switcher.switch(partial(controller.open, running_id)):
+            if await self._switcher.open(running_id):
                 await controller.watch_unwatched(running_id)

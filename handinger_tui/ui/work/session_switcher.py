@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from handinger_tui.core.errors import HandingerError
@@ -88,6 +89,15 @@ class SessionSwitcher:
             self._leave_session(saved_draft)
         self.show(session_id, draft)
         return session_id
+
+    async def open(self, session_id: str) -> str:
+        """Show a stored session, see `switch`.
+
+        Raises:
+            NotFound: it is not in the history.
+            LedgerError: the history cannot be read.
+        """
+        return await self.switch(partial(self._controller.open, session_id))
 
     async def show_first(self, session_id: str) -> None:
         """Show the first session; the text typed while the app was connecting stays."""
