@@ -15,7 +15,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static
 
 from handinger_tui.core.safety import clean_line
-from handinger_tui.ui.dialogs.confirm import OrderedInput
+from handinger_tui.ui.dialogs import OrderedInput
 from handinger_tui.ui.keys import KEYS, Where, bindings, format_keys
 from handinger_tui.ui.widgets.frame import StaticReflow
 

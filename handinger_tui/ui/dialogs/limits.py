@@ -32,7 +32,7 @@ from handinger_tui.core.money.limits import (
     reached_text,
 )
 from handinger_tui.core.safety import clean_line
-from handinger_tui.ui.dialogs.confirm import Dialog, OrderedInput, button
+from handinger_tui.ui.dialogs import Dialog, OrderedInput, button
 from handinger_tui.ui.widgets.status_text import meter
 
 if TYPE_CHECKING:

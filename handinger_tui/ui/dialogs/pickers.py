@@ -21,7 +21,7 @@ from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.search import parse_query
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.dialogs.confirm import Ask, Confirm
+from handinger_tui.ui.dialogs import Ask, Confirm
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger.query import moment
 from handinger_tui.ui.widgets.frame import FooterLine

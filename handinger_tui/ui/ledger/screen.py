@@ -18,7 +18,7 @@ from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.reconciliation import Assigned, owners_text, rise_text
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, Rise
 from handinger_tui.core.safety import clean_line
-from handinger_tui.ui.dialogs.confirm import Choice
+from handinger_tui.ui.dialogs import Choice
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger import head
 from handinger_tui.ui.ledger.head import Charts, Foot, Head

@@ -35,9 +35,10 @@ from handinger_tui.core.file_preview import (
 from handinger_tui.core.formatting import plural, size
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ui.background import CancelToken, Stopped, run_in_thread
-from handinger_tui.ui.dialogs.confirm import Ask
+from handinger_tui.ui.dialogs import Ask
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages import FooterScreen
+from handinger_tui.ui.pages.data import TableView, TreeView
 from handinger_tui.ui.pages.page_view import (
     PageView,
     PictureView,
@@ -50,7 +51,6 @@ from handinger_tui.ui.pages.page_view import (
 from handinger_tui.ui.panels.files import file_name
 from handinger_tui.ui.panels.panel import OpenLink
 from handinger_tui.ui.transcript.code import MAX_HIGHLIGHTED, MAX_LINE
-from handinger_tui.ui.widgets.data_views import TableView, TreeView
 from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
 from handinger_tui.ui.widgets.virtual_list import VirtualList
 from handinger_tui.ui.work.changes import ThrottledTimer

@@ -56,7 +56,7 @@ from handinger_tui.core.stored_workers import (
     token_text,
     took_text,
 )
-from handinger_tui.ui.dialogs.confirm import HINT, Dialog, OrderedInput
+from handinger_tui.ui.dialogs import HINT, Dialog, OrderedInput
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages import ListScreen
 from handinger_tui.ui.widgets.virtual_list import ItemRows, PickList, VirtualList, copy_from

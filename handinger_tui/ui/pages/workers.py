@@ -29,7 +29,7 @@ from handinger_tui.core.stored_workers import (
     members_of_new,
 )
 from handinger_tui.core.turns.turn import Kind
-from handinger_tui.ui.dialogs.confirm import Ask, Confirm, button
+from handinger_tui.ui.dialogs import Ask, Confirm, button
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages import MAX_NOTICE_CHARS, FooterScreen
 from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow

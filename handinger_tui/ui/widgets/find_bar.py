@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from handinger_tui.ui.background import run_in_thread
-from handinger_tui.ui.dialogs.confirm import OrderedInput
+from handinger_tui.ui.dialogs import OrderedInput
 from handinger_tui.ui.keys import Where, bindings
 
 if TYPE_CHECKING:

@@ -81,26 +81,26 @@ class Interaction:
 
     async def confirm(self, title: str, body: str, *, yes: str, no: str, typed: str = "") -> bool:
         """Ask a yes-or-no question; with `typed`, that word must be typed for a yes."""
-        from handinger_tui.ui.dialogs.confirm import Confirm  # once there is a question
+        from handinger_tui.ui.dialogs import Confirm  # once there is a question
 
         answer = await self.ask(Confirm(title, body, yes=yes, no=no, typed=typed))
         return bool(answer)
 
     async def ask_text(self, title: str, value: str = "", placeholder: str = "") -> str | None:
         """Ask for one line of text."""
-        from handinger_tui.ui.dialogs.confirm import Ask  # once there is a question
+        from handinger_tui.ui.dialogs import Ask  # once there is a question
 
         return await self.ask(Ask(title, value, placeholder))
 
     async def choose(self, title: str, rows: Sequence[tuple[str, str]]) -> str | None:
         """Ask to choose one of `rows`, each a name and its text; returns the name."""
-        from handinger_tui.ui.dialogs.confirm import Choice  # once there is a question
+        from handinger_tui.ui.dialogs import Choice  # once there is a question
 
         return await self.ask(Choice(title, rows))
 
     async def notice(self, title: str, body: str) -> None:
         """Show a text until it is closed."""
-        from handinger_tui.ui.dialogs.confirm import Notice  # once there is a question
+        from handinger_tui.ui.dialogs import Notice  # once there is a question
 
         await self.ask(Notice(title, body))
 

@@ -260,7 +260,7 @@ class SendFlow:
             or turn.order.prompt.strip() != message.text.strip()
         ):
             return True
-        from handinger_tui.ui.dialogs.confirm import ResendChoice, SendAgain  # few are in doubt
+        from handinger_tui.ui.dialogs import ResendChoice, SendAgain  # few are in doubt
 
         question = SendAgain(watchable=session.worker_id is not None, about=self._about(submission))
         choice = await self._interaction.ask(question)

@@ -23,7 +23,7 @@ from handinger_tui.core.schedules import Cron, Schedule, ScheduleList
 from handinger_tui.core.stored_workers import Delivery, DeliveryPage, StoredWorker, Webhook
 from handinger_tui.core.turns.turn import Attachment, FilePart
 from handinger_tui.engine.gallery import Gallery
-from handinger_tui.ui.dialogs.confirm import Ask, Choice, Confirm, Notice, OrderedInput, Problem, SendAgain
+from handinger_tui.ui.dialogs import Ask, Choice, Confirm, Notice, OrderedInput, Problem, SendAgain
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
 from handinger_tui.ui.dialogs.pickers import CommandPicker, HistorySearch, SessionPicker
@@ -31,7 +31,7 @@ from handinger_tui.ui.ledger.head import Charts, Drawing, Foot, Head
 from handinger_tui.ui.ledger.screen import LedgerScreen
 from handinger_tui.ui.ledger.table import LedgerTable
 from handinger_tui.ui.pages.budgets import BudgetsScreen
-from handinger_tui.ui.pages.data import DataScreen
+from handinger_tui.ui.pages.data import DataScreen, TableView, TreeView
 from handinger_tui.ui.pages.page_view import PageView, PictureView
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.pages.receipt import ReceiptScreen
@@ -57,7 +57,6 @@ from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.ports import Account
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.completion import Suggestions
-from handinger_tui.ui.widgets.data_views import TableView, TreeView
 from handinger_tui.ui.widgets.find_bar import FindBar
 from handinger_tui.ui.widgets.frame import FooterLine, HeaderLine, StaticReflow
 from handinger_tui.ui.widgets.prompt import Card, HintLine, PromptBox

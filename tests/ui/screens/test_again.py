@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from handinger_tui.core.errors import Doubtful, Refused
 from handinger_tui.core.turns.turn import Kind, Lineage, LineageKind, TurnStatus
-from handinger_tui.ui.dialogs.confirm import Choice, Confirm, SendAgain
+from handinger_tui.ui.dialogs import Choice, Confirm, SendAgain
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.disk import desktop_with
 from tests.ui.fakes import PRICED, Desktop, answers

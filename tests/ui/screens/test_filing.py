@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from handinger_tui.core.errors import Refused
 from handinger_tui.core.turns.turn import Kind
-from handinger_tui.ui.dialogs.confirm import Ask, Confirm
+from handinger_tui.ui.dialogs import Ask, Confirm
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.screens.previewing import desktop_with, made, shown

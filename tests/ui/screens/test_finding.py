@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from handinger_tui.ui.dialogs.confirm import Ask
+from handinger_tui.ui.dialogs import Ask
 from handinger_tui.ui.pages.page_view import MOST, PageView, find, plain_rows
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.transcript.painting import RowBuffer

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from handinger_tui.core.errors import Refused
 from handinger_tui.core.turns.turn import FilePart, Kind
-from handinger_tui.ui.dialogs.confirm import Confirm
+from handinger_tui.ui.dialogs import Confirm
+from handinger_tui.ui.pages.data import TableView, TreeView
 from handinger_tui.ui.pages.page_view import PageView, PictureView
 from handinger_tui.ui.pages.preview import PreviewScreen
-from handinger_tui.ui.widgets.data_views import TableView, TreeView
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.panels.stage import BAD
 from tests.ui.screens import previewing as made_of

@@ -12,7 +12,7 @@ from textual.events import Key, Paste
 
 from handinger_tui.core.errors import StreamLost
 from handinger_tui.core.turns.turn import Kind
-from handinger_tui.ui.dialogs.confirm import Confirm
+from handinger_tui.ui.dialogs import Confirm
 from handinger_tui.ui.terminal.driver import InputParser
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import PRICED, Desktop, answers
