@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from handinger_tui.core.turns.turn import Lineage, Turn
-    from handinger_tui.ui.panels import Sidebar
     from handinger_tui.ui.ports import AppOptions
     from handinger_tui.ui.work.browsing import Browsing
     from handinger_tui.ui.work.composer import Composer, QueueEditor
@@ -51,7 +50,6 @@ class CommandContext(Struct, frozen=True):
     controller: SessionController
     interaction: Interaction
     pane: SessionPane
-    sidebar: Sidebar
     composer: Composer
     queue_editor: QueueEditor
     switcher: SessionSwitcher
@@ -60,7 +58,6 @@ class CommandContext(Struct, frozen=True):
     sources: SourceNavigation
     send_again: Callable[[str, Turn, str, Lineage], Awaitable[bool]]
     """Send the message of a turn again: session id, turn, budget, lineage. False: it was not sent."""
-    show_panel: Callable[[str], None]
     repaint: Callable[[], None]
     """Paint the session after a change that the engine does not report."""
     now_ms: Callable[[], int]

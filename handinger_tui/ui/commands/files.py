@@ -35,7 +35,7 @@ async def file(context: CommandContext, argument: str) -> None:
 
 async def files(context: CommandContext, _argument: str) -> None:
     """Show the files panel."""
-    context.show_panel("files")
+    context.browsing.show_panel("files")
 
 
 async def download(context: CommandContext, argument: str) -> None:
@@ -161,7 +161,7 @@ async def sources(context: CommandContext, argument: str) -> None:
     """Show the sources panel, group it, or copy or export all sources, as the argument says."""
     action, _, name = argument.lower().partition(" ")
     if action in ("", "hosts", "turns"):
-        context.show_panel("sources")
+        context.browsing.show_panel("sources")
         if action:
             context.sources.update_panel().action_group(hosts=action == "hosts")
         return

@@ -117,7 +117,7 @@ async def reading(context: CommandContext, argument: str) -> None:
 
 async def costs(context: CommandContext, _argument: str) -> None:
     """The panel of usage and cost."""
-    context.show_panel("usage")
+    context.browsing.show_panel("usage")
 
 
 async def receipt(context: CommandContext, argument: str) -> None:

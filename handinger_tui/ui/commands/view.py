@@ -46,9 +46,9 @@ async def details(context: CommandContext, _argument: str) -> None:
 async def panels(context: CommandContext, argument: str) -> None:
     """Show, hide, widen or narrow the panels."""
     if argument in ("wider", "narrower"):
-        context.sidebar.widen(STEP if argument == "wider" else -STEP)
+        context.pane.sidebar.widen(STEP if argument == "wider" else -STEP)
     else:
-        context.sidebar.toggle()
+        context.pane.sidebar.toggle()
         context.browsing.leave_hidden()
         context.repaint()
 

@@ -82,7 +82,7 @@ class KeyActions:
 
     def _in_front(self) -> ScrollView:
         """The transcript, or the panel that a narrow screen shows in its place."""
-        return self._context.sidebar.in_front or self._context.pane.transcript
+        return self._context.pane.sidebar.in_front or self._context.pane.transcript
 
     def _go_to_end(self) -> None:
         self._in_front().action_scroll_end()
@@ -145,7 +145,7 @@ class KeyActions:
 
     def _show_panel_beside(self, by: int) -> None:
         """Go from the focused panel to the one after or before it."""
-        self._context.show_panel(self._context.sidebar.beside(by))
+        self._context.browsing.show_panel(self._context.pane.sidebar.beside(by))
 
     def _switch_session(self, by: int) -> None:
         """Show the open session before or after the present one, in the order in which they were opened."""

@@ -53,7 +53,7 @@ from handinger_tui.ui.work.key_actions import WHILE_BROWSING, KeyActions
 from handinger_tui.ui.work.limit_watcher import CHECKS_PER_S, LOOK_EVERY_S, LimitWatcher
 from handinger_tui.ui.work.pane import PaneState, SessionPane
 from handinger_tui.ui.work.sending import SendFlow, Submission, Submitter
-from handinger_tui.ui.work.session_controller import DraftStore, SessionController
+from handinger_tui.ui.work.session_controller import SessionController
 from handinger_tui.ui.work.session_switcher import FirstScreen, SessionSwitcher
 from handinger_tui.ui.work.startup import Startup, replay_hint
 
@@ -104,15 +104,13 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self.sidebar = sidebar = pane.sidebar
         self.scheduler = PaintScheduler(self, self._paint, self._advance_clock, sidebar.show, tidy)
 
-        drafts = DraftStore(controller)
         self.composer = composer = Composer(
             options.disk, pane.prompt, pane.chips, interaction.run, self._save_draft_soon
         )
         self.queue_editor = queue_editor = QueueEditor(controller, interaction, composer)
-        self.send_flow = send_flow = SendFlow(controller, drafts, interaction, pane, composer)
+        self.send_flow = send_flow = SendFlow(controller, interaction, pane, composer)
         self.switcher = switcher = SessionSwitcher(
             controller,
-            drafts,
             interaction,
             pane,
             composer,
@@ -141,7 +139,6 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             controller=controller,
             interaction=interaction,
             pane=pane,
-            sidebar=sidebar,
             composer=composer,
             queue_editor=queue_editor,
             switcher=switcher,
@@ -149,12 +146,11 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             files=self.files,
             sources=self._sources,
             send_again=send_flow.send_again,
-            show_panel=self.browsing.show_panel,
             repaint=self.scheduler.request,
             now_ms=now_ms,
         )
         self._key_actions = KeyActions(self.context, self)
-        self._submitter = Submitter(self.context, drafts, send_flow, self.run_command)
+        self._submitter = Submitter(self.context, send_flow, self.run_command)
         self.prompt.target = self._submitter.target
         self._startup = Startup(self.context, self._submitter)
         self._limits = LimitWatcher(controller, interaction, pane, self._header)

@@ -20,7 +20,7 @@ from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.widgets.status_text import waiting_words
 from handinger_tui.ui.work.composer import Composer, Message, PromptSnapshot
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
-from handinger_tui.ui.work.session_controller import DraftStore, SessionController
+from handinger_tui.ui.work.session_controller import SessionController
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -88,13 +88,12 @@ class SendFlow:
     def __init__(
         self,
         controller: SessionController,
-        drafts: DraftStore,
         interaction: Interaction,
         pane: SessionPane,
         composer: Composer,
     ) -> None:
         self._controller = controller
-        self._drafts = drafts
+        self._drafts = controller.drafts
         self._interaction = interaction
         self._pane = pane
         self._composer = composer
@@ -367,20 +366,18 @@ class Submitter:
     def __init__(
         self,
         context: CommandContext,
-        drafts: DraftStore,
         send_flow: SendFlow,
         run_command: Callable[[str, str], Coroutine[Any, Any, None]],
     ) -> None:
         self._controller = context.controller
+        self._drafts = context.controller.drafts
         self._interaction = context.interaction
-        self._card = context.pane.card
-        self._sidebar = context.sidebar
+        self._pane = context.pane
         self._composer = context.composer
         self._queue_editor = context.queue_editor
         self._switcher = context.switcher
         self._now_ms = context.now_ms
         self._opening = context.options.opening
-        self._drafts = drafts
         self._send_flow = send_flow
         self._run_command = run_command
         self._early_text = ""
@@ -502,7 +499,7 @@ class Submitter:
             return
         self._send_flow.accept(submission)
         # The message and its answer come into sight.
-        self._sidebar.close()
+        self._pane.sidebar.close()
         self._interaction.run(self._send_accepted(submission))
 
     async def _send_accepted(self, submission: Submission) -> None:
@@ -512,7 +509,7 @@ class Submitter:
     def _must_wait(self, session_id: str) -> bool:
         """Whether the service asked for a pause that is not over; if so, say how long it lasts."""
         is_on_screen = session_id == self._controller.session_id
-        wait_s = self._card.waiting_s(self._now_ms()) if is_on_screen else 0
+        wait_s = self._pane.card.waiting_s(self._now_ms()) if is_on_screen else 0
         if wait_s:
             self._interaction.say(f"The service asks to wait {wait_s} s more. Your text is kept.", "warning")
         return wait_s > 0

@@ -63,6 +63,7 @@ class SessionController:
         """Titles set by `rename`; the engine keeps the one it loaded."""
         self.checking: set[str] = set()
         """Sessions that `check_running` is checking; changes that the engine reports for them are ignored."""
+        self.drafts = DraftStore(self)
         self.warned = LimitNotices()
         self.day: Bucket | None = None
         """The charges of today, read while leaving; None before that."""

@@ -9,7 +9,7 @@ from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.prompts import Draft
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.welcome import MOST_RECENT, Welcome
-from handinger_tui.ui.work.session_controller import FRESH_DRAFT, DraftStore, SessionController
+from handinger_tui.ui.work.session_controller import FRESH_DRAFT, SessionController
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,7 +29,6 @@ class SessionSwitcher:
     def __init__(  # noqa: PLR0913, PLR0917 - the collaborators are all injected, here only
         self,
         controller: SessionController,
-        drafts: DraftStore,
         interaction: Interaction,
         pane: SessionPane,
         composer: Composer,
@@ -42,7 +41,7 @@ class SessionSwitcher:
         `shown` is called for every session put on the screen, with whether it is the first one.
         """
         self._controller = controller
-        self._drafts = drafts
+        self._drafts = controller.drafts
         self._interaction = interaction
         self._pane = pane
         self._composer = composer

@@ -8,7 +8,6 @@ from handinger_tui.core.prompts import Draft
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
 from handinger_tui.ui.work.session_controller import (
     FRESH_DRAFT,
-    DraftStore,
     NotFound,
     SessionController,
     StillConnecting,
@@ -60,7 +59,7 @@ async def test_an_id_that_fits_none_or_several_opens_nothing() -> None:
 async def test_the_first_turn_changes_the_name_of_a_draft() -> None:
     desktop = Desktop(api=answers("one"))
     controller, session_id = await connected(desktop)
-    drafts = DraftStore(controller)
+    drafts = controller.drafts
     assert drafts.name_of(session_id) == FRESH_DRAFT
     await controller.engine.actor(session_id).send("first", "low")
     assert drafts.name_of(session_id) == session_id
