@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from handinger_tui.ui.work.session_switcher import SessionSwitcher
 
 
+def number_in(argument: str, count: int) -> int | None:
+    """The number from 1 to `count` that an argument is; None for any other text."""
+    number = int(argument) if argument.isascii() and argument.isdecimal() and len(argument) < 10 else 0
+    return number if 0 < number <= count else None
+
+
 class Command(Struct, frozen=True):
     """A slash command.
 

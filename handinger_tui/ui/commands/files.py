@@ -11,7 +11,7 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.prompts import named_paths
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.background import run_in_thread
-from handinger_tui.ui.commands.command import Command, CommandContext
+from handinger_tui.ui.commands.command import Command, CommandContext, number_in
 from handinger_tui.ui.panels.files import Listed, listed_files, matching_files
 from handinger_tui.ui.panels.panel import turn_in_view
 
@@ -103,12 +103,13 @@ PartPosition = tuple[str, int]
 async def data(context: CommandContext, argument: str) -> None:
     """Show the newest data of the session, or one by its number."""
     count = len(datasets_of(context.controller.session))
-    number = argument.strip()
-    if number and not (number.isdecimal() and number.isascii() and 0 < int(number[:9]) <= count):
+    text = argument.strip()
+    number = number_in(text, count)
+    if text and number is None:
         expected = f"Use a number from 1 to {count}." if count else "This session has no data."
-        context.interaction.say(f"No data item {clean_line(number, 20)}. {expected}", "warning")
+        context.interaction.say(f"No data item {clean_line(text, 20)}. {expected}", "warning")
         return
-    await show_data(context, int(number[:9]) - 1 if number else None)
+    await show_data(context, None if number is None else number - 1)
 
 
 async def show_data(context: CommandContext, at: int | PartPosition | None = None) -> None:

@@ -10,7 +10,7 @@ from handinger_tui.core.money.limits import Scope
 from handinger_tui.core.money.turn_events import AUTO, WORDS
 from handinger_tui.core.receipts import meaning_lines, worker_of_figures
 from handinger_tui.core.safety import clean_line
-from handinger_tui.ui.commands.command import Command, CommandContext
+from handinger_tui.ui.commands.command import Command, CommandContext, number_in
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
 
 if TYPE_CHECKING:
@@ -132,8 +132,8 @@ async def receipt(context: CommandContext, argument: str) -> None:
         return
     if number in ("", "last"):
         turn = next((turn for turn in reversed(turns) if not turn.live), turns[-1])
-    elif number.isdecimal() and number.isascii() and 0 < int(number[:9]) <= len(turns):
-        turn = turns[int(number[:9]) - 1]
+    elif (at := number_in(number, len(turns))) is not None:
+        turn = turns[at - 1]
     else:
         shown = clean_line(argument, 20)
         context.interaction.say(

@@ -14,7 +14,7 @@ from handinger_tui.core.prompts import carried_text, draft_of_request
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import labels_text, tag_names
 from handinger_tui.core.turns.turn import FREE, Lineage, LineageKind, Turn, TurnStatus
-from handinger_tui.ui.commands.command import Command, CommandContext
+from handinger_tui.ui.commands.command import Command, CommandContext, number_in
 from handinger_tui.ui.commands.money import BUDGETS
 from handinger_tui.ui.widgets.status_text import waiting_words
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
@@ -254,8 +254,8 @@ def _select(context: CommandContext, argument: str, command: str) -> Turn | None
         return None
     if argument in ("", "last"):
         return messages[-1]
-    if argument.isdecimal() and argument.isascii() and 0 < int(argument[:9]) <= len(messages):
-        return messages[int(argument[:9]) - 1]
+    if (number := number_in(argument, len(messages))) is not None:
+        return messages[number - 1]
     shown = clean_line(argument, 20)
     context.interaction.say(
         f"No message {shown}. Use /{command} with a number from 1 to {len(messages)}, or last.", "warning"
