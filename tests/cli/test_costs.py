@@ -25,7 +25,7 @@ from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import Trigger
 from tests.e2e.runner import run
 from tests.house.test_imports import NETWORK, SCREEN, loaded_by
-from tests.ledger.made import answered, opened, order, play, session
+from tests.ledger.samples import answered, opened, order, play, session
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -31,9 +31,9 @@ from handinger_tui.ledger.charges import NUMBERS
 from handinger_tui.ledger.cost_rows import opened
 from handinger_tui.ledger.database_file import NEWER
 from tests.e2e.runner import run
-from tests.ledger.made import answered, order, play, session
-from tests.ledger.made import opened as ledger_at
 from tests.ledger.rows import NOON_MS, cells, put_in
+from tests.ledger.samples import answered, order, play, session
+from tests.ledger.samples import opened as ledger_at
 
 LARGEST: Final = 2**63 - 1
 ROW: Final = (

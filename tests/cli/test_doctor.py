@@ -12,7 +12,7 @@ import pytest
 from handinger_tui.local.server import LocalServer
 from tests.cli.program import PLAIN
 from tests.e2e.runner import KEY, run
-from tests.ledger.damage import damaged, made_history
+from tests.ledger.damage import create_history, damaged
 from tests.wire.replay import Player, playing
 
 JSON = {"content-type": "application/json"}
@@ -91,7 +91,7 @@ def test_a_key_map_that_cannot_work_is_a_fault_that_names_it(line: str, named: s
 
 def test_a_damaged_history_is_listed_repaired_and_replaced_only_with_a_yes(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
-    asyncio.run(made_history(path))
+    asyncio.run(create_history(path))
     damaged(path, "pages", 2)
     broken = path.read_bytes()
     listed = run("sessions", home=tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from handinger_tui.cli.output import Exit
 from tests.e2e.runner import run
 from tests.house.test_imports import NETWORK, SCREEN, loaded_by
-from tests.ledger.made import answered, opened, order, play, session
+from tests.ledger.samples import answered, opened, order, play, session
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,8 +17,8 @@ from handinger_tui.cli.output import Exit
 from handinger_tui.local.server import LocalServer
 from tests.e2e.runner import run
 from tests.house.test_imports import NETWORK, SCREEN, loaded_by
-from tests.ledger.made import answered, look, opened, order, play, session
-from tests.ledger.test_imports import made
+from tests.ledger.samples import answered, look, opened, order, play, session
+from tests.ledger.test_imports import exported_file
 
 URL = "https://worker.example"
 
@@ -26,7 +26,7 @@ URL = "https://worker.example"
 @pytest.fixture
 async def file(tmp_path: Path) -> Path:
     path = tmp_path / "tea.json"
-    path.write_text(await made(1, 3, name="ses_tea"), "utf-8")
+    path.write_text(await exported_file(1, 3, name="ses_tea"), "utf-8")
     return path
 
 
@@ -148,7 +148,7 @@ def test_a_message_in_an_imported_session_pays_for_itself_alone(tmp_path: Path) 
 @pytest.fixture
 async def big(tmp_path: Path) -> Path:
     """A file whose import writes some megabytes."""
-    file = json.loads(await made(*range(1, 30)))
+    file = json.loads(await exported_file(*range(1, 30)))
     for turn in file["turns"]:
         turn["record"]["frames"] += [[2_000, "sse", "", None, os.urandom(500).hex()] for _ in range(200)]
     path = tmp_path / "big.json"

@@ -32,8 +32,8 @@ def test_only_secrets_are_left_out() -> None:
 async def test_no_program_that_is_started_sees_the_key(
     how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard = tmp_path / "environ"
-    script = f'env > "{heard}.part"; mv "{heard}.part" "{heard}"'
+    read_line = tmp_path / "environ"
+    script = f'env > "{read_line}.part"; mv "{read_line}.part" "{read_line}"'
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
@@ -44,7 +44,7 @@ async def test_no_program_that_is_started_sees_the_key(
         monkeypatch.delenv("BROWSER", raising=False)
         program(tmp_path, "xdg-open", script)
     assert await open_link(URL)
-    seen = heard.read_text()
+    seen = read_line.read_text()
     assert "PATH=" in seen
     assert "very-secret" not in seen
 

@@ -11,7 +11,7 @@ from handinger_tui.cli.wiring import open_ledger
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.tags import TAG_KINDS, TagRules, rules_in
 from handinger_tui.settings import Settings
-from tests.ledger.made import answered, opened, order, play, session
+from tests.ledger.samples import answered, opened, order, play, session
 
 if TYPE_CHECKING:
     from pathlib import Path

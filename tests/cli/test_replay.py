@@ -18,7 +18,7 @@ from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.engine.replay import LONGEST_PAUSE_S, Pace, Replay, ReplayClock
 from handinger_tui.ledger.ledger import FileAccess
 from tests.e2e.runner import run
-from tests.ledger.made import answered, frame, opened, order, play, session
+from tests.ledger.samples import answered, frame, opened, order, play, session
 from tests.ledger.test_search import filled, streamed
 from tests.wire.recordings import Recording, Tape, recordings
 

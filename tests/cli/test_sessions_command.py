@@ -18,7 +18,7 @@ from handinger_tui.cli.output import Exit
 from handinger_tui.core.turns.turn import Lineage, LineageKind
 from tests.cli.program import MAIN, environ
 from tests.e2e.runner import run
-from tests.ledger.made import answered, opened, order, play, session
+from tests.ledger.samples import answered, opened, order, play, session
 from tests.ledger.size import fill
 from tests.ledger.test_search import filled
 

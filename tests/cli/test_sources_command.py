@@ -12,7 +12,7 @@ import pytest
 
 from handinger_tui.core.export.exporters import SOURCE_EXPORTERS
 from tests.e2e.runner import run
-from tests.ledger.made import frame, opened, order, session
+from tests.ledger.samples import frame, opened, order, session
 
 FORMS = tuple(exporter.name for exporter in SOURCE_EXPORTERS)
 

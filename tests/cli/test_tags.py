@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.e2e.runner import run
-from tests.ledger.made import WORKER, answered, opened, order, play, session
+from tests.ledger.samples import WORKER, answered, opened, order, play, session
 
 if TYPE_CHECKING:
     from pathlib import Path

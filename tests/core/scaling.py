@@ -33,7 +33,7 @@ from handinger_tui.ui.transcript.layout import TranscriptLayout
 from tests.core.test_reducer import KINDS, frames
 from tests.engine.fakes import FakeIds
 from tests.engine.test_adopt import scheduled
-from tests.ledger.made import answered, order
+from tests.ledger.samples import answered, order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -23,7 +23,7 @@ def frame(data: Any, event: str = "", framing: Framing = Framing.SSE) -> Frame:
     return Frame(0, 0, framing, data if isinstance(data, str) else json.dumps(data), event)
 
 
-def heard(*data: Any, hint: Hint = SSE, framing: Framing = Framing.SSE) -> list[StreamEvent]:
+def read_line(*data: Any, hint: Hint = SSE, framing: Framing = Framing.SSE) -> list[StreamEvent]:
     decoder = StreamDecoder(hint)
     return [event for one in data for event in decoder.decode(frame(one, framing=framing))]
 
@@ -42,7 +42,7 @@ def turn_of(
 def test_damaged_json_in_a_known_dialect_is_kept_and_never_shown(hint: Hint) -> None:
     good = {"type": "text-delta", "id": "t", "delta": "Hi"}
     framing = Framing.SSE if hint.encoding else Framing.LINES
-    events = heard(good, '{"type":"text-del', "plain words", good, hint=hint, framing=framing)
+    events = read_line(good, '{"type":"text-del', "plain words", good, hint=hint, framing=framing)
     assert events[1:3] == [
         ev.Unknown("", '{"type":"text-del', undecodable=True),
         ev.Unknown("", "plain words", undecodable=True),
@@ -57,11 +57,11 @@ def test_damaged_json_at_the_very_beginning_is_not_text_either() -> None:
 
 def test_types_of_the_future_are_kept_with_their_name() -> None:
     raw = '{"type":"hologram-delta","text":"not text"}'
-    assert heard({"type": "start"}, raw)[1:] == [ev.Unknown("hologram-delta", raw)]
+    assert read_line({"type": "start"}, raw)[1:] == [ev.Unknown("hologram-delta", raw)]
 
 
 def test_nothing_and_terminators() -> None:
-    assert heard("", "[DONE]", " [DONE]", '"[DONE]"') == [ev.StreamDone()] * 3
+    assert read_line("", "[DONE]", " [DONE]", '"[DONE]"') == [ev.StreamDone()] * 3
 
 
 # -- text ------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def test_ai_sdk_4_errors_data_and_files() -> None:
         "j:{}",
         "i:{}",
     ]
-    events = heard(*lines, hint=Hint("text/plain", "ai4"), framing=Framing.LINES)
+    events = read_line(*lines, hint=Hint("text/plain", "ai4"), framing=Framing.LINES)
     assert events == [
         ev.Failed("It broke"),
         ev.DataArrived("data", {"a": 1}),
@@ -234,7 +234,7 @@ def test_named_events_about_the_stream() -> None:
 
 
 def test_a_bare_error_object_fails_the_message() -> None:
-    assert heard({"error": {"message": "Out of credits"}}) == [ev.Failed("Out of credits")]
+    assert read_line({"error": {"message": "Out of credits"}}) == [ev.Failed("Out of credits")]
 
 
 # -- OpenAI ------------------------------------------------------------------------
@@ -289,7 +289,7 @@ def test_a_response_told_only_at_its_end_is_told_once() -> None:
 
 
 def test_a_bare_error_of_the_responses_api() -> None:
-    events = heard(
+    events = read_line(
         {"type": "response.created", "response": {"id": "r"}}, {"type": "error", "message": "Overloaded"}
     )
     assert ev.Failed("Overloaded") in events
@@ -311,14 +311,14 @@ STORED: dict[str, Any] = {"id": "m1", "role": "assistant", "parts": [{"type": "t
     ids=["bare", "array", "messages", "typed", "envelope"],
 )
 def test_layouts_of_stored_messages(event: Any) -> None:
-    assert heard(event) == [ev.MessageStored(STORED)]
+    assert read_line(event) == [ev.MessageStored(STORED)]
 
 
 @pytest.mark.parametrize("wrapper", ["worker", "data", ""])
 def test_a_worker_is_found_where_it_hides_and_keeps_exact_amounts(wrapper: str) -> None:
     usage = '{"costUsd":0.1000000000000000055}'
     worker = f'{{"object":"worker","id":"w","status":"running","running":true,"usage":{usage}}}'
-    (event,) = heard(f'{{"{wrapper}":{worker}}}' if wrapper else worker)
+    (event,) = read_line(f'{{"{wrapper}":{worker}}}' if wrapper else worker)
     assert isinstance(event, ev.WorkerRead)
     assert str(event.snapshot.usage.cost_usd) == "0.1000000000000000055"
 
@@ -333,7 +333,7 @@ def test_every_dialect_is_registered_once_and_named() -> None:
 @pytest.mark.parametrize("odd", [[], {}, 7, None, True])
 def test_a_member_of_an_unexpected_type_breaks_no_dialect(odd: Any) -> None:
     call = {"id": "c1", "call_id": "c1", "name": "x", "status": "completed"}
-    heard(
+    read_line(
         {"type": "response.created", "role": odd, "parts": []},
         {"role": odd, "content": odd},
         {"type": "response.output_item.added", "item": {**call, "type": "web_search_call"}},

@@ -1,4 +1,4 @@
-"""The append-only record of charges as it is stored, and sums of it: what the tests look at."""
+"""The stored, append-only record of charges, and its sums, as the tests read them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Random damage to histories: `python -m tests.ledger.damage --histories 200 --seed 0`.
 
-In each damaged history the program must start and list what is readable, and what is saved must be at least
-what a plain reading by SQLite gives, row by row.
+In each damaged history the program must start and list what is readable, and the saved rows must be at least
+those that SQLite reads, row by row.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from handinger_tui.core.errors import Damaged, LedgerError
 from handinger_tui.ledger.ledger import FileAccess
 from handinger_tui.ledger.repair import DERIVED, ERRORS, TOTALS, repair
 from handinger_tui.ledger.sql import unpack
-from tests.ledger.made import answered, opened, order, play, session
+from tests.ledger.samples import answered, opened, order, play, session
 
 PAGE: Final = 4096
 KINDS: Final = ("flips", "page", "pages", "cut", "header", "zeroed log", "flipped log")
 PROBED: Final = 600
-"""Row numbers that a plain reading tries one by one."""
+"""Row ids that the plain read tries one by one."""
 
 
-async def made_history(path: Path, sessions: int = 4, turns: int = 5) -> None:
+async def create_history(path: Path, sessions: int = 4, turns: int = 5) -> None:
     """A history of some sessions, with a limit; closed cleanly."""
     async with opened(path) as ledger:
         for at in range(sessions):
             now = session(f"ses_{at}", title=f"title {at}")
             for turn in range(turns):
                 text = f"answer {at} {turn} " * (40 * (turn + 1))
-                asked = order(f"turn_{at}_{turn}", f"prompt {at} {turn}", created_ms=at * 100_000 + turn)
-                now = await play(ledger, now, asked, answered(usd=turn + 1, text=text))
+                request = order(f"turn_{at}_{turn}", f"prompt {at} {turn}", created_ms=at * 100_000 + turn)
+                now = await play(ledger, now, request, answered(usd=turn + 1, text=text))
 
 
 def damaged(path: Path, kind: str, seed: int) -> None:
@@ -65,7 +65,7 @@ def damaged(path: Path, kind: str, seed: int) -> None:
 
 
 def _damage_log(path: Path, dice: random.Random, *, zeroed: bool) -> None:
-    """Leave a log as after a crash, and damage it."""
+    """Leave a write-ahead log as after a crash, and damage it."""
     log = path.with_name(path.name + "-wal")
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, path.name)
@@ -111,7 +111,7 @@ def rows_of(path: Path) -> dict[str, set[tuple[object, ...]]]:
 
 
 def readable_rows(path: Path) -> dict[str, set[tuple[object, ...]]]:
-    """What a plain reading gives: each table from both ends, and each row number by itself."""
+    """The rows of a plain read: each table from both ends, and each row id by itself."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, path.name)
         for file in (path, path.with_name(path.name + "-wal")):
@@ -131,21 +131,21 @@ def readable_rows(path: Path) -> dict[str, set[tuple[object, ...]]]:
 
 
 def _rows(connection: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
-    found: list[tuple[object, ...]] = []
+    result: list[tuple[object, ...]] = []
     select = f"SELECT * FROM {table}"  # noqa: S608  # names of our schema
     for sql in (select, f"{select} ORDER BY rowid", f"{select} ORDER BY rowid DESC"):
         with suppress(*ERRORS):
             for row in connection.execute(sql):
-                found.append(row)  # noqa: PERF402  # what comes before an error counts
+                result.append(row)  # noqa: PERF402  # what comes before an error counts
     for number in range(PROBED):
         with suppress(*ERRORS):
-            found += connection.execute(f"{select} WHERE rowid = ?", (number,)).fetchall()
-    return found
+            result += connection.execute(f"{select} WHERE rowid = ?", (number,)).fetchall()
+    return result
 
 
 # -- the promise -------------------------------------------------------------------------
 async def listed(path: Path) -> tuple[set[str], bool]:
-    """The sessions that a reading command lists, after it opened each; and whether damage was met."""
+    """The sessions that a read-only command lists and opens; and whether damage was noticed."""
     async with opened(path, access=FileAccess.READ) as ledger:
         ids = {one.session_id for one in await ledger.history.sessions(-1)}
         for session_id in ids:
@@ -154,8 +154,8 @@ async def listed(path: Path) -> tuple[set[str], bool]:
         return ids, ledger.problem is not None
 
 
-async def opened_whole(path: Path) -> None:
-    """What the app does at its start, and every session opened."""
+async def open_all(path: Path) -> None:
+    """Start like the app, and open every session."""
     async with opened(path) as ledger:
         await ledger.unsettled()
         for summary in await ledger.history.sessions(-1):
@@ -163,14 +163,14 @@ async def opened_whole(path: Path) -> None:
 
 
 def check(path: Path) -> str:
-    """List, open, repair and start with a damaged history. Returns what was met, for the count.
+    """List, open, repair and start with a damaged history. Returns the outcome, for statistics.
 
     Raises:
-        AssertionError: something that SQLite can read is not there.
+        AssertionError: a row that SQLite can read is missing.
     """
     before, readable = path.read_bytes(), readable_rows(path)
     try:
-        ids, is_met = asyncio.run(listed(path))
+        ids, is_damaged = asyncio.run(listed(path))
         saved = repair(path)
     except Damaged:
         assert not any(readable.values())
@@ -182,29 +182,29 @@ def check(path: Path) -> str:
     repaired = rows_of(saved.path)
     tables = {table.name: table for table in saved.tables}
     for table, rows in readable.items():
-        # Totals are derived from the charges, where all of these are saved.
+        # Totals are derived from the charges, if all charges are saved.
         if table in tables and not (table == TOTALS and tables["charges"].lost == 0):
             lacking = len(rows - repaired[table])
             assert lacking <= tables[table].refused, f"{table} lacks {lacking} rows"
-    asyncio.run(opened_whole(saved.path))
+    asyncio.run(open_all(saved.path))
     with suppress(LedgerError):
-        # Damage in a large file may be met only while it is read.
-        asyncio.run(opened_whole(path))
-    return "what can be read" if is_met else "all of it"
+        # Damage in a large file may be noticed only while it is read.
+        asyncio.run(open_all(path))
+    return "what can be read" if is_damaged else "all of it"
 
 
 def play_all(histories: int, seed: int) -> int:
-    """Damage so many histories; 1 when a promise does not hold."""
+    """Damage this many histories; 1 when a promise does not hold."""
     counts: Counter[str] = Counter()
     failed, slowest = 0, (0.0, 0)
     with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder, "whole.db")
-        asyncio.run(made_history(whole))
+        complete = Path(folder, "whole.db")
+        asyncio.run(create_history(complete))
         for at in range(seed, seed + histories):
             kind = KINDS[at % len(KINDS)]
             place = Path(folder, str(at))
             place.mkdir()
-            path = Path(shutil.copyfile(whole, place / "history.db"))
+            path = Path(shutil.copyfile(complete, place / "history.db"))
             damaged(path, kind, at)
             began = time.process_time()
             try:
@@ -214,8 +214,8 @@ def play_all(histories: int, seed: int) -> int:
                 print(f"{kind}, seed {at}: {type(problem).__name__}: {problem}")
             slowest = max(slowest, (time.process_time() - began, at))
             shutil.rmtree(place)
-    for met, count in sorted(counts.items()):
-        print(f"{count:6} {met}")
+    for outcome, count in sorted(counts.items()):
+        print(f"{count:6} {outcome}")
     print(f"{histories} histories, {failed} failed; the slowest: seed {slowest[1]}, {slowest[0]:.1f} s")
     return 1 if failed else 0
 

@@ -1,4 +1,4 @@
-"""Another process at the ledger: `python -m tests.ledger.other WHAT PATH …`. Says what it did."""
+"""Another process at the ledger: `python -m tests.ledger.other WHAT PATH …`. Prints what it did."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.worker_turns import asked_key
-from tests.ledger.made import WORKER, answered, frame, opened, order, play, remote_turns, session
+from tests.ledger.samples import WORKER, answered, frame, opened, order, play, remote_turns, session
 
 ORDINARY = 65534
 """The user and group `nobody`."""
@@ -26,7 +26,7 @@ def say(line: str) -> None:
 
 
 async def hang(path: Path) -> None:
-    """Put a turn and frames on disk, say so, and wait to be killed."""
+    """Write a turn and frames to the disk, print a line, and wait to be killed."""
     ledger = Ledger(path)
     await ledger.start()
     await ledger.open_turn(session("ses_hung"), order("turn_hung", "the prompt"))
@@ -39,7 +39,7 @@ async def hang(path: Path) -> None:
 
 
 async def write(path: Path, name: str, turns: str) -> None:
-    """Write whole turns of an own session as fast as possible."""
+    """Write complete turns of a separate session as fast as possible."""
     async with opened(path) as ledger:
         say("ready")
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
@@ -50,15 +50,15 @@ async def write(path: Path, name: str, turns: str) -> None:
 
 
 async def full(path: Path) -> None:
-    """Meet a disk that takes no more, then one that does again."""
+    """Use a full disk, then one with space again."""
     ledger = Ledger(path)
     await ledger.start()
     await ledger.open_turn(session(), order())
     ledger.append("turn_1", frame(0, "before"))
     await ledger.flush()
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    taken = path.with_name(path.name + "-wal").stat().st_size
-    resource.setrlimit(resource.RLIMIT_FSIZE, (taken + 10_000, hard))
+    used = path.with_name(path.name + "-wal").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (used + 10_000, hard))
     big = [frame(seq, f"{seq}:" + "x" * 50_000) for seq in range(1, 6)]
     for one in big:
         ledger.append("turn_1", one)
@@ -84,9 +84,9 @@ async def full(path: Path) -> None:
 
 
 async def read(path: Path) -> None:
-    """Read the history as an ordinary user, whom rights bind."""
+    """Read the history as an ordinary user, to whom permissions apply."""
     ledger = Ledger(path, access=FileAccess.READ)
-    # Loaded now: an ordinary user may not be able to read the installation.
+    # Import now: an ordinary user may not be able to read the installation.
     asked_key("")
     if os.getuid() == 0:
         os.setgid(ORDINARY)
@@ -99,17 +99,17 @@ async def read(path: Path) -> None:
 
 
 async def attach(path: Path, name: str, turns: str) -> None:
-    """Enter the turns of a worker, as soon as the others are ready as well."""
+    """Adopt the turns of a worker, once the other processes are ready as well."""
     async with opened(path) as ledger:
         say("ready")
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
-        seen = remote_turns(name, int(turns))
-        now = await ledger.adopt(session(f"ses_{name}", worker_id=WORKER), seen)
+        remote = remote_turns(name, int(turns))
+        now = await ledger.adopt(session(f"ses_{name}", worker_id=WORKER), remote)
         say(f"{now.session_id} {len(now.turns)}")
 
 
 async def hold(path: Path) -> None:
-    """Hold the history against writers until a line comes."""
+    """Lock the history against writers until a line is read."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("BEGIN EXCLUSIVE")
     say("held")
@@ -120,18 +120,18 @@ async def hold(path: Path) -> None:
 
 
 async def lost(path: Path) -> None:
-    """Close on a disk that takes no more."""
+    """Close on a full disk."""
     ledger = Ledger(path)
     await ledger.start()
     await ledger.open_turn(session(), order())
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    taken = path.with_name(path.name + "-wal").stat().st_size
-    resource.setrlimit(resource.RLIMIT_FSIZE, (taken + 10_000, hard))
+    used = path.with_name(path.name + "-wal").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (used + 10_000, hard))
     ledger.append("turn_1", frame(0, "x" * 50_000))
     try:
         await ledger.aclose()
     except NoRoom:
-        say("told")
+        say("no room")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ from handinger_tui.core.turns.turn import (
 )
 from tests.core.test_reducer import KINDS
 from tests.core.test_session_exports import Page
-from tests.ledger.made import opened
+from tests.ledger.samples import opened
 from tests.wire.recordings import Tape, recordings
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Maker:
             self.figures[name] += self.dice.randrange(most)
 
     def frames(self, order: TurnRequest) -> list[Frame]:
-        """What arrives for one turn, mostly to its end."""
+        """The frames of one turn, mostly to its end."""
         dice, tape = self.dice, Tape()
         if order.worker_id is not None and dice.random() < 0.8:
             if dice.random() < 0.1:
@@ -161,7 +161,7 @@ class Maker:
         return frames
 
     async def store(self, ledger: Ledger) -> Session:
-        """Store the turns; the last one may be under way."""
+        """Store the turns; the last one may be running."""
         turns = self.dice.randrange(1, 7)
         for at in range(turns):
             order = self.order(at)
@@ -195,7 +195,7 @@ async def exported(ledger: Ledger, session: Session, *, costs: bool = True) -> s
 
 # -- what must be the same -------------------------------------------------------------------
 def as_in_a_file(turn: Turn) -> Turn:
-    """A turn without what a file does not hold: paths, and characters that no terminal shows."""
+    """A turn without the members that a file lacks: paths, and control characters."""
     order = turn.order
     files = []
     for file in order.attachments:
@@ -208,7 +208,7 @@ def as_in_a_file(turn: Turn) -> Turn:
 
 
 def assert_same(before: Session, after: Session) -> None:
-    """The same session; turns that were under way have ended."""
+    """The same session; running turns have ended."""
     head = ("session_id", "created_ms", "worker_id", "template", "generation", "base_url", "updated_ms")
     assert [getattr(before, name) for name in head] == [getattr(after, name) for name in head]
     assert clean_line(before.title) == after.title
@@ -232,7 +232,7 @@ def receipts(session: Session) -> list[str]:
 
 
 async def totals(ledger: Ledger) -> list[object]:
-    """Every report about money, and what limits count."""
+    """Every report of costs, and the spending that limits count."""
     charges = ledger.charges
     reports: list[object] = [await charges.buckets(by, EVERYTHING) for by in GroupBy]
     reports += [await charges.turn_charges(EVERYTHING, -1), await charges.suspense(EVERYTHING)]
@@ -247,7 +247,7 @@ async def rows_of(ledger: Ledger, table: str) -> list[tuple[object, ...]]:
 
 
 async def check_session(seed: int, number: int, mine: Ledger) -> str:
-    """Make a session, import it into `mine`; returns the file."""
+    """Create a session and import it into `mine`; returns the file."""
     dice = random.Random(f"{seed}:{number}")
     maker = Maker(dice, number, dice.choice((None, *WORKERS)))
     async with opened(None) as theirs:
@@ -263,14 +263,14 @@ async def check_session(seed: int, number: int, mine: Ledger) -> str:
         after = await fresh.load(session.session_id)
         assert after is not None
         assert_same(before, after)
-        for whole in (before, after):
-            Page(EXPORT["html"](whole, Contents(reasoning=True, tools=True))).check()
+        for exported_session in (before, after):
+            Page(EXPORT["html"](exported_session, Contents(reasoning=True, tools=True))).check()
         assert read_session((await exported(fresh, after)).encode(), NOW) == file
         (summary,) = await fresh.history.sessions()
         assert list(summary.tags) == json.loads(text)["tags"]
         assert (summary.imported, summary.unpriced, summary.cost_usd) == (len(turns), 0, None)
-    known = [read_session(bare.encode(), NOW).turns, turns]
-    figures = [[usage_of(fold(one.order, one.frames)) for one in of] for of in known]
+    both = [read_session(bare.encode(), NOW).turns, turns]
+    figures = [[usage_of(fold(one.order, one.frames)) for one in of] for of in both]
     assert not any(figures[0]), "what was left out is unknown"
     assert await mine.history.add_imported(file) is None
     return text
@@ -297,7 +297,7 @@ async def check(sessions: int, seed: int, report: Any = lambda _done: None) -> N
 
 
 async def charge_again(ledger: Ledger) -> None:
-    """Compute the amounts of all sessions as if each had been read once more."""
+    """Compute the amounts of all sessions as after another reading of each."""
     for summary in await ledger.history.sessions(-1):
         session = await ledger.load(summary.session_id)
         assert session is not None
@@ -356,24 +356,26 @@ def _damage(value: Any, dice: random.Random) -> None:
 
 
 async def check_damaged(files: list[str], number: int, seed: int) -> int:
-    """Import damaged files: each is refused with one line, or stored as a whole; returns how many were."""
+    """Import damaged files: each is refused with one line, or stored completely;
+    returns how many were stored.
+    """
     dice, stored = random.Random(f"damage:{seed}"), 0
     async with opened(None) as ledger:
         before = await totals(ledger)
         for _ in range(number):
             data = mutated(dice.choice(files), dice)
-            found: SessionFile | SettingsError
+            outcome: SessionFile | SettingsError
             try:
-                found = read_session(data, NOW)
+                outcome = read_session(data, NOW)
             except SettingsError as problem:
-                found = problem
-            if isinstance(found, SettingsError):
-                assert found.summary.isprintable()
-                assert found.hint
+                outcome = problem
+            if isinstance(outcome, SettingsError):
+                assert outcome.summary.isprintable()
+                assert outcome.hint
                 continue
-            session, turns, _ = found
+            session, turns, _ = outcome
             held = {one.session_id for one in await ledger.history.sessions(-1)}
-            if await ledger.history.add_imported(found) is not None:
+            if await ledger.history.add_imported(outcome) is not None:
                 assert {one.session_id for one in await ledger.history.sessions(-1)} == held
                 continue
             stored += 1
@@ -391,7 +393,7 @@ async def check_damaged(files: list[str], number: int, seed: int) -> int:
     return stored
 
 
-async def made_files(number: int, seed: int) -> list[str]:
+async def create_files(number: int, seed: int) -> list[str]:
     files = []
     for at in range(number):
         async with opened(None) as ledger:
@@ -412,7 +414,7 @@ def main() -> int:
             sys.stdout.write(f"{done} sessions are equal after {time.monotonic() - begun:.0f} s\n")
 
     asyncio.run(check(args.sessions, args.seed, report))
-    files = asyncio.run(made_files(20, args.seed))
+    files = asyncio.run(create_files(20, args.seed))
     stored = asyncio.run(check_damaged(files, args.damaged, args.seed))
     refused = args.damaged - stored
     sys.stdout.write(f"{args.damaged} damaged files: {refused} refused, {stored} stored as a whole\n")

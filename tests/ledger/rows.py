@@ -1,4 +1,4 @@
-"""Raw rows of the record, written past the code that computes them."""
+"""Raw rows of the record, written without the code that computes them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def put(connection: sqlite3.Connection, *rows: dict[str, Any]) -> None:
 
 
 async def put_in(ledger: Ledger, *rows: dict[str, Any]) -> None:
-    """Through the ledger's own connection, in one transaction."""
+    """Insert rows through the ledger's own connection, in one transaction."""
 
     def work(connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN")
@@ -55,7 +55,7 @@ async def put_in(ledger: Ledger, *rows: dict[str, Any]) -> None:
 
 
 def old_file(path: Path) -> sqlite3.Connection:
-    """A file as the first version of the program made it."""
+    """A file of the first version of the program."""
     connection = sqlite3.connect(path, isolation_level=None)
     for statement in MIGRATIONS[0]:
         connection.execute(statement)

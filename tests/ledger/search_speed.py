@@ -1,4 +1,4 @@
-"""`python -m tests.ledger.search_speed`: a search over 1,000 sessions with 50 MB, beside bare FTS5 queries.
+"""`python -m tests.ledger.search_speed`: a search over 1,000 sessions with 50 MB, and bare FTS5 queries.
 
 The texts are made of 20,000 words of different frequency. Nothing leaves a temporary folder.
 """
@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from handinger_tui.ledger.ledger import Ledger
-from tests.ledger.made import order, query, session
+from tests.ledger.samples import order, query, session
 
 SESSIONS: Final = 1_000
 TURNS: Final = 6
@@ -35,7 +35,7 @@ REPEAT: Final = 7
 
 
 def fill(path: Path) -> int:
-    """Write turns behind the ledger's back, as an earlier version would have; returns the bytes of text."""
+    """Write turns without the ledger, like an earlier version; returns the bytes of text."""
     chance = random.Random(17)  # a measurement
     total = 0
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
@@ -65,7 +65,7 @@ def fill(path: Path) -> int:
 
 
 async def measure(path: Path) -> None:
-    """Print the milliseconds of each query, beside those of a bare FTS5 query for the same turns."""
+    """Print the milliseconds of each query, and those of a bare FTS5 query for the same turns."""
     ledger = Ledger(path)
     await ledger.start()
     await ledger.open_turn(session("ses_first"), order("turn_first"))

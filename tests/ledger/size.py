@@ -1,4 +1,4 @@
-"""How large the history gets: bytes for each turn, by table, and what comes back when sessions are removed.
+"""The size of the history: bytes for each turn, by table, and the space released by deleting sessions.
 
 `python -m tests.ledger.size --turns 200`: answers of 8 kB in 1,000 deltas, from words of a fixed seed.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.ledger.ledger import Ledger
-from tests.ledger.made import opened, play, session, worker
+from tests.ledger.samples import opened, play, session, worker
 from tests.wire.recordings import Tape
 
 DELTAS, CHARACTERS = 1_000, 8
@@ -57,7 +57,7 @@ async def fill(ledger: Ledger, turns: int) -> None:
 
 
 def bytes_of(path: Path) -> int:
-    """The size of the history with the files beside it."""
+    """The size of the history with its log files."""
     return sum(file.stat().st_size for file in path.parent.glob(path.name + "*"))
 
 

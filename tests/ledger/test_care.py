@@ -1,4 +1,4 @@
-"""How surely each commit is on the disk, and that a failed one leaves nothing behind."""
+"""The durability of each commit, and that a failed one leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ from handinger_tui.ledger.database_file import open_database, translate
 from handinger_tui.ledger.frames import FrameNumbers
 from handinger_tui.ledger.sql import TurnFrame
 from handinger_tui.ledger.turns import Run, WorkerNames
-from tests.ledger.made import answered, frame, order, session
+from tests.ledger.samples import answered, frame, order, session
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def spoken(connection: sqlite3.Connection) -> list[str]:
-    """Every statement from now on."""
-    said: list[str] = []
-    connection.set_trace_callback(said.append)
-    return said
+def trace_statements(connection: sqlite3.Connection) -> list[str]:
+    """Every later statement."""
+    statements: list[str] = []
+    connection.set_trace_callback(statements.append)
+    return statements
 
 
-def cares(said: list[str]) -> list[str]:
-    """The care in force at each commit."""
-    found, care = [], "?"
-    for statement in said:
+def commit_settings(statements: list[str]) -> list[str]:
+    """The `synchronous` setting at each commit."""
+    levels, level = [], "?"
+    for statement in statements:
         if statement.startswith("PRAGMA synchronous"):
-            care = statement.rpartition(" ")[2]
+            level = statement.rpartition(" ")[2]
         if statement == "COMMIT":
-            found.append(care)
-    return found
+            levels.append(level)
+    return levels
 
 
-def test_orders_and_ends_survive_a_power_cut_and_frames_the_end_of_the_program(tmp_path: Path) -> None:
+def test_starts_and_ends_of_turns_survive_a_power_cut_and_frames_a_kill(tmp_path: Path) -> None:
     connection = open_database(tmp_path / "h.db", 5).connection
-    said = spoken(connection)
+    statements = trace_statements(connection)
     turns.open_turn(connection, session(), order(), Run("run"))
     turns.write_frames(connection, [TurnFrame("turn_1", frame(0, "x"))], WorkerNames(), FrameNumbers())
     turn = fold(order(), answered())
     turns.close_turn(connection, put_turn(session(), turn), "turn_1", ChargeCache())
     connection.close()
-    assert cares(said) == ["FULL", "NORMAL", "FULL"]
+    assert commit_settings(statements) == ["FULL", "NORMAL", "FULL"]
 
 
 def test_a_failed_transaction_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -99,18 +99,22 @@ def error(code: int) -> sqlite3.Error:
         (OSError(28, "No space left on device"), NoRoom),
     ],
 )
-def test_errors_are_told_by_their_code(problem: sqlite3.Error | OSError, kind: type[LedgerError]) -> None:
-    found = translate(problem)
-    assert type(found) is kind
-    assert found.summary
-    assert ("Cannot write" in found.summary) == (kind is NoRoom)
+def test_errors_are_translated_by_their_code(
+    problem: sqlite3.Error | OSError, kind: type[LedgerError]
+) -> None:
+    result = translate(problem)
+    assert type(result) is kind
+    assert result.summary
+    assert ("Cannot write" in result.summary) == (kind is NoRoom)
     assert "cannot be written" not in translate(problem, reading=True).summary
 
 
-async def test_damage_met_on_the_way_is_told(tmp_path: Path) -> None:
-    told: list[str] = []
+async def test_damage_noticed_during_use_is_reported(tmp_path: Path) -> None:
+    reports: list[str] = []
     database = Database(
-        lambda: open_database(tmp_path / "h.db", 5), lambda *_: None, on_damage=lambda: told.append("damage")
+        lambda: open_database(tmp_path / "h.db", 5),
+        lambda *_: None,
+        on_damage=lambda: reports.append("damage"),
     )
     await database.start()
 
@@ -120,4 +124,4 @@ async def test_damage_met_on_the_way_is_told(tmp_path: Path) -> None:
     with pytest.raises(Damaged):
         await database.run(broken)
     await database.close()
-    assert told == ["damage"]
+    assert reports == ["damage"]

@@ -1,4 +1,4 @@
-"""Only what is new of a session is compared with the record, and nothing that failed counts as written."""
+"""Only the new charges of a session are compared with the record, and failed ones do not count as written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from handinger_tui.ledger.charges import KEPT, ChargeCache, write_charges
 from handinger_tui.ledger.database_file import open_database
 from handinger_tui.ledger.grouping import spent
 from handinger_tui.ledger.sql import transaction
-from tests.ledger.made import session
+from tests.ledger.samples import session
 
 if TYPE_CHECKING:
     import sqlite3
@@ -35,7 +35,7 @@ def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def ended(number: int, usd: str | None = None) -> Turn:
-    """A turn after which the worker told that total; by itself a cent for each."""
+    """A turn after which the worker reports this total; by default a cent per turn."""
     total = Decimal(number) / 100 if usd is None else Decimal(usd)
     read = Snapshot("wrk_1", "completed", usage=Usage(cost_usd=total))
     what = TurnRequest(f"turn_{number}", "hello", number, worker_id="wrk_1" if number > 1 else None)
@@ -50,12 +50,12 @@ def long(turns: int) -> Session:
 
 
 def looks(connection: sqlite3.Connection, now: Session, compared: ChargeCache) -> int:
-    """Charge; how many turns of the record were read for it."""
-    asked: list[str] = []
-    connection.set_trace_callback(asked.append)
+    """Charge the session; returns how many turns of the record were read for it."""
+    statements: list[str] = []
+    connection.set_trace_callback(statements.append)
     writes.charge(connection, now, compared)
     connection.set_trace_callback(None)
-    return sum(one.startswith(LOOK) for one in asked)
+    return sum(one.startswith(LOOK) for one in statements)
 
 
 def _write_and_fail(connection: sqlite3.Connection, now: Session, compared: ChargeCache) -> None:
@@ -68,10 +68,10 @@ def usd(connection: sqlite3.Connection) -> Decimal | None:
     return spent(connection, ChargeFilter()).usd.value
 
 
-def test_what_is_compared_does_not_grow_with_the_session(database: sqlite3.Connection) -> None:
+def test_the_compared_charges_do_not_grow_with_the_session(database: sqlite3.Connection) -> None:
     now, compared = long(60), ChargeCache()
     assert looks(database, now, compared) == 2 * 60
-    # Read back once.
+    # They are read back once.
     assert looks(database, now, compared) == 60
     assert looks(database, now, compared) == 0
     now = put_turn(now, ended(61))
@@ -81,7 +81,7 @@ def test_what_is_compared_does_not_grow_with_the_session(database: sqlite3.Conne
     assert usd(database) == Decimal("0.61")
 
 
-def test_a_reading_that_falls_changes_no_turn_before_it(database: sqlite3.Connection) -> None:
+def test_a_decreasing_reading_changes_no_earlier_turn(database: sqlite3.Connection) -> None:
     now, compared = long(20), ChargeCache()
     for _ in range(2):
         writes.charge(database, now, compared)
@@ -91,7 +91,7 @@ def test_a_reading_that_falls_changes_no_turn_before_it(database: sqlite3.Connec
     assert usd(database) == Decimal("0.201")
 
 
-def test_what_was_rolled_back_is_written_the_next_time(database: sqlite3.Connection) -> None:
+def test_rolled_back_charges_are_written_the_next_time(database: sqlite3.Connection) -> None:
     now, compared = long(3), ChargeCache()
     for _ in range(2):
         writes.charge(database, now, compared)

@@ -1,4 +1,4 @@
-"""One charge per turn, corrections after it, and nothing that was not reported becomes a number."""
+"""One charge per turn, later corrections, and an unreported figure never becomes a number."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.charge_rows import charges, spent
-from tests.ledger.made import WORKER, answered, look, opened, order, play, session
+from tests.ledger.samples import WORKER, answered, look, opened, order, play, session
 from tests.wire.recordings import Tape
 
 
@@ -60,7 +60,7 @@ async def test_closing_again_with_nothing_new_adds_nothing(tmp_path: Path) -> No
         assert len(await charges(ledger)) == 2
 
 
-async def test_what_is_learned_later_is_a_correction(tmp_path: Path) -> None:
+async def test_a_later_amount_is_a_correction(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         unknown = fold(order(), answered("null", status="unknown"))
         await ledger.open_turn(session(), order())
@@ -75,14 +75,14 @@ async def test_what_is_learned_later_is_a_correction(tmp_path: Path) -> None:
         assert await spent(ledger) == Spent(1, Total(Decimal("0.75")), Total(Decimal(8)))
 
 
-async def test_what_was_known_stays_known(tmp_path: Path) -> None:
+async def test_a_later_unknown_amount_removes_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         now = await play(ledger, session(), order(), answered("0.5"))
         await ledger.close_turn(put_turn(now, replace(now.turns[0], snapshot=None)), "turn_1")
         assert await spent(ledger) == Spent(1, Total(Decimal("0.5")), Total(Decimal(8)))
 
 
-async def test_a_meaning_that_is_decided_corrects_the_turns_before_it(tmp_path: Path) -> None:
+async def test_a_decided_meaning_corrects_the_earlier_turns(tmp_path: Path) -> None:
     """A service that reports each turn by itself: at first its figures could also be totals."""
     ends = ("0.5", "0.75", "0.25", "0.2", "0.1")
     async with opened(tmp_path / "h.db") as ledger:
@@ -98,7 +98,7 @@ async def test_a_meaning_that_is_decided_corrects_the_turns_before_it(tmp_path: 
     assert ("turn_2", Decimal("0.5"), Reading.PER_TURN) in rows
 
 
-async def test_a_running_turn_is_so_far_until_it_is_final(tmp_path: Path) -> None:
+async def test_a_running_turn_is_not_final(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         busy = answered("0.5", status="running")
         await play(ledger, session(), order(), busy)
@@ -120,7 +120,7 @@ async def test_a_running_turn_is_so_far_until_it_is_final(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("status", ["rejected", "not_sent", "not_delivered"])
-async def test_what_never_started_is_a_true_zero(tmp_path: Path, status: str) -> None:
+async def test_a_turn_that_never_started_costs_zero(tmp_path: Path, status: str) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         turn = replace(fold(order(), []), status=TurnStatus(status))
         await ledger.open_turn(session(), order())
@@ -129,14 +129,14 @@ async def test_what_never_started_is_a_true_zero(tmp_path: Path, status: str) ->
 
 
 @pytest.mark.parametrize("usd", ["null", '"0.5"', "-1", "true", "NaN", "Infinity", "1e400", "[1]"])
-async def test_what_is_no_amount_is_unknown(tmp_path: Path, usd: str) -> None:
+async def test_an_invalid_amount_is_unknown(tmp_path: Path, usd: str) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await play(ledger, session(), order(), answered(usd))
         assert (await spent(ledger)).usd == Total(None, 1)
     assert look(tmp_path / "h.db", "SELECT usd_pico FROM charges") == [(None,)] * 2
 
 
-async def test_beyond_64_bits_the_column_is_unknown_and_the_text_exact(tmp_path: Path) -> None:
+async def test_an_amount_beyond_64_bits_is_exact_only_in_the_text(tmp_path: Path) -> None:
     huge = "123456789012345678901234567890.5"
     async with opened(tmp_path / "h.db") as ledger:
         await play(ledger, session(), order(), answered(huge))
@@ -170,7 +170,7 @@ async def test_charges_are_never_changed_deleted_or_doubled(tmp_path: Path) -> N
             look(path, sql)
 
 
-async def test_what_was_spent_stays_known_after_a_session_is_deleted(tmp_path: Path) -> None:
+async def test_charges_stay_after_a_session_is_deleted(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await play(ledger, session(), order(), answered("0.5"))
         await ledger.history.delete("ses_1")
@@ -191,7 +191,7 @@ async def test_a_turn_deleted_while_it_ran_is_still_charged(tmp_path: Path) -> N
         assert (await spent(ledger)).usd == Total(Decimal("0.5"))
 
 
-async def test_charges_are_found_by_time_session_and_worker(tmp_path: Path) -> None:
+async def test_charges_are_filtered_by_time_session_and_worker(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         for number in (1, 2):
             what = order(f"turn_{number}", created_ms=number * 100)
@@ -215,7 +215,7 @@ amount = st.none() | st.decimals(min_value=0, max_value=10**6, places=12)
 
 @given(st.lists(st.lists(amount, min_size=1, max_size=3), min_size=1, max_size=4))
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-async def test_the_sum_is_always_the_newest_knowledge(histories: list[list[Decimal | None]]) -> None:
+async def test_the_sum_is_always_that_of_the_newest_amounts(histories: list[list[Decimal | None]]) -> None:
     """Each session: one turn that is read several times."""
     async with opened(None) as ledger:
         newest: list[Decimal | None] = []
@@ -227,8 +227,8 @@ async def test_the_sum_is_always_the_newest_knowledge(histories: list[list[Decim
                     ledger, session(f"ses_{number}"), what, "null" if usd is None else format(usd, "f")
                 )
             newest.append(next((usd for usd in reversed(history) if usd is not None), None))
-        known = [usd for usd in newest if usd is not None]
-        expected = Total(sum(known, Decimal(0)) if known else None, newest.count(None))
+        amounts = [usd for usd in newest if usd is not None]
+        expected = Total(sum(amounts, Decimal(0)) if amounts else None, newest.count(None))
         assert (await spent(ledger)).usd == expected
         firsts = [row for row in await charges(ledger) if not row.correction]
         assert len(firsts) == len(histories)
@@ -242,19 +242,19 @@ async def test_exact_numbers_are_json(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await play(ledger, session(), order(), answered("1e-7"))
     ((exact,),) = look(tmp_path / "h.db", "SELECT exact FROM charges WHERE final")
-    told = parse(exact)
-    assert isinstance(told, dict)
-    assert told["cost_usd"] == "0.0000001"
-    assert told["total_tokens"] == "12"
-    assert told["model_usd"] is None
+    numbers = parse(exact)
+    assert isinstance(numbers, dict)
+    assert numbers["cost_usd"] == "0.0000001"
+    assert numbers["total_tokens"] == "12"
+    assert numbers["model_usd"] is None
 
 
-async def test_a_turn_whose_worker_was_never_named_is_no_turn_of_the_next_worker(tmp_path: Path) -> None:
+async def test_a_turn_without_a_worker_is_not_a_turn_of_the_next_worker(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         lost = Tape().note(Marker.SENDING).note(Marker.SETTLED, status="unknown", recovered=False, fault=None)
         now = await play(ledger, session(), order(), lost.frames)
         await play(ledger, replace(now, worker_id=WORKER), order("turn_2"), answered("0.5"))
         await ledger.close_turn(replace(now, worker_id=WORKER), "turn_1")
-        found = {row.turn_id: row.worker_id for row in await ledger.charges.turn_charges()}
-        assert found == {"turn_1": None, "turn_2": WORKER}
+        workers = {row.turn_id: row.worker_id for row in await ledger.charges.turn_charges()}
+        assert workers == {"turn_1": None, "turn_2": WORKER}
         assert (await spent(ledger, ChargeFilter(worker_id=WORKER))).usd == Total(Decimal("0.5"))

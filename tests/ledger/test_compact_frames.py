@@ -1,4 +1,4 @@
-"""A closed turn is read from few rows, and is the same turn; later frames of it are read as they are."""
+"""A closed turn is read from few rows, and is unchanged; its later frames are read one by one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from handinger_tui.ledger import turns as reads
 from handinger_tui.ledger.database_file import open_database
 from handinger_tui.ledger.frames import store_compact_frames
 from handinger_tui.ledger.sql import TurnFrame, frame_row
-from tests.ledger.made import frame, look, opened, order, play, session, worker
+from tests.ledger.samples import frame, look, opened, order, play, session, worker
 from tests.ledger.size import bytes_of, fill
 
 if TYPE_CHECKING:
@@ -43,14 +43,14 @@ def rows_read(path: Path) -> tuple[int, str]:
     with closing(connection):
         queries: list[str] = []
         connection.set_trace_callback(queries.append)
-        found = reads.load(connection, "ses_1", ())
+        loaded = reads.load(connection, "ses_1", ())
         connection.set_trace_callback(None)
         count = 0
         for query in queries:
             if "FROM frames" in query or "JOIN frames" in query:
                 count += len(connection.execute(query).fetchall())
-    assert found is not None
-    return count, found.turns[-1].text
+    assert loaded is not None
+    return count, loaded.turns[-1].text
 
 
 async def test_a_closed_turn_opens_without_its_frames_and_is_the_same(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ async def test_a_closed_turn_opens_without_its_frames_and_is_the_same(tmp_path: 
     assert look(path, "SELECT framing, event FROM frames") == [("note", "settled")]
 
 
-async def test_opening_asks_four_times_however_many_turns_there_are(tmp_path: Path) -> None:
+async def test_a_session_is_opened_with_four_queries(tmp_path: Path) -> None:
     counts = []
     for many in (1, 30):
         path = tmp_path / f"{many}.db"
@@ -76,14 +76,14 @@ async def test_opening_asks_four_times_however_many_turns_there_are(tmp_path: Pa
         with closing(connection):
             queries: list[str] = []
             connection.set_trace_callback(queries.append)
-            found = reads.load(connection, "ses_1", ())
-        assert found is not None
-        assert len(found.turns) == many
+            loaded = reads.load(connection, "ses_1", ())
+        assert loaded is not None
+        assert len(loaded.turns) == many
         counts.append(len(queries))
     assert counts == [4, 4]
 
 
-async def test_what_came_after_it_was_closed_is_read_too(tmp_path: Path) -> None:
+async def test_frames_after_the_end_are_read_too(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     late = [
         Frame(401, 1500, Framing.NOTE, "{}", Marker.WATCHING),
@@ -99,16 +99,16 @@ async def test_what_came_after_it_was_closed_is_read_too(tmp_path: Path) -> None
     assert rows_read(path)[0] == 2
 
 
-async def test_a_turn_that_is_gathered_while_its_session_is_read_is_whole(
+async def test_a_turn_that_is_compacted_during_a_read_is_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, plain = tmp_path / "h.db", json.loads
 
-    def meanwhile(told: str) -> object:
+    def meanwhile(statement: str) -> object:
         monkeypatch.setattr(json, "loads", plain)
         with closing(sqlite3.connect(path)) as other, other:
             store_compact_frames(other, "turn_2")
-        return plain(told)
+        return plain(statement)
 
     async with opened(path) as ledger:
         value = await play(ledger, session(), order("turn_1"), FRAMES)
@@ -122,7 +122,7 @@ async def test_a_turn_that_is_gathered_while_its_session_is_read_is_whole(
     assert [turn.text for turn in again.turns] == [fold(order(), FRAMES).text] * 2
 
 
-async def test_a_telling_by_another_rule_is_not_read(tmp_path: Path) -> None:
+async def test_a_compact_form_of_another_version_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         await play(ledger, session(), order(), FRAMES)
@@ -131,7 +131,7 @@ async def test_a_telling_by_another_rule_is_not_read(tmp_path: Path) -> None:
     assert rows_read(path) == (1, fold(order(), FRAMES).text)
 
 
-async def test_a_deleted_session_leaves_no_telling(tmp_path: Path) -> None:
+async def test_a_deleted_session_has_no_compact_form(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         await play(ledger, session(), order(), FRAMES)
@@ -144,7 +144,7 @@ READ_TOO = [*DELTAS, READ, SETTLED._replace(seq=401)]
 LATE = Frame(402, 9000, Framing.JSON, worker(0.7, text="word"), ReadReason.MONEY)
 
 
-async def test_what_arrived_comes_back_as_it_arrived(tmp_path: Path) -> None:
+async def test_frames_are_returned_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     odd = json.dumps({"type": "text-delta", "id": "t", "delta": "half \ud83d"})
     frames = [*READ_TOO[:399], frame(399, odd), *READ_TOO[400:]]
@@ -177,7 +177,7 @@ async def test_what_arrived_comes_back_as_it_arrived(tmp_path: Path) -> None:
         ("UPDATE gathered SET upto = 'x'", True),
     ],
 )
-async def test_either_packed_form_makes_up_for_the_other(tmp_path: Path, damage: str, is_exact: bool) -> None:
+async def test_either_packed_form_replaces_the_other(tmp_path: Path, damage: str, is_exact: bool) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         await play(ledger, session(), order(), READ_TOO)
@@ -191,7 +191,7 @@ async def test_either_packed_form_makes_up_for_the_other(tmp_path: Path, damage:
     assert loaded.turns == (fold(order(), READ_TOO),)
 
 
-async def test_without_both_the_last_reading_is_called_unreadable(tmp_path: Path) -> None:
+async def test_without_both_forms_the_last_reading_is_unreadable(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         await play(ledger, session(), order(), READ_TOO)
@@ -230,7 +230,7 @@ async def test_a_damaged_frame_keeps_its_turn_from_being_packed(tmp_path: Path) 
     assert look(path, "SELECT COUNT(*) FROM frames") == [(401,)]
 
 
-async def test_a_streamed_turn_takes_little_room(tmp_path: Path) -> None:
+async def test_a_streamed_turn_is_stored_compactly(tmp_path: Path) -> None:
     sizes = []
     for turns in (10, 40):
         path = tmp_path / f"{turns}.db"
@@ -241,7 +241,7 @@ async def test_a_streamed_turn_takes_little_room(tmp_path: Path) -> None:
 
 
 def unpack_all(path: Path, frames: list[Frame]) -> None:
-    """Store a turn as earlier versions did: all frames as rows, and the gathered ones as text."""
+    """Store a turn as earlier versions did: all frames as rows, and the joined ones as text."""
     rows = [frame_row(TurnFrame("turn_1", one)) for one in frames]
     compact = [[one.seq, one.at_ms, one.framing, one.event, one.id, one.data] for one in gathered(frames)]
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -269,7 +269,7 @@ async def test_turns_of_earlier_versions_are_read_and_can_be_packed(tmp_path: Pa
     assert look(path, "SELECT COUNT(*) FROM frames") == [(2,)]
 
 
-async def test_the_room_of_deleted_sessions_comes_back(tmp_path: Path) -> None:
+async def test_the_space_of_deleted_sessions_is_released(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         await fill(ledger, 10)
@@ -280,7 +280,7 @@ async def test_the_room_of_deleted_sessions_comes_back(tmp_path: Path) -> None:
     assert bytes_of(path) < full / 2
 
 
-async def test_while_another_program_reads_the_history_stays_as_it_is(tmp_path: Path) -> None:
+async def test_the_history_is_not_compacted_while_another_program_reads_it(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         await play(ledger, session(), order(), READ_TOO)
@@ -307,7 +307,7 @@ async def test_a_turn_that_is_closed_again_without_new_frames_is_not_packed_agai
 
 
 # -- frames that are not kept forever -----------------------------------------------------------
-async def test_old_frames_are_removed_and_the_session_stays_as_it_was(tmp_path: Path) -> None:
+async def test_old_frames_are_removed_and_the_session_is_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         value = await play(ledger, session(), order(), FRAMES)
@@ -327,7 +327,7 @@ async def test_old_frames_are_removed_and_the_session_stays_as_it_was(tmp_path: 
     assert look(path, "SELECT * FROM charges") == charges
 
 
-async def test_a_turn_without_its_old_frames_takes_new_ones(tmp_path: Path) -> None:
+async def test_a_turn_without_its_old_frames_accepts_new_ones(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     late = Frame(len(FRAMES), 1_500, Framing.JSON, worker(0.75, "more"), ReadReason.AFTER)
     async with opened(path) as ledger:
@@ -339,7 +339,7 @@ async def test_a_turn_without_its_old_frames_takes_new_ones(tmp_path: Path) -> N
         await ledger.close_turn(value, "turn_1")
         again = await ledger.load("ses_1")
     assert again is not None
-    # Number 7 is a part of a run by now: what is not known to be stored is stored again, never dropped.
+    # Number 7 is part of a run by now: a frame that may be missing is stored again, never dropped.
     assert again.turns[0].snapshot is not None
     assert again.turns[0].text.startswith(value.turns[0].text)
 

@@ -20,14 +20,14 @@ from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from tests.ledger.charge_rows import charges
-from tests.ledger.made import answered, frame, opened, order, play, query, session
+from tests.ledger.samples import answered, frame, opened, order, play, query, session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 BAD = "X'63616666ff'"
-"""A blob that is no text."""
+"""A blob that is not text."""
 COLUMNS = {
     "sessions": ("worker_id", "title", "base_url", "created_ms", "updated_ms", "unread", "generation"),
     "turns": ("prompt", "created_ms", "budget", "attachments", "seen_before", "status", "started_by", "run"),
@@ -52,7 +52,7 @@ async def filled(path: Path) -> None:
 
 
 def streamed() -> list[Frame]:
-    """A turn of so many frames that they are packed."""
+    """A turn with enough frames to be packed."""
     texts = [json.dumps({"type": "text-delta", "id": "t", "delta": f"word {seq} "}) for seq in range(40)]
     frames = [frame(seq, text) for seq, text in enumerate(texts)]
     end = json.dumps({"status": "completed", "recovered": False, "fault": None})
@@ -65,7 +65,7 @@ def damage(path: Path, sql: str) -> None:
 
 
 async def read_all(path: Path, access: FileAccess) -> list[str]:
-    """Everything that lists and opens; returns the titles."""
+    """Call everything that lists and opens; returns the titles."""
     async with opened(path, access=access) as ledger:
         summaries = await ledger.history.sessions()
         await ledger.history.search(query("prompt"))
@@ -100,7 +100,9 @@ def cases() -> Iterator[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize(("table", "column", "value"), list(cases()))
-async def test_the_rest_is_listed_and_opened(tmp_path: Path, table: str, column: str, value: str) -> None:
+async def test_all_other_rows_are_listed_and_opened(
+    tmp_path: Path, table: str, column: str, value: str
+) -> None:
     path = tmp_path / "h.db"
     await filled(path)
     damage(path, f"UPDATE {table} SET {column} = {value} WHERE rowid = (SELECT MIN(rowid) FROM {table})")  # noqa: S608  # names of this test
@@ -111,7 +113,7 @@ async def test_the_rest_is_listed_and_opened(tmp_path: Path, table: str, column:
 
 
 @pytest.mark.parametrize("value", [BAD, f"CAST({BAD} AS TEXT)", "7.5e99"])
-async def test_a_damaged_title_is_said_to_be_unreadable(tmp_path: Path, value: str) -> None:
+async def test_a_damaged_title_is_shown_as_unreadable(tmp_path: Path, value: str) -> None:
     path = tmp_path / "h.db"
     await filled(path)
     damage(path, f"UPDATE sessions SET title = {value} WHERE session_id = 'ses_1'")  # noqa: S608  # names of this test
@@ -121,7 +123,7 @@ async def test_a_damaged_title_is_said_to_be_unreadable(tmp_path: Path, value: s
     assert titles == {"ses_1": expected, "ses_2": "title 2"}
 
 
-async def test_a_damaged_frame_is_left_out_and_counted(tmp_path: Path) -> None:
+async def test_a_damaged_frame_is_omitted_and_counted(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     await filled(path)
     damage(path, "UPDATE frames SET framing = 'sSe' WHERE turn_id = 'turn_1a' AND seq = 2")
@@ -135,7 +137,7 @@ async def test_a_damaged_frame_is_left_out_and_counted(tmp_path: Path) -> None:
     ]
 
 
-async def test_a_long_text_keeps_what_is_readable(tmp_path: Path) -> None:
+async def test_a_long_text_keeps_its_readable_part(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     await filled(path)
     long = "CAST('" + "word " * 100 + f"' || {BAD} AS TEXT)"
@@ -147,7 +149,7 @@ async def test_a_long_text_keeps_what_is_readable(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(40))
-async def test_flipped_bits_never_end_a_reading_in_anything_but_words(tmp_path: Path, seed: int) -> None:
+async def test_flipped_bits_cause_only_our_own_errors(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "h.db"
     await filled(path)
     content = bytearray(path.read_bytes())
@@ -156,13 +158,13 @@ async def test_flipped_bits_never_end_a_reading_in_anything_but_words(tmp_path: 
         content[chance.randrange(4096, len(content))] ^= 1 << chance.randrange(8)
     path.write_bytes(content)
     for access in (FileAccess.READ, FileAccess.MEND):
-        # Pages that are damaged themselves are told as an error of ours, never as one of Python.
+        # A damaged page is reported as an error of ours, never as one of Python.
         with suppress(LedgerError):
             await read_all(path, access)
 
 
-async def test_the_app_opens_on_it(tmp_path: Path) -> None:
-    """What the start of the app asks for, on a history in which every text is damaged."""
+async def test_the_app_opens_a_damaged_history(tmp_path: Path) -> None:
+    """The queries of the app's start, on a history in which every text is damaged."""
     path = tmp_path / "h.db"
     await filled(path)
     damage(path, f"UPDATE turns SET prompt = {BAD}, attachments = {BAD}, status = {BAD}")  # noqa: S608  # names of this test

@@ -1,4 +1,4 @@
-"""Frames reach the disk in batches: by count, by time, and before anything that depends on them."""
+"""Frames are written in batches: by count, by time, and before any job that depends on them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from handinger_tui.ledger.database_file import open_database
 from handinger_tui.ledger.frames import FrameNumbers
 from handinger_tui.ledger.sql import TurnFrame
 from handinger_tui.ledger.turns import Run, WorkerNames, open_turn, write_frames
-from tests.ledger.made import frame, look, order, session
+from tests.ledger.samples import frame, look, order, session
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,7 +32,7 @@ def item(seq: int) -> TurnFrame:
 
 
 class Writer:
-    """Writes frames, and remembers how many were in each batch; it refuses while `problem` is set."""
+    """Writes frames, and records the size of each batch; it fails while `problem` is set."""
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
@@ -72,7 +72,7 @@ def count(path: Path) -> int:
     return number
 
 
-async def test_a_full_batch_is_written_without_being_asked(tmp_path: Path) -> None:
+async def test_a_full_batch_is_written_immediately(tmp_path: Path) -> None:
     writer = Writer()
     async with started(tmp_path / "h.db", writer) as database:
         for seq in range(2 * MAX_FRAMES + 50):
@@ -82,7 +82,7 @@ async def test_a_full_batch_is_written_without_being_asked(tmp_path: Path) -> No
     assert count(tmp_path / "h.db") == 2 * MAX_FRAMES + 50
 
 
-async def test_frames_that_come_together_are_one_commit(tmp_path: Path) -> None:
+async def test_frames_that_arrive_together_are_one_commit(tmp_path: Path) -> None:
     writer = Writer()
     async with started(tmp_path / "h.db", writer) as database:
         for seq in range(MAX_FRAMES - 1):
@@ -91,7 +91,7 @@ async def test_frames_that_come_together_are_one_commit(tmp_path: Path) -> None:
         assert count(tmp_path / "h.db") == MAX_FRAMES - 1
 
 
-async def test_a_lone_frame_is_written_after_its_time(tmp_path: Path) -> None:
+async def test_a_single_frame_is_written_after_a_delay(tmp_path: Path) -> None:
     writer = Writer()
     async with started(tmp_path / "h.db", writer) as database:
         for seq in range(2):
@@ -100,20 +100,20 @@ async def test_a_lone_frame_is_written_after_its_time(tmp_path: Path) -> None:
             assert count(tmp_path / "h.db") == seq + 1
 
 
-async def test_no_frame_overtakes_a_job_and_none_is_left_behind_by_one(tmp_path: Path) -> None:
+async def test_frames_and_jobs_keep_their_order(tmp_path: Path) -> None:
     async with started(tmp_path / "h.db", Writer()) as database:
-        seen = []
+        events = []
         for seq in range(3_000):
             database.append(item(seq))
             if seq % 70 == 0:
-                seen.append((seq, asyncio.create_task(database.run(stored))))
+                events.append((seq, asyncio.create_task(database.run(stored))))
                 await asyncio.sleep(0)
-        for seq, job in seen:
+        for seq, job in events:
             assert await job == seq + 1
     assert count(tmp_path / "h.db") == 3_000
 
 
-async def test_refused_frames_stay_in_order_and_are_tried_again(tmp_path: Path) -> None:
+async def test_refused_frames_keep_their_order_and_are_retried(tmp_path: Path) -> None:
     writer = Writer()
     async with started(tmp_path / "h.db", writer) as database:
         writer.problem = NoRoom("The disk is full.")
@@ -122,10 +122,10 @@ async def test_refused_frames_stay_in_order_and_are_tried_again(tmp_path: Path) 
         with pytest.raises(NoRoom):
             await database.run(stored, flush=True)
         assert database.problem == "The disk is full."
-        # A job that does not need them is done all the same.
+        # A job that does not need them is done nevertheless.
         assert await database.run(stored) == 0
         tries = len(writer.sizes)
-        # Not with each further frame: a full disk is not asked a thousand times a second.
+        # Not with each further frame: a full disk is not tried a thousand times a second.
         for seq in range(MAX_FRAMES, 2 * MAX_FRAMES - 1):
             database.append(item(seq))
         await asyncio.sleep(0.2)
@@ -153,7 +153,7 @@ async def test_frames_that_cannot_be_written_at_the_end_are_reported(tmp_path: P
         await database.run(stored)
 
 
-async def test_a_defect_in_writing_is_reported_to_the_next_job_and_keeps_nobody_waiting(
+async def test_an_error_in_the_writer_is_reported_to_the_next_job(
     tmp_path: Path,
 ) -> None:
     writer = Writer()
@@ -177,7 +177,7 @@ async def test_a_database_that_cannot_be_opened_refuses_every_job(tmp_path: Path
     await database.close()
 
 
-async def test_a_job_nobody_waits_for_any_more_is_not_done(tmp_path: Path) -> None:
+async def test_a_cancelled_job_is_not_done(tmp_path: Path) -> None:
     gate = Event()
     async with started(tmp_path / "h.db", Writer()) as database:
         held = asyncio.create_task(database.run(lambda _db: gate.wait(DEADLINE_S)))

@@ -1,4 +1,4 @@
-"""Local days, whatever the clocks do."""
+"""Local days, across time shifts and wrong clocks."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, midnight
 from handinger_tui.ledger.grouping import day_at
 from handinger_tui.ui.ledger.query import midnight_ms
-from tests.ledger.made import opened
 from tests.ledger.rows import cells, put_in
+from tests.ledger.samples import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ def ms(text: str) -> int:
         ("Pacific/Kiritimati", "2025-11-25T10:00", "2025-11-26", 24),
     ],
 )
-def test_a_day_goes_from_midnight_to_midnight(zone: str, moment: str, name: str, hours: int) -> None:
+def test_a_day_lasts_from_midnight_to_midnight(zone: str, moment: str, name: str, hours: int) -> None:
     day = day_at(ms(moment), ZoneInfo(zone))
     assert day.name == name
     assert day.end_ms - day.start_ms == hours * HOUR_MS
@@ -57,7 +57,7 @@ def test_the_zone_of_the_machine() -> None:
 
 @pytest.fixture(params=["Africa/Cairo", "America/Havana", "Europe/Berlin"])
 def there(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ZoneInfo]:
-    """The machine stands in that zone."""
+    """Set the time zone of the machine."""
     with monkeypatch.context() as patched:
         patched.setenv("TZ", request.param)
         time.tzset()
@@ -66,7 +66,7 @@ def there(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system cannot be moved to another zone")
-def test_days_of_the_machine_touch_each_other_where_clocks_skip_midnight(there: ZoneInfo) -> None:
+def test_days_are_adjacent_where_clocks_skip_midnight(there: ZoneInfo) -> None:
     at_ms, ends = ms("2026-03-01T12:00"), ms("2026-05-01T12:00")
     while at_ms < ends:
         day = day_at(at_ms, None)
@@ -79,7 +79,7 @@ def test_days_of_the_machine_touch_each_other_where_clocks_skip_midnight(there: 
 
 @pytest.mark.parametrize("zone", [UTC, ZoneInfo("Asia/Kathmandu"), None])
 @pytest.mark.parametrize("at_ms", [-(2**62), 2**62, 0])
-def test_a_clock_gone_mad_has_days(at_ms: int, zone: tzinfo | None) -> None:
+def test_an_impossible_time_belongs_to_a_day(at_ms: int, zone: tzinfo | None) -> None:
     day = day_at(at_ms, zone)
     assert day.name
     assert day.end_ms > at_ms
@@ -104,7 +104,7 @@ async def test_turns_are_grouped_by_local_days_in_order_of_time() -> None:
         assert [(day.key, day.turns) for day in some] == [("2025-10-26", 1)]
 
 
-async def test_days_of_clocks_gone_mad_come_to_an_end() -> None:
+async def test_the_list_of_days_of_impossible_times_is_finite() -> None:
     moments = [-(2**62), -1, 0, 2**61, 2**62]
     async with opened(None, zone=UTC) as ledger:
         await put_in(ledger, *(cells(f"t{at}", at_ms=moment) for at, moment in enumerate(moments)))

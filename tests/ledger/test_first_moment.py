@@ -1,4 +1,4 @@
-"""From its first moment a turn is in every sum, and what is known of it is in its row."""
+"""From its start a turn is part of every sum, and its row holds its known members."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from tests.ledger.charge_rows import spent
-from tests.ledger.made import answered, frame, look, opened, order, play, session, worker
-from tests.ledger.test_processes import heard, other
+from tests.ledger.samples import answered, frame, look, opened, order, play, session, worker
+from tests.ledger.test_processes import other, read_line
 
 GAP = Spent(1, Total(None, 1), Total(None, 1))
 
 
-async def test_a_turn_that_was_cut_off_is_a_gap_at_once(tmp_path: Path) -> None:
+async def test_an_interrupted_turn_is_a_gap_immediately(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with other("hang", str(path)) as process:
-        assert await heard(process) == "flushed"
+        assert await read_line(process) == "flushed"
         process.kill()
         await process.wait()
     with costs_of(path) as book:
@@ -34,7 +34,7 @@ async def test_a_turn_that_was_cut_off_is_a_gap_at_once(tmp_path: Path) -> None:
         assert (summary.turns, summary.unpriced) == (1, 1)
 
 
-async def test_the_order_and_its_charge_are_one_transaction(tmp_path: Path) -> None:
+async def test_the_request_and_its_charge_are_one_transaction(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         await ledger.open_turn(session(), order())
@@ -51,7 +51,7 @@ async def test_a_turn_counts_once_and_has_no_correction_when_it_simply_ends(tmp_
         assert (charge.corrections, str(charge.usd)) == (0, "0.500000000000")
 
 
-async def test_what_was_sent_is_not_called_queued(tmp_path: Path) -> None:
+async def test_a_sent_turn_is_not_queued(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await ledger.open_turn(session(), order("turn_1"))
         await ledger.open_turn(session(), order("turn_2"))
@@ -96,8 +96,8 @@ async def test_a_new_worker_is_in_the_row_with_the_frame_that_names_it(
         assert await ledger.history.find("wrk_new") == ["ses_1"]
 
 
-async def test_a_worker_that_only_the_frames_name_is_found_again(tmp_path: Path) -> None:
-    """As left by a version that died before it had stored the name in the row."""
+async def test_a_worker_that_only_the_frames_name_is_stored(tmp_path: Path) -> None:
+    """The state of a version that crashed before it stored the worker in the row."""
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         await ledger.open_turn(session(), order())

@@ -1,4 +1,4 @@
-"""What a person asks of the history."""
+"""Lists, searches, titles, drafts and deletions of the history."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from handinger_tui.core.turns.session import SessionSummary
 from handinger_tui.core.turns.turn import TurnStatus
-from tests.ledger.made import WORKER, answered, frame, opened, order, play, query, session
+from tests.ledger.samples import WORKER, answered, frame, opened, order, play, query, session
 
 
-async def test_the_list_tells_each_session_without_its_frames(tmp_path: Path) -> None:
+async def test_sessions_are_listed_without_their_frames(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         old = await play(ledger, session("ses_old"), order("turn_1", "first words\nmore"), answered("0.5"))
         await play(ledger, old, order("turn_2", "again", worker_id=WORKER), answered("null"))
@@ -34,7 +34,7 @@ async def test_the_list_tells_each_session_without_its_frames(tmp_path: Path) ->
         assert [summary.session_id for summary in await ledger.history.sessions(limit=1)] == ["ses_new"]
 
 
-async def test_an_id_is_found_by_its_beginning(tmp_path: Path) -> None:
+async def test_an_id_may_be_abbreviated(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await ledger.open_turn(session("ses_abc", worker_id="wrk_1"), order("turn_1", created_ms=1))
         await ledger.open_turn(session("ses_abd", worker_id="wrk_12"), order("turn_2", created_ms=2))
@@ -49,7 +49,7 @@ async def test_an_id_is_found_by_its_beginning(tmp_path: Path) -> None:
         assert await ledger.history.find("_") == []
 
 
-async def test_prompts_come_back_once_with_the_newest_last(tmp_path: Path) -> None:
+async def test_prompts_are_listed_once_with_the_newest_last(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         for number, prompt in enumerate(["a", "b", "a", "", "c \ud800", "b"]):
             await ledger.open_turn(session(), order(f"turn_{number}", prompt))
@@ -67,24 +67,24 @@ async def test_search_finds_prompts_and_answers_in_every_script(tmp_path: Path) 
         )
         await ledger.open_turn(session("ses_3", title="Kept title"), order("turn_3", "half \ud83d a pair"))
 
-        async def found(text: str) -> list[str]:
+        async def ids_of(text: str) -> list[str]:
             return [hit.summary.session_id for hit in await ledger.history.search(query(text))]
 
-        assert await found("GRÖSSE zürich") == ["ses_1"]
-        assert await found("京の") == ["ses_2"]
-        assert await found("100%") == ["ses_1"]
-        assert await found("1_0") == []
-        assert await found('"') == []
-        assert await found("pair") == ["ses_3"]
-        assert await found("größe needle") == []
-        assert await found("  ") == []
-        assert await found("needle") == ["ses_2"]
-        assert await found("kept") == ["ses_3"]
-        assert await found("kept pair") == []
+        assert await ids_of("GRÖSSE zürich") == ["ses_1"]
+        assert await ids_of("京の") == ["ses_2"]
+        assert await ids_of("100%") == ["ses_1"]
+        assert await ids_of("1_0") == []
+        assert await ids_of('"') == []
+        assert await ids_of("pair") == ["ses_3"]
+        assert await ids_of("größe needle") == []
+        assert await ids_of("  ") == []
+        assert await ids_of("needle") == ["ses_2"]
+        assert await ids_of("kept") == ["ses_3"]
+        assert await ids_of("kept pair") == []
         assert len(await ledger.history.search(query("a"), limit=1)) == 1
 
 
-async def test_a_title_of_ones_own_stays(tmp_path: Path) -> None:
+async def test_a_title_set_by_the_user_stays(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         now = await play(ledger, session(title="from the program"), order(), answered())
         await ledger.history.rename("ses_1", "mine \udc80")
@@ -99,7 +99,7 @@ async def test_a_session_is_unread_until_it_is_read(tmp_path: Path) -> None:
         assert [summary.unread for summary in await ledger.history.sessions()] == [False]
 
 
-async def test_only_a_mark_changes_unread_never_an_older_value_of_the_session(tmp_path: Path) -> None:
+async def test_only_marking_changes_unread(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         now = await play(ledger, session(), order(), answered())
         await ledger.history.mark_unread("ses_1")
@@ -121,7 +121,7 @@ async def test_drafts_are_kept_before_there_is_a_session(tmp_path: Path) -> None
         assert await ledger.history.draft("ses_1") == ""
 
 
-async def test_a_deleted_session_is_gone_with_all_it_had(tmp_path: Path) -> None:
+async def test_a_deleted_session_leaves_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await play(ledger, session("ses_1"), order("turn_1", "secret"), answered(text="secret"))
         await play(ledger, session("ses_2"), order("turn_2", "kept"), answered(text="kept"))

@@ -21,7 +21,8 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.engine.settling import unsettled_turns
 from handinger_tui.ledger.limits import LimitRules, LimitService
-from tests.ledger.made import (
+from tests.ledger.random_sessions import check, check_damaged, create_files, exported, rows_of, totals
+from tests.ledger.samples import (
     WORKER,
     answered,
     frame,
@@ -33,7 +34,6 @@ from tests.ledger.made import (
     text_part,
     worker,
 )
-from tests.ledger.random_sessions import check, check_damaged, exported, made_files, rows_of, totals
 from tests.wire.recordings import Tape
 
 if TYPE_CHECKING:
@@ -50,17 +50,17 @@ async def test_random_sessions_are_equal_after_an_import_and_no_total_changes() 
     await check(sessions=12, seed=1)
 
 
-async def test_a_damaged_file_is_refused_or_stored_as_a_whole() -> None:
-    assert 0 < await check_damaged(await made_files(5, seed=2), number=200, seed=2) < 200
+async def test_a_damaged_file_is_refused_or_stored_completely() -> None:
+    assert 0 < await check_damaged(await create_files(5, seed=2), number=200, seed=2) < 200
 
 
-async def made(*usd: Any, name: str = "ses_1", base_url: str = "https://worker.example") -> str:
-    """The file of a session whose worker had cost so much after each turn."""
+async def exported_file(*usd: Any, name: str = "ses_1", base_url: str = "https://worker.example") -> str:
+    """The file of a session with the total of the worker after each turn."""
     async with opened(None) as ledger:
         now = session(name, base_url=base_url, worker_id=WORKER)
         for at, cost in enumerate(usd):
-            asked = order(f"turn_{name}_{at}", f"prompt {at}", worker_id=WORKER, seen_before=0)
-            now = await play(ledger, now, asked, answered(cost, f"answer {at}"))
+            request = order(f"turn_{name}_{at}", f"prompt {at}", worker_id=WORKER, seen_before=0)
+            now = await play(ledger, now, request, answered(cost, f"answer {at}"))
         loaded = await ledger.load(name)
         assert loaded is not None
         return await exported(ledger, loaded)
@@ -87,7 +87,7 @@ async def spent(ledger: Ledger) -> dict[str, Decimal | None]:
 
 
 def looked(usd: float, after: float | None) -> list[Frame]:
-    """A turn before which the worker had cost `usd`, and `after` when it had ended; None: it was not read."""
+    """A turn with the worker's total before it, `usd`, and `after` it; None: it was not read."""
     tape = Tape()
     if after is not None:
         tape._add(Framing.JSON, worker(usd), ReadReason.BEFORE)
@@ -97,25 +97,25 @@ def looked(usd: float, after: float | None) -> list[Frame]:
     return [one._replace(at_ms=NOW + one.seq) for one in tape.frames]
 
 
-async def test_any_number_of_tags_comes_along() -> None:
+async def test_any_number_of_tags_is_imported() -> None:
     tags = [f"tag-{number}" for number in range(1_000)]
-    text = json.dumps(json.loads(await made(1)) | {"tags": tags})
+    text = json.dumps(json.loads(await exported_file(1)) | {"tags": tags})
     async with opened(None) as ledger:
         await imported(ledger, text)
         assert sorted(await ledger.history.tags()) == sorted(tags)
 
 
-async def test_a_damaged_tag_is_left_out() -> None:
-    text = json.dumps(json.loads(await made(1)) | {"tags": ["work", UNREADABLE]})
+async def test_a_damaged_tag_is_omitted() -> None:
+    text = json.dumps(json.loads(await exported_file(1)) | {"tags": ["work", UNREADABLE]})
     async with opened(None) as ledger:
         await imported(ledger, text)
         assert sorted(await ledger.history.tags()) == ["work"]
 
 
 # -- never charged ---------------------------------------------------------------------------
-async def test_a_later_message_costs_what_the_worker_took_since() -> None:
+async def test_a_later_message_costs_the_later_increase_of_the_worker() -> None:
     async with opened(None) as ledger:
-        now = await imported(ledger, await made(1, 3))
+        now = await imported(ledger, await exported_file(1, 3))
         assert await spent(ledger) == {}
         now = await play(ledger, now, order("turn_new", "more", worker_id=WORKER), looked(3.0, 3.5))
         assert await spent(ledger) == {"turn_new": Decimal("0.5")}
@@ -125,18 +125,16 @@ async def test_a_later_message_costs_what_the_worker_took_since() -> None:
         assert await ledger.charges.suspense() == []
 
 
-async def test_what_imported_turns_took_is_not_given_to_a_message_before_which_the_worker_was_not_read() -> (
-    None
-):
+async def test_a_message_without_a_reading_before_it_does_not_get_the_cost_of_imported_turns() -> None:
     async with opened(None) as ledger:
-        now = await imported(ledger, await made(1, 3))
+        now = await imported(ledger, await exported_file(1, 3))
         await play(ledger, now, order("turn_new", "more", worker_id=WORKER), looked(3.5, None))
         assert await spent(ledger) == {"turn_new": None}, "unknown, not 3.5 and not zero"
 
 
-async def test_attaching_enters_only_what_the_worker_did_since() -> None:
+async def test_attaching_stores_only_the_later_turns_of_the_worker() -> None:
     async with opened(None) as ledger:
-        now = await imported(ledger, await made(1, 3))
+        now = await imported(ledger, await exported_file(1, 3))
         after = await ledger.adopt(now, remote_turns("attached", 3))
         assert [turn.turn_id for turn in after.turns] == [
             "turn_ses_1_0",
@@ -147,18 +145,18 @@ async def test_attaching_enters_only_what_the_worker_did_since() -> None:
         assert set(await spent(ledger)) == {"turn_attached_2"}
 
 
-async def test_another_session_on_the_worker_does_not_take_the_imported_turns_either() -> None:
+async def test_another_session_of_the_worker_does_not_get_the_imported_turns_either() -> None:
     async with opened(None) as ledger:
         mine = session("ses_mine", worker_id=WORKER, base_url="https://worker.example")
         mine = await play(ledger, mine, order("turn_mine", "mine", worker_id=WORKER), looked(0.5, 1.0))
         before = await totals(ledger)
-        await imported(ledger, await made(2, 3))
+        await imported(ledger, await exported_file(2, 3))
         assert await totals(ledger) == before
         after = await ledger.adopt(mine, remote_turns("attached", 2))
         assert [turn.turn_id for turn in after.turns] == ["turn_mine"]
 
 
-async def test_a_session_that_was_removed_here_keeps_its_charges_once() -> None:
+async def test_an_imported_session_that_was_deleted_here_keeps_its_charges_once() -> None:
     async with opened(None) as ledger:
         now = session("ses_1", base_url="https://worker.example")
         now = await play(ledger, now, order("turn_1"), answered(2))
@@ -175,7 +173,7 @@ async def test_a_session_that_was_removed_here_keeps_its_charges_once() -> None:
 
 async def test_no_limit_counts_an_imported_turn() -> None:
     async with opened(None) as ledger:
-        now = await imported(ledger, await made(5, 7))
+        now = await imported(ledger, await exported_file(5, 7))
         limits = tuple(Limit(scope, Unit.USD, Decimal(1)) for scope in Scope)
         rules = LimitRules(limits, (), simulated=False, now_ms=lambda: NOW)
         gauges = await LimitService(ledger.database, rules, UTC).gauges(now)
@@ -203,9 +201,7 @@ OPENED = {"via": "post", "status": 200, "content_type": "", "encoding": "", "wor
         ),
     ],
 )
-async def test_a_turn_that_was_under_way_has_ended_and_nobody_looks_after_it(
-    tape: Tape, status: TurnStatus
-) -> None:
+async def test_an_imported_running_turn_has_ended_and_is_not_watched(tape: Tape, status: TurnStatus) -> None:
     async with opened(None) as ledger:
         now = session(worker_id=WORKER)
         await ledger.open_turn(now, order())
@@ -226,7 +222,7 @@ async def test_a_turn_that_was_under_way_has_ended_and_nobody_looks_after_it(
 
 
 # -- costs left out --------------------------------------------------------------------------
-async def test_what_a_file_without_costs_does_not_say_is_unknown() -> None:
+async def test_the_costs_of_a_file_without_costs_are_unknown() -> None:
     async with opened(None) as ledger:
         now = await play(ledger, session(), order(), answered(2))
         text = await exported(ledger, now, costs=False)
@@ -245,7 +241,7 @@ async def test_what_a_file_without_costs_does_not_say_is_unknown() -> None:
 # -- hostile files ---------------------------------------------------------------------------
 async def edited(**members: Any) -> str:
     """A file with other members of its session, or with "turn" or "record": of its first turn."""
-    file = json.loads(await made(1))
+    file = json.loads(await exported_file(1))
     first = file["turns"][0]
     first.update(members.pop("turn", {}))
     if first["record"] is not None:
@@ -290,7 +286,7 @@ ENDLESS_WAIT = '{"status":"failed","fault":{"kind":"network","retry_after_s":1' 
         ({"record": {"frames": [[1, "sse", "", None, "x", "y"]]}}, "frame 1 of turn 1 is not a frame"),
     ],
 )
-async def test_a_file_that_is_wrong_is_named_in_one_line(members: dict[str, Any], words: str) -> None:
+async def test_an_invalid_file_is_reported_in_one_line(members: dict[str, Any], words: str) -> None:
     with pytest.raises(SettingsError, match=words) as caught:
         read(await edited(**members))
     assert "\n" not in caught.value.summary
@@ -301,7 +297,7 @@ async def test_a_file_that_is_wrong_is_named_in_one_line(members: dict[str, Any]
 @pytest.mark.parametrize(
     "data", [b"", b"[]", b"null", b"\xff\xfe", b'{"schema": "handing', b"[" * 100_000, b'{"a":' * 400 + b"1"]
 )
-def test_what_is_no_export_is_called_so(data: bytes) -> None:
+def test_a_file_that_is_not_an_export_is_reported(data: bytes) -> None:
     with pytest.raises(SettingsError, match=r"Nothing was imported\."):
         read_session(data, NOW)
 
@@ -312,19 +308,19 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read() -> None:
 
 
 async def test_two_turns_of_the_same_id_are_refused() -> None:
-    file = json.loads(await made(1))
+    file = json.loads(await exported_file(1))
     file["turns"] *= 2
     with pytest.raises(SettingsError, match="the same id"):
         read(json.dumps(file))
 
 
-async def test_no_file_of_this_machine_is_named_by_a_file() -> None:
+async def test_a_file_cannot_name_files_of_this_machine() -> None:
     one = {"name": "../../etc/passwd", "path": "/etc/passwd", "size": 1, "media_type": "text/plain"}
     (turn,) = read_turns(await edited(turn={"attachments": [one]}))
     assert turn.order.attachments[0].path == ""
 
 
-async def test_what_is_nested_as_deep_as_a_service_may_nest_is_exported_and_imported() -> None:
+async def test_values_of_the_greatest_allowed_depth_are_exported_and_imported() -> None:
     deep = '{"a":' * (MAX_DEPTH - 5) + "1" + "}" * (MAX_DEPTH - 5)
     event = '{"type":"tool-output-available","toolCallId":"c","output":' + deep + "}"
     start = '{"type":"tool-input-available","toolCallId":"c","toolName":"t","input":{}}'
@@ -337,17 +333,17 @@ async def test_what_is_nested_as_deep_as_a_service_may_nest_is_exported_and_impo
 
 
 # -- all or nothing --------------------------------------------------------------------------
-async def test_a_session_whose_turn_is_here_already_is_not_stored() -> None:
+async def test_a_session_with_a_turn_that_is_stored_already_is_not_imported() -> None:
     async with opened(None) as ledger:
-        first = await imported(ledger, await made(1, 2))
-        other = json.loads(await made(1, 2)) | {"session_id": "ses_other"}
+        first = await imported(ledger, await exported_file(1, 2))
+        other = json.loads(await exported_file(1, 2)) | {"session_id": "ses_other"}
         assert await ledger.history.add_imported(read(json.dumps(other))) == first.session_id
         assert [one.session_id for one in await ledger.history.sessions()] == ["ses_1"]
 
 
-async def test_what_fails_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
+async def test_an_import_that_fails_halfway_stores_nothing(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
-    file = read(await made(1, 2, 3))
+    file = read(await exported_file(1, 2, 3))
     async with opened(path) as ledger:
         trap = (
             "CREATE TRIGGER trap BEFORE INSERT ON turns WHEN NEW.prompt = 'prompt 2'"

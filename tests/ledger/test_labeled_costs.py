@@ -20,8 +20,8 @@ from handinger_tui.core.money.spending import (
     week_name,
 )
 from handinger_tui.core.tags import PROJECT_KINDS, TAG_KINDS, TagRules, rules_in
-from tests.ledger.made import answered, opened, order, play, session
 from tests.ledger.rows import DAY_MS, NOON_MS, cells, put_in
+from tests.ledger.samples import answered, opened, order, play, session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +85,7 @@ async def test_every_amount_is_in_one_group_or_in_one_for_each_tag(
         total = await total_of(ledger, ChargeFilter())
         for by in PARTITIONS:
             assert sums(altogether(await charges.buckets(by))) == total, by
-        # What a filter selects is what its row says; a session without a tag has a row of its own.
+        # A filter selects the turns of its row; sessions without a tag have their own row.
         for by, member in ((GroupBy.TAG, "tag"), (GroupBy.PROJECT, "project"), (GroupBy.PROFILE, "profile")):
             groups = await charges.buckets(by)
             assert len({group.key for group in groups}) == len(groups)
@@ -115,7 +115,7 @@ def test_a_day_is_within_its_week_and_its_month(day: date) -> None:
     assert (first.day, (last + timedelta(days=1)).day) == (1, 1)
 
 
-async def test_costs_stay_with_their_tags_when_a_session_is_deleted(tmp_path: Path) -> None:
+async def test_costs_keep_their_tags_when_a_session_is_deleted(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         ledger.run = ledger.run._replace(profile="work", folder="/acme")
         await play(ledger, session("ses_1"), order("t1"), answered("0.5"))

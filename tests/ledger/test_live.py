@@ -1,4 +1,4 @@
-"""What a turn takes is in the record while it runs: one charge, corrections, nothing without news."""
+"""The cost of a running turn is in the record: one charge, corrections, and no row without a change."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from handinger_tui.core.stream import NO_COSTS, Snapshot, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, SourcePart, Trigger, Turn, TurnStatus
 from tests.ledger.charge_rows import charges, spent
-from tests.ledger.made import look, opened, order, session
+from tests.ledger.samples import look, opened, order, session
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def running(usd: str | None, read_ms: int = 3_000, **members: Any) -> Turn:
-    """A turn under way, and what its worker told last."""
-    told = None if usd is None else Usage(cost_usd=Decimal(usd), credits=Decimal(2))
-    snapshot = None if told is None else Snapshot("wrk_1", "running", running_flag=True, usage=told)
+    """A running turn with the newest reading of its worker."""
+    usage = None if usd is None else Usage(cost_usd=Decimal(usd), credits=Decimal(2))
+    snapshot = None if usage is None else Snapshot("wrk_1", "running", running_flag=True, usage=usage)
     given: dict[str, Any] = {"status": TurnStatus.ACCEPTED, "worker_id": "wrk_1"}
     given |= {"read_ms": read_ms, "snapshot": snapshot}
     what = order(budget="high", trigger=Trigger.HEADLESS)
@@ -72,7 +72,7 @@ async def test_a_running_turn_is_charged_and_corrected(tmp_path: Path) -> None:
     assert look(path, "SELECT COUNT(*) FROM charges WHERE kind = 'charge'") == [(1,)]
 
 
-async def test_asking_when_nothing_is_new_writes_nothing(tmp_path: Path) -> None:
+async def test_a_charge_without_news_writes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     reads = (FigureRead(3_000, Usage(cost_usd=Decimal("0.1"), credits=Decimal(2)), NO_COSTS, busy=True),)
     async with opened(path) as ledger:
@@ -88,7 +88,7 @@ async def test_asking_when_nothing_is_new_writes_nothing(tmp_path: Path) -> None
         assert len(await charges(ledger)) == 1
 
 
-async def test_how_a_turn_ended_is_written_even_without_news_of_money(tmp_path: Path) -> None:
+async def test_the_end_of_a_turn_is_written_even_without_a_new_amount(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await ledger.charge(within(running("0.1")))
         ended = running("0.1", status=TurnStatus.RUNNING, ended_ms=9_000)
@@ -98,13 +98,13 @@ async def test_how_a_turn_ended_is_written_even_without_news_of_money(tmp_path: 
         assert (charge.status, charge.corrections, charge.usd) == (TurnStatus.RUNNING, 1, Decimal("0.1"))
 
 
-async def test_what_nobody_measured_is_unknown(tmp_path: Path) -> None:
+async def test_an_unmeasured_turn_is_unknown(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         lost = replace(Turn(order("turn_1")), status=TurnStatus.UNKNOWN, ended_ms=1)
-        found = replace(
+        unmeasured = replace(
             Turn(order("turn_2", trigger=Trigger.ELSEWHERE)), status=TurnStatus.COMPLETED, ended_ms=2_000
         )
-        await ledger.charge(replace(session(), turns=(lost, found)))
+        await ledger.charge(replace(session(), turns=(lost, unmeasured)))
         for charge in await ledger.charges.turn_charges():
             assert (charge.sources, charge.elapsed_ms, charge.usd) == (None, None, None)
 
@@ -124,6 +124,6 @@ async def test_two_programs_on_one_file_write_one_charge_and_see_each_other(tmp_
             assert (await spent(ledger)).usd == Total(Decimal("0.1"), 1)
         await ours.history.save_draft("ses_1", "typing")
         assert await theirs.charges.news() is None
-        # A turn that is ordered is a gap in every sum.
+        # A new turn is a gap in every sum.
         await ours.open_turn(session("ses_2"), order("turn_2"))
         assert await theirs.charges.news() is not None

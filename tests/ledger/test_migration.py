@@ -9,8 +9,8 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, Spent
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from tests.ledger.charge_rows import charges, spent
-from tests.ledger.made import WORKER, answered, look, opened, order, play
 from tests.ledger.rows import cells, old_file, put
+from tests.ledger.samples import WORKER, answered, look, opened, order, play
 
 NEW = ("base_url", "started_by")
 
@@ -19,7 +19,7 @@ def old(turn_id: str, kind: str = "charge", **members: object) -> dict[str, obje
     return {name: value for name, value in cells(turn_id, kind, **members).items() if name not in NEW}
 
 
-def made(path: Path) -> None:
+def create_old_history(path: Path) -> None:
     file = old_file(path)
     for name, url in (("ses_1", "https://one.example"), ("ses_2", "local")):
         file.execute(
@@ -42,9 +42,9 @@ def made(path: Path) -> None:
     file.close()
 
 
-async def test_totals_are_filled_from_the_charges_there_are(tmp_path: Path) -> None:
+async def test_totals_are_computed_from_the_existing_charges(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
-    made(path)
+    create_old_history(path)
     async with opened(path) as ledger:
         assert ledger.problem is None
         third, second, first = await ledger.charges.turn_charges()
@@ -73,9 +73,9 @@ async def test_totals_are_filled_from_the_charges_there_are(tmp_path: Path) -> N
         assert [row.base_url for row in await charges(ledger)] == ["", "", "", ""]
 
 
-async def test_an_old_session_goes_on(tmp_path: Path) -> None:
+async def test_an_old_session_can_be_continued(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
-    made(path)
+    create_old_history(path)
     async with opened(path) as ledger:
         loaded = await ledger.load("ses_1")
         assert loaded is not None
@@ -90,9 +90,9 @@ async def test_an_old_session_goes_on(tmp_path: Path) -> None:
     assert look(path, "SELECT name FROM sqlite_schema WHERE type = 'view'") == []
 
 
-async def test_a_program_of_the_first_version_that_still_runs_is_totalled(tmp_path: Path) -> None:
+async def test_charges_of_a_running_program_of_the_first_version_are_added_up(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
-    made(path)
+    create_old_history(path)
     async with opened(path) as ledger:
         await ledger.database.run(lambda db: put(db, old("t4", session_id="ses_2", usd_pico=1)))
         (bucket,) = await ledger.charges.buckets(GroupBy.TURN, ChargeFilter(simulated=True, since_ms=30))

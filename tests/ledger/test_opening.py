@@ -1,4 +1,4 @@
-"""Whatever lies where the history should be: the program starts, and nothing is deleted."""
+"""Whatever file is at the place of the history: the program starts, and nothing is deleted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from handinger_tui.core.errors import Locked, NoRoom, TooNew
 from handinger_tui.ledger.database_file import SMALL_BYTES, SUSPECT, mark_suspect, set_aside
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.migrations import MIGRATIONS
-from tests.ledger.made import answered, frame, look, names, opened, order, play, session
+from tests.ledger.samples import answered, frame, look, names, opened, order, play, session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,7 @@ async def test_the_file_counts_its_migrations(tmp_path: Path) -> None:
     assert look(tmp_path / "h.db", "PRAGMA journal_mode") == [("wal",)]
 
 
-async def test_a_newer_file_is_left_as_it_is(tmp_path: Path) -> None:
+async def test_a_newer_file_is_not_changed(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     with sqlite3.connect(path) as newer:
         newer.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
@@ -70,16 +70,16 @@ async def test_a_newer_file_is_left_as_it_is(tmp_path: Path) -> None:
 async def test_a_damaged_file_is_set_aside(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "h.db"
     await filled(path)
-    whole = path.read_bytes()
+    intact = path.read_bytes()
     match damage:
         case "not a database":
             broken = b"this is no database at all, but it is long enough to look at" * 100
         case "first page":
-            broken = whole[:100] + b"\xff" * 3996 + whole[4096:]
+            broken = intact[:100] + b"\xff" * 3996 + intact[4096:]
         case "cut in half":
-            broken = whole[: len(whole) // 2 + 17]
+            broken = intact[: len(intact) // 2 + 17]
         case _:
-            broken = whole[: 4096 * 3] + b"\xa5" * 4096 * 3 + whole[4096 * 6 :]
+            broken = intact[: 4096 * 3] + b"\xa5" * 4096 * 3 + intact[4096 * 6 :]
     path.write_bytes(broken)
     async with opened(path) as ledger:
         assert ledger.problem is not None
@@ -93,18 +93,18 @@ async def test_a_damaged_file_is_set_aside(tmp_path: Path, damage: str) -> None:
         assert [summary.turns for summary in await ledger.history.sessions()] == [1]
 
 
-async def test_the_log_of_a_damaged_file_goes_with_it(tmp_path: Path) -> None:
+async def test_the_log_of_a_damaged_file_is_set_aside_too(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     path.write_bytes(b"nonsense" * 1000)
-    known = (path.stat().st_dev, path.stat().st_ino)
+    identity = (path.stat().st_dev, path.stat().st_ino)
     path.with_name("h.db-wal").write_bytes(b"log")
     path.with_name("h.db-shm").write_bytes(b"index")
-    copy = set_aside(path, known)
+    copy = set_aside(path, identity)
     assert copy is not None
     assert names(tmp_path) == [copy.name, f"{copy.name}-shm", f"{copy.name}-wal"]
 
 
-async def test_what_another_process_has_replaced_already_is_not_set_aside(tmp_path: Path) -> None:
+async def test_a_file_that_another_process_has_replaced_is_not_set_aside(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     await filled(path)
     assert set_aside(path, (0, 0)) is None
@@ -121,7 +121,7 @@ async def test_two_damaged_files_in_one_second_have_two_names(tmp_path: Path) ->
     assert {copy.read_bytes() for copy in copies if copy is not None} == {b"one", b"two", b"three"}
 
 
-async def test_a_large_file_is_checked_once_damage_was_met(tmp_path: Path) -> None:
+async def test_a_large_file_is_checked_after_the_first_damage(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         await ledger.open_turn(session(), order())
@@ -142,7 +142,7 @@ async def test_a_large_file_is_checked_once_damage_was_met(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("kept", [0, 20, 32, 5000, -1])
-async def test_a_cut_log_loses_only_what_was_cut(tmp_path: Path, kept: int) -> None:
+async def test_a_truncated_log_loses_only_its_end(tmp_path: Path, kept: int) -> None:
     source, copy = tmp_path / "source", tmp_path / "copy"
     source.mkdir()
     copy.mkdir()
@@ -160,7 +160,7 @@ async def test_a_cut_log_loses_only_what_was_cut(tmp_path: Path, kept: int) -> N
         assert [turn.text for turn in loaded.turns] == ["a" * 5000] * 3
 
 
-async def test_a_path_below_a_file_has_no_room(tmp_path: Path) -> None:
+async def test_a_path_below_a_file_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     ledger = Ledger(tmp_path / "file" / "data" / "h.db")
     with pytest.raises(NoRoom):
@@ -169,7 +169,7 @@ async def test_a_path_below_a_file_has_no_room(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "x"
 
 
-async def test_a_folder_in_its_place_has_no_room(tmp_path: Path) -> None:
+async def test_a_folder_instead_of_the_file_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "h.db").mkdir()
     ledger = Ledger(tmp_path / "h.db")
     with pytest.raises(NoRoom):
@@ -177,7 +177,7 @@ async def test_a_folder_in_its_place_has_no_room(tmp_path: Path) -> None:
     await ledger.aclose()
 
 
-async def test_another_writer_is_waited_for_and_then_named(tmp_path: Path) -> None:
+async def test_another_writer_is_awaited_and_then_reported(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path, patience_s=0.05) as ledger:
         other = sqlite3.connect(path, isolation_level=None)
@@ -215,7 +215,7 @@ async def test_frames_wait_in_memory_while_another_process_writes(tmp_path: Path
         assert look(path, "SELECT COUNT(*) FROM frames") == [(len(frames),)]
 
 
-async def test_many_that_meet_the_same_damage_set_it_aside_once(tmp_path: Path) -> None:
+async def test_several_programs_set_a_damaged_file_aside_once(tmp_path: Path) -> None:
     for attempt in range(5):
         path = tmp_path / f"{attempt}.db"
         path.write_bytes(b"garbage" * 999)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.ledger.charge_rows import charges
-from tests.ledger.made import look, names, opened
+from tests.ledger.samples import look, names, opened
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 60.0
@@ -35,22 +35,22 @@ async def other(*words: str) -> AsyncIterator[subprocess.Process]:
         await process.communicate()
 
 
-async def heard(process: subprocess.Process) -> str:
+async def read_line(process: subprocess.Process) -> str:
     assert process.stdout is not None
     return (await process.stdout.readline()).decode().strip()
 
 
-def tell(process: subprocess.Process, line: bytes) -> None:
+def send_line(process: subprocess.Process, line: bytes) -> None:
     assert process.stdin is not None
     process.stdin.write(line)
 
 
-async def test_what_was_flushed_survives_kill_9(tmp_path: Path) -> None:
+async def test_flushed_frames_survive_kill_9(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with other("hang", str(path)) as process:
-        assert await heard(process) == "flushed"
+        assert await read_line(process) == "flushed"
         async with opened(path) as ledger:
-            # The other run is alive: its turn is not ours to settle.
+            # The other run is alive: its turn is not settled here.
             assert await ledger.unsettled() == []
         process.kill()
         await process.wait()
@@ -74,11 +74,11 @@ async def test_two_processes_write_into_one_file(tmp_path: Path) -> None:
         other("write", str(path), "ses_b", str(turns)) as b,
     ):
         for process in (a, b):
-            assert await heard(process) == "ready"
+            assert await read_line(process) == "ready"
         for process in (a, b):
-            tell(process, b"\n")
+            send_line(process, b"\n")
         for process in (a, b):
-            assert await heard(process) == "done"
+            assert await read_line(process) == "done"
     async with opened(path) as ledger:
         for name in ("ses_a", "ses_b"):
             loaded = await ledger.load(name)
@@ -89,20 +89,20 @@ async def test_two_processes_write_into_one_file(tmp_path: Path) -> None:
         assert await ledger.unsettled() == []
 
 
-async def test_a_full_disk_keeps_frames_in_memory_and_takes_them_later(tmp_path: Path) -> None:
+async def test_frames_wait_in_memory_on_a_full_disk_and_are_written_later(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with other("full", str(path)) as process:
-        said = [await heard(process) for _ in range(8)]
-    assert said == ["no room"] * 3 + ["problem", "[0, 1, 2, 3, 4, 5]", "1", "no problem", "closed"]
+        lines = [await read_line(process) for _ in range(8)]
+    assert lines == ["no room"] * 3 + ["problem", "[0, 1, 2, 3, 4, 5]", "1", "no problem", "closed"]
     async with opened(path) as ledger:
         assert [frame.seq for frame in await ledger.frames("turn_1")] == list(range(7))
     assert look(path, "SELECT turn_id FROM turns") == [("turn_1",)]
 
 
-async def test_frames_lost_for_good_are_told(tmp_path: Path) -> None:
+async def test_lost_frames_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with other("lost", str(path)) as process:
-        assert await heard(process) == "told"
+        assert await read_line(process) == "no room"
     async with opened(path) as ledger:
         assert await ledger.frames("turn_1") == []
         assert [what.turn_id for _, what in await ledger.unsettled()] == ["turn_1"]

@@ -1,4 +1,4 @@
-"""Reading commands read: on media that cannot be written, beside writers, older and newer files."""
+"""Read-only access: on read-only media, during writes, and of older and newer files."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from handinger_tui.core.errors import Damaged, LedgerError, Locked, TooNew
 from handinger_tui.ledger.database_file import NEWER, ONLY_READ
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.migrations import MIGRATIONS
-from tests.ledger.made import answered, names, opened, order, play, session
-from tests.ledger.test_processes import heard, other
+from tests.ledger.samples import answered, names, opened, order, play, session
+from tests.ledger.test_processes import other, read_line
 from tests.ledger.test_remote_turns import older_file
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 async def titles(path: Path, **options: float) -> tuple[list[str], str | None]:
-    """What a reading command lists, and what it is told."""
+    """The sessions that a read-only command lists, and its warning."""
     async with opened(path, access=FileAccess.READ, **options) as ledger:
         return [summary.title for summary in await ledger.history.sessions()], ledger.problem
 
@@ -37,16 +37,16 @@ async def filled(path: Path) -> None:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """One that everybody may look into."""
-    made = Path(mkdtemp(prefix="handinger-"))
-    made.chmod(0o755)
-    yield made
-    made.chmod(0o755)
-    shutil.rmtree(made)
+    """A folder that every user may read."""
+    path = Path(mkdtemp(prefix="handinger-"))
+    path.chmod(0o755)
+    yield path
+    path.chmod(0o755)
+    shutil.rmtree(path)
 
 
 def locked_up(folder: Path) -> dict[str, bytes]:
-    """Take all rights to write; returns the files."""
+    """Remove all write permissions; returns the files."""
     for entry in folder.iterdir():
         entry.chmod(0o444)
     folder.chmod(0o555)
@@ -54,12 +54,12 @@ def locked_up(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="rights of POSIX")
-@pytest.mark.parametrize("left", ["closed", "cut off", "older"])
-async def test_on_a_medium_that_cannot_be_written(folder: Path, tmp_path: Path, left: str) -> None:
+@pytest.mark.parametrize("leftover", ["closed", "cut off", "older"])
+async def test_a_history_on_a_read_only_medium_is_read(folder: Path, tmp_path: Path, leftover: str) -> None:
     path = folder / "h.db"
-    if left == "older":
+    if leftover == "older":
         older_file(path)
-    elif left == "closed":
+    elif leftover == "closed":
         await filled(path)
     else:
         async with opened(tmp_path / "h.db") as ledger:
@@ -68,20 +68,20 @@ async def test_on_a_medium_that_cannot_be_written(folder: Path, tmp_path: Path, 
                 shutil.copyfile(tmp_path / name, folder / name)
     before = locked_up(folder)
     async with other("read", str(path)) as process:
-        said = [await heard(process), await heard(process)]
-    assert said == ["['a title']", "6" if left == "older" else "1"]
+        lines = [await read_line(process), await read_line(process)]
+    assert lines == ["['a title']", "6" if leftover == "older" else "1"]
     assert locked_up(folder) == before
 
 
-async def test_beside_a_process_that_writes(tmp_path: Path) -> None:
+async def test_a_history_is_read_while_another_process_writes(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     await filled(path)
     async with other("hold", str(path)) as process:
-        assert await heard(process) == "held"
+        assert await read_line(process) == "held"
         assert await titles(path, patience_s=0.05) == (["a title"], None)
 
 
-async def test_a_file_that_another_process_keeps_to_itself_is_called_busy(tmp_path: Path) -> None:
+async def test_a_file_locked_by_another_process_is_busy(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     await filled(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as owner:
@@ -99,7 +99,7 @@ def newer(path: Path, *statements: str) -> None:
             connection.execute(statement)
 
 
-async def test_a_newer_file_is_read_as_far_as_it_is_understood(tmp_path: Path) -> None:
+async def test_the_compatible_part_of_a_newer_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     await filled(path)
     newer(path, "ALTER TABLE sessions ADD COLUMN color TEXT", "CREATE TABLE more (x)")
@@ -108,7 +108,7 @@ async def test_a_newer_file_is_read_as_far_as_it_is_understood(tmp_path: Path) -
     assert path.read_bytes() == before
 
 
-async def test_a_newer_file_that_is_not_understood_names_the_cause(tmp_path: Path) -> None:
+async def test_an_incompatible_newer_file_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     await filled(path)
     newer(path, "ALTER TABLE sessions RENAME COLUMN title TO name")
@@ -116,7 +116,7 @@ async def test_a_newer_file_that_is_not_understood_names_the_cause(tmp_path: Pat
         await titles(path)
 
 
-async def test_an_older_file_is_brought_up_to_date_where_it_can_be_written(tmp_path: Path) -> None:
+async def test_an_older_writable_file_is_migrated(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     older_file(path)
     assert await titles(path) == (["a title"], None)
@@ -124,22 +124,22 @@ async def test_an_older_file_is_brought_up_to_date_where_it_can_be_written(tmp_p
         assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
 
 
-async def test_an_older_file_that_is_held_is_read_from_a_copy(tmp_path: Path) -> None:
+async def test_an_older_locked_file_is_read_from_a_copy(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     older_file(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
     async with other("hold", str(path)) as process:
-        assert await heard(process) == "held"
+        assert await read_line(process) == "held"
         assert await titles(path, patience_s=0.05) == (["a title"], ONLY_READ)
 
 
-async def test_no_history_is_an_empty_one_and_is_not_made(tmp_path: Path) -> None:
+async def test_a_missing_history_is_empty_and_is_not_created(tmp_path: Path) -> None:
     assert await titles(tmp_path / "none" / "h.db") == ([], None)
     assert names(tmp_path) == []
 
 
-async def test_reading_leaves_no_trace(tmp_path: Path) -> None:
+async def test_reading_changes_no_file(tmp_path: Path) -> None:
     await filled(tmp_path / "h.db")
     await titles(tmp_path / "h.db")
     assert names(tmp_path) == ["h.db"]
@@ -165,7 +165,7 @@ async def test_only_the_app_sets_a_damaged_file_aside(tmp_path: Path, access: Fi
     assert path.read_bytes() == before
 
 
-async def test_after_damage_nothing_is_sent_before_the_person_agrees(tmp_path: Path) -> None:
+async def test_after_damage_nothing_is_sent_without_consent(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     path.write_bytes(b"no database, whatever its name says" * 99)
     async with opened(path) as ledger:
@@ -177,7 +177,7 @@ async def test_after_damage_nothing_is_sent_before_the_person_agrees(tmp_path: P
         assert ledger.no_history is None
 
 
-async def test_a_stand_in_forbids_to_send_and_a_chosen_one_does_not() -> None:
+async def test_a_fallback_history_forbids_sending_and_a_chosen_one_does_not() -> None:
     async with opened(None) as ledger:
         assert ledger.no_history is None
     async with opened(None, instead_of=Locked("It is busy.")) as ledger:

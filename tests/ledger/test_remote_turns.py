@@ -1,4 +1,4 @@
-"""A remote turn has one entry in a history, whoever made it and however many look at once."""
+"""A remote turn has one entry in a history, whoever sent it and however many programs read at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from handinger_tui.core.turns.session import RemoteTurn, put_turn
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.migrations import MIGRATIONS
 from tests.ledger.charge_rows import charges
-from tests.ledger.made import (
+from tests.ledger.rows import cells, put
+from tests.ledger.samples import (
     WORKER,
     answered,
     frame,
@@ -28,8 +29,7 @@ from tests.ledger.made import (
     remote_turns,
     session,
 )
-from tests.ledger.rows import cells, put
-from tests.ledger.test_processes import heard, other, tell
+from tests.ledger.test_processes import other, read_line, send_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ async def ids(ledger: Ledger) -> list[str]:
     return sorted(one.turn_id for one in await ledger.charges.turn_charges())
 
 
-async def test_programs_that_attach_at_once_enter_each_turn_once(tmp_path: Path) -> None:
+async def test_programs_that_attach_simultaneously_store_each_turn_once(tmp_path: Path) -> None:
     path, programs, turns = tmp_path / "h.db", "abcd", 6
     async with opened(path):
         pass
@@ -56,20 +56,20 @@ async def test_programs_that_attach_at_once_enter_each_turn_once(tmp_path: Path)
             await stack.enter_async_context(other("attach", str(path), name, str(turns))) for name in programs
         ]
         for process in started:
-            assert await heard(process) == "ready"
+            assert await read_line(process) == "ready"
         for process in started:
-            tell(process, b"\n")
-        said = [await heard(process) for process in started]
-    # All were given the session of the one that came first.
-    assert len(set(said)) == 1
-    assert said[0].endswith(f" {turns}")
+            send_line(process, b"\n")
+        lines = [await read_line(process) for process in started]
+    # All received the session of the first one.
+    assert len(set(lines)) == 1
+    assert lines[0].endswith(f" {turns}")
     async with opened(path) as ledger:
         assert len(await ledger.charges.turn_charges()) == turns
         assert [summary.turns for summary in await ledger.history.sessions()] == [turns]
         assert [row.correction for row in await charges(ledger)] == [False] * turns
 
 
-async def test_a_turn_that_another_program_sent_is_not_entered_again(tmp_path: Path) -> None:
+async def test_a_turn_that_another_program_sent_is_not_stored_again(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as app, opened(path) as script:
         now = await play(app, session(worker_id=WORKER), order("turn_1", "prompt 0"), answered())
@@ -78,7 +78,7 @@ async def test_a_turn_that_another_program_sent_is_not_entered_again(tmp_path: P
         script.append("turn_2", note(0, Marker.ASKED, times=0))  # type: ignore[arg-type]  # a frame
         script.append("turn_2", note(1, Marker.SENDING, worker_id=WORKER))  # type: ignore[arg-type]  # a frame
         await script.flush()
-        # It is on its way and was not closed: its place is taken already.
+        # It is running and not closed: its position is in use already.
         after = await app.adopt(now, remote_turns("app", 3))
         assert await ids(app) == ["turn_1", "turn_2", "turn_app_2"]
         assert [turn.order.prompt for turn in after.turns] == ["prompt 0", "prompt 1", "prompt 2"]
@@ -96,8 +96,8 @@ async def test_the_same_prompt_twice_is_two_turns(tmp_path: Path) -> None:
         assert len(now.turns) == 2
 
 
-async def test_a_message_with_a_known_name_is_known_wherever_it_stands(tmp_path: Path) -> None:
-    """A service that leaves out old messages moves the others."""
+async def test_a_message_is_recognized_by_its_id_at_any_position(tmp_path: Path) -> None:
+    """A service that omits old messages shifts the others."""
     async with opened(tmp_path / "h.db") as ledger:
         (turn,) = remote_turns("a", 1)
         later = turn._replace(order=replace(turn.order, seen_before=4))
@@ -124,7 +124,7 @@ async def test_a_removed_session_comes_back_with_its_entries(tmp_path: Path) -> 
         assert await ids(ledger) == ["turn_a_0", "turn_a_1"]
 
 
-async def test_what_never_arrived_leaves_its_place_to_others(tmp_path: Path) -> None:
+async def test_an_undelivered_message_frees_its_position(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         what = order("turn_lost", "prompt 0", worker_id=WORKER)
@@ -140,7 +140,7 @@ async def test_what_never_arrived_leaves_its_place_to_others(tmp_path: Path) -> 
         assert look(path, ENTRIES) == [("turn_a_0",)]
 
 
-async def test_two_equal_messages_on_their_way_have_two_places(tmp_path: Path) -> None:
+async def test_two_equal_running_messages_have_two_positions(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         for name in ("turn_1", "turn_2"):
@@ -166,7 +166,7 @@ async def test_adopting_is_all_or_nothing(tmp_path: Path) -> None:
 
 
 def older_file(path: Path) -> None:
-    """A file of the third version in which one remote turn stands twice, and one turn was cut off."""
+    """A file of the third version in which one remote turn is stored twice, and one turn was interrupted."""
     file = sqlite3.connect(path, isolation_level=None)
     for migration in MIGRATIONS[:3]:
         for statement in migration:
@@ -196,12 +196,12 @@ def older_file(path: Path) -> None:
     file.close()
 
 
-async def test_an_older_file_is_entered_without_loss(tmp_path: Path) -> None:
+async def test_the_turns_of_an_older_file_are_migrated_without_loss(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     older_file(path)
     async with opened(path) as ledger:
         assert ledger.problem is None
-        # Both stay, with what they were charged; the one that came first has the entry.
+        # Both stay, with their charges; the first one has the entry.
         assert await ids(ledger) == ["adopted", "again", "cut", "own", "refused", "waiting"]
         assert look(path, "SELECT turn_id, times FROM remote_turns ORDER BY turn_id") == [
             ("again", 1),
@@ -217,10 +217,10 @@ async def test_an_older_file_is_entered_without_loss(tmp_path: Path) -> None:
         assert len(after.turns) == 6
 
 
-async def test_adoption_beside_a_writer_waits_for_it(tmp_path: Path) -> None:
+async def test_adoption_waits_for_another_writer(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger, other("hold", str(path)) as process:
-        assert await heard(process) == "held"
+        assert await read_line(process) == "held"
         entering = asyncio.create_task(ledger.adopt(session(worker_id=WORKER), remote_turns("a", 1)))
-        tell(process, b"\n")
+        send_line(process, b"\n")
         assert (await entering).turns[0].turn_id == "turn_a_0"

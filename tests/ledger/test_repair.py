@@ -1,4 +1,4 @@
-"""Repair: what SQLite can read row by row of a damaged history is in the new file, and the old one stays."""
+"""Repair: every row that SQLite can read of a damaged history is in the new file, and the old one stays."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from handinger_tui.ledger.database_file import BACKUP
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.migrations import MIGRATIONS, begin_at
 from handinger_tui.ledger.repair import adopt, damaged_file, may_replace, repair
-from tests.ledger.damage import KINDS, damaged, made_history, readable_rows, rows_of
-from tests.ledger.made import look, names, opened, order, session
+from tests.ledger.damage import KINDS, create_history, damaged, readable_rows, rows_of
+from tests.ledger.samples import look, names, opened, order, session
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-async def test_a_whole_history_is_equal_after_repair(tmp_path: Path) -> None:
+async def test_an_intact_history_is_equal_after_repair(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
-    await made_history(path)
+    await create_history(path)
     before = path.read_bytes()
     saved = repair(path)
     assert saved.is_whole
@@ -35,9 +35,9 @@ async def test_a_whole_history_is_equal_after_repair(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", [2])
-async def test_what_can_be_read_is_saved(tmp_path: Path, kind: str, seed: int) -> None:
+async def test_readable_rows_are_saved(tmp_path: Path, kind: str, seed: int) -> None:
     path = tmp_path / "h.db"
-    await made_history(path)
+    await create_history(path)
     damaged(path, kind, seed)
     before = path.read_bytes()
     readable = readable_rows(path)
@@ -59,7 +59,7 @@ async def test_what_can_be_read_is_saved(tmp_path: Path, kind: str, seed: int) -
 
 async def test_the_repaired_file_becomes_the_history_and_the_old_one_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
-    await made_history(path)
+    await create_history(path)
     damaged(path, "page", 1)
     broken = path.read_bytes()
     assert damaged_file(path) == path
@@ -77,7 +77,7 @@ async def test_the_repaired_file_becomes_the_history_and_the_old_one_is_kept(tmp
 
 async def test_a_history_that_a_program_uses_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
-    await made_history(path)
+    await create_history(path)
     saved = repair(path)
     assert saved.path is not None
     async with opened(path):
@@ -90,7 +90,7 @@ async def test_a_history_with_turns_of_its_own_is_not_replaced_by_one_that_was_s
     tmp_path: Path,
 ) -> None:
     path, aside = tmp_path / "h.db", tmp_path / "h.db.damaged-20260101T000000Z"
-    await made_history(path)
+    await create_history(path)
     aside.write_bytes(path.read_bytes())
     assert damaged_file(path) == aside
     assert not may_replace(aside, path)
@@ -98,7 +98,7 @@ async def test_a_history_with_turns_of_its_own_is_not_replaced_by_one_that_was_s
 
 async def test_a_turn_whose_session_is_lost_is_shown(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
-    await made_history(path)
+    await create_history(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute("DELETE FROM sessions")
@@ -111,7 +111,7 @@ async def test_a_turn_whose_session_is_lost_is_shown(tmp_path: Path) -> None:
     assert look(saved.path, "SELECT COUNT(*) FROM turns") == [(len(look(path, "SELECT 1 FROM turns")) + 1,)]
 
 
-async def test_a_copy_is_made_before_an_update(tmp_path: Path) -> None:
+async def test_a_copy_is_created_before_a_migration(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         begin_at(connection, len(MIGRATIONS) - 1)
@@ -126,7 +126,7 @@ async def test_a_copy_is_made_before_an_update(tmp_path: Path) -> None:
         assert names(tmp_path).count(copy.name) == 1
 
 
-async def test_without_room_for_the_copy_nothing_is_updated(tmp_path: Path) -> None:
+async def test_without_space_for_the_copy_nothing_is_migrated(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         begin_at(connection, len(MIGRATIONS) - 1)

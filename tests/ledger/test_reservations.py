@@ -1,4 +1,4 @@
-"""Reservations: what turns that run will probably take counts for limits, in every program on the history."""
+"""Reservations: the probable cost of running turns counts for limits, in every program on the history."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.limits import LimitRules
-from tests.ledger.made import answered, look, opened, order, play, session
 from tests.ledger.rows import DAY_MS, NOON_MS, cells, old_file, put, put_in
+from tests.ledger.samples import answered, look, opened, order, play, session
 
 USD = 10**12
 HERE = "https://one.example"
@@ -48,29 +48,29 @@ def limited(ledger: Ledger, *limits: Limit, now_ms: int = NOON_MS, **members: An
 async def start(
     ledger: Ledger, number: int, how: Start = Start.MEASURED, *, worker_id: str | None = "wrk_1"
 ) -> None:
-    """Start a turn of a session of its own."""
+    """Start a turn in a new session."""
     turn = order(f"n{number}", worker_id=worker_id, budget="low", created_ms=NOON_MS)
     await ledger.open_turn(session(f"ses_n{number}", worker_id=worker_id, base_url=HERE), turn, start=how)
 
 
 async def gauge(ledger: Ledger) -> Gauge:
-    (found,) = await ledger.limits.gauges(session("ses_other", base_url=HERE))
-    return found
+    (result,) = await ledger.limits.gauges(session("ses_other", base_url=HERE))
+    return result
 
 
 def history(count: int, usd: int, **members: Any) -> list[dict[str, object]]:
-    """Turns of the day before, which count for no day limit."""
+    """Turns of the previous day, which count for no day limit."""
     head: dict[str, Any] = {"base_url": HERE, "budget": "low", "at_ms": NOON_MS - DAY_MS, **members}
     return [cells(f"t{number}", usd_pico=usd * USD, session_id="old", **head) for number in range(count)]
 
 
-async def test_a_turn_without_history_reserves_all_that_is_left(tmp_path: Path) -> None:
+async def test_a_turn_without_history_reserves_the_complete_remainder(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db", zone=UTC) as ledger:
         limited(ledger, DAY)
         await start(ledger, 1)
-        found = await gauge(ledger)
-        assert (found.running, found.unmeasured, found.free) == (1, 1, Decimal(0))
-        assert free_text(found) == "none of $2.50 left, 1 running without cost history"
+        current = await gauge(ledger)
+        assert (current.running, current.unmeasured, current.free) == (1, 1, Decimal(0))
+        assert free_text(current) == "none of $2.50 left, 1 running without cost history"
         with pytest.raises(LimitUnmeasured, match="1 running turn has no cost history"):
             await start(ledger, 2)
         assert look(tmp_path / "h.db", "SELECT turn_id FROM turns") == [("n1",)]
@@ -78,7 +78,7 @@ async def test_a_turn_without_history_reserves_all_that_is_left(tmp_path: Path) 
         assert (await gauge(ledger)).running == 2
 
 
-async def test_a_turn_with_history_reserves_what_such_turns_took(tmp_path: Path) -> None:
+async def test_a_turn_with_history_reserves_its_typical_cost(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db", zone=UTC) as ledger:
         limited(ledger, DAY)
         await put_in(ledger, *history(3, 1))
@@ -92,7 +92,7 @@ async def test_a_turn_with_history_reserves_what_such_turns_took(tmp_path: Path)
                 await start(ledger, 3, how)
 
 
-async def test_a_turn_alone_is_sent_whatever_it_may_take(tmp_path: Path) -> None:
+async def test_a_single_turn_is_sent_despite_its_possible_cost(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db", zone=UTC) as ledger:
         limited(ledger, DAY)
         await put_in(ledger, *history(3, 9))
@@ -102,7 +102,7 @@ async def test_a_turn_alone_is_sent_whatever_it_may_take(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("others", "measured"), [(4, False), (5, True)])
-async def test_enough_turns_of_others_stand_for_those_of_a_new_worker(
+async def test_a_new_worker_reserves_by_the_history_of_others(
     tmp_path: Path, others: int, *, measured: bool
 ) -> None:
     async with opened(tmp_path / "h.db", zone=UTC) as ledger:
@@ -110,25 +110,25 @@ async def test_enough_turns_of_others_stand_for_those_of_a_new_worker(
         await put_in(ledger, *history(others, 1, worker_id="wrk_9"))
         await start(ledger, 1, worker_id=None)
         assert (await gauge(ledger)).unmeasured == (not measured)
-        # A known worker has its own habits.
+        # A worker with a history reserves by its own turns.
         await start(ledger, 2, Start.UNMEASURED, worker_id="wrk_1")
         assert (await gauge(ledger)).unmeasured == 2 - measured
 
 
-async def test_what_a_running_turn_took_so_far_is_not_counted_twice(tmp_path: Path) -> None:
+async def test_the_partial_cost_of_a_running_turn_is_not_counted_twice(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db", zone=UTC) as ledger:
         limited(ledger, DAY)
         await put_in(ledger, *history(3, 1))
         await start(ledger, 1)
         so_far = cells("n1", "correction", usd_pico=USD // 4, status="accepted", final=0, base_url=HERE)
         await put_in(ledger, so_far)
-        found = await gauge(ledger)
-        assert (found.spent, found.reserved) == (Total(Decimal("0.25"), 1), Decimal("0.75"))
-        assert found.free == Decimal("1.5")
+        current = await gauge(ledger)
+        assert (current.spent, current.reserved) == (Total(Decimal("0.25"), 1), Decimal("0.75"))
+        assert current.free == Decimal("1.5")
 
 
 @pytest.mark.parametrize("status", ["completed", "failed", "running", "unknown"])
-async def test_a_reservation_ends_when_the_end_of_the_turn_is_known(tmp_path: Path, status: str) -> None:
+async def test_a_reservation_ends_with_the_settled_turn(tmp_path: Path, status: str) -> None:
     async with opened(tmp_path / "h.db", zone=UTC) as ledger:
         limited(ledger, DAY)
         kept = session(base_url=HERE)
@@ -148,7 +148,7 @@ async def test_a_reservation_ends_when_the_end_of_the_turn_is_known(tmp_path: Pa
 
 
 async def test_every_program_counts_the_reservations_of_the_others(tmp_path: Path) -> None:
-    """The check and the reservation are one step: of ten at the same moment two get through."""
+    """The check and the reservation are one step: of ten simultaneous turns two are started."""
     path = tmp_path / "h.db"
     async with opened(path, zone=UTC) as first:
         await put_in(first, *history(3, 1))
@@ -162,7 +162,7 @@ async def test_every_program_counts_the_reservations_of_the_others(tmp_path: Pat
         assert look(path, "SELECT COUNT(*) FROM turns") == [(2,)]
 
 
-async def test_a_program_that_dies_leaves_its_reservation(tmp_path: Path) -> None:
+async def test_a_killed_program_keeps_its_reservation(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path, zone=UTC) as ledger:
         await start(ledger, 1)
@@ -194,7 +194,9 @@ async def test_a_queued_turn_reserves_at_its_start_and_belongs_to_that_day(tmp_p
 async def test_a_turn_belongs_to_the_day_on_which_it_was_sent(
     tmp_path: Path, limits: tuple[Limit, ...]
 ) -> None:
-    """Sent a second before midnight, read and ended after it; with a limit it is charged in between, too."""
+    """Sent a second before midnight, read and ended after it; with a limit it is charged during its run,
+    too.
+    """
     midnight_ms = NOON_MS - DAY_MS // 2
     async with opened(tmp_path / "h.db", zone=UTC) as ledger:
         limited(ledger, *limits, now_ms=midnight_ms + 5_000)
@@ -213,7 +215,7 @@ async def test_a_turn_belongs_to_the_day_on_which_it_was_sent(
 
 # -- units --------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("told", "refused"),
+    ("reported", "refused"),
     [
         ([], False),
         ([{"micro_credits": 5}], True),
@@ -229,14 +231,14 @@ async def test_a_turn_belongs_to_the_day_on_which_it_was_sent(
     ],
 )
 async def test_a_limit_in_a_unit_that_is_not_reported_is_refused(
-    tmp_path: Path, told: list[dict[str, Any]], *, refused: bool
+    tmp_path: Path, reported: list[dict[str, Any]], *, refused: bool
 ) -> None:
-    """`told`: what the newest turns reported, the newest first."""
+    """`reported`: the figures of the newest turns, the newest first."""
     async with opened(tmp_path / "h.db", zone=UTC) as ledger:
         limited(ledger, DAY)
         rows = [
             cells(f"t{number}", base_url=HERE, at_ms=NOON_MS - DAY_MS - number, **members)
-            for number, members in enumerate(told)
+            for number, members in enumerate(reported)
         ]
         await put_in(ledger, *rows, cells("x", base_url="https://two.example", micro_credits=5))
         if refused:
@@ -257,26 +259,26 @@ async def test_a_price_of_credits_makes_credits_count_in_dollars(tmp_path: Path)
             cells("t2", usd_pico=USD // 4, micro_credits=9, **head),
             cells("t3", **head),
         )
-        found = await gauge(ledger)
-        assert (found.spent, found.reported) == (Total(Decimal("1.25"), 1, doubtful=True), True)
-        assert spent_text(found) == "~$1.25 + 1 turn unknown of $2.50 (50%)"
+        current = await gauge(ledger)
+        assert (current.spent, current.reported) == (Total(Decimal("1.25"), 1, doubtful=True), True)
+        assert spent_text(current) == "~$1.25 + 1 turn unknown of $2.50 (50%)"
         await start(ledger, 1)
         assert (await gauge(ledger)).unmeasured == 0
 
 
 # -- what is there already --------------------------------------------------------------------
-async def test_limits_typed_before_stay_in_force(tmp_path: Path) -> None:
+async def test_limits_stored_by_earlier_versions_apply(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     with closing(old_file(path)) as file:
         put(file)
     async with opened(path, zone=UTC) as ledger:
         await ledger.limits.set_limit(session(), Scope.DAY, Unit.USD, Decimal(1))
         await ledger.limits.set_limit(session(), Scope.MONTH, Unit.USD, Decimal(9))
-        found = await ledger.limits.limits(session())
-        assert [limit.scope for limit in found] == [Scope.DAY, Scope.MONTH]
+        limits = await ledger.limits.limits(session())
+        assert [limit.scope for limit in limits] == [Scope.DAY, Scope.MONTH]
 
 
-async def test_a_damaged_limit_is_not_a_lifted_one(tmp_path: Path) -> None:
+async def test_a_damaged_limit_is_not_removed(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path, zone=UTC) as ledger:
         await ledger.limits.set_limit(session(), Scope.DAY, Unit.USD, Decimal(1))
@@ -302,7 +304,7 @@ async def test_a_damaged_limit_is_not_a_lifted_one(tmp_path: Path) -> None:
 async def test_weeks_begin_on_monday_and_months_on_the_first(
     tmp_path: Path, scope: Scope, days_ago: int, *, counts: bool
 ) -> None:
-    """It is Tuesday, the 25th."""
+    """Today is Tuesday, the 25th."""
     async with opened(tmp_path / "h.db", zone=UTC) as ledger:
         limited(ledger, Limit(scope, Unit.USD, Decimal(1)))
         await put_in(ledger, cells("t1", base_url=HERE, usd_pico=USD, at_ms=NOON_MS - days_ago * DAY_MS))
@@ -313,18 +315,18 @@ async def test_weeks_begin_on_monday_and_months_on_the_first(
             await start(ledger, 1)
 
 
-async def test_a_whole_turn_leaves_no_reservation(tmp_path: Path) -> None:
+async def test_a_complete_turn_leaves_no_reservation(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db", zone=UTC) as ledger:
         limited(ledger, DAY)
         await play(ledger, session(base_url=HERE), order(), answered("0.5"))
         assert look(tmp_path / "h.db", "SELECT * FROM reservations") == []
 
 
-async def test_reservations_are_found_without_a_look_at_every_turn(tmp_path: Path) -> None:
+async def test_reservations_are_read_by_an_index(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db", zone=UTC) as ledger:
-        asked: list[str] = []
-        await ledger.database.run(lambda db: db.set_trace_callback(asked.append))
+        statements: list[str] = []
+        await ledger.database.run(lambda db: db.set_trace_callback(statements.append))
         await gauge(limited(ledger, DAY))
-        (query,) = [sql for sql in asked if "FROM reservations" in sql]
+        (query,) = [sql for sql in statements if "FROM reservations" in sql]
         plan = look(tmp_path / "h.db", f"EXPLAIN QUERY PLAN {query}")
         assert [row[3].split()[:2] for row in plan] == [["SCAN", "reservations"], ["SEARCH", "turn_totals"]]

@@ -1,4 +1,4 @@
-"""A closed amount that changes is a restatement: found among the charges, and undone by looking back."""
+"""A closed amount that changes is a restatement: computed from the charges, and absent from a past date."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.ledger.cost_rows import opened as opened_rows
-from tests.ledger.made import WORKER, answered, only, opened, order, play, session
+from tests.ledger.samples import WORKER, answered, only, opened, order, play, session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ async def restate(ledger: Ledger, now: Session, usd: str, at_ms: int = 10_000) -
     return now
 
 
-async def test_more_and_less_are_told_once_each_with_their_numbers(tmp_path: Path) -> None:
+async def test_increases_and_decreases_are_reported_once_with_their_amounts(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         assert not await ledger.charges.news()
         now = await play(ledger, session(), order(), answered("0.5"))
@@ -59,7 +59,7 @@ async def test_the_first_amount_of_a_turn_restates_nothing(tmp_path: Path) -> No
         assert not await ledger.charges.news()
 
 
-async def test_a_new_meaning_restates_the_turns_before_it(tmp_path: Path) -> None:
+async def test_a_new_meaning_restates_the_earlier_turns(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await ledger.charges.news()
         now = session()
@@ -75,7 +75,7 @@ async def test_a_new_meaning_restates_the_turns_before_it(tmp_path: Path) -> Non
     assert total == Decimal("1.80")
 
 
-async def test_looking_back_shows_what_was_known_then(tmp_path: Path) -> None:
+async def test_a_past_date_shows_the_amounts_of_that_time(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         now = await play(ledger, session(title="Heat"), order(), answered("0.5"))
@@ -89,7 +89,7 @@ async def test_looking_back_shows_what_was_known_then(tmp_path: Path) -> None:
             buckets = rows.buckets(GroupBy.SESSION, ChargeFilter())
             assert [bucket.usd.value for bucket in buckets] == [Decimal(usd) for usd in expected]
             assert len(rows.restatements(ChargeFilter())) == (at_ms > 10_000)
-    # The history itself is as it was.
+    # The history itself is unchanged.
     with opened_rows(path) as rows:
         assert len(list(rows.turns(ChargeFilter()))) == 2
 

@@ -20,7 +20,7 @@ from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import Attachment
 from handinger_tui.ledger import search
 from handinger_tui.ledger.ledger import FileAccess, Ledger
-from tests.ledger.made import WORKER, answered, look, opened, order, play, query, session
+from tests.ledger.samples import WORKER, answered, look, opened, order, play, query, session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +87,7 @@ async def filled(path: Path) -> None:
         )
 
 
-async def test_everything_of_a_turn_is_found(tmp_path: Path) -> None:
+async def test_every_member_of_a_turn_is_searched(tmp_path: Path) -> None:
     await filled(tmp_path / "h.db")
     async with opened(tmp_path / "h.db", access=FileAccess.READ) as ledger:
         assert await ids(ledger, "danube") == ["ses_1"]
@@ -141,14 +141,14 @@ async def test_without_its_index_the_search_finds_the_same(tmp_path: Path, sql: 
             assert await ids(ledger, "danube") == ["ses_1"]
     async with opened(path) as ledger:
         assert ledger.problem is None
-        # Turns are stored, and sessions deleted, all the same.
+        # Turns are stored, and sessions deleted, nevertheless.
         await play(ledger, session("ses_9"), order("turn_9", "The Rhine"), answered())
         await ledger.history.delete("ses_1")
         assert await ids(ledger, "rhine") == ["ses_9"]
         assert await ids(ledger, "danube") == []
 
 
-async def test_turns_of_an_earlier_version_are_found_and_get_their_entries(tmp_path: Path) -> None:
+async def test_turns_of_an_earlier_version_are_searched_and_indexed(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     await filled(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
@@ -161,7 +161,7 @@ async def test_turns_of_an_earlier_version_are_found_and_get_their_entries(tmp_p
     assert look(path, "SELECT COUNT(*) FROM search_entries WHERE indexed = 1") == [(4,)]
 
 
-async def test_nothing_of_a_deleted_session_stays_in_the_index(tmp_path: Path) -> None:
+async def test_a_deleted_session_is_removed_from_the_index(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     await filled(path)
     async with opened(path) as ledger:
@@ -171,7 +171,7 @@ async def test_nothing_of_a_deleted_session_stays_in_the_index(tmp_path: Path) -
     assert look(path, sql, "sum") == [(1,)]
 
 
-async def test_a_turn_that_is_closed_again_is_found_by_its_new_answer_only(tmp_path: Path) -> None:
+async def test_the_index_holds_only_the_new_answer_of_a_turn_that_is_closed_again(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         now = await play(ledger, session(), order(), answered(text="the Danube"))
         await ledger.close_turn(put_turn(now, fold(order(), answered(text="the Elbe"))), "turn_1")
@@ -199,7 +199,7 @@ QUERIES = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(TEXT, min_size=1, max_size=5), st.lists(QUERIES.map(" ".join) | TEXT, max_size=12))
-def test_the_index_finds_what_a_comparison_finds(texts: list[str], queries: list[str]) -> None:
+def test_the_index_agrees_with_a_plain_comparison(texts: list[str], queries: list[str]) -> None:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.execute(search._CREATE)  # the index by itself
         for number, text in enumerate(texts):

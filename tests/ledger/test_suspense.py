@@ -1,4 +1,4 @@
-"""What no turn explains is entered with the charges around it, in differences, and never changed or lost."""
+"""Amounts that no turn explains are stored with the charges, as differences, and never changed or lost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from handinger_tui.core.stream import NO_COSTS, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, TurnStatus
 from handinger_tui.ledger.cost_rows import opened as opened_rows
-from tests.ledger.made import WORKER, look, only, opened, session
+from tests.ledger.samples import WORKER, look, only, opened, session
 from tests.ledger.test_worker_turns import read, turn, write
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ async def total(ledger: Ledger) -> Decimal | None:
     return altogether([*days, *await ledger.charges.suspense()]).usd.value
 
 
-async def test_what_a_refused_turn_took_is_suspense_and_can_be_assigned_to_it(tmp_path: Path) -> None:
+async def test_the_cost_of_a_refused_turn_is_suspense_and_can_be_assigned_to_it(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         now = await refused(ledger)
         (bucket,) = await ledger.charges.suspense()
@@ -62,7 +62,7 @@ async def test_what_a_refused_turn_took_is_suspense_and_can_be_assigned_to_it(tm
         restated = only(await ledger.charges.news())
         assert (restated.turn_id, restated.old_usd, restated.new_usd) == ("R", Decimal(0), Decimal("0.06"))
         assert (await ledger.charges.suspense(), await total(ledger)) == ([], Decimal("0.36"))
-        # An open session sees it when its costs are counted.
+        # An open session shows it when its costs are counted.
         now = replace(now, elsewhere=await ledger.charge(now))
         assert session_money(now.turns, now.elsewhere).usd.value == Decimal("0.36")
         await ledger.rulings.assign(rise.number, None, 2_000)
@@ -91,7 +91,7 @@ async def test_credits_are_suspense_where_the_cost_did_not_rise(tmp_path: Path) 
         assert charges == {"A": Decimal(16), "R": Decimal(0)}
 
 
-async def test_looking_back_shows_what_was_suspense_then(tmp_path: Path) -> None:
+async def test_a_past_date_shows_the_suspense_of_that_time(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         await refused(ledger)
@@ -104,14 +104,14 @@ async def test_looking_back_shows_what_was_suspense_then(tmp_path: Path) -> None
         (6_001, ["0.06"], "0.1"),
     ):
         with opened_rows(path, at_ms) as rows:
-            found = [bucket.usd.value for bucket in rows.suspense(ChargeFilter())]
-            assert found == [Decimal(usd) for usd in entered], at_ms
+            amounts = [bucket.usd.value for bucket in rows.suspense(ChargeFilter())]
+            assert amounts == [Decimal(usd) for usd in entered], at_ms
             groups = {bucket.key: bucket.usd.value for bucket in rows.buckets(GroupBy.TURN, ChargeFilter())}
             assert groups["A"] == Decimal(of_first), at_ms
             assert len(rows.assigned(ChargeFilter())) == (at_ms == 5_001)
 
 
-async def test_it_is_entered_once_whatever_session_sees_it(tmp_path: Path) -> None:
+async def test_suspense_is_stored_once_for_all_sessions(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await refused(ledger)
         other = turn("C", read(400, "0.36"), 410, read(480, "0.5"), ended_ms=490)
@@ -128,7 +128,7 @@ async def test_it_is_entered_once_whatever_session_sees_it(tmp_path: Path) -> No
         assert await total(ledger) == Decimal("0.5")
 
 
-async def test_what_is_not_suspense_is_not_assigned(tmp_path: Path) -> None:
+async def test_only_suspense_can_be_assigned(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await refused(ledger)
         for number, turn_id in ((2, "A"), (1, "nobody's"), (1, None)):
@@ -150,8 +150,8 @@ async def test_entries_are_never_changed(tmp_path: Path) -> None:
             look(tmp_path / "h.db", statement)
 
 
-async def test_a_pin_under_which_an_amount_is_not_known_takes_it_back(tmp_path: Path) -> None:
-    """The worker was read for the first time while the turn ran: what it took before is not known."""
+async def test_a_pinned_meaning_that_makes_an_amount_unknown_removes_it(tmp_path: Path) -> None:
+    """The worker was read for the first time while the turn ran: its earlier cost is unknown."""
     late = replace(turn("A", read(100, "0"), 110, read(150, "3"), ended_ms=160), before=None, before_ms=None)
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
@@ -170,7 +170,7 @@ async def test_a_pin_under_which_an_amount_is_not_known_takes_it_back(tmp_path: 
         assert rows.buckets(GroupBy.DAY, ChargeFilter())[0].usd == Total(Decimal(3))
 
 
-async def test_what_a_pin_changes_of_a_running_turn_is_no_restatement(tmp_path: Path) -> None:
+async def test_a_pin_restates_no_running_turn(tmp_path: Path) -> None:
     running = turn("B", read(300, "0.10"), 310, read(350, "0.30", busy=True))
     async with opened(tmp_path / "h.db") as ledger:
         await write(ledger, session("ses_a", worker_id=WORKER), FIRST, running)
@@ -191,7 +191,7 @@ async def test_a_turn_whose_stored_events_are_damaged_keeps_its_charge_under_a_p
         assert (await amounts(ledger))["A"] == Decimal("0.1")
 
 
-async def test_what_another_program_read_later_is_not_overwritten(tmp_path: Path) -> None:
+async def test_a_later_reading_of_another_program_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     later = replace(FIRST, reads=(*FIRST.reads, read(250, "0.12")))
     async with opened(path) as ledger:

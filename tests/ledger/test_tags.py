@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from handinger_tui.core.tags import PROJECT_KINDS, TAG_KINDS, Labels, TagRules, rules_in
 from handinger_tui.ledger.repair import repair
-from tests.ledger.made import WORKER, answered, look, opened, order, play, query, remote_turns, session
 from tests.ledger.rows import old_file
+from tests.ledger.samples import WORKER, answered, look, opened, order, play, query, remote_turns, session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +59,7 @@ async def test_rules_are_applied_when_tags_are_read_and_store_nothing(tmp_path: 
     assert look(path, "SELECT * FROM tags") == [("session", "ses_2", "tea")]
 
 
-async def test_a_session_keeps_the_folder_in_which_it_was_begun(tmp_path: Path) -> None:
+async def test_a_session_keeps_its_starting_folder(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         await fill(ledger)
@@ -109,7 +109,7 @@ async def test_an_old_history_has_no_tags_and_unknown_origins(tmp_path: Path) ->
         assert await ledger.history.labels("ses_1") == Labels(rules=("green",))
         loaded = await ledger.load("ses_1")
         assert loaded is not None
-        # It was begun elsewhere, and nobody knows where.
+        # It was started elsewhere, in an unknown folder.
         await play(ledger, loaded, order("t2"), answered())
         assert await ledger.history.labels("ses_1") == Labels(rules=("green",))
     assert look(path, "SELECT turn_id, profile FROM turn_totals ORDER BY turn_id") == [
@@ -125,17 +125,17 @@ async def test_search_by_tag_and_project(tmp_path: Path) -> None:
         await ledger.history.tag("session", "ses_1", ["a"])
         await ledger.history.tag("worker", WORKER, ["w"])
 
-        async def found(text: str) -> list[str]:
+        async def ids_of(text: str) -> list[str]:
             return [hit.summary.session_id for hit in await ledger.history.search(query(text))]
 
-        assert await found("tag:w") == ["ses_2", "ses_1"]
-        assert await found("tag:GREEN") == ["ses_1"]
-        assert await found("tag:w tag:a") == ["ses_1"]
-        assert await found("tag:a black") == []
-        assert await found("tag:w black") == ["ses_2"]
-        assert await found("project:acme which") == ["ses_1"]
-        assert await found("project:acme project:other") == ["ses_1"]
-        assert await found("tag:none") == []
+        assert await ids_of("tag:w") == ["ses_2", "ses_1"]
+        assert await ids_of("tag:GREEN") == ["ses_1"]
+        assert await ids_of("tag:w tag:a") == ["ses_1"]
+        assert await ids_of("tag:a black") == []
+        assert await ids_of("tag:w black") == ["ses_2"]
+        assert await ids_of("project:acme which") == ["ses_1"]
+        assert await ids_of("project:acme project:other") == ["ses_1"]
+        assert await ids_of("tag:none") == []
 
 
 async def test_damaged_tags_and_titles_fail_nothing(tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.charges import NUMBERS, PLACES, SUMMED
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.charge_rows import charges, spent
-from tests.ledger.made import look, opened
 from tests.ledger.rows import DAY_MS, NOON_MS, cells, put, put_in
+from tests.ledger.samples import look, opened
 
 LARGEST = 2**63 - 1
 
@@ -43,13 +43,13 @@ turn = st.fixed_dictionaries(
 )
 
 
-def rows_of(number: int, told: dict[str, Any]) -> list[dict[str, Any]]:
-    """A charge and its corrections, as differences to what was known before."""
+def rows_of(number: int, turn: dict[str, Any]) -> list[dict[str, Any]]:
+    """A charge and its corrections, as differences from the earlier amounts."""
     so_far: dict[str, int] = {}
     rows = []
-    for at, newest in enumerate(told["history"]):
+    for at, newest in enumerate(turn["history"]):
         kind = "correction" if at else "charge"
-        row = {name: member for name, member in told.items() if name != "history"} | {
+        row = {name: member for name, member in turn.items() if name != "history"} | {
             "final": newest["final"]
         }
         for name in NUMBERS:
@@ -61,14 +61,14 @@ def rows_of(number: int, told: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def added_up(turns: list[list[dict[str, Any]]]) -> Bucket:
-    """The same as a bucket, from the raw rows and in Python's own integers."""
+    """The expected bucket, from the raw rows and in Python's own integers."""
     sums = []
     for name in SUMMED:
         amounts = [[row[name] for row in rows if row.get(name) is not None] for rows in turns]
-        whole = [any(row["final"] and row.get(name) is not None for row in rows) for rows in turns]
-        known = [sum(each) for each in amounts if each]
-        exact = Decimal(sum(known)).scaleb(-PLACES[name]) if known else None
-        sums.append(Total(exact, whole.count(False)))
+        is_complete = [any(row["final"] and row.get(name) is not None for row in rows) for rows in turns]
+        reported = [sum(each) for each in amounts if each]
+        exact = Decimal(sum(reported)).scaleb(-PLACES[name]) if reported else None
+        sums.append(Total(exact, is_complete.count(False)))
     ends = [rows[0]["status"] for rows in turns]
     moments = [rows[0]["at_ms"] for rows in turns]
     return Bucket(
@@ -95,40 +95,40 @@ def _day(at_ms: int) -> object:
     return datetime.fromtimestamp(at_ms // 1000, UTC).astimezone(ZoneInfo("Asia/Kathmandu")).date()
 
 
-def same(found: Bucket, expected: Bucket) -> None:
+def same(bucket: Bucket, expected: Bucket) -> None:
     for field in fields(Bucket):
         if field.name not in ("key", "title"):
-            assert getattr(found, field.name) == getattr(expected, field.name), field.name
+            assert getattr(bucket, field.name) == getattr(expected, field.name), field.name
 
 
 @given(st.lists(turn, max_size=6), st.sampled_from([None, True, False]))
 @settings(max_examples=60, deadline=None)
 async def test_every_grouping_is_the_sum_of_the_raw_rows(
-    told: list[dict[str, Any]], simulated: bool | None
+    samples: list[dict[str, Any]], simulated: bool | None
 ) -> None:
-    turns = [rows_of(number, one) for number, one in enumerate(told)]
-    asked = [rows for rows in turns if simulated in (None, rows[0]["base_url"] == "local")]
+    turns = [rows_of(number, one) for number, one in enumerate(samples)]
+    matching = [rows for rows in turns if simulated in (None, rows[0]["base_url"] == "local")]
     async with opened(None, zone=ZoneInfo("Asia/Kathmandu")) as ledger:
         await put_in(ledger, *(row for rows in turns for row in rows))
         which = ChargeFilter(simulated=simulated)
         for by, key in KEYS.items():
             groups: dict[str, list[list[dict[str, Any]]]] = defaultdict(list)
-            for rows in asked:
+            for rows in matching:
                 groups[key(rows[0])].append(rows)
-            found = await ledger.charges.buckets(by, which)
-            assert {bucket.key for bucket in found} == groups.keys()
-            assert len(found) == len(groups)
-            for bucket in found:
+            buckets = await ledger.charges.buckets(by, which)
+            assert {bucket.key for bucket in buckets} == groups.keys()
+            assert len(buckets) == len(groups)
+            for bucket in buckets:
                 same(bucket, added_up(groups[bucket.key]))
         sums = await spent(ledger, which)
-        whole = added_up(asked)
+        expected = added_up(matching)
         assert (sums.turns, sums.usd, sums.credits) == (
-            len(asked),
-            whole.total("usd"),
-            whole.total("credits"),
+            len(matching),
+            expected.total("usd"),
+            expected.total("credits"),
         )
         each = await ledger.charges.turn_charges(which)
-        assert sorted(one.turn_id for one in each) == sorted(rows[0]["turn_id"] for rows in asked)
+        assert sorted(one.turn_id for one in each) == sorted(rows[0]["turn_id"] for rows in matching)
         for one in each:
             rows = turns[int(one.turn_id.removeprefix("turn_"))]
             assert one.corrections == len(rows) - 1
@@ -148,7 +148,7 @@ async def test_an_aborted_transaction_leaves_both_tables_alone(tmp_path: Path) -
 
         await ledger.database.run(broken)
         with pytest.raises(Exception, match="already contains"):
-            # The second charge of a turn is refused, and with it what the trigger did.
+            # The second charge of a turn is refused, and with it the effect of the trigger.
             await ledger.database.run(lambda db: put(db, cells("t1", usd_pico=9)))
         assert [(one.turn_id, one.usd, one.corrections) for one in await ledger.charges.turn_charges()] == [
             ("t1", Decimal("5E-12"), 0)
@@ -165,7 +165,7 @@ async def test_a_sum_beyond_64_bits_within_one_turn_loses_no_charge(tmp_path: Pa
     assert look(tmp_path / "h.db", "SELECT typeof(usd_pico) FROM turn_totals") == [("null",)]
 
 
-async def test_a_later_correction_tells_the_end_and_keeps_what_was_known(tmp_path: Path) -> None:
+async def test_a_later_correction_sets_the_status_and_keeps_the_amounts(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         first = cells("t1", status="accepted", final=0, usd_pico=5, sources=2)
         later = cells("t1", "correction", status="failed", budget=None, worker_id=None, at_ms=NOON_MS + 9)
@@ -175,7 +175,7 @@ async def test_a_later_correction_tells_the_end_and_keeps_what_was_known(tmp_pat
     assert (one.at_ms, one.base_url, one.sources, one.elapsed_ms) == (NOON_MS, "https://one.example", 2, 70)
 
 
-async def test_a_finished_reading_that_does_not_tell_a_number_leaves_it_a_gap(tmp_path: Path) -> None:
+async def test_a_number_missing_from_the_final_reading_is_a_gap(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await put_in(
             ledger,
@@ -212,16 +212,16 @@ async def filled(ledger: Ledger) -> None:
         (ChargeFilter(session_id="nobody"), ""),
     ],
 )
-async def test_turns_are_found_by_everything_they_can_be_asked_by(which: ChargeFilter, turns: str) -> None:
+async def test_every_filter_selects_the_matching_turns(which: ChargeFilter, turns: str) -> None:
     async with opened(None) as ledger:
         await filled(ledger)
         assert " ".join(one.turn_id for one in await ledger.charges.turn_charges(which)) == turns
         names = set(turns.split())
         assert {row.turn_id for row in await charges(ledger, which)} == names
         for by in GroupBy:
-            whole = altogether(await ledger.charges.buckets(by, which))
-            assert whole.turns == len(names)
-            assert whole.total("usd") == (await spent(ledger, which)).usd
+            expected = altogether(await ledger.charges.buckets(by, which))
+            assert expected.turns == len(names)
+            assert expected.total("usd") == (await spent(ledger, which)).usd
 
 
 async def test_pages_of_turns(tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ async def test_pages_of_turns(tmp_path: Path) -> None:
     assert len(everything) == 4
 
 
-async def test_the_dearest_come_first_and_the_unknown_last() -> None:
+async def test_turns_are_sorted_by_cost_with_unknown_ones_last() -> None:
     async with opened(None) as ledger:
         await filled(ledger)
         assert [one.key for one in await ledger.charges.buckets(GroupBy.WORKER)] == [

@@ -1,4 +1,4 @@
-"""What was stored comes back as it was: the ledger and the memory cannot differ."""
+"""Stored turns are loaded unchanged: the ledger and the memory cannot differ."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import Attachment, Lineage, LineageKind, TurnStatus
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.charge_rows import charges
-from tests.ledger.made import WORKER, answered, frame, names, opened, order, play, session, stored
+from tests.ledger.samples import WORKER, answered, frame, names, opened, order, play, session, stored
 from tests.wire.recordings import Recording, Tape, recordings
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ async def test_a_loaded_recording_is_the_folded_one(recording: Recording, tmp_pa
 
 
 @pytest.mark.parametrize("recording", recordings("6", "worker", "ai4"), ids=lambda recording: recording.name)
-async def test_a_lost_and_replayed_recording_loads_as_it_was_seen(
+async def test_a_cut_and_replayed_recording_loads_as_it_was_received(
     recording: Recording, tmp_path: Path
 ) -> None:
     tape = Tape().note(Marker.SENDING).body(recording, until=len(recording.pieces) // 2)
@@ -59,8 +59,8 @@ async def test_a_lost_and_replayed_recording_loads_as_it_was_seen(
         assert loaded.turns == live.turns
 
 
-async def test_every_member_of_a_session_and_an_order_comes_back(tmp_path: Path) -> None:
-    whole = session(
+async def test_every_member_of_a_session_and_a_request_is_stored(tmp_path: Path) -> None:
+    full = session(
         worker_id=ODD,
         template="wrk_1",
         generation="tasks",
@@ -78,17 +78,17 @@ async def test_every_member_of_a_session_and_an_order_comes_back(tmp_path: Path)
         lineage=Lineage(LineageKind.FORK, ODD, ODD, 7, ODD),
     )
     async with opened(tmp_path / "h.db") as ledger:
-        await ledger.open_turn(whole, what)
+        await ledger.open_turn(full, what)
     async with opened(tmp_path / "h.db") as ledger:
         loaded = await ledger.load("ses_1")
         assert loaded is not None
         assert loaded.turns[0].order == what
-        assert replace(loaded, turns=(), updated_ms=0) == whole
+        assert replace(loaded, turns=(), updated_ms=0) == full
 
 
 @given(any_text, any_text, st.none() | any_text, st.sampled_from([Framing.SSE, Framing.TEXT, Framing.LINES]))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-async def test_any_text_survives(
+async def test_any_text_is_stored_unchanged(
     memory: Ledger, data: str, event: str, name: str | None, framing: Framing
 ) -> None:
     turn_id = f"turn_{len(await memory.history.prompts(10_000)) + 1}"
@@ -114,7 +114,7 @@ def test_attachments_survive(name: str, size: int) -> None:
     assert attachments_from_text(attachments_to_text(chosen)) == chosen
 
 
-async def test_many_turns_in_their_order(tmp_path: Path) -> None:
+async def test_turns_are_loaded_in_order(tmp_path: Path) -> None:
     now = session()
     async with opened(tmp_path / "h.db") as ledger:
         for number in range(5):
@@ -127,7 +127,7 @@ async def test_many_turns_in_their_order(tmp_path: Path) -> None:
         assert loaded.worker_id == WORKER
 
 
-async def test_nobody_knows_an_unknown_session(tmp_path: Path) -> None:
+async def test_an_unknown_session_does_not_exist(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         assert await ledger.load("ses_9") is None
         assert await ledger.frames("turn_9") == []
@@ -141,7 +141,7 @@ async def test_one_turn_is_opened_once(tmp_path: Path) -> None:
         assert await ledger.load("ses_2") is None
 
 
-async def test_what_was_never_closed_is_unsettled(tmp_path: Path) -> None:
+async def test_a_turn_that_was_never_closed_is_unsettled(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await play(ledger, session(), order("turn_1"), answered())
         await ledger.open_turn(session("ses_2"), order("turn_2", worker_id=WORKER))
@@ -170,8 +170,8 @@ async def test_a_turn_that_is_watched_again_is_unsettled_again(tmp_path: Path) -
         assert await ledger.unsettled() == []
 
 
-async def test_a_new_worker_stays_the_order_of_a_new_worker(tmp_path: Path) -> None:
-    """The worker learned later must not make it look as if it had been there before."""
+async def test_a_request_for_a_new_worker_stays_one(tmp_path: Path) -> None:
+    """A worker that is created later must not look like an existing one."""
     async with opened(tmp_path / "h.db") as ledger:
         await ledger.open_turn(session(), order())
         ledger.append("turn_1", Tape().note(Marker.OPENED, worker_id=WORKER).frames[0])
@@ -192,7 +192,7 @@ async def test_closing_folds_a_turn_that_is_not_in_memory(tmp_path: Path) -> Non
         await ledger.close_turn(session(), "turn_unknown")
 
 
-async def test_memory_only_works_the_same_and_says_so() -> None:
+async def test_a_ledger_in_memory_works_the_same_and_reports_it() -> None:
     async with opened(None) as ledger:
         assert ledger.problem is not None
         assert "memory" in ledger.problem
@@ -202,7 +202,7 @@ async def test_memory_only_works_the_same_and_says_so() -> None:
         assert stored(loaded) == stored(now)
 
 
-async def test_a_closed_ledger_says_so(tmp_path: Path) -> None:
+async def test_a_closed_ledger_raises(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "h.db")
     await ledger.start()
     assert ledger.problem is None
@@ -214,12 +214,12 @@ async def test_a_closed_ledger_says_so(tmp_path: Path) -> None:
         await ledger.history.sessions()
 
 
-async def test_one_that_was_never_started_can_be_closed(tmp_path: Path) -> None:
+async def test_a_ledger_that_was_never_started_can_be_closed(tmp_path: Path) -> None:
     await Ledger(tmp_path / "h.db").aclose()
     assert names(tmp_path) == []
 
 
-async def test_an_edited_queued_turn_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+async def test_an_edited_queued_turn_replaces_the_old_one(tmp_path: Path) -> None:
     async with opened(tmp_path / "history.db") as ledger:
         for name in ("turn_1", "turn_2", "turn_3"):
             await ledger.open_turn(session(), order(name, prompt=name))

@@ -1,11 +1,11 @@
-"""What turns at a budget usually took."""
+"""The typical cost of turns at a budget."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.ledger.made import opened
 from tests.ledger.rows import NOON_MS, cells, put_in
+from tests.ledger.samples import opened
 
 USD = 10**12
 

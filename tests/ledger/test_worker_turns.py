@@ -1,4 +1,4 @@
-"""Two sessions on one worker: what both took is entered once, whichever of them knows it first."""
+"""Two sessions on one worker: the cost of both is charged once, whichever of them reads it first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from handinger_tui.core.stream import NO_COSTS, Snapshot, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, Turn, TurnRequest, TurnStatus
 from tests.ledger.charge_rows import spent
-from tests.ledger.made import WORKER, opened, session
+from tests.ledger.samples import WORKER, opened, session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ def read(at_ms: int, usd: str, *, busy: bool = False) -> FigureRead:
 def turn(
     name: str, before: FigureRead, sent_ms: int, *reads: FigureRead, ended_ms: int | None = None
 ) -> Turn:
-    """A turn with the reading before it and those since."""
+    """A turn with the reading before it and the later ones."""
     order = TurnRequest(name, "hello", before.at_ms, worker_id=WORKER)
     look = Snapshot(WORKER, running_flag=before.busy, usage=before.usage)
     status = TurnStatus.ACCEPTED if ended_ms is None else TurnStatus.COMPLETED
@@ -57,7 +57,7 @@ A_RUNNING = turn("A", read(100, "10"), 110, read(115, "10.02", busy=True))
 B = turn("B", read(120, "10.05", busy=True), 130, read(160, "10.25", busy=True), ended_ms=170)
 
 
-async def test_two_turns_that_overlap_in_two_sessions_are_entered_once(tmp_path: Path) -> None:
+async def test_two_overlapping_turns_of_two_sessions_are_charged_once(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         first, second = session("ses_a", worker_id=WORKER), session("ses_b", worker_id=WORKER)
         first = await write(ledger, first, A_RUNNING)
@@ -76,14 +76,14 @@ async def test_the_session_that_ends_last_corrects_the_other_one(tmp_path: Path)
         assert (await spent(ledger)).usd == Total(Decimal("0.30"))
         second = await write(ledger, second, B)
         assert (await spent(ledger)).usd == Total(Decimal("0.30"))
-        # Nothing is new the second time.
+        # The second time nothing changes.
         rows = await ledger.database.run(lambda db: db.execute("SELECT COUNT(*) FROM charges").fetchone()[0])
         await write(ledger, second, B)
         again = await ledger.database.run(lambda db: db.execute("SELECT COUNT(*) FROM charges").fetchone()[0])
         assert again == rows
 
 
-async def test_what_a_worker_counts_is_remembered_when_its_session_is_removed(tmp_path: Path) -> None:
+async def test_the_meaning_of_the_figures_is_remembered_when_the_session_is_deleted(tmp_path: Path) -> None:
     """A worker that reports each turn by itself, as its earlier turns have shown."""
     ends, level, at = ("0.3", "0.1", "0.2", "0.05"), "0", 100
     turns = []
@@ -101,7 +101,7 @@ async def test_what_a_worker_counts_is_remembered_when_its_session_is_removed(tm
         assert {*other.elsewhere.turns} <= {*loaded.elsewhere.turns}
 
 
-async def test_a_turn_that_is_being_sent_elsewhere_may_own_a_part(tmp_path: Path) -> None:
+async def test_a_running_turn_of_another_session_may_share_the_cost(tmp_path: Path) -> None:
     running = replace(turn("A", read(100, "10"), 110), reads=())
     async with opened(tmp_path / "h.db") as ledger:
         first, second = session("ses_a", worker_id=WORKER), session("ses_b", worker_id=WORKER)
@@ -111,7 +111,7 @@ async def test_a_turn_that_is_being_sent_elsewhere_may_own_a_part(tmp_path: Path
         assert session_money(second.turns, second.elsewhere).turns[0].others == 1
 
 
-async def test_the_ledger_says_that_an_amount_is_shared_and_what_the_turn_took_at_most(
+async def test_a_shared_amount_is_marked_as_a_maximum(
     tmp_path: Path,
 ) -> None:
     async with opened(tmp_path / "h.db") as ledger:
@@ -122,5 +122,5 @@ async def test_the_ledger_says_that_an_amount_is_shared_and_what_the_turn_took_a
         rows = {row.turn_id: row for row in await ledger.charges.turn_charges(ChargeFilter())}
         assert {turn_id: row.shared_with for turn_id, row in rows.items()} == {"A": 1, "B": 1}
         assert rows["A"].most_usd == Decimal("0.30")
-        # What is shared is no example of what a turn usually costs.
+        # A shared amount is not an example of a typical cost.
         assert (await ledger.charges.usual(WORKER, "standard", simulated=False)).usd.counted == 0

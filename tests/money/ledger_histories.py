@@ -25,7 +25,7 @@ from handinger_tui.core.turns.turn import FigureRead, Turn, TurnRequest, TurnSta
 from handinger_tui.ledger.cost_rows import opened
 from handinger_tui.ledger.grouping import spent
 from handinger_tui.ledger.worker_turns import others
-from tests.ledger.made import opened as opened_ledger
+from tests.ledger.samples import opened as opened_ledger
 
 if TYPE_CHECKING:
     import sqlite3

@@ -1,4 +1,4 @@
-"""Sessions, orders and frames made up for the tests of the ledger."""
+"""Sample sessions, requests and frames for the tests of the ledger."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def frame(seq: int, data: str, framing: Framing = Framing.SSE, event: str = "") 
 
 
 def query(text: str) -> Query:
-    """What a person who typed this searches for."""
+    """The query of this search text."""
     return parse_query(text, datetime(2026, 11, 27, 12, tzinfo=UTC).astimezone())
 
 
@@ -65,7 +65,7 @@ def worker(usd: Any = 0.5, text: str = "an answer", **members: Any) -> str:
 def answered(
     usd: Any = 0.5, text: str = "an answer", status: str = "completed", **members: Any
 ) -> list[Frame]:
-    """A whole small turn: sent, answered by a Worker, settled."""
+    """A complete small turn: sent, answered by a worker, settled."""
     tape = Tape().note(Marker.SENDING)
     tape.note(Marker.OPENED, via="post", status=200, content_type="application/json", worker_id=WORKER)
     body = worker(usd, text, **members)
@@ -78,16 +78,16 @@ def answered(
 async def play(ledger: Ledger, into: Session, what: TurnRequest, frames: Iterable[Frame]) -> Session:
     """Open a turn, append its frames, close it; returns the session in memory."""
     await ledger.open_turn(into, what)
-    taken = list(frames)
-    for one in taken:
+    stored = list(frames)
+    for one in stored:
         ledger.append(what.turn_id, one)
-    now = put_turn(into, fold(what, taken))
+    now = put_turn(into, fold(what, stored))
     await ledger.close_turn(now, what.turn_id)
     return now
 
 
 def remote_turns(maker: str, number: int, **members: Any) -> list[RemoteTurn]:
-    """The first turns of a worker as one program reads them; `maker` is in the ids it gives."""
+    """The first turns of a worker as one program reads them; `maker` is part of its ids."""
     turns = []
     for at in range(number):
         what = order(f"turn_{maker}_{at}", f"prompt {at}", worker_id=WORKER, seen_before=0, **members)
@@ -105,14 +105,14 @@ def text_part(text: str) -> dict[str, str]:
 
 
 def only(restated: list[Restatement] | None) -> Restatement:
-    """The only one."""
+    """The only item."""
     assert restated is not None
     (one,) = restated
     return one
 
 
 def stored(value: Session) -> Session:
-    """What of a session is compared: the ledger dates and titles it by itself."""
+    """The compared members of a session: the ledger sets its dates and title itself."""
     return replace(value, updated_ms=0, title="")
 
 
@@ -125,7 +125,7 @@ def names(folder: Path) -> list[str]:
 
 
 def look(path: Path, sql: str, *cells: Any) -> list[tuple[Any, ...]]:
-    """Read the file behind the ledger's back."""
+    """Read the file without the ledger."""
     connection = sqlite3.connect(path)
     try:
         return connection.execute(sql, cells).fetchall()

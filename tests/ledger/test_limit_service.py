@@ -1,4 +1,4 @@
-"""Limits that a person typed, and what is spent of them in each scope."""
+"""Stored limits, and their spending in each scope."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from handinger_tui.core.stream import Snapshot, Usage
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ledger.limits import LimitRules, LimitService
 from tests.ledger.charge_rows import spent
-from tests.ledger.made import look, opened, order, session
 from tests.ledger.rows import DAY_MS, NOON_MS, cells, put_in
+from tests.ledger.samples import look, opened, order, session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -33,7 +33,7 @@ TODAY_MS = NOON_MS - DAY_MS // 2
 LIMITS = [Limit(scope, unit, Decimal(10)) for scope in Scope for unit in Unit]
 
 
-def purse_on(
+def service_on(
     ledger: Ledger, *configured: Limit, flags: tuple[Limit, ...] = (), simulated: bool = False
 ) -> LimitService:
     rules = LimitRules(configured, flags, simulated=simulated, now_ms=lambda: NOON_MS)
@@ -42,8 +42,8 @@ def purse_on(
 
 @pytest.fixture
 async def ledger() -> AsyncIterator[Ledger]:
-    async with opened(None) as made:
-        yield made
+    async with opened(None) as opened_ledger:
+        yield opened_ledger
 
 
 def of(number: int, status: TurnStatus = TurnStatus.COMPLETED, **members: Any) -> Turn:
@@ -55,16 +55,16 @@ def ours(*turns: Turn, name: str = "ses_1") -> Session:
     return session(name, worker_id="wrk_1", turns=turns)
 
 
-def told(usd: int | None, *, busy: bool = False, points: int | None = None) -> Snapshot:
+def snapshot_of(usd: int | None, *, busy: bool = False, points: int | None = None) -> Snapshot:
     usage = Usage(
         cost_usd=None if usd is None else Decimal(usd), credits=None if points is None else Decimal(points)
     )
     return Snapshot("wrk_1", "running" if busy else "completed", running_flag=busy, usage=usage)
 
 
-async def by_scope(purse: LimitService, into: Session, unit: Unit = Unit.USD) -> dict[str, Total]:
-    found = await purse.gauges(into)
-    return {str(gauge.limit.scope): gauge.spent for gauge in found if gauge.limit.unit is unit}
+async def by_scope(service: LimitService, into: Session, unit: Unit = Unit.USD) -> dict[str, Total]:
+    gauges = await service.gauges(into)
+    return {str(gauge.limit.scope): gauge.spent for gauge in gauges if gauge.limit.unit is unit}
 
 
 async def test_each_scope_counts_its_own(ledger: Ledger) -> None:
@@ -76,8 +76,8 @@ async def test_each_scope_counts_its_own(ledger: Ledger) -> None:
         cells("t4", usd_pico=8 * USD, session_id="ses_3", worker_id="wrk_9", at_ms=NOON_MS),
         cells("t5", usd_pico=16 * USD, session_id="ses_4", worker_id="wrk_local", base_url="local"),
     )
-    purse = purse_on(ledger, *LIMITS)
-    assert await by_scope(purse, ours(of(1), of(2))) == {
+    service = service_on(ledger, *LIMITS)
+    assert await by_scope(service, ours(of(1), of(2))) == {
         "turn": Total(Decimal(2)),
         "session": Total(Decimal(3)),
         "worker": Total(Decimal(7)),
@@ -85,36 +85,34 @@ async def test_each_scope_counts_its_own(ledger: Ledger) -> None:
         "week": Total(Decimal(15)),
         "month": Total(Decimal(15)),
     }
-    assert (await by_scope(purse, ours(of(1), of(2)), Unit.CREDITS))["session"] == Total(Decimal(5), 1)
-    pretend = purse_on(ledger, *LIMITS, simulated=True)
+    assert (await by_scope(service, ours(of(1), of(2)), Unit.CREDITS))["session"] == Total(Decimal(5), 1)
+    pretend = service_on(ledger, *LIMITS, simulated=True)
     assert (await by_scope(pretend, session("ses_4")))["day"] == Total(Decimal(16))
-    assert purse.today() == ChargeFilter(since_ms=TODAY_MS, simulated=False)
+    assert service.today() == ChargeFilter(since_ms=TODAY_MS, simulated=False)
     assert pretend.today() == ChargeFilter(since_ms=TODAY_MS, simulated=True)
     assert (await spent(ledger, pretend.today())).usd == Total(Decimal(16))
 
 
 async def test_before_anything_was_sent_nothing_is_spent(ledger: Ledger) -> None:
-    purse = purse_on(ledger, *LIMITS)
+    service = service_on(ledger, *LIMITS)
     zero = dict.fromkeys(map(str, Scope), Total(Decimal(0)))
-    assert await by_scope(purse, session()) == zero
-    assert await by_scope(purse, session(turns=(of(1, TurnStatus.QUEUED),))) == zero
-    assert await by_scope(purse, session(turns=(of(1, TurnStatus.REJECTED),))) == zero
+    assert await by_scope(service, session()) == zero
+    assert await by_scope(service, session(turns=(of(1, TurnStatus.QUEUED),))) == zero
+    assert await by_scope(service, session(turns=(of(1, TurnStatus.REJECTED),))) == zero
 
 
 @pytest.mark.parametrize("newer", [TurnStatus.QUEUED, TurnStatus.NOT_SENT, TurnStatus.REJECTED])
-async def test_a_message_that_was_not_sent_never_makes_room_under_the_turn_limit(
-    ledger: Ledger, newer: TurnStatus
-) -> None:
+async def test_an_unsent_message_does_not_reset_the_turn_limit(ledger: Ledger, newer: TurnStatus) -> None:
     free: dict[str, Any] = {"status": str(newer), "usd_pico": 0, "micro_credits": 0}
     await put_in(ledger, cells("t1", usd_pico=8 * USD), cells("t2", **free))
-    purse = purse_on(ledger, *LIMITS)
-    assert (await by_scope(purse, ours(of(1), of(2, newer))))["turn"] == Total(Decimal(8))
+    service = service_on(ledger, *LIMITS)
+    assert (await by_scope(service, ours(of(1), of(2, newer))))["turn"] == Total(Decimal(8))
 
 
 async def test_a_turn_that_the_ledger_does_not_know_yet_is_a_gap(ledger: Ledger) -> None:
     await put_in(ledger, cells("t1", usd_pico=USD))
-    purse = purse_on(ledger, *LIMITS)
-    assert await by_scope(purse, ours(of(1), of(2, TurnStatus.ACCEPTED))) == {
+    service = service_on(ledger, *LIMITS)
+    assert await by_scope(service, ours(of(1), of(2, TurnStatus.ACCEPTED))) == {
         "turn": Total(None, 1),
         "session": Total(Decimal(1), 1),
         "worker": Total(Decimal(1), 1),
@@ -122,91 +120,100 @@ async def test_a_turn_that_the_ledger_does_not_know_yet_is_a_gap(ledger: Ledger)
     }
 
 
-async def test_what_the_worker_tells_of_itself_counts_when_it_is_more(ledger: Ledger) -> None:
+async def test_the_total_of_the_worker_counts_if_it_is_higher(ledger: Ledger) -> None:
     await put_in(ledger, cells("t1", usd_pico=2 * USD), cells("t2", session_id="ses_2"))
-    purse = purse_on(ledger, *LIMITS)
-    for said, expected in (
-        (told(9, points=7), Total(Decimal(9))),
-        (told(9, busy=True), Total(Decimal(9), 1)),
-        (told(1), Total(Decimal(2), 1)),
-        (told(None, points=7), Total(Decimal(2), 1)),
+    service = service_on(ledger, *LIMITS)
+    for reported, expected in (
+        (snapshot_of(9, points=7), Total(Decimal(9))),
+        (snapshot_of(9, busy=True), Total(Decimal(9), 1)),
+        (snapshot_of(1), Total(Decimal(2), 1)),
+        (snapshot_of(None, points=7), Total(Decimal(2), 1)),
     ):
-        assert (await by_scope(purse, ours(of(1, snapshot=said))))["worker"] == expected
-    credited = await by_scope(purse, ours(of(1, snapshot=told(9, points=7))), Unit.CREDITS)
+        assert (await by_scope(service, ours(of(1, snapshot=reported))))["worker"] == expected
+    credited = await by_scope(service, ours(of(1, snapshot=snapshot_of(9, points=7))), Unit.CREDITS)
     assert credited["worker"] == Total(Decimal(7))
-    falling = ours(of(1, snapshot=told(9)), of(2, snapshot=told(8)))
-    assert (await by_scope(purse, falling))["worker"] == Total(Decimal(2), 1)
-    after = ours(of(1, snapshot=told(9)), of(3, TurnStatus.ACCEPTED))
-    assert (await by_scope(purse, after))["worker"] == Total(Decimal(9), 1)
+    falling = ours(of(1, snapshot=snapshot_of(9)), of(2, snapshot=snapshot_of(8)))
+    assert (await by_scope(service, falling))["worker"] == Total(Decimal(2), 1)
+    after = ours(of(1, snapshot=snapshot_of(9)), of(3, TurnStatus.ACCEPTED))
+    assert (await by_scope(service, after))["worker"] == Total(Decimal(9), 1)
 
 
 async def test_an_amount_beyond_what_the_ledger_holds_uses_up_every_limit(ledger: Ledger) -> None:
     await put_in(ledger, cells("t1", usd_pico=2 * USD, micro_credits=3), cells("t2"))
-    purse = purse_on(ledger, *LIMITS)
+    service = service_on(ledger, *LIMITS)
     most = 10**17
-    found = await by_scope(purse, ours(of(1, snapshot=told(2)), of(2, snapshot=told(most + 2))))
-    assert found == {
+    spent = await by_scope(
+        service, ours(of(1, snapshot=snapshot_of(2)), of(2, snapshot=snapshot_of(most + 2)))
+    )
+    assert spent == {
         "turn": Total(Decimal(most)),
         "session": Total(Decimal(most + 2)),
         "worker": Total(Decimal(most + 2)),
         **dict.fromkeys(("day", "week", "month"), Total(Decimal(most + 2))),
     }
-    running = await by_scope(purse, ours(of(1, snapshot=told(2)), of(2, snapshot=told(most + 2, busy=True))))
+    running = await by_scope(
+        service, ours(of(1, snapshot=snapshot_of(2)), of(2, snapshot=snapshot_of(most + 2, busy=True)))
+    )
     assert running["day"] == Total(Decimal(most + 2), 1), "so far"
-    told_all = ours(of(1, snapshot=told(2, points=0)), of(2, snapshot=told(3, points=most)))
-    assert (await by_scope(purse, told_all, Unit.CREDITS))["turn"].value == Decimal(most)
+    snapshots = ours(of(1, snapshot=snapshot_of(2, points=0)), of(2, snapshot=snapshot_of(3, points=most)))
+    assert (await by_scope(service, snapshots, Unit.CREDITS))["turn"].value == Decimal(most)
 
 
-async def test_a_typed_limit_wins_over_a_configured_one_and_a_flag_over_both(ledger: Ledger) -> None:
+async def test_a_stored_limit_overrides_a_configured_one_and_a_flag_overrides_both(ledger: Ledger) -> None:
     configured = [Limit(Scope.DAY, Unit.USD, Decimal(10)), Limit(Scope.SESSION, Unit.CREDITS, Decimal(3))]
-    purse = purse_on(ledger, *configured)
-    await purse.set_limit(ours(), Scope.DAY, Unit.USD, Decimal("12.5"))
-    assert await purse.limits(ours()) == (
+    service = service_on(ledger, *configured)
+    await service.set_limit(ours(), Scope.DAY, Unit.USD, Decimal("12.5"))
+    assert await service.limits(ours()) == (
         Limit(Scope.SESSION, Unit.CREDITS, Decimal(3)),
         Limit(Scope.DAY, Unit.USD, Decimal("12.5"), LimitOrigin.TYPED),
     )
     flag = Limit(Scope.DAY, Unit.USD, Decimal(1), LimitOrigin.FLAG)
-    assert flag in await purse_on(ledger, *configured, flags=(flag,)).limits(ours())
-    await purse.set_limit(ours(), Scope.DAY, Unit.USD, None)
-    assert await purse.limits(ours()) == (configured[1],)
-    await purse.set_limit(ours(), Scope.DAY, Unit.USD, Decimal(4))
-    assert Limit(Scope.DAY, Unit.USD, Decimal(4), LimitOrigin.TYPED) in await purse.limits(ours())
+    assert flag in await service_on(ledger, *configured, flags=(flag,)).limits(ours())
+    await service.set_limit(ours(), Scope.DAY, Unit.USD, None)
+    assert await service.limits(ours()) == (configured[1],)
+    await service.set_limit(ours(), Scope.DAY, Unit.USD, Decimal(4))
+    assert Limit(Scope.DAY, Unit.USD, Decimal(4), LimitOrigin.TYPED) in await service.limits(ours())
 
 
-def scopes(found: Iterable[Limit]) -> set[str]:
-    return {str(limit.scope) for limit in found}
+def scopes(limits: Iterable[Limit]) -> set[str]:
+    return {str(limit.scope) for limit in limits}
 
 
-async def test_a_typed_limit_counts_for_those_it_was_meant_for(ledger: Ledger) -> None:
-    purse = purse_on(ledger)
+async def test_a_stored_limit_applies_to_its_own_scope(ledger: Ledger) -> None:
+    service = service_on(ledger)
     for scope in Scope:
-        await purse.set_limit(ours(), scope, Unit.USD, Decimal(5))
-    assert scopes(await purse.limits(ours())) == {*map(str, Scope)}
-    assert scopes(await purse.limits(ours(name="ses_2"))) == {"turn", "worker", "day", "week", "month"}
-    assert scopes(await purse.limits(session("ses_2", worker_id="wrk_2"))) == {"turn", "day", "week", "month"}
-    assert scopes(await purse_on(ledger, simulated=True).limits(session("ses_9"))) == set()
+        await service.set_limit(ours(), scope, Unit.USD, Decimal(5))
+    assert scopes(await service.limits(ours())) == {*map(str, Scope)}
+    assert scopes(await service.limits(ours(name="ses_2"))) == {"turn", "worker", "day", "week", "month"}
+    assert scopes(await service.limits(session("ses_2", worker_id="wrk_2"))) == {
+        "turn",
+        "day",
+        "week",
+        "month",
+    }
+    assert scopes(await service_on(ledger, simulated=True).limits(session("ses_9"))) == set()
 
 
 async def test_a_limit_of_a_worker_needs_a_worker(ledger: Ledger) -> None:
     with pytest.raises(HandingerError, match="No worker yet"):
-        await purse_on(ledger).set_limit(session(), Scope.WORKER, Unit.USD, Decimal(1))
+        await service_on(ledger).set_limit(session(), Scope.WORKER, Unit.USD, Decimal(1))
 
 
 @pytest.mark.parametrize("amount", ["0", "-1", "1e-13", "1e40", "9223373", "NaN"])
-async def test_what_is_no_amount_is_no_limit(ledger: Ledger, amount: str) -> None:
-    purse = purse_on(ledger)
+async def test_an_invalid_amount_is_not_a_limit(ledger: Ledger, amount: str) -> None:
+    service = service_on(ledger)
     with pytest.raises(HandingerError, match="Not a valid amount"):
-        await purse.set_limit(session(), Scope.DAY, Unit.USD, Decimal(amount))
-    assert await purse.limits(session()) == ()
+        await service.set_limit(session(), Scope.DAY, Unit.USD, Decimal(amount))
+    assert await service.limits(session()) == ()
 
 
-async def test_limits_are_only_ever_added_and_seen_by_every_program(tmp_path: Path) -> None:
+async def test_limits_are_only_appended_and_visible_to_every_program(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as one, opened(path) as other:
         assert await other.charges.news() is not None
-        await purse_on(one).set_limit(ours(), Scope.SESSION, Unit.CREDITS, Decimal("0.5"))
+        await service_on(one).set_limit(ours(), Scope.SESSION, Unit.CREDITS, Decimal("0.5"))
         assert await other.charges.news() is not None
-        assert await purse_on(other).limits(ours()) == (
+        assert await service_on(other).limits(ours()) == (
             Limit(Scope.SESSION, Unit.CREDITS, Decimal("0.5"), LimitOrigin.TYPED),
         )
     assert look(path, "SELECT scope, whose, unit, amount, set_ms FROM limits") == [
@@ -217,30 +224,30 @@ async def test_limits_are_only_ever_added_and_seen_by_every_program(tmp_path: Pa
             look(path, sql)
 
 
-async def test_only_what_a_limit_asks_for_is_added_up(ledger: Ledger) -> None:
+async def test_only_the_sums_of_existing_limits_are_computed(ledger: Ledger) -> None:
     await put_in(ledger, *(cells(f"t{number}", usd_pico=USD) for number in range(1, 4)))
-    into = ours(*(of(number, snapshot=told(number)) for number in range(1, 4)))
-    asked: list[str] = []
-    await ledger.database.run(lambda connection: connection.set_trace_callback(asked.append))
+    into = ours(*(of(number, snapshot=snapshot_of(number)) for number in range(1, 4)))
+    statements: list[str] = []
+    await ledger.database.run(lambda connection: connection.set_trace_callback(statements.append))
     for configured, sums in (((), 0), (LIMITS[:1], 1), (LIMITS[2:3], 1), (LIMITS, 6)):
-        asked.clear()
-        found = await purse_on(ledger, *configured).gauges(into)
-        assert [gauge.limit for gauge in found] == list(configured)
-        assert sum("SUM(" in one and "turn_totals" in one for one in asked) == sums, configured
+        statements.clear()
+        gauges = await service_on(ledger, *configured).gauges(into)
+        assert [gauge.limit for gauge in gauges] == list(configured)
+        assert sum("SUM(" in one and "turn_totals" in one for one in statements) == sums, configured
 
 
-async def test_what_is_remembered_of_a_session_is_of_no_other_one(
+async def test_the_cache_of_a_session_is_not_used_for_another_one(
     ledger: Ledger,
 ) -> None:
     await put_in(ledger, cells("t1", usd_pico=2 * USD), cells("t2"))
-    purse = purse_on(ledger, Limit(Scope.WORKER, Unit.USD, Decimal(10)))
-    rising = ours(of(1, snapshot=told(8)), of(2, snapshot=told(9)))
-    falling = ours(rising.turns[0], of(2, snapshot=told(7)))
+    service = service_on(ledger, Limit(Scope.WORKER, Unit.USD, Decimal(10)))
+    rising = ours(of(1, snapshot=snapshot_of(8)), of(2, snapshot=snapshot_of(9)))
+    falling = ours(rising.turns[0], of(2, snapshot=snapshot_of(7)))
     for into, expected in (
         (rising, Total(Decimal(9))),
         (falling, Total(Decimal(2), 1)),
         (rising, Total(Decimal(9))),
-        (ours(of(3, snapshot=told(1)), name="ses_2"), Total(Decimal(2), 2)),
+        (ours(of(3, snapshot=snapshot_of(1)), name="ses_2"), Total(Decimal(2), 2)),
         (ours(rising.turns[0]), Total(Decimal(8))),
     ):
-        assert (await by_scope(purse, into))["worker"] == expected
+        assert (await by_scope(service, into))["worker"] == expected
