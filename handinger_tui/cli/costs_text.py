@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import sys
 import textwrap
@@ -179,7 +178,7 @@ def credit_price() -> Decimal | None:
 
 def _configured_limits() -> LimitRules:
     try:
-        return limit_rules(settings_for(argparse.Namespace()))
+        return limit_rules(settings_for(None))
     except SettingsError:
         # Invalid settings do not block a look at past costs; the next turn reports the error.
         return LimitRules()

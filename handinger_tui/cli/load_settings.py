@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import shlex
+from typing import TYPE_CHECKING
 
 from handinger_tui.cli.local_files import config_text, default_paths, is_open_to_others
 from handinger_tui.cli.output import say
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import LimitOrigin, Scope
 from handinger_tui.core.tags import NO_RULES, TagRules
-from handinger_tui.ledger.limits import LimitRules
 from handinger_tui.settings import Flags, Settings, load, require_key
 
+if TYPE_CHECKING:
+    import argparse
 
-def flags_of(args: argparse.Namespace) -> Flags:
-    """Return the settings given on the command line."""
+    from handinger_tui.ledger.limits import LimitRules
+
+
+def flags_of(args: argparse.Namespace | None) -> Flags:
+    """Return the settings given on the command line; `args` is None for a command without options."""
     return Flags(
         base_url=getattr(args, "base_url", None),
         generation=getattr(args, "generation", None),
@@ -30,7 +34,7 @@ def flags_of(args: argparse.Namespace) -> Flags:
     )
 
 
-def settings_for(args: argparse.Namespace, *, keyless: bool = True) -> Settings:
+def settings_for(args: argparse.Namespace | None, *, keyless: bool = True) -> Settings:
     """Load the settings. `keyless` allows the local worker to answer without `--local` if no key is set.
 
     Raises:
@@ -43,7 +47,7 @@ def settings_for(args: argparse.Namespace, *, keyless: bool = True) -> Settings:
     return settings
 
 
-def service_settings(args: argparse.Namespace) -> Settings:
+def service_settings(args: argparse.Namespace | None) -> Settings:
     """Load the settings of a command without a screen that talks to the service.
 
     A key file that other users can read is reported on stderr.
@@ -72,7 +76,7 @@ def tag_rules() -> TagRules:
     Invalid settings do not block a look at past sessions and costs; that rules are missing is reported.
     """
     try:
-        return settings_for(argparse.Namespace()).tag_rules
+        return settings_for(None).tag_rules
     except SettingsError as problem:
         say(f"Rules for tags and projects are not applied: {problem.summary}")
         return NO_RULES
@@ -80,6 +84,8 @@ def tag_rules() -> TagRules:
 
 def limit_rules(settings: Settings) -> LimitRules:
     """Return the limits of flags and configuration."""
+    from handinger_tui.ledger.limits import LimitRules  # sqlite3 and the ledger, not before the first frame
+
     flags = [limit for limit in settings.spending if limit.origin is LimitOrigin.FLAG]
     configured = [limit for limit in settings.spending if limit.origin is not LimitOrigin.FLAG]
     return LimitRules(configured, flags, simulated=settings.local, credit_usd=settings.credit_usd)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import time
@@ -35,6 +34,7 @@ from handinger_tui.engine.replay import Pace, Replay, ReplayClock
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import AsyncIterator, Callable, Coroutine
 
     from handinger_tui.api.generations import TurnClient
@@ -164,7 +164,7 @@ def new_clock() -> ReplayClock:
 
 
 def run_with_services(
-    args: argparse.Namespace, work: Callable[[Services], Coroutine[None, None, int]]
+    args: argparse.Namespace | None, work: Callable[[Services], Coroutine[None, None, int]]
 ) -> int:
     """Run `work` of a command without a screen with the services of its settings; return the exit code.
 
@@ -347,7 +347,7 @@ def settle_open_turns() -> None:
         SettingsError: no key is set.
         LedgerError
     """
-    run_with_services(argparse.Namespace(), _settle)
+    run_with_services(None, _settle)
 
 
 async def _settle(services: Services) -> int:

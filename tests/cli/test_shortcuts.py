@@ -12,7 +12,11 @@ from handinger_tui.cli import args, main
 def test_options_that_paint_the_early_prompt_show_the_screen() -> None:
     options = sorted(main.SCREEN_OPTIONS)
     mixtures = chain.from_iterable(combinations(options, count) for count in range(len(options) + 1))
-    assert all(args.shows_screen(args.parse([*mixture, *mixture])) for mixture in mixtures)
+    for mixture in mixtures:
+        parsed = args.parse([*mixture, *mixture])
+        assert args.shows_screen(parsed)
+        given = vars(main.screen_options([*mixture, *mixture]))
+        assert {name: value for name, value in vars(parsed).items() if value or name in given} == given
 
 
 @pytest.mark.parametrize(

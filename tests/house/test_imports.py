@@ -164,7 +164,8 @@ def test_the_version_is_told_before_anything_is_loaded_that_an_empty_python_has_
 
 
 def test_the_first_frame_of_the_app_waits_for_nothing_that_comes_with_a_connection() -> None:
-    loaded = loaded_after("import handinger_tui.cli.main, handinger_tui.cli.app")
+    first = ("main", "app", "load_settings")
+    loaded = loaded_after(f"import {', '.join(f'handinger_tui.cli.{name}' for name in first)}")
     assert "handinger_tui.ui.app" in loaded
     assert set(loaded).isdisjoint(LATER)
     assert len([name for name in loaded if name.startswith("handinger_tui.")]) <= OURS_AT_FIRST_FRAME
