@@ -575,7 +575,7 @@ class HttpReply:
     async def pieces(self) -> AsyncGenerator[RawFrame, None]:
         """The frames of the body; the iterator ends where the HTTP body properly ends.
 
-        A proper end does not mean that the answer is complete: see `engine.recovery`.
+        A proper end does not mean that the answer is complete: see `engine.turn_run`.
 
         Raises:
             StreamLost: lost, silent for too long, too large.

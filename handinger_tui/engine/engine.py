@@ -27,7 +27,7 @@ from handinger_tui.engine.ports import (
     read_with_retries,
 )
 from handinger_tui.engine.session_actor import EngineDeps, ServiceContext, SessionActor, ended_with_program
-from handinger_tui.engine.turn_record import RunDeps
+from handinger_tui.engine.session_store import RunDeps
 
 if TYPE_CHECKING:
     from handinger_tui.core.dialects.events import StreamEvent

@@ -17,7 +17,7 @@ from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import Kind, Turn
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.ports import RetryPolicy
-from handinger_tui.engine.turn_record import STREAMED
+from handinger_tui.engine.session_store import STREAMED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.turn import TurnRequest
     from handinger_tui.engine.ports import Clock, Ids, Reply
     from handinger_tui.engine.session_actor import SessionActor
-    from handinger_tui.engine.turn_record import TurnRecord
+    from handinger_tui.engine.session_store import TurnRecord
 
 NOTHING_SENT: Final = "This is a replay: nothing is sent, read or stored."
 LONGEST_PAUSE_S: Final = 3.0

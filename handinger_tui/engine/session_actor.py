@@ -31,10 +31,18 @@ from handinger_tui.core.turns.turn import (
     TurnRequest,
     TurnStatus,
 )
-from handinger_tui.engine.queues import Hold, HoldReason, Inbox, TurnQueue, hold_after
-from handinger_tui.engine.session_store import RunningCharges, SessionLimits, SessionStore, limit_hold
+from handinger_tui.engine.queues import (
+    Hold,
+    HoldReason,
+    Inbox,
+    RunningCharges,
+    SessionLimits,
+    TurnQueue,
+    hold_after,
+    limit_hold,
+)
+from handinger_tui.engine.session_store import RunDeps, SessionStore, TurnRecord, may_have_left
 from handinger_tui.engine.settling import LateReader, TurnSettler, adopted_turns
-from handinger_tui.engine.turn_record import RunDeps, TurnRecord, may_have_left
 from handinger_tui.engine.turn_run import RunSlot, TurnRun
 
 if TYPE_CHECKING:

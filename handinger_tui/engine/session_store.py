@@ -1,26 +1,26 @@
-"""The newest value of one open session: what changes it is stored, then published; and its spending limits.
+"""The newest value of one open session, and the records of its turns: what changes is stored, then published.
 
-Only the ledger knows what all programs on this history have spent. Nothing here stops a running
-turn: the API has no request for that.
+In a record every frame is numbered, stored, folded and published; nothing in it waits.
 """
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.errors import LedgerError
+from handinger_tui.core.errors import ApiError, LedgerError
+from handinger_tui.core.jsontext import Json, NotJson, as_object, as_text, dump, parse
 from handinger_tui.core.money.limits import (
-    Gauge,
-    LimitReached,
-    LimitUnmeasured,
     Start,
-    blocking,
-    unmeasured_text,
 )
 from handinger_tui.core.money.turn_events import has_ended
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame, ReadReason, WorkerBody, body_of
+from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.session import (
     Others,
     Session,
@@ -29,15 +29,247 @@ from handinger_tui.core.turns.session import (
     title_from,
     with_kept_turns,
 )
-from handinger_tui.core.turns.turn import Turn, TurnRequest
-from handinger_tui.engine.queues import Hold, HoldReason
-from handinger_tui.engine.turn_record import RunDeps, TurnRecord
+from handinger_tui.core.turns.turn import (
+    UNDECIDED,
+    Fault,
+    Kind,
+    Turn,
+    TurnRequest,
+    TurnStatus,
+    judge,
+    outcome_object,
+)
+from handinger_tui.core.turns.worker_reconciliation import WorkerObservation, observe, slim_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Iterable
 
-    from handinger_tui.core.stream import Frame
-    from handinger_tui.engine.ports import LimitReader, TurnLog
+    from handinger_tui.core.dialects.events import StreamEvent
+    from handinger_tui.engine.ports import Clock, RetryPolicy, TurnLog, WorkerApi
+
+ANSWERED = frozenset({Marker.OPENED, ReadReason.ANSWER, ReadReason.DURING, ReadReason.AFTER})
+"""Events of frames that exist only when the service has accepted the turn."""
+STREAMED = frozenset({Framing.SSE, Framing.LINES, Framing.TEXT})
+LEFT = Fault(Kind.NETWORK, "Watching stopped before the service answered. The message may have arrived.")
+
+
+class RunDeps(Struct, frozen=True):
+    """What every turn needs. `tap` is called with each stream event as it is decoded."""
+
+    api: WorkerApi
+    log: TurnLog
+    clock: Clock
+    policy: RetryPolicy
+    tap: Callable[[StreamEvent], None] | None = None
+
+
+def may_have_left(order: TurnRequest, frames: Iterable[Frame]) -> bool:
+    """Whether, by its stored frames, a byte of the request of the turn may have left.
+
+    A turn adopted from the worker was never sent by us, but its request did leave. Its
+    `seen_before` is set; that of a turn of ours is None until it is being sent.
+    """
+    was_sent = any(frame.event == Marker.SENDING or frame.event in ANSWERED for frame in frames)
+    return was_sent or order.seen_before is not None
+
+
+class TurnRecord:
+    """One turn as it is written. Only one owner writes a turn at a time."""
+
+    def __init__(
+        self,
+        order: TurnRequest,
+        session: Session,
+        deps: RunDeps,
+        publish: Callable[[Turn], None],
+        frames: Iterable[Frame] = (),
+    ) -> None:
+        """`frames`: those stored already; they are only folded."""
+        # A queued turn is stored before its worker is known.
+        worker_id = order.worker_id or session.worker_id
+        self.order = replace(order, worker_id=worker_id, template=session.template)
+        self._log = deps.log
+        self._clock = deps.clock
+        self._publish = publish
+        self._fold = Fold(order, tap=deps.tap)
+        self._scheduled: asyncio.Handle | None = None
+        self._seq = 0
+        self.accepted = False
+        """The service has accepted the turn."""
+        self.departed = False
+        """The first byte of the request may have left. The caller sets it for a turn resumed after that."""
+        self.is_ours = True
+        """This program writes the turn. Otherwise it only shows what another one stores of it."""
+        self.last_body: WorkerBody | None = None
+        """The newest read of the worker that was made to settle the turn."""
+        self._worker_committed = self.order.worker_id is not None
+        for frame in frames:
+            self._resume(frame)
+
+    @property
+    def turn_id(self) -> str:
+        """The id of the turn."""
+        return self.order.turn_id
+
+    @property
+    def turn(self) -> Turn:
+        """The newest value of the turn."""
+        return self._fold.turn
+
+    @property
+    def worker_id(self) -> str | None:
+        """The id of the worker, None while it is not known."""
+        return self.turn.worker_id or self.order.worker_id
+
+    @property
+    def misdirected(self) -> bool:
+        """The answer names another worker than the one the turn was sent to."""
+        return self._fold.misdirected
+
+    def take_stored(self, frames: Iterable[Frame]) -> None:
+        """Take frames that another program has stored of the turn, and publish it."""
+        for frame in frames:
+            self._resume(frame)
+        self._publish_now()
+
+    def _resume(self, frame: Frame) -> None:
+        self._fold.take(frame)
+        self._seq = frame.seq + 1
+        self.accepted = self.accepted or frame.event in ANSWERED
+        if frame.event == Marker.SENDING:
+            # The worker it was sent to is the one to read. None means a new worker, not the session's.
+            sent_to = as_text(as_object(parse(frame.data)).get("worker_id"))
+            self.order = replace(self.order, worker_id=sent_to)
+        self.departed = self.departed or frame.event == Marker.SENDING or frame.event in ANSWERED
+
+    # -- frames ------------------------------------------------------------------------
+    def feed(self, framing: Framing, data: str, event: str = "", frame_id: str | None = None) -> None:
+        """Number, store and fold one frame, and publish the turn; for stream frames once per network read."""
+        frame = Frame(self._seq, self._clock.now_ms(), framing, data, event, frame_id)
+        self._seq += 1
+        self.accepted = self.accepted or event in ANSWERED
+        self._log.append(self.turn_id, frame)
+        self._fold.take(frame)
+        if framing not in STREAMED:
+            self._publish_now()
+        elif self._scheduled is None:
+            # A stream may bring a thousand deltas a second; a view cannot show a value for each.
+            self._scheduled = asyncio.get_running_loop().call_soon(self._publish_now)
+
+    @property
+    def next_seq(self) -> int:
+        """The number of the next frame."""
+        return self._seq
+
+    def _publish_now(self) -> None:
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+            self._scheduled = None
+        self._publish(self.turn)
+
+    def feed_raw(self, piece: RawFrame) -> None:
+        """Feed one frame of a reply; a Worker object is reduced to the part about this turn."""
+        if piece.framing is not Framing.JSON:
+            self.feed(piece.framing, piece.data, piece.event, piece.id)
+            return
+        data = piece.data
+        with suppress(NotJson):
+            body = body_of(data)
+            data = slim_worker(body, self.order) if body.wire else data
+        self.feed(Framing.JSON, data, ReadReason.ANSWER)
+
+    def feed_worker(self, body: WorkerBody, reason: ReadReason, *, messages: bool = True) -> None:
+        """Feed one read of the worker, reduced to this turn; without `messages` only its figures."""
+        self.feed(Framing.JSON, slim_worker(body, self.order, messages=messages), reason)
+
+    def note(self, marker: Marker, **fields: Json) -> None:
+        """Store and fold a marker of our own, with `fields` as its JSON content."""
+        self.feed(Framing.NOTE, dump(fields), marker)
+
+    def note_cut(self, trouble: ApiError) -> None:
+        """Store that the reply broke off because of `trouble`."""
+        self.note(Marker.CLOSED, clean=False, kind=trouble.kind, detail=trouble.summary)
+
+    async def commit_worker(self) -> None:
+        """Commit the id of a new worker at once: without it the answer cannot be read after a crash."""
+        if not self._worker_committed and self.worker_id is not None:
+            self._worker_committed = True
+            with suppress(LedgerError):
+                await self._log.flush()
+
+    # -- ending ------------------------------------------------------------------------
+    def settle(self, status: TurnStatus, fault: Fault | None, *, recovered: bool = False) -> None:
+        """Store how the turn ended. `recovered`: found out by reading the worker after a doubt."""
+        if fault is not None:
+            # The message may be text of the service, of any length: keep one line without control characters.
+            fault = replace(fault, message=clean_line(fault.message))
+        self.note(Marker.SETTLED, **outcome_object(status, fault, recovered=recovered))
+
+    def settle_by_answer(self, *, recovered: bool) -> None:
+        """Settle a turn whose answer has ended, by what the service reports."""
+        status, fault = judge(self.turn)
+        self.settle(status, fault, recovered=recovered)
+
+    def settle_by_reading(self, worker: str) -> None:
+        """Settle an open turn by `worker`: a Worker as JSON text, reduced to this turn."""
+        self.note(Marker.WATCHING)
+        self.feed(Framing.JSON, worker, ReadReason.AFTER)
+        self.settle_by_answer(recovered=True)
+
+    def apply_reading(self, body: WorkerBody) -> bool:
+        """Apply one read of the worker to a turn that no run watches; True when it shows that the turn ended.
+
+        A turn that had ended before gets the newest usage and costs. A turn that may not have arrived,
+        and that the worker does not list, stays as it is: a single read proves nothing.
+        """
+        if not body.wire:
+            return False
+        status = self.turn.status
+        if not self.turn.live and status not in UNDECIDED:
+            self.feed_worker(body, ReadReason.AFTER)
+            return False
+        observation = observe(self.turn, body.snapshot, accepted=self.accepted)
+        if observation not in (WorkerObservation.DONE, WorkerObservation.BUSY) and not self.accepted:
+            return False
+        self.departed = True
+        self.note(Marker.WATCHING)
+        done = observation is WorkerObservation.DONE
+        self.feed_worker(body, ReadReason.AFTER if done else ReadReason.DURING)
+        if done:
+            self.settle_by_answer(recovered=status is not TurnStatus.RUNNING)
+        else:
+            self.settle(TurnStatus.RUNNING, None)
+        return done
+
+    def leave(self, problem: BaseException | None = None) -> None:
+        """Stop watching and settle the turn.
+
+        RUNNING when the service has accepted it, UNKNOWN when the request may have left, else NOT_SENT.
+        `problem` is the error that ended the run, None when somebody stopped it. A turn of another program
+        stays as it is.
+        """
+        if not self.turn.live or not self.is_ours:
+            return
+        if isinstance(problem, LedgerError):
+            message, kind = problem.summary, Kind.DISK
+        elif problem is not None:
+            message, kind = f"handinger-tui failed while watching this turn: {problem!r}.", Kind.NETWORK
+        else:
+            message, kind = "Stopped before it was sent.", Kind.CONNECT
+        if not self.departed:
+            self.settle(TurnStatus.NOT_SENT, Fault(kind, message, may_have_been_charged=False))
+        elif self.accepted or self.turn.message_id is not None:
+            self.settle(TurnStatus.RUNNING, None)
+        else:
+            self.settle(TurnStatus.UNKNOWN, LEFT if problem is None else Fault(kind, message))
+
+    def leave_anyway(self, problem: BaseException | None) -> None:
+        """`leave`; where that fails, the turn is published as UNKNOWN although nothing can be stored."""
+        try:
+            self.leave(problem)
+        except Exception as second:  # noqa: BLE001 - the turn ends with a status even when no frame can be stored
+            fault = Fault(Kind.NETWORK, f"handinger-tui failed while watching this turn: {second!r}.")
+            self._publish(replace(self.turn, status=TurnStatus.UNKNOWN, fault=fault))
 
 
 class SessionStore:
@@ -144,112 +376,3 @@ class SessionStore:
     def new_record(self, turn_id: str) -> TurnRecord:
         """The record of a turn that was stored just now."""
         return TurnRecord(self.turn(turn_id).order, self.value, self._deps, self.put)
-
-
-def limit_hold(problem: LimitReached) -> Hold:
-    """The hold of a queue whose next turn a limit forbids."""
-    if isinstance(problem, LimitUnmeasured):
-        return Hold(HoldReason.UNMEASURED, problem.gauge, unmeasured_text(problem.gauge))
-    return Hold(HoldReason.LIMIT, problem.gauge)
-
-
-class SessionLimits:
-    """The newest gauges of a session. A gauge is a limit with the amount spent of it."""
-
-    def __init__(
-        self, store: SessionStore, log: TurnLog, reader: LimitReader | None, ends: Callable[[], int]
-    ) -> None:
-        """`ends()`: how many runs of the session have ended."""
-        self._store = store
-        self._log = log
-        self._reader = reader
-        self._ends = ends
-        self.gauges: tuple[Gauge, ...] = ()
-        """Those of the last read; empty when there are no limits, or before the first read."""
-
-    async def read(self) -> tuple[Gauge, ...]:
-        """Read the gauges from the ledger, and publish when they differ from the last ones.
-
-        Raises:
-            LedgerError
-        """
-        if self._reader is None:
-            return ()
-        gauges = tuple(await self._reader.gauges(self._store.value))
-        if gauges != self.gauges:
-            self.gauges = gauges
-            self._store.publish()
-        return gauges
-
-    async def count(self) -> tuple[Gauge, ...]:
-        """Write what the turns cost so far, then read the gauges. Raises LedgerError."""
-        self._store.set_elsewhere(await self._log.charge(self._store.value))
-        return await self.read()
-
-    async def check(self) -> None:
-        """Read the limits; return only when a message may be sent.
-
-        Raises:
-            LimitReached: a limit is used up.
-            LedgerError: the limits could not be read.
-        """
-        gauge = blocking(await self.read())
-        if gauge is not None:
-            raise LimitReached(gauge)
-
-    async def hold(self) -> Hold | None:
-        """The hold of a reached limit. One that cannot be read counts as reached; so does a missing history.
-
-        The limits are read again where a turn has ended during the read: its cost may have used one up.
-        """
-        while True:
-            ends = self._ends()
-            if (missing := self._log.no_history) is not None:
-                return Hold(HoldReason.UNREADABLE, detail=missing.summary)
-            try:
-                reached = blocking(await self.read())
-            except LedgerError as problem:
-                return Hold(HoldReason.UNREADABLE, detail=problem.summary)
-            if ends == self._ends():
-                return None if reached is None else limit_hold(LimitReached(reached))
-
-
-class RunningCharges:
-    """Writes what a running turn cost so far: once after each new read of its worker, one write at a time."""
-
-    def __init__(self, limits: SessionLimits, post: Callable[[Callable[[], Awaitable[None]]], None]) -> None:
-        """`post(step)` puts a step into the inbox of the session."""
-        self._limits = limits
-        self._post = post
-        self._is_due = False
-        self._is_posted = False
-
-    def observe(self, before: Turn | None, now: Turn, *, running: bool) -> None:
-        """Note a change of a turn; while a turn is `running`, its cost is written soon."""
-        self._is_due = self._is_due or figures_moved(before, now)
-        if self._is_due and running and not self._is_posted:
-            self._is_posted = True
-            self._post(self._write)
-
-    def closed(self) -> None:
-        """Closing the turn writes its cost: nothing is due."""
-        self._is_due = False
-
-    async def count(self) -> None:
-        """Write what the turns cost so far, and read the limits again. Raises LedgerError."""
-        self._is_due = False
-        await self._limits.count()
-
-    async def _write(self) -> None:
-        # What arrives during the write is left to the next one.
-        self._is_posted = False
-        if self._is_due:
-            with suppress(LedgerError):
-                await self.count()
-
-
-def figures_moved(before: Turn | None, now: Turn) -> bool:
-    """Whether a turn has a new read of its worker. Only such reads carry usage and costs."""
-    if before is None:
-        return now.snapshot is not None
-    return now.snapshot is not before.snapshot or now.before is not before.before

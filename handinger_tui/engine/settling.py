@@ -35,14 +35,14 @@ from handinger_tui.core.turns.turn import (
     outcome_object,
 )
 from handinger_tui.core.turns.worker_reconciliation import Answer, answer_to, messages_of, without_newest
+from handinger_tui.engine.turn_run import figures_differ
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from handinger_tui.engine.ports import Clock, Ids, TurnLog
     from handinger_tui.engine.queues import Inbox
-    from handinger_tui.engine.session_store import SessionStore
-    from handinger_tui.engine.turn_record import RunDeps
+    from handinger_tui.engine.session_store import RunDeps, SessionStore
 
 
 _TRIGGERS: Final[dict[str | None, Trigger]] = {
@@ -350,12 +350,6 @@ class TurnSettler:
         await self.close_ended()
 
 
-def brings_new_figures(turn: Turn, read: Snapshot) -> bool:
-    """Whether a reading has other figures than the newest one of the turn."""
-    newest = turn.snapshot or turn.before
-    return newest is None or (newest.usage, newest.costs) != (read.usage, read.costs)
-
-
 class LateReader:
     """Reads the worker of the newest turn of a session again, at times after the end of that turn.
 
@@ -414,7 +408,7 @@ class LateReader:
 
     async def _apply(self, body: WorkerBody) -> None:
         turn = self._turn()
-        if turn is not None and brings_new_figures(turn, body.snapshot):
+        if turn is not None and figures_differ(turn.snapshot or turn.before, body.snapshot):
             await self._settler.apply_reading(turn.turn_id, body)
             self._store.publish()
 

@@ -1,15 +1,22 @@
-"""The run of one turn: send it once, and settle how it ended.
+"""The run of one turn: it is sent once, its reply is read to the end, and how it ended is settled.
 
-One user action is one POST. Whatever goes wrong after that is settled by reading the worker
-(GET), never by sending again.
+One user action is one POST. Whatever goes wrong after that is settled by reading the worker (GET), never by
+sending again: recovery finds out what is left open when an answer ended without an end event, broke off,
+never came, or is being produced without a stream to us.
+
+Every wait is bounded. A turn that the service is known to have (it accepted the POST, or our message is in
+the worker) is watched for as long as the worker reports that it runs. Everything else ends within the
+recovery window, whatever the worker answers.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from handinger_tui.core.errors import (
     ApiError,
@@ -22,15 +29,24 @@ from handinger_tui.core.errors import (
     StreamLost,
     Unreachable,
 )
-from handinger_tui.core.stream import Marker, ReadReason, Snapshot
-from handinger_tui.core.turns.turn import UNDECIDED, Fault, Kind, TurnStatus
-from handinger_tui.core.turns.worker_reconciliation import times_asked
-from handinger_tui.engine.recovery import Recovery, read_reply
+from handinger_tui.core.formatting import duration
+from handinger_tui.core.stream import (
+    ANOTHER_WORKER,
+    Marker,
+    ReadReason,
+    Snapshot,
+    StreamRoute,
+    WorkerBody,
+    names_another,
+)
+from handinger_tui.core.turns.turn import UNDECIDED, Fault, Kind, Turn, TurnStatus, failure_text
+from handinger_tui.core.turns.worker_reconciliation import WorkerObservation, answer_to, observe, times_asked
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
-    from handinger_tui.engine.turn_record import RunDeps, TurnRecord
+    from handinger_tui.engine.ports import Clock, Reply, RetryPolicy, WorkerApi
+    from handinger_tui.engine.session_store import RunDeps, TurnRecord
 
 UNANSWERED = "handinger-tui quit before the service answered."
 FOLLOW_S: Final = 0.25
@@ -173,7 +189,7 @@ class TurnRun:
                     continue
                 before = record.turn.snapshot
                 record.feed_worker(body, ReadReason.MONEY, messages=False)
-                if _figures_differ(before, record.turn.snapshot):
+                if figures_differ(before, record.turn.snapshot):
                     interval = shortest
 
     @property
@@ -181,7 +197,7 @@ class TurnRun:
         return self.record.is_ours and self.record.turn.status is TurnStatus.ACCEPTED
 
 
-def _figures_differ(before: Snapshot | None, now: Snapshot | None) -> bool:
+def figures_differ(before: Snapshot | None, now: Snapshot | None) -> bool:
     """Whether usage or costs differ between two reads."""
     if before is None or now is None:
         return before is not now
@@ -233,3 +249,443 @@ class RunSlot:
         self.ends += 1
         self.free.set()
         self._ended(record)
+
+
+# -- the reply ---------------------------------------------------------------------------
+CLOCK_CHECK_S: Final = 1.0
+"""Seconds between two comparisons of the wall clock with the monotonic clock."""
+SLEPT_S: Final = 5.0
+"""A gap in seconds above which the machine slept; a smaller one is a correction of the wall clock."""
+
+
+@asynccontextmanager
+async def _ended_by(
+    reason: Callable[[], Coroutine[None, None, StreamLost]], name: str
+) -> AsyncIterator[None]:
+    """Run the body, and `reason` beside it in a task: the body ends at once with the error that it returns.
+
+    Raises:
+        StreamLost: as `reason` returned it.
+    """
+    lost: StreamLost | None = None
+
+    async def watch(limit: asyncio.Timeout) -> None:
+        nonlocal lost
+        lost = await reason()
+        limit.reschedule(asyncio.get_running_loop().time())
+
+    try:
+        async with asyncio.timeout(None) as limit:
+            watcher = asyncio.create_task(watch(limit), name=name)
+            try:
+                yield
+            finally:
+                watcher.cancel()
+    except TimeoutError:
+        if lost is None:
+            raise
+        raise lost from None
+
+
+def sleep_guard(clock: Clock) -> AbstractAsyncContextManager[None]:
+    """Run the body; end it at once when the machine has slept in between.
+
+    Raises:
+        StreamLost: the machine slept; the state of the turn has to be read again.
+    """
+
+    async def slept() -> StreamLost:
+        wall, steady = clock.now_ms(), clock.monotonic()
+        while True:
+            await clock.sleep(CLOCK_CHECK_S)
+            gap = (clock.now_ms() - wall) / 1000 - (clock.monotonic() - steady)
+            wall, steady = clock.now_ms(), clock.monotonic()
+            if gap > SLEPT_S:
+                return StreamLost(Kind.NETWORK, f"Back after {duration(int(gap * 1000))}. Checking…")
+
+    return _ended_by(slept, "sleep-watch")
+
+
+CHECK_EVERY_S: Final = 1.0
+"""Seconds between two checks for new content of the stream."""
+QUIET_S: Final = 30.0
+"""Seconds without new content after which the worker is read."""
+
+
+async def read_reply(record: TurnRecord, reply: Reply, deps: RunDeps) -> None:
+    """Read a reply of an accepted turn to its end, store its frames, and watch that its worker still runs.
+
+    Raises:
+        StreamLost: it broke off, or stayed silent while its worker had ended or could not be read. The
+            frames until then are stored.
+        BrokenContract
+    """
+
+    async def worker_is_over() -> StreamLost:
+        await _until_over(record, deps)
+        return StreamLost(Kind.IDLE_TIMEOUT, "The stream stayed open but sent nothing more.")
+
+    async with _ended_by(worker_is_over, "stream-watch"):
+        await _read_frames(record, reply, deps.clock)
+
+
+async def _read_frames(record: TurnRecord, reply: Reply, clock: Clock) -> None:
+    record.note(
+        Marker.OPENED,
+        via=reply.via,
+        status=reply.http_status,
+        content_type=reply.content_type,
+        encoding=reply.encoding,
+        worker_id=reply.worker_id,
+    )
+    await record.commit_worker()
+    # `aclosing` closes the generator in this task, also on cancellation.
+    async with sleep_guard(clock), aclosing(reply.pieces()) as pieces:
+        async for piece in pieces:
+            record.feed_raw(piece)
+            if record.misdirected:
+                raise BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER)
+            await record.commit_worker()
+    record.note(Marker.CLOSED, clean=True)
+
+
+async def _until_over(record: TurnRecord, deps: RunDeps) -> None:
+    """Return once the stream is silent and the worker does not report that it runs.
+
+    A worker that cannot be read counts as running until the recovery window is over.
+    """
+    clock, window = deps.clock, deps.policy.recovery_window
+    # A window of 0 means no recovery after a doubt; it must not make every stream count as silent.
+    quiet_s = min(QUIET_S, window) or QUIET_S
+    content = _content(record.turn)
+    quiet_since = alive_at = clock.monotonic()
+    while True:
+        await clock.sleep(min(CHECK_EVERY_S, quiet_s))
+        now = clock.monotonic()
+        if _content(record.turn) != content:
+            content = _content(record.turn)
+            quiet_since = alive_at = now
+        elif now - quiet_since >= quiet_s:
+            is_running = await _is_worker_running(record, deps.api)
+            quiet_since = clock.monotonic()
+            if is_running:
+                alive_at = quiet_since
+            elif is_running is False or quiet_since - alive_at >= window:
+                return
+
+
+def _content(turn: Turn) -> tuple[object, ...]:
+    """The members of a turn that a stream changes; those set by reads of the worker are left out."""
+    return turn.parts, turn.activity, turn.metadata, turn.finished
+
+
+async def _is_worker_running(record: TurnRecord, api: WorkerApi) -> bool | None:
+    """Whether the worker reports that it runs; None where it could not be read."""
+    try:
+        body = await api.read_worker(record.worker_id or "")
+    except ApiError:
+        return None
+    if body.snapshot.silent or names_another(body.snapshot.worker_id, record.worker_id):
+        return None
+    return observe(record.turn, body.snapshot, accepted=True) is WorkerObservation.BUSY
+
+
+# -- recovery ----------------------------------------------------------------------------
+NO_ID = "A worker may have been started."
+NO_WORKER = BrokenContract(Kind.DECODE, "The service returned something other than a worker.")
+MISDIRECTED = BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER)
+SETTLED_AFTER_FINISH = 3
+"""Number of GETs made for a finished stream whose worker still reports that it runs."""
+SHORTEST_READ_S: Final = 5.0
+"""Timeout in seconds of a read that begins just before the recovery window ends."""
+
+
+class _Streak:
+    """Counts consecutive reads of the worker that gave the same result."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+        self._since = 0.0
+
+    def add(self, now: float) -> None:
+        """Count one more read, made at `now` (monotonic seconds)."""
+        if not self.reads:
+            self._since = now
+        self.reads += 1
+
+    def end(self) -> None:
+        """Start again: a read gave a different result."""
+        self.reads = 0
+
+    def proves(self, now: float, policy: RetryPolicy) -> bool:
+        """Whether there were enough reads over enough time to rely on the result."""
+        return self.reads >= policy.absence_looks and now - self._since >= policy.absence_span
+
+
+class Recovery:
+    """One attempt to settle a turn.
+
+    `doubt` is the error after which the fate of the turn is unknown, None when the answer simply
+    ended. `accepted`: the service had begun to answer our POST.
+    """
+
+    def __init__(self, record: TurnRecord, deps: RunDeps, doubt: ApiError | None, *, accepted: bool) -> None:
+        self._record = record
+        self._deps = deps
+        self._api = deps.api
+        self._clock = deps.clock
+        self._policy = deps.policy
+        self._doubt = doubt
+        self._accepted = accepted
+        self._message_seen = False
+        """Some read showed our message in the worker."""
+        self._idle = _Streak()
+        """Reads that showed an idle worker without an answer to our message."""
+        self._busy = _Streak()
+        """Reads that showed a running worker."""
+        self._flapping = False
+        """The worker was idle once, and since then has neither run for a while nor extended the answer."""
+        self._attempt = 0
+        """Pauses so far: they grow with it."""
+        self._routes = [StreamRoute.SUBSCRIBE, StreamRoute.REPLAY]
+        """Streams of a running answer that are still worth trying, the best first."""
+        self._last_progress = self._clock.monotonic()
+        """When recovery began, or the worker was last seen to work on our turn (monotonic seconds)."""
+
+    async def run(self) -> None:
+        """Settle the turn."""
+        record = self._record
+        if record.turn.finished or self._is_answered_in_full():
+            await self._confirm()
+        elif record.worker_id is None:
+            self._give_up(None)
+        else:
+            while record.turn.live:
+                await self._read_and_act()
+
+    def _is_answered_in_full(self) -> bool:
+        """Whether the response to our POST was a Worker object that has finished our turn."""
+        turn = self._record.turn
+        if self._doubt is not None or not self._accepted or turn.snapshot is None:
+            return False
+        return observe(turn, turn.snapshot, accepted=True) is WorkerObservation.DONE
+
+    async def _read_final_state(self) -> bool:
+        """Read the worker, whose state overrides that of the stream; False when it is still busy.
+
+        Raises:
+            ApiError
+        """
+        if self._record.worker_id is None:
+            return True
+        body = await self._api.read_worker(self._record.worker_id)
+        if not body.wire:
+            return True
+        self._record.last_body = body
+        self._record.feed_worker(body, ReadReason.AFTER)
+        return not body.snapshot.busy
+
+    async def _confirm(self) -> None:
+        """Settle a complete answer: one GET brings costs, files and the final text."""
+        record = self._record
+        for attempt in range(1, SETTLED_AFTER_FINISH + 1):
+            try:
+                if await self._read_final_state():
+                    break
+            except Refused:
+                break
+            except ApiError:
+                pass
+            if attempt < SETTLED_AFTER_FINISH:
+                await self._clock.sleep(self._policy.pause(attempt))
+        record.settle_by_answer(recovered=False)
+
+    # -- the window ------------------------------------------------------------------
+    @property
+    def _delivered(self) -> bool:
+        """Whether the service is known to have our turn."""
+        return self._accepted or self._message_seen
+
+    @property
+    def _begins_target(self) -> bool:
+        """Whether the turn begins the target that is read: if that exists, our message arrived."""
+        return self._record.order.worker_id is None
+
+    @property
+    def _seconds_left(self) -> float:
+        """Remaining seconds of the recovery window; negative once it is over."""
+        return self._policy.recovery_window - (self._clock.monotonic() - self._last_progress)
+
+    # -- reads of the worker -----------------------------------------------------------
+    async def _read_and_act(self) -> None:
+        """Read the worker once, act on the result, and pause before the next read where one is due."""
+        record = self._record
+        try:
+            async with asyncio.timeout(max(self._seconds_left, SHORTEST_READ_S)):
+                body = await self._api.read_worker(record.worker_id or "")
+        except TimeoutError:
+            self._give_up(None)
+            return
+        except Refused as refusal:
+            if refusal.kind is Kind.NOT_FOUND and self._begins_target and not self._delivered:
+                await self._handle_missing()
+            elif refusal.kind is Kind.RATE_LIMITED:
+                await self._retry_or_give_up(refusal)
+            else:
+                self._give_up(refusal)
+            return
+        except ApiError as trouble:
+            await self._retry_or_give_up(trouble)
+            return
+        if body.snapshot.silent:
+            await self._retry_or_give_up(NO_WORKER)
+        elif names_another(body.snapshot.worker_id, record.worker_id):
+            await self._retry_or_give_up(MISDIRECTED)
+        else:
+            await self._act_on(body)
+
+    async def _act_on(self, body: WorkerBody) -> None:
+        """Act on what one read shows of our turn."""
+        record = self._record
+        record.last_body = body
+        seen_before = self._message_seen
+        is_listed = answer_to(record.turn.order, body.snapshot).present is True
+        self._message_seen = seen_before or self._begins_target or is_listed
+        observation = observe(record.turn, body.snapshot, accepted=self._accepted)
+        if observation is WorkerObservation.DONE:
+            record.feed_worker(body, ReadReason.AFTER)
+            record.settle_by_answer(recovered=self._doubt is not None)
+        elif observation is WorkerObservation.BUSY:
+            self._idle.end()
+            self._busy.add(self._clock.monotonic())
+            if self._delivered:
+                await self._watch(body)
+            else:
+                # It may be running another client's message: store its usage and costs, follow no stream.
+                record.feed_worker(body, ReadReason.MONEY, messages=False)
+                await self._wait_or_settle()
+        else:
+            self._busy.end()
+            self._idle.add(self._clock.monotonic())
+            if self._message_seen and not seen_before:
+                # Stored, so that a recovery after a crash knows that the message arrived.
+                record.feed_worker(body, ReadReason.DURING)
+            await self._handle_absence(body, observation)
+
+    async def _watch(self, body: WorkerBody) -> None:
+        """Follow a worker that runs our turn: over a stream where one is available, else by polling."""
+        record = self._record
+        parts_before = record.turn.parts
+        record.feed_worker(body, ReadReason.DURING)
+        now = self._clock.monotonic()
+        if record.turn.parts != parts_before or self._busy.proves(now, self._policy):
+            self._flapping = False
+        if not self._flapping:
+            self._last_progress = now
+        while self._routes:
+            via = self._routes[0]
+            if await self._follow(via):
+                self._last_progress = self._clock.monotonic()
+                return
+            if via in self._routes:
+                break
+        await self._wait_or_settle()
+
+    async def _follow(self, via: StreamRoute) -> bool:
+        """Follow one stream to its end; True when the turn may have progressed."""
+        record = self._record
+        length_before = len(record.turn.text)
+        try:
+            async with self._api.follow(record.worker_id or "", via) as reply:
+                await read_reply(record, reply, self._deps)
+        except StreamLost as lost:
+            record.note_cut(lost)
+        except (Refused, BrokenContract):
+            self._routes.remove(via)
+            return False
+        except ApiError:
+            return False
+        if record.turn.finished:
+            await self._confirm_after_follow()
+            return True
+        if len(record.turn.text) <= length_before:
+            # The route exists but sent no new text; another route would send no more, so poll instead.
+            self._routes.clear()
+            return False
+        return True
+
+    async def _confirm_after_follow(self) -> None:
+        record = self._record
+        with suppress(ApiError):
+            await self._read_final_state()
+        record.settle_by_answer(recovered=self._doubt is not None)
+
+    async def _handle_missing(self) -> None:
+        """Handle that the service does not know the target that the turn begins."""
+        self._busy.end()
+        self._idle.add(self._clock.monotonic())
+        if self._idle.proves(self._clock.monotonic(), self._policy):
+            self._settle_undelivered()
+        else:
+            await self._wait_or_settle()
+
+    def _settle_undelivered(self) -> None:
+        fault = replace(self._doubt.fault(), may_have_been_charged=False) if self._doubt else None
+        self._record.settle(TurnStatus.NOT_DELIVERED, fault)
+
+    async def _handle_absence(self, body: WorkerBody, observation: WorkerObservation) -> None:
+        """Handle an idle worker that does not list our turn, or lists it without an answer."""
+        self._flapping = True
+        # A worker that has our turn and reports no end may not have started it yet.
+        waiting = self._delivered and body.snapshot.unfinished
+        if waiting or not self._idle.proves(self._clock.monotonic(), self._policy):
+            await self._wait_or_settle()
+        elif observation is WorkerObservation.ABSENT and not self._delivered:
+            self._settle_undelivered()
+        elif self._delivered and failure_text(self._record.turn) is not None:
+            # The stream brought an error, and the worker is idle: that error was the end of the answer.
+            self._record.settle_by_answer(recovered=self._doubt is not None)
+        else:
+            self._give_up(None)
+
+    # -- pauses ----------------------------------------------------------------------
+    async def _retry_or_give_up(self, trouble: ApiError) -> None:
+        """Pause after a failed read; give up at the end of the window."""
+        record = self._record
+        if self._seconds_left <= 0:
+            self._give_up(trouble)
+            return
+        self._attempt += 1
+        wait = max(self._policy.pause(self._attempt), min(trouble.retry_after_s or 0.0, 60.0))
+        wait = min(wait, max(self._seconds_left, 0.05))
+        record.note(Marker.RETRYING, attempt=self._attempt, wait_ms=int(wait * 1000), reason=trouble.summary)
+        await self._clock.sleep(wait)
+
+    async def _wait_or_settle(self) -> None:
+        """Pause until the next read; at the end of the window, settle with what is known so far."""
+        record = self._record
+        if self._seconds_left > 0:
+            self._attempt += 1
+            pause = self._policy.pause(self._attempt)
+            if not self._delivered:
+                # Short enough that a small window has room for the reads that prove an absence.
+                pause = min(pause, self._policy.absence_span / max(self._policy.absence_looks - 1, 1))
+            await self._clock.sleep(min(pause, max(self._seconds_left, 0.05)))
+        elif self._delivered:
+            record.settle(TurnStatus.RUNNING, None)
+        else:
+            self._give_up(None)
+
+    def _give_up(self, trouble: ApiError | None) -> None:
+        """Settle as unknown. The text so far is kept; the fault says what is in doubt."""
+        cause = trouble if _is_decisive(trouble) else self._doubt or trouble
+        reason = self._record.turn.stream_fault or "The answer did not end."
+        fault = cause.fault() if cause is not None else Fault(Kind.INCOMPLETE, reason)
+        if self._record.worker_id is None and not self._accepted:
+            fault = replace(fault, message=f"{fault.message} {NO_ID}")
+        self._record.settle(TurnStatus.UNKNOWN, replace(fault, may_have_been_charged=True))
+
+
+def _is_decisive(trouble: ApiError | None) -> bool:
+    """Whether an error of a read explains more than the doubt before it: a refusal, or a body too large."""
+    return isinstance(trouble, Refused) or (trouble is not None and trouble.kind is Kind.TOO_LARGE)

@@ -66,7 +66,7 @@ async def test_a_long_worker_is_parsed_once(
         lengths.append(len(text))
         return parse_exact(text)
 
-    for at in ("core.turns.fold", "engine.turn_record", "core.stream"):
+    for at in ("core.turns.fold", "engine.session_store", "core.stream"):
         monkeypatch.setattr(f"handinger_tui.{at}.parse_exact", reading, raising=False)
     api.starts, api.reads = [says("hi")], 0
     turn = await _only(box)
