@@ -19,9 +19,18 @@ from handinger_tui.core.turns.session import Ruling, Session
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger import turns as turn_store
 from handinger_tui.ledger.charges import ChargeCache, assigned, rise_numbered, write_charges
-from handinger_tui.ledger.database_file import PATIENCE_S, LockPatience, open_database, translated
+from handinger_tui.ledger.database_file import open_database
 from handinger_tui.ledger.grouping import EVERYTHING, restatements
-from handinger_tui.ledger.sql import Care, pack, pack_optional, transaction, unpack
+from handinger_tui.ledger.sql import (
+    PATIENCE_S,
+    Care,
+    LockPatience,
+    pack,
+    pack_optional,
+    transaction,
+    translated,
+    unpack,
+)
 from handinger_tui.ledger.worker_turns import rulings_on
 
 if TYPE_CHECKING:

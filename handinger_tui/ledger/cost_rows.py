@@ -18,17 +18,12 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger import turns as turn_store
 from handinger_tui.ledger.charges import assigned, rises
 from handinger_tui.ledger.corrections import recompute
-from handinger_tui.ledger.database_file import (
-    PATIENCE_S,
-    LockPatience,
-    charges_before,
-    translated,
-)
+from handinger_tui.ledger.database_file import charges_before
 from handinger_tui.ledger.grouping import buckets, condition, restatements
 from handinger_tui.ledger.limits import LimitRules, LimitUsage, periods_at
 from handinger_tui.ledger.repair import open_or_salvage
 from handinger_tui.ledger.search import Labeler, choose
-from handinger_tui.ledger.sql import Row, pack, readable, unpack
+from handinger_tui.ledger.sql import PATIENCE_S, LockPatience, Row, pack, readable, translated, unpack
 
 if TYPE_CHECKING:
     import sqlite3

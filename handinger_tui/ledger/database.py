@@ -9,8 +9,8 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from handinger_tui.core.errors import Damaged, LedgerError, NoRoom
-from handinger_tui.ledger.database_file import LockPatience, Opened, translated
-from handinger_tui.ledger.sql import TurnFrame, readable
+from handinger_tui.ledger.database_file import Opened
+from handinger_tui.ledger.sql import LockPatience, TurnFrame, readable, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

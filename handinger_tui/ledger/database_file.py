@@ -1,4 +1,4 @@
-"""The database file: opened, migrated, private, a damaged one set aside; locks, errors and transactions."""
+"""The database file: opened, migrated, private, a damaged one set aside; locks of folder and process."""
 
 from __future__ import annotations
 
@@ -15,65 +15,15 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec import Struct
 
-from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom, TooNew
+from handinger_tui.core.errors import Damaged, Locked, NoRoom, TooNew
 from handinger_tui.ledger.migrations import MIGRATIONS, check_version, migrate, version_of
 from handinger_tui.ledger.search import drop_index
-from handinger_tui.ledger.sql import transaction
+from handinger_tui.ledger.sql import DAMAGED, damaged, transaction, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 T = TypeVar("T")
-
-PATIENCE_S: Final = 5.0
-"""How long a lock is waited for, in seconds."""
-ATTEMPT_S: Final = 1.0
-"""Seconds that SQLite itself waits for a lock; after that `on_wait` is called."""
-
-
-class LockPatience:
-    """Repeats an attempt that met a lock, for `total_s` seconds at most. For one thread.
-
-    `on_wait()` is called after each attempt that met a lock and will be repeated. Once the whole time
-    has passed without success, later attempts are made only once, until something is written again: a
-    program that closes must not wait again for each of its last writes.
-    """
-
-    def __init__(self, total_s: float, on_wait: Callable[[], None] = lambda: None) -> None:
-        self._total_s = total_s
-        self._on_wait = on_wait
-        self._timed_out = False
-        self._given_up = False
-
-    @property
-    def attempt_s(self) -> float:
-        """The busy timeout of one attempt, in seconds."""
-        return min(ATTEMPT_S, self._total_s)
-
-    def run(self, attempt: Callable[[], T]) -> T:
-        """The result of `attempt`, which has to be repeatable.
-
-        Raises:
-            Locked: the lock was not free within the time.
-        """
-        deadline = monotonic() + (0.0 if self._timed_out else self._total_s)
-        while True:
-            try:
-                return attempt()
-            except Locked:
-                if self._given_up or monotonic() >= deadline:
-                    self._timed_out = True
-                    raise
-                self._on_wait()
-
-    def give_up(self) -> None:
-        """Stop waiting, now and later, because the program is closing. May be called from any thread."""
-        self._given_up = True
-
-    def wrote(self) -> None:
-        """Allow waiting again: something was written, so the lock was free."""
-        self._timed_out = False
-
 
 if sys.platform != "win32":
     import fcntl
@@ -197,64 +147,6 @@ def _is_alive(marker: Path) -> bool:
         return False
     finally:
         os.close(fd)
-
-
-BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
-DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
-READING: Final = frozenset(
-    {
-        sqlite3.SQLITE_IOERR_READ,
-        sqlite3.SQLITE_IOERR_SHORT_READ,
-        sqlite3.SQLITE_IOERR_FSTAT,
-        sqlite3.SQLITE_IOERR_RDLOCK,
-    }
-)
-"""Extended codes of input/output errors that do not concern writing."""
-NO_COLUMN: Final = "No item with that key"
-"""Text of the IndexError for a missing column, which means that the stored schema is damaged."""
-CANNOT_READ: Final = "Cannot read the history"
-
-
-def translate(problem: sqlite3.Error | OSError, *, reading: bool = False) -> LedgerError:
-    """Translate an error to a LedgerError. `reading`: the operation was only a read."""
-    if isinstance(problem, OSError):
-        reason = problem.strerror or type(problem).__name__
-        hint = "Check the folder, or set another one with HANDINGER_TUI_HOME."
-        if reading:
-            return LedgerError(f"{CANNOT_READ}: {reason}.", hint)
-        return NoRoom(f"Cannot write the history: {reason}.", hint)
-    extended = getattr(problem, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    # The low byte is the primary result code; the rest is its extension (SQLite, "Result and Error Codes").
-    code = extended & 0xFF
-    if code in BUSY:
-        return Locked("The history is in use by another process.", "Try again in a moment.")
-    if code in DAMAGED:
-        return _damaged()
-    if code == sqlite3.SQLITE_CONSTRAINT:
-        return LedgerError("The history already contains this entry or lacks its parent.")
-    if reading or code == sqlite3.SQLITE_ERROR or extended in READING:
-        return LedgerError(f"{CANNOT_READ}.", "Check the disk and the file's owner.")
-    return NoRoom("Cannot write the history.", "Check for free disk space and the folder's owner.")
-
-
-def _damaged() -> Damaged:
-    return Damaged("The history is damaged.", "The app sets it aside at startup. Nothing is deleted.")
-
-
-@contextmanager
-def translated(*, reading: bool = False) -> Iterator[None]:
-    """Raise errors of the database and the disk in the body as LedgerError."""
-    try:
-        yield
-    except (sqlite3.Error, OSError) as problem:
-        raise translate(problem, reading=reading) from problem
-    except UnicodeDecodeError as problem:
-        # SQLite quotes damaged text in its own error message, which then cannot be decoded.
-        raise _damaged() from problem
-    except IndexError as problem:
-        if NO_COLUMN not in str(problem):
-            raise
-        raise _damaged() from problem
 
 
 SIDE_FILES: Final = ("-wal", "-shm")
@@ -541,9 +433,9 @@ def _check_pages(connection: sqlite3.Connection) -> None:
             drop_index(connection)
             if not is_intact(connection):
                 # Nothing is changed in a damaged file.
-                raise _damaged()
+                raise damaged()
     except sqlite3.DatabaseError as problem:
-        raise _damaged() from problem
+        raise damaged() from problem
 
 
 def is_intact(connection: sqlite3.Connection) -> bool:

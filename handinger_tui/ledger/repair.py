@@ -20,7 +20,6 @@ from msgspec.structs import replace
 from handinger_tui.core.errors import Damaged, Locked, TooNew
 from handinger_tui.core.stream import UNREADABLE
 from handinger_tui.ledger.database_file import (
-    PATIENCE_S,
     SIDE_FILES,
     SMALL_BYTES,
     Opened,
@@ -31,9 +30,9 @@ from handinger_tui.ledger.database_file import (
     is_intact,
     open_to_read,
     set_aside,
-    translated,
 )
 from handinger_tui.ledger.migrations import MIGRATIONS, begin_at, migrate
+from handinger_tui.ledger.sql import PATIENCE_S, translated
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

@@ -1,14 +1,17 @@
-"""Transactions, and conversion between database values and core values: what the whole ledger needs."""
+"""What the whole ledger needs of SQLite: transactions, errors and locks, values of the core in rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from time import monotonic
+from typing import Any, Final, NamedTuple, TypeVar
 
 from handinger_tui.core.amounts import EXACT, INT64_MAX
+from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.prompts import attachments_from_text, lineage_from_text
 from handinger_tui.core.stream import UNREADABLE, Frame, Framing
@@ -16,9 +19,7 @@ from handinger_tui.core.turns.fold import is_understood
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import Attachment, Lineage, Trigger, TurnRequest, TurnStatus
 
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterator
+T = TypeVar("T")
 
 
 class Care(StrEnum):
@@ -55,6 +56,116 @@ def one_moment(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         connection.execute("COMMIT")
 
 
+BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
+DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+READING: Final = frozenset(
+    {
+        sqlite3.SQLITE_IOERR_READ,
+        sqlite3.SQLITE_IOERR_SHORT_READ,
+        sqlite3.SQLITE_IOERR_FSTAT,
+        sqlite3.SQLITE_IOERR_RDLOCK,
+    }
+)
+"""Extended codes of input/output errors that do not concern writing."""
+NO_COLUMN: Final = "No item with that key"
+"""Text of the IndexError for a missing column, which means that the stored schema is damaged."""
+CANNOT_READ: Final = "Cannot read the history"
+
+
+def translate(problem: sqlite3.Error | OSError, *, reading: bool = False) -> LedgerError:
+    """Translate an error to a LedgerError. `reading`: the operation was only a read."""
+    if isinstance(problem, OSError):
+        reason = problem.strerror or type(problem).__name__
+        hint = "Check the folder, or set another one with HANDINGER_TUI_HOME."
+        if reading:
+            return LedgerError(f"{CANNOT_READ}: {reason}.", hint)
+        return NoRoom(f"Cannot write the history: {reason}.", hint)
+    extended = getattr(problem, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    # The low byte is the primary result code; the rest is its extension (SQLite, "Result and Error Codes").
+    code = extended & 0xFF
+    if code in BUSY:
+        return Locked("The history is in use by another process.", "Try again in a moment.")
+    if code in DAMAGED:
+        return damaged()
+    if code == sqlite3.SQLITE_CONSTRAINT:
+        return LedgerError("The history already contains this entry or lacks its parent.")
+    if reading or code == sqlite3.SQLITE_ERROR or extended in READING:
+        return LedgerError(f"{CANNOT_READ}.", "Check the disk and the file's owner.")
+    return NoRoom("Cannot write the history.", "Check for free disk space and the folder's owner.")
+
+
+def damaged() -> Damaged:
+    """The error for a damaged history."""
+    return Damaged("The history is damaged.", "The app sets it aside at startup. Nothing is deleted.")
+
+
+@contextmanager
+def translated(*, reading: bool = False) -> Iterator[None]:
+    """Raise errors of the database and the disk in the body as LedgerError."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as problem:
+        raise translate(problem, reading=reading) from problem
+    except UnicodeDecodeError as problem:
+        # SQLite quotes damaged text in its own error message, which then cannot be decoded.
+        raise damaged() from problem
+    except IndexError as problem:
+        if NO_COLUMN not in str(problem):
+            raise
+        raise damaged() from problem
+
+
+PATIENCE_S: Final = 5.0
+"""How long a lock is waited for, in seconds."""
+ATTEMPT_S: Final = 1.0
+"""Seconds that SQLite itself waits for a lock; after that `on_wait` is called."""
+
+
+class LockPatience:
+    """Repeats an attempt that met a lock, for `total_s` seconds at most. For one thread.
+
+    `on_wait()` is called after each attempt that met a lock and will be repeated. Once the whole time
+    has passed without success, later attempts are made only once, until something is written again: a
+    program that closes must not wait again for each of its last writes.
+    """
+
+    def __init__(self, total_s: float, on_wait: Callable[[], None] = lambda: None) -> None:
+        self._total_s = total_s
+        self._on_wait = on_wait
+        self._timed_out = False
+        self._given_up = False
+
+    @property
+    def attempt_s(self) -> float:
+        """The busy timeout of one attempt, in seconds."""
+        return min(ATTEMPT_S, self._total_s)
+
+    def run(self, attempt: Callable[[], T]) -> T:
+        """The result of `attempt`, which has to be repeatable.
+
+        Raises:
+            Locked: the lock was not free within the time.
+        """
+        deadline = monotonic() + (0.0 if self._timed_out else self._total_s)
+        while True:
+            try:
+                return attempt()
+            except Locked:
+                if self._given_up or monotonic() >= deadline:
+                    self._timed_out = True
+                    raise
+                self._on_wait()
+
+    def give_up(self) -> None:
+        """Stop waiting, now and later, because the program is closing. May be called from any thread."""
+        self._given_up = True
+
+    def wrote(self) -> None:
+        """Allow waiting again: something was written, so the lock was free."""
+        self._timed_out = False
+
+
+# -- values -------------------------------------------------------------------------------
 Cell = str | bytes | int | None
 Row = Mapping[str, Any]
 """A `sqlite3.Row`, which is read by column name; its values have no static type."""

@@ -13,9 +13,9 @@ from handinger_tui.core.turns.session import put_turn
 from handinger_tui.ledger import turns
 from handinger_tui.ledger.charges import ChargeCache
 from handinger_tui.ledger.database import Database
-from handinger_tui.ledger.database_file import open_database, translate
+from handinger_tui.ledger.database_file import open_database
 from handinger_tui.ledger.frames import FrameNumbers
-from handinger_tui.ledger.sql import TurnFrame
+from handinger_tui.ledger.sql import TurnFrame, translate
 from handinger_tui.ledger.turns import Run, WorkerNames
 from tests.ledger.samples import answered, frame, order, session
 
