@@ -170,7 +170,7 @@ class TurnLog(Protocol):
         ...
 
     async def adopt(self, session: Session, turns: Sequence[RemoteTurn]) -> Session:
-        """Store turns of the worker that the history does not hold yet, all in one transaction.
+        """Store turns that the history does not hold yet, in the order of the worker and in one transaction.
 
         A remote turn has one entry in a history, whichever program or session stored it. Returns the
         session as it is stored now. That is another session where `session` was never stored and

@@ -21,14 +21,12 @@ from handinger_tui.engine.session_store import STREAMED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
-    from contextlib import AbstractAsyncContextManager
 
     from handinger_tui.core.dialects.events import StreamEvent
-    from handinger_tui.core.money.limits import Start
-    from handinger_tui.core.stream import Frame, StreamRoute, WorkerBody
-    from handinger_tui.core.turns.session import Others, RemoteTurn, Session
+    from handinger_tui.core.stream import Frame
+    from handinger_tui.core.turns.session import Others, Session
     from handinger_tui.core.turns.turn import TurnRequest
-    from handinger_tui.engine.ports import Clock, Ids, Reply
+    from handinger_tui.engine.ports import Clock, Ids
     from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.engine.session_store import TurnRecord
 
@@ -87,21 +85,14 @@ class NoService:
         """None."""
         return None
 
-    def start_turn(
-        self, order: TurnRequest, departed: Callable[[], None] = lambda: None
-    ) -> AbstractAsyncContextManager[Reply]:
+    def start_turn(self, *_: object, **__: object) -> NoReturn:
         """Raise Unreachable."""
-        del order, departed
         raise unreachable()
 
-    def follow(self, worker_id: str, via: StreamRoute) -> AbstractAsyncContextManager[Reply]:
-        """Raise Unreachable."""
-        del worker_id, via
-        raise unreachable()
+    follow = start_turn
 
-    async def read_worker(self, worker_id: str) -> WorkerBody:
+    async def read_worker(self, *_: object, **__: object) -> NoReturn:
         """Raise Unreachable."""
-        del worker_id
         raise unreachable()
 
 
@@ -120,61 +111,30 @@ class ReplayLog:
 
     no_history = NoHistory(NOTHING_SENT)
 
-    async def open_turn(
-        self,
-        session: Session,
-        order: TurnRequest,
-        replaces: tuple[str, Frame] | None = None,
-        start: Start | None = None,
-    ) -> None:
+    async def open_turn(self, *_: object, **__: object) -> NoReturn:
         """Raise LedgerError."""
-        del session, order, replaces, start
-        self._refuse()
+        raise LedgerError(NOTHING_SENT)
 
-    async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: Start) -> None:
+    start_turn = close_turn = move_last = adopt = claim = open_turn
+
+    def append(self, *_: object) -> NoReturn:
         """Raise LedgerError."""
-        del session, order, at_ms, start
-        self._refuse()
+        raise LedgerError(NOTHING_SENT)
 
     async def release_turn(self, turn_id: str) -> None:
         """Do nothing: nothing is reserved."""
 
-    def append(self, turn_id: str, frame: Frame) -> None:
-        """Raise LedgerError."""
-        del turn_id, frame
-        self._refuse()
-
     async def flush(self) -> None:
         """Do nothing: nothing waits to be written."""
-
-    async def close_turn(self, session: Session, turn_id: str) -> Others | None:
-        """Raise LedgerError."""
-        del session, turn_id
-        self._refuse()
-
-    async def move_last(self, turn_ids: Sequence[str]) -> None:
-        """Raise LedgerError."""
-        del turn_ids
-        self._refuse()
 
     async def charge(self, session: Session) -> Others | None:
         """Write nothing: the charges are in the history already."""
         del session
         return None
 
-    async def adopt(self, session: Session, turns: Sequence[RemoteTurn]) -> Session:
-        """Raise LedgerError."""
-        del session, turns
-        self._refuse()
-
     async def frames(self, turn_id: str, since: int = 0) -> list[Frame]:
         """The stored frames of a turn."""
         return [frame for frame in await self._frames(turn_id) if frame.seq >= since]
-
-    async def claim(self, turn_id: str) -> bool:
-        """Raise LedgerError: nothing is watched."""
-        del turn_id
-        self._refuse()
 
     async def unsettled(self) -> list[tuple[Session, TurnRequest]]:
         """None: what a crash left open is not settled by a replay."""
@@ -188,9 +148,6 @@ class ReplayLog:
     async def load(self, session_id: str) -> Session | None:
         """The session without turns, which are played."""
         return replace(self._stored, turns=()) if session_id == self._stored.session_id else None
-
-    def _refuse(self) -> NoReturn:
-        raise LedgerError(NOTHING_SENT)
 
 
 async def _show(actor: SessionActor, turn: Turn) -> None:

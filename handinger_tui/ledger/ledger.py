@@ -62,7 +62,7 @@ def no_history(reason: str) -> NoHistory:
 
 
 class Ledger:
-    """The record of turns. Implements `engine.ports.TurnLog`; start and close it once.
+    """The record of turns. Implements `engine.ports.TurnLog`, see there; start and close it once.
 
     `history`, `charges`, `limits`, `rulings` and `stored_workers` use the same database, and all but the
     last implement ports of the UI. No turn starts against `limits`.
@@ -161,15 +161,7 @@ class Ledger:
         replaces: tuple[str, Frame] | None = None,
         start: Start | None = None,
     ) -> None:
-        """Commit a turn so that it survives a power failure, before a byte of its request may leave.
-
-        `replaces`: the id of a queued turn whose place this one takes, and the frame that settles it.
-        `start`: the turn starts at once: the same transaction checks the limits and stores its reservation.
-
-        Raises:
-            LimitReached: the turn may not start; nothing was stored.
-            LedgerError: it could not be written, or the turn exists already; nothing may be sent.
-        """
+        """Commit a turn so that it survives a power failure, before a byte of its request may leave."""
         settles = None if replaces is None else TurnFrame(*replaces)
         rule = self.limits.check_start
 
@@ -180,12 +172,7 @@ class Ledger:
         await self.database.run(work)
 
     async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: Start) -> None:
-        """Check the limits for a queued turn that starts now, and store its reservation.
-
-        Raises:
-            LimitReached: the turn may not start; it stays queued.
-            LedgerError: nothing may be sent.
-        """
+        """Check the limits for a queued turn that starts now, and store its reservation."""
 
         def work(connection: sqlite3.Connection) -> None:
             check = partial(self.limits.check_start, connection, session, order, start)
@@ -194,7 +181,7 @@ class Ledger:
         await self.database.run(work)
 
     async def release_turn(self, turn_id: str) -> None:
-        """Delete the reservation of a turn that does not start after all. Raises LedgerError."""
+        """Delete the reservation of a turn that does not start after all."""
         await self.database.run(lambda db: turn_store.release_turn(db, turn_id))
 
     def append(self, turn_id: str, frame: Frame) -> None:
@@ -202,21 +189,13 @@ class Ledger:
         self.database.append(TurnFrame(turn_id, frame))
 
     async def flush(self) -> None:
-        """Wait until everything queued is committed.
-
-        Raises:
-            NoRoom, Locked: they are not committed; they stay queued, in order, and are tried again.
-        """
+        """Wait until everything queued is committed."""
         await self.database.run(lambda _db: None, flush=True)
 
     async def close_turn(self, session: Session, turn_id: str) -> Others:
         """Commit status, answer and charge of a turn of `session`, in one transaction after its frames.
 
-        It may be called again when more is known: then corrections are added. Returns what other sessions
-        have on the workers of this one.
-
-        Raises:
-            LedgerError: nothing of it was written.
+        It may be called again when more is known: then corrections are added.
         """
 
         def work(connection: sqlite3.Connection) -> Others:
@@ -227,30 +206,18 @@ class Ledger:
         return await self.database.run(work, flush=True)
 
     async def move_last(self, turn_ids: Sequence[str]) -> None:
-        """Move queued turns to the end of their session, in this order. Raises LedgerError."""
+        """Move queued turns to the end of their session, in this order."""
         await self.database.run(lambda db: turn_store.move_last(db, turn_ids))
 
     async def charge(self, session: Session) -> Others:
-        """Write what the turns of `session` cost so far, including the running one.
-
-        Later figures, and the end of the turn, are written as corrections. Nothing is written when
-        nothing is new. Returns what other sessions have on the workers of this one.
-
-        Raises:
-            LedgerError: nothing was written; the next call, or `close_turn`, writes it.
-        """
+        """Write what the turns of `session` cost so far, as charges and corrections, where that is new."""
         work = partial(turn_store.charge, session=session, cache=self._charge_cache)
         return await self.database.run(work)
 
     async def adopt(self, session: Session, turns: Sequence[RemoteTurn]) -> Session:
         """Store turns of the worker of `session` with their frames and charges, all or none.
 
-        Turns that the history holds already, in any session and from any program, are left out.
-        `turns` are in the order of the worker. Returns the session as it is stored now; two programs
-        that attach to the same worker at the same time get the same session.
-
-        Raises:
-            LedgerError: nothing of it was written.
+        Two programs that attach to the same worker at the same time get the same session.
         """
 
         def work(connection: sqlite3.Connection) -> Session:
@@ -271,11 +238,7 @@ class Ledger:
         return await self.database.run(work)
 
     async def claim(self, turn_id: str) -> bool:
-        """Make an open turn this program's own to write; False while another running program has it.
-
-        Raises:
-            LedgerError
-        """
+        """Make an open turn this program's own to write; False while another running program has it."""
         locks = self._process_locks
         is_alive = locks.elsewhere if locks is not None else lambda _run: False
         return await self.database.run(
@@ -292,20 +255,13 @@ class Ledger:
         return await self.database.run(work)
 
     async def unsettled(self) -> list[tuple[Session, TurnRequest]]:
-        """Turns that a crash left open, oldest first, without those of another running program.
-
-        The sessions are returned without their turns.
-        """
+        """Turns that a crash left open, oldest first, without those of another running program."""
         open_turns = await self.database.run(turn_store.unsettled)
         alive = self._alive({run for run, _, _ in open_turns})
         return [(session, order) for run, session, order in open_turns if run not in alive]
 
     async def sessions_to_read(self, now_ms: int) -> list[Session]:
-        """Sessions (without turns) whose worker may have news, newest first; not of live runs.
-
-        Raises:
-            LedgerError
-        """
+        """Sessions (without turns) whose worker may have news, newest first; not of live runs."""
         turns = await self.database.run(lambda db: turn_store.sessions_to_read(db, now_ms))
         alive = self._alive({run for run, _ in turns})
         return [*{session.session_id: session for run, session in turns if run not in alive}.values()]
