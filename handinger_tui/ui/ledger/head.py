@@ -68,7 +68,7 @@ def _amount_text(days: Days, amount: Decimal) -> str:
     return (usd_within if days.unit is Unit.USD else credits_within)(amount, _LABEL)
 
 
-# -- bars -----------------------------------------------------------------------------
+# -- charts: bars --------------------------------------------------------------------------------
 def per_day(days: Days, width: int, height: int) -> list[Content]:
     """Cost per day as vertical bars in `height` lines (at least 6): caption, bars, axis, dates."""
     left = _LABEL + 1
@@ -148,7 +148,7 @@ def day_text(day: date, *, year: bool = False) -> str:
     return f"{day.day} {day:%b %Y}" if year else f"{day.day} {day:%b}"
 
 
-# -- shares ---------------------------------------------------------------------------
+# -- charts: shares ------------------------------------------------------------------------------
 def shares(spent: Bucket, width: int) -> list[Content]:
     """The four cost categories as one stacked bar, and a legend with amounts and percent."""
     title = Content.styled("Where the cost went", STRONG)
@@ -184,7 +184,7 @@ def _amounts(parts: Sequence[Decimal | None]) -> list[str]:
     return [text if text == NOT_REPORTED else pad_decimals(text, places, 12) for text in texts]
 
 
-# -- a line -----------------------------------------------------------------------------
+# -- charts: a line ------------------------------------------------------------------------------
 def cumulative(days: Days, width: int, height: int) -> list[Content]:
     """The cost up to each day as a line of dots, in `height` lines (at least 5)."""
     left, rows = _LABEL + 1, max(2, height - 3)
@@ -207,7 +207,7 @@ def cumulative(days: Days, width: int, height: int) -> list[Content]:
     return [line.truncate(width) for line in lines]
 
 
-# -- all together -----------------------------------------------------------------------
+# -- charts: all together ------------------------------------------------------------------------
 SIDE_BY_SIDE: Final = 66
 """Least width, in cells, for two columns of charts when the height is too small for one."""
 _COLUMN: Final = 26
@@ -243,6 +243,7 @@ def _join_columns(left: Sequence[Content], right: Sequence[Content], second_at: 
     return [Content.assemble(one.truncate(second_at, pad=True), other) for one, other in pairs]
 
 
+# -- the lines above the table -------------------------------------------------------------------
 _GAUGE_CELLS: Final = 8
 CLICK: Final = "ledger"
 """Key of the style metadata that marks clickable text. Not `@click`: Textual draws that as a link."""

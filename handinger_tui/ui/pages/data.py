@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.turn import Turn
     from handinger_tui.ui.work.session_controller import SessionController
 
+# -- the table -----------------------------------------------------------------------------------
 WIDEST: Final = 36
 """Maximum width of a column in cells; longer text is cut here and complete in `full_text`."""
 _SAMPLE: Final = 300
@@ -268,6 +269,7 @@ def _cut(text: str, width: int) -> str:
     return set_cell_size(line, max(0, width - 1)).rstrip() + "…"
 
 
+# -- the tree ------------------------------------------------------------------------------------
 _STYLES: Final = {
     NodeKind.STRING: ".lines--string",
     NodeKind.NUMBER: ".lines--number",
@@ -486,6 +488,7 @@ def _path_step(parent: Node, key: str) -> str:
     return f".{key}" if key.isidentifier() else f"[{json.dumps(key, ensure_ascii=False)}]"
 
 
+# -- the page ------------------------------------------------------------------------------------
 CHECKS_PER_S: Final = 1.0
 """How often per second the page checks whether the data have changed."""
 NO_TABLE: Final = "No table here. Tables are arrays of objects or arrays."

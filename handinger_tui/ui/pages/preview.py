@@ -132,6 +132,7 @@ def _read_with_pypdf(data: bytes, about: str, cancel_token: CancelToken) -> PdfT
     return PdfText(f"{plural(total, 'page')}", notes, tuple(lines) or ("Not shown.",))
 
 
+# -- loading -------------------------------------------------------------------------------------
 MOST: Final = 8 << 20
 """Maximum number of bytes of a file that are read for a preview."""
 LONGEST_MARKDOWN: Final = 300_000
@@ -349,6 +350,7 @@ KINDS: Final[Mapping[Shape, Callable[[LoadTask], Loaded]]] = {
 }
 
 
+# -- the page ------------------------------------------------------------------------------------
 _PROGRESS_PER_S: Final = 10
 CANNOT_SHOW: Final = "Cannot preview this file ({name}). Press d to save it."
 

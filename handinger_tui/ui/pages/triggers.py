@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from handinger_tui.ui.ports import Connection, Schedules, Webhooks
     from handinger_tui.ui.work.interaction import Interaction
 
+# -- schedules -----------------------------------------------------------------------------------
 NO_SCHEDULES: Final = (
     "No schedules yet. Press a to add one: the service then starts turns of this worker automatically, once "
     "or repeatedly, and each costs what a turn costs."
@@ -242,7 +243,6 @@ class ScheduleQuestion(Dialog[str]):
             self.dismiss(event.value.strip())
 
 
-# -- the list ------------------------------------------------------------------------------------
 GAP: Final = "  "
 MAX_RULE: Final = 24
 """Cells of the column of rules."""
@@ -394,6 +394,7 @@ class SchedulesScreen(ListScreen[ScheduleTable]):
             self._change(self._scheduling.cancel(schedule, listing.prices[self.table.cursor]))
 
 
+# -- the webhook ---------------------------------------------------------------------------------
 NO_WEBHOOK: Final = (
     "No webhook. Press s to set an address: the service then sends each task there when it ends."
 )
@@ -469,9 +470,6 @@ class WebhookAccess(Struct, frozen=True):
             return None
         await self.service.renew_token(self.worker_id)
         return "The token was replaced. Press c to copy the new one."
-
-
-# -- the list ------------------------------------------------------------------------------------
 
 
 class DeliveryRows(ItemRows[Delivery]):

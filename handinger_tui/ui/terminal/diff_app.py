@@ -46,6 +46,7 @@ from handinger_tui.ui.terminal.programs import Foreground
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
 
+# -- cells ---------------------------------------------------------------------------------------
 TAME: Final = re.compile(
     "[ -~\u00a1-\u00ac\u00ae-\u02ff\u0370-\u0377\u037a-\u037f\u0384-\u038a\u038c\u038e-\u03a1\u03a3-\u0482"
     "\u048a-\u052f\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u2190-\u2199\u2200-\u22ff\u2500-\u25fc\u25ff"
@@ -198,6 +199,7 @@ def _parse_codes(codes: str) -> tuple[frozenset[str], str, str]:
     return frozenset(attributes), fore, back
 
 
+# -- the screen buffer ---------------------------------------------------------------------------
 GAP: Final = 6
 """Maximum number of unchanged cells to rewrite: moving the cursor over so few takes more bytes."""
 LEAST_LINES: Final = 3
@@ -510,6 +512,7 @@ OSC_52: Final = "OSC 52"
 """The name of the way through the terminal, on which nobody learns whether the text arrived."""
 
 
+# -- the compositor and the app ------------------------------------------------------------------
 def clip_paints(screen: Screen[Any]) -> None:
     """Let `screen` paint with a `ClippedCompositor`; without Textual's compositor nothing changes."""
     if not issubclass(Compositor, Missing):

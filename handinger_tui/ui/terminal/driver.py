@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.ui.ports import EarlyPrompt
 
+# -- input ---------------------------------------------------------------------------------------
 ESC: Final = "\x1b"
 CONTROL_SEQUENCE: Final = "\x1b["
 """The beginning of control sequences: of most keys, of reports and of replies."""
@@ -309,6 +310,7 @@ def normalized(sequence: str) -> str:
     return f"{ESC}[{';'.join(output)}{end}"
 
 
+# -- the driver ----------------------------------------------------------------------------------
 EXIT_HANGUP: Final = 143
 """The exit code after the terminal was closed without a signal; SIGHUP uses the same code."""
 READ_BYTES: Final = 1 << 16

@@ -21,6 +21,7 @@ from handinger_tui.core.safety import without_secrets
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+# -- a program that copies -----------------------------------------------------------------------
 TIMEOUT_S: Final = 2.0
 """Seconds that a program may take; a clipboard of a display that is gone would never answer."""
 _REMOTE: Final = ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")
@@ -84,6 +85,7 @@ async def _run(command: tuple[str, ...], text: str) -> bool:
     return process.returncode == 0
 
 
+# -- a program in the foreground -----------------------------------------------------------------
 SETTLES_IN_S: Final = 0.5
 """Seconds after the handover during which an interrupt that reaches us is meant for the program."""
 POSIX: Final = sys.platform != "win32"

@@ -101,6 +101,7 @@ class StaticReflow(Static):
         return self._cached_lines[1]
 
 
+# -- the header ----------------------------------------------------------------------------------
 NO_TURNS: Final = Bucket("")
 TITLE_CELLS: Final = 24
 """Cells of the title that the money leaves to it."""
@@ -286,6 +287,7 @@ def _fit(text: str, room: int) -> str:
     return f"{head}…"
 
 
+# -- the line of keys ----------------------------------------------------------------------------
 class FooterKey(NamedTuple):
     """One key of the line. `key` is spelled as in Textual, `key_text` as shown."""
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ROWS: Final = 3
 """Most rows of a strip; more would take the room of the answer."""
+# -- the queue -----------------------------------------------------------------------------------
 FILE_CELLS: Final = 40
 LETTERS: Final = frozenset({"x", "s"})
 """Letters that are keys of the strip; others are typed into the prompt."""
@@ -215,6 +216,7 @@ class QueueStrip(Static):
             self._draw()
 
 
+# -- chips ---------------------------------------------------------------------------------------
 NAME_CELLS: Final = 40
 CROSS: Final = " ✕"
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from handinger_tui.ui.work.interaction import Interaction
     from handinger_tui.ui.work.session_controller import SessionController
 
+# -- when to paint -------------------------------------------------------------------------------
 MAX_IMMEDIATE_PER_S: Final = 17
 """Most immediate calls per second. Together with the periodic ones they stay below 30."""
 
@@ -218,6 +219,7 @@ class PaintScheduler:
         return not self._tick.running and not self.clock.running
 
 
+# -- changes of sessions -------------------------------------------------------------------------
 class FinishedTurns:
     """Detects ended turns by comparing the turns of a session with those of the previous call.
 
