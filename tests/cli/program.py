@@ -1,4 +1,4 @@
-"""The program in a process of its own, beside a service that counts what is posted."""
+"""The program in a separate process, with a service that counts POSTs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAIN = ("-m", "handinger_tui")
 
 @contextmanager
 def service() -> Iterator[tuple[Player, str]]:
-    """A player of a plain answer, and its address."""
+    """A player of a simple answer, and its address."""
     player = Player(PLAIN)
     with playing(player) as url:
         yield player, url
@@ -29,10 +29,14 @@ def service() -> Iterator[tuple[Player, str]]:
 def environ(home: Path, base_url: str | None = None, **more: str | None) -> dict[str, str]:
     """The environment of a child; a variable that is None is unset."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HANDINGER_")}
-    told: dict[str, str | None] = {**kept, "HANDINGER_TUI_HOME": str(home), "HANDINGER_POLL_INTERVAL": "0.05"}
+    variables: dict[str, str | None] = {
+        **kept,
+        "HANDINGER_TUI_HOME": str(home),
+        "HANDINGER_POLL_INTERVAL": "0.05",
+    }
     if base_url is not None:
-        told |= {"HANDINGER_BASE_URL": base_url, "HANDINGER_API_KEY": KEY}
-    return {name: value for name, value in {**told, **more}.items() if value is not None}
+        variables |= {"HANDINGER_BASE_URL": base_url, "HANDINGER_API_KEY": KEY}
+    return {name: value for name, value in {**variables, **more}.items() if value is not None}
 
 
 def start(

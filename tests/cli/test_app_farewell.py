@@ -1,4 +1,4 @@
-"""What the terminal shows after the app: also where the history cannot be closed."""
+"""The terminal after the app, even if the history cannot be closed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class EndedApp:
-    """An app that ends at once."""
+    """An app that ends immediately."""
 
     farewell = ("Resume this session:  handinger-tui --resume ses_1",)
     return_code = 0
@@ -31,7 +31,7 @@ class EndedApp:
 
 
 def launch_on_a_full_disk(_options: object, _settings: object, stack: AsyncExitStack) -> AppOptions:
-    """A launch whose history cannot be closed."""
+    """Options of an app whose history cannot be closed."""
 
     async def close() -> None:
         raise NoRoom("The disk is full.")
@@ -43,7 +43,7 @@ def launch_on_a_full_disk(_options: object, _settings: object, stack: AsyncExitS
     return AppOptions(connect)
 
 
-async def test_how_to_come_back_is_shown_although_the_history_cannot_be_closed(
+async def test_the_resume_command_is_shown_although_the_history_cannot_be_closed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(wiring, "HandingerApp", EndedApp)

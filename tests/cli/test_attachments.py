@@ -1,4 +1,4 @@
-"""A file is looked at before anything is sent, and a folder while a name is typed."""
+"""A file is checked before anything is sent, and a folder is listed while a name is typed."""
 
 from __future__ import annotations
 
@@ -35,35 +35,37 @@ def problem(path: object) -> str:
         ("big.bin", b"x" * ((2 << 20) + 1), "application/octet-stream"),
     ],
 )
-def test_what_is_noted_of_a_file(tmp_path: Path, name: str, content: bytes, media_type: str) -> None:
+def test_an_attachment_has_name_type_size_and_digest(
+    tmp_path: Path, name: str, content: bytes, media_type: str
+) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    found = attachment(str(path))
-    assert (found.path, found.name, found.size, found.media_type) == (
+    attached = attachment(str(path))
+    assert (attached.path, attached.name, attached.size, attached.media_type) == (
         str(path),
         name,
         len(content),
         media_type,
     )
-    assert found.sha256 == hashlib.sha256(content).hexdigest()
-    with upload({}, (found,)) as sent:
+    assert attached.sha256 == hashlib.sha256(content).hexdigest()
+    with upload({}, (attached,)) as sent:
         assert sent.length > len(content)
 
 
 def test_a_link_is_followed_and_keeps_its_own_name(tmp_path: Path) -> None:
     (tmp_path / "real.bin").write_bytes(b"abc")
     (tmp_path / "link.csv").symlink_to("real.bin")
-    found = attachment(str(tmp_path / "link.csv"))
-    assert (found.path, found.name, found.size) == (str(tmp_path / "real.bin"), "link.csv", 3)
+    attached = attachment(str(tmp_path / "link.csv"))
+    assert (attached.path, attached.name, attached.size) == (str(tmp_path / "real.bin"), "link.csv", 3)
 
 
-def test_home_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tilde_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "a.csv").write_text("x")
     assert attachment("~/a.csv").path == str(tmp_path / "a.csv")
 
 
-def test_what_cannot_be_attached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_cannot_be_attached_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "File not found" in problem(tmp_path / "missing.csv")
     (tmp_path / "dangling").symlink_to("nowhere")
     assert "is a link to a missing file" in problem(tmp_path / "dangling")
@@ -81,7 +83,7 @@ def test_what_cannot_be_attached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
-def test_pipes_and_devices_are_refused_at_once(tmp_path: Path) -> None:
+def test_pipes_and_devices_are_refused_immediately(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert "not a regular file" in problem(tmp_path / "pipe")
     assert "not a regular file" in problem("/dev/null")
@@ -91,7 +93,7 @@ def test_pipes_and_devices_are_refused_at_once(tmp_path: Path) -> None:
 @pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() == 0, reason="rights do not bind the superuser"
 )
-def test_a_file_without_rights_is_refused(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "secret.csv"
     path.write_text("x")
     path.chmod(0)
@@ -99,7 +101,7 @@ def test_a_file_without_rights_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no such files here")
-def test_a_file_that_is_none_is_refused() -> None:
+def test_a_file_of_changing_size_is_refused() -> None:
     assert "is changing or is not a regular file" in problem("/proc/self/status")
 
 
@@ -139,7 +141,7 @@ def test_names_of_a_folder(folder: Path) -> None:
     assert list_directory(str(folder), prefix="a") == ("a b.csv", "A.csv")
 
 
-def test_names_with_signs_that_python_does_not_print(tmp_path: Path) -> None:
+def test_names_with_unprintable_characters(tmp_path: Path) -> None:
     names = ("Shot at 3.04\u202fPM.png", "a\xa0b.csv", "👩\u200d👧.png")
     for name in (*names, "x\u202egpj.exe", "x\u200b.csv", "x\ty.csv"):
         (tmp_path / name).touch()
@@ -152,5 +154,5 @@ def test_the_current_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("path", ["missing", "b.csv", "a\0b", "~nobody-of-this-name"])
-def test_a_folder_that_is_none_is_empty(folder: Path, path: str) -> None:
+def test_a_missing_folder_is_empty(folder: Path, path: str) -> None:
     assert list_directory(path if path.startswith("~") else f"{folder}/{path}") == ()

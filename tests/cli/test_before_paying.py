@@ -1,4 +1,4 @@
-"""What can be checked for free is checked before anything is posted."""
+"""Everything that can be checked for free is checked before anything is posted."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ def test_without_a_key_nothing_looks_like_an_answer(
     assert not (tmp_path / "answer.md").exists()
 
 
-def test_asked_for_the_local_worker_answers_without_a_key(tmp_path: Path) -> None:
+def test_the_local_worker_answers_without_a_key(tmp_path: Path) -> None:
     ran = run("-p", "echo hi", "--local", home=tmp_path, HANDINGER_LOCAL_PACE="0")
     assert (ran.code, ran.out) == (0, "hi\n")
 
 
 def unsent(tmp_path: Path, *argv: str, **more: str) -> Ran:
-    """A run that must not have asked the service for anything."""
+    """A run that must not have sent any request."""
     with service() as (player, url):
         ran = run("-p", "hi", "--json", *argv, home=tmp_path, base_url=url, **more)
-    assert player.seen == []
+    assert player.requests == []
     assert len(ran.out.splitlines()) == 1
     assert (ran.result["status"], ran.result["draft"]) == ("not_sent", "hi")
     assert ran.result["error"]["may_have_been_charged"] is False
@@ -66,7 +66,7 @@ def unsent(tmp_path: Path, *argv: str, **more: str) -> Ran:
 @pytest.mark.parametrize(
     "where", ["missing/answer.md", "folder", "folder/", "file/answer.md", "pipe", "a" * 300]
 )
-def test_an_answer_that_could_not_be_saved_is_not_paid_for(where: str, tmp_path: Path) -> None:
+def test_nothing_is_sent_if_the_answer_cannot_be_saved(where: str, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("precious")
     os.mkfifo(tmp_path / "pipe")
@@ -77,18 +77,18 @@ def test_an_answer_that_could_not_be_saved_is_not_paid_for(where: str, tmp_path:
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_device_is_no_place_for_an_answer(tmp_path: Path) -> None:
+def test_an_answer_is_not_saved_to_a_device(tmp_path: Path) -> None:
     assert unsent(tmp_path, "-o", os.devnull).code == 10
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="rights do not bind the superuser")
-def test_a_folder_that_may_not_be_written_is_seen_before(tmp_path: Path) -> None:
+def test_a_read_only_folder_is_refused_before_sending(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir(mode=0o500)
     assert unsent(tmp_path, "-o", str(folder / "answer.md")).code == 10
 
 
-def test_an_answer_that_is_there_stays_until_the_new_one_is(tmp_path: Path) -> None:
+def test_an_existing_answer_stays_until_the_new_one_is_complete(tmp_path: Path) -> None:
     target = tmp_path / "answer.md"
     target.write_text("old")
     unsent(tmp_path, "-o", str(target), "-f", str(tmp_path / "missing"))
@@ -100,21 +100,21 @@ def test_an_answer_that_is_there_stays_until_the_new_one_is(tmp_path: Path) -> N
 
 
 # -- attachments and standard input ------------------------------------------------------------
-def test_a_missing_attachment_is_seen_before_standard_input_is_read(tmp_path: Path) -> None:
+def test_a_missing_attachment_is_reported_before_standard_input_is_read(tmp_path: Path) -> None:
     assert unsent(tmp_path, "-f", str(tmp_path / "missing.csv")).code == 2
 
 
 def fed(tmp_path: Path, data: bytes, *argv: str, **more: str) -> tuple[Ran, list[str]]:
-    """A run with these bytes on standard input, and the prompts that arrived."""
+    """A run with these bytes on standard input, and the received prompts."""
     with service() as (player, url):
         ran = run("-p", "hi", *argv, home=tmp_path, base_url=url, stdin=data, **more)
-    return ran, [asked["input"] for method, _, asked in player.seen if method == "POST"]
+    return ran, [body["input"] for method, _, body in player.requests if method == "POST"]
 
 
 @pytest.mark.parametrize(
     "data", [b"\x89PNG\r\n\x1a\n\x00", b"caf\xe9", b"a\x00b", "hé".encode("utf-16"), b"\xff\xfe", b"ok\xc3"]
 )
-def test_what_is_not_text_is_refused(data: bytes, tmp_path: Path) -> None:
+def test_bytes_that_are_not_text_are_refused(data: bytes, tmp_path: Path) -> None:
     ran, prompts = fed(tmp_path, data, "--json")
     assert (ran.code, prompts) == (2, [])
     assert "-f FILE" in ran.err
@@ -123,7 +123,7 @@ def test_what_is_not_text_is_refused(data: bytes, tmp_path: Path) -> None:
     assert (raw.code, len(prompts)) == (0, 1)
 
 
-def test_text_of_all_languages_is_sent_as_it_is(tmp_path: Path) -> None:
+def test_text_in_every_script_is_sent_unchanged(tmp_path: Path) -> None:
     text = "Grüße 漢字 🙂\ttab\r\nline"
     ran, prompts = fed(tmp_path, text.encode())
     assert (ran.code, prompts) == (0, [f"hi\n\n{text}"])
@@ -152,10 +152,10 @@ WRONG = (
 
 @pytest.mark.parametrize("form", ["json", "stream-json"])
 @pytest.mark.parametrize("argv", WRONG, ids=" ".join)
-def test_whatever_is_wrong_there_is_one_object(argv: tuple[str, ...], form: str, tmp_path: Path) -> None:
+def test_every_failure_prints_one_object(argv: tuple[str, ...], form: str, tmp_path: Path) -> None:
     with service() as (player, url):
         ran = run("-p", "hi", "--output-format", form, *argv, home=tmp_path, base_url=url)
-        whole = run("-p", "hi", "--json", home=tmp_path, base_url=url).result
+        result = run("-p", "hi", "--json", home=tmp_path, base_url=url).result
     assert (ran.code, player.posts) == (2, 1)
     (line,) = ran.lines
     assert ran.err.strip()
@@ -168,11 +168,11 @@ def test_whatever_is_wrong_there_is_one_object(argv: tuple[str, ...], form: str,
     assert line["error"]["kind"] == "settings"
     assert line["error"]["message"]
     head = {"type", "seq"} if form == "stream-json" else set()
-    assert line.keys() == whole.keys() | head
+    assert line.keys() == result.keys() | head
     assert form == "json" or (line["type"], line["seq"]) == ("result", 0)
 
 
-def test_a_run_that_cannot_be_attached_to_gives_one_object(tmp_path: Path) -> None:
+def test_a_failed_attach_prints_one_object(tmp_path: Path) -> None:
     ran = run("attach", "w1", "--json", home=tmp_path, base_url="http://127.0.0.1:9")
     (line,) = ran.lines
     assert ran.code
@@ -183,7 +183,7 @@ def test_a_run_that_cannot_be_attached_to_gives_one_object(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "argv", [("sessions", "show", "none"), ("files", "get", "w1"), ("costs", "--since", "x")]
 )
-def test_other_commands_say_in_json_what_failed(argv: tuple[str, ...], tmp_path: Path) -> None:
+def test_other_commands_report_failures_in_json(argv: tuple[str, ...], tmp_path: Path) -> None:
     ran = run(*argv, "--json", home=tmp_path)
     assert ran.code == 2
     assert json.loads(ran.out)["error"]["kind"] == "settings"
@@ -193,7 +193,7 @@ def test_other_commands_say_in_json_what_failed(argv: tuple[str, ...], tmp_path:
 # -- the key at rest -----------------------------------------------------------------------------
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, True), (0o604, True), (0o620, True)])
 @pytest.mark.parametrize("table", ["", "[profiles.work]\n"])
-def test_a_key_that_others_can_read_is_named(mode: int, warned: bool, table: str, tmp_path: Path) -> None:
+def test_a_key_that_others_can_read_is_reported(mode: int, warned: bool, table: str, tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text(f'{table}api_key = "hdg_live_0123456789"\n')
     config.chmod(mode)
@@ -207,14 +207,14 @@ def test_a_key_that_others_can_read_is_named(mode: int, warned: bool, table: str
     assert stat.S_IMODE(config.stat().st_mode) == mode
 
 
-def test_a_file_without_a_key_is_nobodys_secret(tmp_path: Path) -> None:
+def test_a_readable_file_without_a_key_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('budget = "low"\n')
     (tmp_path / "config.toml").chmod(0o644)
     with service() as (_, url):
         assert "config.toml" not in run("-p", "hi", home=tmp_path, base_url=url).err
 
 
-async def test_the_screen_names_a_key_that_others_can_read(own_home: Path) -> None:
+async def test_the_screen_reports_a_key_that_others_can_read(own_home: Path) -> None:
     config = own_home / "config.toml"
     config.write_text('api_key = "hdg_live_0123456789"\n')
     for mode in (0o600, 0o644):

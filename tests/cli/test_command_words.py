@@ -29,42 +29,42 @@ PROMPTS = (
 
 
 @pytest.mark.parametrize("word", SLIPS)
-def test_a_slip_is_refused_and_nothing_is_sent(word: str, tmp_path: Path) -> None:
+def test_a_mistyped_command_is_refused_and_nothing_is_sent(word: str, tmp_path: Path) -> None:
     with service() as (player, url):
         ran = run("--json", word, home=tmp_path, base_url=url)
-    assert (ran.code, player.seen) == (2, [])
+    assert (ran.code, player.requests) == (2, [])
     assert f"-- {word}" in ran.err
     assert (ran.result["status"], ran.result["error"]["kind"]) == ("not_sent", "settings")
 
 
 @pytest.mark.parametrize("argv", [("session",), ("sessions ",), ("-c", "session"), ("-w", "w1", "costs")])
-def test_without_headless_it_is_refused_as_well(argv: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_mistyped_command_is_refused_with_the_screen_too(argv: tuple[str, ...], tmp_path: Path) -> None:
     with service() as (player, url):
         ran = run(*argv, home=tmp_path, base_url=url)
-    assert (ran.code, ran.out, player.seen) == (2, "", [])
+    assert (ran.code, ran.out, player.requests) == (2, "", [])
     assert "Did you mean `handinger-tui" in ran.err
 
 
 @pytest.mark.parametrize("argv", [("session", "list"), ("session list",), ("file", "get", "w1")])
-def test_a_slip_with_an_action_is_refused(argv: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_mistyped_command_with_an_action_is_refused(argv: tuple[str, ...], tmp_path: Path) -> None:
     ran = run(*argv, home=tmp_path)
     assert (ran.code, ran.out) == (2, "")
     assert "Did you mean `handinger-tui" in ran.err
 
 
 @pytest.mark.parametrize("argv", [("-p", "session"), ("--json", "-p", "costs"), ("--json", "--", "session")])
-def test_said_to_be_a_prompt_it_is_sent(argv: tuple[str, ...], tmp_path: Path) -> None:
+def test_an_explicit_prompt_is_sent(argv: tuple[str, ...], tmp_path: Path) -> None:
     with service() as (player, url):
         assert run(*argv, home=tmp_path, base_url=url).code == 0
     assert player.posts == 1
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_an_ordinary_prompt_is_one(prompt: str) -> None:
+def test_an_ordinary_prompt_is_not_a_command(prompt: str) -> None:
     assert suggestion([prompt]) is None
 
 
-def test_every_command_of_the_shell_and_of_the_app_is_known() -> None:
+def test_every_command_of_the_shell_and_of_the_app_is_recognized() -> None:
     slash = {name for command in COMMANDS for name in (command.name, *command.aliases)}
     assert slash | SUBCOMMANDS.keys() <= COMMAND_WORDS
     assert all(nearest(name) == name for name in SUBCOMMANDS)
@@ -80,7 +80,7 @@ def test_every_command_of_the_shell_and_of_the_app_is_known() -> None:
         ("x", "costs", 3),
     ],
 )
-def test_slips_are_counted(word: str, name: str, slips: int) -> None:
+def test_the_distance_of_mistyped_words(word: str, name: str, slips: int) -> None:
     assert distance(word, name) == slips
 
 
@@ -88,7 +88,7 @@ def test_slips_are_counted(word: str, name: str, slips: int) -> None:
 def test_options_are_not_abbreviated(option: str, tmp_path: Path) -> None:
     with service() as (player, url):
         ran = run("-p", "hi", option, home=tmp_path, base_url=url)
-    assert (ran.code, player.seen) == (2, [])
+    assert (ran.code, player.requests) == (2, [])
     assert "unrecognized arguments" in ran.err
 
 
@@ -97,7 +97,7 @@ def test_options_of_commands_are_not_abbreviated(argv: tuple[str, ...], tmp_path
     assert run(*argv, home=tmp_path).code == 2
 
 
-def test_every_argument_of_every_command_has_a_word() -> None:
+def test_every_argument_of_every_command_has_help() -> None:
     parsers: list[tuple[str, argparse.ArgumentParser]] = [
         (name, command_parser(name)) for name in SUBCOMMANDS
     ]

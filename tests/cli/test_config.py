@@ -1,4 +1,4 @@
-"""`handinger-tui config show`: each setting with where it comes from."""
+"""`handinger-tui config show`: each setting with its source."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def shown(home: Path, *argv: str, **environ: str) -> dict[str, Any]:
     return read
 
 
-def test_what_nobody_set_is_a_default(tmp_path: Path) -> None:
+def test_an_unset_setting_has_its_default(tmp_path: Path) -> None:
     assert {setting["origin"] for setting in shown(tmp_path).values()} == {"default"}
     named = shown(tmp_path, HANDINGER_API_KEY=KEY)
     origins = {name for name, setting in named.items() if setting["origin"] != "default"}
@@ -29,7 +29,7 @@ def test_what_nobody_set_is_a_default(tmp_path: Path) -> None:
     assert named["key"]["origin"] == "HANDINGER_API_KEY"
 
 
-def test_the_table_has_no_words_of_python(tmp_path: Path) -> None:
+def test_the_table_has_no_python_values(tmp_path: Path) -> None:
     ran = run("config", "show", home=tmp_path)
     assert ran.code == 0
     words = set(ran.out.split())
@@ -37,7 +37,7 @@ def test_the_table_has_no_words_of_python(tmp_path: Path) -> None:
     assert {"none", "yes"} & words
 
 
-def test_each_place_is_named(tmp_path: Path) -> None:
+def test_the_source_of_each_setting_is_named(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(
         f'base_url = "{URL}"\ntheme = "light"\ndensity = "compact"\n'
         "[limits]\nidle_timeout = 9\n[spending]\nday_usd = 5\n",

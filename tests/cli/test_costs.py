@@ -1,4 +1,4 @@
-"""`handinger-tui costs`: what it refuses, what it filters, and what it never lets through."""
+"""`handinger-tui costs`: refused values, filters, formats, and hostile texts."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ def home(own_home: Path) -> Path:
 
 
 def costs(home: Path, *argv: str) -> str:
-    """What the command prints; it must succeed."""
+    """The output of the command, which must succeed."""
     ran = run("costs", *argv, home=home)
     assert ran.code == 0, ran
     return ran.out
 
 
-def found(home: Path, *argv: str) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(costs(home, *argv, "--json"))
-    return told
+def costs_json(home: Path, *argv: str) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(costs(home, *argv, "--json"))
+    return values
 
 
 async def spend(home: Path, name: str, *amounts: str, base_url: str = REAL, **members: Any) -> None:
-    """A session whose turns took so much in all, each by itself a new worker's first."""
+    """A session with these totals after each turn; by default each turn is the first of a new worker."""
     async with opened(home / "history.db") as ledger:
         for at, usd in enumerate(amounts):
             into = session(f"ses_{name}{at}", base_url=base_url, title=members.get("title", ""))
@@ -66,22 +66,22 @@ async def test_restatements_are_listed_and_amounts_can_be_read_as_of_a_time(home
         now = await play(ledger, session(base_url=REAL), order(), answered("0.5"))
         turn = replace(fold(order(), answered("0.75")), ended_ms=200_000_000)
         await ledger.close_turn(put_turn(now, turn), "turn_1")
-    (listed,) = found(home)["restatements"]
+    (listed,) = costs_json(home)["restatements"]
     assert (listed["turn_id"], listed["old_usd"], listed["new_usd"]) == ("turn_1", "0.5", "0.75")
     text = f"Restatement {listed['number']}: turn_1 $0.50 → $0.75, the worker reported more later."
     assert text in " ".join(costs(home).split())
-    before = found(home, "--as-of", "1970-01-02")
+    before = costs_json(home, "--as-of", "1970-01-02")
     assert (before["as_of"], before["total"]["cost_usd"], before["restatements"]) == ("1970-01-02", "0.5", [])
     assert "as of 1970-01-02" in costs(home, "--as-of", "1970-01-02")
 
 
 # -- nothing, and wrong values -------------------------------------------------------------
-def test_an_empty_history_is_told_kindly(home: Path) -> None:
+def test_an_empty_history_has_a_message(home: Path) -> None:
     assert costs(home) == "No costs yet. They appear after your first turn.\n"
     assert costs(home, "--since", "7d") == "No costs in this selection.\n"
 
 
-async def test_nothing_was_known_before_the_first_turn(home: Path) -> None:
+async def test_a_date_before_the_first_turn_has_no_costs(home: Path) -> None:
     await spend(home, "a", "0.5")
     when = ("--as-of", "1969-12-30")
     assert costs(home, *when) == "No costs were known as of 1969-12-30.\n"
@@ -92,9 +92,9 @@ async def test_nothing_was_known_before_the_first_turn(home: Path) -> None:
 
 @pytest.mark.parametrize("by", list(GroupBy))
 def test_an_empty_history_is_valid_json_and_csv(home: Path, by: GroupBy) -> None:
-    told = found(home, "--by", by)
-    assert (told["groups"], told["total"]["turns"], told["total"]["cost_usd"]) == ([], 0, "0")
-    assert told["charts"]["per_day"] == []
+    result = costs_json(home, "--by", by)
+    assert (result["groups"], result["total"]["turns"], result["total"]["cost_usd"]) == ([], 0, "0")
+    assert result["charts"]["per_day"] == []
     assert len(costs(home, "--by", by, "--csv").splitlines()) == 1
 
 
@@ -114,41 +114,41 @@ def test_an_empty_history_is_valid_json_and_csv(home: Path, by: GroupBy) -> None
         (("--report", "."), ".html, .svg, .png"),
     ],
 )
-def test_wrong_values_leave_with_2_and_a_hint(home: Path, argv: tuple[str, ...], hint: str) -> None:
+def test_wrong_values_exit_with_2_and_a_hint(home: Path, argv: tuple[str, ...], hint: str) -> None:
     ran = run("costs", *argv, home=home)
     assert (ran.code, ran.out) == (2, "")
     assert hint in ran.err
 
 
-async def test_a_beginning_that_is_not_unique_is_refused(home: Path) -> None:
+async def test_an_ambiguous_id_is_refused(home: Path) -> None:
     await spend(home, "a", "0.5", "0.25")
     ran = run("costs", "--session", "ses_", home=home)
     assert (ran.code, ran.out) == (2, "")
     assert "2 sessions start with" in ran.err
-    assert found(home, "--session", "ses_a1")["total"]["cost_usd"] == "0.25"
+    assert costs_json(home, "--session", "ses_a1")["total"]["cost_usd"] == "0.25"
 
 
-async def test_a_pipe_without_our_signs_gets_plainer_ones(home: Path) -> None:
+async def test_an_ascii_pipe_gets_ascii_characters(home: Path) -> None:
     await spend(home, "a", "0.5", "null", title="Tea")
     environ = {**os.environ, "HANDINGER_TUI_HOME": str(home), "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     command = [sys.executable, "-m", "handinger_tui", "costs", "--session", "ses_a0"]
-    told = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout  # noqa: ASYNC221 - nothing else runs
-    assert "?" not in told
-    assert "####" in told
-    assert "Costs by day - session ses_a0" in told
+    output = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout  # noqa: ASYNC221 - nothing else runs
+    assert "?" not in output
+    assert "####" in output
+    assert "Costs by day - session ses_a0" in output
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
-async def test_a_stream_that_is_closed_is_no_fall_and_hurts_no_history(home: Path, closed: str) -> None:
+async def test_a_closed_pipe_causes_no_error_and_no_damage(home: Path, closed: str) -> None:
     await spend(home, "a", "0.5")
     environ = {**os.environ, "HANDINGER_TUI_HOME": str(home)}
     command = ["/bin/sh", "-c", f'exec "$0" -m handinger_tui costs {closed}', sys.executable]
     ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)  # noqa: ASYNC221 - nothing else runs
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert found(home)["total"]["cost_usd"] == "0.5"
+    assert costs_json(home)["total"]["cost_usd"] == "0.5"
 
 
-async def test_what_others_started_has_no_known_budget(home: Path) -> None:
+async def test_turns_of_other_clients_have_no_budget(home: Path) -> None:
     await spend(home, "a", "0.5", trigger=Trigger.ELSEWHERE)
     assert "unknown" in costs(home, "--by", "budget")
     report = home / "report.html"
@@ -156,7 +156,7 @@ async def test_what_others_started_has_no_known_budget(home: Path) -> None:
     assert ">unknown<" in report.read_text("utf-8")
 
 
-def test_ids_that_begin_alike_stay_apart_where_there_is_no_room() -> None:
+def test_similar_ids_stay_distinguishable_in_a_narrow_table() -> None:
     ids = [f"t_org_123_w_01HZY2ZJQ8G7K42W2D7WF6V4G{end}" for end in "ABC"]
     groups = [Bucket(name, 1, usd=Total(Decimal(1))) for name in ids]
     lines = table(groups, altogether(groups, "total"), GroupBy.WORKER, 60).splitlines()
@@ -168,27 +168,30 @@ def test_ids_that_begin_alike_stay_apart_where_there_is_no_room() -> None:
 
 
 # -- real and simulated ----------------------------------------------------------------------
-async def test_simulated_money_is_told_only_where_there_is_no_other(home: Path) -> None:
+async def test_simulated_costs_are_shown_only_without_real_ones(home: Path) -> None:
     await spend(home, "pretend", "0.5", base_url="local")
-    told = found(home)
-    assert (told["simulated"], told["total"]["cost_usd"]) == (True, "0.5")
+    result = costs_json(home)
+    assert (result["simulated"], result["total"]["cost_usd"]) == (True, "0.5")
     assert "does not charge real money" in costs(home)
     await spend(home, "real", "0.25")
-    told = found(home)
-    assert (told["simulated"], told["total"]["cost_usd"]) == (False, "0.25")
+    result = costs_json(home)
+    assert (result["simulated"], result["total"]["cost_usd"]) == (False, "0.25")
     assert "pretend" not in costs(home)
-    assert found(home, "--local")["total"]["cost_usd"] == "0.5"
-    # Real money there is, if not in this time: no pretend money takes its place.
-    assert (found(home, "--since", "today")["simulated"], found(home, "--since", "today")["groups"]) == (
+    assert costs_json(home, "--local")["total"]["cost_usd"] == "0.5"
+    # Real costs exist, but not in this period: simulated ones do not replace them.
+    assert (
+        costs_json(home, "--since", "today")["simulated"],
+        costs_json(home, "--since", "today")["groups"],
+    ) == (
         False,
         [],
     )
 
 
-async def test_what_was_not_reported_is_no_zero(home: Path) -> None:
+async def test_an_unreported_cost_is_not_zero(home: Path) -> None:
     await spend(home, "a", "null", budget="high")
     await spend(home, "b", "0.5", "null", budget="low")
-    high, low = sorted(found(home, "--by", "budget")["groups"], key=lambda row: str(row["key"]))
+    high, low = sorted(costs_json(home, "--by", "budget")["groups"], key=lambda row: str(row["key"]))
     assert (high["cost_usd"], high["unpriced_turns"]) == (None, 1)
     assert (low["cost_usd"], low["unpriced_turns"]) == ("0.5", 1)
     assert [low[f"{gap}_turns"] for gap in ("uncredited", "uncounted", "unsplit")] == [0, 0, 2]
@@ -200,13 +203,13 @@ async def test_what_was_not_reported_is_no_zero(home: Path) -> None:
     assert {row["key"]: row["cost_usd"] for row in rows} == {"high": "", "low": "0.5"}
 
 
-async def test_a_worker_with_a_session_here_is_reckoned(home: Path) -> None:
+async def test_a_worker_with_a_session_here_is_reconciled(home: Path) -> None:
     await spend(home, "a", "0.5")
     text = costs(home, "--worker", "wrk")
     assert "Session ses_a0, the newest of this worker: The local sum $0.50 equals" in text.replace("\n", " ")
 
 
-async def test_the_limits_in_force_are_told(home: Path) -> None:
+async def test_the_current_limits_are_printed(home: Path) -> None:
     await spend(home, "a", "0.5")
     assert "limit" not in costs(home)
     (home / "config.toml").write_text("[spending]\nday_usd = 3\n", encoding="utf-8")
@@ -219,7 +222,7 @@ async def test_the_limits_in_force_are_told(home: Path) -> None:
 EVIL = '=HYPERLINK("x")\x1b[31m</title><script>alert(1)</script>\u202e, "q"'
 
 
-async def test_texts_are_harmless_in_every_form(home: Path, tmp_path: Path) -> None:
+async def test_hostile_texts_are_cleaned_in_every_format(home: Path, tmp_path: Path) -> None:
     await spend(home, "a", "0.5", title=EVIL)
     for by in ("session", "turn"):
         for form in ("--json", "--csv", "--force"):
@@ -228,7 +231,7 @@ async def test_texts_are_harmless_in_every_form(home: Path, tmp_path: Path) -> N
             assert "\u202e" not in text
         (row,) = csv.DictReader(io.StringIO(costs(home, "--by", by, "--csv"), newline=""))
         assert row["title"].startswith("'=HYPERLINK(")
-        assert found(home, "--by", by)["groups"][0]["title"].startswith("=HYPERLINK(")
+        assert costs_json(home, "--by", by)["groups"][0]["title"].startswith("=HYPERLINK(")
         assert "\\u202e" not in costs(home, "--by", by, "--json")
     page = report(home, tmp_path / "r.html", "--by", "session").decode()
     assert "<script>" not in page
@@ -241,7 +244,7 @@ def report(home: Path, target: Path, *argv: str) -> bytes:
     return target.read_bytes()
 
 
-async def test_a_page_needs_nothing_else(home: Path, tmp_path: Path) -> None:
+async def test_a_page_loads_nothing_else(home: Path, tmp_path: Path) -> None:
     await spend(home, "a", "0.5", "null", base_url="local")
     page = report(home, tmp_path / "r.html").decode()
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -254,7 +257,7 @@ async def test_a_page_needs_nothing_else(home: Path, tmp_path: Path) -> None:
     assert page.count("<svg") == 3
 
 
-async def test_a_drawing_is_xml_with_the_three_charts(home: Path, tmp_path: Path) -> None:
+async def test_an_svg_has_the_three_charts(home: Path, tmp_path: Path) -> None:
     await spend(home, "a", "0.5", "null")
     drawing = ElementTree.fromstring(report(home, tmp_path / "r.svg"))  # noqa: S314 - our own file
     words = [element.text for element in drawing.iter("{http://www.w3.org/2000/svg}text")]
@@ -263,7 +266,7 @@ async def test_a_drawing_is_xml_with_the_three_charts(home: Path, tmp_path: Path
     assert any(element.get("fill") == "url(#hatch-gap)" for element in drawing.iter())
 
 
-async def test_a_picture_is_a_png_1200_wide(home: Path, tmp_path: Path) -> None:
+async def test_a_png_is_1200_pixels_wide(home: Path, tmp_path: Path) -> None:
     await spend(home, "a", "0.5", "null")
     with Image.open(io.BytesIO(report(home, tmp_path / "r.PNG"))) as image:
         assert (image.format, image.width) == ("PNG", 1200)
@@ -272,7 +275,7 @@ async def test_a_picture_is_a_png_1200_wide(home: Path, tmp_path: Path) -> None:
     assert {"0f7a6b", "fcfbf8", "ffffff"} <= colors
 
 
-def test_a_file_that_is_there_stays_unless_forced(home: Path, tmp_path: Path) -> None:
+def test_an_existing_file_stays_unless_forced(home: Path, tmp_path: Path) -> None:
     target = tmp_path / "mine.svg"
     target.write_text("mine", encoding="utf-8")
     ran = run("costs", "--report", str(target), home=home)
@@ -283,13 +286,13 @@ def test_a_file_that_is_there_stays_unless_forced(home: Path, tmp_path: Path) ->
     assert os.listdir(tmp_path) == ["mine.svg"]
 
 
-def test_a_folder_that_is_not_there_is_no_crash(home: Path, tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(home: Path, tmp_path: Path) -> None:
     ran = run("costs", "--report", str(tmp_path / "no" / "r.svg"), home=home)
     assert ran.code != 0
     assert "Cannot write" in ran.err
 
 
-def test_a_report_beside_json_leaves_stdout_to_json(home: Path, tmp_path: Path) -> None:
+def test_a_report_with_json_leaves_stdout_to_the_json(home: Path, tmp_path: Path) -> None:
     ran = run("costs", "--json", "--report", str(tmp_path / "r.svg"), home=home)
     assert json.loads(ran.out)["groups"] == []
     assert ran.err == f"Report: {tmp_path / 'r.svg'}\n"

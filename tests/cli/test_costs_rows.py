@@ -1,4 +1,4 @@
-"""Turn by turn: the numbers of a record are those of every other form, exactly; unknown stays so."""
+"""Turn by turn: the numbers of a record are exactly those of every other format; unknown stays unknown."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def record(**cells: object) -> dict[str, Any]:
 
 
 @given(st.integers(-LARGEST, LARGEST) | st.integers(-(10**13), 10**13) | st.sampled_from((0, 1, -1, 10**12)))
-def test_amounts_are_exact_whatever_their_size(number: int) -> None:
+def test_amounts_of_every_size_are_exact(number: int) -> None:
     written = record(usd_pico=number, micro_credits=number, total_tokens=number)
     assert written["cost_usd"] == decimal_text(Decimal(number).scaleb(-12))
     assert written["credits"] == decimal_text(Decimal(number).scaleb(-6))
@@ -64,7 +64,7 @@ def test_unknown_is_written_as_unknown() -> None:
     assert (written["unpriced_turns"], written["unsplit_turns"], written["trigger"]) == (1, 1, "unknown")
 
 
-async def test_a_record_says_what_the_group_of_that_turn_says(tmp_path: Path) -> None:
+async def test_a_record_agrees_with_the_group_of_its_turn(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     async with ledger_at(path) as ledger:
         for at, usd in enumerate(("0.5", "null", "-0.000001", "123456.789")):
@@ -82,15 +82,15 @@ async def test_a_record_says_what_the_group_of_that_turn_says(tmp_path: Path) ->
 async def test_a_turn_has_the_members_of_a_group_first(own_home: Path) -> None:
     async with ledger_at(own_home / "history.db") as ledger:
         await play(ledger, session(base_url="https://worker.example"), order(), answered("null"))
-    told = json.loads(run("costs", "--by", "turn", "--json", home=own_home).out)["groups"]
-    assert [list(row) for row in told] == [list(COLUMNS)]
+    groups = json.loads(run("costs", "--by", "turn", "--json", home=own_home).out)["groups"]
+    assert [list(row) for row in groups] == [list(COLUMNS)]
     assert COLUMNS[: len(spending_json.COLUMNS)] == spending_json.COLUMNS
-    assert (told[0]["cost_usd"], told[0]["unpriced_turns"], told[0]["credits"]) == (None, 1, "8")
+    assert (groups[0]["cost_usd"], groups[0]["unpriced_turns"], groups[0]["credits"]) == (None, 1, "8")
     (row,) = csv.DictReader(io.StringIO(run("costs", "--by", "turn", "--csv", home=own_home).out, newline=""))
     assert (row["cost_usd"], row["unpriced_turns"], row["credits"]) == ("", "1", "8")
 
 
-async def test_ids_that_cannot_be_utf_8_are_written_cleanly(own_home: Path) -> None:
+async def test_ids_that_are_not_utf_8_are_cleaned(own_home: Path) -> None:
     odd = 'turn_"\ud800,\x1b'
     async with ledger_at(own_home / "history.db") as ledger:
         await play(ledger, session("ses_\ud800", base_url="https://worker.example"), order(odd), answered())
@@ -100,7 +100,7 @@ async def test_ids_that_cannot_be_utf_8_are_written_cleanly(own_home: Path) -> N
         assert "ses_\ufffd" in run("costs", "--by", by, "--csv", home=own_home).out
 
 
-async def test_one_look_is_of_one_moment(tmp_path: Path) -> None:
+async def test_one_report_is_of_one_moment(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     async with ledger_at(path) as ledger:
         await play(ledger, session("ses_1"), order("turn_1"), answered())
@@ -113,7 +113,7 @@ async def test_one_look_is_of_one_moment(tmp_path: Path) -> None:
             assert book.ids("session_id", "ses") == ["ses_1", "ses_2"]
 
 
-async def test_rows_that_nobody_reads_to_the_end_are_left_quietly(tmp_path: Path) -> None:
+async def test_a_reader_that_closes_the_pipe_early_causes_no_error(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     async with ledger_at(path) as ledger:
         await play(ledger, session("ses_1"), order("turn_1"), answered())
@@ -126,7 +126,7 @@ async def test_rows_that_nobody_reads_to_the_end_are_left_quietly(tmp_path: Path
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 @pytest.mark.parametrize("form", ["--json", "--csv"])
-def test_a_full_disk_is_told_in_one_line(own_home: Path, form: str) -> None:
+def test_a_full_disk_is_reported_in_one_line(own_home: Path, form: str) -> None:
     command = [sys.executable, "-m", "handinger_tui", "costs", form]
     environ = os.environ | {"HANDINGER_TUI_HOME": str(own_home)}
     with Path("/dev/full").open("wb") as full:
@@ -137,7 +137,7 @@ def test_a_full_disk_is_told_in_one_line(own_home: Path, form: str) -> None:
     assert ran.stderr.decode() == "Cannot write the output: No space left on device.\n"
 
 
-async def test_a_history_that_others_write_is_read(own_home: Path) -> None:
+async def test_a_history_is_read_while_others_write_it(own_home: Path) -> None:
     path = own_home / "history.db"
     async with ledger_at(path) as ledger:
         await play(ledger, session(base_url="https://worker.example"), order(), answered("0.5"))
@@ -168,7 +168,7 @@ def test_categories_beyond_the_cost_are_marked_and_rounding_is_not() -> None:
 @pytest.mark.parametrize("form", [("--json",), ("--csv",), ()])
 def test_the_work_for_turns_grows_with_their_number(tmp_path: Path, form: tuple[str, ...]) -> None:
     def calls(turns: int) -> int:
-        """The functions called, of Python and of C, to print a history of so many turns."""
+        """How many functions, of Python and of C, are called to print a history of this many turns."""
         home = tmp_path / str(turns)
         asyncio.run(write_turns(home / "history.db", turns))
         counted = Counter[str]()
@@ -182,7 +182,7 @@ def test_the_work_for_turns_grows_with_their_number(tmp_path: Path, form: tuple[
         return counted["call"] + counted["c_call"]
 
     few, more, most = (calls(turns) for turns in (1_000, 2_000, 4_000))
-    # Twice the work for twice as many further turns; four times where each turn looks at all others.
+    # Twice the work for twice as many turns; four times if each turn reads all others.
     assert most - more < 2.5 * (more - few)
     assert (most - more) / 2_000 < 200, "calls for each further turn"
 

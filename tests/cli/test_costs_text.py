@@ -1,4 +1,4 @@
-"""`handinger-tui costs`: times it understands, and its text in columns."""
+"""`handinger-tui costs`: times in words, and text in columns."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def moment(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> i
         ("24h", moment(2026, 11, 24, 13, 30), moment(2026, 11, 24, 13, 30)),
     ],
 )
-def test_words_for_times(word: str, since: int, until: int) -> None:
+def test_times_in_words(word: str, since: int, until: int) -> None:
     assert (since_ms(word, NOW), until_ms(word, NOW)) == (since, until)
 
 
 @pytest.mark.parametrize("word", ["", "7", "d", "-7d", "123456d", "0h", "2026-13-01", "٧d", "10000-01-01"])
-def test_what_is_no_time_is_refused(word: str) -> None:
+def test_an_invalid_time_is_refused(word: str) -> None:
     with pytest.raises(SettingsError):
         since_ms(word, NOW)
 
@@ -58,7 +58,7 @@ def test_a_table_fits_its_width(width: int) -> None:
     assert len([line for line in lines if "2026-11-03" in line]) in (1, 2)
 
 
-def test_points_and_plus_signs_stand_below_each_other() -> None:
+def test_decimal_points_and_plus_signs_are_aligned() -> None:
     amounts = ["$0.05861 +1", "$12.00", "not reported", "1,554 +12", "-$0.5", "<$0.0001"]
     assert align_amounts(amounts) == [
         "   $0.05861 +1 ",
@@ -71,7 +71,7 @@ def test_points_and_plus_signs_stand_below_each_other() -> None:
     assert align_amounts([]) == []
 
 
-def test_the_longest_bar_is_the_dearest_and_gaps_are_marked() -> None:
+def test_the_longest_bar_is_the_highest_cost_and_gaps_are_marked() -> None:
     dear, cheap, gap = bucket("a", "8"), bucket("b", "0.0001"), bucket("c", None, 2)
     assert bar(dear, Decimal(8), 21) == "█" * 20
     assert bar(cheap, Decimal(8), 21) == "▏", "a true cost is never drawn as nothing"
@@ -86,7 +86,7 @@ def test_wide_letters_are_counted_and_clipped() -> None:
     assert fit_columns([], 10) == []
 
 
-def test_shares_that_exceed_the_total_say_so() -> None:
+def test_shares_that_exceed_the_total_are_explained() -> None:
     over = Bucket("total", 1, 0, Total(Decimal("0.10")), model_usd=Total(Decimal("0.15")))
     assert share_lines(over, 80).splitlines()[-1] == "The split exceeds the total by $0.05."
     assert "exceeds" not in share_lines(bucket("total", "0.10"), 80)

@@ -1,4 +1,4 @@
-"""`doctor` asks the service for free, and knows a refused key from an unknown worker."""
+"""`doctor` checks the service for free, and distinguishes a refused key from an unknown worker."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def checks(out: str) -> dict[str, dict[str, Any]]:
         (429, "note", "fault"),
     ],
 )
-def test_one_get_tells(status: int, key: str, service: str, tmp_path: Path) -> None:
+def test_one_get_checks_the_service(status: int, key: str, service: str, tmp_path: Path) -> None:
     player = Player(PLAIN, answer=(status, JSON, b'{"error": "no"}'))
     with playing(player) as url:
         ran = run("doctor", "--json", home=tmp_path, base_url=url)
-    found = checks(ran.out)
-    assert (found["key"]["state"], found["service"]["state"]) == (key, service)
+    results = checks(ran.out)
+    assert (results["key"]["state"], results["service"]["state"]) == (key, service)
     assert (ran.code != 0) == ("fault" in (key, service))
-    assert {method for method, _, _ in player.seen} == {"GET"}
+    assert {method for method, _, _ in player.requests} == {"GET"}
     assert KEY not in ran.out
 
 
@@ -66,13 +66,13 @@ def test_the_generation_that_answers_is_compared_with_the_setting(
     assert setting == served or f"--generation {served}" in check["hint"]
 
 
-def test_a_service_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
+def test_an_unreachable_service_is_a_failure(tmp_path: Path) -> None:
     ran = run("doctor", "--json", home=tmp_path, base_url="http://127.0.0.1:9")
     assert ran.code == 2
     assert checks(ran.out)["service"]["state"] == "fault"
 
 
-def test_without_a_key_nothing_is_asked(tmp_path: Path) -> None:
+def test_without_a_key_nothing_is_requested(tmp_path: Path) -> None:
     ran = run("doctor", "--json", home=tmp_path)
     assert (ran.code, checks(ran.out)["key"]["state"]) == (0, "note")
 
@@ -81,7 +81,7 @@ def test_without_a_key_nothing_is_asked(tmp_path: Path) -> None:
     ("line", "named"),
     [('"work.sesions" = "f12"', "work.sessions"), ('"work.ledger" = "ctrl+n"', "work.new"), ("", "")],
 )
-def test_a_key_map_that_cannot_work_is_a_fault_that_names_it(line: str, named: str, tmp_path: Path) -> None:
+def test_an_invalid_key_map_is_a_failure_that_names_it(line: str, named: str, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(f"[keys]\n{line}\n")
     ran = run("doctor", "--json", home=tmp_path)
     check = checks(ran.out)["keys"]

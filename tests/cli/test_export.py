@@ -55,7 +55,7 @@ def test_json_is_one_document(home: Path) -> None:
         ("tea.md", ("--format", "json"), '{"schema"'),
     ],
 )
-def test_the_form_follows_the_option_then_the_name(
+def test_the_format_is_chosen_by_the_option_then_the_file_name(
     home: Path, tmp_path: Path, name: str, options: tuple[str, ...], start: str
 ) -> None:
     target = tmp_path / name
@@ -82,7 +82,7 @@ def test_a_link_to_a_file_is_a_file_that_exists(home: Path, tmp_path: Path) -> N
     assert target.is_symlink()
 
 
-def test_a_folder_that_is_not_there_is_an_error_of_this_machine(home: Path, tmp_path: Path) -> None:
+def test_a_missing_folder_is_a_local_error(home: Path, tmp_path: Path) -> None:
     ran = run("export", "ses_tea", "-o", str(tmp_path / "no" / "tea.md"), home=home)
     assert (ran.code, ran.out) == (Exit.LOCAL_IO, "")
     assert "No such file or directory." in ran.err

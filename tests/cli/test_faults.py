@@ -1,4 +1,4 @@
-"""A fault of our own: what is printed of it is clean."""
+"""An internal error: its output is clean."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ main.main(["doctor"])
 """
 
 
-def test_a_traceback_carries_nothing_to_the_terminal() -> None:
+def test_a_traceback_is_cleaned_for_the_terminal() -> None:
     ran = subprocess.run([sys.executable, "-c", BREAKS], capture_output=True, check=False)
-    told = ran.stderr.decode()
+    output = ran.stderr.decode()
     assert ran.returncode == 1
-    assert "RuntimeError: CANARY ]0;title2J\ufffd" in told
-    assert told.replace("\n", "").isprintable()
+    assert "RuntimeError: CANARY ]0;title2J\ufffd" in output
+    assert output.replace("\n", "").isprintable()

@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 @dataclass
 class Host:
-    """A service: how the worker is told, reading by reading, and what lies at which address."""
+    """A service: the worker of each reading, and the file at each address."""
 
     listings: list[list[dict[str, Any]]]
     bodies: dict[str, bytes] = field(default_factory=dict)
-    asked: list[tuple[str, bool]] = field(default_factory=list)
-    """Address, and whether the key came along."""
+    requests: list[tuple[str, bool]] = field(default_factory=list)
+    """The address of each request, and whether it had the key."""
     url: str = ""
 
     @property
     def readings(self) -> int:
-        return sum(target == "/api/workers/w1" for target, _ in self.asked)
+        return sum(target == "/api/workers/w1" for target, _ in self.requests)
 
     def answer(self, target: str) -> tuple[int, bytes]:
         if target != "/api/workers/w1":
@@ -51,7 +51,7 @@ class Host:
 def serving(host: Host) -> Iterator[Host]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            host.asked.append((self.path, "authorization" in self.headers))
+            host.requests.append((self.path, "authorization" in self.headers))
             status, body = host.answer(self.path)
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
@@ -91,7 +91,7 @@ THREE = [listed("a.csv", "data:,one", 3), listed("2", "data:,two", 1200), listed
 
 
 # -- list ---------------------------------------------------------------------------------
-def test_a_list_tells_number_name_type_and_size(tmp_path: Path) -> None:
+def test_a_list_has_number_name_type_and_size(tmp_path: Path) -> None:
     ran = ask(Host([THREE]), tmp_path, "list")
     assert ran.code == 0
     assert ran.out.splitlines() == [
@@ -121,7 +121,7 @@ def test_a_list_of_nothing(tmp_path: Path) -> None:
 
 # -- get ----------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("asked", "names"),
+    ("requested", "names"),
     [
         (("1",), {"a.csv": "one"}),
         (("2",), {"2": "two"}),
@@ -131,25 +131,25 @@ def test_a_list_of_nothing(tmp_path: Path) -> None:
         (("--all",), {"a.csv": "one", "2": "two", "file.txt": "three"}),
     ],
 )
-def test_files_are_asked_for_by_name_or_number(
-    tmp_path: Path, asked: tuple[str, ...], names: dict[str, str]
+def test_files_are_selected_by_name_or_number(
+    tmp_path: Path, requested: tuple[str, ...], names: dict[str, str]
 ) -> None:
     files = [listed("a.csv", "data:,one"), listed("2", "data:,two"), listed(None, "data:,three")]
-    ran = ask(Host([files]), tmp_path, "get", *asked, "--dir", str(tmp_path / "dl"), "--json")
+    ran = ask(Host([files]), tmp_path, "get", *requested, "--dir", str(tmp_path / "dl"), "--json")
     assert ran.code == 0
     assert saved(tmp_path / "dl") == names
     assert {row["saved_as"] for row in ran.result["files"]} == {str(tmp_path / "dl" / name) for name in names}
     assert all(row.keys() == {"filename", "saved_as", "status", "error"} for row in ran.result["files"])
 
 
-def test_a_file_called_by_a_number_goes_before_that_number(tmp_path: Path) -> None:
+def test_a_file_name_that_is_a_number_takes_precedence(tmp_path: Path) -> None:
     files = [listed("2", "data:,called"), listed("b", "data:,second")]
     ask(Host([files]), tmp_path, "get", "2", "--dir", str(tmp_path / "dl"))
     assert saved(tmp_path / "dl") == {"2": "called"}
 
 
 @pytest.mark.parametrize("name", ["0", "4", "-1", "１", "nothing.csv", "9999999"])
-def test_what_is_not_there_is_usage(tmp_path: Path, name: str) -> None:
+def test_a_missing_file_is_a_usage_error(tmp_path: Path, name: str) -> None:
     ran = ask(Host([THREE]), tmp_path, "get", name, "--dir", str(tmp_path / "dl"))
     assert (ran.code, ran.out) == (2, "")
     assert "files list" in ran.err
@@ -157,7 +157,7 @@ def test_what_is_not_there_is_usage(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("argv", [("files", "get", "w1", "--all", "--dir"), ("-p", "hi", "-o")])
-def test_a_home_of_nobody_is_refused_before_anything_is_asked(tmp_path: Path, argv: tuple[str, ...]) -> None:
+def test_an_unknown_home_is_refused_before_any_request(tmp_path: Path, argv: tuple[str, ...]) -> None:
     ran = run(*argv, "~nobody-of-this-name/x", home=tmp_path, base_url="http://127.0.0.1:1")
     assert ran.code == 2
     assert "No home folder" in ran.err
@@ -165,14 +165,14 @@ def test_a_home_of_nobody_is_refused_before_anything_is_asked(tmp_path: Path, ar
 
 
 class Emptied(Host):
-    """A service that has none of the files it lists."""
+    """A service that lacks the files that it lists."""
 
     def answer(self, target: str) -> tuple[int, bytes]:
         status, body = super().answer(target)
         return (status, body) if status == 200 else (404, b'{"error": "gone"}')
 
 
-def test_a_file_that_is_gone_is_said_to_be_gone(tmp_path: Path) -> None:
+def test_a_file_that_no_longer_exists_is_reported(tmp_path: Path) -> None:
     host = Emptied([[listed("gone.txt", "/api/workers/w1/files/gone.txt")]])
     ran = ask(host, tmp_path, "get", "--all", "--dir", str(tmp_path / "dl"))
     assert ran.code == 3
@@ -188,7 +188,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert saved(tmp_path / "dl") == {"a.csv": "one", "a (2).csv": "one"}
 
 
-def test_one_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
+def test_a_failed_download_does_not_stop_the_others(tmp_path: Path) -> None:
     files = [
         listed("a.csv", "javascript:alert(1)"),
         listed("b.csv", "data:,b", 7),
@@ -212,7 +212,9 @@ def test_one_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
         (["javascript:x", "data:,b"], "dl", 1),
     ],
 )
-def test_the_exit_code_tells_the_one_reason(tmp_path: Path, urls: list[str], place: str, code: int) -> None:
+def test_the_exit_code_is_that_of_the_only_reason(
+    tmp_path: Path, urls: list[str], place: str, code: int
+) -> None:
     (tmp_path / "file").write_text("precious")
     host = Host([[listed(f"{at}.csv", url) for at, url in enumerate(urls)]])
     assert ask(host, tmp_path, "get", "--all", "--dir", str(tmp_path / place)).code == code
@@ -228,13 +230,13 @@ def test_an_expired_link_is_refreshed_by_reading_the_worker(tmp_path: Path) -> N
     ran = ask(host, tmp_path, "get", "--all", "--dir", str(tmp_path / "dl"))
     assert (ran.code, ran.err) == (0, "")
     assert saved(tmp_path / "dl") == {"a.csv": "fresh"}
-    assert [target for target, _ in host.asked] == [
+    assert [target for target, _ in host.requests] == [
         "/api/workers/w1", "/f/a.csv?sig=old", "/api/workers/w1", "/f/a.csv?sig=new",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("now", [[], [listed("a.csv", "/f/a.csv?sig=newer")]])
-def test_a_link_that_stays_expired_is_said(tmp_path: Path, now: list[dict[str, Any]]) -> None:
+def test_a_link_that_stays_expired_is_reported(tmp_path: Path, now: list[dict[str, Any]]) -> None:
     host = Host([[listed("a.csv", "/f/a.csv?sig=old")], now])
     ran = ask(host, tmp_path, "get", "a.csv", "--dir", str(tmp_path / "dl"), "--json")
     assert ran.code == 1
@@ -250,15 +252,15 @@ def test_another_host_never_sees_the_key(tmp_path: Path) -> None:
     with serving(Host([[]], {"/a.csv?sig=1": b"body"})) as other:
         host = Host([[listed("a.csv", f"{other.url}/a.csv?sig=1")]])
         assert ask(host, tmp_path, "get", "1", "--dir", str(tmp_path / "dl")).code == 0
-    assert other.asked == [("/a.csv?sig=1", False)]
-    assert host.asked == [("/api/workers/w1", True)]
+    assert other.requests == [("/a.csv?sig=1", False)]
+    assert host.requests == [("/api/workers/w1", True)]
 
 
 def now(*files: tuple[str | None, str]) -> list[WorkerFile]:
     return [WorkerFile(name, "text/csv", url) for name, url in files]
 
 
-def test_the_same_file_is_found_again() -> None:
+def test_the_same_file_is_matched_after_a_refresh() -> None:
     old = WorkerFile("a.csv", "text/csv", "https://h.example/1/a.csv?sig=1")
     moved = ("a.csv", "https://h.example/2/a.csv?sig=2")
     renamed = ("b.csv", "https://h.example/1/a.csv?sig=3")
@@ -279,7 +281,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_progress_is_one_line_that_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_one_line_that_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Terminal()
     monkeypatch.setattr("sys.stderr", screen)
     monkeypatch.setenv("TERM", "xterm")
@@ -302,7 +304,7 @@ def test_progress_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["漢字" * 40, "e\u0301" * 200, "👩" * 40])
-def test_wide_names_leave_no_line_behind(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_wide_names_are_cleared_completely(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     screen = Terminal()
     monkeypatch.setattr("sys.stderr", screen)
     Meter(name, 30).show(9, None)
@@ -317,7 +319,7 @@ def test_wide_names_keep_their_columns(tmp_path: Path) -> None:
     assert cell_len(first[: first.index(kind)]) == cell_len(second[: second.index(kind)])
 
 
-def test_a_long_name_pushes_nothing_apart_and_is_whole_for_scripts(tmp_path: Path) -> None:
+def test_a_long_name_is_clipped_in_tables_and_complete_for_scripts(tmp_path: Path) -> None:
     host = Host([[listed("x" * 900 + ".csv", "data:,a"), listed("b.csv", "data:,b")]])
     assert max(map(len, ask(host, tmp_path, "list").out.splitlines())) < 200
     assert json.loads(ask(host, tmp_path, "list", "--json").out)["files"][0]["filename"] == "x" * 900 + ".csv"

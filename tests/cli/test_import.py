@@ -1,4 +1,6 @@
-"""`handinger-tui import FILE`: says what it did, marks the session, and never pays or stores a part."""
+"""`handinger-tui import FILE`: reports its result, marks the session, never costs anything,
+and never stores a part.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ def listed(home: Path) -> list[dict[str, Any]]:
     return sessions
 
 
-def test_it_names_the_session_and_says_that_nothing_is_charged(own_home: Path, file: Path) -> None:
+def test_the_result_names_the_session_and_says_that_nothing_is_charged(own_home: Path, file: Path) -> None:
     ran = run("import", str(file), home=own_home)
     assert (ran.code, ran.err) == (0, "")
     assert ran.out == (
@@ -51,7 +53,7 @@ def test_it_names_the_session_and_says_that_nothing_is_charged(own_home: Path, f
     assert "[answer] 1" in run("sessions", "search", "answer", home=own_home).out
 
 
-def test_a_second_time_it_says_that_the_session_is_here(own_home: Path, file: Path) -> None:
+def test_a_second_import_reports_that_the_session_exists(own_home: Path, file: Path) -> None:
     text = file.read_text("utf-8")
     assert json.loads(run("import", "-", "--json", home=own_home, stdin=text).out) == {
         "session_id": "ses_tea",
@@ -70,7 +72,7 @@ def test_a_second_time_it_says_that_the_session_is_here(own_home: Path, file: Pa
 
 @pytest.fixture
 async def own_tea(own_home: Path) -> Path:
-    """A history that has the session itself."""
+    """A history with the session itself."""
     async with opened(own_home / "history.db") as ledger:
         await play(ledger, session("ses_tea", base_url=URL), order(), answered(2))
     return own_home
@@ -95,7 +97,7 @@ def test_a_session_of_this_history_is_not_imported_over_itself(own_tea: Path, tm
         (None, Exit.LOCAL_IO, "No such file or directory. Name a file, or - for stdin."),
     ],
 )
-def test_what_cannot_be_imported_is_said_in_a_line(
+def test_a_failed_import_is_reported_in_one_line(
     own_home: Path, tmp_path: Path, text: str | None, code: Exit, words: str
 ) -> None:
     path = tmp_path / "x.json"
@@ -105,11 +107,11 @@ def test_what_cannot_be_imported_is_said_in_a_line(
     assert (ran.code, ran.out) == (code, "")
     assert words in " ".join(ran.err.split())
     assert not (own_home / "history.db").exists()
-    told = json.loads(run("import", str(path), "--json", home=own_home).out)["error"]
-    assert told["may_have_been_charged"] is False
+    error = json.loads(run("import", str(path), "--json", home=own_home).out)["error"]
+    assert error["may_have_been_charged"] is False
 
 
-def test_a_folder_and_a_pipe_are_no_files(own_home: Path, tmp_path: Path) -> None:
+def test_a_folder_and_a_pipe_are_refused(own_home: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name in (tmp_path, tmp_path / "pipe", "no\0name"):
         assert run("import", str(name), home=own_home).code == Exit.LOCAL_IO
@@ -119,8 +121,8 @@ def test_it_loads_neither_screen_nor_network(tmp_path: Path, file: Path) -> None
     assert loaded_by(tmp_path, "import", str(file)).isdisjoint(SCREEN | NETWORK)
 
 
-def test_a_message_in_an_imported_session_pays_for_itself_alone(tmp_path: Path) -> None:
-    """Two computers, one worker: what the first one paid is charged by the second in no way."""
+def test_a_message_in_an_imported_session_costs_only_its_own_turn(tmp_path: Path) -> None:
+    """Two computers, one worker: the costs of the first one are not charged on the second."""
     first, second = tmp_path / "first", tmp_path / "second"
     path = tmp_path / "file.json"
     with LocalServer.start(pace=0) as server:
@@ -140,14 +142,14 @@ def test_a_message_in_an_imported_session_pays_for_itself_alone(tmp_path: Path) 
         sent = send(second, "and now", "-r", name)
     own = json.loads(run("costs", "--json", home=second).out)["total"]
     assert (sent["worker_id"], own["turns"], own["unpriced_turns"]) == (worker, 1, 0)
-    whole = Decimal(sent["usage"]["cost_usd"])
-    assert Decimal(own["cost_usd"]) == whole - sum(Decimal(one["turn_usage"]["cost_usd"]) for one in paid)
+    cost = Decimal(sent["usage"]["cost_usd"])
+    assert Decimal(own["cost_usd"]) == cost - sum(Decimal(one["turn_usage"]["cost_usd"]) for one in paid)
     assert run("sessions", home=second).out.count(" + imported") == 1
 
 
 @pytest.fixture
 async def big(tmp_path: Path) -> Path:
-    """A file whose import writes some megabytes."""
+    """A file whose import writes several megabytes."""
     file = json.loads(await exported_file(*range(1, 30)))
     for turn in file["turns"]:
         turn["record"]["frames"] += [[2_000, "sse", "", None, os.urandom(500).hex()] for _ in range(200)]
@@ -157,7 +159,7 @@ async def big(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("bytes_written", [1, 200_000, 2_000_000])
-def test_a_kill_in_the_middle_leaves_nothing_or_all(own_home: Path, big: Path, bytes_written: int) -> None:
+def test_a_kill_during_an_import_leaves_all_or_nothing(own_home: Path, big: Path, bytes_written: int) -> None:
     log = own_home / "history.db-wal"
     child = subprocess.Popen([sys.executable, "-m", "handinger_tui", "import", str(big)])
     while child.poll() is None:

@@ -1,4 +1,4 @@
-"""A signal ends the program whenever it comes: real processes, a service that counts what is posted."""
+"""A signal ends the program at any moment: real processes, a service that counts POSTs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ sys.meta_path.insert(0, Finder())
 from handinger_tui.cli.main import main
 sys.exit(main())
 """
-"""Says when its own first instructions come: what Python does before is not ours."""
+"""Prints a line at the first instruction of the program: the start of Python is not ours."""
 
 SWALLOWED = """
 import os, signal, sys, weakref
@@ -64,18 +64,20 @@ TURN = ("-p", "hello", "--json")
 
 def only_object(out: str) -> dict[str, object]:
     (line,) = out.splitlines()
-    found: dict[str, object] = json.loads(line)
-    return found
+    value: dict[str, object] = json.loads(line)
+    return value
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("moment", [0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3])
-def test_whenever_a_signal_comes_it_counts(number: signal.Signals, moment: float, tmp_path: Path) -> None:
+def test_a_signal_at_any_moment_ends_the_program(
+    number: signal.Signals, moment: float, tmp_path: Path
+) -> None:
     with service() as (player, url):
         process = start(environ(tmp_path, url), *TURN, code=UP)
         assert process.stderr is not None
         assert process.stderr.readline() == "up\n"
-        # The one test here about a moment: whichever it hits, one of two ends is right.
+        # The only test with a random moment: either of two ends is right.
         time.sleep(moment)
         before = player.posts == 0
         process.send_signal(number)
@@ -87,28 +89,28 @@ def test_whenever_a_signal_comes_it_counts(number: signal.Signals, moment: float
 
 
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
-def test_a_signal_whose_exception_python_drops_counts(number: str, tmp_path: Path) -> None:
+def test_a_signal_whose_exception_python_drops_ends_the_program(number: str, tmp_path: Path) -> None:
     with service() as (player, url):
         process = start(environ(tmp_path, url), *TURN, code=SWALLOWED.replace("NUMBER", number))
         out, err = process.communicate(timeout=60)
-    assert (process.returncode, player.seen) == (CODES[signal.Signals[number]], [])
+    assert (process.returncode, player.requests) == (CODES[signal.Signals[number]], [])
     assert "Traceback" not in err
     result = only_object(out)
     assert (result["status"], result["draft"], result["posts_sent"]) == ("not_sent", "hello", 0)
 
 
-def test_an_interrupt_that_python_drops_before_there_are_handlers_counts(tmp_path: Path) -> None:
+def test_an_interrupt_that_python_drops_before_our_handlers_ends_the_program(tmp_path: Path) -> None:
     code = SWALLOWED.replace("NUMBER", "SIGINT").replace("cli.headless", "cli.signals")
     with service() as (player, url):
         process = start(environ(tmp_path, url), *TURN, code=code)
         out, err = process.communicate(timeout=60)
-    assert (process.returncode, player.seen) == (130, [])
+    assert (process.returncode, player.requests) == (130, [])
     assert "Traceback" not in err
     assert only_object(out)["status"] == "not_sent"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_standard_input_that_never_ends_is_told_and_can_be_left(
+def test_endless_standard_input_is_announced_and_can_be_interrupted(
     number: signal.Signals, tmp_path: Path
 ) -> None:
     with service() as (player, url):
@@ -117,15 +119,15 @@ def test_standard_input_that_never_ends_is_told_and_can_be_left(
         assert process.stderr.readline() == "Reading standard input…\n"
         process.send_signal(number)
         assert process.stdout is not None
-        # Not communicate: that would end the input.
+        # Not `communicate`: that would end the input.
         assert process.wait(60) == CODES[number]
         out = process.stdout.read()
         process.communicate()
-    assert player.seen == []
+    assert player.requests == []
     assert (only_object(out)["status"], only_object(out)["draft"]) == ("not_sent", "hello")
 
 
-def test_where_loops_take_no_signals_there_is_one_object_too(tmp_path: Path) -> None:
+def test_without_signals_in_the_event_loop_one_object_is_printed_too(tmp_path: Path) -> None:
     variables = environ(tmp_path, None, HANDINGER_LOCAL_PACE="1")
     argv = ("-p", "long 60", "--local", "--output-format", "stream-json")
     process = start(variables, *argv, code=NO_HANDLERS)
@@ -149,6 +151,6 @@ def test_a_second_signal_does_not_cut_the_object(tmp_path: Path) -> None:
         for _ in range(5):
             process.send_signal(signal.SIGINT)
         out, _err = process.communicate(timeout=60)
-    assert (process.returncode, player.seen) == (130, [])
+    assert (process.returncode, player.requests) == (130, [])
     assert only_object(out)["status"] == "not_sent"
     assert KEY not in out

@@ -1,4 +1,4 @@
-"""The chosen theme is kept beside the history, and a broken file is no reason not to start."""
+"""The chosen theme is stored with the history, and a damaged file does not prevent the start."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def test_the_theme_chosen_last_is_shown_at_the_next_start(own_home: Path) -> Non
     assert [path.name for path in own_home.iterdir()] == ["theme"]
 
 
-def test_the_configuration_outranks_it() -> None:
+def test_the_configuration_overrides_the_stored_theme() -> None:
     keep_theme("midnight")
     assert theme_at_start(replace(SETTINGS, theme="paper")) == "paper"
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"\n", b"x" * 100_000])
-def test_a_damaged_file_never_keeps_the_app_from_starting(own_home: Path, content: bytes) -> None:
+def test_a_damaged_file_does_not_prevent_the_start(own_home: Path, content: bytes) -> None:
     (own_home / "theme").write_bytes(content)
     assert len(kept_theme() or "") <= 100
 
 
-def test_a_folder_that_cannot_be_written_is_an_error_of_the_disk(own_home: Path) -> None:
+def test_a_read_only_folder_is_a_disk_error(own_home: Path) -> None:
     (own_home / "theme").mkdir()
     with pytest.raises(OSError):  # noqa: PT011 - any of the disk
         keep_theme("light")

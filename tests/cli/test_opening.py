@@ -1,4 +1,4 @@
-"""Openers and browsers: what they see of our environment, and what becomes of one that fails."""
+"""Openers and browsers: their environment, and the handling of one that fails."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def program(folder: Path, name: str, script: str) -> Path:
     return path
 
 
-def test_only_secrets_are_left_out() -> None:
+def test_only_secrets_are_removed() -> None:
     assert without_secrets({**SECRETS, "handinger_api_key": "x", "PATH": "/bin"}) == {"PATH": "/bin"}
 
 
 @pytest.mark.parametrize("how", ["browser", "opener"])
-async def test_no_program_that_is_started_sees_the_key(
+async def test_started_programs_do_not_get_the_key(
     how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read_line = tmp_path / "environ"
@@ -44,15 +44,15 @@ async def test_no_program_that_is_started_sees_the_key(
         monkeypatch.delenv("BROWSER", raising=False)
         program(tmp_path, "xdg-open", script)
     assert await open_link(URL)
-    seen = read_line.read_text()
-    assert "PATH=" in seen
-    assert "very-secret" not in seen
+    variables = read_line.read_text()
+    assert "PATH=" in variables
+    assert "very-secret" not in variables
 
 
 @pytest.mark.parametrize(
     "browser", ["/nowhere/browser", "browser 'x", "", " ", "FAILS", "DIRECTORY", "NO_PROGRAM"]
 )
-async def test_a_browser_that_is_missing_or_fails_is_told_as_no_browser(
+async def test_a_missing_or_failing_browser_counts_as_no_browser(
     browser: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)

@@ -1,4 +1,4 @@
-"""A history that cannot be written: a copy of it is shown, and nothing is sent without a question."""
+"""A history that cannot be written: a copy of it is shown, and nothing is sent without consent."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def test_earlier_sessions_are_shown_and_nothing_is_written(
 
 
 def _make_read_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file system refuses to open files of the folder for writing."""
+    """Make the file system refuse to open files of the folder for writing."""
     real = os.open
 
     def refuse(path: str | Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:

@@ -1,4 +1,4 @@
-"""`handinger-tui replay`: what is played equals what is stored, nothing is sent, read or written."""
+"""`handinger-tui replay`: replayed turns equal the stored ones, and nothing is sent, read or written."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def test_replayed_turns_equal_the_stored_ones(tmp_path: Path) -> None:
     assert replay.is_over
 
 
-async def test_a_turn_whose_frames_are_gone_is_shown_as_it_was_stored_and_it_says_so(own_home: Path) -> None:
+async def test_a_turn_without_frames_is_shown_as_stored_with_a_note(own_home: Path) -> None:
     path = own_home / "history.db"
     events: list[dict[str, object]] = [json.loads(_delta(f"word {at} ")) for at in range(60)]
     async with opened(path) as ledger:
@@ -93,7 +93,7 @@ async def test_a_turn_whose_frames_are_gone_is_shown_as_it_was_stored_and_it_say
     assert "word 59" in ran.out
 
 
-async def test_a_turn_that_another_program_is_storing_is_played_as_far_as_it_came(
+async def test_a_turn_that_another_program_is_storing_is_played_up_to_its_last_frame(
     tmp_path: Path,
 ) -> None:
     async with opened(tmp_path / "h.db") as ledger:
@@ -132,12 +132,12 @@ def test_the_json_of_many_turns_takes_linear_time(own_home: Path, monkeypatch: p
     monkeypatch.setattr(turn_events, "events_of_turn", counted)
     ran = run("replay", "ses_1", "--json", "--speed", "0", home=own_home)
     assert len(ran.out.splitlines()) == count
-    # Each turn, the one before it, and what is stored with it: the square of the count would be 1,600.
+    # Each turn, its predecessor, and its stored data: the square of the count would be 1,600.
     assert 0 < events < 10 * count
 
 
 class Sleepless(ReplayClock):
-    """A clock that only writes down how long it was to sleep."""
+    """A clock that only records the requested delays."""
 
     def __init__(self) -> None:
         super().__init__(new_clock())
@@ -183,7 +183,7 @@ def _delta(text: str) -> str:
     return json.dumps({"type": "text-delta", "id": "t", "delta": text})
 
 
-async def test_a_pause_holds_it_and_a_skip_ends_the_turn_at_once(tmp_path: Path) -> None:
+async def test_a_pause_holds_the_replay_and_a_skip_ends_the_turn_immediately(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         events = [frame(at, _delta(f"{at} ")) for at in range(1, 20)]
         frames = [frame(0, '{"type": "text-start", "id": "t"}'), *events]
@@ -233,15 +233,15 @@ def test_it_prints_the_stream_json_of_the_original_run(own_home: Path) -> None:
         )  # fmt: skip
         assert ran.code == 0
         assert [line["seq"] for line in ran.lines] == [*range(len(ran.lines))]
-        # Which statuses a run prints on its way depends on its speed.
-        seen, first = without_seq(ran.lines), without_seq(original.lines)
-        assert [line for line in seen if line["type"] != "status"] == [
+        # The intermediate statuses that a run prints depend on its speed.
+        replayed, first = without_seq(ran.lines), without_seq(original.lines)
+        assert [line for line in replayed if line["type"] != "status"] == [
             line for line in first if line["type"] != "status"
         ]
-        assert [line for line in seen if line["type"] == "status"][-1]["status"] == "completed"
+        assert [line for line in replayed if line["type"] == "status"][-1]["status"] == "completed"
 
 
-def test_it_opens_no_socket_and_writes_nothing(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replay_opens_no_socket_and_writes_nothing(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(filled(own_home / "history.db"))
     before = contents(own_home)
 

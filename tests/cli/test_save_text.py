@@ -1,4 +1,4 @@
-"""Files of our own making: in the download folder never over another one, and where `-o` says so."""
+"""Files that we write: in the download folder, never over another file, and at the path of `-o`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def text_of(path: Path) -> str:
     return path.read_text("utf-8")
 
 
-async def test_a_file_is_written_and_the_next_one_stands_beside_it(tmp_path: Path) -> None:
+async def test_a_file_is_written_and_the_next_one_gets_another_name(tmp_path: Path) -> None:
     save = text_saver(tmp_path / "made" / "when needed")
     first = Path(await save("receipt-turn_1.md", "# Receipt: ½ €\n"))
     second = Path(await save("receipt-turn_1.md", "another\n"))
@@ -37,7 +37,7 @@ async def test_a_name_cannot_leave_the_folder(tmp_path: Path) -> None:
     assert saved.name.isprintable()
 
 
-async def test_a_folder_that_cannot_be_made_is_an_error_for_people(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_created_is_an_error_with_a_message(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ApiError):
         await text_saver(tmp_path / "file" / "folder")("receipt.md", "x")
@@ -63,7 +63,7 @@ def test_a_new_file_has_the_mode_of_the_umask(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("umask")
 @pytest.mark.parametrize("kept", [0o600, 0o644, 0o664, 0o700])
-def test_a_file_that_was_there_keeps_its_mode(tmp_path: Path, kept: int) -> None:
+def test_an_existing_file_keeps_its_mode(tmp_path: Path, kept: int) -> None:
     target = tmp_path / "answer.md"
     target.write_text("old", "utf-8")
     target.chmod(kept)
@@ -89,7 +89,7 @@ def test_a_link_stays_a_link_and_its_file_is_written(tmp_path: Path, there: bool
     assert [path.name for path in target.parent.iterdir()] == ["real.md"]
 
 
-def test_a_link_that_leads_to_itself_is_an_error(tmp_path: Path) -> None:
+def test_a_circular_link_is_an_error(tmp_path: Path) -> None:
     link = tmp_path / "loop"
     link.symlink_to(link)
     with pytest.raises(OSError, match="loop"):
@@ -97,7 +97,7 @@ def test_a_link_that_leads_to_itself_is_an_error(tmp_path: Path) -> None:
     assert link.is_symlink()
 
 
-def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+def test_only_files_are_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "pipe")
@@ -107,7 +107,7 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
-def test_a_name_as_long_as_names_may_be_is_written(tmp_path: Path) -> None:
+def test_a_name_of_the_greatest_length_is_written(tmp_path: Path) -> None:
     target = tmp_path / ("n" * 255)
     save_text(target, "new\n")
     assert [path.name for path in tmp_path.iterdir()] == [target.name]

@@ -83,7 +83,7 @@ def test_without_history_the_price_is_unknown(server: LocalServer, tmp_path: Pat
         (("Report", "--cron", "daily"), "not a cron expression"),
     ],
 )
-def test_what_cannot_be_a_schedule_sends_nothing(
+def test_an_invalid_schedule_sends_nothing(
     server: LocalServer, tmp_path: Path, argv: tuple[str, ...], why: str
 ) -> None:
     ran = do(server, tmp_path, "schedules", "add", "wrk_none", *argv, "--yes", generation="workers")
@@ -99,7 +99,7 @@ def test_a_worker_that_does_not_exist(server: LocalServer, tmp_path: Path) -> No
 
 
 class Silent(BaseHTTPRequestHandler):
-    """Lists no schedules, and never answers a POST."""
+    """A service that lists no schedules and never answers a POST."""
 
     has_posted = threading.Event()
     is_over = threading.Event()
@@ -115,7 +115,7 @@ class Silent(BaseHTTPRequestHandler):
         self.is_over.wait(60)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Write no log."""
 
 
 def test_an_interrupt_says_that_the_schedule_may_have_been_added(tmp_path: Path) -> None:

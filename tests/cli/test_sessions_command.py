@@ -51,7 +51,7 @@ class Ended(NamedTuple):
 
 
 def on_a_terminal(home: Path, *argv: str, answer: str = "") -> Ended:
-    """Run the program on a terminal of its own; `answer` is typed as soon as it asks."""
+    """Run the program on its own terminal; `answer` is typed as soon as it asks."""
     ours, theirs = pty.openpty()
     child = subprocess.Popen(
         [sys.executable, *MAIN, *argv], env=environ(home), stdin=theirs, stdout=theirs, stderr=theirs
@@ -62,7 +62,7 @@ def on_a_terminal(home: Path, *argv: str, answer: str = "") -> Ended:
         try:
             read = os.read(ours, 4096)
         except OSError:
-            # The last one that had it open is gone.
+            # The last process that had it open has ended.
             break
         if not read:
             break
@@ -78,7 +78,7 @@ def on_a_terminal(home: Path, *argv: str, answer: str = "") -> Ended:
 
 
 # -- the table ---------------------------------------------------------------------------------------
-def test_a_pipe_gets_a_table_with_whole_ids(home: Path) -> None:
+def test_a_pipe_gets_a_table_with_complete_ids(home: Path) -> None:
     ran = run("sessions", home=home)
     head, first, second = ran.out.splitlines()
     assert head.split() == ["Title", "Status", "Turns", "Cost", "Credits", "Updated", "ID"]
@@ -123,14 +123,14 @@ def test_json_has_the_lineage_of_sessions_and_of_turns(home: Path) -> None:
     }
 
 
-def test_text_and_exports_tell_what_a_message_was_made_from(home: Path) -> None:
+def test_text_and_exports_name_the_origin_of_a_message(home: Path) -> None:
     assert "(edited from message 1)" in run("sessions", "show", "ses_01KB00000000A", home=home).out
     assert "*edited from message 1*" in run("export", "ses_01KB00000000A", home=home).out
     assert "*forked from “Tea”, message 2*" in run("export", "ses_01KB00000000B", home=home).out
 
 
 # -- deleting ----------------------------------------------------------------------------------------
-def test_without_a_terminal_nothing_is_deleted_unless_the_command_says_so(home: Path) -> None:
+def test_without_a_terminal_nothing_is_deleted_without_yes(home: Path) -> None:
     before = ids(home)
     ran = run("sessions", "rm", "ses_01KB00000000A", home=home, stdin="y\n")
     assert (ran.code, ran.out) == (Exit.USAGE, "")
@@ -167,7 +167,7 @@ def test_ctrl_c_at_the_question_deletes_nothing(home: Path) -> None:
     assert len(ids(home)) == 2
 
 
-def test_the_search_says_what_of_old_turns_it_misses_until_they_are_compacted(own_home: Path) -> None:
+def test_the_search_reports_old_turns_that_are_not_indexed(own_home: Path) -> None:
     asyncio.run(filled(own_home / "history.db"))
     with closing(sqlite3.connect(own_home / "history.db", isolation_level=None)) as connection:
         connection.execute("DELETE FROM search_entries")
@@ -182,7 +182,7 @@ def test_the_search_says_what_of_old_turns_it_misses_until_they_are_compacted(ow
     assert ran.err == ""
 
 
-def test_compact_says_how_large_a_turn_is_and_removes_what_is_not_kept(own_home: Path) -> None:
+def test_compact_reports_sizes_and_removes_old_frames(own_home: Path) -> None:
     async def fill_history() -> None:
         async with opened(own_home / "history.db") as ledger:
             await fill(ledger, 20)

@@ -1,4 +1,4 @@
-"""What is decided before the command line is parsed is what the parser would have said."""
+"""Decisions before the command line is parsed agree with the parser."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def test_options_that_paint_the_early_prompt_show_the_screen() -> None:
         ("costs --json", False),
     ],
 )
-def test_the_screen_is_shown_unless_output_is_asked_for(line: str, shown: bool) -> None:
+def test_the_screen_is_shown_unless_output_is_requested(line: str, shown: bool) -> None:
     assert args.shows_screen(args.parse(line.split())) is shown
 
 
-def test_the_version_is_told_as_the_parser_tells_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_is_printed_as_by_the_parser(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["--version"]) == 0
     ours = capsys.readouterr().out
     with pytest.raises(SystemExit) as ended:

@@ -1,4 +1,4 @@
-"""`handinger-tui sources`: from a local turn in the history to a list, JSON and other forms."""
+"""`handinger-tui sources`: from a local turn in the history to a list, JSON and other formats."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ FORMS = tuple(exporter.name for exporter in SOURCE_EXPORTERS)
 
 
 @pytest.fixture
-def asked(tmp_path: Path) -> dict[str, Any]:
+def answered(tmp_path: Path) -> dict[str, Any]:
     """One turn of the local worker that names sources and cites them."""
     ran = run("-p", "sources about csv", "--json", "--local", home=tmp_path)
     assert ran.code == 0, ran.err
     return ran.result
 
 
-def test_a_list_for_people(asked: dict[str, Any], tmp_path: Path) -> None:
-    ran = run("sources", asked["session_id"][:12], home=tmp_path)
+def test_a_list_for_people(answered: dict[str, Any], tmp_path: Path) -> None:
+    ran = run("sources", answered["session_id"][:12], home=tmp_path)
     assert ran.code == 0
     lines = ran.out.splitlines()
     assert lines[0] == "1  csv: CSV file reading and writing"
@@ -34,12 +34,14 @@ def test_a_list_for_people(asked: dict[str, Any], tmp_path: Path) -> None:
     assert lines[-1].endswith(" sources, 0 never mentioned")
 
 
-def test_json_for_scripts(asked: dict[str, Any], tmp_path: Path) -> None:
-    told = run("sources", asked["worker_id"], "--json", home=tmp_path).result
-    assert list(told) == ["session_id", "worker_id", "sources", "unmentioned"]
-    assert (told["session_id"], told["worker_id"]) == (asked["session_id"], asked["worker_id"])
-    assert [source["url"] for source in told["sources"]] == [source["url"] for source in asked["sources"]]
-    first = told["sources"][0]
+def test_json_for_scripts(answered: dict[str, Any], tmp_path: Path) -> None:
+    result = run("sources", answered["worker_id"], "--json", home=tmp_path).result
+    assert list(result) == ["session_id", "worker_id", "sources", "unmentioned"]
+    assert (result["session_id"], result["worker_id"]) == (answered["session_id"], answered["worker_id"])
+    assert [source["url"] for source in result["sources"]] == [
+        source["url"] for source in answered["sources"]
+    ]
+    first = result["sources"][0]
     assert first | {"id": "", "mentions": 0} == {
         "number": 1,
         "id": "",
@@ -48,16 +50,16 @@ def test_json_for_scripts(asked: dict[str, Any], tmp_path: Path) -> None:
         "canonical_url": "https://docs.python.org/3/library/csv.html",
         "host": "docs.python.org",
         "marks": [],
-        "turn_id": asked["turn_id"],
+        "turn_id": answered["turn_id"],
         "turn": 1,
         "new": True,
         "mentions": 0,
     }
     assert first["mentions"] > 0
-    assert told["unmentioned"] == 0
+    assert result["unmentioned"] == 0
 
 
-def test_every_form_is_offered_and_printed(asked: dict[str, Any], tmp_path: Path) -> None:
+def test_every_format_is_printed(answered: dict[str, Any], tmp_path: Path) -> None:
     starts = {
         "markdown": "1. [csv: ",
         "footnotes": "[^1]: csv: ",
@@ -66,26 +68,26 @@ def test_every_form_is_offered_and_printed(asked: dict[str, Any], tmp_path: Path
     }
     assert tuple(starts) == FORMS
     for name, start in starts.items():
-        ran = run("sources", asked["session_id"], "--format", name, home=tmp_path)
+        ran = run("sources", answered["session_id"], "--format", name, home=tmp_path)
         assert ran.code == 0
         assert ran.out.startswith(start)
         assert "docs.python.org" in ran.out
 
 
-def test_the_day_of_the_turn_is_when_it_was_read(asked: dict[str, Any], tmp_path: Path) -> None:
-    ran = run("sources", asked["session_id"], "--format", "bibtex", home=tmp_path)
+def test_the_access_date_is_the_day_of_the_turn(answered: dict[str, Any], tmp_path: Path) -> None:
+    ran = run("sources", answered["session_id"], "--format", "bibtex", home=tmp_path)
     assert re.search(r"urldate = \{\d{4}-\d\d-\d\d\}", ran.out)
 
 
-def test_an_unknown_id_is_a_usage_error(asked: dict[str, Any], tmp_path: Path) -> None:
-    del asked
+def test_an_unknown_id_is_a_usage_error(answered: dict[str, Any], tmp_path: Path) -> None:
+    del answered
     for unknown in ("nothing", "", "%"):
         ran = run("sources", unknown, home=tmp_path)
         assert (ran.code, ran.out) == (2, "")
         assert "No session or worker id starts with" in ran.err
 
 
-def test_two_forms_at_once_are_refused(tmp_path: Path) -> None:
+def test_two_formats_are_refused(tmp_path: Path) -> None:
     assert run("sources", "x", "--json", "--format", "csl", home=tmp_path).code == 2
     assert run("sources", home=tmp_path).code == 2
 
@@ -98,11 +100,11 @@ def test_an_ambiguous_id_is_refused(tmp_path: Path) -> None:
     assert "2 sessions start with" in ran.err
 
 
-def test_a_session_without_sources_says_so(tmp_path: Path) -> None:
-    told = run("-p", "echo hello", "--json", "--local", home=tmp_path).result
-    ran = run("sources", told["session_id"], home=tmp_path)
+def test_a_session_without_sources_is_reported(tmp_path: Path) -> None:
+    result = run("-p", "echo hello", "--json", "--local", home=tmp_path).result
+    ran = run("sources", result["session_id"], home=tmp_path)
     assert (ran.code, ran.out) == (0, "No sources in this session.\n")
-    assert run("sources", told["session_id"], "--json", home=tmp_path).result["sources"] == []
+    assert run("sources", result["session_id"], "--json", home=tmp_path).result["sources"] == []
 
 
 HOSTILE = (
@@ -118,7 +120,7 @@ HOSTILE = (
 
 
 async def store(path: Path) -> None:
-    """A stored turn whose stream named hostile sources."""
+    """A stored turn with hostile sources in its stream."""
     async with opened(path) as ledger:
         await ledger.open_turn(session("ses_hostile"), order())
         for seq, chunk in enumerate(HOSTILE):

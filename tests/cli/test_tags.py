@@ -41,8 +41,8 @@ def test_tags_are_added_shown_and_removed(home: Path) -> None:
     assert printed(home, "sessions", "tag", "ses_a") == "Tags: client-a, q4."
     assert printed(home, "sessions", "tag", "ses_b", "w", "--worker") == "Tags: w (worker)."
     assert printed(home, "sessions", "tag", "ses_a") == "Tags: client-a, q4, w (worker)."
-    left = printed(home, "sessions", "untag", "ses_a", "Q4", "w")
-    assert left == "Tags: client-a, w (worker). Not removed: w (worker)."
+    remaining = printed(home, "sessions", "untag", "ses_a", "Q4", "w")
+    assert remaining == "Tags: client-a, w (worker). Not removed: w (worker)."
     assert printed(home, "sessions", "untag", WORKER, "w", "--worker") == "Tags: none."
     listed = run("sessions", "--json", home=home).result["sessions"]
     assert [(one["tags"], one["project"]) for one in listed] == [([], None), (["client-a"], None)]
@@ -64,8 +64,8 @@ def test_rules_of_the_config_file_apply_at_once(home: Path) -> None:
         "tags_by_rule": ["tea"],
         "project": "acme",
     }
-    found = run("sessions", "search", "project:rest", "--json", home=home).result["sessions"]
-    assert [one["session_id"] for one in found] == ["ses_b2"]
+    matches = run("sessions", "search", "project:rest", "--json", home=home).result["sessions"]
+    assert [one["session_id"] for one in matches] == ["ses_b2"]
     assert printed(home, "sessions", "tag", "ses_b", "paid") == "Tags: paid, tea (rule). Project: acme."
     assert "projects.acme" in printed(home, "config", "show")
     assert run("config", "--json", home=home).result["tags.tea"]["value"] == "title:*tea*"
@@ -110,7 +110,7 @@ def test_wrong_values_change_nothing(home: Path, argv: tuple[str, ...], problem:
 # -- costs ---------------------------------------------------------------------------------
 @pytest.fixture
 async def spent(own_home: Path) -> Path:
-    """Two sessions of which one has two tags, an old one without any, and a turn of unknown cost."""
+    """Two sessions, one of them with two tags, an old one without tags, and a turn of unknown cost."""
     async with opened(own_home / "history.db") as ledger:
         ledger.run = ledger.run._replace(profile="work", folder="/acme")
         one = await play(ledger, session("ses_1", title="=1+1", base_url=REAL), order("t1"), answered("0.5"))

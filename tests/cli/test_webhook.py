@@ -67,7 +67,7 @@ def check(server: LocalServer, tmp_path: Path, address: str, tokens: list[str]) 
     assert webhook("clear", "--yes").out == "No webhook.\n"
 
 
-def test_the_other_generation_has_none(server: LocalServer, tmp_path: Path) -> None:
+def test_the_workers_generation_has_no_webhooks(server: LocalServer, tmp_path: Path) -> None:
     ran = do(server, tmp_path, "webhook", "show", "w1", generation="workers")
     assert (ran.code, ran.out) == (2, "")
     assert "tasks generation" in ran.err

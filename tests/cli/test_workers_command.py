@@ -21,7 +21,7 @@ def server() -> Iterator[LocalServer]:
         yield running
 
 
-def test_a_worker_is_made_used_changed_and_deleted(server: LocalServer, tmp_path: Path) -> None:
+def test_a_worker_is_created_used_changed_and_deleted(server: LocalServer, tmp_path: Path) -> None:
     def do(*argv: str, home: str = "a") -> Ran:
         return run(
             *argv,
@@ -33,26 +33,34 @@ def test_a_worker_is_made_used_changed_and_deleted(server: LocalServer, tmp_path
 
     schema = tmp_path / "schema.json"
     schema.write_text('{"properties": {"answer": {"type": "string"}}}')
-    made = do("workers", "new", "Read prices.", "--title", "Prices", "--schema", str(schema), "--json").result
-    assert (made["instructions"], made["visibility"], made["tasks"]) == ("Read prices.", "private", 0)
-    turn = do("-p", "echo one", "-w", made["url"], "--json").result
+    created = do(
+        "workers", "new", "Read prices.", "--title", "Prices", "--schema", str(schema), "--json"
+    ).result
+    assert (created["instructions"], created["visibility"], created["tasks"]) == (
+        "Read prices.",
+        "private",
+        0,
+    )
+    turn = do("-p", "echo one", "-w", created["url"], "--json").result
     assert turn["structured_output"] == {"answer": "one"}
-    changed = do("workers", "edit", made["url"], "--instructions", "Other.", "--no-schema", "--json").result
+    changed = do(
+        "workers", "edit", created["url"], "--instructions", "Other.", "--no-schema", "--json"
+    ).result
     assert (changed["instructions"], changed["output_schema"], changed["title"]) == ("Other.", None, "Prices")
     [task] = changed["task_list"]
     assert (task["task_id"], task["session_id"]) == (turn["task_id"], turn["session_id"])
-    # Another history knows of it what a read returns, until a change of nothing reads it.
-    assert do("workers", "show", made["worker_id"], "--json", home="b").result["instructions"] is None
-    assert "instructions were not read yet" in do("workers", "show", made["worker_id"], home="b").out
-    assert do("workers", "edit", made["worker_id"], "--json", home="b").result["instructions"] == "Other."
-    address = f"{made['url']}/task/{turn['task_id']}"
+    # Another history learns of the worker by an update without changes, which reads it.
+    assert do("workers", "show", created["worker_id"], "--json", home="b").result["instructions"] is None
+    assert "instructions were not read yet" in do("workers", "show", created["worker_id"], home="b").out
+    assert do("workers", "edit", created["worker_id"], "--json", home="b").result["instructions"] == "Other."
+    address = f"{created['url']}/task/{turn['task_id']}"
     assert do("workers", "archive", address, "-y", "--json").result == {"id": turn["task_id"], "done": True}
-    refused = do("workers", "rm", made["worker_id"])
+    refused = do("workers", "rm", created["worker_id"])
     assert (refused.code, refused.out) == (2, "")
-    assert do("workers", "rm", made["worker_id"], "--yes").out == "Deleted.\n"
+    assert do("workers", "rm", created["worker_id"], "--yes").out == "Deleted.\n"
     [row] = json.loads(do("workers", "--json").out)["workers"]
     assert (row["gone"], row["title"], row["tasks"]) == (True, "Prices", 1)
-    assert do("workers", "show", made["worker_id"]).code == 3
+    assert do("workers", "show", created["worker_id"]).code == 3
 
 
 @pytest.mark.parametrize(
@@ -64,10 +72,10 @@ def test_a_worker_is_made_used_changed_and_deleted(server: LocalServer, tmp_path
         (("new", "--instructions", "x", "--generation", "workers"), "part of the tasks generation"),
     ],
 )
-def test_what_cannot_be_stored_sends_nothing(
+def test_an_invalid_worker_sends_nothing(
     tmp_path: Path, server: LocalServer, argv: tuple[str, ...], why: str
 ) -> None:
-    # Nothing listens there.
+    # No service listens there.
     ran = run(
         "workers", *argv, home=tmp_path, base_url="http://127.0.0.1:9", key=server.api_key,
         HANDINGER_GENERATION="tasks",

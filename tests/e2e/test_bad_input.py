@@ -26,7 +26,7 @@ def test_an_empty_prompt_is_not_sent(argv: tuple[str, ...], tmp_path: Path) -> N
         ran = run(*argv, home=tmp_path, base_url=url)
     assert ran.code == 2
     assert "empty" in ran.err
-    assert player.seen == []
+    assert player.requests == []
 
 
 def test_an_unknown_worker_is_rejected_and_the_prompt_is_kept(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_an_attachment_that_cannot_be_read_sends_nothing(what: str, tmp_path: Pa
         ran = run("-p", "hello", "-f", str(path), home=tmp_path, base_url=url)
     assert ran.code == 2
     assert "othing was sent" in ran.err
-    assert player.seen == []
+    assert player.requests == []
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_generation_that_does_not_exist_sends_nothing(tmp_path: Path) -> None:
         ran = run("-p", "hello", home=tmp_path, base_url=url, HANDINGER_GENERATION="agents")
     assert ran.code == 2
     assert "Use one of: workers, tasks." in ran.err
-    assert player.seen == []
+    assert player.requests == []
 
 
 def test_a_refused_connection_is_safe_to_send_again(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_with_a_read_only_home_only_no_history_sends(tmp_path: Path) -> None:
     player = Player(PLAIN)
     with playing(player) as url:
         refused = run("-p", "hello", "--json", home=home / "below", base_url=url)
-        assert player.seen == []
+        assert player.requests == []
         ran = run("-p", "hello", "--json", "--no-history", home=home / "below", base_url=url)
     assert refused.code == 10
     assert ran.code == 0

@@ -1,4 +1,4 @@
-"""The recordings, framed by a small reader of their own that shares no code with the program."""
+"""The recordings, framed by a small independent reader that shares no code with the program."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Meta = dict[str, Any]
 
 @dataclass(frozen=True)
 class Recording:
-    """One recorded body and what is known about it."""
+    """One recorded body and its metadata."""
 
     path: Path
 
@@ -48,13 +48,13 @@ class Recording:
 
     @property
     def opened(self) -> Meta:
-        """What an OPENED note says about the response."""
+        """The data of the OPENED marker of the response."""
         headers = self.meta["headers"]
         return {
             "via": "post",
             "status": self.meta["status"],
             "content_type": headers["content-type"].partition(";")[0],
-            "encoding": next((said for header, said in PROTOCOLS.items() if header in headers), ""),
+            "encoding": next((name for header, name in PROTOCOLS.items() if header in headers), ""),
             "worker_id": None,
         }
 
@@ -70,7 +70,7 @@ class Recording:
 
 
 def sse_pieces(text: str) -> list[RawFrame]:
-    """The events of a whole event stream, as the HTML standard reads it."""
+    """The events of a complete event stream, by the rules of the HTML standard."""
     pieces, event, event_id = [], "", None
     data: list[str] = []
     for line in re.split("\r\n|\r|\n", text.removeprefix("\ufeff")):
@@ -96,14 +96,14 @@ class Tape:
     def __init__(self) -> None:
         self.frames: list[Frame] = []
 
-    def note(self, note: Marker, **said: Any) -> Tape:
-        return self._add(Framing.NOTE, json.dumps(said), note)
+    def note(self, note: Marker, **data: Any) -> Tape:
+        return self._add(Framing.NOTE, json.dumps(data), note)
 
     def take(self, piece: RawFrame) -> Tape:
         return self._add(piece.framing, piece.data, piece.event, piece.id)
 
     def body(self, recording: Recording, *, until: int | None = None, via: str = "post") -> Tape:
-        """A whole response, or one that was lost after `until` pieces."""
+        """A complete response, or one that was cut after `until` pieces."""
         self.note(Marker.OPENED, **{**recording.opened, "via": via})
         for piece in recording.pieces[:until]:
             self.take(piece)
@@ -117,5 +117,5 @@ class Tape:
 def recordings(*families: str) -> list[Recording]:
     """All recordings, or those of some families, in order of their names."""
     paths = (path for path in FOLDER.glob("*/*") if path.suffix in SUFFIXES)
-    found = [Recording(path) for path in sorted(paths)]
-    return [one for one in found if not families or one.family in families]
+    result = [Recording(path) for path in sorted(paths)]
+    return [one for one in result if not families or one.family in families]

@@ -1,7 +1,7 @@
 """A server that plays recorded bodies over real HTTP, byte-exact, on loopback.
 
-Every request that asks for a stream gets the next item's body, paced as told;
-any other request gets a finished Worker with the recording's expected text.
+Every request for a stream gets the next item's body, at its pace;
+any other request gets a finished worker with the recording's expected text.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ SMALL: Final = 6000
 
 
 def cuts(recording: Recording, pace: str) -> list[int]:
-    """Where the body is cut for a pacing: whole, events, bytes or splits."""
+    """The positions of the cuts for a pace: whole, events, bytes or splits."""
     body = recording.body
     if pace == "events":
-        return [found.end() for found in _EVENT_END.finditer(body)] or list(range(16, len(body), 16))
+        return [match.end() for match in _EVENT_END.finditer(body)] or list(range(16, len(body), 16))
     if pace == "bytes":
         step = 1 if len(body) <= SMALL else 7 if len(body) <= 10 * SMALL else 997
         return list(range(step, len(body), step))
@@ -47,7 +47,7 @@ def pieces(recording: Recording, pace: str) -> Iterator[bytes]:
 
 @dataclass
 class Player:
-    """What is played, and what was asked."""
+    """The played recordings, and the received requests."""
 
     recording: Recording
     pace: str = "whole"
@@ -55,14 +55,14 @@ class Player:
     """The service has tasks: each POST is answered with the recording, and a task exists from then on."""
     answer: tuple[int, dict[str, str], bytes] | None = None
     """A fixed answer instead of the recording: status, headers, body."""
-    seen: list[tuple[str, str, Any]] = field(default_factory=list)
+    requests: list[tuple[str, str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     answered: bool = False
     """A POST has been answered, to its last byte."""
 
     @property
     def posts(self) -> int:
-        return sum(method == "POST" for method, _, _ in self.seen)
+        return sum(method == "POST" for method, _, _ in self.requests)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -70,13 +70,13 @@ class Player:
             method, target, _ = head[0].split(" ", 2)
             fields = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in head[1:] if line)}
             data = await reader.readexactly(int(fields.get("content-length", "0")))
-            asked = json.loads(data) if fields.get("content-type") == "application/json" else {}
-            self.seen.append((method, target, asked))
+            body = json.loads(data) if fields.get("content-type") == "application/json" else {}
+            self.requests.append((method, target, body))
             self.headers.append(fields)
             if self.tasks and method == "GET":
                 await self._reply_with(writer, *self._task(target))
             else:
-                streamed = self.tasks or asked.get("stream") is True or "stream" in target
+                streamed = self.tasks or body.get("stream") is True or "stream" in target
                 await self._reply(writer, target, streamed=streamed)
                 self.answered = self.answered or method == "POST"
         writer.close()
@@ -97,23 +97,28 @@ class Player:
         await writer.drain()
 
     def _task(self, target: str) -> tuple[int, dict[str, str], bytes]:
-        """The one task, with the turn of the POST; unknown until that is answered.
+        """The one task, with the turn of the POST; unknown until the POST is answered.
 
-        A client that reads the task beside the POST would otherwise take a part of the answer from here.
+        A client that reads the task during the POST would otherwise get a part of the answer from here.
         """
         if not self.answered or "/api/tasks/" not in target:
             return _json({"error": "No task has this id."}, 404)
-        asked = next(body for method, _, body in self.seen if method == "POST")
+        posted = next(body for method, _, body in self.requests if method == "POST")
         worker = finished_worker(self.recording, target)
-        task = {"id": asked["taskId"], "status": "completed", "workerId": "wrk_1"}
-        turn = {"seq": 0, "status": "completed", "input": asked["input"], "outputText": worker["output_text"]}
+        task = {"id": posted["taskId"], "status": "completed", "workerId": "wrk_1"}
+        turn = {
+            "seq": 0,
+            "status": "completed",
+            "input": posted["input"],
+            "outputText": worker["output_text"],
+        }
         return _json({"task": task, "turns": [turn]})
 
     async def _reply_with(
         self, writer: asyncio.StreamWriter, status: int, headers: dict[str, str], body: bytes
     ) -> None:
-        told = {**headers, **({} if status == 204 else {"content-length": str(len(body))})}
-        writer.write(_head(status, told) + body)
+        fields = {**headers, **({} if status == 204 else {"content-length": str(len(body))})}
+        writer.write(_head(status, fields) + body)
         await writer.drain()
 
 
@@ -127,7 +132,7 @@ def _head(status: int, headers: dict[str, str]) -> bytes:
 
 
 def finished_worker(recording: Recording, target: str) -> dict[str, Any]:
-    """A Worker whose text is what the recording ends with."""
+    """A worker with the final text of the recording."""
     expected = recording.expected
     text = expected.get("text", expected.get("final_text", ""))
     return {

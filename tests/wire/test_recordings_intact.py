@@ -1,4 +1,4 @@
-"""The recordings are the bytes that were recorded, whatever a checkout does to line ends."""
+"""The recordings have their original bytes: a checkout has not converted line endings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from tests.wire.recordings import Recording, recordings
 
 
 @pytest.mark.parametrize("recording", recordings(), ids=lambda r: r.name)
-def test_every_byte_is_there(recording: Recording) -> None:
+def test_every_byte_is_unchanged(recording: Recording) -> None:
     assert len(recording.body) == recording.meta["bytes"]
     assert recording.pieces
