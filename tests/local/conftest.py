@@ -36,7 +36,7 @@ def client(server: LocalServer) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def slow_server() -> Iterator[LocalServer]:
-    """A server at natural pace, on which a long answer is surely still running."""
+    """A server at natural pace, whose long answers run for longer than a test."""
     with LocalServer.start(pace=1) as running:
         yield running
 
@@ -48,7 +48,7 @@ def slow_client(slow_server: LocalServer) -> Iterator[httpx.Client]:
 
 
 def parse_events(lines: Iterable[str]) -> Iterator[Any]:
-    """Yield the JSON of each event; `[DONE]` as the string it is."""
+    """Yield the JSON of each event, and `[DONE]` as a string."""
     for line in lines:
         if line.startswith("data: "):
             text = line.removeprefix("data: ")
@@ -76,7 +76,7 @@ def run_turn(client: httpx.Client) -> Callable[..., tuple[Json, list[Any]]]:
 
 @pytest.fixture
 def upload_turn(client: httpx.Client) -> Callable[..., tuple[Json, list[Any]]]:
-    """Send an instruction with files; the rest as `run_turn`."""
+    """Send an instruction with files, otherwise like `run_turn`."""
 
     def run(
         text: str, files: list[tuple[str, tuple[str, bytes]]], budget: str = "high"
@@ -92,7 +92,7 @@ def upload_turn(client: httpx.Client) -> Callable[..., tuple[Json, list[Any]]]:
 
 
 def assemble(chunks: Iterable[Json]) -> Json:
-    """Build a UIMessage by the published rules of the stream, for this server's kinds of chunk."""
+    """Build a UIMessage by the published rules of the stream, for the chunks of this server."""
     message: Json = {"role": "assistant", "metadata": {}, "parts": []}
     parts: list[Json] = message["parts"]
     for chunk in chunks:
@@ -154,12 +154,12 @@ def assembled() -> Callable[[Iterable[Json]], Json]:
 
 
 def problems_of(worker: Json) -> list[str]:
-    """List where a value breaks the published rules of `Worker`; written from the description alone."""
-    found: list[str] = []
+    """List where a value breaks the published rules of `Worker`, independent of the implementation."""
+    problems: list[str] = []
 
     def expect(name: str, good: object) -> None:
         if not good:
-            found.append(name)
+            problems.append(name)
 
     members = (
         "id created_at error files incomplete_details messages metadata object output output_text running"
@@ -193,7 +193,7 @@ def problems_of(worker: Json) -> list[str]:
     for message in worker["messages"]:
         expect("message", message["role"] in {"user", "assistant"} and isinstance(message["id"], str))
         expect("parts", all(isinstance(part["type"], str) for part in message["parts"]))
-    return found + money_problems_of(worker)
+    return problems + money_problems_of(worker)
 
 
 def money_problems_of(worker: Json) -> list[str]:
@@ -202,11 +202,11 @@ def money_problems_of(worker: Json) -> list[str]:
     tokens = {
         f"{kind}Tokens" for kind in ("cacheRead", "cacheWrite", "input", "output", "reasoning", "total")
     }
-    whole = [value for name, value in worker["usage"].items() if name != "costUsd"]
+    counts = [value for name, value in worker["usage"].items() if name != "costUsd"]
     good = {
         "costs": set(worker["costs"]) == costs and all(value >= 0 for value in worker["costs"].values()),
         "usage": set(worker["usage"]) == {*tokens, "costUsd", "steps", "credits", "durationMs"},
-        "whole numbers": all(type(value) is int and value >= 0 for value in whole),
+        "whole numbers": all(type(value) is int and value >= 0 for value in counts),
     }
     return [name for name, holds in good.items() if not holds]
 

@@ -1,4 +1,4 @@
-"""The vendor's own clients, each installed into a folder of its own; without one its tests are skipped."""
+"""The vendor's own clients, each installed into its own folder; if one is missing, its tests are skipped."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def npm_with(home: Path, version: str) -> str:
 
 
 def install(command: list[str], folder: Path) -> None:
-    """Run a package manager; without a network there is nothing to test."""
+    """Run a package manager; skip the test if there is no network."""
     try:
         ran = subprocess.run(
             command, cwd=folder, capture_output=True, text=True, check=False, timeout=INSTALL_SECONDS
@@ -47,10 +47,10 @@ def install(command: list[str], folder: Path) -> None:
 
 
 def journey(*command: str | Path, folder: Path = FOLDER) -> dict[str, Any]:
-    """Run a journey and return what it saw."""
+    """Run a journey and return its results."""
     ran = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, check=False, timeout=RUN_SECONDS
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
-    found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
-    return found
+    values: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+    return values

@@ -1,11 +1,11 @@
-"""Runs inside the official Python client's own environment: which of the methods it has were called."""
+"""Runs inside the official Python client's own environment: records which of its methods were called."""
 
 import functools
 from typing import Any
 
 
 class Methods:
-    """All methods of all resources of a client, which from now on are noted when they are called."""
+    """All methods of all resources of a client; from now on every call is recorded."""
 
     def __init__(self, client: Any) -> None:
         self.existing: list[str] = []
@@ -34,5 +34,5 @@ class Methods:
         return noting
 
     def report(self) -> dict[str, Any]:
-        """What exists, and what of it was never called."""
+        """The existing methods, and those that were never called."""
         return {"existing": self.existing, "missing": sorted(set(self.existing) - self.called)}

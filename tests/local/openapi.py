@@ -1,6 +1,6 @@
 """Runs schemathesis against the local worker: all checks and links of an OpenAPI file, with a fixed seed.
 
-schemathesis is no dependency of the project; install it into an environment of its own and name its command.
+schemathesis is not a dependency of the project; install it into a separate environment and pass its command.
 One check of the tasks generation is left out, `use_after_free`: DELETE archives a task, and the published
 text says that its turns and files are retained. What else the schemas cannot say is in `openapi_hooks`.
 
@@ -23,7 +23,7 @@ from handinger_tui.local.server import LocalServer
 FOLDER: Final = Path(__file__).parent
 MANY: Final = 1_000_000
 LIMITS: Final = RequestLimits(workers=MANY, templates=MANY, schedules=MANY)
-"""No worker makes room for another one while links still lead to it."""
+"""No worker is removed for another one while links still lead to it."""
 
 
 def main() -> int:
@@ -43,7 +43,7 @@ def main() -> int:
         command += ["--generation-database", "none"]
         command += ["--exclude-checks", "use_after_free"] if args.tasks else []
         environ = {**os.environ, "PYTHONPATH": str(FOLDER), "SCHEMATHESIS_HOOKS": "openapi_hooks"}
-        # It leaves a cache where it runs.
+        # It writes a cache into its working folder.
         with tempfile.TemporaryDirectory() as folder:
             return subprocess.run(command, env=environ, cwd=folder, check=False).returncode
 

@@ -1,6 +1,6 @@
-"""Hooks of schemathesis (loaded by it, not by pytest): what no schema can say of a value.
+"""Hooks of schemathesis (loaded by it, not by pytest): rules that a schema cannot express.
 
-A valid request of a schema may still name a day that is past, a text that is no cron expression, or an
+A request that is valid by the schema may still have a past day, an invalid cron expression, or an
 address that is not https. The local worker refuses these with 422, and the check of accepted requests would
 demand that it stores a schedule that can never run. In valid requests such a value becomes one that means
 something; invalid requests stay as they are.

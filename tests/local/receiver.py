@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Receiver:
-    """An HTTP server that notes each delivery (path, headers, body) and responds with `status`."""
+    """An HTTP server that records each delivery (path, headers, body) and responds with `status`."""
 
     def __init__(self) -> None:
         self.status = 200
@@ -37,12 +37,12 @@ class Receiver:
 @contextmanager
 def receiving() -> Iterator[Receiver]:
     """A running receiver."""
-    made = Receiver()
-    thread = threading.Thread(target=made.server.serve_forever, args=(0.01,), daemon=True)
+    receiver = Receiver()
+    thread = threading.Thread(target=receiver.server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
-        yield made
+        yield receiver
     finally:
-        made.server.shutdown()
-        made.server.server_close()
+        receiver.server.shutdown()
+        receiver.server.server_close()
         thread.join()

@@ -1,4 +1,4 @@
-"""What does not fit is refused with a sentence, and the client gets to read it."""
+"""Requests beyond a limit are refused with a sentence that the client can read."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_with_all_workers_busy_there_is_no_room() -> None:
         assert set(answer.json()) == {"error"}
 
 
-def test_a_worker_does_so_many_turns_and_no_more() -> None:
+def test_a_worker_has_a_maximum_number_of_turns() -> None:
     with LocalServer.start(pace=0, limits=RequestLimits(turns=1)) as small:
         headers = {"authorization": f"Bearer {small.api_key}"}
         body = {"input": "echo x", "stream": True}
@@ -61,10 +61,10 @@ def test_a_worker_does_so_many_turns_and_no_more() -> None:
 def test_a_refusal_reaches_a_client_that_is_still_sending(server: LocalServer) -> None:
     port = int(server.base_url.rpartition(":")[2])
     head = f"POST /api/workers HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {8 * MIB}\r\n\r\n"
-    told = b""
+    answer = b""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
         line.sendall(head.encode() + b"x" * (8 * MIB))
         while piece := line.recv(65536):
-            told += piece
-    assert told.startswith(b"HTTP/1.1 401 ")
-    assert json.loads(told.partition(b"\r\n\r\n")[2])["error"]
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]

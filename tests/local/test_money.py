@@ -1,4 +1,4 @@
-"""Usage and costs: they only grow, and they are what the published price table says."""
+"""Usage and costs: they only grow, and they agree with the published price table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Run = Callable[..., tuple[dict[str, Any], list[Any]]]
 
 
 def exact(client: httpx.Client, worker_id: str) -> dict[str, Any]:
-    """Read a worker with its numbers as they stand in the text."""
+    """Read a worker with its numbers as decimal texts."""
     return dict(json.loads(client.get(f"/api/workers/{worker_id}").text, parse_float=Decimal))
 
 
@@ -33,7 +33,7 @@ def tokens(characters: int) -> int:
 
 
 def expected_counts(text: str, events: list[Any]) -> dict[str, int]:
-    """Count from the stream alone, by the rules as the price table's docstring words them."""
+    """Count from the stream alone, by the rules in the docstring of the price table."""
     given = {"input": len(text), "output": 0, "reasoning": 0}
     for event in events:
         match event["type"]:
@@ -93,20 +93,20 @@ def test_files_are_charged_as_cache_write_then_as_cache_read(
 
 def test_counters_move_while_a_turn_runs_and_never_fall(slow_client: httpx.Client) -> None:
     worker_id = slow_client.post("/api/workers", json={"input": "long 90"}).json()["id"]
-    seen = []
-    # Each look waits for new text on a stream, so no look is for nothing.
+    readings = []
+    # Each read waits for new text on the stream, so every read shows progress.
     with slow_client.stream("GET", f"/api/workers/{worker_id}/stream") as answer:
         for line in answer.iter_lines():
             if '"text-delta"' in line:
                 worker = exact(slow_client, worker_id)
-                seen.append({**worker["usage"], **worker["costs"]})
-            if len(seen) == 12:
+                readings.append({**worker["usage"], **worker["costs"]})
+            if len(readings) == 12:
                 break
-    for former, later in pairwise(seen):
+    for former, later in pairwise(readings):
         assert all(later[name] >= former[name] for name in former)
-    assert seen[-1]["outputTokens"] > seen[0]["outputTokens"] > 0
-    assert seen[-1]["costUsd"] > seen[0]["costUsd"]
-    assert seen[-1]["durationMs"] > seen[0]["durationMs"]
+    assert readings[-1]["outputTokens"] > readings[0]["outputTokens"] > 0
+    assert readings[-1]["costUsd"] > readings[0]["costUsd"]
+    assert readings[-1]["durationMs"] > readings[0]["durationMs"]
 
 
 def test_totals_are_of_the_worker(client: httpx.Client, run_turn: Run) -> None:

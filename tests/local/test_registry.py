@@ -1,4 +1,4 @@
-"""Faults and cuts, at the office itself."""
+"""Errors and cuts, at the registry itself."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def followed(turn: LocalTurn) -> str:
     return "".join([text async for text in turn.follow(10)])
 
 
-async def test_a_fault_of_a_rule_is_told_without_its_words(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_error_in_a_rule_is_reported_without_its_message(caplog: pytest.LogCaptureFixture) -> None:
     async def perform(desk: TurnContext) -> None:
         await desk.say("so far")
         raise KeyError(desk.text)
@@ -45,7 +45,7 @@ async def test_a_fault_of_a_rule_is_told_without_its_words(caplog: pytest.LogCap
     assert caplog.records[0].exc_info is None
 
 
-async def test_a_cut_turn_keeps_its_words_and_has_no_end() -> None:
+async def test_a_cut_turn_keeps_its_text_and_has_no_end() -> None:
     speaking = asyncio.Event()
 
     async def perform(desk: TurnContext) -> None:

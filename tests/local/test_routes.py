@@ -1,4 +1,4 @@
-"""Every route over real HTTP, and every way it says no."""
+"""Every route over real HTTP, and every refusal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Run = Callable[..., tuple[dict[str, Any], list[Any]]]
 
 
 def sentence(answer: httpx.Response) -> str:
-    """Return the sentence of a failure, which must be the whole body."""
+    """Return the message of a failure, which must be the complete body."""
     body = answer.json()
     assert set(body) == {"error"}
     assert isinstance(body["error"], str)
@@ -22,7 +22,7 @@ def sentence(answer: httpx.Response) -> str:
     return str(body["error"])
 
 
-def test_create_answers_at_once_and_names_the_worker(
+def test_create_answers_immediately_and_names_the_worker(
     client: httpx.Client, worker_problems: Callable[[Any], list[str]]
 ) -> None:
     answer = client.post("/api/workers", json={"input": "long 400"})
@@ -55,7 +55,7 @@ def test_every_rule_leaves_a_valid_worker(
     assert events[-1] == "[DONE]"
 
 
-def test_continue_speaks_of_the_last_turn_and_keeps_the_first(run_turn: Run) -> None:
+def test_continue_answers_with_the_last_turn_and_keeps_the_first(run_turn: Run) -> None:
     first, _ = run_turn("echo one")
     second, _ = run_turn("echo two", first["id"])
     assert second["output_text"] == "two"
@@ -64,7 +64,7 @@ def test_continue_speaks_of_the_last_turn_and_keeps_the_first(run_turn: Run) -> 
     assert second["created_at"] == first["created_at"]
 
 
-def test_a_failed_turn_is_told_and_the_next_one_clears_it(run_turn: Run) -> None:
+def test_a_failed_turn_is_reported_and_the_next_one_clears_the_error(run_turn: Run) -> None:
     failed, events = run_turn("fail")
     kinds = [event["type"] for event in events[:-1]]
     assert kinds[-3:] == ["error", "finish-step", "finish"]
@@ -77,7 +77,7 @@ def test_a_failed_turn_is_told_and_the_next_one_clears_it(run_turn: Run) -> None
     assert healed["error"] is None
 
 
-def test_email_is_a_json_string_at_a_domain_no_mail_reaches(client: httpx.Client, run_turn: Run) -> None:
+def test_email_is_a_json_string_with_an_unreachable_domain(client: httpx.Client, run_turn: Run) -> None:
     worker, _ = run_turn("echo x")
     address = client.get(f"/api/workers/{worker['id']}/email").json()
     assert address == f"{worker['id'].lower()}@local.invalid"
@@ -91,7 +91,7 @@ def test_sources_are_stored_once(run_turn: Run) -> None:
 
 
 @pytest.mark.parametrize("key", [None, "Bearer wrong", "Basic abc", "Bearer", "", "Bearer é"])
-def test_without_the_key_nothing_is_told(server: LocalServer, key: str | None) -> None:
+def test_requests_without_the_key_are_refused(server: LocalServer, key: str | None) -> None:
     headers = {} if key is None else {b"authorization": key.encode()}
     paths = ["/api/workers/x", "/api/nothing", "/api/workers/x/files/y"]
     for path in paths:
@@ -101,7 +101,7 @@ def test_without_the_key_nothing_is_told(server: LocalServer, key: str | None) -
         assert server.api_key not in answer.text
 
 
-def test_the_scheme_is_taken_in_any_case(server: LocalServer) -> None:
+def test_the_scheme_is_case_insensitive(server: LocalServer) -> None:
     headers = {"authorization": f"bearer {server.api_key}"}
     assert httpx.get(f"{server.base_url}/api/workers/x", headers=headers, trust_env=False).status_code == 404
 
@@ -194,14 +194,14 @@ def test_other_media_types_are_415(client: httpx.Client, kind: str) -> None:
     assert "application/json" in sentence(answer)
 
 
-def test_a_bad_word_for_stream_in_the_query_is_422(client: httpx.Client, run_turn: Run) -> None:
+def test_an_invalid_stream_parameter_is_422(client: httpx.Client, run_turn: Run) -> None:
     worker, _ = run_turn("echo x")
     answer = client.get(f"/api/workers/{worker['id']}", params={"stream": "maybe"})
     assert answer.status_code == 422
     sentence(answer)
 
 
-def test_a_worker_at_work_refuses_a_second_turn(slow_client: httpx.Client) -> None:
+def test_a_running_worker_refuses_a_second_turn(slow_client: httpx.Client) -> None:
     worker = slow_client.post("/api/workers", json={"input": "long 50"}).json()
     answer = slow_client.post(f"/api/workers/{worker['id']}", json={"input": "echo x"})
     assert answer.status_code == 409
@@ -209,7 +209,7 @@ def test_a_worker_at_work_refuses_a_second_turn(slow_client: httpx.Client) -> No
     assert len(slow_client.get(f"/api/workers/{worker['id']}").json()["messages"]) == 2
 
 
-def test_half_a_surrogate_pair_does_no_harm(client: httpx.Client) -> None:
+def test_a_lone_surrogate_is_replaced(client: httpx.Client) -> None:
     answer = client.post(
         "/api/workers", content=rb'{"input":"echo \ud83d half \u0000 \u001b","stream":true}',
         headers={"content-type": "application/json"},

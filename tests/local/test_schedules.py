@@ -41,18 +41,18 @@ def test_each_type_is_stored_listed_and_cancelled(
 ) -> None:
     worker, _ = run_turn("echo x")
     path = f"/api/workers/{worker['id']}/schedules"
-    # Counted from now: a date made when the tests were collected may be past when this one runs.
+    # Relative to now: a date computed during collection may be past when this test runs.
     when = when | {"date": later(90)} if when["type"] == "scheduled" else when
-    made = client.post(path, json={"input": "echo later", "when": when, "budget": "low"})
-    assert made.status_code == 200
-    shown = made.json()
+    created = client.post(path, json={"input": "echo later", "when": when, "budget": "low"})
+    assert created.status_code == 200
+    shown = created.json()
     due = datetime.fromisoformat(shown.pop("nextRunAt"))
     assert shown.pop("id").startswith("sch_")
     assert shown == {"budget": "low", "input": "echo later", "type": when["type"], **own}
     assert due.utcoffset() == timedelta(0)
     assert timedelta(0) < due - datetime.now(UTC) <= timedelta(seconds=3600)
-    assert client.get(path).json() == {"schedules": [made.json()], "workerId": worker["id"]}
-    one = f"{path}/{made.json()['id']}"
+    assert client.get(path).json() == {"schedules": [created.json()], "workerId": worker["id"]}
+    one = f"{path}/{created.json()['id']}"
     assert client.delete(one).json() == {"cancelled": True}
     assert client.get(path).json()["schedules"] == []
     assert client.delete(one).status_code == 404
@@ -83,7 +83,7 @@ def test_each_type_is_stored_listed_and_cancelled(
         ({"type": "cron", "cron": "0 0 30 2 *"}, "not understood"),
     ],
 )
-def test_what_cannot_be_kept_is_refused(client: httpx.Client, run_turn: Run, when: object, word: str) -> None:
+def test_invalid_schedules_are_refused(client: httpx.Client, run_turn: Run, when: object, word: str) -> None:
     worker, _ = run_turn("echo x")
     path = f"/api/workers/{worker['id']}/schedules"
     answer = client.post(path, json={"input": "echo later", "when": when})
@@ -105,7 +105,9 @@ def test_the_other_members_have_the_rules_of_a_turn(client: httpx.Client, run_tu
 
 
 def office(turns: asyncio.Queue[str], **limits: int) -> WorkerRegistry:
-    """Return an office whose one rule puts each instruction into `turns`; `wait` then waits for its gate."""
+    """Return a registry whose only rule puts each instruction into `turns`;
+    `wait` then waits for its gate.
+    """
 
     async def perform(desk: TurnContext) -> None:
         await turns.put(desk.text)
@@ -124,7 +126,7 @@ def soon(text: str, following: Callable[[datetime], datetime] | None = None) -> 
     return StoredSchedule("interval", text, "low", datetime.now(UTC) + SOON, following, {})
 
 
-async def test_a_due_schedule_starts_a_turn_and_is_gone() -> None:
+async def test_a_due_schedule_starts_a_turn_and_is_removed() -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
     place = office(turns)
     begun = place.create(Instruction("first", "standard"), None)
@@ -138,7 +140,7 @@ async def test_a_due_schedule_starts_a_turn_and_is_gone() -> None:
     await place.close()
 
 
-async def test_an_interval_runs_again_and_moves_on() -> None:
+async def test_an_interval_runs_repeatedly() -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
     place = office(turns)
     begun = place.create(Instruction("first", "standard"), None)
@@ -168,7 +170,7 @@ async def test_a_due_schedule_waits_for_the_running_turn() -> None:
     await place.close()
 
 
-async def test_a_run_without_room_is_left_out_and_nothing_fails(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_run_beyond_the_limit_is_skipped(caplog: pytest.LogCaptureFixture) -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
     place = office(turns)
     place.limits = RequestLimits(turns=1)
@@ -183,7 +185,7 @@ async def test_a_run_without_room_is_left_out_and_nothing_fails(caplog: pytest.L
     place.add_schedule(begun.record, schedule)
     async with asyncio.timeout(10):
         assert await turns.get() == "first"
-        # The interval goes on.
+        # The interval continues.
         assert await runs.get() < await runs.get()
     assert list(begun.record.schedules) == [schedule.id]
     place.cancel_schedules(begun.record)
@@ -207,7 +209,7 @@ async def test_a_cancelled_schedule_does_not_run() -> None:
     assert turns.empty()
 
 
-async def test_a_worker_has_room_for_so_many() -> None:
+async def test_a_worker_has_a_maximum_number_of_schedules() -> None:
     place = office(asyncio.Queue(), schedules=1)
     begun = place.create(Instruction("echo first", "standard"), None)
     when = {"type": "delayed", "delayInSeconds": 60}
@@ -218,7 +220,7 @@ async def test_a_worker_has_room_for_so_many() -> None:
     await place.close()
 
 
-def test_runs_that_were_missed_are_skipped() -> None:
+def test_missed_runs_are_skipped() -> None:
     past = datetime.now(UTC) - timedelta(seconds=1000.5)
     schedule = StoredSchedule("interval", "x", "low", past, lambda moment: moment + timedelta(seconds=60), {})
     following = schedules.next_after_now(schedule)

@@ -1,4 +1,4 @@
-"""Starting, stopping, and what the server leaves alone."""
+"""Starting, stopping, and the state that the server does not change."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def test_stop_is_final_and_may_be_repeated() -> None:
         httpx.get(server.base_url, trust_env=False)
 
 
-def test_a_taken_port_is_an_error(server: LocalServer) -> None:
+def test_a_port_in_use_is_an_error(server: LocalServer) -> None:
     port = int(server.base_url.rpartition(":")[2])
     with pytest.raises(OSError, match="in use"):
         LocalServer.start(port=port)
 
 
-def test_a_wished_port_is_used() -> None:
+def test_a_given_port_is_used() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -66,9 +66,9 @@ def test_stop_cuts_an_open_stream_quickly_and_silently(
         started = time.monotonic()
         server.stop()
         assert time.monotonic() - started < QUICK_SECONDS
-        rest = list(events)
-    # A turn that was cut has no ending of any kind.
-    assert all(event != "[DONE]" and event["type"] != "finish" for event in rest)
+        remaining = list(events)
+    # A turn that was cut has no end of any kind.
+    assert all(event != "[DONE]" and event["type"] != "finish" for event in remaining)
     assert capfd.readouterr() == ("", "")
     assert caplog.records == []
 
@@ -97,7 +97,7 @@ def test_the_tour_names_the_data_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_signal_handlers_stay_as_they_were() -> None:
+def test_signal_handlers_are_unchanged() -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with LocalServer.start(pace=0):
         assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
@@ -136,8 +136,8 @@ def test_the_foreground_ends_cleanly_on_a_signal(number: signal.Signals, events_
         assert process.stderr.read() == ""
 
 
-def test_the_fast_pace_leaves_out_all_pauses() -> None:
-    """An answer that takes an hour otherwise comes at once, as other people's tests want it."""
+def test_the_fast_pace_has_no_pauses() -> None:
+    """An answer that would otherwise take an hour arrives immediately, for use in tests of other projects."""
     process = subprocess.Popen(
         [sys.executable, "-m", "handinger_tui", "local", "--pace", "fast", "--json"],
         stdout=subprocess.PIPE,
@@ -157,7 +157,7 @@ def test_the_fast_pace_leaves_out_all_pauses() -> None:
         assert process.wait(10) == 0
 
 
-def test_the_source_imports_nothing_it_must_not() -> None:
+def test_the_local_worker_imports_only_allowed_modules() -> None:
     allowed = {"PIL", "cronsim", "msgspec", "starlette", "uvicorn", *sys.stdlib_module_names}
     folder = Path(handinger_tui.local.__file__).parent
     files = sorted(folder.rglob("*.py"))
@@ -174,7 +174,7 @@ def test_the_source_imports_nothing_it_must_not() -> None:
 
 
 def test_answers_do_not_wait_for_acknowledgements(server: LocalServer) -> None:
-    # Nagle's delay would put 40 ms on each of them; the quickest of many is not disturbed by load.
+    # Nagle's algorithm would delay each of them by 40 ms; the fastest of many is independent of load.
     headers = {"authorization": f"Bearer {server.api_key}"}
     with httpx.Client(base_url=server.base_url, headers=headers, trust_env=False) as client:
         path = client.post("/api/workers", json={"input": "echo x"}).headers["location"]

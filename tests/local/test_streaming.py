@@ -1,4 +1,4 @@
-"""Streams: live, replayed, shared, left, and cut."""
+"""Streams: live, replayed, shared, abandoned, and cut."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ LONG = "long 60"
 
 def until_text(events: Iterator[Any]) -> list[Any]:
     """Read events up to the first piece of text."""
-    seen = []
+    before_text = []
     for event in events:
-        seen.append(event)
+        before_text.append(event)
         if event["type"] == "text-delta":
-            return seen
+            return before_text
     raise AssertionError("the stream ended without text")
 
 
@@ -32,15 +32,15 @@ def test_text_arrives_before_the_turn_ends(slow_client: httpx.Client, events_of:
         assert answer.headers["content-type"] == "text/event-stream"
         assert answer.headers["x-vercel-ai-ui-message-stream"] == "v1"
         assert answer.headers["x-accel-buffering"] == "no"
-        seen = until_text(events_of(answer.iter_lines()))
+        before = until_text(events_of(answer.iter_lines()))
         worker = slow_client.get(f"/api/workers/{answer.headers['x-worker-id']}").json()
     assert worker["running"] is True
     assert worker["output_text"]
-    assert seen[0]["messageMetadata"]["workerId"] == worker["id"]
+    assert before[0]["messageMetadata"]["workerId"] == worker["id"]
     assert worker["messages"][-1]["parts"][-1]["state"] == "streaming"
 
 
-def test_a_turn_goes_on_when_its_reader_leaves(events_of: Events) -> None:
+def test_a_turn_continues_when_its_reader_disconnects(events_of: Events) -> None:
     # The pace is slow enough that the turn is surely unfinished after its first word.
     with (
         LocalServer.start(pace=0.05) as server,
@@ -108,7 +108,7 @@ def test_an_idle_worker_replays_its_messages_and_closes(
 
 
 @pytest.mark.parametrize("text", ["tour", "report on prices", "sources", "fail", "echo 👩‍💻 a\u2028b"])
-def test_the_stored_message_is_what_the_stream_says(
+def test_the_stored_message_equals_the_streamed_one(
     run_turn: Run, assembled: Callable[[Any], dict[str, Any]], text: str
 ) -> None:
     worker, events = run_turn(text)
@@ -139,14 +139,14 @@ def test_chunks_come_in_the_order_of_the_protocol(run_turn: Run) -> None:
         ({}, "*/*", "application/json"),
     ],
 )
-def test_how_a_stream_is_asked_for(
+def test_how_a_stream_is_requested(
     client: httpx.Client, body: dict[str, bool], accept: str, kind: str
 ) -> None:
     answer = client.post("/api/workers", json={"input": "echo x", **body}, headers={"accept": accept})
     assert answer.headers["content-type"] == kind
 
 
-def test_the_query_can_ask_a_post_for_a_stream(client: httpx.Client) -> None:
+def test_the_query_can_request_a_stream_of_a_post(client: httpx.Client) -> None:
     answer = client.post("/api/workers?stream=true", json={"input": "echo x"})
     assert answer.headers["content-type"] == "text/event-stream"
 

@@ -1,4 +1,4 @@
-"""What the screen suggests with the local worker is understood, and short inputs get short answers."""
+"""The local worker understands the suggestions of the screen, and gives short inputs short answers."""
 
 from __future__ import annotations
 
@@ -31,6 +31,6 @@ def test_short_inputs_get_a_short_answer_with_things_to_try(run_turn: Run, text:
     assert all(example in answer for example in EXAMPLES)
 
 
-def test_the_tour_is_given_when_it_is_asked_for(run_turn: Run) -> None:
+def test_the_tour_is_given_on_request(run_turn: Run) -> None:
     for text in ("tour", "help", "Show me around"):
         assert "demo worker built into" in run_turn(text)[0]["output_text"]

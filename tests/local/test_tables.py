@@ -1,4 +1,4 @@
-"""Figures of attached files against an independent computation."""
+"""Figures of attached files compared with an independent computation."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ def test_figures_are_right_in_the_file_the_worker_writes(client: httpx.Client, u
     assert set(summary) == set(rows[0])
     for name, kind in [("age", "integer"), ("score", "decimal")]:
         present = [Fraction(row[name]) for row in rows if row[name] not in {"", "NA"}]
-        found = summary[name]
-        assert found["kind"] == kind
-        assert int(found["count"]) == len(present)
-        assert int(found["missing"]) == len(rows) - len(present)
-        assert Fraction(found["min"]) == min(present)
-        assert Fraction(found["max"]) == max(present)
-        assert Fraction(found["median"]) == statistics.median(present)
+        column = summary[name]
+        assert column["kind"] == kind
+        assert int(column["count"]) == len(present)
+        assert int(column["missing"]) == len(rows) - len(present)
+        assert Fraction(column["min"]) == min(present)
+        assert Fraction(column["max"]) == max(present)
+        assert Fraction(column["median"]) == statistics.median(present)
         mean: Fraction = sum(present, Fraction(0)) / len(present)
-        assert math.isclose(Fraction(found["mean"]), mean, rel_tol=1e-15)
+        assert math.isclose(Fraction(column["mean"]), mean, rel_tol=1e-15)
     for name, kind in [("team", "text"), ("born", "date"), ("name", "text")]:
         counted = Counter(row[name] for row in rows)
         assert summary[name]["kind"] == kind
@@ -80,15 +80,15 @@ def test_the_tool_output_has_the_same_figures(upload_turn: Run) -> None:
     assert (age["kind"], age["count"], age["missing"]) == ("integer", 188, 12)
     data = next(event for event in events[:-1] if event["type"] == "data-columns")
     assert data["id"] == "people.csv"
-    told = next(column for column in data["data"] if column["name"] == "age")
-    assert told.items() <= age.items()
-    assert set(age) - set(told) == {"top"}
+    described = next(column for column in data["data"] if column["name"] == "age")
+    assert described.items() <= age.items()
+    assert set(age) - set(described) == {"top"}
     progress = [event["data"]["done"] for event in events[:-1] if event["type"] == "data-progress"]
     assert progress == sorted(progress)
     assert progress[-1] == 5
 
 
-def test_a_low_budget_reads_and_no_more(upload_turn: Run) -> None:
+def test_a_low_budget_only_reads_the_file(upload_turn: Run) -> None:
     content, _ = people()
     worker, _ = upload_turn("please summarise", [("files", ("people.csv", content))], budget="low")
     assert worker["files"] == []
@@ -99,7 +99,7 @@ def test_a_low_budget_reads_and_no_more(upload_turn: Run) -> None:
     ("text", "delimiter"),
     [("a,b\n1,2", ","), ("a;b\n1;2", ";"), ("a\tb\n1\t2", "\t"), ("a|b\n1|2", "|"), ("only\n1", ",")],
 )
-def test_the_delimiter_is_found(text: str, delimiter: str) -> None:
+def test_the_delimiter_is_detected(text: str, delimiter: str) -> None:
     table = file_summaries.parse(text)
     assert table.delimiter == delimiter
     assert table.column(0) == ["1"]
@@ -112,7 +112,7 @@ def test_rows_of_uneven_length_are_counted_and_kept() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", 'a\n"' + "x" * 200_000 + '"'])
-def test_what_is_no_table_is_refused_with_a_reason(text: str) -> None:
+def test_a_file_that_is_not_a_table_is_refused_with_a_reason(text: str) -> None:
     with pytest.raises(ToolError, match=r"empty|cannot be read"):
         file_summaries.parse(text)
 

@@ -127,7 +127,7 @@ def test_refusals(tasks: httpx.Client, method: str, path: str, body: Any, status
     assert answer.json()["error"].endswith(".")
 
 
-def test_a_blank_instruction_is_one(tasks: httpx.Client) -> None:
+def test_a_blank_instruction_is_accepted(tasks: httpx.Client) -> None:
     worker = run(tasks, " ", taskId="tsk_blank")
     assert turns(tasks, "tsk_blank")[0]["input"] == " "
     assert tasks.get("/api/tasks/tsk_blank").json()["task"]["title"]
@@ -149,13 +149,13 @@ def test_lone_surrogates_are_replaced_wherever_they_come_back(tasks: httpx.Clien
     [("NaN", 400), ("[Infinity]", 400), ("1e999", 400), ("[" * 200 + "]" * 200, 422), ("1e99", 200)],
     ids=range(5),
 )
-def test_what_json_cannot_carry_back_is_refused(tasks: httpx.Client, schema: str, status: int) -> None:
+def test_values_that_json_cannot_hold_are_refused(tasks: httpx.Client, schema: str, status: int) -> None:
     content = f'{{"outputSchema": {{"x": {schema}}}}}'
     headers = {"content-type": "application/json"}
     assert tasks.post("/api/workers", content=content, headers=headers).status_code == status
 
 
-def test_a_change_keeps_what_it_does_not_name(tasks: httpx.Client) -> None:
+def test_a_change_keeps_other_members(tasks: httpx.Client) -> None:
     stored = tasks.post("/api/workers", json={"title": "A", "prompt": "p", "summary": "s"}).json()
     changed = tasks.patch(f"/api/workers/{stored['id']}", json={"visibility": "private", "prompt": 3}).json()
     kept = stored | {"visibility": "private", "updatedAt": changed["updatedAt"]}
@@ -165,7 +165,7 @@ def test_a_change_keeps_what_it_does_not_name(tasks: httpx.Client) -> None:
     assert tasks.patch(f"/api/workers/{stored['id']}", json={}).json()["title"] == "A"
 
 
-def test_no_route_knows_a_worker_that_was_deleted(tasks: httpx.Client) -> None:
+def test_a_deleted_worker_is_unknown_to_every_route(tasks: httpx.Client) -> None:
     stored = tasks.post("/api/workers", json={"title": "A"}).json()["id"]
     when = {"type": "delayed", "delayInSeconds": 3600}
     tasks.post(f"/api/workers/{stored}/schedules", json={"input": "x", "when": when})
@@ -183,14 +183,14 @@ def test_a_task_belongs_to_one_worker(tasks: httpx.Client) -> None:
     assert tasks.get(f"/api/workers/{other['id']}?taskId=tsk_w").status_code == 404
 
 
-def test_the_generations_do_not_know_each_other(tasks: httpx.Client, client: httpx.Client) -> None:
+def test_the_generations_have_separate_workers(tasks: httpx.Client, client: httpx.Client) -> None:
     run(tasks, "echo one", taskId="tsk_x")
     assert client.get("/api/tasks/tsk_x").status_code == 404
     worker = client.post("/api/workers", json={"input": "echo x"}).json()
     assert tasks.get(f"/api/workers/{worker['id']}").status_code == 404
 
 
-def test_the_key_is_needed_in_both(server: LocalServer) -> None:
+def test_both_generations_require_the_key(server: LocalServer) -> None:
     assert httpx.get(f"{server.tasks_url}/api/tasks/x", trust_env=False).status_code == 401
 
 
@@ -201,7 +201,7 @@ def test_the_same_idempotency_key_is_the_same_turn(tasks: httpx.Client) -> None:
     assert len(turns(tasks, "tsk_i")) == 1
 
 
-def test_a_running_task_takes_no_second_turn_and_can_be_streamed(slow_server: LocalServer) -> None:
+def test_a_running_task_refuses_a_second_turn_and_can_be_streamed(slow_server: LocalServer) -> None:
     with (
         connect(slow_server) as slow,
         slow.stream("POST", "/api/tasks", json={"input": "long 400", "taskId": "t", "stream": True}) as one,
@@ -221,7 +221,7 @@ def test_a_silent_turn_shows_nothing_until_it_ends(tasks: httpx.Client, slow_ser
         "I said nothing for 300 seconds"
     )
     with connect(slow_server) as slow, ThreadPoolExecutor() as pool:
-        # It would end in an hour: the server stops before.
+        # The turn would end in an hour: the server stops before.
         body = {"input": "silent 3600", "taskId": "t"}
         posted = pool.submit(slow.post, "/api/tasks", json=body, timeout=60)
         deadline = time.monotonic() + 20
@@ -233,13 +233,13 @@ def test_a_silent_turn_shows_nothing_until_it_ends(tasks: httpx.Client, slow_ser
         assert posted.exception(20) is not None or posted.result().json()["status"] != "running"
 
 
-def test_a_schedule_begins_a_task(tasks: httpx.Client) -> None:
+def test_a_schedule_starts_a_task(tasks: httpx.Client) -> None:
     stored = tasks.post("/api/workers", json={"title": "Daily"}).json()
     path = f"/api/workers/{stored['id']}/schedules"
     when = {"type": "delayed", "delayInSeconds": 1}
-    made = tasks.post(path, json={"input": "echo later", "when": when}).json()
+    created = tasks.post(path, json={"input": "echo later", "when": when}).json()
     listed = tasks.get(path).json()
-    assert ([one["id"] for one in listed["schedules"]], listed["timezone"]) == ([made["id"]], "UTC")
+    assert ([one["id"] for one in listed["schedules"]], listed["timezone"]) == ([created["id"]], "UTC")
     deadline = time.monotonic() + 20
     while not (state := tasks.get(f"/api/workers/{stored['id']}").json())["output_text"]:
         assert time.monotonic() < deadline
@@ -281,7 +281,7 @@ async def test_the_client_shows_a_running_turn_grow_and_follows_its_stream(slow_
                     break
         assert texts[-1].startswith(next(text for text in texts if text))
         target = client.new_target("turn_g") or ""
-        # Leaving has closed the connection, not the turn.
+        # Detaching has closed the connection and not ended the turn.
         assert (await client.read_worker(target)).snapshot.busy
         async with client.follow(target, StreamRoute.REPLAY) as stream:
             pieces = stream.pieces()

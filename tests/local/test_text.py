@@ -1,4 +1,4 @@
-"""Cutting text, and keeping strange text inside Markdown."""
+"""Cutting text, and quoting arbitrary text inside Markdown."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_how_many_paragraphs(text: str, count: int) -> None:
     assert number_in(text, USUAL_PARAGRAPHS, MOST_PARAGRAPHS) == count
 
 
-def test_every_rule_is_named_once_and_the_last_takes_all() -> None:
+def test_every_rule_is_named_once_and_the_last_matches_everything() -> None:
     names = [rule.name for rule in REPERTOIRE]
     assert len(set(names)) == len(names)
     assert names[-1] == "other"
@@ -95,7 +95,7 @@ def test_encodings(content: bytes, text: str, encoding: str) -> None:
     assert (read.text, read.encoding) == (text, encoding)
 
 
-def test_a_cut_inside_a_character_is_no_fault() -> None:
+def test_a_cut_inside_a_character_is_accepted() -> None:
     content = b"a" + "é".encode() * (MAX_READ_BYTES // 2)
     read = read_text("x", content)
     assert (read.encoding, read.cut, len(read.text)) == ("UTF-8", True, MAX_READ_BYTES // 2)

@@ -76,7 +76,7 @@ def test_names_are_cleaned(sent: str, kept: str) -> None:
     assert clean_name(sent) == kept
 
 
-def test_a_name_that_is_taken_is_numbered(client: httpx.Client, upload_turn: Run) -> None:
+def test_a_used_name_is_numbered(client: httpx.Client, upload_turn: Run) -> None:
     worker, _ = upload_turn("count", [("files", ("../a.txt", b"first")), ("files", ("a.txt", b"second"))])
     assert [part["filename"] for part in worker["messages"][0]["parts"][1:]] == ["a.txt", "a-2.txt"]
     assert client.get(f"/api/workers/{worker['id']}/files/a.txt").content == b"first"
@@ -96,7 +96,7 @@ def test_nested_paths_come_with_slashes_or_escaped(client: httpx.Client, run_tur
 
 
 @pytest.mark.parametrize("path", ["..%2F..%2Fetc%2Fpasswd", "%2Fetc%2Fpasswd", "a.txt%00", "A.TXT", "%2E%2E"])
-def test_no_path_leads_out(client: httpx.Client, upload_turn: Run, path: str) -> None:
+def test_no_path_leads_out_of_the_workspace(client: httpx.Client, upload_turn: Run, path: str) -> None:
     worker, _ = upload_turn("count", [("files", ("a.txt", b"x"))])
     answer = client.get(f"/api/workers/{worker['id']}/files/{path}")
     assert answer.status_code == 404
@@ -119,7 +119,7 @@ def test_files_beyond_the_workspace_start_nothing() -> None:
         assert answer.status_code == 413
 
 
-def test_a_file_the_worker_cannot_keep_is_told(events_of: Callable[[Any], Any]) -> None:
+def test_a_file_that_cannot_be_stored_is_reported(events_of: Callable[[Any], Any]) -> None:
     with LocalServer.start(pace=0, limits=RequestLimits(workspace_bytes=1000)) as small:
         headers = {"authorization": f"Bearer {small.api_key}"}
         body = {"input": "report on primes", "stream": True}
@@ -130,7 +130,7 @@ def test_a_file_the_worker_cannot_keep_is_told(events_of: Callable[[Any], Any]) 
     assert events[-2]["finishReason"] == "stop"
 
 
-def test_bytes_that_are_no_text_are_only_described(upload_turn: Run) -> None:
+def test_binary_files_are_only_described(upload_turn: Run) -> None:
     worker, events = upload_turn("what is this", [("files", ("blob.bin", b"\x00\x01\x02"))])
     assert "3 bytes" in worker["output_text"]
     assert all(event["type"] != "tool-input-start" for event in events[:-1])

@@ -58,7 +58,7 @@ def run(tasks: httpx.Client, worker: str, task: str, text: str = "echo one") -> 
     assert answer.status_code == 200, answer.text
 
 
-def test_the_first_address_makes_a_token_that_later_ones_keep(tasks: httpx.Client) -> None:
+def test_the_first_address_creates_a_token_that_later_ones_keep(tasks: httpx.Client) -> None:
     path = f"/api/workers/{stored(tasks)}/webhook"
     assert tasks.get(path).json() == {"token": None, "url": None}
     first = tasks.put(path, json={"url": "https://example.com/a"}).json()
@@ -93,7 +93,7 @@ def test_the_first_address_makes_a_token_that_later_ones_keep(tasks: httpx.Clien
         {"url": f"https://example.com/{'a' * 2048}"},
     ],
 )
-def test_an_address_that_is_none_is_refused(tasks: httpx.Client, body: Json) -> None:
+def test_an_invalid_address_is_refused(tasks: httpx.Client, body: Json) -> None:
     path = f"/api/workers/{stored(tasks)}/webhook"
     assert tasks.put(path, json=body).status_code == 422
     assert tasks.get(path).json() == {"token": None, "url": None}
@@ -220,9 +220,7 @@ def test_deliveries_are_listed_by_pages_newest_first(tasks: httpx.Client) -> Non
         assert tasks.get(path, params={"page": page}).status_code == 422
 
 
-def test_a_task_that_a_schedule_began_is_delivered_and_says_so(
-    tasks: httpx.Client, receiver: Receiver
-) -> None:
+def test_a_task_of_a_schedule_is_delivered_with_its_trigger(tasks: httpx.Client, receiver: Receiver) -> None:
     worker = stored(tasks, receiver.url)
     when = {"type": "delayed", "delayInSeconds": 1}
     tasks.post(f"/api/workers/{worker}/schedules", json={"input": "echo later", "when": when})

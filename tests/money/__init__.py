@@ -1,1 +1,1 @@
-"""Money across programs: what is reserved, what is entered, and what a crash leaves."""
+"""Money across programs: reservations, charges, and the state after a crash."""

@@ -1,6 +1,6 @@
-"""The cases that an audit brought up: what a service reports step by step, and what is right.
+"""The cases of an audit: the figures of a service step by step, and the right amounts.
 
-A worker of the service is the only one of its case. Amounts are what it reports, in USD or credits.
+Each case has its own worker. Amounts are reported figures, in USD or credits.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SOME: Final = "some"
 
 @dataclass(frozen=True)
 class Paid:
-    """What is right for one turn: what is entered for it, and what it took at most where that is shared.
+    """The right amount of one turn: its charge, and its maximum if the amount is shared.
 
     None: unknown, a gap; SOME: an amount that is not certain. `doubtful`: it depends on what the figures
     mean, which is not decided.
@@ -77,23 +77,23 @@ class Case:
 
     @property
     def total(self) -> Decimal:
-        """What is entered for all turns."""
+        """The charges of all turns."""
         return self.total_of(self.turns)
 
     @property
     def altogether(self) -> Decimal:
-        """What the worker took since we know of it."""
+        """The cost of the worker since our first reading."""
         return self.total + Decimal(self.nobody)
 
     def certain(self, paid: Mapping[int, Paid]) -> dict[int, Paid]:
-        """What a place shows of each turn, by position, without what is not certain."""
-        found = dict(paid)
+        """The certain amounts of each turn in one place, by position."""
+        amounts = dict(paid)
         right = self.total_of(self.turns[at] for at in self.together)
         assert self.total_of(paid[at] for at in self.together) == right
         for at in self.together:
             assert Decimal(paid[at].most or 0) <= right
-            found[at] = replace(paid[at], entered=self.turns[at].entered, most=SOME)
-        return found
+            amounts[at] = replace(paid[at], entered=self.turns[at].entered, most=SOME)
+        return amounts
 
     @staticmethod
     def total_of(turns: Iterable[Paid]) -> Decimal:
@@ -142,7 +142,7 @@ CASES: Final = (
     Case(
         "one answer lacks the last turn",
         (Step(usd(0.2)), Step(usd(0.5)), Step(usd(0.7), look=usd(0.2), stale=True)),
-        # Something older may be in it, as the worker was not read right before it.
+        # It may include an older cost, as the worker was not read right before it.
         (Paid("0.2"), Paid("0.3"), Paid("0.2", "0.2")),
         printed={1: Paid("0.3", doubtful=True)},
     ),
@@ -203,13 +203,13 @@ class ScriptedService(PaidService):
     """Reports the figures of the steps that are played on it."""
 
     figures: Figures = field(default_factory=dict)
-    """What the newest worker reports now."""
+    """The current figures of the newest worker."""
     settled: dict[str, Figures] = field(default_factory=dict)
-    """What earlier workers report, see `next_worker`."""
+    """The figures of earlier workers, see `next_worker`."""
     step: Step = NOTHING
     """The turn that is sent next, or that was sent last."""
     is_stale: bool = False
-    """The worker is answered for by a replica that lacks the last turn."""
+    """A replica that lacks the last turn answers for the worker."""
     is_read: bool = False
     """The worker was read since the last turn was sent."""
     is_held: bool = False
@@ -223,7 +223,7 @@ class ScriptedService(PaidService):
             self.is_stale = step.stale
 
     def next_worker(self) -> None:
-        """The figures of all workers stay as they are; the next turn is one of a new worker."""
+        """Keep the figures of all workers; the next turn is one of a new worker."""
         for worker_id in self.workers:
             self.settled.setdefault(worker_id, self.figures)
         self.figures = {}

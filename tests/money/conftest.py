@@ -1,4 +1,4 @@
-"""The service of most tests of money; a test that needs another one has its own."""
+"""The service of most tests of money; other tests have their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kills programs at random moments of their turns; no place may ever hide what these may have taken.
+"""Kills programs at random moments of their turns; no place may ever hide a possible cost.
 
 python -m tests.money.kills --turns 200 --seed 1 [--generation tasks] [--app 0.3]
 """
@@ -35,7 +35,7 @@ START_UP_S: Final = 0.5
 
 @dataclass(frozen=True)
 class Sum:
-    """What one place says: a sum, and how many turns are missing in it."""
+    """The amount in one place: a sum, and how many turns are missing in it."""
 
     amount: Decimal
     missing: int
@@ -43,7 +43,7 @@ class Sum:
 
 @dataclass
 class Kills:
-    """One person whose programs die, with one history and one service."""
+    """One user whose programs are killed, with one history and one service."""
 
     service: PaidService
     home: Path
@@ -63,7 +63,7 @@ class Kills:
         return Person(self.service, self.home)
 
     def play(self, number: int) -> None:
-        """One turn, killed or not, and what every place says right after and after the next start."""
+        """One turn, killed or not, and the amounts in every place right after it and after the next start."""
         service, chance = self.service, self.chance
         service.plain = chance.random() < 0.3
         service.late = chance.choice([0.0, 0.1, None])
@@ -113,7 +113,7 @@ class Kills:
             time.sleep(self.chance.choice([0, self.chance.uniform(0, 0.4)]))
 
     def settle(self) -> None:
-        """The next start settles by GETs what is left open."""
+        """The next start settles open turns by GETs."""
         posts = len(self.service.posts)
         self._run("costs", "--settle", "--json")
         assert len(self.service.posts) == posts
@@ -127,7 +127,7 @@ class Kills:
         assert most >= self.service.truth, "a paid turn is neither entered nor a gap"
 
     def check_truth(self) -> None:
-        """What is known is true. A gap is left only by a request whose answer never named its worker.
+        """Known amounts are true. A gap remains only for a request whose answer never named its worker.
 
         Where the id comes with the request, it is left by one that did not arrive, and not for long.
         """
@@ -137,21 +137,21 @@ class Kills:
             return
         turns = self._run("costs", "--by", "turn", "--json")["groups"]
         gaps = [one for one in turns if one["unpriced_turns"]]
-        # The app keeps a message that was not sent, to ask for it at its next start.
+        # The app keeps an unsent message, to offer it at its next start.
         kept = [one for one in gaps if one["worker_id"] is None or one["status"] == "queued"]
         assert costs.missing == len(gaps) == len(kept), gaps
         assert costs.amount + len(kept) * self.service.price >= self.service.truth
         self.check_places()
 
     def check_gaps(self) -> None:
-        """With tasks nothing is left open, but what the app keeps to ask for it at its next start."""
+        """With tasks no turn stays open, except a message that the app offers at its next start."""
         if self.service.tasks:
             turns = self._run("costs", "--by", "turn", "--json")["groups"]
             gaps = [one for one in turns if one[self._names[1]]]
             assert all(one["status"] == "queued" for one in gaps), gaps
 
     def places(self) -> tuple[Sum, Sum, Sum]:
-        """What `costs`, `sessions` and the limits of `--dry-run` say."""
+        """The amounts of `costs`, `sessions` and the limits of `--dry-run`."""
         total = self._run("costs", "--json")["total"]
         sessions = self._sessions()
         amount, missing = self._names
@@ -178,12 +178,12 @@ class Kills:
         return name
 
     def _sessions(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._run("sessions", "--json")["sessions"]
-        return found
+        rows: list[dict[str, Any]] = self._run("sessions", "--json")["sessions"]
+        return rows
 
     def _run(self, *argv: str, **environ: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self._person.run(*argv, **environ).out)
-        return found
+        value: dict[str, Any] = json.loads(self._person.run(*argv, **environ).out)
+        return value
 
     def _note_moment(self, posts: int) -> None:
         sent = len(self.service.posts) > posts
@@ -201,7 +201,7 @@ class Kills:
 def play(
     turns: int, seed: int, home: Path, *, tasks: bool = False, app: float = 0.0
 ) -> tuple[Counter[str], int]:
-    """Play so many turns; returns how many programs died at which moments, and how many POSTs arrived."""
+    """Play this many turns; returns how many programs died at which moments, and how many POSTs arrived."""
     how: dict[str, Any] = {"tasks": True, "cost_usd": None, "credits": 3} if tasks else {}
     with paid_service(**how) as service:
         kills = Kills(service, home, random.Random(seed), app)

@@ -42,7 +42,7 @@ ON_WORKER: Final = ChargeFilter(worker_id=WORKER)
 NOISE: Final = Decimal("1e-10")
 """The ledger has twelve decimal places of each entry."""
 Step = tuple[int, Turn]
-"""The time, and the newest value of the turn that something happened to."""
+"""The time, and the newest value of the changed turn."""
 
 
 def steps_of(history: History) -> list[Step]:
@@ -97,7 +97,7 @@ def _snapshot(read: FigureRead) -> Snapshot:
 
 
 class Played:
-    """One history on its way through a ledger."""
+    """One history that is written into a ledger."""
 
     def __init__(self, ledgers: Sequence[Ledger], path: Path, history: History, seed: int) -> None:
         self.ledgers = ledgers
@@ -108,7 +108,7 @@ class Played:
         self.sessions = [Session(f"ses_{at}", 0, worker_id=WORKER if at else None) for at in range(2)]
         self.of_turn: dict[str, int] = {}
         self.noted: list[tuple[int, Decimal, Decimal]] = []
-        """Times, and what was shown then: all, and what of it no turn explains."""
+        """Times with the amounts of that time: the total, and its suspense."""
         self.rulings = 0
         self.faults: list[str] = []
 
@@ -121,9 +121,9 @@ class Played:
         for at_ms, total, unexplained in self.noted:
             with opened(self.path, at_ms + 1) as rows:
                 suspense = altogether(rows.suspense(ON_WORKER)).usd.value or Decimal(0)
-                found = altogether(rows.buckets(GroupBy.DAY, ON_WORKER)).usd.value or Decimal(0)
-            if (found + suspense, suspense) != (total, unexplained):
-                self.faults.append(f"as of {at_ms}: {found} + {suspense} instead of {total}, {unexplained}")
+                charged = altogether(rows.buckets(GroupBy.DAY, ON_WORKER)).usd.value or Decimal(0)
+            if (charged + suspense, suspense) != (total, unexplained):
+                self.faults.append(f"as of {at_ms}: {charged} + {suspense} instead of {total}, {unexplained}")
 
     async def _enter(self, turn: Turn) -> None:
         is_first = not self.of_turn
@@ -163,7 +163,7 @@ class Played:
             self.rulings -= 1
 
     async def _note(self, at_ms: int) -> None:
-        """Compare all places, and note what they show."""
+        """Compare all places, and record their amounts."""
         ledger = self.random.choice(self.ledgers)
         charges = ledger.charges
         suspense = await charges.suspense(ON_WORKER)
@@ -195,7 +195,7 @@ class Played:
 
 
 def _expected(connection: sqlite3.Connection) -> Decimal:
-    """What the worker's figures come to by the readings that are stored."""
+    """The total of the worker by the stored readings."""
     bare = Session("", 0, WORKER)
     index = MoneyIndex()
     index((), others(connection, bare))
@@ -208,7 +208,7 @@ def _expected(connection: sqlite3.Connection) -> Decimal:
 
 
 async def faults(history: History, seed: int, path: Path) -> tuple[list[str], int]:
-    """Everything that is wrong, and how many rulings there were."""
+    """All faults, and the number of rulings."""
     async with opened_ledger(path) as one, opened_ledger(path) as other:
         played = Played((one, other), path, history, seed)
         await played.play()

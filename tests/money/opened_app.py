@@ -1,4 +1,4 @@
-"""The whole app on a service of the tests, driven by Textual's pilot: what each of its places shows."""
+"""The whole app on a service of the tests, driven by Textual's pilot: the text of each of its places."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class OpenedApp:
         return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
 
     def text_of(self, selector: str) -> str:
-        """What one widget shows."""
+        """The text of one widget."""
         at = self.app.screen.query_one(selector).region
         return "\n".join(row[at.x : at.right] for row in self.text.split("\n")[at.y : at.bottom])
 
     async def until(self, holds: Callable[[], object]) -> None:
-        """Let the app run until something is so."""
+        """Let the app run until a condition holds."""
         end = time.monotonic() + WITHIN_S
         while not holds():
             assert time.monotonic() < end, f"never so; the screen:\n{self.text}"
@@ -69,7 +69,7 @@ class OpenedApp:
         await self.pilot.press("enter")
 
     async def read_page(self, command: str, *keys: str, words: str) -> str:
-        """Open a page, press keys there, and close it; returns what it showed, once `words` are on it."""
+        """Open a page, press keys there, and close it; returns its text, once `words` are on it."""
         await self.send(command)
         await self.until(lambda: self.app.screen is not self.app.work)
         await self.pilot.press(*keys)
@@ -80,7 +80,7 @@ class OpenedApp:
         return page
 
     async def leave(self) -> list[str]:
-        """Leave as a person does; returns what the terminal shows then."""
+        """Quit as a person does; returns the text of the terminal after that."""
         self.app.work.prompt.put("")
         await self.pilot.press("ctrl+d")
         await self.until(lambda: self.app._exit)

@@ -1,4 +1,4 @@
-"""What has to be true of the amounts of a history, computed in fractions and without the program's rules."""
+"""The true amounts of a history, computed in fractions and without the program's rules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOISE = Fraction(1, 10**12)
 
 
 def play(history: History) -> Iterator[MeterResult]:
-    """What the program shows after each event."""
+    """The amounts of the program after each event."""
     timeline = Timeline((Decimal(0),))
     with localcontext(EXACT):
         for event in history.events:
@@ -28,14 +28,14 @@ def is_plain(entry: Entry) -> bool:
 
 
 def entered(meter: MeterResult) -> Fraction:
-    """All amounts of a lifetime meter, shared ones once, and what nobody explains."""
+    """All amounts of a lifetime meter, shared ones once, and its suspense."""
     shared = sum((Fraction(one.entered) for one in meter.shared.values()), Fraction(0))
     own = sum(map(Fraction, meter.own.values()), Fraction(0))
     return own + shared + sum((Fraction(one.amount) for one in meter.suspense), Fraction(0))
 
 
 def faults(history: History) -> list[str]:
-    """Everything that is wrong with the amounts of a history."""
+    """All faults in the amounts of a history."""
     wrong = []
     meter: MeterResult | None = None
     for step, meter in enumerate(play(history)):
@@ -54,7 +54,7 @@ def faults(history: History) -> list[str]:
         for turn, entry in entries.items()
         if is_plain(entry)
     )
-    # Costs that came late are nobody's, or in an amount that the next turn shares with what was before it.
+    # Late costs are suspense, or part of an amount that the next turn shares with earlier costs.
     elsewhere = sum((Fraction(one.amount) for one in meter.suspense), Fraction(0))
     elsewhere += sum((Fraction(one.most or 0) for one in entries.values()), Fraction(0))
     if history.lens not in (Lens.PER_TURN, Lens.RESETTING) and lacking > elsewhere + NOISE:
@@ -70,7 +70,7 @@ def _truth(history: History, turn: int | str) -> Fraction:
 
 
 def _fault(history: History, turn: int | str, entry: Entry) -> str:
-    """What is wrong with the amount of one turn; "" for nothing."""
+    """The fault in the amount of one turn; "" for none."""
     amount, truth = Fraction(entry.amount or 0), _truth(history, turn)
     if entry.most is None:
         is_more = amount > truth + NOISE

@@ -28,7 +28,7 @@ class RemoteWorker:
 
 @dataclass
 class PaidService:
-    """The state of the service, and how it answers.
+    """The state of the service, and its way of answering.
 
     `plain`: a POST is answered with a Worker object instead of a stream. `late`: seconds after its
     arrival at which a turn ends; None: it runs until `finish` is called. `silent`: a request that starts
@@ -43,7 +43,7 @@ class PaidService:
     pause: float = 0.0
     """Seconds between two words of a stream."""
     tasks: bool = False
-    """It has the tasks generation: a worker here is a task, whose id comes with the request."""
+    """The service has the tasks generation: a worker is a task, whose id comes with the request."""
     refusal: int | None = None
     """The HTTP status with which a request that would start a turn is refused."""
     url: str = ""
@@ -56,17 +56,17 @@ class PaidService:
 
     @property
     def generation(self) -> str:
-        """The generation of the API that it has."""
+        """The generation of its API."""
         return "tasks" if self.tasks else "workers"
 
     @property
     def price(self) -> Decimal:
-        """What each turn takes: USD, or credits where it reports no USD."""
+        """The cost of each turn: USD, or credits if it reports no USD."""
         return Decimal(self.credits or 0) if self.cost_usd is None else self.cost_usd
 
     @property
     def truth(self) -> Decimal:
-        """What all turns took."""
+        """The cost of all turns."""
         return self.price * len(self.posts)
 
     def start_turn(self, worker_id: str | None, prompt: str) -> RemoteWorker:
@@ -91,12 +91,12 @@ class PaidService:
             self.changed.notify_all()
 
     def wait_for_posts(self, count: int, seconds: float = 20.0) -> bool:
-        """Wait until so many turns were started; False when the time passed first."""
+        """Wait until this many turns were started; False when the time passed first."""
         with self.changed:
             return self.changed.wait_for(lambda: len(self.posts) >= count, seconds)
 
     def wait_for_reads(self, count: int, seconds: float = 20.0) -> bool:
-        """Wait until workers were read so many times; False when the time passed first."""
+        """Wait until workers were read this many times; False when the time passed first."""
         with self.changed:
             return self.changed.wait_for(lambda: self.reads >= count, seconds)
 
@@ -208,21 +208,21 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(200, service.task_of(worker) if service.tasks else read)
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         name = self.path.rstrip("/").rpartition("/")[2]
         service = self.server.service
         refusal = service.refuse()
         if refusal is not None:
             self._answer(refusal, {"error": "refused"})
             return
-        target = asked.get("taskId") if service.tasks else name
-        worker = service.start_turn(None if target == "workers" else target, asked["input"])
+        target = body.get("taskId") if service.tasks else name
+        worker = service.start_turn(None if target == "workers" else target, body["input"])
         if service.silent:
             self.close_connection = True
             service.until_silence_ends()
             return
         if service.tasks:
-            # It answers when the turn is over.
+            # The answer is sent when the turn is over.
             service.until_ended(worker)
             self._answer(200, {**service.body_of(worker), "id": f"of_{worker.worker_id}"})
             return

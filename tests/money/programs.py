@@ -27,7 +27,7 @@ class Person:
     def start(self, *argv: str, **environ: str) -> subprocess.Popen[str]:
         """Start the program; keyword arguments are more environment."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HANDINGER_")}
-        told = {
+        variables = {
             "HANDINGER_TUI_HOME": str(self.home),
             "HANDINGER_BASE_URL": self.service.url,
             "HANDINGER_API_KEY": KEY,
@@ -36,7 +36,7 @@ class Person:
         }
         return subprocess.Popen(
             [sys.executable, "-m", "handinger_tui", *argv],
-            env=kept | told | environ,
+            env=kept | variables | environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -46,17 +46,17 @@ class Person:
 
     def run(self, *argv: str, **environ: str) -> Ran:
         """Run the program to its end, in this process: starting another one takes most of the time."""
-        told = TIMES | {"HANDINGER_GENERATION": self.service.generation} | environ
-        return run(*argv, home=self.home, base_url=self.service.url, **told)
+        variables = TIMES | {"HANDINGER_GENERATION": self.service.generation} | environ
+        return run(*argv, home=self.home, base_url=self.service.url, **variables)
 
     def json_of(self, *argv: str, **environ: str) -> dict[str, Any]:
         """The JSON that a command prints."""
-        found: dict[str, Any] = json.loads(self.run(*argv, "--json", **environ).out)
-        return found
+        value: dict[str, Any] = json.loads(self.run(*argv, "--json", **environ).out)
+        return value
 
 
 def ended(process: subprocess.Popen[str]) -> Ran:
-    """Wait for the end; no traceback and no key may have come out."""
+    """Wait for the end; the output may contain neither a traceback nor the key."""
     try:
         out, err = process.communicate(timeout=DEADLINE_S)
     except subprocess.TimeoutExpired:

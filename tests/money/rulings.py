@@ -1,4 +1,4 @@
-"""Random rulings inside random histories: what has to be true of the amounts after each of them."""
+"""Random rulings inside random histories: the amounts have to be right after each of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MEANINGS = (None, Meaning.LIFETIME, Meaning.PER_TURN)
 
 
 def faults(history: History, seed: int) -> list[str]:
-    """Everything that is wrong with the amounts of a history in which the person pins and assigns."""
+    """All faults in the amounts of a history in which the person pins and assigns."""
     random = Random(seed)
     timeline, decided, wrong = Timeline((Decimal(0),)), Decisions(), list[str]()
     with localcontext(EXACT):
@@ -40,8 +40,8 @@ def _next(random: Random, decided: Decisions, plain: MeterResult, history: Histo
         owners: dict[int, Key] = {**decided.owners, rise.at_ms: random.choice([*history.cost, *rise.refused])}
         return decided._replace(owners=owners)
     if choice < 0.35 and decided.owners:
-        taken = random.choice([*decided.owners])
-        return decided._replace(owners={at: key for at, key in decided.owners.items() if at != taken})
+        assigned = random.choice([*decided.owners])
+        return decided._replace(owners={at: key for at, key in decided.owners.items() if at != assigned})
     return decided
 
 

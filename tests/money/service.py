@@ -1,4 +1,4 @@
-"""A simulated worker whose truth is known: turns of ours and of others cost something, and readings show it
+"""A simulated worker with known costs: turns of ours and of others cost something, and readings show it
 through a lens. A history is what a program receives of it, in order.
 """
 
@@ -35,7 +35,10 @@ class Lens(StrEnum):
 
 @dataclass
 class History:
-    """What the program received, and what is true. Amounts are in units of a hundredth of a cent."""
+    """The values that the program received, and the true ones.
+
+    Amounts are in units of a hundredth of a cent.
+    """
 
     lens: Lens
     counted: bool
@@ -44,7 +47,7 @@ class History:
     cost: dict[int | str, int] = field(default_factory=dict)
     """The true cost of each turn of ours."""
     strangers: int = 0
-    """What strangers spent."""
+    """The cost of other clients."""
     reported: list[Decimal] = field(default_factory=list)
     """The values that the program received."""
     has_fallen_inside: int = 0
@@ -128,7 +131,7 @@ class _Worker:
         if stranger:
             self.strange()
         self.spend(turn)
-        # A look that lags hides what was not read before it.
+        # A reading that lags hides costs that were not read before it.
         read = random.random() < 0.93 or self.history.lens is Lens.LAGGING
         self.end(turn, read=read)
         self.history.has_fallen_inside += looked and read and self.current < last
@@ -162,24 +165,24 @@ class _Worker:
 def history(seed: int) -> History:
     """One random history."""
     random = Random(seed)
-    made = History(random.choice(list(Lens)), random.random() < 0.7)
+    result = History(random.choice(list(Lens)), random.random() < 0.7)
     # A replica that lags by a whole turn shows itself only by the messages.
-    made.counted |= made.lens is Lens.LAGGING
-    worker = _Worker(random, made)
+    result.counted |= result.lens is Lens.LAGGING
+    worker = _Worker(random, result)
     worker.turn(1, creates=True)
     for number in range(2, random.randint(3, 9)):
         choice = random.random()
-        by_itself = made.lens is Lens.PER_TURN
-        if choice < 0.12 and made.counted and not by_itself:
+        by_itself = result.lens is Lens.PER_TURN
+        if choice < 0.12 and result.counted and not by_itself:
             worker.strange()
-        elif choice < 0.22 and made.lens in (Lens.LIFETIME, Lens.MISSING):
+        elif choice < 0.22 and result.lens in (Lens.LIFETIME, Lens.MISSING):
             worker.overlap(f"A{number}", f"B{number}")
             continue
         elif choice < 0.27 and not by_itself:
             worker.refused(1000 + number)
-        elif made.lens is Lens.RESETTING and choice < 0.5:
+        elif result.lens is Lens.RESETTING and choice < 0.5:
             worker.offset = worker.total
-        worker.turn(number, stranger=made.counted and not by_itself and random.random() < 0.15)
+        worker.turn(number, stranger=result.counted and not by_itself and random.random() < 0.15)
     worker.read(fresh=True)
     worker.read(fresh=True)
-    return made
+    return result

@@ -1,6 +1,6 @@
 """Many random histories: `python -m tests.money.soak --histories 20000 --seed 0`.
 
-`--ledger N`: so many of them also through the ledger, with two sessions and a person who pins and assigns.
+`--ledger N`: this many of them also through the ledger, with two sessions and a person who pins and assigns.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def main() -> int:
     shares: dict[Lens, Counter[str]] = {lens: Counter() for lens in Lens}
     failed = 0
     for seed in range(chosen.seed, chosen.seed + chosen.histories):
-        made = history(seed)
-        wrong = faults(made) + rulings.faults(made, seed)
+        sample = history(seed)
+        wrong = faults(sample) + rulings.faults(sample, seed)
         failed += bool(wrong)
         if wrong and failed <= 20:
-            print(f"seed {seed} ({made.lens}, counted {made.counted}): {'; '.join(wrong)}")
-        exact, marked, turns = exact_turns(made)
-        shares[made.lens].update(exact=exact, marked=marked, turns=turns, faults=bool(wrong))
+            print(f"seed {seed} ({sample.lens}, counted {sample.counted}): {'; '.join(wrong)}")
+        exact, marked, turns = exact_turns(sample)
+        shares[sample.lens].update(exact=exact, marked=marked, turns=turns, faults=bool(wrong))
     for lens, counts in shares.items():
         turns = counts["turns"] or 1
         print(
@@ -47,8 +47,8 @@ def _in_ledger(histories: int, first: int) -> int:
     failed = decided = 0
     for seed in range(first, first + histories):
         with TemporaryDirectory() as folder:
-            wrong, rulings_made = ledger_histories.play(history(seed), seed, Path(folder, "h.db"))
-        failed, decided = failed + bool(wrong), decided + rulings_made
+            wrong, rulings_count = ledger_histories.play(history(seed), seed, Path(folder, "h.db"))
+        failed, decided = failed + bool(wrong), decided + rulings_count
         if wrong:
             print(f"seed {seed} in the ledger: {wrong[0]} and {len(wrong) - 1} more")
     if histories:

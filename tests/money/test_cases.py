@@ -1,4 +1,4 @@
-"""Each case of the audit, by scripts and in the app: every place shows what is right."""
+"""Each case of the audit, by scripts and in the app: every place shows the right amount."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from tests.money.test_parallel_starts import WARM_TURNS
 
 @pytest.fixture(params=CASES, ids=lambda case: case.name)
 def case(request: pytest.FixtureRequest) -> Case:
-    made: Case = request.param
-    return made
+    value: Case = request.param
+    return value
 
 
 def watched(case: Case) -> dict[str, str]:
@@ -36,7 +36,7 @@ def watched(case: Case) -> dict[str, str]:
 
 # -- by scripts ---------------------------------------------------------------------------
 def run_scripts(case: Case, service: ScriptedService, person: Person) -> list[Ran]:
-    """Send each turn by a program of its own; returns what they printed, in order of sending."""
+    """Send each turn by a separate program; returns the outputs, in order of sending."""
     ran: list[Ran] = []
     environ = watched(case)
     for number, step in enumerate(case.steps):
@@ -58,7 +58,7 @@ def run_scripts(case: Case, service: ScriptedService, person: Person) -> list[Ra
 
 
 def printed(case: Case, result: dict[str, Any]) -> Paid:
-    """What the result of a script says of its turn."""
+    """The amount of the turn in the result of a script."""
     used, others = result["turn_usage"], result["turn_shared_with"]
     most = None if others is None else result["turn_cost_usd_at_most"]
     return Paid(used["credits" if case.credits else "cost_usd"], most, others or 0, result["turn_doubtful"])
@@ -79,7 +79,7 @@ def test_by_scripts(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def listed(case: Case, row: dict[str, Any]) -> Paid:
-    """What a row of `costs --by turn` says of a turn."""
+    """The amount of a turn in a row of `costs --by turn`."""
     amount = row["credits" if case.credits else "cost_usd"]
     is_gap = row["uncredited_turns" if case.credits else "unpriced_turns"]
     most, others = row["cost_usd_at_most"], row["shared_with"] or 0
@@ -87,11 +87,11 @@ def listed(case: Case, row: dict[str, Any]) -> Paid:
 
 
 def check_costs(case: Case, person: Person) -> None:
-    """What the commands say afterwards."""
+    """Check the amounts of the commands afterwards."""
     rows: list[dict[str, Any]] = person.json_of("costs", "--by", "turn")["groups"]
     rows.sort(key=lambda row: row["at_ms"])
-    found = case.certain({number: listed(case, row) for number, row in enumerate(rows)})
-    assert found == {number: stored(paid) for number, paid in enumerate(case.turns)}
+    amounts = case.certain({number: listed(case, row) for number, row in enumerate(rows)})
+    assert amounts == {number: stored(paid) for number, paid in enumerate(case.turns)}
     costs, (session,) = person.json_of("costs"), person.json_of("sessions")["sessions"]
     unit, gaps = ("credits", "uncredited_turns") if case.credits else ("cost_usd", "unpriced_turns")
     assert (session[unit], session[gaps]) == (decimal_text(case.total), 0)
@@ -101,7 +101,7 @@ def check_costs(case: Case, person: Person) -> None:
 
 
 def stored(paid: Paid) -> Paid:
-    """As the columns of the ledger hold it: in pico-dollars."""
+    """The value in a column of the ledger, in pico-dollars."""
     assert paid.entered is not None
     return replace(paid, entered=decimal_text(round(Decimal(paid.entered), 12)))
 
@@ -142,8 +142,8 @@ async def run_app(case: Case, service: ScriptedService, person: Person, patch: p
         assert re.search(rf"Today: +(cost not reported · )?{re.escape(today)} · ", lines), lines
 
 
-def has_ended(opened: OpenedApp, asked: str) -> bool:
-    turn = next((turn for turn in opened.session.turns if turn.order.prompt == asked), None)
+def has_ended(opened: OpenedApp, prompt: str) -> bool:
+    turn = next((turn for turn in opened.session.turns if turn.order.prompt == prompt), None)
     return turn is not None and not turn.live and turn.status is not TurnStatus.QUEUED
 
 
@@ -177,7 +177,7 @@ def texts_of(case: Case, amount: Decimal) -> tuple[str, str]:
 
 
 def short_text(case: Case, paid: Paid) -> str:
-    """The amount of a turn where there is little room: "≤$0.60", "~2"."""
+    """The short amount of a turn: "≤$0.60", "~2"."""
     sign = "≤" if paid.most is not None else "~" if paid.doubtful else ""
     return f"{sign}{texts_of(case, Decimal(paid.most or paid.entered or 0))[0]}"
 
@@ -191,8 +191,8 @@ def words_of(case: Case, paid: Paid) -> str:
 def receipts(screen: str) -> list[str]:
     """The amounts in the receipt lines of the transcript."""
     lines = [line for line in screen.split("\n") if " · standard" in line]
-    found = [re.search(r"· (.*?) (?:\(.*?\) )?(?:Σ|1×)", line) for line in lines]
-    return [re.sub(r"\$0.\d+", SOME, one[1]) if "up to" in one[1] else one[1] for one in found if one]
+    matches = [re.search(r"· (.*?) (?:\(.*?\) )?(?:Σ|1×)", line) for line in lines]
+    return [re.sub(r"\$0.\d+", SOME, one[1]) if "up to" in one[1] else one[1] for one in matches if one]
 
 
 def expected_receipts(case: Case) -> list[str]:
@@ -233,7 +233,7 @@ async def send_in_five_sessions(service: PaidService, person: Person, patch: pyt
             await opened.shows("New session")
             await opened.send(f"question {number}")
             if number:
-                # Reserved, and soon reached: the service reports the cost of a turn at its beginning.
+                # Reserved, and soon reached: the service reports the cost of a turn at its start.
                 await opened.until(lambda: opened.app.screen is not opened.app.work)
                 await opened.pilot.press("escape")
                 await opened.until(lambda: opened.app.screen is opened.app.work)

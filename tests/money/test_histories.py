@@ -1,4 +1,4 @@
-"""Random histories of a worker whose truth is known: exact where it can be known, else marked."""
+"""Random histories of a worker with known costs: the amounts are exact if possible, otherwise marked."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def test_no_amount_is_too_much_and_nothing_is_lost(first: int) -> None:
 
 
 def test_most_amounts_are_exact() -> None:
-    """A program that marks everything would pass the test above."""
+    """A program that marks every amount would pass the test above."""
     exact: Counter[Lens] = Counter()
     turns: Counter[Lens] = Counter()
     for seed in range(HISTORIES):
-        made = history(seed)
-        good, _, count = exact_turns(made)
-        exact[made.lens] += good
-        turns[made.lens] += count
+        sample = history(seed)
+        good, _, count = exact_turns(sample)
+        exact[sample.lens] += good
+        turns[sample.lens] += count
     assert {lens: exact[lens] / turns[lens] for lens in Lens if exact[lens] < turns[lens] / 2} == {}

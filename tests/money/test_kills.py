@@ -1,4 +1,4 @@
-"""Turns whose program is killed: every place shows the gap at once, and the next start knows the truth."""
+"""Turns whose program is killed: every place shows the gap immediately, and the next start settles it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_after_a_kill_the_next_turn_continues_the_same_worker(tmp_path: Path, *,
         person = Person(service, tmp_path)
         process = person.start("-p", "one", "--output-format", "stream-json")
         assert process.stdout is not None
-        # Whatever of the answer is printed names the worker: an event, or the usage of a JSON answer.
+        # Any printed part of the answer names the worker: an event, or the usage of a JSON answer.
         assert any('"usage"' in line or '"text-delta"' in line for line in process.stdout)
         process.kill()
         ended(process)
@@ -50,8 +50,8 @@ def test_after_a_kill_the_next_turn_continues_the_same_worker(tmp_path: Path, *,
         assert (total["cost_usd"], total["unpriced_turns"]) == ("2", 0)
 
 
-def test_a_killed_start_is_found_again_by_the_id_that_was_stored_before_it(tmp_path: Path) -> None:
-    """The program died before any answer, and the session knows its task all the same."""
+def test_a_killed_start_is_settled_by_the_id_that_was_stored_before_it(tmp_path: Path) -> None:
+    """The program was killed before any answer, and the session has its task nevertheless."""
     with paid_service(tasks=True, cost_usd=None, credits=3, late=None) as service:
         person = Person(service, tmp_path)
         process = person.start("-p", "one", "--json")
@@ -67,8 +67,8 @@ def test_a_killed_start_is_found_again_by_the_id_that_was_stored_before_it(tmp_p
         assert (total["credits"], total["uncredited_turns"], total["cost_usd"]) == ("6", 0, None)
 
 
-def test_no_second_worker_is_started_where_the_first_one_has_no_name(tmp_path: Path) -> None:
-    """The request left, and the program died before the answer: the session has a worker, but which?"""
+def test_no_second_worker_is_started_if_the_id_of_the_first_is_unknown(tmp_path: Path) -> None:
+    """The request was sent, and the program was killed before the answer: the worker is unknown."""
     with paid_service(silent=True) as service:
         person = Person(service, tmp_path)
         process = person.start("-p", "one", "--json")

@@ -1,4 +1,4 @@
-"""A history from before the rules of money: nothing is lost, and what the rules change is restated."""
+"""A history from before the rules of money: nothing is lost, and changed amounts are restated."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OLD_CASES: Final = {
     "ses_5": "the third reading decides",
 }
 REMOVED_USD: Final = 30
-"""What was charged for session 2, which was removed: without its readings, its charges stay as they were."""
+"""The charges of session 2, which was deleted: without its readings, its charges are not changed."""
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -60,8 +60,8 @@ def case_named(name: str) -> Case:
 def costs(home: Path, *argv: str) -> dict[str, Any]:
     ran = run("costs", "--json", *argv, home=home)
     assert ran.code == 0, ran
-    found: dict[str, Any] = json.loads(ran.out)
-    return found
+    value: dict[str, Any] = json.loads(ran.out)
+    return value
 
 
 def amounts(home: Path, session: str, *argv: str) -> list[tuple[str | None, str | None]]:
@@ -78,22 +78,22 @@ def right(case: Case) -> list[tuple[str | None, str | None]]:
 
 
 RENAMED = {("sessions", "task_id"): "template"}
-"""Columns that have another name now."""
+"""Renamed columns."""
 
 
-def test_every_row_of_the_old_history_is_still_there(home: Path) -> None:
+def test_every_row_of_the_old_history_is_kept(home: Path) -> None:
     old = rows_of(home)
     costs(home)
     new = rows_of(home)
     for table, old_rows in old.items():
         if table == "turn_totals":
-            # What the charges sum up to; each turn still has its row.
+            # Totals of the charges; each turn still has its row.
             assert {row["turn_id"] for row in old_rows} == {row["turn_id"] for row in new[table]}
             continue
         rows = [{RENAMED.get((table, name), name): value for name, value in row.items()} for row in old_rows]
         kept = [{name: row[name] for name in rows[0]} for row in new[table]] if rows else []
         assert [row for row in rows if row not in kept] == [], table
-        # Charges alone have become more.
+        # Only the number of charges has grown.
         assert len(kept) == len(rows) or table == "charges", table
 
 
@@ -109,7 +109,7 @@ def test_amounts_that_the_rules_change_are_restated_once(home: Path) -> None:
         "this version of handinger-tui attributes costs differently"
     }
     changed = {one["turn_id"]: (one["old_usd"], one["new_usd"]) for one in restated if one["new_usd"]}
-    # The total was taken for an amount of each turn after one fall.
+    # After one decrease, the total counted as the amount of each turn.
     assert changed["turn_3"] == ("20.2", "0")
     assert changed["turn_4"] == ("30.3", "10.1")
     assert len({one["number"] for one in restated}) == len(restated)
@@ -123,7 +123,7 @@ def test_amounts_that_the_rules_change_are_restated_once(home: Path) -> None:
     assert rows_of(home)["charges"] == rows["charges"]
 
 
-def test_what_was_shown_before_can_still_be_shown(home: Path) -> None:
+def test_the_earlier_amounts_can_still_be_shown(home: Path) -> None:
     newest_ms = max(row["at_ms"] for row in rows_of(home)["charges"])
     costs(home)
     corrections = [row for row in rows_of(home)["charges"] if row["at_ms"] > newest_ms]
@@ -131,7 +131,7 @@ def test_what_was_shown_before_can_still_be_shown(home: Path) -> None:
     assert all(row["kind"] == "correction" for row in corrections)
 
 
-def test_the_program_says_what_it_has_restated(tmp_path: Path) -> None:
+def test_the_program_reports_its_restatements(tmp_path: Path) -> None:
     with paid_service() as service:
         write_history(tmp_path, service.url)
         first, second = (Person(service, tmp_path).run("-p", "go on") for _ in range(2))
@@ -168,19 +168,19 @@ with cost_rows.opened(Path(sys.argv[1], "history.db")) as rows:
 def without_times(rows: Rows) -> Rows:
     return {
         table: sorted(
-            ({name: value for name, value in row.items() if name not in {"at_ms", "id"}} for row in found),
+            ({name: value for name, value in row.items() if name not in {"at_ms", "id"}} for row in cells),
             key=repr,
         )
-        for table, found in rows.items()
+        for table, cells in rows.items()
     }
 
 
 def test_a_migration_that_is_killed_is_finished_by_the_next_program(tmp_path: Path) -> None:
-    whole = tmp_path / "whole"
-    whole.mkdir()
-    write_history(whole)
-    costs(whole)
-    right_rows, deaths, steps = without_times(rows_of(whole)), 0, 4
+    complete = tmp_path / "whole"
+    complete.mkdir()
+    write_history(complete)
+    costs(complete)
+    right_rows, deaths, steps = without_times(rows_of(complete)), 0, 4
     while True:
         home = tmp_path / str(steps)
         home.mkdir()
@@ -198,13 +198,13 @@ def test_a_migration_that_is_killed_is_finished_by_the_next_program(tmp_path: Pa
 
 
 def finish(home: Path) -> None:
-    """`costs` computes again only what it has migrated; a program that writes does what is left."""
+    """`costs` recomputes only what it has migrated; a program that writes does the remainder."""
     with closing(sqlite3.connect(home / "history.db", isolation_level=None)) as file:
         file.row_factory = sqlite3.Row
         recompute(file, max(row["at_ms"] for row in rows_of(home)["charges"]) + 1)
 
 
-def test_programs_that_migrate_at_once_restate_once(
+def test_programs_that_migrate_simultaneously_restate_once(
     home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with paid_service() as service:

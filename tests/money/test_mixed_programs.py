@@ -44,7 +44,7 @@ async def app_on(person: Person) -> AsyncIterator[Services]:
         yield services
 
 
-async def test_a_script_does_not_send_into_what_the_app_has_reserved(
+async def test_a_script_does_not_spend_the_reservation_of_the_app(
     service: PaidService, tmp_path: Path
 ) -> None:
     person = Person(service, tmp_path)
@@ -65,7 +65,7 @@ async def test_a_script_does_not_send_into_what_the_app_has_reserved(
     assert service.posts == ["from the app", "script"]
 
 
-async def test_the_app_asks_before_it_sends_into_what_a_script_has_reserved(
+async def test_the_app_asks_before_it_spends_the_reservation_of_a_script(
     service: PaidService, tmp_path: Path
 ) -> None:
     person = Person(service, tmp_path)

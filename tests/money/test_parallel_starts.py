@@ -1,4 +1,4 @@
-"""Programs that start at the same moment under one limit: as many send as it has room for."""
+"""Programs that start at the same moment under one limit: as many send as the limit allows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.money.programs import Person, ended
 
 PROGRAMS: Final = 10
 WARM_TURNS: Final = 5
-"""So many turns of other workers stand for those of a new one."""
+"""A new worker is estimated by this many turns of others."""
 
 
 def run_together(person: Person, argvs: Sequence[Sequence[str]], **environ: str) -> list[Ran]:
@@ -47,7 +47,7 @@ def test_of_ten_programs_two_send_under_a_limit_with_room_for_two(
     service: PaidService, tmp_path: Path, worker: str
 ) -> None:
     person = Person(service, tmp_path)
-    # A new worker goes by the turns of others, a known one by its own.
+    # A new worker is estimated by the turns of others, any other by its own.
     warm = WARM_TURNS if worker == "new" else PROGRAMS
     for number in range(warm):
         assert person.run("-p", f"warm {number}").code == 0
@@ -76,15 +76,15 @@ def test_without_a_cost_history_one_sends(service: PaidService, tmp_path: Path) 
     assert all("1 running turn has no cost history" in reason for reason in reasons)
 
 
-def test_who_allows_it_sends_without_a_history(service: PaidService, tmp_path: Path) -> None:
+def test_with_consent_a_turn_without_a_history_is_sent(service: PaidService, tmp_path: Path) -> None:
     together = argvs("--allow-unmeasured")[:3]
     runs = run_together(Person(service, tmp_path), together, HANDINGER_LIMIT_DAY_USD="9")
     assert [one.code for one in runs] == [0, 0, 0]
     assert len(service.posts) == 3
 
 
-def test_a_turn_left_running_counts_until_its_end_is_read(service: PaidService, tmp_path: Path) -> None:
-    """The next program that sends reads the worker by itself; nobody has to attach."""
+def test_a_detached_turn_counts_until_its_end_is_read(service: PaidService, tmp_path: Path) -> None:
+    """The next program that sends reads the worker itself; no attach is needed."""
     person, limit = Person(service, tmp_path), {"HANDINGER_LIMIT_DAY_USD": "5"}
     service.late = None
     assert person.run("-p", "long", "--detach", **limit).code == 0
@@ -103,7 +103,7 @@ def test_a_turn_left_running_counts_until_its_end_is_read(service: PaidService, 
 def test_a_unit_that_is_not_reported_is_refused_before_sending(service: PaidService, tmp_path: Path) -> None:
     person = Person(service, tmp_path)
     service.cost_usd, service.credits = None, 600
-    # Nothing is known of the service yet.
+    # The units of the service are still unknown.
     assert person.run("-p", "one", "--max-cost", "0.01").code == 0
     refused = person.run("-p", "two", "--max-cost", "0.01", "--json")
     assert (refused.code, refused.result["posts_sent"], len(service.posts)) == (5, 0, 1)

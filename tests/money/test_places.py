@@ -37,7 +37,7 @@ DAY = {"HANDINGER_LIMIT_DAY_USD": "100"}
 
 @dataclass
 class Shown:
-    """What the app showed last, before it was left and after."""
+    """The last texts of the app, before and after quitting."""
 
     panel: str = ""
     header: str = ""
@@ -74,7 +74,7 @@ def run_scripts(service: ScriptedService, person: Person) -> None:
 
 
 async def run_app(service: ScriptedService, person: Person, patch: pytest.MonkeyPatch) -> Shown:
-    """An exact amount, one that is shared and restated, and one that is pending when the app is left."""
+    """An exact amount, one that is shared and restated, and one that is pending when the app quits."""
     shown = Shown()
     async with opened_app(person, patch) as opened:
         await opened.pilot.press("ctrl+n")
@@ -107,14 +107,14 @@ async def load(person: Person) -> list[Session]:
     ledger = Ledger(person.home / "history.db")
     await ledger.start()
     try:
-        found = [await ledger.load(row.session_id) for row in await ledger.history.sessions()]
-        return [session for session in found if session is not None][::-1]
+        sessions = [await ledger.load(row.session_id) for row in await ledger.history.sessions()]
+        return [session for session in sessions if session is not None][::-1]
     finally:
         await ledger.aclose()
 
 
 class Right:
-    """The one derivation: the amounts of all turns, computed from what was stored of them."""
+    """The reference: the amounts of all turns, computed from their stored frames."""
 
     def __init__(self, sessions: list[Session]) -> None:
         self.sessions = sessions
@@ -124,7 +124,7 @@ class Right:
                 self.money[turn.turn_id] = money
 
     def usd(self, *sessions: Session) -> Total:
-        """The sum over sessions; all of them where none is named."""
+        """The sum over the given sessions, by default all."""
         own = [self.money[turn.turn_id] for one in sessions or self.sessions for turn in one.turns]
         return _sum([(money.usd, money.final, money.doubtful) for money in own])
 
@@ -174,23 +174,23 @@ def sums(row: dict[str, Any]) -> tuple[str | None, int, str | None, int]:
 
 def check_costs(person: Person, right: Right) -> None:
     """`costs` as JSON, CSV, text and report."""
-    whole = members(right.usd(), right.credits())
+    complete = members(right.usd(), right.credits())
     for by in ("day", "session", "worker", "turn", "budget", "trigger"):
-        found = person.json_of("costs", "--by", by)
-        assert sums(found["total"]) == whole, by
+        printed = person.json_of("costs", "--by", by)
+        assert sums(printed["total"]) == complete, by
         if by == "day":
-            assert [sums(row) for row in found["groups"]] == [whole]
+            assert [sums(row) for row in printed["groups"]] == [complete]
         if by in ("session", "worker"):
             named = {
                 session.session_id if by == "session" else session.worker_id: session
                 for session in right.sessions
             }
-            assert {row["key"]: sums(row) for row in found["groups"]} == {
+            assert {row["key"]: sums(row) for row in printed["groups"]} == {
                 name: members(right.usd(session), right.credits(session)) for name, session in named.items()
             }
-            assert {row["key"]: row["doubtful"] for row in found["groups"]} == doubts(right, by)
+            assert {row["key"]: row["doubtful"] for row in printed["groups"]} == doubts(right, by)
             assert sum(doubts(right, by).values()) == 1
-        assert found["total"]["doubtful"] is True
+        assert printed["total"]["doubtful"] is True
     turns = person.json_of("costs", "--by", "turn")["groups"]
     assert {row["turn_id"]: (sums(row), row["cost_usd_at_most"], row["doubtful"]) for row in turns} == {
         turn_id: (
@@ -240,14 +240,14 @@ def check_sessions(person: Person, right: Right) -> None:
         for turn in session.turns:
             assert receipt_line(session, turn) in shown
             assert receipt_line(session, turn) in exported
-        found = person.run("sessions", "show", session.session_id, "--json").result["turns"]
-        assert [turn["turn_usage"] and turn["turn_usage"]["cost_usd"] for turn in found] == [
+        turns = person.run("sessions", "show", session.session_id, "--json").result["turns"]
+        assert [turn["turn_usage"] and turn["turn_usage"]["cost_usd"] for turn in turns] == [
             member(right.money[turn.turn_id].usd) for turn in session.turns
         ]
 
 
 def check_limits(person: Person, right: Right) -> None:
-    """`--dry-run`, which says what is spent of a limit."""
+    """`--dry-run`, which prints the spending of a limit."""
     shown = person.run("-p", "next", "--dry-run", "--json", **DAY).result["limits"]
     (day,) = shown
     assert (day["spent"], day["missing_turns"]) == members(right.usd(), Total(None))[:2]
@@ -258,19 +258,19 @@ def check_app(shown: Shown, right: Right) -> None:
     """Panel, header, receipt line and page, ledger, and the lines at the end."""
     session = right.sessions[-1]
     *_, exact, shared, pending = right.money.values()
-    own, whole = right.usd(session), right.usd()
+    own, complete = right.usd(session), right.usd()
     assert re.findall(r"│ cost {4,}(\S+) +(\S+ \+1)", shown.panel) == [
         (usd_text(pending.usd), short_total_text(own))
     ]
-    assert f"today {short_total_text(whole)}" in shown.header
+    assert f"today {short_total_text(complete)}" in shown.header
     assert f"session {short_total_text(own)} " in shown.header
     assert f"· {usd_text(exact.usd)} Σ ·" in shown.transcript
     assert f"· up to {usd_text(shared.most_usd)} Σ, shared with 1 other run ·" in shown.transcript
     assert re.search(rf"│ +Cost +up to {re.escape(usd_text(shared.most_usd))}  shared", shown.receipt)
-    assert f"  {total_text(whole)} " in shown.ledger
+    assert f"  {total_text(complete)} " in shown.ledger
     assert re.search(r" 2 +~\$0\.20 +││", shown.ledger)
     for amount in (usd_text(exact.usd), f"≤{usd_text(shared.most_usd)}", usd_text(pending.usd)):
         assert re.search(rf" {re.escape(amount)}( \+1)? +││", shown.ledger), amount
     assert f"Cost:                 {total_text(own)} · " in shown.farewell
     credits_text = total_text(right.credits(), credits_words)
-    assert f"Today:                {total_text(whole)} · {credits_text} · 6 turns" in shown.farewell
+    assert f"Today:                {total_text(complete)} · {credits_text} · 6 turns" in shown.farewell

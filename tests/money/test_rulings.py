@@ -1,4 +1,4 @@
-"""What a person decides about a worker's figures holds for all programs, and corrects closed amounts."""
+"""A person's decision about a worker's figures applies to all programs, and corrects closed amounts."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from tests.money.programs import Person, ended
 
 @pytest.fixture
 def person(service: PaidService, tmp_path: Path) -> Person:
-    """A person of whom one worker has done two turns: the service reports $1 and then $2."""
-    made = Person(service, tmp_path)
-    assert made.run("-p", "first").code == 0
-    assert made.run("-p", "second", "-w", "wrk_1").code == 0
-    return made
+    """A user with two turns of one worker: the service reports $1 and then $2."""
+    user = Person(service, tmp_path)
+    assert user.run("-p", "first").code == 0
+    assert user.run("-p", "second", "-w", "wrk_1").code == 0
+    return user
 
 
 def total(person: Person, *argv: str) -> Decimal:
     return Decimal(person.json_of("costs", *argv)["total"]["cost_usd"])
 
 
-def test_a_pinned_meaning_restates_closed_amounts_and_can_be_taken_back(person: Person) -> None:
+def test_a_pinned_meaning_restates_closed_amounts_and_can_be_removed(person: Person) -> None:
     assert total(person) == 2
     pinned = person.run("costs", "--reading", "wrk=per-turn")
     (restated,) = person.json_of("costs")["restatements"]
@@ -35,7 +35,7 @@ def test_a_pinned_meaning_restates_closed_amounts_and_can_be_taken_back(person: 
     assert f"{text}, you decided what the worker's figures mean." in pinned.err
     assert text in " ".join(pinned.out.split())
     assert total(person) == 3
-    # It holds for what comes, too.
+    # It applies to later turns, too.
     assert person.run("-p", "third", "-w", "wrk_1").code == 0
     assert total(person) == 6
     assert person.run("costs", "--reading", "wrk_1=auto").code == 0
@@ -71,7 +71,7 @@ async def test_an_open_session_follows_what_another_program_decides(
         assert opened.notices.count("Restatement") == 1
 
 
-async def test_what_the_app_decides_is_in_the_costs_of_other_programs(
+async def test_a_decision_in_the_app_changes_the_costs_of_other_programs(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with opened_app(person, monkeypatch) as opened:
@@ -84,7 +84,7 @@ async def test_what_the_app_decides_is_in_the_costs_of_other_programs(
         assert "figures per turn, pinned by you; 3" in page
         assert "readings are inconclusive." in page
         program = person.start("costs", "--json")
-        found = await asyncio.to_thread(ended, program)
-        assert '"cost_usd":"3"' in found.out
+        result = await asyncio.to_thread(ended, program)
+        assert '"cost_usd":"3"' in result.out
         await opened.send("/receipt")
         await opened.shows("reported per turn, pinned by you")

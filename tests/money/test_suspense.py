@@ -1,4 +1,4 @@
-"""What no turn explains: a row per worker, counted in every total, assigned and taken back by the person."""
+"""Suspense: a row per worker, counted in every total, assigned and unassigned by the person."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ WORKER = "wrk_1"
 
 @pytest.fixture
 def person(service: PaidService, tmp_path: Path) -> Person:
-    """A person of whom one worker has done two turns, of $1 each, and somebody else one between them."""
-    made = Person(service, tmp_path)
-    assert made.run("-p", "first").code == 0
+    """A user with two turns of one worker, of $1 each, and a turn of another client between them."""
+    user = Person(service, tmp_path)
+    assert user.run("-p", "first").code == 0
     service.start_turn(WORKER, "theirs")
     service.finish()
-    assert made.run("-p", "second", "-w", WORKER).code == 0
-    return made
+    assert user.run("-p", "second", "-w", WORKER).code == 0
+    return user
 
 
 def suspense(person: Person, *argv: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = person.json_of("costs", *argv)["suspense"]
-    return found
+    rows: list[dict[str, Any]] = person.json_of("costs", *argv)["suspense"]
+    return rows
 
 
 def turns(person: Person) -> dict[str, Decimal]:
@@ -42,15 +42,15 @@ def turns(person: Person) -> dict[str, Decimal]:
 
 
 @pytest.mark.parametrize("by", ["day", "worker", "session", "budget", "trigger", "turn"])
-def test_it_is_in_the_total_and_in_a_row_of_its_own(service: PaidService, person: Person, by: str) -> None:
-    found = person.json_of("costs", "--by", by)
-    (row,) = found["suspense"]
+def test_suspense_is_in_the_total_and_in_its_own_row(service: PaidService, person: Person, by: str) -> None:
+    report = person.json_of("costs", "--by", by)
+    (row,) = report["suspense"]
     assert (row["key"], row["turns"], row["cost_usd"], row["suspense_usd"]) == (WORKER, 0, "1", "1")
-    groups = sum(Decimal(group["cost_usd"]) for group in found["groups"])
+    groups = sum(Decimal(group["cost_usd"]) for group in report["groups"])
     assert (groups, groups + 1) == (2, service.truth)
-    assert (Decimal(found["total"]["cost_usd"]), found["total"]["suspense_usd"]) == (service.truth, "1")
-    assert found["total"]["title"] == ""
-    assert found["total"]["turns"] == 2
+    assert (Decimal(report["total"]["cost_usd"]), report["total"]["suspense_usd"]) == (service.truth, "1")
+    assert report["total"]["title"] == ""
+    assert report["total"]["turns"] == 2
     *records, last = csv.DictReader(io.StringIO(person.run("costs", "--by", by, "--csv").out))
     assert (last["key"], last["title"], last["cost_usd"]) == (WORKER, "suspense", "1")
     assert sum(Decimal(record["cost_usd"]) for record in records) == 2
@@ -59,7 +59,7 @@ def test_it_is_in_the_total_and_in_a_row_of_its_own(service: PaidService, person
     assert "$3.00" in text
 
 
-def test_its_likely_owners_are_named_by_what_was_seen(person: Person) -> None:
+def test_the_likely_owners_of_suspense_are_named_by_the_readings(person: Person) -> None:
     ((rise,),) = [row["rises"] for row in suspense(person)]
     assert (rise["messages_of_others"], rise["refused_turn_ids"], rise["doubtful"]) == (1, [], True)
     assert rise["after_turn_id"] in turns(person)
@@ -74,7 +74,7 @@ def test_its_likely_owners_are_named_by_what_was_seen(person: Person) -> None:
     assert owners in report.read_text("utf-8")
 
 
-def test_it_belongs_to_no_session_and_no_budget(person: Person) -> None:
+def test_suspense_belongs_to_no_session_and_no_budget(person: Person) -> None:
     (session,) = {group["session_id"] for group in person.json_of("costs", "--by", "turn")["groups"]}
     for which in (("--session", session), ("--budget", "standard")):
         assert suspense(person, *which) == []
@@ -82,31 +82,31 @@ def test_it_belongs_to_no_session_and_no_budget(person: Person) -> None:
     assert suspense(person, "--until", "2020-01-01") == []
 
 
-def test_it_is_assigned_to_a_turn_and_taken_back(service: PaidService, person: Person) -> None:
+def test_suspense_is_assigned_to_a_turn_and_unassigned(service: PaidService, person: Person) -> None:
     ((rise,),) = [row["rises"] for row in suspense(person)]
     number, before = rise["number"], turns(person)
     for turn_id in before:
         ran = person.run("costs", "--assign", f"{number}={turn_id}")
         assert "you decided which turn suspense belongs to" in ran.err
         assert f"Suspense {number} belongs to {turn_id}, as you decided." in " ".join(ran.out.split())
-        found = person.json_of("costs")
-        assert (found["suspense"], found["total"]["suspense_usd"]) == ([], "0")
+        report = person.json_of("costs")
+        assert (report["suspense"], report["total"]["suspense_usd"]) == ([], "0")
         assert turns(person) == before | {turn_id: Decimal(2)}
-        assert Decimal(found["total"]["cost_usd"]) == service.truth
-        assert found["assigned"] == [{"number": number, "worker_id": WORKER, "turn_id": turn_id}]
+        assert Decimal(report["total"]["cost_usd"]) == service.truth
+        assert report["assigned"] == [{"number": number, "worker_id": WORKER, "turn_id": turn_id}]
     assert person.run("costs", "--assign", f"{number}=none").code == 0
     assert turns(person) == before
     assert (suspense(person)[0]["cost_usd"], suspense(person)[0]["rises"][0]["number"]) == ("1", number)
     restated = person.json_of("costs")["restatements"]
     assert sorted((one["old_usd"], one["new_usd"]) for one in restated) == [("1", "2")] * 2 + [("2", "1")] * 2
     assert len({one["number"] for one in restated}) == 4
-    # What the worker reports later changes nothing of it.
+    # Later figures of the worker do not change it.
     assert person.run("-p", "third", "-w", WORKER).code == 0
     assert Decimal(person.json_of("costs")["total"]["cost_usd"]) == service.truth
     assert len(suspense(person)) == 1
 
 
-def test_a_meaning_under_which_there_is_none_hides_it_until_it_is_taken_back(
+def test_a_pinned_meaning_without_suspense_hides_it_until_unpinned(
     service: PaidService, person: Person
 ) -> None:
     ((rise,),) = [row["rises"] for row in suspense(person)]
@@ -128,7 +128,7 @@ def test_only_suspense_is_assigned_and_only_to_a_turn(person: Person, value: str
     assert len(suspense(person)) == 1
 
 
-def test_a_turn_of_another_worker_does_not_take_it(service: PaidService, person: Person) -> None:
+def test_suspense_is_not_assigned_to_a_turn_of_another_worker(service: PaidService, person: Person) -> None:
     before = turns(person)
     assert person.run("-p", "elsewhere").code == 0
     (other,) = turns(person).keys() - before.keys()
@@ -139,12 +139,12 @@ def test_a_turn_of_another_worker_does_not_take_it(service: PaidService, person:
     assert len(suspense(person)) == 1
 
 
-def test_it_counts_for_the_limits_of_its_worker_and_of_its_day(person: Person) -> None:
+def test_suspense_counts_for_the_limits_of_its_worker_and_day(person: Person) -> None:
     refused = person.run("-p", "third", "-w", WORKER, "--json", HANDINGER_LIMIT_DAY_USD="3")
     assert (refused.code, refused.result["error"]["kind"]) == (5, "cost_limit")
 
 
-async def test_the_app_assigns_it_in_the_ledger_and_every_place_follows(
+async def test_suspense_assigned_in_the_app_is_the_same_everywhere(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = turns(person)
@@ -160,7 +160,7 @@ async def test_the_app_assigns_it_in_the_ledger_and_every_place_follows(
         await opened.shows("~$2.00 Σ")
         await opened.until(lambda: "you decided which turn suspense belongs to" in opened.notices)
         program = person.start("costs", "--by", "turn", "--json")
-        found = json.loads((await asyncio.to_thread(ended, program)).out)
-    assert (found["suspense"], found["total"]["cost_usd"]) == ([], "3")
-    assert sorted(Decimal(group["cost_usd"]) for group in found["groups"]) == [1, 2]
-    assert len(before) == len(found["groups"])
+        report = json.loads((await asyncio.to_thread(ended, program)).out)
+    assert (report["suspense"], report["total"]["cost_usd"]) == ([], "3")
+    assert sorted(Decimal(group["cost_usd"]) for group in report["groups"]) == [1, 2]
+    assert len(before) == len(report["groups"])

@@ -1,4 +1,4 @@
-"""What a worker's figures mean, and what each turn took: cases with one right answer."""
+"""The meaning of a worker's figures, and the cost of each turn: cases with one right answer."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def amounts(meter: MeterResult) -> dict[object, str]:
 
 
 def entered(meter: MeterResult) -> Decimal:
-    """All that was entered, and what nobody explains."""
+    """All charges, and the suspense."""
     with localcontext(EXACT):
         shared = sum((Decimal(one.entered) for one in meter.shared.values()), Decimal(0))
         own = sum(map(Decimal, meter.own.values()), shared)
@@ -122,13 +122,13 @@ def test_each_turn_has_its_amount(events: list[Event], expected: dict[object, st
 
 
 @pytest.mark.parametrize("events", [events for events, _ in CASES.values()], ids=CASES)
-def test_nothing_is_entered_twice_or_lost_at_any_moment(events: list[Event]) -> None:
+def test_nothing_is_charged_twice_or_lost_at_any_moment(events: list[Event]) -> None:
     for end in range(len(events) + 1):
         meter = result(events[:end])
         assert entered(meter) == (meter.total or 0)
 
 
-def test_two_turns_that_overlap_are_entered_once() -> None:
+def test_two_overlapping_turns_are_charged_once() -> None:
     """A from 10 to 10.30, around B from 10.05 to 10.25; then one more."""
     first = turn(1, None, "10", prompts=0)
     last = turn(4, "10.30", "10.5", prompts=3)
@@ -145,31 +145,31 @@ def test_two_turns_that_overlap_are_entered_once() -> None:
     assert (entered(meter), meter.suspense) == (Decimal("10.5"), [])
 
 
-def test_what_strangers_took_in_our_window_is_shared() -> None:
+def test_the_cost_of_others_during_our_turn_is_shared() -> None:
     meter = result([read("0", prompts=0), Sent(1), read(".60", prompts=2), Ended(1)])
     entry = meter.entry(1)
     assert (entry.amount, entry.most, entry.others) == (Decimal(".60"), Decimal(".60"), 1)
 
 
-def test_a_run_of_a_stranger_that_our_look_sees_shares_our_amount() -> None:
+def test_a_visible_run_of_another_client_shares_our_amount() -> None:
     meter = result([read("1", busy=True, prompts=1), Sent(1), read("1.5", prompts=2), Ended(1)])
     assert (meter.entry(1).most, meter.entry(1).others) == (Decimal(".5"), 1)
 
 
-def test_growth_in_the_window_of_a_refused_turn_is_nobodys() -> None:
+def test_a_rise_during_a_refused_turn_is_suspense() -> None:
     events = [*turn(1, None, ".10", prompts=0), read(".10", prompts=1), Sent(2, refused=True)]
     meter = result([*events, read(".16", prompts=1)])
     assert meter.suspense == [Suspense(Decimal("0.06"), 1, (2,), 0, 0)]
     assert meter.entry(1).amount == Decimal(".10")
 
 
-def test_growth_with_a_strangers_message_between_our_turns_is_nobodys() -> None:
+def test_a_rise_with_a_message_of_another_client_between_our_turns_is_suspense() -> None:
     meter = result([*turn(1, None, ".10", prompts=0), *turn(2, ".40", ".50", prompts=2)])
     assert meter.suspense == [Suspense(Decimal("0.30"), 1, (), 1, 0)]
     assert (meter.entry(1).amount, meter.entry(2).amount) == (Decimal(".10"), Decimal(".10"))
 
 
-def test_what_ran_before_the_first_reading_is_not_known() -> None:
+def test_the_cost_before_the_first_reading_is_unknown() -> None:
     meter = result([Sent(1), read(".3", busy=True), read(".5"), Ended(1)])
     entry = meter.entry(1)
     assert (entry.amount, entry.open) == (Decimal(".2"), True)
@@ -185,7 +185,7 @@ def test_a_turn_before_which_the_worker_was_not_read_may_hold_older_costs() -> N
     assert result(counted).entry(2).most == Decimal(".2")
 
 
-def test_a_fall_at_the_end_of_a_turn_is_open_until_it_is_read_again() -> None:
+def test_a_decrease_at_the_end_of_a_turn_is_undecided_until_the_next_reading() -> None:
     events = [*turn(1, None, "1"), *turn(2, "1", "3"), *turn(3, "3", "1")]
     assert result(events).entry(3).open or result(events).entry(3).amount is None
     assert result([*events, read("4")]).entry(3).amount == Decimal(1)
@@ -208,7 +208,7 @@ def test_rounding(level: str, value: str, expected: bool) -> None:
         assert is_rounding(Decimal(level), Decimal(value)) is expected
 
 
-def test_a_decision_is_taken_by_the_whole_timeline() -> None:
+def test_the_complete_timeline_decides_the_meaning() -> None:
     falls = [*turn(1, None, "3"), *turn(2, "3", "1")]
     assert result(falls).meaning is Meaning.PER_TURN
     rises = [*turn(3, "1", "1.3"), *turn(4, "1.3", "1.5"), *turn(5, "1.5", "1.8")]

@@ -26,12 +26,12 @@ from tests.money.programs import Person, ended
 
 ANSWER = "".join(WORDS)
 HALF = "".join(WORDS[:5])
-"""What is printed of an answer whose end did not come yet, at least."""
+"""The text that is printed at least of an answer without an end."""
 
 
 @pytest.fixture
 def service() -> Iterator[PaidService]:
-    """Its turns stream all words at once, and end when they are told to."""
+    """A service that streams all words of a turn immediately, and ends it on request."""
     with paid_service(late=None) as serving:
         yield serving
 
@@ -41,7 +41,7 @@ def until_printed(process: subprocess.Popen[str], text: str) -> str:
     assert process.stdout is not None
     printed = ""
     while text not in printed:
-        # Not `read`, which would take more than it returns: the end is read by `communicate`.
+        # Not `read`, which would consume more than it returns: the end is read by `communicate`.
         piece = os.read(process.stdout.fileno(), 4096).decode()
         assert piece, f"It ended after {printed!r}."
         printed += piece
@@ -85,7 +85,7 @@ def test_a_turn_that_another_program_watches_is_shown_and_stored_once(
     assert (costs["total"]["turns"], Decimal(costs["total"]["cost_usd"])) == (1, service.truth)
 
 
-def test_a_program_that_shows_the_turn_of_another_goes_on_after_that_one_was_killed(
+def test_a_program_that_shows_the_turn_of_another_continues_it_after_a_kill(
     service: PaidService, tmp_path: Path
 ) -> None:
     person = Person(service, tmp_path)
@@ -136,7 +136,7 @@ async def test_frames_that_two_programs_store_of_one_turn_are_all_kept(tmp_path:
         assert stored == [(count, '{"id": "a"}'), (count + 1, '{"id": "b"}'), (count + 2, '{"id": "c"}')]
 
 
-async def test_a_program_with_an_older_copy_of_a_turn_takes_nothing_back(tmp_path: Path) -> None:
+async def test_a_program_with_an_older_copy_of_a_turn_removes_nothing(tmp_path: Path) -> None:
     """Both have the session open; one of them reads late costs of a turn that has ended."""
     path = tmp_path / "h.db"
     messages = [
@@ -157,7 +157,7 @@ async def test_a_program_with_an_older_copy_of_a_turn_takes_nothing_back(tmp_pat
         others = await second.charge(older)
         (charge,) = await second.charges.turn_charges()
         assert (charge.usd, charge.corrections) == (Decimal("0.25"), 1)
-        # It shows what the other program knows, until it reads the session again.
+        # It shows its old copy, until it reads the session again.
         assert [money.usd for money in turn_money(older.turns, others)] == [Decimal("0.25")]
         assert session_money(older.turns, others).usd == session_money(now.turns).usd
         loaded = await second.load("ses_1")
@@ -166,7 +166,7 @@ async def test_a_program_with_an_older_copy_of_a_turn_takes_nothing_back(tmp_pat
         assert await second.charge(loaded) == NO_OTHERS
 
 
-async def test_an_open_turn_belongs_to_the_program_that_works_on_it(tmp_path: Path) -> None:
+async def test_an_open_turn_belongs_to_the_program_that_runs_it(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as first:
         async with opened(path) as second:
@@ -176,9 +176,9 @@ async def test_an_open_turn_belongs_to_the_program_that_works_on_it(tmp_path: Pa
                 True,
                 False,
             ]
-            left = await play(second, session("ses_2"), order("turn_2"), answered(status="running"))
-            assert left.turns[0].status is TurnStatus.RUNNING
-            # Nobody watches it: the first that claims it gets it.
+            running = await play(second, session("ses_2"), order("turn_2"), answered(status="running"))
+            assert running.turns[0].status is TurnStatus.RUNNING
+            # No program watches it: the first that claims it gets it.
             assert [await ledger.claim("turn_2") for ledger in (first, second)] == [True, False]
             assert await second.unsettled() == []
         assert await first.claim("turn_1")

@@ -1,4 +1,4 @@
-"""What a program leaves behind: the worker of a detached turn, and turns that somebody else settles."""
+"""Open turns of an earlier program: the worker of a detached turn, and turns settled by another program."""
 
 from __future__ import annotations
 
@@ -29,9 +29,7 @@ def test_a_detached_turn_names_its_worker_and_the_next_one_continues_it(
     assert (len(service.posts), len(service.workers)) == (2, 1)
 
 
-def test_costs_settle_reads_what_was_left_running_and_sends_nothing(
-    service: PaidService, tmp_path: Path
-) -> None:
+def test_costs_settle_reads_running_turns_and_sends_nothing(service: PaidService, tmp_path: Path) -> None:
     person = Person(service, tmp_path)
     service.late = None
     assert person.run("-p", "one", "--detach").code == 0
@@ -62,11 +60,11 @@ def test_costs_reported_after_the_end_are_read_by_the_next_program(
 
 LIMIT = {"HANDINGER_LIMIT_DAY_USD": "5"}
 LATER = {"HANDINGER_RECOVERY_WINDOW": "0.1"}
-"""As if the recovery window had passed."""
+"""Act as if the recovery window had passed."""
 
 
 @pytest.mark.parametrize("killed", [False, True])
-def test_a_worker_that_is_gone_leaves_a_gap_and_blocks_nothing(
+def test_a_worker_that_no_longer_exists_leaves_a_gap_and_blocks_nothing(
     service: PaidService, tmp_path: Path, *, killed: bool
 ) -> None:
     person = Person(service, tmp_path)
@@ -88,14 +86,14 @@ def test_a_worker_that_is_gone_leaves_a_gap_and_blocks_nothing(
     settled = person.run("costs", "--settle", "--json", **LATER)
     assert "1 turn with unknown outcome" in settled.err
     total = json.loads(settled.out)["total"]
-    # Zero is what the refused message took.
+    # Zero is the cost of the refused message.
     assert (total["cost_usd"], total["unpriced_turns"]) == ("0", 1)
     (session,) = [one for one in person.json_of("sessions")["sessions"] if one["worker_id"]]
     assert (session["last_status"], session["unpriced_turns"]) == ("unknown", 1)
     shown = person.json_of("-p", "next", "--dry-run", **LIMIT)
     assert [(one["running"], one["missing_turns"]) for one in shown["limits"]] == [(0, 1)]
     assert person.run("-p", "two", **LIMIT).code == 0
-    # Unknown is no zero: if the worker is there again, its reading counts.
+    # Unknown is not zero: if the worker exists again, its reading counts.
     service.workers |= workers
     service.finish()
     assert person.run("costs", "--settle").code == 0
