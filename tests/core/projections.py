@@ -1,4 +1,4 @@
-"""Turns and recordings in one form, so that they can be compared."""
+"""Turns and recordings in one comparable form."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def of(*families: str) -> pytest.MarkDecorator:
 
 
 def prior(recording: Recording) -> Turn | None:
-    """The stored assistant message that the stream goes on with."""
+    """The stored assistant message that the stream continues."""
     stored = [m for m in recording.meta.get("prior_messages", []) if m["role"] == "assistant"]
     return Turn(ORDER, parts=parts_of(stored[-1]), message_id=stored[-1]["id"]) if stored else None
 
@@ -83,7 +83,7 @@ def part_type(part: Part) -> str:
 
 
 def plain_type(name: str) -> str:
-    """A part type of the reference; static and dynamic tools are one thing here."""
+    """A part type of the reference; static and dynamic tools are equal."""
     return "tool" if name.startswith("tool-") or name == "dynamic-tool" else name
 
 

@@ -1,4 +1,4 @@
-"""Does the work grow with its input and not with its square? Prints a table; 1 when something does not.
+"""Does the work grow linearly with its input? Prints a table; 1 when some work does not.
 
 python -m tests.core.scaling [--quick] [WORDS]
 
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.turn import Turn
 
 MOST: Final = 2.3
-"""The most that twice as much may take, as a multiple."""
+"""The greatest factor of work for a doubled input."""
 TRIES: Final = 3
 WIDTH: Final = 100
 DELTA: Final = 4_000
-"""Characters that come at once while an answer grows."""
+"""Characters that arrive together while an answer grows."""
 
 
 class Work(NamedTuple):
@@ -158,7 +158,7 @@ def stored_bytes(body_turns: int, body: WorkerBody) -> int:
 
 # -- turns of one worker that overlap ----------------------------------------------------
 TOGETHER: Final = 8
-"""Turns under way at a time."""
+"""Turns that run simultaneously."""
 
 
 def overlapping(number: int) -> Callable[[], object]:
@@ -181,9 +181,9 @@ def overlapping(number: int) -> Callable[[], object]:
 def many_turns(number: int) -> Session:
     turns = []
     for at in range(number):
-        asked = order(f"turn_{at}", f"prompt {at}", worker_id="wrk_1", created_ms=at * 10_000)
-        taken = answered(usd=(at + 1) * 0.25, text="An answer.\n\n" * 20)
-        turns.append(fold(asked, [one._replace(at_ms=one.at_ms + at * 10_000) for one in taken]))
+        request = order(f"turn_{at}", f"prompt {at}", worker_id="wrk_1", created_ms=at * 10_000)
+        frames = answered(usd=(at + 1) * 0.25, text="An answer.\n\n" * 20)
+        turns.append(fold(request, [one._replace(at_ms=one.at_ms + at * 10_000) for one in frames]))
     return Session("ses_1", 0, "wrk_1", turns=tuple(turns))
 
 
@@ -220,11 +220,11 @@ WORKS: Final = (
 
 # -- the table ---------------------------------------------------------------------------
 def figure_of(work: Work, number: int, tries: int) -> float:
-    """The least CPU seconds of some tries, or the number that the work returns."""
+    """The minimum of CPU seconds over several tries, or the number that the work returns."""
     run = work.prepare(number)
     best = float("inf")
     for _ in range(tries):
-        # As in the app: what was there before is not collected again.
+        # As in the app: earlier objects are not collected again.
         gc.collect()
         gc.freeze()
         began = time.process_time()
@@ -252,7 +252,7 @@ def lines(words: list[str], *, scale: float, tries: int) -> Iterator[tuple[str, 
             continue
         figures = measured(work, scale=scale, tries=tries)
         grown = ratios(figures)
-        # The times of few things are too short for each doubling to be exact.
+        # The times of small inputs are too short for an exact comparison of each doubling.
         linear = max(grown) <= MOST if scale == 1.0 else figures[2] <= figures[0] * MOST**2
         shown = "".join(f"{one:12.3f}" if work.figure == "s" else f"{one:12,.0f}" for one in figures)
         numbers = f"{max(1, int(work.number * scale)) * 4:9,}"

@@ -39,25 +39,25 @@ odd = st.decimals(allow_nan=True, allow_infinity=True)
 def test_a_total_is_exact_in_any_order(values: list[Decimal]) -> None:
     exact = sum((Fraction(value) for value in values), Fraction(0))
     for ordered in (values, values[::-1], sorted(values)):
-        found = total(ordered)
-        assert found.value is not None
-        assert Fraction(found.value) == exact
-        assert found.complete
+        result = total(ordered)
+        assert result.value is not None
+        assert Fraction(result.value) == exact
+        assert result.complete
 
 
 @given(st.lists(st.none() | amounts, min_size=1))
 def test_unknown_is_counted_and_never_zero(values: list[Decimal | None]) -> None:
-    found = total(values)
-    assert found.missing_turns == values.count(None)
-    assert (found.value is None) == all(value is None for value in values)
+    result = total(values)
+    assert result.missing_turns == values.count(None)
+    assert (result.value is None) == all(value is None for value in values)
 
 
-def test_no_turn_costs_nothing() -> None:
+def test_the_total_of_no_turns_is_zero() -> None:
     assert total([]) == Total(Decimal(0), 0)
 
 
 @given(odd)
-def test_nothing_from_outside_breaks_a_text(value: Decimal) -> None:
+def test_any_reported_amount_has_a_text(value: Decimal) -> None:
     for text in (usd_text(value), credits_text(value)):
         assert text == "not reported" or "E" not in text
         assert len(text) < 120
@@ -74,7 +74,7 @@ def test_json_text_is_exact(value: Decimal) -> None:
 
 
 @pytest.mark.parametrize("bad", ["NaN", "Infinity", "1E+9999"])
-def test_json_text_refuses_what_is_no_amount(bad: str) -> None:
+def test_json_text_refuses_invalid_amounts(bad: str) -> None:
     with pytest.raises(ValueError, match="amount"):
         decimal_text(Decimal(bad))
 
@@ -130,7 +130,7 @@ def test_totals_for_people(amount: Total, text: str) -> None:
     assert total_text(amount) == text
 
 
-def test_a_total_without_room_has_the_number_of_its_gaps() -> None:
+def test_a_short_total_has_the_number_of_its_gaps() -> None:
     assert short_total_text(Total(Decimal("1.23"), 1_200)) == "$1.23 +1,200"
     assert short_total_text(Total(Decimal(8), 2), credits_words) == "8 credits +2"
     assert short_total_text(Total(Decimal(8))) == "$8.00"
@@ -138,7 +138,7 @@ def test_a_total_without_room_has_the_number_of_its_gaps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("whole", "parts", "text"),
+    ("cost", "parts", "text"),
     [
         ("0.10", ("0.10", "0.05"), "split exceeds the total by $0.05"),
         ("0.10", ("0.05", None), ""),
@@ -150,11 +150,11 @@ def test_a_total_without_room_has_the_number_of_its_gaps() -> None:
         ("0", ("0.05",), "split exceeds the total by $0.05"),
     ],
 )
-def test_parts_beyond_the_whole_are_marked_and_rounding_is_not(
-    whole: str | None, parts: tuple[str | None, ...], text: str
+def test_parts_that_exceed_the_cost_are_marked_and_rounding_is_not(
+    cost: str | None, parts: tuple[str | None, ...], text: str
 ) -> None:
     amounts = [None if part is None else Decimal(part) for part in parts]
-    assert excess_text(split_excess(None if whole is None else Decimal(whole), amounts)) == text
+    assert excess_text(split_excess(None if cost is None else Decimal(cost), amounts)) == text
 
 
 @given(st.integers(-(2**63), 2**63), st.sampled_from((0, 6, 12)))
@@ -171,7 +171,7 @@ def test_integers_are_the_nearest(value: Decimal) -> None:
     assert abs(Fraction(micro, 10**6) - Fraction(value)) <= Fraction(1, 2 * 10**6)
 
 
-def test_what_64_bits_cannot_hold_is_unknown_there() -> None:
+def test_amounts_beyond_64_bits_are_unknown() -> None:
     edge = Decimal(INT64_MAX).scaleb(-6)
     assert micro_credits(edge) == INT64_MAX
     assert micro_credits(edge + 1) is None
@@ -197,7 +197,7 @@ AMOUNTS = st.decimals(0, Decimal(10) ** 50, allow_nan=False, allow_infinity=Fals
         ("1e45", 9, "$1e+45"),
     ],
 )
-def test_money_takes_fewer_digits_where_there_is_no_room(value: str, width: int, text: str) -> None:
+def test_money_has_fewer_digits_in_a_narrow_column(value: str, width: int, text: str) -> None:
     assert usd_within(Decimal(value), width) == text
 
 
@@ -215,7 +215,7 @@ def test_counts_fit(value: int, width: int) -> None:
     assert count_within(value, 100) == f"{value:,}"
 
 
-def test_amounts_of_a_column_line_up() -> None:
+def test_amounts_of_a_column_are_aligned() -> None:
     assert pad_decimals("$0.05", 4, 9) == "$0.05  "
     assert pad_decimals("$0.05", 4, 6) == "$0.05 "
     assert pad_decimals("$1.2k", 4, 9) == "$1.2k"

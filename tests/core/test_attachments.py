@@ -1,4 +1,4 @@
-"""Files that a prompt names, names that are completed, paths that are pasted, texts that are folded."""
+"""Files mentioned in a prompt, completed names, pasted paths, folded texts."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_token_becomes_a_name(prompt: str, text: str, paths: list[str]) -> Non
         "", "@\n", '@"', '@""', '@"never closed.csv', "x.y+z@example.csv", "é@data.csv",
     ],
 )  # fmt: skip
-def test_what_is_no_token(prompt: str) -> None:
+def test_text_that_is_not_a_token(prompt: str) -> None:
     assert mentioned(prompt) == MentionedFile(prompt, ())
 
 
@@ -76,11 +76,11 @@ def test_what_is_no_token(prompt: str) -> None:
     ("prompt", "text"),
     [(r"ask \@alice", "ask @alice"), (r"\@data.csv", "@data.csv"), (r"a\@b", r"a\@b"), (r"(\@x)", "(@x)")],
 )
-def test_an_escaped_one_is_text(prompt: str, text: str) -> None:
+def test_an_escaped_token_is_text(prompt: str, text: str) -> None:
     assert mentioned(prompt) == MentionedFile(text, ())
 
 
-def test_what_need_not_be_a_path_is_one_only_if_the_file_is_there() -> None:
+def test_an_ambiguous_token_is_a_path_only_if_the_file_exists() -> None:
     prompt = "@alice uses @types/node, @dataclass, @pytest.mark.asyncio and @2.0 but not @Makefile"
     assert mentioned(prompt, nothing) == MentionedFile(prompt, ())
     assert mentioned(prompt, {"Makefile"}.__contains__).paths == ("Makefile",)
@@ -91,10 +91,10 @@ def test_what_need_not_be_a_path_is_one_only_if_the_file_is_there() -> None:
 
 @given(st.text(max_size=80))
 def test_any_text_is_read(prompt: str) -> None:
-    found = mentioned(prompt)
-    assert all(found.paths)
+    names = mentioned(prompt)
+    assert all(names.paths)
     if "@" not in prompt:
-        assert found == MentionedFile(prompt, ())
+        assert names == MentionedFile(prompt, ())
 
 
 PATHS = st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1, max_size=30)
@@ -110,7 +110,7 @@ def test_a_path_written_as_a_token_is_read_back(path: str, after: str) -> None:
 
 # -- completion ------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("before", "found"),
+    ("before", "expected"),
     [
         ("@", Typing(0, 1, "")),
         ("see @", Typing(4, 5, "")),
@@ -130,12 +130,12 @@ def test_a_path_written_as_a_token_is_read_back(path: str, after: str) -> None:
         ("plain", None),
     ],
 )
-def test_the_token_under_the_cursor(before: str, found: Typing | None) -> None:
-    assert typing_at(before, len(before)) == found
-    assert typing_at(f"{before} and more @x", len(before)) == found
+def test_the_token_under_the_cursor(before: str, expected: Typing | None) -> None:
+    assert typing_at(before, len(before)) == expected
+    assert typing_at(f"{before} and more @x", len(before)) == expected
 
 
-def test_where_its_names_are_looked_for() -> None:
+def test_the_folder_of_completions() -> None:
     deep = Typing(0, 9, "sub/dir/.en")
     assert (deep.folder, deep.prefix, deep.hidden) == ("sub/dir/", ".en", True)
     flat = Typing(0, 3, "da")
@@ -188,7 +188,7 @@ def test_how_a_candidate_is_written() -> None:
         ("file:/a%20b.csv", ["/a b.csv"]),
         (r'"C:\my files\a.csv" D:\b.csv "E:\c d.txt"', [r"C:\my files\a.csv", r"D:\b.csv", r"E:\c d.txt"]),
         (r"C:\a.csv D:\b.csv", [r"C:\a.csv", r"D:\b.csv"]),
-        # macOS names its screenshots with a blank that no shell escapes.
+        # macOS names its screenshots with a space that no shell escapes.
         ("/Users/me/Shot\\ at\\ 3.04\u202fPM.png", ["/Users/me/Shot at 3.04\u202fPM.png"]),
         ("'/a\xa0b.csv' /c\u3000d\u2028e.csv", ["/a\xa0b.csv", "/c\u3000d\u2028e.csv"]),
         ("/a\u2003b.csv\r\n/c.csv", ["/a\u2003b.csv", "/c.csv"]),
@@ -207,7 +207,7 @@ def test_pasted_paths(text: str, paths: list[str]) -> None:
         "/a.csv\nand text", "/" + "x" * MAX_PASTED, "/a " * (MAX_PATHS + 1), "/" + "x" * 5000, "~root/x", "~",
     ],
 )  # fmt: skip
-def test_what_is_no_list_of_paths(text: str) -> None:
+def test_pasted_text_that_is_not_a_list_of_paths(text: str) -> None:
     assert pasted_paths(text) == ()
 
 
@@ -229,7 +229,7 @@ def test_any_text_is_judged(text: str) -> None:
 
 
 # -- pasted texts -------------------------------------------------------------------------------
-def test_what_is_big() -> None:
+def test_the_size_of_a_large_paste() -> None:
     assert not is_big("x" * BIG_CHARACTERS)
     assert is_big("x" * (BIG_CHARACTERS + 1))
     assert not is_big("x\n" * (BIG_LINES - 1) + "x")
@@ -250,14 +250,14 @@ def test_folded_and_unfolded() -> None:
     "text",
     ["[pasted text 2: 3 characters]", "[pasted text 0: 3 characters]", "[pasted text 1: 4 characters]", "[]"],
 )
-def test_what_only_looks_like_a_chip_stays(text: str) -> None:
+def test_text_that_only_looks_like_a_chip_stays(text: str) -> None:
     assert unfold(text, ["abc"]) == text
     assert unfold(fold("abc", 1), ["abc"]) == "abc"
     assert unfold(fold("abc", 1), []) == fold("abc", 1)
 
 
 @given(st.lists(st.text(), max_size=4), st.text(st.characters(exclude_characters="[]")))
-def test_whatever_was_pasted_is_sent(pasted: list[str], between: str) -> None:
+def test_any_pasted_text_is_sent_unchanged(pasted: list[str], between: str) -> None:
     prompt = between.join(fold(text, number) for number, text in enumerate(pasted, 1))
     assert unfold(prompt, pasted) == between.join(pasted)
 

@@ -1,4 +1,4 @@
-"""What one turn cost, by the reads around it: once, and in a session that grows."""
+"""The cost of one turn, by the readings around it: once, and in a growing session."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_new_worker_had_used_nothing_before() -> None:
     assert money.final
 
 
-def test_an_older_worker_without_a_look_before_is_unknown() -> None:
+def test_an_older_worker_without_a_reading_before_is_unknown() -> None:
     (money,) = turn_money([turn(1, read("0.5", 10))])
     assert money.usd is None
     assert money.usage.total_tokens is None
@@ -82,7 +82,7 @@ def test_totals_give_differences() -> None:
     assert session_money(turns).reading is Reading.TOTAL
 
 
-def test_turns_that_begin_anew_each_time_are_reported_alone() -> None:
+def test_figures_that_restart_with_every_turn_are_reported_per_turn() -> None:
     turns = [
         turn(1, read("0.3", 10), worker_id=None),
         turn(2, read("0.1", 20), before=read("0.3", 10)),
@@ -91,12 +91,12 @@ def test_turns_that_begin_anew_each_time_are_reported_alone() -> None:
     money = session_money(turns)
     assert money.reading is Reading.PER_TURN
     assert usd(money.turns) == ["0.3", "0.1", "0.2"]
-    # Each figure has its own meaning: the tokens only rise.
+    # Each figure has its own meaning: the tokens only increase.
     assert [one.usage.total_tokens for one in money.turns] == [10, 10, 10]
     assert money.usd == Total(Decimal("0.6"))
 
 
-def test_a_single_fall_begins_a_new_count_and_multiplies_nothing() -> None:
+def test_a_single_decrease_starts_a_new_count_and_multiplies_nothing() -> None:
     ends = ["1", "2", "3", "0.5", "0.9"]
     looks = [None, "1", "2", "0", "0.5"]
     turns = [
@@ -110,18 +110,18 @@ def test_no_numbers_at_all() -> None:
     turns = [turn(1, None), turn(2, read())]
     assert turn_money(turns) == (TurnMoney(), TurnMoney())
     assert session_money(turns).reading is Reading.NONE
-    found = session_money(turns)
-    assert found.usd.value is None
-    assert found.usd.missing_turns == 2
+    money = session_money(turns)
+    assert money.usd.value is None
+    assert money.usd.missing_turns == 2
 
 
-def test_what_surely_never_started_is_a_true_zero() -> None:
+def test_a_turn_that_never_started_costs_zero() -> None:
     turns = [turn(n, None, status=status) for n, status in enumerate(sorted(FREE))]
     assert turn_money(turns) == (NOTHING_SPENT,) * 3
     assert session_money(turns).usd.complete
 
 
-def test_a_refused_first_turn_does_not_hide_that_the_second_made_the_worker() -> None:
+def test_after_a_refused_first_turn_the_second_one_starts_the_worker() -> None:
     refused = replace(turn(1, None, worker_id=None, status=TurnStatus.REJECTED), worker_id=None)
     assert usd(turn_money([refused, turn(2, read("0.5"), worker_id=None)])) == ["0", "0.5"]
 
@@ -135,13 +135,13 @@ def test_a_queued_turn_ordered_without_a_worker_is_no_new_worker() -> None:
 
 def test_a_running_turn_is_counted_so_far_and_as_missing() -> None:
     turns = [turn(1, read("0.5", busy=True), worker_id=None, status=TurnStatus.RUNNING)]
-    found = session_money(turns)
-    assert found.usd.value == Decimal("0.5")
-    assert found.usd.missing_turns == 1
-    assert not found.turns[0].final
+    money = session_money(turns)
+    assert money.usd.value == Decimal("0.5")
+    assert money.usd.missing_turns == 1
+    assert not money.turns[0].final
 
 
-def test_the_next_look_tells_what_a_detached_turn_took_in_the_end() -> None:
+def test_the_next_reading_shows_the_final_cost_of_a_detached_turn() -> None:
     turns = [
         turn(1, read("0.5", busy=True), worker_id=None, status=TurnStatus.RUNNING),
         turn(2, read("1.0"), before=read("0.8")),
@@ -151,7 +151,7 @@ def test_the_next_look_tells_what_a_detached_turn_took_in_the_end() -> None:
     assert all(one.final for one in money)
 
 
-def test_what_two_turns_took_between_two_readings_is_entered_once_for_both() -> None:
+def test_the_cost_of_two_turns_between_two_readings_is_charged_once() -> None:
     turns = [turn(1, read("0.5", busy=True), worker_id=None, status=TurnStatus.RUNNING), turn(2, read("1.0"))]
     money = session_money(turns)
     assert usd(money.turns) == ["0.5", "0.5"]
@@ -162,13 +162,13 @@ def test_what_two_turns_took_between_two_readings_is_entered_once_for_both() -> 
 
 def test_cost_is_the_sum_of_the_categories_where_no_sum_is_reported() -> None:
     parts = Costs(Decimal("0.1"), Decimal("0.2"), Decimal("0.3"), Decimal(0))
-    whole = Snapshot(worker_id=WORKER, running_flag=False, costs=parts)
-    assert usd(turn_money([turn(1, whole, worker_id=None)])) == ["0.6"]
-    some = replace(whole, costs=replace(parts, tool_usd=None))
+    summed = Snapshot(worker_id=WORKER, running_flag=False, costs=parts)
+    assert usd(turn_money([turn(1, summed, worker_id=None)])) == ["0.6"]
+    some = replace(summed, costs=replace(parts, tool_usd=None))
     assert usd(turn_money([turn(1, some, worker_id=None)])) == [None]
 
 
-def test_money_of_one_turn_is_that_of_the_whole() -> None:
+def test_the_money_of_a_turn_agrees_with_that_of_the_session() -> None:
     turns = (turn(1, read("0.5"), worker_id=None), turn(2, read("0.7")))
     session = Session("ses_1", 0, turns=turns)
     assert tuple(money_of(session, one) for one in turns) == turn_money(turns)
@@ -184,10 +184,10 @@ steps = st.lists(st.none() | st.decimals(min_value=0, max_value=10**20, places=2
 
 
 @given(steps)
-def test_differences_are_exact_and_gaps_are_counted(taken: list[Decimal | None]) -> None:
-    """Totals that only grow; None: nobody read the worker after that turn."""
+def test_differences_are_exact_and_gaps_are_counted(totals: list[Decimal | None]) -> None:
+    """Totals that only grow; None: the worker was not read after that turn."""
     spent, turns = Decimal(0), []
-    for number, amount in enumerate(taken):
+    for number, amount in enumerate(totals):
         if amount is None:
             turns.append(turn(number, None, worker_id=None if number == 0 else WORKER))
             continue
@@ -195,28 +195,28 @@ def test_differences_are_exact_and_gaps_are_counted(taken: list[Decimal | None])
         turns.append(turn(number, read(str(spent)), worker_id=None if number == 0 else WORKER))
     money = session_money(turns)
     unread = 0
-    for at, amount in enumerate(taken):
+    for at, amount in enumerate(totals):
         if amount is None:
             unread += 1
             continue
         if not unread:
             assert (money.turns[at].usd, money.turns[at].shared) == (amount, False)
         else:
-            # The turns that nobody read share this one's rise; it is entered once.
+            # The turns without a reading share the rise of this one; it is charged once.
             assert money.turns[at].shared == bool(amount)
             assert [one.usd for one in money.turns[at - unread : at]] == [Decimal(0)] * unread
         unread = 0
     assert money.usd.missing_turns == unread
-    assert money.usd.value == (spent if unread < len(taken) else None)
+    assert money.usd.value == (spent if unread < len(totals) else None)
 
 
 def other(number: int, snapshot: Snapshot | None) -> Turn:
-    """A turn with which the session goes on with a new worker, as with a new start of the local worker."""
-    made = turn(number, snapshot, worker_id=None)
-    return replace(made, worker_id="wrk_2")
+    """A turn that continues the session with a new worker, as after a restart of the local worker."""
+    restarted = turn(number, snapshot, worker_id=None)
+    return replace(restarted, worker_id="wrk_2")
 
 
-def test_another_worker_that_begins_at_nothing_has_not_fallen() -> None:
+def test_a_new_worker_that_starts_at_zero_is_not_a_decrease() -> None:
     turns = [turn(1, read("0.5", 10), worker_id=None), turn(2, read("0.7", 12)), other(3, read("0.1", 3))]
     assert session_money(turns).reading is Reading.TOTAL
     assert usd(turn_money(turns)) == ["0.5", "0.2", "0.1"]
@@ -257,7 +257,7 @@ TURNS = st.builds(
     st.tuples(TIMES, TIMES, TIMES),
 )
 CHANGES = st.tuples(st.integers(0, 9), st.none() | TURNS)
-"""Turn `n` is another one, or (None) it and all behind it are gone; beyond the end: one more."""
+"""Turn `n` is replaced, or (None) it and all later ones are removed; beyond the end: one is added."""
 
 
 def changed(turns: tuple[Turn, ...], at: int, turn: Turn | None) -> tuple[Turn, ...]:
@@ -265,7 +265,7 @@ def changed(turns: tuple[Turn, ...], at: int, turn: Turn | None) -> tuple[Turn, 
 
 
 @given(st.lists(TURNS, max_size=6).map(tuple), st.lists(CHANGES, max_size=6))
-def test_it_finds_what_a_walk_through_all_turns_finds(
+def test_the_incremental_result_equals_the_full_computation(
     turns: tuple[Turn, ...], changes: Sequence[tuple[int, Turn | None]]
 ) -> None:
     index = MoneyIndex()
@@ -277,7 +277,7 @@ def test_it_finds_what_a_walk_through_all_turns_finds(
 
 
 def test_a_turn_that_becomes_doubtful_later_is_marked() -> None:
-    """The reading of a later turn may leave undecided what the amount of an earlier one means."""
+    """The reading of a later turn may make the meaning of an earlier amount undecided."""
 
     def turn_of(worker: str | None, status: TurnStatus, *costs: str | None) -> Turn:
         before, after = (
@@ -318,13 +318,13 @@ OTHERS = st.lists(
 
 
 @given(st.lists(TURNS, max_size=6).map(tuple), st.lists(st.tuples(CHANGES, OTHERS), max_size=6))
-def test_with_turns_of_other_sessions_it_finds_what_a_walk_finds(
+def test_the_incremental_result_with_turns_of_other_sessions_equals_the_full_computation(
     turns: tuple[Turn, ...], changes: Sequence[tuple[tuple[int, Turn | None], tuple[OtherTurn, ...]]]
 ) -> None:
     index, kept = MoneyIndex(), Others()
     for (at, turn), others in changes:
         turns = changed(turns, at, turn)
-        # Every second change is one of the session alone.
+        # Every second change is within the session alone.
         kept = kept if at % 2 else Others(others)
         walk = MoneyIndex()
         assert index(turns, kept) == walk(turns, kept)
@@ -334,7 +334,7 @@ def test_with_turns_of_other_sessions_it_finds_what_a_walk_finds(
         assert index(turns, kept) is index(list(turns), kept)
 
 
-def test_a_turn_that_began_before_the_one_before_it_ended_is_counted_with_it() -> None:
+def test_overlapping_turns_are_counted_together() -> None:
     first = Turn(TurnRequest("turn_1", "hi", 0), status=TurnStatus.COMPLETED, sent_ms=0, ended_ms=1)
     sending = Turn(TurnRequest("turn_2", "more", 1), status=TurnStatus.SENDING)
     queued = Turn(
@@ -363,7 +363,7 @@ def test_a_turn_that_is_the_last_one_again_counts_once() -> None:
 
 
 def growing(count: int) -> Iterator[tuple[Turn, ...]]:
-    """A session in which one turn after the other runs and ends."""
+    """A session in which turns run and end one after the other."""
     turns: tuple[Turn, ...] = ()
     for at in range(count):
         usage = Usage(total_tokens=at, cost_usd=Decimal(at))
@@ -374,7 +374,7 @@ def growing(count: int) -> Iterator[tuple[Turn, ...]]:
         yield turns
 
 
-def test_a_session_that_grows_is_counted_as_at_once() -> None:
+def test_a_growing_session_is_counted_like_a_complete_one() -> None:
     index = MoneyIndex()
     for turns in growing(20):
         assert index(turns) == turn_money(turns)

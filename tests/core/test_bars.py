@@ -14,7 +14,7 @@ PARTS = st.lists(st.none() | st.decimals(0, 1000, places=9), min_size=4, max_siz
 
 
 @given(PARTS, st.none() | st.decimals(0, 5000, places=9), st.integers(8, 120))
-def test_a_bar_fills_its_width_and_forgets_nothing(
+def test_a_bar_fills_its_width_with_every_part(
     parts: list[Decimal | None], total: Decimal | None, width: int
 ) -> None:
     pieces = stacked_bar(parts, total, width)
@@ -27,12 +27,12 @@ def test_a_bar_fills_its_width_and_forgets_nothing(
     assert [at for at, _ in pieces if at >= 0] == spent
 
 
-def test_what_nobody_split_up_is_a_part_of_the_bar() -> None:
+def test_the_unsplit_cost_is_a_part_of_the_bar() -> None:
     parts = (Decimal("0.5"), None, None, None)
     assert stacked_bar(parts, Decimal(1), 10) == [(0, 5), (-1, 5)]
 
 
-def test_a_sparkline_tells_unknown_from_nothing_and_nothing_from_little() -> None:
+def test_a_sparkline_distinguishes_unknown_zero_and_small() -> None:
     values = [Decimal(0), None, Decimal("0.0001"), Decimal("0.5"), Decimal(1)]
     assert sparkline(values, 10) == "▁·▂▅█"
     assert sparkline(values, 2) == "▅█"

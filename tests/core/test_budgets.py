@@ -1,4 +1,4 @@
-"""Levels of budget side by side, and the one sentence about them."""
+"""The comparison of budget levels, and the sentence about them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def charge(
     budget: str | None = "standard",
     *,
     status: TurnStatus = DONE,
-    known: bool = True,
+    final: bool = True,
     sources: int | None = None,
     credits_used: str | None = None,
     base_url: str = "https://example.test",
@@ -40,7 +40,7 @@ def charge(
         budget=budget,
         trigger=Trigger.APP,
         reading=Reading.TOTAL,
-        final=known,
+        final=final,
         corrections=0,
         usd=None if usd is None else Decimal(usd),
         credits=None if credits_used is None else Decimal(credits_used),
@@ -57,7 +57,7 @@ def many(
     return [charge(usd, budget, sources=sources) for _ in range(count)]
 
 
-def test_no_charge_no_row() -> None:
+def test_without_charges_there_is_no_row() -> None:
     assert compare([]) == ()
     assert advice(()) is None
 
@@ -69,34 +69,34 @@ def test_levels_come_in_their_order_and_an_unnamed_one_is_standard() -> None:
     assert [row.turns for row in rows] == [1, 3, 1, 1, 1, 1]
 
 
-def test_the_level_of_what_others_started_is_not_known_and_advises_nobody() -> None:
-    found = [replace(charge("9", None), trigger=Trigger.ELSEWHERE) for _ in range(ENOUGH_TO_ADVISE)]
-    rows = compare([*found, *many("0.01", "low")])
+def test_turns_of_other_clients_have_no_level_and_give_no_advice() -> None:
+    charges = [replace(charge("9", None), trigger=Trigger.ELSEWHERE) for _ in range(ENOUGH_TO_ADVISE)]
+    rows = compare([*charges, *many("0.01", "low")])
     assert [(row.budget, row.turns) for row in rows] == [("low", 8), ("", 8)]
     assert advice(rows) is None
 
 
 @pytest.mark.parametrize("status", sorted(FREE | LIVE))
-def test_what_never_started_or_still_runs_does_not_count(status: TurnStatus) -> None:
+def test_unstarted_and_running_turns_do_not_count(status: TurnStatus) -> None:
     assert compare([charge("0", status=status)]) == ()
 
 
 def test_unknown_figures_stay_out_of_the_spreads() -> None:
-    (row,) = compare([charge("0.5", steps=3), charge(None), charge("9", known=False, steps=99)])
+    (row,) = compare([charge("0.5", steps=3), charge(None), charge("9", final=False, steps=99)])
     assert row.turns == 3
     assert row.usd == Spread(1, 2, *[Decimal("0.5")] * 5)
     assert row.steps == Spread(1, 2, *[Decimal(3)] * 5)
     assert row.credits == Spread(unknown=3)
 
 
-def test_time_and_sources_are_those_of_turns_whose_end_is_known() -> None:
+def test_time_and_sources_are_those_of_final_turns() -> None:
     ends = [TurnStatus.COMPLETED, TurnStatus.FAILED, TurnStatus.RUNNING, TurnStatus.UNKNOWN]
     (row,) = compare(charge(status=status, sources=2, elapsed_ms=1000) for status in ends)
     assert (row.elapsed_ms.counted, row.sources.counted) == (2, 2)
     assert row.incomplete == 3
 
 
-def test_pretend_money_is_never_mixed_with_real_money() -> None:
+def test_simulated_and_real_money_are_never_mixed() -> None:
     pretend = charge("9", base_url=LOCAL)
     assert compare([pretend])[0].usd.most == 9
     (row,) = compare([pretend, charge("0.5")])
@@ -122,7 +122,7 @@ def test_the_sentence_names_its_numbers() -> None:
     )
 
 
-def test_the_sentence_does_not_hide_what_the_cheaper_level_lacks() -> None:
+def test_the_sentence_names_the_disadvantage_of_the_cheaper_level() -> None:
     cut = [charge("0.04", "low", status=TurnStatus.INCOMPLETE, sources=1) for _ in range(2)]
     rows = compare([*many("0.04", "low", 8, sources=1), *cut, *many("0.11", "high", 9, sources=12)])
     text = advice(rows) or ""
@@ -130,7 +130,7 @@ def test_the_sentence_does_not_hide_what_the_cheaper_level_lacks() -> None:
     assert "and more incomplete turns (20% vs. 0%)" in text
 
 
-def test_credits_speak_where_dollars_are_not_reported() -> None:
+def test_credits_are_compared_if_no_dollars_are_reported() -> None:
     rows = compare(
         charge(None, budget, credits_used=amount)
         for budget, amount in (("low", "2"), ("high", "9"))
@@ -172,21 +172,21 @@ def test_a_hostile_budget_name_is_cleaned() -> None:
         max_size=40,
     )
 )
-def test_every_turn_is_in_one_row_known_or_not(
+def test_every_turn_is_in_one_row_even_with_an_unknown_cost(
     turns: list[tuple[Decimal | None, str | None, TurnStatus, bool]],
 ) -> None:
-    made = [
-        charge(None if usd is None else str(usd), level, status=status, known=known)
-        for usd, level, status, known in turns
+    charges = [
+        charge(None if usd is None else str(usd), level, status=status, final=final)
+        for usd, level, status, final in turns
     ]
-    rows = compare(made)
-    counted = [own for own in made if own.status not in FREE | LIVE]
+    rows = compare(charges)
+    counted = [own for own in charges if own.status not in FREE | LIVE]
     assert sum(row.turns for row in rows) == len(counted)
     for row in rows:
         assert row.usd.counted + row.usd.unknown == row.turns
-    known = [own.usd for own in counted if own.final and own.usd is not None]
+    final = [own.usd for own in counted if own.final and own.usd is not None]
     assert max((row.usd.most for row in rows if row.usd.most is not None), default=None) == max(
-        known, default=None
+        final, default=None
     )
     text = advice(rows)
     assert text is None or (text.count(". ") == 0 and text.endswith("."))

@@ -1,4 +1,4 @@
-"""The conversation that a fork carries over: what was delivered, with sources and names of files."""
+"""The conversation that a fork carries over: delivered messages, with sources and names of files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charts: what is drawn follows from the buckets, gaps are marks of their own, nothing true is invisible."""
+"""Charts: drawn from the buckets, with marks for gaps, and every amount is visible."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ from handinger_tui.core.money.spending import Bucket, altogether
 
 
 def day(at: int, usd: str | None, gaps: int = 0) -> Bucket:
-    known = None if usd is None else Decimal(usd)
-    return Bucket(str(date(2026, 1, 1) + timedelta(at)), 2, 0, Total(known, gaps))
+    amount = None if usd is None else Decimal(usd)
+    return Bucket(str(date(2026, 1, 1) + timedelta(at)), 2, 0, Total(amount, gaps))
 
 
 def words(scene: Scene) -> list[str]:
@@ -52,37 +52,37 @@ def columns(scene: Scene, *, hatched: bool = False) -> list[Box]:
     return [mark for mark in scene.marks if isinstance(mark, Box) and mark.ink is ink]
 
 
-def test_days_between_are_shown_and_took_nothing() -> None:
-    span, found = slots([day(0, "1"), day(3, None, 2)])
-    assert (span, [slot.turns for slot in found]) == (BarSpan.DAY, [2, 0, 0, 2])
-    assert [slot.usd.value for slot in found] == [Decimal(1), Decimal(0), Decimal(0), None]
+def test_days_between_are_shown_with_zero() -> None:
+    span, filled = slots([day(0, "1"), day(3, None, 2)])
+    assert (span, [slot.turns for slot in filled]) == (BarSpan.DAY, [2, 0, 0, 2])
+    assert [slot.usd.value for slot in filled] == [Decimal(1), Decimal(0), Decimal(0), None]
 
 
 @pytest.mark.parametrize(
     ("last", "span", "count", "label"),
     [(92, BarSpan.DAY, 93, "1 Jan"), (93, BarSpan.WEEK, 14, "29 Dec"), (2000, BarSpan.MONTH, 66, "Jan 2026")],
 )
-def test_long_times_are_told_by_week_and_month(last: int, span: BarSpan, count: int, label: str) -> None:
-    told, found = slots([day(0, "1"), day(last, "2", 1)])
-    assert (told, len(found), slot_text(found[0], told)) == (span, count, label)
-    assert sum(slot.usd.value or Decimal(0) for slot in found) == 3
-    assert sum(slot.usd.missing_turns for slot in found) == 1
+def test_long_periods_are_shown_by_week_and_month(last: int, span: BarSpan, count: int, label: str) -> None:
+    actual, filled = slots([day(0, "1"), day(last, "2", 1)])
+    assert (actual, len(filled), slot_text(filled[0], actual)) == (span, count, label)
+    assert sum(slot.usd.value or Decimal(0) for slot in filled) == 3
+    assert sum(slot.usd.missing_turns for slot in filled) == 1
 
 
-def test_a_wrong_clock_and_a_key_that_is_no_day_do_no_harm() -> None:
+def test_impossible_times_and_invalid_days_are_tolerated() -> None:
     odd = [Bucket("0001-01-01", 1, usd=Total(Decimal(1))), Bucket("9999-12-31", 1, usd=Total(Decimal(2)))]
-    span, found = slots([*odd, Bucket("", 1)])
-    assert (span, len(found)) == (BarSpan.MONTH, 2)
+    span, filled = slots([*odd, Bucket("", 1)])
+    assert (span, len(filled)) == (BarSpan.MONTH, 2)
     assert len(columns(bars(odd))) == 2
 
 
-def test_points_add_up_and_stay_unknown_until_something_is_known() -> None:
+def test_points_add_up_and_are_unknown_until_the_first_amount() -> None:
     points = day_points([day(0, None, 1), day(1, "0.1"), day(2, "0.2", 1)])
     assert [point.cumulative for point in points] == [None, Decimal("0.1"), Decimal("0.3")]
     assert [point.gaps for point in points] == [1, 0, 1]
 
 
-def test_bars_stand_in_proportion_and_gaps_are_hatched() -> None:
+def test_bars_are_proportional_and_gaps_are_hatched() -> None:
     scene = bars([day(0, "4"), day(1, "1"), day(2, None, 3), day(3, "0.000001")])
     tall, short, least = columns(scene)
     assert tall.height == pytest.approx(4 * short.height)
@@ -92,7 +92,7 @@ def test_bars_stand_in_proportion_and_gaps_are_hatched() -> None:
     assert "+3" in words(scene)
 
 
-def test_nothing_known_is_said_in_words() -> None:
+def test_a_chart_without_amounts_is_a_text() -> None:
     for scene in (bars([day(0, None, 2)]), cumulative([day(0, None, 2)])):
         assert "No cost was reported." in words(scene)
         assert not columns(scene)
@@ -103,22 +103,22 @@ def test_nothing_known_is_said_in_words() -> None:
 
 def test_the_line_is_dashed_from_the_first_gap_on() -> None:
     scene = cumulative([day(0, "1"), day(1, "1"), day(2, "1", 1), day(3, "1")])
-    whole, dashed = (mark for mark in scene.marks if isinstance(mark, Line) and mark.ink is Ink.LINE)
-    assert not whole.dashed
+    solid, dashed = (mark for mark in scene.marks if isinstance(mark, Line) and mark.ink is Ink.LINE)
+    assert not solid.dashed
     assert dashed.dashed
-    assert (len(whole.points), len(dashed.points)) == (3, 3)
-    assert whole.points[-1] == dashed.points[0]
+    assert (len(solid.points), len(dashed.points)) == (3, 3)
+    assert solid.points[-1] == dashed.points[0]
     assert "$4.00 +1" in words(scene)
     assert sum(isinstance(mark, Area) for mark in scene.marks) == 1
 
 
-def test_shares_name_what_was_not_split() -> None:
-    whole = replace(
+def test_shares_include_the_unsplit_cost() -> None:
+    bucket = replace(
         day(0, "10"), model_usd=Total(Decimal(6), 1), tool_usd=Total(Decimal(2)), sandbox_usd=Total(None, 2)
     )
-    found = shares(whole)
-    told = [(share.name, share.usd, percent_text(share.part)) for share in found]
-    assert told == [
+    parts = shares(bucket)
+    rows = [(share.name, share.usd, percent_text(share.part)) for share in parts]
+    assert rows == [
         ("model", Decimal(6), "60%"),
         ("tool", Decimal(2), "20%"),
         ("sandbox", None, "not reported"),
@@ -132,11 +132,11 @@ def test_shares_name_what_was_not_split() -> None:
     "most", ["0.0000031", "0.04", "1", "7.3", "99", "123456", "9223372.036854775807", "1e40"]
 )
 def test_ticks_are_round_and_reach_the_top(most: str) -> None:
-    found = ticks(Decimal(most))
-    assert found[0] == 0
-    assert found[-2] < Decimal(most) <= found[-1]
-    assert 2 <= len(found) <= 7
-    assert len({tick_text(value, found[1]) for value in found}) == len(found)
+    values = ticks(Decimal(most))
+    assert values[0] == 0
+    assert values[-2] < Decimal(most) <= values[-1]
+    assert 2 <= len(values) <= 7
+    assert len({tick_text(value, values[1]) for value in values}) == len(values)
     assert len(short_usd(Decimal(most))) <= 12
 
 
@@ -153,7 +153,7 @@ def test_a_picture_has_the_size_of_its_scene_and_the_colors_of_its_marks() -> No
     assert {LIGHT[ink] for ink in (Ink.GROUND, Ink.BAR, Ink.GAP, Ink.TEXT)} <= colors
 
 
-def test_marks_beyond_the_edge_are_left_out() -> None:
+def test_marks_beyond_the_edge_are_omitted() -> None:
     marks = (
         Box(-50, -50, 500, 500, Ink.BAR, corner=9),
         Box(30, 30, 90, 90, Ink.GAP, hatched=True),
@@ -201,8 +201,8 @@ def test_fields_of_csv(value: bool | int | Decimal | str | None, written: str) -
     assert line([value, "x"]) == f"{written},x"
 
 
-def test_numbers_of_any_length_stay_within_their_tile() -> None:
-    whole = Bucket(
+def test_long_numbers_fit_their_tile() -> None:
+    bucket = Bucket(
         "total",
         9,
         0,
@@ -210,14 +210,14 @@ def test_numbers_of_any_length_stay_within_their_tile() -> None:
         Total(Decimal(10) ** 20),
         tokens=Total(Decimal(10) ** 21),
     )
-    told = [one for one in poster([], whole, "all", simulated=False).marks if isinstance(one, Word)]
-    sizes = {one.text: one.size for one in told}
+    words = [one for one in poster([], bucket, "all", simulated=False).marks if isinstance(one, Word)]
+    sizes = {one.text: one.size for one in words}
     assert sizes["9"] == 28
     for text in ("$9,223,372.0369", "100,000,000,000,000,000,000", "1,000,000,000,000,000,000,000"):
         assert sizes[text] * len(text) <= 300
 
 
-def test_a_split_of_nothing_is_no_unknown_split() -> None:
+def test_a_split_of_zero_is_not_unknown() -> None:
     zero = Total(Decimal(0))
     free = Bucket("total", 1, usd=zero, model_usd=zero, tool_usd=zero, sandbox_usd=zero, internal_usd=zero)
     assert [share.part for share in shares(free)] == [Decimal(0)] * 4

@@ -1,4 +1,4 @@
-"""Mentions: where an answer speaks of a source, and how long finding it takes."""
+"""Mentions: the places of an answer that name a source, and the time to detect them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from handinger_tui.core.citations import MOST, CitationReader, MentionIndex, mentions, unmentioned
 from handinger_tui.core.evidence import sources_of
 from handinger_tui.core.turns.turn import TextPart
-from tests.core.evidence_made import session, turn, web
+from tests.core.evidence_samples import session, turn, web
 
 if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 A, B, C = "https://a.example/x", "https://b.example/wiki/B_(letter)", "https://c.example/"
 
 
-def places(whole: Session) -> dict[int, list[str]]:
-    """Source number → the very words of its mentions."""
+def places(sample: Session) -> dict[int, list[str]]:
+    """Source number → the exact words of its mentions."""
     texts = {
         (each.turn_id, at): part.text
-        for each in whole.turns
+        for each in sample.turns
         for at, part in enumerate(each.parts)
         if isinstance(part, TextPart)
     }
     return {
-        number: [texts[m.turn_id, m.position][m.start : m.end] for m in found]
-        for number, found in mentions(whole).items()
+        number: [texts[m.turn_id, m.position][m.start : m.end] for m in by_source]
+        for number, by_source in mentions(sample).items()
     }
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("See https://a.example/x.", {1: ["https://a.example/x"]}),
         ("(https://a.example/x)", {1: ["https://a.example/x"]}),
@@ -61,15 +61,17 @@ def places(whole: Session) -> dict[int, list[str]]:
         ("", {}),
     ],
 )
-def test_an_answer_speaks_of_its_sources(text: str, found: dict[int, list[str]]) -> None:
-    assert places(session(turn(1, web(A), web(B, None, "src-b"), web(C), text))) == found
+def test_an_answer_mentions_its_sources(text: str, expected: dict[int, list[str]]) -> None:
+    assert places(session(turn(1, web(A), web(B, None, "src-b"), web(C), text))) == expected
 
 
-def test_a_number_means_the_turns_own_sources_first() -> None:
+def test_a_number_means_the_sources_of_its_turn_first() -> None:
     first = turn(1, web(A), web(B), "[1]")
     second = turn(2, web(C), web(A), "[1] [2] [3]")
-    found = mentions(session(first, second))
-    assert [(number, [(m.turn_id, m.start) for m in where]) for number, where in sorted(found.items())] == [
+    by_source = mentions(session(first, second))
+    assert [
+        (number, [(m.turn_id, m.start) for m in where]) for number, where in sorted(by_source.items())
+    ] == [
         (1, [("turn_1", 0), ("turn_2", 4)]),
         (3, [("turn_2", 0), ("turn_2", 8)]),
     ]
@@ -79,14 +81,14 @@ def test_an_id_of_the_turn_goes_before_its_order() -> None:
     assert places(session(turn(1, web(A, None, "2"), web(B, None, "1"), "[1]"))) == {2: ["[1]"]}
 
 
-def test_an_earlier_answer_does_not_know_later_numbers() -> None:
-    whole = session(turn(1, "[1] https://a.example/x"), turn(2, web(A), "[1]"))
-    assert places(whole) == {1: ["https://a.example/x", "[1]"]}
+def test_an_earlier_answer_does_not_mention_later_sources() -> None:
+    sample = session(turn(1, "[1] https://a.example/x"), turn(2, web(A), "[1]"))
+    assert places(sample) == {1: ["https://a.example/x", "[1]"]}
 
 
-def test_what_nobody_speaks_of_is_counted() -> None:
-    whole = session(turn(1, web(A), web(B), web(C), "Only [2]."))
-    assert unmentioned(sources_of(whole), mentions(whole)) == 2
+def test_unmentioned_sources_are_counted() -> None:
+    sample = session(turn(1, web(A), web(B), web(C), "Only [2]."))
+    assert unmentioned(sources_of(sample), mentions(sample)) == 2
 
 
 TOKENS = st.sampled_from(
@@ -114,7 +116,7 @@ TOKENS = st.sampled_from(
 @example(["[1]\n](https://a.example/x", "\n]"])
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.lists(TOKENS, max_size=6).map("".join), max_size=6))
-def test_reading_while_it_grows_finds_the_same(deltas: list[str]) -> None:
+def test_a_growing_text_has_the_same_mentions(deltas: list[str]) -> None:
     reader, text = CitationReader(), ""
     for delta in deltas:
         text += delta
@@ -131,22 +133,22 @@ def test_any_text_can_be_read(text: str, other: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(["[1] ", "[2]\n", A + " ", "x"]), max_size=8))
-def test_the_index_ends_where_one_look_does(deltas: list[str]) -> None:
+def test_the_incremental_index_equals_a_single_pass(deltas: list[str]) -> None:
     index, one = MentionIndex(), turn(1, web(A))
     text = ""
     for at, delta in enumerate(deltas):
         text += delta
         one = turn(1, web(A), text, *([web(B)] if at > 3 else []))
-        whole = session(one)
-        assert index(whole, sources_of(whole)) == mentions(whole)
+        sample = session(one)
+        assert index(sample, sources_of(sample)) == mentions(sample)
 
 
-def test_nothing_changed_gives_the_very_same_mapping() -> None:
-    index, whole = MentionIndex(), session(turn(1, web(A), "[1]"))
-    sources = sources_of(whole)
-    found = index(whole, sources)
-    thinking = replace(whole.turns[0], activity="thinking")
-    assert index(session(thinking), sources) is found
+def test_an_unchanged_session_gives_the_same_mapping() -> None:
+    index, sample = MentionIndex(), session(turn(1, web(A), "[1]"))
+    sources = sources_of(sample)
+    by_source = index(sample, sources)
+    thinking = replace(sample.turns[0], activity="thinking")
+    assert index(session(thinking), sources) is by_source
 
 
 HARD = {
@@ -164,10 +166,10 @@ HARD = {
 
 
 @pytest.mark.parametrize("piece", HARD.values(), ids=HARD)
-def test_five_megabytes_are_read_at_once(piece: str) -> None:
+def test_five_megabytes_are_read_quickly(piece: str) -> None:
     text = piece * (5_000_000 // len(piece))
     start = time.process_time()
-    found = CitationReader().marks(text)
-    # Measured below 0.5 s each; a search that goes back and forth takes minutes.
+    marks = CitationReader().marks(text)
+    # Measured below 0.5 s each; a backtracking search takes minutes.
     assert time.process_time() - start < 2
-    assert len(found) <= MOST
+    assert len(marks) <= MOST

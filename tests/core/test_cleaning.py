@@ -51,7 +51,9 @@ SEQUENCES: Final = st.sampled_from(
 TEXTS: Final = st.one_of(
     st.text(st.characters(), max_size=60),
     st.lists(SEQUENCES | st.text(max_size=2), max_size=24).map("".join),
-    st.tuples(SEQUENCES, st.integers(1, 80), SEQUENCES).map(lambda made: made[0] * made[1] + made[2]),
+    st.tuples(SEQUENCES, st.integers(1, 80), SEQUENCES).map(
+        lambda sequence: sequence[0] * sequence[1] + sequence[2]
+    ),
 )
 
 
@@ -60,7 +62,7 @@ TEXTS: Final = st.one_of(
 @example(text="x🏽\ufe0e")
 @example(text=f"x🏽{SELECTOR}{ZWJ}👩")
 @example(text=f"👩{ZWJ}🏽")
-def test_nothing_dangerous_is_left_of_any_text(text: str) -> None:
+def test_every_dangerous_character_is_removed(text: str) -> None:
     cleaned = clean(text)
     assert not CONTROL.search(cleaned)
     assert not ALWAYS_REMOVED.search(cleaned)
@@ -75,22 +77,22 @@ def test_nothing_dangerous_is_left_of_any_text(text: str) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(text=TEXTS)
-def test_what_can_be_read_stays(text: str) -> None:
+def test_readable_text_stays(text: str) -> None:
     kept = [sign for sign in text if sign.isalnum() and ord(sign) < 0x1100]
     assert kept == [sign for sign in clean(text) if sign.isalnum() and ord(sign) < 0x1100]
 
 
 @settings(max_examples=300, deadline=None)
 @given(text=TEXTS, more=TEXTS)
-def test_cells_add_up_so_that_no_text_runs_out_of_its_frame(text: str, more: str) -> None:
-    # Joiners out of place, tones and selectors are counted as nothing, but drawn.
+def test_the_cells_of_a_text_are_the_sum_of_its_characters(text: str, more: str) -> None:
+    # Misplaced joiners, tones and selectors have width zero, but are drawn.
     words = clean_line(text) + "|" + clean_line(more)
     assert cell_len(words) == sum(map(cell_len, (clean_line(text), "|", clean_line(more))))
 
 
 @settings(max_examples=300, deadline=None)
 @given(pieces=st.lists(TEXTS, max_size=6))
-def test_a_text_that_grows_is_cleaned_as_the_whole(pieces: list[str]) -> None:
+def test_a_growing_text_is_cleaned_like_the_complete_one(pieces: list[str]) -> None:
     text, shown, at = "", "", 0
     for piece in pieces:
         text += piece
@@ -99,9 +101,9 @@ def test_a_text_that_grows_is_cleaned_as_the_whole(pieces: list[str]) -> None:
     assert shown + clean_slice(text, at, len(text)) == clean(text)
 
 
-@pytest.mark.parametrize("gone", ["\x07", "\u200b", "\x1b\u202e"])
-def test_no_flood_comes_through_piece_by_piece(gone: str) -> None:
-    pieces = ["Z", *["\u0335" * MARKS + gone * 500] * 20, "\n👩", "\u200d" + gone * 300, "👧!"]
+@pytest.mark.parametrize("removed", ["\x07", "\u200b", "\x1b\u202e"])
+def test_a_flood_in_pieces_is_removed(removed: str) -> None:
+    pieces = ["Z", *["\u0335" * MARKS + removed * 500] * 20, "\n👩", "\u200d" + removed * 300, "👧!"]
     text, shown, at = "", "", 0
     for piece in pieces:
         text += piece
@@ -112,7 +114,7 @@ def test_no_flood_comes_through_piece_by_piece(gone: str) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(text=TEXTS)
-def test_json_keeps_what_a_delta_cannot_know(text: str) -> None:
+def test_json_keeps_pairs_that_a_delta_cannot_check(text: str) -> None:
     value = clean_json(text)
     assert isinstance(value, str)
     assert clean_json({text: [text]}) == {value: [value]}
@@ -129,19 +131,19 @@ def test_json_keeps_what_a_delta_cannot_know(text: str) -> None:
         "👩\u200d❤️\u200d💋\u200d👨",
     ],
 )  # fmt: skip
-def test_honest_text_stays_as_it_is(text: str) -> None:
+def test_harmless_text_is_unchanged(text: str) -> None:
     assert clean(text) == text
 
 
 @pytest.mark.parametrize(
-    ("text", "left"),
+    ("text", "remaining"),
     [
         (f"a{ZWJ}b{ZWJ}c", "abc"),
         ("a🏽b", "ab"),
         (f"x{SELECTOR}{SELECTOR}", "x"),
         ("pass\u00adword\u2060\ufeff\u3164\uffa0", "password"),
         ("🏴\U000e0068\U000e0069", "🏴"),
-        # Letters that only an AI would read, made to look like a flag's region.
+        # Invisible tag characters, disguised as the region of a flag.
         ("🏴\U000e0073\U000e0065\U000e006e\U000e0064\U000e007f", "🏴"),
         ("hi\U000e0100\U000e01ef", "hi"),
         ("Z" + "\u0335" * 99 + "!", "Z" + "\u0335" * MARKS + "!"),
@@ -151,8 +153,8 @@ def test_honest_text_stays_as_it_is(text: str) -> None:
         ("\x1b\x1b[0m[31337;1H", "[0m[31337;1H"),
     ],
 )
-def test_what_would_be_counted_and_drawn_differently_goes(text: str, left: str) -> None:
-    assert clean(text) == left
+def test_characters_of_ambiguous_width_are_removed(text: str, remaining: str) -> None:
+    assert clean(text) == remaining
 
 
 # -- links -------------------------------------------------------------------------
@@ -197,7 +199,7 @@ def test_a_link_leads_where_a_browser_would_go(url: str, verdict: Verdict, host:
         "b\u0430nk.example", "bank。example",
     ],
 )  # fmt: skip
-def test_a_text_that_names_another_host_is_asked_about(shown: str) -> None:
+def test_a_link_text_that_names_another_host_needs_a_confirmation(shown: str) -> None:
     link = judge_link("https://evil.example/", shown)
     assert link.verdict is Verdict.ASK
     assert "evil.example" in link.reason
@@ -206,13 +208,13 @@ def test_a_text_that_names_another_host_is_asked_about(shown: str) -> None:
 @pytest.mark.parametrize(
     "shown", ["here", "evil.example", "www.evil.example/x", "3.5", "v1.2.3", "Fig. 2", ""]
 )
-def test_a_text_that_names_no_other_host_is_not(shown: str) -> None:
+def test_a_link_text_that_names_no_other_host_needs_none(shown: str) -> None:
     assert judge_link("https://evil.example/", shown).verdict is Verdict.OPEN
 
 
 @settings(max_examples=300, deadline=None)
 @given(text=TEXTS, tail=TEXTS)
-def test_any_address_is_judged_and_what_is_told_of_it_is_clean(text: str, tail: str) -> None:
+def test_any_address_is_judged_with_clean_texts(text: str, tail: str) -> None:
     for url in (
         text,
         f"https://{text}/{tail}",
@@ -225,14 +227,14 @@ def test_any_address_is_judged_and_what_is_told_of_it_is_clean(text: str, tail: 
             assert url.lower().startswith(("http://", "https://", "mailto:"))
             assert not CONTROL.search(link.url)
             assert not ALWAYS_REMOVED.search(link.url)
-        for told in (link.host, link.reason):
-            assert clean(told) == told
+        for described in (link.host, link.reason):
+            assert clean(described) == described
         assert link.host.isascii()
         assert host_of(url).rstrip("…").isascii()
         named_hosts(url)
 
 
-def test_an_id_in_a_command_to_copy_is_one_word_and_no_command() -> None:
+def test_an_id_in_a_copied_command_is_one_quoted_word() -> None:
     assert one_word("wrk_01.a-b") == "wrk_01.a-b"
     assert one_word("wrk~2") == "wrk~2"
     assert one_word("~root") == "'~root'"
@@ -243,7 +245,7 @@ def test_an_id_in_a_command_to_copy_is_one_word_and_no_command() -> None:
 # -- names -------------------------------------------------------------------------
 @settings(max_examples=300, deadline=None)
 @given(name=TEXTS)
-def test_any_name_can_be_seen(name: str) -> None:
+def test_any_name_becomes_visible(name: str) -> None:
     safe = safe_file_name(name)
     assert not wrong_name(safe)
     assert safe.isprintable()
@@ -270,12 +272,12 @@ def test_a_name_is_saved_as(name: str, saved: str) -> None:
 @pytest.mark.parametrize(
     "name", ["\u3164", "\u2800", "\u115f.txt", "\ufe0f", "\u034f\u00ad", "\u2800 \u3164.pdf"]
 )
-def test_a_name_of_nothing_that_can_be_seen_is_none(name: str) -> None:
+def test_a_name_without_visible_characters_is_none(name: str) -> None:
     assert safe_file_name(name) in ("file", "txt", "pdf")
 
 
 @pytest.mark.parametrize("unit", [ZWJ, "👨\u200d", "\u0301", "A", "é ", "x\u202e"])
-def test_a_line_made_of_a_megabyte_can_be_painted_often(unit: str) -> None:
+def test_a_line_of_a_megabyte_is_cleaned_quickly(unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
     clean_line(text)
     start = time.process_time()
@@ -300,7 +302,7 @@ LONG_QUERY = "https://evil.example/?d=" + "QUFB" * 20
         "mailto:a%0aBcc:z@b.example", "mailto:a@b.example?to=x%0Dy",
     ],
 )  # fmt: skip
-def test_an_address_that_programs_read_differently_is_refused(url: str) -> None:
+def test_an_ambiguous_address_is_refused(url: str) -> None:
     link = judge_link(url)
     assert (link.verdict, host_of(url) if "[" in url else "") == (Verdict.REFUSE, "")
     assert link.reason
@@ -315,7 +317,7 @@ def test_an_address_that_programs_read_differently_is_refused(url: str) -> None:
         ("mailto:a@b.example?body=see%20the%20attachment", ""),
     ],
 )
-def test_an_address_that_needs_a_look_is_asked_about(url: str, host: str) -> None:
+def test_a_suspicious_address_needs_a_confirmation(url: str, host: str) -> None:
     link = judge_link(url)
     assert (link.verdict, link.host) == (Verdict.ASK, host)
 
@@ -330,7 +332,7 @@ def test_an_address_that_needs_a_look_is_asked_about(url: str, host: str) -> Non
         "evil.example → bank.example", "bank․example", "bank.example|login", "mailto:ada@bank.example",
     ],
 )  # fmt: skip
-def test_a_host_is_seen_wherever_the_text_names_it(shown: str) -> None:
+def test_a_host_is_detected_anywhere_in_the_text(shown: str) -> None:
     assert "bank.example" in named_hosts(shown)
     link = judge_link("https://evil.example/", shown)
     assert (link.verdict, "bank.example" in link.reason) == (Verdict.ASK, True)
@@ -354,18 +356,18 @@ def test_a_host_is_seen_wherever_the_text_names_it(shown: str) -> None:
         ("at 12:30", ()),
     ],
 )
-def test_what_a_text_names(shown: str, hosts: tuple[str, ...]) -> None:
+def test_the_hosts_that_a_text_names(shown: str, hosts: tuple[str, ...]) -> None:
     assert named_hosts(shown) == hosts
 
 
-def test_a_dot_at_the_end_and_www_make_no_other_host() -> None:
+def test_a_trailing_dot_and_www_do_not_change_the_host() -> None:
     assert contradicted("www.bank.example.", "bank.example") is None
     assert contradicted("bank.example", "www.bank.example.") is None
     assert contradicted("bank.example", "login.bank.example") == "bank.example"
 
 
 @pytest.mark.parametrize("url", [LONG_QUERY, "https://evil.example/" + "QUFB" * 60])
-def test_an_address_that_may_carry_much_is_seen_before_it_is_opened(url: str) -> None:
+def test_an_address_with_much_data_needs_a_confirmation(url: str) -> None:
     assert judge_link(url, "Click to verify").verdict is Verdict.ASK
     assert judge_link(url, url).verdict is Verdict.OPEN
     assert judge_link(url, url.removeprefix("https://")).verdict is Verdict.OPEN
@@ -375,7 +377,7 @@ def test_an_address_that_may_carry_much_is_seen_before_it_is_opened(url: str) ->
     assert judge_link(short, "A film").verdict is Verdict.OPEN
 
 
-def test_an_e_mail_that_goes_elsewhere_than_the_text_says_is_told() -> None:
+def test_an_email_link_to_another_address_than_its_text_is_reported() -> None:
     link = judge_link("mailto:eve@evil.example", "help@bank.example")
     assert link.verdict is Verdict.ASK
     assert "bank.example" in link.reason
@@ -387,7 +389,7 @@ def test_an_e_mail_that_goes_elsewhere_than_the_text_says_is_told() -> None:
     "unit",
     ["a.", "_.", "a-", "a@", "//", "http://", "[::", "www.", "a.b@", "1.", "é.", "a.b/", "x.y!!", "a:/"],
 )
-def test_no_text_takes_long_to_read(unit: str) -> None:
+def test_any_text_is_read_quickly(unit: str) -> None:
     text = unit * (1000 // len(unit))
     start = time.process_time()
     for _ in range(20):
@@ -406,7 +408,7 @@ def test_no_text_takes_long_to_read(unit: str) -> None:
     ],
     ids=["path", "host", "plain host", "query", "user"],
 )
-def test_an_address_of_megabytes_holds_nothing_up(url: str) -> None:
+def test_an_address_of_megabytes_is_judged_quickly(url: str) -> None:
     start = time.process_time()
     assert canonical_url(canonical_url(url)) == canonical_url(url)
     assert address_marks(url) == ("not opened",)

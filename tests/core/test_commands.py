@@ -1,4 +1,4 @@
-"""What is typed: prompt, command or nothing."""
+"""Typed text: a prompt, a command or nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from handinger_tui.core.prompts import CommandLine, Empty, Prompt, Typed, classi
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"),
+    ("typed", "expected"),
     [
         ("", Empty()),
         (" \n\t ", Empty()),
@@ -31,12 +31,12 @@ from handinger_tui.core.prompts import CommandLine, Empty, Prompt, Typed, classi
         ("/", CommandLine("")),
     ],
 )
-def test_typed_text_is_told_apart(typed: str, meant: Typed) -> None:
-    assert classify(typed) == meant
+def test_prompts_and_commands_are_distinguished(typed: str, expected: Typed) -> None:
+    assert classify(typed) == expected
 
 
 @given(st.text())
-def test_what_begins_with_one_slash_is_never_a_prompt(text: str) -> None:
+def test_text_with_one_leading_slash_is_never_a_prompt(text: str) -> None:
     if not text.startswith("/"):
         assert isinstance(classify(f"/{text}"), CommandLine)
 

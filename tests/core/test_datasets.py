@@ -1,4 +1,4 @@
-"""Structured output and data parts: which there are, what is a table, and what stands in its CSV."""
+"""Structured output and data parts: their order, the detection of tables, and their CSV."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from handinger_tui.core.export import spending
 from handinger_tui.core.jsontext import Json
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.turn import CustomPart, DataPart
-from tests.core.evidence_made import session, turn
+from tests.core.evidence_samples import session, turn
 
 
 def test_every_kind_in_order_and_structured_output_once() -> None:
@@ -36,15 +36,15 @@ def test_every_kind_in_order_and_structured_output_once() -> None:
         snapshot=Snapshot(structured_output={"total": 3}),
     )
     third = replace(turn(3), before=second.snapshot, snapshot=Snapshot(structured_output={"total": 4}))
-    found = datasets_of(session(first, second, third))
-    assert found == (
+    datasets = datasets_of(session(first, second, third))
+    assert datasets == (
         Dataset("turn_1", 1, "data-chart", None, None, 1),
         Dataset("turn_1", 1, "future", None, None, 2),
         Dataset("turn_1", 1, STRUCTURED, None),
         Dataset("turn_2", 2, "data-chart", None, "id", 0),
         Dataset("turn_3", 3, STRUCTURED, None),
     )
-    assert [one.value for one in found] == [[1], {"a": 1}, output, [2], {"total": 4}]
+    assert [one.value for one in datasets] == [[1], {"a": 1}, output, [2], {"total": 4}]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_every_kind_in_order_and_structured_output_once() -> None:
         (None, False),
     ],
 )
-def test_what_is_a_table(value: Json, tabular: bool) -> None:
+def test_lists_of_objects_are_tables(value: Json, tabular: bool) -> None:
     assert is_tabular(value) is tabular
 
 
@@ -115,12 +115,12 @@ def test_no_text_of_a_table_becomes_a_formula(text: str) -> None:
     ((name,), (cell,)) = read(csv_of([{text: text}]))
     assert name == cell
     assert cell.startswith("'")
-    # The report of spending has one line to a cell.
+    # The report of spending has one line per cell.
     assert next(csv.reader([spending.cell(text)]))[0][0] in "'x"
 
 
 @pytest.mark.parametrize("number", ["-1", "+1.5", "-2e5", "-.5", "-3%"])
-def test_a_number_is_none(number: str) -> None:
+def test_a_number_is_not_a_formula(number: str) -> None:
     assert read(csv_of([[number]])) == [["1"], [number]]
 
 

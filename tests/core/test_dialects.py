@@ -1,4 +1,4 @@
-"""Ways of speaking for which no recording exists, and how a body's dialect is found."""
+"""Dialects without a recording, and the detection of the dialect of a body."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def turn_of(
 
 # -- what no dialect understands ---------------------------------------------------
 @pytest.mark.parametrize("hint", [Hint("text/event-stream", "ai-ui"), Hint("application/x-ndjson")])
-def test_damaged_json_in_a_known_dialect_is_kept_and_never_shown(hint: Hint) -> None:
+def test_damaged_json_in_a_recognized_dialect_is_kept_and_not_shown(hint: Hint) -> None:
     good = {"type": "text-delta", "id": "t", "delta": "Hi"}
     framing = Framing.SSE if hint.encoding else Framing.LINES
     events = read_line(good, '{"type":"text-del', "plain words", good, hint=hint, framing=framing)
@@ -50,12 +50,12 @@ def test_damaged_json_in_a_known_dialect_is_kept_and_never_shown(hint: Hint) -> 
     assert isinstance(events[3], ev.TextGrew)
 
 
-def test_damaged_json_at_the_very_beginning_is_not_text_either() -> None:
+def test_damaged_json_at_the_start_is_not_text_either() -> None:
     turn = turn_of('{"type":"sta', {"type": "text-delta", "id": "t", "delta": "Hi"})
     assert (turn.text, turn.skipped) == ("Hi", 1)
 
 
-def test_types_of_the_future_are_kept_with_their_name() -> None:
+def test_unknown_types_are_kept_with_their_name() -> None:
     raw = '{"type":"hologram-delta","text":"not text"}'
     assert read_line({"type": "start"}, raw)[1:] == [ev.Unknown("hologram-delta", raw)]
 
@@ -65,7 +65,7 @@ def test_nothing_and_terminators() -> None:
 
 
 # -- text ------------------------------------------------------------------------
-def test_raw_text_is_appended_as_it_stands_once_known() -> None:
+def test_raw_text_is_appended_unchanged_once_recognized() -> None:
     pieces = ["The answer", " is", " 42", "42", '"quoted"', "true", "[1]", " {}", "\nEnd."]
     turn = turn_of(*pieces, "[DONE]")
     assert turn.text == "".join(pieces)
@@ -90,7 +90,7 @@ def test_a_weak_beginning_yields_to_a_dialect() -> None:
     assert turn.skipped == 1
 
 
-def test_strings_are_no_text_inside_a_dialect() -> None:
+def test_strings_are_not_text_inside_a_dialect() -> None:
     assert turn_of({"type": "start"}, '"Hello"', {"text": "Hello"}).text == ""
 
 
@@ -99,7 +99,7 @@ def test_strings_are_no_text_inside_a_dialect() -> None:
 @pytest.mark.parametrize("width", [1, 2, 7, 1000])
 @pytest.mark.parametrize("recording", recordings("ai4"), ids=lambda r: r.name)
 def test_ai_sdk_4_lines_in_a_text_body_cut_anywhere(recording: Any, width: int, encoding: str) -> None:
-    """With the protocol header, and recognised by its first line without."""
+    """With the protocol header, and without it recognized by the first line."""
     body = recording.body.decode().rstrip("\n")
     runs = [body[at : at + width] for at in range(0, len(body), width)]
     turn = turn_of(*runs, content_type="text/plain", encoding=encoding)
@@ -137,7 +137,7 @@ def test_ai_sdk_4_errors_data_and_files() -> None:
     ]
 
 
-def test_ai_sdk_4_text_goes_on_over_a_continued_step() -> None:
+def test_ai_sdk_4_text_continues_across_a_continued_step() -> None:
     lines = ['0:"One "', 'e:{"isContinued":true}', '0:"two"', 'e:{"isContinued":false}', '0:"new"']
     assert turn_of("\n".join(lines), content_type="text/plain", encoding="ai4").texts == ("One two", "new")
 
@@ -152,7 +152,7 @@ def test_reasoning_of_the_first_releases_of_5() -> None:
     assert [(p.text, p.open) for p in turn.parts if isinstance(p, ReasoningPart)] == [("Hmm.", False)]
 
 
-def test_an_approval_that_is_answered_finds_its_call() -> None:
+def test_an_answered_approval_belongs_to_its_call() -> None:
     turn = turn_of(
         {"type": "tool-input-available", "toolCallId": "c1", "toolName": "rm", "input": {}},
         {"type": "tool-approval-request", "approvalId": "a1", "toolCallId": "c1"},
@@ -164,7 +164,7 @@ def test_an_approval_that_is_answered_finds_its_call() -> None:
     assert (part.call_id, part.name, part.state) == ("c1", "rm", ToolState.OUTPUT_DENIED)
 
 
-def test_a_step_that_is_reset_takes_its_parts_back() -> None:
+def test_a_step_that_is_reset_removes_its_parts() -> None:
     turn = turn_of(
         {"type": "start-step"},
         {"type": "text-delta", "id": "t", "delta": "kept"},
@@ -177,7 +177,7 @@ def test_a_step_that_is_reset_takes_its_parts_back() -> None:
     assert turn.texts == ("kept", "right")
 
 
-def test_a_call_whose_input_was_unusable_keeps_what_came() -> None:
+def test_a_call_with_invalid_input_keeps_the_received_text() -> None:
     turn = turn_of(
         {"type": "tool-input-start", "toolCallId": "c", "toolName": "f"},
         {"type": "tool-input-delta", "toolCallId": "c", "inputTextDelta": "{bad"},
@@ -192,7 +192,7 @@ def test_a_call_whose_input_was_unusable_keeps_what_came() -> None:
     assert turn.parts == (ToolPart("c", "f", ToolState.OUTPUT_ERROR, input="{bad", error="Not JSON"),)
 
 
-def test_emoji_halves_meet_across_deltas() -> None:
+def test_surrogate_pairs_are_joined_across_deltas() -> None:
     turn = turn_of(
         '{"type":"text-delta","id":"t","delta":"a\\ud83d"}',
         '{"type":"text-delta","id":"t","delta":"\\ude00b"}',
@@ -218,7 +218,7 @@ def test_chat_frames_of_an_agent() -> None:
     assert (turn.skipped, turn.finished) == (1, True)
 
 
-def test_an_agent_that_fails_says_so_in_the_message() -> None:
+def test_a_failed_agent_fails_the_message() -> None:
     turn = turn_of(chunk("Out of memory", error=True, done=True))
     assert (turn.errors, turn.finished) == (("Out of memory",), True)
 
@@ -263,7 +263,7 @@ def test_chat_completions() -> None:
     assert turn.stream_usage == {"total_tokens": 3}
 
 
-def test_a_response_that_is_incomplete_says_why() -> None:
+def test_an_incomplete_response_has_a_reason() -> None:
     done: dict[str, Any] = {
         "output": [],
         "incomplete_details": {"reason": "max_output_tokens"},
@@ -276,7 +276,7 @@ def test_a_response_that_is_incomplete_says_why() -> None:
     assert (turn.text, turn.incomplete, turn.finished) == ("Half", "max_output_tokens", True)
 
 
-def test_a_response_told_only_at_its_end_is_told_once() -> None:
+def test_a_response_sent_only_at_its_end_is_read_once() -> None:
     message = {"type": "message", "id": "m", "content": [{"type": "output_text", "text": "All of it"}]}
     search = {"type": "web_search_call", "id": "w", "action": {"query": "bees"}}
     turn = turn_of(
@@ -315,7 +315,7 @@ def test_layouts_of_stored_messages(event: Any) -> None:
 
 
 @pytest.mark.parametrize("wrapper", ["worker", "data", ""])
-def test_a_worker_is_found_where_it_hides_and_keeps_exact_amounts(wrapper: str) -> None:
+def test_a_wrapped_worker_is_recognized_and_keeps_exact_amounts(wrapper: str) -> None:
     usage = '{"costUsd":0.1000000000000000055}'
     worker = f'{{"object":"worker","id":"w","status":"running","running":true,"usage":{usage}}}'
     (event,) = read_line(f'{{"{wrapper}":{worker}}}' if wrapper else worker)

@@ -1,4 +1,4 @@
-"""Drafts: as they go to disk and come back, and the folded texts in them."""
+"""Drafts: stored and restored, with their folded texts."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ PLAIN = st.text(st.characters(exclude_characters="\x1e"))
 
 
 @given(PLAIN, st.lists(FILES, max_size=3), st.lists(st.text(), max_size=3), st.none() | LINEAGES)
-def test_a_draft_comes_back_as_it_was(
+def test_a_draft_is_restored_unchanged(
     text: str, files: list[Attachment], pasted: list[str], lineage: Lineage | None
 ) -> None:
     draft = Draft(text, tuple(files), tuple(pasted), lineage)
     assert unpack_draft(pack_draft(draft)) == draft
 
 
-def test_a_draft_of_words_is_stored_as_these_words() -> None:
+def test_a_plain_draft_is_stored_as_plain_text() -> None:
     assert pack_draft(Draft("half a thought")) == "half a thought"
     assert unpack_draft("half a thought") == Draft("half a thought")
     assert unpack_draft("") == Draft()
 
 
 @given(st.text())
-def test_anything_on_the_disk_is_read(text: str) -> None:
+def test_any_stored_text_is_read(text: str) -> None:
     assert isinstance(unpack_draft(f"\x1e{text}"), Draft)
 
 
-def test_a_draft_keeps_only_the_texts_that_stand_in_it() -> None:
+def test_a_draft_keeps_only_its_own_folded_texts() -> None:
     text = f"compare {fold(LONGER, 2)} and {fold(LONGER, 2)}"
     assert draft_as_typed(text, [FILE], [LONG, LONGER]) == Draft(
         f"compare {fold(LONGER, 1)} and {fold(LONGER, 1)}", (FILE,), (LONGER,)
@@ -58,7 +58,7 @@ def test_a_draft_keeps_only_the_texts_that_stand_in_it() -> None:
     assert draft_as_typed("nothing", [], [LONG]) == Draft("nothing")
 
 
-def test_an_order_is_a_draft_again() -> None:
+def test_a_request_becomes_a_draft_again() -> None:
     assert draft_of_request(TurnRequest("t", "sum up", 0, attachments=(FILE,))) == Draft("sum up", (FILE,))
 
 
@@ -69,7 +69,7 @@ def test_the_history_names_the_files() -> None:
     assert history_entry("sum up", [odd]) == "sum up"
 
 
-def test_chips_are_found_and_numbered_anew() -> None:
+def test_chips_are_renumbered() -> None:
     text = f"a {fold(LONG, 1)} b {fold(LONGER, 2)} [pasted text 1: 7 characters]"
     first, second = folds_in(text, [LONG, LONGER])
     assert (text[first.start : first.end], second.number) == (fold(LONG, 1), 2)
@@ -78,12 +78,12 @@ def test_chips_are_found_and_numbered_anew() -> None:
     assert folds_in("no chip", [LONG]) == ()
 
 
-def test_a_text_is_folded_again_where_it_stands() -> None:
+def test_a_text_is_folded_again_in_place() -> None:
     assert refolded(f"see {LONG}!", ["short", LONG]) == f"see {fold(LONG, 2)}!"
     assert refolded("short", ["short"]) == "short"
 
 
-def test_a_name_is_taken_out_of_a_text() -> None:
+def test_a_name_is_removed_from_a_text() -> None:
     text = r'see @a.csv, \@a.csv and @"a.csv" but @b.csv'
     assert without(text, "a.csv") == r"see a.csv, \@a.csv and a.csv but @b.csv"
     assert mentioned(without(text, "a.csv")).paths == ("b.csv",)

@@ -1,4 +1,4 @@
-"""From the worker's JSON to the sums: exact, free of order, and unknown never becomes zero.
+"""From the worker's JSON to the sums: exact, independent of order, and unknown never becomes zero.
 
 Random sequences of snapshots as text (members missing, null, of a wrong type,
 falling, huge, of 17 digits) go through the whole core; beside it the same text
@@ -32,8 +32,8 @@ Numbers = dict[str, Fraction]
 
 
 @dataclass(frozen=True)
-class Taken:
-    """One turn as it is made up: the texts of the looks before and after it, None where nobody looked."""
+class SampleTurn:
+    """One sample turn: the texts of the readings before and after it, None if there was none."""
 
     before: str | None
     after: str | None
@@ -55,11 +55,11 @@ SPELLINGS = st.sampled_from(["{:f}", "{:E}"])
 
 
 @st.composite
-def chats(draw: st.DrawFn, *, falling: bool | None = None) -> list[Taken]:
-    """Some turns of a worker. It counts on, or tells every turn by itself when `falling`."""
+def chats(draw: st.DrawFn, *, falling: bool | None = None) -> list[SampleTurn]:
+    """Some turns of a worker. It counts totals, or each turn by itself when `falling`."""
     by_itself = draw(st.booleans()) if falling is None else falling
     level = dict.fromkeys((*USAGE, *COSTS), Decimal(0))
-    made = []
+    turns = []
     for number in range(draw(st.integers(1, 5))):
         before = draw(looks(level)) if number and not by_itself else None
         for name in level:
@@ -67,12 +67,12 @@ def chats(draw: st.DrawFn, *, falling: bool | None = None) -> list[Taken]:
             level[name] = step if by_itself else WIDE.add(level[name], step)
         after = draw(looks(level))
         status = draw(st.sampled_from(STATUSES))
-        made.append(Taken(before, after, status))
-    return made
+        turns.append(SampleTurn(before, after, status))
+    return turns
 
 
 def looks(level: dict[str, Decimal]) -> st.SearchStrategy[str | None]:
-    """Most looks bring something."""
+    """Most readings succeed."""
     return st.integers(0, 4).flatmap(lambda chance: reports(level) if chance else st.none())
 
 
@@ -93,10 +93,10 @@ def reports(draw: st.DrawFn, level: dict[str, Decimal]) -> str:
     return f'{{"object": "worker", "status": "completed", "running": false, {", ".join(groups)}}}'
 
 
-def session_turns(made: list[Taken]) -> list[Turn]:
-    """The same through the core: text, JSON, snapshot, turn."""
+def session_turns(samples: list[SampleTurn]) -> list[Turn]:
+    """The same turns through the core: text, JSON, snapshot, turn."""
     turns = []
-    for number, one in enumerate(made):
+    for number, one in enumerate(samples):
         before, after = (
             None if text is None else snapshot_of(as_object(parse_exact(text)))
             for text in (one.before, one.after)
@@ -109,31 +109,31 @@ def session_turns(made: list[Taken]) -> list[Turn]:
 
 # -- the rules once more, with fractions ------------------------------------------------
 def numbers(text: str | None) -> Numbers:
-    """What a report tells; everything else is not in it."""
+    """The reported numbers of a worker, without missing ones."""
     if text is None:
         return {}
     wire: dict[str, Any] = json.loads(
         text, parse_float=Fraction, parse_int=Fraction, parse_constant=lambda _name: None
     )
-    told = {}
+    values = {}
     for name, value in (wire["usage"] | wire["costs"]).items():
         fits = isinstance(value, Fraction) and 0 <= value < 10**60
         if fits and (name not in WHOLE or value.denominator == 1):
-            told[name] = value
-    return told
+            values[name] = value
+    return values
 
 
-def usd_of(taken: Numbers) -> Fraction | None:
-    if "costUsd" in taken:
-        return taken["costUsd"]
-    return sum((taken[name] for name in COSTS), Fraction(0)) if set(COSTS) <= taken.keys() else None
+def usd_of(amounts: Numbers) -> Fraction | None:
+    if "costUsd" in amounts:
+        return amounts["costUsd"]
+    return sum((amounts[name] for name in COSTS), Fraction(0)) if set(COSTS) <= amounts.keys() else None
 
 
-def alone(made: list[Taken], at: int) -> Numbers | None:
-    """What one turn took, member by member; None where its neighbours may have a part in it."""
-    if made[at].status in FREE:
+def alone(samples: list[SampleTurn], at: int) -> Numbers | None:
+    """The cost of one turn, member by member; None if its neighbors may have a share."""
+    if samples[at].status in FREE:
         return dict.fromkeys((*USAGE, *COSTS), Fraction(0))
-    after, start = numbers(made[at].after), numbers(made[at].before)
+    after, start = numbers(samples[at].after), numbers(samples[at].before)
     if at == 0:
         start = dict.fromkeys((*USAGE, *COSTS), Fraction(0))
     if not {*USAGE, *COSTS} <= after.keys() & start.keys():
@@ -153,10 +153,10 @@ def fraction(value: Decimal | int | None) -> Fraction | None:
 
 @careful
 @given(chats(falling=False))
-def test_every_turn_that_was_read_in_full_is_exact(made: list[Taken]) -> None:
-    money = session_money(session_turns(made))
+def test_every_turn_that_was_read_in_full_is_exact(samples: list[SampleTurn]) -> None:
+    money = session_money(session_turns(samples))
     for at, one in enumerate(money.turns):
-        wanted = alone(made, at)
+        wanted = alone(samples, at)
         if wanted is not None:
             assert fraction(one.usd) == usd_of(wanted)
             assert fraction(one.usage.credits) == wanted["credits"]
@@ -172,45 +172,48 @@ def test_every_turn_that_was_read_in_full_is_exact(made: list[Taken]) -> None:
 
 @careful
 @given(chats(), st.data())
-def test_order_and_grouping_do_not_matter(made: list[Taken], data: st.DataObject) -> None:
-    values = [one.usd for one in session_money(session_turns(made)).turns]
+def test_order_and_grouping_do_not_matter(samples: list[SampleTurn], data: st.DataObject) -> None:
+    values = [one.usd for one in session_money(session_turns(samples)).turns]
     summed = total(values)
     mixed = data.draw(st.permutations(values))
     assert total(mixed) == summed
     cut = data.draw(st.integers(0, len(mixed)))
     each = [Total(value, int(value is None)) for value in mixed]
     groups = [reduce(add, part, Total(None)) for part in (each[:cut], each[cut:])]
-    whole = reduce(add, groups, Total(None))
-    assert fraction(whole.value) == fraction(summed.value)
-    assert whole.missing_turns == summed.missing_turns
+    regrouped = reduce(add, groups, Total(None))
+    assert fraction(regrouped.value) == fraction(summed.value)
+    assert regrouped.missing_turns == summed.missing_turns
 
 
 @careful
 @given(chats(falling=False), st.integers(0, 5))
-def test_a_turn_without_any_number_is_unknown_and_not_zero(made: list[Taken], at: int) -> None:
-    assume(at < len(made))
+def test_a_turn_without_any_number_is_unknown_and_not_zero(samples: list[SampleTurn], at: int) -> None:
+    assume(at < len(samples))
     silent = '{"object": "worker", "status": "completed", "running": false, "usage": null, "costs": {}}'
-    ends = [Taken(one.before, silent, TurnStatus.COMPLETED) if n == at else one for n, one in enumerate(made)]
-    ends = [Taken(None, one.after, one.status) if n == at + 1 else one for n, one in enumerate(ends)]
+    ends = [
+        SampleTurn(one.before, silent, TurnStatus.COMPLETED) if n == at else one
+        for n, one in enumerate(samples)
+    ]
+    ends = [SampleTurn(None, one.after, one.status) if n == at + 1 else one for n, one in enumerate(ends)]
     money = session_money(session_turns(ends))
     silent_turn = money.turns[at]
-    # Otherwise a later reading may show what it took.
+    # Otherwise a later reading may show its cost.
     if at == len(ends) - 1:
         assert (silent_turn.usd, silent_turn.usage.credits, silent_turn.usage.total_tokens) == (None,) * 3
         assert money.usd.missing_turns >= 1
 
 
 @given(st.integers(1, 6), st.sampled_from([TurnStatus.COMPLETED, TurnStatus.FAILED, TurnStatus.UNKNOWN]))
-def test_a_worker_that_tells_nothing_has_no_total(turns: int, status: TurnStatus) -> None:
-    money = session_money(session_turns([Taken(None, None, status)] * turns))
+def test_a_worker_that_reports_nothing_has_no_total(turns: int, status: TurnStatus) -> None:
+    money = session_money(session_turns([SampleTurn(None, None, status)] * turns))
     for summed in (money.usd, money.credits):
         assert (summed.value, summed.missing_turns) == (None, turns)
 
 
 @careful
 @given(chats(), st.integers(1, 5))
-def test_the_surrounding_precision_does_not_matter(made: list[Taken], digits: int) -> None:
-    turns = session_turns(made)
+def test_the_surrounding_precision_does_not_matter(samples: list[SampleTurn], digits: int) -> None:
+    turns = session_turns(samples)
     usual = session_money(turns)
     with localcontext(Context(prec=digits)):
         assert session_money(turns) == usual
@@ -218,8 +221,8 @@ def test_the_surrounding_precision_does_not_matter(made: list[Taken], digits: in
 
 @careful
 @given(chats(falling=False))
-def test_a_worker_that_counts_on_is_read_as_totals(made: list[Taken]) -> None:
-    assert session_money(session_turns(made)).reading is not Reading.PER_TURN
+def test_a_worker_with_growing_figures_is_read_as_totals(samples: list[SampleTurn]) -> None:
+    assert session_money(session_turns(samples)).reading is not Reading.PER_TURN
 
 
 @pytest.mark.parametrize(
@@ -227,5 +230,5 @@ def test_a_worker_that_counts_on_is_read_as_totals(made: list[Taken]) -> None:
 )
 def test_seventeen_digits_survive(digits: str) -> None:
     text = f'{{"object": "worker", "running": false, "usage": {{"costUsd": {digits}}}}}'
-    (money,) = session_money(session_turns([Taken(None, text, TurnStatus.COMPLETED)])).turns
+    (money,) = session_money(session_turns([SampleTurn(None, text, TurnStatus.COMPLETED)])).turns
     assert fraction(money.usd) == Fraction(digits)

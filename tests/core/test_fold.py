@@ -1,4 +1,4 @@
-"""What the fold keeps, replaces and steps over, beyond what recordings show."""
+"""What the fold keeps, replaces and skips, in cases without a recording."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FINISH: dict[str, Any] = {"type": "finish", "finishReason": "stop"}
 
 
 def stream(*events: Any, via: str = "post", clean: bool = True, tape: Tape | None = None) -> Tape:
-    """A whole response of events; texts stand as they are."""
+    """A complete response of events; strings are sent unchanged."""
     tape = tape or Tape()
     tape.note(
         Marker.OPENED, via=via, status=200, content_type="text/event-stream", encoding="", worker_id="w"
@@ -73,24 +73,24 @@ def test_a_retry_is_kept_until_the_service_answers_or_we_stop_asking() -> None:
         assert fold(ORDER, [*tape.frames, last]).retry is None
 
 
-@pytest.mark.parametrize("said", ["{}", '{"attempt": "x", "wait_ms": null, "reason": 3}', "[]"])
-def test_a_retry_without_its_numbers_is_still_one(said: str) -> None:
-    turn = fold(ORDER, [Frame(0, 7, Framing.NOTE, said, Marker.RETRYING)])
+@pytest.mark.parametrize("text", ["{}", '{"attempt": "x", "wait_ms": null, "reason": 3}', "[]"])
+def test_a_retry_without_its_numbers_is_still_one(text: str) -> None:
+    turn = fold(ORDER, [Frame(0, 7, Framing.NOTE, text, Marker.RETRYING)])
     assert turn.retry == Retry(1, 0, 7, "")
 
 
 # -- a lost stream and what follows it ------------------------------------------------
-def test_a_lost_answer_stays_in_sight_until_the_replay_has_caught_up() -> None:
+def test_a_lost_answer_is_shown_until_the_replay_has_caught_up() -> None:
     tape = stream(start(), delta("One two three"), clean=False)
     replay = stream(
         start(), delta("One "), delta("two "), delta("three four"), FINISH, via="replay", tape=tape
     )
     folding = Fold(ORDER)
-    seen = [folding.feed(frame).text for frame in replay.frames]
-    assert seen[4:] == ["One two three"] * 4 + ["One two three four"] * 3
+    texts = [folding.feed(frame).text for frame in replay.frames]
+    assert texts[4:] == ["One two three"] * 4 + ["One two three four"] * 3
 
 
-def test_a_replay_that_breaks_off_takes_nothing_away() -> None:
+def test_a_replay_that_breaks_off_removes_nothing() -> None:
     first = [
         start(),
         {"type": "message-metadata", "messageMetadata": {"a": 1}},
@@ -105,7 +105,7 @@ def test_a_replay_that_breaks_off_takes_nothing_away() -> None:
 
 
 @pytest.mark.parametrize("via", ["replay", "subscribe"])
-def test_a_replay_that_only_says_done_takes_nothing_away_and_finishes_nothing(via: str) -> None:
+def test_a_replay_that_is_only_done_changes_nothing(via: str) -> None:
     turn = folded(stream("[DONE]", via=via, tape=stream(start(), delta("One"), clean=False)))
     assert (turn.text, turn.finished) == ("One", False)
 
@@ -125,14 +125,14 @@ def test_detaching_in_the_middle_of_a_body_keeps_what_it_held() -> None:
 
 
 # -- stored messages -------------------------------------------------------------------
-def test_a_half_finished_message_comes_stored_and_replayed_but_not_twice() -> None:
+def test_an_unfinished_message_that_is_stored_and_replayed_is_there_once() -> None:
     history = [user("Why?"), answer("First part.", "m1"), answer("Becau", "m2", "streaming")]
     turn = folded(stream(*history, start("m2"), delta("Because."), FINISH, via="replay"))
     assert turn.texts == ("First part.", "Because.")
     assert turn.finished
 
 
-def test_live_deltas_go_on_with_a_half_finished_stored_message() -> None:
+def test_live_deltas_continue_an_unfinished_stored_message() -> None:
     turn = folded(stream(user("Why?"), answer("Becau", "m", "streaming"), delta("se."), FINISH, via="replay"))
     assert turn.texts == ("Because.",)
 
@@ -149,7 +149,7 @@ def test_a_later_turn_in_the_history_is_not_ours_and_ends_ours() -> None:
 
 
 @pytest.mark.parametrize(("seen_before", "text"), [(0, "First."), (1, "Second."), (2, ""), (None, "Second.")])
-def test_the_same_question_again_is_told_apart_by_how_often_it_stood_there(
+def test_equal_prompts_are_distinguished_by_their_number_before_the_turn(
     seen_before: int | None, text: str
 ) -> None:
     history = [user("Why?"), answer("First.", "m1"), user("Why?", "u2"), answer("Second.", "m2")]
@@ -157,13 +157,13 @@ def test_the_same_question_again_is_told_apart_by_how_often_it_stood_there(
     assert folded(stream(*history, via="replay"), order).text == text
 
 
-def test_how_often_it_stood_there_may_be_told_by_a_note() -> None:
+def test_the_number_of_equal_prompts_may_come_from_a_marker() -> None:
     history = [user("Why?"), answer("First.", "m1"), user("Why?", "u2"), answer("Second.", "m2")]
     tape = stream(*history, via="replay", tape=Tape().note(Marker.ASKED, times=1))
     assert folded(tape, TurnRequest("turn_1", "Why?", 0)).text == "Second."
 
 
-def test_a_history_without_our_question_leaves_what_the_lost_stream_brought() -> None:
+def test_a_history_without_our_prompt_keeps_the_text_of_the_lost_stream() -> None:
     lost = stream(start(), delta("Because"), clean=False)
     assert folded(stream(user("Other?"), answer("Other."), via="replay", tape=lost)).text == "Because"
 
@@ -177,7 +177,7 @@ def test_a_stale_worker_in_the_stream_is_neither_an_answer_nor_an_end() -> None:
     assert (turn.text, turn.finished) == ("New answer", True)
 
 
-def test_the_final_reading_wins_and_lost_words_are_remembered() -> None:
+def test_the_final_reading_replaces_the_text_and_the_lost_text_is_kept() -> None:
     tape = look(stream(start(), delta("Draft"), clean=False), ReadReason.AFTER, output_text="Final")
     turn = folded(tape)
     assert (turn.text, turn.replaced_text) == ("Final", "Draft")
@@ -189,7 +189,7 @@ def test_a_reading_that_only_continues_the_text_replaces_nothing() -> None:
     assert (turn.text, turn.replaced_text) == ("Because.", None)
 
 
-def test_a_poll_during_a_stream_does_not_double_what_the_stream_brings_later() -> None:
+def test_a_poll_during_a_stream_does_not_double_later_text() -> None:
     tape = Tape().note(Marker.OPENED, via="post", status=200, content_type="", encoding="ai-ui")
     tape.take(RawFrame(Framing.SSE, json.dumps(delta("Be"))))
     look(tape, ReadReason.MONEY, status="running", running=True, output_text="Because.")
@@ -220,7 +220,7 @@ def test_settling_closes_what_is_open_unless_the_worker_runs_on() -> None:
         assert part.open is still_open
 
 
-def test_a_worker_that_is_no_json_is_counted_and_changes_nothing() -> None:
+def test_a_worker_that_is_not_json_is_counted_and_changes_nothing() -> None:
     tape = stream(start(), delta("Hi"))
     tape.frames.append(Frame(99, 0, Framing.JSON, "<html>", ReadReason.AFTER))
     turn = folded(tape)

@@ -1,4 +1,4 @@
-"""What is about another worker than the one asked for changes nothing of a turn."""
+"""Frames about another worker than the requested one do not change a turn."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def chunk(**members: Any) -> RawFrame:
 
 
 def worker(worker_id: str, text: str = "theirs", usd: int = 99) -> dict[str, Any]:
-    asked = [
+    conversation = [
         {"id": "u", "role": "user", "parts": [{"type": "text", "text": "hello"}]},
         {"id": "a", "role": "assistant", "parts": [{"type": "text", "text": text}]},
     ]
@@ -30,7 +30,7 @@ def worker(worker_id: str, text: str = "theirs", usd: int = 99) -> dict[str, Any
         "object": "worker",
         "status": "completed",
         "running": False,
-        "messages": asked,
+        "messages": conversation,
         "output_text": text,
     }
     return {"id": worker_id, **body, "usage": {"costUsd": usd}}
@@ -76,7 +76,7 @@ def test_a_stream_that_begins_with_another_worker_counts_for_nothing(name: str, 
 
 
 @pytest.mark.parametrize("via", ["replay", "subscribe"])
-def test_what_had_come_before_stays(via: str) -> None:
+def test_earlier_text_stays(via: str) -> None:
     taped = streamed(Tape(), ANSWER[:2])
     had = fold(CONTINUED, taped.frames)
     turn = fold(CONTINUED, streamed(taped, [NAMES["data"], *ANSWER], via).frames)
@@ -84,7 +84,7 @@ def test_what_had_come_before_stays(via: str) -> None:
 
 
 @pytest.mark.parametrize("via", ["post", "subscribe"])
-def test_a_header_that_names_another_worker_moves_nothing(via: str) -> None:
+def test_a_header_that_names_another_worker_is_ignored(via: str) -> None:
     turn = fold(CONTINUED, streamed(Tape(), ANSWER, via, worker_id="w2").frames)
     assert content(turn) == ("w1", (), False, None, {})
 
@@ -95,7 +95,7 @@ def test_the_next_stream_counts_again() -> None:
     assert (turn.text, turn.finished) == ("an answer", True)
 
 
-def test_a_worker_mentioned_within_our_answer_is_left_out_and_the_answer_goes_on() -> None:
+def test_another_worker_inside_our_answer_is_skipped() -> None:
     turn = fold(
         CONTINUED, streamed(Tape(), [*ANSWER[:2], NAMES["a worker"], NAMES["data"], ANSWER[2]]).frames
     )
@@ -125,7 +125,7 @@ def test_a_created_worker_is_not_exchanged_by_a_later_reading(look: ReadReason) 
     assert turn.snapshot.usage.cost_usd == Decimal(1)
 
 
-def test_one_without_an_id_is_taken() -> None:
+def test_a_worker_without_an_id_is_accepted() -> None:
     ours = {key: value for key, value in worker("", "ours", 1).items() if key != "id"}
     turn = fold(CONTINUED, streamed(Tape(), [RawFrame(Framing.SSE, json.dumps(ours))]).frames)
     assert (turn.text, turn.worker_id) == ("ours", "w1")

@@ -1,4 +1,4 @@
-"""The month's end: an estimate that says how it was made, or why there is none."""
+"""The month-end forecast: an estimate with its method, or the reason for a missing one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from handinger_tui.core.money.forecast import (
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.money.spending import Bucket
 
-TODAY = date(2026, 11, 20)  # ten days of the month are left after it
+TODAY = date(2026, 11, 20)  # ten days of the month follow it
 HALF = Decimal("0.5")
 
 
@@ -32,13 +32,13 @@ def on(day: int, usd: str | None, missing: int = 0, month: int = 11) -> tuple[da
     return date(2026, month, day), Total(None if usd is None else Decimal(usd), missing)
 
 
-def test_an_even_spender_goes_on_evenly() -> None:
+def test_even_spending_is_forecast_evenly() -> None:
     days = [on(day, "1") for day in range(1, 20)]
-    found = forecast([*days, on(20, "0.5")], TODAY, HALF)
-    assert found.spent == Total(Decimal("19.5"))
-    assert found.middle == Decimal(30)
-    assert (found.days_seen, found.per_day, found.gaps) == (19, Decimal(1), 0)
-    assert forecast_text(found) == "~$30.00 by month end (~$28.72 to ~$31.28)"
+    result = forecast([*days, on(20, "0.5")], TODAY, HALF)
+    assert result.spent == Total(Decimal("19.5"))
+    assert result.middle == Decimal(30)
+    assert (result.days_seen, result.per_day, result.gaps) == (19, Decimal(1), 0)
+    assert forecast_text(result) == "~$30.00 by month end (~$28.72 to ~$31.28)"
 
 
 def test_the_fewer_days_the_wider_the_range_even_of_equal_days() -> None:
@@ -50,67 +50,67 @@ def test_the_fewer_days_the_wider_the_range_even_of_equal_days() -> None:
     assert text(19) == "~$30.00 by month end (~$28.68 to ~$31.32)"
 
 
-def test_a_range_lies_around_the_middle_and_never_below_what_is_spent() -> None:
-    found = forecast([on(17, "0.1"), on(18, "9"), on(19, "0.2"), on(20, "1")], TODAY, HALF)
-    assert found.low is not None
-    assert found.middle is not None
-    assert found.high is not None
-    assert found.spent.value == Decimal("10.3") <= found.low < found.middle < found.high
-    assert found.middle == Decimal("10.3") + Decimal("3.1") * Decimal("10.5")
+def test_the_range_surrounds_the_middle_and_is_never_below_the_spending() -> None:
+    result = forecast([on(17, "0.1"), on(18, "9"), on(19, "0.2"), on(20, "1")], TODAY, HALF)
+    assert result.low is not None
+    assert result.middle is not None
+    assert result.high is not None
+    assert result.spent.value == Decimal("10.3") <= result.low < result.middle < result.high
+    assert result.middle == Decimal("10.3") + Decimal("3.1") * Decimal("10.5")
     # The variance of 0.1, 9, 0.2, 0 and 6.2 is 17.86; 10.5 days and the average make it 47.25 times that.
-    assert found.high - found.middle == Decimal("29.049698793619")
-    assert forecast_text(found).startswith("~$42.85 by month end (~$")
+    assert result.high - result.middle == Decimal("29.049698793619")
+    assert forecast_text(result).startswith("~$42.85 by month end (~$")
 
 
 def test_days_without_turns_are_zero_from_the_first_one_on() -> None:
-    found = forecast([on(16, "4")], TODAY, HALF)
-    assert (found.days_seen, found.per_day) == (4, Decimal(1))
+    result = forecast([on(16, "4")], TODAY, HALF)
+    assert (result.days_seen, result.per_day) == (4, Decimal(1))
 
 
 @pytest.mark.parametrize("days", [[], [on(19, "4")], [on(18, "4")], [on(20, "4")]])
 def test_too_few_days_make_no_forecast(days: list[tuple[date, Total]]) -> None:
-    found = forecast(days, TODAY, HALF)
-    assert (found.low, found.middle, found.high, found.per_day) == (None, None, None, None)
-    assert "No forecast yet" in found.method
-    assert f"needs {ENOUGH_DAYS} days of history" in found.method
-    assert forecast_text(found) == found.method
+    result = forecast(days, TODAY, HALF)
+    assert (result.low, result.middle, result.high, result.per_day) == (None, None, None, None)
+    assert "No forecast yet" in result.method
+    assert f"needs {ENOUGH_DAYS} days of history" in result.method
+    assert forecast_text(result) == result.method
 
 
-def test_a_month_without_turns_goes_by_the_days_before_it() -> None:
+def test_a_month_without_turns_is_forecast_by_earlier_days() -> None:
     days = [on(day, "2", month=10) for day in range(20, 32)]
-    found = forecast(days, date(2026, 11, 1), Decimal(0))
-    assert found.spent == Total(Decimal(0))
-    assert found.middle == Decimal(60)
+    result = forecast(days, date(2026, 11, 1), Decimal(0))
+    assert result.spent == Total(Decimal(0))
+    assert result.middle == Decimal(60)
 
 
 def test_only_the_newest_days_count() -> None:
     days = [on(1, "1000", month=9), *(on(day, "1", month=10) for day in range(1, 32))]
-    found = forecast(days, date(2026, 11, 1), Decimal(0))
-    assert (found.days_seen, found.per_day) == (WINDOW, Decimal(1))
+    result = forecast(days, date(2026, 11, 1), Decimal(0))
+    assert (result.days_seen, result.per_day) == (WINDOW, Decimal(1))
 
 
-def test_unknown_amounts_make_a_lower_bound_that_says_so() -> None:
+def test_unknown_amounts_make_a_marked_lower_bound() -> None:
     days = [on(day, "1") for day in range(1, 18)]
-    found = forecast([*days, on(18, "1", missing=2), on(19, None, missing=1)], TODAY, HALF)
-    assert found.gaps == 3
-    assert found.spent == Total(Decimal(18), 3)
-    assert (found.days_seen, found.per_day) == (18, Decimal(1))
-    assert forecast_text(found).startswith("~$28.50 + 3 turns unknown by")
-    assert "Turns of unknown cost are not included." in found.method
+    result = forecast([*days, on(18, "1", missing=2), on(19, None, missing=1)], TODAY, HALF)
+    assert result.gaps == 3
+    assert result.spent == Total(Decimal(18), 3)
+    assert (result.days_seen, result.per_day) == (18, Decimal(1))
+    assert forecast_text(result).startswith("~$28.50 + 3 turns unknown by")
+    assert "Turns of unknown cost are not included." in result.method
 
 
-def test_a_month_of_which_nothing_is_known_has_no_forecast() -> None:
+def test_a_month_without_amounts_has_no_forecast() -> None:
     days = [on(day, "1", month=10) for day in range(20, 32)]
-    found = forecast([*days, on(2, None, missing=1)], date(2026, 11, 3), HALF)
-    assert found.spent == Total(None, 1)
-    assert found.middle is None
-    assert found.method == "No forecast: no cost was reported this month."
+    result = forecast([*days, on(2, None, missing=1)], date(2026, 11, 3), HALF)
+    assert result.spent == Total(None, 1)
+    assert result.middle is None
+    assert result.method == "No forecast: no cost was reported this month."
 
 
-def test_the_last_evening_has_nothing_left_to_guess() -> None:
+def test_the_last_evening_has_an_exact_forecast() -> None:
     days = [on(day, str(day)) for day in range(1, 31)]
-    found = forecast(days, date(2026, 11, 30), Decimal(1))
-    assert found.low == found.middle == found.high == found.spent.value
+    result = forecast(days, date(2026, 11, 30), Decimal(1))
+    assert result.low == result.middle == result.high == result.spent.value
 
 
 def test_december_of_the_last_year_is_a_month_too() -> None:
@@ -125,9 +125,9 @@ def test_a_share_beyond_the_day_is_the_day() -> None:
     assert forecast(days, TODAY, Decimal(-7)).middle == forecast(days, TODAY, Decimal(0)).middle
 
 
-def test_the_method_is_in_sentences() -> None:
-    found = forecast([on(day, "1", day % 2) for day in range(1, 20)], TODAY, HALF)
-    for text in (found.method, forecast([], TODAY, HALF).method):
+def test_the_method_is_explained_in_sentences() -> None:
+    result = forecast([on(day, "1", day % 2) for day in range(1, 20)], TODAY, HALF)
+    for text in (result.method, forecast([], TODAY, HALF).method):
         assert text[0].isupper()
         assert text.endswith(".")
 
@@ -143,18 +143,18 @@ def test_a_forecast_is_ordered_and_does_not_depend_on_the_order_of_days(
         (TODAY - timedelta(back), Total(usd, missing if usd is not None else missing + 1))
         for back, usd, missing in listed
     ]
-    found = forecast(days, TODAY, HALF)
-    assert forecast(days[::-1], TODAY, HALF) == found
+    result = forecast(days, TODAY, HALF)
+    assert forecast(days[::-1], TODAY, HALF) == result
     month = [amount for day, amount in days if day.month == TODAY.month]
-    assert (found.spent.value is None) == (bool(month) and all(amount.value is None for amount in month))
-    assert found.spent.missing_turns == sum(amount.missing_turns for amount in month)
-    if found.middle is not None:
-        assert found.spent.value is not None
-        assert found.low is not None
-        assert found.high is not None
-        assert found.spent.value <= found.low <= found.middle <= found.high
-        assert found.days_seen >= ENOUGH_DAYS
-    assert "None" not in forecast_text(found)
+    assert (result.spent.value is None) == (bool(month) and all(amount.value is None for amount in month))
+    assert result.spent.missing_turns == sum(amount.missing_turns for amount in month)
+    if result.middle is not None:
+        assert result.spent.value is not None
+        assert result.low is not None
+        assert result.high is not None
+        assert result.spent.value <= result.low <= result.middle <= result.high
+        assert result.days_seen >= ENOUGH_DAYS
+    assert "None" not in forecast_text(result)
 
 
 def gauge(spent: str | None, scope: Scope = Scope.SESSION, of: str = "10") -> Gauge:
@@ -162,7 +162,7 @@ def gauge(spent: str | None, scope: Scope = Scope.SESSION, of: str = "10") -> Ga
 
 
 @pytest.mark.parametrize(
-    ("found", "per_day", "days"),
+    ("limit_gauge", "per_day", "days"),
     [
         (gauge("4"), "2", 3),
         (gauge("4"), "4", 2),
@@ -176,8 +176,8 @@ def gauge(spent: str | None, scope: Scope = Scope.SESSION, of: str = "10") -> Ga
         (gauge("4", Scope.TURN), "2", None),
     ],
 )
-def test_days_to_a_limit(found: Gauge, per_day: str | None, days: int | None) -> None:
-    assert days_to_limit(found, None if per_day is None else Decimal(per_day)) == days
+def test_days_to_a_limit(limit_gauge: Gauge, per_day: str | None, days: int | None) -> None:
+    assert days_to_limit(limit_gauge, None if per_day is None else Decimal(per_day)) == days
 
 
 def test_on_how_many_days_an_amount_was_reached() -> None:
@@ -186,7 +186,7 @@ def test_on_how_many_days_an_amount_was_reached() -> None:
     assert days_over([], TODAY, Decimal(2)) == (0, 0)
 
 
-def test_what_the_days_mean_for_a_limit() -> None:
+def test_the_days_to_a_limit_in_words() -> None:
     days = [on(16, "4"), on(17, "2"), on(18, "1"), on(19, "1")]
     assert (
         limit_text(gauge("1", Scope.DAY, "2"), days, TODAY)
@@ -213,6 +213,6 @@ def test_buckets_by_day() -> None:
 
 
 def test_credits_are_forecast_as_credits() -> None:
-    found = forecast([on(day, "1") for day in range(1, 20)], TODAY, HALF, Unit.CREDITS)
-    assert forecast_text(found) == "~29.5 credits by month end (~28.22 credits to ~30.78 credits)"
-    assert isinstance(found, Forecast)
+    result = forecast([on(day, "1") for day in range(1, 20)], TODAY, HALF, Unit.CREDITS)
+    assert forecast_text(result) == "~29.5 credits by month end (~28.22 credits to ~30.78 credits)"
+    assert isinstance(result, Forecast)

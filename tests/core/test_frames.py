@@ -1,4 +1,4 @@
-"""A turn told in fewer frames is the same turn."""
+"""A turn in fewer frames is the same turn."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def folded(frames: list[Frame], before: Turn | None = None) -> Turn:
 @every
 def test_every_recording_folds_to_the_same_turn(recording: Recording) -> None:
     frames = Tape().body(recording).frames
-    told = gathered(frames)
-    assert folded(told, prior(recording)) == folded(frames, prior(recording))
-    assert len(told) <= len(frames)
+    compact = gathered(frames)
+    assert folded(compact, prior(recording)) == folded(frames, prior(recording))
+    assert len(compact) <= len(frames)
 
 
 def test_recordings_of_the_services_own_dialect_shrink() -> None:

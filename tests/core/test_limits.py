@@ -1,4 +1,4 @@
-"""Limits: when they warn, when they forbid, and what they say."""
+"""Limits: their warnings, refusals, and texts."""
 
 from __future__ import annotations
 
@@ -79,33 +79,33 @@ def test_a_limit_warns_at_80_and_is_reached_at_100(
 def test_the_percent_and_the_state_agree(spent: Decimal, limit: Decimal, missing: int) -> None:
     if not limit:
         return
-    found = Gauge(Limit(Scope.DAY, Unit.USD, limit), Total(spent, missing))
-    assert found.percent is not None
-    assert (found.percent >= 100) == (found.state is State.REACHED) == (spent >= limit)
-    assert (found.percent >= 80) == (found.state >= State.NEAR)
+    sample = Gauge(Limit(Scope.DAY, Unit.USD, limit), Total(spent, missing))
+    assert sample.percent is not None
+    assert (sample.percent >= 100) == (sample.state is State.REACHED) == (spent >= limit)
+    assert (sample.percent >= 80) == (sample.state >= State.NEAR)
 
 
 @given(amounts, st.integers(1, 5))
 def test_gaps_change_the_words_and_not_the_state(spent: Decimal, missing: int) -> None:
-    whole, gappy = gauge(str(spent), "5"), gauge(str(spent), "5", missing=missing)
-    assert whole.state is gappy.state
-    assert "unknown" not in spent_text(whole)
+    complete, gappy = gauge(str(spent), "5"), gauge(str(spent), "5", missing=missing)
+    assert complete.state is gappy.state
+    assert "unknown" not in spent_text(complete)
     assert f" + {plural(missing, 'turn')} unknown of " in spent_text(gappy)
 
 
 def test_an_unknown_amount_is_neither_zero_nor_a_reason_to_block() -> None:
-    found = gauge(None, missing=3)
-    assert found.state is State.BELOW
-    assert blocking([found]) is None
-    assert spent_text(found) == "not reported of $1.00"
+    sample = gauge(None, missing=3)
+    assert sample.state is State.BELOW
+    assert blocking([sample]) is None
+    assert spent_text(sample) == "not reported of $1.00"
 
 
 @pytest.mark.parametrize("order", list(permutations(LimitOrigin)))
-def test_flag_before_typed_before_configured(order: tuple[LimitOrigin, ...]) -> None:
+def test_a_flag_overrides_a_stored_limit_and_that_a_configured_one(order: tuple[LimitOrigin, ...]) -> None:
     limits = [Limit(Scope.DAY, Unit.USD, Decimal(at), origin) for at, origin in enumerate(order, 1)]
     assert effective(limits) == (limits[order.index(LimitOrigin.FLAG)],)
-    rest = [limit for limit in limits if limit.origin is not LimitOrigin.FLAG]
-    assert effective(rest) == (limits[order.index(LimitOrigin.TYPED)],)
+    others = [limit for limit in limits if limit.origin is not LimitOrigin.FLAG]
+    assert effective(others) == (limits[order.index(LimitOrigin.TYPED)],)
 
 
 def test_scopes_and_units_are_limits_of_their_own_in_a_fixed_order() -> None:
@@ -114,7 +114,7 @@ def test_scopes_and_units_are_limits_of_their_own_in_a_fixed_order() -> None:
     assert effective([]) == ()
 
 
-def test_what_is_not_named_is_not_known() -> None:
+def test_unconfigured_limits_do_not_exist() -> None:
     limits = [Limit(Scope.DAY, Unit.USD, Decimal(1)), Limit(Scope.TURN, Unit.CREDITS, Decimal(9))]
     first, second = gauges(limits, {(Scope.DAY, Unit.USD): Total(Decimal("0.5"))})
     assert first.percent == 50
@@ -131,7 +131,7 @@ def test_the_widest_reached_scope_blocks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "text"),
+    ("sample", "text"),
     [
         (gauge("0.85"), "$0.85 of $1.00 (85%)"),
         (gauge("16", "20", unit=Unit.CREDITS), "16 of 20 credits (80%)"),
@@ -145,8 +145,8 @@ def test_the_widest_reached_scope_blocks() -> None:
         (gauge("0.85", missing=2), "$0.85 + 2 turns unknown of $1.00 (85%)"),
     ],
 )
-def test_what_is_spent_in_words(found: Gauge, text: str) -> None:
-    assert spent_text(found) == text
+def test_the_spending_in_words(sample: Gauge, text: str) -> None:
+    assert spent_text(sample) == text
 
 
 def test_texts_of_the_two_marks() -> None:
@@ -164,7 +164,7 @@ def test_texts_of_the_two_marks() -> None:
         (Limit(Scope.TURN, Unit.CREDITS, Decimal(1)), "/limit turn AMOUNT credits"),
     ],
 )
-def test_the_hint_says_how_to_go_on(limit: Limit, holds: str) -> None:
+def test_the_hint_names_the_next_step(limit: Limit, holds: str) -> None:
     assert holds in raise_hint(limit)
 
 
@@ -175,12 +175,12 @@ def test_the_hint_says_how_to_go_on(limit: Limit, holds: str) -> None:
 def test_no_text_claims_that_a_turn_was_stopped(
     scope: Scope, unit: Unit, origin: LimitOrigin, spent: str | None
 ) -> None:
-    found = gauge(spent, scope=scope, unit=unit, origin=origin, missing=spent is None)
-    refused = LimitReached(found)
-    for text in (near_text(found), reached_text(found), raise_hint(found.limit), str(refused)):
+    sample = gauge(spent, scope=scope, unit=unit, origin=origin, missing=spent is None)
+    refused = LimitReached(sample)
+    for text in (near_text(sample), reached_text(sample), raise_hint(sample.limit), str(refused)):
         assert not {"stopped", "aborted", "cancelled", "killed"} & set(text.lower().replace(".", "").split())
     assert "Nothing was sent." in str(refused)
-    assert refused.gauge is found
+    assert refused.gauge is sample
     assert "cannot be stopped" in STILL
 
 
@@ -199,7 +199,7 @@ def test_an_amount_as_typed(text: str, amount: str) -> None:
         *("0,5", "1,000", "1_000"),
     ],
 )
-def test_what_is_no_amount(text: str) -> None:
+def test_invalid_amounts(text: str) -> None:
     with pytest.raises(ValueError, match="amount"):
         amount_of(text)
 
@@ -214,7 +214,7 @@ def in_use(
 
 
 @pytest.mark.parametrize(
-    ("found", "text"),
+    ("sample", "text"),
     [
         (in_use("0.9", "2", "0.5", 2), "$0.60 of $2.00 left, 2 running"),
         (in_use("0.9", "2", "5", 2), "none of $2.00 left, 2 running"),
@@ -230,8 +230,8 @@ def in_use(
         (replace(in_use("0.9", "2", "0.5", 2), approximate=True), "~$0.60 of $2.00 left, 2 running"),
     ],
 )
-def test_what_is_free_in_words(found: Gauge, text: str) -> None:
-    assert free_text(found) == text
+def test_the_free_amount_in_words(sample: Gauge, text: str) -> None:
+    assert free_text(sample) == text
 
 
 USUALLY_1 = {Unit.USD: Decimal(1), Unit.CREDITS: None}
@@ -239,13 +239,13 @@ UNKNOWN: dict[Unit, Decimal | None] = {Unit.USD: None, Unit.CREDITS: None}
 
 
 @pytest.mark.parametrize(
-    ("found", "needed", "problem"),
+    ("sample", "needed", "problem"),
     [
-        # Alone, a turn is sent below 100%, whatever it may take.
+        # Alone, a turn is sent below 100%, despite its possible cost.
         (gauge("1.9", "2"), USUALLY_1, None),
         (gauge("1.9", "2"), UNKNOWN, None),
         (gauge("2", "2"), USUALLY_1, LimitReached),
-        # With others at work it has to fit.
+        # With other running turns it has to fit.
         (in_use("0", "2", "1"), USUALLY_1, None),
         (in_use("0.1", "2", "1"), USUALLY_1, LimitReserved),
         (in_use("0.1", "2", "1"), UNKNOWN, None),
@@ -254,19 +254,19 @@ UNKNOWN: dict[Unit, Decimal | None] = {Unit.USD: None, Unit.CREDITS: None}
         (replace(gauge("0", "2"), reported=False), USUALLY_1, LimitUnmeasured),
     ],
 )
-def test_what_may_start(
-    found: Gauge, needed: dict[Unit, Decimal | None], problem: type[LimitReached] | None
+def test_which_turns_may_start(
+    sample: Gauge, needed: dict[Unit, Decimal | None], problem: type[LimitReached] | None
 ) -> None:
     if problem is None:
-        check_start([found], needed)
+        check_start([sample], needed)
         return
     with pytest.raises(LimitReached) as refused:
-        check_start([found], needed)
+        check_start([sample], needed)
     assert type(refused.value) is problem
-    assert refused.value.gauge is found
+    assert refused.value.gauge is sample
 
 
-def test_who_agrees_that_a_limit_may_not_hold_still_keeps_those_that_do() -> None:
+def test_consent_to_exceed_one_limit_keeps_the_others() -> None:
     unmeasured = in_use("0", "2", "1.5", 2, 1)
     with pytest.raises(LimitUnmeasured):
         check_start([unmeasured], UNKNOWN)
@@ -281,21 +281,19 @@ def test_who_agrees_that_a_limit_may_not_hold_still_keeps_those_that_do() -> Non
     st.lists(st.decimals(min_value=0, max_value=5, places=2), min_size=1, max_size=12),
     st.decimals(min_value=Decimal("0.01"), max_value=10, places=2),
 )
-def test_what_is_let_in_one_after_the_other_never_reserves_more_than_the_limit(
-    wishes: list[Decimal], amount: Decimal
-) -> None:
-    """But for the first one, which may take what it takes."""
-    taken: list[Decimal] = []
+def test_successive_turns_never_reserve_more_than_the_limit(wishes: list[Decimal], amount: Decimal) -> None:
+    """Except the first one, which may exceed it."""
+    started: list[Decimal] = []
     for wish in wishes:
-        now = in_use("0", str(amount), str(sum(taken, Decimal(0))), len(taken))
+        now = in_use("0", str(amount), str(sum(started, Decimal(0))), len(started))
         try:
             check_start([now], {Unit.USD: wish})
         except LimitReserved:
-            assert taken
-            assert sum(taken, wish) > amount or not now.free
+            assert started
+            assert sum(started, wish) > amount or not now.free
         else:
-            taken.append(wish)
-    assert len(taken) == 1 or sum(taken) <= amount
+            started.append(wish)
+    assert len(started) == 1 or sum(started) <= amount
 
 
 def test_the_tightest_limit_is_the_one_with_the_smallest_free_share() -> None:

@@ -1,4 +1,4 @@
-"""Calls that go on elsewhere than where they began keep their name and input."""
+"""Tool calls that continue in another response keep their name and input."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ REST = [
 
 
 def played(*bodies: tuple[str, list[RawFrame]], order: TurnRequest = ORDER) -> Turn:
-    """The turn of several responses, each by the route it came by."""
+    """The turn of several responses, each with its route."""
     taped = Tape()
     for via, pieces in bodies:
         taped.note(Marker.OPENED, via=via, status=200, content_type="", encoding="", worker_id=None)
@@ -105,20 +105,20 @@ def test_a_stored_call_that_the_live_stream_updates_keeps_name_and_input(
     assert turn.finished
 
 
-def test_the_array_of_stored_messages_does_as_well_and_twice_is_no_more_than_once() -> None:
+def test_an_array_of_stored_messages_is_read_once_even_if_repeated() -> None:
     listed = chunk(type="messages", messages=[QUESTION, STORED])
-    whole = [listed, START, OUTPUT, *REST]
-    assert played(("replay", whole)).parts == played(("post", whole[:3]), ("replay", whole)).parts
+    stored = [listed, START, OUTPUT, *REST]
+    assert played(("replay", stored)).parts == played(("post", stored[:3]), ("replay", stored)).parts
 
 
-def test_an_approval_that_is_answered_finds_the_stored_call() -> None:
+def test_an_answered_approval_belongs_to_the_stored_call() -> None:
     stored = {**STORED, "parts": [{**CALL, "state": "approval-requested", "approval": {"id": "a1"}}]}
     answered = chunk(type="tool-approval-response", approvalId="a1", approved=True)
     turn = played(("replay", [RawFrame(Framing.SSE, json.dumps(stored)), START, answered, OUTPUT]))
     assert calls(turn) == [("search", {"query": "bees"}, ToolState.OUTPUT_AVAILABLE)]
 
 
-def test_a_message_that_is_told_anew_is_not_doubled() -> None:
+def test_a_message_that_is_sent_again_is_not_doubled() -> None:
     again = [
         chunk(type="text-delta", id="t", delta="Searching."),
         chunk(type="tool-input-available", toolCallId="c1", toolName="search", input={"query": "bees"}),
@@ -131,7 +131,7 @@ def test_a_message_that_is_told_anew_is_not_doubled() -> None:
     assert turn.text == "Searching."
 
 
-def test_another_message_takes_over_the_call_alone() -> None:
+def test_another_message_receives_only_the_call() -> None:
     begun = [RawFrame(Framing.SSE, json.dumps(STORED)), chunk(type="start", messageId="m2"), OUTPUT, *REST]
     turn = played(("replay", begun), order=TurnRequest("turn_1", "", 0, "w1"))
     assert calls(turn) == [("search", {"query": "bees"}, ToolState.OUTPUT_AVAILABLE)]
@@ -139,7 +139,7 @@ def test_another_message_takes_over_the_call_alone() -> None:
 
 
 @pytest.mark.parametrize("start", [[START], []], ids=["start", "no start"])
-def test_a_subscribed_stream_goes_on_with_the_calls_of_the_lost_one(start: list[RawFrame]) -> None:
+def test_a_subscribed_stream_continues_the_calls_of_the_lost_one(start: list[RawFrame]) -> None:
     lost = [
         START,
         chunk(type="text-delta", id="t", delta="Searching."),

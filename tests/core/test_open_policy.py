@@ -1,4 +1,4 @@
-"""What may be handed to the system's program: documents, never what could run."""
+"""Files that may be opened by the system: documents, never executables."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ PE = b"MZ\x90\x00\x03\x00\x00\x00"
     ],
 )
 def test_the_name_and_the_first_bytes_decide(name: str, head: bytes, verdict: Verdict) -> None:
-    found = judge_file(name, head)
-    assert found.verdict is verdict
-    assert bool(found.reason) is (verdict is not Verdict.OPEN)
+    judged = judge_file(name, head)
+    assert judged.verdict is verdict
+    assert bool(judged.reason) is (verdict is not Verdict.OPEN)
 
 
 @given(st.text(max_size=40), st.sampled_from(["exe", "sh", "desktop", "js", "py", "lnk", "app"]))
-def test_what_could_run_is_refused_whatever_stands_before(stem: str, extension: str) -> None:
+def test_an_executable_ending_is_refused_after_any_name(stem: str, extension: str) -> None:
     for written in (extension, extension.upper()):
         assert judge_file(f"x{stem}.{written}", b"words").verdict is Verdict.REFUSE
 

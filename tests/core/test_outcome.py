@@ -1,4 +1,4 @@
-"""How an answer that has ended is judged, and whether a Worker is still at it."""
+"""The outcome of an ended answer, and whether a worker is still busy."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TURN = Turn(TurnRequest("turn_1", "Why?", 0), finished=True)
         ({"status": ["x"], "running": "yes", "output_text": 7}, True),
     ],
 )
-def test_a_worker_is_busy_unless_it_says_that_it_is_done(worker: dict[str, Any], busy: bool) -> None:
+def test_a_worker_is_busy_unless_it_reports_its_end(worker: dict[str, Any], busy: bool) -> None:
     assert snapshot_of(worker).busy is busy
 
 
@@ -60,7 +60,9 @@ def test_a_worker_is_busy_unless_it_says_that_it_is_done(worker: dict[str, Any],
         ({"status": "running", "error": "old"}, TurnStatus.COMPLETED, None),
     ],
 )
-def test_the_worker_s_own_words_decide(worker: dict[str, Any], status: TurnStatus, words: str | None) -> None:
+def test_the_status_of_the_worker_decides(
+    worker: dict[str, Any], status: TurnStatus, words: str | None
+) -> None:
     judged, fault = judge(replace(TURN, snapshot=snapshot_of(worker)))
     assert judged is status
     assert (fault is None) is (words is None)
@@ -79,7 +81,7 @@ def test_the_worker_s_own_words_decide(worker: dict[str, Any], status: TurnStatu
         (replace(TURN, finish_reason="stop"), TurnStatus.COMPLETED),
     ],
 )
-def test_the_stream_s_own_words_decide(turn: Turn, status: TurnStatus) -> None:
+def test_the_end_of_the_stream_decides(turn: Turn, status: TurnStatus) -> None:
     assert judge(turn)[0] is status
 
 

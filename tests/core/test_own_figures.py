@@ -1,4 +1,4 @@
-"""Figures that the service reports for each turn are the amounts of that turn, whatever else happens."""
+"""Figures that the service reports per turn are the amounts of that turn in every case."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def task(*turns: tuple[str, str, int], busy: bool = False, pad: int = 0) -> str:
     """A task with turns of (prompt, answer, credits)."""
     messages = [
         one
-        for prompt, answer, taken in turns
+        for prompt, answer, own in turns
         for one in (
             message("user", prompt),
-            message("assistant", answer, usage={"credits": taken, "inputTokens": taken, "durationMs": 5}),
+            message("assistant", answer, usage={"credits": own, "inputTokens": own, "durationMs": 5}),
         )
     ]
     messages.insert(0, message("user", "x" * pad))
@@ -39,13 +39,15 @@ def task(*turns: tuple[str, str, int], busy: bool = False, pad: int = 0) -> str:
             "running": busy,
             "messages": messages,
             "output_text": turns[-1][1],
-            "totals": {"credits": sum(taken for _, _, taken in turns)},
+            "totals": {"credits": sum(own for _, _, own in turns)},
         }
     )
 
 
-def turn_of(prompt: str, *reads: tuple[str, ReadReason], slim: bool = False, seen: int | None = None) -> Turn:
-    order = TurnRequest(prompt, prompt, 0, "t1", seen_before=seen)
+def turn_of(
+    prompt: str, *reads: tuple[str, ReadReason], slim: bool = False, seen_before: int | None = None
+) -> Turn:
+    order = TurnRequest(prompt, prompt, 0, "t1", seen_before=seen_before)
     frames = [Frame(0, 0, Framing.NOTE, json.dumps({"worker_id": "t1"}), Marker.SENDING)]
     for at, (text, reason) in enumerate(reads, 1):
         is_money = reason is ReadReason.MONEY
@@ -62,9 +64,9 @@ def credits_of(*turns: Turn) -> list[Decimal | None]:
 
 @pytest.mark.parametrize("slim", [False, True])
 @pytest.mark.parametrize("pad", [0, 10_000])
-def test_each_turn_has_what_is_reported_for_it(slim: bool, pad: int) -> None:
+def test_each_turn_has_its_reported_figures(slim: bool, pad: int) -> None:
     first = turn_of("one", (task(("one", "a", 3), pad=pad), ReadReason.AFTER), slim=slim)
-    # A turn of a stranger came in between: nothing of it is ours.
+    # A turn of another client is in between: no part of it is ours.
     after = task(("one", "a", 3), ("theirs", "b", 50), ("two", "c", 5), pad=pad)
     second = turn_of("two", (after, ReadReason.AFTER), slim=slim)
     assert credits_of(first, second) == [3, 5]
@@ -99,7 +101,7 @@ def test_a_late_figure_corrects_the_turn() -> None:
 def test_the_same_prompt_twice_is_two_turns() -> None:
     both = task(("one", "a", 3), ("one", "b", 5))
     reads = ((both, ReadReason.AFTER),)
-    assert credits_of(turn_of("one", *reads, seen=0), turn_of("one", *reads, seen=1)) == [3, 5]
+    assert credits_of(turn_of("one", *reads, seen_before=0), turn_of("one", *reads, seen_before=1)) == [3, 5]
 
 
 def test_a_missing_or_wrong_figure_is_unknown_and_not_zero() -> None:

@@ -1,4 +1,4 @@
-"""What a file is, and its text: the content decides, and what is left out is said."""
+"""The kind of a file, and its text: the content decides, and omissions are reported."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ def test_the_content_decides(name: str, media_type: str, head: bytes, shape: Sha
         ("a.csv", b'{"a": 1}', "its name says csv, its content is JSON"),
     ],
 )
-def test_a_name_that_promises_something_else_is_told(name: str, head: bytes, note: str) -> None:
+def test_a_name_that_disagrees_with_the_content_is_reported(name: str, head: bytes, note: str) -> None:
     assert sniff(name, "", head).note == note
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=12), st.text(max_size=12), st.binary(max_size=80))
-def test_any_file_is_something(name: str, media_type: str, head: bytes) -> None:
+def test_any_file_has_a_kind(name: str, media_type: str, head: bytes) -> None:
     assert isinstance(sniff(name, media_type, head), PreviewKind)
     model = read_text(head)
     assert len(model.lines) <= max(1, model.total)
@@ -98,7 +98,7 @@ def test_text_is_read(data: bytes, lines: tuple[str, ...], counted: str, encodin
     assert (model.lines, model.counted, model.encoding) == (lines, counted, encoding)
 
 
-def test_a_long_text_says_what_is_missing() -> None:
+def test_a_long_text_reports_its_missing_part() -> None:
     data = b"line\n" * 120_000
     assert read_text(data).counted == "first 5,000 of 120,000 lines"
     assert len(read_text(data).lines) == 5000
@@ -107,13 +107,13 @@ def test_a_long_text_says_what_is_missing() -> None:
     assert read_text(b"line\n" * 5000 + b"x").counted == "first 5,000 of 5,001 lines"
 
 
-def test_a_long_line_is_cut_and_said() -> None:
+def test_a_cut_line_is_reported() -> None:
     model = read_text(b"x" * 1_000_000 + b"\nshort")
     assert [len(line) for line in model.lines] == [MAX_COLUMNS + 1, 5]
     assert model.notes == ("1 line is cut after 4,000 characters",)
 
 
-def test_a_guessed_encoding_is_said() -> None:
+def test_a_guessed_encoding_is_reported() -> None:
     assert read_text(b"K\xf6ln").notes == ("not UTF-8; read as Windows-1252, so some letters may be wrong",)
     late = decode(b"a" * 70_000 + b"\xff\xfe\0\x80")
     assert late.note == "binary data shown as text"

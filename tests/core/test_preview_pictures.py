@@ -1,4 +1,4 @@
-"""Pictures: checked before they are decoded, drawn as a grid of pixels, and refused in words."""
+"""Pictures: checked before they are decoded, drawn as a grid of pixels, and refused with a message."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ def test_the_header_gives_format_and_size(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_cut_picture_is_refused_in_words_wherever_it_ends(name: str) -> None:
+def test_a_picture_cut_at_any_byte_is_refused_with_a_message(name: str) -> None:
     data = encoded(Image.effect_noise((64, 48), 90).convert("RGB"), name)
     for end in range(0, len(data) // 2, max(1, len(data) // 60)):
-        for whole in (True, False):
-            checked = check_picture(data[:end], name, complete=whole)
+        for complete in (True, False):
+            checked = check_picture(data[:end], name, complete=complete)
             assert checked.what == f"{name.upper()} image"
             if checked.picture is None:
                 assert checked.why
@@ -91,8 +91,8 @@ def test_only_the_format_that_was_recognized_is_opened(name: str) -> None:
     st.sampled_from([b"", SIGNATURE, b"\xff\xd8\xff", b"GIF89a", b"BM", b"RIFF\0\0\0\0WEBP"]),
     st.binary(max_size=80),
 )
-def test_any_bytes_are_drawn_or_refused(name: str, start: bytes, rest: bytes) -> None:
-    checked = check_picture(start + rest, name, complete=True)
+def test_any_bytes_are_drawn_or_refused(name: str, start: bytes, remainder: bytes) -> None:
+    checked = check_picture(start + remainder, name, complete=True)
     if checked.picture is None:
         assert checked.why
         return
@@ -108,8 +108,8 @@ def test_bombs_are_recognized_by_their_header() -> None:
     assert bomb(6000, 6000, 5_000_000) is None
     assert bomb(1200, 800, 4000) is None
     assert bomb(6000, 6000, None) is None
-    for whole in (True, False):
-        checked = check_picture(png(60_000, 60_000, rows(b"")), "png", complete=whole)
+    for complete in (True, False):
+        checked = check_picture(png(60_000, 60_000, rows(b"")), "png", complete=complete)
         assert checked.why == "not decoded: 60,000 × 60,000 pixels is more than 50 million"
 
 
@@ -197,7 +197,7 @@ def test_the_local_workers_charts_are_drawn() -> None:
         png(4, 4, chunk(b"IEND", b"")),
     ],
 )
-def test_a_broken_picture_is_refused_in_words(data: bytes) -> None:
+def test_a_broken_picture_is_refused_with_a_message(data: bytes) -> None:
     checked = check_picture(data, "png", complete=True)
     if checked.picture is None:
         assert "header is damaged" in checked.why

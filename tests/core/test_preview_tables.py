@@ -18,7 +18,7 @@ from handinger_tui.core.data_preview import (
     table_of_value,
     tree_of_json,
 )
-from tests.core.tables_made import read_table, table_of_rows
+from tests.core.table_samples import read_table, table_of_rows
 
 
 def column(table: TableModel, at: int, *, descending: bool = False) -> list[str]:
@@ -48,12 +48,12 @@ def test_a_table_is_read() -> None:
         (b"sep=a\na,b\n", ","),
     ],
 )
-def test_the_delimiter_is_found(data: bytes, delimiter: str) -> None:
+def test_the_delimiter_is_detected(data: bytes, delimiter: str) -> None:
     assert TableReader(data).delimiter == delimiter
 
 
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
-def test_a_line_that_names_the_delimiter_is_no_header(start: bytes) -> None:
+def test_a_line_that_names_the_delimiter_is_not_a_header(start: bytes) -> None:
     table = read_table(start + b"sep=;\r\na;b\r\n1,5;2\r\n")
     assert (table.header, table.rows, table.total) == (("a", "b"), [("1,5", "2")], 1)
 
@@ -82,11 +82,11 @@ def test_numbers_are_sorted_by_value_and_gaps_come_last() -> None:
 
 
 @pytest.mark.parametrize("text", ["1,000", "nan", "Infinity", "0x1f", "1e99999", "", ".", "-", "١", "1_0"])
-def test_what_is_no_plain_number_is_text(text: str) -> None:
+def test_cells_that_are_not_plain_numbers_are_text(text: str) -> None:
     assert not is_number(text)
 
 
-def test_cells_are_clean_and_encodings_known() -> None:
+def test_cells_are_cleaned_and_encodings_detected() -> None:
     assert read_table("a,b\x1b[2J\r\nx\u2028y,\u202ez\r\n".encode()).rows == [("x y", "z")]
     assert read_table("é,b\n1,x\n".encode("utf-16")).header == ("é", "b")
     latin = read_table("é,b\n1,x\n".encode("latin-1"))
@@ -94,7 +94,7 @@ def test_cells_are_clean_and_encodings_known() -> None:
     assert latin.notes
 
 
-def test_nothing_is_a_table_of_nothing() -> None:
+def test_an_empty_file_is_an_empty_table() -> None:
     for data in (b"", b"\n\n", b"\xef\xbb\xbf"):
         assert read_table(data).counted == "0 rows × 0 columns"
 
@@ -106,7 +106,7 @@ def test_a_quote_that_never_ends_stops_the_reading() -> None:
     assert table.notes[0].startswith("reading stopped at line ")
 
 
-def test_the_beginning_of_a_file_says_at_least() -> None:
+def test_the_count_of_a_partial_file_is_a_minimum() -> None:
     assert read_table(b"a,b\n1,2\n3,", complete=False).counted == "first 2 of at least 2 rows × 2 columns"
 
 
@@ -117,7 +117,7 @@ def test_many_columns_are_cut_and_counted() -> None:
     assert table.counted == "1 row × first 500 of 2,000 columns"
 
 
-def test_a_large_table_is_read_in_steps_and_counted_whole() -> None:
+def test_a_large_table_is_read_in_steps_and_counted_completely() -> None:
     rows = 300_000
     data = b"id,name,value,kind\r\n" + b"".join(b"%d,name %d,%d.5,x\r\n" % (n, n, n) for n in range(rows))
     assert len(data) > 5_000_000
@@ -134,7 +134,7 @@ def test_a_large_table_is_read_in_steps_and_counted_whole() -> None:
     assert not reader.step()
 
 
-def test_a_model_between_two_steps_is_honest() -> None:
+def test_a_model_between_two_steps_is_consistent() -> None:
     reader = TableReader(b"a\n" + b"x\n" * 10)
     assert reader.step(5)
     assert reader.model().counted == "first 4 of at least 4 rows × 1 column"
@@ -143,8 +143,8 @@ def test_a_model_between_two_steps_is_honest() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=60), st.booleans())
-def test_any_bytes_make_a_table(data: bytes, whole: bool) -> None:
-    table = read_table(data, complete=whole)
+def test_any_bytes_make_a_table(data: bytes, complete: bool) -> None:
+    table = read_table(data, complete=complete)
     assert table.total == len(table.rows)
     for at in range(len(table.header)):
         assert sorted(order_of(table, at)) == list(range(table.total))
@@ -172,11 +172,11 @@ def test_arrays_are_a_table_without_names() -> None:
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", "[1, 2]", '[{"a": 1}, 2]', "[{}, {}]", "[[], []]", '"x"'])
-def test_other_values_are_no_table(text: str) -> None:
+def test_other_values_are_not_a_table(text: str) -> None:
     assert of_json(text) is None
 
 
-def test_repeated_keys_of_a_row_are_said() -> None:
+def test_repeated_keys_of_a_row_are_reported() -> None:
     table = of_json('[{"a": 1, "a": 2}]')
     assert table is not None
     assert (table.rows, table.notes) == ([("2",)], ("1 row with a repeated key; the last value is shown",))

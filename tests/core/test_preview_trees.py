@@ -1,4 +1,4 @@
-"""JSON trees: made on demand, exact, and safe from depth and size."""
+"""JSON trees: built on demand, exact, and safe for any depth and size."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def root_of(text: str) -> Node:
     return root
 
 
-def test_nodes_say_what_they_hold() -> None:
+def test_nodes_describe_their_content() -> None:
     root = root_of('{"n": 1.10, "t": "a\\nb\\u001b[2J", "l": [true, null], "o": {}}')
     assert (root.kind, root.text, root.children) == (NodeKind.OBJECT, "{} 4 members", 4)
     assert [(node.key, node.kind, node.text, node.children) for node in children(root)] == [
@@ -33,7 +33,7 @@ def test_nodes_say_what_they_hold() -> None:
     assert children(children(root)[0]) == []
 
 
-def test_numbers_stay_as_they_were_written() -> None:
+def test_numbers_keep_their_spelling() -> None:
     written = ["1e400", "0.10", "-0", "12345678901234567890.123456789", "1" + "0" * 5000]
     shown = [node.text for node in children(root_of(f"[{','.join(written)}]"))]
     assert shown[:4] == written[:4]
@@ -75,7 +75,7 @@ def test_children_come_in_pages() -> None:
         (b'["' + b'\\"[' * 100_000, "not valid JSON"),
     ],
 )
-def test_what_cannot_be_shown_says_why(data: bytes, note: str) -> None:
+def test_an_unreadable_document_has_a_reason(data: bytes, note: str) -> None:
     tree = tree_of_json(data)
     assert tree.root is None
     assert tree.notes[0].startswith(note)
@@ -90,7 +90,7 @@ def test_the_deepest_that_is_shown_can_be_walked_and_saved() -> None:
     assert json.loads(json_text(root_of(text).value)) == json.loads(text)
 
 
-def test_constants_that_are_no_json_are_said() -> None:
+def test_constants_that_are_not_json_are_reported() -> None:
     tree = tree_of_json(b"[NaN, -Infinity]")
     assert tree.root is not None
     assert [node.text for node in children(tree.root)] == ["NaN", "-Infinity"]
@@ -130,7 +130,7 @@ VALUES = st.recursive(
 
 @settings(max_examples=200, deadline=None)
 @given(VALUES)
-def test_what_is_saved_is_what_was_read(value: object) -> None:
+def test_a_saved_document_equals_the_read_one(value: object) -> None:
     tree = tree_of_json(json.dumps(value).encode())
     assert tree.root is not None
     assert json.loads(json_text(tree.root.value)) == value

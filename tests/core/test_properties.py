@@ -27,7 +27,7 @@ from tests.wire.recordings import Tape, recordings
 ORDER = TurnRequest("turn_1", "", 0)
 fast = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
-# Halves of surrogate pairs belong to any text: JSON escapes bring them.
+# Halves of surrogate pairs can be in any text: JSON escapes produce them.
 TEXT = st.text(st.characters(exclude_categories=()), max_size=12)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 10**20) | st.floats() | TEXT,
@@ -104,7 +104,7 @@ HINTS = st.builds(
     Hint, st.sampled_from(["", "text/event-stream", "text/plain"]), st.sampled_from(["", "ai-ui", "ai4"])
 )
 FRAME = st.builds(lambda framing, data, name: Frame(0, 0, framing, data, name), FRAMINGS, DATA, NAMES)
-# A dialogue that mostly makes sense, so that parts really grow.
+# A mostly valid sequence, so that parts really grow.
 KEYS = st.sampled_from(["a", "b"])
 SENSIBLE = st.one_of(
     st.builds(ev.TextStarted, KEYS),
@@ -148,7 +148,7 @@ def test_decoding_is_total(hint: Hint, frames: list[Frame], clean: bool) -> None
 
 @fast
 @given(TEXT)
-def test_what_is_no_json_is_kept_as_it_came(text: str) -> None:
+def test_data_that_is_not_json_is_kept_unchanged(text: str) -> None:
     decoder = StreamDecoder(Hint("text/event-stream", "ai-ui"))
     try:
         parse(text)
@@ -181,8 +181,8 @@ def test_folding_is_total(frames: list[Frame], via: str, prompt: str) -> None:
 # -- folding ----------------------------------------------------------------------
 @fast
 @given(st.sampled_from(recordings("6", "openai", "worker", "replay", "ai4")), st.data())
-def test_folding_in_two_goes_is_folding_at_once(recording: Any, data: Any) -> None:
-    """Resume equals live: a stored beginning and a live rest make the same turn."""
+def test_folding_in_two_steps_equals_folding_once(recording: Any, data: Any) -> None:
+    """Resumed equals live: a stored beginning and a live remainder give the same turn."""
     frames = Tape().body(recording).frames
     at = data.draw(st.integers(0, len(frames)))
     folding = Fold(ORDER)
@@ -195,7 +195,9 @@ def test_folding_in_two_goes_is_folding_at_once(recording: Any, data: Any) -> No
 
 @fast
 @given(st.lists(SENSIBLE, max_size=30))
-def test_parts_append_text_extends_and_the_rest_keeps_its_identity(events: list[ev.StreamEvent]) -> None:
+def test_parts_are_appended_text_is_extended_and_all_else_keeps_its_identity(
+    events: list[ev.StreamEvent],
+) -> None:
     turn = Turn(ORDER)
     for event in events:
         after = advance(turn, event)
@@ -237,23 +239,23 @@ def test_a_rope_is_its_text(pieces: list[str]) -> None:
     rope = Rope()
     for piece in pieces:
         rope = rope + piece
-    whole = javascript("".join(pieces))
-    assert str(rope) == whole == join_all(pieces)
-    assert len(rope) == len(whole)
-    assert bool(rope) is bool(whole)
-    assert rope == Rope(tail=whole)
-    assert hash(rope) == hash(Rope(tail=whole))
-    assert TextPart(rope).text == whole
+    expected = javascript("".join(pieces))
+    assert str(rope) == expected == join_all(pieces)
+    assert len(rope) == len(expected)
+    assert bool(rope) is bool(expected)
+    assert rope == Rope(tail=expected)
+    assert hash(rope) == hash(Rope(tail=expected))
+    assert TextPart(rope).text == expected
 
 
 def javascript(text: str) -> str:
-    """A string as JavaScript holds it: halves that stand side by side are one character."""
+    """A string by the rules of JavaScript: adjacent surrogate halves are one character."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 @fast
 @given(st.integers(0, 2))
-def test_halves_meet_wherever_the_text_is_sealed(offset: int) -> None:
+def test_surrogate_halves_are_joined_across_every_boundary(offset: int) -> None:
     rope = Rope() + "x" * (SEAL - offset) + "\ud83d" + "\ude00"
     assert str(rope) == "x" * (SEAL - offset) + "😀"
 
@@ -299,7 +301,7 @@ def test_workers_and_messages_of_any_shape_can_be_read(value: Any) -> None:
 
 @fast
 @given(st.text(alphabet=st.sampled_from("a b\n\t\r\x1c\u00a0\u0301é\ud83d")), st.text(), st.booleans())
-def test_a_prompt_is_found_however_the_service_stores_it(prompt: str, other: str, plain: bool) -> None:
+def test_a_prompt_is_recognized_in_every_stored_form(prompt: str, other: str, plain: bool) -> None:
     def message(text: str) -> dict[str, Any]:
         part = {"type": "text", "text": text}
         return {"role": "user", "parts": [part]} if plain else {"role": "user", "content": text}

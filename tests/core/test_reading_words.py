@@ -1,4 +1,4 @@
-"""What `/reading` says of a worker's figures."""
+"""The text of `/reading` about a worker's figures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def ended(number: int) -> Turn:
 )
 def test_the_verb_agrees_with_the_number_of_readings(turns: int, words: str) -> None:
     pinned = Others(rulings=(Ruling("wrk_1", 5, meaning="per_turn"),))
-    made = Session(
+    sample = Session(
         "ses_1", 0, "wrk_1", turns=tuple(ended(at) for at in range(1, turns + 1)), elsewhere=pinned
     )
-    assert any(words in line for line in meaning_lines(made)), meaning_lines(made)
+    assert any(words in line for line in meaning_lines(sample)), meaning_lines(sample)

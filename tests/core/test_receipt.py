@@ -1,4 +1,4 @@
-"""The line under an answer: its figures, and how far it is from what turns before it took."""
+"""The line under an answer: its figures, and the difference from earlier turns."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ def totals(*amounts: str | None) -> Session:
     """Turns of a worker that reports totals; None: a turn that reports nothing."""
     turns: list[Turn] = []
     before: Snapshot | None = None
-    whole = 0.0
+    running_total = 0.0
     for at, amount in enumerate(amounts):
         after = None
         if amount is not None:
-            whole += float(amount)
-            after = reading(f"{whole:.4f}")
+            running_total += float(amount)
+            after = reading(f"{running_total:.4f}")
         turns.append(turn(at, before=before, after=after))
         before = after or before
     return session(*turns)
 
 
-def test_the_change_against_the_median_stands_behind_the_amount() -> None:
+def test_the_change_against_the_median_follows_the_amount() -> None:
     shown = totals("0.01", "0.02", "0.03", "0.027")
     assert receipt_line(shown, shown.turns[3]) == "~12 s · $0.027 (+35%) Σ · standard"
 
 
-def test_fewer_than_three_known_turns_before_it_make_no_change() -> None:
+def test_fewer_than_three_earlier_amounts_make_no_change() -> None:
     shown = totals("0.02", "0.01", None, "0.027")
     assert [receipt_line(shown, own) for own in shown.turns] == [
         "~12 s · $0.02 Σ · standard",
@@ -59,39 +59,39 @@ def test_a_duration_that_was_reported_is_no_estimate() -> None:
 
 
 @pytest.mark.parametrize("status", [TurnStatus.RUNNING, TurnStatus.UNKNOWN])
-def test_figures_of_a_turn_that_was_not_seen_to_end_are_so_far(status: TurnStatus) -> None:
+def test_figures_of_a_turn_without_an_observed_end_are_so_far(status: TurnStatus) -> None:
     own = turn(0, status=status, after=reading("0.02", credit="8", busy=True))
     assert receipt_line(session(own), own) == "so far: ~12 s · 8 credits · $0.02 Σ · standard"
 
 
-def test_what_a_run_that_goes_on_will_cost_is_pending() -> None:
-    left = turn(0, status=TurnStatus.RUNNING)
-    assert receipt_line(session(left), left) == "~12 s · cost pending · standard"
+def test_the_cost_of_a_running_turn_is_pending() -> None:
+    detached = turn(0, status=TurnStatus.RUNNING)
+    assert receipt_line(session(detached), detached) == "~12 s · cost pending · standard"
 
 
-def test_of_a_turn_that_others_started_neither_time_nor_budget_is_claimed() -> None:
+def test_a_turn_of_another_client_has_neither_time_nor_budget() -> None:
     own = turn(0, after=reading("0.02"))
-    found = replace(own, order=replace(own.order, trigger=Trigger.ELSEWHERE))
-    assert receipt_line(session(found), found) == "$0.02 Σ"
+    adopted = replace(own, order=replace(own.order, trigger=Trigger.ELSEWHERE))
+    assert receipt_line(session(adopted), adopted) == "$0.02 Σ"
 
 
-def test_one_credit_is_one() -> None:
+def test_one_credit_is_singular() -> None:
     own = turn(0, after=reading("0.02", credit="1"))
     assert "· 1 credit ·" in receipt_line(session(own), own)
 
 
-def test_an_absurd_change_is_told_as_more_than_can_be_read() -> None:
+def test_an_absurd_change_is_shown_as_a_lower_bound() -> None:
     shown = totals("0.0001", "0.0001", "0.0001", "9")
     assert receipt_line(shown, shown.turns[3]) == "~12 s · $9.00 (>+999,999%) Σ · standard"
 
 
 @pytest.mark.parametrize("status", [TurnStatus.ACCEPTED, TurnStatus.REJECTED, TurnStatus.NOT_SENT])
-def test_what_runs_or_never_started_has_no_line(status: TurnStatus) -> None:
+def test_running_and_unstarted_turns_have_no_line(status: TurnStatus) -> None:
     shown = session(turn(0, status=status, after=reading("0.01")))
     assert receipt_line(shown, shown.turns[0]) == ""
 
 
-def test_many_lines_are_those_that_each_would_be_alone() -> None:
+def test_lines_are_independent_of_each_other() -> None:
     shown = totals(*("0.01", "0.02", None, "0.03", "0.027", "0.5") * 12)
     index = MoneyIndex()
     assert [receipt_line(shown, own, index) for own in shown.turns] == [

@@ -64,7 +64,7 @@ def turn(
 
 
 def chat(*costs: str | None) -> Session:
-    """Turns of these costs, each with a look before it that makes its own cost certain."""
+    """Turns with these costs, each with a reading before it that makes its own cost certain."""
     turns, level = [], Decimal(0)
     for number, cost in enumerate(costs, 1):
         before, level = level, level + Decimal(cost or 0)
@@ -78,8 +78,8 @@ def alone(own: Turn, *, base_url: str = "") -> Receipt:
 
 
 def row(receipt: Receipt, label: str) -> tuple[str, str]:
-    found = [row for section in receipt.sections for row in section.rows if row.label == label]
-    return found[0].value, found[0].note
+    rows = [row for section in receipt.sections for row in section.rows if row.label == label]
+    return rows[0].value, rows[0].note
 
 
 FULL = replace(
@@ -122,16 +122,16 @@ def test_a_full_receipt() -> None:
     assert "worker totals" in row(receipt, "Reading")[0]
 
 
-def test_what_nobody_reported_is_named_and_never_zero() -> None:
+def test_unreported_figures_are_named_and_never_zero() -> None:
     receipt = alone(turn(1, None))
     for label in ("Cost", "Credits", "Model", "Input tokens", "Steps", "Duration", "Figures"):
         assert row(receipt, label) == ("not reported", "")
     assert "$0" not in receipt_markdown(receipt)
-    found = receipt_json(receipt)
-    assert (found["cost_usd"], found["credits"], found["after"], found["before"]) == (None,) * 4
+    as_json = receipt_json(receipt)
+    assert (as_json["cost_usd"], as_json["credits"], as_json["after"], as_json["before"]) == (None,) * 4
 
 
-def test_what_may_still_come_is_pending_and_what_came_is_so_far() -> None:
+def test_possible_late_figures_are_pending_and_present_ones_are_so_far() -> None:
     receipt = alone(turn(1, read("0.5", busy=True), status=TurnStatus.RUNNING))
     assert row(receipt, "Cost") == ("$0.50", "so far")
     assert row(receipt, "Credits") == ("pending", "")
@@ -140,7 +140,7 @@ def test_what_may_still_come_is_pending_and_what_came_is_so_far() -> None:
 
 
 @pytest.mark.parametrize("status", sorted(FREE))
-def test_a_turn_that_never_started_took_a_true_zero(status: TurnStatus) -> None:
+def test_a_turn_that_never_started_costs_zero(status: TurnStatus) -> None:
     own = replace(turn(1, None, status=status), fault=Fault(Kind.CONNECT, "no \x1b[31mroute"))
     receipt = alone(own)
     assert row(receipt, "Cost") == ("$0.00", "never started, so nothing was charged")
@@ -148,13 +148,13 @@ def test_a_turn_that_never_started_took_a_true_zero(status: TurnStatus) -> None:
     assert receipt_json(receipt)["cost_usd"] == "0"
 
 
-def test_pretend_money_says_so() -> None:
+def test_simulated_money_is_marked() -> None:
     assert row(alone(FULL, base_url=LOCAL), "Money")[0] == "simulated"
     assert receipt_json(alone(FULL, base_url=LOCAL))["simulated"] is True
     assert receipt_json(alone(FULL))["simulated"] is False
 
 
-def test_a_sum_that_differs_from_its_categories_is_told() -> None:
+def test_a_sum_that_differs_from_its_categories_is_reported() -> None:
     assert FULL.snapshot is not None
     usage = replace(FULL.snapshot.usage, cost_usd=Decimal("0.02"))
     receipt = alone(replace(FULL, snapshot=replace(FULL.snapshot, usage=usage)))
@@ -163,7 +163,7 @@ def test_a_sum_that_differs_from_its_categories_is_told() -> None:
     assert row(alone(replace(FULL, snapshot=bare)), "Cost")[1].endswith("sum of the four categories")
 
 
-def test_a_usual_range_is_a_row_where_it_is_known() -> None:
+def test_a_typical_range_is_a_row_if_it_exists() -> None:
     session = Session("ses_1", AT, turns=(FULL,))
     receipt = receipt_page(session, FULL, TypicalCost("standard"))
     assert row(receipt, "Typical cost") == ("no cost history at standard yet", "")
@@ -187,7 +187,7 @@ def test_a_usual_range_is_a_row_where_it_is_known() -> None:
         (["2"], ""),
     ],
 )
-def test_the_change_against_the_turns_before(costs: list[str | None], text: str) -> None:
+def test_the_change_against_earlier_turns(costs: list[str | None], text: str) -> None:
     session = chat(*costs)
     assert change_text(facts_of(session, session.turns[-1]).change.percent) == text
 
@@ -197,7 +197,7 @@ def test_later_turns_do_not_change_an_earlier_receipt() -> None:
     assert change_text(facts_of(session, session.turns[3]).change.percent) == "+35%"
 
 
-def test_refused_turns_and_those_so_far_are_no_earlier_ones() -> None:
+def test_refused_and_running_turns_are_not_compared() -> None:
     session = chat("1", "1", "2", "2")
     refused = replace(session.turns[1], status=TurnStatus.REJECTED)
     turns = (session.turns[0], refused, *session.turns[2:])
@@ -213,7 +213,7 @@ def test_credits_are_compared_where_no_cost_was_reported() -> None:
     assert row(receipt, "Vs. median") == ("+100%", "median 2 credits of 3 turns")
 
 
-def test_the_page_says_why_there_is_no_change() -> None:
+def test_the_page_explains_a_missing_change() -> None:
     for costs, expected in (
         (["1"], ("no earlier turn", "")),
         (["1", "1", "2"], ("only 2 earlier turns", "needs 3")),
@@ -257,16 +257,16 @@ def test_moments_in_utc(ms: int | None, text: str | None) -> None:
 
 # -- JSON and Markdown -----------------------------------------------------------------
 def test_json_keeps_money_exact_and_unknown_null() -> None:
-    found: dict[str, Any] = json.loads(dump(receipt_json(alone(FULL))))
-    assert found["schema"] == SCHEMA
-    assert found["cost_usd"] == EXACTLY
-    assert found["usage"]["input_tokens"] == 1000
-    assert found["costs"]["internal_usd"] == "0.00004567890123456"
-    assert found["after"]["usage"]["cost_usd"] == EXACTLY
-    assert found["before"] is None
-    assert found["times"]["sent"] is None
-    assert found["change"] == {"percent": None, "median": None, "unit": "usd", "turns": 0}
-    assert found["sources"] == [{"title": "A title", "url": "https://example.test/a"}]
+    receipt: dict[str, Any] = json.loads(dump(receipt_json(alone(FULL))))
+    assert receipt["schema"] == SCHEMA
+    assert receipt["cost_usd"] == EXACTLY
+    assert receipt["usage"]["input_tokens"] == 1000
+    assert receipt["costs"]["internal_usd"] == "0.00004567890123456"
+    assert receipt["after"]["usage"]["cost_usd"] == EXACTLY
+    assert receipt["before"] is None
+    assert receipt["times"]["sent"] is None
+    assert receipt["change"] == {"percent": None, "median": None, "unit": "usd", "turns": 0}
+    assert receipt["sources"] == [{"title": "A title", "url": "https://example.test/a"}]
 
 
 def numbers_in(value: object) -> list[object]:
@@ -279,7 +279,7 @@ def numbers_in(value: object) -> list[object]:
 HOSTILE = "\x1b]0;x\x07[click](javascript:x) <b> \u202eevil\n# big *bold* `code` &lt;"
 
 
-def test_remote_text_can_do_nothing() -> None:
+def test_remote_text_is_cleaned() -> None:
     own = replace(
         FULL,
         order=replace(FULL.order, prompt=HOSTILE, budget=HOSTILE, trigger=Trigger.APP),
@@ -330,7 +330,7 @@ def test_any_figures_make_a_receipt_without_floats(
         assert Decimal(written["cost_usd"]) == money[1]
 
 
-def test_a_worker_that_nobody_had_read_before_leaves_the_part_of_the_turn_unknown() -> None:
+def test_a_worker_without_an_earlier_reading_leaves_the_part_of_the_turn_unknown() -> None:
     own = replace(turn(2, read("3.9")), read_ms=AT)
     receipt = alone(own)
     labels = [row.label for section in receipt.sections for row in section.rows]

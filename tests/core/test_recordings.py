@@ -1,4 +1,4 @@
-"""Recorded streams fold to what the reference client has, also when they are cut and replayed."""
+"""Recorded streams fold to the result of the reference client, even when they are cut and replayed."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def test_custom_parts_keep_everything(recording: Recording) -> None:
 
 
 @of("5", "6", "7")
-def test_transient_data_is_activity_and_no_part(recording: Recording) -> None:
-    told = [data["data"]["message"] for data in recording.expected["transient_data"]]
-    assert folded(recording).activity == (told[-1] if told else None)
+def test_transient_data_is_activity_and_not_a_part(recording: Recording) -> None:
+    messages = [data["data"]["message"] for data in recording.expected["transient_data"]]
+    assert folded(recording).activity == (messages[-1] if messages else None)
 
 
-def test_token_counts_of_a_stream_are_reported_as_they_came() -> None:
+def test_token_counts_of_a_stream_are_reported_unchanged() -> None:
     (recording,) = (r for r in recordings("7") if r.path.stem == "metadata-usage")
     assert folded(recording).stream_usage == recording.expected["metadata"]["totalUsage"]
 
@@ -92,7 +92,7 @@ def test_text(recording: Recording) -> None:
 
 
 @of("text")
-def test_text_that_broke_off_is_not_finished(recording: Recording) -> None:
+def test_text_that_was_cut_is_not_finished(recording: Recording) -> None:
     turn = folded(recording, Tape().body(recording, until=3))
     assert recording.expected["text"].startswith(turn.text)
     assert turn.text
@@ -167,10 +167,10 @@ def test_worker_snapshots(recording: Recording) -> None:
 
 
 @of("worker")
-def test_worker_snapshots_show_each_text_on_the_way(recording: Recording) -> None:
+def test_worker_snapshots_show_each_intermediate_text(recording: Recording) -> None:
     folding = Fold(ORDER)
-    seen = [folding.feed(frame).text for frame in Tape().body(recording).frames]
-    assert [text for text, _ in groupby(seen)] == [
+    texts = [folding.feed(frame).text for frame in Tape().body(recording).frames]
+    assert [text for text, _ in groupby(texts)] == [
         text for text, _ in groupby(recording.expected["texts_seen"])
     ]
 
@@ -185,8 +185,8 @@ def test_replays_end_with_the_last_answer(recording: Recording) -> None:
 
 
 @of("replay")
-def test_a_replay_finds_the_turn_that_was_asked(recording: Recording) -> None:
-    """Every answer of a history can be ours: the prompt decides."""
+def test_a_replay_matches_the_turn_by_its_prompt(recording: Recording) -> None:
+    """Any answer of a history can be ours: the prompt decides."""
     messages = recording.expected["messages"]
     for question, answer in pairwise(messages):
         if question["role"] == "user":
@@ -208,16 +208,16 @@ def content(turn: Turn) -> tuple[Any, ...]:
 @every
 @pytest.mark.parametrize("via", ["replay", "subscribe"])
 def test_cut_anywhere_and_replayed(recording: Recording, via: str) -> None:
-    whole = content(folded(recording))
+    expected = content(folded(recording))
     pieces = len(recording.pieces)
     for at in range(0, pieces, max(1, pieces // 40)):
         turn = folded(recording, Tape().body(recording, until=at).body(recording, via=via))
-        assert content(turn) == whole
+        assert content(turn) == expected
 
 
 @of("5", "6", "7", "cf-streams")
-def test_cut_anywhere_and_only_the_rest_is_sent(recording: Recording) -> None:
-    whole = content(folded(recording))
+def test_cut_anywhere_and_only_the_remainder_is_sent(recording: Recording) -> None:
+    expected = content(folded(recording))
     pieces = len(recording.pieces)
     for at in range(1, pieces, max(1, pieces // 40)):
         tape = (
@@ -225,4 +225,4 @@ def test_cut_anywhere_and_only_the_rest_is_sent(recording: Recording) -> None:
         )
         for piece in recording.pieces[at:]:
             tape.take(piece)
-        assert content(folded(recording, tape.note(Marker.CLOSED, clean=True))) == whole
+        assert content(folded(recording, tape.note(Marker.CLOSED, clean=True))) == expected

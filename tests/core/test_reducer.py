@@ -91,7 +91,7 @@ def tape(*bodies: Body) -> Tape:
 
 
 def folded(*bodies: Body) -> Turn:
-    """The turn, live and from the store alike."""
+    """The turn, equal when live and when stored."""
     frames = tape(*bodies).note(Marker.CLOSED, clean=True).frames
     live = Fold(ORDER)
     for one in frames:
@@ -101,7 +101,7 @@ def folded(*bodies: Body) -> Turn:
 
 
 @every_dialect
-def test_an_error_after_the_end_undoes_nothing(name: str) -> None:
+def test_an_error_after_the_end_changes_nothing(name: str) -> None:
     text, end, error = DIALECTS[name]
     turn = folded(text, end, error)
     assert judge(turn) == (TurnStatus.COMPLETED, None)
@@ -130,7 +130,7 @@ def test_an_error_before_the_end_fails_the_answer(name: str) -> None:
         ([chunk(type="finish", finishReason="length"), UI_ERROR], TurnStatus.INCOMPLETE),
         ([UI_ERROR, chunk(type="finish", finishReason="stop"), DONE], TurnStatus.FAILED),
         ([DONE, RawFrame(Framing.SSE, '{"reason": "late"}', "error")], TurnStatus.COMPLETED),
-        # A new message has not ended because the one before it had.
+        # A new message has not ended, although the previous one has.
         ([chunk(type="finish"), chunk(type="start", messageId="m2"), UI_ERROR], TurnStatus.FAILED),
     ],
 )
@@ -184,7 +184,7 @@ def test_a_stream_may_name_the_new_worker(event: ev.StreamEvent) -> None:
         ev.MetadataMerged({"id": "w_new"}),
     ],
 )
-def test_what_is_no_id_is_none(event: ev.StreamEvent) -> None:
+def test_an_invalid_id_is_none(event: ev.StreamEvent) -> None:
     assert advance(FRESH, event).worker_id is None
 
 
@@ -197,7 +197,7 @@ def test_a_second_name_never_overwrites_the_first() -> None:
 PLAIN_ORDER = TurnRequest("turn_1", "", 0)
 PARTS = 20_000
 SECONDS = 60.0
-"""Of this process alone; quadratic work takes ten times as long at least."""
+"""CPU time of this process; quadratic work takes at least ten times as long."""
 
 
 def text(at: int) -> list[dict[str, Any]]:
@@ -245,19 +245,19 @@ def test_the_work_grows_with_the_answer_and_not_with_its_square(kind: str) -> No
     assert turn.text == "x" * (PARTS if kind in TEXTS else 0)
 
 
-def test_what_was_read_on_the_way_stays_as_it_was() -> None:
+def test_earlier_values_of_a_turn_never_change() -> None:
     events = [event for at in range(20) for event in [{"type": "start-step"}, *text(at), *call(at)]]
-    folding, seen = Fold(PLAIN_ORDER), []
+    folding, turns = Fold(PLAIN_ORDER), []
     for frame in frames(events):
         folding.take(frame)
         turn = folding.turn
-        seen.append((turn, list(turn.parts)))
-    assert {type(turn.parts) for turn, _ in seen} == {tuple}
-    assert all(list(turn.parts) == parts for turn, parts in seen)
+        turns.append((turn, list(turn.parts)))
+    assert {type(turn.parts) for turn, _ in turns} == {tuple}
+    assert all(list(turn.parts) == parts for turn, parts in turns)
     assert folding.turn is folding.turn
 
 
-def test_a_part_that_nothing_touched_is_the_same_object_from_turn_to_turn() -> None:
+def test_an_unchanged_part_keeps_its_identity() -> None:
     folding = Fold(PLAIN_ORDER)
     stream = frames([*text(1), *call(1), *text(2)])
     for frame in stream[:6]:

@@ -1,4 +1,4 @@
-"""Schedules: what people type, when runs come, and prices that are unknown where they are."""
+"""Schedules: typed rules, the times of runs, and prices that may be unknown."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def typical(*amounts: str, in_credits: bool = False) -> TypicalCost:
         ("cron '0  9 * * MON' Report", Cron("0 9 * * MON"), "Report"),
     ],
 )
-def test_what_people_type(text: str, rule: Rule, instruction: str) -> None:
+def test_rules_as_people_type_them(text: str, rule: Rule, instruction: str) -> None:
     assert read_request(text, NOW, BERLIN) == (rule, instruction)
 
 
@@ -87,7 +87,7 @@ def test_what_people_type(text: str, rule: Rule, instruction: str) -> None:
         ("cron @daily x", "not a cron"),
     ],
 )
-def test_what_is_refused_before_sending(text: str, why: str) -> None:
+def test_invalid_rules_are_refused_before_sending(text: str, why: str) -> None:
     with pytest.raises(SettingsError, match=why):
         read_request(text, NOW, BERLIN)
 
@@ -105,14 +105,14 @@ def test_runs_are_computed_in_the_zone_of_the_service_and_shown_in_local_time() 
     assert [run.astimezone(UTC).hour for run in runs] == [8, 7, 7]
 
 
-def test_the_time_that_the_service_names_comes_first() -> None:
+def test_the_time_from_the_service_takes_precedence() -> None:
     first = datetime(2026, 11, 28, 9, tzinfo=UTC)
     every = Schedule("s", "x", rule=Every(3600), next_run=first)
     assert [run.hour for run in runs_of(every, NOW, UTC)] == [9, 10, 11]
     assert runs_of(Schedule("s", "x", rule=Every(3600)), NOW, UTC) == ()
     cron = Schedule("s", "x", rule=Cron("0 9 * * *"), next_run=first)
     assert [run.day for run in runs_of(cron, NOW, UTC)] == [28, 29, 30]
-    # The service computes in another zone than the one that is assumed.
+    # The service computes in another zone than the assumed one.
     assert runs_of(cron, NOW, BERLIN) == (first,)
     assert runs_of(Schedule("s", "x", kind="new", next_run=first), NOW, UTC) == (first,)
 
@@ -174,7 +174,7 @@ def test_all_schedules_together() -> None:
     assert monthly_text([dollars, unknown]) == "~$1.20 a month + 1 schedule unknown"
     assert monthly_text([unknown]) == "cost a month: 1 schedule unknown"
     assert monthly_text([once]) == ""
-    # How often it runs is not clear.
+    # The number of its runs is unclear.
     assert monthly_text([dollars, price_of(typical("0.04"), None)]) == "~$1.20 a month + 1 schedule unknown"
     assert (
         monthly_text([Price(typical("2", in_credits=True), Decimal(2)), dollars])
@@ -182,7 +182,7 @@ def test_all_schedules_together() -> None:
     )
 
 
-def test_a_run_at_another_time_than_expected_is_said() -> None:
+def test_a_run_at_an_unexpected_time_is_reported() -> None:
     at = datetime(2026, 11, 28, 9, tzinfo=UTC)
     added = Added(Schedule("s", "x", rule=Cron("0 9 * * *"), next_run=at))
     assert added_text(added, [at], NOW, UTC) == "Added. Next run: Sat Nov 28, 09:00 (in 21 h)."
@@ -191,7 +191,7 @@ def test_a_run_at_another_time_than_expected_is_said() -> None:
     assert "added once" in added_text(Added(Schedule(), from_list=True), [at], NOW, UTC)
 
 
-def test_what_a_service_says_is_cleaned() -> None:
+def test_texts_of_the_service_are_cleaned() -> None:
     shown = rule_text(None, "\x1b[31mred\u202e\n")
     assert shown.isprintable()
     assert "\x1b" not in rule_text(Cron("\x1b[2J * * * *"))

@@ -1,4 +1,4 @@
-"""The query language of the search, and what a text matches."""
+"""The query language of the search, and its matches."""
 
 from __future__ import annotations
 
@@ -104,23 +104,23 @@ def test_a_filter_that_does_not_exist_is_never_ignored(text: str, suggestion: st
 
 
 @pytest.mark.parametrize("text", ["https://a.example/b", "std::move", "a>b", '"status:failed"', "12:30"])
-def test_what_only_looks_like_a_filter_is_text(text: str) -> None:
+def test_text_that_only_looks_like_a_filter_is_text(text: str) -> None:
     query = parsed(text)
     assert query == Query(terms=query.terms)
     assert query.terms
 
 
-def test_an_unknown_cost_meets_no_bound() -> None:
+def test_an_unknown_cost_matches_no_bound() -> None:
     row = SessionSummary("ses", None, "", 0, 0, 1, None)
-    known = SessionSummary("ses", None, "", 0, 0, 1, None, cost_usd=Decimal(1))
+    priced = SessionSummary("ses", None, "", 0, 0, 1, None, cost_usd=Decimal(1))
     gaps = SessionSummary("ses", None, "", 0, 0, 2, None, cost_usd=Decimal(1), unpriced=1)
     bounds = ["cost>0.5", "cost>=1", "cost<2", "cost<=1", "cost=1", "cost>1", "cost<1"]
     assert [parsed(one).admits_cost(row) for one in bounds] == [False] * 7
-    assert [parsed(one).admits_cost(known) for one in bounds] == [True] * 5 + [False] * 2
+    assert [parsed(one).admits_cost(priced) for one in bounds] == [True] * 5 + [False] * 2
     assert [parsed(one).admits_cost(gaps) for one in bounds] == [True] * 2 + [False] * 5
 
 
-def test_a_snippet_marks_the_matches_in_the_text_as_it_was() -> None:
+def test_a_snippet_marks_the_matches_in_the_original_text() -> None:
     query = parsed("grösse 京の nee*")
     texts = [
         ("prompt", "nothing"),
@@ -135,7 +135,7 @@ def test_a_snippet_marks_the_matches_in_the_text_as_it_was() -> None:
 
 
 @given(st.text(max_size=60), st.integers(0, 30), st.integers(1, 10))
-def test_a_piece_of_a_text_in_whole_words_matches_it(text: str, start: int, count: int) -> None:
+def test_a_piece_of_a_text_in_complete_words_matches_it(text: str, start: int, count: int) -> None:
     words = folded(text).split()[start : start + count]
     if words:
         query = Query(terms=(Term(" ".join(words)),))

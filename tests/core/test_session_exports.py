@@ -1,4 +1,4 @@
-"""A session as a document: complete, with unknown amounts as such, and text that cannot break out of it."""
+"""A session as a document: complete, with unknown amounts marked, and text that cannot break out of it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from handinger_tui.core.turns.turn import (
     Turn,
     TurnStatus,
 )
-from tests.core.evidence_made import session, turn, web
+from tests.core.evidence_samples import session, turn, web
 from tests.core.scaling import many_turns
 
 if TYPE_CHECKING:
@@ -54,25 +54,25 @@ HEADINGS = [
 ]
 
 
-def asked(made: Turn, prompt: str = "Why?", **members: Any) -> Turn:
-    order = replace(made.order, prompt=prompt, created_ms=1_795_600_800_000, budget="standard")
-    return replace(made, order=order, **{"status": TurnStatus.COMPLETED, **members})
+def with_prompt(base: Turn, prompt: str = "Why?", **members: Any) -> Turn:
+    order = replace(base.order, prompt=prompt, created_ms=1_795_600_800_000, budget="standard")
+    return replace(base, order=order, **{"status": TurnStatus.COMPLETED, **members})
 
 
 def headings(text: str) -> list[str]:
-    """The headings that stand in no quote."""
-    tokens, depth, seen = MarkdownIt().parse(text), 0, []
+    """The headings outside of quotes."""
+    tokens, depth, result = MarkdownIt().parse(text), 0, []
     for token, inside in pairwise(tokens):
         depth += {"blockquote_open": 1, "blockquote_close": -1}.get(token.type, 0)
         if token.type == "heading_open" and not depth:
-            seen.append(f"{token.tag} {inside.content}")
-    return seen
+            result.append(f"{token.tag} {inside.content}")
+    return result
 
 
 def test_the_origin_of_a_message_cannot_break_out_of_its_line() -> None:
     lineage = Lineage(LineageKind.FORK, "ses_0", "turn_0", 3, "*Old*\n# heading")
-    made = asked(turn(1, "Because."))
-    forked = replace(made, order=replace(made.order, lineage=lineage))
+    sample = with_prompt(turn(1, "Because."))
+    forked = replace(sample, order=replace(sample.order, lineage=lineage))
     text = RENDER["md"](session(forked))
     assert "\n*forked from “\\*Old\\* \\# heading”, message 3*\n" in text
     assert headings(text) == HEADINGS
@@ -82,27 +82,27 @@ def test_the_origin_of_a_message_cannot_break_out_of_its_line() -> None:
 
 def test_every_form_has_the_tags_and_the_project() -> None:
     labels = Labels(("client-a",), ("w",), (), "acme")
-    made = session(asked(turn(1, "Because.")))
-    read = json.loads(RENDER["json"](made, Contents(labels=labels)))
+    sample = session(with_prompt(turn(1, "Because.")))
+    read = json.loads(RENDER["json"](sample, Contents(labels=labels)))
     assert (read["tags"], read["project"]) == (["client-a", "w"], "acme")
-    assert "- Tags: client-a, w\n- Project: acme\n" in RENDER["md"](made, Contents(labels=labels))
+    assert "- Tags: client-a, w\n- Project: acme\n" in RENDER["md"](sample, Contents(labels=labels))
     for form in ("text", "html"):
-        assert "client-a, w" in RENDER[form](made, Contents(labels=labels))
-    bare = RENDER["md"](made)
+        assert "client-a, w" in RENDER[form](sample, Contents(labels=labels))
+    bare = RENDER["md"](sample)
     assert "Tags" not in bare
     assert "Project" not in bare
-    read = json.loads(RENDER["json"](made))
+    read = json.loads(RENDER["json"](sample))
     assert (read["tags"], read["project"]) == ([], None)
 
 
 def test_a_session_in_markdown() -> None:
     source = web("https://a.example/x", "The *source*")
     file = FilePart("https://files.example/secret", "text/csv", "prices.csv", 2048)
-    first = asked(turn(1, "Because.\n\n- one\n- two", source, file), "Why?\nSay it.")
+    first = with_prompt(turn(1, "Because.\n\n- one\n- two", source, file), "Why?\nSay it.")
     attachment = Attachment("/home/me/in.csv", "in.csv", 10, "text/csv", "")
     first = replace(first, order=replace(first.order, attachments=(attachment,)))
     fault = Fault(Kind.STREAM_ERROR, "The worker fell over", may_have_been_charged=True)
-    second = asked(turn(2, web("https://a.example/x")), "Again", status=TurnStatus.FAILED, fault=fault)
+    second = with_prompt(turn(2, web("https://a.example/x")), "Again", status=TurnStatus.FAILED, fault=fault)
     text = RENDER["md"](replace(session(first, second), title="Heat pumps", worker_id="wrk_1"))
     assert text.startswith("# Heat pumps\n\n- Session: ses\\_1\n- Worker: wrk\\_1\n- Begun: ")
     assert "\n- Turns: 2\n" in text
@@ -121,25 +121,25 @@ def test_a_session_in_markdown() -> None:
 
 
 @pytest.mark.parametrize("usd", [None, "0.5"])
-def test_an_amount_that_was_not_reported_is_called_so(usd: str | None) -> None:
+def test_an_unreported_amount_is_marked(usd: str | None) -> None:
     usage = Usage(credits=Decimal(8), cost_usd=None if usd is None else Decimal(usd))
-    made = asked(turn(1, "text"), snapshot=Snapshot(status="completed", usage=usage))
-    document = RENDER["md"](session(made))
-    turns = json.loads(RENDER["json"](session(made)))["turns"]
+    sample = with_prompt(turn(1, "text"), snapshot=Snapshot(status="completed", usage=usage))
+    document = RENDER["md"](session(sample))
+    turns = json.loads(RENDER["json"](session(sample)))["turns"]
     assert turns[0]["usage"]["cost_usd"] == usd
     assert turns[0]["usage"]["total_tokens"] is None
     assert ("cost not reported" in document) is (usd is None)
 
 
-def test_simulated_money_is_called_so() -> None:
-    made = replace(session(asked(turn(1, "text"))), base_url="local")
-    assert "- Simulated: " in RENDER["md"](made)
-    assert json.loads(RENDER["json"](made))["simulated"] is True
+def test_simulated_money_is_marked() -> None:
+    sample = replace(session(with_prompt(turn(1, "text"))), base_url="local")
+    assert "- Simulated: " in RENDER["md"](sample)
+    assert json.loads(RENDER["json"](sample))["simulated"] is True
 
 
-def test_a_message_that_was_withdrawn_is_no_turn_of_the_document() -> None:
-    gone = asked(turn(1), status=TurnStatus.NOT_SENT, fault=WITHDRAWN)
-    text = RENDER["md"](session(gone, asked(turn(2, "text"))))
+def test_a_withdrawn_message_is_not_in_the_document() -> None:
+    withdrawn = with_prompt(turn(1), status=TurnStatus.NOT_SENT, fault=WITHDRAWN)
+    text = RENDER["md"](session(withdrawn, with_prompt(turn(2, "text"))))
     assert "- Turns: 1\n" in text
     assert "## 1. " in text
     assert "## 2. " not in text
@@ -158,17 +158,17 @@ HOSTILE = (
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_no_text_breaks_out_of_its_place(hostile: str) -> None:
-    made = session(asked(turn(1, hostile), hostile))
-    text = RENDER["md"](made)
+    sample = session(with_prompt(turn(1, hostile), hostile))
+    text = RENDER["md"](sample)
     assert headings(text) == HEADINGS
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", text)
 
 
 @example("\U0001f3fb")
 @given(st.text())
-def test_whatever_is_written_the_parts_of_the_document_are_ours(text: str) -> None:
-    made = asked(turn(1, text), text)
-    named = replace(session(made), title=text)
+def test_no_text_adds_headings_to_the_document(text: str) -> None:
+    sample = with_prompt(turn(1, text), text)
+    named = replace(session(sample), title=text)
     first, *others = headings(RENDER["md"](named))
     assert first.startswith("h1 ")
     assert others == HEADINGS[1:]
@@ -176,9 +176,9 @@ def test_whatever_is_written_the_parts_of_the_document_are_ours(text: str) -> No
     assert read["prompt"] == read["text"]
 
 
-def test_json_names_what_it_is_and_all_that_was_asked() -> None:
-    made = asked(turn(1, "Because."))
-    document = RENDER["json"](Session("ses_1", 5, "wrk_1", turns=(made,), updated_ms=6, title="T\x1b"))
+def test_json_names_its_format_and_every_member_of_the_request() -> None:
+    sample = with_prompt(turn(1, "Because."))
+    document = RENDER["json"](Session("ses_1", 5, "wrk_1", turns=(sample,), updated_ms=6, title="T\x1b"))
     assert document.isascii()
     read = json.loads(document)
     assert {name: read[name] for name in ("schema", "session_id", "worker_id", "title", "created_ms")} == {
@@ -212,7 +212,7 @@ LOADING = {
     "source",
     "svg",
 }
-"""Elements that run something, or that a browser loads something for."""
+"""Elements that run code or make a browser load something."""
 
 
 class Page(HTMLParser):
@@ -260,8 +260,8 @@ def test_a_session_as_a_page() -> None:
     source = web("https://a.example/x", "The <source>")
     file = FilePart("https://files.example/secret", "text/csv", "prices.csv", 2048)
     answer = "# Because\n\n**bold** & [good](https://a.example/y) [bad](javascript:alert(1)) ![pic](https://t.example/p.png)"
-    made = asked(turn(1, answer + "\n\n|a|b|\n|-|-:|\n|1|<b>|\n", source, file), "Why <b>?")
-    page = Page(RENDER["html"](replace(session(made), title="Heat & <pumps>")))
+    sample = with_prompt(turn(1, answer + "\n\n|a|b|\n|-|-:|\n|1|<b>|\n", source, file), "Why <b>?")
+    page = Page(RENDER["html"](replace(session(sample), title="Heat & <pumps>")))
     page.check()
     texts = [text for _, text in page.texts]
     assert ("h1", "Heat & <pumps>") in page.texts
@@ -281,20 +281,20 @@ def test_a_session_as_a_page() -> None:
     "hostile", [*HOSTILE, "</style><script>alert(1)</script>", '" onclick="x', "]]>&#x1b;[2J"]
 )
 def test_no_text_breaks_out_of_a_page(hostile: str) -> None:
-    made = session(asked(turn(1, hostile, web("https://a.example/" + hostile, hostile)), hostile))
-    text = RENDER["html"](replace(made, title=hostile))
+    sample = session(with_prompt(turn(1, hostile, web("https://a.example/" + hostile, hostile)), hostile))
+    text = RENDER["html"](replace(sample, title=hostile))
     Page(text).check()
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", text)
 
 
 @given(st.text(), st.sampled_from(["", "[x](", "![", "<a href='", "```\n", "- "]))
-def test_whatever_is_written_a_page_runs_and_loads_nothing(text: str, before: str) -> None:
-    Page(RENDER["html"](replace(session(asked(turn(1, before + text), text)), title=text))).check()
+def test_no_text_makes_a_page_run_or_load_anything(text: str, before: str) -> None:
+    Page(RENDER["html"](replace(session(with_prompt(turn(1, before + text), text)), title=text))).check()
 
 
 def test_a_link_that_shows_another_host_is_text_with_its_address() -> None:
-    made = session(asked(turn(1, "[https://bank.example](https://evil.example/)")))
-    page = Page(RENDER["html"](made))
+    sample = session(with_prompt(turn(1, "[https://bank.example](https://evil.example/)")))
+    page = Page(RENDER["html"](sample))
     assert [members["href"] for tag, members in page.elements if tag == "a"] == ["#turn-1"]
     assert "https://bank.example (https://evil.example/)" in "".join(text for _, text in page.texts)
 
@@ -302,33 +302,33 @@ def test_a_link_that_shows_another_host_is_text_with_its_address() -> None:
 def test_a_flood_of_brackets_is_a_page_in_bounded_time() -> None:
     flood = "[" * 100_000
     begun = time.process_time()
-    RENDER["html"](session(asked(turn(1, flood))))
+    RENDER["html"](session(with_prompt(turn(1, flood))))
     assert time.process_time() - begun < 20
 
 
 @pytest.mark.parametrize("name", ["md", "html", "text"])
-def test_reasoning_and_tools_are_included_when_they_are_wanted(name: str) -> None:
+def test_reasoning_and_tools_are_included_on_request(name: str) -> None:
     parts = (
         ReasoningPart(Rope((), "Let me think."), open=False),
         ToolPart("c1", "search", ToolState.OUTPUT_AVAILABLE, input={"q": "pumps"}, output={"hits": 3}),
     )
     snapshot = Snapshot(status="completed", usage=Usage(cost_usd=Decimal("0.5")))
-    made = asked(turn(1, "Because.", *parts), snapshot=snapshot)
+    sample = with_prompt(turn(1, "Because.", *parts), snapshot=snapshot)
     exporter = next(exporter for exporter in SESSION_EXPORTERS if exporter.name == name)
-    usual = exporter.text(session(made))
+    usual = exporter.text(session(sample))
     assert "Let me think." not in usual
     assert "pumps" not in usual
     assert "$0.50" in usual
-    whole = exporter.text(session(made), Contents(costs=False, reasoning=True, tools=True))
-    assert "Let me think." in whole
-    assert "hits" in whole
-    assert "Because." in whole
-    assert "$0.50" not in whole
+    full = exporter.text(session(sample), Contents(costs=False, reasoning=True, tools=True))
+    assert "Let me think." in full
+    assert "hits" in full
+    assert "Because." in full
+    assert "$0.50" not in full
 
 
 def test_a_session_as_plain_text() -> None:
-    made = asked(turn(1, "Because.\x1b[2J", web("https://a.example/x", "Source")), "Why?\nSay it.")
-    text = RENDER["text"](replace(session(made), title="Heat pumps"))
+    sample = with_prompt(turn(1, "Because.\x1b[2J", web("https://a.example/x", "Source")), "Why?\nSay it.")
+    text = RENDER["text"](replace(session(sample), title="Heat pumps"))
     assert text.startswith("Heat pumps\nSession: ses_1\n")
     assert "\n> Why?\n> Say it.\n\nBecause.[2J\n\nSources\n1. Source https://a.example/x\n" in text
     assert "\x1b" not in text

@@ -1,4 +1,4 @@
-"""Source lists for other programs: golden forms, and titles that try to break out of them."""
+"""Source lists for other programs: golden texts, and titles that try to break out of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from handinger_tui.core.evidence import Source, sources_of
 from handinger_tui.core.export.exporters import SOURCE_EXPORTERS
 from handinger_tui.core.safety import rows_to_csv
 from handinger_tui.core.turns.turn import SourcePart
-from tests.core.evidence_made import session, turn, web
+from tests.core.evidence_samples import session, turn, web
 
 RENDER = {exporter.name: exporter.render for exporter in SOURCE_EXPORTERS}
 DAYS = {"turn_1": "2026-11-25"}
@@ -28,7 +28,7 @@ PLAIN = (
 )
 
 
-def made(*parts: SourcePart) -> tuple[Source, ...]:
+def sources_from(*parts: SourcePart) -> tuple[Source, ...]:
     return sources_of(session(turn(1, *parts)))
 
 
@@ -69,12 +69,12 @@ GOLDEN = {
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_the_forms_are_these(name: str) -> None:
-    assert RENDER[name](made(*PLAIN), DAYS) == GOLDEN[name]
+def test_every_format_has_its_golden_text(name: str) -> None:
+    assert RENDER[name](sources_from(*PLAIN), DAYS) == GOLDEN[name]
 
 
-def test_csl_json_is_this() -> None:
-    items = json.loads(RENDER["csl"](made(*PLAIN), DAYS))
+def test_csl_json_has_its_golden_value() -> None:
+    items = json.loads(RENDER["csl"](sources_from(*PLAIN), DAYS))
     assert items[0] == {
         "id": "source-1",
         "type": "webpage",
@@ -86,13 +86,13 @@ def test_csl_json_is_this() -> None:
     assert items[2] == {"id": "source-3", "type": "document", "title": "1. Report"}
 
 
-def test_a_day_that_is_not_known_is_not_told() -> None:
+def test_an_unknown_day_is_omitted() -> None:
     for render in RENDER.values():
-        assert "2026" not in render(made(*PLAIN), {})
-        assert "accessed" not in render(made(*PLAIN), {})
+        assert "2026" not in render(sources_from(*PLAIN), {})
+        assert "accessed" not in render(sources_from(*PLAIN), {})
 
 
-def test_every_form_of_nothing_is_empty() -> None:
+def test_every_format_without_sources_is_empty() -> None:
     assert [render((), {}) for render in RENDER.values()] == ["", "", "[]\n", ""]
 
 
@@ -126,7 +126,7 @@ MARKDOWN = MarkdownIt("gfm-like")
 @given(ANY_TITLE, st.booleans())
 def test_a_title_cannot_leave_the_markdown_list(title: str, with_url: bool) -> None:
     part = web("https://a.example/", title) if with_url else SourcePart("d", None, title)
-    text = RENDER["markdown"](made(part), {})
+    text = RENDER["markdown"](sources_from(part), {})
     assert text.count("\n") == 1
     tokens = MARKDOWN.parse(text)
     kinds = [token.type for token in tokens if token.nesting >= 0]
@@ -135,7 +135,7 @@ def test_a_title_cannot_leave_the_markdown_list(title: str, with_url: bool) -> N
     links = [token.attrs["href"] for token in inner if token.type == "link_open"]
     assert {token.type for token in inner} <= {"text", "link_open", "link_close", "text_special"}
     if with_url:
-        # The host behind the link may be found as a bare link by a lax reader; the title never is.
+        # A lax reader may detect the host after the link as a bare link; never the title.
         assert links[0] == "https://a.example/"
         assert all("evil" not in str(link) for link in links)
     else:
@@ -145,11 +145,11 @@ def test_a_title_cannot_leave_the_markdown_list(title: str, with_url: bool) -> N
 @settings(max_examples=300, deadline=None)
 @given(st.lists(ANY_TITLE, min_size=1, max_size=4))
 def test_a_title_cannot_leave_any_form(titles: list[str]) -> None:
-    found = made(*(web(f"https://h.example/{at}", title) for at, title in enumerate(titles)))
-    assert len(RENDER["footnotes"](found, DAYS).splitlines()) == len(titles)
-    assert all(line.startswith("[^") for line in RENDER["footnotes"](found, DAYS).splitlines())
-    assert len(json.loads(RENDER["csl"](found, DAYS))) == len(titles)
-    bibtex = RENDER["bibtex"](found, DAYS)
+    listed = sources_from(*(web(f"https://h.example/{at}", title) for at, title in enumerate(titles)))
+    assert len(RENDER["footnotes"](listed, DAYS).splitlines()) == len(titles)
+    assert all(line.startswith("[^") for line in RENDER["footnotes"](listed, DAYS).splitlines())
+    assert len(json.loads(RENDER["csl"](listed, DAYS))) == len(titles)
+    bibtex = RENDER["bibtex"](listed, DAYS)
     keys = re.findall(r"^@misc\{([^,]+),$", bibtex, re.MULTILINE)
     assert len(set(keys)) == len(keys) == len(titles)
     depth = 0
@@ -160,7 +160,7 @@ def test_a_title_cannot_leave_any_form(titles: list[str]) -> None:
         assert depth == 0
     assert bibtex.count("\n") == 7 * len(titles) - 1
     for render in RENDER.values():
-        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", render(found, DAYS))
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", render(listed, DAYS))
 
 
 # -- tables ----------------------------------------------------------------------

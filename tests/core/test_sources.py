@@ -1,4 +1,4 @@
-"""Sources: when two are one, their numbers, groups and marks."""
+"""Sources: equality, numbers, groups and marks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from handinger_tui.core.evidence import (
 )
 from handinger_tui.core.safety import judge_link
 from handinger_tui.core.turns.turn import Turn
-from tests.core.evidence_made import session, turn, web
+from tests.core.evidence_samples import session, turn, web
 
 
 # -- addresses -------------------------------------------------------------------
@@ -125,7 +125,7 @@ def test_a_written_address_ends_no_link_and_no_field(url: str) -> None:
     assert isinstance(address_marks(url), tuple)
 
 
-def test_an_address_that_is_not_opened_is_not_written() -> None:
+def test_a_refused_address_is_not_exported() -> None:
     assert written_url("javascript:alert(1)") is None
     assert written_url("mailto:a@example.com") is None
     assert written_url("https://exa\u202emple.com/") is None
@@ -149,7 +149,7 @@ def test_an_address_that_is_not_opened_is_not_written() -> None:
         (None, ()),
     ],
 )
-def test_what_is_unusual_is_marked(url: str | None, marks: tuple[str, ...]) -> None:
+def test_unusual_addresses_are_marked(url: str | None, marks: tuple[str, ...]) -> None:
     assert address_marks(url) == marks
 
 
@@ -160,11 +160,11 @@ def test_a_host_in_its_own_letters_is_for_people() -> None:
 
 
 # -- numbers ---------------------------------------------------------------------
-def test_sources_are_numbered_as_they_appear_and_once() -> None:
+def test_sources_are_numbered_once_in_order_of_appearance() -> None:
     first = turn(1, web("https://a.example/x", "A"), web("http://A.example/x/?utm_source=y"), "text")
     second = turn(2, web("https://b.example/"), listed=["https://a.example/x", "https://c.example/"])
-    found = sources_of(session(first, second))
-    assert [(s.number, s.key, s.turn_id) for s in found] == [
+    listed = sources_of(session(first, second))
+    assert [(s.number, s.key, s.turn_id) for s in listed] == [
         (1, "https://a.example/x", "turn_1"),
         (2, "https://b.example", "turn_2"),
         (3, "https://c.example", "turn_2"),
@@ -174,8 +174,8 @@ def test_sources_are_numbered_as_they_appear_and_once() -> None:
 def test_a_title_that_comes_later_is_kept() -> None:
     index = SourceIndex()
     assert index(session(turn(1, web("https://a.example/"))))[0].part.title is None
-    found = index(session(turn(1, web("https://a.example/"), web("https://a.example", "Late"))))
-    assert [(s.number, s.part.title) for s in found] == [(1, "Late")]
+    listed = index(session(turn(1, web("https://a.example/"), web("https://a.example", "Late"))))
+    assert [(s.number, s.part.title) for s in listed] == [(1, "Late")]
 
 
 def test_a_number_never_changes() -> None:
@@ -191,27 +191,27 @@ def test_a_number_never_changes() -> None:
     assert [s.number for s in last] == [1, 2, 3, 4, 5]
 
 
-def test_a_replayed_stream_brings_the_same_numbers_back() -> None:
+def test_a_replayed_stream_has_the_same_numbers() -> None:
     index = SourceIndex()
     parts = tuple(web(f"https://{name}.example/") for name in "abc")
-    whole = index(session(turn(1, *parts)))
+    complete = index(session(turn(1, *parts)))
     assert index(session(turn(1))) == ()
     assert [s.number for s in index(session(turn(1, parts[1])))] == [2]
-    assert index(session(turn(1, *parts))) == whole
+    assert index(session(turn(1, *parts))) == complete
 
 
-def test_another_session_begins_at_one() -> None:
+def test_another_session_starts_at_one() -> None:
     index = SourceIndex()
     index(session(turn(1, web("https://a.example/"))))
     other = index(session(turn(9, web("https://b.example/")), session_id="ses_2"))
     assert [s.number for s in other] == [1]
 
 
-def test_nothing_changed_gives_the_very_same_tuple() -> None:
+def test_an_unchanged_session_gives_the_same_tuple() -> None:
     index = SourceIndex()
     one = turn(1, web("https://a.example/"), "text")
-    found = index(session(one))
-    assert index(session(replace(one, parts=(*one.parts, *turn(2, "more").parts)))) is found
+    listed = index(session(one))
+    assert index(session(replace(one, parts=(*one.parts, *turn(2, "more").parts)))) is listed
 
 
 ADDRESS = st.sampled_from([f"https://{name}.example/" for name in "abcdef"])
@@ -219,7 +219,7 @@ ADDRESS = st.sampled_from([f"https://{name}.example/" for name in "abcdef"])
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.lists(ADDRESS, max_size=6), max_size=4))
-def test_growing_step_by_step_ends_where_one_look_does(named: list[list[str]]) -> None:
+def test_the_incremental_list_equals_a_single_pass(named: list[list[str]]) -> None:
     index, turns = SourceIndex(), list[Turn]()
     for number, urls in enumerate(named):
         turns.append(turn(number))
@@ -229,7 +229,7 @@ def test_growing_step_by_step_ends_where_one_look_does(named: list[list[str]]) -
     assert index(session(*turns)) == sources_of(session(*turns))
 
 
-def test_one_more_source_costs_one_turn() -> None:
+def test_one_more_source_reads_one_turn() -> None:
     parts = tuple(web(f"https://h{at % 97}.example/{at}?utm_source=x") for at in range(10_000))
     index, first = SourceIndex(), turn(1, *parts)
     index(session(first))
@@ -237,10 +237,10 @@ def test_one_more_source_costs_one_turn() -> None:
     for at in range(5):
         grown = session(first, turn(2, *(web(f"https://new.example/{new}") for new in range(at + 1))))
         start = time.process_time()
-        found = index(grown)
+        listed = index(grown)
         times.append(time.process_time() - start)
-        assert len(found) == 10_001 + at
-    # Measured at 2 ms; a recount of everything takes more than 10.
+        assert len(listed) == 10_001 + at
+    # Measured at 2 ms; a full recount takes more than 10.
     assert min(times) < 0.008
 
 
@@ -253,17 +253,17 @@ def test_only_new_sources_are_unread() -> None:
     assert index.unread(session(one, session_id="ses_2")) == list(one.parts)
 
 
-def test_marks_agree_with_the_judge() -> None:
+def test_marks_agree_with_the_link_policy() -> None:
     for url in ("https://exämple.com/", "https://a@b.example/", "https://example.com/", "data:x"):
-        asked = judge_link(url).verdict != "open"
-        assert bool(address_marks(url)) is asked
+        needs_consent = judge_link(url).verdict != "open"
+        assert bool(address_marks(url)) is needs_consent
 
 
 @given(
     st.text("abcxn-1.0", min_size=1, max_size=20),
     st.text("abc/?#@:%[]\\~é ._-", max_size=30),
 )
-def test_the_short_way_of_ordinary_addresses_gives_what_the_long_way_gives(host: str, rest: str) -> None:
-    short, long = f"https://{host}/{rest}", f"HTTPS://{host}/{rest}"
+def test_the_fast_path_of_ordinary_addresses_equals_the_general_one(host: str, remainder: str) -> None:
+    short, long = f"https://{host}/{remainder}", f"HTTPS://{host}/{remainder}"
     assert address_marks(short) == address_marks(long)
     assert host_at(short) == host_at(long)

@@ -1,4 +1,4 @@
-"""Sums of spending: exact, free of order and grouping, with every gap counted."""
+"""Sums of spending: exact, independent of order and grouping, with every gap counted."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ buckets = st.builds(
 
 
 @given(st.lists(sums, max_size=8))
-def test_a_sum_is_exact_and_free_of_order(listed: list[Total]) -> None:
-    found = reduce(add, listed, NOTHING)
-    assert reduce(add, listed[::-1], NOTHING) == found
-    known = [one.value for one in listed if one.value is not None]
-    assert (found.value is None) == (not known)
-    assert found.missing_turns == sum(one.missing_turns for one in listed)
-    if found.value is not None:
-        assert Fraction(found.value) == sum((Fraction(one) for one in known), Fraction(0))
+def test_a_sum_is_exact_in_any_order(listed: list[Total]) -> None:
+    added = reduce(add, listed, NOTHING)
+    assert reduce(add, listed[::-1], NOTHING) == added
+    amounts = [one.value for one in listed if one.value is not None]
+    assert (added.value is None) == (not amounts)
+    assert added.missing_turns == sum(one.missing_turns for one in listed)
+    if added.value is not None:
+        assert Fraction(added.value) == sum((Fraction(one) for one in amounts), Fraction(0))
 
 
 @given(sums, sums, sums)
-def test_sums_may_be_grouped_as_one_likes(one: Total, two: Total, three: Total) -> None:
+def test_sums_may_be_grouped_in_any_way(one: Total, two: Total, three: Total) -> None:
     assert (one + two) + three == one + (two + three)
     assert one + NOTHING == NOTHING + one == one
 
@@ -54,24 +54,28 @@ def test_an_unknown_amount_adds_a_gap_and_no_zero() -> None:
 
 
 @given(st.lists(buckets, max_size=8), st.integers(0, 8))
-def test_buckets_may_be_grouped_as_one_likes(listed: list[Bucket], at: int) -> None:
-    whole = altogether(listed, "all")
+def test_buckets_may_be_grouped_in_any_way(listed: list[Bucket], at: int) -> None:
+    total = altogether(listed, "all")
     parts = altogether([altogether(listed[:at]), altogether(listed[at:])], "all")
     mixed = altogether(listed[::-1], "all")
-    for found in (parts, mixed):
-        assert [getattr(found, name) for name in SUMS] == [getattr(whole, name) for name in SUMS]
-        assert (found.turns, found.incomplete) == (whole.turns, whole.incomplete)
-        assert (found.first_ms, found.last_ms, found.title) == (whole.first_ms, whole.last_ms, whole.title)
-    assert whole.turns == sum(one.turns for one in listed)
-    assert whole.key == "all"
+    for grouped in (parts, mixed):
+        assert [getattr(grouped, name) for name in SUMS] == [getattr(total, name) for name in SUMS]
+        assert (grouped.turns, grouped.incomplete) == (total.turns, total.incomplete)
+        assert (grouped.first_ms, grouped.last_ms, grouped.title) == (
+            total.first_ms,
+            total.last_ms,
+            total.title,
+        )
+    assert total.turns == sum(one.turns for one in listed)
+    assert total.key == "all"
 
 
-def test_every_sum_of_a_bucket_takes_part() -> None:
+def test_every_sum_of_a_bucket_is_added() -> None:
     assert SUMS == ("usd", "credits", "model_usd", "tool_usd", "sandbox_usd", "internal_usd", "tokens")
 
 
 @pytest.mark.parametrize("member", SUMS)
-def test_a_group_without_turns_took_nothing_and_one_without_figures_is_unknown(member: str) -> None:
+def test_a_group_without_turns_costs_zero_and_one_without_figures_is_unknown(member: str) -> None:
     assert Bucket("").total(member) == Total(Decimal(0))
     assert altogether([]).total(member) == Total(Decimal(0))
     unknown = holding(Total(None, 2), member, turns=2)
@@ -84,7 +88,7 @@ def holding(amount: Total, member: str, turns: int) -> Bucket:
     return Bucket("", turns, **sums)
 
 
-def test_a_sum_says_that_its_turns_include_the_unknown_ones() -> None:
+def test_a_sum_marks_its_unknown_turns() -> None:
     assert sum_text(Total(Decimal("0.30"), 1), Total(None, 1), 1) == "$0.30 + 1 turn unknown · 1 turn in all"
     assert sum_text(Total(Decimal("0.30")), Total(Decimal(8)), 2) == "$0.30 · 8 credits · 2 turns"
     assert sum_text(Total(None, 2), Total(None, 2), 2) == "cost not reported · 2 turns"
@@ -94,7 +98,7 @@ def test_a_sum_says_that_its_turns_include_the_unknown_ones() -> None:
     assert sum_text(Total(None, 2), Total(None, 2), 2, price) == "cost not reported · 2 turns"
 
 
-def test_a_group_whose_split_exceeds_its_cost_says_by_how_much() -> None:
+def test_a_group_whose_split_exceeds_its_cost_reports_the_difference() -> None:
     over = Bucket("a", 2, 0, Total(Decimal("0.10")), model_usd=Total(Decimal("0.15")))
     assert over.split_excess == Decimal("0.05")
     assert Bucket("a", 2, 0, Total(Decimal("0.10")), model_usd=Total(Decimal("0.10"))).split_excess == 0

@@ -95,7 +95,7 @@ def test_every_name_is_safe_and_names_itself(typed: str) -> None:
 
 
 # -- rules ---------------------------------------------------------------------------------
-def test_a_rule_looks_at_worker_folder_or_title() -> None:
+def test_a_rule_matches_worker_folder_or_title() -> None:
     own = rules(
         {
             "Tea": "title:*TEA*",
@@ -116,11 +116,11 @@ def test_a_rule_looks_at_worker_folder_or_title() -> None:
     assert own.labels(SessionFacts(("wrk_1",))).rules == ("robot",)
     assert own.labels(SessionFacts(("wrk_10",))) == NO_LABELS
     assert own.labels(SessionFacts(("tsk_1", "tpl_9"))).rules == ("robot",)
-    # What is not known matches nothing but "everything".
+    # An unknown value matches only "everything".
     assert own.labels(SessionFacts()) == NO_LABELS
 
 
-def test_folders_of_windows_are_compared_too() -> None:
+def test_windows_folders_are_compared_too() -> None:
     own = rules({"a": "folder:C:\\work\\a"})
     assert own.labels(SessionFacts(folder="C:\\work\\a\\b")).rules == ("a",)
 
@@ -135,7 +135,7 @@ def test_a_session_belongs_to_the_first_project_that_applies() -> None:
     assert own.labels(SessionFacts(), ("b",)).project == ""
 
 
-def test_labels_name_each_tag_once_and_say_where_it_comes_from() -> None:
+def test_labels_name_each_tag_once_with_its_origin() -> None:
     labels = Labels(("b", "a"), ("c", "a"), ("d", "c"), "p")
     assert labels.tags == ("a", "b", "c", "d")
     assert labels_text(labels) == "Tags: a, b, c (worker), d (rule). Project: p."
@@ -156,7 +156,7 @@ def test_labels_name_each_tag_once_and_say_where_it_comes_from() -> None:
         {"title": "x"},
     ],
 )
-def test_a_wrong_rule_is_an_error_that_names_it(rule: object) -> None:
+def test_an_invalid_rule_is_an_error_that_names_it(rule: object) -> None:
     with pytest.raises(SettingsError) as refused:
         rules({"tea": rule})
     assert "tags.tea" in refused.value.summary

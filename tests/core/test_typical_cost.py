@@ -1,4 +1,4 @@
-"""What turns like this one took before, and how that is told."""
+"""The cost of similar earlier turns, and its text."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def of(*values: str | None) -> Spread:
     return spread(None if value is None else Decimal(value) for value in values)
 
 
-def test_nothing_known_has_no_figure_at_all() -> None:
+def test_without_amounts_there_is_no_figure() -> None:
     assert of() == Spread()
     assert of(None, None) == Spread(unknown=2)
 
@@ -53,22 +53,22 @@ def test_a_quantile_is_the_exact_interpolation(values: list[Decimal], percent: i
     below = int(place)
     above = min(below + 1, len(ordered) - 1)
     low, high = Fraction(ordered[below]), Fraction(ordered[above])
-    found = quantile(ordered, Decimal(percent) / 100)
-    assert Fraction(found) == low + (high - low) * (place - below)
+    result = quantile(ordered, Decimal(percent) / 100)
+    assert Fraction(result) == low + (high - low) * (place - below)
 
 
 @given(st.lists(st.none() | amounts, max_size=12), st.randoms())
 def test_a_spread_does_not_depend_on_the_order(values: list[Decimal | None], chance: Random) -> None:
     mixed = list(values)
     chance.shuffle(mixed)
-    found = spread(values)
-    assert spread(mixed) == found
-    assert found.counted + found.unknown == len(values)
-    if found.counted:
-        assert found.low is not None
-        assert found.median is not None
-        assert found.high is not None
-        assert found.low <= found.median <= found.high
+    result = spread(values)
+    assert spread(mixed) == result
+    assert result.counted + result.unknown == len(values)
+    if result.counted:
+        assert result.low is not None
+        assert result.median is not None
+        assert result.high is not None
+        assert result.low <= result.median <= result.high
 
 
 USUAL = of("0.01", "0.02", "0.04", "0.09", "0.2")
@@ -112,7 +112,7 @@ USUAL = of("0.01", "0.02", "0.04", "0.09", "0.2")
         (TypicalCost("hi\x1b[31m\ngh"), "no cost history at hi[31m gh yet"),
     ],
 )
-def test_the_usual_range_in_words(usual: TypicalCost, text: str) -> None:
+def test_the_typical_range_in_words(usual: TypicalCost, text: str) -> None:
     assert typical_cost_text(usual) == text
 
 
@@ -142,14 +142,14 @@ def test_the_chip(usual: TypicalCost, text: str) -> None:
 
 
 @given(st.lists(st.none() | amounts, max_size=8), st.lists(st.none() | amounts, max_size=8), st.booleans())
-def test_the_chip_is_short_and_tells_no_zero_that_is_none(
+def test_the_chip_is_short_and_shows_no_false_zero(
     usd: list[Decimal | None], credits_used: list[Decimal | None], everywhere: bool
 ) -> None:
     usual = TypicalCost("standard", spread(usd), spread(credits_used), everywhere)
     chip, text = typical_cost_chip(usual), typical_cost_text(usual)
     assert len(chip) <= CHIP_CELLS
-    known = usual.usd.counted or usual.credits.counted
-    assert ("no cost history yet" in chip) == (not known and not usual.usd.unknown)
+    is_counted = usual.usd.counted or usual.credits.counted
+    assert ("no cost history yet" in chip) == (not is_counted and not usual.usd.unknown)
     assert ("usually" in text) == ((usual.usd.counted or usual.credits.counted) >= ENOUGH)
 
 

@@ -1,4 +1,4 @@
-"""A later reading that leaves a figure out does not unsay it."""
+"""A later reading without a figure does not remove it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_each_member_is_kept_by_itself(later: dict[str, Any], look: ReadReason) 
     assert costs.tool_usd == Decimal("0.01")
 
 
-def test_what_was_never_reported_stays_unknown_and_a_zero_is_a_figure() -> None:
+def test_an_unreported_figure_stays_unknown_and_a_zero_is_a_figure() -> None:
     snapshot = read(FIRST, {"usage": {"costUsd": 0, "steps": 1}}, {"usage": {"credits": 3}}).snapshot
     assert snapshot is not None
     assert (snapshot.usage.cost_usd, snapshot.usage.steps, snapshot.usage.credits) == (

@@ -65,7 +65,7 @@ from handinger_tui.ui.widgets.strips import Chip, ChipKind, Chips, QueueStrip, f
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.pane import SessionPane
 from handinger_tui.ui.work.screen import WorkScreen
-from tests.core.tables_made import read_table
+from tests.core.table_samples import read_table
 from tests.engine.fakes import PLACE, FakeIds
 from tests.ui.fakes import NOW_MS, FakeWebhooks, summary
 from tests.ui.hostile.feeding import OPENED, Sink, bunches, lines_of, listed, paged, shown

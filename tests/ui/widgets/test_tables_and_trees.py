@@ -10,7 +10,7 @@ from textual.strip import Strip
 
 from handinger_tui.core.data_preview import Node, tree_of_json, tree_of_value
 from handinger_tui.ui.pages.data import TableView, TreeView
-from tests.core.tables_made import read_table, table_of_rows
+from tests.core.table_samples import read_table, table_of_rows
 from tests.ui.widgets.stage import Stage, lines, settled
 
 FRUIT = read_table(b"name,kg,note\npear,10,\napple,9,x\nfig,,y\nplum,100,z\n")

@@ -1,4 +1,4 @@
-"""Sessions with sources, made for tests."""
+"""Sample sessions with sources."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def web(url: str, title: str | None = None, source_id: str = "") -> SourcePart:
 
 
 def turn(number: int, *parts: Part | str, listed: Sequence[str] | None = None) -> Turn:
-    """Texts become text parts; `listed` are the addresses that the Worker lists."""
-    made = tuple(TextPart(Rope() + part) if isinstance(part, str) else part for part in parts)
+    """A turn whose texts are text parts; `listed`: the addresses that the worker lists."""
+    text_parts = tuple(TextPart(Rope() + part) if isinstance(part, str) else part for part in parts)
     snapshot = None if listed is None else Snapshot(sources=tuple(WorkerSource("", url) for url in listed))
-    return Turn(TurnRequest(f"turn_{number}", "", 0), parts=made, snapshot=snapshot)
+    return Turn(TurnRequest(f"turn_{number}", "", 0), parts=text_parts, snapshot=snapshot)
 
 
 def session(*turns: Turn, session_id: str = "ses_1") -> Session:

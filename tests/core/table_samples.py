@@ -1,4 +1,4 @@
-"""Tables as the tests of previews read and make them."""
+"""Tables for the tests of previews."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def read_table(data: bytes, delimiter: str | None = None, *, complete: bool = Tr
 
 
 def table_of_rows(header: Iterable[str], rows: Iterable[Iterable[str]]) -> TableModel:
-    """A table of cells that are already cleaned."""
+    """A table of cleaned cells."""
     head, body = tuple(header), [tuple(row) for row in rows]
     ragged = sum(len(row) != len(head) for row in body)
     return TableModel(head, body, len(body), True, len(head), ragged, numeric_columns(body, len(head)))
