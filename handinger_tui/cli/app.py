@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from handinger_tui.cli.attachments import DiskFiles
-from handinger_tui.cli.local_files import default_paths, keep_theme, kept_theme
+from handinger_tui.cli.local_files import DiskFiles, default_paths, keep_theme, kept_theme
 from handinger_tui.cli.output import Exit
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import Start

@@ -10,9 +10,8 @@ from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.cli import dry_run, signals
-from handinger_tui.cli.attachments import attachment
 from handinger_tui.cli.load_settings import service_settings
-from handinger_tui.cli.local_files import check_answer_file, default_paths, expand_path, save_text
+from handinger_tui.cli.local_files import attachment, check_answer_file, default_paths, expand_path, save_text
 from handinger_tui.cli.output import Exit, exit_of, say, sentence
 from handinger_tui.cli.run_output import PRINTERS, LimitMessages, Printer, RunProgress, progress_of, refusal
 from handinger_tui.cli.session_choice import chosen_session_id, find_target_session, place_of

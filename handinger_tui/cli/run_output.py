@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, TextIO
 from msgspec.structs import replace
 
 from handinger_tui.cli import signals
+from handinger_tui.cli.args import UsageExit
 from handinger_tui.cli.commands import SUBCOMMANDS
-from handinger_tui.cli.options import UsageExit
 from handinger_tui.cli.output import Exit, exit_of_kind, say, sentence
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LocalFileError
 from handinger_tui.core.export.result import costs_object, event_object, result_object, usage_object

@@ -19,9 +19,9 @@ def duration(milliseconds: int | None) -> str:
         return f"{seconds:.1f} s"
     if seconds < 60:
         return f"{seconds:.0f} s"
-    minutes, seconds_left = divmod(int(seconds), 60)
+    minutes, remainder = divmod(int(seconds), 60)
     if minutes < 60:
-        return f"{minutes} m {seconds_left:02d} s"
+        return f"{minutes} m {remainder:02d} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} m"
 

@@ -46,10 +46,10 @@ class Prompt(Struct, frozen=True):
 
 
 class CommandLine(Struct, frozen=True):
-    """A slash command, known or not: `name` in lower case without the slash, `rest` stripped."""
+    """A slash command, known or not: `name` in lower case without the slash, `argument` stripped."""
 
     name: str
-    rest: str = ""
+    argument: str = ""
 
 
 Typed = Empty | Prompt | CommandLine
@@ -82,8 +82,8 @@ def classify(text: str) -> Typed:
     if stripped.startswith("//"):
         return Prompt(stripped[1:])
     if stripped.startswith("/"):
-        name, _, rest = stripped[1:].replace("\n", " ").partition(" ")
-        return CommandLine(name.lower(), rest.strip())
+        name, _, argument = stripped[1:].replace("\n", " ").partition(" ")
+        return CommandLine(name.lower(), argument.strip())
     if is_leaving(stripped):
         return CommandLine("quit")
     return Prompt(text.strip("\n"), stripped[0] if stripped[0] in SIGNS else "")

@@ -234,20 +234,20 @@ def read_request(text: str, now: datetime, zone: tzinfo | None) -> tuple[Rule, s
     Raises:
         SettingsError
     """
-    word, rest = _split_word(text)
+    word, remainder = _split_word(text)
     rule: Rule
     match word.lower():
         case "every":
-            span, instruction = _split_word(rest)
+            span, instruction = _split_word(remainder)
             rule = Every(read_span(span))
         case "in":
-            span, instruction = _split_word(rest)
+            span, instruction = _split_word(remainder)
             rule = After(read_span(span))
         case "at":
-            moment, instruction = _split_moment(rest)
+            moment, instruction = _split_moment(remainder)
             rule = At(read_moment(moment, now, zone))
         case "cron":
-            expression, instruction = _split_cron(rest)
+            expression, instruction = _split_cron(remainder)
             rule = Cron(read_cron(expression, now))
         case _:
             raise SettingsError("A schedule starts with at, in, every or cron. Nothing was sent.", EXAMPLES)
@@ -258,23 +258,23 @@ def read_request(text: str, now: datetime, zone: tzinfo | None) -> tuple[Rule, s
 
 def _split_word(text: str) -> tuple[str, str]:
     """The first word, and what follows."""
-    word, *rest = text.split(maxsplit=1) or [""]
-    return word, rest[0] if rest else ""
+    word, *others = text.split(maxsplit=1) or [""]
+    return word, others[0] if others else ""
 
 
 def _split_moment(text: str) -> tuple[str, str]:
-    first, rest = _split_word(text)
-    second, others = _split_word(rest)
+    first, remainder = _split_word(text)
+    second, others = _split_word(remainder)
     if _DATE.fullmatch(first) and _TIME.fullmatch(second):
         return f"{first} {second}", others
-    return first, rest
+    return first, remainder
 
 
 def _split_cron(text: str) -> tuple[str, str]:
     """The first five words, or what is quoted, and what follows."""
     if text[:1] in ('"', "'"):
-        expression, _, rest = text[1:].partition(text[0])
-        return expression, rest
+        expression, _, remainder = text[1:].partition(text[0])
+        return expression, remainder
     words = text.split(maxsplit=CRON_FIELDS)
     return " ".join(words[:CRON_FIELDS]), " ".join(words[CRON_FIELDS:])
 

@@ -80,7 +80,7 @@ def texts_of(turn: Turn) -> Texts:
     """What of a turn is searched."""
     sources = (text for part in sources_of_turn(turn) for text in (part.title, part.url, part.filename))
     attached = [one.name for one in turn.order.attachments]
-    made = [part.filename for part in files_of_turn(turn) if part.filename]
+    created = [part.filename for part in files_of_turn(turn) if part.filename]
     tools = []
     room = LONGEST_TOOLS
     for part in turn.parts:
@@ -92,7 +92,7 @@ def texts_of(turn: Turn) -> Texts:
         turn.order.prompt,
         turn.text,
         "\n".join(text for text in sources if text),
-        "\n".join((*attached, *made)),
+        "\n".join((*attached, *created)),
         "\n".join(tools),
     )
 
@@ -335,8 +335,8 @@ def _places(terms: Sequence[Term], text: str, *, only_first: bool = False) -> tu
     for term in terms:
         end = r"[^ ]*" if term.prefix else "(?= )"
         pattern = re.compile("(?<= )" + " +".join(map(re.escape, term.words.split())) + end)
-        found = [match.span() for match in pattern.finditer(spread)][: 1 if only_first else None]
-        spans += [(_index(text, start - 1), _index(text, stop - 2) + 1) for start, stop in found]
+        matches = [match.span() for match in pattern.finditer(spread)][: 1 if only_first else None]
+        spans += [(_index(text, start - 1), _index(text, stop - 2) + 1) for start, stop in matches]
     merged: list[tuple[int, int]] = []
     for start, stop in sorted(spans):
         if merged and start < merged[-1][1]:

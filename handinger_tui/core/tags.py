@@ -79,8 +79,8 @@ def labels_text(labels: Labels, removed: Sequence[str] = ()) -> str:
     named = {name: origin for names, origin in reversed(others) for name in names}
     tags = ", ".join(f"{name}{origin}" for name, origin in sorted(named.items())) or "none"
     project = f" Project: {labels.project}." if labels.project else ""
-    left = ", ".join(f"{name}{named[name]}" for name in removed if name in named)
-    return f"Tags: {tags}.{project}" + (f" Not removed: {left}." if left else "")
+    kept = ", ".join(f"{name}{named[name]}" for name in removed if name in named)
+    return f"Tags: {tags}.{project}" + (f" Not removed: {kept}." if kept else "")
 
 
 NO_LABELS: Final = Labels()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
-from handinger_tui.local import formats, schedules, turn_context
+from handinger_tui.local import formats, triggers, turn_context
 from handinger_tui.local.http import Instruction, RefusedError, RequestLimits
 from handinger_tui.local.worker import LocalTurn, WorkerRecord, Workspace
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
     from datetime import datetime
 
-    from handinger_tui.local.schedules import StoredSchedule
+    from handinger_tui.local.triggers import StoredSchedule
     from handinger_tui.local.turn_context import Setting
 
 _LONGEST_SLEEP = 3600.0
@@ -237,7 +237,7 @@ class WorkerRegistry:
             # Without room for a turn this run is left out; the next one may have it.
             with suppress(RefusedError):
                 await begin(Instruction(schedule.input, schedule.budget))
-            next_run = schedules.next_after_now(schedule)
+            next_run = triggers.next_after_now(schedule)
             if next_run is None:
                 break
             schedule.next_run = next_run

@@ -28,7 +28,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from handinger_tui.local import http, schedules, stream
+from handinger_tui.local import http, stream, triggers
 from handinger_tui.local.http import (
     MESSAGES,
     RefusedError,
@@ -209,7 +209,7 @@ class Routes:
     async def add_schedule(self, request: Request) -> Response:
         """Store a schedule."""
         record = self._record(request)
-        schedule = await schedules.parse_schedule(request, self.limits)
+        schedule = await triggers.parse_schedule(request, self.limits)
         self.registry.add_schedule(record, schedule)
         return json_response(schedule.as_members())
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from handinger_tui.local import formats, http, prices, schedules, webhooks
+from handinger_tui.local import formats, http, prices, triggers
 from handinger_tui.local.http import Instruction, RefusedError, event_stream, json_response, route
-from handinger_tui.local.webhooks import LocalWebhook
+from handinger_tui.local.triggers import LocalWebhook, StoredSchedule
 from handinger_tui.local.worker import LocalTurn, WorkerRecord, file_response, history_and_live
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from starlette.routing import Route
 
     from handinger_tui.local.registry import StartedTurn, WorkerRegistry
-    from handinger_tui.local.schedules import StoredSchedule
 
 
 ORGANIZATION = "org_local"
@@ -450,7 +449,7 @@ class TaskRoutes:
     async def add_schedule(self, request: Request) -> Response:
         """Store a schedule, each run of which begins a task."""
         template = self._template(request)
-        schedule = await schedules.parse_schedule(request, self.limits)
+        schedule = await triggers.parse_schedule(request, self.limits)
         self.tasks.add_schedule(template, schedule)
         return json_response(schedule.as_members())
 
@@ -466,7 +465,7 @@ class TaskRoutes:
     async def set_webhook(self, request: Request) -> Response:
         """Set or replace the address of the webhook; null removes it."""
         webhook = self._template(request).webhook
-        webhook.set(webhooks.url_member(await http.parse_object(request, self.limits)))
+        webhook.set(triggers.url_member(await http.parse_object(request, self.limits)))
         return json_response(webhook.as_members())
 
     async def remove_webhook(self, request: Request) -> Response:
@@ -484,7 +483,7 @@ class TaskRoutes:
     async def webhook_executions(self, request: Request) -> Response:
         """Return one page of the deliveries, newest first."""
         webhook = self._template(request).webhook
-        return json_response(webhook.page(webhooks.page_of(request.query_params.get("page"))))
+        return json_response(webhook.page(triggers.page_of(request.query_params.get("page"))))
 
     async def file(self, request: Request) -> Response:
         """Return the bytes of a file of a task; its address is in the turn."""

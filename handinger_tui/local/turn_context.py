@@ -280,9 +280,7 @@ class TurnContext:
         """Draw a bar chart with the tool `draw_chart` and publish it as a PNG image."""
 
         def draw() -> _Drawing:
-            from handinger_tui.local.chart_image import bar_chart  # Pillow, for turns with charts
-
-            return _Drawing(title, bars, bar_chart(title, bars))
+            return _Drawing(title, bars, formats.bar_chart(title, bars))
 
         drawing = await self.compute("draw_chart", {"title": title}, draw)
         return None if drawing is None else await self.write(path, "image/png", drawing.png)

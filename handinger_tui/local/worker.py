@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from handinger_tui.local.http import Instruction
-    from handinger_tui.local.schedules import StoredSchedule
     from handinger_tui.local.stream import Chunk
+    from handinger_tui.local.triggers import StoredSchedule
 
 
 # -- files -------------------------------------------------------------------------------------

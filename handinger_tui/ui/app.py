@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.console import RenderableType
@@ -20,7 +21,6 @@ from textual.message_pump import MessagePump
 from textual.screen import Screen
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.stylesheet import STYLESHEET
 from handinger_tui.ui.background import collect_from_now_on, exclude_imported, warm
 from handinger_tui.ui.commands import CommandProvider
 from handinger_tui.ui.commands.view import leave, show_help
@@ -32,10 +32,17 @@ from handinger_tui.ui.work.screen import WorkScreen
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
-    from pathlib import Path
 
     from handinger_tui.ui.ports import AppOptions
     from handinger_tui.ui.terminal.driver import TerminalBackground
+
+_PACKAGE: Final = Path(__file__).resolve().parents[1]
+# An installed package has a copy of the sheet, which comes first: a foreign styles.tcss in site-packages must
+# never be used. In a checkout it is at the top of the repository, so that `TEXTUAL=debug` reloads it.
+_SHEETS: Final = (_PACKAGE / "styles.tcss", _PACKAGE.parent / "styles.tcss")
+# Absolute, since Textual resolves a relative path against this module. Not importlib.resources: in a checkout
+# the package has no copy.
+STYLESHEET: Final = next((path for path in _SHEETS if path.is_file()), _SHEETS[0])
 
 SAVE_TIMEOUT_S: Final = 1.0
 """Leaving because of a signal waits at most this many seconds for the draft to be saved."""

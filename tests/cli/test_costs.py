@@ -16,7 +16,7 @@ import pytest
 from msgspec.structs import replace
 from PIL import Image
 
-from handinger_tui.cli.costs_text import table
+from handinger_tui.cli.commands.costs import table
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.formatting import middle_cut
 from handinger_tui.core.money.spending import Bucket, GroupBy, altogether

@@ -10,7 +10,7 @@ from handinger_tui.cli import main
 from handinger_tui.cli.commands import doctor
 def broken(_args):
     raise RuntimeError("CANARY \\x1b]0;title\\x07\\x9b2J\\u202e\\ud83d")
-doctor.run = broken
+doctor.COMMANDS["doctor"] = doctor.COMMANDS["doctor"]._replace(run=broken)
 main.main(["doctor"])
 """
 

@@ -14,7 +14,7 @@ import pytest
 from rich.cells import cell_len
 
 from handinger_tui.api.file_urls import find_current_url
-from handinger_tui.cli.commands.files import Meter
+from handinger_tui.cli.commands.workers import Meter
 from handinger_tui.core.stream import WorkerFile
 from tests.e2e.runner import Ran, run
 

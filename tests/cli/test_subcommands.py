@@ -1,16 +1,16 @@
-"""Each subcommand is one module and one line of the table; help, parser and checks follow from the two."""
+"""Each subcommand is one line of the table, and has an implementation; the help follows from the two."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 from pathlib import Path
 
 import pytest
 
 import handinger_tui.cli.commands as folder
-from handinger_tui.cli.args import command_module, command_parser, main_parser
+from handinger_tui.cli.args import BUDGETS, command_parser, implementation, main_parser
 from handinger_tui.cli.commands import SUBCOMMANDS
-from handinger_tui.cli.options import BUDGETS
 from handinger_tui.settings import BUDGETS as SETTING_BUDGETS
 
 
@@ -21,8 +21,9 @@ def choices(parser: argparse.ArgumentParser) -> list[tuple[str, ...]]:
 
 def test_every_module_of_the_folder_is_in_the_table() -> None:
     files = Path(folder.__path__[0]).iterdir()
-    modules = {path.stem.removesuffix("_") for path in files if not path.stem.startswith("_")}
-    assert modules == SUBCOMMANDS.keys()
+    names = [path.stem for path in files if not path.stem.startswith("_")]
+    modules = [importlib.import_module(f"{folder.__name__}.{name}") for name in names]
+    assert sorted(name for module in modules for name in module.COMMANDS) == sorted(SUBCOMMANDS)
 
 
 @pytest.mark.parametrize("name", SUBCOMMANDS)
@@ -30,7 +31,7 @@ def test_a_subcommand_is_described_and_has_the_actions_of_its_line(name: str) ->
     parser = command_parser(name)
     assert parser.prog == f"handinger-tui {name}"
     assert parser.description
-    assert callable(command_module(name).run)
+    assert callable(implementation(name).run)
     actions = SUBCOMMANDS[name].actions
     assert choices(parser) == ([actions] if actions else [])
 

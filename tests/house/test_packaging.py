@@ -14,7 +14,7 @@ from zipfile import ZipFile
 import pytest
 
 from handinger_tui import __version__
-from handinger_tui.stylesheet import STYLESHEET
+from handinger_tui.ui.app import STYLESHEET
 from tests.house.project import PACKAGE, ROOT, pyproject, python_files, tree
 
 # Distribution → the name it is imported by, where they differ.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from handinger_tui.local.chart_image import WIDTH, bar_chart
+from handinger_tui.local.formats import WIDTH, bar_chart
 
 if TYPE_CHECKING:
     import httpx

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from handinger_tui.local.http import RefusedError
-from handinger_tui.local.schedules import StoredSchedule, from_when
+from handinger_tui.local.triggers import StoredSchedule, from_when
 
 START = datetime(2026, 2, 27, 23, 58, 30, 5, tzinfo=UTC)
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handinger_tui.local import schedules
+from handinger_tui.local import triggers
 from handinger_tui.local.http import Instruction, RefusedError, RequestLimits
 from handinger_tui.local.registry import WorkerRegistry
-from handinger_tui.local.schedules import StoredSchedule
+from handinger_tui.local.triggers import StoredSchedule
 from handinger_tui.local.turn_context import Rule, Setting, TurnContext
 
 if TYPE_CHECKING:
@@ -213,9 +213,9 @@ async def test_a_worker_has_a_maximum_number_of_schedules() -> None:
     place = office(asyncio.Queue(), schedules=1)
     begun = place.create(Instruction("echo first", "standard"), None)
     when = {"type": "delayed", "delayInSeconds": 60}
-    place.add_schedule(begun.record, schedules.from_when(when, "x", "low", datetime.now(UTC)))
+    place.add_schedule(begun.record, triggers.from_when(when, "x", "low", datetime.now(UTC)))
     with pytest.raises(RefusedError, match="1 schedules") as refused:
-        place.add_schedule(begun.record, schedules.from_when(when, "x", "low", datetime.now(UTC)))
+        place.add_schedule(begun.record, triggers.from_when(when, "x", "low", datetime.now(UTC)))
     assert refused.value.status == 422
     await place.close()
 
@@ -223,7 +223,7 @@ async def test_a_worker_has_a_maximum_number_of_schedules() -> None:
 def test_missed_runs_are_skipped() -> None:
     past = datetime.now(UTC) - timedelta(seconds=1000.5)
     schedule = StoredSchedule("interval", "x", "low", past, lambda moment: moment + timedelta(seconds=60), {})
-    following = schedules.next_after_now(schedule)
+    following = triggers.next_after_now(schedule)
     assert following is not None
     assert timedelta(0) < following - datetime.now(UTC) <= timedelta(seconds=60)
     assert ((following - past) / timedelta(seconds=60)).is_integer()

@@ -11,7 +11,7 @@ import pytest
 
 from handinger_tui.local.http import RequestLimits
 from handinger_tui.local.server import LocalServer
-from handinger_tui.local.webhooks import PAGE_SIZE, LocalWebhook
+from handinger_tui.local.triggers import PAGE_SIZE, LocalWebhook
 from tests.local.receiver import Receiver, receiving
 
 if TYPE_CHECKING:

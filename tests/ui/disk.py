@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from handinger_tui.cli.attachments import attachment, list_directory
+from handinger_tui.cli.local_files import attachment, list_directory
 from handinger_tui.ui.ports import Opening
 from tests.ui.fakes import Desktop, answers, launch
 

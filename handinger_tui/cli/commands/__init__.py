@@ -1,13 +1,16 @@
-"""Subcommands: each is one module here, and one line in `SUBCOMMANDS`.
+"""Subcommands: each is one line in `SUBCOMMANDS`, and an `Implementation` in `COMMANDS` of its module.
 
-The module of a subcommand has its name (`import_` for `import`, a word of Python) and defines `DESCRIPTION`,
-`add_arguments(parser)` and `run(args)`, which returns the exit code. It is imported when its command is
-typed: this table is read before the early prompt and for `--help`, so it imports nothing.
+A module has its subcommand, or those of one subject. It is imported when one of its commands is typed: this
+table is read before the early prompt and for `--help`, so it imports nothing.
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
 
 
 class Subcommand(NamedTuple):
@@ -18,6 +21,8 @@ class Subcommand(NamedTuple):
     summary: str
     actions: tuple[str, ...] = ()
     """The words that may follow the name, in the order of the help."""
+    module: str = ""
+    """The module in this folder, unless it has the name of the subcommand."""
     only_lists: bool = False
     """Whether it only lists data: a reader that closes the pipe early is then no error."""
     watches_turn: bool = False
@@ -31,8 +36,18 @@ class Subcommand(NamedTuple):
         return f"{', '.join(self.actions)}: {self.summary}" if self.actions else self.summary
 
 
+class Implementation(NamedTuple):
+    """What a subcommand does. `run` returns the exit code."""
+
+    description: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
 _TABLE: Final = (
-    Subcommand("attach", "ID", "watch a running worker", watches_turn=True, has_screen=True),
+    Subcommand(
+        "attach", "ID", "watch a running worker", watches_turn=True, has_screen=True, module="watching"
+    ),
     Subcommand(
         "sessions",
         "…",
@@ -46,17 +61,28 @@ _TABLE: Final = (
         "ID",
         "list or export the sources of a session",
         only_lists=True,
+        module="sessions",
     ),
-    Subcommand("export", "ID", "export a session as a document", only_lists=True),
-    Subcommand("import", "FILE", "import a session that was exported as JSON; never charged again"),
-    Subcommand("replay", "ID", "play a session again as it came", only_lists=True, has_screen=True),
-    Subcommand("email", "ID", "show the worker's email address"),
-    Subcommand("schedules", "…", "a worker's schedules", actions=("list", "add", "cancel")),
+    Subcommand("export", "ID", "export a session as a document", only_lists=True, module="sessions"),
+    Subcommand(
+        "import",
+        "FILE",
+        "import a session that was exported as JSON; never charged again",
+        module="sessions",
+    ),
+    Subcommand(
+        "replay", "ID", "play a session again as it came", only_lists=True, has_screen=True, module="watching"
+    ),
+    Subcommand("email", "ID", "show the worker's email address", module="triggers"),
+    Subcommand(
+        "schedules", "…", "a worker's schedules", actions=("list", "add", "cancel"), module="triggers"
+    ),
     Subcommand(
         "webhook",
         "…",
         "a stored worker's webhook",
         actions=("show", "set", "clear", "token", "deliveries"),
+        module="triggers",
     ),
     Subcommand(
         "workers",
@@ -64,7 +90,7 @@ _TABLE: Final = (
         "stored workers (tasks generation)",
         actions=("list", "show", "new", "edit", "rm", "archive"),
     ),
-    Subcommand("files", "…", "a worker's files", actions=("list", "get")),
+    Subcommand("files", "…", "a worker's files", actions=("list", "get"), module="workers"),
     Subcommand("local", "", "run the local worker in the foreground"),
     Subcommand("config", "…", "the settings and their sources", actions=("path", "show"), only_lists=True),
     Subcommand("doctor", "", "diagnose the setup"),

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import asdict
 
-from handinger_tui.cli.commands import SUBCOMMANDS
+from handinger_tui.cli.args import add_connection_options, add_json_option
+from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
 from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.cli.local_files import default_paths
-from handinger_tui.cli.options import add_connection_options, add_json_option
 from handinger_tui.cli.output import Exit, put_result
 from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.money.limits import LimitOrigin, Unit
@@ -124,3 +124,6 @@ def _origin(args: argparse.Namespace, name: str, *, changed: bool) -> str:
     if variable and os.environ.get(variable):
         return variable
     return "configuration file" if changed and name != "local" else "default"
+
+
+COMMANDS: Final = {"config": Implementation(DESCRIPTION, add_arguments, run)}

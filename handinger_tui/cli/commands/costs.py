@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
-from datetime import datetime
+import textwrap
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
+from handinger_tui.cli.args import BUDGETS, add_json_option
+from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.costs_query import (
     COLUMNS,
     CSV,
@@ -17,35 +25,93 @@ from handinger_tui.cli.costs_query import (
     Form,
     Sessions,
     as_of_ms,
+    cell_amount,
+    cell_text,
     charge_filter,
+    each_of,
     records,
     run_query,
     suspense_record,
     time_filter,
     unique_id,
 )
-from handinger_tui.cli.costs_text import credit_price, heading, put_text, remarks
-from handinger_tui.cli.load_settings import tag_rules
+from handinger_tui.cli.load_settings import limit_rules, settings_for, tag_rules
 from handinger_tui.cli.local_files import check_new_file, default_paths, expand_path, save_new_file
-from handinger_tui.cli.options import BUDGETS, add_json_option
-from handinger_tui.cli.output import Exit, put, say
-from handinger_tui.core.amounts import at_price, json_amount
+from handinger_tui.cli.output import (
+    GAP,
+    Column,
+    Exit,
+    align_amounts,
+    cells_of,
+    clip,
+    fit_columns,
+    lines_of,
+    pad,
+    put,
+    say,
+)
+from handinger_tui.core.amounts import (
+    DOUBT_EXPLAINED,
+    EXACT,
+    MARK_EXPLAINED,
+    Total,
+    at_price,
+    credits_text,
+    credits_words,
+    doubt_mark,
+    excess_text,
+    json_amount,
+    price_text,
+    short_total_text,
+    usd_text,
+    value_text,
+)
+from handinger_tui.core.bars import horizontal_bar
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export import spending
+from handinger_tui.core.export.scenes import SIMULATED, shares
 from handinger_tui.core.export.spending import REPORTS, Report
+from handinger_tui.core.formatting import middle_cut, number, percent_text
 from handinger_tui.core.jsontext import JsonObject, dump
-from handinger_tui.core.money.reconciliation import restatement_object, restatement_text
-from handinger_tui.core.money.spending import OVERLAP, Bucket, GroupBy
+from handinger_tui.core.money.forecast import WINDOW, daily, forecast, forecast_text
+from handinger_tui.core.money.limits import BY_TIME, Scope, spent_text
+from handinger_tui.core.money.reconciliation import (
+    EXPLAINED,
+    TITLE,
+    Assigned,
+    Restatement,
+    owners_text,
+    reconcile,
+    reconciliation_text,
+    restatement_object,
+    restatement_text,
+    rise_text,
+)
+from handinger_tui.core.money.spending import (
+    OVERLAP,
+    Bucket,
+    ChargeFilter,
+    GroupBy,
+    midnight,
+    nameless,
+    sum_text,
+)
 from handinger_tui.core.money.turn_events import WORDS
+from handinger_tui.core.receipts import meaning_lines
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import NO_LABELS
+from handinger_tui.ledger.charges import SUMMED
 from handinger_tui.ledger.corrections import LISTED, assign, decide_in, pin
 from handinger_tui.ledger.cost_rows import CostRows, opened
-from handinger_tui.ledger.sql import unpack
+from handinger_tui.ledger.limits import LimitRules
+from handinger_tui.ledger.sql import Row, int_or_zero, scaled, unpack
 
 if TYPE_CHECKING:
     import argparse
     import sqlite3
     from collections.abc import Callable, Iterator, Sequence
+
+    from handinger_tui.core.turns.session import Session
 
 
 _READING: Final = "--reading"
@@ -304,3 +370,369 @@ def _group_objects(cost_rows: CostRows, query: CostsQuery, result: CostsResult) 
 
 def _turn_pages(cost_rows: CostRows, query: CostsQuery, form: Form) -> Iterator[list[str]]:
     return records(cost_rows.turns(query.filter), Sessions(cost_rows.titles(), cost_rows.labels()), form)
+
+
+# -- text --------------------------------------------------------------------------------------
+_MOST_RESTATEMENTS: Final = 3
+_MOST_RISES: Final = 5
+
+
+def remarks(cost_rows: CostRows, query: CostsQuery) -> list[str]:
+    """Return the remarks that apply to the query; each may have two lines."""
+    which = query.filter
+    texts = [
+        OVERLAP if query.by is GroupBy.TAG else "",
+        suspense_lines(cost_rows.suspense(which)),
+        assigned_lines(cost_rows.assigned(which)),
+        *restatement_lines(cost_rows.restatements(which)),
+    ]
+    if query.as_of is not None:
+        # Forecast, reconciliation and limits are those of now.
+        return [text for text in texts if text]
+    if query.by is GroupBy.DAY and query.until is None:
+        texts.append(forecast_line(cost_rows, query))
+    session = cost_rows.newest_session(which.worker_id) if which.worker_id else None
+    if session is not None:
+        reconciled = reconciliation_text(reconcile(session))
+        texts.append(f"Session {session.session_id}, the newest of this worker: {reconciled}")
+        texts.append("\n".join(meaning_lines(session)))
+    if session is None and which.session_id is not None:
+        session = cost_rows.session(which.session_id)
+    texts.append(limits_line(cost_rows, query, session))
+    return [text for text in texts if text]
+
+
+def suspense_lines(suspense: Sequence[Bucket]) -> str:
+    """Return what no turn explains, one line for each rise, the newest last; "" for nothing."""
+    rises = sorted((rise for bucket in suspense for rise in bucket.rises), key=lambda rise: rise.seen_ms)
+    if not rises:
+        return ""
+    lines = [f"{EXPLAINED}. To assign it to a turn: handinger-tui costs --assign N=TURN"]
+    if len(rises) > _MOST_RISES:
+        lines.append(f"{len(rises) - _MOST_RISES:,} older ones: see --json.")
+    for rise in rises[-_MOST_RISES:]:
+        seen = f"{rise.worker_id}, read {time_text(rise.seen_ms)}"
+        lines.append(clean_line(f"{rise.number}: {rise_text(rise)}, {seen}: {owners_text(rise)}."))
+    return "\n".join(lines)
+
+
+def assigned_lines(assigned: Sequence[Assigned]) -> str:
+    """Return which suspense the person assigned, and how that is taken back."""
+    return "\n".join(
+        clean_line(
+            f"Suspense {one.number} belongs to {one.turn_id}, as you decided."
+            f" To undo: handinger-tui costs --assign {one.number}=none"
+        )
+        for one in assigned[-_MOST_RISES:]
+    )
+
+
+def restatement_lines(restated: Sequence[Restatement]) -> list[str]:
+    """Return the newest restatements, a line each, and what all changed together."""
+    if len(restated) > _MOST_RESTATEMENTS:
+        return [restatement_text(restated), f"Latest: {restatement_text(restated[-1:])}"]
+    return ["\n".join(restatement_text([one]) for one in restated)] if restated else []
+
+
+def forecast_line(cost_rows: CostRows, query: CostsQuery) -> str:
+    """Return the forecast for the month and the method behind it."""
+    today = midnight(query.now.date())
+    first = min(midnight(today.date().replace(day=1)), midnight(today.date() - timedelta(days=WINDOW)))
+    which = replace(query.filter, since_ms=round(first.timestamp() * 1000), until_ms=None)
+    month = forecast(
+        daily(cost_rows.buckets(GroupBy.DAY, which)), today.date(), _elapsed_part_of_day(query.now, today)
+    )
+    text = forecast_text(month)
+    return text if text == month.method else f"Forecast: {text}.\n{month.method}"
+
+
+def _elapsed_part_of_day(now: datetime, today: datetime) -> Decimal:
+    """Return the elapsed part of the day, 0 to 1. A day may have 23 to 25 hours."""
+    tomorrow = midnight(today.date() + timedelta(days=1))
+    return Decimal(int((now - today).total_seconds())) / Decimal(int((tomorrow - today).total_seconds()))
+
+
+def limits_line(cost_rows: CostRows, query: CostsQuery, session: Session | None) -> str:
+    """Return the limits of the present day, week and month, and those of the selected session or worker."""
+    scopes = {*BY_TIME}
+    scopes |= {Scope.SESSION} if query.filter.session_id else set()
+    scopes |= {Scope.WORKER} if query.filter.worker_id else set()
+    rules = _configured_limits()
+    gauges = cost_rows.gauges(session, replace(rules, flags=(), simulated=query.simulated))
+    texts = [
+        f"{gauge.limit.scope.limit.capitalize()}: {spent_text(gauge)}."
+        for gauge in gauges
+        if gauge.limit.scope in scopes
+    ]
+    return "\n".join(texts)
+
+
+def credit_price() -> Decimal | None:
+    """Return the person's price of a credit in the settings."""
+    return _configured_limits().credit_usd
+
+
+def _configured_limits() -> LimitRules:
+    try:
+        return limit_rules(settings_for(None))
+    except SettingsError:
+        # Invalid settings do not block a look at past costs; the next turn reports the error.
+        return LimitRules()
+
+
+PAGE: Final = 500
+"""Number of turns per table page; each page has its own column widths."""
+
+
+def put_turns(cost_rows: CostRows, query: CostsQuery, result: CostsResult, width: int) -> None:
+    """Print a table of turns and their total. "+" marks a turn whose final figures are not known."""
+    overall = result.total
+    titles = cost_rows.titles()
+    rows = cost_rows.turns(query.filter)
+    while page := list(islice(rows, PAGE)):
+        columns = [
+            Column("when", [time_text(row["at_ms"]) for row in page], align_left=True),
+            Column("cost", align_amounts([_cost(row) for row in page])),
+            Column(
+                "credits",
+                align_amounts([_credits(row) for row in page]),
+                spare=3,
+            ),
+            Column("tokens", [number(row["total_tokens"]) for row in page], spare=4),
+            Column("status", each_of([row["status"] for row in page], _text), align_left=True),
+            Column(
+                "budget",
+                each_of([row["budget"] for row in page], lambda stored: _text(stored) or "not set"),
+                align_left=True,
+                spare=2,
+            ),
+            Column("turn", [_text(row["turn_id"]) for row in page], align_left=True, spare=1),
+            Column(
+                "",
+                each_of([titles.get(row["session_id"], "") for row in page], _title),
+                align_left=True,
+                spare=5,
+            ),
+        ]
+        put("\n".join(line.rstrip() for line in lines_of(fit_columns(columns, width))))
+    for bucket in result.suspense:
+        amount = value_text(bucket.usd) if bucket.usd.value else value_text(bucket.credits, credits_words)
+        put(textwrap.fill(f"{key_of(bucket, query.by)}: {amount}", width, break_on_hyphens=False))
+    total = sum_text(overall.total("usd"), overall.total("credits"), overall.turns, credit_price())
+    for line in textwrap.wrap(f"total: {total}", width, break_on_hyphens=False):
+        put(line)
+
+
+def time_text(at_ms: int) -> str:
+    """Format a time as local time to the minute; return a time outside the calendar as the stored number."""
+    try:
+        moment = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone()
+    except (OverflowError, OSError, ValueError):
+        return str(at_ms)
+    return moment.strftime("%Y-%m-%d %H:%M")
+
+
+def _cost(row: Row) -> str:
+    """Format the cost of a turn; "≤" marks one that shares what several runs took, "~" a doubtful one."""
+    if row["shared_with"] is None:
+        doubt = doubt_mark(row["doubtful"] and row["usd_pico"] is not None)
+        return f"{doubt}{_amount(row, 'usd_pico', usd_text)}"
+    return f"≤{usd_text(scaled(0, row['most_pico'], 12))}"
+
+
+def _credits(row: Row) -> str:
+    """Format the credits of a turn, with the mark of `_cost` where no cost is known."""
+    is_marked = row["doubtful"] and row["usd_pico"] is None and row["micro_credits"] is not None
+    return f"{doubt_mark(is_marked)}{_amount(row, 'micro_credits', credits_text)}"
+
+
+def _amount(row: Row, name: str, write: Callable[[Decimal | None], str]) -> str:
+    """Format one amount of a turn; "+1" marks one that no finished worker reported."""
+    is_final = int_or_zero(row["told"]) >> SUMMED.index(name) & 1
+    return short_total_text(Total(cell_amount(row, name), 1 - is_final), write)
+
+
+def _text(stored: object) -> str:
+    return clip(cell_text(stored) or "", 80)
+
+
+def _title(title: str) -> str:
+    return clip(clean_line(title), 30)
+
+
+_LEAST_BAR: Final = 10
+
+
+def put_text(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> None:
+    """Print the costs that the query selects, with table, shares and remarks."""
+    if not (result.total.turns or result.suspense):
+        put(_no_costs_text(query))
+        return
+    width = columns()
+    put(heading(query) + (f"\n{SIMULATED}" if query.simulated else "") + "\n")
+    if query.by is GroupBy.TURN:
+        put_turns(cost_rows, query, result, width)
+    else:
+        put(table([*result.groups, *result.suspense], result.total, query.by, width))
+    blocks = (
+        price_line(result.total),
+        signs_line(result.total),
+        share_lines(result.total, width),
+        *remarks(cost_rows, query),
+    )
+    for block in blocks:
+        if block:
+            put("\n" + "\n".join(_wrap(line, width) for line in block.split("\n")))
+
+
+def price_line(overall: Bucket) -> str:
+    """Return what the credits cost at the person's price, where no cost in USD is known; else ""."""
+    price, credited = credit_price(), overall.total("credits").value
+    if price is None or credited is None or overall.total("usd").value is not None:
+        return ""
+    amount = price_text(credited, price)
+    return f"{credits_words(credited)}: {amount} at your price of {usd_text(price)} a credit."
+
+
+def _wrap(line: str, width: int) -> str:
+    # Indented lines are table rows, which already fit.
+    return line if line.startswith(" ") else textwrap.fill(line, width, break_on_hyphens=False)
+
+
+def columns() -> int:
+    """Return the width of the terminal, at least 30; 80 when stdout is not a terminal."""
+    return max(30, shutil.get_terminal_size((80, 24)).columns) if sys.stdout.isatty() else 80
+
+
+def heading(query: CostsQuery) -> str:
+    """Return the first line, such as "Costs by day · since 7d · worker wrk_1"."""
+    which = query.filter
+    pieces = [
+        f"Costs by {query.by}",
+        f"since {query.since}" if query.since else "",
+        f"until {query.until}" if query.until else "",
+        f"as of {query.as_of}" if query.as_of else "",
+        f"worker {which.worker_id}" if which.worker_id else "",
+        f"session {which.session_id}" if which.session_id else "",
+        f"budget {which.budget}" if which.budget else "",
+        f"profile {which.profile}" if which.profile else "",
+        f"tag {which.tag}" if which.tag else "",
+        f"project {which.project}" if which.project else "",
+        "simulated" if query.simulated else "",
+    ]
+    return " · ".join(clean_line(piece) for piece in pieces if piece)
+
+
+def _no_costs_text(query: CostsQuery) -> str:
+    filtered = replace(query.filter, simulated=None) != ChargeFilter()
+    what = "simulated costs" if query.simulated else "costs"
+    if query.as_of is not None:
+        selected = " in this selection" if filtered else ""
+        return f"No {what}{selected} were known as of {clean_line(query.as_of)}."
+    if filtered:
+        return f"No {what} in this selection."
+    return f"No {what} yet. They appear after your first turn."
+
+
+# -- the table ---------------------------------------------------------------------------
+def table(groups: Sequence[Bucket], overall: Bucket, by: GroupBy, width: int) -> str:
+    """Return one line per group and one for the total.
+
+    The bars are beside the lines; when the width does not suffice, they are a block below.
+    """
+    most = max((bucket.usd.value or Decimal(0) for bucket in groups), default=Decimal(0))
+    titled = [
+        key_of(bucket, by) if bucket.rises else f"{key_of(bucket, by)}  {clean_line(bucket.title)}".rstrip()
+        for bucket in groups
+    ]
+    longest = max(12, width // 2)
+    keys = [clip(middle_cut(key_of(bucket, by), longest), longest) for bucket in groups]
+    for names in (titled, keys):
+        lines = lines_of(_columns(names, groups, overall, by))
+        room = width - cells_of(lines[0]) - len(GAP)
+        if room >= _LEAST_BAR:
+            bars = ["", *(bar(bucket, most, room) for bucket in groups), ""]
+            return "\n".join(
+                f"{line}{GAP}{bar_text}".rstrip() for line, bar_text in zip(lines, bars, strict=True)
+            )
+    lines = lines_of(fit_columns(_columns(keys, groups, overall, by), width))
+    names = [
+        key if bucket.rises else clip(clean_line(bucket.title), longest) or key
+        for bucket, key in zip(groups, keys, strict=True)
+    ]
+    name_width = max(map(cells_of, names))
+    room = width - name_width - len(GAP)
+    bars = [
+        f"{pad(name, name_width)}{GAP}{bar(b, most, room)}" for name, b in zip(names, groups, strict=True)
+    ]
+    return "\n".join([*lines, "", *(line.rstrip() for line in bars)])
+
+
+def _columns(names: Sequence[str], groups: Sequence[Bucket], overall: Bucket, by: GroupBy) -> list[Column]:
+    buckets = [*groups, overall]
+    return [
+        Column(str(by), [*names, "total"], align_left=True),
+        Column("turns", [number(bucket.turns) for bucket in buckets]),
+        Column("cost", _amounts(buckets, "usd", usd_text)),
+        Column("credits", _amounts(buckets, "credits", credits_text), spare=2),
+        Column("tokens", _amounts(buckets, "tokens", number), spare=3),
+        Column("incomplete", [incomplete_text(bucket) for bucket in buckets], spare=1),
+    ]
+
+
+def _amounts(buckets: Sequence[Bucket], member: str, write: Callable[[Decimal | None], str]) -> list[str]:
+    return align_amounts([short_total_text(bucket.total(member), write) for bucket in buckets])
+
+
+def key_of(bucket: Bucket, by: GroupBy) -> str:
+    """Return the displayed name of a group."""
+    name = clean_line(bucket.key) or nameless(by)
+    return f"{TITLE} {name}" if bucket.rises else name
+
+
+def incomplete_text(bucket: Bucket) -> str:
+    """Format the number of incomplete turns and their share of all turns: "2 (17%)"."""
+    if not bucket.incomplete:
+        return "0"
+    return f"{bucket.incomplete:,} ({percent_text(EXACT.divide(bucket.incomplete, bucket.turns))})"
+
+
+def bar(bucket: Bucket, most: Decimal, room: int) -> str:
+    """Return a bar of at most `room` cells; "▒" stands for turns of unknown cost."""
+    return horizontal_bar(bucket.usd.value, most, room - 1) + ("▒" if bucket.usd.missing_turns else "")
+
+
+# -- below the table ----------------------------------------------------------------------------
+def signs_line(overall: Bucket) -> str:
+    """Return the explanations of "+n" and "~"; "" when no figure has them."""
+    sums = (overall.usd, overall.credits, overall.tokens)
+    gaps = any(amount.missing_turns for amount in sums if amount.value is not None)
+    doubt = any(amount.doubtful for amount in sums)
+    signs = [f"{MARK_EXPLAINED}."] * gaps + [f"{DOUBT_EXPLAINED}."] * doubt
+    return "\n".join(signs)
+
+
+def share_lines(overall: Bucket, width: int) -> str:
+    """Return the shares of the four categories, each with percentage, amount and bar."""
+    categories = shares(overall)
+    if not any(share.usd is not None for share in categories):
+        return "Cost by category: not reported."
+    amounts = align_amounts([short_total_text(Total(share.usd, share.gaps)) for share in categories])
+    texts = [
+        (share.name, percent_text(share.part), amount)
+        for share, amount in zip(categories, amounts, strict=True)
+    ]
+    widths = [max(len(row[at]) for row in texts) for at in range(3)]
+    room = max(4, min(40, width - sum(widths) - 8))
+    lines = []
+    for share, (name, percent, usd) in zip(categories, texts, strict=True):
+        length = round((share.part or Decimal(0)) * room)
+        bar_text = ("░" if share.name == "not split" else "█") * max(length, 1 if share.part else 0)
+        lines.append(
+            f"  {name:<{widths[0]}}  {percent:>{widths[1]}}  {usd:>{widths[2]}}  {bar_text}".rstrip()
+        )
+    excess = excess_text(overall.split_excess)
+    return "\n".join(["Cost by category:", *lines, *([f"The {excess}."] if excess else [])])
+
+
+COMMANDS: Final = {"costs": Implementation(DESCRIPTION, add_arguments, run)}

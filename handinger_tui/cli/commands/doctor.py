@@ -14,9 +14,10 @@ from msgspec import Struct
 
 from handinger_tui import __version__
 from handinger_tui.api.generations import answering_generation
+from handinger_tui.cli.args import add_connection_options, add_json_option
+from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.load_settings import key_warning, settings_for
 from handinger_tui.cli.local_files import Paths, default_paths
-from handinger_tui.cli.options import add_connection_options, add_json_option
 from handinger_tui.cli.output import Exit, put_result, say
 from handinger_tui.cli.wiring import client_of
 from handinger_tui.core.errors import Damaged, HandingerError, Refused
@@ -255,3 +256,6 @@ async def _check_history(paths: Paths) -> Check:
         return Check("history", "ok", f"{paths.database}, {plural(count, 'session')}")
     finally:
         await ledger.aclose()
+
+
+COMMANDS: Final = {"doctor": Implementation(DESCRIPTION, add_arguments, run)}

@@ -8,7 +8,8 @@ import json
 import sys
 from typing import Final
 
-from handinger_tui.cli.options import add_json_option
+from handinger_tui.cli.args import add_json_option
+from handinger_tui.cli.commands import Implementation
 from handinger_tui.core.errors import LocalFileError
 from handinger_tui.local.server import serve_foreground
 
@@ -64,3 +65,6 @@ def run(args: argparse.Namespace) -> int:
             raise
         reason = "is already in use" if problem.errno == errno.EADDRINUSE else "cannot be used"
         raise LocalFileError(f"Port {args.port} {reason}.", "Choose another port, or omit --port.") from None
+
+
+COMMANDS: Final = {"local": Implementation(DESCRIPTION, add_arguments, run)}

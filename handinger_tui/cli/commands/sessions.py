@@ -1,4 +1,4 @@
-"""`handinger-tui sessions`: lists and edits the local history, without network."""
+"""The sessions of the local history: `handinger-tui sessions`, `export`, `import`, `sources`; no network."""
 
 from __future__ import annotations
 
@@ -10,21 +10,38 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from handinger_tui.cli.args import Parser, add_json_option, add_session_argument
+from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.load_settings import settings_for, tag_rules
-from handinger_tui.cli.local_files import default_paths
-from handinger_tui.cli.options import Parser, add_json_option
-from handinger_tui.cli.output import GAP, Column, Exit, clip, fit_columns, lines_of, put, say
-from handinger_tui.cli.session_choice import load_unique, session_ids, unique_session_id
+from handinger_tui.cli.local_files import check_new_file, default_paths, expand_path, read_file, save_new_file
+from handinger_tui.cli.output import GAP, Column, Exit, clip, fit_columns, lines_of, put, put_result, say
+from handinger_tui.cli.session_choice import (
+    load_labeled,
+    load_session,
+    load_unique,
+    session_ids,
+    unique_session_id,
+)
 from handinger_tui.core.amounts import credits_text, decimal_text, short_total_text
+from handinger_tui.core.citations import Mentions, mentions, unmentioned
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.export.exporters import lineage_object, turn_objects
+from handinger_tui.core.evidence import Source, canonical_url, sources_of, title_of, unicode_host
+from handinger_tui.core.export.exporters import (
+    SESSION_EXPORTERS,
+    SOURCE_EXPORTERS,
+    SessionExporter,
+    lineage_object,
+    turn_objects,
+)
+from handinger_tui.core.export.session_document import Contents
+from handinger_tui.core.export.session_file import MOST_BYTES, SessionFile, read_session
 from handinger_tui.core.formatting import ago, plural, size
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.receipts import receipt_line
-from handinger_tui.core.safety import clean, clean_line
+from handinger_tui.core.safety import clean, clean_json, clean_line, one_word
 from handinger_tui.core.search import HELP, SearchHit, parse_query
 from handinger_tui.core.tags import Labels, labels_text, tag_names
 from handinger_tui.core.turns.session import Session, SessionSummary, ids_of
@@ -36,10 +53,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
+    from handinger_tui.core.stream import Frame
+
 
 Value = TypeVar("Value")
 
-DESCRIPTION: Final = "Manage the local history of sessions."
+SESSIONS: Final = "Manage the local history of sessions."
 _ARGUMENTS: Final = {
     "id": "a session or worker (a unique prefix is enough)",
     "query": f"in quotes. {HELP}",
@@ -64,7 +83,7 @@ _ACTIONS: Final = (
 _TAGGING: Final = ("tag", "untag")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_sessions_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     add_json_option(parser)
     actions = parser.add_subparsers(
@@ -82,7 +101,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")
 
 
-def run(args: argparse.Namespace) -> int:
+def run_sessions(args: argparse.Namespace) -> int:
     """Run the action and return its exit code."""
     if args.action == "compact":
         return _compact(args)
@@ -385,3 +404,213 @@ def _show_text(session: Session) -> str:
         origin = f"\n({lineage_words(turn.order.lineage)})" if turn.order.lineage is not None else ""
         blocks.append(f"> {prompt}{origin}\n\n{answer}\n\n{receipt}".rstrip())
     return "\n\n".join(blocks)
+
+
+# -- export ------------------------------------------------------------------------------------
+EXPORT: Final = "Export a session as a document from the local history (no key or network needed)."
+
+
+def add_export_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_session_argument(parser)
+    parser.add_argument(
+        "--format",
+        choices=[exporter.name for exporter in SESSION_EXPORTERS],
+        help=f"format (default: from the name of FILE, else {SESSION_EXPORTERS[0].name})",
+    )
+    parser.add_argument("--no-costs", action="store_true", help="leave out the receipts and all figures")
+    parser.add_argument(
+        "--reasoning", action="store_true", help="include the worker's reasoning (JSON always has it)"
+    )
+    parser.add_argument(
+        "--tools", action="store_true", help="include tool calls with input and output (JSON always has them)"
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of stdout")
+    parser.add_argument("--force", action="store_true", help="overwrite FILE")
+
+
+def export_session(args: argparse.Namespace) -> int:
+    """Print or save the document and return the exit code.
+
+    Raises:
+        SettingsError: no session, or more than one, matches the id; the file exists already.
+        LocalFileError: the file could not be written.
+        LedgerError
+    """
+    target = None if args.output is None else expand_path(args.output)
+    if target is not None:
+        check_new_file(target, force=args.force)
+    exporter = _exporter(args.format, target)
+    frames: dict[str, list[Frame]] = {}
+    session, labels = asyncio.run(load_labeled(args.id, tag_rules(), frames if exporter.has_frames else None))
+    text = exporter.text(session, Contents(not args.no_costs, args.reasoning, args.tools, labels, frames))
+    if target is None:
+        put(text, end="")
+    else:
+        save_new_file(target, text.encode("utf-8", "replace"), force=args.force)
+        put(f"Saved to {target}")
+    return Exit.OK
+
+
+def _exporter(name: str | None, target: Path | None) -> SessionExporter:
+    suffix = target.suffix.lower() if target is not None else ""
+    matches = (one for one in SESSION_EXPORTERS if (one.name == name if name else one.suffix == suffix))
+    return next(matches, SESSION_EXPORTERS[0])
+
+
+# -- import ------------------------------------------------------------------------------------
+IMPORT: Final = (
+    "Import a session that was exported with: handinger-tui export ID --format json. Its turns are marked as"
+    " imported: they are never charged again, and count in no total and no limit (no key or network needed)."
+)
+
+
+def add_import_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("file", metavar="FILE", help="the exported JSON file; - reads it from stdin")
+    add_json_option(parser)
+
+
+def import_session(args: argparse.Namespace) -> int:
+    """Import the file and return the exit code.
+
+    Raises:
+        SettingsError: the file is no session, or cannot be read as one; nothing was stored.
+        LocalFileError: the file could not be read.
+        LedgerError
+    """
+    now_ms = time.time_ns() // 1_000_000
+    file = read_session(read_file(args.file, MOST_BYTES + 1), now_ms)
+    present, session = asyncio.run(_store(file)), file.session
+    session_id = present or session.session_id
+    name = f"“{clean_line(session.title, 60) or 'Untitled'}” ({session_id})"
+    if present is None:
+        text = f"Imported {name}: {plural(len(file.turns), 'turn')}. They are not charged here.\nOpen it: "
+        text += f"handinger-tui --resume {one_word(session_id)}"
+    else:
+        text = (
+            f"{name} is already in the history. Nothing was changed.\nTo import it again, delete it first: "
+        )
+        text += f"handinger-tui sessions rm {one_word(session_id)}"
+    value: JsonObject = {
+        "session_id": session_id,
+        "title": clean_line(session.title),
+        "turns": len(file.turns),
+        "imported": present is None,
+    }
+    put_result(args, value, text)
+    return Exit.OK
+
+
+async def _store(file: SessionFile) -> str | None:
+    ledger = Ledger(default_paths().database, access=FileAccess.WRITE)
+    await ledger.start()
+    try:
+        return await ledger.history.add_imported(file)
+    finally:
+        await ledger.aclose()
+
+
+# -- sources -----------------------------------------------------------------------------------
+SOURCES: Final = "List or export the sources of a session (no key or network needed)."
+
+
+def add_sources_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_session_argument(parser)
+    form = parser.add_mutually_exclusive_group()
+    add_json_option(form)
+    names = [exporter.name for exporter in SOURCE_EXPORTERS]
+    form.add_argument("--format", choices=names, help="print in this format")
+
+
+def show_sources(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code.
+
+    Raises:
+        SettingsError: no session, or more than one, matches the id.
+        LedgerError
+    """
+    session = asyncio.run(load_session(args.id))
+    sources = sources_of(session)
+    if args.format is not None:
+        exporter = next(candidate for candidate in SOURCE_EXPORTERS if candidate.name == args.format)
+        put(exporter.text(sources, session), end="")
+        return Exit.OK
+    citations = mentions(session, sources)
+    value = sources_object(session, sources, citations)
+    put_result(args, value, _sources_text(session, sources, citations))
+    return Exit.OK
+
+
+def sources_object(session: Session, sources: tuple[Source, ...], citations: Mentions) -> JsonObject:
+    """Return all sources as JSON.
+
+    `turn` counts from 1, `new` marks sources of the newest turn, `mentions` counts mentions in answers.
+    """
+    turns = _turn_numbers(session)
+    return {
+        "session_id": session.session_id,
+        "worker_id": session.worker_id,
+        "sources": [
+            _source_object(source, turns, len(citations.get(source.number, ()))) for source in sources
+        ],
+        "unmentioned": unmentioned(sources, citations),
+    }
+
+
+def _turn_numbers(session: Session) -> dict[str, int]:
+    return {turn.turn_id: at for at, turn in enumerate(session.turns, 1)}
+
+
+def _source_object(source: Source, turns: dict[str, int], mention_count: int) -> Json:
+    part = source.part
+    return clean_json(
+        {
+            "number": source.number,
+            "id": part.source_id,
+            "title": part.title,
+            "url": part.url,
+            "canonical_url": canonical_url(part.url) if part.url else None,
+            "host": source.host or None,
+            "marks": list(source.marks),
+            "turn_id": source.turn_id,
+            "turn": turns[source.turn_id],
+            "new": turns[source.turn_id] == len(turns),
+            "mentions": mention_count,
+        }
+    )
+
+
+def _sources_text(session: Session, sources: tuple[Source, ...], citations: Mentions) -> str:
+    if not sources:
+        return "No sources in this session."
+    width = len(str(sources[-1].number))
+    turns = _turn_numbers(session)
+    lines = []
+    for source in sources:
+        mention_count = len(citations.get(source.number, ()))
+        lines.append(f"{source.number:>{width}}  {title_of(source.part)}")
+        lines.append(" " * (width + 2) + _details(source, turns, mention_count))
+    unmentioned_count = unmentioned(sources, citations)
+    return "\n".join([*lines, "", f"{plural(len(sources), 'source')}, {unmentioned_count:,} never mentioned"])
+
+
+def _details(source: Source, turns: dict[str, int], mention_count: int) -> str:
+    """Return host, turn, marks and mentions as one line."""
+    unicode_name = unicode_host(source.host)
+    place = source.host or ("no web address" if source.part.url else "document")
+    turn = turns[source.turn_id]
+    pieces = [place if unicode_name == source.host else f"{place} ({unicode_name})", f"turn {turn}"]
+    pieces += ["new"] if turn == len(turns) else []
+    pieces += [f"! {', '.join(source.marks)}"] if source.marks else []
+    pieces.append(f"mentioned {plural(mention_count, 'time')}" if mention_count else "never mentioned")
+    return " · ".join(pieces)
+
+
+COMMANDS: Final = {
+    "sessions": Implementation(SESSIONS, add_sessions_arguments, run_sessions),
+    "export": Implementation(EXPORT, add_export_arguments, export_session),
+    "import": Implementation(IMPORT, add_import_arguments, import_session),
+    "sources": Implementation(SOURCES, add_sources_arguments, show_sources),
+}

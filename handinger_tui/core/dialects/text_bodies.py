@@ -41,7 +41,7 @@ def looks_like_ai4(start: str) -> bool | None:
     """Whether a body that begins with `start` is AI SDK 4; None when more of its first line is needed."""
     if (start[:1] and start[0] not in CODES) or start[1:2] not in ("", ":") or start[2:3] not in _OPENERS:
         return False
-    line, line_end, _rest = start.partition("\n")
+    line, line_end, _after = start.partition("\n")
     if not line_end:
         return None if len(line) <= MAX_LINE else False
     return Ai4().read_text("", line.rstrip("\r")) is not None
@@ -208,7 +208,7 @@ class TextBody:
         return [line.removesuffix("\r") for line in lines]
 
     def end(self) -> list[str]:
-        """The buffered rest when the body ends."""
+        """What is buffered when the body ends."""
         if self.shape is BodyShape.OPEN and self._buffer:
             self.shape = BodyShape.LINES if looks_like_ai4(f"{self._buffer}\n") else BodyShape.PROSE
         return self._take_buffer()
@@ -220,5 +220,5 @@ class TextBody:
         return self.shape
 
     def _take_buffer(self) -> list[str]:
-        rest, self._buffer = self._buffer, ""
-        return [rest] if rest else []
+        buffered, self._buffer = self._buffer, ""
+        return [buffered] if buffered else []

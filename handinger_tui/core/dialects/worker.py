@@ -43,9 +43,9 @@ def read_chunk(value: Json) -> Events | None:
     kind = value.get("type")
     if not isinstance(kind, str):
         return None
-    read_known_chunk = CHUNKS.get(kind)
-    if read_known_chunk is not None:
-        return read_known_chunk(value)
+    reader = CHUNKS.get(kind)
+    if reader is not None:
+        return reader(value)
     return _data(value, kind) if kind.startswith("data-") else None
 
 

@@ -194,16 +194,16 @@ def shares(spent: Bucket) -> tuple[Share, ...]:
     split = Decimal(0)
     for value in amounts.values():
         split = EXACT.add(split, value or Decimal(0))
-    rest = EXACT.subtract(spent.usd.value or Decimal(0), split)
-    base = EXACT.add(split, max(rest, Decimal(0)))
+    remainder = EXACT.subtract(spent.usd.value or Decimal(0), split)
+    base = EXACT.add(split, max(remainder, Decimal(0)))
     result = [
         Share(
             NAMES[member], amounts[member], getattr(spent, member).missing_turns, _part(amounts[member], base)
         )
         for member in MEMBERS
     ]
-    if rest > 0:
-        result.append(Share(NOT_SPLIT, rest, 0, _part(rest, base)))
+    if remainder > 0:
+        result.append(Share(NOT_SPLIT, remainder, 0, _part(remainder, base)))
     return tuple(result)
 
 

@@ -288,7 +288,7 @@ def _table(report: Report) -> str:
     notes = [f"{MARK_EXPLAINED}."] * any(amount.missing_turns for amount in sums)
     notes += [f"{escape(DOUBT_EXPLAINED)}."] * any(amount.doubtful for amount in sums)
     note = "".join(f'<p class="gap">{text}</p>' for text in notes)
-    rest = (
+    omission = (
         f"<p>{escape(plural(report.left_out, 'more row'))} not listed here; all are in the total.</p>"
         if report.left_out
         else ""
@@ -300,7 +300,7 @@ def _table(report: Report) -> str:
 {rows}
 </tbody>
 <tfoot>{_row(report.total, "total")}</tfoot>
-</table></div>{note}{rest}</section>"""
+</table></div>{note}{omission}</section>"""
 
 
 def _name(bucket: Bucket, by: GroupBy) -> str:

@@ -349,9 +349,9 @@ class MoneyIndex:
         }
         if self.money_elsewhere:
             # Of such a turn another program knows more than the session holds.
-            known = self.money_elsewhere.get
+            figures_of = self.money_elsewhere.get
             own = zip(turns, self._money, strict=True)
-            self._money = tuple(known(turn.turn_id, money) for turn, money in own)
+            self._money = tuple(figures_of(turn.turn_id, money) for turn, money in own)
 
     def _take(self, timelines: _Timelines, events: Sequence[Placed]) -> None:
         for at_ms, worker, event, _ in events:

@@ -82,9 +82,9 @@ def forecast(days: Days, today: date, share_of_today: Decimal, unit: Unit = Unit
     if mean is None or spent.value is None:
         reason = _reason_for_none(spent, len(costs))
         return Forecast(spent, None, None, None, len(costs), reason, mean, gaps, unit)
-    days_left = _days_left(today, share_of_today)
-    remaining = EXACT.multiply(mean, days_left)
-    deviation = _deviation(costs, mean, days_left)
+    days_remaining = _days_remaining(today, share_of_today)
+    remaining = EXACT.multiply(mean, days_remaining)
+    deviation = _deviation(costs, mean, days_remaining)
     return Forecast(
         spent,
         low=_to_pico(EXACT.add(spent.value, max(Decimal(0), EXACT.subtract(remaining, deviation)))),
@@ -126,7 +126,7 @@ def _gaps(by_day: Mapping[date, Total], today: date) -> int:
     return sum(amount.missing_turns for day, amount in by_day.items() if day >= first)
 
 
-def _days_left(today: date, share_of_today: Decimal) -> Decimal:
+def _days_remaining(today: date, share_of_today: Decimal) -> Decimal:
     days_after = monthrange(today.year, today.month)[1] - today.day
     return EXACT.subtract(Decimal(days_after + 1), min(Decimal(1), max(Decimal(0), share_of_today)))
 
@@ -138,8 +138,8 @@ def _mean(values: Sequence[Decimal]) -> Decimal:
     return EXACT.divide(total, Decimal(len(values)))
 
 
-def _deviation(values: Sequence[Decimal], mean: Decimal, days_left: Decimal) -> Decimal:
-    """One standard deviation of the spending of `days_left` days, including that of the mean itself.
+def _deviation(values: Sequence[Decimal], mean: Decimal, days_remaining: Decimal) -> Decimal:
+    """One standard deviation of the spending of `days_remaining` days, including that of the mean itself.
 
     As if two more days were known, one without spending and one of twice the average: three equal days say
     little about the next ones, thirty say much.
@@ -147,7 +147,7 @@ def _deviation(values: Sequence[Decimal], mean: Decimal, days_left: Decimal) -> 
     with localcontext(_ROOTS):
         squares = sum(((value - mean) ** 2 for value in values), 2 * mean**2)
         variance = squares / (len(values) + 1)
-        return (variance * (days_left + days_left * days_left / len(values))).sqrt()
+        return (variance * (days_remaining + days_remaining * days_remaining / len(values))).sqrt()
 
 
 def _to_pico(value: Decimal) -> Decimal:

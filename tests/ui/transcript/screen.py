@@ -11,7 +11,7 @@ from textual.filter import LineFilter
 
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import Part, Rope, TextPart, Turn, TurnRequest, TurnStatus
-from handinger_tui.stylesheet import STYLESHEET
+from handinger_tui.ui.app import STYLESHEET
 from handinger_tui.ui.themes import DARK, LIGHT
 from handinger_tui.ui.transcript.painting import ControlFilter, Row
 from handinger_tui.ui.transcript.transcript import Transcript

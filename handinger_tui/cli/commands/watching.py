@@ -1,0 +1,99 @@
+"""Turns to watch: `handinger-tui attach ID`, a running worker; `handinger-tui replay ID`, a stored session.
+
+With the screen, see `cli.main`; without it, they are printed as headless runs are.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+from handinger_tui.cli.args import (
+    add_connection_options,
+    add_format_options,
+    add_limit_options,
+    add_output_options,
+    add_screen_options,
+    add_session_argument,
+    add_worker_argument,
+    parse_number,
+)
+from handinger_tui.cli.commands import Implementation
+
+if TYPE_CHECKING:
+    import argparse
+
+
+# -- attach ------------------------------------------------------------------------------------
+ATTACH: Final = "Watch a running worker (free, read-only)."
+
+
+def add_attach_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_worker_argument(parser)
+    parser.add_argument(
+        "-p",
+        "--print",
+        action="store_const",
+        const="",
+        dest="headless",
+        help="headless: print the answer to stdout",
+    )
+    add_limit_options(parser, "warn and exit 5 once the worker has cost this much (it keeps running)")
+    add_output_options(parser)
+    add_connection_options(parser)
+    add_screen_options(parser)
+
+
+def attach(args: argparse.Namespace) -> int:
+    """Watch the worker without a screen, and print the result."""
+    # For the screen this module is imported before the early prompt.
+    from handinger_tui.cli.headless import run_attach  # httpx, 250 ms
+
+    return run_attach(args)
+
+
+# -- replay ------------------------------------------------------------------------------------
+REPLAY: Final = (
+    "Play a session again as it came: on the screen, in a pipe as text."
+    " It needs neither key nor network; nothing is sent or stored."
+)
+
+
+def add_replay_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_session_argument(parser)
+    parser.add_argument(
+        "--speed",
+        type=_parse_speed,
+        metavar="N",
+        help="N times as fast; 0 or max: as fast as possible; 1: with all its pauses"
+        " (default: as it came, with pauses of at most 3 seconds)",
+    )
+    add_format_options(parser.add_argument_group("headless output"))
+    add_screen_options(parser)
+    # In a pipe there is no screen.
+    parser.set_defaults(headless=None if sys.stdout.isatty() else "", output=None)
+
+
+def _parse_speed(text: str) -> float:
+    return 0.0 if text == "max" else parse_number(text, "it must be a number from 0, or max")
+
+
+def replay(args: argparse.Namespace) -> int:
+    """Print the turns as headless runs do, and return the exit code.
+
+    Raises:
+        SettingsError: no session, or more than one, matches the id.
+        LedgerError
+    """
+    # For the screen this module is imported before the early prompt.
+    from handinger_tui.cli.headless import print_replay  # httpx, 250 ms
+
+    return print_replay(args)
+
+
+COMMANDS: Final = {
+    "attach": Implementation(ATTACH, add_attach_arguments, attach),
+    "replay": Implementation(REPLAY, add_replay_arguments, replay),
+}
