@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+import pytest
 from msgspec.structs import replace
+from textual._compositor import Compositor
 
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LinkExpired
 from handinger_tui.core.safety import Secret, clean_line
@@ -280,6 +282,8 @@ class Desktop:
     schedules: FakeSchedules = field(default_factory=FakeSchedules)
     webhooks: FakeWebhooks | None = None
     gallery: Gallery | None = None
+    paints: bool = False
+    """Whether everything is painted at once, as in a terminal, also where no test looks."""
 
     def __post_init__(self) -> None:
         if self.badge.local:
@@ -394,17 +398,24 @@ class Desktop:
     async def running(
         self, width: int = 80, height: int = 24, driver: type[Driver] | None = None
     ) -> AsyncIterator[Pilot[None]]:
-        """The app, connected and at rest; with a driver it writes to that."""
+        """The app, connected and at rest; with a driver it writes to that.
+
+        Without one nobody sees what is painted: the screen is rendered when a test reads it, and at the end.
+        """
         self.app.driver_class = driver or self.app.driver_class
         at_once = self.gate is None and not self.fails
-        async with self.app.run_test(
-            headless=driver is None, size=(width, height), notifications=True
-        ) as pilot:
-            if at_once:
-                await self.until(pilot, lambda: self.work.controller.session_id)
-                await self.rest(pilot)
-            yield pilot
-            await self.engine.aclose()
+        with pytest.MonkeyPatch.context() as patch:
+            if driver is None and not self.paints:
+                patch.setattr(Compositor, "render_update", _paint_nothing)
+            async with self.app.run_test(
+                headless=driver is None, size=(width, height), notifications=True
+            ) as pilot:
+                if at_once:
+                    await self.until(pilot, lambda: self.work.controller.session_id)
+                    await self.rest(pilot)
+                yield pilot
+                self.text()
+                await self.engine.aclose()
 
     async def until(self, pilot: Pilot[None], done: Callable[[], object], within_s: float = 10.0) -> None:
         """Let the app run until something is so."""
@@ -414,7 +425,7 @@ class Desktop:
             await pilot.pause()
 
     async def rest(self, pilot: Pilot[None]) -> None:
-        """Let the app run until everything is painted."""
+        """Let the app run until it has nothing more to paint."""
         await pilot.pause()
         await self.until(pilot, lambda: self.work.scheduler.at_rest)
         await pilot.pause()
@@ -433,6 +444,10 @@ class Desktop:
         self.work.prompt.put(text)
         await pilot.press("enter")
         await pilot.pause()
+
+
+def _paint_nothing(compositor: Compositor, **_given: object) -> None:
+    compositor._dirty_regions.clear()
 
 
 def screen_text(app: HandingerApp) -> str:

@@ -380,7 +380,7 @@ async def test_enter_goes_to_the_match_in_the_transcript() -> None:
 
 
 async def test_the_footer_below_a_dialog_stays_as_it_was() -> None:
-    desktop = Desktop()
+    desktop = Desktop(paints=True)
     async with desktop.running() as pilot:
         footer = desktop.text().split("\n")[-1]
         assert "Enter Send" in footer
