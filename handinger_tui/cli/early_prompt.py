@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MIN_COLUMNS, MIN_LINES = 40, 12
 PLACEHOLDER: Final = "Ask a worker…   / for commands"
 ENTER: Final = "\x1b[?1049h\x1b[?2004h\x1b[?25l\x1b[2J"
-"""Enters the alternate screen and enables bracketed paste, so a pasted line break is not taken for Enter."""
+"""Enters the alternate screen and enables bracketed paste, so that a pasted line break is not Enter."""
 LEAVE: Final = "\x1b[?2004l\x1b[?1049l\x1b[?25h"
 DIM, PLAIN = "\x1b[2m", "\x1b[0m"
 BACKSPACE: Final = "\x7f"

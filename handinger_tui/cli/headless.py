@@ -127,7 +127,7 @@ class Headless:
 
     # -- inside ------------------------------------------------------------------------
     def _services(self) -> AbstractAsyncContextManager[Services]:
-        # Without a limit nothing depends on costs before the end: no GETs run beside the stream.
+        # Without a limit nothing depends on costs before the end: no GETs run during the stream.
         tap = self._print_event if self._printer.prints_events else None
         keep_history = not getattr(self._args, "no_history", False)
         return open_services(
@@ -151,7 +151,7 @@ class Headless:
         return services.engine.new_session(services.base_url)
 
     async def _target_session(self, services: Services, target: str) -> Session:
-        """Open the stored session of a target; begin one if there is none."""
+        """Open the stored session of a target; start one if there is none."""
         service = Service(services.base_url, self._settings.generation)
         stored = await find_target_session(services.ledger, services.engine.open, target, service)
         return stored or services.engine.new_session(services.base_url, target)

@@ -113,7 +113,7 @@ def beginning_of(path: Path | str, most: int) -> tuple[bytes, int]:
     """Read at most so many bytes of a regular file; returns them and the size of the file.
 
     Raises:
-        OSError: also for what is no regular file.
+        OSError: also for what is not a regular file.
     """
     # Without O_NONBLOCK, opening a pipe would block until a writer opens it.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))

@@ -100,7 +100,7 @@ ROUNDING: Final = Decimal("1e-9")
 
 
 def split_excess(cost: Decimal | None, parts: Iterable[Decimal | None]) -> Decimal | None:
-    """By how much the known parts of a cost exceed it: 0 where they do not, None where that is not known."""
+    """By how much the known parts of a cost exceed it: 0 where they do not, None where that is unknown."""
     reported = [part for part in parts if part is not None]
     if cost is None or not reported:
         return None
@@ -114,7 +114,7 @@ def excess_text(excess: Decimal | None) -> str:
 
 
 def json_amount(value: Decimal | None) -> str | None:
-    """An amount in JSON: decimal text, None where it is not known."""
+    """An amount in JSON: decimal text, None where it is unknown."""
     value = tidy(value)
     return None if value is None else decimal_text(value)
 
@@ -157,12 +157,12 @@ def credits_words(value: Decimal | None) -> str:
 
 
 def at_price(credits_used: Decimal | None, credit_usd: Decimal | None) -> Decimal | None:
-    """What credits cost at a price that the person gave; None where one of both is not known."""
+    """What credits cost at a price that the person gave; None where one of both is unknown."""
     return None if credits_used is None or credit_usd is None else EXACT.multiply(credits_used, credit_usd)
 
 
 def price_text(credits_used: Decimal | None, credit_usd: Decimal | None) -> str:
-    """What credits cost at the person's price, "~$0.04"; "" where that is not known."""
+    """What credits cost at the person's price, "~$0.04"; "" where that is unknown."""
     value = at_price(credits_used, credit_usd)
     return "" if value is None else f"~{usd_text(value)}"
 

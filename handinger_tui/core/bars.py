@@ -53,7 +53,7 @@ def percent_cells(percent: int, width: int) -> int:
 
 
 def percent_level(percent: int | None, width: int) -> str:
-    """The bar of a limit; dots when its use is not known."""
+    """The bar of a limit; dots when its use is unknown."""
     return NO_VALUE * width if percent is None else level(percent_cells(percent, width), width)
 
 
@@ -92,7 +92,7 @@ def _step(value: Decimal, highest: Decimal) -> str:
 
 
 def rising_line(values: Sequence[Decimal], columns: int, rows: int) -> list[str]:
-    """A line through evenly spaced `values`, none below the one before it, in braille dots."""
+    """A line through evenly spaced `values`, none below the previous one, in braille dots."""
     grid = [[0] * columns for _ in range(rows)]
     top, across_dots, up_dots = values[-1], columns * 2, rows * 4
     before = 0

@@ -211,7 +211,7 @@ class TableModel(Struct, frozen=True):
 
     `header` names the columns that are stored; a row may be shorter. `total` is the number of rows
     read; `exact`: these are all rows. `columns` is the width of the widest row. `ragged` is the number
-    of rows with more or fewer cells than the header. `numeric` tells which columns hold numbers only.
+    of rows with more or fewer cells than the header. `numeric` says which columns hold numbers only.
     """
 
     header: Row

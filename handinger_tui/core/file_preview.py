@@ -399,7 +399,7 @@ def check_picture(data: bytes, name: str, *, complete: bool) -> ImageCheck:
 
 
 def bomb(width: int, height: int, file_bytes: int | None) -> str | None:
-    """Why an image must not be decoded (a decompression bomb); None: it may. `file_bytes` None: not known."""
+    """Why an image must not be decoded (a decompression bomb); None: it may. `file_bytes` None: unknown."""
     text, pixels = f"{width:,} × {height:,} pixels", width * height
     if pixels > MAX_PIXELS:
         return f"{text} is more than {MAX_PIXELS // 1_000_000} million"

@@ -133,7 +133,7 @@ NEWEST: Final = 50
 
 
 class Times(Struct, frozen=True):
-    """When the request left and when the first answer arrived, in Unix milliseconds; None where not known."""
+    """When the request left and when the first answer arrived, in Unix milliseconds; None where unknown."""
 
     sent_ms: int | None = None
     answered_ms: int | None = None
@@ -179,7 +179,7 @@ class Facts(Struct, frozen=True):
 
     @property
     def level(self) -> str:
-        """The budget of the turn; "" where another program started it and the budget is not known."""
+        """The budget of the turn; "" where another program started it and the budget is unknown."""
         return level_of(self.turn.order.budget, self.turn.order.trigger)
 
     @property
@@ -354,7 +354,7 @@ def _split_excess(money: TurnMoney) -> Decimal | None:
 
 
 def took_text(turn: Turn, money: TurnMoney) -> str:
-    """The duration: as reported, else by our own clock ("~12 s"); "" where it is not known."""
+    """The duration: as reported, else by our own clock ("~12 s"); "" where it is unknown."""
     if money.final and money.usage.duration_ms is not None:
         return duration(money.usage.duration_ms)
     elapsed = took_ms(turn)

@@ -28,7 +28,7 @@ _NAMES: Final = {
 
 
 class StoredWorker(Struct, frozen=True):
-    """A worker as it was read last. A member is None where it is not known.
+    """A worker as it was read last. A member is None where it is unknown.
 
     `text`: its instructions. `read_ms`: when the members were read, None: never, the worker was only used.
     `is_gone`: the service did not know it at the last reading. `tasks`, `used_ms`: its sessions in the

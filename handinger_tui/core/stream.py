@@ -351,7 +351,7 @@ class Snapshot(Struct, frozen=True):
     lists_messages: bool = False
     """Whether the Worker has a list of messages, even an empty one."""
     prompts: int | None = None
-    """How many user messages the Worker has, also where only some are stored; None: not known."""
+    """How many user messages the Worker has, also where only some are stored; None: unknown."""
     files: tuple[WorkerFile, ...] = ()
     sources: tuple[WorkerSource, ...] = ()
     usage: Usage = NO_USAGE

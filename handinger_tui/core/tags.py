@@ -49,7 +49,7 @@ class SessionFacts(NamedTuple):
 
     workers: tuple[str, ...] = ()
     folder: str = ""
-    """The working directory in which it was begun; "" where that is not known."""
+    """The working directory in which it was started; "" where that is unknown."""
     title: str = ""
 
 

@@ -198,7 +198,7 @@ _PAPER, _INK, _BLUE, _RED, _LINE = "#ffffff", "#20242c", "#2e6ebe", "#be463c", "
 def bar_chart(title: str, bars: Sequence[tuple[str, Decimal]]) -> bytes:
     """Return a PNG with one bar per (label, value), at most `MOST_BARS`; negative bars are red.
 
-    The length of a bar is proportional to the absolute value; the number is written beside it.
+    The length of a bar is proportional to the absolute value; the number is written next to it.
     """
     from PIL import Image, ImageDraw, ImageFont  # 30 ms: for turns with charts
 

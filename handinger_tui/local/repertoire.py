@@ -1,6 +1,6 @@
 """The rules of the local worker in the order in which they are matched; the last one matches everything.
 
-To add one, write a `Rule` here or in a module beside this one, and list it in `REPERTOIRE`.
+To add one, write a `Rule` here or in a module next to this one, and list it in `REPERTOIRE`.
 """
 
 from __future__ import annotations

@@ -369,7 +369,7 @@ class LocalServer:
 
 
 def serve_foreground(port: int, announce: Callable[[str, str, str], None], pace: float = 1.0) -> int:
-    """Serve until SIGINT or SIGTERM, then stop and return 0; return 1 if the server ended by itself.
+    """Serve until SIGINT or SIGTERM, then stop and return 0; return 1 if the server ended on its own.
 
     `pace`: as for `LocalServer.start`. `announce` is called with the base URLs of both generations and the
     key once requests are accepted. It must run in the main thread, the only one in which Python allows

@@ -294,14 +294,14 @@ class TaskRegistry:
         return task
 
     def newest(self, template: Template) -> Task | None:
-        """Return the task of a stored worker that was begun last; None if it has none."""
+        """Return the task of a stored worker that was started last; None if it has none."""
         own = [task for task in self._tasks.values() if task.template is template]
         return next((task for task in reversed(own) if self.runs.holds(task.record.id)), None)
 
     def start(
         self, parsed: http.ParsedRequest, key: str | None, triggered_by: str = "api"
     ) -> tuple[Task, StartedTurn]:
-        """Begin a task, or add a turn to one.
+        """Start a task, or add a turn to one.
 
         Raises:
             RefusedError: 404 for an unknown worker, 409 for one of another task, and like `WorkerRegistry`.
@@ -322,14 +322,14 @@ class TaskRegistry:
         return task, started
 
     async def _deliver(self, task: Task, turn: LocalTurn) -> None:
-        """Tell the webhook of the worker that a turn has ended by itself."""
+        """Tell the webhook of the worker that a turn has ended on its own."""
         await turn.ended.wait()
         if turn.is_complete and not task.template.is_deleted:
             members = next(one for one in task.turn_members() if one["id"] == turn.id)
             await task.template.webhook.deliver(task.as_members(), members, self.runs.limits.delivery_seconds)
 
     def add_schedule(self, template: Template, schedule: StoredSchedule) -> None:
-        """Store a schedule of a worker: each run begins a task.
+        """Store a schedule of a worker: each run starts a task.
 
         Raises:
             RefusedError: 422 if the worker has too many.
@@ -382,7 +382,7 @@ class TaskRoutes:
         self.limits = tasks.runs.limits
 
     async def start(self, request: Request) -> Response:
-        """Begin a task or add a turn to one, and respond when the turn has ended."""
+        """Start a task or add a turn to one, and respond when the turn has ended."""
         key = http.idempotency_key(request)
         parsed = await http.parse_turn_request(request, self.limits)
         task, started = self.tasks.start(parsed, key)
@@ -447,7 +447,7 @@ class TaskRoutes:
         return json_response({"schedules": pending, "timezone": "UTC", "workerId": template.id})
 
     async def add_schedule(self, request: Request) -> Response:
-        """Store a schedule, each run of which begins a task."""
+        """Store a schedule, each run of which starts a task."""
         template = self._template(request)
         schedule = await triggers.parse_schedule(request, self.limits)
         self.tasks.add_schedule(template, schedule)

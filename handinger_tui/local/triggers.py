@@ -7,7 +7,7 @@ following redirects) and records every other delivery as failed, with the reason
 Decisions where the published API description is silent:
 
 - The body is `{"task", "turn"}`, in the forms of GET /api/tasks/{id} and of its turns.
-- A delivery is made once, for each turn that ended by itself, completed or failed.
+- A delivery is made once, for each turn that ended on its own, completed or failed.
 - A new token without an address: 409.
 """
 
@@ -75,7 +75,7 @@ async def parse_schedule(request: Request, limits: RequestLimits) -> StoredSched
     """Read the body of a request that adds a schedule, the same in both generations.
 
     Raises:
-        RefusedError: the body is no valid schedule.
+        RefusedError: the body is not a valid schedule.
     """
     members = await parse_object(request, limits)
     text, budget = text_member(members, limits), budget_member(members)
@@ -275,7 +275,7 @@ def page_of(text: str | None) -> int:
     """Return the page that a query asks for.
 
     Raises:
-        RefusedError: 422 if it is no whole number from 1.
+        RefusedError: 422 if it is not a whole number from 1.
     """
     if text is None:
         return 1

@@ -95,7 +95,7 @@ class ChunkEmitter:
         self._step_open = False
 
     def open_step(self) -> None:
-        """Begin a step unless one is open; the first step counts the tokens of the instruction."""
+        """Start a step unless one is open; the first step counts the tokens of the instruction."""
         if not self._step_open:
             self.turn.emit({"type": "start-step"})
             self.turn.counts.steps += 1

@@ -145,7 +145,7 @@ class LocalTurn:
         self.counts = prices.Counts()
         self.running = True
         self.is_complete = False
-        """True once the turn has ended by itself; False if the server stopped it."""
+        """True once the turn has ended on its own; False if the server stopped it."""
         self.ended = asyncio.Event()
         self._frames: list[str] = []
         self._changed = asyncio.Event()
@@ -174,7 +174,7 @@ class LocalTurn:
         """Yield all logged events and then new ones, until the turn ends.
 
         A comment is yielded after each `keep_alive_seconds` without an event. `[DONE]` is yielded only
-        if the turn ended by itself: a stream without it was cut.
+        if the turn ended on its own: a stream without it was cut.
         """
         sent = 0
         while True:

@@ -417,7 +417,7 @@ def suspense_lines(suspense: Sequence[Bucket]) -> str:
 
 
 def assigned_lines(assigned: Sequence[Assigned]) -> str:
-    """Return which suspense the person assigned, and how that is taken back."""
+    """Return which suspense the person assigned, and how to undo that."""
     return "\n".join(
         clean_line(
             f"Suspense {one.number} belongs to {one.turn_id}, as you decided."
@@ -485,7 +485,7 @@ PAGE: Final = 500
 
 
 def put_turns(cost_rows: CostRows, query: CostsQuery, result: CostsResult, width: int) -> None:
-    """Print a table of turns and their total. "+" marks a turn whose final figures are not known."""
+    """Print a table of turns and their total. "+" marks a turn whose final figures are unknown."""
     overall = result.total
     titles = cost_rows.titles()
     rows = cost_rows.turns(query.filter)
@@ -638,7 +638,7 @@ def _no_costs_text(query: CostsQuery) -> str:
 def table(groups: Sequence[Bucket], overall: Bucket, by: GroupBy, width: int) -> str:
     """Return one line per group and one for the total.
 
-    The bars are beside the lines; when the width does not suffice, they are a block below.
+    The bars are next to the lines; when the width does not suffice, they are a block below.
     """
     most = max((bucket.usd.value or Decimal(0) for bucket in groups), default=Decimal(0))
     titled = [

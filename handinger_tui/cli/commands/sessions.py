@@ -226,7 +226,7 @@ async def _run(args: argparse.Namespace) -> int:
 
     async def work_and_report(ledger: Ledger) -> None:
         await work(ledger)
-        # Damage is met while it is read.
+        # Damage is discovered while it is read.
         if ledger.problem and not args.json:
             say(ledger.problem)
 
@@ -475,7 +475,7 @@ def import_session(args: argparse.Namespace) -> int:
     """Import the file and return the exit code.
 
     Raises:
-        SettingsError: the file is no session, or cannot be read as one; nothing was stored.
+        SettingsError: the file is not a session, or cannot be read as one; nothing was stored.
         LocalFileError: the file could not be read.
         LedgerError
     """

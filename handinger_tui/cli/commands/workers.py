@@ -228,7 +228,7 @@ def _file_text(path: str) -> str:
 
 # -- texts -----------------------------------------------------------------------------------
 def worker_object(worker: StoredWorker) -> JsonObject:
-    """A worker as JSON. Members that are not known are null, the schema too: see `read`."""
+    """A worker as JSON. Members that are unknown are null, the schema too: see `read`."""
     visibility = None if worker.is_public is None else "public" if worker.is_public else "private"
     return {
         "worker_id": worker.worker_id,

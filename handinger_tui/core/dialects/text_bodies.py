@@ -48,7 +48,7 @@ def looks_like_ai4(start: str) -> bool | None:
 
 
 MAX_LINE: Final = 65536
-"""Characters of an unfinished first line after which the body is not taken for this dialect."""
+"""Characters of an unfinished first line after which the body is not mistaken for this dialect."""
 _OPENERS: Final = ("", '"', "{", "[")
 
 

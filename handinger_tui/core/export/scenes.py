@@ -180,7 +180,7 @@ def slot_text(slot: Slot, span: BarSpan) -> str:
 
 
 class Share(Struct, frozen=True):
-    """One category. `part` is its share of the whole, 0 to 1; None where its cost is not known."""
+    """One category. `part` is its share of the whole, 0 to 1; None where its cost is unknown."""
 
     name: str
     usd: Decimal | None

@@ -57,7 +57,7 @@ _DEEPEST: Final = MAX_DEPTH + 20
 
 # -- writing ---------------------------------------------------------------------------------
 def record_object(order: TurnRequest, frames: Sequence[Frame] | None) -> Json:
-    """Return what the turn is computed from; null where its frames are not at hand."""
+    """Return what the turn is computed from; null where its frames are not available."""
     if frames is None:
         return None
     rows: list[Json] = [[one.at_ms, str(one.framing), one.event, one.id, one.data] for one in frames]
@@ -107,10 +107,10 @@ class SessionFile(NamedTuple):
 def read_session(data: bytes, now_ms: int) -> SessionFile:
     """Read an exported session, as imported at `now_ms`.
 
-    Turns that were under way are closed: what became of them is not known here.
+    Turns that were under way are closed: what became of them is unknown here.
 
     Raises:
-        SettingsError: it is no such file, or not all of it can be read.
+        SettingsError: it is not such a file, or not all of it can be read.
     """
     if len(data) > MOST_BYTES:
         raise SettingsError(
@@ -242,7 +242,7 @@ _ENDS: Final = {
     TurnStatus.CHECKING: (TurnStatus.INCOMPLETE, _RAN),
     TurnStatus.RUNNING: (TurnStatus.INCOMPLETE, _RAN),
 }
-"""How a turn that was under way is closed, since what became of it is not known."""
+"""How a turn that was under way is closed, since what became of it is unknown."""
 
 
 def _end(order: TurnRequest, frames: list[Frame]) -> list[Frame]:

@@ -59,7 +59,7 @@ class Reading(StrEnum):
 
 
 class TurnMoney(Struct, frozen=True):
-    """The usage and costs of one turn alone; members are None where they are not known.
+    """The usage and costs of one turn alone; members are None where they are unknown.
 
     `final`: the numbers come from a worker that had finished. Otherwise they are "so far", and the turn
     counts as missing in totals.
@@ -197,7 +197,7 @@ class MoneyIndex:
     """The money of each turn of a session that grows. Only what a change affects is computed again.
 
     The timelines are kept as they were before the newest turns: while only those change, the readings of
-    the others are not gone through again.
+    the others are not read again.
     """
 
     def __init__(self) -> None:
@@ -308,7 +308,7 @@ class MoneyIndex:
     def _apply(
         self, turns: Sequence[Turn], events: Sequence[Placed], others: Mapping[str, str], affected: set[Key]
     ) -> None:
-        """Compute the money of the turns that the newest `events` affect, beside those in `affected`.
+        """Compute the money of the turns that the newest `events` affect, in addition to those in `affected`.
 
         `others`: the workers of the turns of other sessions, by turn id.
         """
@@ -426,13 +426,13 @@ def _money_of_refused(key: Key, meters: Sequence[MeterResult]) -> TurnMoney:
 def _money_of_key(
     key: Key, meters: Sequence[MeterResult], timeline: Timeline, *, plain: bool = False
 ) -> TurnMoney:
-    """The money of a turn that may have spent. `plain`: nothing has to be said beyond its amounts."""
+    """The money of a turn that may have spent. `plain`: there is no remark beyond its amounts."""
     if not plain and any(key in meters[meter].refused for meter in MONEY):
         return _money_of_refused(key, meters)
     entries = [] if plain else [meter.entry(key) for meter in meters]
     values = [meter.amounts.get(key) for meter in meters] if plain else [entry.amount for entry in entries]
     if not any(value is not None for value in values):
-        # It was read; its amounts are not known under this meaning.
+        # It was read; its amounts are unknown under this meaning.
         is_read = any(key in turns for meter in meters for turns in (meter.alone, meter.own, meter.partly))
         return TurnMoney(reading=_reading(meters)) if is_read else TurnMoney()
     is_pinned = any(meter.pinned for meter in meters)
@@ -441,7 +441,7 @@ def _money_of_key(
 
 
 def _with_exceptions(money: TurnMoney, entries: Sequence[Entry]) -> TurnMoney:
-    """`money` with what has to be said beyond its amounts."""
+    """`money` with the remark beyond its amounts."""
     deciding = [entries[meter] for meter in MONEY if entries[meter].amount is not None] or entries
     is_shared = any(entry.most is not None for entry in deciding)
     most = [entry.amount if entry.most is None else entry.most for entry in entries]

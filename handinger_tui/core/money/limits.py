@@ -252,7 +252,7 @@ def blocking(gauges: Sequence[Gauge]) -> Gauge | None:
 
 
 def gauges(limits: Iterable[Limit], spent: Mapping[tuple[Scope, Unit], Total]) -> tuple[Gauge, ...]:
-    """A gauge for each limit; an amount that is missing in `spent` is not known."""
+    """A gauge for each limit; an amount that is missing in `spent` is unknown."""
     return tuple(Gauge(limit, spent.get((limit.scope, limit.unit), Total(None, 1))) for limit in limits)
 
 
@@ -309,7 +309,7 @@ def free_text(gauge: Gauge) -> str:
 
 
 def unmeasured_text(gauge: Gauge) -> str:
-    """Why it is not known whether a limit will hold, as a sentence."""
+    """Why it is unknown whether a limit will hold, as a sentence."""
     limit = gauge.limit
     name = f"the {limit.scope.limit} of {exact_text(limit.amount, limit.unit)}"
     if not gauge.reported:

@@ -100,7 +100,7 @@ def reconcile(session: Session) -> Reconciliation:
 
 
 def _own_total(turns: Sequence[Turn]) -> Decimal | None:
-    """The newest total of credits that the service reports beside those of each turn."""
+    """The newest total of credits that the service reports in addition to those of each turn."""
     totals = (turn.snapshot.totals.credits for turn in reversed(turns) if turn.snapshot is not None)
     return next((total for total in totals if total is not None), None)
 
@@ -155,7 +155,7 @@ class _Span:
 
 
 def _parts(turns: Sequence[Turn], money: tuple[TurnMoney, ...], server: Decimal) -> Parts:
-    """The parts over all spans. A worker begins at 0; each read before a turn begins a new span."""
+    """The parts over all spans. A worker begins at 0; each read before a turn starts a new span."""
     parts, span, first = Parts(), _Span(ZERO), True
     for turn, own in zip(turns, money, strict=True):
         total = turn.before.cost_usd if turn.before is not None else None
@@ -217,7 +217,7 @@ _BY_RULING: Final = {
 
 
 class Restatement(Struct, frozen=True):
-    """One change of a closed amount. Amounts in USD and credits; None: not known.
+    """One change of a closed amount. Amounts in USD and credits; None: unknown.
 
     `number`: that of the correcting entry in the ledger; it never changes. `at_ms`: when the change was read.
     """
@@ -287,7 +287,7 @@ def _sum_change(restatements: Sequence[Restatement]) -> str:
 
 
 def restatement_object(restatement: Restatement) -> JsonObject:
-    """The JSON object. Amounts are decimal text in USD and credits, null where not known."""
+    """The JSON object. Amounts are decimal text in USD and credits, null where unknown."""
 
     def text(amount: Decimal | None) -> str | None:
         return None if amount is None else decimal_text(amount)

@@ -132,7 +132,7 @@ class Rise(Struct, frozen=True):
     """What a worker's figures rose by, as first read at `seen_ms`, and no turn explains.
 
     `after`: the newest turn before it. `refused`: turns that were refused in that time. `strangers`: how
-    many messages of others came in it, None: not known. `doubtful`: it is none if the figures are those of
+    many messages of others came in it, None: unknown. `doubtful`: it is none if the figures are those of
     each turn alone, which is not excluded yet. `number`: that of its first entry in the ledger.
     """
 
@@ -160,7 +160,7 @@ NOTHING: Final = Total(None)
 class Bucket(Struct, frozen=True):
     """One group of turns. `key` is a period ("2026-11-25", "2026-W48", "2026-11"), an id or a name, or "".
 
-    `incomplete`: turns that failed, ended early, or whose end is not known.
+    `incomplete`: turns that failed, ended early, or whose end is unknown.
     """
 
     key: str

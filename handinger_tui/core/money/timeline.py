@@ -35,7 +35,7 @@ class Sent(NamedTuple):
 class Read(NamedTuple):
     """One reading. `meters`: one figure for each meter, None where it was not reported.
 
-    `prompts`: how many user messages the worker has, None where that is not known.
+    `prompts`: how many user messages the worker has, None where that is unknown.
     """
 
     meters: Sequence[Amount | None]
@@ -44,7 +44,7 @@ class Read(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """The turn has ended. `left`: nobody watches it; it stays under way until the worker is idle."""
+    """The turn has ended. `left`: no program watches it; it stays under way until the worker is idle."""
 
     turn: Key
     left_running: bool = False
@@ -81,10 +81,10 @@ NO_DECISIONS: Final = Decisions()
 class Entry(NamedTuple):
     """What one turn took by one meter.
 
-    `amount` is what is entered for the turn; None: not known. `most`: what it may have taken at most, where
+    `amount` is what is entered for the turn; None: unknown. `most`: what it may have taken at most, where
     it shares an amount with `others` other runs, or with what came before it (`others` 0); None: `amount`
     is its own. `doubtful`: the amount depends on the meaning of the meter, which is not decided. `open`:
-    there is more that is not known yet.
+    there is more that is unknown yet.
     """
 
     amount: Amount | None = None
@@ -98,7 +98,7 @@ class Suspense(NamedTuple):
     """A rise that no turn of ours explains.
 
     `last`: the newest turn before it. `refused`: turns of ours that were refused in the window.
-    `strangers`: how many messages of others came in the window, None where that is not known.
+    `strangers`: how many messages of others came in the window, None where that is unknown.
     `at_ms`: the time of the reading that showed it.
     """
 
@@ -124,7 +124,7 @@ class _Window(NamedTuple):
     """The time between two readings of the worker.
 
     `turns`: ours that were under way in it, in order of sending. `strangers`: messages of others that came
-    in it, None: not known. `unread`: a turn began in it before which the worker was not read, so older
+    in it, None: unknown. `unread`: a turn began in it before which the worker was not read, so older
     costs may be in it. `refused`: turns that were refused in it. `at_ms`: the time of the reading at its end.
     """
 
@@ -203,7 +203,7 @@ class _Meter:
         self.zero = zero
         self.level: Amount | None = None
         self.first = zero
-        """The first value of the segment; a reset begins a new one."""
+        """The first value of the segment; a reset starts a new one."""
         self.closed = zero
         """The rises of all earlier segments."""
         self.base = zero
@@ -218,7 +218,7 @@ class _Meter:
         self.shares: list[_Share] = []
         self.suspense: list[Suspense] = []
         self.partly: set[Key] = set()
-        """Turns that ran before the first reading: that part of them is not known."""
+        """Turns that ran before the first reading: that part of them is unknown."""
         self.refused: set[Key] = set()
         """Refused turns in whose window the meter rose."""
         self.alone: dict[Key, Amount] = {}
@@ -299,7 +299,7 @@ class _Meter:
         if value == fall.value:
             self.fall = fall._replace(since=fall.since.joined(window))
             if not fall.idle and not window.turns:
-                # Read again after the turn has ended, it is no replica that lags for a moment.
+                # Read again after the turn has ended, it is not a replica that lags for a moment.
                 self._reset(self.fall, timeline)
         elif value >= level or is_rounding(level, value):
             self.fall = None
@@ -309,7 +309,7 @@ class _Meter:
             self._compare(value, window, timeline, busy=busy)
 
     def _reset(self, fall: _Fall, timeline: Timeline) -> None:
-        """Begin a new segment: at zero where the meter fell inside a turn, else at the value read."""
+        """Start a new segment: at zero where the meter fell inside a turn, else at the value read."""
         self.fall, self.recent = None, (fall.value,)
         self.closed = self.closed + (self.level or self.zero) - self.first
         self.level = self.first = fall.value if fall.idle else self.zero
@@ -366,7 +366,7 @@ class _Meter:
     def _assigned(self, owners: Mapping[int, Key]) -> tuple[dict[Key, Amount], list[Suspense]]:
         """The amounts of the turns with the rises that the person assigned to them, and the other rises.
 
-        A rise cannot be added to an amount that is not known, nor to a turn that was refused at another time.
+        A rise cannot be added to an amount that is unknown, nor to a turn that was refused at another time.
         """
         if not owners or not self.suspense:
             return self.own, self.suspense
@@ -433,7 +433,7 @@ class MeterResult(NamedTuple):
     `own`, `shared`: amounts per turn if it counts the lifetime; `alone`: if it counts per turn, and then
     the value of a turn in `overwritten` may be too small. `partly`: turns that ran before the first
     reading. `refused`: refused turns in whose window it rose.
-    `waiting`: turns in whose time it fell for a reason not known yet. `shown`: the meaning that the
+    `waiting`: turns in whose time it fell for a reason that is unknown yet. `shown`: the meaning that the
     `values` readings show; `meaning` is that unless the person `pinned` another one.
     """
 
@@ -466,7 +466,7 @@ class MeterResult(NamedTuple):
 
     @property
     def exceptions(self) -> set[Key]:
-        """Turns of which more has to be said than an amount."""
+        """Turns with a remark beyond an amount."""
         if self.meaning is Meaning.PER_TURN:
             return self.overwritten
         exceptions = self.partly.union(self.waiting, self.shared)
@@ -649,8 +649,8 @@ class Timeline:
     def _count_strangers(self, read: Read) -> tuple[int | None, bool, bool]:
         """How many messages of others came; whether one of ours is missing; whether the reading is stale.
 
-        A count of None is not known. A worker that is idle and lacks a message of ours is shown by a
-        replica that lags behind. Where it lacks it again and again, messages were removed.
+        A count of None is unknown. A worker that is idle and lacks a message of ours is shown by a
+        replica that lags behind. Where it lacks it repeatedly, messages were removed.
         """
         if read.prompts is None:
             return None, False, False

@@ -47,7 +47,7 @@ def decisions_by(rulings: Sequence[Ruling], keys: Mapping[str, Key]) -> dict[str
 
 
 def worker_of(turn: Turn) -> str | None:
-    """The id of the worker of a turn, None while it is not known."""
+    """The id of the worker of a turn, None while it is unknown."""
     return turn.worker_id or turn.order.worker_id
 
 
@@ -127,7 +127,7 @@ def _figures_of(snapshot: Snapshot, at_ms: int) -> FigureRead:
 
 
 def only_read(turn: Turn) -> tuple[FigureRead, ...]:
-    """The newest snapshot as the only reading, for a turn whose readings are not known one by one."""
+    """The newest snapshot as the only reading, for a turn whose single readings are unknown."""
     if turn.snapshot is None:
         return ()
     moments = (turn.read_ms, turn.ended_ms, turn.sent_ms, turn.order.created_ms)

@@ -197,9 +197,9 @@ ABOUT: Final = Decimal("0.2")
 
 
 class BudgetRow(Struct, frozen=True):
-    """The turns at one level that may have cost something; `budget` is "" where the level is not known.
+    """The turns at one level that may have cost something; `budget` is "" where the level is unknown.
 
-    `incomplete`: turns that failed, ended early, or whose end is not known. The spreads hold known
+    `incomplete`: turns that failed, ended early, or whose end is unknown. The spreads hold known
     figures of finished turns only; times are in milliseconds.
     """
 

@@ -300,7 +300,7 @@ class MessageMatcher:
         self._users = 0
         self._has_our_prompt = False
         self.is_past_our_turn = False
-        """A later turn's messages have begun."""
+        """A later turn's messages have started."""
         self.has_content = False
         """The body has held an event or a stored message."""
         self._stored_id: str | None = None

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 OpenParts = tuple[tuple[str, int], ...]
 MAX_OPEN: Final = 256
-"""Open texts that are tracked. A delta for an older one begins a new part."""
+"""Open texts that are tracked. A delta for an older one starts a new part."""
 
 
 class PartList(list[Part]):
@@ -387,7 +387,7 @@ def _finish(answer: AnswerBuilder, event: ev.Finished) -> None:
 
 
 def _abort(answer: AnswerBuilder, event: ev.Aborted) -> None:
-    # A complete answer cannot be canceled any more.
+    # A complete answer can no longer be canceled.
     if not ended_well(answer.head):
         answer.set(finished=True, aborted=True, abort_reason=event.reason)
 

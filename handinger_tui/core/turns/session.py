@@ -124,7 +124,7 @@ TARGETS: Final = {"workers": "worker", "tasks": "task"}
 
 
 class Session(Struct, frozen=True):
-    """`session_id` is our own id. `worker_id` is the target (see `TurnRequest`), None while it is not known.
+    """`session_id` is our own id. `worker_id` is the target (see `TurnRequest`), None while it is unknown.
 
     `template`: see `TurnRequest`. `generation` is a label, see `TARGETS`.
     """

@@ -109,7 +109,7 @@ class TurnStatus(StrEnum):
 LIVE: Final = frozenset({TurnStatus.QUEUED, TurnStatus.SENDING, TurnStatus.ACCEPTED, TurnStatus.CHECKING})
 """Statuses in which this program is working on the turn."""
 UNDECIDED: Final = frozenset({TurnStatus.RUNNING, TurnStatus.UNKNOWN})
-"""Statuses of turns that may go on, although nobody watches them: a reading may still bring their end."""
+"""Statuses of turns that may go on, although no program watches them: a reading may still bring their end."""
 DRAFT: Final = frozenset(
     {TurnStatus.REJECTED, TurnStatus.NOT_SENT, TurnStatus.NOT_DELIVERED, TurnStatus.UNKNOWN}
 )
@@ -295,7 +295,7 @@ class Trigger(StrEnum):
     HEADLESS = "headless"
     """Sent with `handinger-tui -p`."""
     ELSEWHERE = "elsewhere"
-    """Found at the worker: another program, a schedule or an e-mail started it, it is not known which."""
+    """Found at the worker: another program, a schedule or an email started it, it is unknown which."""
     API = "api"
     EMAIL = "email"
     SCHEDULE = "schedule"
@@ -354,7 +354,7 @@ class TurnRequest(Struct, frozen=True):
     """What the person wants to send.
 
     `worker_id` is the *target*: what a message is sent to and an answer is read from. Its meaning is the
-    business of `api` alone; here it is an opaque text. None: the message begins a new one.
+    business of `api` alone; here it is an opaque text. None: the message starts a new one.
     """
 
     turn_id: str
@@ -401,7 +401,7 @@ class FigureRead(NamedTuple):
 
 
 MOST_READS: Final = 64
-"""Readings of one turn that are kept apart; beyond that, the newest one replaces the one before it."""
+"""Readings of one turn that are kept apart; beyond that, the newest one replaces the previous one."""
 
 
 def with_read(reads: tuple[FigureRead, ...], read: FigureRead) -> tuple[FigureRead, ...]:
@@ -440,7 +440,7 @@ class Turn(Struct, frozen=True):
     sent_ms: int | None = None
     """When the request may have left; None for a turn that another program started."""
     reads: tuple[FigureRead, ...] = ()
-    """The readings since this turn began that brought other figures than the one before."""
+    """The readings since this turn began that brought other figures than the previous one."""
     own: Usage | None = None
     """What the service reports for this turn alone; None where its figures are those of the worker."""
     snapshot: Snapshot | None = None

@@ -108,7 +108,7 @@ class WorkerObservation(Enum):
 
 
 def observe(turn: Turn, snapshot: Snapshot, *, accepted: bool) -> WorkerObservation:
-    """Judge a snapshot. `accepted`: the service had begun to answer our POST."""
+    """Judge a snapshot. `accepted`: the service had started to answer our POST."""
     answer = answer_to(turn.order, snapshot)
     if answer.present is None:
         return _observe_without_messages(turn, snapshot, accepted=accepted)
@@ -253,7 +253,7 @@ def _structured(answer: Answer, snapshot: Snapshot) -> Json:
 
 
 def _merged(old: Snapshot, new: Snapshot) -> Snapshot:
-    """`new`, with errors, figures, files and sources that only `old` has: they are never taken back."""
+    """`new`, with errors, figures, files and sources that only `old` has: they are never removed."""
     files = {file.url: file for file in (*old.files, *new.files)}
     sources = {source.url: source for source in (*old.sources, *new.sources)}
     old_has_ended = not old.busy
