@@ -233,16 +233,27 @@ def limit_hold(problem: LimitReached) -> Hold:
 
 
 class SessionLimits:
-    """The newest gauges of a session. A gauge is a limit with the amount spent of it."""
+    """The newest gauges of a session, each a limit with the amount spent of it; and what is spent is written.
+
+    While a turn runs, that is once after each new reading of its worker, one write at a time.
+    """
 
     def __init__(
-        self, store: SessionStore, log: TurnLog, reader: LimitReader | None, ends: Callable[[], int]
+        self,
+        store: SessionStore,
+        log: TurnLog,
+        reader: LimitReader | None,
+        ends: Callable[[], int],
+        post: Callable[[Callable[[], Awaitable[None]]], None],
     ) -> None:
-        """`ends()`: how many runs of the session have ended."""
+        """`ends()`: how many runs of the session have ended. `post(step)` puts a step into its inbox."""
         self._store = store
         self._log = log
         self._reader = reader
         self._ends = ends
+        self._post = post
+        self._is_due = False
+        self._is_posted = False
         self.gauges: tuple[Gauge, ...] = ()
         """Those of the last read; empty when there are no limits, or before the first read."""
 
@@ -259,11 +270,6 @@ class SessionLimits:
             self.gauges = gauges
             self._store.publish()
         return gauges
-
-    async def count(self) -> tuple[Gauge, ...]:
-        """Write what the turns cost so far, then read the gauges. Raises LedgerError."""
-        self._store.set_elsewhere(await self._log.charge(self._store.value))
-        return await self.read()
 
     async def check(self) -> None:
         """Read the limits; return only when a message may be sent.
@@ -292,17 +298,7 @@ class SessionLimits:
             if ends == self._ends():
                 return None if reached is None else limit_hold(LimitReached(reached))
 
-
-class RunningCharges:
-    """Writes what a running turn cost so far: once after each new read of its worker, one write at a time."""
-
-    def __init__(self, limits: SessionLimits, post: Callable[[Callable[[], Awaitable[None]]], None]) -> None:
-        """`post(step)` puts a step into the inbox of the session."""
-        self._limits = limits
-        self._post = post
-        self._is_due = False
-        self._is_posted = False
-
+    # -- what a running turn has cost so far ---------------------------------------------
     def observe(self, before: Turn | None, now: Turn, *, running: bool) -> None:
         """Note a change of a turn; while a turn is `running`, its cost is written soon."""
         self._is_due = self._is_due or figures_moved(before, now)
@@ -317,7 +313,8 @@ class RunningCharges:
     async def count(self) -> None:
         """Write what the turns cost so far, and read the limits again. Raises LedgerError."""
         self._is_due = False
-        await self._limits.count()
+        self._store.set_elsewhere(await self._log.charge(self._store.value))
+        await self.read()
 
     async def _write(self) -> None:
         # What arrives during the write is left to the next one.

@@ -35,7 +35,6 @@ from handinger_tui.engine.queues import (
     Hold,
     HoldReason,
     Inbox,
-    RunningCharges,
     SessionLimits,
     TurnQueue,
     hold_after,
@@ -186,8 +185,7 @@ class SessionActor:
         self.queue = TurnQueue()
         self.store = SessionStore(session, deps.run_deps, self._turn_changing, deps.on_change)
         self.runs = RunSlot(self._run_ended)
-        self._limits = SessionLimits(self.store, log, deps.limits, lambda: self.runs.ends)
-        self._charges = RunningCharges(self._limits, self.inbox.post)
+        self._limits = SessionLimits(self.store, log, deps.limits, lambda: self.runs.ends, self.inbox.post)
         self._settler = TurnSettler(self.store, log, clock)
         self.late = LateReader(deps.run_deps, self.store, self._settler, self.inbox, lambda: self.running)
         self._is_stopping = False
@@ -438,7 +436,7 @@ class SessionActor:
                 self.queue.stop(hold)
         record = self.runs.record
         is_written_here = record is not None and record.is_ours and not self._is_stopping
-        self._charges.observe(before, now, running=is_written_here)
+        self._limits.observe(before, now, running=is_written_here)
 
     def _run_ended(self, record: TurnRecord) -> None:
         if record.is_ours:
@@ -448,7 +446,7 @@ class SessionActor:
 
     async def _after_run(self, record: TurnRecord) -> None:
         """Close the turn, settle older ones by its last read, and continue the queue unless it is held."""
-        self._charges.closed()
+        self._limits.closed()
         try:
             await self._settler.close_ended()
             if record.last_body is not None:
@@ -595,7 +593,7 @@ class SessionActor:
         Raises:
             LedgerError
         """
-        await self._charges.count()
+        await self._limits.count()
         if not self.running:
             await self.store.take_added()
         return self.gauges

@@ -22,7 +22,7 @@ from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney,
 from handinger_tui.core.money.reconciliation import Assigned, rises_of
 from handinger_tui.core.money.spending import LOCAL, ChargeFilter, Rise
 from handinger_tui.core.money.turn_events import is_of_file, newest_event_ms, worker_of
-from handinger_tui.core.turns.session import NO_OTHERS, Others, PerTurn, Session
+from handinger_tui.core.turns.session import NO_OTHERS, PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest
 from handinger_tui.ledger import worker_turns
 from handinger_tui.ledger.search import CHOSEN_WORKER
@@ -54,48 +54,28 @@ _Snapshot = tuple[tuple[Turn, ...], tuple[TurnMoney, ...]]
 class ChargeCache:
     """Remembers which turns of a session agree with the record, so that they are not compared again.
 
-    Only `confirm` marks turns as confirmed, and it is called only after the record was read and nothing
-    was missing in it. So each write is read back once, and a write that failed or was rolled back
-    never counts as done. For one thread.
+    Only `ConfirmedTurns.confirm` marks them so, and it is called only after the record was read and nothing
+    was missing in it. So each write is read back once, and a write that failed or was rolled back never
+    counts as done. For one thread.
     """
 
     def __init__(self) -> None:
         self._connection: sqlite3.Connection | None = None
-        self._sessions: dict[str, _ConfirmedTurns] = {}
+        self._sessions: dict[str, ConfirmedTurns] = {}
 
-    def unconfirmed(self, connection: sqlite3.Connection, session: Session) -> list[Pair]:
-        """Read what other sessions have; the turns to be compared with the record, each with its cost."""
+    def of(self, connection: sqlite3.Connection, session: Session) -> ConfirmedTurns:
+        """What is remembered of a session; of the sessions that were asked for last, `KEPT` are kept."""
         if connection is not self._connection:
             # Another database, for example a new one after damage, holds none of the confirmed rows.
             self._connection, self._sessions = connection, {}
-        confirmed = self._sessions.pop(session.session_id, None) or _ConfirmedTurns()
+        confirmed = self._sessions.pop(session.session_id, None) or ConfirmedTurns()
         while len(self._sessions) >= KEPT:
             del self._sessions[next(iter(self._sessions))]
         self._sessions[session.session_id] = confirmed
-        return confirmed.unconfirmed(connection, session)
-
-    def others(self, session: Session) -> Others:
-        """What other sessions have on the workers of `session`, as of the last `unconfirmed` call."""
-        return self._sessions[session.session_id].others
-
-    def newest_ms(self, session: Session) -> int:
-        """The time of a correction: that of the newest reading or ruling on any worker of `session`."""
-        return self._sessions[session.session_id].newest_ms()
-
-    def elsewhere(self, session: Session) -> Mapping[str, TurnMoney]:
-        """The cost of the turns of other sessions on the same workers, without what was confirmed."""
-        return self._sessions[session.session_id].elsewhere()
-
-    def rises(self, session: Session) -> tuple[Iterable[str], Sequence[Rise]] | None:
-        """The workers of `session`, and what no turn on them explains; None where that was confirmed."""
-        return self._sessions[session.session_id].rises()
-
-    def confirm(self, session: Session) -> None:
-        """Mark what belongs to the last `unconfirmed` call as present in the record."""
-        self._sessions[session.session_id].confirm()
+        return confirmed
 
 
-class _ConfirmedTurns:
+class ConfirmedTurns:
     """The turns of one session that agree with the record, and their costs."""
 
     def __init__(self) -> None:
@@ -109,8 +89,10 @@ class _ConfirmedTurns:
         self._overtaken: set[str] = set()
         """Turns of which another program has stored more than this session holds."""
         self.others = NO_OTHERS
+        """What other sessions have on the workers of the session, as of the last `unconfirmed` call."""
 
     def unconfirmed(self, connection: sqlite3.Connection, session: Session) -> list[Pair]:
+        """Read what other sessions have; the turns to be compared with the record, each with its cost."""
         self._find_overtaken(connection, session)
         self.others = others = worker_turns.others(connection, session, self._overtaken)
         self._current = turns, money = session.turns, self._index(session.turns, others)
@@ -138,16 +120,19 @@ class _ConfirmedTurns:
         self._overtaken = worker_turns.overtaken_turns(connection, session, newest, among)
 
     def confirm(self) -> None:
+        """Mark what belongs to the last `unconfirmed` call as present in the record."""
         self._confirmed = self._current
         self._confirmed_elsewhere = self._index.money_elsewhere
         self._confirmed_results = self._index.results
 
     def newest_ms(self) -> int:
+        """The time of a correction: that of the newest reading or ruling on any worker of the session."""
         rulings = (ruling.at_ms for ruling in self.others.rulings)
         own = (_moment(turn) for turn in self._current[0] if not turn.imported)
         return max((self._index.newest_ms, *own, *rulings), default=0)
 
     def rises(self) -> tuple[Iterable[str], Sequence[Rise]] | None:
+        """The workers of the session, and what no turn on them explains; None where that was confirmed."""
         results = self._index.results
         if results is self._confirmed_results:
             return None
@@ -155,6 +140,7 @@ class _ConfirmedTurns:
         return workers, rises_of(results, self._current[0])
 
     def elsewhere(self) -> Mapping[str, TurnMoney]:
+        """The cost of the turns of other sessions on the same workers, without what was confirmed."""
         confirmed = self._confirmed_elsewhere
         money = self._index.money_elsewhere
         return {turn_id: own for turn_id, own in money.items() if confirmed.get(turn_id) != own}
@@ -268,8 +254,9 @@ def new_entries(
     earlier turns as well, so all turns on the workers of the session are compared, except those confirmed
     in `cache`.
     """
-    unconfirmed = cache.unconfirmed(connection, session)
-    newest_ms = cache.newest_ms(session) if at_ms is None else at_ms
+    confirmed = cache.of(connection, session)
+    unconfirmed = confirmed.unconfirmed(connection, session)
+    newest_ms = confirmed.newest_ms() if at_ms is None else at_ms
     recorded_turns = _recorded(connection, [turn.turn_id for turn, _ in unconfirmed])
     rows: list[Cells] = []
     for turn, money in unconfirmed:
@@ -284,12 +271,12 @@ def new_entries(
         if changes is not None:
             head: Cells = {"kind": "correction", "at_ms": newest_ms}
             rows.append(_row(session, turn, money, head | changes))
-    rows += _corrections_elsewhere(connection, cache.elsewhere(session), newest_ms, retracts=retracts)
-    rises = cache.rises(session)
-    unexplained = [] if rises is None else new_suspense(connection, session.base_url, *rises, newest_ms)
+    rows += _corrections_elsewhere(connection, confirmed.elsewhere(), newest_ms, retracts=retracts)
+    computed = confirmed.rises()
+    unexplained = [] if computed is None else new_suspense(connection, session.base_url, *computed, newest_ms)
     events = worker_turns.new_rows(connection, session, [turn for turn, _ in unconfirmed])
     if not (events or rows or unexplained):
-        cache.confirm(session)
+        confirmed.confirm()
     return NewEntries(events, rows, unexplained)
 
 

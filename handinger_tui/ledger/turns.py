@@ -496,7 +496,7 @@ def charge(connection: sqlite3.Connection, session: Session, cache: ChargeCache)
         with transaction(connection):
             # Compared again under the lock: another process may have written the same in the meantime.
             write_charges(connection, session, cache)
-    return cache.others(session)
+    return cache.of(connection, session).others
 
 
 _FOLDER: Final = """
