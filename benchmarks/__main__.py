@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAMES…]`: measure, and say which bars hold. `--help` tells the rest.
+"""`python -m benchmarks [NAMES…]`: measure, and report which bars hold. `--help` lists the options.
 
 The program, its floors and its peers take turns, so that the machine's noise falls on all alike.
 Read ratios within one run, not milliseconds across runs. Nothing leaves this machine.
@@ -52,28 +52,28 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, metavar="N", help="runs of each, instead of the scale's own")
     parser.add_argument("--peers", type=Path, metavar="FILE", help="other programs too, as FILE (TOML) tells")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure and bar to FILE")
-    told = parser.parse_args(argv)
-    if unknown := set(told.names) - set(BENCHES):
+    args = parser.parse_args(argv)
+    if unknown := set(args.names) - set(BENCHES):
         parser.error(f"there is no bench {', '.join(sorted(unknown))}")
-    if told.repeat is not None and told.repeat < 1:
+    if args.repeat is not None and args.repeat < 1:
         parser.error("--repeat takes 1 or more")
     try:
-        told.rivals = read_peers(told.peers) if told.peers else {}
+        args.rivals = read_peers(args.peers) if args.peers else {}
     except (OSError, ValueError) as problem:
         parser.error(f"--peers: {problem}")
-    return told
+    return args
 
 
-def scale_of(told: argparse.Namespace) -> Scale:
+def scale_of(args: argparse.Namespace) -> Scale:
     """How much to measure."""
-    scale = QUICK if told.quick else RACE if told.race else FULL
-    if told.repeat is None:
+    scale = QUICK if args.quick else RACE if args.race else FULL
+    if args.repeat is None:
         return scale
-    return replace(scale, repeats=told.repeat, long_repeats=told.repeat)
+    return replace(scale, repeats=args.repeat, long_repeats=args.repeat)
 
 
 def machine() -> dict[str, Any]:
-    """What it ran on. `load`: of the last one, five and fifteen minutes, the benchmarks' own included."""
+    """The machine. `load`: of the last one, five and fifteen minutes, the benchmarks' own included."""
     return {
         "cpus": os.cpu_count(),
         "system": platform.platform(),
@@ -85,20 +85,20 @@ def machine() -> dict[str, Any]:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure; exit code 0 when everything ran, whatever it showed, and 1 when a bench failed."""
-    told = parse(argv)
+    """Measure; exit code 0 when every bench ran, whatever the figures, and 1 when one failed."""
+    args = parse(argv)
     figures, failed, before = Figures(), {}, machine()
     begun = time.monotonic()
     with paced_service() as service, TemporaryDirectory(prefix="bench-") as homes:
-        folder = told.peers.parent if told.peers else Path()
-        peers = settle_in(told.rivals, folder, Path(homes), service.base_url)
-        lab = Lab(service, scale_of(told), figures, peers)
-        for name in told.names or (RACED if told.race else BENCHES):
+        folder = args.peers.parent if args.peers else Path()
+        peers = settle_in(args.rivals, folder, Path(homes), service.base_url)
+        lab = Lab(service, scale_of(args), figures, peers)
+        for name in args.names or (RACED if args.race else BENCHES):
             print(f"{time.monotonic() - begun:6.0f} s  {name}", file=sys.stderr, flush=True)
             try:
                 BENCHES[name](lab)
             except (RuntimeError, TimeoutError) as problem:
-                # What the other benches find is still worth reading.
+                # The results of the other benches are still worth reading.
                 failed[name] = str(problem)
                 print(f"{name} failed: {problem}", file=sys.stderr, flush=True)
     took = time.monotonic() - begun
@@ -107,20 +107,20 @@ def main(argv: Sequence[str]) -> int:
     print(table(bars.HEADS, bars.rows(figures)))
     loads = " → ".join(f"{load[0]:.2f}" for load in (before["load"], os.getloadavg()))
     print(f"\n{took:.0f} s; load of one minute {loads} on {before['cpus']} CPUs; Python {before['python']}")
-    if told.json is not None:
-        whole = {
+    if args.json is not None:
+        report = {
             "machine": before,
             "load_after": os.getloadavg(),
             "seconds": took,
-            "quick": told.quick,
-            "race": told.race,
+            "quick": args.quick,
+            "race": args.race,
             "failed": failed,
-            "peers": told.rivals,
+            "peers": args.rivals,
             "lost": lab.lost,
             "figures": figures.as_json(),
             "bars": bars.as_json(figures),
         }
-        told.json.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        args.json.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", "utf-8")
     return 1 if failed else 0
 
 

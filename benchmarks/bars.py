@@ -18,11 +18,11 @@ from benchmarks.figures import Figures, Key, shown
 from benchmarks.targets import INPUT, NULL
 
 Rule = Callable[[float, float], float]
-"""What is compared with the limit, from ours and the other figure."""
+"""The value that is compared with the limit, from our figure and the other one."""
 
 
 def times(ours: float, other: float) -> float:
-    """A ratio. What is nothing beside nothing is its equal."""
+    """A ratio. Zero to zero counts as equal."""
     if not other:
         return 1.0 if not ours else float("inf")
     return ours / other
@@ -49,7 +49,7 @@ class Bar:
     source: str = ""
     peer: str = ""
     share: float = 0.0
-    """What is asked of us beside the peer itself."""
+    """Our limit relative to the peer itself."""
 
     def judged(self, figures: Figures) -> Bar:
         """The bar that counts: of a peer that was measured, or this one."""
@@ -64,7 +64,7 @@ class Bar:
         return measured if self.peer and measured.value(figures) is not None else self
 
     def value(self, figures: Figures) -> float | None:
-        """What is compared with the limit; None: not measured."""
+        """The value that is compared with the limit; None: not measured."""
         ours = figures.worst(self.ours) if self.worst else figures.median(self.ours)
         if self.other is None or ours is None:
             return ours
@@ -163,7 +163,7 @@ def _growth() -> Iterator[Bar]:
         yield Bar("6", f"CPU/token late × early, {shape}", 1.3, late, early)
     few, some, many = ("sessions", "10 turns"), ("sessions", "200 turns"), ("sessions", "2000 turns")
     cpu, p95, page = "echo CPU ms/key", "echo p95 ms", "page CPU ms"
-    # The bar names 1,000 messages: 2,000 turns ask for more.
+    # The bar names 1,000 messages: 2,000 turns are more.
     yield Bar("6", "CPU/key at 2,000 turns × 10 turns", 1.2, Key(*many, cpu), Key(*few, cpu))
     yield Bar("6", "echo p95 at 200 turns × 10 turns", 1.25, Key(*some, p95), Key(*few, p95))
     yield Bar("P", "CPU of a page at 2,000 turns × 10 turns", 1.5, Key(*many, page), Key(*few, page))

@@ -1,4 +1,4 @@
-"""Bench: what every bench is given, and the runs they share."""
+"""Bench: the common arguments and runs of all benches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from benchmarks.terminal import Terminal, terminal
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured."""
+    """The size of the measurement."""
 
     repeats: int
     long_repeats: int
@@ -103,7 +103,7 @@ class Lab:
     figures: Figures
     peers: tuple[Peer, ...] = ()
     lost: dict[str, str] = field(default_factory=dict)
-    """Peers that did not do what a bench asked, by `bench peer`, and why."""
+    """Peers that failed in a bench, by `bench peer`, with the reason."""
 
     def rivals(self, bench: str) -> Iterator[Target]:
         """The peers that take part in a bench and have not failed in it."""
@@ -113,7 +113,7 @@ class Lab:
 
     @contextmanager
     def sparing(self, bench: str, target: Target) -> Iterator[None]:
-        """A peer that fails leaves the bench; ours and the floors raise, as they must not."""
+        """A peer that fails is removed from the bench; a failure of ours or of a floor is raised."""
         try:
             yield
         except (RuntimeError, TimeoutError) as problem:
@@ -124,7 +124,7 @@ class Lab:
 
     @contextmanager
     def home(self) -> Iterator[Path]:
-        """A fresh home, gone afterwards."""
+        """A temporary home."""
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
             yield Path(folder)
 
@@ -142,10 +142,10 @@ class Lab:
 
     @contextmanager
     def started(self, target: Target, home: Path | None = None) -> Iterator[tuple[Terminal, Eye]]:
-        """A program whose prompt stands.
+        """A program whose prompt is on the screen.
 
         Raises:
-            RuntimeError: its prompt never stood; with the last screen.
+            RuntimeError: its prompt never appeared; with the last screen.
         """
         with self.spawned(target, home) as (running, eye):
             if eye.await_text(target.ready) is None:
@@ -154,7 +154,7 @@ class Lab:
 
     @contextmanager
     def rested(self, target: Target, home: Path | None = None) -> Iterator[tuple[Terminal, Eye]]:
-        """A program that has started and come to rest."""
+        """A program that has started and is idle."""
         with self.started(target, home) as (running, eye):
             running.pump(0.5)
             running.settle()

@@ -1,4 +1,4 @@
-"""Completions: a plan's answer as OpenAI's chat completions tell it, which is what other programs ask for."""
+"""Completions: a plan's answer in the format of OpenAI's chat completions, which other programs use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.plan import Plan, read_plan
 
 MODEL: Final = "fake"
 SHORT: Final = "Short answer"
-"""What is said to whoever asks for anything but a plan: for a title, say."""
+"""The answer to a request without a plan, for example for a title."""
 HEAD: Final = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n"
@@ -24,26 +24,26 @@ _USAGE: Final = {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 3
 
 
 def models() -> dict[str, Any]:
-    """What `GET /v1/models` says."""
+    """The answer to `GET /v1/models`."""
     return {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 1, "owned_by": "bench"}]}
 
 
-def asked(request: dict[str, Any]) -> Plan | None:
-    """The plan in the user's last message, which programs wrap in words of their own; None: there is none."""
-    said = [message["content"] for message in request["messages"] if message["role"] == "user"]
-    found = _PLAN.findall(_text(said[-1])) if said else []
-    return read_plan(found[-1]) if found else None
+def requested_plan(request: dict[str, Any]) -> Plan | None:
+    """The plan in the user's last message, which programs may wrap in other text; None: there is none."""
+    texts = [message["content"] for message in request["messages"] if message["role"] == "user"]
+    plans = _PLAN.findall(_text(texts[-1])) if texts else []
+    return read_plan(plans[-1]) if plans else None
 
 
 def _text(content: object) -> str:
-    """A message's words, said whole or in parts."""
+    """The text of a message, which may be a string or parts."""
     if isinstance(content, list):
         return " ".join(str(part.get("text", "")) for part in content)
     return str(content)
 
 
-def whole(text: str) -> dict[str, Any]:
-    """An answer to a request that did not ask for a stream."""
+def complete_answer(text: str) -> dict[str, Any]:
+    """An answer to a request without a stream."""
     message = {"role": "assistant", "content": text}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     return {**_FIXED, "object": "chat.completion", "choices": [choice], "usage": _USAGE}
@@ -56,12 +56,12 @@ def event(delta: dict[str, str], reason: str | None = None) -> bytes:
 
 
 def first() -> bytes:
-    """What comes before the text."""
+    """The event before the text."""
     return event({"role": "assistant", "content": ""})
 
 
 def last() -> list[bytes]:
-    """What comes after the text."""
+    """The events after the text."""
     usage = {**_FIXED, "object": "chat.completion.chunk", "choices": [], "usage": _USAGE}
     return [event({}, "stop"), _event(usage), b"data: [DONE]\n\n"]
 
@@ -72,10 +72,10 @@ def _event(chunk: dict[str, Any]) -> bytes:
 
 async def complete(writer: asyncio.StreamWriter, request: dict[str, Any]) -> None:
     """A chat completion, the same answer to the same plan."""
-    plan = asked(request)
+    plan = requested_plan(request)
     tokens = answer(plan.shape, plan.tokens, plan.mark) if plan else [SHORT]
     if not request.get("stream"):
-        await send_json(writer, 200, whole("".join(tokens)))
+        await send_json(writer, 200, complete_answer("".join(tokens)))
         return
     deltas = [http_chunk(event({"content": token})) for token in tokens]
     writer.write(HEAD + http_chunk(first()))

@@ -72,10 +72,10 @@ def units(shape: str, seed: int = 7) -> Iterator[str]:
     """The endless blocks, items, rows or lines of a shape, each with its line breaks.
 
     Raises:
-        KeyError: nobody knows the shape.
+        KeyError: the shape is unknown.
     """
-    made = {"prose": _blocks, "list": _items, "table": _rows, "fence": _lines, "line": _one_line}
-    return made[shape](random.Random(seed))
+    makers = {"prose": _blocks, "list": _items, "table": _rows, "fence": _lines, "line": _one_line}
+    return makers[shape](random.Random(seed))
 
 
 def _words(chance: random.Random, count: int) -> str:
@@ -88,8 +88,8 @@ def _words(chance: random.Random, count: int) -> str:
 
 
 def _sentences(chance: random.Random) -> str:
-    told = [_words(chance, chance.randint(7, 19)) for _ in range(chance.randint(2, 5))]
-    return " ".join(one[:1].upper() + one[1:] + "." for one in told)
+    sentences = [_words(chance, chance.randint(7, 19)) for _ in range(chance.randint(2, 5))]
+    return " ".join(one[:1].upper() + one[1:] + "." for one in sentences)
 
 
 def _blocks(chance: random.Random) -> Iterator[str]:
@@ -143,16 +143,16 @@ def length_of(shape: str, count: int) -> int:
 
 @cache
 def _body(shape: str, tokens: int) -> tuple[str, ...]:
-    found: list[str] = []
+    blocks: list[str] = []
     for unit in units(shape):
-        found += tokens_of(unit)
-        if len(found) >= tokens:
+        blocks += tokens_of(unit)
+        if len(blocks) >= tokens:
             break
-    return tuple(found[:tokens])
+    return tuple(blocks[:tokens])
 
 
 def answer(shape: str, tokens: int, mark: str) -> list[str]:
-    """Exactly `tokens` tokens, at least two; the last one closes an open fence and says the mark."""
+    """Exactly `tokens` tokens, at least two; the last one closes an open fence and contains the mark."""
     body = list(_body(shape, tokens - 1))
     open_fence = sum(line.startswith("```") for line in "".join(body).split("\n")) % 2
     return [*body, ("\n```" if open_fence else "") + f"\n\n{mark}\n"]

@@ -1,4 +1,4 @@
-"""Eye: finds when a text came to stand on the screen, from the chunks a terminal kept."""
+"""Eye: determines when a text became visible on the screen, from the recorded chunks of a terminal."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from benchmarks.terminal import Terminal
 
 @dataclass
 class Eye:
-    """Looks at one terminal, forwards only.
+    """Observes one terminal, forwards only.
 
-    *Visible* means: the read is stamped after which the text stands on the screen
+    *Visible* means: the read is stamped after which the text is on the screen
     outside a synchronized update.
     """
 
@@ -22,10 +22,10 @@ class Eye:
     screen: Screen = field(default_factory=Screen)
     _next: int = 0
 
-    def seen(self, text: str, until: float | None = None) -> float | None:
+    def visible_at(self, text: str, until: float | None = None) -> float | None:
         """When `text` was visible; None: not in what was read (or not before `until`).
 
-        Goes on from the chunk where the look before ended, and no further than needed.
+        Continues from the chunk where the previous call ended, and reads no further than needed.
         """
         chunks = self.terminal.chunks
         rows = range(self.screen.lines)
@@ -43,23 +43,23 @@ class Eye:
 
     def _shows(self, text: str, rows: Iterable[int]) -> bool:
         if self.screen.is_updating:
-            # What changed in an open update is looked at when it closes.
+            # Changes of an open update are checked when it ends.
             return False
-        found = any(text in self.screen.row(y) for y in rows)
+        is_visible = any(text in self.screen.row(y) for y in rows)
         self.screen.dirty.clear()
-        return found
+        return is_visible
 
     def await_text(self, text: str, patience_s: float = 30.0) -> float | None:
-        """Read and look in turns until `text` is visible."""
+        """Read and check alternately until `text` is visible."""
         end = time.monotonic() + patience_s
         while True:
-            found = self.seen(text)
-            if found is not None or self.terminal.ended or time.monotonic() > end:
-                return found
+            at = self.visible_at(text)
+            if at is not None or self.terminal.ended or time.monotonic() > end:
+                return at
             self.terminal.read(0.1)
 
     def forget(self) -> None:
-        """Look at what is left and throw the chunks away: a long conversation would fill the memory."""
+        """Process the remaining chunks and discard them: a long conversation would fill the memory."""
         for _at, data in self.terminal.chunks[self._next :]:
             self.screen.feed(data)
         self.terminal.chunks.clear()

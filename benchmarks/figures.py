@@ -1,4 +1,4 @@
-"""Figures: what was measured, by bench, case, metric and target; medians, ratios, tables."""
+"""Figures: measured values by bench, case, metric and target; medians, ratios, tables."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ class Figures:
 
     values: dict[Key, list[float]] = field(default_factory=dict)
 
-    def add(self, bench: str, case: str, target: str, told: Mapping[str, float | None]) -> None:
-        """Take in the metrics of one run; None: it could not be measured, which is not zero."""
-        for metric, value in told.items():
+    def add(self, bench: str, case: str, target: str, metrics: Mapping[str, float | None]) -> None:
+        """Add the metrics of one run; None: it could not be measured, which is not zero."""
+        for metric, value in metrics.items():
             if value is not None:
                 self.values.setdefault(Key(bench, case, metric, target), []).append(value)
 
     def median(self, key: Key) -> float | None:
         """The median of the runs; None when there were none."""
-        found = self.values.get(key)
-        return statistics.median(found) if found else None
+        runs = self.values.get(key)
+        return statistics.median(runs) if runs else None
 
     def worst(self, key: Key) -> float | None:
         """The largest of the runs; None when there were none."""
@@ -69,8 +69,8 @@ class Figures:
     def as_json(self) -> list[dict[str, Any]]:
         """One object for each figure."""
         return [
-            {**key._asdict(), "median": statistics.median(found), "values": found}
-            for key, found in self.values.items()
+            {**key._asdict(), "median": statistics.median(runs), "values": runs}
+            for key, runs in self.values.items()
         ]
 
 
@@ -78,7 +78,7 @@ HEADS: Final = ("bench", "case", "metric", OURS, "beside", "which is", "×", "ru
 
 
 def shown(value: float | None) -> str:
-    """A number with three or four telling digits."""
+    """A number with three or four significant digits."""
     if value is None:
         return "–"
     if abs(value) >= 100:

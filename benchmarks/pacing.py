@@ -1,4 +1,4 @@
-"""Pacing: sending the pieces of an answer at their times, and saying so on standard output."""
+"""Pacing: sending the pieces of an answer at their times, and reporting it on standard output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from benchmarks.plan import Plan
 
 DRAIN_EVERY: Final = 64
-"""Events written between two looks at the client's appetite, when unpaced."""
+"""Events written between two drains of the connection, when unpaced."""
 
 
 def http_chunk(data: bytes) -> bytes:
@@ -19,7 +19,7 @@ def http_chunk(data: bytes) -> bytes:
 
 
 async def tell(writer: asyncio.StreamWriter, plan: Plan, deltas: list[bytes]) -> tuple[float, float]:
-    """Send the text of an answer, and say that it begins.
+    """Send the text of an answer, and report its start.
 
     Returns:
         When the first and the last token left, in monotonic seconds.
@@ -46,7 +46,7 @@ async def paced(writer: asyncio.StreamWriter, plan: Plan, deltas: list[bytes]) -
 
 
 async def unpaced(writer: asyncio.StreamWriter, _plan: Plan, deltas: list[bytes]) -> tuple[float, float]:
-    """As fast as the client takes them."""
+    """As fast as the client reads them."""
     begun = time.monotonic()
     for number, delta in enumerate(deltas):
         writer.write(delta)
@@ -56,12 +56,12 @@ async def unpaced(writer: asyncio.StreamWriter, _plan: Plan, deltas: list[bytes]
 
 
 def report(plan: Plan, sent: tuple[float, float], text: str) -> None:
-    """Say that an answer is out."""
+    """Report that an answer was sent."""
     print(f"sent {plan.key} {sent[0]:.6f} {sent[1]:.6f} {len(text.encode())}", flush=True)
 
 
 async def send_json(writer: asyncio.StreamWriter, status: int, value: object) -> None:
-    """A whole answer."""
+    """A complete answer."""
     body = json.dumps(value).encode()
     head = f"HTTP/1.1 {status} -\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     writer.write(head.encode() + body)

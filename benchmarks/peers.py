@@ -31,7 +31,7 @@ from typing import Any, Final
 from benchmarks.targets import Kept, Target, bare
 
 BENCHES: Final = ("start", "echo", "stream", "answers", "memory")
-"""Those that take peers."""
+"""Benches that include peers."""
 _WORDS: Final = {"argv", "ready", "benches", "submit", "pause", "clear", "env", "seed", "files"}
 
 
@@ -47,26 +47,26 @@ def read_peers(path: Path) -> dict[str, dict[str, Any]]:
     """The tables of a file, nothing filled in yet.
 
     Raises:
-        ValueError: it is no TOML, or says what nobody asks for or not what is needed.
+        ValueError: it is not TOML, or has an unknown or lacks a required member.
         OSError: it cannot be read.
     """
-    told = tomllib.loads(path.read_text("utf-8"))
-    for name, table in told.items():
+    tables = tomllib.loads(path.read_text("utf-8"))
+    for name, table in tables.items():
         if not isinstance(table, dict) or not table.get("argv") or not table.get("ready"):
-            raise ValueError(f"{name} tells no argv or no ready")
+            raise ValueError(f"{name} has no argv or no ready")
         if unknown := set(table) - _WORDS | set(table.get("benches", ())) - {*BENCHES}:
             raise ValueError(f"{name} tells {', '.join(sorted(unknown))}, which nobody asks for")
-    return told
+    return tables
 
 
-def settle_in(told: Mapping[str, dict[str, Any]], folder: Path, homes: Path, url: str) -> tuple[Peer, ...]:
+def settle_in(tables: Mapping[str, dict[str, Any]], folder: Path, homes: Path, url: str) -> tuple[Peer, ...]:
     """Give each peer of a file in `folder` a home of its own below `homes`.
 
     Raises:
-        OSError: a seed is no program.
+        OSError: a seed is not a program.
         CalledProcessError: a seed failed.
     """
-    return tuple(_settled(name, table, folder, homes / name, url) for name, table in told.items())
+    return tuple(_settled(name, table, folder, homes / name, url) for name, table in tables.items())
 
 
 def _settled(name: str, table: dict[str, Any], folder: Path, home: Path, url: str) -> Peer:

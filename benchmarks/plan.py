@@ -1,4 +1,4 @@
-"""Plan: what the paced service is to answer. The prompt itself says it, so nothing else need be agreed on."""
+"""Plan: the answer of the paced service. The prompt itself contains it, so no other agreement is needed."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ class Plan:
 
     @property
     def prompt(self) -> str:
-        """What is typed. It does not hold the mark."""
+        """The typed prompt, which lacks the mark."""
         return f"bench {self.shape} {self.tokens} {self.rate} {self.key}"
 
     @property
     def mark(self) -> str:
-        """What stands at the end of the answer, and nowhere before."""
+        """The text at the end of the answer, and nowhere before."""
         return f"END{self.key}END"
 
     @property
     def seconds(self) -> float:
-        """How long the sending takes; 0 when it is not paced."""
+        """The duration of the sending; 0 when it is not paced."""
         return self.tokens / self.rate if self.rate else 0.0
 
 
 def read_plan(prompt: str) -> Plan:
-    """The plan that a prompt tells.
+    """The plan in a prompt.
 
     Raises:
-        ValueError: it tells none.
+        ValueError: it has none.
     """
     word, shape, tokens, rate, key = prompt.split()
     if word != "bench":

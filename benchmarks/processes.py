@@ -11,8 +11,8 @@ _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 def tree(pid: int) -> list[int]:
-    """A process and its descendants that live; empty when it is gone."""
-    found, waiting = [], [pid]
+    """A process and its live descendants; empty when it has ended."""
+    pids, waiting = [], [pid]
     while waiting:
         at = waiting.pop()
         try:
@@ -23,9 +23,9 @@ def tree(pid: int) -> list[int]:
             ]
         except OSError:
             continue
-        found.append(at)
+        pids.append(at)
         waiting += map(int, children)
-    return found
+    return pids
 
 
 def cpu_seconds(pid: int) -> float:

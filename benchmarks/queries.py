@@ -1,4 +1,4 @@
-"""Queries: what a modern terminal answers when a program asks it about itself."""
+"""Queries: the answers of a modern terminal to queries of a program."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROWS: Final = 40
 CELL: Final = (10, 20)
 """Pixels of a cell, wide and high."""
 
-_ASKED: Final = re.compile(
+_QUERY: Final = re.compile(
     rb"\x1b\[(?P<csi>[?>=]?[0-9;]*(?:\$p|[cnqtu]))|\x1b\](?P<osc>1[0-2]);\?(?:\x07|\x1b\\)"
 )
 _TAIL: Final = 16
@@ -29,13 +29,13 @@ _FIXED: Final = {
     b"18t": b"\x1b[8;%d;%dt" % (ROWS, COLUMNS),
     b">q": b"\x1bP>|bench(1)\x1b\\",
     b">0q": b"\x1bP>|bench(1)\x1b\\",
-    # No key protocol beyond the classic one: what is typed here are classic bytes.
+    # No key protocol beyond the classic one: the benchmarks type classic bytes.
 }
 _COLOURS: Final = {b"10": b"dddd/dddd/dddd", b"11": b"1111/1111/1111", b"12": b"dddd/dddd/dddd"}
 
 
 class Answerer:
-    """Finds the queries in what a program writes, also those that two reads cut apart."""
+    """Detects the queries in the output of a program, even those split by two reads."""
 
     def __init__(self) -> None:
         self._tail = b""
@@ -46,22 +46,22 @@ class Answerer:
             return
         text, old = self._tail + data, len(self._tail)
         end = 0
-        for found in _ASKED.finditer(text):
-            if found.end() > old:
-                end = found.end()
-                answer = _answer(found)
+        for match in _QUERY.finditer(text):
+            if match.end() > old:
+                end = match.end()
+                answer = _answer(match)
                 if answer:
                     yield answer
-        rest = text[max(end, len(text) - _TAIL) :]
-        self._tail = rest[rest.rfind(b"\x1b") :] if b"\x1b" in rest else b""
+        remainder = text[max(end, len(text) - _TAIL) :]
+        self._tail = remainder[remainder.rfind(b"\x1b") :] if b"\x1b" in remainder else b""
 
 
-def _answer(found: re.Match[bytes]) -> bytes:
-    if colour := found["osc"]:
+def _answer(match: re.Match[bytes]) -> bytes:
+    if colour := match["osc"]:
         return b"\x1b]" + colour + b";rgb:" + _COLOURS[colour] + b"\x1b\\"
-    asked = found["csi"]
-    if asked.endswith(b"$p"):
-        mode = asked.strip(b"?$p")
+    query = match["csi"]
+    if query.endswith(b"$p"):
+        mode = query.strip(b"?$p")
         # 2: known and off. Only synchronized updates are.
         return b"\x1b[?" + mode + b";" + (b"2" if mode == b"2026" else b"0") + b"$y"
-    return _FIXED.get(asked, b"")
+    return _FIXED.get(query, b"")

@@ -1,4 +1,4 @@
-"""Screen: what stands on a terminal, made by pyte from what a program wrote.
+"""Screen: the content of a terminal, computed by pyte from the output of a program.
 
 The tests of the terminal package use it, too. To pyte it adds the scrolling of regions (SU, SD) and what pyte
 does unlike terminals; control strings and private sequences, which pyte would print, are left out.
@@ -50,7 +50,7 @@ class Screen(pyte.Screen):
         return "".join(line[x].data for x in range(self.columns))
 
     def feed(self, data: bytes) -> None:
-        """Take in what was written; a sequence cut in two waits for its rest."""
+        """Process output; a split sequence waits for its remainder."""
         text, self._incomplete = self._incomplete + self._decode(data), ""
         text = _IGNORED.sub("", text)
         if (cut := _INCOMPLETE.search(text)) is not None:
@@ -58,7 +58,7 @@ class Screen(pyte.Screen):
         self._stream.feed(text)
 
     def set_mode(self, *modes: int, **options: Any) -> None:
-        """A program's own screen begins blank; what stood before does not matter here."""
+        """The alternate screen starts blank; the earlier content does not matter here."""
         super().set_mode(*modes, **options)
         if options.get("private") and _ALTERNATE.intersection(modes):
             self.erase_in_display(2)
@@ -76,7 +76,7 @@ class Screen(pyte.Screen):
             super().cursor_up(count)
 
     def restore_cursor(self) -> None:
-        """DECRC: pyte forgets the place that it goes back to."""
+        """DECRC: pyte forgets the restored position."""
         super().restore_cursor()
         self.save_cursor()
 

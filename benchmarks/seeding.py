@@ -19,7 +19,7 @@ BEGAN_MS: Final = 1_767_225_600_000
 WORKER: Final = "wrk_seeded"
 SESSION: Final = "ses_seeded"
 CHARACTERS: Final = 2_500
-"""Of an answer: 2,000 of them are 5 million characters."""
+"""Tokens of an answer: 2,000 answers are 5 million characters."""
 TOKENS: Final = 640
 """About as many tokens, one per stored event."""
 
@@ -33,12 +33,12 @@ class Seed:
 
     @property
     def mark(self) -> str:
-        """What stands at the end of the last answer."""
+        """The text at the end of the last answer."""
         return f"ENDof{self.turns}END"
 
 
 def frames(seed: Seed, number: int) -> Iterator[Frame]:
-    """A turn as it was received: notes, one frame for each event, and the worker as it was afterwards."""
+    """The frames of a received turn: markers, one frame for each event, and the worker after it."""
     mark = seed.mark if number == seed.turns - 1 else "so much for that"
     tokens = answer("prose", seed.tokens + number % 7, mark)
     events: list[dict[str, Any]] = [
@@ -50,7 +50,7 @@ def frames(seed: Seed, number: int) -> Iterator[Frame]:
         {"type": "finish-step"},
         {"type": "finish", "finishReason": "stop"},
     ]
-    # Its messages are left out: the worker of a real turn would repeat the whole conversation each time.
+    # Its messages are left out: the worker of a real turn would repeat the complete conversation each time.
     worker = {"id": WORKER, "object": "worker", "status": "completed", "running": False}
     worker |= {
         "output_text": "".join(tokens),
@@ -63,7 +63,7 @@ def frames(seed: Seed, number: int) -> Iterator[Frame]:
         "encoding": "ai-ui",
         "worker_id": WORKER,
     }
-    told: list[tuple[Framing, str, object]] = [
+    contents: list[tuple[Framing, str, object]] = [
         (Framing.NOTE, Marker.SENDING, {"worker_id": WORKER}),
         (Framing.NOTE, Marker.OPENED, opened),
         *((Framing.SSE, "", event) for event in events),
@@ -73,7 +73,7 @@ def frames(seed: Seed, number: int) -> Iterator[Frame]:
         (Framing.NOTE, Marker.SETTLED, {"status": "completed", "recovered": False, "fault": None}),
     ]
     at_ms = BEGAN_MS + number * 60_000
-    for seq, (framing, event, data) in enumerate(told):
+    for seq, (framing, event, data) in enumerate(contents):
         text = "[DONE]" if data is None else json.dumps(data)
         yield Frame(seq, at_ms + seq, framing, text, event)
 
@@ -97,7 +97,7 @@ async def _write(seed: Seed, database: Path, base_url: str) -> None:
 
 
 def seed_home(seed: Seed, home: Path, base_url: str) -> None:
-    """Make `home` one in which such a session was had with the service at `base_url`.
+    """Store such a session with the service at `base_url` in `home`.
 
     Raises:
         LedgerError: it cannot be written.

@@ -1,4 +1,4 @@
-"""Paced service: the workers API on loopback, telling answers at an exact pace; to peers, chat completions.
+"""Paced service: the workers API on loopback, sending answers at an exact pace; for peers, chat completions.
 
     python -m benchmarks.service
 
@@ -47,7 +47,7 @@ class Worker:
         self.messages.append({"id": name, "role": role, "parts": [{"type": "text", "text": text}]})
         return name
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """The Worker as JSON."""
         answers = [one for one in self.messages if one["role"] == "assistant"]
         return {
@@ -83,7 +83,7 @@ class Service:
         self._workers: dict[str, Worker] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, as many requests as come."""
+        """One connection with any number of requests."""
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             while head := await reader.readuntil(b"\r\n\r\n"):
@@ -113,7 +113,7 @@ class Service:
             writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
             await writer.drain()
         elif name in self._workers and not query:
-            await send_json(writer, 200, self._workers[name].told())
+            await send_json(writer, 200, self._workers[name].as_json())
         else:
             await send_json(writer, 404, {"error": "no such worker"})
 
@@ -126,11 +126,11 @@ class Service:
         name = name or f"wrk_{len(self._workers) + 1}"
         worker = self._workers.setdefault(name, Worker(name))
         worker.say("user", prompt)
-        told = evidence(plan, worker)
-        tokens = answer("prose", 100, plan.mark) if told else answer(plan.shape, plan.tokens, plan.mark)
+        chunks = evidence(plan, worker)
+        tokens = answer("prose", 100, plan.mark) if chunks else answer(plan.shape, plan.tokens, plan.mark)
         text = "".join(tokens)
-        told += [{"type": "text-delta", "id": "t1", "delta": token} for token in tokens]
-        deltas = [event(chunk) for chunk in told]
+        chunks += [{"type": "text-delta", "id": "t1", "delta": token} for token in tokens]
+        deltas = [event(chunk) for chunk in chunks]
         worker.running = True
         message = f"msg_{name}_{len(worker.messages)}"
         writer.write(STREAM_HEAD.format(name).encode())

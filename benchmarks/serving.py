@@ -1,4 +1,4 @@
-"""Serving: the paced service as a process, and what it says about the answers it sent."""
+"""Serving: the paced service as a process, and its reports about sent answers."""
 
 from __future__ import annotations
 
@@ -36,28 +36,28 @@ class PacedService:
 
     def _listen(self, lines: IO[str]) -> None:
         for line in lines:
-            word, key, *told = line.split()
+            word, key, *values = line.split()
             with self._news:
                 self._began.add(key)
                 if word == "sent":
-                    # A program that gives up waiting asks again: its first answer is the one that counts.
-                    first, last, count = told
+                    # A program that times out sends its request again: the first answer counts.
+                    first, last, count = values
                     self._sent.setdefault(key, Sent(float(first), float(last), int(count)))
                 self._news.notify_all()
 
     def began(self, plan: Plan) -> bool:
-        """Whether anybody has asked for a plan's answer."""
+        """Whether the answer of a plan was requested."""
         return plan.key in self._began
 
     def sent(self, plan: Plan) -> Sent | None:
-        """What was sent for a plan; None while it is not all out."""
+        """The sent answer of a plan; None until it is complete."""
         return self._sent.get(plan.key)
 
     def wait(self, plan: Plan) -> Sent:
-        """Wait until a plan's answer is all out.
+        """Wait until a plan's answer is complete.
 
         Raises:
-            TimeoutError: nobody asked for it, or it takes too long.
+            TimeoutError: it was not requested, or it takes too long.
         """
         with self._news:
             if not self._news.wait_for(lambda: plan.key in self._sent, plan.seconds + PATIENCE_S):

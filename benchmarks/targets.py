@@ -1,4 +1,4 @@
-"""Targets: the programs that are measured, each in a home of its own, meeting only the paced service."""
+"""Targets: the programs that are measured, each in its own home, connected only to the paced service."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ INPUT: Final = "floor-input"
 
 @dataclass(frozen=True)
 class Kept:
-    """What a peer keeps for the whole batch: the folder it is started in, and all that it is told."""
+    """The state of a peer in a batch: its working folder, and its environment."""
 
     folder: Path
     environ: Mapping[str, str]
@@ -30,12 +30,15 @@ class Kept:
 
 @dataclass(frozen=True)
 class Target:
-    """A program with a prompt. `ready` stands on the screen when its prompt does, `whole` when all does."""
+    """A program with a prompt.
+
+    `ready`: a text that appears with the prompt; `full_screen`: with the full screen.
+    """
 
     name: str
     argv: tuple[str, ...]
     ready: str
-    whole: str | None = None
+    full_screen: str | None = None
     kept: Kept | None = None
     """None: ours and the floors, which get a fresh home at each start."""
     clear: bytes = CLEAR_BOX
@@ -71,7 +74,7 @@ def floor_null(base_url: str) -> Target:
 
 
 def bare(home: Path) -> dict[str, str]:
-    """What every program is told: nothing of this machine's own settings, keys or proxies."""
+    """The environment of every program: without this machine's settings, keys and proxies."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -82,7 +85,7 @@ def bare(home: Path) -> dict[str, str]:
 
 
 def environment(home: Path, base_url: str) -> dict[str, str]:
-    """What ours and the floors are told besides."""
+    """Further variables for our program and the floors."""
     return bare(home) | {
         "PYTHONPATH": str(ROOT),
         "HANDINGER_TUI_HOME": str(home / "data"),

@@ -1,4 +1,4 @@
-"""Terminal: a program in a pseudo-terminal of 120x40; what it writes is read, stamped and kept.
+"""Terminal: a program in a pseudo-terminal of 120x40; its output is read, timestamped and recorded.
 
 While a measurement runs nothing else happens here: the screen is made from the kept
 chunks afterwards (`benchmarks.eye`), so that no emulation stands between program and clock.
@@ -24,9 +24,9 @@ from benchmarks.queries import CELL, COLUMNS, ROWS, Answerer
 
 READ: Final = 1 << 16
 STILL_CPU_S: Final = 0.021
-"""At most two ticks in a pause: the program is at rest."""
+"""At most two ticks in a pause: the program is idle."""
 STILL_BYTES: Final = 256
-"""At most so many in a pause: a clock that goes on is rest too."""
+"""At most this many bytes in a pause: a running clock is idle too."""
 
 
 class Chunk(NamedTuple):
@@ -72,12 +72,12 @@ class Terminal:
 
     @property
     def cpu(self) -> float:
-        """CPU seconds of the whole tree so far, start included."""
+        """CPU seconds of the process tree so far, including the start."""
         return cpu_seconds(self.pid)
 
     @property
     def rss(self) -> float:
-        """MB of the whole tree now."""
+        """Current MB of the process tree."""
         return rss_mb(self.pid)
 
     # -- reading and typing ------------------------------------------------------------------
@@ -91,11 +91,11 @@ class Terminal:
     def pump(self, seconds: float) -> None:
         """Read for this long."""
         end = time.monotonic() + seconds
-        while not self.ended and (left := end - time.monotonic()) > 0:
-            self.read(left)
+        while not self.ended and (remaining_s := end - time.monotonic()) > 0:
+            self.read(remaining_s)
 
     def read(self, patience_s: float) -> bool:
-        """Read what is there, waiting at most so long for something; whether there was something."""
+        """Read available output, waiting at most this long; returns whether there was any."""
         if not self._poll.poll(max(0.0, patience_s) * 1000):
             return False
         try:
@@ -113,7 +113,7 @@ class Terminal:
         return True
 
     def settle(self, pause_s: float = 0.4, patience_s: float = 120.0) -> bool:
-        """Read until a pause passes almost without bytes and CPU; False: patience ran out."""
+        """Read until a pause passes almost without bytes and CPU; False: the time limit passed first."""
         end = time.monotonic() + patience_s
         while not self.ended and time.monotonic() < end:
             cpu, written = self.cpu, self.bytes
@@ -123,7 +123,7 @@ class Terminal:
         return self.ended
 
     def close(self) -> None:
-        """End the program and what it started."""
+        """End the program and its child processes."""
         for pid in reversed(tree(self.pid)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

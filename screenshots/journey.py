@@ -40,13 +40,13 @@ def folder() -> Iterator[Path]:
 
 
 async def typed(scene: Scene, text: str) -> None:
-    """Letter by letter, as a person does."""
+    """Type letter by letter, like a person."""
     await scene.connected()
     await scene.pilot.press(*("space" if sign == " " else sign for sign in text))
 
 
-async def asked(scene: Scene) -> None:
-    """The table is attached and the answer is there."""
+async def ask_about_table(scene: Scene) -> None:
+    """Ask about the attached table, and wait for the answer."""
     await typed(scene, "Summarize @sales.csv")
     await scene.pilot.press("space", "enter")
     await scene.until(lambda: bool(scene.turns))
@@ -84,21 +84,21 @@ async def chips(scene: Scene) -> None:
 async def table(scene: Scene) -> None:
     """The table that the worker made."""
     with folder():
-        await asked(scene)
+        await ask_about_table(scene)
         await shown(scene, "summary.csv")
 
 
 async def chart(scene: Scene) -> None:
     """The chart that it drew."""
     with folder():
-        await asked(scene)
+        await ask_about_table(scene)
         await shown(scene, "chart.png")
 
 
 async def saved(scene: Scene) -> None:
     """All of them on the disk."""
     with folder():
-        await asked(scene)
+        await ask_about_table(scene)
         await scene.pilot.press("f4")
         await scene.pilot.press("a")
         await scene.pilot.pause(1)
@@ -107,7 +107,7 @@ async def saved(scene: Scene) -> None:
 async def sources(scene: Scene) -> None:
     """The sources of the next answer."""
     with folder():
-        await asked(scene)
+        await ask_about_table(scene)
         await scene.say("Find sources about python and http")
         await scene.answered(2)
         await scene.pilot.press("f3")

@@ -81,7 +81,7 @@ async def compact(scene: Scene) -> None:
 
 
 async def unfolded(scene: Scene) -> None:
-    """Reasoning and tool calls laid open."""
+    """Unfolded reasoning and tool calls."""
     await scene.say("report on prices")
     await scene.answered()
     await scene.pilot.press("ctrl+o")
@@ -90,7 +90,7 @@ async def unfolded(scene: Scene) -> None:
 
 
 async def failed(scene: Scene) -> None:
-    """The card of a turn that went wrong."""
+    """The card of a failed turn."""
     await scene.say("fail")
     await scene.until(lambda: scene.turns[-1].status is TurnStatus.FAILED)
     await scene.pilot.pause(0.3)
@@ -161,9 +161,9 @@ async def shoot(steps: Steps, size: tuple[int, int], theme: str) -> str:
         os.environ.pop("NO_COLOR", None)
         if theme == NO_COLOR:
             os.environ["NO_COLOR"] = "1"
-        told = parse(["--local"])
+        args = parse(["--local"])
         async with AsyncExitStack() as stack:
-            app = HandingerApp(app_options(told, settings_for(told), stack))
+            app = HandingerApp(app_options(args, settings_for(args), stack))
             async with app.run_test(size=size, notifications=True) as pilot:
                 scene = Scene(app, pilot)
                 await steps(scene)
@@ -175,9 +175,9 @@ def picture(svg: str, target: Path) -> None:
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
         raise SystemExit("Chromium is needed to draw the pictures: apt-get install chromium fonts-firacode")
-    found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
-    assert found is not None
-    width, height = (int(float(number)) + 1 for number in found.groups())
+    match = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    assert match is not None
+    width, height = (int(float(number)) + 1 for number in match.groups())
     svg = re.sub(r"@font-face\s*{[^}]*}", "", svg)
     with tempfile.TemporaryDirectory() as scratch:
         page = Path(scratch, "shot.svg")

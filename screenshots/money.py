@@ -1,4 +1,4 @@
-"""Scenes about money: what turns take while they run, afterwards, and altogether."""
+"""Scenes about money: the cost of turns while they run, afterwards, and in total."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def receipt(scene: Scene) -> None:
 
 
 async def ledger(scene: Scene) -> None:
-    """What everything took, day by day."""
+    """All spending, day by day."""
     await scene.command("/limit day 0.50")
     await scene.command("/ledger")
     await scene.pilot.pause(0.3)
@@ -55,7 +55,7 @@ async def turns(scene: Scene) -> None:
 
 
 async def suspense(scene: Scene) -> None:
-    """What no turn explains, by worker, and the question which turn took it."""
+    """Suspense by worker, and the question which turn it belongs to."""
     await ledger(scene)
     await scene.pilot.press("w")
     await scene.pilot.pause(0.3)
@@ -127,5 +127,5 @@ SCENES = {
     "raise": raising,
     "unlimited": unlimited,
 }
-"""These come without colours as well."""
+"""Scenes that are also taken without colors."""
 WITH_A_PAST = (ledger, charts, turns, suspense, reserved, budgets, unlimited)

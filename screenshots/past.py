@@ -1,4 +1,4 @@
-"""Past: a history of some weeks for the pictures that need one. Simulated money, as the local worker's is."""
+"""Past: a history of several weeks for the pictures that need one, with simulated money."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ DAY_MS = 86_400_000
 DAYS = 26
 SUBJECTS = ("Heat pumps", "Tea prices", "Rail timetables", "Solar yield", "Primes", "Grant deadlines")
 MODEL_PICO = {"low": 2_100_000_000, "standard": 9_300_000_000, "high": 31_000_000_000}
-"""What the model usually takes at a budget; the rest follows from it."""
+"""The typical cost of the model at a budget; the other costs follow from it."""
 SUSPENSE = """
     INSERT INTO suspense
         (base_url, worker_id, seen_ms, at_ms, usd_pico, micro_credits, last_turn, refused, strangers,
          doubtful)
     VALUES ('local', ?, ?, ?, ?, ?, ?, '[]', ?, 0)
 """
-"""What the figures of a worker rose by and no turn explains."""
+"""A rise of the figures of a worker that no turn explains."""
 NUMBERS = (
     *("usd_pico", "micro_credits", "model_pico", "tool_pico", "sandbox_pico", "internal_pico"),
     *("total_tokens", "steps"),
@@ -48,27 +48,35 @@ def remember(home: Path) -> None:
             names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
             connection.execute(f"INSERT INTO charges ({names}) VALUES ({marks})", row)  # noqa: S608  # names of ours
         for number, messages, usd_pico in ((1, 2, 48_200_000_000), (4, None, 6_310_000_000)):
-            seen_ms = now_ms - number * 7_200_000
-            cells = (f"wrk_{number}", seen_ms, seen_ms, usd_pico, usd_pico // 100, "turn_0_1", messages)
+            observed_ms = now_ms - number * 7_200_000
+            cells = (
+                f"wrk_{number}",
+                observed_ms,
+                observed_ms,
+                usd_pico,
+                usd_pico // 100,
+                "turn_0_1",
+                messages,
+            )
             connection.execute(SUSPENSE, cells)
         connection.execute("COMMIT")
 
 
 def day(chance: random.Random, at_ms: int, back: int) -> list[dict[str, Any]]:
-    """What one day saw; nothing on some of them."""
+    """The turns of one day; some days have none."""
     count = chance.choice((0, 2, 3, 5, 8, 4)) if back else 6
     return [charge(chance, f"{back}_{place}", at_ms - place * 1_500_000) for place in range(count)]
 
 
 def charge(chance: random.Random, name: str, at_ms: int) -> dict[str, Any]:
-    """One turn; a few failed, a few more never told what they took."""
+    """One turn; a few failed, a few more never reported a cost."""
     subject = chance.randrange(len(SUBJECTS))
     budget = chance.choice(("low", "standard", "standard", "standard", "high"))
     spread = chance.uniform(0.6, 1.6)
     failed, silent = chance.random() < 0.05, chance.random() < 0.04
     model = round(MODEL_PICO[budget] * spread)
     tool, sandbox, internal = (round(model * share * chance.uniform(0.5, 1.5)) for share in (0.4, 0.1, 0.08))
-    known: dict[str, int] = {
+    amounts: dict[str, int] = {
         "usd_pico": model + tool + sandbox + internal,
         "micro_credits": (model + tool + sandbox + internal) // 100_000_000 * 1_000_000,
         "model_pico": model,
@@ -78,7 +86,7 @@ def charge(chance: random.Random, name: str, at_ms: int) -> dict[str, Any]:
         "total_tokens": model // 1_500_000,
         "steps": chance.randint(2, 4) + (5 if budget == "high" else 0),
     }
-    return ({} if silent else known) | {
+    return ({} if silent else amounts) | {
         "kind": "charge",
         "turn_id": f"turn_{name}",
         "session_id": f"ses_{subject}",

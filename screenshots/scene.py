@@ -1,4 +1,4 @@
-"""One run of the app that ends in a picture, and what its steps do with it."""
+"""One run of the app that ends in a picture, and its steps."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ class Scene:
 
     @property
     def turns(self) -> tuple[Any, ...]:
-        """The turns of the session on the desk."""
+        """The turns of the session on the screen."""
         return self.work.controller.session.turns
 
     async def answered(self, count: int = 1) -> None:
-        """Wait until so many turns have ended."""
+        """Wait until this many turns have ended."""
         await self.until(lambda: sum(not turn.live for turn in self.turns) >= count)
         await self.pilot.pause(0.3)

@@ -31,7 +31,7 @@ DARK = TerminalTheme(
 
 
 def svg_of(window: Terminal) -> str:
-    """What stands in the window, with its colors."""
+    """The content of the window, with its colors."""
     console = Console(
         record=True, width=COLUMNS, file=io.StringIO(), color_system="truecolor", legacy_windows=False
     )
@@ -40,7 +40,7 @@ def svg_of(window: Terminal) -> str:
 
 
 def main() -> None:
-    """Go the way once, and take its pictures."""
+    """Make the journey once, and take its pictures."""
     tmux = shutil.which("tmux")
     if tmux is None:
         raise SystemExit("tmux is needed.")

@@ -80,13 +80,13 @@ def own_home(monkeypatch: pytest.MonkeyPatch, homes: Path) -> Path:
 def _read_sheets() -> Iterator[None]:
     """The same sheet with the same variables is read once: a quarter of what the start of an app takes."""
     read = Stylesheet._parse_rules
-    known: dict[tuple[object, ...], list[RuleSet]] = {}
+    cache: dict[tuple[object, ...], list[RuleSet]] = {}
 
-    def once(sheet: Stylesheet, css: str, *told: Any, **named: Any) -> list[RuleSet]:
-        key = (css, *told, *named.items(), *sheet._variables.items())
-        if key not in known:
-            known[key] = read(sheet, css, *told, **named)
-        return known[key]
+    def once(sheet: Stylesheet, css: str, *args: Any, **named: Any) -> list[RuleSet]:
+        key = (css, *args, *named.items(), *sheet._variables.items())
+        if key not in cache:
+            cache[key] = read(sheet, css, *args, **named)
+        return cache[key]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Stylesheet, "_parse_rules", once)
@@ -96,9 +96,9 @@ def _read_sheets() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def tmux() -> str:
     """The path of tmux. A journey that nobody could watch has not passed, so there is no skip."""
-    found = shutil.which("tmux")
-    if found is None:
+    path = shutil.which("tmux")
+    if path is None:
         pytest.fail(
             "the tests marked `terminal` need tmux: install it, or deselect them with -m 'not terminal'"
         )
-    return found
+    return path

@@ -1,4 +1,4 @@
-"""Settings: order of origin, and a clear word for everything that is wrong."""
+"""Settings: the precedence of their sources, and a clear message for every mistake."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def settled(flags: Flags | None = None, file: str = "", **environ: str) -> Setti
 
 def test_a_price_of_credits_comes_from_the_environment_before_the_file() -> None:
     table = "[spending]\ncredit_usd = 0.01\nweek_usd = 20\nmonth_credits = 500"
-    found = settled(file=table)
-    assert found.credit_usd == Decimal("0.01")
-    assert [(limit.scope, limit.amount) for limit in found.spending] == [
+    settings = settled(file=table)
+    assert settings.credit_usd == Decimal("0.01")
+    assert [(limit.scope, limit.amount) for limit in settings.spending] == [
         (Scope.WEEK, Decimal(20)),
         (Scope.MONTH, Decimal(500)),
     ]
@@ -42,7 +42,7 @@ def test_a_price_of_credits_comes_from_the_environment_before_the_file() -> None
         settled(file="[spending]\ncredit_usd = true")
 
 
-def test_rules_for_tags_and_projects_name_what_is_wrong_with_them() -> None:
+def test_invalid_rules_for_tags_and_projects_are_reported() -> None:
     file = '[tags]\nTea = "title:*tea*"\n[projects]\nacme = ["folder:~/acme", "tag:Tea"]\n'
     rules = settled(file=file, HOME="/home/ada").tag_rules
     assert rules.labels(SessionFacts(title="Green TEA")).tags == ("tea",)
@@ -59,35 +59,39 @@ def test_rules_for_tags_and_projects_name_what_is_wrong_with_them() -> None:
 
 
 def test_without_key_and_address_the_local_worker_answers() -> None:
-    found = settled()
-    assert (found.local, found.base_url, bool(found.key)) == (True, LOCAL_BASE, False)
+    settings = settled()
+    assert (settings.local, settings.base_url, bool(settings.key)) == (True, LOCAL_BASE, False)
 
 
 def test_a_key_alone_means_the_published_service() -> None:
-    found = settled(HANDINGER_API_KEY=KEY)
-    assert (found.local, found.base_url) == (False, "https://v3.handinger.com")
+    settings = settled(HANDINGER_API_KEY=KEY)
+    assert (settings.local, settings.base_url) == (False, "https://v3.handinger.com")
     assert settled(Flags(generation="tasks"), HANDINGER_API_KEY=KEY).base_url == "https://handinger.com"
 
 
-def test_local_wins_over_a_key() -> None:
-    found = settled(Flags(local=True), HANDINGER_API_KEY=KEY, HANDINGER_BASE_URL="https://x.example")
-    assert (found.local, bool(found.key)) == (True, False)
+def test_local_overrides_a_key() -> None:
+    settings = settled(Flags(local=True), HANDINGER_API_KEY=KEY, HANDINGER_BASE_URL="https://x.example")
+    assert (settings.local, bool(settings.key)) == (True, False)
 
 
-def test_an_address_without_a_key_is_refused_with_what_to_do() -> None:
-    with pytest.raises(SettingsError) as told:
+def test_an_address_without_a_key_is_refused_with_a_hint() -> None:
+    with pytest.raises(SettingsError) as caught:
         settled(Flags(base_url="https://x.example"))
-    assert "HANDINGER_API_KEY" in told.value.hint
+    assert "HANDINGER_API_KEY" in caught.value.hint
 
 
-def test_flag_before_environment_before_profile_before_file() -> None:
+def test_a_flag_overrides_the_environment_that_the_profile_and_that_the_file() -> None:
     assert settled(file=FILE).budget == "low"
     assert settled(Flags(profile="work"), FILE).budget == "high"
     assert settled(Flags(profile="work"), FILE, HANDINGER_BUDGET="standard").budget == "standard"
     chosen = Flags(profile="work", budget="unlimited", base_url="https://flag.example")
-    found = settled(chosen, FILE, HANDINGER_BUDGET="standard")
-    assert (found.budget, found.base_url, found.profile) == ("unlimited", "https://flag.example", "work")
-    assert found.key.reveal() == "hdg_live_from_the_file"
+    settings = settled(chosen, FILE, HANDINGER_BUDGET="standard")
+    assert (settings.budget, settings.base_url, settings.profile) == (
+        "unlimited",
+        "https://flag.example",
+        "work",
+    )
+    assert settings.key.reveal() == "hdg_live_from_the_file"
 
 
 SPENDING = """
@@ -97,10 +101,10 @@ session_credits = "20"
 """
 
 
-def test_ceilings_come_from_flag_then_environment_then_file_and_are_never_floats() -> None:
+def test_limits_of_spending_come_from_flag_environment_or_file_and_are_exact() -> None:
     flags = Flags(max_cost=Decimal("0.5"), max_credits=Decimal(3))
-    found = settled(flags, SPENDING, HANDINGER_LIMIT_DAY_USD="$7.25", HANDINGER_LIMIT_TURN_CREDITS="4")
-    assert [(limit.scope, limit.unit, limit.amount, limit.origin) for limit in found.spending] == [
+    settings = settled(flags, SPENDING, HANDINGER_LIMIT_DAY_USD="$7.25", HANDINGER_LIMIT_TURN_CREDITS="4")
+    assert [(limit.scope, limit.unit, limit.amount, limit.origin) for limit in settings.spending] == [
         (Scope.SESSION, Unit.USD, Decimal("0.5"), LimitOrigin.FLAG),
         (Scope.SESSION, Unit.CREDITS, Decimal(3), LimitOrigin.FLAG),
         (Scope.TURN, Unit.CREDITS, Decimal(4), LimitOrigin.CONFIG),
@@ -110,7 +114,7 @@ def test_ceilings_come_from_flag_then_environment_then_file_and_are_never_floats
 
 
 @pytest.mark.parametrize("exact", ["0.100000000001", "0.0000001", "1e-7", '"0.0000001"'])
-def test_a_ceiling_of_the_file_is_exact_and_may_be_tiny(exact: str) -> None:
+def test_a_limit_in_the_file_is_exact_and_may_be_tiny(exact: str) -> None:
     amount = settled(file=f"[spending]\nday_usd = {exact}").spending[0].amount
     assert amount == Decimal(exact.strip('"'))
 
@@ -118,35 +122,35 @@ def test_a_ceiling_of_the_file_is_exact_and_may_be_tiny(exact: str) -> None:
 @pytest.mark.parametrize(
     "amount", ["0", "-1", "true", '"5 dollars"', "1e3", "inf", "2000000", "[1]", '"0,5"']
 )
-def test_a_ceiling_that_is_no_amount_is_refused_by_its_name(amount: str) -> None:
+def test_an_invalid_limit_is_refused_with_its_name(amount: str) -> None:
     with pytest.raises(SettingsError, match="day_usd"):
         settled(file=f"[spending]\nday_usd = {amount}")
 
 
 def test_limits_come_from_environment_then_file() -> None:
-    found = settled(file=FILE, HANDINGER_POLL_INTERVAL="0.5", HANDINGER_MAX_EVENT_BYTES="1024").limits
-    assert (found.idle_timeout, found.poll_interval, found.max_event_bytes) == (7, 0.5, 1024)
+    settings = settled(file=FILE, HANDINGER_POLL_INTERVAL="0.5", HANDINGER_MAX_EVENT_BYTES="1024").limits
+    assert (settings.idle_timeout, settings.poll_interval, settings.max_event_bytes) == (7, 0.5, 1024)
     assert settled(file=FILE, HANDINGER_IDLE_TIMEOUT="3").limits.idle_timeout == 3
 
 
 @pytest.mark.parametrize("value", ["soon", "-1", "0", "nan", "inf", "1e99", "1e-400", "1e999999999"])
-def test_a_limit_that_is_no_number_names_its_variable(value: str) -> None:
+def test_an_invalid_number_names_its_variable(value: str) -> None:
     with pytest.raises(SettingsError, match="HANDINGER_IDLE_TIMEOUT"):
         settled(HANDINGER_IDLE_TIMEOUT=value)
 
 
 @pytest.mark.parametrize(
-    ("file", "said"),
+    ("file", "hint"),
     [
         ("budgett = 'low'", "budget"),
         ("[profiles.work]\napikey = 'x'", "api_key"),
         ("[limits]\nidle_timout = 3", "idle_timeout"),
     ],
 )
-def test_a_typo_in_the_file_is_named_with_a_suggestion(file: str, said: str) -> None:
-    with pytest.raises(SettingsError) as told:
+def test_a_typo_in_the_file_is_named_with_a_suggestion(file: str, hint: str) -> None:
+    with pytest.raises(SettingsError) as caught:
         settled(file=file)
-    assert said in told.value.hint
+    assert hint in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -166,16 +170,16 @@ def test_an_unknown_profile_is_refused() -> None:
     "key", ["hdg live 01234567", "“hdg_live_0123”", "tiny", "x" * 600, "hdg\nlive_0123456"]
 )
 def test_a_wrong_key_is_refused_and_never_shown(key: str) -> None:
-    with pytest.raises(SettingsError) as told:
+    with pytest.raises(SettingsError) as caught:
         settled(HANDINGER_API_KEY=key)
-    assert key not in told.value.summary + told.value.hint
+    assert key not in caught.value.summary + caught.value.hint
 
 
-def test_white_space_around_a_key_is_no_part_of_it() -> None:
+def test_white_space_around_a_key_is_removed() -> None:
     assert settled(HANDINGER_API_KEY=f"  {KEY}\n").key.reveal() == KEY
 
 
-def test_a_secret_never_shows_itself() -> None:
+def test_a_secret_is_never_printed() -> None:
     secret = Secret(KEY)
     assert KEY not in f"{secret!r} {secret} {[secret]}"
     assert secret.tail() == KEY[-4:]
@@ -189,9 +193,9 @@ def test_a_secret_never_shows_itself() -> None:
      "http://127.evil.example"],
 )  # fmt: skip
 def test_a_bad_address_is_refused(url: str) -> None:
-    with pytest.raises(SettingsError) as told:
+    with pytest.raises(SettingsError) as caught:
         check_base_url(url)
-    assert "\x1b" not in told.value.summary
+    assert "\x1b" not in caught.value.summary
 
 
 @pytest.mark.parametrize(
@@ -201,9 +205,9 @@ def test_a_good_address_loses_its_trailing_slash(url: str) -> None:
     assert check_base_url(url) == url.rstrip("/")
 
 
-def test_custom_headers_are_read_as_the_official_clients_do() -> None:
-    found = settled(HANDINGER_API_KEY=KEY, HANDINGER_CUSTOM_HEADERS="X-A: 1\n\nX-B:2")
-    assert found.headers == (("X-A", "1"), ("X-B", "2"))
+def test_custom_headers_are_read_like_by_the_official_clients() -> None:
+    settings = settled(HANDINGER_API_KEY=KEY, HANDINGER_CUSTOM_HEADERS="X-A: 1\n\nX-B:2")
+    assert settings.headers == (("X-A", "1"), ("X-B", "2"))
     with pytest.raises(SettingsError, match="HANDINGER_CUSTOM_HEADERS"):
         settled(HANDINGER_API_KEY=KEY, HANDINGER_CUSTOM_HEADERS="nonsense")
 
@@ -214,10 +218,10 @@ def test_a_header_that_http_cannot_carry_is_refused(line: str) -> None:
         settled(HANDINGER_API_KEY=KEY, HANDINGER_CUSTOM_HEADERS=line)
 
 
-def test_a_missing_key_is_no_wish_for_the_local_worker() -> None:
-    with pytest.raises(SettingsError) as told:
+def test_a_missing_key_does_not_select_the_local_worker() -> None:
+    with pytest.raises(SettingsError) as caught:
         require_key(settled(), Flags())
-    assert "--local" in told.value.hint
+    assert "--local" in caught.value.hint
     require_key(settled(Flags(local=True)), Flags(local=True))
     require_key(settled(HANDINGER_API_KEY=KEY), Flags())
 
@@ -225,9 +229,9 @@ def test_a_missing_key_is_no_wish_for_the_local_worker() -> None:
 def test_the_density_is_normal_or_compact() -> None:
     assert settled().density == "normal"
     assert settled(file='density = "compact"').density == "compact"
-    with pytest.raises(SettingsError) as told:
+    with pytest.raises(SettingsError) as caught:
         settled(file='density = "compat"')
-    assert told.value.hint == "Did you mean compact?"
+    assert caught.value.hint == "Did you mean compact?"
 
 
 @pytest.mark.parametrize(("text", "days"), [("forever", None), ("1 day", 1), ("90 days", 90)])
@@ -242,7 +246,7 @@ def test_a_time_that_cannot_be_read_removes_nothing(text: str) -> None:
         settled(file=f'keep_frames = "{text}"')
 
 
-def test_what_is_printed_at_the_end_is_nothing_unless_it_is_set() -> None:
+def test_nothing_is_printed_at_the_end_by_default() -> None:
     assert settled().print_on_exit == "nothing"
     assert settled(file='print_on_exit = "answer"').print_on_exit == "answer"
     with pytest.raises(SettingsError, match="print_on_exit"):

@@ -1,1 +1,1 @@
-"""Benches: one file each, measuring the program beside its floor, run by run in turns."""
+"""Benches: one file each, measuring the program and its floor in alternating runs."""

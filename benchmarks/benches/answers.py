@@ -1,4 +1,4 @@
-"""Answers: how far the screen is behind after the last byte, and what an answer takes."""
+"""Answers: the delay of the screen after the last byte, and the cost of an answer."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def prose_of(shape: str) -> str:
 
 def cases(lab: Lab) -> list[tuple[str, str, int, int]]:
     """(name, shape, tokens, rate)."""
-    found = [(f"{tokens} prose", "prose", tokens, rate) for tokens, rate in lab.scale.answers]
+    result = [(f"{tokens} prose", "prose", tokens, rate) for tokens, rate in lab.scale.answers]
     for shape in lab.scale.shapes:
         tokens = lab.scale.shaped or length_of(shape, NATURAL[shape])
-        found.append((shape, shape, tokens, RATE))
-        found.append((prose_of(shape), "prose", tokens, RATE))
-    return found
+        result.append((shape, shape, tokens, RATE))
+        result.append((prose_of(shape), "prose", tokens, RATE))
+    return result
 
 
 def run(lab: Lab) -> None:
@@ -45,8 +45,8 @@ def run(lab: Lab) -> None:
             rivals = lab.rivals("answers") if name.endswith(" prose") else ()
             for target in (*floors, *rivals, ours()):
                 with lab.sparing("answers", target):
-                    told = one(lab, target, Plan(shape, tokens, rate), first=tokens <= LONG)
-                    lab.figures.add("answers", name, target.name, told)
+                    metrics = one(lab, target, Plan(shape, tokens, rate), first=tokens <= LONG)
+                    lab.figures.add("answers", name, target.name, metrics)
 
 
 def one(lab: Lab, target: Target, plan: Plan, *, first: bool) -> dict[str, float | None]:
@@ -58,12 +58,12 @@ def one(lab: Lab, target: Target, plan: Plan, *, first: bool) -> dict[str, float
     with lab.rested(target) as (running, eye):
         if first:
             ask(lab, running, target, Plan("prose", FIRST_TOKENS))
-        sent, spent, painted = asked(lab, running, target, plan)
+        sent, spent, painted = ask_and_settle(lab, running, target, plan)
         due = sent.first + (plan.tokens - 1) / plan.rate
-        seen = end_seen(eye, plan)
+        shown_at = end_visible(eye, plan)
         return {
-            "lag ms": None if seen is None else (seen - due) * 1000,
-            "end never shown": float(seen is None),
+            "lag ms": None if shown_at is None else (shown_at - due) * 1000,
+            "end never shown": float(shown_at is None),
             "CPU s": spent,
             "bytes written/answer byte": painted / sent.bytes,
             "pace missed ms": (sent.last - due) * 1000,
@@ -71,8 +71,8 @@ def one(lab: Lab, target: Target, plan: Plan, *, first: bool) -> dict[str, float
         }
 
 
-def asked(lab: Lab, running: Terminal, target: Target, plan: Plan) -> tuple[Sent, float, int]:
-    """Ask, and wait for rest: how the answer was sent, the CPU seconds and the bytes it took."""
+def ask_and_settle(lab: Lab, running: Terminal, target: Target, plan: Plan) -> tuple[Sent, float, int]:
+    """Ask, and wait until idle: how the answer was sent, its CPU seconds and its written bytes."""
     cpu, written = running.cpu, running.bytes
     ask(lab, running, target, plan)
     sent = lab.service.wait(plan)
@@ -80,14 +80,14 @@ def asked(lab: Lab, running: Terminal, target: Target, plan: Plan) -> tuple[Sent
 
 
 def ask(lab: Lab, running: Terminal, target: Target, plan: Plan) -> None:
-    """Send a prompt, and read until its answer is out and all is at rest."""
+    """Send a prompt, and read until its answer is complete and the program is idle."""
     target.submit(running, plan.prompt)
     wait_sent(lab, running, plan)
     running.settle(patience_s=PATIENCE_S)
 
 
 def wait_sent(lab: Lab, running: Terminal, plan: Plan) -> None:
-    """Read until the answer is all out."""
+    """Read until the answer is complete."""
     running.pump(plan.seconds * 0.95)
     for _ in range(int(PATIENCE_S / 0.05)):
         if lab.service.sent(plan) is not None or running.ended:
@@ -95,6 +95,6 @@ def wait_sent(lab: Lab, running: Terminal, plan: Plan) -> None:
         running.pump(0.05)
 
 
-def end_seen(eye: Eye, plan: Plan) -> float | None:
-    """When the end mark stood on the screen."""
-    return eye.seen(plan.mark)
+def end_visible(eye: Eye, plan: Plan) -> float | None:
+    """When the end mark was visible."""
+    return eye.visible_at(plan.mark)

@@ -1,4 +1,4 @@
-"""Echo: how long a typed letter takes to stand on the screen, at rest and while an answer streams."""
+"""Echo: the time from a typed letter to its display, idle and while an answer streams."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Typist:
     written: int = 0
 
     def type_letters(self, count: int) -> None:
-        """Type until there are so many timed letters. Nothing is looked at."""
+        """Type until there are this many timed letters. The screen is not read."""
         while self.fill(count):
             pass
 
@@ -73,38 +73,38 @@ class Typist:
         self.written += running.bytes - written
         return True
 
-    def told(self) -> dict[str, float | None]:
-        """Latencies, and what a key cost."""
+    def metrics(self) -> dict[str, float | None]:
+        """Latencies, and the cost of a key."""
         count = len(self.keys)
         spent = {"CPU ms/key": self.cpu_s / count * 1000, "bytes/key": self.written / count}
         return look_up(self.eye, self.keys) | spent
 
 
 def look_up(eye: Eye, keys: Sequence[Key]) -> dict[str, float | None]:
-    """Latencies in milliseconds; `missed` counts letters that never stood before the box was emptied."""
+    """Latencies in milliseconds; `missed` counts letters that were not visible before the box was emptied."""
     took = []
     for key in keys:
-        seen = eye.seen(key.box, key.until)
-        if seen is not None:
-            took.append(max(0.0, seen - key.at) * 1000)
-    told: dict[str, float | None] = {"missed keys": float(len(keys) - len(took))}
+        shown_at = eye.visible_at(key.box, key.until)
+        if shown_at is not None:
+            took.append(max(0.0, shown_at - key.at) * 1000)
+    metrics: dict[str, float | None] = {"missed keys": float(len(keys) - len(took))}
     if took:
-        told |= {f"p{share} ms": quantile(took, share / 100) for share in (50, 95, 99)}
-    return told
+        metrics |= {f"p{share} ms": quantile(took, share / 100) for share in (50, 95, 99)}
+    return metrics
 
 
 def run(lab: Lab) -> None:
-    """At rest."""
+    """Echo while the program is idle."""
     for number in range(lab.scale.repeats):
         for target in (floor_input(), *lab.rivals("echo"), ours()):
             with lab.sparing("echo", target), lab.rested(target) as (running, eye):
-                told = at_rest(running, lab.scale.idle_s)
-                told |= echo(running, eye, lab.scale.keys, number, target.clear)
-                lab.figures.add("echo", "idle", target.name, told)
+                metrics = idle_metrics(running, lab.scale.idle_s)
+                metrics |= echo(running, eye, lab.scale.keys, number, target.clear)
+                lab.figures.add("echo", "idle", target.name, metrics)
 
 
-def at_rest(running: Terminal, seconds: float) -> dict[str, float | None]:
-    """What a program does when nobody does anything."""
+def idle_metrics(running: Terminal, seconds: float) -> dict[str, float | None]:
+    """CPU and output of an idle program."""
     begun, cpu, written = time.monotonic(), running.cpu, running.bytes
     running.pump(seconds)
     took = time.monotonic() - begun
@@ -117,27 +117,27 @@ def at_rest(running: Terminal, seconds: float) -> dict[str, float | None]:
 def echo(
     running: Terminal, eye: Eye, count: int, seed: int, clear: bytes = CLEAR_BOX
 ) -> dict[str, float | None]:
-    """Type, then look."""
+    """Type, then evaluate."""
     typist = Typist(running, eye, random.Random(seed), clear)
     typist.type_letters(count)
-    return typist.told()
+    return typist.metrics()
 
 
 def run_streaming(lab: Lab) -> None:
-    """While an answer comes."""
+    """Echo while an answer streams."""
     for number in range(lab.scale.repeats):
         for rate in lab.scale.rates:
             for target in (floor_null(lab.service.base_url), *lab.rivals("stream"), ours()):
                 with lab.sparing("stream", target):
-                    told = streaming(lab, target, rate, number)
-                    lab.figures.add("stream", f"{rate} tokens/s", target.name, told)
+                    metrics = streaming(lab, target, rate, number)
+                    lab.figures.add("stream", f"{rate} tokens/s", target.name, metrics)
 
 
 def streaming(lab: Lab, target: Target, rate: int, seed: int) -> dict[str, float | None]:
-    """Ask, type while the answer comes, then look.
+    """Ask, type while the answer streams, then evaluate.
 
     Raises:
-        RuntimeError: there was no answer to type beside, or it ended before the typing did.
+        RuntimeError: there was no answer during the typing, or it ended too early.
     """
     with lab.rested(target) as (running, eye):
         plan = Plan("prose", int((lab.scale.keys * PER_KEY_S + 3) * rate), rate)

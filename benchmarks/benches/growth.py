@@ -25,17 +25,17 @@ def run(lab: Lab) -> None:
         targets = (floor_null(lab.service.base_url), ours()) if shape == "prose" else (ours(),)
         for _ in range(lab.scale.long_repeats):
             for target in targets:
-                told = curve(lab, target, Plan(shape, tokens, rate))
-                lab.figures.add("growth", shape, target.name, told)
+                metrics = curve(lab, target, Plan(shape, tokens, rate))
+                lab.figures.add("growth", shape, target.name, metrics)
 
 
 def curve(lab: Lab, target: Target, plan: Plan) -> dict[str, float | None]:
-    """One answer with its CPU noted all the while."""
+    """One answer with continuous records of its CPU."""
     with lab.rested(target) as (running, _eye):
         target.submit(running, plan.prompt)
         samples = watch(lab, running, plan)
         sent = lab.service.wait(plan)
-        before_rest = running.cpu
+        before_settling = running.cpu
         running.settle()
         early = (EARLY * plan.tokens, (EARLY + WINDOW) * plan.tokens)
         late = ((1 - WINDOW) * plan.tokens, 1.0 * plan.tokens)
@@ -50,12 +50,12 @@ def curve(lab: Lab, target: Target, plan: Plan) -> dict[str, float | None]:
             "early CPU µs/token": per_token[0],
             "late CPU µs/token": per_token[1],
             "late/early ×": per_token[1] / per_token[0] if per_token[0] else None,
-            "CPU s after the last byte": running.cpu - before_rest,
+            "CPU s after the last byte": running.cpu - before_settling,
         }
 
 
 def watch(lab: Lab, running: Terminal, plan: Plan) -> list[Sample]:
-    """Read until the answer is all out, noting the CPU."""
+    """Read until the answer is complete, recording the CPU."""
     samples: list[Sample] = []
     while lab.service.sent(plan) is None and not running.ended:
         samples.append((time.monotonic(), running.cpu))

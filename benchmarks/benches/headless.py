@@ -1,4 +1,4 @@
-"""Headless: tokens a second that come out of a pipe, beside a bare httpx-sse reader of the same stream."""
+"""Headless: tokens per second through a pipe, compared with a bare httpx-sse reader of the same stream."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def run(lab: Lab) -> None:
     for number in range(lab.scale.repeats + 1):
         for name in (READER, OURS):
             plan = Plan("prose", lab.scale.unpaced)
-            told = race(lab, plan, argv_of(lab, name, plan))
+            metrics = race(lab, plan, argv_of(lab, name, plan))
             if number:
-                lab.figures.add("headless", "unpaced", name, told)
+                lab.figures.add("headless", "unpaced", name, metrics)
 
 
 def argv_of(lab: Lab, name: str, plan: Plan) -> tuple[str, ...]:
-    """How each is told to ask."""
+    """The command line of each."""
     if name == READER:
         return python("-m", "benchmarks.floors.reader", lab.service.base_url, plan.prompt)
     return python("-m", "handinger_tui", "-p", plan.prompt)
@@ -35,7 +35,7 @@ def argv_of(lab: Lab, name: str, plan: Plan) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Piped:
-    """What came out: when the mark did (None: never), and when it was over; monotonic seconds."""
+    """The times of the mark (None: never) and of the end, in monotonic seconds."""
 
     marked: float | None
     ended: float
@@ -58,7 +58,7 @@ def race(lab: Lab, plan: Plan, argv: tuple[str, ...]) -> dict[str, float | None]
 
 
 def read_all(argv: tuple[str, ...], environ: dict[str, str], home: Path, mark: bytes) -> Piped:
-    """Run a program to its end, reading what it writes."""
+    """Run a program to its end, and read its output."""
     before = os.times()
     marked, tail = None, b""
     with subprocess.Popen(

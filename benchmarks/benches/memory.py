@@ -1,4 +1,4 @@
-"""Memory: one program, a conversation of 500-token answers sent as fast as they are taken."""
+"""Memory: one program, a conversation of 500-token answers sent as fast as they are read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATIENCE_S = 60.0
 
 
 def run(lab: Lab) -> None:
-    """The floor is what a Textual app with one Input holds."""
+    """The floor is a Textual app with one Input."""
     with lab.rested(floor_input()) as (running, _eye):
         lab.figures.add("memory", "start", INPUT, {"RSS MB": running.rss})
     for target in (*lab.rivals("memory"), ours()):
@@ -37,11 +37,13 @@ def conversation(lab: Lab, target: Target) -> None:
             for number in range(1, max(lab.scale.conversation) + 1):
                 cpu, begun = running.cpu, time.monotonic()
                 turn(lab, target, running, eye)
-                told = {"CPU s of a turn": running.cpu - cpu, "turn s": time.monotonic() - begun}
+                metrics = {"CPU s of a turn": running.cpu - cpu, "turn s": time.monotonic() - begun}
                 if number in lab.scale.conversation:
                     running.settle()
                     sizes.append((number, running.rss))
-                    lab.figures.add("memory", f"{number} turns", target.name, {**told, "RSS MB": running.rss})
+                    lab.figures.add(
+                        "memory", f"{number} turns", target.name, {**metrics, "RSS MB": running.rss}
+                    )
         finally:
             if len(sizes) > 1:
                 (few, small), (many, large) = sizes[0], sizes[-1]

@@ -47,17 +47,17 @@ def visit(lab: Lab, homes: Mapping[Seed, Path], number: int) -> None:
     with ExitStack() as stack:
         for seed, home in homes.items():
             running, eye = stack.enter_context(lab.spawned(ours("-r", SESSION), home))
-            told = opened(running, eye, seed)
+            metrics = opened(running, eye, seed)
             if seed != EMPTY:
-                told |= pages(running, lab.scale.rounds)
+                metrics |= pages(running, lab.scale.rounds)
                 typists[name_of(seed)] = Typist(running, eye, random.Random(number))
-            lab.figures.add("sessions", name_of(seed), OURS, told)
+            lab.figures.add("sessions", name_of(seed), OURS, metrics)
         # Box by box in turns: what they are compared for must not be that the machine is slower by then.
         unfinished = list(typists.values())
         while unfinished:
             unfinished = [typist for typist in unfinished if typist.fill(lab.scale.keys)]
         for name, typist in typists.items():
-            typed = {f"echo {metric}": value for metric, value in typist.told().items()}
+            typed = {f"echo {metric}": value for metric, value in typist.metrics().items()}
             lab.figures.add("sessions", name, OURS, typed)
             typist.running.pump(KEPT_S)
 
@@ -68,12 +68,12 @@ def opened(running: Terminal, eye: Eye, seed: Seed) -> dict[str, float | None]:
     Raises:
         RuntimeError: it never did; with the last screen.
     """
-    seen = eye.await_text(seed.mark, PATIENCE_S)
-    if seen is None:
+    shown_at = eye.await_text(seed.mark, PATIENCE_S)
+    if shown_at is None:
         raise RuntimeError(f"{seed} was not shown:\n{eye.screen.text}")
     running.settle()
     return {
-        "first rows ms": (seen - running.born) * 1000,
+        "first rows ms": (shown_at - running.born) * 1000,
         "RSS MB": running.rss,
         "CPU s to open": running.cpu,
     }
@@ -84,11 +84,11 @@ def pages(running: Terminal, rounds: int) -> dict[str, float | None]:
     cpu, soon, written = running.cpu, [], running.bytes
     chance = random.Random(1)
     for key in ([PAGE_UP] * PAGES + [PAGE_DOWN] * PAGES) * rounds:
-        known = len(running.chunks)
+        chunks_before = len(running.chunks)
         at = running.send(key)
         running.pump(PAUSE_S + chance.uniform(0, 0.02))
-        if len(running.chunks) > known:
-            soon.append((running.chunks[known].at - at) * 1000)
+        if len(running.chunks) > chunks_before:
+            soon.append((running.chunks[chunks_before].at - at) * 1000)
     count = 2 * PAGES * rounds
     return {
         "page CPU ms": (running.cpu - cpu) / count * 1000,

@@ -1,4 +1,4 @@
-"""Start: spawn → prompt visible → typed key visible; and `--version` beside an empty Python."""
+"""Start: spawn → prompt visible → typed key visible; and `--version` compared with an empty Python."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TYPED = "zq"
 FAST = "thequickbrownfoxjumpsoverlazyd"
 FAST_S = 0.012
 AGAIN_S = 0.25
-"""A key that shows nothing for so long is typed again: it came before anybody listened."""
+"""After this long without an echo a key is typed again: it was sent before the program read input."""
 EMPTY = "python -c pass"
 
 
@@ -24,17 +24,17 @@ def run(lab: Lab) -> None:
     for number in range(lab.scale.repeats + 1):
         for target in (floor_input(), *lab.rivals("start"), ours()):
             with lab.sparing("start", target):
-                told = cold(lab, target)
+                metrics = cold(lab, target)
                 if number:
-                    lab.figures.add("start", "cold", target.name, told)
+                    lab.figures.add("start", "cold", target.name, metrics)
         for name, argv in ((EMPTY, python("-c", "pass")), (OURS, python("-m", "handinger_tui", "--version"))):
-            told = brief(lab, argv)
+            metrics = brief(lab, argv)
             if number:
-                lab.figures.add("start", "version", name, told)
+                lab.figures.add("start", "version", name, metrics)
 
     lost = sum(not keeps_keys(lab, ours()) for _ in range(lab.scale.handovers))
-    told = {"starts that lost keys": float(lost), "of starts": float(lab.scale.handovers)}
-    lab.figures.add("start", "typed from the first frame on", OURS, told)
+    metrics = {"starts that lost keys": float(lost), "of starts": float(lab.scale.handovers)}
+    lab.figures.add("start", "typed from the first frame on", OURS, metrics)
 
 
 def keeps_keys(lab: Lab, target: Target) -> bool:
@@ -47,7 +47,7 @@ def keeps_keys(lab: Lab, target: Target) -> bool:
 
 
 def cold(lab: Lab, target: Target) -> dict[str, float | None]:
-    """One start; of ours and the floors in a home that was never used."""
+    """One start; our program and the floors in a new home."""
     with lab.spawned(target) as (running, eye):
         prompt = eye.await_text(target.ready)
         typed = None
@@ -57,9 +57,9 @@ def cold(lab: Lab, target: Target) -> dict[str, float | None]:
             if typed is not None:
                 break
         running.settle()
-        whole = Eye(running).seen(target.whole) if target.whole else None
+        complete_at = Eye(running).visible_at(target.full_screen) if target.full_screen else None
         return {
-            "screen ms": None if whole is None else (whole - running.born) * 1000,
+            "screen ms": None if complete_at is None else (complete_at - running.born) * 1000,
             "prompt ms": None if prompt is None else (prompt - running.born) * 1000,
             "typed key ms": None if typed is None else (typed - running.born) * 1000,
             "CPU s": running.cpu,
@@ -68,7 +68,7 @@ def cold(lab: Lab, target: Target) -> dict[str, float | None]:
 
 
 def brief(lab: Lab, argv: tuple[str, ...]) -> dict[str, float | None]:
-    """A program that says something and ends."""
+    """A program that prints something and ends."""
     with lab.home() as home:
         begun = time.monotonic()
         _run(argv, environment(home, lab.service.base_url), home)

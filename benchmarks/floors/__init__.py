@@ -1,1 +1,1 @@
-"""Floors: the least that the libraries under the program cost, as small programs of their own."""
+"""Floors: small programs that show the minimum cost of the libraries."""

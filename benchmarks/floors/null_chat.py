@@ -36,8 +36,8 @@ class NullChat(App[None]):
     @work
     async def _ask(self, prompt: str) -> None:
         last = ""
-        asked = {"input": prompt, "stream": True}
-        async with aconnect_sse(self._client, "POST", self._url, json=asked, headers=STREAM) as source:
+        body = {"input": prompt, "stream": True}
+        async with aconnect_sse(self._client, "POST", self._url, json=body, headers=STREAM) as source:
             async for event in source.aiter_sse():
                 if event.data != "[DONE]":
                     last = json.loads(event.data).get("delta", last)

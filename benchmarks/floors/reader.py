@@ -15,11 +15,11 @@ from httpx_sse import aconnect_sse
 
 async def read(base_url: str, prompt: str) -> None:
     """One turn."""
-    asked = {"input": prompt, "stream": True}
+    body = {"input": prompt, "stream": True}
     url = f"{base_url}/api/workers"
     async with (
         httpx.AsyncClient(timeout=None) as client,  # noqa: S113 - a paced stream may be silent
-        aconnect_sse(client, "POST", url, json=asked) as source,
+        aconnect_sse(client, "POST", url, json=body) as source,
     ):
         async for event in source.aiter_sse():
             if event.data != "[DONE]":

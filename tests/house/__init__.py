@@ -1,1 +1,1 @@
-"""Tests of the house: what must be true of the project as a whole."""
+"""House tests: rules for the complete project."""

@@ -23,9 +23,9 @@ def pyproject() -> dict[str, Any]:
 
 def python_files(folder: Path) -> list[Path]:
     """All Python files under a folder; fails when there are none, so that no check runs over nothing."""
-    found = sorted(folder.rglob("*.py"))
-    assert found, f"no Python files under {folder}"
-    return found
+    paths = sorted(folder.rglob("*.py"))
+    assert paths, f"no Python files under {folder}"
+    return paths
 
 
 @cache
@@ -46,7 +46,7 @@ def _ignored() -> list[str]:
 
 
 def project_files(folder: Path = ROOT) -> Iterator[Path]:
-    """All files of the project; what .gitignore names is somebody's own (a lock of uv, a cache)."""
+    """All files of the project, without those in .gitignore (a lock of uv, a cache)."""
     ignored = _ignored()
     for path in sorted(folder.iterdir()):
         if any(fnmatch.fnmatch(path.name, pattern) for pattern in ignored):

@@ -1,4 +1,4 @@
-"""The ruler itself: what it counts, what it sees, and that it never takes unknown for zero. No timing."""
+"""The benchmarks themselves: counting, reading of screens, and that unknown is never zero. No timing."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("tokens", [2, 500, 5_000])
 def test_an_answer_has_exactly_its_tokens_and_ends_with_its_mark(shape: str, tokens: int) -> None:
-    told = answer(shape, tokens, "MARK")
-    text = "".join(told)
-    assert len(told) == tokens
-    assert all(told)
+    pieces = answer(shape, tokens, "MARK")
+    text = "".join(pieces)
+    assert len(pieces) == tokens
+    assert all(pieces)
     assert text.count("MARK") == 1
     assert text.endswith("\n\nMARK\n")
     assert text.count("\n```") + text.startswith("```") == 2 * text.count("```") // 2
@@ -44,19 +44,19 @@ def test_an_answer_has_exactly_its_tokens_and_ends_with_its_mark(shape: str, tok
 
 
 def test_answers_are_the_same_each_time_and_tokens_are_as_long_as_real_ones() -> None:
-    told = answer("prose", 5_000, "MARK")
-    assert told == answer("prose", 5_000, "MARK")
-    assert 3.4 <= len("".join(told)) / len(told) <= 4.0
+    tokens = answer("prose", 5_000, "MARK")
+    assert tokens == answer("prose", 5_000, "MARK")
+    assert 3.4 <= len("".join(tokens)) / len(tokens) <= 4.0
 
 
-def test_long_shapes_hold_what_they_are_named_for() -> None:
+def test_long_shapes_have_the_structure_of_their_name() -> None:
     starts = {"list": ("- ", "  - "), "table": ("| ",), "fence": ("",)}
     for shape, count in NATURAL.items():
         lines = "".join(answer(shape, length_of(shape, count), "MARK")).split("\n")
         assert sum(line.startswith(starts[shape]) for line in lines) >= count
 
 
-def test_a_plan_is_told_by_its_prompt_which_does_not_hold_the_mark() -> None:
+def test_a_plan_is_read_from_its_prompt_which_lacks_the_mark() -> None:
     plan = Plan("table", 123, 50)
     assert read_plan(plan.prompt) == plan
     assert plan.mark not in plan.prompt
@@ -72,7 +72,7 @@ def test_next_line_goes_to_the_start_and_a_cursor_above_the_region_moves_freely(
     assert screen.text == "abde\nc\n\n\n"
 
 
-def test_a_kept_place_is_gone_back_to_as_often_as_one_likes() -> None:
+def test_a_saved_cursor_position_can_be_restored_repeatedly() -> None:
     screen = Screen(10, 3)
     screen.feed(b"ab\x1b7\r\ncd\x1b8e\x1b8f")
     assert screen.text == "abf\ncd\n"
@@ -94,45 +94,45 @@ def test_marked_private_sequences_and_cut_ones_leave_no_letters() -> None:
 
 
 # -- queries ---------------------------------------------------------------------------
-def test_queries_are_answered_once_also_when_cut_apart() -> None:
-    asked = b"text\x1b[c more \x1b[?2026$p\x1b[?2048$p\x1b]11;?\x07\x1b[6n\x1b[1;31mred\x1b[?25h"
-    whole = list(Answerer().answers(asked))
+def test_queries_are_answered_once_even_when_split() -> None:
+    query = b"text\x1b[c more \x1b[?2026$p\x1b[?2048$p\x1b]11;?\x07\x1b[6n\x1b[1;31mred\x1b[?25h"
+    answers = list(Answerer().answers(query))
     answerer = Answerer()
-    bytewise = [answer for byte in asked for answer in answerer.answers(bytes([byte]))]
-    assert whole == bytewise
-    assert whole[:3] == [b"\x1b[?62;22c", b"\x1b[?2026;2$y", b"\x1b[?2048;0$y"]
-    assert len(whole) == 5
+    bytewise = [answer for byte in query for answer in answerer.answers(bytes([byte]))]
+    assert answers == bytewise
+    assert answers[:3] == [b"\x1b[?62;22c", b"\x1b[?2026;2$y", b"\x1b[?2048;0$y"]
+    assert len(answers) == 5
 
 
 # -- eyes, keys and CPU ------------------------------------------------------------------
 class Kept(Terminal):
-    """A terminal that has only its chunks."""
+    """A terminal with recorded chunks only."""
 
     def __init__(self, *chunks: Chunk) -> None:
         self.chunks = list(chunks)
         self.ended = True
 
 
-def test_a_text_is_seen_when_its_update_closes() -> None:
+def test_a_text_is_visible_when_its_update_ends() -> None:
     kept = Kept(
         Chunk(1.0, b"\x1b[?2026hhel"), Chunk(2.0, b"lo"), Chunk(3.0, b"\x1b[?2026l"), Chunk(4.0, b"x")
     )
     eye = Eye(kept)
-    assert eye.seen("hello") == 3.0
-    assert eye.seen("hello") == 3.0
-    assert eye.seen("hellox") == 4.0
-    assert eye.seen("goodbye") is None
+    assert eye.visible_at("hello") == 3.0
+    assert eye.visible_at("hello") == 3.0
+    assert eye.visible_at("hellox") == 4.0
+    assert eye.visible_at("goodbye") is None
 
 
-def test_keys_that_came_too_late_are_missed_and_not_counted_as_quick() -> None:
+def test_late_keys_count_as_missed_and_not_as_fast() -> None:
     kept = Kept(Chunk(1.01, b"zabc"), Chunk(2.5, b"d"))
-    told = look_up(Eye(kept), [TypedKey(1.0, "zabc", 2.0), TypedKey(1.1, "zabcd", 2.0)])
-    assert told["missed keys"] == 1.0
-    assert told["p99 ms"] == pytest.approx(10.0)
+    metrics = look_up(Eye(kept), [TypedKey(1.0, "zabc", 2.0), TypedKey(1.1, "zabcd", 2.0)])
+    assert metrics["missed keys"] == 1.0
+    assert metrics["p99 ms"] == pytest.approx(10.0)
     assert "p50 ms" not in look_up(Eye(Kept()), [TypedKey(1.0, "zabc", 2.0)])
 
 
-def test_cpu_between_samples_goes_by_proportion() -> None:
+def test_cpu_time_between_samples_is_interpolated() -> None:
     samples = [(0.0, 1.0), (1.0, 2.0), (3.0, 2.0)]
     assert [cpu_at(samples, moment) for moment in (-1.0, 0.0, 0.5, 2.0, 9.0)] == [1.0, 1.0, 1.5, 2.0, 2.0]
 
@@ -155,14 +155,14 @@ def test_quantiles_lie_between_neighbours() -> None:
     assert quantile([7], 0.99) == 7
 
 
-def _judged(*told: tuple[str, str, str, str, float]) -> Figures:
+def _judged(*rows: tuple[str, str, str, str, float]) -> Figures:
     figures = Figures()
-    for bench, case, metric, target, value in told:
+    for bench, case, metric, target, value in rows:
         figures.add(bench, case, target, {metric: value})
     return figures
 
 
-def test_bars_say_yes_no_and_not_measured() -> None:
+def test_bars_are_held_missed_or_not_measured() -> None:
     bar = next(bar for bar in bars.BARS if bar.what == "CPU of 5000 tokens × floor-null")
     ours, floor = bar.ours, bar.other
     assert floor is not None
@@ -175,13 +175,13 @@ def test_bars_say_yes_no_and_not_measured() -> None:
     assert quiet.holds(_judged((*quiet.ours, 0.0))) == "yes"
 
 
-def test_the_worst_run_decides_about_missed_keys() -> None:
+def test_the_worst_run_decides_the_number_of_missed_keys() -> None:
     bar = next(bar for bar in bars.BARS if bar.worst)
     assert bar.holds(_judged(*((*bar.ours, missed) for missed in (0.0, 0.0, 1.0)))) == "no"
 
 
 # -- the command -----------------------------------------------------------------------------
-def test_the_scale_is_chosen_by_the_command_line() -> None:
+def test_the_command_line_chooses_the_scale() -> None:
     assert scale_of(parse([])) == FULL
     assert scale_of(parse(["--quick"])) == QUICK
     assert scale_of(parse(["--race", "--repeat", "2"])).answers == FULL.answers[1:]
@@ -190,7 +190,7 @@ def test_the_scale_is_chosen_by_the_command_line() -> None:
 
 
 @pytest.mark.parametrize("argv", [["nothing"], ["--repeat", "0"]])
-def test_what_cannot_be_measured_is_refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_unmeasurable_requests_are_refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(argv)
     assert ended.value.code == 2
@@ -205,7 +205,7 @@ def test_a_stored_session_folds_to_finished_turns() -> None:
     assert turn.text.endswith(f"{seed.mark}\n")
 
 
-def test_the_service_tells_what_it_was_asked_for(tmp_path: Path) -> None:
+def test_the_service_sends_the_planned_answer(tmp_path: Path) -> None:
     plan = Plan("prose", 300)
     with paced_service() as service:
         argv = python("-m", "benchmarks.floors.reader", service.base_url, plan.prompt)
@@ -230,14 +230,14 @@ sys.stdin.read(1)
 
 @pytest.mark.terminal
 @pytest.mark.skipif(sys.platform != "linux", reason="the ruler reads /proc")
-def test_a_program_is_answered_typed_into_and_seen(tmp_path: Path) -> None:
+def test_a_program_gets_answers_and_keys_and_its_text_is_visible(tmp_path: Path) -> None:
     with terminal(python("-u", "-c", ASKS), environment(tmp_path, "http://127.0.0.1:9"), tmp_path) as running:
         eye = Eye(running)
         assert eye.await_text("answered") is not None
         typed = running.send(b"hi")
-        seen = eye.await_text("and typed hi")
-        assert seen is not None
-        assert seen >= typed
+        visible = eye.await_text("and typed hi")
+        assert visible is not None
+        assert visible >= typed
         assert running.bytes == sum(len(chunk.data) for chunk in running.chunks)
         assert running.rss > 1
         assert running.cpu >= 0

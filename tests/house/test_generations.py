@@ -97,17 +97,17 @@ def compares_label(node: ast.AST) -> bool:
     parts = [node.left, *node.comparators] if isinstance(node, ast.Compare) else node.cases
     return any(
         isinstance(part, ast.Constant) and part.value in GENERATIONS
-        for whole in parts
-        for part in ([whole] if isinstance(whole, ast.Constant) else _labels(whole))
+        for operand in parts
+        for part in ([operand] if isinstance(operand, ast.Constant) else _labels(operand))
     )
 
 
-def _labels(whole: ast.AST) -> Iterator[ast.AST]:
+def _labels(operand: ast.AST) -> Iterator[ast.AST]:
     """The constants that a comparison with a list, or a case, is about."""
-    if isinstance(whole, ast.Tuple | ast.List | ast.Set):
-        yield from whole.elts
-    elif isinstance(whole, ast.match_case):
-        yield from (part for part in ast.walk(whole.pattern) if isinstance(part, ast.Constant))
+    if isinstance(operand, ast.Tuple | ast.List | ast.Set):
+        yield from operand.elts
+    elif isinstance(operand, ast.match_case):
+        yield from (part for part in ast.walk(operand.pattern) if isinstance(part, ast.Constant))
 
 
 def condition(node: ast.AST) -> ast.AST:
@@ -127,12 +127,12 @@ def branches(module: ast.AST) -> Iterator[ast.AST]:
 
 # -- the project ---------------------------------------------------------------------------
 def test_no_route_and_no_member_of_the_wire() -> None:
-    found = [
+    violations = [
         where(path, node)
         for path in files()
         for node in [*routes(tree(path)), *members(tree(path), reads=is_reader(path))]
     ]
-    assert found == []
+    assert violations == []
 
 
 def test_no_branch_on_a_generation() -> None:
@@ -160,7 +160,7 @@ def test_a_route_is_recognized(source: str) -> None:
     "source",
     ["run('/webhook')", "run(f'/schedules {text}')", "x = f'{done}/{total}'", '"""Posts /api/tasks."""'],
 )
-def test_what_is_no_route(source: str) -> None:
+def test_texts_that_are_not_routes(source: str) -> None:
     assert not list(routes(ast.parse(source)))
 
 
@@ -180,12 +180,12 @@ def test_what_is_no_route(source: str) -> None:
 )
 def test_a_member_is_recognized(source: str, *, anywhere: bool, in_a_reader: bool) -> None:
     module = ast.parse(source)
-    found = tuple(bool(list(members(module, reads=reads))) for reads in (False, True))
-    assert found == (anywhere, in_a_reader)
+    flags = tuple(bool(list(members(module, reads=reads))) for reads in (False, True))
+    assert flags == (anywhere, in_a_reader)
 
 
 @pytest.mark.parametrize(
-    ("source", "is_found"),
+    ("source", "expected"),
     [
         ("if session.generation == 'tasks': x()", True),
         ("if self.service.generation: x()", True),
@@ -207,5 +207,5 @@ def test_a_member_is_recognized(source: str, *, anywhere: bool, in_a_reader: boo
         ("match scope:\n    case 'worker': x('tasks')", False),
     ],
 )
-def test_a_branch_is_recognized(source: str, *, is_found: bool) -> None:
-    assert bool(list(branches(ast.parse(source)))) is is_found
+def test_a_branch_is_recognized(source: str, *, expected: bool) -> None:
+    assert bool(list(branches(ast.parse(source)))) is expected

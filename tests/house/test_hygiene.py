@@ -1,4 +1,4 @@
-"""What must not stand in the project: hosts, machines, colours, silenced checks, unguarded markup."""
+"""Forbidden content of the project: hosts, machines, colors, silenced checks, unguarded markup."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from textual.color import Color, ColorParseError
 
 from tests.house.project import PACKAGE, ROOT, TESTS, project_files, project_texts, python_files, tree, where
 
-# With brackets, so that this file does not hold what it looks for.
+# With brackets, so that this file does not contain the forbidden text.
 HOSTS = re.compile(r"pyp[i]\.org|python[h]osted|npm[j]s\.(?:org|com)|[a]naconda\.org", re.IGNORECASE)
 MACHINE = re.compile(r"/wor[k]/(?:main|shared|scratch)\b|/roo[t]/\.(?:pyenv|cargo)|/op[t]/wheels")
 TOP = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "pyproject.toml", "styles.tcss"}
@@ -20,23 +20,23 @@ TOP |= {"benchmarks", "docs", "handinger_tui", "screenshots", "tests"}
 
 HEX_COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})\b")
 COLOUR_FUNCTION = re.compile(r"\b(?:rgba?|hsla?)\(")
-# The one place for colours: the themes, whose values become the variables of the sheet.
+# The only place for colors: the themes, whose values become the variables of the sheet.
 THEMES = PACKAGE / "ui" / "themes.py"
 
 SILENCED = re.compile(r"#\s*(?:noqa\b(?P<rule>: [A-Z]+[0-9]+)?|type:\s*ignore\b(?P<code>\[[a-z-]+\])?)")
 REASON = re.compile(r"[-:#;]\s*[\w`\"'].{5,}")
 
 
-def test_the_top_level_holds_what_it_may() -> None:
+def test_the_top_level_has_only_allowed_files() -> None:
     tops = {path.relative_to(ROOT).parts[0] for path in project_files()}
     assert {top for top in tops if not top.startswith(".")} <= TOP
 
 
 def test_no_registry_host_and_no_path_of_this_machine() -> None:
     offenders = [
-        f"{where(path)}: {found.group()}"
+        f"{where(path)}: {match.group()}"
         for path, text in project_texts()
-        for found in (*HOSTS.finditer(text), *MACHINE.finditer(text))
+        for match in (*HOSTS.finditer(text), *MACHINE.finditer(text))
     ]
     assert not offenders, "\n".join(offenders)
 
@@ -51,18 +51,18 @@ def declarations(sheet: str) -> Iterator[tuple[int, str, str]]:
     plain = re.sub(
         r"/\*.*?\*/", lambda comment: re.sub(r"[^\n]", " ", comment.group()), sheet, flags=re.DOTALL
     )
-    for found in re.finditer(r"([a-z-]+)\s*:\s*([^;{}]+);", plain):
-        yield plain.count("\n", 0, found.start()) + 1, found.group(1), found.group(2)
+    for match in re.finditer(r"([a-z-]+)\s*:\s*([^;{}]+);", plain):
+        yield plain.count("\n", 0, match.start()) + 1, match.group(1), match.group(2)
 
 
 def literal_colours(value: str) -> list[str]:
-    """The colours that a value of the sheet names itself instead of through a theme variable."""
+    """The literal colors in a value of the sheet, which has to use theme variables."""
     words = {word for word in re.findall(r"(?<![$\w-])[a-z_]+\b(?!-)", value) if is_colour_name(word)}
     return [*HEX_COLOUR.findall(value), *COLOUR_FUNCTION.findall(value), *(words - {"transparent"})]
 
 
 def is_colour_name(word: str) -> bool:
-    """Textual knows a colour of this name."""
+    """Whether Textual has a color of this name."""
     try:
         Color.parse(word)
     except ColorParseError:
@@ -79,18 +79,18 @@ def test_the_sheet_uses_theme_variables_only() -> None:
 
 
 @pytest.mark.parametrize("value", ["#fff", "rgb(1, 2, 3)", "solid red", "$primary 20% on #0a0b0c"])
-def test_a_literal_colour_is_seen(value: str) -> None:
+def test_a_literal_color_is_reported(value: str) -> None:
     assert literal_colours(value)
 
 
 @pytest.mark.parametrize(
     "value", ["$primary 20%", "round $panel-lighten-2", "transparent", "1fr auto", "bold"]
 )
-def test_a_theme_variable_is_no_literal_colour(value: str) -> None:
+def test_a_theme_variable_is_not_a_literal_color(value: str) -> None:
     assert not literal_colours(value)
 
 
-def test_looks_live_in_the_one_sheet() -> None:
+def test_styles_are_defined_only_in_the_sheet() -> None:
     offenders = []
     for path in python_files(PACKAGE):
         for node in ast.walk(tree(path)):
@@ -118,17 +118,17 @@ def silenced_without_reason(text: str) -> Iterator[tuple[int, str]]:
     """
     explained = False
     for number, line in enumerate(text.splitlines(), 1):
-        found = SILENCED.search(line)
-        if found is None:
+        match = SILENCED.search(line)
+        if match is None:
             explained = line.lstrip().startswith("# ")
             continue
-        named = found["rule"] or found["code"]
-        explained = bool(named) and (explained or bool(REASON.search(line[found.end() :])))
+        named = match["rule"] or match["code"]
+        explained = bool(named) and (explained or bool(REASON.search(line[match.end() :])))
         if not explained:
             yield number, line.strip()
 
 
-def test_a_silenced_check_says_why() -> None:
+def test_a_silenced_check_has_a_reason() -> None:
     offenders = [
         f"{where(path)}:{number} {line}"
         for path in (*python_files(PACKAGE), *python_files(TESTS))
@@ -141,7 +141,7 @@ def test_a_silenced_check_says_why() -> None:
 @pytest.mark.parametrize(
     "line", ["x = 1  # noqa", "x = 1  # noqa: F401", "x = 1  # type: ignore[attr-defined]"]
 )
-def test_a_missing_reason_is_seen(line: str) -> None:
+def test_a_missing_reason_is_reported(line: str) -> None:
     assert list(silenced_without_reason(line))
 
 

@@ -30,7 +30,7 @@ finally:
 # rich alone is no sign: httpx loads it for a command line of its own wherever click and rich are installed.
 SCREEN = {"textual", "handinger_tui.ui"}
 NETWORK = {"httpx", "httpx_sse", "pydantic", "starlette", "uvicorn"}
-# What comes with a connection, with an answer, with a file, or with a question.
+# Modules that are loaded with a connection, an answer, a file, or a question.
 LATER = NETWORK | {
     "handinger_tui.api",
     "handinger_tui.core.dialects",
@@ -109,7 +109,7 @@ def test_a_headless_turn_loads_no_screen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "command", [["sessions", "--json"], ["costs", "--json"], ["config", "path"]], ids=str
 )
-def test_looking_at_the_history_loads_neither_screen_nor_network(command: list[str], tmp_path: Path) -> None:
+def test_reading_the_history_loads_neither_screen_nor_network(command: list[str], tmp_path: Path) -> None:
     assert loaded_by(tmp_path, *command).isdisjoint(SCREEN | NETWORK)
 
 
@@ -157,13 +157,13 @@ sys.stdout = kept
 """
 
 
-def test_the_version_is_told_before_anything_is_loaded_that_an_empty_python_has_not() -> None:
+def test_the_version_is_printed_without_further_modules() -> None:
     loaded = loaded_after(THE_VERSION)
     assert "handinger_tui.cli.main" in loaded
     assert len(loaded) <= EARLY, loaded
 
 
-def test_the_first_frame_of_the_app_waits_for_nothing_that_comes_with_a_connection() -> None:
+def test_the_first_frame_of_the_app_loads_nothing_of_a_connection() -> None:
     first = ("main", "app", "load_settings")
     loaded = loaded_after(f"import {', '.join(f'handinger_tui.cli.{name}' for name in first)}")
     assert "handinger_tui.ui.app" in loaded
@@ -192,8 +192,8 @@ asyncio.run(main())
 """
 
 
-def test_an_app_that_has_sent_nothing_has_not_loaded_what_sends() -> None:
-    """httpx takes 7 MB and 0.1 s, which the first request has time for."""
+def test_an_app_that_has_sent_nothing_has_not_loaded_httpx() -> None:
+    """httpx takes 7 MB and 0.1 s, which are spent at the first request."""
     loaded = loaded_after(ENTERED)
     assert "handinger_tui.api.transport" in loaded
     assert set(loaded).isdisjoint(NETWORK | {"http.client", "webbrowser", "pygments"})

@@ -1,4 +1,4 @@
-"""No text from outside passes a markup parser: it is given as Content, or with markup=False."""
+"""No external text is parsed as markup: it is passed as Content, or with markup=False."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.house.project import PACKAGE, python_files, tree, where
 
-# Widgets and methods that read a plain string as markup unless told otherwise.
+# Widgets and methods that read a plain string as markup by default.
 READERS = {"Static", "Label", "Button", "Checkbox", "Link", "notify", "OptionList", "Option"}
 # Attributes that Textual reads as markup when they are given a string.
 MARKUP_ATTRIBUTES = {"border_title", "border_subtitle", "tooltip"}
@@ -89,7 +89,7 @@ def test_no_composed_text_reaches_a_markup_parser() -> None:
         'Label("{}".format(name), id="x")',
     ],
 )
-def test_a_risk_is_seen(source: str) -> None:
+def test_a_risk_is_reported(source: str) -> None:
     assert list(risky(ast.parse(source)))
 
 
@@ -104,5 +104,5 @@ def test_a_risk_is_seen(source: str) -> None:
         "panel.border_title = Content(name)",
     ],
 )
-def test_safe_text_is_left_alone(source: str) -> None:
+def test_safe_text_is_accepted(source: str) -> None:
     assert not list(risky(ast.parse(source)))

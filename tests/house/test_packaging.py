@@ -1,4 +1,4 @@
-"""What is shipped: the sheet, the marker of types and the program; and what is declared."""
+"""The contents of the packages: the sheet, the type marker and the program; and the declared requirements."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ def test_every_module_is_in_the_wheel(wheel: ZipFile) -> None:
     assert modules <= set(wheel.namelist())
 
 
-def test_the_wheel_says_who_it_is(wheel: ZipFile) -> None:
+def test_the_wheel_has_its_metadata(wheel: ZipFile) -> None:
     folder = f"handinger_tui-{__version__}.dist-info"
-    told = Parser().parsestr(wheel.read(f"{folder}/METADATA").decode())
-    assert told["Version"] == __version__
-    assert told["License-Expression"] == "MIT"
-    assert told["Requires-Python"] == ">=3.11"
+    metadata = Parser().parsestr(wheel.read(f"{folder}/METADATA").decode())
+    assert metadata["Version"] == __version__
+    assert metadata["License-Expression"] == "MIT"
+    assert metadata["Requires-Python"] == ">=3.11"
     assert f"{folder}/licenses/LICENSE" in wheel.namelist()
     script = "handinger-tui = handinger_tui.cli.main:main"
     assert script in wheel.read(f"{folder}/entry_points.txt").decode().splitlines()
@@ -126,7 +126,7 @@ def imported() -> set[str]:
     return names - sys.stdlib_module_names - {"handinger_tui"}
 
 
-def test_what_is_declared_is_what_is_imported() -> None:
+def test_declared_requirements_are_the_imported_ones() -> None:
     project = pyproject()["project"]
     extras: dict[str, list[str]] = project["optional-dependencies"]
     optional = [line for name, lines in extras.items() if name != "test" for line in lines]
@@ -134,7 +134,7 @@ def test_what_is_declared_is_what_is_imported() -> None:
     assert imported() == {IMPORT_NAMES.get(name, name) for name in declared}
 
 
-def test_whoever_runs_the_tests_has_every_extra() -> None:
+def test_the_test_requirements_include_every_extra() -> None:
     extras: dict[str, list[str]] = pyproject()["project"]["optional-dependencies"]
     test = extras.pop("test")
     assert all(line in test for lines in extras.values() for line in lines)

@@ -1,4 +1,4 @@
-"""Peers: what their file may say, how they are asked, and when they judge a bar. No timing."""
+"""Peers: their file, their requests, and their use for a bar. No timing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks import bars
 from benchmarks.__main__ import main
 from benchmarks.bench import QUICK, Lab
 from benchmarks.benches.answers import ask
-from benchmarks.completions import SHORT, asked
+from benchmarks.completions import SHORT, requested_plan
 from benchmarks.content import answer
 from benchmarks.figures import OURS, Figures
 from benchmarks.peers import read_peers, settle_in
@@ -26,10 +26,10 @@ EXAMPLE = ROOT / "benchmarks" / "peers.example.toml"
 
 
 # -- the file ----------------------------------------------------------------------------
-def test_the_example_tells_the_peers_that_bars_name() -> None:
-    told = read_peers(EXAMPLE)
+def test_the_example_has_the_peers_that_bars_name() -> None:
+    tables = read_peers(EXAMPLE)
     named = {(bar.ours.bench, bar.peer) for bar in bars.BARS if bar.peer}
-    assert named == {(bench, name) for name, table in told.items() for bench in table["benches"]}
+    assert named == {(bench, name) for name, table in tables.items() for bench in table["benches"]}
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,7 @@ def test_the_example_tells_the_peers_that_bars_name() -> None:
         "[one]\nargv = ['x']\nready = 'x'\nbenches = ['growth']",
     ],
 )
-def test_a_file_that_cannot_be_followed_is_refused(
-    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_invalid_file_is_refused(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "peers.toml"
     file.write_text(text)
     with pytest.raises(SystemExit) as ended:
@@ -54,15 +52,15 @@ def test_a_file_that_cannot_be_followed_is_refused(
     assert "--peers" in capsys.readouterr().err
 
 
-def test_a_home_is_made_before_the_first_start(tmp_path: Path) -> None:
-    told: dict[str, Any] = {
+def test_a_home_is_created_before_the_first_start(tmp_path: Path) -> None:
+    tables: dict[str, Any] = {
         "argv": ["{folder}/bin/one", "{home}"],
         "ready": "x",
         "env": {"PLACE": "{home}/place"},
         "files": {"deep/file": "at {url}"},
         "seed": [sys.executable, "-c", "import os; open(os.environ['PLACE'], 'w').write(os.getcwd())"],
     }
-    (peer,) = settle_in({"one": told}, tmp_path / "f", tmp_path / "homes", "http://127.0.0.1:9")
+    (peer,) = settle_in({"one": tables}, tmp_path / "f", tmp_path / "homes", "http://127.0.0.1:9")
     home = tmp_path / "homes" / "one"
     assert peer.target.argv == (f"{tmp_path}/f/bin/one", str(home))
     assert (home / "deep" / "file").read_text() == "at http://127.0.0.1:9"
@@ -75,23 +73,23 @@ def test_a_home_is_made_before_the_first_start(tmp_path: Path) -> None:
 def _post(service: PacedService, **request: object) -> str:
     url = f"{service.base_url}/v1/chat/completions"
     body = json.dumps(request).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, body), timeout=30) as told:  # noqa: S310 - loopback
-        return str(told.read().decode())
+    with urllib.request.urlopen(urllib.request.Request(url, body), timeout=30) as response:  # noqa: S310 - loopback
+        return str(response.read().decode())
 
 
-def test_a_plan_is_found_in_the_last_words_of_the_user() -> None:
+def test_a_plan_is_read_from_the_last_user_message() -> None:
     old, new = Plan("prose", 10), Plan("fence", 20, 30)
-    said = [
+    messages = [
         {"role": "user", "content": old.prompt},
         {"role": "assistant", "content": "x"},
         {"role": "user", "content": [{"type": "text", "text": f"<now>\n{new.prompt}\n</now>"}]},
     ]
-    assert asked({"messages": said}) == new
-    assert asked({"messages": [*said, {"role": "user", "content": "a title, please"}]}) is None
-    assert asked({"messages": [{"role": "system", "content": new.prompt}]}) is None
+    assert requested_plan({"messages": messages}) == new
+    assert requested_plan({"messages": [*messages, {"role": "user", "content": "a title, please"}]}) is None
+    assert requested_plan({"messages": [{"role": "system", "content": new.prompt}]}) is None
 
 
-def test_a_completion_tells_the_answer_of_its_plan() -> None:
+def test_a_completion_has_the_answer_of_its_plan() -> None:
     plan = Plan("prose", 50)
     messages = [{"role": "user", "content": plan.prompt}]
     with paced_service() as service:
@@ -99,13 +97,13 @@ def test_a_completion_tells_the_answer_of_its_plan() -> None:
         lines = _post(service, messages=messages, stream=True).split("\n\n")
         sent = service.wait(plan)
         assert service.began(plan)
-        whole = json.loads(_post(service, messages=[{"role": "user", "content": "title?"}]))
+        complete_answer = json.loads(_post(service, messages=[{"role": "user", "content": "title?"}]))
     assert lines[-2:] == ["data: [DONE]", ""]
     choices = [json.loads(line.removeprefix("data: "))["choices"] for line in lines[:-2]]
     text = "".join(choice["delta"].get("content", "") for one in choices for choice in one)
     assert text == "".join(answer("prose", 50, plan.mark))
     assert sent.bytes == len(text.encode())
-    assert whole["choices"][0]["message"]["content"] == SHORT
+    assert complete_answer["choices"][0]["message"]["content"] == SHORT
 
 
 # -- alive -------------------------------------------------------------------------------------
@@ -115,8 +113,8 @@ print("ask me", flush=True)
 while True:
     said = [{"role": "user", "content": input()}]
     asked = json.dumps({"messages": said, "stream": True}).encode()
-    with urllib.request.urlopen(urllib.request.Request(os.environ["URL"], asked)) as told:
-        for line in told:
+    with urllib.request.urlopen(urllib.request.Request(os.environ["URL"], body)) as response:
+        for line in response:
             for choice in json.loads(line[6:])["choices"] if line[6:7] == b"{" else ():
                 print(end=choice["delta"].get("content", ""), flush=True)
 """
@@ -124,14 +122,14 @@ while True:
 
 @pytest.mark.terminal
 @pytest.mark.skipif(sys.platform != "linux", reason="the ruler reads /proc")
-def test_a_peer_is_asked_and_leaves_a_bench_in_which_it_fails(tmp_path: Path) -> None:
-    told: dict[str, Any] = {
+def test_a_peer_is_measured_and_leaves_a_bench_in_which_it_fails(tmp_path: Path) -> None:
+    tables: dict[str, Any] = {
         "argv": [sys.executable, "-c", RIVAL],
         "ready": "ask me",
         "env": {"URL": "{url}/v1/chat/completions"},
     }
     with paced_service() as service:
-        peers = settle_in({"rival": told}, tmp_path, tmp_path / "homes", service.base_url)
+        peers = settle_in({"rival": tables}, tmp_path, tmp_path / "homes", service.base_url)
         lab = Lab(service, QUICK, Figures(), peers)
         (target,) = lab.rivals("stream")
         plan = Plan("prose", 30)

@@ -1,4 +1,4 @@
-"""Structure: no import ring, no class that is too much for one reading, and folders of a readable size."""
+"""Structure: no import cycle, no class that is too large to read, and folders of a readable size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tests.house.project import PACKAGE, ROOT, python_files, tree
 
 FILES_IN_A_FOLDER = 18
-"""A folder with more is a list, not a room."""
+"""The maximum number of files in a folder."""
 METHODS_OF_A_CLASS = 30
 """Counted along its own base classes: a class cut into a chain of bases is one class."""
 
@@ -51,12 +51,12 @@ def test_no_modules_import_each_other_in_a_ring() -> None:
     assert not (ring := first_ring(graph)), " -> ".join(ring)
 
 
-def test_a_ring_is_seen() -> None:
+def test_a_ring_is_reported() -> None:
     assert first_ring({"a": {"b"}, "b": {"c"}, "c": {"a"}})
 
 
 @pytest.mark.parametrize("folder", sorted({path.parent for path in MODULES.values()}), ids=str)
-def test_a_folder_can_be_taken_in_at_a_glance(folder: Path) -> None:
+def test_a_folder_has_a_readable_number_of_files(folder: Path) -> None:
     modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
     assert len(modules) <= FILES_IN_A_FOLDER, sorted(path.name for path in modules)
 
@@ -72,11 +72,11 @@ def methods_along_bases() -> dict[str, int]:
                 methods[full] = sum(isinstance(item, FUNCTIONS) for item in node.body)
                 bases[full] = [resolved(ast.unparse(base).split("[")[0], name) for base in node.bases]
 
-    def total(name: str, seen: set[str]) -> int:
-        if name in seen or name not in methods:
+    def total(name: str, visited: set[str]) -> int:
+        if name in visited or name not in methods:
             return 0
-        seen.add(name)
-        return methods[name] + sum(total(base, seen) for base in bases[name])
+        visited.add(name)
+        return methods[name] + sum(total(base, visited) for base in bases[name])
 
     return {name: total(name, set()) for name in methods}
 
@@ -94,7 +94,7 @@ def resolved(base: str, module: str) -> str:
     return f"{module}.{base}"
 
 
-def test_no_class_has_more_methods_than_a_reader_can_keep_in_mind() -> None:
+def test_no_class_has_too_many_methods() -> None:
     too_many = {name: count for name, count in methods_along_bases().items() if count > METHODS_OF_A_CLASS}
     assert not too_many
 

@@ -14,6 +14,7 @@ from handinger_tui.core.formatting import percent_text, plural
 from handinger_tui.ui.commands import COMMANDS
 from handinger_tui.ui.keys import KEYS, Where
 from tests.house import words
+from tests.house.project import ROOT, TESTS, python_files, tree, where
 from tests.house.words import Text
 
 
@@ -30,9 +31,9 @@ def test_messages_are_sentences() -> None:
 
 
 def test_labels_have_sentence_case_and_no_full_stop() -> None:
-    found = [*words.labels(), *_tables()]
-    assert len(found) > 200
-    assert not list(_report((one, words.label_problems(one.text)) for one in found))
+    texts = [*words.labels(), *_tables()]
+    assert len(texts) > 200
+    assert not list(_report((one, words.label_problems(one.text)) for one in texts))
 
 
 def test_numbers_and_nouns_agree() -> None:
@@ -76,28 +77,45 @@ def test_the_help_of_the_command_line_is_plain_english() -> None:
         "summarise this text",
     ],
 )
-def test_a_bad_text_is_found(bad: str) -> None:
+def test_a_bad_text_is_reported(bad: str) -> None:
     module = ast.parse(f"def f():\n    '''{bad}'''\n    return {bad!r}\n")
     (text,) = [text for text, _ in words.texts_in(module)]
     assert words.problems(text)
 
 
-def test_bad_labels_sentences_and_plurals_are_found() -> None:
+def test_bad_labels_sentences_and_plurals_are_reported() -> None:
     assert words.label_problems("Open it.")
     assert words.label_problems("open")
     assert words.label_problems("Open The Session List")
     assert not words.label_problems("Save as JSON")
     assert words.sentence_problems("nothing was sent.")
     assert words.sentence_problems("Nothing was sent")
-    (found,) = words.uncounted_plurals(ast.parse("f'{count} turns of {MOST} days'"))
-    assert found[0] == "{} turns of {} days"
+    (bad_plural,) = words.uncounted_plurals(ast.parse("f'{count} turns of {MOST} days'"))
+    assert bad_plural[0] == "{} turns of {} days"
     assert not list(words.uncounted_plurals(ast.parse("f'{ENOUGH} turns'")))
+
+
+def test_names_in_tests_are_plain_english() -> None:
+    tops = (ROOT / "benchmarks", ROOT / "screenshots", TESTS)
+    paths = [path for top in tops for path in python_files(top) if not path.is_relative_to(TESTS / "ui")]
+    assert len(paths) > 300
+    assert not [path for path in paths if set(path.stem.split("_")) & words.UNCLEAR_NAMES]
+    unclear = [(name, path, node) for path in paths for name, node in words.unclear_names(tree(path))]
+    assert not [f"{where(path, node)}: {name}" for name, path, node in unclear]
+
+
+def test_an_unclear_name_is_reported() -> None:
+    bad = "class Told:\n    def test_it_is_told(self, asked): found = made_of = asked.found\ndef whole(): ..."
+    names = sorted(name for name, _ in words.unclear_names(ast.parse(bad)))
+    assert names == ["Told", "asked", "found", "made_of", "test_it_is_told", "whole"]
+    good = "def test_a_known_word(answer, restore): match = answer.found"
+    assert not list(words.unclear_names(ast.parse(good)))
 
 
 def _tables() -> Iterator[Text]:
     """The texts of the tables of keys and commands."""
-    for where in Where:
-        yield Text(where.value, "keys.Where")
+    for place in Where:
+        yield Text(place.value, "keys.Where")
     for key in KEYS:
         yield Text(key.label, key.id)
         yield Text(key.tooltip, key.id)
@@ -113,5 +131,5 @@ def _help(parser: argparse.ArgumentParser, place: str) -> Iterator[Text]:
             yield Text(option.help, f"{place} {option.dest}")
 
 
-def _report(found: Iterable[tuple[Text, list[str]]]) -> Iterator[str]:
-    return (f"{one.place}: {one.text!r}: {', '.join(wrong)}" for one, wrong in found if wrong)
+def _report(checked: Iterable[tuple[Text, list[str]]]) -> Iterator[str]:
+    return (f"{one.place}: {one.text!r}: {', '.join(wrong)}" for one, wrong in checked if wrong)

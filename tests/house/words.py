@@ -84,6 +84,30 @@ BRITISH = (
     r"cheque",
     r"grey",
 )
+UNCLEAR_NAMES = frozenset(
+    [
+        "told",
+        "said",
+        "found",
+        "whole",
+        "asked",
+        "taken",
+        "made",
+        "gone",
+        "known",
+        "rest",
+        "heard",
+        "met",
+        "meant",
+        "beside",
+        "till",
+    ]
+)
+"""Words that say nothing about a value: not in the names of variables, parameters, functions and classes."""
+UNCLEAR_TEST_NAMES = frozenset(
+    ["told", "said", "heard", "meant", "beside", "till", "nobody", "whoever", "meanwhile", "anew"]
+)
+"""Words that the name of a test, which is a sentence, does not need either."""
 _BANNED = re.compile(rf"\b(?:{'|'.join(BANNED)})\b", re.IGNORECASE)
 _BRITISH = re.compile(rf"\b(?:{'|'.join(BRITISH)})\b", re.IGNORECASE)
 _PERCENT = re.compile(r"(?:\d|\}) %(?![\w({%])")
@@ -116,7 +140,7 @@ def problems(text: str) -> list[str]:
         (_SPACES, "two spaces"),
         (_ONE_OF_MANY, "one of something is not many"),
     )
-    return [f"{why}: {found[0]!r}" for pattern, why in checks if (found := pattern.search(text))]
+    return [f"{why}: {match[0]!r}" for pattern, why in checks if (match := pattern.search(text))]
 
 
 def label_problems(text: str) -> list[str]:
@@ -224,7 +248,7 @@ def sentences() -> list[Text]:
 
 def labels() -> list[Text]:
     """Texts of buttons, questions and fields."""
-    found: list[Text] = []
+    result: list[Text] = []
     for module, path in _modules():
         for call in ast.walk(module):
             if not isinstance(call, ast.Call):
@@ -232,8 +256,8 @@ def labels() -> list[Text]:
             position = LABELS.get(_name(call))
             arguments = [] if position is None else call.args[position : position + 1]
             arguments += [keyword.value for keyword in call.keywords if keyword.arg in LABEL_KEYWORDS]
-            found += [Text(text, where(path, one)) for one in arguments if (text := shown(one))]
-    return found
+            result += [Text(text, where(path, one)) for one in arguments if (text := shown(one))]
+    return result
 
 
 COUNTED = re.compile(
@@ -279,3 +303,16 @@ def uncounted() -> list[Text]:
         for text, node in uncounted_plurals(module)
         if text not in ALWAYS_MANY and not path.is_relative_to(PACKAGE / "local")
     ]
+
+
+def unclear_names(module: ast.Module) -> Iterator[tuple[str, ast.AST]]:
+    """Names that a module defines with one of `UNCLEAR_NAMES`; those of tests with `UNCLEAR_TEST_NAMES`."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Name):
+            name = node.id if isinstance(node.ctx, ast.Store) else ""
+        else:
+            name = getattr(node, "arg" if isinstance(node, ast.arg) else "name", None) or ""
+        parts = set(re.findall(r"[a-z]+", re.sub(r"([A-Z])", r"_\1", name).lower()))
+        banned = UNCLEAR_TEST_NAMES if name.startswith("test_") else UNCLEAR_NAMES
+        if parts & banned and not isinstance(node, ast.alias):
+            yield name, node
