@@ -111,8 +111,8 @@ RIVAL = """
 import json, os, urllib.request
 print("ask me", flush=True)
 while True:
-    said = [{"role": "user", "content": input()}]
-    asked = json.dumps({"messages": said, "stream": True}).encode()
+    messages = [{"role": "user", "content": input()}]
+    body = json.dumps({"messages": messages, "stream": True}).encode()
     with urllib.request.urlopen(urllib.request.Request(os.environ["URL"], body)) as response:
         for line in response:
             for choice in json.loads(line[6:])["choices"] if line[6:7] == b"{" else ():
