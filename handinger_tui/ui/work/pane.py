@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from handinger_tui.engine.queues import Hold
+    from handinger_tui.engine.replay import Replay
     from handinger_tui.ui.ports import Account, LocalFiles
     from handinger_tui.ui.widgets.find_bar import FindBar
 
@@ -385,6 +386,18 @@ class SessionPane(Rows):
             opening=self._opening_text,
             has_chips=self.chips.display,
         )
+
+
+def replay_hint(replay: Replay | None) -> str:
+    """What a replay plays, and what the keys do; "" where there is none."""
+    if replay is None:
+        return ""
+    turn = f"turn {replay.number} of {len(replay.turns)}"
+    if replay.is_over:
+        return "End of the replay · ^C twice to quit"
+    if replay.is_paused:
+        return f"Replay paused, {turn} · Space to continue · ^C twice to quit"
+    return f"Replay, {turn} · Space to pause · Esc to skip the turn"
 
 
 def enter_hint(

@@ -51,11 +51,11 @@ from handinger_tui.ui.work.evidence_actions import FileActions, SourceNavigation
 from handinger_tui.ui.work.interaction import Interaction
 from handinger_tui.ui.work.key_actions import WHILE_BROWSING, KeyActions
 from handinger_tui.ui.work.limit_watcher import CHECKS_PER_S, LOOK_EVERY_S, LimitWatcher
-from handinger_tui.ui.work.pane import PaneState, SessionPane
+from handinger_tui.ui.work.pane import PaneState, SessionPane, replay_hint
 from handinger_tui.ui.work.sending import SendFlow, Submission, Submitter
 from handinger_tui.ui.work.session_controller import SessionController
 from handinger_tui.ui.work.session_switcher import FirstScreen, SessionSwitcher
-from handinger_tui.ui.work.startup import Startup, replay_hint
+from handinger_tui.ui.work.startup import Startup
 
 if TYPE_CHECKING:
     from collections.abc import Callable

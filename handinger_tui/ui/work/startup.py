@@ -201,18 +201,6 @@ class Startup:
         reload(self._interaction.app.screen_stack)
 
 
-def replay_hint(replay: Replay | None) -> str:
-    """What a replay plays, and what the keys do; "" where there is none."""
-    if replay is None:
-        return ""
-    turn = f"turn {replay.number} of {len(replay.turns)}"
-    if replay.is_over:
-        return "End of the replay · ^C twice to quit"
-    if replay.is_paused:
-        return f"Replay paused, {turn} · Space to continue · ^C twice to quit"
-    return f"Replay, {turn} · Space to pause · Esc to skip the turn"
-
-
 MAX_CHECKED: Final = 20
 """How many sessions are checked at the start, with one GET each."""
 
