@@ -312,7 +312,7 @@ def keep_theme(name: str) -> None:
 
 
 # -- attachments -------------------------------------------------------------------------------
-MAX_BYTES: Final = 512 << 20
+MAX_ATTACHMENT_BYTES: Final = 512 << 20
 _BLOCK: Final = 1 << 20
 _EXTRA_TYPES: Final = {".jsonl": "application/x-ndjson", ".md": "text/markdown", ".toml": "application/toml"}
 _NOTHING_SENT: Final = "Nothing was sent."
@@ -367,9 +367,10 @@ def _read_size_and_digest(file: BinaryIO, displayed_path: str) -> tuple[int, str
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
         raise AttachmentProblem(f"{displayed_path} is not a regular file. {_NOTHING_SENT}", "Choose a file.")
-    if status.st_size > MAX_BYTES:
+    if status.st_size > MAX_ATTACHMENT_BYTES:
         raise AttachmentProblem(
-            f"{displayed_path} is {status.st_size:,} bytes; the maximum is {MAX_BYTES:,}. {_NOTHING_SENT}",
+            f"{displayed_path} is {status.st_size:,} bytes; the maximum is {MAX_ATTACHMENT_BYTES:,}."
+            f" {_NOTHING_SENT}",
             "Send a smaller part of it.",
         )
     import hashlib  # loads OpenSSL, 2 MB, which a start has no use for

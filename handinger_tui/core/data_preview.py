@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 # -- trees -------------------------------------------------------------------------------------
-MAX_BYTES: Final = 16 << 20
+MAX_JSON_BYTES: Final = 16 << 20
 PAGE: Final = 1000
 """Children that are created at once."""
 PAUSE: Final = 2000
@@ -80,8 +80,8 @@ def tree_of_json(data: bytes, *, pause: Callable[[], None] = lambda: None) -> Tr
 
     `pause` is called every `PAUSE` values, so that a thread lets others run; only its exceptions are raised.
     """
-    if len(data) > MAX_BYTES:
-        return TreeModel(None, notes=(f"larger than {MAX_BYTES >> 20} MiB, shown as text",))
+    if len(data) > MAX_JSON_BYTES:
+        return TreeModel(None, notes=(f"larger than {MAX_JSON_BYTES >> 20} MiB, shown as text",))
     decoded = decode(data)
     text = decoded.text
     if text.count("[") + text.count("{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:

@@ -1,7 +1,7 @@
 """Files: their kind, detected from their first bytes; text, its encoding and what was cut; pictures.
 
-Pillow decodes pictures, from bytes in memory, in the formats of `FORMATS` alone and after `check_picture`
-has bounded their size; it is imported when the first picture is looked at.
+Pillow decodes pictures, from bytes in memory, in the formats of `PICTURE_FORMATS` alone and after
+`check_picture` has bounded their size; it is imported when the first picture is looked at.
 """
 
 from __future__ import annotations
@@ -317,7 +317,7 @@ Cell = tuple[str, Pixel, Pixel | None]
 """The character, its color, and the background color; None for no background."""
 UPPER: Final = "▀"
 
-FORMATS: Final = ("png", "jpeg", "gif", "webp", "bmp")
+PICTURE_FORMATS: Final = ("png", "jpeg", "gif", "webp", "bmp")
 """The formats that are decoded. Pillow's other decoders are never asked."""
 MAX_PIXELS: Final = 50_000_000
 SUSPECT_PIXELS: Final = 10_000_000
@@ -380,7 +380,7 @@ class ImageCheck(Struct, frozen=True):
 def check_picture(data: bytes, name: str, *, complete: bool) -> ImageCheck:
     """Check an image by its header, without decoding it.
 
-    `name`: one of `FORMATS`. `complete`: `data` is the complete file, not only its beginning.
+    `name`: one of `PICTURE_FORMATS`. `complete`: `data` is the complete file, not only its beginning.
     """
     what, too_large = f"{name.upper()} image", "too large to show here; save it to open it"
     try:

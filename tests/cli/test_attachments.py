@@ -78,7 +78,7 @@ def test_files_that_cannot_be_attached_are_refused(tmp_path: Path, monkeypatch: 
     assert "Cannot read" in problem(tmp_path / ("x" * 300))
     assert "a[2J b" in problem(tmp_path / "a\x1b[2J\nb")
     (tmp_path / "large").write_bytes(b"12345")
-    monkeypatch.setattr(local_files, "MAX_BYTES", 4)
+    monkeypatch.setattr(local_files, "MAX_ATTACHMENT_BYTES", 4)
     assert "is 5 bytes; the maximum is 4." in problem(tmp_path / "large")
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from handinger_tui.core.file_preview import (
-    FORMATS,
+    PICTURE_FORMATS,
     NotDrawn,
     Picture,
     Pixel,
@@ -54,7 +54,7 @@ def picture(data: bytes, name: str = "png") -> Picture:
 
 
 # -- checked by the header ----------------------------------------------------------
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", PICTURE_FORMATS)
 def test_the_header_gives_format_and_size(name: str) -> None:
     data = encoded(Image.new("RGB", (64, 48), (255, 0, 0)), name)
     checked = check_picture(data, name, complete=True)
@@ -64,7 +64,7 @@ def test_the_header_gives_format_and_size(name: str) -> None:
     assert check_picture(data, name, complete=False).why.startswith("too large to show here")
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", PICTURE_FORMATS)
 def test_a_picture_cut_at_any_byte_is_refused_with_a_message(name: str) -> None:
     data = encoded(Image.effect_noise((64, 48), 90).convert("RGB"), name)
     for end in range(0, len(data) // 2, max(1, len(data) // 60)):
@@ -78,16 +78,16 @@ def test_a_picture_cut_at_any_byte_is_refused_with_a_message(name: str) -> None:
                     checked.picture.grid(10, 5, (0, 0, 0))
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", PICTURE_FORMATS)
 def test_only_the_format_that_was_recognized_is_opened(name: str) -> None:
-    for other in {*FORMATS, "tiff"} - {name}:
+    for other in {*PICTURE_FORMATS, "tiff"} - {name}:
         data = encoded(Image.new("RGB", (4, 4)), other)
         assert "header is damaged" in check_picture(data, name, complete=True).why
 
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.sampled_from(FORMATS),
+    st.sampled_from(PICTURE_FORMATS),
     st.sampled_from([b"", SIGNATURE, b"\xff\xd8\xff", b"GIF89a", b"BM", b"RIFF\0\0\0\0WEBP"]),
     st.binary(max_size=80),
 )

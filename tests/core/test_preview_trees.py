@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.data_preview import MAX_BYTES, Node, NodeKind, children, tree_of_json, tree_of_value
+from handinger_tui.core.data_preview import (
+    MAX_JSON_BYTES,
+    Node,
+    NodeKind,
+    children,
+    tree_of_json,
+    tree_of_value,
+)
 from handinger_tui.core.jsontext import MAX_DEPTH, json_text
 
 
@@ -71,7 +78,7 @@ def test_children_come_in_pages() -> None:
         (b"[" * 100_000 + b"]" * 100_000, f"nested deeper than {MAX_DEPTH} levels"),
         (b'{"a":' * 100_000, f"nested deeper than {MAX_DEPTH} levels"),
         (b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1), f"nested deeper than {MAX_DEPTH} levels"),
-        (b" " * (MAX_BYTES + 1), "larger than 16 MiB"),
+        (b" " * (MAX_JSON_BYTES + 1), "larger than 16 MiB"),
         (b'["' + b'\\"[' * 100_000, "not valid JSON"),
     ],
 )

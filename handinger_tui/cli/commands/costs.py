@@ -76,8 +76,8 @@ from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.money.forecast import WINDOW, daily, forecast, forecast_text
 from handinger_tui.core.money.limits import BY_TIME, Scope, spent_text
 from handinger_tui.core.money.reconciliation import (
-    EXPLAINED,
-    TITLE,
+    SUSPENSE,
+    SUSPENSE_EXPLAINED,
     Assigned,
     Restatement,
     owners_text,
@@ -407,7 +407,7 @@ def suspense_lines(suspense: Sequence[Bucket]) -> str:
     rises = sorted((rise for bucket in suspense for rise in bucket.rises), key=lambda rise: rise.seen_ms)
     if not rises:
         return ""
-    lines = [f"{EXPLAINED}. To assign it to a turn: handinger-tui costs --assign N=TURN"]
+    lines = [f"{SUSPENSE_EXPLAINED}. To assign it to a turn: handinger-tui costs --assign N=TURN"]
     if len(rises) > _MOST_RISES:
         lines.append(f"{len(rises) - _MOST_RISES:,} older ones: see --json.")
     for rise in rises[-_MOST_RISES:]:
@@ -687,7 +687,7 @@ def _amounts(buckets: Sequence[Bucket], member: str, write: Callable[[Decimal | 
 def key_of(bucket: Bucket, by: GroupBy) -> str:
     """Return the displayed name of a group."""
     name = clean_line(bucket.key) or nameless(by)
-    return f"{TITLE} {name}" if bucket.rises else name
+    return f"{SUSPENSE} {name}" if bucket.rises else name
 
 
 def incomplete_text(bucket: Bucket) -> str:

@@ -307,8 +307,8 @@ def restatement_object(restatement: Restatement) -> JsonObject:
 
 
 # -- suspense ----------------------------------------------------------------------------------
-TITLE: Final = "suspense"
-EXPLAINED: Final = "Suspense: costs a worker reported that no turn explains"
+SUSPENSE: Final = "suspense"
+SUSPENSE_EXPLAINED: Final = "Suspense: costs a worker reported that no turn explains"
 
 
 class Assigned(NamedTuple):
@@ -424,7 +424,7 @@ def _bucket(worker_id: str, rises: Sequence[Rise]) -> Bucket:
         tokens=_total(tokens),
         first_ms=min(times),
         last_ms=max(times),
-        title=TITLE,
+        title=SUSPENSE,
         rises=tuple(rises),
     )
 

@@ -240,7 +240,7 @@ def sum_text(usd: Total, credit_total: Total, turns: int, credit_usd: Decimal | 
 
 
 # -- periods -----------------------------------------------------------------------------------
-HINT: Final = "Use a day (2026-11-25), today, month, 7d or 24h."
+_PERIOD_HINT: Final = "Use a day (2026-11-25), today, month, 7d or 24h."
 _BACK: Final = re.compile(r"([0-9]{1,5})([dh])", re.ASCII)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
@@ -272,7 +272,7 @@ def period(text: str, flag: str, now: datetime) -> tuple[datetime, datetime]:
     except (ValueError, OverflowError, OSError):
         # The calendar has no such day, or the platform's clock cannot represent it.
         pass
-    raise SettingsError(f"{flag} {text!r} is not a valid time.", HINT)
+    raise SettingsError(f"{flag} {text!r} is not a valid time.", _PERIOD_HINT)
 
 
 def week_name(day: date) -> str:

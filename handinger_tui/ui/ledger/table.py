@@ -26,7 +26,7 @@ from handinger_tui.core.amounts import (
 )
 from handinger_tui.core.bars import horizontal_bar
 from handinger_tui.core.formatting import NOT_REPORTED, duration, middle_cut, number
-from handinger_tui.core.money.reconciliation import TITLE
+from handinger_tui.core.money.reconciliation import SUSPENSE
 from handinger_tui.core.money.spending import BY_TIME, Bucket, GroupBy, Rise, TurnCharge
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
@@ -427,7 +427,7 @@ def group_line(bucket: Bucket, by: GroupBy, zone: tzinfo | None, year: int) -> L
 
 def suspense_name(bucket: Bucket) -> str:
     """The name of a row of suspense."""
-    return f"{TITLE} {clean_line(bucket.key, 40)}"
+    return f"{SUSPENSE} {clean_line(bucket.key, 40)}"
 
 
 def suspense_turn_line(bucket: Bucket, zone: tzinfo | None, year: int) -> LedgerLine:
