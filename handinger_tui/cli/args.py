@@ -146,6 +146,7 @@ def parse_number(text: str, rule: str, least: float = 0.0) -> float:
     return value
 
 
+# -- prompts that look like commands -----------------------------------------------------------
 _ACTIONS: Final = {
     **{command.name: command.actions for command in SUBCOMMANDS.values()},
     "completion": ("bash", "zsh", "fish"),
@@ -262,6 +263,7 @@ def _normalize(word: str) -> str:
     return "".join(char for char in word.casefold() if char.isalnum())
 
 
+# -- parsers -----------------------------------------------------------------------------------
 _COMMAND_LINES: Final = "\n".join(
     f"  {f'{command.name} {command.takes}'.strip():<19} {command.help}" for command in SUBCOMMANDS.values()
 )
