@@ -159,6 +159,7 @@ def _media_type(name: str) -> str:
     return name if _MEDIA_TYPE.fullmatch(name) else "application/octet-stream"
 
 
+# -- the client --------------------------------------------------------------------------
 JSON: Final = "application/json"
 STREAM_OR_JSON: Final = "text/event-stream, application/json"
 NO_CONTENT: Final = 204

@@ -88,7 +88,7 @@ NOBODY: Final = "handinger-tui-doctor-asks"
 
 
 async def answering_generation(client: WorkerClient) -> str | None:
-    """The generation that a service answers, match out by three GETs, which are free; None: not clear.
+    """The generation that a service answers, by three GETs, which are free; None: not clear.
 
     A service that has a route says something else of an unknown id there than of an unknown address.
 

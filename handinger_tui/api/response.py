@@ -39,6 +39,7 @@ class ResponseLimits(Struct, frozen=True):
     max_file_bytes: int = 2 << 30
 
 
+# -- bytes -------------------------------------------------------------------------------
 PIECE: Final = 64 << 10
 """Bytes per piece: small enough to let other tasks run between two pieces."""
 
@@ -305,6 +306,7 @@ def location_of(response: httpx.Response) -> str:
     return str(response.extensions.get("location") or response.headers.get("location", ""))
 
 
+# -- frames ------------------------------------------------------------------------------
 BOM: Final = b"\xef\xbb\xbf"
 DEFAULT_EVENT: Final = "message"
 """The type of an event that names none; its frame has "" instead."""
@@ -499,6 +501,7 @@ def _parse(blocks: bytes) -> list[RawFrame]:
     ]
 
 
+# -- the reply ---------------------------------------------------------------------------
 EVENT_STREAM: Final = "text/event-stream"
 LINE_TYPES: Final = frozenset(
     {

@@ -157,6 +157,7 @@ def body_of(members: WorkerMembers) -> JsonObject:
     return body
 
 
+# -- webhooks ----------------------------------------------------------------------------
 _OUTCOMES: Final = {"success": True, "error": False}
 
 

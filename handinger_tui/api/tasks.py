@@ -59,6 +59,7 @@ OVER: Final = ("completed", "error", "aborted")
 _FIGURES: Final = ("credits", "inputTokens", "outputTokens", "durationMs")
 
 
+# -- a task as a Worker object -----------------------------------------------------------
 class TaskReading(Struct, frozen=True):
     """What the service says of a task. `worker`: the state of its worker, empty where that was not read."""
 
@@ -190,6 +191,7 @@ def _milliseconds(value: Json) -> int | None:
     return int(moment.timestamp() * 1000) if moment.tzinfo is not None else None
 
 
+# -- the POST of a turn ------------------------------------------------------------------
 GRACE_S: Final = 5.0
 """Seconds that the response may take after the task has ended."""
 SLOWEST: Final = 5
@@ -395,6 +397,7 @@ def answer_text(task_id: str, text: str) -> str:
         return text
 
 
+# -- the client --------------------------------------------------------------------------
 NO_LIMIT_S: Final = 86_400.0
 """Seconds for the headers of a POST: `PendingPost` decides by the readings of the task how long to wait."""
 FRESH_S: Final = 10.0

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.api.response import ResponseLimits
 
+# -- addresses, key and settings ---------------------------------------------------------
 _DEFAULT_PORT: Final = {"http": 80, "https": 443}
 _FORM: Final = "Use a form like https://host.example."
 
@@ -177,6 +178,7 @@ def bad_proxy(problem: Exception) -> SettingsError:
     return SettingsError(f"{shown} is not a valid proxy address.", "Fix or unset it.")
 
 
+# -- requests ----------------------------------------------------------------------------
 REDIALS: Final = 2
 """Connection attempts after the first one, for requests that change something."""
 PAUSE_S: Final = 0.3

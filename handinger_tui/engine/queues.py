@@ -110,6 +110,7 @@ async def _handle(handle: Callable[[], Awaitable[T]], result: asyncio.Future[T])
             result.set_result(value)
 
 
+# -- turns that wait ---------------------------------------------------------------------
 CONTINUABLE = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE})
 """Statuses of an ended turn after which the next queued one may start on its own."""
 
@@ -167,10 +168,6 @@ class TurnQueue:
         self.stopped_by: Hold | None = None
         """The hold of the newest stop."""
 
-    def is_held(self) -> bool:
-        """Whether it does not continue by itself."""
-        return self.hold is not None
-
     @property
     def detached(self) -> bool:
         """Whether it is held because the user stopped watching a turn."""
@@ -225,6 +222,7 @@ class TurnQueue:
             self.hold = hold
 
 
+# -- limits ------------------------------------------------------------------------------
 def limit_hold(problem: LimitReached) -> Hold:
     """The hold of a queue whose next turn a limit forbids."""
     if isinstance(problem, LimitUnmeasured):

@@ -234,7 +234,7 @@ class SessionActor:
             NoHistory: turns cannot be recorded, and the user has not agreed to go without.
             LedgerError: the turn could not be stored; nothing was sent.
         """
-        ticket = SendTicket(self.queue.stops, self.queue.is_held(), start)
+        ticket = SendTicket(self.queue.stops, self.queue.hold is not None, start)
         try:
             order = self._deps.new_order(prompt, budget, attachments, lineage)
             return await self._send(order, ticket)

@@ -217,7 +217,7 @@ def write_charges(
         is_correction = row["kind"] == "correction"
         row["reason"], row["profile"] = (reason, None) if is_correction else (None, pack_optional(profile))
     connection.executemany(_INSERT, new.charges)
-    write_suspense(connection, new.suspense)
+    connection.executemany(_PUT_SUSPENSE, new.suspense)
 
 
 def open_charge(
@@ -470,11 +470,6 @@ def new_suspense(
             if changes:
                 rows.append({**whose, "seen_ms": seen_ms, "at_ms": at_ms, **changes})
     return rows
-
-
-def write_suspense(connection: sqlite3.Connection, rows: Iterable[Cells]) -> None:
-    """Write the result of `new_suspense`, inside a transaction of the caller."""
-    connection.executemany(_PUT_SUSPENSE, rows)
 
 
 def _suspense_changes(stored: Row | None, rise: Rise | None) -> Cells:

@@ -15,7 +15,7 @@ from handinger_tui.core.tags import NO_RULES
 from handinger_tui.ledger import search
 from handinger_tui.ledger.frames import drop_some, pack_some
 from handinger_tui.ledger.grouping import DOUBTS
-from handinger_tui.ledger.search import Labeler, change, choose, optimize, remove_session
+from handinger_tui.ledger.search import Labeler, change_tags, choose, optimize, remove_session
 from handinger_tui.ledger.sql import (
     Care,
     Cell,
@@ -179,7 +179,7 @@ class SessionHistory:
                             return unpack(row["session_id"])
                 for turn in file.turns:
                     enter_turn(connection, file.session, turn, run="")
-                change(connection, "session", file.session.session_id, file.tags, ())
+                change_tags(connection, "session", file.session.session_id, file.tags, ())
             return None
 
         return await self._database.run(work)
@@ -201,7 +201,7 @@ class SessionHistory:
 
         def work(connection: sqlite3.Connection) -> None:
             with transaction(connection):
-                change(connection, kind, whose, add, remove)
+                change_tags(connection, kind, whose, add, remove)
 
         await self._database.run(work)
 

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.turn import Turn
     from handinger_tui.ledger.database import Database
 
+# -- reservations ------------------------------------------------------------------------
 Needed = Mapping[Unit, Decimal | None]
 """What a turn reserves in each unit; None where it has no cost history."""
 
@@ -177,6 +178,7 @@ def unreported_units(connection: sqlite3.Connection, base_url: str) -> frozenset
     return frozenset(unit for bit, unit in enumerate(Unit) if not any(bits >> bit & 1 for bits in reported))
 
 
+# -- limits that the user typed ----------------------------------------------------------
 class TypedLimits(Struct, frozen=True):
     """The typed limits in force. A lifted limit also hides the configured one of its scope and unit."""
 
@@ -284,6 +286,7 @@ class LimitRules(Struct, frozen=True):
 NO_RULES: Final = LimitRules()
 
 
+# -- what is spent -----------------------------------------------------------------------
 Periods = Mapping[Scope, int]
 """Since when charges count for limits of a day, a week and a month, in Unix milliseconds."""
 
@@ -543,6 +546,7 @@ def _larger(ours: Total, reported: Decimal | None, turns_since: int) -> Total:
     return Total(reported, turns_since, ours.doubtful)
 
 
+# -- the service -------------------------------------------------------------------------
 class LimitService:
     """Implements `engine.ports.LimitReader` and the UI's port for limits. Every method raises LedgerError.
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.session import SessionSummary
     from handinger_tui.core.turns.turn import Turn
 
+# -- the index ---------------------------------------------------------------------------
 INDEX: Final = "search_words"
 # Words are folded and separated before they are stored: the tokenizer only splits at spaces. Without content:
 # the texts are in `search_entries`, compressed.
@@ -222,6 +223,7 @@ def ignore(problem: sqlite3.DatabaseError) -> None:
         raise problem
 
 
+# -- the entries -------------------------------------------------------------------------
 _STORED: Final = """
     SELECT e.indexed, e.old, e.texts, t.prompt, a.text AS answer
       FROM search_entries e JOIN turns t ON t.turn_id = e.turn_id
@@ -428,6 +430,7 @@ def _filters(query: Query) -> tuple[dict[str, str | bytes | int], str, str]:
     return cells, "".join(f" AND {one}" for one in conditions), sessions
 
 
+# -- labels ------------------------------------------------------------------------------
 # A session that was deleted is known by its charges; what it was called is not.
 _FACTS: Final = "session_id, worker_id, template, title, folder"
 _SESSIONS: Final = f"SELECT {_FACTS} FROM sessions LEFT JOIN origins USING (session_id)"
@@ -501,7 +504,7 @@ def choose(connection: sqlite3.Connection, rules: TagRules, admits: Callable[[La
     connection.create_function("is_chosen_worker", 1, lambda one: admits(labeler.of_worker(unpack(one))))
 
 
-def change(
+def change_tags(
     connection: sqlite3.Connection, kind: str, whose: str, add: Iterable[str], remove: Iterable[str]
 ) -> None:
     """Add and remove tags of a session or worker, inside a transaction of the caller."""
