@@ -321,8 +321,7 @@ def check_base_url(url: str) -> str:
         )
     if parts.scheme == "http" and not is_loopback(host):
         raise SettingsError(
-            f"Plain http to {host} would send the key unprotected.",
-            "Use https (http is only for loopback).",
+            f"Plain http to {host} would send the key unprotected.", "Use https (http is only for loopback)."
         )
     return url.rstrip("/")
 

@@ -69,9 +69,7 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("where")
     group.add_argument("--base-url", metavar="URL", help="base URL of the service (or HANDINGER_BASE_URL)")
     group.add_argument(
-        "--generation",
-        choices=("workers", "tasks"),
-        help="API generation: workers (default) or tasks",
+        "--generation", choices=("workers", "tasks"), help="API generation: workers (default) or tasks"
     )
     group.add_argument("--profile", metavar="NAME", help="profile in the config file")
     group.add_argument("--local", action="store_true", help="use the local worker (no key, no cost)")
@@ -377,8 +375,7 @@ def _refuse_commands(parser: Parser, words: list[str]) -> None:
         typed = " ".join(words)
         send = f'handinger-tui -- "{typed}"' if " " in typed else f"handinger-tui -- {typed}"
         parser.error(
-            f"{typed!r} looks like a command. Nothing was sent.",
-            f"{advice} To send it as a message: {send}",
+            f"{typed!r} looks like a command. Nothing was sent.", f"{advice} To send it as a message: {send}"
         )
 
 

@@ -174,8 +174,7 @@ def check_answer_file(path_text: str) -> None:
         elif isinstance(problem, FileNotFoundError):
             reason = "its folder does not exist"
         raise LocalFileError(
-            f"Cannot save the answer to {target}: {reason}. Nothing was sent.",
-            "Choose another file with -o.",
+            f"Cannot save the answer to {target}: {reason}. Nothing was sent.", "Choose another file with -o."
         ) from None
 
 

@@ -179,10 +179,7 @@ PRINTERS: Final[dict[str, Callable[[TextIO, bool], Printer]]] = {
 }
 
 
-UNKNOWN: Final = {
-    Unit.USD: "the cost is unknown",
-    Unit.CREDITS: "the credits are unknown",
-}
+UNKNOWN: Final = {Unit.USD: "the cost is unknown", Unit.CREDITS: "the credits are unknown"}
 
 
 class LimitMessages:

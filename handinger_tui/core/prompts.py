@@ -63,10 +63,7 @@ def is_leaving(text: str) -> bool:
     return text.strip().lower() in LEAVE_WORDS
 
 
-SIGNS: Final = {
-    "!": "Shell commands do not run here.",
-    "#": "Nothing is added to a memory here.",
-}
+SIGNS: Final = {"!": "Shell commands do not run here.", "#": "Nothing is added to a memory here."}
 """First characters that are commands in other programs, and what they do not do here."""
 
 

@@ -130,9 +130,7 @@ def _cost(facts: Facts) -> list[ReceiptRow]:
     rows = [
         ReceiptRow("Cost", _or_missing(facts, cost_words), _cost_note(facts)),
         ReceiptRow(
-            "Credits",
-            _or_missing(facts, credit_words),
-            _so_far(facts) if credits_used is not None else "",
+            "Credits", _or_missing(facts, credit_words), _so_far(facts) if credits_used is not None else ""
         ),
         ReceiptRow("Vs. median", *_change(facts)),
         _budget(facts),

@@ -43,14 +43,10 @@ class ReadingWords(NamedTuple):
 
 _WORDS: Final = {
     Reading.TOTAL: ReadingWords(
-        "Σ",
-        "worker totals",
-        "As worker totals. This turn is their increase while it ran.",
+        "Σ", "worker totals", "As worker totals. This turn is their increase while it ran."
     ),
     Reading.PER_TURN: ReadingWords(
-        "1×",
-        "reported per turn",
-        "As figures of this turn. The worker reports each turn separately.",
+        "1×", "reported per turn", "As figures of this turn. The worker reports each turn separately."
     ),
     Reading.NONE: ReadingWords("", "nothing reported", "Nothing was reported for this turn."),
 }

@@ -147,8 +147,7 @@ def _check_lengths(form: WorkerForm) -> None:
         length = len(getattr(form, member))
         if length > longest:
             raise SettingsError(
-                f"{_NAMES[member]} {length:,} characters; the maximum is {longest:,}.",
-                "Nothing was sent.",
+                f"{_NAMES[member]} {length:,} characters; the maximum is {longest:,}.", "Nothing was sent."
             )
 
 

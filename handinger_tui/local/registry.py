@@ -185,8 +185,7 @@ class WorkerRegistry:
     def _begin(self, record: WorkerRecord, instruction: Instruction) -> LocalTurn:
         if record.turns_begun >= self.limits.turns:
             raise RefusedError(
-                409,
-                f"This worker has reached its {self.limits.turns} turns. Start a new one.",
+                409, f"This worker has reached its {self.limits.turns} turns. Start a new one."
             )
         if not record.workspace.has_room_for(sum(len(content) for _, content in instruction.uploads)):
             raise RefusedError(413, "The files do not fit into this worker's workspace.")

@@ -422,14 +422,4 @@ REPORT = Rule(
 
 
 # -- all rules ---------------------------------------------------------------------------------
-REPERTOIRE: tuple[Rule, ...] = (
-    FAIL,
-    ECHO,
-    LONG,
-    SILENT,
-    FILE_SUMMARIES,
-    SOURCES,
-    REPORT,
-    TOUR,
-    OTHER,
-)
+REPERTOIRE: tuple[Rule, ...] = (FAIL, ECHO, LONG, SILENT, FILE_SUMMARIES, SOURCES, REPORT, TOUR, OTHER)

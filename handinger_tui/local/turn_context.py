@@ -335,12 +335,7 @@ async def perform(record: WorkerRecord, turn: LocalTurn, setting: Setting) -> No
         if context.left_out or context.troubles:
             await context.say(_closing_note(context))
     except Exception as error:
-        turn.emit(
-            {
-                "type": "error",
-                "errorText": f"The local worker failed ({type(error).__name__}).",
-            }
-        )
+        turn.emit({"type": "error", "errorText": f"The local worker failed ({type(error).__name__})."})
         _finish(context)
         raise
     _finish(context)

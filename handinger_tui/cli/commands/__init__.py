@@ -57,18 +57,11 @@ _TABLE: Final = (
     ),
     Subcommand("costs", "", "show costs by day, worker, project, tag and more", only_lists=True),
     Subcommand(
-        "sources",
-        "ID",
-        "list or export the sources of a session",
-        only_lists=True,
-        module="sessions",
+        "sources", "ID", "list or export the sources of a session", only_lists=True, module="sessions"
     ),
     Subcommand("export", "ID", "export a session as a document", only_lists=True, module="sessions"),
     Subcommand(
-        "import",
-        "FILE",
-        "import a session that was exported as JSON; never charged again",
-        module="sessions",
+        "import", "FILE", "import a session that was exported as JSON; never charged again", module="sessions"
     ),
     Subcommand(
         "replay", "ID", "play a session again as it came", only_lists=True, has_screen=True, module="watching"

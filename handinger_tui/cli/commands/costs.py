@@ -126,11 +126,7 @@ def _add_decision_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WORKER=MEANING",
         help=f"first decide what a worker's figures mean: {', '.join(WORDS)}",
     )
-    parser.add_argument(
-        _ASSIGN,
-        metavar="N=TURN",
-        help=f"first assign suspense N to a turn, or to {NONE}",
-    )
+    parser.add_argument(_ASSIGN, metavar="N=TURN", help=f"first assign suspense N to a turn, or to {NONE}")
 
 
 def _apply_decisions(args: argparse.Namespace, now: datetime) -> None:
@@ -225,10 +221,7 @@ DESCRIPTION: Final = "Show what turns cost. Reads the local history; uses the ne
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
-        "--by",
-        choices=[str(by) for by in GroupBy],
-        default="day",
-        help="group by (default: day)",
+        "--by", choices=[str(by) for by in GroupBy], default="day", help="group by (default: day)"
     )
     when = "a day (2026-11-25), today, month, 7d (whole days) or 24h"
     parser.add_argument("--since", metavar="WHEN", help=f"start: {when}")
@@ -493,11 +486,7 @@ def put_turns(cost_rows: CostRows, query: CostsQuery, result: CostsResult, width
         columns = [
             Column("when", [time_text(row["at_ms"]) for row in page], align_left=True),
             Column("cost", align_amounts([_cost(row) for row in page])),
-            Column(
-                "credits",
-                align_amounts([_credits(row) for row in page]),
-                spare=3,
-            ),
+            Column("credits", align_amounts([_credits(row) for row in page]), spare=3),
             Column("tokens", [number(row["total_tokens"]) for row in page], spare=4),
             Column("status", each_of([row["status"] for row in page], _text), align_left=True),
             Column(

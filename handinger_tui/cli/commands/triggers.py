@@ -97,16 +97,11 @@ SCHEDULES: Final = "Manage a worker's schedules (runs that start automatically).
 def add_schedules_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
-        "action",
-        choices=SUBCOMMANDS["schedules"].actions,
-        help="list, add or cancel schedules",
+        "action", choices=SUBCOMMANDS["schedules"].actions, help="list, add or cancel schedules"
     )
     add_worker_argument(parser)
     parser.add_argument(
-        "schedule",
-        nargs="?",
-        metavar="SCHEDULE",
-        help="the instruction (add) or the schedule id (cancel)",
+        "schedule", nargs="?", metavar="SCHEDULE", help="the instruction (add) or the schedule id (cancel)"
     )
     when = parser.add_mutually_exclusive_group()
     when.add_argument(

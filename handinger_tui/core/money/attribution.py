@@ -31,15 +31,7 @@ from handinger_tui.core.money.turn_events import (
     timeline_of,
     with_others,
 )
-from handinger_tui.core.stream import (
-    NO_COSTS,
-    NO_USAGE,
-    ZERO_COSTS,
-    ZERO_USAGE,
-    Costs,
-    Usage,
-    cost_of,
-)
+from handinger_tui.core.stream import NO_COSTS, NO_USAGE, ZERO_COSTS, ZERO_USAGE, Costs, Usage, cost_of
 from handinger_tui.core.turns.session import NO_OTHERS, Others, PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, LIVE, Turn
 
@@ -144,10 +136,7 @@ def session_money(turns: Sequence[Turn], elsewhere: Others = NO_OTHERS) -> Sessi
     pairs = zip(turns, all_money, strict=True)
     charged = [money for turn, money in pairs if not turn.imported]
     return SessionMoney(
-        all_money,
-        index.reading,
-        usd=_total(charged, Unit.USD),
-        credits=_total(charged, Unit.CREDITS),
+        all_money, index.reading, usd=_total(charged, Unit.USD), credits=_total(charged, Unit.CREDITS)
     )
 
 

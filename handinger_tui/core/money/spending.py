@@ -46,11 +46,7 @@ class GroupBy(StrEnum):
 
 BY_TIME: Final = frozenset({GroupBy.DAY, GroupBy.WEEK, GroupBy.MONTH})
 """The groups in order of time; all others are in order of cost."""
-_NAMELESS: Final = {
-    GroupBy.TAG: "(no tag)",
-    GroupBy.PROJECT: "(no project)",
-    GroupBy.PROFILE: "(unknown)",
-}
+_NAMELESS: Final = {GroupBy.TAG: "(no tag)", GroupBy.PROJECT: "(no project)", GroupBy.PROFILE: "(unknown)"}
 OVERLAP: Final = "A session with several tags counts in each of their rows; the total counts it once."
 
 

@@ -14,15 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.jsontext import Json, JsonObject, dump
-from handinger_tui.core.stream import (
-    OWN,
-    PROMPTS,
-    Snapshot,
-    Usage,
-    WorkerBody,
-    own_usage,
-    worker_in,
-)
+from handinger_tui.core.stream import OWN, PROMPTS, Snapshot, Usage, WorkerBody, own_usage, worker_in
 from handinger_tui.core.turns.messages import LEFT_OUT, count_left_out, find_prompt, id_of, parts_of, role_of
 from handinger_tui.core.turns.turn import Part, ReasoningPart, Rope, StepPart, TextPart, Turn, TurnRequest
 
