@@ -448,11 +448,7 @@ def _credit_price(environ: Mapping[str, str], table: Mapping[str, Any], file_nam
 
 
 def _read_amount(where: str, value: object) -> Decimal:
-    """An amount of money from text or a TOML value.
-
-    Raises:
-        SettingsError: naming the setting.
-    """
+    """An amount of money from text or a TOML value. Raises SettingsError: naming the setting."""
     try:
         if isinstance(value, bool):
             raise ValueError("it must be an amount")

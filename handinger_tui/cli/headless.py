@@ -215,11 +215,7 @@ class Headless:
 
     # -- signals -----------------------------------------------------------------------
     def _install_signal_handlers(self) -> None:
-        """Make signals cancel the main task.
-
-        Raises:
-            CancelledError: a signal had already arrived.
-        """
+        """Make signals cancel the main task. Raises CancelledError: a signal had already arrived."""
         main = asyncio.current_task()
 
         def stop(code: int) -> None:
@@ -446,12 +442,7 @@ def run_turn(args: argparse.Namespace) -> int:
 
 
 def run_attach(args: argparse.Namespace) -> int:
-    """Run `handinger-tui attach ID -p` and return the exit code.
-
-    Raises:
-        HandingerError
-        KeyboardInterrupt
-    """
+    """Run `handinger-tui attach ID -p` and return the exit code. Raises HandingerError, KeyboardInterrupt."""
     settings = service_settings(args)
     if args.output:
         check_answer_file(args.output)

@@ -300,11 +300,7 @@ def kept_theme() -> str | None:
 
 
 def keep_theme(name: str) -> None:
-    """Write the name.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Write the name. Raises OSError: it cannot be written."""
     path = _path()
     path.parent.mkdir(parents=True, exist_ok=True)
     save_text(path, f"{name}\n")

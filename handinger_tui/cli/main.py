@@ -194,11 +194,7 @@ PIPES: Final = 12
 
 
 def _check_descriptors() -> None:
-    """Fail early when the process may not open enough file descriptors.
-
-    Raises:
-        OSError: EMFILE.
-    """
+    """Fail early when the process may not open enough file descriptors. Raises OSError: EMFILE."""
     descriptors: list[int] = []
     try:
         for _ in range(PIPES):

@@ -314,11 +314,7 @@ def retry_policy_of(settings: Settings, *, watch_money: bool) -> RetryPolicy:
 
 
 def gallery_of(services: Services) -> Gallery:
-    """Return the stored workers of the service.
-
-    Raises:
-        SettingsError: it has none.
-    """
+    """Return the stored workers of the service. Raises SettingsError: it has none."""
     settings, clock = services.settings, SystemClock()
     if not generation_of(settings).has_tasks:
         raise SettingsError(

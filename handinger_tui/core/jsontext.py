@@ -55,11 +55,7 @@ def parse(text: str, deepest: int = MAX_DEPTH) -> Json:
 
 
 def parse_exact(text: str) -> Json:
-    """Read JSON with every fraction as Decimal, so that money stays exact.
-
-    Raises:
-        NotJson: as `parse`.
-    """
+    """Read JSON with every fraction as Decimal, so that money stays exact. Raises NotJson: as `parse`."""
     return _load(text, _EXACT, MAX_DEPTH)
 
 

@@ -145,11 +145,7 @@ _TIME: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}\S*")
 
 
 def read_span(text: str) -> int:
-    """Seconds: "90", "90s", "15m", "1h30m", "1d", "hour".
-
-    Raises:
-        SettingsError
-    """
+    """Seconds: "90", "90s", "15m", "1h30m", "1d", "hour". Raises SettingsError."""
     word = text.strip().lower()
     match = _SPAN.fullmatch(word)
     if word in _NAMED:
@@ -214,11 +210,7 @@ def _localized(moment: datetime, zone: tzinfo | None) -> datetime:
 
 
 def read_cron(text: str, now: datetime) -> str:
-    """A cron expression of five fields that comes true some day.
-
-    Raises:
-        SettingsError
-    """
+    """A cron expression of five fields that comes true some day. Raises SettingsError."""
     expression = " ".join(text.split())
     if not any(_cron_runs(expression, now)):
         raise SettingsError(

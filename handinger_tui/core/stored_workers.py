@@ -103,11 +103,7 @@ def form_of(worker: StoredWorker) -> WorkerForm:
 
 
 def members_of_new(form: WorkerForm) -> WorkerMembers:
-    """The members of a new worker.
-
-    Raises:
-        SettingsError: something is missing, too long or no JSON schema.
-    """
+    """The members of a new worker. Raises SettingsError: something is missing, too long or no JSON schema."""
     _check_lengths(form)
     if not (form.prompt.strip() or form.text.strip()):
         raise SettingsError("A worker needs a prompt or instructions.", "Nothing was sent.")
@@ -152,11 +148,7 @@ def _check_lengths(form: WorkerForm) -> None:
 
 
 def schema_in(text: str) -> JsonObject | None:
-    """The JSON schema in a text; None for a blank one.
-
-    Raises:
-        SettingsError: it is not a JSON object.
-    """
+    """The JSON schema in a text; None for a blank one. Raises SettingsError: it is not a JSON object."""
     if not text.strip():
         return None
     try:

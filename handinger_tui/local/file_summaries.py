@@ -144,11 +144,7 @@ class TableStats(Struct, frozen=True):
 
 
 def table_stats(text: str) -> TableStats:
-    """Compute the statistics of all columns.
-
-    Raises:
-        ToolError: see `parse`.
-    """
+    """Compute the statistics of all columns. Raises ToolError: see `parse`."""
     parsed = parse(text)
     columns = [stats_of(name, parsed.column(index)) for index, name in enumerate(parsed.header)]
     return TableStats(parsed, columns, *bars_for(columns))

@@ -74,11 +74,7 @@ class WorkerRegistry:
         self._timers: dict[str, asyncio.Task[None]] = {}
 
     def record(self, worker_id: str) -> WorkerRecord:
-        """Return a worker.
-
-        Raises:
-            RefusedError: 404 if it does not exist.
-        """
+        """Return a worker. Raises RefusedError: 404 if it does not exist."""
         record = self._records.get(worker_id)
         if record is None:
             raise RefusedError(404, "No worker has this id. The local worker's data is gone when it stops.")

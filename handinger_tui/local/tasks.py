@@ -259,22 +259,14 @@ class TaskRegistry:
 
     # -- templates -----------------------------------------------------------------------
     def template(self, worker_id: str) -> Template:
-        """Return a stored worker.
-
-        Raises:
-            RefusedError: 404 if it does not exist, or was deleted.
-        """
+        """Return a stored worker. Raises RefusedError: 404 if it does not exist, or was deleted."""
         template = self._templates.get(worker_id)
         if template is None or template.is_deleted:
             raise RefusedError(404, "No worker has this id. The local worker's data is gone when it stops.")
         return template
 
     def store(self, members: Mapping[str, object]) -> Template:
-        """Store a worker.
-
-        Raises:
-            RefusedError: 422 for a wrong member, 429 if there are too many.
-        """
+        """Store a worker. Raises RefusedError: 422 for a wrong member, 429 if there are too many."""
         if len(self._templates) >= self.runs.limits.templates:
             raise RefusedError(429, "Too many local workers are stored.", {"retry-after": "5"})
         template = Template.create(members)
@@ -283,11 +275,7 @@ class TaskRegistry:
 
     # -- tasks ---------------------------------------------------------------------------
     def task(self, task_id: str) -> Task:
-        """Return a task.
-
-        Raises:
-            RefusedError: 404 if it does not exist.
-        """
+        """Return a task. Raises RefusedError: 404 if it does not exist."""
         task = self._tasks.get(task_id)
         if task is None or not self.runs.holds(task_id):
             raise RefusedError(404, "No task has this id. The local worker's data is gone when it stops.")

@@ -200,11 +200,7 @@ class LocalWebhook:
         self.token = None if url is None else self.token or _new_token()
 
     def renew_token(self) -> None:
-        """Replace the token.
-
-        Raises:
-            RefusedError: 409 without an address.
-        """
+        """Replace the token. Raises RefusedError: 409 without an address."""
         if self.url is None:
             raise RefusedError(409, "This worker has no webhook. Set its url first.")
         self.token = _new_token()
@@ -272,11 +268,7 @@ def url_member(members: Mapping[str, object]) -> str | None:
 
 
 def page_of(text: str | None) -> int:
-    """Return the page that a query asks for.
-
-    Raises:
-        RefusedError: 422 if it is not a whole number from 1.
-    """
+    """Return the page that a query asks for. Raises RefusedError: 422 if it is not a whole number from 1."""
     if text is None:
         return 1
     if not (text.isascii() and text.isdigit()) or len(text) > _LONGEST_PAGE or int(text) < 1:

@@ -171,11 +171,7 @@ async def _summary_of(ledger: Ledger, prefix: str) -> SessionSummary:
 
 
 def _is_confirmed(summary: SessionSummary) -> bool:
-    """Ask whether to delete a session.
-
-    Raises:
-        SettingsError: there is no terminal to ask on.
-    """
+    """Ask whether to delete a session. Raises SettingsError: there is no terminal to ask on."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise SettingsError(
             "Nothing was deleted: deleting a session needs a confirmation.",

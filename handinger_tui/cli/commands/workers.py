@@ -180,11 +180,7 @@ async def _remove(args: argparse.Namespace, gallery: Gallery) -> None:
 
 
 def _is_confirmed(args: argparse.Namespace) -> bool:
-    """Ask before something is deleted or archived.
-
-    Raises:
-        SettingsError: there is no terminal to ask on.
-    """
+    """Ask before something is deleted or archived. Raises SettingsError: there is no terminal to ask on."""
     what = "Delete worker" if args.action == "rm" else "Archive task"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise SettingsError("Nothing was changed: this needs a confirmation.", "Add --yes.")
