@@ -87,7 +87,7 @@ class CostRows:
         return "" if row is None else unpack(row["base_url"])
 
     def turns(self, which: ChargeFilter) -> Iterator[Row]:
-        """The rows of `turn_totals`, newest turn first. Texts are as stored: decode with `rows.unpack`."""
+        """The rows of `turn_totals`, newest turn first. Texts are as stored: decode with `sql.unpack`."""
         where, cells = condition(which, by_time=True)
         sql = f"SELECT * FROM turn_totals {where} ORDER BY at_ms DESC, place DESC"
         with translated(reading=True):

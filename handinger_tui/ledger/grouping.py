@@ -97,7 +97,7 @@ def condition(which: ChargeFilter, *, by_time: bool = False) -> tuple[str, Param
     """The WHERE clause over `turn_totals` ("" for all) and its parameters.
 
     `by_time` makes the query planner use the index of times, for queries that go day by day. Where `which`
-    depends on tags or projects, `labels.choose` comes before the query.
+    depends on tags or projects, `search.choose` comes before the query.
     """
     cells: Parameters = {
         "since_ms": which.since_ms,

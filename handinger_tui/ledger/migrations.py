@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 # The first migration: sessions, turns, frames and charges.
-# Text columns hold TEXT, or a BLOB where the text cannot be encoded as UTF-8 (see `rows.pack`).
+# Text columns hold TEXT, or a BLOB where the text cannot be encoded as UTF-8 (see `sql.pack`).
 # Amounts are INTEGER or NULL, never REAL; the database checks that.
 _FIRST: Final = (
     """

@@ -319,7 +319,7 @@ def find(
 ) -> list[SearchHit]:
     """The sessions that match, newest first. `summaries` reads those of sessions, newest first.
 
-    Call it inside a read transaction; before it `labels.choose`, where the query has tags or projects.
+    Call it inside a read transaction; before it `choose`, where the query has tags or projects.
     """
     by_title = _by_title(connection, query)
     by_turn = _grouped(_rows(connection, query))
