@@ -69,7 +69,7 @@ def load_turn(connection: sqlite3.Connection, turn_id: str, waiting: Iterable[Tu
 def load(connection: sqlite3.Connection, session_id: str, waiting: Sequence[TurnFrame]) -> Session | None:
     """The session with every turn folded, in one pass over its frames; None when it is not stored.
 
-    Call it inside a read transaction (`opening.one_moment`).
+    Call it inside a read transaction (`sql.one_moment`).
     """
     key = (pack(session_id),)
     row = connection.execute("SELECT * FROM sessions WHERE session_id = ?", key).fetchone()
