@@ -16,7 +16,11 @@ from itertools import accumulate, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.stream import RULE, UNREADABLE, Frame, gathered
+from handinger_tui.core.jsontext import as_object, as_text, parse
+from handinger_tui.core.stream import RULE, UNREADABLE, Frame, Framing, Marker, gathered
+from handinger_tui.core.turns.fold import Fold
+from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
+from handinger_tui.ledger import worker_turns
 from handinger_tui.ledger.sql import (
     FRAME_COLUMNS,
     TurnFrame,
@@ -26,11 +30,12 @@ from handinger_tui.ledger.sql import (
     pack,
     transaction,
     unpack,
+    unpack_optional,
 )
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 MIN_FRAMES: Final = 32
 """A turn with fewer frames than this is not packed: neither time nor room would be saved."""
@@ -270,3 +275,113 @@ def _is_stored(connection: sqlite3.Connection, item: TurnFrame) -> bool:
         return tuple(row) == frame_row(item)[1:]
     key = pack(item.turn_id)
     return any(item.frame in (_unpacked(connection, table, key) or ()) for table in ("packed", "gathered"))
+
+
+# -- writing -----------------------------------------------------------------------------------
+# A frame that is stored already stays as it is: writing again after a doubtful commit repeats nothing.
+_PUT: Final = """
+    INSERT OR IGNORE INTO frames (turn_id, seq, at_ms, framing, event, id, data) VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+
+
+def put_frames(connection: sqlite3.Connection, items: Iterable[TurnFrame]) -> None:
+    """Store frames, inside a transaction of the caller."""
+    connection.executemany(_PUT, map(frame_row, items))
+
+
+FOLLOWED_TURNS: Final = 64
+"""Maximum number of turns without a worker id that are followed at the same time."""
+
+
+class WorkerNames:
+    """Follows the frames of turns that create a worker until a frame gives its id. For one thread.
+
+    After a failed commit the same frames are passed again; a frame is never folded twice.
+    """
+
+    def __init__(self) -> None:
+        self._following: dict[str, tuple[Fold, int]] = {}
+
+    def named(
+        self, workers: Mapping[str, str | None], frames: Iterable[TurnFrame]
+    ) -> Iterator[tuple[str, str]]:
+        """Pairs of turn id and worker id found in `frames`. `workers`: the stored worker id of each turn."""
+        for item in frames:
+            if workers.get(item.turn_id, "") is None:
+                self._fold(item)
+        for turn_id, stored_id in workers.items():
+            if stored_id is not None:
+                self._following.pop(turn_id, None)
+            elif turn_id in self._following:
+                worker_id = self._following[turn_id][0].turn.worker_id
+                if worker_id is not None:
+                    yield turn_id, worker_id
+
+    def _fold(self, item: TurnFrame) -> None:
+        fresh = (Fold(TurnRequest(item.turn_id, "", 0)), 0)
+        folding, next_seq = self._following.pop(item.turn_id, fresh)
+        while len(self._following) >= FOLLOWED_TURNS:
+            del self._following[next(iter(self._following))]
+        if item.frame.seq >= next_seq:
+            next_seq = item.frame.seq + 1
+            if folding.turn.worker_id is None:
+                folding.take(item.frame)
+        self._following[item.turn_id] = folding, next_seq
+
+
+class FrameWriter:
+    """Commits the frames of turns. It remembers what a batch needs of those before it. For one thread."""
+
+    def __init__(self) -> None:
+        self._names = WorkerNames()
+        self._numbers = FrameNumbers()
+
+    def __call__(self, connection: sqlite3.Connection, frames: Sequence[TurnFrame]) -> None:
+        """Commit frames in order, and in the same transaction what they change in the rows of their turns.
+
+        A turn whose request may leave is no longer queued, and gets its position among the worker's messages.
+        The id of a new worker is stored with the turn and its session at the first frame that names it.
+        """
+        with transaction(connection):
+            workers = _workers(connection, {item.turn_id for item in frames})
+            stored = [item for item in frames if item.turn_id in workers]
+            put_frames(connection, self._numbers.numbered(connection, stored))
+            for item in stored:
+                if item.frame.framing is Framing.NOTE and item.frame.event == Marker.SENDING:
+                    _mark_sending(connection, item)
+            for turn_id, worker_id in self._names.named(workers, stored):
+                _name_worker(connection, turn_id, worker_id)
+
+
+def _workers(connection: sqlite3.Connection, turn_ids: set[str]) -> dict[str, str | None]:
+    """The worker id of each turn that is stored. Frames of a deleted turn are dropped."""
+    query = "SELECT worker_id FROM turns WHERE turn_id = ?"
+    rows = ((one, connection.execute(query, (pack(one),)).fetchone()) for one in turn_ids)
+    return {one: unpack_optional(row["worker_id"]) for one, row in rows if row is not None}
+
+
+def _mark_sending(connection: sqlite3.Connection, item: TurnFrame) -> None:
+    for table in ("turns", "turn_totals"):
+        connection.execute(
+            f"UPDATE {table} SET status = ? WHERE turn_id = ? AND status = ?",
+            (str(TurnStatus.SENDING), pack(item.turn_id), str(TurnStatus.QUEUED)),
+        )
+    worker_id = as_text(as_object(parse(item.frame.data)).get("worker_id"))
+    if worker_id is not None:
+        times = worker_turns.times_asked(connection, item.turn_id)
+        worker_turns.claim(connection, item.turn_id, worker_id, times)
+        worker_turns.store_sending(connection, item.turn_id, worker_id, item.frame.at_ms)
+
+
+def _name_worker(connection: sqlite3.Connection, turn_id: str, worker_id: str) -> None:
+    """Store the id of a new worker with the turn that created it, and with its session."""
+    cells = (pack(worker_id), pack(turn_id))
+    connection.execute(
+        "UPDATE sessions SET worker_id = ?"
+        " WHERE session_id = (SELECT session_id FROM turns WHERE turn_id = ? AND worker_id IS NULL)",
+        cells,
+    )
+    for table in ("turns", "turn_totals"):
+        connection.execute(f"UPDATE {table} SET worker_id = ? WHERE turn_id = ? AND worker_id IS NULL", cells)
+    # The turn is the first message of a new worker.
+    worker_turns.claim(connection, turn_id, worker_id, 0)

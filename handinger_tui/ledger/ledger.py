@@ -17,14 +17,14 @@ from handinger_tui.ledger.charges import ChargeCache
 from handinger_tui.ledger.corrections import Rulings, recompute
 from handinger_tui.ledger.database import Database
 from handinger_tui.ledger.database_file import Opened, ProcessLocks, mark_suspect, open_copy, open_database
-from handinger_tui.ledger.frames import FrameNumbers
+from handinger_tui.ledger.frames import FrameWriter
 from handinger_tui.ledger.grouping import ChargeQueries
 from handinger_tui.ledger.history import SessionHistory, StoredWorkers
 from handinger_tui.ledger.limits import LimitService
 from handinger_tui.ledger.repair import open_or_salvage, opened_in_memory
 from handinger_tui.ledger.search import index_entries
 from handinger_tui.ledger.sql import PATIENCE_S, LockPatience, TurnFrame, one_moment, translated
-from handinger_tui.ledger.turns import Run, WorkerNames
+from handinger_tui.ledger.turns import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -102,7 +102,7 @@ class Ledger:
         self._patience = LockPatience(patience_s, on_wait)
         self.database = Database(
             self._open,
-            partial(turn_store.write_frames, names=WorkerNames(), numbers=FrameNumbers()),
+            FrameWriter(),
             self._patience,
             partial(mark_suspect, path) if path is not None and writes_file else lambda: None,
             partial(opened_in_memory, path) if path is not None and not writes_file else None,

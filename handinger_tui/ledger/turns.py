@@ -1,4 +1,4 @@
-"""Turns and frames in the database: loaded by folding, and written in one transaction per change."""
+"""Turns in the database: loaded by folding their frames, and written in one transaction per change."""
 
 from __future__ import annotations
 
@@ -7,33 +7,29 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from handinger_tui.core.jsontext import as_object, as_text, parse
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.turn_events import newest_worker, worker_of
 from handinger_tui.core.prompts import attachments_to_text, lineage_to_text
-from handinger_tui.core.stream import Framing, Marker
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.session import Others, RemoteTurn, Session, put_turn, title_from
 from handinger_tui.core.turns.turn import FREE, LIVE, UNDECIDED, Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import limits, search, worker_turns
 from handinger_tui.ledger.charges import ChargeCache, new_entries, open_charge, write_charges
-from handinger_tui.ledger.frames import FrameNumbers, frames, frames_of_session, store_compact_frames
+from handinger_tui.ledger.frames import frames, frames_of_session, put_frames, store_compact_frames
 from handinger_tui.ledger.sql import (
     Care,
     TurnFrame,
-    frame_row,
     int64_or_none,
     order_of,
     pack,
     pack_optional,
     session_of,
     transaction,
-    unpack_optional,
 )
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from handinger_tui.ledger.limits import Needed
 
@@ -151,105 +147,6 @@ def sessions_to_read(connection: sqlite3.Connection, now_ms: int) -> list[tuple[
     return [(str(row["run_id"]), session_of(row)) for row in rows]
 
 
-# A frame that is stored already stays as it is: writing again after a doubtful commit repeats nothing.
-_FRAME: Final = """
-    INSERT OR IGNORE INTO frames (turn_id, seq, at_ms, framing, event, id, data) VALUES (?, ?, ?, ?, ?, ?, ?)
-"""
-
-
-FOLLOWED_TURNS: Final = 64
-"""Maximum number of turns without a worker id that are followed at the same time."""
-
-
-class WorkerNames:
-    """Follows the frames of turns that create a worker until a frame gives its id. For one thread.
-
-    After a failed commit the same frames are passed again; a frame is never folded twice.
-    """
-
-    def __init__(self) -> None:
-        self._following: dict[str, tuple[Fold, int]] = {}
-
-    def named(
-        self, workers: Mapping[str, str | None], frames: Iterable[TurnFrame]
-    ) -> Iterator[tuple[str, str]]:
-        """Pairs of turn id and worker id found in `frames`. `workers`: the stored worker id of each turn."""
-        for item in frames:
-            if workers.get(item.turn_id, "") is None:
-                self._fold(item)
-        for turn_id, stored_id in workers.items():
-            if stored_id is not None:
-                self._following.pop(turn_id, None)
-            elif turn_id in self._following:
-                worker_id = self._following[turn_id][0].turn.worker_id
-                if worker_id is not None:
-                    yield turn_id, worker_id
-
-    def _fold(self, item: TurnFrame) -> None:
-        fresh = (Fold(TurnRequest(item.turn_id, "", 0)), 0)
-        folding, next_seq = self._following.pop(item.turn_id, fresh)
-        while len(self._following) >= FOLLOWED_TURNS:
-            del self._following[next(iter(self._following))]
-        if item.frame.seq >= next_seq:
-            next_seq = item.frame.seq + 1
-            if folding.turn.worker_id is None:
-                folding.take(item.frame)
-        self._following[item.turn_id] = folding, next_seq
-
-
-def write_frames(
-    connection: sqlite3.Connection, frames: Sequence[TurnFrame], names: WorkerNames, numbers: FrameNumbers
-) -> None:
-    """Commit frames in order, and in the same transaction what they change in the rows of their turns.
-
-    A turn whose request may leave is no longer queued, and gets its position among the worker's messages.
-    The id of a new worker is stored with the turn and its session at the first frame that names it.
-    """
-    with transaction(connection):
-        workers = _workers(connection, {item.turn_id for item in frames})
-        stored = [item for item in frames if item.turn_id in workers]
-        connection.executemany(_FRAME, map(frame_row, numbers.numbered(connection, stored)))
-        for item in stored:
-            if item.frame.framing is Framing.NOTE and item.frame.event == Marker.SENDING:
-                _mark_sending(connection, item)
-        for turn_id, worker_id in names.named(workers, stored):
-            _name_worker(connection, turn_id, worker_id)
-
-
-def _workers(connection: sqlite3.Connection, turn_ids: set[str]) -> dict[str, str | None]:
-    """The worker id of each turn that is stored. Frames of a deleted turn are dropped."""
-    query = "SELECT worker_id FROM turns WHERE turn_id = ?"
-    rows = ((one, connection.execute(query, (pack(one),)).fetchone()) for one in turn_ids)
-    return {one: unpack_optional(row["worker_id"]) for one, row in rows if row is not None}
-
-
-def _mark_sending(connection: sqlite3.Connection, item: TurnFrame) -> None:
-    for table in ("turns", "turn_totals"):
-        connection.execute(
-            f"UPDATE {table} SET status = ? WHERE turn_id = ? AND status = ?",
-            (str(TurnStatus.SENDING), pack(item.turn_id), str(TurnStatus.QUEUED)),
-        )
-    worker_id = as_text(as_object(parse(item.frame.data)).get("worker_id"))
-    if worker_id is not None:
-        times = worker_turns.times_asked(connection, item.turn_id)
-        worker_turns.claim(connection, item.turn_id, worker_id, times)
-        worker_turns.store_sending(connection, item.turn_id, worker_id, item.frame.at_ms)
-
-
-def _name_worker(connection: sqlite3.Connection, turn_id: str, worker_id: str) -> None:
-    """Store the id of a new worker with the turn that created it, and with its session."""
-    cells = (pack(worker_id), pack(turn_id))
-    connection.execute(
-        "UPDATE sessions SET worker_id = ?"
-        " WHERE session_id = (SELECT session_id FROM turns WHERE turn_id = ? AND worker_id IS NULL)",
-        cells,
-    )
-    for table in ("turns", "turn_totals"):
-        connection.execute(f"UPDATE {table} SET worker_id = ? WHERE turn_id = ? AND worker_id IS NULL", cells)
-    # The turn is the first message of a new worker.
-    worker_turns.claim(connection, turn_id, worker_id, 0)
-
-
 # `unread` is set at the creation of a session, and later only by mark_read and mark_unread: a session value
 # in memory may be older than what the user has seen.
 _SESSION: Final = """
@@ -326,7 +223,7 @@ def release_turn(connection: sqlite3.Connection, turn_id: str) -> None:
 def _settle_replaced(connection: sqlite3.Connection, settles: TurnFrame) -> int | None:
     """Close a queued turn and move it to the end; returns its old place, None where it is not stored."""
     turn_id = pack(settles.turn_id)
-    connection.execute(_FRAME, frame_row(settles))
+    put_frames(connection, [settles])
     row = connection.execute("SELECT place FROM turns WHERE turn_id = ?", (turn_id,)).fetchone()
     # Not settled yet: `close_turn` follows, and after a crash the next program closes it with its charge.
     connection.execute(
@@ -379,7 +276,7 @@ def enter_turn(connection: sqlite3.Connection, session: Session, turn: RemoteTur
     updated_ms = order.created_ms if order.imported_ms is None else session.updated_ms
     _put_session(connection, session, updated_ms, title_from(order.prompt))
     _put_turn(connection, session, order, run, folded.status)
-    connection.executemany(_FRAME, [frame_row(TurnFrame(order.turn_id, one)) for one in turn.frames])
+    put_frames(connection, [TurnFrame(order.turn_id, one) for one in turn.frames])
     worker_id = worker_of(folded)
     if worker_id is not None and folded.status not in FREE:
         worker_turns.enter(connection, session, turn, worker_id)

@@ -14,9 +14,9 @@ from handinger_tui.ledger import turns
 from handinger_tui.ledger.charges import ChargeCache
 from handinger_tui.ledger.database import Database
 from handinger_tui.ledger.database_file import open_database
-from handinger_tui.ledger.frames import FrameNumbers
+from handinger_tui.ledger.frames import FrameWriter
 from handinger_tui.ledger.sql import TurnFrame, translate
-from handinger_tui.ledger.turns import Run, WorkerNames
+from handinger_tui.ledger.turns import Run
 from tests.ledger.samples import answered, frame, order, session
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def test_starts_and_ends_of_turns_survive_a_power_cut_and_frames_a_kill(tmp_path
     connection = open_database(tmp_path / "h.db", 5).connection
     statements = trace_statements(connection)
     turns.open_turn(connection, session(), order(), Run("run"))
-    turns.write_frames(connection, [TurnFrame("turn_1", frame(0, "x"))], WorkerNames(), FrameNumbers())
+    FrameWriter()(connection, [TurnFrame("turn_1", frame(0, "x"))])
     turn = fold(order(), answered())
     turns.close_turn(connection, put_turn(session(), turn), "turn_1", ChargeCache())
     connection.close()
@@ -66,8 +66,8 @@ def test_writing_a_batch_again_repeats_nothing(tmp_path: Path) -> None:
     connection = open_database(tmp_path / "h.db", 5).connection
     turns.open_turn(connection, session(), order(), Run("run"))
     frames = [TurnFrame("turn_1", frame(seq, f"{seq}")) for seq in range(3)]
-    turns.write_frames(connection, frames[:2], WorkerNames(), FrameNumbers())
-    turns.write_frames(connection, frames, WorkerNames(), FrameNumbers())
+    FrameWriter()(connection, frames[:2])
+    FrameWriter()(connection, frames)
     assert [row["data"] for row in connection.execute("SELECT data FROM frames ORDER BY seq")] == [
         "0",
         "1",

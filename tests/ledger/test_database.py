@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from functools import partial
 from queue import SimpleQueue
 from threading import Event
 from typing import TYPE_CHECKING
@@ -14,9 +13,9 @@ import pytest
 from handinger_tui.core.errors import LedgerError, NoRoom
 from handinger_tui.ledger.database import MAX_FRAMES, Database
 from handinger_tui.ledger.database_file import open_database
-from handinger_tui.ledger.frames import FrameNumbers
+from handinger_tui.ledger.frames import FrameWriter
 from handinger_tui.ledger.sql import TurnFrame
-from handinger_tui.ledger.turns import Run, WorkerNames, open_turn, write_frames
+from handinger_tui.ledger.turns import Run, open_turn
 from tests.ledger.samples import frame, look, order, session
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class Writer:
         self.sizes: list[int] = []
         self._commits: SimpleQueue[int] = SimpleQueue()
         self.problem: Exception | None = None
-        self._write = partial(write_frames, names=WorkerNames(), numbers=FrameNumbers())
+        self._write = FrameWriter()
 
     def __call__(self, connection: sqlite3.Connection, frames: Sequence[TurnFrame]) -> None:
         self.sizes.append(len(frames))
