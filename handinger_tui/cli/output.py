@@ -110,7 +110,7 @@ def fit_columns(columns: Sequence[Column], width: int) -> list[Column]:
 
 
 def align_amounts(amounts: Sequence[str]) -> list[str]:
-    """Align amounts from `costs.text.amount_text` at decimal points and plus signs by padding."""
+    """Align amounts at their decimal points and at the signs of gaps by padding."""
     split = [
         (*_split_at_point(number), more) for number, _, more in (text.partition(" ") for text in amounts)
     ]
