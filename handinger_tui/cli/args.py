@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from handinger_tui import __version__
+from handinger_tui.cli import signals
 from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
 
 if TYPE_CHECKING:
@@ -364,6 +365,15 @@ def shows_screen(args: argparse.Namespace) -> bool:
         return False
     is_headless = args.headless is not None or args.output_format is not None or bool(args.output)
     return not (is_headless or getattr(args, "detach", False) or getattr(args, "dry_run", False))
+
+
+def run_command(args: argparse.Namespace) -> int:
+    """Run a subcommand that does not show the screen, and return the exit code."""
+    command = implementation(args.command)
+    if not SUBCOMMANDS[args.command].watches_turn:
+        # The modules of the command are imported: from here on Python's own signal handling suffices.
+        signals.release()
+    return command.run(args)
 
 
 def _refuse_commands(parser: Parser, words: list[str]) -> None:

@@ -159,7 +159,13 @@ def _run_command(words: list[str]) -> int:
         from handinger_tui.cli import args as command_line  # argparse, 15 ms
 
         args = command_line.parse(words)
-        return _show_screen(lambda: args) if command_line.shows_screen(args) else _run_parsed(args)
+        if command_line.shows_screen(args):
+            return _show_screen(lambda: args)
+        if args.command:
+            return command_line.run_command(args)
+        from handinger_tui.cli.headless import run_turn  # httpx, 250 ms, not for --help
+
+        return run_turn(args)
     except (Exception, KeyboardInterrupt, SystemExit) as problem:
         if isinstance(problem, SystemExit) and problem.code != USAGE:
             raise
@@ -172,21 +178,6 @@ def _run_command(words: list[str]) -> int:
     finally:
         if SIGNALS_MODULE in sys.modules:
             sys.modules[SIGNALS_MODULE].restore()
-
-
-def _run_parsed(args: argparse.Namespace) -> int:
-    """Run a command line that does not show the screen, and return the exit code."""
-    if not args.command:
-        from handinger_tui.cli.headless import run_turn  # httpx, 250 ms, not for --help
-
-        return run_turn(args)
-    from handinger_tui.cli.args import implementation  # loaded by now
-    from handinger_tui.cli.commands import SUBCOMMANDS  # loaded by now
-
-    if not SUBCOMMANDS[args.command].watches_turn:
-        # The modules of the command are imported: from here on Python's own signal handling suffices.
-        sys.modules[SIGNALS_MODULE].release()
-    return implementation(args.command).run(args)
 
 
 PIPES: Final = 12
