@@ -263,40 +263,37 @@ def test_each_color_has_one_meaning(theme: Theme) -> None:
             assert sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) > 40**2, (one, other)
 
 
-@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
-async def test_links_and_headings_of_an_answer_wear_their_own_colors(theme: Theme) -> None:
-    desktop = Desktop(launch=launch(theme=theme.name), api=answers("# Title\n\n[shown](https://d.test)"))
+async def test_every_theme_paints_every_kind_of_screen_and_links_and_headings_in_their_own_colors() -> None:
+    text = "# Title\n\n`b` [shown](https://d.test)\n\n```py\nx=1\n```"
+    desktop = Desktop(api=answers(text), paints=True)
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed", "Title", "shown")
-        await desktop.rest(pilot)
-        palette = desktop.work.transcript.strip_cache.palette
-        system = {**theme.to_color_system().generate(), **theme.variables}
-        for name, variable in (("link", "link-color"), ("heading", "markdown-h1-color")):
-            color = palette.style(f".transcript--{name}").foreground
-            assert color is not None
-            assert color.rgb == Color.parse(system[variable]).rgb
-        assert palette.style(".transcript--link").underline
+        for theme in THEMES:
+            desktop.app.theme = theme.name
+            await desktop.rest(pilot)
+            palette = desktop.work.transcript.strip_cache.palette
+            system = {**theme.to_color_system().generate(), **theme.variables}
+            for name, variable in (("link", "link-color"), ("heading", "markdown-h1-color")):
+                color = palette.style(f".transcript--{name}").foreground
+                assert color is not None
+                assert color.rgb == Color.parse(system[variable]).rgb, theme.name
+            assert palette.style(".transcript--link").underline
+            for key, shown in (
+                ("ctrl+s", "Sessions"),
+                ("f1", "Search keys and commands"),
+                ("ctrl+p", "Search for commands"),
+                ("f2", "cost"),
+            ):
+                await pilot.press(key)
+                await desktop.shows(pilot, shown)
+                await pilot.press("escape")
+                await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
 
 
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
-async def test_every_theme_paints_every_kind_of_screen(theme: Theme) -> None:
-    desktop = Desktop(
-        launch=launch(theme=theme.name), api=answers("# A\n\n`b` [c](https://d.test)\n\n```py\nx=1\n```")
-    )
-    async with desktop.running() as pilot:
-        assert desktop.app.theme == theme.name
-        await desktop.send(pilot, "Hi")
-        await desktop.shows(pilot, "✓ completed")
-        for key, shown in (
-            ("ctrl+s", "Sessions"),
-            ("f1", "Help"),
-            ("ctrl+p", "Search for commands"),
-            ("f2", "cost"),
-        ):
-            await pilot.press(key)
-            await desktop.shows(pilot, shown)
-            await pilot.press("escape")
+async def test_the_app_starts_in_the_theme_of_the_settings(theme: Theme) -> None:
+    assert Desktop(launch=launch(theme=theme.name)).app.theme == theme.name
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-
-import pytest
+from typing import Final
 
 from handinger_tui.ui.dialogs.help import HelpScreen
-from handinger_tui.ui.ledger.screen import LedgerScreen
 from tests.ui.fakes import Desktop
 from tests.ui.screens.test_citing import cited
 from tests.ui.screens.test_queue import queue_up, running
@@ -23,33 +21,40 @@ def headings(desktop: Desktop) -> list[str]:
     return [line.strip().removesuffix(" (now)") for line in lines if line.strip().endswith(" (now)")]
 
 
-@pytest.mark.parametrize(
-    ("keys", "places"),
-    [
-        ((), ["Prompt", "Anywhere"]),
-        (("ctrl+up",), ["Browse mode", "Anywhere"]),
-        (("f3",), ["Sources panel", "Sources and files panels", "Panels", "Anywhere"]),
-        # Without files no key of theirs works.
-        (("f4",), ["Sources and files panels", "Panels", "Anywhere"]),
-        (("f2",), ["Usage panel", "Panels", "Anywhere"]),
-        (("ctrl+f",), ["Find bar", "Anywhere"]),
-        (("f9",), ["Full-screen pages", "Ledger", "Ledger rows"]),
-        (("ctrl+t",), ["Full-screen pages", "Receipt"]),
-    ],
+PLACES: Final = (
+    ((), ["Prompt", "Anywhere"]),
+    (("ctrl+up",), ["Browse mode", "Anywhere"]),
+    (("f3",), ["Sources panel", "Sources and files panels", "Panels", "Anywhere"]),
+    # Without files no key of theirs works.
+    (("f4",), ["Sources and files panels", "Panels", "Anywhere"]),
+    (("f2",), ["Usage panel", "Panels", "Anywhere"]),
+    (("ctrl+f",), ["Find bar", "Anywhere"]),
+    (("f9",), ["Full-screen pages", "Ledger", "Ledger rows"]),
+    (("ctrl+t",), ["Full-screen pages", "Receipt"]),
 )
-async def test_the_keys_that_work_now_come_first(keys: tuple[str, ...], places: list[str]) -> None:
+"""Keys that lead to a place, and the groups of keys that work there."""
+
+
+async def test_the_keys_that_work_now_come_first() -> None:
     desktop = cited()
     async with desktop.running(80, 80) as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
-        for key in keys:
-            await pilot.press(key)
+        for keys, places in PLACES:
+            await pilot.press(*keys)
             await desktop.rest(pilot)
-        await pilot.press("f1")
-        await desktop.until(pilot, lambda: helping(desktop))
-        await desktop.until(pilot, lambda: headings(desktop))
-        assert headings(desktop) == places
-        assert desktop.text_of("#help-text").split("\n")[0].strip() == f"{places[0]} (now)"
+            place = desktop.app.screen
+            await pilot.press("f1")
+            await desktop.until(pilot, lambda: helping(desktop) and headings(desktop))
+            assert headings(desktop) == places
+            assert desktop.text_of("#help-text").split("\n")[0].strip() == f"{places[0]} (now)"
+            await pilot.press("f1")
+            await desktop.until(pilot, lambda: desktop.app.screen is place)  # noqa: B023 - awaited here
+            if keys:
+                await pilot.press("escape")
+            await desktop.until(
+                pilot, lambda: desktop.app.screen is desktop.work and desktop.work.prompt.has_focus
+            )
 
 
 async def test_the_keys_of_the_queue_come_first_while_it_has_the_focus() -> None:
@@ -64,43 +69,31 @@ async def test_the_keys_of_the_queue_come_first_while_it_has_the_focus() -> None
         gate.set()
 
 
-async def test_the_ledger_is_there_again_after_its_help() -> None:
-    desktop = Desktop()
-    async with desktop.running() as pilot:
-        await pilot.press("f9")
-        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, LedgerScreen))
-        await pilot.press("f1")
-        await desktop.until(pilot, lambda: helping(desktop))
-        await pilot.press("f1")
-        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, LedgerScreen))
-
-
-@pytest.mark.parametrize(
-    ("keys", "shown", "places"),
-    [
-        (("ctrl+s",), "Sessions", ["Session list", "Dialogs"]),
-        (("ctrl+r",), "Prompt history", ["Prompt history", "Dialogs"]),
-        (("ctrl+p",), "/attach", ["Command palette"]),
-        (("/", *"limit", "enter"), "Limits", ["Dialogs"]),
-        (("/", *"budget unlimited", "enter"), "unlimited", ["Dialogs"]),
-    ],
+DIALOGS: Final = (
+    (("ctrl+s",), "Sessions", ["Session list", "Dialogs"]),
+    (("ctrl+r",), "Prompt history", ["Prompt history", "Dialogs"]),
+    (("ctrl+p",), "/attach", ["Command palette"]),
+    (("/", *"limit", "enter"), "Limits", ["Dialogs"]),
+    (("/", *"budget unlimited", "enter"), "unlimited", ["Dialogs"]),
 )
-async def test_lists_and_dialogs_show_their_own_keys_and_are_there_again_after_it(
-    keys: tuple[str, ...], shown: str, places: list[str]
-) -> None:
+
+
+async def test_lists_and_dialogs_show_their_own_keys_and_are_there_again_after_it() -> None:
     desktop = Desktop()
     async with desktop.running(80, 80) as pilot:
-        await pilot.press(*keys)
-        await desktop.until(pilot, lambda: desktop.app.screen is not desktop.work)
-        dialog = desktop.app.screen
-        await desktop.shows(pilot, shown)
-        await pilot.press("f1")
-        await desktop.until(pilot, lambda: helping(desktop) and headings(desktop))
-        assert sorted(headings(desktop)) == sorted(places)
-        await pilot.press("f1")
-        await desktop.until(pilot, lambda: desktop.app.screen is dialog)
-        await pilot.press("escape")
-        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+        for keys, shown, places in DIALOGS:
+            await pilot.press(*keys)
+            await desktop.until(pilot, lambda: desktop.app.screen is not desktop.work)
+            dialog = desktop.app.screen
+            await desktop.shows(pilot, shown)
+            await pilot.press("f1")
+            await desktop.until(pilot, lambda: helping(desktop) and headings(desktop))
+            assert sorted(headings(desktop)) == sorted(places)
+            await pilot.press("f1")
+            await desktop.until(pilot, lambda: desktop.app.screen is dialog)  # noqa: B023 - awaited here
+            await pilot.press("escape")
+            await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+            await desktop.rest(pilot)
 
 
 def is_filtered(desktop: Desktop, shown: str, hidden: str) -> bool:
@@ -108,10 +101,9 @@ def is_filtered(desktop: Desktop, shown: str, hidden: str) -> bool:
     return shown in text and hidden not in text
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
-async def test_typing_filters_keys_and_commands(size: tuple[int, int]) -> None:
+async def test_typing_filters_keys_and_commands() -> None:
     desktop = Desktop()
-    async with desktop.running(*size) as pilot:
+    async with desktop.running(60, 20) as pilot:
         await pilot.press("f1")
         await desktop.until(pilot, lambda: helping(desktop))
         for typed, shown, hidden in (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
 import pytest
@@ -59,13 +60,17 @@ def left(desktop: Desktop) -> bool:
 
 
 class KeyRow(NamedTuple):
-    """`before` is typed first; then `sent` is pressed, and `holds` must come true. `posts`: messages sent."""
+    """`before` is typed first; then `sent` is pressed, and `holds` must come true.
+
+    `posts`: messages sent. `apart`: what it leaves is not undone by Esc, so it needs an app of its own.
+    """
 
     name: str
     before: str
     sent: str
     holds: Holds
     posts: int = 0
+    apart: bool = False
 
 
 EDITING: Final = (
@@ -100,24 +105,24 @@ EDITING: Final = (
 )
 """A name, what is typed first, what is pressed, and the text of the prompt after it."""
 ROWS: Final = (
-    KeyRow("Enter", "more", "\r", text_is(""), 1),
-    KeyRow("Up", "", "\x1b[A", text_is("Hi")),
-    KeyRow("Up (application)", "", "\x1bOA", text_is("Hi")),
-    KeyRow("Down", "\x1b[A", "\x1b[B", text_is("")),
+    KeyRow("Enter", "more", "\r", text_is(""), 1, apart=True),
+    KeyRow("Up", "", "\x1b[A", text_is("Hi"), apart=True),
+    KeyRow("Up (application)", "", "\x1bOA", text_is("Hi"), apart=True),
+    KeyRow("Down", "\x1b[A", "\x1b[B", text_is(""), apart=True),
     KeyRow("Ctrl+R", "", "\x12", shows(HistorySearch)),
     KeyRow("Tab", "/exp", "\t", text_is("/export ")),
-    KeyRow("Shift+Tab", "", "\x1b[Z", lambda desktop: desktop.work.controller.budget == "high"),
+    KeyRow("Shift+Tab", "", "\x1b[Z", lambda desktop: desktop.work.controller.budget == "high", apart=True),
     KeyRow("Ctrl+C with text", "ab", "\x03", text_is("")),
-    KeyRow("Ctrl+C with text, Up", "ab\x03", "\x1b[A", text_is("ab")),
+    KeyRow("Ctrl+C with text, Up", "ab\x03", "\x1b[A", text_is("ab"), apart=True),
     KeyRow(
         "Ctrl+C with a selection",
         "ab\x1b[1;2D",
         "\x03",
         lambda desktop: (desktop.app.clipboard, desktop.work.prompt.text) == ("b", "ab"),
     ),
-    KeyRow("Ctrl+C twice", "", "\x03\x03", left),
-    KeyRow("Ctrl+D", "", "\x04", left),
-    KeyRow("Ctrl+Z", "", "\x1a", lambda desktop: "No shell" in desktop.said()),
+    KeyRow("Ctrl+C twice", "", "\x03\x03", left, apart=True),
+    KeyRow("Ctrl+D", "", "\x04", left, apart=True),
+    KeyRow("Ctrl+Z", "", "\x1a", lambda desktop: "No shell" in desktop.said(), apart=True),
     KeyRow("Esc", "", "\x1b", browses("answers")),
     KeyRow("Esc, Esc", "\x1b\x1b", "a", text_is("a")),
     KeyRow("Ctrl+Up", "a", "\x1b[1;5A", browses("answers")),
@@ -130,16 +135,16 @@ ROWS: Final = (
     KeyRow("F3", "", "\x1bOR", browses("Sources")),
     KeyRow("F4", "", "\x1bOS", browses("Files")),
     KeyRow("F5", "", "\x1b[15~", shows(DataScreen)),
-    KeyRow("F6", "", "\x1b[17~", panels_away),
-    KeyRow("Ctrl+B", "", "\x02", panels_away),
-    KeyRow("F7", "", "\x1b[18~", lambda desktop: "No worker is running." in desktop.text()),
+    KeyRow("F6", "", "\x1b[17~", panels_away, apart=True),
+    KeyRow("Ctrl+B", "", "\x02", panels_away, apart=True),
+    KeyRow("F7", "", "\x1b[18~", lambda desktop: "No worker is running." in desktop.text(), apart=True),
     KeyRow("F9", "", "\x1b[20~", shows(LedgerScreen)),
     KeyRow("Ctrl+F", "a", "\x06", lambda desktop: desktop.work.browsing.is_finding),
     KeyRow("Ctrl+P", "", "\x10", shows(CommandPalette)),
     KeyRow("Ctrl+S", "", "\x13", shows(SessionPicker)),
-    KeyRow("Ctrl+N", "", "\x0e", lambda desktop: not desktop.session.turns),
+    KeyRow("Ctrl+N", "", "\x0e", lambda desktop: not desktop.session.turns, apart=True),
     KeyRow("Ctrl+T", "", "\x14", shows(ReceiptScreen)),
-    KeyRow("Ctrl+O", "\x1b[1;5H", "\x0f", lambda desktop: "considered" in desktop.text()),
+    KeyRow("Ctrl+O", "\x1b[1;5H", "\x0f", lambda desktop: "considered" in desktop.text(), apart=True),
     KeyRow("PageUp", "", "\x1b[5~", up_a_page),
     KeyRow("PageDown", "\x1b[5~", "\x1b[6~", scrolled(1)),
     KeyRow("Ctrl+Home", "", "\x1b[1;5H", scrolled(0)),
@@ -150,8 +155,9 @@ ROWS: Final = (
         "\x0e",
         "\x1b[1;3A",
         lambda desktop: desktop.session.turns and "Paragraph 59" in desktop.text(),
+        apart=True,
     ),
-    KeyRow("Alt+Down", "\x0e\x1b[1;3A", "\x1b[1;3B", lambda desktop: not desktop.session.turns),
+    KeyRow("Alt+Down", "\x0e\x1b[1;3A", "\x1b[1;3B", lambda desktop: not desktop.session.turns, apart=True),
 )
 
 
@@ -184,8 +190,9 @@ async def press(desktop: Desktop, pilot: Pilot[None], data: str) -> None:
         desktop.app.post_message(message)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
-async def test_the_bytes_of_a_key_do_what_the_contract_says(row: KeyRow) -> None:
+@asynccontextmanager
+async def answered() -> AsyncIterator[tuple[Desktop, Pilot[None]]]:
+    """One turn is over."""
     files = [{"url": "https://x.test/a.csv", "filename": "a.csv", "mediaType": "text/csv"}]
     body = worker("", messages=None, files=files, **PRICED)
     desktop = Desktop(api=FakeApi(starts=[answer(), says("More")], workers=[body]))
@@ -193,13 +200,44 @@ async def test_the_bytes_of_a_key_do_what_the_contract_says(row: KeyRow) -> None
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
         await desktop.rest(pilot)
-        await press(desktop, pilot, row.before)
-        await desktop.rest(pilot)
-        assert not row.holds(desktop), "it holds before the key is pressed"
-        await press(desktop, pilot, row.sent)
-        await desktop.until(pilot, lambda: row.holds(desktop))
-        assert len(desktop.api.posts) == 1 + row.posts
+        yield desktop, pilot
         assert not any((desktop.files.saved, desktop.files.opened, desktop.opened))
+
+
+async def press_row(desktop: Desktop, pilot: Pilot[None], row: KeyRow) -> None:
+    await press(desktop, pilot, row.before)
+    await desktop.rest(pilot)
+    assert not row.holds(desktop), f"{row.name}: it holds before the key is pressed"
+    await press(desktop, pilot, row.sent)
+    await desktop.until(pilot, lambda: row.holds(desktop))
+    assert len(desktop.api.posts) == 1 + row.posts, row.name
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.apart], ids=lambda row: row.name)
+async def test_the_bytes_of_a_key_do_what_the_contract_says(row: KeyRow) -> None:
+    async with answered() as (desktop, pilot):
+        await press_row(desktop, pilot, row)
+
+
+async def test_the_bytes_of_keys_do_what_the_contract_says_one_after_the_other() -> None:
+    async with answered() as (desktop, pilot):
+        work = desktop.work
+        for row in ROWS:
+            if row.apart:
+                continue
+            await press_row(desktop, pilot, row)
+            # Back to where each of them begins.
+            while desktop.app.screen is not work:
+                desktop.app.pop_screen()
+                await pilot.pause()
+            if work.browsing.is_finding or work.browsing.browsed is not None:
+                await press(desktop, pilot, "\x1b")
+            await desktop.until(pilot, lambda: work.prompt.has_focus)
+            work.prompt.put("")
+            desktop.app.copy_to_clipboard("")
+            await press(desktop, pilot, "\x1b[1;5F")
+            await desktop.until(pilot, lambda: scrolled(1)(desktop))
+            await desktop.rest(pilot)
 
 
 async def test_the_bytes_of_a_key_edit_the_text() -> None:
