@@ -385,9 +385,9 @@ def _move_bar(bar: ScrollBar, position: int, rows: int, *, fine: bool) -> None:
     """Move the scrollbar to `position` in a total of `rows`.
 
     While text streams in, the thumb moves a little with each paint, and painting the bar costs more
-    than painting the new text. Without `fine` only moves by a cell are painted.
+    than painting the new text. Without `fine` only moves by two cells are painted.
     """
-    steps = 8 if fine else 1
+    steps = 8 if fine else 0.5
     before = _thumb(bar, steps)
     bar.set_reactive(ScrollBar.window_virtual_size, rows)
     bar.set_reactive(ScrollBar.position, float(position))
@@ -395,7 +395,7 @@ def _move_bar(bar: ScrollBar, position: int, rows: int, *, fine: bool) -> None:
         bar.refresh()
 
 
-def _thumb(bar: ScrollBar, steps: int) -> tuple[int, int]:
+def _thumb(bar: ScrollBar, steps: float) -> tuple[int, int]:
     """Return the first and last step of the thumb, (0, 0) if there is nothing to scroll."""
     height, window, rows = bar.size.height, bar.window_size, bar.window_virtual_size
     if not window or window >= rows:

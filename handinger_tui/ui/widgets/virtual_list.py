@@ -152,7 +152,11 @@ class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
         if width > 0:
             count = self.rows.line_count(width)
             size = Size(width, count + self.rows.head)
-            if size != self.virtual_size:
+            always_fits = max(size.height, self.virtual_size.height) <= self.size.height
+            if always_fits and not self.styles.auto_dimensions:
+                # No scroll bar before and after: a layout of the screen, 15 ms, would change nothing.
+                self.set_reactive(VirtualList.virtual_size, size)
+            elif size != self.virtual_size:
                 self.virtual_size = size
         viewport = (self.size, self.scrollable_content_region, self.scroll_offset)
         if viewport != self._drawn_viewport:

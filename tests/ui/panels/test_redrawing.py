@@ -8,6 +8,7 @@ import pytest
 from rich.segment import Segment
 from textual.app import App
 from textual.content import Content
+from textual.geometry import Region
 
 from handinger_tui.ui.widgets.virtual_list import ListRows, VirtualList
 from tests.ui.panels.stage import Stage, count_drawn
@@ -65,6 +66,31 @@ async def test_one_changed_line_is_one_drawn_line(monkeypatch: pytest.MonkeyPatc
         panel.tell(*panel.rows.lines)
         await pilot.pause()
         assert drawn == [1, 2]
+
+
+async def test_only_a_list_that_does_not_fit_lays_out_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = WordList()
+    async with Stage(panel).run_test(size=(34, 12)) as pilot:
+        await pilot.pause()
+        layouts, refresh = [], panel.refresh
+
+        def count_layouts(*regions: Region, layout: bool = False, **how: bool) -> WordList:
+            layouts.append(layout)
+            return refresh(*regions, layout=layout, **how)
+
+        monkeypatch.setattr(panel, "refresh", count_layouts)
+        panel.tell(("one", ""))
+        panel.tell(("one", ""), ("two", ""))
+        await pilot.pause()
+        assert layouts
+        assert not any(layouts)
+        assert not panel.show_vertical_scrollbar
+        panel.tell(*[("line", "")] * 20)
+        await pilot.pause()
+        assert panel.show_vertical_scrollbar
+        panel.tell(("one", ""))
+        await pilot.pause()
+        assert not panel.show_vertical_scrollbar
 
 
 @pytest.mark.parametrize("seed", range(4))
