@@ -332,7 +332,7 @@ def _line(
 
 
 def amount_words(money: TurnMoney, amount: str) -> str:
-    """An amount with what has to be said of it: "up to $0.60", "~$0.20"."""
+    """An amount with its marks: "up to $0.60", "~$0.20"."""
     return f"up to {amount}" if money.shared else doubt_mark(money.doubtful) + amount
 
 

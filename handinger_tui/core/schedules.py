@@ -80,7 +80,7 @@ Rule = At | After | Every | Cron
 
 
 class NewSchedule(Struct, frozen=True):
-    """A schedule to add: turns that the service starts by itself."""
+    """A schedule to add: turns that the service starts on its own."""
 
     instruction: str
     rule: Rule

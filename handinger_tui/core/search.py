@@ -39,7 +39,7 @@ _ACCENTS: Final = re.compile("[\u0300-\u036f]")
 
 
 class _Folding(dict[int, str]):
-    """What replaces each character, by its code; filled as characters are met."""
+    """What replaces each character, by its code; filled when a character first occurs."""
 
     def __missing__(self, code: int) -> str:
         plain = normalize("NFC", _ACCENTS.sub("", normalize("NFKD", chr(code)))).casefold()
@@ -63,7 +63,7 @@ def folded(text: str) -> str:
 
 
 class Texts(NamedTuple):
-    """What of a turn is searched."""
+    """The searched texts of a turn."""
 
     prompt: str = ""
     answer: str = ""
@@ -77,7 +77,7 @@ LONGEST_TOOLS: Final = 65_536
 
 
 def texts_of(turn: Turn) -> Texts:
-    """What of a turn is searched."""
+    """The searched texts of a turn."""
     sources = (text for part in sources_of_turn(turn) for text in (part.title, part.url, part.filename))
     attached = [one.name for one in turn.order.attachments]
     created = [part.filename for part in files_of_turn(turn) if part.filename]
@@ -143,7 +143,7 @@ class Query(Struct, frozen=True):
 
     def matches(self, *texts: str) -> bool:
         """Whether texts of one turn, or a title, have every term and no excluded one."""
-        # The line feed between two texts is no word: no phrase reaches over it.
+        # The line feed between two texts is not a word: no phrase crosses it.
         text = "\n".join(map(folded, texts))
         return all(term.pattern in text for term in self.terms) and not any(
             term.pattern in text for term in self.excluded

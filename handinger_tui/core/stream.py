@@ -1,4 +1,4 @@
-"""What came from the service: frames, pieces of a response exactly as they arrived; snapshots of workers.
+"""What arrived from the service: frames, pieces of a response exactly as they arrived; snapshots of workers.
 
 A turn is stored as a list of frames. Frames from the wire keep their raw text. Markers are frames of our own
 that record what no server says (a stream was opened, a connection was lost, how the turn was settled). Every
@@ -50,7 +50,7 @@ class Framing(StrEnum):
     TEXT = "text"
     """A piece of a plain text body; `data` is appended to the text so far."""
     JSON = "json"
-    """A whole JSON body; `event` is a `ReadReason`."""
+    """A complete JSON body; `event` is a `ReadReason`."""
     NOTE = "note"
     """Written by this program; `event` is a `Marker`, `data` a JSON object."""
 

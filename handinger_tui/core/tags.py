@@ -71,7 +71,7 @@ class Labels(NamedTuple):
 
 
 def labels_text(labels: Labels, removed: Sequence[str] = ()) -> str:
-    """The tags and the project as one line; those that the session has not by itself with their origin.
+    """The tags and the project as one line; those that are not its own with their origin.
 
     `removed`: tags that were to be removed; the text names those that the session still has.
     """

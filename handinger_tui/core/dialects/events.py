@@ -178,7 +178,7 @@ class MessageStarted(Struct, frozen=True):
 
 
 class MessageStored(Struct, frozen=True):
-    """A whole stored UIMessage of a replay, as on the wire ({id, role, parts|content})."""
+    """A complete stored UIMessage of a replay, as on the wire ({id, role, parts|content})."""
 
     message: JsonObject
 

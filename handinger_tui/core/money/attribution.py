@@ -57,7 +57,7 @@ class TurnMoney(Struct, frozen=True):
     counts as missing in totals.
 
     `shared`: amounts that may belong to others as well are entered for one turn only. `usage` and `costs`
-    are what is entered for this one, so that sums are exact; `most` is what it may have taken, and
+    are what is entered for this one, so that sums are exact; `most` is what it may have cost, and
     `others` counts the other runs (0: only what came before it). `doubtful`: another meaning of the
     worker's figures, which is not excluded yet, gives another amount. `pinned`: the person decided what
     the figures mean. `grew`: nothing is entered for a refused turn, but the worker's figures rose at that
@@ -98,7 +98,7 @@ class TurnMoney(Struct, frozen=True):
 
     @property
     def most_credits(self) -> Decimal | None:
-        """The credits that the turn may have taken at most."""
+        """The most credits that the turn may have cost."""
         return self.most[0].credits if self.shared else self.usage.credits
 
 

@@ -106,7 +106,7 @@ class Gauge(Struct, frozen=True):
     limit: Limit
     spent: Total
     reserved: Decimal = Decimal(0)
-    """What running turns will probably take beyond what they have taken so far."""
+    """What running turns will probably cost beyond what they have cost so far."""
     running: int = 0
     """How many turns that count for the limit run, in any program."""
     unmeasured: int = 0

@@ -81,7 +81,7 @@ NO_DECISIONS: Final = Decisions()
 class Entry(NamedTuple):
     """What one turn took by one meter.
 
-    `amount` is what is entered for the turn; None: unknown. `most`: what it may have taken at most, where
+    `amount` is what is entered for the turn; None: unknown. `most`: what it may have cost at most, where
     it shares an amount with `others` other runs, or with what came before it (`others` 0); None: `amount`
     is its own. `doubtful`: the amount depends on the meaning of the meter, which is not decided. `open`:
     there is more that is unknown yet.
@@ -207,7 +207,7 @@ class _Meter:
         self.closed = zero
         """The rises of all earlier segments."""
         self.base = zero
-        """The value at the first reading: what the worker had taken before we knew of it."""
+        """The value at the first reading: what the worker had used before we knew of it."""
         self.recent: tuple[Amount, ...] = ()
         self.fall: _Fall | None = None
         self.read_at = 0
@@ -475,7 +475,7 @@ class MeterResult(NamedTuple):
         return exceptions
 
     def entry(self, turn: Key) -> Entry:
-        """What the turn took."""
+        """What the turn used."""
         alone = self.alone.get(turn)
         if self.meaning is Meaning.PER_TURN:
             return Entry(alone, open=turn in self.overwritten)

@@ -1,1 +1,1 @@
-"""What is known of turns and sessions, computed from what came."""
+"""Turns and sessions, computed from what arrived."""

@@ -109,7 +109,7 @@ class TurnStatus(StrEnum):
 LIVE: Final = frozenset({TurnStatus.QUEUED, TurnStatus.SENDING, TurnStatus.ACCEPTED, TurnStatus.CHECKING})
 """Statuses in which this program is working on the turn."""
 UNDECIDED: Final = frozenset({TurnStatus.RUNNING, TurnStatus.UNKNOWN})
-"""Statuses of turns that may go on, although no program watches them: a reading may still bring their end."""
+"""Statuses of turns that may continue, although no program watches them: a reading may bring their end."""
 DRAFT: Final = frozenset(
     {TurnStatus.REJECTED, TurnStatus.NOT_SENT, TurnStatus.NOT_DELIVERED, TurnStatus.UNKNOWN}
 )
@@ -316,7 +316,7 @@ TRIGGER_WORDS: Final = {
     Trigger.SCHEDULE: "started by a schedule",
     Trigger.DASHBOARD: "sent in the dashboard",
 }
-"""How a turn came about that was found at its worker."""
+"""The origin of a turn that was found at its worker."""
 
 
 DEFAULT_BUDGET: Final = "standard"
