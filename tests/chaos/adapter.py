@@ -12,9 +12,9 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -34,11 +34,13 @@ class Operation:
     folder: str
     attach: str = ""
     tasks: bool = False
+    limits: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def environ(self) -> dict[str, str]:
-        """The environment of the generation; without a stream, an answer takes longer to begin."""
-        return {"HANDINGER_GENERATION": "tasks", "HANDINGER_FIRST_BYTE_TIMEOUT": "0.8"} if self.tasks else {}
+        """Its limits and its generation; without a stream, an answer takes longer to begin."""
+        tasks = {"HANDINGER_GENERATION": "tasks", "HANDINGER_FIRST_BYTE_TIMEOUT": "0.8"} if self.tasks else {}
+        return {**self.limits, **tasks}
 
     @property
     def argv(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,3 +42,16 @@ SHORT: Final = {
     "HANDINGER_MAX_FILE_BYTES": str(16 << 20),
 }
 """Limits so short that a fault takes seconds."""
+
+_GENEROUS: Final = ("CONNECT_TIMEOUT", "FIRST_BYTE_TIMEOUT", "IDLE_TIMEOUT")
+
+
+def limits_for(scenario: Mapping[str, Any]) -> dict[str, str]:
+    """The short limits, where a scenario is about them: a slow machine must not count as a silent service."""
+    outcomes, script = set(scenario["expect"]["outcome"]), json.dumps(scenario.get("server", {}))
+    long = set() if '"hang"' in script or '"sleep"' in script else set(_GENEROUS)
+    if "running" not in outcomes:
+        long.add("MAX_WAIT")
+    if outcomes <= {"completed", "recovered"}:
+        long.add("RECOVERY_WINDOW")
+    return SHORT | {f"HANDINGER_{name}": "60" for name in long}

@@ -7,7 +7,6 @@ import os
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final
 
 import pytest
 
@@ -21,7 +20,7 @@ from handinger_tui.core.stream import ReadReason
 from handinger_tui.core.turns.turn import DRAFT
 from handinger_tui.ui.app import HandingerApp
 from tests.chaos.adapter import outcome_of_turn
-from tests.chaos.data import SCENARIOS, SHORT
+from tests.chaos.data import SCENARIOS, SHORT, limits_for
 from tests.chaos.judge import broken, prompt_for
 from tests.chaos.server import FaultServer
 from tests.chaos.world import World
@@ -46,10 +45,6 @@ NAMES = [
     for name, scenario in SCENARIOS.items()
     if scenario["op"] == "continue" and scenario.get("base") != "closed" and name not in HEAVY
 ]
-
-
-SILENT: Final = {"pause-with-heartbeats"}
-"""Scenarios that complete and need the limit for silence."""
 
 
 @pytest.fixture
@@ -101,9 +96,8 @@ async def live_looks(app: HandingerApp, turn_id: str) -> int:
 async def test_scenario_on_the_screen(
     name: str, server: FaultServer, service: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if name not in SILENT and SCENARIOS[name]["expect"]["outcome"] == ["completed"]:
-        # In a scenario without silence, a slow machine must not count as silent.
-        monkeypatch.setenv("HANDINGER_IDLE_TIMEOUT", "10")
+    for limit, value in limits_for(SCENARIOS[name]).items():
+        monkeypatch.setenv(limit, value)
     world = server.begin(SCENARIOS[name])
     failures, typed, screen_text = await through_the_screen(world, server.base_of(world))
     assert not failures, "\n".join(failures)

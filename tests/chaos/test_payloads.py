@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -81,8 +81,16 @@ def test_a_hostile_answer(name: str, server: FaultServer, tmp_path: Path) -> Non
     check_output("text", run("sessions", "show", listed[0]["session_id"], home=tmp_path))
 
 
-@pytest.mark.parametrize("name", [name for name, payload in TEXT_PAYLOADS.items() if "b64" not in payload])
-@pytest.mark.parametrize(("scenario", "status"), [(refused, "rejected"), (broken_off, "failed")])
+SAYABLE: Final = [name for name, payload in TEXT_PAYLOADS.items() if "b64" not in payload]
+ERRORS: Final = [
+    pytest.param(name, scenario, status, marks=[] if at % 2 == half else pytest.mark.slow)
+    for half, (scenario, status) in enumerate([(refused, "rejected"), (broken_off, "failed")])
+    for at, name in enumerate(SAYABLE)
+]
+"""The two kinds take turns: the texts of both are cleaned in one place. A soak runs all."""
+
+
+@pytest.mark.parametrize(("name", "scenario", "status"), ERRORS)
 def test_a_hostile_error(
     name: str, scenario: Callable[..., Any], status: str, server: FaultServer, tmp_path: Path
 ) -> None:

@@ -15,8 +15,8 @@ from tests.chaos.judge import prompt_for
 from tests.chaos.processes import SLOW_TEXT, Place, ended, stay
 from tests.chaos.server import FaultServer, wait_until
 
-END_S = 2.5
-"""A signal ends the program within this."""
+END_S = 15.0
+"""A signal ends the program within this, on a slow machine too; that it ended early, its status says."""
 
 
 @pytest.fixture

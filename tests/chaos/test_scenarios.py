@@ -12,7 +12,7 @@ import pytest
 
 from tests.chaos.adapter import Operation
 from tests.chaos.clients import Client, apart, here
-from tests.chaos.data import SCENARIOS
+from tests.chaos.data import SCENARIOS, limits_for
 from tests.chaos.judge import broken, broken_files, prompt_for
 from tests.chaos.server import FaultServer
 from tests.chaos.table import Note
@@ -52,7 +52,8 @@ def operation_of(world: World, tmp_path: Path, folder: Path) -> Operation:
     attached = tmp_path / "attachment.bin"
     attached.write_bytes(b"\x00\x01attach" * (world.scenario.get("upload_bytes", 8) // 8))
     worker = "" if world.op == "create" else world.worker_id
-    return Operation(world.op, worker, prompt_for(world), str(folder), str(attached), world.tasks)
+    limits = limits_for(world.scenario)
+    return Operation(world.op, worker, prompt_for(world), str(folder), str(attached), world.tasks, limits)
 
 
 @pytest.mark.parametrize(("name", "tasks"), CASES)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PATIENCE_S = 30.0
+LOOK_EVERY_S = 0.04
 
 
 class Terminal:
@@ -104,6 +105,8 @@ class Terminal:
             if holds(screen):
                 return screen
             assert time.monotonic() < end, f"never on the screen: {what}\n{screen}"
+            # Each look is a program of its own: without a pause it takes the time of the one that is watched.
+            time.sleep(LOOK_EVERY_S)
 
     def shows(self, text: str) -> str:
         """Poll until `text` is on the screen."""

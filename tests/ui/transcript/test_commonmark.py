@@ -1,6 +1,6 @@
 """Every section of CommonMark and of GitHub's extensions: streamed rows equal the rows of the whole text.
 
-The cases are our own (commonmark.txt). `HANDINGER_TEST_TEXTS` mixes more of them than a hundred.
+The cases are our own (commonmark.txt). `HANDINGER_TEST_TEXTS` mixes more of them than forty.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.ui.transcript.test_markdown import LIMITS, looks, stream
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-TEXTS: Final = int(os.environ.get("HANDINGER_TEST_TEXTS", "100"))
+TEXTS: Final = int(os.environ.get("HANDINGER_TEST_TEXTS", "40"))
 CODES: Final = str.maketrans({"→": "\t", "␠": " ", "␍": "\r"})
 """Signs that stand in the file for what nobody would see there."""
 
