@@ -34,7 +34,7 @@ PARTS: Final = ("model_usd", "tool_usd", "sandbox_usd", "internal_usd")
 def charge(turn_id: str, usd: str | None = None, **members: Any) -> TurnCharge:
     """One settled turn of worker w1 at "standard"; `usd` as people write it, None for not reported."""
     amount = None if usd is None else Decimal(usd)
-    made = TurnCharge(
+    result = TurnCharge(
         turn_id=turn_id,
         session_id="ses_1",
         worker_id="w1",
@@ -51,7 +51,7 @@ def charge(turn_id: str, usd: str | None = None, **members: Any) -> TurnCharge:
         usage=Usage(cost_usd=amount),
         costs=Costs(),
     )
-    return replace(made, **members)
+    return replace(result, **members)
 
 
 @dataclass
@@ -62,7 +62,7 @@ class FakeBooks:
     simulated: bool = False
     """What the charges are, all of them."""
     fails: LedgerError | None = None
-    asked: list[tuple[str | None, str]] = field(default_factory=list)
+    requests: list[tuple[str | None, str]] = field(default_factory=list)
     """What `usual` was asked for: worker and budget."""
     looks: int = 0
     """How often `changed` was asked."""
@@ -88,19 +88,19 @@ class FakeBooks:
         for one in self._chosen(which):
             key = _key(one, by)
             groups[key] = groups.get(key, Bucket(key)).merged(_bucket(key, one))
-        found = list(groups.values())
+        result = list(groups.values())
         if by is GroupBy.DAY:
-            return sorted(found, key=lambda bucket: bucket.key)
-        known = [bucket for bucket in found if bucket.usd.value is not None]
-        unknown = [bucket for bucket in found if bucket.usd.value is None]
-        return sorted(known, key=lambda bucket: bucket.usd.value or 0, reverse=True) + unknown
+            return sorted(result, key=lambda bucket: bucket.key)
+        priced = [bucket for bucket in result if bucket.usd.value is not None]
+        unknown = [bucket for bucket in result if bucket.usd.value is None]
+        return sorted(priced, key=lambda bucket: bucket.usd.value or 0, reverse=True) + unknown
 
     async def turn_charges(self, which: ChargeFilter, limit: int = 200, offset: int = 0) -> list[TurnCharge]:
         newest = sorted(self._chosen(which), key=lambda one: one.at_ms, reverse=True)
         return newest[offset : offset + limit]
 
     async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
-        self.asked.append((worker_id, budget))
+        self.requests.append((worker_id, budget))
         at_budget = self._chosen(ChargeFilter(budget=budget, simulated=simulated))
         own = [one for one in at_budget if worker_id is not None and one.worker_id == worker_id]
         used = own or at_budget

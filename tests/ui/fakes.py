@@ -270,7 +270,7 @@ class Desktop:
     disk_trouble: LedgerError | None = None
     """What writing such a file raises."""
     opened: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     """Workers whose e-mail address was asked for."""
     browser: bool = True
     warnings: tuple[str, ...] = ()
@@ -343,7 +343,7 @@ class Desktop:
         return self.browser
 
     async def _email(self, worker_id: str) -> str:
-        self.asked.append(worker_id)
+        self.requests.append(worker_id)
         return f"{worker_id}@mail.test"
 
     @property
@@ -374,7 +374,7 @@ class Desktop:
         rows = self.text().split("\n")[at.y : at.bottom]
         return "\n".join(row[at.x : at.right].rstrip() for row in rows)
 
-    def said(self) -> str:
+    def notices(self) -> str:
         """All passing lines so far: near the prompt, and as notifications."""
         others = Counter(note.message for note in self.app._notifications) - Counter(self.lines)
         return "\n".join([*self.lines, *others.elements()])
@@ -412,7 +412,7 @@ class Desktop:
             ) as pilot:
                 if at_once:
                     await self.until(pilot, lambda: self.work.controller.session_id)
-                    await self.rest(pilot)
+                    await self.settle(pilot)
                 yield pilot
                 self.text()
                 await self.engine.aclose()
@@ -421,10 +421,10 @@ class Desktop:
         """Let the app run until something is so."""
         end = time.monotonic() + within_s
         while not done():
-            assert time.monotonic() < end, f"never so; the screen:\n{self.text()}\nsaid: {self.said()}"
+            assert time.monotonic() < end, f"never so; the screen:\n{self.text()}\nsaid: {self.notices()}"
             await pilot.pause()
 
-    async def rest(self, pilot: Pilot[None]) -> None:
+    async def settle(self, pilot: Pilot[None]) -> None:
         """Let the app run until it has nothing more to paint."""
         await pilot.pause()
         await self.until(pilot, lambda: self.work.scheduler.at_rest)

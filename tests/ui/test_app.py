@@ -30,7 +30,7 @@ from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.fakes import LOCAL, Desktop, answers, launch
 
 
-async def test_the_first_frame_stands_before_anything_is_connected() -> None:
+async def test_the_first_frame_is_painted_before_the_connection() -> None:
     desktop = Desktop(gate=asyncio.Event())
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "connecting…", "Three things to try", "Ask a worker")
@@ -46,7 +46,7 @@ async def test_enter_while_connecting_keeps_the_text() -> None:
     desktop = Desktop(gate=asyncio.Event())
     async with desktop.running() as pilot:
         await desktop.send(pilot, "too early")
-        await desktop.until(pilot, lambda: "Still connecting" in desktop.said())
+        await desktop.until(pilot, lambda: "Still connecting" in desktop.notices())
         assert desktop.work.prompt.text == "too early"
         assert desktop.api.posts == []
 
@@ -65,7 +65,7 @@ async def test_enter_pressed_just_before_the_session_is_shown_sends_the_message_
         assert len(desktop.api.posts) == 1
 
 
-async def test_a_failed_start_says_what_happened_and_what_to_do_and_can_be_tried_again() -> None:
+async def test_a_failed_start_has_a_reason_and_a_hint_and_can_be_retried() -> None:
     desktop = Desktop(fails=[SettingsError("The key has a space.", "Set HANDINGER_API_KEY again.")])
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "The key has a space.", "Set HANDINGER_API_KEY again.", "Quit")
@@ -73,7 +73,7 @@ async def test_a_failed_start_says_what_happened_and_what_to_do_and_can_be_tried
         await desktop.until(pilot, lambda: desktop.work.controller.session_id)
 
 
-async def test_a_failed_start_can_be_left() -> None:
+async def test_the_app_can_quit_after_a_failed_start() -> None:
     desktop = Desktop(fails=[LedgerError("The history is locked.")])
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "The history is locked.")
@@ -143,7 +143,7 @@ async def test_a_crash_is_reported_in_a_file_of_ones_own_and_the_terminal_gets_o
     assert desktop.app.farewell == [f"{failed} Report: {report}"]
 
 
-async def test_a_crash_without_a_place_for_its_report_is_told_on_the_terminal(
+async def test_a_crash_whose_report_cannot_be_saved_is_reported_on_the_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("no folder")
@@ -176,7 +176,7 @@ async def test_a_quiet_app_paints_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.until(pilot, lambda: not desktop.session.busy)
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         await desktop.until(pilot, lambda: desktop.work.scheduler.asleep)
         painted: list[object] = []
         monkeypatch.setattr(desktop.app, "_display", lambda _screen, what: painted.append(what))
@@ -196,9 +196,9 @@ async def test_any_number_of_news_before_a_tick_is_one_paint(monkeypatch: pytest
         painted: list[object] = []
         show = desktop.work.pane.show
 
-        def counted(*given: Any, **told: Any) -> None:
+        def counted(*given: Any, **kwargs: Any) -> None:
             painted.append(given)
-            show(*given, **told)
+            show(*given, **kwargs)
 
         monkeypatch.setattr(desktop.work.pane, "show", counted)
         for _ in range(1_000):
@@ -271,7 +271,7 @@ async def test_every_theme_paints_every_kind_of_screen_and_links_and_headings_in
         await desktop.shows(pilot, "✓ completed", "Title", "shown")
         for theme in THEMES:
             desktop.app.theme = theme.name
-            await desktop.rest(pilot)
+            await desktop.settle(pilot)
             palette = desktop.work.transcript.strip_cache.palette
             system = {**theme.to_color_system().generate(), **theme.variables}
             for name, variable in (("link", "link-color"), ("heading", "markdown-h1-color")):
@@ -332,27 +332,27 @@ async def test_the_terminals_background_decides_unless_a_theme_was_chosen(
         assert desktop.app.theme == shown.name
 
 
-class Asked(HeadlessDriver):
+class CountingDriver(HeadlessDriver):
     """Counts the queries for the background."""
 
     queries = 0
 
     def ask_background(self) -> None:
-        Asked.queries += 1
+        CountingDriver.queries += 1
 
 
 @pytest.mark.parametrize(("theme", "no_color", "queries"), [(None, "", 1), ("dark", "", 0), (None, "1", 0)])
-async def test_the_background_is_asked_for_only_where_it_decides(
+async def test_the_background_is_queried_only_if_it_decides_the_theme(
     monkeypatch: pytest.MonkeyPatch, theme: str | None, no_color: str, queries: int
 ) -> None:
     if no_color:
         monkeypatch.setenv("NO_COLOR", no_color)
-    monkeypatch.setattr(Asked, "queries", 0)
+    monkeypatch.setattr(CountingDriver, "queries", 0)
     desktop = Desktop(launch=launch(theme=theme))
     async with desktop.running():
-        desktop.app._driver = Asked(desktop.app)
+        desktop.app._driver = CountingDriver(desktop.app)
         desktop.app._ask_background()
-    assert Asked.queries == queries
+    assert CountingDriver.queries == queries
 
 
 async def test_without_colour_the_state_can_still_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -379,7 +379,7 @@ async def test_the_last_words_are_painted_without_waiting_for_a_tick() -> None:
         await desktop.shows(pilot, "The very last words")
 
 
-async def test_a_text_that_ends_is_painted_at_once_though_its_turn_goes_on() -> None:
+async def test_a_text_that_ends_is_painted_immediately_during_its_turn() -> None:
     desktop = Desktop()
     async with desktop.running() as pilot:
         work = desktop.work
@@ -387,10 +387,10 @@ async def test_a_text_that_ends_is_painted_at_once_though_its_turn_goes_on() -> 
         no_more_ticks(work)
         part = TextPart(Rope() + "The very last words", open=True)
         order = TurnRequest("turn_1", "Hi", created_ms=1)
-        going = Turn(order, status=TurnStatus.ACCEPTED, parts=(part,), open_text=(("t", 0),))
-        actor.store.put(going)
+        running = Turn(order, status=TurnStatus.ACCEPTED, parts=(part,), open_text=(("t", 0),))
+        actor.store.put(running)
         await pilot.pause()
         assert "The very last words" not in desktop.text()
-        actor.store.put(replace(going, parts=(replace(part, open=False),), open_text=()))
+        actor.store.put(replace(running, parts=(replace(part, open=False),), open_text=()))
         await desktop.shows(pilot, "The very last words")
         assert work.controller.session.busy

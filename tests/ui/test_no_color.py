@@ -23,19 +23,19 @@ async def test_no_cell_has_a_color(monkeypatch: pytest.MonkeyPatch, theme: str) 
     async with desktop.running(120, 40) as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
-        seen = styles(desktop)
+        drawn = styles(desktop)
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "Sessions")
-        seen += styles(desktop)
-        for text, style in seen:
+        drawn += styles(desktop)
+        for text, style in drawn:
             for color in (style.color, style.bgcolor):
                 assert color is None or color.is_default, (text, style)
-        assert any(style.reverse for _, style in seen), "the selected session"
-        assert any(style.dim for _, style in seen), "faint text"
-        assert any(style.bold for _, style in seen), "titles"
+        assert any(style.reverse for _, style in drawn), "the selected session"
+        assert any(style.dim for _, style in drawn), "faint text"
+        assert any(style.bold for _, style in drawn), "titles"
 
 
-def test_what_a_color_says_is_said_otherwise() -> None:
+def test_colors_are_replaced_by_other_marks() -> None:
     colors = DARK
     base = Color.parse(colors.background or "")
 

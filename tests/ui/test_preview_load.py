@@ -12,18 +12,18 @@ from handinger_tui.core.file_preview import NotDrawn, Picture, Shape
 from handinger_tui.ui.background import CancelToken, Stopped
 from handinger_tui.ui.pages.page_view import TextView
 from handinger_tui.ui.pages.preview import KINDS, LONGEST_MARKDOWN, Loaded, Subject, load
-from tests.ui.screens import previewing as made_of
+from tests.ui.screens import previewing
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
 
 
-def loaded(name: str, body: bytes, *, whole: bool = True, total: int | None = None) -> Loaded:
-    return load(Subject(name, "", body, whole, total), CancelToken(), lambda _: None)
+def loaded(name: str, body: bytes, *, complete: bool = True, total: int | None = None) -> Loaded:
+    return load(Subject(name, "", body, complete, total), CancelToken(), lambda _: None)
 
 
-def text_of(found: Loaded, at: int = 0) -> str:
+def text_of(preview: Loaded, at: int = 0) -> str:
     """What the rows of a view hold."""
-    body = found.facets[at].make()
+    body = preview.facets[at].make()
     assert isinstance(body, TextView)
     return body.source
 
@@ -38,8 +38,8 @@ def test_every_shape_is_in_the_table() -> None:
         ("deep.json", DEEP, ("nested deeper than 200 levels, shown as text",), "[[[[["),
         ("cut.json", b'{"a": [1, 2', ("not valid JSON",), '{"a": [1, 2'),
         ("broken.png", b"\x89PNG\r\n\x1a\n" + bytes(30), (), "Its header is damaged"),
-        ("bomb.png", made_of.bomb(), (), "Not decoded: 60,000 × 60,000 pixels is more than 50 million."),
-        ("fake.txt", made_of.BINARY_TXT, ("its name says text, its content is binary data",), "00 01 02"),
+        ("bomb.png", previewing.bomb(), (), "Not decoded: 60,000 × 60,000 pixels is more than 50 million."),
+        ("fake.txt", previewing.BINARY_TXT, ("its name says text, its content is binary data",), "00 01 02"),
         ("fake.png", b"just words\n", ("its name says an image, its content is text",), "just words"),
         ("old.txt", "größer\n".encode("latin-1") * 9, ("not UTF-8; read as Windows-1252",), "größer"),
         ("bad.pdf", b"%PDF-1.4\nnothing", ("cannot be read",), "Not shown."),
@@ -52,57 +52,59 @@ def test_every_shape_is_in_the_table() -> None:
         ),
     ],
 )
-def test_what_cannot_be_shown_is_said(name: str, body: bytes, notes: tuple[str, ...], text: str) -> None:
-    found = loaded(name, body)
-    assert len(found.notes) >= len(notes)
-    assert all(any(note in one for one in found.notes) for note in notes)
-    assert text in text_of(found)
+def test_a_file_that_cannot_be_shown_has_a_reason(
+    name: str, body: bytes, notes: tuple[str, ...], text: str
+) -> None:
+    preview = loaded(name, body)
+    assert len(preview.notes) >= len(notes)
+    assert all(any(note in one for one in preview.notes) for note in notes)
+    assert text in text_of(preview)
 
 
-def test_a_beginning_is_called_one() -> None:
-    found = loaded("a.txt", b"line\nli", whole=False, total=2_000_000)
-    assert found.notes == ("only the first 7 B of 2.0 MB",)
-    assert found.counted == "first 2 of at least 2 lines"
-    assert loaded("a.json", b"[1, 2", whole=False).notes == (
+def test_a_partial_file_is_marked_as_its_beginning() -> None:
+    preview = loaded("a.txt", b"line\nli", complete=False, total=2_000_000)
+    assert preview.notes == ("only the first 7 B of 2.0 MB",)
+    assert preview.counted == "first 2 of at least 2 lines"
+    assert loaded("a.json", b"[1, 2", complete=False).notes == (
         "only the first 5 B",
         "truncated JSON, shown as text",
     )
-    assert "too large to read here" in loaded("a.pdf", made_of.pdf("x"), whole=False).notes[1]
-    assert "Too large to show here" in text_of(loaded("a.png", made_of.png(9, 9), whole=False))
+    assert "too large to read here" in loaded("a.pdf", previewing.pdf("x"), complete=False).notes[1]
+    assert "Too large to show here" in text_of(loaded("a.png", previewing.png(9, 9), complete=False))
 
 
 def test_json_that_is_a_table_has_both_views_and_its_source() -> None:
-    found = loaded("a.json", b'[{"a": 1}, {"a": 2, "b": 3}]')
-    assert [facet.name for facet in found.facets] == ["tree", "table", "source"]
+    preview = loaded("a.json", b'[{"a": 1}, {"a": 2, "b": 3}]')
+    assert [facet.name for facet in preview.facets] == ["tree", "table", "source"]
     assert [facet.name for facet in loaded("a.json", b'{"a": 1}').facets] == ["tree", "source"]
 
 
 def test_a_pdf_is_read_with_the_extra_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = loaded("a.pdf", made_of.pdf("Hello pages"))
-    assert (found.counted, "Hello pages" in text_of(found)) == ("1 page", True)
+    preview = loaded("a.pdf", previewing.pdf("Hello pages"))
+    assert (preview.counted, "Hello pages" in text_of(preview)) == ("1 page", True)
     monkeypatch.setattr("handinger_tui.ui.pages.preview.find_spec", lambda _: None)
-    without = loaded("a.pdf", made_of.pdf("Hello pages"))
+    without = loaded("a.pdf", previewing.pdf("Hello pages"))
     assert without.counted == "version 1.4 · at least 1 page"
     assert "handinger-tui[pdf]" in text_of(without)
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.json", "a.pdf"])
-def test_long_work_stops_when_nobody_wants_it(name: str) -> None:
+def test_cancelled_work_stops(name: str) -> None:
     bodies = {
-        "a.csv": made_of.large_csv(500_000),
-        "a.json": made_of.large_json(200_000),
-        "a.pdf": made_of.pdf("x"),
+        "a.csv": previewing.large_csv(500_000),
+        "a.json": previewing.large_json(200_000),
+        "a.pdf": previewing.pdf("x"),
     }
-    going = CancelToken()
-    told: list[str] = []
+    token = CancelToken()
+    progress: list[str] = []
 
     def stop(what: str) -> None:
-        told.append(what)
-        going.stop()
+        progress.append(what)
+        token.stop()
 
     with pytest.raises(Stopped):
-        load(Subject(name, "", bodies[name], True), going, stop)
-    assert len(told) == 1
+        load(Subject(name, "", bodies[name], True), token, stop)
+    assert len(progress) == 1
 
 
 NAMES = ("a.txt", "a.md", "a.py", "a.json", "a.csv", "a.tsv", "a.png", "a.pdf", "a", "a.html")
@@ -126,10 +128,10 @@ BEGINNINGS = (
     st.binary(max_size=200) | st.text().map(str.encode),
     st.booleans(),
 )
-def test_no_bytes_make_it_stumble(name: str, beginning: bytes, rest: bytes, whole: bool) -> None:
-    found = loaded(name, beginning + rest, whole=whole)
-    assert found.facets
-    for facet in found.facets:
+def test_no_bytes_make_it_stumble(name: str, beginning: bytes, remainder: bytes, complete: bool) -> None:
+    preview = loaded(name, beginning + remainder, complete=complete)
+    assert preview.facets
+    for facet in preview.facets:
         body = facet.make()
         if isinstance(body, TextView):
             body.lay_out(40)

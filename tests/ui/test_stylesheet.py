@@ -20,7 +20,7 @@ def looks(screen: DOMNode) -> Iterator[tuple[str, object]]:
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
-async def test_the_first_screen_wears_what_the_whole_sheet_says(size: tuple[int, int]) -> None:
+async def test_the_first_screen_has_the_styles_of_the_complete_sheet(size: tuple[int, int]) -> None:
     desktop = Desktop(gate=asyncio.Event())
     async with desktop.running(*size) as pilot:
         await desktop.shows(pilot, "Three things to try")

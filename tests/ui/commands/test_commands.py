@@ -27,10 +27,10 @@ FILES = [
 SOURCES = [{"id": "s1", "url": "https://pumps.example/all", "title": "All about pumps"}]
 
 
-def test_every_module_of_the_folder_stands_in_the_table() -> None:
+def test_every_module_of_the_folder_is_in_the_table() -> None:
     tables = []
-    for found in pkgutil.iter_modules(commands.__path__):
-        module = importlib.import_module(f"{commands.__name__}.{found.name}")
+    for info in pkgutil.iter_modules(commands.__path__):
+        module = importlib.import_module(f"{commands.__name__}.{info.name}")
         tables += [
             table
             for table in vars(module).values()
@@ -61,7 +61,7 @@ async def test_a_mistyped_command_is_not_sent_and_stays_in_the_prompt() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/sesions")
-        await desktop.until(pilot, lambda: "Did you mean /sessions?" in desktop.said())
+        await desktop.until(pilot, lambda: "Did you mean /sessions?" in desktop.notices())
         assert desktop.work.prompt.text == "/sesions"
     assert desktop.api.posts == []
 
@@ -84,7 +84,7 @@ async def test_tab_completes_the_marked_command() -> None:
         await desktop.until(pilot, lambda: "/receipt" not in desktop.text())
 
 
-async def test_unlimited_needs_the_word_and_stands_out() -> None:
+async def test_unlimited_needs_a_typed_word_and_is_highlighted() -> None:
     desktop = Desktop()
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/budget unlimited")
@@ -104,16 +104,16 @@ async def test_budgets_by_name_and_unknown_ones() -> None:
         await desktop.send(pilot, "/budget low")
         await desktop.shows(pilot, " low · no cost history yet ─")
         await desktop.send(pilot, "/budget gigantic")
-        await desktop.until(pilot, lambda: "Unknown budget gigantic" in desktop.said())
+        await desktop.until(pilot, lambda: "Unknown budget gigantic" in desktop.notices())
         await desktop.send(pilot, "/budget")
-        await desktop.until(pilot, lambda: "The budget is low" in desktop.said())
+        await desktop.until(pilot, lambda: "The budget is low" in desktop.notices())
 
 
 async def test_receipt_rename_copy_and_find() -> None:
     desktop = Desktop(api=answers("The **whole** answer"))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/receipt")
-        await desktop.until(pilot, lambda: "No receipt yet" in desktop.said())
+        await desktop.until(pilot, lambda: "No receipt yet" in desktop.notices())
         await desktop.send(pilot, "Hi")
         await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
         await desktop.send(pilot, "/receipt")
@@ -124,35 +124,35 @@ async def test_receipt_rename_copy_and_find() -> None:
         await desktop.send(pilot, "/copy")
         await desktop.until(pilot, lambda: desktop.app.clipboard == "The **whole** answer")
         await desktop.send(pilot, "/find whole")
-        await desktop.until(pilot, lambda: "1 match." in desktop.said())
+        await desktop.until(pilot, lambda: "1 match." in desktop.notices())
         await pilot.press("escape")
         await desktop.send(pilot, "/find nowhere")
-        await desktop.until(pilot, lambda: "No matches" in desktop.said())
+        await desktop.until(pilot, lambda: "No matches" in desktop.notices())
 
 
 async def test_the_address_of_the_worker_is_shown_and_copied() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/email")
-        await desktop.until(pilot, lambda: "has no worker yet" in desktop.said())
-        assert desktop.asked == []
+        await desktop.until(pilot, lambda: "has no worker yet" in desktop.notices())
+        assert desktop.requests == []
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
         await desktop.send(pilot, "/email")
         await desktop.shows(pilot, "Email this worker", "w1@mail.test", "may cost")
         assert desktop.app.clipboard == "w1@mail.test"
-        assert desktop.asked == ["w1"]
+        assert desktop.requests == ["w1"]
 
 
 async def test_a_session_is_exported_in_a_form_that_exists() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/export")
-        await desktop.until(pilot, lambda: "Nothing to export yet" in desktop.said())
+        await desktop.until(pilot, lambda: "Nothing to export yet" in desktop.notices())
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
         await desktop.send(pilot, "/export word")
-        await desktop.until(pilot, lambda: "word. Use one of: md, html, json, text." in desktop.said())
+        await desktop.until(pilot, lambda: "word. Use one of: md, html, json, text." in desktop.notices())
         assert desktop.written == []
         await desktop.send(pilot, "/export")
         await desktop.until(pilot, lambda: len(desktop.written) == 1)
@@ -171,13 +171,13 @@ async def test_sources_files_and_downloads() -> None:
     desktop = Desktop(api=FakeApi(starts=[says("Hello")], workers=[body]))
     async with desktop.running(120, 40) as pilot:
         await desktop.send(pilot, "/download")
-        await desktop.until(pilot, lambda: "has no files" in desktop.said())
+        await desktop.until(pilot, lambda: "has no files" in desktop.notices())
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "All about pumps", "2.0 kB")
         await desktop.send(pilot, "/download")
-        await desktop.until(pilot, lambda: "a number from 1 to 2" in desktop.said())
+        await desktop.until(pilot, lambda: "a number from 1 to 2" in desktop.notices())
         await desktop.send(pilot, "/download 2")
-        await desktop.until(pilot, lambda: "Saved b to /downloads/b" in desktop.said())
+        await desktop.until(pilot, lambda: "Saved b to /downloads/b" in desktop.notices())
         await desktop.send(pilot, "/download all")
         await desktop.until(pilot, lambda: [part.filename for part in desktop.files.saved] == ["b", "a", "b"])
         await desktop.send(pilot, "/sources")
@@ -194,7 +194,7 @@ async def test_a_theme_is_chosen_by_name_and_kept() -> None:
     async with desktop.running() as pilot:
         assert desktop.app.theme == DARK.name
         await desktop.send(pilot, "/theme")
-        await desktop.until(pilot, lambda: "Theme: dark. Choose: /theme dark|light" in desktop.said())
+        await desktop.until(pilot, lambda: "Theme: dark. Choose: /theme dark|light" in desktop.notices())
         assert desktop.app.theme == DARK.name, "nothing changes without a name"
         await desktop.send(pilot, "/theme light")
         await desktop.until(pilot, lambda: kept == ["light"])
@@ -203,7 +203,7 @@ async def test_a_theme_is_chosen_by_name_and_kept() -> None:
         await desktop.until(pilot, lambda: kept == ["light", "dark"])
         assert desktop.app.theme == DARK.name
         await desktop.send(pilot, "/theme pink")
-        await desktop.until(pilot, lambda: "Unknown theme “pink" in desktop.said())
+        await desktop.until(pilot, lambda: "Unknown theme “pink" in desktop.notices())
 
 
 async def test_details_unfold() -> None:
@@ -233,7 +233,7 @@ async def test_the_palette_runs_commands() -> None:
         await pilot.press(*"theme")
         await desktop.shows(pilot, "/theme")
         await pilot.press("enter")
-        await desktop.until(pilot, lambda: "Theme: dark." in desktop.said())
+        await desktop.until(pilot, lambda: "Theme: dark." in desktop.notices())
 
 
 async def test_a_theme_that_cannot_be_kept_is_shown_all_the_same() -> None:
@@ -243,7 +243,7 @@ async def test_a_theme_that_cannot_be_kept_is_shown_all_the_same() -> None:
     desktop = Desktop(launch=launch(keep_theme=full))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/theme light")
-        await desktop.until(pilot, lambda: "Not kept for the next start: No space left" in desktop.said())
+        await desktop.until(pilot, lambda: "Not kept for the next start: No space left" in desktop.notices())
         assert desktop.app.theme == LIGHT.name
 
 
@@ -252,7 +252,7 @@ async def test_without_colors_there_is_no_theme_to_choose(monkeypatch: pytest.Mo
     desktop = Desktop()
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/theme light")
-        await desktop.until(pilot, lambda: "Colors are off (NO_COLOR)." in desktop.said())
+        await desktop.until(pilot, lambda: "Colors are off (NO_COLOR)." in desktop.notices())
         assert desktop.app.theme == DARK.name
 
 
@@ -307,7 +307,7 @@ async def test_an_offered_budget_is_set_only_by_enter_and_as_it_is_typed() -> No
         await pilot.press("enter")
         await desktop.until(pilot, lambda: desktop.work.controller.budget == "high")
         await pilot.press(*"/budget l", "enter")
-        await desktop.until(pilot, lambda: "Unknown budget l." in desktop.said())
+        await desktop.until(pilot, lambda: "Unknown budget l." in desktop.notices())
         assert desktop.work.controller.budget == "high"
 
 
@@ -315,5 +315,5 @@ async def test_arguments_that_nothing_begins_with_are_not_offered() -> None:
     desktop = Desktop()
     async with desktop.running() as pilot:
         await pilot.press(*"/theme x")
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         assert not desktop.work.pane.completion.open

@@ -44,5 +44,5 @@ def test_every_slash_command_that_a_text_names_exists() -> None:
 def test_every_subcommand_and_option_that_a_text_names_exists() -> None:
     named = [(place, word) for place, text in texts() for word in PROGRAM.findall(text)]
     assert {"config", "attach"} <= {word for _, word in named}
-    known = {*SUBCOMMANDS, *OPTIONS, *VERBS}
-    assert [(place, word) for place, word in named if word not in known] == []
+    existing = {*SUBCOMMANDS, *OPTIONS, *VERBS}
+    assert [(place, word) for place, word in named if word not in existing] == []

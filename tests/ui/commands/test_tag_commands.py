@@ -15,18 +15,18 @@ async def test_tags_are_added_shown_removed_and_offered() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/tag tea")
-        await desktop.until(pilot, lambda: "Nothing to tag yet" in desktop.said())
+        await desktop.until(pilot, lambda: "Nothing to tag yet" in desktop.notices())
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "Hello")
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         await desktop.send(pilot, "/tag Client-A #q4")
-        await desktop.until(pilot, lambda: "Tags: client-a, q4." in desktop.said())
+        await desktop.until(pilot, lambda: "Tags: client-a, q4." in desktop.notices())
         assert desktop.shelf.tagged[desktop.work.controller.session_id] == {"client-a", "q4"}
         # Every argument is completed, not only the first one.
         desktop.work.prompt.put("/untag q4 cl")
         await desktop.shows(pilot, "/untag q4 client-a")
         await pilot.press("tab", "enter")
-        await desktop.until(pilot, lambda: "Tags: none." in desktop.said())
+        await desktop.until(pilot, lambda: "Tags: none." in desktop.notices())
         await desktop.send(pilot, "/tag --worker w")
         worker_id = desktop.work.controller.session.worker_id
         await desktop.until(pilot, lambda: desktop.shelf.tagged.get(str(worker_id)) == {"w"})
@@ -40,9 +40,9 @@ async def test_a_hostile_name_is_refused(name: str) -> None:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "Hello")
         await desktop.send(pilot, f"/tag {name}")
-        await desktop.until(pilot, lambda: "cannot be the name of a tag" in desktop.said())
+        await desktop.until(pilot, lambda: "cannot be the name of a tag" in desktop.notices())
         assert desktop.shelf.tagged == {}
-        assert "\x1b" not in desktop.said()
+        assert "\x1b" not in desktop.notices()
 
 
 def row(**members: object) -> SessionSummary:

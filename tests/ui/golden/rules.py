@@ -142,8 +142,8 @@ def footer_keys(screen: Screen) -> list[tuple[str, str]]:
     """Keys and what they do, from the last line or, of a dialog, from its own last one."""
     for line in reversed(screen.used_lines):
         parts = (part.strip() for part in re.split(r" {2,}|[│╰╯─]+", line))
-        found = [part.split(" ", 1) for part in parts if " " in part]
-        pairs = [(key, said) for key, said in found if said[:1].isupper()]
+        splits = [part.split(" ", 1) for part in parts if " " in part]
+        pairs = [(key, label) for key, label in splits if label[:1].isupper()]
         if len(pairs) >= LEAST_KEYS:
             return pairs
     return []
@@ -152,9 +152,9 @@ def footer_keys(screen: Screen) -> list[tuple[str, str]]:
 def hints_differ(screen: Screen) -> Iterator[str]:
     """The line under the prompt repeats neither itself nor the footer."""
     hints = [stem(part) for part in re.split(r" · | {2,}", screen.hint) if part.strip()]
-    known = Counter(hints) + Counter({stem(f"{key} {said}"): 1 for key, said in footer_keys(screen)})
+    counts = Counter(hints) + Counter({stem(f"{key} {label}"): 1 for key, label in footer_keys(screen)})
     for hint in hints:
-        if known[hint] > 1:
+        if counts[hint] > 1:
             yield f"said twice: {hint}"
 
 
@@ -166,9 +166,9 @@ def stem(hint: str) -> str:
 def no_word_is_cut(screen: Screen) -> Iterator[str]:
     """Every word is one of the program, of the scripts of the states, or ends with `…`."""
     for line in screen.used_lines:
-        for found in WORD.finditer(line):
-            if found[0].lower() not in vocabulary() and line[found.end() : found.end() + 1] != "…":
-                yield f"cut: “{found[0]}” in: {line.strip()}"
+        for match in WORD.finditer(line):
+            if match[0].lower() not in vocabulary() and line[match.end() : match.end() + 1] != "…":
+                yield f"cut: “{match[0]}” in: {line.strip()}"
 
 
 @cache
@@ -179,7 +179,7 @@ def vocabulary() -> frozenset[str]:
     return frozenset(word.lower() for text in texts for word in WORD.findall(text))
 
 
-def borders_are_whole(screen: Screen) -> Iterator[str]:
+def borders_are_complete(screen: Screen) -> Iterator[str]:
     """A corner goes on below or above it. Behind a dialog borders may end, so those screens are left out."""
     if not screen.is_work:
         return
@@ -199,14 +199,14 @@ def no_panel_is_empty(screen: Screen) -> Iterator[str]:
     """Below a title something stands."""
     rows = [line.ljust(screen.width) for line in screen.used_lines]
     for y, line in enumerate(rows):
-        for x in (found.start() for found in re.finditer("╭─ ", line)):
+        for x in (match.start() for match in re.finditer("╭─ ", line)):
             right = line.find("╮", x)
             bottom = next((at for at in range(y + 1, len(rows)) if rows[at][x] != "│"), len(rows))
             if not any(row[x + 1 : right].strip() for row in rows[y + 1 : bottom]):
                 yield f"an empty panel: {line[x : right + 1]}"
 
 
-def said_once(screen: Screen) -> Iterator[str]:
+def no_repeated_text(screen: Screen) -> Iterator[str]:
     """Waiting is said in one place."""
     text = "\n".join(screen.used_lines)
     for word in ONCE:
@@ -267,12 +267,12 @@ def links_and_money_have_their_colors(screen: Screen) -> Iterator[str]:
 
 def letters(screen: Screen) -> Iterator[tuple[Style, str]]:
     """Each style of letters and digits, with one text that has it."""
-    seen: dict[Style, str] = {}
+    by_style: dict[Style, str] = {}
     for row in screen.used:
         for text, style, _ in row:
             if style is not None and LETTER.search(text):
-                seen.setdefault(style, text)
-    yield from seen.items()
+                by_style.setdefault(style, text)
+    yield from by_style.items()
 
 
 @cache
@@ -288,8 +288,8 @@ def colors(style: Style) -> tuple[Color | None, Color | None]:
 
 Rule = Callable[[Screen], Iterator[str]]
 RULES: Final[tuple[Rule, ...]] = (
-    fits, prompt_stands_free, footer_names_keys, hints_differ, no_word_is_cut, borders_are_whole,
-    no_panel_is_empty, said_once,
+    fits, prompt_stands_free, footer_names_keys, hints_differ, no_word_is_cut, borders_are_complete,
+    no_panel_is_empty, no_repeated_text,
 )  # fmt: skip
 COLOR_RULES: Final[tuple[Rule, ...]] = (
     text_is_legible, light_is_light, nothing_has_a_color, links_and_money_have_their_colors,

@@ -242,7 +242,7 @@ async def held_back(desktop: Desktop, pilot: Pilot[None]) -> None:
     await desktop.shows(pilot, "Raise limit and send")
 
 
-async def left_alone(desktop: Desktop, pilot: Pilot[None]) -> None:
+async def idle(desktop: Desktop, pilot: Pilot[None]) -> None:
     """The same, once its question is closed."""
     await held_back(desktop, pilot)
     await pilot.press("escape")
@@ -327,7 +327,7 @@ STATES = (
     State("refused", refused, ask_twice),
     State("failed", broken, ask_and_fail),
     State("delivery-unknown", lost, ask_and_fail),
-    State("limit-reached", limited, left_alone),
+    State("limit-reached", limited, idle),
     State("limit-raise", limited, held_back, kind=Kind.DIALOG),
     State("edited", answers_twice, edited),
     State("forked", answers_twice, forked),

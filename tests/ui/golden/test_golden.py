@@ -35,10 +35,10 @@ THEME: Final = "handinger-dark"
 LIGHT: Final = "handinger-light"
 
 
-async def at_rest(desktop: Desktop, pilot: Pilot[None]) -> None:
+async def settle(desktop: Desktop, pilot: Pilot[None]) -> None:
     """Everything is painted, no passing line is left, and the panels have the time of a running turn."""
     desktop.app.clear_notifications()
-    await desktop.rest(pilot)
+    await desktop.settle(pilot)
     await desktop.until(pilot, lambda: has_time(desktop.work.sidebar))
 
 
@@ -51,7 +51,7 @@ def has_time(sidebar: Sidebar) -> bool:
 
 async def looked_at(desktop: Desktop, pilot: Pilot[None], state: State, theme: str = "") -> Screen:
     """The screen in that state, as it is now."""
-    await at_rest(desktop, pilot)
+    await settle(desktop, pilot)
     return Screen.of(desktop.app, state.name, theme, state.kind)
 
 
@@ -66,7 +66,7 @@ async def test_the_screen_is_as_kept_and_follows_the_rules(state: State) -> None
         for size in SIZES:
             await pilot.resize_terminal(*size)
             if state.show:
-                await at_rest(desktop, pilot)
+                await settle(desktop, pilot)
                 await pilot.press(*state.show)
             screens.append(await looked_at(desktop, pilot, state))
             if state.leave and size != SIZES[-1]:
@@ -98,7 +98,7 @@ async def test_the_rules_hold_at_every_size_light_and_without_colors(
         await state.steps(desktop, pilot)
         await pilot.resize_terminal(*size)
         if state.show:
-            await at_rest(desktop, pilot)
+            await settle(desktop, pilot)
             await pilot.press(*state.show)
         desktop.app.theme = LIGHT
         screens = [await looked_at(desktop, pilot, state, LIGHT)]
@@ -146,9 +146,9 @@ def drawn(*lines: str, kind: Kind = Kind.WORK, theme: str = "") -> Screen:
     ],
 )
 def test_every_rule_can_be_broken(screen: Screen, broken: str) -> None:
-    found = list(broken_rules(screen))
-    assert bool(found) == bool(broken)
-    assert broken in "\n".join(found)
+    violations = list(broken_rules(screen))
+    assert bool(violations) == bool(broken)
+    assert broken in "\n".join(violations)
 
 
 def test_a_color_with_two_meanings_is_noticed() -> None:

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from handinger_tui.ui.ports import AppOptions, Opening
 from tests.ui.fakes import Desktop, launch, summary
 from tests.ui.hostile.eye import Eye
-from tests.ui.hostile.made import MadeLog, charges, session
+from tests.ui.hostile.samples import HostileLog, charges, session
 from tests.ui.hostile.texts import PLANTED
 
 Feed = Callable[[Eye], Awaitable[None]]
@@ -22,17 +22,17 @@ FRESH: Final = launch(Opening.FRESH)
 
 @dataclass(frozen=True)
 class Sink:
-    """`kinds`: the widgets it feeds. `all_seen`: every single text has to come into sight."""
+    """`kinds`: the widgets it feeds. `all_visible`: every single text has to come into sight."""
 
     feed: Feed
     kinds: tuple[type[Widget], ...]
     launch: AppOptions = FRESH
-    all_seen: bool = True
+    all_visible: bool = True
     turns: Sequence[str] = field(default=PLANTED)
 
     def desktop(self) -> Desktop:
         """An app whose history is hostile."""
-        desktop = Desktop(log=MadeLog(made=session(self.turns)), launch=self.launch)
+        desktop = Desktop(log=HostileLog(hostile=session(self.turns)), launch=self.launch)
         desktop.shelf.rows = [summary("h", session_id="ses_h", title=PLANTED[0])]
         desktop.books.charges = charges(PLANTED)
         return desktop

@@ -69,7 +69,7 @@ from tests.core.table_samples import read_table
 from tests.engine.fakes import PLACE, FakeIds
 from tests.ui.fakes import NOW_MS, FakeWebhooks, summary
 from tests.ui.hostile.feeding import OPENED, Sink, bunches, lines_of, listed, paged, shown
-from tests.ui.hostile.made import session, turn
+from tests.ui.hostile.samples import session, turn
 from tests.ui.hostile.texts import PLANTED
 from tests.ui.screens.previewing import png
 from tests.ui.screens.test_workers import FakeTemplates
@@ -192,9 +192,9 @@ async def links(eye: Eye) -> None:
         for url in (f"https://xn--{text[:30]}.example/{text}", f"mailto:{text[:200]}", text):
             eye.desktop.work.interaction.run(stage.open_link(url, text))
             await eye.pilot.pause()
-            asked = isinstance(eye.desktop.app.screen, Confirm)
+            needs_confirmation = isinstance(eye.desktop.app.screen, Confirm)
             await eye.look()
-            if asked:
+            if needs_confirmation:
                 eye.desktop.app.pop_screen()
         eye.desktop.app.clear_notifications()
 
@@ -272,9 +272,9 @@ async def budgets(eye: Eye) -> None:
 async def data(eye: Eye) -> None:
     """Dataset by dataset: its name, tree and line below."""
     desk = eye.desktop.work.controller
-    found = datasets_of(desk.session)
-    for at in range(0, len(found), 9):
-        screen = DataScreen(desk, found, at)
+    datasets = datasets_of(desk.session)
+    for at in range(0, len(datasets), 9):
+        screen = DataScreen(desk, datasets, at)
         eye.desktop.app.push_screen(screen)
         await eye.look()
         eye.desktop.app.pop_screen()
@@ -414,11 +414,11 @@ SINKS: Final = {
     "panels": Sink(panels, tuple(type(entry.make()) for entry in PANELS), OPENED),
     "header": Sink(header, (HeaderLine,)),
     "around the prompt": Sink(around_the_prompt, (QueueStrip, Chips, Card, Suggestions, HintLine, Welcome)),
-    "find bar": Sink(find_bar, (FindBar,), all_seen=False),
-    "prompt": Sink(prompt, (PromptBox,), all_seen=False),
+    "find bar": Sink(find_bar, (FindBar,), all_visible=False),
+    "prompt": Sink(prompt, (PromptBox,), all_visible=False),
     "passing lines": Sink(passing_lines, ()),
-    "dialogs": Sink(dialogs, (Confirm, Choice, Problem, Notice, Ask, OrderedInput), all_seen=False),
-    "links": Sink(links, (), all_seen=False),
+    "dialogs": Sink(dialogs, (Confirm, Choice, Problem, Notice, Ask, OrderedInput), all_visible=False),
+    "links": Sink(links, (), all_visible=False),
     "session list": Sink(session_list, (SessionPicker,)),
     "history": Sink(history, (HistorySearch,)),
     "over it": Sink(
@@ -429,12 +429,12 @@ SINKS: Final = {
     "budgets": Sink(budgets, (BudgetsScreen,), OPENED, turns=FEW),
     "schedules": Sink(schedules, (SchedulesScreen, ScheduleTable, ScheduleQuestion)),
     "webhook": Sink(webhook, (WebhookScreen, DeliveryTable)),
-    "preview": Sink(preview, (PreviewScreen, PageView, PictureView), all_seen=False),
+    "preview": Sink(preview, (PreviewScreen, PageView, PictureView), all_visible=False),
     "data": Sink(data, (DataScreen, FooterLine), OPENED, False, FEW),
     "stored workers": Sink(
         stored_workers,
         (WorkersScreen, WorkersList, TasksList, WorkerDetails, WorkerFormScreen),
-        all_seen=False,
+        all_visible=False,
     ),
     "tables and trees": Sink(tables_and_trees, (TableView, TreeView)),
 }

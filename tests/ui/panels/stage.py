@@ -63,7 +63,7 @@ class Stage(App[None]):
         self.stacked = stacked
         self.panels = panels
         self.columns = columns
-        self.asked: list[Message] = []
+        self.requests: list[Message] = []
         self.ran: list[str] = []
 
     def compose(self) -> ComposeResult:
@@ -83,22 +83,22 @@ class Stage(App[None]):
         self.panels[0].focus()
 
     def on_open_link(self, message: OpenLink) -> None:
-        self.asked.append(message)
+        self.requests.append(message)
 
     def on_copy_link(self, message: CopyLink) -> None:
-        self.asked.append(message)
+        self.requests.append(message)
 
     def on_show_mention(self, message: ShowMention) -> None:
-        self.asked.append(message)
+        self.requests.append(message)
 
     def on_copy_footnotes(self, message: CopyFootnotes) -> None:
-        self.asked.append(message)
+        self.requests.append(message)
 
     def on_export_sources(self, message: ExportSources) -> None:
-        self.asked.append(message)
+        self.requests.append(message)
 
     def on_file_request(self, message: FileRequest) -> None:
-        self.asked.append(message)
+        self.requests.append(message)
 
     async def run_action(self, action: Any, *args: Any, **kwargs: Any) -> bool:
         """Remember every action that ran, whoever asked for it."""
@@ -160,13 +160,13 @@ def turn(
     seconds: int | None = 12,
 ) -> Turn:
     """Turn number `at` of worker "w"."""
-    made = Turn(
+    result = Turn(
         TurnRequest(f"t{at}", "hello", NOON + at * 60_000, worker_id="w" if at else None), worker_id="w"
     )
     ended = None if seconds is None else NOON + at * 60_000 + seconds * 1000
     read = ended or NOON + at * 60_000 + 2000
     return replace(
-        made, status=status, before=before, snapshot=after, parts=parts, ended_ms=ended,
+        result, status=status, before=before, snapshot=after, parts=parts, ended_ms=ended,
         read_ms=read if after else None,
     )  # fmt: skip
 

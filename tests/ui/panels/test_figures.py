@@ -71,8 +71,8 @@ def test_this_worker_is_the_one_of_the_newest_turn_alone() -> None:
 def test_no_time_and_no_pace_is_claimed_for_what_others_started(status: TurnStatus) -> None:
     busy = replace(SECOND, running_flag=status is TurnStatus.CHECKING)
     own = turn(1, status=status, before=FIRST, after=busy)
-    found = replace(own, order=replace(own.order, trigger=Trigger.ELSEWHERE))
-    view = usage_view(session(turn(0, after=FIRST, seconds=None), found))
+    adopted = replace(own, order=replace(own.order, trigger=Trigger.ELSEWHERE))
+    view = usage_view(session(turn(0, after=FIRST, seconds=None), adopted))
     assert view.elapsed(NOON + 60_000)[0] == Figure(pending=status is TurnStatus.CHECKING)
     assert view.rate()[1][0].value is None
 
@@ -118,7 +118,7 @@ def test_sums_are_exact() -> None:
     assert view.this_worker("cost").value == Decimal(large[:-1] + "500000000000000000000000000000000001")
 
 
-def test_our_own_clock_stands_beside_the_reported_duration_as_an_estimate() -> None:
+def test_our_own_time_is_an_estimate_next_to_the_reported_duration() -> None:
     view = usage_view(session(turn(0, after=reading("0.01"), seconds=12)))
     assert view.this_turn("duration") == Figure()
     assert view.elapsed(None) == (Figure(12_000, estimate=True), Figure(12_000, estimate=True))
@@ -135,7 +135,7 @@ def test_the_time_of_a_running_turn_counts_from_the_moment_it_was_sent() -> None
 
 
 @pytest.mark.parametrize("status", [TurnStatus.RUNNING, TurnStatus.COMPLETED])
-def test_a_turn_whose_end_nobody_saw_has_no_time(status: TurnStatus) -> None:
+def test_a_turn_without_an_observed_end_has_no_time(status: TurnStatus) -> None:
     view = usage_view(session(turn(0, after=FIRST), turn(1, status=status, seconds=None)))
     pending = status is TurnStatus.RUNNING
     assert view.elapsed(NOON) == (
@@ -145,7 +145,7 @@ def test_a_turn_whose_end_nobody_saw_has_no_time(status: TurnStatus) -> None:
     assert view.rate()[1][0] == Figure(hidden=True)
 
 
-def test_a_rate_is_an_estimate_from_what_was_known_at_the_newest_reading() -> None:
+def test_a_rate_is_an_estimate_from_the_newest_reading() -> None:
     busy = replace(SECOND, running_flag=True)
     running = turn(1, status=TurnStatus.ACCEPTED, before=FIRST, after=busy, seconds=None)
 
@@ -222,10 +222,12 @@ def test_the_nearest_limit_follows_only_where_there_is_room() -> None:
 
 
 def test_amounts_of_money_are_the_last_to_go() -> None:
-    going = turn(2, before=SECOND, after=reading("0.06", credit="40", busy=True), status=TurnStatus.ACCEPTED)
-    told = session(*two_turns().turns, going)
-    whole = compact_line(told)
-    assert whole == "turn $0.01 · 9 credits · worker $0.06 +1"
-    assert compact_line(told, most=len(whole)) == whole
+    running = turn(
+        2, before=SECOND, after=reading("0.06", credit="40", busy=True), status=TurnStatus.ACCEPTED
+    )
+    sample = session(*two_turns().turns, running)
+    line = compact_line(sample)
+    assert line == "turn $0.01 · 9 credits · worker $0.06 +1"
+    assert compact_line(sample, most=len(line)) == line
     brief = "turn $0.01 · worker $0.06 +1"
-    assert compact_line(told, most=len(whole) - 1) == compact_line(told, most=1) == brief
+    assert compact_line(sample, most=len(line) - 1) == compact_line(sample, most=1) == brief

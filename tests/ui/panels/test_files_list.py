@@ -29,14 +29,14 @@ def part(url: str = PLACE, name: str = "report.csv", size: int | None = 10) -> F
 )
 def test_another_file_of_the_same_name_or_place_is_a_change(second: FilePart, changed: bool) -> None:
     first = part()
-    found = listed_files(session(turn(0, parts=(first,)), turn(1, parts=(second,))))
-    assert [file.part for file in found] == ([second] if second.url == first.url else [first, second])
-    assert (found[-1].turn, found[-1].changed) == (2, changed)
+    listed = listed_files(session(turn(0, parts=(first,)), turn(1, parts=(second,))))
+    assert [file.part for file in listed] == ([second] if second.url == first.url else [first, second])
+    assert (listed[-1].turn, listed[-1].changed) == (2, changed)
 
 
 def test_two_of_a_name_in_one_turn_are_two_files() -> None:
-    found = listed_files(session(turn(0, parts=(part(), part("https://files.example/b/report.csv")))))
-    assert [(file.turn, file.changed) for file in found] == [(1, False), (1, False)]
+    listed = listed_files(session(turn(0, parts=(part(), part("https://files.example/b/report.csv")))))
+    assert [(file.turn, file.changed) for file in listed] == [(1, False), (1, False)]
 
 
 @pytest.mark.parametrize(
@@ -56,5 +56,5 @@ def test_two_of_a_name_in_one_turn_are_two_files() -> None:
 )
 def test_a_file_is_named_by_number_name_or_beginning(wanted: str, names: list[str]) -> None:
     parts = [part(f"https://x.test/{name}", name) for name in ("a.csv", "b.csv", "3", "c1", "c2")]
-    found = listed_files(session(turn(0, parts=tuple(parts))))
-    assert [file.part.filename for file in matching_files(found, wanted)] == names
+    listed = listed_files(session(turn(0, parts=tuple(parts))))
+    assert [file.part.filename for file in matching_files(listed, wanted)] == names

@@ -24,12 +24,12 @@ def evidence() -> Session:
     )
     idn = source(4, title=None, url="https://bücher.example/katalog")
     document = SourcePart("d1", None, "Annual report 2024", "application/pdf", "report-2024.pdf")
-    made = (
+    files = (
         file("rainfall-by-month.csv", 18_234),
         file("chart.png", 248_112, "image/png"),
         file("notes.txt", None),
     )
-    return session(first, turn(1, parts=(alps, idn, document, *made)))
+    return session(first, turn(1, parts=(alps, idn, document, *files)))
 
 
 @pytest.mark.parametrize("columns", [30, 34, 44])
@@ -56,17 +56,17 @@ async def test_empty_lists_say_what_they_are_for() -> None:
             await pilot.press("down", "enter", "y", "s", "a", "end", "pagedown")
         assert "No sources yet." in text_of(app)
         assert "No files yet." in text_of(app)
-        assert not app.asked
+        assert not app.requests
 
 
-def asked(app: Stage) -> list[tuple[str, list[str | None]]]:
+def file_actions(app: Stage) -> list[tuple[str, list[str | None]]]:
     """What the panel of files asked for: the action, and the files it is about."""
-    found: list[tuple[str, list[str | None]]] = []
-    for ask in app.asked:
+    actions: list[tuple[str, list[str | None]]] = []
+    for ask in app.requests:
         assert isinstance(ask, FileRequest)
-        found.append((ask.action, [part.filename for part in ask.parts]))
-    app.asked.clear()
-    return found
+        actions.append((ask.action, [part.filename for part in ask.parts]))
+    app.requests.clear()
+    return actions
 
 
 async def test_save_one_and_save_all_new() -> None:
@@ -75,21 +75,21 @@ async def test_save_one_and_save_all_new() -> None:
     async with app.run_test(size=(34, 20)) as pilot:
         panel.show(evidence())
         await pilot.press("s", "a")
-        assert asked(app) == [
+        assert file_actions(app) == [
             ("save", ["old.csv"]),
             ("save", ["rainfall-by-month.csv", "chart.png", "notes.txt"]),
         ]
         panel.downloads.mark_saving(panel.rows.items[1].part)
         panel.downloads.mark_saved(panel.rows.items[2].part, "/tmp/chart.png")
         await pilot.press("a", "down", "s")
-        assert asked(app) == [("save", ["notes.txt"])]
+        assert file_actions(app) == [("save", ["notes.txt"])]
         panel.downloads.mark_not_saved(panel.rows.items[1].part)
         await pilot.press("s")
-        assert asked(app) == [("save", ["rainfall-by-month.csv"])]
+        assert file_actions(app) == [("save", ["rainfall-by-month.csv"])]
         for entry in panel.rows.items:
             panel.downloads.mark_saved(entry.part, "/tmp/somewhere")
         await pilot.press("a")
-        assert asked(app) == []
+        assert file_actions(app) == []
 
 
 async def test_a_file_is_shown_opened_and_copied() -> None:
@@ -98,7 +98,7 @@ async def test_a_file_is_shown_opened_and_copied() -> None:
     async with app.run_test(size=(34, 20)) as pilot:
         panel.show(evidence())
         await pilot.press("enter", "o", "y")
-        assert asked(app) == [(name, ["old.csv"]) for name in ("preview", "open", "copy")]
+        assert file_actions(app) == [(name, ["old.csv"]) for name in ("preview", "open", "copy")]
 
 
 async def test_how_far_a_download_is() -> None:
@@ -116,7 +116,7 @@ async def test_how_far_a_download_is() -> None:
         assert "saving 75% of 2.0 MB" in text_of(app)
 
 
-async def test_another_file_under_a_known_name_is_marked() -> None:
+async def test_another_file_of_an_earlier_name_is_marked() -> None:
     panel = FilesPanel()
     app = Stage(panel)
     first, second = (FilePart(f"https://x.test/{at}/a.csv", "text/csv", "a.csv", 10) for at in range(2))
@@ -129,7 +129,7 @@ async def test_another_file_under_a_known_name_is_marked() -> None:
         assert "changed" in lines[5]
 
 
-async def test_a_size_that_nobody_told_is_known_once_it_was_seen() -> None:
+async def test_an_unreported_size_is_shown_after_the_download() -> None:
     panel = FilesPanel()
     app = Stage(panel)
     async with app.run_test(size=(44, 20)) as pilot:
@@ -148,10 +148,10 @@ async def test_the_second_click_shows_it() -> None:
         panel.show(evidence())
         await pilot.pause()
         await pilot.click(panel, offset=(8, 4))
-        assert not app.asked
+        assert not app.requests
         assert panel.cursor == 1
         await pilot.click(panel, offset=(8, 4), times=2)
-        assert asked(app) == [("preview", ["rainfall-by-month.csv"])]
+        assert file_actions(app) == [("preview", ["rainfall-by-month.csv"])]
 
 
 async def test_what_only_the_worker_lists_is_shown_too() -> None:

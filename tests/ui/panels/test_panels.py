@@ -47,12 +47,12 @@ def hostile(texts: list[str]) -> Session:
 
 async def pages(app: Stage, panel: Panel[Any], pilot: Any) -> list[str]:
     """The whole panel, screen by screen."""
-    found = [text_of(app)]
+    texts = [text_of(app)]
     while panel.scroll_offset.y < panel.max_scroll_y:
         panel.scroll_to(y=panel.scroll_offset.y + 20, animate=False)
         await pilot.pause()
-        found.append(text_of(app))
-    return found
+        texts.append(text_of(app))
+    return texts
 
 
 @pytest.mark.parametrize("entry", PANELS, ids=lambda entry: entry.name)
@@ -68,8 +68,8 @@ async def test_hostile_text_shows_no_control_character_and_runs_nothing(entry: P
                 name = item.part.filename
                 panel.downloads.mark_saved(item.part, f"/home/ada/{name}" if name else "")
         await pilot.pause()
-        seen = await pages(app, panel, pilot)
-        for line in "\n".join(seen).splitlines():
+        painted = await pages(app, panel, pilot)
+        for line in "\n".join(painted).splitlines():
             assert not BAD.search(line), ascii(line)
         panel.scroll_home(animate=False)
         await pilot.pause()
@@ -103,7 +103,7 @@ async def test_tooltips_of_hostile_items_are_clean_and_carry_no_action() -> None
                 assert not details.spans
 
 
-async def test_the_mouse_tells_everything_about_an_item() -> None:
+async def test_the_tooltip_of_an_item_has_all_its_facts() -> None:
     panel = SourcesPanel()
     app = Stage(panel)
     async with app.run_test(size=(34, 20), tooltips=True) as pilot:
@@ -172,7 +172,7 @@ async def test_without_colour_everything_still_reads(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("entry", PANELS, ids=lambda entry: entry.name)
-async def test_a_panel_that_is_told_before_it_has_a_size_shows_everything_later(entry: PanelEntry) -> None:
+async def test_a_panel_that_is_updated_before_its_layout_shows_everything_later(entry: PanelEntry) -> None:
     panel = entry.make()
     panel.show(session(turn(0, after=SECOND, parts=(source(1), file("a.csv")))))
     app = Stage(panel)

@@ -94,7 +94,7 @@ async def test_only_a_list_that_does_not_fit_lays_out_the_screen(monkeypatch: py
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_what_is_left_standing_is_right(seed: int) -> None:
+async def test_rows_that_are_not_redrawn_are_correct(seed: int) -> None:
     dice, panel = Random(seed), WordList()
     app = Stage(panel)
     async with app.run_test(size=(34, 12)) as pilot:

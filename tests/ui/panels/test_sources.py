@@ -178,7 +178,7 @@ async def test_open_and_copy_hand_over_the_address_as_it_came() -> None:
     async with app.run_test(size=(34, 20)) as pilot:
         await put(panel, pilot, researched())
         await pilot.press("down", "enter", "y", "down", "enter", "y")
-        opened, copied = app.asked
+        opened, copied = app.requests
         assert isinstance(opened, OpenLink)
         assert isinstance(copied, CopyLink)
         assert opened.url == copied.url == "https://bücher.example/katalog"
@@ -194,10 +194,10 @@ async def test_a_click_opens_the_source_under_the_mouse() -> None:
     async with app.run_test(size=(34, 20)) as pilot:
         await put(panel, pilot, session(turn(0, parts=(source(1), source(2)))))
         await pilot.click(panel, offset=(8, 1))
-        assert not app.asked, "a heading is no source"
+        assert not app.requests, "a heading is no source"
         await pilot.click(panel, offset=(8, 5))
         await pilot.click(panel, offset=(8, 8))
-        assert [ask.url for ask in app.asked if isinstance(ask, OpenLink)] == [
+        assert [ask.url for ask in app.requests if isinstance(ask, OpenLink)] == [
             "https://www.example.org/page/2"
         ]
 
@@ -209,17 +209,17 @@ async def test_the_same_key_goes_from_mention_to_mention() -> None:
         shown = researched()
         await put(panel, pilot, shown)
         await pilot.press("end", "up", "m", "m", "m", "M", "M")
-        asked = [ask for ask in app.asked if isinstance(ask, ShowMention)]
-        assert [(ask.source.number, ask.at, len(ask.places)) for ask in asked] == [
+        mentions = [ask for ask in app.requests if isinstance(ask, ShowMention)]
+        assert [(ask.source.number, ask.at, len(ask.places)) for ask in mentions] == [
             (1, 0, 2), (1, 1, 2), (1, 0, 2), (1, 1, 2), (1, 0, 2),
         ]  # fmt: skip
         text = "".join(part.text for part in shown.turns[0].parts if isinstance(part, TextPart))
-        assert {text[place.start : place.end] for place in asked[0].places} == {"[1]"}
+        assert {text[place.start : place.end] for place in mentions[0].places} == {"[1]"}
         assert "1 of 2" in text_of(app)
-        app.asked.clear()
+        app.requests.clear()
         await pilot.press("down", "M", "home", "down", "m")
-        asked = [ask for ask in app.asked if isinstance(ask, ShowMention)]
-        assert [(ask.source.number, ask.at, len(ask.places)) for ask in asked] == [(2, 0, 1), (4, 0, 0)]
+        mentions = [ask for ask in app.requests if isinstance(ask, ShowMention)]
+        assert [(ask.source.number, ask.at, len(ask.places)) for ask in mentions] == [(2, 0, 1), (4, 0, 0)]
 
 
 async def test_all_of_them_are_copied_and_saved_in_order_of_their_numbers() -> None:
@@ -228,11 +228,11 @@ async def test_all_of_them_are_copied_and_saved_in_order_of_their_numbers() -> N
     async with app.run_test(size=(34, 20)) as pilot:
         await put(panel, pilot, researched())
         await pilot.press("f", "e")
-        footnotes, saved = app.asked
+        footnotes, saved = app.requests
         assert isinstance(footnotes, CopyFootnotes)
         assert isinstance(saved, ExportSources)
-        for asked in (footnotes, saved):
-            assert [one.number for one in asked.sources] == [1, 2, 3, 4, 5]
+        for request in (footnotes, saved):
+            assert [one.number for one in request.sources] == [1, 2, 3, 4, 5]
 
 
 # -- while it grows -----------------------------------------------------------------------------
@@ -240,7 +240,7 @@ def line_with(app: Stage, words: str) -> int:
     return next(at for at, line in enumerate(text_of(app).split("\n")) if words in line)
 
 
-async def test_at_rest_the_newest_come_into_sight() -> None:
+async def test_the_newest_rows_are_visible_when_the_list_is_idle() -> None:
     panel = SourcesPanel()
     app = Stage(panel)
     async with app.run_test(size=(34, 9)) as pilot:
@@ -305,7 +305,7 @@ async def test_another_session_starts_at_the_top() -> None:
         assert "1×" in text_of(app)
 
 
-async def test_ten_thousand_sources_draw_only_what_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_ten_thousand_sources_draw_only_visible_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     panel = SourcesPanel()
     app = Stage(panel)
     many = session(turn(0, parts=tuple(map(source, range(10_000)))))

@@ -69,7 +69,7 @@ async def test_it_looks_as_if_it_had_been_done_at_once() -> None:
         assert at_once.rows.items == soon.rows.items
 
 
-async def test_what_comes_meanwhile_is_shown_too_and_a_few_at_once() -> None:
+async def test_changes_during_a_paint_are_shown_together() -> None:
     panel = SourcesPanel()
     app = Stage(panel)
     async with app.run_test(size=(34, 18)) as pilot:

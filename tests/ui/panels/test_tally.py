@@ -55,7 +55,7 @@ def test_one_more_turn_reads_no_figure_of_the_turns_long_before(monkeypatch: pyt
 
 
 @given(*GROWING)
-def test_turns_are_found_as_by_looking_at_each(
+def test_turns_by_status_equal_a_full_scan(
     turns: tuple[Turn, ...], changes: Sequence[tuple[int, Turn | None]]
 ) -> None:
     old: tuple[Turn, ...] = ()
@@ -66,9 +66,9 @@ def test_turns_are_found_as_by_looking_at_each(
             (at for at, (a, b) in enumerate(pairs) if a is not b), len(pairs)
         )
         for statuses in (frozenset({TurnStatus.QUEUED}), frozenset(TurnStatus), frozenset[TurnStatus]()):
-            found = [own for own in turns if own.status in statuses]
-            assert list(with_status(turns, statuses)) == found
-            assert any_with_status(turns, statuses) is bool(found)
+            expected = [own for own in turns if own.status in statuses]
+            assert list(with_status(turns, statuses)) == expected
+            assert any_with_status(turns, statuses) is bool(expected)
         assert Session("ses_1", 0, turns=turns).busy is any(own.live for own in turns)
 
 
@@ -86,10 +86,10 @@ FILES = st.lists(
 
 @given(st.lists(FILES, max_size=4), st.lists(st.tuples(st.integers(0, 4), FILES), max_size=4))
 def test_files_are_those_of_a_walk_through_all_turns(
-    made: list[tuple[FilePart, ...]], changes: list[tuple[int, tuple[FilePart, ...]]]
+    files: list[tuple[FilePart, ...]], changes: list[tuple[int, tuple[FilePart, ...]]]
 ) -> None:
     index = FileIndex()
-    turns = tuple(turn(at, parts=parts) for at, parts in enumerate(made))
+    turns = tuple(turn(at, parts=parts) for at, parts in enumerate(files))
     for at, parts in [(len(turns), ()), *changes]:
         turns = changed(turns, at, turn(at, parts=parts))
         now = session(*turns)

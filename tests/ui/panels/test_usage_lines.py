@@ -29,7 +29,7 @@ def test_an_estimate_has_two_digits(value: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("value", "text"), [(5_000, "5 s"), (5_400, "5.4 s"), (400, "0.4 s"), (95_000, "1 m 35 s")]
 )
-def test_a_clock_counts_whole_seconds(value: int, text: str) -> None:
+def test_a_clock_counts_full_seconds(value: int, text: str) -> None:
     assert seconds(value, 9) == text
 
 
@@ -46,7 +46,7 @@ def test_credits_come_first_where_no_usd_are_reported() -> None:
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_a_message_that_was_never_sent_makes_no_cost_known(place: int) -> None:
+def test_an_unsent_message_shows_no_cost(place: int) -> None:
     """It cost nothing, which says nothing of the turns whose cost is not reported."""
     snapshot = Snapshot("t1", running_flag=False, by_turn=True)
     own = Usage(credits=Decimal(95))
@@ -62,7 +62,7 @@ def test_a_message_that_was_never_sent_makes_no_cost_known(place: int) -> None:
     assert not any("$" in line for line in lines)
 
 
-def test_credits_have_an_approximate_price_where_the_person_gave_one() -> None:
+def test_credits_have_an_approximate_price_if_one_is_configured() -> None:
     snapshot = Snapshot("t1", running_flag=False, by_turn=True)
     turn = Turn(
         TurnRequest("turn_1", "hi", 0, "t1"),

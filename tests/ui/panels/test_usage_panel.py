@@ -93,7 +93,7 @@ def test_what_is_not_reported_is_never_written_as_zero() -> None:
     assert "— not reported" in text
 
 
-def test_pending_and_not_reported_are_told_apart() -> None:
+def test_pending_and_not_reported_are_distinguished() -> None:
     running = "\n".join(lines(session(turn(0, status=TurnStatus.ACCEPTED, seconds=None)), 40))
     ended = "\n".join(lines(session(turn(0, seconds=None)), 40))
     assert "waiting for the first figures…" in running
@@ -105,7 +105,7 @@ def test_pending_and_not_reported_are_told_apart() -> None:
     assert "pending" not in ended
 
 
-def test_a_row_without_any_value_is_left_out() -> None:
+def test_a_row_without_any_value_is_omitted() -> None:
     text = "\n".join(lines(session(turn(0, seconds=None)), 40))
     for label in ("credits", "tokens", "cache", "steps", "model", "cost split"):
         assert label not in text
@@ -119,25 +119,25 @@ def test_sums_with_gaps_wear_a_plus_and_say_why() -> None:
     text = "\n".join(lines(session(turn(0, after=FIRST), turn(1), turn(2)), 30))
     assert row(text, "cost  ").endswith("$0.0377 +2")
     assert "+n: n turns unknown" in text
-    whole = "\n".join(lines(two_turns(), 30))
-    assert "+" not in whole
+    panel_text = "\n".join(lines(two_turns(), 30))
+    assert "+" not in panel_text
 
 
 def test_an_amount_has_the_same_digits_wherever_it_stands() -> None:
-    told = session(turn(0, after=reading("0.005608", costs=("0.005", "0.0006", "0.000008", "0"))))
+    sample = session(turn(0, after=reading("0.005608", costs=("0.005", "0.0006", "0.000008", "0"))))
     for width in (34, 40):
-        found = lines(told, width)
-        text = "\n".join(found)
+        rows = lines(sample, width)
+        text = "\n".join(rows)
         assert row(text, "cost  ").split() == ["cost", "$0.005608", "$0.005608"]
         assert row(text, "▒ sandbox").split()[-1] == "$0.000008"
         assert row(text, "█ model").split()[-1] == "$0.005", "no zeros are added"
-        assert found[1] == "$0.005608"
+        assert rows[1] == "$0.005608"
 
 
 def test_a_sum_with_a_doubtful_amount_is_marked_as_the_amount_is() -> None:
     """Both turns rose by the same: totals of the worker, or figures of each turn by itself."""
-    told = session(turn(0, after=reading("0.3")), turn(1, before=reading("0.3"), after=reading("0.5")))
-    text = "\n".join(lines(told, 40))
+    sample = session(turn(0, after=reading("0.3")), turn(1, before=reading("0.3"), after=reading("0.5")))
+    text = "\n".join(lines(sample, 40))
     assert row(text, "cost  ").split() == ["cost", "~$0.20", "~$0.50"]
     assert "~ undecided: worker totals or figures per turn" in text.replace("\n", " ")
     only = "\n".join(lines(session(turn(0, after=reading("0.3"))), 40))
@@ -145,7 +145,7 @@ def test_a_sum_with_a_doubtful_amount_is_marked_as_the_amount_is() -> None:
 
 
 def test_a_split_beyond_the_cost_is_marked() -> None:
-    told = session(
+    sample = session(
         turn(0, after=reading("0.10", costs=("0.10", "0", "0", "0"))),
         turn(
             1,
@@ -153,25 +153,25 @@ def test_a_split_beyond_the_cost_is_marked() -> None:
             after=reading("0.20", costs=("0.20", "0.05", "0", "0")),
         ),
     )
-    assert "split exceeds the total by $0.05" in lines(told, 36)
+    assert "split exceeds the total by $0.05" in lines(sample, 36)
     assert not any("split exceeds" in line for line in lines(two_turns(), 36))
 
 
 def test_the_bar_reads_without_colour() -> None:
-    found = lines(two_turns(), 30)
-    bar = next(line for line in found if line.startswith("██"))
+    rows = lines(two_turns(), 30)
+    bar = next(line for line in rows if line.startswith("██"))
     assert bar == "█" * 22 + "▓" * 5 + "▒" * 2 + "░"
     assert [
-        line[0] for line in found if line[2:].startswith(("model", "tool", "sandbox", "internal"))
+        line[0] for line in rows if line[2:].startswith(("model", "tool", "sandbox", "internal"))
     ] == list("█▓▒░")
 
 
 def test_the_bar_shows_the_worker_where_the_turn_has_no_split() -> None:
-    found = lines(session(turn(0, after=FIRST), turn(1)), 30)
-    assert "cost split · this worker" in found
+    rows = lines(session(turn(0, after=FIRST), turn(1)), 30)
+    assert "cost split · this worker" in rows
 
 
-def test_how_the_numbers_were_read_is_said() -> None:
+def test_the_source_of_the_figures_is_shown() -> None:
     assert "Σ worker totals" in lines(two_turns(), 30)
     assert "as of 25 Nov 12:01:12" in lines(two_turns(), 30)
     fallen = session(turn(0, after=reading("0.05")), turn(1, after=reading("0.02")))
@@ -255,8 +255,8 @@ async def test_the_bar_moves_while_the_turn_runs_and_the_clock_stops_with_it() -
             snapshot = reading(usd, costs=split, busy=True)
             panel.show(session(turn(0, status=TurnStatus.ACCEPTED, after=snapshot, seconds=None)))
             await pilot.pause()
-            found = [line.strip("│ ") for line in text_of(app).splitlines()]
-            bars.append(next(line for line in found if line.startswith("██")))
+            rows = [line.strip("│ ") for line in text_of(app).splitlines()]
+            bars.append(next(line for line in rows if line.startswith("██")))
         assert bars == ["█" * 30, "█" * 15 + "▓" * 15, "█" * 6 + "▓" * 6 + "▒" * 12 + "░" * 6]
         panel.show(session(turn(0, after=reading("0.05"), seconds=12)))
         panel.tick(NOON + 99_000)
@@ -292,7 +292,7 @@ async def test_limits_stand_above_the_figures_with_bar_and_word(columns: int) ->
         assert "of $1.00" not in text_of(app)
 
 
-def test_limits_are_told_before_the_first_turn_too() -> None:
+def test_limits_are_shown_before_the_first_turn_too() -> None:
     text = "\n".join(line.plain for line in usage_lines(usage_view(session()), 34, UTC, None, limits()))
     assert "session $0.85 +2 of $1.00" in text
     assert "not reported of $1.00" in text

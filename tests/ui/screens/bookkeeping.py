@@ -66,7 +66,7 @@ def turn(name: str, days_ago: int, usd: str | None, **members: Any) -> TurnCharg
     amount = None if usd is None else Decimal(usd)
     costs = Costs() if amount is None else Costs(amount / 2, amount / 4, amount / 8, amount / 16)
     session = members.pop("session", "heat")
-    made = charge(
+    result = charge(
         name,
         usd,
         at_ms=NOW_MS - days_ago * DAY_MS,
@@ -77,7 +77,7 @@ def turn(name: str, days_ago: int, usd: str | None, **members: Any) -> TurnCharg
         costs=costs,
         elapsed_ms=42_000,
     )
-    return replace(made, **members)
+    return replace(result, **members)
 
 
 def some() -> list[TurnCharge]:

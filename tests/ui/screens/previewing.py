@@ -51,13 +51,13 @@ def pdf(text: str) -> bytes:
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ]
-    found, places = b"%PDF-1.4\n", []
+    content, places = b"%PDF-1.4\n", []
     for number, body in enumerate(objects, 1):
-        places.append(len(found))
-        found += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+        places.append(len(content))
+        content += b"%d 0 obj\n%s\nendobj\n" % (number, body)
     table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    trailer = b"trailer\n<< /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % len(found)
-    return found + b"xref\n0 6\n0000000000 65535 f \n" + table + trailer
+    trailer = b"trailer\n<< /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % len(content)
+    return content + b"xref\n0 6\n0000000000 65535 f \n" + table + trailer
 
 
 def large_csv(size: int = 5_000_000) -> bytes:
@@ -109,7 +109,7 @@ def desktop_with(**files: bytes) -> Desktop:
 
 
 @asynccontextmanager
-async def made(
+async def with_files(
     desktop: Desktop, width: int = 100, height: int = 30, driver: type[Driver] | None = None
 ) -> AsyncIterator[Pilot[None]]:
     """The turn that made them is over."""
@@ -128,9 +128,9 @@ def page(desktop: Desktop) -> PreviewScreen:
 
 def view(desktop: Desktop) -> View:
     """What shows the file."""
-    (found,) = page(desktop).query_one("#preview-body").children
-    assert not isinstance(found, Static)
-    return found  # type: ignore[return-value]  # the one kind of children besides words
+    (child,) = page(desktop).query_one("#preview-body").children
+    assert not isinstance(child, Static)
+    return child  # type: ignore[return-value]  # the one kind of children besides words
 
 
 async def shown(desktop: Desktop, pilot: Pilot[None], which: str = "1") -> None:

@@ -28,7 +28,7 @@ async def refused() -> AsyncIterator[tuple[Desktop, Pilot[None]]]:
         await desktop.shows(pilot, "✓ completed")
         await desktop.send(pilot, "And in cold towns?")
         await desktop.until(pilot, lambda: len(desktop.session.turns) == 2 and not desktop.session.busy)
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         yield desktop, pilot
 
 
@@ -53,19 +53,19 @@ async def test_header_and_money_are_those_of_the_last_turn_that_ran() -> None:
         await desktop.until(pilot, lambda: BACK in desktop.text())
         await pilot.press("ctrl+c")
         await desktop.send(pilot, "/attach")
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         assert BACK not in desktop.text()
         speaks_of_the_answer(desktop)
 
 
-async def test_a_restart_gives_no_advice_on_a_text_that_is_gone() -> None:
+async def test_a_restart_gives_no_advice_about_a_removed_text() -> None:
     async with refused() as (desktop, _pilot):
         session_id = desktop.session.session_id
     again = Desktop(log=desktop.log, launch=launch(Opening.CHOSEN, session=session_id))
     again.shelf.rows = [summary("x", session_id=session_id, worker_id="w1")]
     async with again.running(120, 40) as pilot:
         await again.shows(pilot, "It moves heat.")
-        await again.rest(pilot)
+        await again.settle(pilot)
         assert [turn.status for turn in again.session.turns] == [TurnStatus.COMPLETED, TurnStatus.REJECTED]
         assert again.work.prompt.text == ""
         assert BACK not in again.text()

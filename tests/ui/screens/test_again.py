@@ -29,11 +29,11 @@ async def answered(*texts: str, desktop: Desktop | None = None) -> AsyncIterator
         for text in texts:
             await desktop.send(pilot, text)
             await desktop.shows(pilot, f"To {text}", "✓ completed")
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         yield desktop, pilot
 
 
-async def asked_to_retry(desktop: Desktop, pilot: Pilot[None], command: str = "/retry") -> None:
+async def open_retry(desktop: Desktop, pilot: Pilot[None], command: str = "/retry") -> None:
     await desktop.send(pilot, command)
     await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
 
@@ -76,7 +76,7 @@ async def test_without_a_number_the_message_is_chosen_from_a_list() -> None:
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "one")
 
 
-async def test_a_text_typed_anew_is_not_made_from_the_message_before() -> None:
+async def test_a_new_text_has_no_lineage() -> None:
     async with answered("one") as (desktop, pilot):
         await desktop.send(pilot, "/edit")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "one")
@@ -98,7 +98,7 @@ async def test_the_key_edits_the_message_at_the_cursor_and_keeps_what_is_typed()
         assert desktop.work.prompt.text == "unsent"
 
 
-async def test_what_a_draft_is_made_from_survives_another_session() -> None:
+async def test_the_lineage_of_a_draft_survives_another_session() -> None:
     async with answered("one") as (desktop, pilot):
         await desktop.send(pilot, "/edit")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "one")
@@ -138,7 +138,7 @@ async def test_a_refused_message_is_retried_at_another_budget_and_leaves_the_pro
         await desktop.send(pilot, "one")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "one" and not desktop.session.busy)
         await pilot.press("ctrl+u")
-        await asked_to_retry(desktop, pilot, "/retry high")
+        await open_retry(desktop, pilot, "/retry high")
         assert "Nothing was charged for the first try." in desktop.text()
         assert "Budget high:" in desktop.text()
         await pilot.press("right", "enter")
@@ -157,9 +157,9 @@ async def test_a_retry_of_a_message_of_unknown_delivery_needs_the_typed_word() -
         await desktop.until(
             pilot, lambda: desktop.session.turns and desktop.session.turns[0].status is TurnStatus.UNKNOWN
         )
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         await pilot.press("ctrl+u")
-        await asked_to_retry(desktop, pilot)
+        await open_retry(desktop, pilot)
         await pilot.press("right", "enter")
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, SendAgain))
         await pilot.press("escape")
@@ -174,7 +174,7 @@ async def test_what_still_runs_is_not_tried_again() -> None:
         await desktop.send(pilot, "one")
         await desktop.shows(pilot, "Half")
         await desktop.send(pilot, "/retry")
-        await desktop.until(pilot, lambda: "still working on this message" in desktop.said())
+        await desktop.until(pilot, lambda: "still working on this message" in desktop.notices())
         assert desktop.app.screen is desktop.work
         gate.set()
         await desktop.shows(pilot, "✓ completed")
@@ -188,7 +188,7 @@ async def test_a_word_that_looks_like_a_file_is_not_attached_by_a_retry(tmp_path
     async with desktop.running(120, 40) as pilot:
         await desktop.send(pilot, rf"read \@{secret}")
         await desktop.shows(pilot, "To it", "✓ completed")
-        await asked_to_retry(desktop, pilot)
+        await open_retry(desktop, pilot)
         await pilot.press("right", "enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
         assert [(order.prompt, order.attachments) for order in desktop.api.posts] == [
@@ -231,13 +231,13 @@ async def test_a_fork_keeps_what_is_in_the_prompt_of_new_sessions() -> None:
         await desktop.shows(pilot, "Fork of one", "a fresh thought")
 
 
-async def test_without_an_earlier_message_the_commands_say_so() -> None:
+async def test_commands_without_an_earlier_message_are_refused() -> None:
     desktop = Desktop()
     async with desktop.running(120, 40) as pilot:
         for command in ("/edit", "/retry", "/fork"):
             await desktop.send(pilot, command)
-        await desktop.until(pilot, lambda: desktop.said().count("There is no earlier message") == 3)
+        await desktop.until(pilot, lambda: desktop.notices().count("There is no earlier message") == 3)
     async with answered("one") as (desktop, pilot):
         await desktop.send(pilot, "/retry 7")
-        await desktop.until(pilot, lambda: "No message 7" in desktop.said())
+        await desktop.until(pilot, lambda: "No message 7" in desktop.notices())
         assert len(desktop.api.posts) == 1

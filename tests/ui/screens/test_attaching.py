@@ -81,16 +81,16 @@ async def test_a_path_that_is_no_file_stays_text_and_a_folder_is_named(folder: P
         await desktop.until(
             pilot, lambda: desktop.work.prompt.text and not desktop.work.composer.snapshot().drops
         )
-        assert (desktop.work.prompt.text, desktop.said()) == ("/nowhere/at/all.csv", "")
+        assert (desktop.work.prompt.text, desktop.notices()) == ("/nowhere/at/all.csv", "")
         desktop.work.prompt.put("")
         desktop.app.post_message(Paste(f"{folder / 'sales.csv'} {folder / 'reports'}"))
-        await desktop.until(pilot, lambda: "is a folder" in desktop.said())
+        await desktop.until(pilot, lambda: "is a folder" in desktop.notices())
         assert not chips(desktop)
         assert "sales.csv" in desktop.work.prompt.text
 
 
 # -- chips ---------------------------------------------------------------------------------------
-async def test_chips_are_taken_away_by_key_and_by_mouse(folder: Path) -> None:
+async def test_chips_are_removed_by_key_and_by_mouse(folder: Path) -> None:
     desktop = desktop_with()
     async with desktop.running() as pilot:
         desktop.work.prompt.put("/file sales.csv")
@@ -120,7 +120,7 @@ async def test_ctrl_c_takes_the_text_first_and_the_files_second() -> None:
         await pilot.press("enter")
         await desktop.until(pilot, lambda: chips(desktop))
         await pilot.press("enter")
-        await desktop.until(pilot, lambda: "Add a message" in desktop.said())
+        await desktop.until(pilot, lambda: "Add a message" in desktop.notices())
         await pilot.press("x", "ctrl+c")
         assert (desktop.work.prompt.text, len(chips(desktop))) == ("", 1)
         await pilot.press("ctrl+c")
@@ -158,7 +158,7 @@ REFUSED = {
 }
 
 
-async def test_what_cannot_be_sent_is_said_and_everything_stays(folder: Path) -> None:
+async def test_a_message_that_cannot_be_sent_is_reported_and_kept(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     (folder / "broken").symlink_to("nowhere")
     with (folder / "huge.bin").open("wb") as file:
@@ -180,7 +180,7 @@ async def test_what_cannot_be_sent_is_said_and_everything_stays(folder: Path) ->
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["named", "chosen"])
-async def test_a_file_that_changed_is_said_once_and_the_next_enter_sends_it(
+async def test_a_changed_file_is_reported_once_and_the_next_enter_sends_it(
     folder: Path, *, named: bool
 ) -> None:
     desktop = desktop_with("Done")
@@ -237,7 +237,7 @@ async def test_a_queued_message_shows_its_files_and_gives_them_back() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-async def test_a_message_that_did_not_arrive_comes_back_with_its_files() -> None:
+async def test_an_undelivered_message_is_restored_with_its_files() -> None:
     desktop = Desktop(api=FakeApi(starts=[]), launch=launch(Opening.FRESH, disk=Disk()))
     async with desktop.running() as pilot:
         desktop.work.prompt.put("/file sales.csv")

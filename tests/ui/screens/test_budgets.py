@@ -85,13 +85,13 @@ async def test_advice_and_forecast_and_days_to_a_limit() -> None:
         await desktop.shows(pilot, "Cost not reported: 2 turns at high.")
 
 
-async def test_without_a_worker_all_are_shown_and_an_empty_page_says_what_is_missing() -> None:
+async def test_without_a_worker_all_turns_are_shown_and_an_empty_page_explains_itself() -> None:
     desktop = Desktop()
     async with desktop.running() as pilot:
         await opened(desktop, pilot, turns=False)
         await desktop.shows(pilot, "No finished turns yet.", "No forecast yet")
         await pilot.press("a")
-        await desktop.until(pilot, lambda: "has no worker yet" in desktop.said())
+        await desktop.until(pilot, lambda: "has no worker yet" in desktop.notices())
 
 
 async def test_a_worker_without_history_points_to_the_others() -> None:
@@ -104,7 +104,7 @@ async def test_a_worker_without_history_points_to_the_others() -> None:
         await desktop.shows(pilot, "all workers", "Not enough data")
 
 
-async def test_pretend_money_stands_alone_and_says_so() -> None:
+async def test_simulated_money_is_separate_and_marked() -> None:
     desktop = Desktop(api=answers("Hello"))
     desktop.books.charges = spent("low", 3, "0.01")
     desktop.books.simulated = True
@@ -113,7 +113,7 @@ async def test_pretend_money_stands_alone_and_says_so() -> None:
         await desktop.shows(pilot, "this worker · simulated money")
 
 
-async def test_a_history_that_cannot_be_read_is_said() -> None:
+async def test_an_unreadable_history_is_reported() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:
         desktop.books.fails = LedgerError("Cannot read the history.", "Look at the disk.")
@@ -126,7 +126,7 @@ def text(*charges: TurnCharge, width: int = 72) -> str:
     return "\n".join(line.plain for line in budget_lines(shown, width))
 
 
-def test_what_nobody_reported_is_never_zero() -> None:
+def test_unreported_figures_are_never_zero() -> None:
     shown = text(*spent("low", 6, None, elapsed_ms=None, sources=None, usage=Usage()))
     assert "0" not in next(line for line in shown.splitlines() if line.startswith("low")).replace(" 0%", "")
     assert "Cost not reported: 6 turns at low." in shown
@@ -176,6 +176,6 @@ def test_a_hostile_level_is_harmless(payload: dict[str, Any]) -> None:
 
 
 def test_a_month_in_credits_says_its_unit() -> None:
-    found = replace(NO_FORECAST, spent=Total(Decimal(12), 1), unit=Unit.CREDITS)
-    shown = "\n".join(line.plain for line in budget_lines(Comparison("all workers", (), found), 72))
+    in_credits = replace(NO_FORECAST, spent=Total(Decimal(12), 1), unit=Unit.CREDITS)
+    shown = "\n".join(line.plain for line in budget_lines(Comparison("all workers", (), in_credits), 72))
     assert "Spent so far: 12 credits + 1 turn unknown" in shown

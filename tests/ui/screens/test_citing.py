@@ -37,12 +37,12 @@ def cited(*pages: tuple[str, str], text: str = ANSWER, **members: object) -> Des
     return Desktop(api=api, **members)  # type: ignore[arg-type]  # members under their own names
 
 
-async def asked(desktop: Desktop, pilot: Pilot[None]) -> SourcesPanel:
+async def answered_sources(desktop: Desktop, pilot: Pilot[None]) -> SourcesPanel:
     """Ask, wait for the answer, go to the panel."""
     await desktop.send(pilot, "What is a table?")
     await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
     await pilot.press("f3")
-    await desktop.rest(pilot)
+    await desktop.settle(pilot)
     return desktop.work.sidebar.panel(SourcesPanel)
 
 
@@ -61,7 +61,7 @@ def marked(desktop: Desktop) -> list[str]:
 async def test_a_key_walks_through_the_places_that_name_a_source_and_back() -> None:
     desktop = cited()
     async with desktop.running(80, 24) as pilot:
-        panel = await asked(desktop, pilot)
+        panel = await answered_sources(desktop, pilot)
         assert desktop.app.focused is panel
         await pilot.press("m")
         await desktop.until(pilot, lambda: marked(desktop) == ["First [1]."])
@@ -74,7 +74,9 @@ async def test_a_key_walks_through_the_places_that_name_a_source_and_back() -> N
         await pilot.press("down", "m")
         assert marked(desktop) == ["Then the objects and [1] again."]
         await pilot.press("down", "m")
-        await desktop.until(pilot, lambda: "No answer mentions source 3, Nobody names it." in desktop.said())
+        await desktop.until(
+            pilot, lambda: "No answer mentions source 3, Nobody names it." in desktop.notices()
+        )
         # From the text to the source again.
         desktop.work.browsing.browse(desktop.work.transcript)
         await pilot.press("M")
@@ -97,10 +99,10 @@ async def test_a_key_walks_through_the_places_that_name_a_source_and_back() -> N
 async def test_from_the_message_under_the_cursor_to_the_first_source_it_names() -> None:
     desktop = cited()
     async with desktop.running(120, 40) as pilot:
-        panel = await asked(desktop, pilot)
+        panel = await answered_sources(desktop, pilot)
         desktop.work.browsing.browse(desktop.work.transcript)
         await pilot.press("s")
-        await desktop.until(pilot, lambda: "No source is mentioned here." in desktop.said())
+        await desktop.until(pilot, lambda: "No source is mentioned here." in desktop.notices())
         # The list of sources at its end, then the answer itself.
         await pilot.press("k", "k", "k", "s")
         assert panel.current is not None
@@ -109,13 +111,13 @@ async def test_from_the_message_under_the_cursor_to_the_first_source_it_names() 
         assert marked(desktop) == ["First [1]."]
 
 
-async def test_without_mentions_the_keys_say_so() -> None:
+async def test_keys_without_mentions_show_a_message() -> None:
     desktop = cited(text="Nothing is named here.")
     async with desktop.running(120, 40) as pilot:
-        await asked(desktop, pilot)
+        await answered_sources(desktop, pilot)
         desktop.work.browsing.browse(desktop.work.transcript)
         await pilot.press("m")
-        await desktop.until(pilot, lambda: "No sources are mentioned." in desktop.said())
+        await desktop.until(pilot, lambda: "No sources are mentioned." in desktop.notices())
         assert "3 not mentioned" in desktop.text()
 
 
@@ -123,11 +125,11 @@ async def test_without_mentions_the_keys_say_so() -> None:
 async def test_a_plain_source_opens_at_once_and_is_copied_without_a_browser(browser: bool) -> None:
     desktop = cited(browser=browser)
     async with desktop.running(120, 40) as pilot:
-        await asked(desktop, pilot)
+        await answered_sources(desktop, pilot)
         await pilot.press("enter")
         await desktop.until(pilot, lambda: desktop.opened == ["https://docs.example/csv"])
         if not browser:
-            await desktop.until(pilot, lambda: "No browser here" in desktop.said())
+            await desktop.until(pilot, lambda: "No browser here" in desktop.notices())
             assert desktop.app.clipboard == "https://docs.example/csv"
 
 
@@ -140,10 +142,10 @@ ODD = (
 """Address, title, and what is asked."""
 
 
-async def test_a_source_that_may_lead_elsewhere_is_asked_about() -> None:
+async def test_a_misleading_source_needs_a_confirmation() -> None:
     desktop = cited(*((url, title) for url, title, _ in ODD))
     async with desktop.running(120, 40) as pilot:
-        await asked(desktop, pilot)
+        await answered_sources(desktop, pilot)
         for at, (url, _title, reason) in enumerate(ODD):
             await pilot.press("enter")
             await desktop.shows(pilot, "This link may be misleading", reason)
@@ -170,20 +172,20 @@ def _opened(desktop: Desktop, count: int) -> bool:
 async def test_what_is_no_web_address_is_never_opened() -> None:
     desktop = cited(("javascript:alert(1)", "A page"), ("file:///etc/passwd", "Another"))
     async with desktop.running(120, 40) as pilot:
-        await asked(desktop, pilot)
+        await answered_sources(desktop, pilot)
         await pilot.press("enter", "down", "enter")
-        await desktop.until(pilot, lambda: desktop.said().count("Not opened:") == 2)
+        await desktop.until(pilot, lambda: desktop.notices().count("Not opened:") == 2)
         assert not desktop.opened
 
 
 async def test_address_and_footnotes_go_to_the_clipboard() -> None:
     desktop = cited()
     async with desktop.running(120, 40) as pilot:
-        await asked(desktop, pilot)
+        await answered_sources(desktop, pilot)
         await pilot.press("y")
         assert desktop.app.clipboard == "https://docs.example/csv"
         await pilot.press("f")
-        await desktop.until(pilot, lambda: "Copied 3 sources as Footnotes" in desktop.said())
+        await desktop.until(pilot, lambda: "Copied 3 sources as Footnotes" in desktop.notices())
         assert desktop.app.clipboard.startswith(
             "[^1]: Tables as CSV. docs.example. <https://docs.example/csv>\n[^2]: Objects as JSON."
         )
@@ -192,7 +194,7 @@ async def test_address_and_footnotes_go_to_the_clipboard() -> None:
 async def test_the_export_key_asks_for_the_form_and_saves() -> None:
     desktop = cited()
     async with desktop.running(80, 24) as pilot:
-        await asked(desktop, pilot)
+        await answered_sources(desktop, pilot)
         for downs, suffix in enumerate((".md", ".md", ".json", ".bib")):
             await pilot.press("e")
             await desktop.shows(pilot, "Save 3 sources as")
@@ -202,14 +204,14 @@ async def test_the_export_key_asks_for_the_form_and_saves() -> None:
             name, text = desktop.written[-1]
             assert name == f"sources-{desktop.session.session_id}{suffix}"
             assert "docs.example/csv" in text
-        await desktop.until(pilot, lambda: "Saved to /downloads/sources-" in desktop.said())
+        await desktop.until(pilot, lambda: "Saved to /downloads/sources-" in desktop.notices())
         assert [one["id"] for one in json.loads(desktop.written[2][1])] == [
             "source-1", "source-2", "source-3",
         ]  # fmt: skip
         await pilot.press("e")
         await desktop.shows(pilot, "Save 3 sources as")
         await pilot.press("escape")
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         assert len(desktop.written) == 4
 
 
@@ -221,8 +223,8 @@ async def test_the_command_lists_groups_copies_and_saves() -> None:
     desktop = cited()
     async with desktop.running(80, 24) as pilot:
         await desktop.send(pilot, "/sources export bibtex")
-        await desktop.until(pilot, lambda: "This session has no sources." in desktop.said())
-        panel = await asked(desktop, pilot)
+        await desktop.until(pilot, lambda: "This session has no sources." in desktop.notices())
+        panel = await answered_sources(desktop, pilot)
         await pilot.press("escape")
         await desktop.send(pilot, "/sources hosts")
         await desktop.until(pilot, lambda: desktop.app.focused is panel)
@@ -235,12 +237,12 @@ async def test_the_command_lists_groups_copies_and_saves() -> None:
         await desktop.until(pilot, lambda: len(desktop.written) == 1)
         assert desktop.written[0][1].startswith("@misc{docsexample-1,")
         await desktop.send(pilot, "/sources copy markdown")
-        await desktop.until(pilot, lambda: "as Markdown list" in desktop.said())
+        await desktop.until(pilot, lambda: "as Markdown list" in desktop.notices())
         assert desktop.app.clipboard.startswith("1. [Tables as CSV](<https://docs.example/csv>)")
         await desktop.send(pilot, "/sources footnotes")
-        await desktop.until(pilot, lambda: "as Footnotes" in desktop.said())
+        await desktop.until(pilot, lambda: "as Footnotes" in desktop.notices())
         for wrong in ("export word", "sideways", "copy word"):
             desktop.app.clear_notifications()
             await desktop.send(pilot, f"/sources {wrong}")
-            await desktop.until(pilot, lambda: "Unknown " in desktop.said())
+            await desktop.until(pilot, lambda: "Unknown " in desktop.notices())
         assert len(desktop.written) == 1

@@ -33,7 +33,7 @@ async def test_a_name_is_completed_from_the_folder_and_folders_go_on(folder: Pat
 
 
 @pytest.mark.usefixtures("folder")
-async def test_a_name_with_a_space_is_quoted_and_enter_takes_the_marked_one() -> None:
+async def test_a_name_with_a_space_is_quoted_and_enter_accepts_the_selected_one() -> None:
     desktop = desktop_with("Done")
     async with desktop.running() as pilot:
         await pilot.press(*"@sal")
@@ -58,7 +58,7 @@ async def test_escape_closes_the_list_until_the_next_word_and_enter_sends() -> N
 
 
 @pytest.mark.usefixtures("folder")
-async def test_hidden_files_come_when_asked_for_and_the_command_completes_bare_names() -> None:
+async def test_hidden_files_are_offered_on_request_and_the_command_completes_bare_names() -> None:
     desktop = desktop_with()
     async with desktop.running() as pilot:
         await pilot.press(*"@.s")
@@ -72,7 +72,7 @@ async def test_hidden_files_come_when_asked_for_and_the_command_completes_bare_n
 
 
 @pytest.mark.usefixtures("folder")
-async def test_a_slow_disk_holds_up_nothing_and_is_asked_once_at_a_time() -> None:
+async def test_a_slow_disk_blocks_nothing_and_is_read_once_at_a_time() -> None:
     disk = Disk(gate=threading.Event())
     desktop = desktop_with(disk=disk)
     async with desktop.running() as pilot:
@@ -87,7 +87,7 @@ async def test_a_slow_disk_holds_up_nothing_and_is_asked_once_at_a_time() -> Non
     assert threading.get_ident() not in disk.threads
 
 
-async def test_a_large_folder_is_listed_to_a_limit_and_found_in_by_typing(folder: Path) -> None:
+async def test_a_large_folder_is_listed_to_a_limit_and_searched_by_typing(folder: Path) -> None:
     for number in range(300):
         (folder / f"f{number:03}").touch()
     desktop = desktop_with()
@@ -114,7 +114,7 @@ async def test_a_hostile_name_is_not_offered_and_is_shown_cleaned(folder: Path) 
 
 # -- what is no file ---------------------------------------------------------------------------
 @pytest.mark.usefixtures("folder")
-async def test_text_with_an_at_sign_goes_as_it_is() -> None:
+async def test_text_with_an_at_sign_is_sent_unchanged() -> None:
     texts = ["mail me@example.org, @alice!", "@Override and a@b", "see @ home", r"not \@sales.csv"]
     desktop = desktop_with(*["Done"] * len(texts))
     async with desktop.running() as pilot:

@@ -31,14 +31,14 @@ def gives(*parts: tuple[str, Any]) -> Script:
 
 
 def given(*parts: tuple[str, Any], output: Any = None) -> Desktop:
-    told = worker("", **PRICED, structured_output=output)
-    return Desktop(api=FakeApi(starts=[gives(*parts)], workers=[told]))
+    body = worker("", **PRICED, structured_output=output)
+    return Desktop(api=FakeApi(starts=[gives(*parts)], workers=[body]))
 
 
-async def asked(desktop: Desktop, pilot: Pilot[None]) -> None:
+async def answered_data(desktop: Desktop, pilot: Pilot[None]) -> None:
     await desktop.send(pilot, "Measure the rain")
     await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
-    await desktop.rest(pilot)
+    await desktop.settle(pilot)
 
 
 def page(desktop: Desktop) -> DataScreen:
@@ -53,7 +53,7 @@ async def test_tree_and_table_of_structured_output(
 ) -> None:
     desktop = given(("data-chart", {"kind": "bar", "series": [1, 2.5]}), ("data-odd", "text"), output=OUTPUT)
     async with desktop.running(width, height) as pilot:
-        await asked(desktop, pilot)
+        await answered_data(desktop, pilot)
         assert "structured output" in desktop.text(), "the transcript tells that there is some"
         await pilot.press("f5")
         await desktop.shows(pilot, "3 of 3", "tree · Tab: table of rows")
@@ -70,28 +70,28 @@ async def test_keys_walk_through_all_of_it_unknown_types_too() -> None:
     desktop = given(("data-chart", [1]), ("data-from-the-future", {"x": {"y": None}}))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/data")
-        await desktop.until(pilot, lambda: "no structured output or data yet" in desktop.said())
-        await asked(desktop, pilot)
+        await desktop.until(pilot, lambda: "no structured output or data yet" in desktop.notices())
+        await answered_data(desktop, pilot)
         await desktop.send(pilot, "/data 1")
         await desktop.shows(pilot, "data-chart", "1 of 2 · turn 1")
         await pilot.press("p")
-        await desktop.until(pilot, lambda: "This is the first item." in desktop.said())
+        await desktop.until(pilot, lambda: "This is the first item." in desktop.notices())
         await pilot.press("n")
         await desktop.shows(pilot, "data-from-the-future", "2 of 2", "x: ")
         await pilot.press("n", "t", "C")
-        await desktop.until(pilot, lambda: "This is the newest item." in desktop.said())
-        await desktop.until(pilot, lambda: desktop.said().count("No table here") == 2)
+        await desktop.until(pilot, lambda: "This is the newest item." in desktop.notices())
+        await desktop.until(pilot, lambda: desktop.notices().count("No table here") == 2)
         await pilot.press("q")
         for wrong in ("0", "3", "x", "9" * 5000):
             desktop.app.clear_notifications()
             await desktop.send(pilot, f"/data {wrong}")
-            await desktop.until(pilot, lambda: "a number from 1 to 2" in desktop.said())
+            await desktop.until(pilot, lambda: "a number from 1 to 2" in desktop.notices())
 
 
 async def test_the_key_of_the_transcript_opens_what_the_cursor_stands_on() -> None:
     desktop = given(("data-one", [1]), ("data-two", [2]), output=OUTPUT)
     async with desktop.running(100, 40) as pilot:
-        await asked(desktop, pilot)
+        await answered_data(desktop, pilot)
         desktop.work.browsing.browse(desktop.work.transcript)
         await pilot.press("d")
         await desktop.shows(pilot, "3 of 3")
@@ -106,10 +106,10 @@ async def test_the_key_of_the_transcript_opens_what_the_cursor_stands_on() -> No
             desktop.work.browsing.browse(desktop.work.transcript)
 
 
-async def test_copied_and_saved_whole() -> None:
+async def test_data_is_copied_and_saved_completely() -> None:
     desktop = given(output=OUTPUT)
     async with desktop.running() as pilot:
-        await asked(desktop, pilot)
+        await answered_data(desktop, pilot)
         turn_id = desktop.session.turns[-1].turn_id
         await pilot.press("f5")
         await desktop.shows(pilot, "1 of 1")
@@ -121,28 +121,28 @@ async def test_copied_and_saved_whole() -> None:
         assert (name, table) == (f"structured-output-{turn_id}.json", f"structured-output-{turn_id}.csv")
         assert json.loads(text) == OUTPUT
         assert cells == "city,mm\r\nLyon,831.5\r\nOslo,763\r\n'=1+1,\r\n"
-        await desktop.until(pilot, lambda: f"Saved to /downloads/{table}" in desktop.said())
+        await desktop.until(pilot, lambda: f"Saved to /downloads/{table}" in desktop.notices())
         await pilot.press("Y")
-        await desktop.until(pilot, lambda: "Copied everything as JSON" in desktop.said())
+        await desktop.until(pilot, lambda: "Copied everything as JSON" in desktop.notices())
         assert json.loads(desktop.app.clipboard) == OUTPUT
         await pilot.press("down", "y")
         await desktop.until(pilot, lambda: desktop.app.clipboard == "Rainfall")
 
 
-async def test_a_disk_that_is_full_is_said_and_the_data_stays() -> None:
+async def test_a_full_disk_is_reported_and_the_data_stays() -> None:
     desktop = given(output=OUTPUT)
     desktop.disk_trouble = LedgerError("The disk is full.", "Make room.")
     async with desktop.running() as pilot:
-        await asked(desktop, pilot)
+        await answered_data(desktop, pilot)
         await pilot.press("f5", "J")
-        await desktop.until(pilot, lambda: "The disk is full. Make room." in desktop.said())
+        await desktop.until(pilot, lambda: "The disk is full. Make room." in desktop.notices())
         assert "1 of 1" in desktop.text()
 
 
-async def test_what_changes_meanwhile_is_told_and_shown_when_asked_for() -> None:
+async def test_changes_are_announced_and_shown_on_request() -> None:
     desktop = given(("data-one", {"n": 1}))
     async with desktop.running() as pilot:
-        await asked(desktop, pilot)
+        await answered_data(desktop, pilot)
         await pilot.press("f5")
         await desktop.shows(pilot, "1 of 1", "n: 1")
         desktop.api.starts.append(gives(("data-two", {"m": 2})))
@@ -159,7 +159,7 @@ async def test_deep_and_huge_data_opens_at_once_and_every_key_answers() -> None:
     many = [{"at": at, "name": f"row {at}", "more": {"odd": at % 2}} for at in range(20_000)]
     desktop = given(("data-deep", deep), ("data-many", many))
     async with desktop.running() as pilot:
-        await asked(desktop, pilot)
+        await answered_data(desktop, pilot)
         await pilot.press("f5")
         await desktop.shows(pilot, "data-many", "20,000 items")
         await pilot.press("end", "enter", "end", "home", "t")
@@ -184,18 +184,18 @@ async def test_hostile_data_shows_no_control_character_and_names_a_plain_file() 
     rows = [{"k": text, text[:50]: text} for text in texts]
     desktop = given((f"data-../../{texts[0]}\x1b]0;x\x07/etc/passwd", hostile), ("data-rows", rows))
     async with desktop.running(80, 40) as pilot:
-        await asked(desktop, pilot)
+        await answered_data(desktop, pilot)
         await pilot.press("f5")
         await desktop.shows(pilot, "2 of 2")
         await pilot.press("t")
         await desktop.shows(pilot, "rows × ")
-        seen = [desktop.text()]
+        painted = [desktop.text()]
         await pilot.press("p")
         await desktop.shows(pilot, "1 of 2")
         for _ in range(0, len(texts), 30):
             await pilot.press("pagedown")
-            seen.append(desktop.text())
-        for line in "\n".join(seen).split("\n"):
+            painted.append(desktop.text())
+        for line in "\n".join(painted).split("\n"):
             assert not BAD.search(line), ascii(line)
         await pilot.press("J")
         await desktop.until(pilot, lambda: len(desktop.written) == 1)

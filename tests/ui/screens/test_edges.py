@@ -36,12 +36,12 @@ class LockedDesktop(Desktop):
         self.shelf = LockedShelf(self.log)
 
 
-async def test_without_an_editor_it_says_which_setting_names_one() -> None:
+async def test_without_an_editor_the_message_names_the_setting() -> None:
     desktop = Desktop()
     async with desktop.running() as pilot:
         desktop.work.prompt.put("half a thought")
         await pilot.press("ctrl+g")
-        await desktop.until(pilot, lambda: "Set EDITOR" in desktop.said())
+        await desktop.until(pilot, lambda: "Set EDITOR" in desktop.notices())
         assert desktop.work.prompt.text == "half a thought"
 
 
@@ -68,14 +68,14 @@ async def test_an_editor_that_does_not_exist_loses_nothing(monkeypatch: pytest.M
         monkeypatch.setattr(desktop.app, "suspend", nullcontext)
         desktop.work.prompt.put("half a thought")
         await pilot.press("ctrl+g")
-        await desktop.until(pilot, lambda: "Cannot start the editor" in desktop.said())
+        await desktop.until(pilot, lambda: "Cannot start the editor" in desktop.notices())
         assert desktop.work.prompt.text == "half a thought"
 
 
-async def test_a_locked_history_is_said_at_the_start_and_the_prompt_given_is_kept() -> None:
+async def test_a_locked_history_is_reported_at_the_start_and_the_given_prompt_is_kept() -> None:
     desktop = LockedDesktop(launch=launch(prompt="Do it"), api=answers("Hello"))
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "The history is locked" in desktop.said())
+        await desktop.until(pilot, lambda: "The history is locked" in desktop.notices())
         assert desktop.work.prompt.text == "Do it"
     assert desktop.api.posts == []
 
@@ -94,13 +94,13 @@ async def test_a_locked_history_does_not_end_the_session_list() -> None:
         await desktop.shows(pilot, "About heat")
 
 
-async def test_a_worker_that_cannot_be_read_gets_no_prompt_meant_for_it() -> None:
+async def test_an_unreadable_worker_gets_no_prompt() -> None:
     trouble: ApiError = Unreachable(Kind.CONNECT, "Cannot reach the service.")
     desktop = Desktop(
         api=FakeApi(workers=[trouble]), launch=launch(Opening.WORKER, worker="w9", prompt="Go on please")
     )
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "Cannot reach the service" in desktop.said())
+        await desktop.until(pilot, lambda: "Cannot reach the service" in desktop.notices())
         assert desktop.work.prompt.text == "Go on please"
     assert desktop.api.posts == []
 
@@ -116,7 +116,7 @@ async def test_a_session_of_another_service_is_shown_but_gets_nothing_sent() -> 
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "An answer")
         await desktop.send(pilot, "More")
-        await desktop.until(pilot, lambda: "elsewhere.test" in desktop.said())
+        await desktop.until(pilot, lambda: "elsewhere.test" in desktop.notices())
         assert desktop.work.prompt.text == "More"
     assert desktop.api.posts == []
 
@@ -133,13 +133,13 @@ def row_of(desktop: Desktop) -> SessionSummary:
     return summary("x", session_id=desktop.session.session_id, worker_id="w1")
 
 
-async def test_warnings_of_the_start_are_said_as_text() -> None:
+async def test_warnings_of_the_start_are_shown_as_plain_text() -> None:
     desktop = Desktop(warnings=("No history: [/] the folder is read-only.",))
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "No history: [/] the folder" in desktop.said())
+        await desktop.until(pilot, lambda: "No history: [/] the folder" in desktop.notices())
 
 
-async def test_what_a_killed_run_left_open_is_settled_by_reading_and_never_sent_again() -> None:
+async def test_open_turns_of_a_killed_run_are_settled_by_reading_and_never_resent() -> None:
     script, _gate = held("Half")
     first = Desktop(api=FakeApi(starts=[script], workers=[worker("", busy=True)]))
     async with first.running() as pilot:
@@ -150,6 +150,8 @@ async def test_what_a_killed_run_left_open_is_settled_by_reading_and_never_sent_
     desktop = Desktop(log=as_killed, launch=launch(Opening.LAST), api=FakeApi(workers=[done]))
     desktop.shelf.rows = [row_of(first)]
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "1 message was interrupted last time; checking…" in desktop.said())
+        await desktop.until(
+            pilot, lambda: "1 message was interrupted last time; checking…" in desktop.notices()
+        )
         await desktop.shows(pilot, "Half and whole", "✓ completed")
     assert desktop.api.posts == []

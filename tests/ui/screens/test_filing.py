@@ -11,22 +11,22 @@ from handinger_tui.core.turns.turn import Kind
 from handinger_tui.ui.dialogs import Ask, Confirm
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.work.screen import WorkScreen
-from tests.ui.screens.previewing import desktop_with, made, shown
+from tests.ui.screens.previewing import desktop_with, shown, with_files
 
 ELF = b"\x7fELF\x02\x01\x01"
 
 
-async def test_all_new_files_are_saved_and_one_that_fails_holds_nobody_up() -> None:
+async def test_all_new_files_are_saved_even_if_one_fails() -> None:
     desktop = desktop_with(a_txt=b"one", b_txt=b"two", c_txt=b"three")
     desktop.files.fails["https://x.test/b.txt"] = Refused(Kind.NOT_FOUND, "There is no such file.")
     desktop.files.gate = asyncio.Event()
-    async with made(desktop, 120, 40) as pilot:
+    async with with_files(desktop, 120, 40) as pilot:
         await pilot.press("f4", "a")
         await desktop.shows(pilot, "saving 33% of 3 B")
         await pilot.press("a")
         desktop.files.gate.set()
-        await desktop.until(pilot, lambda: "Saved 2 files, the last to /downloads/c.txt" in desktop.said())
-        assert "b.txt: There is no such file." in desktop.said()
+        await desktop.until(pilot, lambda: "Saved 2 files, the last to /downloads/c.txt" in desktop.notices())
+        assert "b.txt: There is no such file." in desktop.notices()
         assert [part.filename for part in desktop.files.saved] == ["a.txt", "c.txt"]
         await desktop.shows(pilot, "✓ saved /downloads/a.txt")
         # What is saved already is not saved again.
@@ -38,7 +38,7 @@ async def test_all_new_files_are_saved_and_one_that_fails_holds_nobody_up() -> N
 
 async def test_one_file_is_saved_into_a_folder_that_is_typed_and_offered_again() -> None:
     desktop = desktop_with(a_txt=b"one", b_txt=b"two")
-    async with made(desktop, 120, 40) as pilot:
+    async with with_files(desktop, 120, 40) as pilot:
         await pilot.press("f4", "S")
         await desktop.shows(pilot, "Save a.txt to which folder?", "/downloads")
         await pilot.press("escape")
@@ -50,7 +50,7 @@ async def test_one_file_is_saved_into_a_folder_that_is_typed_and_offered_again()
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Ask))
         desktop.app.screen.query_one(Input).value = "/elsewhere"
         await pilot.press("enter")
-        await desktop.until(pilot, lambda: "Saved a.txt to /elsewhere/a.txt" in desktop.said())
+        await desktop.until(pilot, lambda: "Saved a.txt to /elsewhere/a.txt" in desktop.notices())
         await pilot.press("D")
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Ask))
         assert desktop.app.screen.query_one(Input).value == "/elsewhere"
@@ -58,29 +58,29 @@ async def test_one_file_is_saved_into_a_folder_that_is_typed_and_offered_again()
         # All others go where they always went.
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, PreviewScreen))
         await pilot.press("d")
-        await desktop.until(pilot, lambda: "Saved a.txt to /downloads/a.txt" in desktop.said())
+        await desktop.until(pilot, lambda: "Saved a.txt to /downloads/a.txt" in desktop.notices())
 
 
-async def test_an_expired_link_is_renewed_when_the_person_says_so() -> None:
+async def test_an_expired_link_is_renewed_on_request() -> None:
     desktop = desktop_with(a_txt=b"one")
     desktop.files.expired = set(desktop.files.bodies)
-    async with made(desktop) as pilot:
+    async with with_files(desktop) as pilot:
         await desktop.send(pilot, "/download")
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
         await desktop.shows(pilot, "The link has expired", "costs nothing")
         await pilot.press("escape")
-        await desktop.until(pilot, lambda: "a.txt: The service answered 403." in desktop.said())
+        await desktop.until(pilot, lambda: "a.txt: The service answered 403." in desktop.notices())
         assert desktop.files.reread == []
         await desktop.send(pilot, "/download")
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
         await pilot.click("#yes")
-        await desktop.until(pilot, lambda: "Saved a.txt to /downloads/a.txt" in desktop.said())
+        await desktop.until(pilot, lambda: "Saved a.txt to /downloads/a.txt" in desktop.notices())
         assert desktop.files.reread == ["w1"]
 
 
 async def test_a_document_is_saved_once_and_opened() -> None:
     desktop = desktop_with(a_csv=b"a,b\n", b_txt=b"words")
-    async with made(desktop, 120, 40) as pilot:
+    async with with_files(desktop, 120, 40) as pilot:
         await pilot.press("f4", "y")
         await desktop.until(pilot, lambda: desktop.app.clipboard == "https://x.test/a.csv")
         await pilot.press("o")
@@ -101,17 +101,17 @@ async def test_a_document_is_saved_once_and_opened() -> None:
         await desktop.until(pilot, lambda: desktop.app.clipboard == "/downloads/a.csv")
 
 
-async def test_what_could_run_is_never_opened_and_what_is_unknown_is_asked_about() -> None:
+async def test_executables_are_never_opened_and_unknown_files_need_a_confirmation() -> None:
     desktop = desktop_with(
         run_sh=b"echo", report_pdf=ELF, icon_desktop=b"[Desktop Entry]", page_html=b"<html>"
     )
     whys = (".sh files may run as programs", *["it is a program or a script"] * 2)
-    async with made(desktop, 120, 40) as pilot:
+    async with with_files(desktop, 120, 40) as pilot:
         await pilot.press("f4")
         for count, why in enumerate(whys, 1):
             await pilot.press("o")
-            await desktop.until(pilot, lambda: desktop.said().count(", not opened: ") == count)  # noqa: B023 - awaited here
-            assert desktop.said().count(why) == max(1, whys[:count].count(why))
+            await desktop.until(pilot, lambda: desktop.notices().count(", not opened: ") == count)  # noqa: B023 - awaited here
+            assert desktop.notices().count(why) == max(1, whys[:count].count(why))
             await pilot.press("down")
         assert desktop.files.opened == []
         for opened in ([], ["/downloads/page.html"]):
@@ -125,11 +125,11 @@ async def test_what_could_run_is_never_opened_and_what_is_unknown_is_asked_about
 
 async def test_a_saved_file_is_looked_at_from_the_disk() -> None:
     desktop = desktop_with(a_txt=b"one\n")
-    async with made(desktop) as pilot:
+    async with with_files(desktop) as pilot:
         await shown(desktop, pilot)
         assert len(desktop.files.fetched) == 1
         await pilot.press("d")
-        await desktop.until(pilot, lambda: "Saved a.txt to /downloads/a.txt" in desktop.said())
+        await desktop.until(pilot, lambda: "Saved a.txt to /downloads/a.txt" in desktop.notices())
         await pilot.press("escape")
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, WorkScreen))
         desktop.files.disk["/downloads/a.txt"] = b"changed here\n"
@@ -145,10 +145,10 @@ async def test_commands_take_numbers_names_new_and_all() -> None:
         "/preview": "Use /preview with a number from 1 to 2 or a name.",
         "/download nothing": "Use /download with a number from 1 to 2, a name, new, or all.",
     }
-    async with made(desktop) as pilot:
-        for typed, said in odd.items():
+    async with with_files(desktop) as pilot:
+        for typed, notice in odd.items():
             await desktop.send(pilot, typed)
-            await desktop.until(pilot, lambda: said in desktop.said())  # noqa: B023 - awaited here
+            await desktop.until(pilot, lambda: notice in desktop.notices())  # noqa: B023 - awaited here
         await desktop.send(pilot, "/preview BET")
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, PreviewScreen))
         await desktop.shows(pilot, "beta.txt   2 of 2")

@@ -31,14 +31,14 @@ async def finding() -> AsyncIterator[tuple[Desktop, Pilot[None]]]:
     async with desktop.running(100, 30) as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         await pilot.press(*"half", "ctrl+f")
         await desktop.until(pilot, lambda: desktop.work.browsing.is_finding)
         yield desktop, pilot
         assert len(desktop.api.posts) == 1
 
 
-async def test_matches_are_found_and_counted_while_typing_and_enter_goes_on() -> None:
+async def test_matches_are_counted_while_typing_and_enter_moves_to_the_next() -> None:
     async with finding() as (desktop, pilot):
         await pilot.press(*"broken")
         await desktop.until(pilot, lambda: desktop.text_of("#find-count").strip() == "4 of 4")

@@ -14,8 +14,8 @@ from handinger_tui.ui.pages.page_view import MOST, PageView, find, plain_rows
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.transcript.painting import RowBuffer
 from handinger_tui.ui.work.screen import WorkScreen
-from tests.ui.screens import previewing as made_of
-from tests.ui.screens.previewing import desktop_with, made, shown, view
+from tests.ui.screens import previewing
+from tests.ui.screens.previewing import desktop_with, shown, view, with_files
 
 if TYPE_CHECKING:
     from tests.ui.fakes import Desktop
@@ -37,11 +37,11 @@ async def ask(desktop: Desktop, pilot: Pilot[None], text: str) -> None:
 
 def marked(desktop: Desktop) -> list[str]:
     """What is marked on the screen, the place where the search stands in capitals."""
-    found = view(desktop)
-    assert isinstance(found, PageView)
-    here = found.get_component_styles("transcript--match-here").background.rich_color
+    shown_view = view(desktop)
+    assert isinstance(shown_view, PageView)
+    here = shown_view.get_component_styles("transcript--match-here").background.rich_color
     other = (
-        found.background_colors[1] + found.get_component_styles("transcript--match").background
+        shown_view.background_colors[1] + shown_view.get_component_styles("transcript--match").background
     ).rich_color
     return [
         segment.text.upper() if segment.style.bgcolor == here else segment.text.lower()
@@ -51,20 +51,20 @@ def marked(desktop: Desktop) -> list[str]:
     ]
 
 
-async def test_matches_are_marked_counted_and_gone_to_and_n_is_the_next_file_again_after_them() -> None:
+async def test_matches_are_marked_counted_and_visited_before_n_means_next_file() -> None:
     desktop = desktop_with(a_log=LOG.encode(), b_txt=b"other\n")
-    async with made(desktop) as pilot:
+    async with with_files(desktop) as pilot:
         await shown(desktop, pilot)
         await ask(desktop, pilot, "pump [B]7")
         await desktop.shows(pilot, "“pump [B]7” · 1 of 4", "line 9:")
         assert marked(desktop) == ["PUMP [B]7"]
-        for keys, told, line in (
+        for keys, counter, line in (
             ("n", "2 of 4", "line 59:"),
             ("n", "3 of 4", "line 109:"),
             ("N", "2 of 4", "line 59:"),
         ):
             await pilot.press(keys)
-            await desktop.shows(pilot, told, line)
+            await desktop.shows(pilot, counter, line)
         await pilot.press("N", "N")
         await desktop.shows(pilot, "4 of 4", "line 159:")
         await pilot.press("n")
@@ -79,9 +79,9 @@ async def test_matches_are_marked_counted_and_gone_to_and_n_is_the_next_file_aga
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, WorkScreen))
 
 
-async def test_what_is_not_there_is_said_and_esc_in_the_question_changes_nothing() -> None:
+async def test_a_missing_text_is_reported_and_esc_in_the_question_changes_nothing() -> None:
     desktop = desktop_with(a_txt=b"one two\n")
-    async with made(desktop) as pilot:
+    async with with_files(desktop) as pilot:
         await shown(desktop, pilot)
         await ask(desktop, pilot, "three")
         await desktop.shows(pilot, "“three”.")
@@ -95,32 +95,32 @@ async def test_what_is_not_there_is_said_and_esc_in_the_question_changes_nothing
 
 async def test_matches_in_wrapped_markdown_are_marked_at_every_width() -> None:
     desktop = desktop_with(a_md=PROSE.encode())
-    async with made(desktop) as pilot:
+    async with with_files(desktop) as pilot:
         await shown(desktop, pilot)
         await ask(desktop, pilot, "the pump is")
         await desktop.shows(pilot, "1 of 40")
         for width in (60, 90):
             await pilot.resize_terminal(width, 30)
-            await made_of.arrived(desktop, pilot)
+            await previewing.arrived(desktop, pilot)
             words = " ".join(marked(desktop)).split()
             assert words[:3] == ["THE", "PUMP", "IS"]
             assert set(words[3:]) == {"the", "pump", "is"}
 
 
 @given(st.lists(st.text("ab", max_size=12), min_size=1, max_size=20), st.text("ab", min_size=1, max_size=3))
-def test_every_place_is_found_and_painted_where_it_stands(lines: list[str], text: str) -> None:
+def test_every_match_is_located_and_painted_in_place(lines: list[str], text: str) -> None:
     rows = plain_rows(lines)
     sheet = RowBuffer(40)
     sheet.replace(0, list(rows.lines))
-    found = find(sheet.rows, text)
-    assert len(found.matches) == sum(line.count(text) for line in lines)
-    for number, match in enumerate(found.matches):
-        (span,) = (span for span in found.spans(sheet, 40, match.row) if span.number == number)
+    result = find(sheet.rows, text)
+    assert len(result.matches) == sum(line.count(text) for line in lines)
+    for number, match in enumerate(result.matches):
+        (span,) = (span for span in result.spans(sheet, 40, match.row) if span.number == number)
         assert (span.y, span.right - span.left) == (match.row, len(text))
         assert lines[match.row][match.start : match.end] == text
 
 
-def test_more_than_anybody_goes_through_are_not_kept() -> None:
-    found = find(plain_rows(["e" * 1000] * 11).lines, "e")
-    assert (len(found.matches), found.more) == (MOST, True)
-    assert found.status == "“e” · 1 of 10,000+"
+def test_the_number_of_matches_is_bounded() -> None:
+    result = find(plain_rows(["e" * 1000] * 11).lines, "e")
+    assert (len(result.matches), result.more) == (MOST, True)
+    assert result.status == "“e” · 1 of 10,000+"

@@ -25,7 +25,7 @@ def desktop_with(*texts: str) -> Desktop:
     return Desktop(api=answers(*texts), launch=launch(Opening.FRESH))
 
 
-async def test_a_large_paste_is_one_chip_and_goes_as_the_text_it_is() -> None:
+async def test_a_large_paste_is_one_chip_and_is_sent_as_its_text() -> None:
     desktop = desktop_with("Done")
     async with desktop.running() as pilot:
         await pilot.press(*"see ")
@@ -44,7 +44,7 @@ async def test_a_large_paste_is_one_chip_and_goes_as_the_text_it_is() -> None:
 @pytest.mark.parametrize(
     "keys", [["backspace"], ["ctrl+w"], ["left", "delete"], ["left", "shift+right", "backspace"]]
 )
-async def test_a_chip_is_deleted_whole(keys: list[str]) -> None:
+async def test_a_chip_is_deleted_completely(keys: list[str]) -> None:
     desktop = desktop_with()
     async with desktop.running() as pilot:
         await pilot.press(*"see ")
@@ -86,7 +86,7 @@ async def test_a_chip_unfolds_by_key_and_by_mouse_and_can_be_edited() -> None:
         await desktop.until(pilot, lambda: desktop.work.prompt.text == short)
 
 
-async def test_a_text_that_did_not_arrive_comes_back_folded() -> None:
+async def test_an_undelivered_text_is_restored_folded() -> None:
     desktop = Desktop(api=FakeApi(starts=[]), launch=launch(Opening.FRESH))
     async with desktop.running() as pilot:
         desktop.app.post_message(Paste(LONG))
@@ -97,7 +97,7 @@ async def test_a_text_that_did_not_arrive_comes_back_folded() -> None:
         await desktop.shows(pilot, "pasted text 1")
 
 
-async def test_what_looks_like_a_chip_is_text() -> None:
+async def test_text_that_looks_like_a_chip_is_text() -> None:
     desktop = desktop_with("Done")
     async with desktop.running() as pilot:
         await desktop.send(pilot, CHIP)
@@ -133,7 +133,7 @@ DEEDS: tuple[Callable[[PromptBox], object], ...] = (
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_whatever_is_done_no_half_of_a_chip_is_left(seed: int) -> None:
+async def test_no_edit_leaves_half_of_a_chip(seed: int) -> None:
     chance = random.Random(seed)
     desktop = desktop_with()
     async with desktop.running():
@@ -141,11 +141,11 @@ async def test_whatever_is_done_no_half_of_a_chip_is_left(seed: int) -> None:
         for _ in range(400):
             deed = chance.choice(DEEDS)
             deed(box)
-            whole = folds_in(box.text, box.pasted.texts)
-            most = max(most, len(whole))
-            rest = "".join(
+            folds = folds_in(box.text, box.pasted.texts)
+            most = max(most, len(folds))
+            remainder = "".join(
                 box.text[before.end if before else 0 : after.start if after else None]
-                for before, after in zip([None, *whole], [*whole, None], strict=True)
+                for before, after in zip([None, *folds], [*folds, None], strict=True)
             )
-            assert set(rest) <= {"x", "\n"}, (deed, box.text)
+            assert set(remainder) <= {"x", "\n"}, (deed, box.text)
     assert most > 1

@@ -42,7 +42,7 @@ async def test_the_keys_that_work_now_come_first() -> None:
         await desktop.shows(pilot, "✓ completed")
         for keys, places in PLACES:
             await pilot.press(*keys)
-            await desktop.rest(pilot)
+            await desktop.settle(pilot)
             place = desktop.app.screen
             await pilot.press("f1")
             await desktop.until(pilot, lambda: helping(desktop) and headings(desktop))
@@ -62,7 +62,7 @@ async def test_the_keys_of_the_queue_come_first_while_it_has_the_focus() -> None
     async with desktop.running(80, 80) as pilot:
         await queue_up(desktop, pilot, "second")
         await pilot.press("up")
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         await pilot.press("f1")
         await desktop.until(pilot, lambda: helping(desktop) and headings(desktop))
         assert headings(desktop) == ["Queued messages", "Anywhere"]
@@ -146,7 +146,7 @@ async def test_arrows_and_pages_scroll_and_a_search_begins_at_the_top() -> None:
         page = text.size.height - 1
         for key, at in (("down", 1), ("down", 2), ("up", 1), ("pagedown", 1 + page), ("pageup", 1)):
             await pilot.press(key)
-            await desktop.rest(pilot)
+            await desktop.settle(pilot)
             assert text.scroll_y == at
         await pilot.press("e")
         await desktop.until(pilot, lambda: text.scroll_y == 0)

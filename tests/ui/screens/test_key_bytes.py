@@ -55,7 +55,7 @@ def panels_away(desktop: Desktop) -> bool:
     return not desktop.work.sidebar.display
 
 
-def left(desktop: Desktop) -> bool:
+def has_quit(desktop: Desktop) -> bool:
     return not desktop.app.is_running or desktop.app._exit
 
 
@@ -120,9 +120,9 @@ ROWS: Final = (
         "\x03",
         lambda desktop: (desktop.app.clipboard, desktop.work.prompt.text) == ("b", "ab"),
     ),
-    KeyRow("Ctrl+C twice", "", "\x03\x03", left, apart=True),
-    KeyRow("Ctrl+D", "", "\x04", left, apart=True),
-    KeyRow("Ctrl+Z", "", "\x1a", lambda desktop: "No shell" in desktop.said(), apart=True),
+    KeyRow("Ctrl+C twice", "", "\x03\x03", has_quit, apart=True),
+    KeyRow("Ctrl+D", "", "\x04", has_quit, apart=True),
+    KeyRow("Ctrl+Z", "", "\x1a", lambda desktop: "No shell" in desktop.notices(), apart=True),
     KeyRow("Esc", "", "\x1b", browses("answers")),
     KeyRow("Esc, Esc", "\x1b\x1b", "a", text_is("a")),
     KeyRow("Ctrl+Up", "a", "\x1b[1;5A", browses("answers")),
@@ -199,7 +199,7 @@ async def answered() -> AsyncIterator[tuple[Desktop, Pilot[None]]]:
     async with desktop.running(120, 40) as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         yield desktop, pilot
         assert not any((desktop.files.saved, desktop.files.opened, desktop.opened))
 
@@ -273,7 +273,7 @@ async def test_ctrl_x_alone_changes_nothing_and_the_next_key_is_typed() -> None:
         assert desktop.app.screen is desktop.work
 
 
-async def test_ctrl_l_writes_the_whole_screen_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_ctrl_l_repaints_the_complete_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     desktop = Desktop()
     async with desktop.running(120, 40) as pilot:
         redrawn: list[bool] = []
@@ -318,7 +318,7 @@ async def test_what_is_typed_right_after_the_esc_of_a_dialog_is_typed_into_the_p
     async with desktop.running(120, 40) as pilot:
         await press(desktop, pilot, opens)
         await desktop.until(pilot, lambda: desktop.app.screen is not desktop.work)
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         await press(desktop, pilot, "\x1b\x1b[200~pasted \x1b[201~hello")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "pasted hello")
         assert desktop.app.screen is desktop.work
@@ -329,7 +329,7 @@ async def test_enter_pressed_twice_in_a_dialog_does_not_send_what_it_has_put_int
     async with desktop.running(120, 40) as pilot:
         await press(desktop, pilot, "an old text\x15\x12")
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, HistorySearch))
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         await press(desktop, pilot, "\r\r")
         await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
         await press(desktop, pilot, "!")
@@ -337,11 +337,11 @@ async def test_enter_pressed_twice_in_a_dialog_does_not_send_what_it_has_put_int
         assert desktop.api.posts == []
 
 
-async def test_a_refused_command_comes_back_with_up() -> None:
+async def test_a_refused_command_is_in_the_prompt_history() -> None:
     desktop = Desktop()
     async with desktop.running(120, 40) as pilot:
         await press(desktop, pilot, "/limit nonsense 5\r")
-        await desktop.until(pilot, desktop.said)
+        await desktop.until(pilot, desktop.notices)
         await press(desktop, pilot, "\x1b[A")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "/limit nonsense 5")
         assert desktop.api.posts == []

@@ -9,7 +9,7 @@ from tests.ui.fakes import PRICED, Desktop, answers
 from tests.ui.screens.test_sending import held
 
 
-async def test_panels_stand_beside_a_wide_transcript_and_go_and_come_by_key() -> None:
+async def test_panels_are_next_to_a_wide_transcript_and_toggled_by_key() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running(120, 40) as pilot:
         await desktop.send(pilot, "Hi")
@@ -86,12 +86,12 @@ async def test_the_clock_of_the_header_runs_only_during_a_turn_and_paints_no_tra
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "Half")
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         transcript = desktop.work.transcript
         drawn = transcript.lines_drawn
-        for passed, said in ((65_000, "1 m 05 s"), (1_000, "1 m 06 s"), (60_000, "2 m 06 s")):
+        for passed, label in ((65_000, "1 m 05 s"), (1_000, "1 m 06 s"), (60_000, "2 m 06 s")):
             desktop.now_ms += passed
-            await desktop.shows(pilot, f"working · {said}")
+            await desktop.shows(pilot, f"working · {label}")
         assert transcript.lines_drawn == drawn
         gate.set()
         await desktop.until(pilot, lambda: desktop.work.scheduler.asleep)
@@ -117,7 +117,7 @@ async def test_links_are_judged_before_they_are_opened(url: str, *, opened: bool
         if opened:
             await desktop.until(pilot, lambda: desktop.opened == [url])
         elif url.startswith("javascript"):
-            await desktop.until(pilot, lambda: "Not opened" in desktop.said())
+            await desktop.until(pilot, lambda: "Not opened" in desktop.notices())
         else:
             await desktop.shows(pilot, "may be misleading", "It leads to evil.example.")
             await pilot.press("enter")
@@ -126,7 +126,7 @@ async def test_links_are_judged_before_they_are_opened(url: str, *, opened: bool
 
 
 @pytest.mark.parametrize("length", [300, 1700])
-async def test_an_address_that_may_carry_much_is_seen_whole_first(length: int) -> None:
+async def test_an_address_with_much_data_is_shown_completely_first(length: int) -> None:
     url = "https://evil.example/?d=" + "QUFB" * (length // 4) + "END"
     desktop = Desktop(api=answers(f"[Click to verify]({url})\n\n![logo]({url})"))
     async with desktop.running(80, 24) as pilot:
@@ -147,7 +147,7 @@ async def test_without_a_browser_the_link_is_copied() -> None:
     async with desktop.running() as pilot:
         desktop.work.transcript.action_link("https://pumps.example/all")
         await desktop.until(pilot, lambda: desktop.app.clipboard == "https://pumps.example/all")
-        assert "No browser here" in desktop.said()
+        assert "No browser here" in desktop.notices()
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from tests.ui.screens.test_looking import BUSY, Past
 from tests.ui.screens.test_sending import held
 
 
-async def test_nothing_is_said_where_nothing_happened() -> None:
+async def test_nothing_is_printed_after_an_unused_session() -> None:
     desktop = Desktop()
     async with desktop.running():
         assert desktop.app.farewell == []
@@ -46,14 +46,14 @@ async def test_the_local_worker_is_not_named_since_it_ends_with_the_program() ->
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "Half")
-        said = "\n".join(desktop.app.farewell)
-        assert "--resume" in said
-        assert "· simulated" in said
-        assert "w1" not in said
-        assert "still running" not in said
+        farewell = "\n".join(desktop.app.farewell)
+        assert "--resume" in farewell
+        assert "· simulated" in farewell
+        assert "w1" not in farewell
+        assert "still running" not in farewell
 
 
-async def test_every_run_left_going_is_named_those_out_of_sight_too() -> None:
+async def test_every_running_turn_is_named_including_hidden_ones() -> None:
     one, _ = held("Half")
     other, _ = held("Part")
     starts: list[Script] = [one, other]
@@ -74,31 +74,31 @@ async def test_every_run_left_going_is_named_those_out_of_sight_too() -> None:
     assert desktop.app.farewell[-3].startswith("2 still running")
 
 
-async def test_a_run_that_an_earlier_program_left_going_is_named_again() -> None:
+async def test_a_running_turn_of_an_earlier_program_is_listed_again() -> None:
     past = Past()
     await past.leave()
     desktop = past.next(FakeApi(starts=[says("Hello")], workers=[BUSY]), Opening.FRESH)
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "Still running: “" in desktop.said())
+        await desktop.until(pilot, lambda: "Still running: “" in desktop.notices())
         assert desktop.app.farewell == [
             "1 still running: it may keep charging. Watch it: handinger-tui attach w1"
         ]
 
 
-async def test_a_run_that_goes_on_cost_so_far() -> None:
+async def test_a_running_turn_is_listed_with_its_cost_so_far() -> None:
     past = Past()
     await past.leave()
     priced = worker("Half", prompt="Do it", busy=True, usage={"costUsd": 0.5, "credits": 12})
     desktop = past.next(FakeApi(workers=[priced]), Opening.LAST)
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "Still running: “" in desktop.said())
+        await desktop.until(pilot, lambda: "Still running: “" in desktop.notices())
         assert (
             "Cost:                 $0.50 + 1 turn unknown · 12 credits + 1 turn unknown · 1 turn in all"
             in desktop.app.farewell
         )
 
 
-async def test_a_cost_with_a_gap_says_so() -> None:
+async def test_a_cost_with_a_gap_is_marked() -> None:
     silent = worker("", messages=None)
     api = FakeApi(
         starts=[says("One"), says("Two", message_id="b")],
@@ -143,7 +143,7 @@ def test_credits_have_gaps_of_their_own() -> None:
 DAY_MS = 86_400_000
 
 
-async def test_the_day_is_told_over_all_sessions_with_its_gaps_and_without_yesterday() -> None:
+async def test_the_day_is_the_sum_of_all_sessions_with_gaps_and_without_yesterday() -> None:
     desktop = Desktop(api=answers("Hello"))
     desktop.books.charges += [
         charge("a", "0.25"),
@@ -161,7 +161,7 @@ async def test_the_day_is_told_over_all_sessions_with_its_gaps_and_without_yeste
     assert desktop.log.charged
 
 
-async def test_pretend_money_of_the_day_is_called_so() -> None:
+async def test_simulated_money_of_the_day_is_marked() -> None:
     desktop = Desktop(api=answers("Hello"), badge=LOCAL)
     desktop.books.charges.append(charge("a", "0.25"))
     async with desktop.running() as pilot:
@@ -200,7 +200,7 @@ async def test_leaving_waits_for_no_figure(monkeypatch: pytest.MonkeyPatch, trou
         assert len(desktop.app.farewell) == 3
 
 
-async def test_under_a_word_that_quits_the_hint_says_so_also_while_a_turn_runs() -> None:
+async def test_a_word_that_quits_has_a_hint_even_during_a_turn() -> None:
     script, gate = held("Half")
     desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", **PRICED)]))
     async with desktop.running() as pilot:

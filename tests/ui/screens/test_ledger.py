@@ -38,7 +38,7 @@ async def test_it_opens_with_days_totals_gaps_and_limits() -> None:
         assert "simulated" not in text
 
 
-async def test_every_grouping_has_its_key_and_says_which_one_is_shown() -> None:
+async def test_every_grouping_has_its_key_and_the_active_one_is_shown() -> None:
     desktop = desktop_with(FakeBooks(some()))
     async with desktop.running() as pilot:
         await opened(desktop, pilot, "[d Day]")
@@ -88,9 +88,9 @@ async def test_a_day_is_narrowed_to_its_own_hours() -> None:
         await opened(desktop, pilot, "›Tue 14 Nov")
         await pilot.press("down", "enter")
         await desktop.shows(pilot, "only day Mon 13 Nov ×", "$0.0123", "1 turn")
-        asked = [one for by, one in books.grouped if by is GroupBy.SESSION][-1]
-        assert asked.until_ms == TODAY_MS
-        assert asked.since_ms == TODAY_MS - DAY_MS
+        charge_filter = [one for by, one in books.grouped if by is GroupBy.SESSION][-1]
+        assert charge_filter.until_ms == TODAY_MS
+        assert charge_filter.since_ms == TODAY_MS - DAY_MS
 
 
 async def test_what_cannot_be_narrowed_to_is_not_offered_or_refused() -> None:
@@ -103,7 +103,7 @@ async def test_what_cannot_be_narrowed_to_is_not_offered_or_refused() -> None:
         await pilot.press("w")
         await desktop.shows(pilot, "›no worker", "Drill in")
         await pilot.press("enter")
-        await desktop.until(pilot, lambda: "Nothing to drill into here." in desktop.said())
+        await desktop.until(pilot, lambda: "Nothing to drill into here." in desktop.notices())
         assert "[w Worker]" in desktop.text()
 
 
@@ -146,7 +146,7 @@ async def test_a_hundred_thousand_turns_open_with_one_call_and_come_page_by_page
         await desktop.until(pilot, lambda: books.paged.count((PAGE, 0)) == 2)
 
 
-async def test_a_ledger_that_grew_shorter_meanwhile_ends_where_it_ends() -> None:
+async def test_a_ledger_that_became_shorter_moves_the_cursor_to_its_end() -> None:
     books = Counted(some())
     desktop = desktop_with(books)
     async with desktop.running() as pilot:

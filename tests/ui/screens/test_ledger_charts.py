@@ -25,9 +25,9 @@ def day(key: str, usd: str | None, gaps: int = 0, **members: Any) -> Bucket:
 
 
 def november(*amounts: str | None) -> Days:
-    found = days_of([day(f"2026-11-{at:02}", usd) for at, usd in enumerate(amounts, 1)])
-    assert found is not None
-    return found
+    points = days_of([day(f"2026-11-{at:02}", usd) for at, usd in enumerate(amounts, 1)])
+    assert points is not None
+    return points
 
 
 def plain(lines: list[Content]) -> list[str]:
@@ -71,7 +71,7 @@ def test_gaps_stand_on_top_of_their_bars_and_unknown_is_not_zero() -> None:
     assert "+ part, ? all unknown" in plain(per_day(days, 60, 8))[0]
 
 
-def test_more_days_than_cells_are_told_together() -> None:
+def test_more_days_than_cells_are_combined() -> None:
     begin = date(2026, 1, 1)
     days = days_of([day((begin + timedelta(at)).isoformat(), "1") for at in range(100)])
     assert days is not None
@@ -105,7 +105,7 @@ def test_shares_name_every_category_with_its_block_and_add_up_to_the_cost() -> N
     assert "was reported" in plain(shares(day("x", None), 40))[1]
 
 
-def test_the_line_rises_to_the_sum_and_says_what_is_missing() -> None:
+def test_the_line_rises_to_the_sum_and_marks_gaps() -> None:
     days = days_of([day("2026-11-01", "1"), day("2026-11-02", None), day("2026-11-03", "3")])
     assert days is not None
     lines = plain(cumulative(days, LEFT + 40, 8))
@@ -132,7 +132,7 @@ def test_any_size_and_amount_is_drawn_within_its_width(
         assert line.cell_length <= width
 
 
-def test_nothing_known_draws_no_line_at_zero_and_zero_is_not_unknown() -> None:
+def test_unknown_amounts_draw_no_line_at_zero_and_zero_is_not_unknown() -> None:
     unknown = Bucket("2026-11-25", 2, usd=Total(None, 2))
     days = days_of([unknown])
     assert days is not None

@@ -38,7 +38,7 @@ async def test_hostile_names_are_shown_as_text() -> None:
         assert "\u202e" not in desktop.text()
 
 
-async def test_an_empty_ledger_says_what_will_be_here() -> None:
+async def test_an_empty_ledger_explains_itself() -> None:
     desktop = Desktop()
     async with desktop.running() as pilot:
         await opened(desktop, pilot, "Nothing spent yet", "No limits set", "$0.00   0 turns")
@@ -48,7 +48,7 @@ async def test_an_empty_ledger_says_what_will_be_here() -> None:
         await desktop.shows(pilot, "this month", "Nothing was spent here")
 
 
-async def test_a_ledger_that_cannot_be_read_says_so_and_is_read_again_by_key() -> None:
+async def test_an_unreadable_ledger_is_reported_and_reloaded_by_key() -> None:
     books = FakeBooks(some(), fails=LedgerError("The history is [locked].", "Close the other program."))
     desktop = desktop_with(books)
     async with desktop.running() as pilot:
@@ -62,7 +62,7 @@ async def test_a_ledger_that_cannot_be_read_says_so_and_is_read_again_by_key() -
         await desktop.shows(pilot, "Limits are gone.")
 
 
-async def test_a_page_that_cannot_be_read_says_so() -> None:
+async def test_an_unreadable_page_is_reported() -> None:
     books = Endless()
     desktop = desktop_with(books)
     async with desktop.running() as pilot:
@@ -72,7 +72,7 @@ async def test_a_page_that_cannot_be_read_says_so() -> None:
         await desktop.shows(pilot, "The disk went away.")
 
 
-async def test_simulated_money_is_shown_only_without_real_and_says_so() -> None:
+async def test_simulated_money_is_shown_only_without_real_money_and_marked() -> None:
     desktop = desktop_with(FakeBooks(some()), badge=LOCAL)
     async with desktop.running() as pilot:
         await opened(desktop, pilot, "simulated: not real money", "$4.2623")
@@ -120,7 +120,7 @@ async def test_reload_keeps_the_cursor_on_its_row() -> None:
         await desktop.shows(pilot, "8 turns", "›About tea", " About new")
 
 
-async def test_what_another_program_spends_comes_by_itself() -> None:
+async def test_spending_of_another_program_appears_automatically() -> None:
     books = FakeBooks(some())
     desktop = desktop_with(books)
     async with desktop.running() as pilot:
@@ -129,7 +129,7 @@ async def test_what_another_program_spends_comes_by_itself() -> None:
         await desktop.shows(pilot, "8 turns", "$13.2623")
 
 
-async def test_charts_stand_beside_the_table_where_there_is_room_and_come_by_key_where_not() -> None:
+async def test_charts_are_next_to_the_table_if_they_fit_and_otherwise_opened_by_key() -> None:
     desktop = desktop_with(FakeBooks(some()))
     async with desktop.running(120, 40) as pilot:
         await opened(desktop, pilot, "Cost per day", "Where the cost went", "Cumulative", "Tue 14 Nov")
@@ -170,9 +170,9 @@ def test_an_amount_at_the_end_of_a_line_is_never_cut() -> None:
     off = Reconciliation(
         Total(Decimal("0.40012")), Decimal("0.90034"), Decimal("0.50022"), Reading.TOTAL, "", Parts()
     )
-    told = [line.plain for line in foot_lines(None, off, 70, short=True)]
-    assert " ".join(" ".join(told).split()).endswith("more than the local sum $0.4001.")
-    assert max(map(len, told)) <= 70
+    rows = [line.plain for line in foot_lines(None, off, 70, short=True)]
+    assert " ".join(" ".join(rows).split()).endswith("more than the local sum $0.4001.")
+    assert max(map(len, rows)) <= 70
 
 
 def test_workers_whose_ids_begin_alike_stay_apart() -> None:
@@ -180,6 +180,6 @@ def test_workers_whose_ids_begin_alike_stay_apart() -> None:
     groups = [Bucket(f"t_org_123_w_01HZY2ZJQ8G7K42W2D7WF6V4G{end}", 1, usd=Total(Decimal(1))) for end in "AB"]
     lines = [group_line(group, GroupBy.WORKER, None, 2026) for group in groups]
     layout = Layout.fit(columns, Measure.of(columns).with_lines(columns, lines), 70)
-    told = [layout.line(line).plain for line in lines]
-    assert told[0] != told[1]
-    assert "WF6V4GA" in told[0]
+    rows = [layout.line(line).plain for line in lines]
+    assert rows[0] != rows[1]
+    assert "WF6V4GA" in rows[0]

@@ -44,7 +44,7 @@ async def test_it_is_narrowed_to_with_its_worker_and_belongs_to_no_session() -> 
         await desktop.until(pilot, lambda: "suspense" not in desktop.text())
 
 
-async def test_enter_on_its_row_assigns_it_and_a_takes_it_back() -> None:
+async def test_enter_on_its_row_assigns_it_and_a_unassigns_it() -> None:
     books = FakeBooks(some(), rises=[rise()])
     desktop = desktop_with(books)
     async with desktop.running(100, 40) as pilot:
@@ -80,7 +80,7 @@ async def test_the_key_is_offered_only_where_there_is_suspense() -> None:
         await opened(desktop, pilot, "Tue 14 Nov")
         assert "Assign" not in desktop.text()
         await pilot.press("a")
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         assert "Suspense" not in desktop.text()
 
 

@@ -72,15 +72,15 @@ async def test_limits_are_set_for_every_scope_and_unit() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/limit worker 3")
-        await desktop.until(pilot, lambda: "No worker yet." in desktop.said())
+        await desktop.until(pilot, lambda: "No worker yet." in desktop.notices())
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
         desktop.purse.spend(Scope.DAY, "1")
         for wish in ("day 5", "turn 0.50", "session 20 credits", "worker $3"):
             await desktop.send(pilot, f"/limit {wish}")
-        await desktop.until(pilot, lambda: "Worker limit set to $3.00 (0% used)." in desktop.said())
-        assert "Daily limit set to $5.00 (20% used)." in desktop.said()
-        assert "Session limit set to 20 credits" in desktop.said()
+        await desktop.until(pilot, lambda: "Worker limit set to $3.00 (0% used)." in desktop.notices())
+        assert "Daily limit set to $5.00 (20% used)." in desktop.notices()
+        assert "Session limit set to 20 credits" in desktop.notices()
     assert desktop.purse.sets == [
         (Scope.DAY, USD, Decimal(5)),
         (Scope.TURN, USD, Decimal("0.5")),
@@ -90,50 +90,51 @@ async def test_limits_are_set_for_every_scope_and_unit() -> None:
     assert [order.prompt for order in desktop.api.posts] == ["Hi"]
 
 
-async def test_what_is_no_amount_sets_nothing_and_says_how() -> None:
+async def test_an_invalid_amount_sets_nothing_and_shows_an_example() -> None:
     desktop = Desktop()
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/limit day 0,50")
-        await desktop.until(pilot, lambda: "“0,50” is not an amount" in desktop.said())
-        assert "/limit turn 0.50" in desktop.said()
+        await desktop.until(pilot, lambda: "“0,50” is not an amount" in desktop.notices())
+        assert "/limit turn 0.50" in desktop.notices()
         await desktop.send(pilot, "/limit year 5")
-        await desktop.until(pilot, lambda: "Unknown limit year" in desktop.said())
+        await desktop.until(pilot, lambda: "Unknown limit year" in desktop.notices())
     assert desktop.purse.sets == []
 
 
-async def test_a_limit_is_lifted_and_what_counts_then_is_said() -> None:
+async def test_a_limit_is_removed_and_the_remaining_one_is_named() -> None:
     desktop = Desktop()
     desktop.purse.limit(Scope.TURN, "2")
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/limit day off")
-        await desktop.until(pilot, lambda: "There was no daily limit." in desktop.said())
+        await desktop.until(pilot, lambda: "There was no daily limit." in desktop.notices())
         await desktop.send(pilot, "/limit day 5")
         await desktop.send(pilot, "/limit day off")
-        await desktop.until(pilot, lambda: "The daily limit was removed." in desktop.said())
+        await desktop.until(pilot, lambda: "The daily limit was removed." in desktop.notices())
         await desktop.send(pilot, "/limit turn 3")
-        await desktop.until(pilot, lambda: "Turn limit set to $3.00" in desktop.said())
+        await desktop.until(pilot, lambda: "Turn limit set to $3.00" in desktop.notices())
         await desktop.send(pilot, "/limit turn off")
-        await desktop.until(pilot, lambda: "The turn limit was removed." in desktop.said())
+        await desktop.until(pilot, lambda: "The turn limit was removed." in desktop.notices())
         desktop.purse.limit(Scope.TURN, "1", origin=LimitOrigin.FLAG)
         await desktop.send(pilot, "/limit turn off")
         await desktop.until(
-            pilot, lambda: "Still in force: the turn limit from the command line ($1.00)." in desktop.said()
+            pilot,
+            lambda: "Still in force: the turn limit from the command line ($1.00)." in desktop.notices(),
         )
 
 
-async def test_a_flag_of_this_start_goes_before_what_is_typed() -> None:
+async def test_a_command_line_limit_overrides_a_stored_one() -> None:
     desktop = Desktop()
     desktop.purse.limit(Scope.DAY, "1", origin=LimitOrigin.FLAG)
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/limit day 5")
         await desktop.until(
             pilot,
-            lambda: "but the daily limit from the command line ($1.00) overrides it" in desktop.said(),
+            lambda: "but the daily limit from the command line ($1.00) overrides it" in desktop.notices(),
         )
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_the_page_tells_every_limit_and_takes_a_new_one(size: tuple[int, int]) -> None:
+async def test_the_page_shows_every_limit_and_accepts_a_new_one(size: tuple[int, int]) -> None:
     desktop = Desktop()
     desktop.purse.limit(Scope.DAY, "5")
     desktop.purse.spend(Scope.DAY, "4.25", missing=2)
@@ -152,7 +153,7 @@ async def test_the_page_tells_every_limit_and_takes_a_new_one(size: tuple[int, i
         await pilot.press(*"day five", "enter")
         await desktop.shows(pilot, "“five” is not an amount")
         await pilot.press(*["backspace"] * 4, *"9", "enter")
-        await desktop.until(pilot, lambda: "Daily limit set to $9.00 (47% used)." in desktop.said())
+        await desktop.until(pilot, lambda: "Daily limit set to $9.00 (47% used)." in desktop.notices())
         await desktop.send(pilot, "/limit")
         await desktop.shows(pilot, "Limits")
         await pilot.press("enter")
@@ -160,7 +161,7 @@ async def test_the_page_tells_every_limit_and_takes_a_new_one(size: tuple[int, i
     assert desktop.purse.sets == [(Scope.DAY, USD, Decimal(9))]
 
 
-async def test_every_limit_can_be_seen_on_a_small_screen() -> None:
+async def test_every_limit_is_visible_on_a_small_screen() -> None:
     desktop = Desktop()
     for scope in Scope:
         for unit in Unit:
@@ -178,7 +179,7 @@ async def test_every_limit_can_be_seen_on_a_small_screen() -> None:
         await desktop.shows(pilot, "is not an amount")
 
 
-async def test_without_limits_the_page_says_so() -> None:
+async def test_the_page_without_limits_explains_itself() -> None:
     desktop = Desktop(badge=LOCAL)
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/limit")
@@ -188,7 +189,7 @@ async def test_without_limits_the_page_says_so() -> None:
 
 
 # -- restatements --------------------------------------------------------------------------
-async def test_a_closed_amount_that_changes_is_said_once_in_its_session() -> None:
+async def test_a_restatement_is_reported_once_in_its_session() -> None:
     desktop = Desktop(api=answers("Hello", "Again"))
     async with desktop.running() as pilot:
         for text in ("Hi", "And now?"):
@@ -209,12 +210,12 @@ async def test_a_closed_amount_that_changes_is_said_once_in_its_session() -> Non
             replace(one, number=9, session_id="ses_other"),
         ]
         desktop.books.write()
-        await desktop.until(pilot, lambda: "Restatement 7: turn 1 $0.10 → $0.30" in desktop.said())
-        assert "Restatements" not in desktop.said()
+        await desktop.until(pilot, lambda: "Restatement 7: turn 1 $0.10 → $0.30" in desktop.notices())
+        assert "Restatements" not in desktop.notices()
 
 
 # -- warnings ------------------------------------------------------------------------------
-async def test_each_limit_warns_once_at_80_and_once_at_100_percent_and_anew_after_a_raise() -> None:
+async def test_each_limit_warns_once_at_80_and_once_at_100_percent_and_again_after_a_raise() -> None:
     desktop = Desktop()
     desktop.purse.limit(Scope.DAY, "5")
     near, reached = "Daily limit near", "Daily limit reached"
@@ -226,23 +227,23 @@ async def test_each_limit_warns_once_at_80_and_once_at_100_percent_and_anew_afte
             await desktop.until(pilot, lambda: mark in desktop.text().splitlines()[0])
 
         await spent("3.99", "work")
-        assert near not in desktop.said()
+        assert near not in desktop.notices()
         await spent("4", "▲ daily limit 80%")
         await spent("4.5", "▲ daily limit 90%")
-        assert desktop.said().count(near) == 1
+        assert desktop.notices().count(near) == 1
         await spent("5", "■ daily limit reached")
         await spent("6", "■ daily limit reached")
-        assert desktop.said().count(reached) == 1
-        assert "blocked until you raise it" in desktop.said()
+        assert desktop.notices().count(reached) == 1
+        assert "blocked until you raise it" in desktop.notices()
         await desktop.send(pilot, "/limit day 7")
-        await desktop.until(pilot, lambda: "Daily limit set to $7.00 (85% used)." in desktop.said())
+        await desktop.until(pilot, lambda: "Daily limit set to $7.00 (85% used)." in desktop.notices())
         await desktop.shows(pilot, "▲ daily limit 85%")
-        assert desktop.said().count(near) == 1, "what was set tells it already"
+        assert desktop.notices().count(near) == 1, "what was set tells it already"
         await desktop.send(pilot, "/limit day 6")
-        await desktop.until(pilot, lambda: desktop.said().count(reached) == 2)
+        await desktop.until(pilot, lambda: desktop.notices().count(reached) == 2)
         await spent("6.5", "■ daily limit reached")
-        assert desktop.said().count(reached) == 2
-        assert not any(word in desktop.said().lower() for word in ("stopped", "cancel"))
+        assert desktop.notices().count(reached) == 2
+        assert not any(word in desktop.notices().lower() for word in ("stopped", "cancel"))
 
 
 async def test_a_changed_limit_is_reported_by_the_command_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,13 +261,13 @@ async def test_a_changed_limit_is_reported_by_the_command_alone(monkeypatch: pyt
 
         monkeypatch.setattr(SessionController, "limits_changed", painted)
         await desktop.send(pilot, "/limit day 6")
-        await desktop.until(pilot, lambda: "Daily limit reached" in desktop.said())
-        await desktop.rest(pilot)
-        assert desktop.said().count("Daily limit reached") == 1
+        await desktop.until(pilot, lambda: "Daily limit reached" in desktop.notices())
+        await desktop.settle(pilot)
+        assert desktop.notices().count("Daily limit reached") == 1
 
 
 # -- others spend --------------------------------------------------------------------------
-async def test_the_spending_of_another_program_is_seen_within_a_second() -> None:
+async def test_the_spending_of_another_program_appears_within_a_second() -> None:
     desktop = Desktop()
     desktop.purse.limit(Scope.DAY, "5")
     async with desktop.running() as pilot:
@@ -286,15 +287,15 @@ async def test_looking_paints_nothing_while_nothing_is_written(monkeypatch: pyte
         await desktop.until(pilot, lambda: desktop.work.scheduler.asleep and desktop.books.looks > 2)
         painted: list[object] = []
         monkeypatch.setattr(desktop.app, "_display", lambda _screen, what: painted.append(what))
-        reads, asked, looks = desktop.purse.reads, len(desktop.books.asked), desktop.books.looks
+        reads, queries, looks = desktop.purse.reads, len(desktop.books.requests), desktop.books.looks
         await desktop.until(pilot, lambda: desktop.books.looks > looks + 10)
         assert [what for what in painted if what is not None] == []
-        assert (desktop.purse.reads, len(desktop.books.asked)) == (reads, asked)
+        assert (desktop.purse.reads, len(desktop.books.requests)) == (reads, queries)
         assert desktop.work.scheduler.asleep
 
 
 # -- the chip ------------------------------------------------------------------------------
-async def test_the_chip_tells_what_this_worker_usually_takes_at_this_budget() -> None:
+async def test_the_chip_shows_the_typical_cost_of_this_worker_at_this_budget() -> None:
     desktop = Desktop(api=answers("Hello"))
     desktop.books.charges += [
         charge(f"t{at}", f"0.0{at}", worker_id="w1" if at < 6 else "w2") for at in range(1, 9)
@@ -304,16 +305,16 @@ async def test_the_chip_tells_what_this_worker_usually_takes_at_this_budget() ->
         await desktop.shows(pilot, "standard · ~$0.045 (other workers)")
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "standard · ~$0.03 ($0.02–0.04)")
-        asked = len(desktop.books.asked)
+        queries = len(desktop.books.requests)
         await desktop.send(pilot, "/help")
         await pilot.press("escape")
-        assert len(desktop.books.asked) == asked
+        assert len(desktop.books.requests) == queries
         await pilot.press("shift+tab")
         await desktop.shows(pilot, "high · no cost history yet")
-        assert desktop.books.asked[-1] == ("w1", "high")
+        assert desktop.books.requests[-1] == ("w1", "high")
 
 
-async def test_unlimited_is_asked_for_beside_the_most_expensive_turn() -> None:
+async def test_the_confirmation_of_unlimited_shows_the_most_expensive_turn() -> None:
     desktop = Desktop()
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/budget unlimited")

@@ -34,7 +34,7 @@ async def test_a_long_prompt_is_folded_and_unfolded(prompt: str, shown: str, hid
         assert [order.prompt for order in desktop.api.posts] == [prompt]
 
 
-async def test_a_prompt_of_twelve_lines_is_shown_whole() -> None:
+async def test_a_prompt_of_twelve_lines_is_shown_completely() -> None:
     desktop = Desktop(api=answers("The answer."))
     async with desktop.running(120, 60) as pilot:
         await desktop.send(pilot, "\n".join(f"row {number}" for number in range(1, 13)))

@@ -32,17 +32,17 @@ class Past:
     async def leave(self, prompt: str = "Do it") -> str:
         """Leave one run going; returns its session."""
         script, _gate = held("Half")
-        left = Desktop(
+        earlier = Desktop(
             api=FakeApi(starts=[script], workers=[worker("", busy=True)]),
             log=self.log,
             launch=launch(Opening.FRESH),
         )
-        async with left.running() as pilot:
-            await left.send(pilot, prompt)
-            await left.shows(pilot, "Half")
-            left.engine.actor(left.session.session_id).detach()
-            await left.until(pilot, lambda: not left.session.busy)
-            session_id = left.session.session_id
+        async with earlier.running() as pilot:
+            await earlier.send(pilot, prompt)
+            await earlier.shows(pilot, "Half")
+            earlier.engine.actor(earlier.session.session_id).detach()
+            await earlier.until(pilot, lambda: not earlier.session.busy)
+            session_id = earlier.session.session_id
         row = summary(
             "x", session_id=session_id, title=prompt, last_status=TurnStatus.RUNNING, base_url=PLACE, turns=1
         )
@@ -60,13 +60,13 @@ class Past:
         return desktop
 
 
-async def test_a_run_that_goes_on_is_told_with_time_and_cost_and_enter_watches_it() -> None:
+async def test_a_running_turn_is_reported_with_time_and_cost_and_enter_watches_it() -> None:
     past = Past()
     await past.leave()
     desktop = past.next(FakeApi(workers=[BUSY, DONE]))
     async with desktop.running(100, 30) as pilot:
-        told = "Still running: “Do it” (4 m, 12 credits so far). Press Enter on an empty prompt to watch."
-        await desktop.until(pilot, lambda: told in desktop.said())
+        notice = "Still running: “Do it” (4 m, 12 credits so far). Press Enter on an empty prompt to watch."
+        await desktop.until(pilot, lambda: notice in desktop.notices())
         await desktop.shows(pilot, "Enter to watch “Do it” (still running)")
         assert desktop.api.reads == 1
         await pilot.press("enter")
@@ -75,12 +75,12 @@ async def test_a_run_that_goes_on_is_told_with_time_and_cost_and_enter_watches_i
     assert desktop.api.posts == []
 
 
-async def test_the_list_tells_how_long_a_run_has_been_going_and_what_it_cost_so_far() -> None:
+async def test_the_list_shows_duration_and_cost_of_a_running_turn() -> None:
     past = Past()
     await past.leave()
     desktop = past.next(FakeApi(workers=[BUSY]))
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "Still running: “" in desktop.said())
+        await desktop.until(pilot, lambda: "Still running: “" in desktop.notices())
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "still running · 4 m · 1 turn · 12 credits so far")
 
@@ -101,14 +101,14 @@ async def test_a_list_that_is_open_already_is_read_again_and_keeps_its_mark() ->
         assert listed.highlighted == 1
 
 
-async def test_runs_that_ended_meanwhile_are_fetched_marked_unread_and_told_once() -> None:
+async def test_runs_that_ended_elsewhere_are_fetched_marked_unread_and_reported_once() -> None:
     past = Past()
     first, second = await past.leave(), await past.leave("Do it")
     desktop = past.next(FakeApi(workers=[DONE]))
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "2 sessions finished. Press ^S" in desktop.said())
+        await desktop.until(pilot, lambda: "2 sessions finished. Press ^S" in desktop.notices())
         assert sorted(desktop.shelf.unread) == sorted([first, second])
-        assert desktop.said().count("finished") == 1
+        assert desktop.notices().count("finished") == 1
         desktop.shelf.rows = desktop.shelf.rows[:1]
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "● Do it")
@@ -127,21 +127,21 @@ async def test_a_run_that_ended_in_the_open_session_is_shown_and_not_marked() ->
         assert desktop.shelf.unread == []
 
 
-async def test_nothing_is_told_where_the_service_does_not_answer_and_the_prompt_does_not_wait() -> None:
+async def test_an_unreachable_service_shows_no_notice_and_does_not_block_the_prompt() -> None:
     past = Past()
     await past.leave()
     await past.leave("Do that")
-    gone = Refused(Kind.NOT_FOUND, "No such worker.", http_status=404)
-    desktop = past.next(FakeApi(workers=[gone, BUSY]))
+    refused = Refused(Kind.NOT_FOUND, "No such worker.", http_status=404)
+    desktop = past.next(FakeApi(workers=[refused, BUSY]))
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "Still running: “Do it”" in desktop.said())
-        assert "No such worker" not in desktop.said()
+        await desktop.until(pilot, lambda: "Still running: “Do it”" in desktop.notices())
+        assert "No such worker" not in desktop.notices()
     desktop = past.next(FakeApi(workers=[Unreachable(Kind.CONNECT, "Cannot reach the service.")]))
     async with desktop.running() as pilot:
         await desktop.until(pilot, lambda: desktop.api.reads)
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         assert desktop.api.reads == 1
-        assert desktop.said() == ""
+        assert desktop.notices() == ""
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "was running")
 
@@ -173,7 +173,7 @@ async def test_who_watches_while_the_look_is_under_way_gets_every_frame_once() -
     assert [frame.seq for frame in frames] == list(range(len(frames)))
 
 
-async def test_what_the_local_worker_ran_is_not_asked_for() -> None:
+async def test_runs_of_the_local_worker_are_not_requested() -> None:
     past = Past()
     await past.leave()
     desktop = past.next(answers("Hello"), badge=LOCAL)
@@ -189,8 +189,8 @@ async def test_a_session_that_ends_out_of_sight_is_marked_unread() -> None:
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Do it")
         await desktop.shows(pilot, "Half")
-        left = desktop.session.session_id
+        session_id = desktop.session.session_id
         await pilot.press("ctrl+n")
         await desktop.shows(pilot, "New session")
         gate.set()
-        await desktop.until(pilot, lambda: desktop.shelf.unread == [left])
+        await desktop.until(pilot, lambda: desktop.shelf.unread == [session_id])

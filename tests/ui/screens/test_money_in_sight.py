@@ -18,7 +18,7 @@ def head(desktop: Desktop) -> str:
     return desktop.text_of("#header")
 
 
-async def test_the_header_tells_today_and_the_session_and_follows_what_others_write() -> None:
+async def test_the_header_shows_today_and_the_session_and_follows_other_programs() -> None:
     desktop = Desktop(api=answers("Hello"))
     desktop.purse.limit(Scope.DAY, "2")
     desktop.books.charges += [
@@ -35,7 +35,7 @@ async def test_the_header_tells_today_and_the_session_and_follows_what_others_wr
 
 
 @pytest.mark.parametrize(
-    ("width", "told"),
+    ("width", "shown_money"),
     [
         (120, "today $1.35 of $2.00 · session $0.25 "),
         (112, "today $1.35 · session $0.25 "),
@@ -44,7 +44,7 @@ async def test_the_header_tells_today_and_the_session_and_follows_what_others_wr
         (66, ""),
     ],
 )
-async def test_the_money_in_the_header_leaves_room_for_the_title(width: int, told: str) -> None:
+async def test_the_money_in_the_header_leaves_room_for_the_title(width: int, shown_money: str) -> None:
     desktop = Desktop(api=answers("Hello"))
     desktop.purse.limit(Scope.DAY, "2")
     async with desktop.running(width, 24) as pilot:
@@ -53,13 +53,13 @@ async def test_the_money_in_the_header_leaves_room_for_the_title(width: int, tol
         own = charge("c", "0.25", session_id=desktop.session.session_id)
         desktop.books.write(own, charge("a", "1.10", session_id="another"))
         await desktop.until(pilot, lambda: desktop.work._header._spent.turns == 1)
-        await desktop.rest(pilot)
-        assert told in head(desktop)
-        assert ("today" in head(desktop)) is bool(told)
+        await desktop.settle(pilot)
+        assert shown_money in head(desktop)
+        assert ("today" in head(desktop)) is bool(shown_money)
         assert "What is a heat" in head(desktop)
 
 
-async def test_credits_stand_in_the_header_where_no_cost_is_reported() -> None:
+async def test_the_header_shows_credits_if_no_cost_is_reported() -> None:
     desktop = Desktop()
     desktop.purse.limit(Scope.DAY, "2")
     desktop.purse.limit(Scope.DAY, "20", CREDITS)
@@ -90,7 +90,7 @@ async def test_passing_lines_cover_no_amount(size: tuple[int, int]) -> None:
         for kind in ("information", "warning", "error"):
             desktop.work.interaction.announce(f"Daily limit near: $4.25 of $5.00 (85%), {kind[:4]}.", kind)
         await desktop.until(pilot, lambda: len(desktop.app.screen.query("Toast")) == 3)
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         assert covered(desktop) == []
 
 

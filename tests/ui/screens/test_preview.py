@@ -14,8 +14,8 @@ from handinger_tui.ui.pages.page_view import PageView, PictureView
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.panels.stage import BAD
-from tests.ui.screens import previewing as made_of
-from tests.ui.screens.previewing import desktop_with, made, page, shown, view
+from tests.ui.screens import previewing
+from tests.ui.screens.previewing import desktop_with, page, shown, view, with_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,18 +26,18 @@ DEEP = b"[" * 100_000 + b"]" * 100_000
 
 
 KINDS: dict[str, tuple[bytes, type, tuple[str, ...]]] = {
-    "notes_txt": (made_of.TEXT, PageView, ("text · 2 lines", "1  first line", "second [bold]line[/]")),
-    "page_md": (made_of.MARKDOWN, PageView, ("Markdown · 7 lines", "A title", "Some text with a link")),
+    "notes_txt": (previewing.TEXT, PageView, ("text · 2 lines", "1  first line", "second [bold]line[/]")),
+    "page_md": (previewing.MARKDOWN, PageView, ("Markdown · 7 lines", "A title", "Some text with a link")),
     "code_py": (b"def f():\n    return 1\n", PageView, ("python source · 2 lines", "def f():")),
-    "some_csv": (made_of.CSV, TableView, ("CSV table · 2 rows × 2 columns", "name", "pear", "10")),
+    "some_csv": (previewing.CSV, TableView, ("CSV table · 2 rows × 2 columns", "name", "pear", "10")),
     "some_json": (b'{"a": [1, 2], "b": 1.50}', TreeView, ("JSON", "a: [] 2 items", "b: 1.50")),
-    "red_png": (made_of.png(8, 8), PictureView, ("PNG image · 8 × 8 pixels", "▀▀▀▀")),
-    "a_pdf": (made_of.pdf("Hello pages"), PageView, ("PDF · 1 page", "— page 1 —", "Hello pages")),
+    "red_png": (previewing.png(8, 8), PictureView, ("PNG image · 8 × 8 pixels", "▀▀▀▀")),
+    "a_pdf": (previewing.pdf("Hello pages"), PageView, ("PDF · 1 page", "— page 1 —", "Hello pages")),
     "a_zip": (b"PK\x03\x04" + bytes(40), PageView, ("ZIP archive", "50 4b 03 04")),
-    "torn_png": (made_of.png(64, 64)[:60], PictureView, ("Not shown: the PNG is damaged",)),
-    "bomb_png": (made_of.bomb(), PageView, ("60,000 × 60,000 pixels", "Not decoded", "50 million")),
+    "torn_png": (previewing.png(64, 64)[:60], PictureView, ("Not shown: the PNG is damaged",)),
+    "bomb_png": (previewing.bomb(), PageView, ("60,000 × 60,000 pixels", "Not decoded", "50 million")),
     "fake_txt": (
-        made_of.BINARY_TXT,
+        previewing.BINARY_TXT,
         PageView,
         ("name says text, its content is binary data", "00 01 02"),
     ),
@@ -47,14 +47,14 @@ KINDS: dict[str, tuple[bytes, type, tuple[str, ...]]] = {
 
 async def test_every_kind_has_its_view_and_a_key_leads_to_the_next() -> None:
     desktop = desktop_with(**{name: body for name, (body, _, _) in KINDS.items()})
-    async with made(desktop) as pilot:
+    async with with_files(desktop) as pilot:
         await shown(desktop, pilot)
         for number, (name, (_, widget, words)) in enumerate(KINDS.items(), 1):
             await desktop.shows(pilot, f"{name.replace('_', '.')}   {number} of {len(KINDS)}", *words)
             assert isinstance(view(desktop), widget)
             assert not BAD.search(desktop.text().replace("\n", ""))
             await pilot.press("n")
-            await made_of.arrived(desktop, pilot)
+            await previewing.arrived(desktop, pilot)
         await desktop.shows(pilot, f"1 of {len(KINDS)}")
         await pilot.press("p")
         await desktop.shows(pilot, f"{len(KINDS)} of {len(KINDS)}")
@@ -62,34 +62,36 @@ async def test_every_kind_has_its_view_and_a_key_leads_to_the_next() -> None:
 
 async def test_the_screen_as_people_see_it(golden: Callable[[str, str], None]) -> None:
     desktop = desktop_with(
-        some_csv=made_of.large_csv(4000), some_json=made_of.large_json(2000), page_md=made_of.MARKDOWN
+        some_csv=previewing.large_csv(4000),
+        some_json=previewing.large_json(2000),
+        page_md=previewing.MARKDOWN,
     )
-    async with made(desktop, 80, 24) as pilot:
+    async with with_files(desktop, 80, 24) as pilot:
         await shown(desktop, pilot)
         for name in ("csv", "json", "md"):
-            await desktop.rest(pilot)
+            await desktop.settle(pilot)
             golden(f"preview-{name}", desktop.text())
             await pilot.press("n")
-            await made_of.arrived(desktop, pilot)
+            await previewing.arrived(desktop, pilot)
 
 
 async def test_other_views_of_the_same_file() -> None:
     desktop = desktop_with(rows_json=b'[{"a": 1, "b": "x"}, {"a": 2}]')
-    async with made(desktop) as pilot:
+    async with with_files(desktop) as pilot:
         await shown(desktop, pilot)
         for widget, word in ((TreeView, "0: {} 2 members"), (TableView, "a"), (PageView, '1  [{"a": 1')):
             assert isinstance(view(desktop), widget)
             await desktop.shows(pilot, word)
             assert view(desktop).has_focus
             await pilot.press("tab")
-            await made_of.arrived(desktop, pilot)
+            await previewing.arrived(desktop, pilot)
         assert isinstance(view(desktop), TreeView)
 
 
 async def test_esc_stops_what_is_loading() -> None:
     desktop = desktop_with(a_txt=b"one\n")
     desktop.files.gate = asyncio.Event()
-    async with made(desktop) as pilot:
+    async with with_files(desktop) as pilot:
         await desktop.send(pilot, "/preview 1")
         await desktop.shows(pilot, "Loading…", "Press Esc to stop")
         await pilot.press("escape")
@@ -97,13 +99,13 @@ async def test_esc_stops_what_is_loading() -> None:
         await desktop.until(pilot, lambda: not [one for one in pilot.app.workers if one.group == "load"])
 
 
-async def test_what_does_not_come_is_said_and_can_be_tried_again() -> None:
+async def test_a_failed_load_is_reported_and_can_be_retried() -> None:
     desktop = desktop_with(a_txt=b"one\n", b_txt=b"two\n")
     desktop.files.expired = {"https://x.test/a.txt"}
     desktop.files.fails["https://x.test/b.txt"] = Refused(
         Kind.NOT_FOUND, "There is no such file.", "Ask the worker for it."
     )
-    async with made(desktop) as pilot:
+    async with with_files(desktop) as pilot:
         await shown(desktop, pilot)
         await desktop.shows(pilot, "may have expired", "(free)")
         assert desktop.files.reread == []
@@ -129,34 +131,34 @@ class Ticking(PreviewScreen):
 async def test_what_went_wrong_is_not_written_over_by_how_far_it_was() -> None:
     desktop = desktop_with(a_txt=b"one\n")
     desktop.files.expired = {"https://x.test/a.txt"}
-    async with made(desktop) as pilot:
+    async with with_files(desktop) as pilot:
         part = FilePart("https://x.test/a.txt", "text/plain", "a.txt", 4)
         await desktop.app.push_screen(Ticking([part], 0, desktop.work.files))
         await desktop.shows(pilot, "may have expired", "(free)")
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         assert "Loading" not in desktop.text()
 
 
-async def test_another_size_and_theme_lay_it_out_anew() -> None:
-    desktop = desktop_with(a_png=made_of.png(400, 400), b_md=made_of.MARKDOWN * 30)
-    async with made(desktop) as pilot:
+async def test_another_size_and_theme_lay_it_out_again() -> None:
+    desktop = desktop_with(a_png=previewing.png(400, 400), b_md=previewing.MARKDOWN * 30)
+    async with with_files(desktop) as pilot:
         await shown(desktop, pilot)
         for _ in range(2):
             for width in (60, 120):
                 await pilot.resize_terminal(width, 24)
-                await made_of.arrived(desktop, pilot)
+                await previewing.arrived(desktop, pilot)
                 assert desktop.text_of("#preview-body").strip()
             await pilot.press("n")
-            await made_of.arrived(desktop, pilot)
+            await previewing.arrived(desktop, pilot)
         before = desktop.app.screen._compositor.render_strips()
         desktop.app.theme = "handinger-light"
-        await made_of.arrived(desktop, pilot)
+        await previewing.arrived(desktop, pilot)
         assert desktop.app.screen._compositor.render_strips() != before
 
 
 async def test_a_click_on_a_file_in_the_answer_shows_it() -> None:
     desktop = desktop_with(a_txt=b"one\n")
-    async with made(desktop) as pilot:
+    async with with_files(desktop) as pilot:
         await desktop.shows(pilot, "▤ a.txt")
         rows = desktop.text().split("\n")
         y = next(at for at, row in enumerate(rows) if "▤ a.txt" in row)
@@ -167,7 +169,7 @@ async def test_a_click_on_a_file_in_the_answer_shows_it() -> None:
 
 async def test_text_is_selected_with_the_mouse_and_copied() -> None:
     desktop = desktop_with(a_txt=b"first words\nsecond words\n")
-    async with made(desktop) as pilot:
+    async with with_files(desktop) as pilot:
         await shown(desktop, pilot)
         page_view = view(desktop)
         await pilot.mouse_down(page_view, offset=(5, 0))
@@ -182,7 +184,7 @@ async def test_text_is_selected_with_the_mouse_and_copied() -> None:
 async def test_a_link_in_a_page_is_judged_first() -> None:
     text = b"[https://good.example/](https://evil.example/)\n"
     desktop = desktop_with(a_md=text)
-    async with made(desktop) as pilot:
+    async with with_files(desktop) as pilot:
         await shown(desktop, pilot)
         await pilot.click("#preview-body PageView", offset=(4, 0))
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
@@ -191,8 +193,10 @@ async def test_a_link_in_a_page_is_judged_first() -> None:
 
 
 async def test_keys_work_while_large_files_load() -> None:
-    desktop = desktop_with(a_csv=made_of.large_csv(), b_json=made_of.large_json(), c_json=DEEP, d_txt=b"end")
-    async with made(desktop) as pilot:
+    desktop = desktop_with(
+        a_csv=previewing.large_csv(), b_json=previewing.large_json(), c_json=DEEP, d_txt=b"end"
+    )
+    async with with_files(desktop) as pilot:
         await desktop.send(pilot, "/preview 1")
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, PreviewScreen))
         for _ in range(3):
@@ -208,7 +212,7 @@ def ready(desktop: Desktop) -> bool:
     """The file stands on the screen."""
     body = page(desktop).query_one("#preview-body")
     return page(desktop).loaded is not None and any(
-        isinstance(one, made_of.ANY_VIEW) for one in body.children
+        isinstance(one, previewing.ANY_VIEW) for one in body.children
     )
 
 

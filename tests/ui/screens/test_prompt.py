@@ -33,11 +33,11 @@ async def test_up_and_down_walk_through_the_history_and_keep_the_draft() -> None
     async with desktop.running() as pilot:
         prompt = desktop.work.prompt
         prompt.put("being written")
-        seen = []
+        texts = []
         for key in ("up", "up", "up", "down", "down", "down"):
             await pilot.press(key)
-            seen.append(prompt.text)
-        assert seen == ["newer", "older", "older", "newer", "being written", "being written"]
+            texts.append(prompt.text)
+        assert texts == ["newer", "older", "older", "newer", "being written", "being written"]
 
 
 async def test_up_stays_in_a_text_of_several_lines_until_its_first() -> None:
@@ -79,12 +79,12 @@ async def test_cleared_text_is_in_the_history_which_does_not_claim_that_it_was_s
 async def test_shift_tab_goes_through_three_budgets_and_the_order_carries_it() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:
-        seen = []
+        budgets = []
         for _ in range(3):
             await pilot.press("shift+tab")
-            await desktop.rest(pilot)
-            seen.append(desktop.work.controller.budget)
-        assert seen == ["high", "low", "standard"]
+            await desktop.settle(pilot)
+            budgets.append(desktop.work.controller.budget)
+        assert budgets == ["high", "low", "standard"]
         await pilot.press("shift+tab")
         await desktop.shows(pilot, " high · no cost history yet ─")
         await desktop.send(pilot, "Hi")
@@ -101,7 +101,7 @@ async def test_ctrl_c_clears_into_the_history_and_leaves_at_the_second_press() -
         await pilot.press("up")
         assert desktop.work.prompt.text == "half a thought"
         await pilot.press("ctrl+c", "ctrl+c")
-        await desktop.until(pilot, lambda: "again to quit" in desktop.said())
+        await desktop.until(pilot, lambda: "again to quit" in desktop.notices())
         desktop.now_ms += 5_000
         await pilot.press("ctrl+c")
         assert desktop.app._exit is False
@@ -167,7 +167,7 @@ async def test_a_paste_loses_its_control_characters() -> None:
         assert desktop.work.prompt.text == "a]0;titleb\nc"
 
 
-async def test_a_large_text_is_taken_whole_and_the_next_key_answers() -> None:
+async def test_a_large_paste_is_complete_and_the_next_key_works() -> None:
     desktop = Desktop()
     text = "a line of some length\n" * 2_000
     async with desktop.running() as pilot:

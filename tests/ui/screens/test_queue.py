@@ -60,13 +60,13 @@ async def stop_watching(desktop: Desktop, pilot: Pilot[None]) -> None:
     await desktop.until(pilot, lambda: "Stop watching?" in plain(desktop))
     await pilot.press("right", "enter")
     await desktop.until(pilot, lambda: desktop.session.turns[0].status is TurnStatus.RUNNING)
-    await desktop.rest(pilot)
+    await desktop.settle(pilot)
 
 
 # -- detached and back ---------------------------------------------------------------------------
-async def test_detaching_holds_the_queue_and_coming_back_goes_on_with_it() -> None:
-    going = worker("", busy=True, prompt="first")
-    desktop, _gate = running(going)
+async def test_detaching_holds_the_queue_and_watching_again_continues_it() -> None:
+    busy_worker = worker("", busy=True, prompt="first")
+    desktop, _gate = running(busy_worker)
     async with desktop.running(height=30) as pilot:
         await queue_up(desktop, pilot, "second", "third")
         await pilot.press("escape")
@@ -88,7 +88,7 @@ async def test_detaching_holds_the_queue_and_coming_back_goes_on_with_it() -> No
     assert posts(desktop) == ["first", "second", "third"]
 
 
-async def test_a_message_typed_while_the_worker_is_left_running_waits_with_the_others() -> None:
+async def test_a_message_typed_during_a_detached_turn_waits_with_the_others() -> None:
     desktop, _gate = running(worker("", busy=True, prompt="first"))
     async with desktop.running(height=30) as pilot:
         await queue_up(desktop, pilot, "second")
@@ -123,7 +123,7 @@ async def test_enter_pressed_twice_watches_once() -> None:
         await pilot.press("enter", "enter")
         log.gate.set()
         await desktop.until(pilot, lambda: desktop.work.controller.running)
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         tasks = [task for task in asyncio.all_tasks() if task.get_name().startswith("turn:")]
         assert len(tasks) == 1
         sequence = [frame.seq for frame in log.stored[desktop.session.turns[0].turn_id]]
@@ -141,7 +141,7 @@ def failing() -> tuple[Desktop, asyncio.Event]:
     return Desktop(api=api, launch=launch(Opening.FRESH)), gate
 
 
-async def test_after_a_failed_turn_enter_says_what_it_sends_and_sends_it_once() -> None:
+async def test_after_a_failed_turn_enter_names_its_message_and_sends_it_once() -> None:
     desktop, gate = failing()
     async with desktop.running(height=30) as pilot:
         await queue_up(desktop, pilot, "second", "third")
@@ -196,7 +196,7 @@ async def test_after_a_crash_the_queue_is_there_again_and_held() -> None:
         await desktop.shows(
             pilot, "Enter to send the 2 queued messages (may cost money)", " 1  second", " 2  third"
         )
-        assert "were not sent last time" not in desktop.said()
+        assert "were not sent last time" not in desktop.notices()
         assert desktop.api.posts == []
         assert "completed" in desktop.text().splitlines()[0]
         await pilot.press("enter")
@@ -211,11 +211,13 @@ async def test_a_queue_of_another_session_is_named_at_the_start() -> None:
     async with desktop.running() as pilot:
         await desktop.until(
             pilot,
-            lambda: "2 messages to “first” were not sent last time. Press ^S to open it." in desktop.said(),
+            lambda: (
+                "2 messages to “first” were not sent last time. Press ^S to open it." in desktop.notices()
+            ),
         )
         assert not desktop.work.pane.queue.display
         await pilot.press("enter")
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
     assert desktop.api.posts == []
 
 
@@ -240,7 +242,7 @@ async def test_an_unreadable_history_holds_the_queue_by_name_and_enter_tries_aga
         await desktop.until(pilot, lambda: "Queue held: The history is locked." in plain(desktop))
         await desktop.shows(pilot, "■ queue held", "Enter to try again")
         await pilot.press("enter")
-        await desktop.until(pilot, lambda: "Queue still held. The history is locked." in desktop.said())
+        await desktop.until(pilot, lambda: "Queue still held. The history is locked." in desktop.notices())
         assert len(desktop.api.posts) == 1
         log.locked = False
         await pilot.press("enter")
@@ -261,7 +263,7 @@ async def test_queued_messages_are_chips_and_no_rows_of_the_transcript() -> None
         await desktop.shows(pilot, " 10  message 10", " 8  message 8", "Enter Edit", "Del Remove")
 
 
-async def test_a_chip_is_edited_in_its_place_and_what_was_typed_comes_back() -> None:
+async def test_a_chip_is_edited_in_place_and_the_typed_text_is_restored() -> None:
     desktop, gate = running()
     async with desktop.running() as pilot:
         await queue_up(desktop, pilot, *NUMBERS)
@@ -282,7 +284,7 @@ async def test_a_chip_is_edited_in_its_place_and_what_was_typed_comes_back() -> 
 
 
 @pytest.mark.parametrize("leave", [["escape"], ["ctrl+u", "enter"], ["ctrl+c"]])
-async def test_an_edit_that_is_left_changes_nothing(leave: Sequence[str]) -> None:
+async def test_a_cancelled_edit_changes_nothing(leave: Sequence[str]) -> None:
     desktop, _gate = running()
     async with desktop.running() as pilot:
         await queue_up(desktop, pilot, *NUMBERS)
@@ -290,14 +292,14 @@ async def test_an_edit_that_is_left_changes_nothing(leave: Sequence[str]) -> Non
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "fourth")
         await pilot.press("x", *leave)
         await desktop.until(pilot, lambda: desktop.work.queue_editor.edit is None)
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         assert queued(desktop) == [*NUMBERS]
         assert desktop.work.prompt.text == ""
         assert "Stop watching?" not in desktop.text()
     assert len(desktop.api.posts) == 1
 
 
-async def test_what_stood_in_the_prompt_comes_back_after_an_edit_by_the_mouse() -> None:
+async def test_the_text_of_the_prompt_is_restored_after_an_edit_by_the_mouse() -> None:
     desktop, _gate = running()
     async with desktop.running() as pilot:
         await queue_up(desktop, pilot, "second")
@@ -314,14 +316,14 @@ async def test_what_stood_in_the_prompt_comes_back_after_an_edit_by_the_mouse() 
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "my own wordsx")
 
 
-async def test_a_message_that_leaves_while_it_is_edited_is_sent_once() -> None:
+async def test_a_message_that_is_sent_during_its_edit_is_sent_once() -> None:
     desktop, gate = running()
     async with desktop.running() as pilot:
         await queue_up(desktop, pilot, "second")
         await pilot.press("up", "enter", "!")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "second!")
         gate.set()
-        await desktop.until(pilot, lambda: "was sent unchanged" in desktop.said())
+        await desktop.until(pilot, lambda: "was sent unchanged" in desktop.notices())
         await desktop.until(pilot, lambda: not desktop.session.busy)
         assert desktop.work.prompt.text == "second!"
     assert posts(desktop) == ["first", "second"]
@@ -339,7 +341,7 @@ async def test_a_dropped_chip_leaves_no_trace_but_in_the_history_of_the_prompt()
         assert "third" in desktop.work.prompt.message_history.texts
         gate.set()
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 3 and not desktop.session.busy)
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         desktop.app.clear_notifications()
         await desktop.until(pilot, lambda: "Press ↑ to bring the text back" not in desktop.text())
         assert "third" not in desktop.text()
@@ -364,7 +366,7 @@ async def test_chips_are_moved() -> None:
 
 
 # -- a refusal says nothing about the worker -----------------------------------------------------------
-async def test_a_message_that_was_not_sent_leaves_header_and_cost_to_the_last_turn() -> None:
+async def test_an_unsent_message_keeps_header_and_cost_of_the_last_turn() -> None:
     api = FakeApi(
         starts=[says("One"), Unreachable(Kind.CONNECT, "Cannot reach the service.")], workers=[DONE]
     )
@@ -374,7 +376,7 @@ async def test_a_message_that_was_not_sent_leaves_header_and_cost_to_the_last_tu
         await desktop.shows(pilot, "✓ completed")
         await desktop.send(pilot, "second")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "second")
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         assert "completed" in desktop.text().splitlines()[0]
         assert "not sent" not in desktop.text_of("#side").lower()
 
@@ -407,7 +409,7 @@ class StrictLog(FakeLog):
 
 
 @pytest.mark.parametrize("agree", [True, False])
-async def test_without_a_history_one_is_asked_once_before_anything_is_sent(*, agree: bool) -> None:
+async def test_without_a_history_the_first_send_needs_one_confirmation(*, agree: bool) -> None:
     log = StrictLog()
     desktop = Desktop(api=FakeApi(starts=[says("One"), says("Two", message_id="b")], workers=[DONE]), log=log)
     desktop.without_history = lambda: setattr(log, "agreed", True)
@@ -433,7 +435,7 @@ async def test_s_sends_one_held_message_after_its_price_and_a_yes_and_the_others
         await queue_up(desktop, pilot, "second", "third")
         gate.set()
         await desktop.until(pilot, lambda: desktop.hold)
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         await pilot.press("up", "s")
         await desktop.until(pilot, lambda: "Send now?" in plain(desktop))
         assert "Budget standard:" in plain(desktop)
@@ -446,7 +448,7 @@ async def test_s_sends_one_held_message_after_its_price_and_a_yes_and_the_others
         await pilot.press("right", "enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
         await desktop.until(pilot, lambda: not desktop.session.busy or queued(desktop) == ["second"])
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         assert queued(desktop) == ["second"]
         assert desktop.hold is not None
     assert posts(desktop) == ["first", "third"]
@@ -458,7 +460,7 @@ async def test_s_while_a_turn_runs_makes_it_the_next_one_without_a_question() ->
         await queue_up(desktop, pilot, "second", "third")
         await pilot.press("up", "s")
         await desktop.until(pilot, lambda: queued(desktop) == ["third", "second"])
-        await desktop.until(pilot, lambda: "Next in the queue" in desktop.said())
+        await desktop.until(pilot, lambda: "Next in the queue" in desktop.notices())
         gate.set()
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 3)
     assert posts(desktop) == ["first", "third", "second"]
@@ -475,13 +477,13 @@ async def test_after_a_click_on_the_queue_s_is_typed() -> None:
         gate.set()
 
 
-async def test_a_reached_limit_is_asked_about_and_only_the_one_message_is_sent() -> None:
+async def test_a_reached_limit_needs_consent_for_each_message() -> None:
     desktop, gate = failing()
     async with desktop.running(120, 40) as pilot:
         await queue_up(desktop, pilot, "second", "third")
         gate.set()
         await desktop.until(pilot, lambda: desktop.hold)
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         desktop.purse.limit(Scope.DAY, "5")
         desktop.purse.spend(Scope.DAY, "5.02")
         await pilot.press("up", "s")
@@ -491,7 +493,7 @@ async def test_a_reached_limit_is_asked_about_and_only_the_one_message_is_sent()
         assert len(desktop.api.posts) == 1
         await pilot.press(*"7", "enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         assert queued(desktop) == ["second"]
     assert posts(desktop) == ["first", "third"]
 

@@ -71,7 +71,7 @@ async def test_an_amount_is_what_was_typed_however_fast() -> None:
     assert desktop.purse.sets == [(Scope.DAY, USD, Decimal("71.5"))]
 
 
-async def test_every_limit_that_is_used_up_is_asked_for() -> None:
+async def test_every_used_up_limit_needs_consent() -> None:
     desktop = full()
     desktop.purse.limit(Scope.TURN, "10", CREDITS)
     desktop.purse.spend(Scope.TURN, "12.5", CREDITS)
@@ -128,7 +128,7 @@ async def hold(desktop: Desktop, pilot: Any, gate: asyncio.Event) -> None:
 
 
 @pytest.mark.parametrize("how", ["dialog", "command", "send"])
-async def test_a_held_queue_goes_on_once_the_limit_is_raised(how: str) -> None:
+async def test_a_held_queue_continues_once_the_limit_is_raised(how: str) -> None:
     desktop, gate = queueing()
     desktop.api.starts.append(says("Three", message_id="c"))
     async with desktop.running() as pilot:

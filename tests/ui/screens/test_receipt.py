@@ -34,7 +34,7 @@ async def three(desktop: Desktop, pilot: Pilot[None]) -> None:
         assert len(desktop.session.turns) == number
 
 
-def asked() -> Desktop:
+def answered_desktop() -> Desktop:
     starts = [says(f"Answer {number}", message_id=f"msg_{number}") for number in range(1, 4)]
     return Desktop(api=FakeApi(starts=list(starts), workers=[priced(n) for n in (1, 1, 2, 2, 3, 3)]))
 
@@ -56,7 +56,7 @@ def test_the_amounts_of_the_categories_stand_in_line() -> None:
 
 @pytest.mark.parametrize(("key", "title"), [("ctrl+t", "1 of 1"), ("f9", "Ledger")])
 async def test_no_passing_line_covers_the_figures(key: str, title: str) -> None:
-    desktop = asked()
+    desktop = answered_desktop()
     async with desktop.running(120, 40) as pilot:
         await desktop.send(pilot, "Question")
         await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
@@ -64,13 +64,13 @@ async def test_no_passing_line_covers_the_figures(key: str, title: str) -> None:
         await desktop.shows(pilot, "Daily limit set to $5.00")
         await pilot.press(key)
         await desktop.shows(pilot, title)
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         assert not desktop.work.query("Toast"), "nor from the screen below"
         assert "Daily limit set to" not in desktop.text_of("#receipt-body" if key == "ctrl+t" else "#ledger")
 
 
 async def test_keys_walk_through_the_turns_and_close() -> None:
-    desktop = asked()
+    desktop = answered_desktop()
     async with desktop.running() as pilot:
         await three(desktop, pilot)
         await pilot.press("ctrl+t")
@@ -79,23 +79,23 @@ async def test_keys_walk_through_the_turns_and_close() -> None:
             await pilot.press(key)
             await desktop.shows(pilot, f"{number} of 3", f"“Question number {number}”")
         await pilot.press("n")
-        await desktop.until(pilot, lambda: "This is the newest turn." in desktop.said())
+        await desktop.until(pilot, lambda: "This is the newest turn." in desktop.notices())
         await pilot.press("p", "p", "p")
-        await desktop.until(pilot, lambda: "This is the first turn." in desktop.said())
+        await desktop.until(pilot, lambda: "This is the first turn." in desktop.notices())
         await pilot.press("escape")
         await desktop.until(pilot, lambda: desktop.work.prompt.has_focus)
 
 
-async def test_a_receipt_by_number_and_what_has_none() -> None:
-    desktop = asked()
+async def test_receipts_are_opened_by_number_if_they_exist() -> None:
+    desktop = answered_desktop()
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/receipt")
-        await desktop.until(pilot, lambda: "No receipt yet" in desktop.said())
+        await desktop.until(pilot, lambda: "No receipt yet" in desktop.notices())
         await three(desktop, pilot)
         for wrong in ("0", "4", "two", "-1", "9" * 5000, "٣"):
             desktop.app.clear_notifications()
             await desktop.send(pilot, f"/receipt {wrong}")
-            await desktop.until(pilot, lambda: "a number from 1 to 3, or last" in desktop.said())
+            await desktop.until(pilot, lambda: "a number from 1 to 3, or last" in desktop.notices())
         await desktop.send(pilot, "/receipt 2")
         await desktop.shows(pilot, "2 of 3")
         await pilot.press("escape")
@@ -104,13 +104,13 @@ async def test_a_receipt_by_number_and_what_has_none() -> None:
 
 
 async def test_copy_and_both_files() -> None:
-    desktop = asked()
+    desktop = answered_desktop()
     async with desktop.running() as pilot:
         await three(desktop, pilot)
         await pilot.press("ctrl+t")
         await desktop.shows(pilot, "3 of 3")
         await pilot.press("y")
-        await desktop.until(pilot, lambda: "Copied the receipt" in desktop.said())
+        await desktop.until(pilot, lambda: "Copied the receipt" in desktop.notices())
         assert desktop.app.clipboard == receipt_text(page(desktop).receipt)
         assert "Cost: $0.0123" in desktop.app.clipboard
         await pilot.press("m")
@@ -121,13 +121,13 @@ async def test_copy_and_both_files() -> None:
         turn_id = desktop.session.turns[-1].turn_id
         assert (markdown, name) == (f"receipt-{turn_id}.md", f"receipt-{turn_id}.json")
         assert body.startswith("# Receipt: Question number 3\n")
-        found = json.loads(text)
-        assert (found["turn_id"], found["cost_usd"]) == (turn_id, "0.0123")
-        await desktop.until(pilot, lambda: f"Saved to /downloads/{name}" in desktop.said())
+        receipt = json.loads(text)
+        assert (receipt["turn_id"], receipt["cost_usd"]) == (turn_id, "0.0123")
+        await desktop.until(pilot, lambda: f"Saved to /downloads/{name}" in desktop.notices())
 
 
 async def test_the_page_of_a_running_turn_follows_it() -> None:
-    desktop = asked()
+    desktop = answered_desktop()
     async with desktop.running() as pilot:
         await three(desktop, pilot)
         await pilot.press("ctrl+t")
@@ -138,18 +138,18 @@ async def test_the_page_of_a_running_turn_follows_it() -> None:
         await desktop.shows(pilot, "$0.0254")
 
 
-async def test_a_history_that_cannot_be_read_leaves_the_page_standing() -> None:
+async def test_an_unreadable_history_keeps_the_page_open() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
         desktop.books.fails = LedgerError("Cannot read the history.", "Look at the disk.")
         await pilot.press("ctrl+t")
-        await desktop.until(pilot, lambda: "Cannot read the history." in desktop.said())
+        await desktop.until(pilot, lambda: "Cannot read the history." in desktop.notices())
         assert "$0.0123" in desktop.text()
 
 
-async def test_pretend_money_says_so() -> None:
+async def test_simulated_money_is_marked() -> None:
     desktop = Desktop(api=answers("Hello"), badge=LOCAL)
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Hi")

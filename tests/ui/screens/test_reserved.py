@@ -27,14 +27,14 @@ class SharedPurse(FakePurse):
         return (TWO_RUN,)
 
 
-async def test_the_chip_says_what_is_free() -> None:
+async def test_the_chip_shows_the_free_amount() -> None:
     desktop = Desktop(api=answers("Hello"), purse=SharedPurse())
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed", "$0.60 of $2.00 left, 2 running ─╯")
 
 
-async def test_the_page_of_limits_says_what_is_free() -> None:
+async def test_the_page_of_limits_shows_the_free_amounts() -> None:
     desktop = Desktop(purse=SharedPurse())
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/limit")
@@ -42,7 +42,7 @@ async def test_the_page_of_limits_says_what_is_free() -> None:
 
 
 @pytest.mark.parametrize("agree", [True, False])
-async def test_a_turn_without_history_in_the_way_is_asked_about(*, agree: bool) -> None:
+async def test_an_unmeasured_running_turn_needs_consent(*, agree: bool) -> None:
     desktop = Desktop(api=answers("Hello"))
     desktop.log.forbids = LimitUnmeasured(UNMEASURED)
     async with desktop.running() as pilot:

@@ -102,13 +102,15 @@ async def test_a_schedule_is_canceled_after_a_question_and_hostile_text_stays_te
         assert desktop.schedules.canceled == ["sch_2"]
 
 
-async def test_an_argument_adds_one_and_a_doubt_is_said_until_it_is_closed() -> None:
+async def test_an_argument_adds_a_schedule_and_a_doubt_is_shown_until_closed() -> None:
     desktop = desktop_with()
     desktop.books.charges = []
     desktop.schedules.trouble = Doubtful(Kind.NETWORK, "The connection was lost.", "It may still be added.")
     async with desktop.running(80, 24) as pilot:
         await opened(desktop, pilot, "/schedule tomorrow Report")
-        await desktop.until(pilot, lambda: "A schedule starts with at, in, every or cron" in desktop.said())
+        await desktop.until(
+            pilot, lambda: "A schedule starts with at, in, every or cron" in desktop.notices()
+        )
         await desktop.send(pilot, "/schedule cron 0 9 * * 1-5 Report")
         await desktop.shows(
             pilot, "Cron 0 9 * * 1-5 in UTC (assumed)", "Next run: Wed Nov 15,", "09:00 (in 10 h)"
@@ -125,16 +127,16 @@ async def test_an_unlimited_budget_needs_a_typed_word_and_a_session_a_worker() -
     desktop = desktop_with()
     async with desktop.running(80, 24) as pilot:
         await desktop.send(pilot, "/schedule")
-        await desktop.until(pilot, lambda: "has no worker yet" in desktop.said())
+        await desktop.until(pilot, lambda: "has no worker yet" in desktop.notices())
         desktop.work.controller.budget = "unlimited"
         await opened(desktop, pilot, "/schedule in 2h Report")
         await desktop.shows(pilot, "Type unlimited to confirm")
         await pilot.press("enter", "escape")
-        await desktop.until(pilot, lambda: "Nothing was added." in desktop.said())
+        await desktop.until(pilot, lambda: "Nothing was added." in desktop.notices())
         assert desktop.schedules.added == []
 
 
-async def test_no_second_one_while_one_is_added_and_it_goes_on_when_the_page_is_closed() -> None:
+async def test_one_schedule_is_added_at_a_time_even_after_the_page_is_closed() -> None:
     desktop = desktop_with()
     desktop.schedules.gate = asyncio.Event()
     async with desktop.running(80, 24) as pilot:
@@ -148,9 +150,9 @@ async def test_no_second_one_while_one_is_added_and_it_goes_on_when_the_page_is_
         await pilot.press("right", "enter")
         await desktop.shows(pilot, "Adding…")
         await pilot.press("a")
-        await desktop.until(pilot, lambda: "still being added" in desktop.said())
+        await desktop.until(pilot, lambda: "still being added" in desktop.notices())
         await pilot.press("escape")
         await desktop.until(pilot, lambda: desktop.work.prompt.has_focus)
         desktop.schedules.gate.set()
-        await desktop.until(pilot, lambda: "Added. Next run: Wed Nov 15, 00:13" in desktop.said())
+        await desktop.until(pilot, lambda: "Added. Next run: Wed Nov 15, 00:13" in desktop.notices())
         assert len(desktop.schedules.added) == 1

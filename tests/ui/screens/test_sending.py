@@ -21,8 +21,8 @@ from tests.ui.fakes import PRICED, Desktop, answers, launch
 def held(*deltas: str) -> tuple[Script, asyncio.Event]:
     """An answer that goes on once the event is set."""
     gate = asyncio.Event()
-    start, rest = says(*deltas, end=False), says(end=True)[2:]
-    return [*start, gate, *rest], gate
+    start, remainder = says(*deltas, end=False), says(end=True)[2:]
+    return [*start, gate, *remainder], gate
 
 
 async def test_a_typed_message_streams_into_the_transcript() -> None:
@@ -91,7 +91,7 @@ async def test_enter_pressed_twice_sends_once() -> None:
     assert len(desktop.api.posts) == 1
 
 
-async def test_messages_typed_meanwhile_are_queued_shown_and_sent_in_order() -> None:
+async def test_messages_typed_during_a_turn_are_queued_shown_and_sent_in_order() -> None:
     script, gate = held("One")
     starts: list[Script] = [script, says("Two", message_id="b"), says("Three", message_id="c")]
     desktop = Desktop(api=FakeApi(starts=list(starts), workers=[worker("", **PRICED)]))
@@ -135,7 +135,7 @@ async def test_a_queued_message_is_reached_by_up_and_dropped() -> None:
         (Refused(Kind.PAYMENT, "No credits left.", http_status=402), TurnStatus.REJECTED, "Add credits"),
     ],
 )
-async def test_what_surely_did_not_start_comes_back_and_says_that_it_is_free(
+async def test_a_message_that_surely_did_not_start_is_restored_and_free(
     trouble: Refused, status: TurnStatus, words: str
 ) -> None:
     desktop = Desktop(api=FakeApi(starts=[trouble], workers=[worker("")]))
@@ -155,7 +155,7 @@ def lost() -> Doubtful:
     return Doubtful(Kind.NETWORK, "The connection was lost.")
 
 
-async def test_an_unknown_fate_is_sent_again_only_by_typing_so() -> None:
+async def test_a_message_of_unknown_delivery_is_resent_only_after_a_typed_word() -> None:
     starts: list[Script | ApiError | FakeReply] = [says("One"), lost(), says("Hello", message_id="b")]
     api = FakeApi(starts=starts, workers=[SEEN, SEEN, STUMBLES])
     desktop = Desktop(api=api)
@@ -182,7 +182,7 @@ async def test_an_unknown_fate_is_sent_again_only_by_typing_so() -> None:
 
 
 @pytest.mark.parametrize("how", ["enter", "/attach"])
-async def test_watching_is_the_free_way_and_leaves_no_text_behind_to_be_sent_again(how: str) -> None:
+async def test_watching_is_free_and_leaves_no_text_to_resend(how: str) -> None:
     there = worker("There it is", prompt="Do it", **PRICED)
     api = FakeApi(starts=[says("One"), lost()], workers=[SEEN, SEEN, STUMBLES, there])
     desktop = Desktop(api=api)
@@ -220,7 +220,7 @@ async def test_watching_what_never_arrived_brings_the_text_back() -> None:
     assert len(desktop.api.posts) == 2
 
 
-async def test_a_lost_start_without_a_worker_cannot_be_watched_and_enter_leaves_it() -> None:
+async def test_a_lost_start_without_a_worker_cannot_be_watched() -> None:
     desktop = Desktop(api=FakeApi(starts=[lost()], workers=[worker("", **PRICED)]))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Do it")
@@ -234,7 +234,7 @@ async def test_a_lost_start_without_a_worker_cannot_be_watched_and_enter_leaves_
     assert len(desktop.api.posts) == 1
 
 
-async def test_a_text_that_is_being_written_is_not_overwritten_by_a_returning_one() -> None:
+async def test_a_typed_text_is_not_overwritten_by_a_restored_one() -> None:
     gate = asyncio.Event()
     script: Script = [*says("Half", end=False), gate, ServerFault(Kind.SERVER, "Stumbled.")]
     desktop = Desktop(api=FakeApi(starts=[script], workers=[ServerFault(Kind.SERVER, "Stumbled.")]))
@@ -244,7 +244,7 @@ async def test_a_text_that_is_being_written_is_not_overwritten_by_a_returning_on
         desktop.work.prompt.put("New text")
         gate.set()
         await desktop.until(pilot, lambda: not desktop.session.busy)
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         assert desktop.work.prompt.text == "New text"
 
 
@@ -255,7 +255,7 @@ async def test_a_wait_named_by_the_service_is_counted_down_and_enter_waits_for_i
         await desktop.send(pilot, "Do it")
         await desktop.shows(pilot, "resend in 30 s.")
         await pilot.press("enter")
-        await desktop.until(pilot, lambda: "wait 30 s more" in desktop.said())
+        await desktop.until(pilot, lambda: "wait 30 s more" in desktop.notices())
         assert len(desktop.api.posts) == 1
         desktop.now_ms += 20_000
         await desktop.shows(pilot, "resend in 10 s.")

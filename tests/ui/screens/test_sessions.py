@@ -42,7 +42,7 @@ async def stored(opening: Opening, session: str | None = None, badge: Account | 
     return again
 
 
-async def test_the_list_tells_title_worker_age_status_and_cost() -> None:
+async def test_the_list_shows_title_worker_age_status_and_cost() -> None:
     desktop = listed(launch=launch(Opening.PICKER))
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "● About heat", "✓ completed", "$0.0123", "1 h ago", "worker wrk_heat")
@@ -54,7 +54,7 @@ async def test_the_list_tells_title_worker_age_status_and_cost() -> None:
         ]
 
 
-async def test_ids_and_the_exact_cost_are_told_of_the_highlighted_session_only() -> None:
+async def test_ids_and_the_exact_cost_are_shown_for_the_highlighted_session_only() -> None:
     desktop = listed(launch=launch(Opening.PICKER))
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "worker wrk_heat · session ses_heat")
@@ -64,7 +64,7 @@ async def test_ids_and_the_exact_cost_are_told_of_the_highlighted_session_only()
         assert "wrk_heat" not in desktop.text()
 
 
-async def test_rows_that_look_the_same_are_told_apart_by_the_ends_of_their_ids() -> None:
+async def test_similar_rows_are_distinguished_by_the_ends_of_their_ids() -> None:
     desktop = Desktop(launch=launch(Opening.PICKER))
     twins = [summary("x", session_id=f"ses_01KB00000000{end}") for end in ("AAAA11", "BBBB22")]
     desktop.shelf.rows = [*twins, summary("other", session_id="ses_01KB00000000CCCC33")]
@@ -88,7 +88,7 @@ async def test_every_row_of_the_list_is_one_line_with_title_cost_and_age(width: 
         assert not third.strip(" │")
 
 
-async def test_recent_sessions_stand_on_the_first_screen_and_open_by_key() -> None:
+async def test_recent_sessions_are_on_the_first_screen_and_opened_by_key() -> None:
     desktop = await stored(Opening.FRESH)
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "Recent sessions", "About x")
@@ -128,7 +128,7 @@ async def test_a_clicked_prompt_to_try_replaces_no_typed_text() -> None:
         rows = desktop.text().split("\n")
         at = next(number for number, row in enumerate(rows) if "Show me around" in row)
         await pilot.click(offset=(8, at))
-        await desktop.until(pilot, lambda: "The prompt has text already." in desktop.said())
+        await desktop.until(pilot, lambda: "The prompt has text already." in desktop.notices())
         assert desktop.work.prompt.text == "my own"
 
 
@@ -181,7 +181,7 @@ async def test_the_first_screen_lists_at_most_five_and_nothing_above_them_moves(
         assert before.index(tried[0]) == desktop.text().split("\n").index(tried[0])
 
 
-async def test_a_session_deleted_in_the_list_is_gone_from_the_first_screen() -> None:
+async def test_a_session_deleted_in_the_list_is_removed_from_the_first_screen() -> None:
     desktop = listed(launch=launch(Opening.FRESH))
     async with desktop.running(120, 40) as pilot:
         await desktop.shows(pilot, "Recent sessions", "About tea")
@@ -194,7 +194,7 @@ async def test_a_session_deleted_in_the_list_is_gone_from_the_first_screen() -> 
         assert "About tea" not in desktop.text()
 
 
-async def test_typing_filters_and_a_deleted_session_is_gone_after_a_question() -> None:
+async def test_typing_filters_and_a_session_is_deleted_after_a_confirmation() -> None:
     desktop = listed(launch=launch(Opening.FRESH))
     async with desktop.running() as pilot:
         await pilot.press("ctrl+s")
@@ -262,17 +262,17 @@ async def test_what_was_opened_is_painted_before_its_figures_are_worked_out(
 async def test_what_was_opened_does_not_wait_for_older_prompts_and_they_stay_older(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    desktop, found = await stored(Opening.LAST), asyncio.Event()
+    desktop, released = await stored(Opening.LAST), asyncio.Event()
 
     async def prompts(_limit: int = 500) -> list[str]:
-        await found.wait()
+        await released.wait()
         return ["older"]
 
     monkeypatch.setattr(desktop.shelf, "prompts", prompts)
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "An answer from before")
         desktop.work.prompt.message_history.add("newer")
-        found.set()
+        released.set()
         await desktop.until(pilot, lambda: "older" in desktop.work.prompt.message_history.texts)
         await pilot.press("up")
         assert desktop.work.prompt.text == "newer"
@@ -286,13 +286,13 @@ async def test_a_chosen_session_opens_by_a_prefix() -> None:
         await desktop.shows(pilot, "An answer from before")
 
 
-async def test_a_prefix_of_nothing_or_of_many_says_so() -> None:
+async def test_an_unknown_or_ambiguous_prefix_is_reported() -> None:
     desktop = listed(launch=launch(Opening.CHOSEN, session="nothing"))
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "No session starts with nothing" in desktop.said())
+        await desktop.until(pilot, lambda: "No session starts with nothing" in desktop.notices())
     desktop = listed(launch=launch(Opening.CHOSEN, session="ses_"))
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "3 sessions start with ses_" in desktop.said())
+        await desktop.until(pilot, lambda: "3 sessions start with ses_" in desktop.notices())
 
 
 async def test_the_local_worker_begins_fresh_since_it_has_forgotten_its_workers() -> None:
@@ -329,7 +329,7 @@ def test_an_imported_session_is_marked_and_has_only_the_cost_of_its_own_turns() 
     assert cost_words(unknown) == "not reported + imported", "an unknown cost is not the absence of one"
 
 
-async def test_an_imported_session_is_opened_as_such_and_nothing_is_asked_of_the_service() -> None:
+async def test_an_imported_session_is_marked_and_sends_no_request() -> None:
     desktop = await stored(Opening.FRESH)
     desktop.log.orders = {name: replace(order, imported_ms=1) for name, order in desktop.log.orders.items()}
     async with desktop.running() as pilot:
@@ -387,5 +387,5 @@ async def test_the_footer_below_a_dialog_stays_as_it_was() -> None:
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "No sessions yet")
         await pilot.resize_terminal(80, 23)
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         assert desktop.text().split("\n")[-1] == footer

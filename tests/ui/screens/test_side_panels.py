@@ -29,7 +29,7 @@ async def answered(width: int, height: int) -> AsyncIterator[tuple[Desktop, Pilo
     async with desktop.running(width, height) as pilot:
         await desktop.send(pilot, "What is a table?")
         await desktop.shows(pilot, "✓ completed")
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         yield desktop, pilot
 
 
@@ -87,7 +87,7 @@ async def test_a_turn_that_brings_sources_moves_the_layout_once() -> None:
         await desktop.shows(pilot, "✓ completed")
 
 
-async def test_an_empty_panel_is_shown_while_it_is_asked_for() -> None:
+async def test_an_empty_panel_is_shown_on_request() -> None:
     desktop = Desktop()
     async with desktop.running(*WIDE) as pilot:
         await desktop.shows(pilot, "Three things to try")
@@ -159,7 +159,7 @@ async def test_tabs_cover_the_transcript_and_nothing_else(size: tuple[int, int])
         for key, text in (("f2", "this turn"), ("f3", NO_SOURCES), ("f4", NO_FILES)):
             await pilot.press(key)
             await desktop.shows(pilot, text, "Usage & cost F2   Sources F3   Files F4", "Esc Back")
-            await desktop.rest(pilot)
+            await desktop.settle(pilot)
             assert desktop.work.sidebar.region == transcript
             assert [widget.region for widget in below] == places
             assert "queued message" in desktop.text_of("#queue")
@@ -302,7 +302,7 @@ async def test_what_changed_behind_a_panel_is_shown_when_it_closes() -> None:
         # Both lay out the transcript anew, which has no width now.
         await pilot.press("ctrl+o")
         await desktop.send(pilot, "/details")
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         await pilot.press("ctrl+b")
         await desktop.shows(pilot, "First [1].")
 
@@ -316,7 +316,7 @@ async def test_another_width_keeps_the_panel_the_cursor_and_the_focus() -> None:
             await pilot.resize_terminal(*size)
             shown = ["usage", "sources", "files"] if size == WIDE else ["sources"]
             await desktop.until(pilot, lambda: column(desktop) == shown)  # noqa: B023 - awaited here
-            await desktop.rest(pilot)
+            await desktop.settle(pilot)
             assert sources.has_focus
             assert sources.cursor == 1
             assert desktop.work.transcript.display is (size == WIDE)
@@ -343,7 +343,7 @@ async def test_another_width_leaves_the_typist_in_the_prompt() -> None:
         await desktop.until(pilot, lambda: column(desktop) == [])
 
 
-async def test_a_panel_that_was_left_on_a_wide_screen_does_not_open_on_a_narrow_one() -> None:
+async def test_a_panel_hidden_on_a_wide_screen_does_not_open_on_a_narrow_one() -> None:
     async with answered(*WIDE) as (desktop, pilot):
         await pilot.press("f3", "escape")
         await pilot.resize_terminal(*NARROW)

@@ -37,7 +37,7 @@ STATUS = {"connect": TurnStatus.NOT_SENT, "500": TurnStatus.NOT_DELIVERED, "lost
 
 async def rows_of_ending(desktop: Desktop, pilot: Pilot[None]) -> int:
     """How many rows of the screen the last turn takes for its failure."""
-    await desktop.rest(pilot)
+    await desktop.settle(pilot)
     last = desktop.work.pane.transcript.transcript_layout.turns[-1]
     (block,) = [block for block in last.blocks if isinstance(block.slot, TurnEnd)]
     assert block.gap == 0
@@ -45,7 +45,7 @@ async def rows_of_ending(desktop: Desktop, pilot: Pilot[None]) -> int:
 
 
 @pytest.mark.parametrize("name", FAILURES)
-async def test_a_failure_is_one_line_and_nothing_is_said_twice(name: str) -> None:
+async def test_a_failure_is_one_line_without_repetition(name: str) -> None:
     trouble, reason = FAILURES[name]
     messages: list[str] | None = [] if STATUS.get(name) is TurnStatus.NOT_DELIVERED else None
     api = FakeApi(starts=[says("It moves heat."), trouble], workers=[worker("", messages=messages, **PRICED)])
@@ -106,11 +106,11 @@ async def test_the_line_of_an_older_failure_names_a_way_that_works_later() -> No
         assert "Enter to resend" not in desktop.text()
 
 
-async def test_a_refused_first_message_tells_nothing_of_a_worker() -> None:
+async def test_a_refused_first_message_names_no_worker() -> None:
     desktop = Desktop(api=FakeApi(starts=[answered(402, "Balance 0")], workers=[worker("")]))
     async with desktop.running(120, 40) as pilot:
         await desktop.send(pilot, "What is a heat pump?")
         await desktop.shows(pilot, "Enter to resend.", "Nothing spent yet.")
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         assert desktop.text().splitlines()[0].split("work ·")[0].strip() == "What is a heat pump?"
         assert desktop.text().count("402") == 1

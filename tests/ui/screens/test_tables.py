@@ -35,16 +35,16 @@ async def test_one_key_copies_a_table_and_again_the_next_one() -> None:
     async with desktop.running(80, 24) as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         await pilot.press("ctrl+up")
         for number, text in ((1, FIRST), (2, SECOND), (1, FIRST)):
             await pilot.press("c")
             await desktop.until(pilot, lambda: desktop.app.clipboard == text)  # noqa: B023 - awaited here
-            await desktop.until(pilot, lambda: f"Copied table {number} of 2 as CSV (" in desktop.said())  # noqa: B023 - awaited here
+            await desktop.until(pilot, lambda: f"Copied table {number} of 2 as CSV (" in desktop.notices())  # noqa: B023 - awaited here
         assert desktop.work.prompt.text == ""
         # Marked: the message of the person, which has none.
         await pilot.press("k", "k", "k", "c")
-        await desktop.until(pilot, lambda: "No table here." in desktop.said())
+        await desktop.until(pilot, lambda: "No table here." in desktop.notices())
         assert desktop.app.clipboard == FIRST
 
 
@@ -56,5 +56,5 @@ def test_a_reader_of_csv_gets_the_cells_of_a_table_back() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "a | b\n- | c", "```\n| a |\n|---|\n```", "| a |"])
-def test_what_is_no_table_gives_none(text: str) -> None:
+def test_text_without_a_table_has_none(text: str) -> None:
     assert tables_in(text) == []

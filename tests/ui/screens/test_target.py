@@ -90,7 +90,7 @@ async def test_a_new_session_while_a_file_is_hashed_gets_neither_message_nor_fil
     assert files_of(desktop, 1) == ["sales.csv"]
 
 
-async def test_the_first_message_of_a_session_is_no_draft_of_the_next_one(folder: Path) -> None:
+async def test_the_first_message_of_a_session_is_not_a_draft_of_the_next_one(folder: Path) -> None:
     desktop, disk = slow_desktop("one")
     async with desktop.running() as pilot:
         a = desktop.session.session_id
@@ -120,7 +120,7 @@ async def test_enter_and_ctrl_n_in_one_burst(folder: Path) -> None:
     assert [turn.order.prompt for turn in desktop.engine.session(a).turns][1:] == ["secret for A"]
 
 
-async def test_back_in_its_session_before_it_left_the_message_is_gone_from_the_prompt(folder: Path) -> None:
+async def test_a_sent_message_is_removed_from_the_prompt_of_its_session(folder: Path) -> None:
     desktop, disk = slow_desktop("one", "two")
     async with desktop.running() as pilot:
         a = await in_a_session(desktop, pilot)
@@ -139,7 +139,7 @@ async def test_back_in_its_session_before_it_left_the_message_is_gone_from_the_p
     assert posts(desktop) == ["first of A", "secret for A"]
 
 
-async def test_what_cannot_be_sent_out_of_sight_is_said_by_name_and_kept_there(folder: Path) -> None:
+async def test_a_background_message_that_cannot_be_sent_is_reported_by_name_and_kept(folder: Path) -> None:
     desktop, disk = slow_desktop("one", "two")
     async with desktop.running() as pilot:
         a = await in_a_session(desktop, pilot)
@@ -148,7 +148,7 @@ async def test_what_cannot_be_sent_out_of_sight_is_said_by_name_and_kept_there(f
         await desktop.until(pilot, lambda: desktop.session.session_id != a)
         (folder / "sales.csv").unlink()
         disk.go()
-        await desktop.until(pilot, lambda: "Your message to “first of A” was not sent" in desktop.said())
+        await desktop.until(pilot, lambda: "Your message to “first of A” was not sent" in desktop.notices())
         assert not desktop.work.pane.card.display
         assert not desktop.work.prompt.text
         kept = unpack_draft(desktop.shelf.drafts[a])
@@ -227,7 +227,7 @@ async def test_while_a_worker_is_being_read_enter_sends_to_the_session_on_the_sc
         await desktop.until(pilot, lambda: desktop.shelf.drafts.get(a) == "still A's")
 
 
-async def test_of_two_sessions_asked_for_the_last_one_is_shown() -> None:
+async def test_of_two_requested_sessions_the_last_one_is_shown() -> None:
     desktop = slow_service()
     async with desktop.running() as pilot:
         await in_a_session(desktop, pilot)
@@ -235,19 +235,19 @@ async def test_of_two_sessions_asked_for_the_last_one_is_shown() -> None:
         await desktop.send(pilot, "/attach w_fast")
         await desktop.until(pilot, lambda: desktop.session.worker_id == "w_fast")
         let_go(desktop)
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         await asyncio.sleep(0)
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         assert desktop.session.worker_id == "w_fast"
 
 
-async def test_a_worker_that_cannot_be_read_leaves_the_screen_as_it_is() -> None:
+async def test_an_unreadable_worker_does_not_change_the_screen() -> None:
     desktop = Desktop(api=answers("one"))
     async with desktop.running() as pilot:
         a = await in_a_session(desktop, pilot)
         desktop.api.workers[:] = [ServerFault(Kind.SERVER, "Broken.")]
         await desktop.send(pilot, "/attach w9")
-        await desktop.until(pilot, lambda: "Broken." in desktop.said())
+        await desktop.until(pilot, lambda: "Broken." in desktop.notices())
         assert desktop.session.session_id == a
         assert "Attaching" not in desktop.text_of("#hint")
 
@@ -259,7 +259,7 @@ async def test_a_worker_named_at_the_start_that_cannot_be_read_still_gets_the_ne
         launch=launch(Opening.WORKER, worker="w9"),
     )
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "Cannot reach the service" in desktop.said())
+        await desktop.until(pilot, lambda: "Cannot reach the service" in desktop.notices())
         await desktop.send(pilot, "for w9")
         await desktop.until(pilot, lambda: desktop.api.posts)
     assert desktop.api.posts[0].worker_id == "w9"
@@ -314,7 +314,7 @@ class SlowLog(FakeLog):
 
 
 @pytest.mark.parametrize("typed_behind", [True, False])
-async def test_another_text_entered_meanwhile_is_sent_right_after(*, typed_behind: bool) -> None:
+async def test_another_text_entered_during_a_send_is_sent_next(*, typed_behind: bool) -> None:
     log = SlowLog()
     log.gate = asyncio.Event()
     desktop = Desktop(api=answers("one", "two"), log=log)
@@ -333,7 +333,7 @@ async def test_another_text_entered_meanwhile_is_sent_right_after(*, typed_behin
     assert posts(desktop) == ["first", "second"]
 
 
-async def test_the_same_text_entered_meanwhile_is_sent_once() -> None:
+async def test_the_same_text_entered_again_during_a_send_is_sent_once() -> None:
     log = SlowLog()
     log.gate = asyncio.Event()
     desktop = Desktop(api=answers("one", "two"), log=log)
@@ -343,7 +343,7 @@ async def test_the_same_text_entered_meanwhile_is_sent_once() -> None:
         await pilot.press("enter")
         log.gate.set()
         await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
     assert posts(desktop) == ["Once"]
 
 

@@ -35,7 +35,7 @@ async def answered(width: int = 120, height: int = 40) -> AsyncIterator[tuple[De
     async with desktop.running(width, height) as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
-        await desktop.rest(pilot)
+        await desktop.settle(pilot)
         yield desktop, pilot
         assert len(desktop.api.posts) == 1
 
@@ -102,7 +102,7 @@ async def test_enter_after_a_click_on_a_file_sends_what_is_typed_and_opens_nothi
         assert not desktop.files.fetched
 
 
-async def test_browsing_is_asked_for_shown_and_left_by_esc_or_by_typing() -> None:
+async def test_browsing_is_started_shown_and_ended_by_esc_or_typing() -> None:
     async with answered() as (desktop, pilot):
         assert BROWSING not in desktop.text()
         await pilot.press("escape")
@@ -187,7 +187,7 @@ async def test_esc_in_the_transcript_while_a_turn_runs_comes_back_first() -> Non
         await desktop.shows(pilot, "✓ completed")
 
 
-async def test_the_last_attachment_taken_away_a_dialog_closed_another_session_opened() -> None:
+async def test_the_focus_returns_to_the_prompt_after_removals_dialogs_and_opened_sessions() -> None:
     async with answered() as (desktop, pilot):
         desktop.app.post_message(Paste("line\n" * 30))
         await desktop.until(pilot, lambda: desktop.work.pane.chips.display)
@@ -205,7 +205,7 @@ async def test_the_last_attachment_taken_away_a_dialog_closed_another_session_op
         assert desktop.work.prompt.text == "s"
 
 
-async def test_nothing_leaves_by_ctrl_q_or_is_said_about_it() -> None:
+async def test_ctrl_q_does_not_quit_and_shows_no_notice() -> None:
     async with answered() as (desktop, pilot):
         for opens in ((), ("f1",), ("ctrl+s",), ("ctrl+p",), ("ctrl+r",), ("f7",), ("f9",)):
             if opens:
@@ -214,8 +214,8 @@ async def test_nothing_leaves_by_ctrl_q_or_is_said_about_it() -> None:
             await pilot.press("ctrl+q", "ctrl+c")
             await pilot.pause()
             assert desktop.app.is_running
-            assert "ctrl+q" not in desktop.said()
-            assert "Quit" not in desktop.said()
+            assert "ctrl+q" not in desktop.notices()
+            assert "Quit" not in desktop.notices()
             while desktop.app.screen is not desktop.work:
                 await pilot.press("escape")
                 await pilot.pause()
@@ -257,7 +257,7 @@ async def test_changes_of_many_lines_can_all_be_undone_in_one_burst() -> None:
 
 
 @pytest.mark.parametrize("typed", ["!ls -l", "  # a note", "#"])
-async def test_a_sign_that_means_something_elsewhere_is_asked_about_once(typed: str) -> None:
+async def test_a_prefix_of_other_programs_needs_one_confirmation(typed: str) -> None:
     desktop = Desktop(api=answers("Hello", "Again"))
     async with desktop.running() as pilot:
         prompt = desktop.work.prompt
@@ -312,7 +312,7 @@ async def test_whatever_the_mouse_does_every_letter_is_typed_in_order(seed: int)
         assert desktop.work.controller.budget == "standard"
 
 
-async def test_what_a_key_did_is_said_below_the_prompt_and_nothing_is_covered() -> None:
+async def test_the_effect_of_a_key_is_shown_below_the_prompt_and_covers_nothing() -> None:
     async with answered() as (desktop, pilot):
         await pilot.press("ctrl+up", "y")
         await desktop.until(pilot, lambda: "Copied" in desktop.text_of("#hint"))
@@ -343,7 +343,7 @@ async def test_the_price_of_enter_is_never_hidden_by_what_a_key_did() -> None:
         assert "may cost" in desktop.text_of("#hint")
 
 
-async def test_the_footer_says_what_esc_does_and_browsing_is_named_beside_what_a_key_did() -> None:
+async def test_the_footer_shows_the_effect_of_esc_and_the_browsing_mode() -> None:
     script, gate = held("Half")
     desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", **PRICED)]))
     async with desktop.running(80, 24) as pilot:

@@ -42,7 +42,7 @@ async def test_esc_offers_to_stop_watching_in_honest_words_and_no_is_the_default
         await desktop.shows(pilot, "✓ completed")
 
 
-async def test_a_detached_turn_is_told_as_running_and_enter_watches_it_again() -> None:
+async def test_a_detached_turn_is_shown_as_running_and_enter_watches_it_again() -> None:
     script, _gate = held("Half")
     done = worker("Half and whole", prompt="Do it", **PRICED)
     desktop = Desktop(api=FakeApi(starts=[script], workers=[done]))
@@ -60,7 +60,7 @@ async def test_a_detached_turn_is_told_as_running_and_enter_watches_it_again() -
     assert len(desktop.api.posts) == 1
 
 
-async def test_leaving_during_a_turn_tells_how_to_come_back_and_that_it_costs() -> None:
+async def test_quitting_during_a_turn_prints_the_resume_command_and_a_cost_warning() -> None:
     script, _gate = held("Half")
     desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", busy=True)]))
     async with desktop.running() as pilot:
@@ -68,11 +68,11 @@ async def test_leaving_during_a_turn_tells_how_to_come_back_and_that_it_costs() 
         await desktop.shows(pilot, "Half")
         await pilot.press("ctrl+c", "ctrl+c")
         await desktop.until(pilot, lambda: desktop.app._exit)
-    said = "\n".join(desktop.app.farewell)
-    assert f"handinger-tui --resume {desktop.session.session_id}" in said
-    assert "handinger-tui --worker w1" in said
-    assert "1 still running: it may keep charging. Watch it: handinger-tui attach w1" in said
-    assert "cost not reported · 1 turn" in said
+    farewell = "\n".join(desktop.app.farewell)
+    assert f"handinger-tui --resume {desktop.session.session_id}" in farewell
+    assert "handinger-tui --worker w1" in farewell
+    assert "1 still running: it may keep charging. Watch it: handinger-tui attach w1" in farewell
+    assert "cost not reported · 1 turn" in farewell
 
 
 async def test_a_worker_named_at_the_start_is_read_and_its_turns_are_shown() -> None:
@@ -92,7 +92,7 @@ async def test_attach_by_command_reads_another_worker() -> None:
     assert desktop.api.posts == []
 
 
-async def test_a_session_that_ends_out_of_sight_says_so() -> None:
+async def test_a_session_that_ends_in_the_background_is_reported() -> None:
     script, gate = held("Half")
     desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", messages=None, **PRICED)]))
     async with desktop.running() as pilot:
@@ -101,11 +101,13 @@ async def test_a_session_that_ends_out_of_sight_says_so() -> None:
         await pilot.press("ctrl+n")
         await desktop.shows(pilot, "New session")
         gate.set()
-        await desktop.until(pilot, lambda: "“Do it” finished in 0.0 s, $0.0123. Press ^S" in desktop.said())
+        await desktop.until(
+            pilot, lambda: "“Do it” finished in 0.0 s, $0.0123. Press ^S" in desktop.notices()
+        )
         assert "Half" not in desktop.text()
 
 
-async def test_an_answer_that_is_seen_is_marked_read() -> None:
+async def test_a_visible_answer_is_marked_read() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Hi")
@@ -117,8 +119,8 @@ async def test_esc_closes_the_card_and_the_next_detached_turn_shows_it_again() -
     two, _second = held(
         "Again half",
     )
-    seen = worker("Half and whole", prompt="Do it", **PRICED)
-    desktop = Desktop(api=FakeApi(starts=[one, two], workers=[seen]))
+    finished = worker("Half and whole", prompt="Do it", **PRICED)
+    desktop = Desktop(api=FakeApi(starts=[one, two], workers=[finished]))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Do it")
         await desktop.shows(pilot, "Half")
@@ -132,7 +134,7 @@ async def test_esc_closes_the_card_and_the_next_detached_turn_shows_it_again() -
         await desktop.shows(pilot, "to watch it.")
 
 
-async def test_a_retry_is_told_with_number_wait_reason_and_the_key_that_stops(
+async def test_a_retry_is_shown_with_number_wait_reason_and_the_key_that_stops(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     gate = asyncio.Event()
@@ -148,8 +150,8 @@ async def test_a_retry_is_told_with_number_wait_reason_and_the_key_that_stops(
     monkeypatch.setattr(desktop.clock, "sleep", wait)
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Do it")
-        told = r"retry 1 after [34] s: Cannot reach the service\. Nothing is resent\. Esc to stop"
-        await desktop.until(pilot, lambda: re.search(told, plain(desktop)))
+        pattern = r"retry 1 after [34] s: Cannot reach the service\. Nothing is resent\. Esc to stop"
+        await desktop.until(pilot, lambda: re.search(pattern, plain(desktop)))
         await desktop.shows(pilot, "retry 1 in ", "Esc Stop watching")
         desktop.now_ms += 3_000
         await desktop.shows(pilot, "retry 1 in 1 s")
@@ -158,7 +160,7 @@ async def test_a_retry_is_told_with_number_wait_reason_and_the_key_that_stops(
     assert len(desktop.api.posts) == 1
 
 
-async def test_the_header_says_how_many_other_sessions_run_and_what_they_took() -> None:
+async def test_the_header_shows_the_number_and_cost_of_other_running_sessions() -> None:
     script, gate = held("Half")
     desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", **PRICED)]))
     async with desktop.running(120, 40) as pilot:

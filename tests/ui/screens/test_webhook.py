@@ -81,13 +81,13 @@ async def test_an_address_is_set_checked_and_replaced_after_a_question() -> None
     desktop.webhooks = FakeWebhooks()
     async with desktop.running(80, 24) as pilot:
         await opened(desktop, pilot, "/webhook http://receiver.example")
-        await desktop.until(pilot, lambda: "starts with https://. Nothing was sent." in desktop.said())
+        await desktop.until(pilot, lambda: "starts with https://. Nothing was sent." in desktop.notices())
         await desktop.send(pilot, "/webhook")
         await desktop.shows(pilot, "No webhook. Press s to set an address")
         await pilot.press("s")
         await desktop.shows(pilot, "Webhook address")
         await pilot.press(*HOOK.removeprefix("https://"), "enter")
-        await desktop.until(pilot, lambda: "is not an address. Nothing was sent." in desktop.said())
+        await desktop.until(pilot, lambda: "is not an address. Nothing was sent." in desktop.notices())
         await desktop.shows(pilot, "Webhook address", "receiver.example/hook")
         await pilot.press("home", *"https://", "enter")
         await desktop.shows(pilot, "The address was set.", HOOK, "ends in f00d")
@@ -100,8 +100,8 @@ async def test_an_address_is_set_checked_and_replaced_after_a_question() -> None
         assert desktop.webhooks.changes == [f"set {HOOK}"]
 
 
-async def test_a_service_without_webhooks_says_so() -> None:
+async def test_a_service_without_webhooks_is_reported() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running(80, 24) as pilot:
         await desktop.send(pilot, "/webhook")
-        await desktop.until(pilot, lambda: "which has no webhooks" in desktop.said())
+        await desktop.until(pilot, lambda: "which has no webhooks" in desktop.notices())

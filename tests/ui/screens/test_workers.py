@@ -85,7 +85,7 @@ def desktop_with(*workers: StoredWorker) -> tuple[Desktop, FakeTemplates]:
     return desktop, templates
 
 
-async def test_the_gallery_shows_workers_and_their_tasks_and_begins_one() -> None:
+async def test_the_gallery_shows_workers_and_their_tasks_and_starts_one() -> None:
     desktop, templates = desktop_with(WATCH, USED)
     task = summary("x", template="wrk_used", base_url=PLACE, trigger=Trigger.SCHEDULE, generation="tasks")
     async with desktop.running(120, 40) as pilot:
@@ -100,12 +100,12 @@ async def test_the_gallery_shows_workers_and_their_tasks_and_begins_one() -> Non
         assert templates.sent == []
         await pilot.press("shift+tab", "shift+tab", "enter")
         await desktop.until(pilot, lambda: desktop.session.template == "wrk_used")
-        assert "Nothing was sent" in desktop.said()
+        assert "Nothing was sent" in desktop.notices()
         await desktop.shows(pilot, "New task of worker wrk_used")
         assert desktop.api.posts == []
 
 
-async def test_a_worker_is_made_with_one_post_and_a_draft_outlives_a_refusal() -> None:
+async def test_a_worker_is_created_with_one_post_and_a_draft_survives_a_refusal() -> None:
     desktop, templates = desktop_with()
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/workers")
@@ -133,7 +133,7 @@ async def test_a_worker_is_made_with_one_post_and_a_draft_outlives_a_refusal() -
         assert desktop.shelf.drafts["worker:new"] == ""
 
 
-async def test_a_store_in_doubt_is_asked_about_before_it_is_sent_again() -> None:
+async def test_a_store_in_doubt_needs_a_confirmation_before_a_resend() -> None:
     desktop, templates = desktop_with()
     templates.fails = [Doubtful(Kind.TIMEOUT, "No answer came.", "It may be stored.")]
     async with desktop.running() as pilot:
@@ -212,11 +212,11 @@ async def test_a_worker_is_added_by_id_and_read_by_a_change_of_nothing() -> None
         await desktop.shows(pilot, "Far", "Watch.")
         await pilot.press("escape")
         await desktop.send(pilot, "/workers wrk_none")
-        await desktop.until(pilot, lambda: "No worker has this id" in desktop.said())
+        await desktop.until(pilot, lambda: "No worker has this id" in desktop.notices())
 
 
-async def test_a_service_without_stored_workers_says_so() -> None:
+async def test_a_service_without_stored_workers_is_reported() -> None:
     desktop = Desktop()
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/workers")
-        await desktop.until(pilot, lambda: "no stored workers" in desktop.said())
+        await desktop.until(pilot, lambda: "no stored workers" in desktop.notices())

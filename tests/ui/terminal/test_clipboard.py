@@ -31,8 +31,8 @@ ALL = ("tmux", "wl-copy", "xclip", "xsel", "pbcopy", "clip.exe")
 def test_the_programs_that_are_tried(
     environ: dict[str, str], installed: tuple[str, ...], expected: list[str]
 ) -> None:
-    found = programs(environ, lambda name: name if name in installed else None)
-    assert [command[0] for command in found] == expected
+    available = programs(environ, lambda name: name if name in installed else None)
+    assert [command[0] for command in available] == expected
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ async def test_a_program_that_fails_is_followed_by_the_next(path: Path) -> None:
     assert await copy_with_program("text") == ""
 
 
-async def test_a_program_that_goes_on_in_the_background_is_not_waited_for(path: Path) -> None:
+async def test_a_program_in_the_background_is_not_awaited(path: Path) -> None:
     install(path, "xclip", "cat > /dev/null; sleep 30 &")
     assert await copy_with_program("text") == "xclip"
 

@@ -115,7 +115,7 @@ async def test_a_terminal_that_goes_without_a_signal_ends_the_app(wire: Wire) ->
         await asyncio.to_thread(thread.join)
 
 
-async def test_what_was_typed_before_comes_first_and_a_torn_letter_is_one(wire: Wire) -> None:
+async def test_early_input_comes_first_and_a_split_letter_is_one(wire: Wire) -> None:
     driver = Reader(Ended(), wire, b"vorher f\xc3")
     os.write(wire.ours, b"\xbcr sp\xc3\xa4ter")
     with reading(driver):
@@ -167,22 +167,22 @@ class Written(Reader):
         self.loop.call_soon_threadsafe(self.messages.put_nowait, message)
 
 
-def move_on(wire: Wire, asked: list[bytes]) -> None:
+def move_on(wire: Wire, queries: list[bytes]) -> None:
     """A mouse that goes on moving until the terminal reads what was written."""
-    while NAME_QUERY.encode() not in b"".join(asked):
-        asked.append(os.read(wire.ours, 4096))
+    while NAME_QUERY.encode() not in b"".join(queries):
+        queries.append(os.read(wire.ours, 4096))
     for at in range(3):
         os.write(wire.ours, b"\x1b[<35;%d;1M" % (at + 1))
     os.write(wire.ours, b"\x1b[?62;22c")
 
 
-async def test_reports_of_a_mouse_that_still_moves_at_the_end_are_not_left_to_the_shell(wire: Wire) -> None:
+async def test_late_mouse_reports_do_not_reach_the_shell(wire: Wire) -> None:
     driver = Written(Ended(), wire)
     with reading(driver):
         os.write(wire.ours, b"\x1b[<35;5;5M")
         assert isinstance(await driver.messages.get(), MouseMove)
-    asked: list[bytes] = []
-    mouse = threading.Thread(target=move_on, args=(wire, asked))
+    queries: list[bytes] = []
+    mouse = threading.Thread(target=move_on, args=(wire, queries))
     mouse.start()
     driver.disable_input()
     mouse.join()
@@ -213,7 +213,7 @@ class Early:
         return "Hel", b"l\x1b[D"
 
 
-async def test_the_early_prompts_text_and_keys_are_taken_over_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_text_and_keys_of_the_early_prompt_are_received_once(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
     monkeypatch.setattr(LinuxDriver, "write", lambda _driver, data: written.append(data))
     monkeypatch.setattr(LinuxDriver, "start_application_mode", lambda driver: driver.write("\x1b[?1049h"))
@@ -227,7 +227,7 @@ async def test_the_early_prompts_text_and_keys_are_taken_over_once(monkeypatch: 
     assert (texts, written) == (["Hel"], ["\x1b[?1049h"])
 
 
-def test_the_app_takes_the_driver_that_outlasts_unless_another_is_asked_for(
+def test_the_app_uses_its_own_driver_by_default(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert HandingerApp(launch()).driver_class is TerminalDriver

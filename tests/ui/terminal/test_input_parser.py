@@ -94,7 +94,7 @@ def test_nothing_behind_an_escape_is_lost_or_mistaken(data: str, keys: list[str]
 
 
 @given(st.lists(st.sampled_from([*NEWLINE, *KEYS, *"ab \r"]), max_size=8), st.lists(st.integers(0, 99)))
-def test_what_comes_is_the_same_however_it_is_torn(pieces: list[str], places: list[int]) -> None:
+def test_input_is_the_same_for_every_split(pieces: list[str], places: list[int]) -> None:
     data = "".join(pieces)
     assert keys_in(read(cut(data, places))) == keys_in(read([data] if data else []))
 
@@ -200,7 +200,7 @@ NEGATIVE = ("\x1b[<35;-3;5M", "\x1b[<35;4;-1M", "\x1b[<35;0;0M", "\x1b[<3;-1;-1m
 
 
 @pytest.mark.parametrize("report", NEGATIVE)
-def test_a_mouse_that_leaves_the_window_presses_no_key_wherever_the_report_is_torn(report: str) -> None:
+def test_a_mouse_report_split_anywhere_presses_no_key(report: str) -> None:
     for at in range(1, len(report)):
         assert keys_in(read(["a" + report[:at], report[at:] + "b"])) == ["a", "b"]
 
@@ -213,7 +213,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_an_escape_right_behind_a_report_waits_for_the_rest_of_the_next_one(clock: list[float]) -> None:
+def test_an_escape_after_a_report_waits_for_the_remainder_of_the_next_one(clock: list[float]) -> None:
     parser = InputParser()
     assert len(list(parser.feed("\x1b[<35;5;6M\x1b"))) == 1
     clock[0] += 0.9
@@ -229,7 +229,7 @@ def test_an_escape_right_behind_a_report_waits_for_the_rest_of_the_next_one(cloc
 
 
 @pytest.mark.parametrize("late", ["[<35;20;5M", "[<0;1;1m", "[<35;-2;5M", "[I", "[O"])
-def test_the_late_rest_of_a_report_is_never_typed(late: str, clock: list[float]) -> None:
+def test_the_late_remainder_of_a_report_is_never_typed(late: str, clock: list[float]) -> None:
     parser = InputParser()
     assert keys_in(parser.feed("\x1b")) == []
     clock[0] += 0.2

@@ -75,12 +75,12 @@ class Bench(Stage, DiffApp):
 
 
 def check(app: Bench, what: object) -> None:
-    shown, meant = cells(driver_of(app).terminal), expected(app)
-    for y, (line, other) in enumerate(zip(shown, meant, strict=True)):
+    shown, expected_cells = cells(driver_of(app).terminal), expected(app)
+    for y, (line, other) in enumerate(zip(shown, expected_cells, strict=True)):
         assert line == other, (what, y)
 
 
-async def rest(app: Bench, pilot: Pilot[None]) -> None:
+async def settle(app: Bench, pilot: Pilot[None]) -> None:
     """Let everything be painted."""
     await pilot.pause()
     while app.screen._dirty_widgets or app.screen._compositor._dirty_regions:
@@ -109,8 +109,8 @@ class Session:
         self.number = 2
 
     def stream(self) -> None:
-        rest_of = self.dice.choice(self.texts)
-        self.text += rest_of[: self.dice.randint(1, 400)]
+        remainder_of = self.dice.choice(self.texts)
+        self.text += remainder_of[: self.dice.randint(1, 400)]
         assert self.app.shown is not None
         self.app.shown = grown(self.app.shown, text_part(self.text, open_=True))
         self.app.transcript.show(self.app.shown)
@@ -173,7 +173,7 @@ async def test_the_terminal_always_shows_what_the_compositor_means(seed: int) ->
         acted = Session(app, pilot, dice, TEXTS if seed % 2 else ODD_TEXTS)
         for number in range(25):
             await acted.step()
-            await rest(app, pilot)
+            await settle(app, pilot)
             check(app, (seed, number))
 
 
@@ -184,7 +184,7 @@ async def test_without_colours_it_is_right_too(monkeypatch: pytest.MonkeyPatch) 
         acted = Session(app, pilot, dice, ODD_TEXTS)
         for number in range(15):
             await acted.step()
-            await rest(app, pilot)
+            await settle(app, pilot)
             check(app, number)
 
 
@@ -192,13 +192,13 @@ async def streamed(*, lean: bool, side: bool, text: str, step: int = 60) -> tupl
     """Bytes for an answer that comes in equal pieces, each of them painted."""
     app = Bench(lean=lean, side=side)
     async with app.run_test(headless=False, size=(120, 40)) as pilot:
-        await rest(app, pilot)
+        await settle(app, pilot)
         before = driver_of(app).bytes
         for end in range(step, len(text) + step, step):
             assert app.shown is not None
             app.shown = grown(app.shown, text_part(text[:end], open_=True))
             app.transcript.show(app.shown)
-            await rest(app, pilot)
+            await settle(app, pilot)
         check(app, "end")
         return driver_of(app).bytes - before, app
 
@@ -217,14 +217,14 @@ async def test_a_streamed_answer_takes_few_bytes() -> None:
     assert wide < 34 * len(LONG)
 
 
-async def test_a_paint_of_what_stands_there_writes_no_cell() -> None:
+async def test_an_unchanged_paint_writes_no_cell() -> None:
     app = Bench()
     async with app.run_test(headless=False, size=(100, 30)) as pilot:
-        await rest(app, pilot)
+        await settle(app, pilot)
         driver_of(app).written.clear()
         app.transcript.refresh()
         app.side.refresh()
-        await rest(app, pilot)
+        await settle(app, pilot)
         assert len("".join(driver_of(app).written)) <= 12, driver_of(app).written
 
 
@@ -244,34 +244,34 @@ async def test_what_something_else_wrote_is_painted_over_after_a_redraw_a_resize
             app.redraw()
 
         for repair in (redraw, resize, resume):
-            await rest(app, pilot)
+            await settle(app, pilot)
             driver_of(app).terminal.feed(junk.encode())
             assert cells(driver_of(app).terminal) != expected(app)
             await repair()
-            await rest(app, pilot)
+            await settle(app, pilot)
             check(app, repair.__name__)
 
 
-async def test_one_widget_is_written_whole_when_it_is_repaired() -> None:
+async def test_a_repaired_widget_is_written_completely() -> None:
     app = Bench()
     async with app.run_test(size=(100, 30), headless=False) as pilot:
-        await rest(app, pilot)
+        await settle(app, pilot)
         terminal = driver_of(app)
         terminal.write("\x1b[5;1HJUNK JUNK\x1b[12;40HJUNK")
         before = len(terminal.written)
         app.repair(app.transcript)
-        await rest(app, pilot)
+        await settle(app, pilot)
         check(app, "after a repair")
-        told = "".join(terminal.written[before:])
-        seen = "".join(segment.text for segment in app.transcript.render_line(8)).strip()
-        assert seen
-        assert seen in told
+        written = "".join(terminal.written[before:])
+        row_text = "".join(segment.text for segment in app.transcript.render_line(8)).strip()
+        assert row_text
+        assert row_text in written
 
 
 async def test_a_quiet_screen_writes_nothing() -> None:
     app = Bench()
     async with app.run_test(headless=False, size=(100, 30)) as pilot:
-        await rest(app, pilot)
+        await settle(app, pilot)
         driver_of(app).written.clear()
         for _ in range(20):
             await pilot.pause(1 / 50)
@@ -297,7 +297,7 @@ STYLES = st.builds(
 @given(styles=st.lists(STYLES, min_size=2, max_size=6))
 def test_every_way_from_pen_to_pen_draws_what_the_style_says(styles: list[Style]) -> None:
     pens = Pens()
-    short, whole = TerminalScreen(20, 1), TerminalScreen(20, 1)
+    short, full = TerminalScreen(20, 1), TerminalScreen(20, 1)
     pen: Pen = pens.plain
     for style in styles:
         (cell,), _odd = pens.cells(Strip([Segment("x", style)]), Console(color_system="truecolor"))
@@ -305,6 +305,6 @@ def test_every_way_from_pen_to_pen_draws_what_the_style_says(styles: list[Style]
         next_pen = cell[1]
         assert isinstance(next_pen, Pen)
         short.feed(((pen.to(next_pen) if pen is not next_pen else "") + "x").encode())
-        whole.feed((style.render("x", color_system=ColorSystem.TRUECOLOR)).encode())
+        full.feed((style.render("x", color_system=ColorSystem.TRUECOLOR)).encode())
         pen = next_pen
-    assert cells(short) == cells(whole)
+    assert cells(short) == cells(full)

@@ -64,7 +64,7 @@ async def test_compositor_updates_are_displayed_by_the_app() -> None:
         assert driver_of(app).terminal.display[0].startswith("second")
 
 
-async def test_an_update_of_another_kind_is_left_to_textual(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_other_updates_are_handled_by_textual(monkeypatch: pytest.MonkeyPatch) -> None:
     app = Recorder()
     module = "handinger_tui.ui.terminal.diff_app"
     monkeypatch.setattr(f"{module}.ChopsUpdate", Missing)
@@ -113,18 +113,18 @@ async def test_a_paint_asks_only_the_widgets_that_are_visible_in_it(
         assert regions == requested
 
 
-async def test_between_two_changes_far_apart_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_between_two_distant_changes_nothing_is_requested(monkeypatch: pytest.MonkeyPatch) -> None:
     """`Compositor._dirty_regions`."""
     app = App[None]()
     async with app.run_test(size=(40, 10)) as pilot:
         await app.push_screen(Stack())
         await pilot.pause()
-        asked: list[str | None] = []
+        queries: list[str | None] = []
         for line in app.screen.query(Static):
             render_lines = line.render_lines
 
             def note(crop: Region, line: Static = line, render: Any = render_lines) -> list[Strip]:
-                asked.append(line.id)
+                queries.append(line.id)
                 return cast("list[Strip]", render(crop))
 
             monkeypatch.setattr(line, "render_lines", note)
@@ -134,7 +134,7 @@ async def test_between_two_changes_far_apart_nothing_is_asked(monkeypatch: pytes
         last.refresh()
         compositor.update_widgets({one, last})
         update = compositor.render_partial_update()
-        assert set(asked) == {"one", "last"}
+        assert set(queries) == {"one", "last"}
         assert update is not None
         assert [y for y, _, _ in update.spans] == [0, 9]
 

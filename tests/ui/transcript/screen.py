@@ -24,15 +24,15 @@ RULES = re.compile(r"/\* transcript:begin \*/.*/\* transcript:end \*/", re.DOTAL
 
 def transcript_rules() -> str:
     """Our section of the style sheet."""
-    found = RULES.search(STYLESHEET.read_text("utf-8"))
-    assert found is not None
-    return found.group()
+    match = RULES.search(STYLESHEET.read_text("utf-8"))
+    assert match is not None
+    return match.group()
 
 
 def look(row: Row) -> tuple[object, ...]:
     """Everything visible of a row in comparable form (`Content` compares only its text)."""
-    seen = tuple((piece.plain, tuple(piece.spans)) for piece in (row.first, row.content, row.hanging))
-    return (*seen, row.style, row.wrap, row.band, row.wide, row.code)
+    pieces = tuple((piece.plain, tuple(piece.spans)) for piece in (row.first, row.content, row.hanging))
+    return (*pieces, row.style, row.wrap, row.band, row.wide, row.code)
 
 
 def text_part(text: str, *, open_: bool = False) -> TextPart:

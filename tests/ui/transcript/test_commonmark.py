@@ -30,11 +30,11 @@ CODES: Final = str.maketrans({"→": "\t", "␠": " ", "␍": "\r"})
 def _sections() -> Mapping[str, list[str]]:
     """The cases by section: `%%%` and a name begin one, `%` parts two cases."""
     source = Path(__file__).with_name("commonmark.txt").read_text("utf-8").translate(CODES)
-    found = {}
+    sections = {}
     for section in source.removeprefix("%%% ").split("\n%%% "):
         name, _, cases = section.partition("\n")
-        found[name] = [case.removesuffix("\n") + "\n" for case in cases.split("\n%\n")]
-    return found
+        sections[name] = [case.removesuffix("\n") + "\n" for case in cases.split("\n%\n")]
+    return sections
 
 
 SECTIONS: Final = _sections()
@@ -57,17 +57,17 @@ SHAPES: Final[Mapping[str, Callable[[str], str]]] = {
 def test_a_section_streams_alike(name: str) -> None:
     dice = random.Random(name)
     for case in SECTIONS[name]:
-        whole = looks(render(case, 60))
+        expected = looks(render(case, 60))
         for longest in (1, 4, 15):
-            assert looks(stream(case, dice, longest).rows) == whole, case
+            assert looks(stream(case, dice, longest).rows) == expected, case
 
 
 @pytest.mark.parametrize("name", SECTIONS)
 def test_borders_do_not_change_a_section(name: str) -> None:
     for case in SECTIONS[name]:
         text = clean(case)
-        tokens, found = parse(text)
-        builder = RowBuilder(text, 60, found)
+        tokens, borders = parse(text)
+        builder = RowBuilder(text, 60, borders)
         assert looks(render(case, 60)) == looks(builder.rows(builder.units(tokens))), case
 
 

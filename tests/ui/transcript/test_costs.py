@@ -28,9 +28,9 @@ def test_a_piece_of_text_costs_the_same_early_and_late(shape: str, monkeypatch: 
     parsed: list[int] = []
     parse = MarkdownIt.parse
 
-    def counted(parser: MarkdownIt, source: str, *told: object) -> object:
+    def counted(parser: MarkdownIt, source: str, *args: object) -> object:
         parsed.append(len(source))
-        return parse(parser, source, *told)  # type: ignore[arg-type]  # whatever it is given
+        return parse(parser, source, *args)  # type: ignore[arg-type]  # whatever it is given
 
     monkeypatch.setattr(MarkdownIt, "parse", counted)
     live = LiveMarkdown(80)

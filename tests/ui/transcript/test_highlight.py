@@ -37,26 +37,26 @@ def shown(text: str, which: int, key: str = KEY) -> str:
         (f"**[bold]({URL})** and *[1]*", ["0:bold", "0:[1]"]),
     ],
 )
-def test_a_mention_is_found_in_the_rows(text: str, expected: list[str]) -> None:
+def test_a_mention_is_located_in_the_rows(text: str, expected: list[str]) -> None:
     assert [shown(text, at) for at in range(len(expected))] == expected
 
 
-def test_of_what_is_shown_less_often_than_it_stands_there_the_nearest_is_taken() -> None:
+def test_the_nearest_occurrence_is_the_anchor() -> None:
     lines = "\n\n".join(f"Line {number}." for number in range(20))
     text = f"See [1] here.\n\n{lines}\n\n```\n{URL}\n```\n\n{URL} at the end"
     rows = render(text, 80)
     at = text.rindex(URL)
-    found = anchor_of(rows, text, at, at + len(URL), KEY)
-    assert rows[found.row].content.plain.endswith("at the end")
+    anchor = anchor_of(rows, text, at, at + len(URL), KEY)
+    assert rows[anchor.row].content.plain.endswith("at the end")
 
 
 def test_what_is_not_shown_at_all_leads_to_about_the_right_row() -> None:
     text = "\n\n".join(f"Line {number}." for number in range(40))
     rows = render(text, 80)
     at = text.index("Line 30.")
-    found = anchor_of(rows, text, at, at, "")
-    assert found.end == 0
-    assert abs(found.row - 60) < 3
+    anchor = anchor_of(rows, text, at, at, "")
+    assert anchor.end == 0
+    assert abs(anchor.row - 60) < 3
     assert anchor_of([], "", 0, 0, "") == Anchor(0)
 
 

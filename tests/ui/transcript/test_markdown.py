@@ -47,19 +47,19 @@ def stream(text: str, dice: random.Random, longest: int, width: int = 60) -> Liv
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_streamed_rows_equal_whole_rows(name: str) -> None:
+def test_streamed_rows_equal_rows_of_the_complete_text(name: str) -> None:
     text = DOCUMENTS[name]
-    whole = looks(render(text, 60))
+    expected = looks(render(text, 60))
     for seed in range(6):
         dice = random.Random(f"{name}{seed}")
-        assert looks(stream(text, dice, dice.choice((1, 3, 9, 40))).rows) == whole
+        assert looks(stream(text, dice, dice.choice((1, 3, 9, 40))).rows) == expected
 
 
 @pytest.mark.parametrize("name", LARGE)
 def test_large_texts_stream_alike(name: str) -> None:
     text = LARGE[name]
-    whole = looks(render(text, 60))
-    assert looks(stream(text, random.Random(name), 1_000).rows) == whole
+    expected = looks(render(text, 60))
+    assert looks(stream(text, random.Random(name), 1_000).rows) == expected
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_documents_one_after_another_stream_alike() -> None:
 @pytest.mark.parametrize("name", [name for name in DOCUMENTS if not name.startswith("reference")])
 def test_borders_do_not_change_what_one_parse_gives(name: str) -> None:
     text = clean(DOCUMENTS[name])
-    tokens, found = parse(text)
-    assert not found
+    tokens, borders = parse(text)
+    assert not borders
     builder = RowBuilder(text, 60)
     assert looks(render(text, 60)) == looks(builder.rows(builder.units(tokens)))
 
@@ -133,7 +133,7 @@ def test_a_replaced_text_starts_again() -> None:
     assert [row.content.plain for row in live.rows] == ["other"]
 
 
-def test_finished_rows_are_not_made_again() -> None:
+def test_finished_rows_are_not_rendered_again() -> None:
     text = "".join(f"Paragraph {n} of an answer.\n\n" for n in range(300))
     live = LiveMarkdown(60)
     live.update(text, done=False)

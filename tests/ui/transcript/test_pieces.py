@@ -50,16 +50,16 @@ def look(layout: TranscriptLayout) -> list[object]:
 
 @pytest.mark.parametrize("name", TURNS)
 def test_pieces_give_the_rows_of_all_at_once(name: str) -> None:
-    whole, pieces = shown(TURNS[name]()), shown(TURNS[name]())
-    whole.measure(0, whole=True)
+    at_once, pieces = shown(TURNS[name]()), shown(TURNS[name]())
+    at_once.measure(0, whole=True)
     assert pieces.unfinished
     steps = 0
     while pieces.unfinished:
         pieces.go_on()
         steps += 1
     assert steps > 1
-    assert look(pieces) == look(whole)
-    assert pieces.height == whole.height
+    assert look(pieces) == look(at_once)
+    assert pieces.height == at_once.height
 
 
 @pytest.mark.parametrize("name", ["references", "a table"])
@@ -103,9 +103,9 @@ def test_the_end_of_a_text_with_references_is_laid_out_in_pieces(monkeypatch: py
     while layout.unfinished:
         assert layout.height >= before
         layout.go_on()
-    whole = shown(folding.turn)
-    whole.measure(0, whole=True)
-    assert look(layout) == look(whole)
+    at_once = shown(folding.turn)
+    at_once.measure(0, whole=True)
+    assert look(layout) == look(at_once)
 
 
 def test_unchanged_parts_are_not_visited_again() -> None:

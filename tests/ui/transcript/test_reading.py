@@ -123,9 +123,9 @@ async def test_selected_text_is_what_is_on_the_screen() -> None:
     app = everything()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
-        found = app.transcript.get_selection(Selection(Offset(2, 0), Offset(7, 1)))
-        assert found is not None
-        assert found[0] == "Which invoices in the export are late,\nand w"
+        selected = app.transcript.get_selection(Selection(Offset(2, 0), Offset(7, 1)))
+        assert selected is not None
+        assert selected[0] == "Which invoices in the export are late,\nand w"
 
 
 LONG_CODE = "def f(first, second):\n    return first + second + " + "argument_" * 8 + "\n\n    # end"
@@ -162,22 +162,22 @@ async def test_the_cursor_copies_sources() -> None:
         view = app.transcript
         assert view.cursor.text is None
         assert view.copy_current() == "Last."
-        seen = []
+        copies = []
         for _ in range(6):
             view.move_cursor(-1)
             await pilot.pause()
-            seen.append(str(view.cursor.text))
+            copies.append(str(view.cursor.text))
             assert any(line.startswith("▌") for line in screen_lines(app))
-        assert seen[:2] == ["Last.", "A question?"]
-        assert seen[2].startswith("from decimal import Decimal\n")
-        assert seen[3:] == [ANSWER, "My *question*", "My *question*"]
+        assert copies[:2] == ["Last.", "A question?"]
+        assert copies[2].startswith("from decimal import Decimal\n")
+        assert copies[3:] == [ANSWER, "My *question*", "My *question*"]
         view.move_cursor(1)
         assert view.copy_current() == ANSWER
         view.cursor.clear()
         assert view.cursor.text is None
 
 
-async def test_find_goes_through_all_matches_and_marks_them() -> None:
+async def test_find_visits_and_marks_all_matches() -> None:
     turns = [
         turn(n, text_part(f"Nothing here {n}.\n\n" * 10 + ("The Needle.\n" if n % 10 == 3 else "")))
         for n in range(60)

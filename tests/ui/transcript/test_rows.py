@@ -210,7 +210,7 @@ def test_a_turn_that_came_to_nothing_is_one_line(
     assert ("What arrived is saved." in text) is (status is TurnStatus.INCOMPLETE and is_charged)
 
 
-def test_what_the_title_says_is_left_out_before_the_line_wraps() -> None:
+def test_the_line_omits_the_content_of_the_title_before_it_wraps() -> None:
     ending = TurnEnd(TurnStatus.REJECTED, Fault(Kind.CONFLICT, "The worker is busy.", 409), (), None)
     full = "Refused, not charged: The worker is busy (409)."
     for width, text in ((49, full), (48, "Refused: The worker is busy (409).")):
@@ -296,7 +296,7 @@ def test_floods_never_hold_up_a_paint_for_long(name: str) -> None:
     assert longest < 0.6
 
 
-def test_a_refused_turn_beside_which_the_worker_grew_does_not_say_that_nothing_was_charged() -> None:
+def test_a_refused_turn_during_a_rise_does_not_claim_to_be_free() -> None:
     fault = Fault(Kind.PAYMENT, "No credits.", 402, may_have_been_charged=False)
     ending = TurnEnd(TurnStatus.REJECTED, fault, (), None, "The worker's figures rose.")
     text = ending_rows(ending, 200)[0].content.plain

@@ -59,7 +59,7 @@ def test_an_unfolded_row_still_shows_what_the_call_was_given() -> None:
     assert '"done": true' in text
 
 
-async def test_a_click_on_the_file_opens_it_and_a_click_beside_it_unfolds_the_call() -> None:
+async def test_a_click_on_the_file_opens_it_and_a_click_elsewhere_unfolds_the_call() -> None:
     app = Stage(session(replace(turn(0), parts=(call("write_file", path="report.md"), REPORT))))
     async with app.run_test(size=(80, 20)) as pilot:
         await pilot.pause()

@@ -177,8 +177,8 @@ class Typist:
         """Somewhere that asks for nothing: not on the prompt, its suggestions and the footer."""
         work, size = self.desktop.work, self.desktop.app.size
         x, y = self.random.randrange(size.width), self.random.randrange(size.height - 1)
-        taken = [work.prompt.region, work.query_one("#offers").region]
-        return None if any(region.contains(x, y) for region in taken) else (x, y)
+        covered = [work.prompt.region, work.query_one("#offers").region]
+        return None if any(region.contains(x, y) for region in covered) else (x, y)
 
     async def click(self) -> None:
         await self.arrived()

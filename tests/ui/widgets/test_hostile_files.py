@@ -43,7 +43,7 @@ def loaded(name: str, data: bytes) -> Loaded:
 
 
 @pytest.mark.parametrize(
-    ("name", "made"),
+    ("name", "content"),
     [
         ("a.csv", as_csv),
         ("a.json", as_json),
@@ -53,19 +53,19 @@ def loaded(name: str, data: bytes) -> Loaded:
         ("a.bin", lambda: bytes(range(256)) * 8),
     ],
 )
-async def test_a_file_of_hostile_texts_is_drawn_harmless(name: str, made: Callable[[], bytes]) -> None:
-    found = loaded(name, made())
-    view: Widget = view_of(found.facets[0].make())
+async def test_a_file_of_hostile_texts_is_drawn_harmless(name: str, content: Callable[[], bytes]) -> None:
+    preview = loaded(name, content())
+    view: Widget = view_of(preview.facets[0].make())
     async with Stage(view).run_test(size=(100, 40)) as pilot:
         # Each view takes the body that it was chosen for.
-        view.show(found.facets[0].make())  # type: ignore[attr-defined]
+        view.show(preview.facets[0].make())  # type: ignore[attr-defined]
         await settled(pilot)
         drawn = 0
         for top in range(0, min(view.virtual_size.height, 4000), 40):
             view.scroll_to(0, top, animate=False, force=True, immediate=True)
-            seen = lines(view)
-            drawn += sum(bool(line.strip()) for line in seen)
-            assert not [line for line in seen if BAD.search(line)]
+            shown = lines(view)
+            drawn += sum(bool(line.strip()) for line in shown)
+            assert not [line for line in shown if BAD.search(line)]
         if isinstance(view, VirtualList):
             for row in range(view.rows.count):
                 view.move_to(row)
@@ -73,9 +73,9 @@ async def test_a_file_of_hostile_texts_is_drawn_harmless(name: str, made: Callab
         assert drawn >= min(len(TEXTS), 30)
 
 
-def test_hostile_names_and_types_are_told_harmless() -> None:
+def test_hostile_names_and_types_are_cleaned() -> None:
     for text in TEXTS:
         part = FilePart(text, text, text, None)
         for shown in (None, loaded(text, b"words")):
-            told = "".join(line.plain for line in head_lines(part, [], shown, 0))
-            assert not BAD.search(told)
+            head = "".join(line.plain for line in head_lines(part, [], shown, 0))
+            assert not BAD.search(head)

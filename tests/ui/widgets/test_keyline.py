@@ -29,15 +29,15 @@ async def test_a_click_presses_the_key() -> None:
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, HelpScreen))
 
 
-async def test_the_mouse_over_a_key_tells_what_it_does() -> None:
+async def test_the_tooltip_of_a_key_explains_it() -> None:
     desktop = Desktop()
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "F1 Help")
         line = desktop.work.query_one(FooterLine)
         await pilot.hover(line, offset=(place_of(line, "Help") + 1, 0))
         await desktop.until(pilot, lambda: line.tooltip is not None)
-        told = next(key.tooltip for key in line.keys if key.label == "Help")
-        assert line.tooltip == told
+        tooltip = next(key.tooltip for key in line.keys if key.label == "Help")
+        assert line.tooltip == tooltip
         await pilot.hover(desktop.work.transcript)
         await desktop.until(pilot, lambda: line.tooltip is None)
 
@@ -46,9 +46,9 @@ async def test_typing_lays_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
     layouts: list[object] = []
     lay_out = Screen._refresh_layout
 
-    def counted(screen: Screen[object], *told: object, **more: object) -> None:
+    def counted(screen: Screen[object], *args: object, **more: object) -> None:
         layouts.append(screen)
-        lay_out(screen, *told, **more)  # type: ignore[arg-type]  # whatever Textual gives
+        lay_out(screen, *args, **more)  # type: ignore[arg-type]  # whatever Textual gives
 
     desktop = Desktop()
     async with desktop.running() as pilot:

@@ -32,7 +32,7 @@ def step(
     return next_step(session(turn(0), failed), failed, is_text_back=back)
 
 
-def test_an_unknown_worker_and_an_unknown_address_are_told_apart() -> None:
+def test_an_unknown_worker_and_an_unknown_address_are_distinguished() -> None:
     assert "^N" in step(TurnStatus.REJECTED, Kind.NOT_FOUND)
     assert "Check the base URL" in step(TurnStatus.REJECTED, Kind.NOT_FOUND, worker=None)
 
@@ -42,10 +42,10 @@ def test_an_unknown_worker_and_an_unknown_address_are_told_apart() -> None:
 def test_every_message_that_did_not_arrive_names_the_key_that_sends_it(
     status: TurnStatus, kind: Kind | None
 ) -> None:
-    back, gone = step(status, kind), step(status, kind, back=False)
+    back, not_back = step(status, kind), step(status, kind, back=False)
     assert "Enter" in back or "^N" in back
-    assert "Enter" not in gone
-    assert any(way in gone for way in ("/retry 2", "/edit 2", "^N", "before you resend it"))
+    assert "Enter" not in not_back
+    assert any(way in not_back for way in ("/retry 2", "/edit 2", "^N", "before you resend it"))
 
 
 @pytest.mark.parametrize("status", sorted(set(TurnStatus) - DRAFT))
@@ -53,7 +53,7 @@ def test_other_turns_are_not_offered_to_be_sent_again(status: TurnStatus) -> Non
     assert step(status, Kind.NETWORK) == ""
 
 
-def test_a_pause_that_the_service_asked_for_is_counted_down_and_ends() -> None:
+def test_a_pause_requested_by_the_service_is_counted_down() -> None:
     fault = Fault(Kind.RATE_LIMITED, "Too many requests.", 429, 5.0, may_have_been_charged=False)
     refused = session(replace(turn(0, status=TurnStatus.REJECTED), fault=fault, ended_ms=1_000))
     waiting = advice(refused, running=False, now_ms=5_999)

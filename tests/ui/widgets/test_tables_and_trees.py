@@ -73,7 +73,7 @@ async def test_numbers_lie_right_and_rows_keep_their_numbers() -> None:
         ]
 
 
-async def test_the_cursor_walks_over_cells_and_the_whole_cell_is_told() -> None:
+async def test_the_cursor_moves_by_cell_and_the_complete_cell_is_shown() -> None:
     view = TableView()
     async with Stage(view).run_test(size=(30, 8)) as pilot:
         view.show(table_of_rows([f"c{at}" for at in range(20)], [[f"{at} " * 60 for at in range(20)]]))
@@ -184,7 +184,7 @@ async def test_deep_documents_stay_readable() -> None:
     ("keys", "copied"),
     [(("down",), "a\nb"), (("down", "down"), "1.0"), ((), '{\n  "t": "a\\nb",\n  "n": 1.0\n}\n')],
 )
-async def test_a_value_is_copied_whole(keys: tuple[str, ...], copied: str) -> None:
+async def test_a_value_is_copied_completely(keys: tuple[str, ...], copied: str) -> None:
     view = TreeView()
     app = Stage(view)
     async with app.run_test(size=(60, 12)) as pilot:
@@ -200,6 +200,6 @@ async def test_hostile_texts_are_drawn_harmless() -> None:
     async with Stage(view).run_test(size=(60, 12)) as pilot:
         view.show(node(json.dumps({evil: evil}).encode()))
         await pilot.press("down")
-        told = "".join(lines(view)) + view.rows.full_text(view.cursor)
-        assert "[b]x[/b]" in told
-        assert not any(sign in told for sign in ("\x1b", "\x07", "\u202e"))
+        shown = "".join(lines(view)) + view.rows.full_text(view.cursor)
+        assert "[b]x[/b]" in shown
+        assert not any(sign in shown for sign in ("\x1b", "\x07", "\u202e"))

@@ -11,7 +11,7 @@ from textual.app import App
 from handinger_tui.ui.work.changes import MAX_IMMEDIATE_PER_S, PaintScheduler, ThrottledTimer
 
 
-async def test_a_beat_comes_at_once_but_not_in_a_flood() -> None:
+async def test_the_first_beat_is_immediate_and_later_ones_are_throttled() -> None:
     app = App[None]()
     async with app.run_test():
         beats = asyncio.Queue[float]()
@@ -56,13 +56,13 @@ async def test_a_clock_tick_waits_for_a_paint_that_is_due() -> None:
         )
         scheduler.clock.start()
         assert await calls.get() == "clock"
-        seen = []
+        paints = []
         for _ in range(20):
             scheduler.request()
-            seen.append(await calls.get())
+            paints.append(await calls.get())
             while not calls.empty():
-                seen.append(calls.get_nowait())
+                paints.append(calls.get_nowait())
         # While something is painted all the time, the clock goes on, and never takes a paint of its own.
-        assert "clock" in seen
-        assert all(before == "paint" for before, call in pairwise(seen) if call == "clock")
+        assert "clock" in paints
+        assert all(before == "paint" for before, call in pairwise(paints) if call == "clock")
         assert await calls.get() == "clock"

@@ -20,7 +20,7 @@ async def connected(desktop: Desktop) -> tuple[SessionController, str]:
     return controller, controller.connect(await desktop.connect())
 
 
-async def test_before_the_connection_everything_says_so() -> None:
+async def test_commands_before_the_connection_are_refused() -> None:
     controller = SessionController("low")
     assert not controller.connected
     assert not controller.running
@@ -31,7 +31,7 @@ async def test_before_the_connection_everything_says_so() -> None:
         _ = controller.session
 
 
-async def test_a_message_goes_to_the_session_it_was_meant_for_whatever_is_on_the_screen() -> None:
+async def test_a_message_goes_to_its_own_session_whatever_is_on_the_screen() -> None:
     desktop = Desktop(api=answers("one"))
     controller, first = await connected(desktop)
     controller.show(first)
@@ -75,4 +75,4 @@ async def test_a_new_task_of_a_stored_worker_costs_what_its_worker_costs() -> No
     controller, _ = await connected(desktop)
     controller.show(controller.new_session(template="wrk_9"))
     await typical_cost_of(controller, "high")
-    assert desktop.books.asked == [("wrk_9", "high")]
+    assert desktop.books.requests == [("wrk_9", "high")]

@@ -63,12 +63,12 @@ def turn(at: int, text: str, **members: object) -> Turn:
         files=(WorkerFile("https://w.example/" + text, text, text, 5),),
         sources=(WorkerSource(text, "https://w.example/s" + text, text),),
     )
-    made = Turn(
+    result = Turn(
         order, status=TurnStatus.FAILED, parts=tuple(parts(text)), worker_id=text, snapshot=snapshot,
         fault=Fault(Kind.SERVER, text, 500), errors=(text,), replaced_text=text, activity=text,
         ended_ms=NOW_MS, finish_reason=text, read_ms=NOW_MS,
     )  # fmt: skip
-    return replace(made, **members)
+    return replace(result, **members)
 
 
 def session(texts: Sequence[str]) -> Session:
@@ -94,13 +94,13 @@ def charges(texts: Sequence[str]) -> list[TurnCharge]:
 
 
 @dataclass
-class MadeLog(FakeLog):
+class HostileLog(FakeLog):
     """Knows one session more: the hostile one."""
 
-    made: Session | None = None
+    hostile: Session | None = None
 
     async def load(self, session_id: str) -> Session | None:
-        return self.made if session_id == "ses_h" else await super().load(session_id)
+        return self.hostile if session_id == "ses_h" else await super().load(session_id)
 
     async def frames(self, turn_id: str, since: int = 0) -> list[Frame]:
         return list(self.stored.get(turn_id, ()))

@@ -42,11 +42,11 @@ def beat(owner: Owner, times: int) -> None:
             owner.beat()  # type: ignore[operator]  # the beat it was given
 
 
-def test_steps_begin_after_quiet_and_end_when_nothing_is_left() -> None:
-    owner, rest, done = resting(3)
+def test_steps_start_when_idle_and_end_when_nothing_remains() -> None:
+    owner, work, done = resting(3)
     beat(owner, 20)
     assert done == []
-    rest.start()
+    work.start()
     beat(owner, QUIET_TICKS)
     assert done == []
     beat(owner, 20)
@@ -55,26 +55,26 @@ def test_steps_begin_after_quiet_and_end_when_nothing_is_left() -> None:
 
 
 def test_a_key_holds_the_steps_up_and_starts_nothing() -> None:
-    owner, rest, done = resting(100)
-    rest.hold()
+    owner, work, done = resting(100)
+    work.hold()
     assert not owner.beats
-    rest.start()
+    work.start()
     for _ in range(10):
         beat(owner, QUIET_TICKS)
-        rest.hold()
+        work.hold()
     assert done == []
     beat(owner, QUIET_TICKS + 1)
     assert done == [0]
 
 
 def test_an_answer_ends_it() -> None:
-    owner, rest, done = resting(100)
-    rest.start()
+    owner, work, done = resting(100)
+    work.start()
     beat(owner, QUIET_TICKS + 2)
-    rest.streaming = True
+    work.streaming = True
     beat(owner, 1)
     assert len(done) == 2
-    rest.start()
+    work.start()
     assert not owner.beats
 
 
@@ -83,22 +83,22 @@ class Cycle:
         self.me = self
 
 
-def test_cycles_that_outlived_a_walk_are_collected_at_rest_and_nothing_is_walked_for_nothing() -> None:
+def test_garbage_cycles_are_collected_when_idle_and_only_when_needed() -> None:
     gc.disable()
     try:
         gc.collect()
         cycle = Cycle()
-        found = weakref.ref(cycle)
+        reference = weakref.ref(cycle)
         del cycle
         assert not tidy()
-        assert found() is not None
+        assert reference() is not None
         kept = Cycle()
-        found = weakref.ref(kept)
+        reference = weakref.ref(kept)
         for _ in range(MIN_YOUNG_COLLECTIONS):
             gc.collect(0)
         del kept
         assert tidy()
-        assert found() is None
+        assert reference() is None
         assert not tidy()
     finally:
         gc.enable()
