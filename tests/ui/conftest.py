@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent / "golden"
 
 @pytest.fixture(autouse=True)
 def _calm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the machine of the tests says about colours and themes does not count."""
+    """Ignore the color and theme settings of the machine."""
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     for name in ("NO_COLOR", "COLORFGBG", "EDITOR", "VISUAL"):
         monkeypatch.delenv(name, raising=False)
@@ -22,7 +22,7 @@ def _calm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def golden() -> Callable[[str, str], None]:
-    """Compare a screen with the kept one. `UPDATE_GOLDEN=1` writes it anew, to be read in the diff."""
+    """Compare a screen with the stored one. `UPDATE_GOLDEN=1` writes it again, to be read in the diff."""
 
     def check(name: str, text: str) -> None:
         path = FOLDER / f"{name}.txt"
@@ -36,7 +36,7 @@ def golden() -> Callable[[str, str], None]:
 
 @pytest.fixture
 def greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Days are those of the machine: here, of one that stands in Greenwich."""
+    """Days are those of the machine, here in UTC."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     yield

@@ -1,4 +1,4 @@
-"""The disk as the program gives it to the screen."""
+"""The port of the disk as the screen uses it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Disk:
-    """Looks for real. `gate` holds every look back until it is set, as a slow disk does."""
+    """Reads the real disk. `gate` delays every read until it is set, like a slow disk."""
 
     gate: threading.Event | None = None
     looks: list[str] = field(default_factory=list)

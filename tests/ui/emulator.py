@@ -1,4 +1,4 @@
-"""An app on an emulated terminal: what really stands on it, beside what the compositor thinks."""
+"""An app on an emulated terminal: its real content, compared with the compositor."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ class EmulatedDriver(HeadlessDriver):
         self.bytes = 0
         """Bytes written so far."""
         self.written: list[str] = []
-        """What was written, in order."""
+        """All output, in order."""
         columns, lines = self._get_terminal_size()
         self.terminal = Screen(columns, lines)
 
     @property
     def is_headless(self) -> bool:
-        """Textual writes to this one."""
+        """The file to which Textual writes."""
         return False
 
     def write(self, data: str) -> None:
-        """What a terminal would get."""
+        """The output to a terminal."""
         encoded = data.encode()
         self.bytes += len(encoded)
         self.written.append(data)
         self.terminal.feed(encoded)
 
     def resize(self, columns: int, lines: int) -> None:
-        """The terminal has another size, and keeps what stood on it as terminals do."""
+        """Change the size of the terminal, which keeps its content as terminals do."""
         self.terminal.resize(lines, columns)
 
 
@@ -50,7 +50,7 @@ Look = tuple[object, ...]
 
 
 def cells(screen: pyte.Screen) -> list[list[Look]]:
-    """Every cell of a terminal, with what can be seen of it."""
+    """The visible content of every cell of a terminal."""
     return [[_look(screen.buffer[y][x]) for x in range(screen.columns)] for y in range(screen.lines)]
 
 
@@ -61,7 +61,7 @@ def _look(cell: pyte.screens.Char) -> Look:
 
 
 def expected(app: App[Any]) -> list[list[Look]]:
-    """What a full paint by Textual itself would give on an empty terminal of the same size."""
+    """The result of a full paint by Textual itself on an empty terminal of the same size."""
     terminal = driver_of(app).terminal
     fresh = Screen(terminal.columns, terminal.lines)
     compositor = app.screen._compositor

@@ -1,4 +1,4 @@
-"""A whole app on scripted ports: the real engine, a shelf in memory, a clock that stands still."""
+"""A complete app on scripted ports: the real engine, stored sessions in memory, a clock that stands still."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.ports import Account, AppOptions, Connection, Fetched, Opening, Progress
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, Script, says, worker
-from tests.ui.coffers import NOW_MS, FakeBooks, FakePurse, charge
+from tests.ui.fake_money import NOW_MS, FakeBooks, FakePurse, charge
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -51,7 +51,7 @@ PRICED: Final[dict[str, Any]] = {
 
 
 class StillClock(FakeClock):
-    """Shows the same time always; a wait is over at once, but leaves the app its turn in between."""
+    """Always shows the same time; a wait ends immediately, but lets the app run in between."""
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(min(seconds, 0.01))
@@ -59,7 +59,7 @@ class StillClock(FakeClock):
 
 @dataclass
 class FakeShelf:
-    """History besides turns, in memory."""
+    """The history without turns, in memory."""
 
     log: FakeLog
     rows: list[SessionSummary] = field(default_factory=list)
@@ -69,7 +69,7 @@ class FakeShelf:
     unread: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
-    """What the search finds in sessions, by their ids."""
+    """The results of the search, by session id."""
     tagged: dict[str, set[str]] = field(default_factory=dict)
     """The tags of sessions and workers, by their ids."""
 
@@ -140,7 +140,7 @@ class FakeFiles:
     opened: list[str] = field(default_factory=list)
     programs: bool = True
     gate: asyncio.Event | None = None
-    """Holds every answer back until it is set."""
+    """Delays every answer until it is set."""
 
     async def _body(self, file: FilePart, progress: Progress | None, reread: str | None) -> bytes:
         if progress is not None:
@@ -256,7 +256,7 @@ class FakeWebhooks:
 
 @dataclass
 class Desktop:
-    """The app and everything behind it. `gate` holds `connect` back until it is set."""
+    """The app with all its ports. `gate` delays `connect` until it is set."""
 
     api: FakeApi = field(default_factory=FakeApi)
     log: FakeLog = field(default_factory=FakeLog)
@@ -266,12 +266,12 @@ class Desktop:
     fails: list[HandingerError] = field(default_factory=list)
     files: FakeFiles = field(default_factory=FakeFiles)
     written: list[tuple[str, str]] = field(default_factory=list)
-    """Name and text of every file of our own making."""
+    """Name and text of every file that we write."""
     disk_trouble: LedgerError | None = None
-    """What writing such a file raises."""
+    """The error of writing such a file."""
     opened: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
-    """Workers whose e-mail address was asked for."""
+    """Workers whose email address was requested."""
     browser: bool = True
     warnings: tuple[str, ...] = ()
     without_history: Callable[[], None] | None = None
@@ -361,7 +361,7 @@ class Desktop:
 
     @property
     def hold(self) -> Hold | None:
-        """Why they are held."""
+        """The reason why they are held."""
         return self.work.controller.hold_of(self.work.controller.session_id)
 
     def text(self) -> str:
@@ -369,23 +369,23 @@ class Desktop:
         return screen_text(self.app)
 
     def text_of(self, selector: str) -> str:
-        """What one widget of the screen shows, and nothing of what stands behind it."""
+        """The text of one widget of the screen, without the widgets behind it."""
         at = self.app.screen.query_one(selector).region
         rows = self.text().split("\n")[at.y : at.bottom]
         return "\n".join(row[at.x : at.right].rstrip() for row in rows)
 
     def notices(self) -> str:
-        """All passing lines so far: near the prompt, and as notifications."""
+        """All notices so far: near the prompt, and as notifications."""
         others = Counter(note.message for note in self.app._notifications) - Counter(self.lines)
         return "\n".join([*self.lines, *others.elements()])
 
     def _record(self, name: str) -> None:
-        """Keep what the work screen says, which is shown for a moment only."""
+        """Record the notices of the work screen, which are shown for a moment only."""
         interaction = self.work.interaction
         say = getattr(interaction, name)
 
         def record(text: str, severity: str = "information") -> None:
-            # A line that does not fit near the prompt is announced: it is said once.
+            # A line that does not fit near the prompt becomes a notification: it is recorded once.
             is_first, self._is_saying = not self._is_saying, True
             if is_first:
                 self.lines.append(clean_line(text, 400))
@@ -398,7 +398,7 @@ class Desktop:
     async def running(
         self, width: int = 80, height: int = 24, driver: type[Driver] | None = None
     ) -> AsyncIterator[Pilot[None]]:
-        """The app, connected and at rest; with a driver it writes to that.
+        """The app, connected and idle; with a driver it writes to that.
 
         Without one nobody sees what is painted: the screen is rendered when a test reads it, and at the end.
         """
@@ -418,7 +418,7 @@ class Desktop:
                 await self.engine.aclose()
 
     async def until(self, pilot: Pilot[None], done: Callable[[], object], within_s: float = 10.0) -> None:
-        """Let the app run until something is so."""
+        """Let the app run until a condition holds."""
         end = time.monotonic() + within_s
         while not done():
             assert time.monotonic() < end, f"never so; the screen:\n{self.text()}\nsaid: {self.notices()}"
@@ -431,7 +431,7 @@ class Desktop:
         await pilot.pause()
 
     async def shows(self, pilot: Pilot[None], *words: str) -> None:
-        """Wait until all of `words` stand on the screen."""
+        """Wait until all of `words` are on the screen."""
 
         def are_there() -> bool:
             text = self.text()

@@ -58,7 +58,7 @@ async def test_enter_pressed_just_before_the_session_is_shown_sends_the_message_
         await desktop.shows(pilot, "New session")
         prompt = desktop.work.prompt
         prompt.put("just in time")
-        # As posted at a moment when there was no session yet; the start has looked for it before.
+        # As if posted before there was a session; the start has checked for it earlier.
         prompt.post_message(PromptBox.Submitted("just in time", None))
         await desktop.shows(pilot, "Here.")
         assert prompt.text == ""
@@ -180,7 +180,7 @@ async def test_a_quiet_app_paints_nothing(monkeypatch: pytest.MonkeyPatch) -> No
         await desktop.until(pilot, lambda: desktop.work.scheduler.asleep)
         painted: list[object] = []
         monkeypatch.setattr(desktop.app, "_display", lambda _screen, what: painted.append(what))
-        # Longer than any timer of ours that could have been left running.
+        # Longer than any timer of ours that may still run.
         ticks = itertools.count()
         timer = desktop.app.set_interval(0.3, lambda: next(ticks), repeat=3)
         await desktop.until(pilot, lambda: timer._task is None or timer._task.done())
@@ -365,7 +365,7 @@ async def test_without_colour_the_state_can_still_be_read(monkeypatch: pytest.Mo
 
 
 def no_more_ticks(work: WorkScreen) -> None:
-    """From here on it paints only what it paints at once."""
+    """From here on it paints only immediate changes."""
     scheduler = work.scheduler
     scheduler._tick.stop()
     scheduler._tick = ThrottledTimer(work, 1 / 3600, scheduler._paint_if_dirty)

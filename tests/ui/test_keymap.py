@@ -1,4 +1,4 @@
-"""A key map that cannot work is named: unknown ids, unknown keys, conflicts, keys that type or edit."""
+"""An invalid key map is reported: unknown ids, unknown keys, conflicts, keys that type or edit."""
 
 from __future__ import annotations
 

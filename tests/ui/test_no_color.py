@@ -1,4 +1,4 @@
-"""NO_COLOR: no cell has a color, and what a color would say is said otherwise."""
+"""NO_COLOR: no cell has a color, and other marks replace colors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loading for previews, without a screen: what a file is, what is counted, what is said about it."""
+"""Loading for previews, without a screen: the kind of a file, its counts, and its notes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from handinger_tui.core.file_preview import NotDrawn, Picture, Shape
 from handinger_tui.ui.background import CancelToken, Stopped
 from handinger_tui.ui.pages.page_view import TextView
 from handinger_tui.ui.pages.preview import KINDS, LONGEST_MARKDOWN, Loaded, Subject, load
-from tests.ui.screens import previewing
+from tests.ui.screens import preview_files
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
 
@@ -22,7 +22,7 @@ def loaded(name: str, body: bytes, *, complete: bool = True, total: int | None =
 
 
 def text_of(preview: Loaded, at: int = 0) -> str:
-    """What the rows of a view hold."""
+    """The text of the rows of a view."""
     body = preview.facets[at].make()
     assert isinstance(body, TextView)
     return body.source
@@ -38,8 +38,18 @@ def test_every_shape_is_in_the_table() -> None:
         ("deep.json", DEEP, ("nested deeper than 200 levels, shown as text",), "[[[[["),
         ("cut.json", b'{"a": [1, 2', ("not valid JSON",), '{"a": [1, 2'),
         ("broken.png", b"\x89PNG\r\n\x1a\n" + bytes(30), (), "Its header is damaged"),
-        ("bomb.png", previewing.bomb(), (), "Not decoded: 60,000 × 60,000 pixels is more than 50 million."),
-        ("fake.txt", previewing.BINARY_TXT, ("its name says text, its content is binary data",), "00 01 02"),
+        (
+            "bomb.png",
+            preview_files.bomb(),
+            (),
+            "Not decoded: 60,000 × 60,000 pixels is more than 50 million.",
+        ),
+        (
+            "fake.txt",
+            preview_files.BINARY_TXT,
+            ("its name says text, its content is binary data",),
+            "00 01 02",
+        ),
         ("fake.png", b"just words\n", ("its name says an image, its content is text",), "just words"),
         ("old.txt", "größer\n".encode("latin-1") * 9, ("not UTF-8; read as Windows-1252",), "größer"),
         ("bad.pdf", b"%PDF-1.4\nnothing", ("cannot be read",), "Not shown."),
@@ -69,8 +79,8 @@ def test_a_partial_file_is_marked_as_its_beginning() -> None:
         "only the first 5 B",
         "truncated JSON, shown as text",
     )
-    assert "too large to read here" in loaded("a.pdf", previewing.pdf("x"), complete=False).notes[1]
-    assert "Too large to show here" in text_of(loaded("a.png", previewing.png(9, 9), complete=False))
+    assert "too large to read here" in loaded("a.pdf", preview_files.pdf("x"), complete=False).notes[1]
+    assert "Too large to show here" in text_of(loaded("a.png", preview_files.png(9, 9), complete=False))
 
 
 def test_json_that_is_a_table_has_both_views_and_its_source() -> None:
@@ -80,10 +90,10 @@ def test_json_that_is_a_table_has_both_views_and_its_source() -> None:
 
 
 def test_a_pdf_is_read_with_the_extra_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    preview = loaded("a.pdf", previewing.pdf("Hello pages"))
+    preview = loaded("a.pdf", preview_files.pdf("Hello pages"))
     assert (preview.counted, "Hello pages" in text_of(preview)) == ("1 page", True)
     monkeypatch.setattr("handinger_tui.ui.pages.preview.find_spec", lambda _: None)
-    without = loaded("a.pdf", previewing.pdf("Hello pages"))
+    without = loaded("a.pdf", preview_files.pdf("Hello pages"))
     assert without.counted == "version 1.4 · at least 1 page"
     assert "handinger-tui[pdf]" in text_of(without)
 
@@ -91,9 +101,9 @@ def test_a_pdf_is_read_with_the_extra_only(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize("name", ["a.csv", "a.json", "a.pdf"])
 def test_cancelled_work_stops(name: str) -> None:
     bodies = {
-        "a.csv": previewing.large_csv(500_000),
-        "a.json": previewing.large_json(200_000),
-        "a.pdf": previewing.pdf("x"),
+        "a.csv": preview_files.large_csv(500_000),
+        "a.json": preview_files.large_json(200_000),
+        "a.pdf": preview_files.pdf("x"),
     }
     token = CancelToken()
     progress: list[str] = []

@@ -1,4 +1,4 @@
-"""The style sheet at the start: the first screen has its final looks."""
+"""The style sheet at the start: the first screen has its final styles."""
 
 from __future__ import annotations
 

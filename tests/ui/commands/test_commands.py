@@ -1,4 +1,4 @@
-"""Slash commands: every one that is shown works, and none is ever sent as paid text."""
+"""Slash commands: every offered one works, and none is ever sent as a paid message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a text of the screen tells people to type exists."""
+"""Every command that a text of the screen recommends exists."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.house.project import PACKAGE, python_files, tree, where
 SLASH = re.compile(r"(?<![^\s(“])/([a-z]{2,})\b(?!/)")
 PROGRAM = re.compile(r"handinger-tui (--?[a-z][a-z-]*|[a-z]+)")
 VERBS = {"cannot", "crashed"}
-"""What the program itself does in a text: "handinger-tui crashed"."""
+"""Verbs after the name of the program in a text: "handinger-tui crashed"."""
 OPTIONS = {option for action in main_parser()._actions for option in action.option_strings}
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """(place, text) of every text of the screen that is no docstring."""
+    """(place, text) of every text of the screen except docstrings."""
     for path in python_files(PACKAGE / "ui"):
         module = tree(path)
         documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)

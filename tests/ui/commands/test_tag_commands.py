@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.turns.session import SessionSummary
 from handinger_tui.ui.widgets.session_rows import session_details, session_rows
-from tests.ui.coffers import NOW_MS
+from tests.ui.fake_money import NOW_MS
 from tests.ui.fakes import Desktop, answers, summary
 
 
@@ -59,7 +59,7 @@ def test_tags_are_in_the_list_only_where_there_is_room() -> None:
     assert narrow.cell_length <= 40
     (long,) = session_rows([row(title="A very long title " * 9, tags=("client-a",))], {}, NOW_MS, 80)
     assert "#" not in long.plain
-    # What the row leaves out is below the list.
+    # The line below the list has what the row omits.
     assert "#client-a · #q4 · project acme" in session_details(tagged, None, NOW_MS, 60).plain
 
 

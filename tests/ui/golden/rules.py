@@ -1,4 +1,4 @@
-"""What holds of every screen: the prompt stands free, no word is cut, no border is left over."""
+"""Rules for every screen: the prompt is not covered, no word is cut, no border is stray."""
 
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[3]
 NO_COLOR: Final = "no color"
-"""Stands where the name of a theme does."""
+"""Replaces the name of a theme."""
 WORD: Final = re.compile(r"[^\W\d_]{4,}")
 SPINNER: Final = re.compile("[⠁-⣿]")
-"""It turns as time passes: which of its signs a picture has is chance."""
+"""It rotates: which of its characters a picture has is random."""
 LETTER: Final = re.compile(r"\w")
 CORNERS: Final = {"╭": "│├╰", "╮": "│┤╯", "╰": "│├╭", "╯": "│┤╮"}
-"""What continues the border below a corner at the top, and above one at the bottom."""
+"""Characters that continue the border below a top corner, and above a bottom corner."""
 ONCE: Final = ("pending", "waiting for", "working")
-"""Said once on a screen, or not at all."""
+"""Texts that appear at most once on a screen."""
 LEAST_CONTRAST: Final = 4.5
 LEAST_KEYS: Final = 2
-"""A footer names at least so many."""
+"""The minimum number of keys in a footer."""
 
 
 class Screen(NamedTuple):
-    """One picture: what the terminal shows, and where the prompt stands."""
+    """One picture: the text of the terminal, and the position of the prompt."""
 
     state: str
     theme: str
     rows: tuple[tuple[Segment, ...], ...]
     width: int
     top: Region
-    """What is in use: all of it, or the dialog on it."""
+    """The active region: the complete screen, or the dialog on it."""
     kind: Kind
     prompt: Region
     hint: str
 
     @classmethod
     def of(cls, app: HandingerApp, state: str, theme: str, kind: Kind) -> Screen:
-        """What `app` shows now."""
-        # Private, for tests only: the one way to the composed lines.
+        """The current screen of `app`."""
+        # Private, for tests only: the only access to the composed lines.
         rows = tuple(tuple(strip) for strip in app.screen._compositor.render_strips())
         top = app.screen.region
         if isinstance(app.screen, ModalScreen):
@@ -79,12 +79,12 @@ class Screen(NamedTuple):
 
     @property
     def is_work(self) -> bool:
-        """The prompt is in use, and nothing lies over the work screen."""
+        """The prompt is active, and nothing covers the work screen."""
         return self.kind is Kind.WORK
 
     @property
     def used(self) -> list[tuple[Segment, ...]]:
-        """The rows of what is in use."""
+        """The rows of the active region."""
         rows = self.rows[self.top.y : self.top.bottom]
         return [tuple(Strip(row).crop(self.top.x, self.top.right)) for row in rows]
 
@@ -94,14 +94,16 @@ class Screen(NamedTuple):
         return ["".join(segment.text for segment in row).rstrip() for row in self.used]
 
     def page(self) -> list[str]:
-        """What is in use as it is kept: a heading, and each run of equal lines as one line and its number."""
+        """The stored form of the active region: a heading, and each run of equal lines as one line with
+        its count.
+        """
         runs = [(SPINNER.sub("⠋", line), len(list(same))) for line, same in groupby(self.used_lines)]
         text = [line if count == 1 else f"{line}   (×{count})" for line, count in runs]
         return [f"══ {self.width}x{len(self.rows)} ══", *text]
 
 
 def broken_rules(screen: Screen) -> Iterator[str]:
-    """Whatever is wrong with it, one line each."""
+    """All violations of a rule, one line each."""
     for rule in COLOR_RULES if screen.theme else (*RULES, *COLOR_RULES):
         yield from rule(screen)
 
@@ -115,7 +117,7 @@ def fits(screen: Screen) -> Iterator[str]:
 
 
 def prompt_stands_free(screen: Screen) -> Iterator[str]:
-    """The box of the prompt is whole wherever it can be typed into."""
+    """The box of the prompt is complete whenever it accepts text."""
     at = screen.prompt
     if not screen.is_work:
         return
@@ -164,7 +166,7 @@ def stem(hint: str) -> str:
 
 
 def no_word_is_cut(screen: Screen) -> Iterator[str]:
-    """Every word is one of the program, of the scripts of the states, or ends with `…`."""
+    """Every word is in the program or in the scripts of the states, or ends with `…`."""
     for line in screen.used_lines:
         for match in WORD.finditer(line):
             if match[0].lower() not in vocabulary() and line[match.end() : match.end() + 1] != "…":
@@ -180,7 +182,10 @@ def vocabulary() -> frozenset[str]:
 
 
 def borders_are_complete(screen: Screen) -> Iterator[str]:
-    """A corner goes on below or above it. Behind a dialog borders may end, so those screens are left out."""
+    """A border continues below or above a corner.
+
+    Behind a dialog borders may end, so those screens are skipped.
+    """
     if not screen.is_work:
         return
     rows = [line.ljust(screen.width) for line in screen.lines]
@@ -196,7 +201,7 @@ def borders_are_complete(screen: Screen) -> Iterator[str]:
 
 
 def no_panel_is_empty(screen: Screen) -> Iterator[str]:
-    """Below a title something stands."""
+    """A panel with a title has content."""
     rows = [line.ljust(screen.width) for line in screen.used_lines]
     for y, line in enumerate(rows):
         for x in (match.start() for match in re.finditer("╭─ ", line)):
@@ -207,7 +212,7 @@ def no_panel_is_empty(screen: Screen) -> Iterator[str]:
 
 
 def no_repeated_text(screen: Screen) -> Iterator[str]:
-    """Waiting is said in one place."""
+    """A wait is shown in one place."""
     text = "\n".join(screen.used_lines)
     for word in ONCE:
         if text.count(word) > 1:
@@ -216,7 +221,7 @@ def no_repeated_text(screen: Screen) -> Iterator[str]:
 
 # -- colors -------------------------------------------------------------------------------
 def text_is_legible(screen: Screen) -> Iterator[str]:
-    """Letters have the contrast of WCAG AA on what is behind them."""
+    """Letters have the contrast of WCAG AA on their background."""
     if screen.theme == NO_COLOR:
         return
     for style, text in letters(screen):
@@ -241,7 +246,7 @@ def light_is_light(screen: Screen) -> Iterator[str]:
 
 
 def nothing_has_a_color(screen: Screen) -> Iterator[str]:
-    """With NO_COLOR the terminal's own two colors are all."""
+    """With NO_COLOR only the terminal's own two colors are used."""
     if screen.theme != NO_COLOR:
         return
     for row in screen.rows:
@@ -277,7 +282,7 @@ def letters(screen: Screen) -> Iterator[tuple[Style, str]]:
 
 @cache
 def colors(style: Style) -> tuple[Color | None, Color | None]:
-    """The colors of the text and of what is behind it; None for the terminal's own."""
+    """The colors of text and background; None for those of the terminal."""
     pair: Iterable[Color | None] = (
         None if color is None or color.is_default else Color.from_rich_color(color)
         for color in (style.color, style.bgcolor)

@@ -1,4 +1,4 @@
-"""The states of the app that are kept as text: how each is reached, and which keys show it at every size."""
+"""The states of the app that are stored as text: their steps, and the keys that show them at every size."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from handinger_tui.ui.dialogs import Confirm
 from handinger_tui.ui.dialogs.limits import RaiseLimit
 from handinger_tui.ui.ports import Opening
 from tests.engine.fakes import DONE, FakeApi, Script, says, sse, worker
-from tests.ui.coffers import FakeBooks, charge
+from tests.ui.fake_money import FakeBooks, charge
 from tests.ui.fakes import LOCAL, Desktop, answers, launch, summary
-from tests.ui.screens import previewing
-from tests.ui.screens.bookkeeping import some
+from tests.ui.screens import preview_files
+from tests.ui.screens.ledger_samples import some
 from tests.ui.screens.test_budgets import history
 from tests.ui.screens.test_data import OUTPUT, given
 from tests.ui.screens.test_queue import queue_up, running
@@ -30,7 +30,7 @@ Steps = Callable[[Desktop, Pilot[None]], Awaitable[None]]
 
 
 class Kind(Enum):
-    """What is shown, which says what has to stand there."""
+    """The shown kind, which decides the required content."""
 
     WORK = "the transcript and the prompt"
     PAGE = "a full page with a footer of its own"
@@ -115,19 +115,19 @@ def research(*, end: bool) -> Script:
 
 
 def researcher(*, end: bool = True) -> Desktop:
-    """A worker whose one answer has everything."""
+    """A worker whose only answer has every kind of part."""
     return Desktop(api=FakeApi(starts=[research(end=end)], workers=[worker("", messages=None, **USAGE)]))
 
 
 async def ask(desktop: Desktop, pilot: Pilot[None]) -> None:
-    """One message, and its whole answer."""
+    """One message, and its complete answer."""
     await desktop.send(pilot, "Compare heat pumps in Oslo, Graz and Lyon")
     await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
 
 
 # -- the first screens --------------------------------------------------------------------
 async def nothing(_desktop: Desktop, _pilot: Pilot[None]) -> None:
-    """The app as it starts."""
+    """The app after its start."""
 
 
 def connecting() -> Desktop:
@@ -168,7 +168,7 @@ async def stopping(desktop: Desktop, pilot: Pilot[None]) -> None:
 
 
 def lost() -> Desktop:
-    """A message of which nobody knows whether it arrived."""
+    """A message of unknown delivery."""
     doubt = Doubtful(turn.Kind.NETWORK, "The connection was lost.")
     return Desktop(api=FakeApi(starts=[doubt], workers=[worker("")]))
 
@@ -182,13 +182,13 @@ def refused() -> Desktop:
 
 
 def broken() -> Desktop:
-    """A turn that fails on the way."""
+    """A turn that fails while it runs."""
     script: Script = [*says("It moves", end=False), sse(type="error", errorText="The model is overloaded.")]
     return Desktop(api=FakeApi(starts=[script], workers=[worker("", messages=None, **USAGE)]))
 
 
 async def ask_and_fail(desktop: Desktop, pilot: Pilot[None]) -> None:
-    """One message that comes to nothing."""
+    """One message that fails."""
     await desktop.send(pilot, "What is a heat pump?")
     await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
 
@@ -201,7 +201,7 @@ async def ask_twice(desktop: Desktop, pilot: Pilot[None]) -> None:
 
 
 async def edited(desktop: Desktop, pilot: Pilot[None]) -> None:
-    """A message edited and sent anew."""
+    """A message that is edited and sent again."""
     await ask_and_fail(desktop, pilot)
     await desktop.send(pilot, "/edit 1")
     await desktop.until(pilot, lambda: desktop.work.prompt.text == "What is a heat pump?")
@@ -227,7 +227,7 @@ def answers_twice() -> Desktop:
 
 # -- money --------------------------------------------------------------------------------
 def limited() -> Desktop:
-    """A day that has taken more than its limit."""
+    """A day with spending above its limit."""
     desktop = Desktop(api=answers("It moves heat.", "Yes."))
     desktop.purse.limit(Scope.DAY, "5")
     desktop.purse.spend(Scope.DAY, "5.02")
@@ -275,7 +275,7 @@ def with_levels() -> Desktop:
 
 
 def opens(*keys: str, word: str, asks: bool = True) -> Steps:
-    """Steps: an answer first if there is one to wait for, then keys; `word` shows that the page is there."""
+    """Steps: an answer if there is one, then keys; `word` shows that the page is open."""
 
     async def steps(desktop: Desktop, pilot: Pilot[None]) -> None:
         if asks:
@@ -300,13 +300,13 @@ def commands(text: str, word: str) -> Steps:
 # -- files and data -----------------------------------------------------------------------
 def with_file(**files: bytes) -> Callable[[], Desktop]:
     """A worker that made these files."""
-    return lambda: previewing.desktop_with(**files)
+    return lambda: preview_files.desktop_with(**files)
 
 
 async def look(desktop: Desktop, pilot: Pilot[None]) -> None:
     """The preview of the first file."""
     await ask(desktop, pilot)
-    await previewing.shown(desktop, pilot)
+    await preview_files.shown(desktop, pilot)
 
 
 def with_data() -> Desktop:
@@ -339,6 +339,6 @@ STATES = (
     State("ledger-turns", bookkept, opens("f9", "t", word="›14 Nov", asks=False), kind=Kind.PAGE),
     State("ledger-charts", bookkept, opens("f9", "c", word="─ charts ─", asks=False), kind=Kind.PAGE),
     State("budgets", with_levels, commands("/budgets", "Advice"), kind=Kind.PAGE),
-    State("preview", with_file(some_csv=previewing.large_csv(4000)), look, kind=Kind.PAGE),
+    State("preview", with_file(some_csv=preview_files.large_csv(4000)), look, kind=Kind.PAGE),
     State("data-table", with_data, opens("f5", "t", word="3 rows × 2 columns"), kind=Kind.PAGE),
 )

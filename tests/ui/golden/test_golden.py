@@ -1,6 +1,6 @@
 """Every main state of the app at four sizes, as text that people read in a diff.
 
-`UPDATE_GOLDEN=1 pytest tests/ui/golden` writes the text anew. Only the dark theme is kept as text: the
+`UPDATE_GOLDEN=1 pytest tests/ui/golden` writes the text again. Only the dark theme is stored as text: the
 words and places of the others are the same, so what they may get wrong, colors, is checked by rules.
 """
 
@@ -36,7 +36,7 @@ LIGHT: Final = "handinger-light"
 
 
 async def settle(desktop: Desktop, pilot: Pilot[None]) -> None:
-    """Everything is painted, no passing line is left, and the panels have the time of a running turn."""
+    """Wait until everything is painted, no notice remains, and the panels have the time of a running turn."""
     desktop.app.clear_notifications()
     await desktop.settle(pilot)
     await desktop.until(pilot, lambda: has_time(desktop.work.sidebar))
@@ -50,7 +50,7 @@ def has_time(sidebar: Sidebar) -> bool:
 
 
 async def looked_at(desktop: Desktop, pilot: Pilot[None], state: State, theme: str = "") -> Screen:
-    """The screen in that state, as it is now."""
+    """The current screen in that state."""
     await settle(desktop, pilot)
     return Screen.of(desktop.app, state.name, theme, state.kind)
 

@@ -1,4 +1,4 @@
-"""Eye: looks at whole screens that hostile texts were planted in, and at what the app did meanwhile."""
+"""Eye: inspects complete screens with hostile texts, and the actions of the app."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MARK: Final = re.compile(r"K(\d{3})")
 
 @dataclass
 class Eye:
-    """Looks at one app; keeps which texts and which widgets were seen."""
+    """Inspects one app; records which texts and widgets were visible."""
 
     desktop: Desktop
     pilot: Pilot[None]
@@ -32,7 +32,7 @@ class Eye:
     looks: int = 0
 
     async def look(self) -> None:
-        """Let the app paint, then look at the whole screen."""
+        """Let the app paint, then inspect the complete screen."""
         await self.pilot.pause()
         app = self.desktop.app
         assert app.is_running
@@ -60,7 +60,7 @@ class Eye:
                     check_action(segment.style.meta.get("@click"))
 
     def nothing_happened(self) -> None:
-        """No text made the app do anything."""
+        """No text triggered an action of the app."""
         assert self.desktop.opened == []
         assert self.desktop.files.saved == []
         assert self.desktop.files.opened == []

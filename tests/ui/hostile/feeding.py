@@ -1,4 +1,4 @@
-"""Feeding: what every sink is, and the ways to plant and to look that many of them share."""
+"""Feeding: the definition of a sink, and shared functions to plant texts and inspect screens."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FRESH: Final = launch(Opening.FRESH)
 
 @dataclass(frozen=True)
 class Sink:
-    """`kinds`: the widgets it feeds. `all_visible`: every single text has to come into sight."""
+    """`kinds`: the widgets it feeds. `all_visible`: every single text has to become visible."""
 
     feed: Feed
     kinds: tuple[type[Widget], ...]
@@ -45,12 +45,12 @@ def bunches(size: int) -> Iterator[Sequence[str]]:
 
 
 def lines_of(eye: Eye, widget: Widget) -> None:
-    """Look at one widget alone: much quicker than at the screen."""
+    """Inspect one widget alone: much faster than the screen."""
     eye.check(widget.render_lines(widget.outer_size.region))
 
 
 async def shown(eye: Eye, screen: Screen[Any]) -> None:
-    """Push a screen, look, and take it away."""
+    """Push a screen, inspect it, and close it."""
     eye.desktop.app.push_screen(screen)
     await eye.look()
     eye.desktop.app.pop_screen()
@@ -64,7 +64,7 @@ async def listed(eye: Eye, screen: Screen[Any]) -> None:
 
 
 async def paged(eye: Eye, widget: Widget) -> None:
-    """Look at every page of one widget."""
+    """Inspect every page of one widget."""
     step = max(1, widget.scrollable_content_region.height - 2)
     while widget.scroll_offset.y < widget.max_scroll_y:
         widget.scroll_to(y=widget.scroll_offset.y + step, animate=False)

@@ -1,4 +1,4 @@
-"""Sessions and charges whose every text from outside is hostile."""
+"""Sessions and charges whose every external text is hostile."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from handinger_tui.core.turns.turn import (
     TurnStatus,
 )
 from tests.engine.fakes import PLACE, FakeLog
-from tests.ui.coffers import NOW_MS, charge
+from tests.ui.fake_money import NOW_MS, charge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,7 +78,7 @@ def session(texts: Sequence[str]) -> Session:
 
 
 def charges(texts: Sequence[str]) -> list[TurnCharge]:
-    """What a ledger may know of each text."""
+    """A charge of the ledger for each text."""
     return [
         charge(
             f"t{at}",
@@ -95,7 +95,7 @@ def charges(texts: Sequence[str]) -> list[TurnCharge]:
 
 @dataclass
 class HostileLog(FakeLog):
-    """Knows one session more: the hostile one."""
+    """A log with one more session: the hostile one."""
 
     hostile: Session | None = None
 

@@ -1,4 +1,4 @@
-"""Sinks: every widget of ours that shows text from outside, and how it is fed. The table is complete by test.
+"""Sinks: every widget of ours that shows external text, and how it is fed. A test keeps the table complete.
 
 A sink is a function that plants `PLANTED` in the widgets it names and lets an `Eye` look.
 """
@@ -71,7 +71,7 @@ from tests.ui.fakes import NOW_MS, FakeWebhooks, summary
 from tests.ui.hostile.feeding import OPENED, Sink, bunches, lines_of, listed, paged, shown
 from tests.ui.hostile.samples import session, turn
 from tests.ui.hostile.texts import PLANTED
-from tests.ui.screens.previewing import png
+from tests.ui.screens.preview_files import png
 from tests.ui.screens.test_workers import FakeTemplates
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ async def transcript(eye: Eye) -> None:
 
 
 async def panels(eye: Eye) -> None:
-    """Page by page, with every tooltip and what is told of a save."""
+    """Page by page, with every tooltip and the notice of a save."""
     work = eye.desktop.work
     await eye.look()
     for panel in work.sidebar.panels.values():
@@ -138,7 +138,7 @@ async def around_the_prompt(eye: Eye) -> None:
 
 
 async def prompt(eye: Eye) -> None:
-    """A text of before comes back into it; what is pasted is cleaned there."""
+    """An earlier text is restored into it; pasted text is cleaned there."""
     box = eye.desktop.work.prompt
     for text in PLANTED:
         box.put("")
@@ -150,7 +150,7 @@ async def prompt(eye: Eye) -> None:
 
 
 async def find_bar(eye: Eye) -> None:
-    """What is pasted into it."""
+    """Pasted text."""
     bar = await eye.desktop.work.pane.find_bar()
     bar.open()
     for text in PLANTED:
@@ -162,7 +162,7 @@ async def find_bar(eye: Eye) -> None:
 
 
 async def passing_lines(eye: Eye) -> None:
-    """What is said."""
+    """Notices."""
     for texts in bunches(5):
         for text in texts:
             eye.desktop.work.interaction.say(text[:50], "error")

@@ -1,4 +1,4 @@
-"""Every widget that shows text from outside, fed with every hostile text there is."""
+"""Every widget that shows external text, fed with every hostile text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hostile texts that every widget is fed: the lab's corpus, and families that it has no example of."""
+"""The hostile texts for every widget: the corpus of the lab, and families that it lacks."""
 
 from __future__ import annotations
 
@@ -103,13 +103,13 @@ def _text(name: str) -> str:
 
 
 TEXTS: Final = {**{name: _text(name) for name in TEXT_PAYLOADS}, **_FAMILIES}
-"""By name. Megabytes are cut here: `tests/ui/transcript` has them whole."""
+"""By name. Megabytes are cut here: `tests/ui/transcript` has them in full."""
 
 
 def marked(at: int) -> str:
-    """What stands before text number `at`, so that a test sees that it was shown."""
+    """The mark before text number `at`, by which a test recognizes it."""
     return f"K{at:03}"
 
 
 PLANTED: Final = tuple(f"{marked(at)} {text}" for at, text in enumerate(TEXTS.values()))
-"""Every text behind its mark."""
+"""Every text after its mark."""

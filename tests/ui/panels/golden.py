@@ -1,4 +1,7 @@
-"""Screens kept as text. `UPDATE_GOLDEN=1 pytest tests/ui/panels` writes them anew, to be read in the diff."""
+"""Screens stored as text.
+
+`UPDATE_GOLDEN=1 pytest tests/ui/panels` writes them again, to be read in the diff.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ FOLDER = Path(__file__).parent / "golden"
 
 
 def check(name: str, text: str) -> None:
-    """Compare with the kept screen of that name."""
+    """Compare with the stored screen of that name."""
     path = FOLDER / f"{name}.txt"
     if os.environ.get("UPDATE_GOLDEN"):
         FOLDER.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Sessions to show, and a small app that shows one panel and nothing else."""
+"""Sample sessions, and a small app that shows only panels."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SHEET = Path(__file__).parents[3] / "styles.tcss"
 BAD = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]"
 )
-"""What no line on a screen may hold."""
+"""Characters that no line on a screen may hold."""
 NOON = 1_764_072_000_000
 """2025-11-25, 12:00:00 UTC."""
 
@@ -54,7 +54,7 @@ def panels_of_sheet() -> str:
 
 
 class Stage(App[None]):
-    """Panels of `columns` cells, side by side or stacked; keeps what they ask for."""
+    """Panels of `columns` cells, side by side or stacked; records their requests."""
 
     CSS = "Screen { layout: horizontal; background: $background; }" + panels_of_sheet()
 
@@ -101,14 +101,14 @@ class Stage(App[None]):
         self.requests.append(message)
 
     async def run_action(self, action: Any, *args: Any, **kwargs: Any) -> bool:
-        """Remember every action that ran, whoever asked for it."""
+        """Record every action that ran."""
         self.ran.append(str(action))
         return await super().run_action(action, *args, **kwargs)
 
 
 def text_of(app: App[None]) -> str:
-    """The screen as text, without blanks at the end of lines."""
-    # Private, for tests only (the one way to the composed lines); textual is bounded below 9.
+    """The screen as text, without trailing spaces."""
+    # Private, for tests only (the only access to the composed lines); textual is bounded below 9.
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips).rstrip()
 

@@ -1,4 +1,4 @@
-"""What the usage panel knows: values, pending, not reported, and sums with gaps."""
+"""The figures of the usage panel: values, pending, not reported, and sums with gaps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files a session has: the turn of each, and what became another file."""
+"""The files of a session: the turn of each, and replaced files."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ async def test_empty_lists_say_what_they_are_for() -> None:
 
 
 def file_actions(app: Stage) -> list[tuple[str, list[str | None]]]:
-    """What the panel of files asked for: the action, and the files it is about."""
+    """The requests of the panel of files: the action, and its files."""
     actions: list[tuple[str, list[str | None]]] = []
     for ask in app.requests:
         assert isinstance(ask, FileRequest)

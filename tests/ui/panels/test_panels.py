@@ -1,4 +1,4 @@
-"""What holds for every panel: hostile text, keys, themes, width."""
+"""Rules for every panel: hostile text, keys, themes, width."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PAYLOADS: list[dict[str, Any]] = json.loads(
 
 
 def text_of_payload(payload: dict[str, Any]) -> str:
-    """The hostile text, whichever way it is written down."""
+    """The hostile text in every notation."""
     if "repeat" in payload:
         repeat = payload["repeat"]
         text = repeat["head"] + repeat["unit"] * min(repeat["times"], 200_000) + repeat["tail"]
@@ -38,7 +38,7 @@ def text_of_payload(payload: dict[str, Any]) -> str:
 
 
 def hostile(texts: list[str]) -> Session:
-    """A turn whose every name from outside is hostile."""
+    """A turn whose every external name is hostile."""
     sources = [SourcePart(text, f"https://example.org/{at}{text}", text) for at, text in enumerate(texts)]
     documents = [SourcePart(f"{at}{text}", None, None, text, text) for at, text in enumerate(texts)]
     files = [FilePart(f"https://example.org/f{at}{text}", text, text) for at, text in enumerate(texts)]
@@ -46,7 +46,7 @@ def hostile(texts: list[str]) -> Session:
 
 
 async def pages(app: Stage, panel: Panel[Any], pilot: Any) -> list[str]:
-    """The whole panel, screen by screen."""
+    """The complete panel, screen by screen."""
     texts = [text_of(app)]
     while panel.scroll_offset.y < panel.max_scroll_y:
         panel.scroll_to(y=panel.scroll_offset.y + 20, animate=False)

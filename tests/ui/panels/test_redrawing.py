@@ -1,4 +1,4 @@
-"""Only lines that changed are drawn again, and what stands there is what a whole drawing would show."""
+"""Only changed lines are drawn again, and the result equals a complete drawing."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class WordList(VirtualList[Words]):
 
 
 def looks(app: App[None]) -> list[list[Segment]]:
-    """Everything on the screen, with its colours."""
+    """The complete screen, with its colors."""
     return [list(Segment.simplify(strip)) for strip in app.screen._compositor.render_strips()]
 
 
@@ -59,7 +59,7 @@ async def test_one_changed_line_is_one_drawn_line(monkeypatch: pytest.MonkeyPatc
         panel.tell(("one", ""), ("TWO", ""), ("three", ""))
         await pilot.pause()
         assert drawn == [1]
-        # The same words in another colour are another line.
+        # The same words in another color are another line.
         panel.tell(("one", ""), ("TWO", ""), ("three", "bold"))
         await pilot.pause()
         assert drawn == [1, 2]

@@ -1,4 +1,4 @@
-"""The panel of sources: groups, marks, mentions, and what stays where it is while the list grows."""
+"""The panel of sources: groups, marks, mentions, and stable positions while the list grows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def researched() -> Session:
 
 
 def one_more(shown: Session, *parts: Any) -> Session:
-    """The same session, whose last turn has brought more."""
+    """The same session with more sources in its last turn."""
     last = shown.turns[-1]
     return replace(shown, turns=(*shown.turns[:-1], replace(last, parts=(*last.parts, *parts))))
 
@@ -83,7 +83,7 @@ ODD = (
     ("https://example.org/", "www.example.net/login", "example.org", "title says example.net"),
     ("javascript:alert(1)", "Another page", "no web address", "not opened"),
 )
-"""Address, title, host, and what is said of it."""
+"""Address, title, host, and remark."""
 
 
 async def test_what_is_odd_about_an_address_has_a_line_of_its_own() -> None:
@@ -254,7 +254,7 @@ async def test_the_newest_rows_are_visible_when_the_list_is_idle() -> None:
 
 
 def panel_turns(panel: SourcesPanel) -> tuple[Turn, ...]:
-    """The turns that the panel was told last."""
+    """The turns of the panel's last update."""
     return (turn(0, parts=tuple(item.part for item in panel.sources)),)
 
 

@@ -1,4 +1,4 @@
-"""Thousands of sources at once: judged in steps, shown as if it had been done in one go."""
+"""Thousands of sources at once: judged in steps, with the same result as in one step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session that grows: what a walk through all its turns finds, for the price of its newest ones."""
+"""A growing session: the result of a full scan, at the cost of the newest turns."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def test_credits_come_first_where_no_usd_are_reported() -> None:
 
 @pytest.mark.parametrize("place", [0, 1])
 def test_an_unsent_message_shows_no_cost(place: int) -> None:
-    """It cost nothing, which says nothing of the turns whose cost is not reported."""
+    """It costs nothing, and the turns without a reported cost stay unknown."""
     snapshot = Snapshot("t1", running_flag=False, by_turn=True)
     own = Usage(credits=Decimal(95))
     done = Turn(TurnRequest("turn_1", "hi", 0, "t1"), status=TurnStatus.COMPLETED, snapshot=snapshot, own=own)

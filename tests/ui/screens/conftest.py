@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the program is started."""
+    """The folder in which the program is started."""
     place = tmp_path / "here"
     (place / "reports").mkdir(parents=True)
     (place / "sales.csv").write_text("day,units\nmon,4\ntue,6\n")

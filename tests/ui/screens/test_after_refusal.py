@@ -1,4 +1,4 @@
-"""After a refused message: header and money speak of the worker, and advice goes with its cause."""
+"""After a refused message: header and money are those of the worker, and advice disappears with its cause."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_header_and_money_are_those_of_the_last_turn_that_ran() -> None:
         speaks_of_the_answer(desktop)
         assert BACK in desktop.text()
         assert desktop.work.prompt.text == "And in cold towns?"
-        # The advice goes with the text, however it goes, and another way takes its place.
+        # The advice disappears with the text in every way, and other advice replaces it.
         await pilot.press("ctrl+c")
         await desktop.until(pilot, lambda: BACK not in desktop.text() and "/retry 2" in desktop.text())
         await pilot.press("up")

@@ -1,4 +1,4 @@
-"""Names behind an `@`: offered while one types, completed, never in the way; what is no name goes as text."""
+"""Names behind an `@`: offered during typing, completed, never in the way; other text is sent unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Structured output and data parts: opened, walked through, as tree and table, copied and saved by keys."""
+"""Structured output and data parts: opened, browsed, as tree and table, copied and saved by keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Edges: an earlier run that died, an editor, a history that fails, a session of another service."""
+"""Edge cases: a killed earlier run, an editor, a failing history, a session of another service."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_the_editor_gets_the_text_and_gives_it_back(
     monkeypatch.setenv("EDITOR", str(script))
     desktop = Desktop()
     async with desktop.running() as pilot:
-        # There is no terminal here to be handed over.
+        # The test has no terminal that could be suspended.
         monkeypatch.setattr(desktop.app, "suspend", nullcontext)
         desktop.work.prompt.put("half a thought")
         await pilot.press("ctrl+g")
@@ -122,7 +122,7 @@ async def test_a_session_of_another_service_is_shown_but_gets_nothing_sent() -> 
 
 
 class ForeignLog(FakeLog):
-    """Its sessions were made with another service."""
+    """A history whose sessions belong to another service."""
 
     async def load(self, session_id: str) -> Session | None:
         loaded = await super().load(session_id)

@@ -1,4 +1,4 @@
-"""The find bar: searches while it is typed into, counts, and gives the prompt back with Esc."""
+"""The find bar: searches while it is typed into, counts, and returns to the prompt with Esc."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Big pasted texts: folded to one sign, sent whole, unfolded, taken away, never left in halves."""
+"""Large pasted texts: folded to a chip, sent completely, unfolded, removed, never split."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from handinger_tui.ui.dialogs.help import HelpScreen
 from tests.ui.fakes import Desktop
-from tests.ui.screens.test_citing import cited
+from tests.ui.screens.test_mentions import cited
 from tests.ui.screens.test_queue import queue_up, running
 
 

@@ -1,4 +1,4 @@
-"""Rest: steps while nothing else happens, and no timer when nothing is left."""
+"""Idle work: steps while nothing else happens, and no timer when nothing remains."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from handinger_tui.ui.work.changes import QUIET_TICKS, IdleWork
 
 
 class Owner:
-    """Beats when it is told to."""
+    """A timer that a test triggers."""
 
     def __init__(self) -> None:
         self.beats = False

@@ -1,4 +1,4 @@
-"""The keys of the contract as terminals send them: one row per key, with its bytes and what it does."""
+"""The documented keys as terminals send them: one row per key, with its bytes and its effect."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ ROWS: Final = (
 
 
 def answer() -> Script:
-    """Thoughts, a long text, a source and data."""
+    """Reasoning, a long text, a source and data."""
     return [
         sse(type="start", messageId="msg_1"),
         sse(type="reasoning-start", id="r"),

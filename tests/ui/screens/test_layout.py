@@ -1,4 +1,4 @@
-"""What narrow and wide screens do, and what the header, the footer and links say."""
+"""Narrow and wide screens, and the texts of the header, the footer and links."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ async def test_an_address_with_much_data_is_shown_completely_first(length: int) 
     desktop = Desktop(api=answers(f"[Click to verify]({url})\n\n![logo]({url})"))
     async with desktop.running(80, 24) as pilot:
         await desktop.send(pilot, "Hi")
-        # Both say where they lead before anything is asked.
+        # Both show their target before any question.
         await desktop.shows(pilot, "Click to verify (evil.example)", "logo (evil.example)")
         desktop.work.transcript.action_link(url, "Click to verify")
         await desktop.shows(pilot, "may be misleading", "It leads to evil.example.", "Cancel", "Open")

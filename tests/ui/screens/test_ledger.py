@@ -1,4 +1,4 @@
-"""The ledger screen: groupings, narrowing, periods, lazy pages, and what it looks like."""
+"""The ledger screen: groupings, drill-down, periods, lazy pages, and its appearance."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from handinger_tui.core.money.limits import Scope, Unit
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.ui.ledger.query import Period, View
 from handinger_tui.ui.ledger.table import KEPT, PAGE
-from tests.ui.coffers import NOW_MS, FakeBooks
-from tests.ui.screens.bookkeeping import DAY_MS, Counted, Endless, desktop_with, opened, some, turn
+from tests.ui.fake_money import NOW_MS, FakeBooks
+from tests.ui.screens.ledger_samples import DAY_MS, Counted, Endless, desktop_with, opened, some, turn
 
 pytestmark = pytest.mark.usefixtures("greenwich")
 TODAY_MS = 1_699_920_000_000

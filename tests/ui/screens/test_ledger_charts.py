@@ -1,4 +1,4 @@
-"""Charts in cells: what stands where, and what is said about gaps."""
+"""Charts in cells: positions, and the marks of gaps."""
 
 from __future__ import annotations
 

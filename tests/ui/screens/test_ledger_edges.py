@@ -1,4 +1,4 @@
-"""The ledger screen where things are hostile, empty, broken, narrow, or clicked."""
+"""The ledger screen with hostile, empty or broken data, in narrow terminals, and by mouse."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from handinger_tui.core.money.reconciliation import Parts, Reconciliation
 from handinger_tui.core.money.spending import Bucket, GroupBy
 from handinger_tui.ui.ledger.head import foot_lines
 from handinger_tui.ui.ledger.table import Layout, Measure, columns_of, group_line
-from tests.ui.coffers import FakeBooks
+from tests.ui.fake_money import FakeBooks
 from tests.ui.fakes import LOCAL, Desktop, answers
-from tests.ui.screens.bookkeeping import Endless, desktop_with, opened, some, turn
+from tests.ui.screens.ledger_samples import Endless, desktop_with, opened, some, turn
 
 pytestmark = pytest.mark.usefixtures("greenwich")
 

@@ -14,9 +14,9 @@ from handinger_tui.core.tags import PROJECT_KINDS, TagRules, rules_in
 from handinger_tui.ledger.grouping import ChargeQueries
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.samples import answered, order, play, session
-from tests.ui.coffers import NOW_MS, FakeBooks
+from tests.ui.fake_money import NOW_MS, FakeBooks
 from tests.ui.fakes import Desktop
-from tests.ui.screens.bookkeeping import DAY_MS, desktop_with, opened
+from tests.ui.screens.ledger_samples import DAY_MS, desktop_with, opened
 
 pytestmark = pytest.mark.usefixtures("greenwich")
 

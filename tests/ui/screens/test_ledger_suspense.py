@@ -1,4 +1,4 @@
-"""Suspense and restatements on the ledger screen: rows, what is counted, assigned and taken back."""
+"""Suspense and restatements on the ledger screen: rows, sums, assigning and unassigning."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from handinger_tui.core.money.reconciliation import Restatement
 from handinger_tui.core.money.spending import Rise
-from tests.ui.coffers import NOW_MS, FakeBooks
-from tests.ui.screens.bookkeeping import desktop_with, opened, some
+from tests.ui.fake_money import NOW_MS, FakeBooks
+from tests.ui.screens.ledger_samples import desktop_with, opened, some
 
 pytestmark = pytest.mark.usefixtures("greenwich")
 

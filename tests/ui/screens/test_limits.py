@@ -1,4 +1,6 @@
-"""Limits: set by hand, warned of once, seen when others spend; the chip and what `unlimited` tells."""
+"""Limits: set by command, one warning each, spending of other programs;
+the chip and the text of `unlimited`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from handinger_tui.core.money.reconciliation import Restatement
 from handinger_tui.ui.dialogs.limits import NotAnAmount, Wish, read_wish
 from handinger_tui.ui.work import screen
 from handinger_tui.ui.work.session_controller import SessionController
-from tests.ui.coffers import NOW_MS
+from tests.ui.fake_money import NOW_MS
 from tests.ui.fakes import LOCAL, Desktop, answers, charge
 
 USD, CREDITS = Unit.USD, Unit.CREDITS
@@ -301,7 +303,7 @@ async def test_the_chip_shows_the_typical_cost_of_this_worker_at_this_budget() -
         charge(f"t{at}", f"0.0{at}", worker_id="w1" if at < 6 else "w2") for at in range(1, 9)
     ]
     async with desktop.running() as pilot:
-        # A new worker has no history: that of all others, and said so.
+        # A new worker has no history: that of all others is shown, and marked.
         await desktop.shows(pilot, "standard · ~$0.045 (other workers)")
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "standard · ~$0.03 ($0.02–0.04)")

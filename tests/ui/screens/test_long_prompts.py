@@ -1,4 +1,4 @@
-"""A long prompt is folded above its answer, and shown whole by a click or with the details."""
+"""A long prompt is folded above its answer, and shown completely by a click or with the details."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def test_a_long_prompt_is_folded_and_unfolded(prompt: str, shown: str, hid
         await desktop.until(pilot, lambda: hidden in desktop.text() and note not in desktop.text())
         await pilot.press("ctrl+o", "ctrl+o")
         await desktop.until(pilot, lambda: hidden not in desktop.text())
-        # Found although it is folded.
+        # The search matches it although it is folded.
         await desktop.send(pilot, f"/find {hidden}")
         await desktop.shows(pilot, hidden)
         assert [order.prompt for order in desktop.api.posts] == [prompt]

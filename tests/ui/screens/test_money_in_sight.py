@@ -1,4 +1,4 @@
-"""Money at a glance: the header says what was spent, and no passing line covers an amount."""
+"""Money at a glance: the header shows the spending, and no notice covers an amount."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_the_header_shows_credits_if_no_cost_is_reported() -> None:
 
 
 def covered(desktop: Desktop) -> Sequence[str]:
-    """What the passing lines lie over, of the places where amounts stand."""
+    """The places with amounts that a notice covers."""
     toasts = [toast.region for toast in desktop.app.screen.query("Toast")]
     assert toasts
     screen = desktop.app.screen

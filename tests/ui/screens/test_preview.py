@@ -1,4 +1,4 @@
-"""Previews: every kind of file as what it is, honest about what is missing, and never in the way."""
+"""Previews: every kind of file in its view, with notes about missing parts, and without blocking."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from handinger_tui.ui.pages.page_view import PageView, PictureView
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.panels.stage import BAD
-from tests.ui.screens import previewing
-from tests.ui.screens.previewing import desktop_with, page, shown, view, with_files
+from tests.ui.screens import preview_files
+from tests.ui.screens.preview_files import desktop_with, page, shown, view, with_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,18 +26,18 @@ DEEP = b"[" * 100_000 + b"]" * 100_000
 
 
 KINDS: dict[str, tuple[bytes, type, tuple[str, ...]]] = {
-    "notes_txt": (previewing.TEXT, PageView, ("text · 2 lines", "1  first line", "second [bold]line[/]")),
-    "page_md": (previewing.MARKDOWN, PageView, ("Markdown · 7 lines", "A title", "Some text with a link")),
+    "notes_txt": (preview_files.TEXT, PageView, ("text · 2 lines", "1  first line", "second [bold]line[/]")),
+    "page_md": (preview_files.MARKDOWN, PageView, ("Markdown · 7 lines", "A title", "Some text with a link")),
     "code_py": (b"def f():\n    return 1\n", PageView, ("python source · 2 lines", "def f():")),
-    "some_csv": (previewing.CSV, TableView, ("CSV table · 2 rows × 2 columns", "name", "pear", "10")),
+    "some_csv": (preview_files.CSV, TableView, ("CSV table · 2 rows × 2 columns", "name", "pear", "10")),
     "some_json": (b'{"a": [1, 2], "b": 1.50}', TreeView, ("JSON", "a: [] 2 items", "b: 1.50")),
-    "red_png": (previewing.png(8, 8), PictureView, ("PNG image · 8 × 8 pixels", "▀▀▀▀")),
-    "a_pdf": (previewing.pdf("Hello pages"), PageView, ("PDF · 1 page", "— page 1 —", "Hello pages")),
+    "red_png": (preview_files.png(8, 8), PictureView, ("PNG image · 8 × 8 pixels", "▀▀▀▀")),
+    "a_pdf": (preview_files.pdf("Hello pages"), PageView, ("PDF · 1 page", "— page 1 —", "Hello pages")),
     "a_zip": (b"PK\x03\x04" + bytes(40), PageView, ("ZIP archive", "50 4b 03 04")),
-    "torn_png": (previewing.png(64, 64)[:60], PictureView, ("Not shown: the PNG is damaged",)),
-    "bomb_png": (previewing.bomb(), PageView, ("60,000 × 60,000 pixels", "Not decoded", "50 million")),
+    "torn_png": (preview_files.png(64, 64)[:60], PictureView, ("Not shown: the PNG is damaged",)),
+    "bomb_png": (preview_files.bomb(), PageView, ("60,000 × 60,000 pixels", "Not decoded", "50 million")),
     "fake_txt": (
-        previewing.BINARY_TXT,
+        preview_files.BINARY_TXT,
         PageView,
         ("name says text, its content is binary data", "00 01 02"),
     ),
@@ -54,7 +54,7 @@ async def test_every_kind_has_its_view_and_a_key_leads_to_the_next() -> None:
             assert isinstance(view(desktop), widget)
             assert not BAD.search(desktop.text().replace("\n", ""))
             await pilot.press("n")
-            await previewing.arrived(desktop, pilot)
+            await preview_files.arrived(desktop, pilot)
         await desktop.shows(pilot, f"1 of {len(KINDS)}")
         await pilot.press("p")
         await desktop.shows(pilot, f"{len(KINDS)} of {len(KINDS)}")
@@ -62,9 +62,9 @@ async def test_every_kind_has_its_view_and_a_key_leads_to_the_next() -> None:
 
 async def test_the_screen_as_people_see_it(golden: Callable[[str, str], None]) -> None:
     desktop = desktop_with(
-        some_csv=previewing.large_csv(4000),
-        some_json=previewing.large_json(2000),
-        page_md=previewing.MARKDOWN,
+        some_csv=preview_files.large_csv(4000),
+        some_json=preview_files.large_json(2000),
+        page_md=preview_files.MARKDOWN,
     )
     async with with_files(desktop, 80, 24) as pilot:
         await shown(desktop, pilot)
@@ -72,7 +72,7 @@ async def test_the_screen_as_people_see_it(golden: Callable[[str, str], None]) -
             await desktop.settle(pilot)
             golden(f"preview-{name}", desktop.text())
             await pilot.press("n")
-            await previewing.arrived(desktop, pilot)
+            await preview_files.arrived(desktop, pilot)
 
 
 async def test_other_views_of_the_same_file() -> None:
@@ -84,7 +84,7 @@ async def test_other_views_of_the_same_file() -> None:
             await desktop.shows(pilot, word)
             assert view(desktop).has_focus
             await pilot.press("tab")
-            await previewing.arrived(desktop, pilot)
+            await preview_files.arrived(desktop, pilot)
         assert isinstance(view(desktop), TreeView)
 
 
@@ -140,19 +140,19 @@ async def test_what_went_wrong_is_not_written_over_by_how_far_it_was() -> None:
 
 
 async def test_another_size_and_theme_lay_it_out_again() -> None:
-    desktop = desktop_with(a_png=previewing.png(400, 400), b_md=previewing.MARKDOWN * 30)
+    desktop = desktop_with(a_png=preview_files.png(400, 400), b_md=preview_files.MARKDOWN * 30)
     async with with_files(desktop) as pilot:
         await shown(desktop, pilot)
         for _ in range(2):
             for width in (60, 120):
                 await pilot.resize_terminal(width, 24)
-                await previewing.arrived(desktop, pilot)
+                await preview_files.arrived(desktop, pilot)
                 assert desktop.text_of("#preview-body").strip()
             await pilot.press("n")
-            await previewing.arrived(desktop, pilot)
+            await preview_files.arrived(desktop, pilot)
         before = desktop.app.screen._compositor.render_strips()
         desktop.app.theme = "handinger-light"
-        await previewing.arrived(desktop, pilot)
+        await preview_files.arrived(desktop, pilot)
         assert desktop.app.screen._compositor.render_strips() != before
 
 
@@ -194,7 +194,7 @@ async def test_a_link_in_a_page_is_judged_first() -> None:
 
 async def test_keys_work_while_large_files_load() -> None:
     desktop = desktop_with(
-        a_csv=previewing.large_csv(), b_json=previewing.large_json(), c_json=DEEP, d_txt=b"end"
+        a_csv=preview_files.large_csv(), b_json=preview_files.large_json(), c_json=DEEP, d_txt=b"end"
     )
     async with with_files(desktop) as pilot:
         await desktop.send(pilot, "/preview 1")
@@ -203,16 +203,16 @@ async def test_keys_work_while_large_files_load() -> None:
             longest = await longest_step(lambda: ready(desktop))
             assert longest < 0.5, f"the thread of the screen worked for {longest:.2f} s in one step"
             await pilot.press("n")
-        # Nobody waits for one that is left.
+        # A closed preview is not awaited.
         await pilot.press("n", "n", "n", "n")
         await desktop.shows(pilot, "d.txt   4 of 4", "1  end")
 
 
 def ready(desktop: Desktop) -> bool:
-    """The file stands on the screen."""
+    """The file is on the screen."""
     body = page(desktop).query_one("#preview-body")
     return page(desktop).loaded is not None and any(
-        isinstance(one, previewing.ANY_VIEW) for one in body.children
+        isinstance(one, preview_files.ANY_VIEW) for one in body.children
     )
 
 

@@ -1,4 +1,4 @@
-"""The prompt: lines, history, drafts, budget, pastes, and the keys that leave."""
+"""The prompt: lines, history, drafts, budget, pastes, and the keys that quit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The queue: held by a detach, a failure, a crash; edited, dropped and moved; and what Enter does then."""
+"""The queue: held by a detach, a failure, a crash; edited, dropped and moved; and the effect of Enter."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NUMBERS = ("second", "third", "fourth")
 
 
 def plain(desktop: Desktop) -> str:
-    """The words on the screen, frames and line ends left out."""
+    """The words on the screen, without borders and line breaks."""
     return " ".join(desktop.text().replace("│", " ").replace("█", " ").split())
 
 
@@ -174,7 +174,7 @@ async def test_a_new_message_does_not_take_the_held_ones_along() -> None:
 
 
 async def restored(*texts: str) -> Desktop:
-    """What a program leaves that was killed with a turn that ended and messages that were queued."""
+    """The state of a program that was killed with an ended turn and queued messages."""
     first, gate = running()
     async with first.running() as pilot:
         await queue_up(first, pilot, *texts)
@@ -392,7 +392,7 @@ async def test_leaving_names_what_was_not_sent() -> None:
 
 
 class StrictLog(FakeLog):
-    """Nothing can be recorded, which somebody has to agree to."""
+    """A history that cannot be written, which needs consent."""
 
     agreed = False
 

@@ -1,4 +1,4 @@
-"""The receipt page: opened, walked through, copied and saved by keys alone."""
+"""The receipt page: opened, browsed, copied and saved by keys alone."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def test_hostile_text_reaches_neither_screen_nor_clipboard(payload: dict[str, Js
 
 
 def reads(usd: float, steps: int, *prompts: str, busy: bool = False) -> str:
-    """A worker that answered these prompts and took so much."""
+    """A worker with answers to these prompts, and this cost."""
     pairs = [("user", prompt) for prompt in prompts]
     messages = [{"role": role, "parts": [{"type": "text", "text": text}]} for role, text in pairs]
     return worker("ok", busy=busy, messages=messages, usage={"costUsd": usd, "steps": steps})

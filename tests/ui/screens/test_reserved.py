@@ -1,4 +1,4 @@
-"""What running turns have reserved: it is shown, asked about before a send, and holds the queue."""
+"""Reservations of running turns: they are shown, need consent before a send, and hold the queue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from handinger_tui.core.money.limits import Gauge, Limit, LimitReserved, LimitUn
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
 from tests.engine.fakes import FakeApi, says, worker
-from tests.ui.coffers import FakePurse
+from tests.ui.fake_money import FakePurse
 from tests.ui.fakes import Desktop, answers
 from tests.ui.screens.test_sending import held
 
@@ -91,7 +91,7 @@ async def test_a_queue_that_waits_for_a_turn_without_history_asks_too() -> None:
 
 
 async def test_the_end_of_a_detached_turn_is_read_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it has reserved is free again for every program, though nobody watches it."""
+    """Its reservation is released for every program, although no program watches it."""
     monkeypatch.setattr("handinger_tui.ui.work.screen.LOOK_EVERY_S", 0.05)
     script, _gate = held("Half")
     busy, done = worker("Half", prompt="Do it", busy=True), worker("Half and whole", prompt="Do it")

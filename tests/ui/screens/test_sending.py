@@ -1,4 +1,4 @@
-"""From the prompt to the engine and back: nothing lost, nothing paid twice unasked."""
+"""From the prompt to the engine and back: nothing lost, nothing sent twice without consent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.ui.fakes import PRICED, Desktop, answers, launch
 
 
 def held(*deltas: str) -> tuple[Script, asyncio.Event]:
-    """An answer that goes on once the event is set."""
+    """An answer that continues once the event is set."""
     gate = asyncio.Event()
     start, remainder = says(*deltas, end=False), says(end=True)[2:]
     return [*start, gate, *remainder], gate
@@ -39,7 +39,7 @@ async def test_a_typed_message_streams_into_the_transcript() -> None:
 
 
 class SlowLog(FakeLog):
-    """Looks around before an order is on disk."""
+    """Runs a check before a request is stored."""
 
     def __init__(self, look: Callable[[], None]) -> None:
         super().__init__()
@@ -196,7 +196,7 @@ async def test_watching_is_free_and_leaves_no_text_to_resend(how: str) -> None:
             await desktop.shows(pilot, "Send again?")
             await pilot.press("enter")
         else:
-            # The command takes the place of the text in the box.
+            # The command replaces the text in the box.
             await desktop.send(pilot, "/attach")
         await desktop.shows(pilot, "There it is", "✓ completed")
         assert desktop.work.prompt.text == ""

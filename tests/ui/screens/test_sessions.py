@@ -1,4 +1,4 @@
-"""The session list, and the ways to begin on a stored session."""
+"""The session list, and the ways to open a stored session."""
 
 from __future__ import annotations
 

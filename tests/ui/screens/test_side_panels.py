@@ -1,4 +1,4 @@
-"""The panels: hidden while they are empty, beside a wide transcript, as tabs in place of a narrow one."""
+"""The panels: hidden while empty, next to a wide transcript, and tabs instead of a narrow one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from handinger_tui.ui.widgets.frame import FooterLine
 from tests.engine.fakes import DONE, FakeApi, Script, says, sse, worker
 from tests.ui.fakes import PRICED, Desktop, answers
-from tests.ui.screens.test_citing import PAGES, cited, cites, marked
+from tests.ui.screens.test_mentions import PAGES, cited, cites, marked
 from tests.ui.screens.test_sending import held
 
 WIDE, NARROW = (120, 40), (80, 24)
@@ -177,7 +177,7 @@ async def test_tabs_tell_how_much_there_is() -> None:
         await desktop.shows(
             pilot, "Usage & cost F2   Sources 3 F3   Files 1 F4", "3 · 3 new · 2 not mentioned"
         )
-        # The cost stays in sight beside what is browsed.
+        # The cost stays visible next to the browsed panel.
         assert "$0.0123" in desktop.text_of("#hint")
         assert "Browsing: Sources" in desktop.text_of("#hint")
         await pilot.press("f2")
@@ -195,7 +195,7 @@ async def test_the_same_key_and_esc_close_the_tabs() -> None:
             await desktop.until(pilot, lambda: not column(desktop))
             assert desktop.work.prompt.has_focus
             assert "First [1]." in desktop.text()
-        # The last tab comes back, and typing leaves it open.
+        # The last tab opens again, and typing keeps it open.
         await pilot.press("f4", "escape", "ctrl+b")
         await desktop.until(pilot, lambda: column(desktop) == ["files"])
         await pilot.press(*"typed")
@@ -285,7 +285,7 @@ async def test_a_mention_is_shown_below_its_panel() -> None:
         assert work.transcript.region.height >= 6
         assert work.sidebar.panels["sources"].has_focus
         assert "First [1]." in desktop.text()
-        # From the answer back to the source, and to the whole panel.
+        # From the answer back to the source, and to the complete panel.
         await pilot.press("ctrl+up")
         await desktop.until(pilot, lambda: work.browsing.browsed is work.transcript)
         assert column(desktop) == []
@@ -299,7 +299,7 @@ async def test_what_changed_behind_a_panel_is_shown_when_it_closes() -> None:
     async with answered(*NARROW) as (desktop, pilot):
         await pilot.press("ctrl+b")
         await desktop.until(pilot, lambda: column(desktop) == ["usage"])
-        # Both lay out the transcript anew, which has no width now.
+        # Both lay out the transcript again, which has no width now.
         await pilot.press("ctrl+o")
         await desktop.send(pilot, "/details")
         await desktop.settle(pilot)

@@ -1,4 +1,4 @@
-"""A message that came to nothing is one line with its reason and how to send it again, at every size."""
+"""A failed message is one line with its reason and the key to resend it, at every size."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ STATUS = {"connect": TurnStatus.NOT_SENT, "500": TurnStatus.NOT_DELIVERED, "lost
 
 
 async def rows_of_ending(desktop: Desktop, pilot: Pilot[None]) -> int:
-    """How many rows of the screen the last turn takes for its failure."""
+    """The number of rows that the failure of the last turn takes."""
     await desktop.settle(pilot)
     last = desktop.work.pane.transcript.transcript_layout.turns[-1]
     (block,) = [block for block in last.blocks if isinstance(block.slot, TurnEnd)]
@@ -62,14 +62,14 @@ async def test_a_failure_is_one_line_without_repetition(name: str) -> None:
             text = desktop.text()
             flat = " ".join(text.replace("│", " ").split())
             if width == 120:
-                # Without a panel beside it, the line reads as one sentence.
+                # Without a panel next to it, the line reads as one sentence.
                 flat = " ".join(line.split("╭")[0].split("│")[0] for line in text.splitlines())
                 flat = " ".join(flat.split())
             assert flat.count(reason.removeprefix("Not delivered, not charged: ")) == 1
             assert flat.count("Enter to resend.") == 1
             assert flat.lower().count("charged") <= 1
             assert "Your text is back" not in flat
-            # Header and panel speak of the worker, whose last turn is the first one.
+            # Header and panel show the worker, whose last turn is the first one.
             assert "completed" in text.splitlines()[0]
             assert (desktop.work.pane.card.display is True) is (name == "429")
 

@@ -1,4 +1,4 @@
-"""Where a message goes is fixed when Enter is pressed, whatever comes to the screen meanwhile."""
+"""Where a message goes is fixed when Enter is pressed, whatever appears on the screen later."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def typed(desktop: Desktop) -> str:
 
 
 class SlowDisk(Disk):
-    """Looks at once until `slow` is set; then every look waits for `gate`."""
+    """Reads immediately until `slow` is set; then every read waits for `gate`."""
 
     def __init__(self) -> None:
         super().__init__(threading.Event())
@@ -297,7 +297,7 @@ async def test_a_session_and_its_draft_come_to_the_screen_in_one_step() -> None:
 
 # -- Enter while the former message is being prepared --------------------------------------------
 class SlowLog(FakeLog):
-    """Orders reach the disk only once `gate` is set."""
+    """Requests are stored only once `gate` is set."""
 
     gate: asyncio.Event | None = None
 

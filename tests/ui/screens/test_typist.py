@@ -1,4 +1,4 @@
-"""The prompt has the typist: no click, Tab or selection takes him out of it unless he asks and is shown."""
+"""The prompt keeps the focus: no click, Tab or selection takes it unless requested and shown."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BROWSING = "Browsing: answers"
 
 @asynccontextmanager
 async def answered(width: int = 120, height: int = 40) -> AsyncIterator[tuple[Desktop, Pilot[None]]]:
-    """One turn is over."""
+    """A desktop after one turn."""
     files = [{"url": "https://x.test/a.csv", "filename": "a.csv", "mediaType": "text/csv"}]
     body = worker("", files=files, **PRICED)
     desktop = Desktop(api=FakeApi(starts=[says("One [a](https://a.test) **two**\n\nthree")], workers=[body]))
@@ -41,7 +41,7 @@ async def answered(width: int = 120, height: int = 40) -> AsyncIterator[tuple[De
 
 
 def type_raw(desktop: Desktop, data: str) -> None:
-    """As bytes of one read."""
+    """Send bytes in one read."""
     for message in InputParser().feed(data):
         desktop.app.post_message(message)
 
@@ -320,7 +320,7 @@ async def test_the_effect_of_a_key_is_shown_below_the_prompt_and_covers_nothing(
         await pilot.press("escape", *"ab", "ctrl+c")
         await desktop.until(pilot, lambda: "Cleared." in desktop.text_of("#hint"))
         assert not desktop.app.screen.query("Toast")
-        # A sentence that does not fit is a notification, and only one however often it is said.
+        # A sentence that does not fit is a notification, and a repeated one appears once.
         for _ in range(3):
             desktop.work.interaction.say("long " * 60)
         await desktop.until(pilot, lambda: len(desktop.app.screen.query("Toast")) == 1)

@@ -1,4 +1,4 @@
-"""Stopping to watch, watching again, and what is said about it."""
+"""Detaching, watching again, and their messages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HONEST = "Stop watching? The worker keeps running and may keep charging. To come
 
 
 def plain(desktop: Desktop) -> str:
-    """The words on the screen, frames and line ends left out."""
+    """The words on the screen, without borders and line breaks."""
     return " ".join(desktop.text().replace("│", " ").split())
 
 

@@ -1,4 +1,6 @@
-"""The webhook page: the token stays hidden until asked for, and what breaks receivers is asked first."""
+"""The webhook page: the token stays hidden until requested,
+and changes that break receivers need a confirmation.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gallery and its form by keys: requests leave on a key, once each, and what is typed is never lost."""
+"""The gallery and its form by keys: requests are sent by a key, once each, and typed text is never lost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ USED = StoredWorker("wrk_used", tasks=1, used_ms=NOW_MS)
 
 @dataclass
 class FakeTemplates:
-    """A service and a history of workers. `fails`: what the next requests raise."""
+    """A service and a history of workers. `fails`: the errors of the next requests."""
 
     there: dict[str, StoredWorker] = field(default_factory=dict)
     kept: dict[str, StoredWorker] = field(default_factory=dict)
@@ -122,7 +122,7 @@ async def test_a_worker_is_created_with_one_post_and_a_draft_survives_a_refusal(
         await desktop.shows(pilot, "No workers yet")
         await pilot.press("n")
         await desktop.shows(pilot, "typed earlier", "Watch")
-        # A second Enter of an impatient hand sends nothing.
+        # A second Enter sends nothing.
         templates.gate = asyncio.Event()
         await pilot.press("ctrl+s", "ctrl+s")
         await desktop.shows(pilot, "Saving…")
@@ -152,7 +152,7 @@ async def test_a_store_in_doubt_needs_a_confirmation_before_a_resend() -> None:
 
 async def test_an_edit_sends_only_what_changed_and_clears_the_schema() -> None:
     desktop, templates = desktop_with(WATCH)
-    # Somebody changed the title since it was read.
+    # The title was changed elsewhere since it was read.
     templates.there["wrk_watch"] = replace(WATCH, title="Prices")
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/workers")
@@ -168,7 +168,7 @@ async def test_an_edit_sends_only_what_changed_and_clears_the_schema() -> None:
             ("change", WorkerMembers()),
             ("change", WorkerMembers(title="Prices!", schema=None)),
         ]
-        # What the screen cannot show is not lost by an edit of something else.
+        # A member that the screen cannot show is kept by an edit of another one.
         assert templates.there["wrk_watch"].text == "Watch.\x1b[2J"
 
 
@@ -191,7 +191,7 @@ async def test_deleting_and_archiving_ask_first() -> None:
         await pilot.press("left", "enter")
         await desktop.shows(pilot, "gone", "Deleted.")
         assert templates.sent[-1] == ("delete", "wrk_watch")
-        # Nothing is edited, and no task begun, of a worker that is gone.
+        # A worker that no longer exists is not edited and starts no task.
         await pilot.press("e")
         await desktop.shows(pilot, "no longer knows this worker")
         assert isinstance(desktop.app.screen, WorkersScreen)

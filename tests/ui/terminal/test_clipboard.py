@@ -1,4 +1,4 @@
-"""Which program copies, what it is given, and what happens when it fails or never ends."""
+"""The program that copies, its input, and failures and hangs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALL = ("tmux", "wl-copy", "xclip", "xsel", "pbcopy", "clip.exe")
         ({}, ALL[:4], []),
         ({}, ("pbcopy",), ["pbcopy"]),
         ({}, ("clip.exe",), ["clip.exe"]),
-        # Of another machine: its clipboard is not that of the person.
+        # On another machine, whose clipboard is not that of the user.
         ({"DISPLAY": "localhost:10", "SSH_CONNECTION": "a b"}, ALL, []),
         # tmux reaches the terminal that is attached, wherever that is.
         ({"TMUX": "/tmp/tmux-1/default,1,0", "SSH_TTY": "/dev/pts/1"}, ALL, ["tmux"]),

@@ -1,4 +1,4 @@
-"""The driver on Unix: keys from before and from now, slow output, and a terminal that is closed."""
+"""The driver on Unix: early and current keys, slow output, and a closed terminal."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Wire:
     open: bool = True
 
     def hang_up(self) -> None:
-        """As a window that is closed."""
+        """Act like a window that is closed."""
         os.close(self.ours)
         self.open = False
 
@@ -61,7 +61,7 @@ def wire() -> Iterator[Wire]:
 
 
 class Reader(TerminalDriver):
-    """Reads from a wire, with input that was there before, and keeps the messages."""
+    """Reads from a wire, with earlier input, and records the messages."""
 
     def __init__(self, app: HandingerApp, wire: Wire, early: bytes = b"") -> None:
         super().__init__(app, mouse=False)
@@ -82,7 +82,7 @@ class Reader(TerminalDriver):
 
 
 class Ended(HandingerApp):
-    """Tells what it was asked for from another thread."""
+    """Records the requests from another thread."""
 
     def __init__(self) -> None:
         super().__init__(launch())
@@ -96,7 +96,7 @@ class Ended(HandingerApp):
 
 @contextmanager
 def reading(driver: TerminalDriver) -> Iterator[threading.Thread]:
-    """As Textual starts the thread and ends it."""
+    """Start and end the thread like Textual."""
     thread = threading.Thread(target=driver.run_input_thread)
     thread.start()
     try:
@@ -120,7 +120,7 @@ async def test_early_input_comes_first_and_a_split_letter_is_one(wire: Wire) -> 
     os.write(wire.ours, b"\xbcr sp\xc3\xa4ter")
     with reading(driver):
         assert await driver.typed(len("vorher für später")) == "vorher für später"
-    # Whoever has the terminal now reads it alone.
+    # The new owner of the terminal is its only reader.
     os.write(wire.ours, b"x")
     assert await asyncio.to_thread(os.read, wire.theirs, 9) == b"x"
     assert driver.messages.empty()
@@ -168,7 +168,7 @@ class Written(Reader):
 
 
 def move_on(wire: Wire, queries: list[bytes]) -> None:
-    """A mouse that goes on moving until the terminal reads what was written."""
+    """A mouse that moves until the terminal reads the output."""
     while NAME_QUERY.encode() not in b"".join(queries):
         queries.append(os.read(wire.ours, 4096))
     for at in range(3):
@@ -187,7 +187,7 @@ async def test_late_mouse_reports_do_not_reach_the_shell(wire: Wire) -> None:
     driver.disable_input()
     mouse.join()
     assert not select.select([wire.theirs], [], [], 0)[0]
-    # Once is enough, and without a mouse nobody is asked.
+    # Once is enough, and without a mouse there is no query.
     driver.disable_input()
     assert not select.select([wire.ours], [], [], 0)[0]
 
@@ -196,7 +196,7 @@ async def test_late_mouse_reports_do_not_reach_the_shell(wire: Wire) -> None:
 async def test_an_ended_app_does_not_take_the_terminal_back(
     monkeypatch: pytest.MonkeyPatch, running: bool
 ) -> None:
-    """An editor may end after the app: a thread that reads keys would then keep the process for ever."""
+    """An editor may end after the app: a thread that reads keys would then keep the process alive forever."""
     started: list[bool] = []
     monkeypatch.setattr(LinuxDriver, "start_application_mode", lambda _driver: started.append(True))
     monkeypatch.setattr(HandingerApp, "is_running", running)
@@ -241,7 +241,7 @@ def file_on(wire: Wire, encoding: str = "utf-8") -> TextIO:
 
 
 def write(output: TerminalFile, *texts: str) -> None:
-    """As Textual's writer thread."""
+    """Acts like Textual's writer thread."""
     for text in texts:
         output.write(text)
     output.flush()
@@ -269,7 +269,7 @@ def test_a_slow_terminal_gets_everything_in_order(wire: Wire, blocking: bool) ->
 
 
 class WriterThread:
-    """Stands for Textual's writer thread; writes when `run` is called."""
+    """Replaces Textual's writer thread; writes when `run` is called."""
 
     def __init__(self, output: TerminalFile) -> None:
         self.output = output
@@ -286,7 +286,7 @@ def test_a_ready_terminal_is_written_to_at_once_and_in_order(wire: Wire) -> None
         thread = WriterThread(output)
         assert output.write_now("é") is None
         assert read(wire, 2) == "é".encode()
-        # More than the terminal takes: what is left and all that follows is the thread's.
+        # More than the terminal accepts: the remainder and all later output are written by the thread.
         long = "é東" * 100_000
         expected = f"{long}after".encode()
         remainder = output.write_now(long)
@@ -334,7 +334,7 @@ def test_output_to_a_closed_terminal_is_dropped(wire: Wire, is_full: bool) -> No
 
 
 class Stops:
-    """`StopSignals` with handlers that only write down that they were called."""
+    """`StopSignals` with handlers that only record their calls."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []

@@ -1,4 +1,4 @@
-"""Keys as bytes: through the real parser, torn at every place."""
+"""Keys as bytes: through the real parser, split at every position."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ KEYS = {
     "\x1b[97:65;2;65u": ["A"],
     "\x1b[27;2;65~": ["A"],
     "\x1b[100;3;8706u": ["partial_differential"],
-    # Reports that nobody asked for, and what could be none.
+    # Unrequested reports, and text that only resembles one.
     "\x1b[?62;22c": [],
     "\x1b[99999999u": [],
     "\x1b[1114112;3u": [],
@@ -62,7 +62,7 @@ KEYS = {
 
 
 def read(pieces: Iterable[str]) -> Iterator[Message]:
-    """All that the parser makes of these reads, and of nothing more behind them."""
+    """The messages of the parser for these reads, followed by no more input."""
     parser = InputParser()
     for piece in pieces:
         yield from parser.feed(piece)
@@ -219,7 +219,7 @@ def test_an_escape_after_a_report_waits_for_the_remainder_of_the_next_one(clock:
     clock[0] += 0.9
     assert list(parser.tick()) == []
     assert [type(one) for one in parser.feed("[<35;5;7M")] == [MouseMove]
-    # Without a rest it was a key after all, and one that comes alone is one soon.
+    # Without a remainder it was a key after all, and a single one becomes a key after a delay.
     assert keys_in(parser.feed("\x1b[<35;5;8M\x1b"))
     clock[0] += 1.1
     assert keys_in(parser.tick()) == ["escape"]

@@ -1,4 +1,4 @@
-"""What reaches the terminal: always the screen that the compositor means, in few bytes."""
+"""The output to the terminal: always the screen of the compositor, in few bytes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Overlay(ModalScreen[None]):
-    """Something in front of everything."""
+    """A widget in front of all others."""
 
     CSS = "Overlay { align: center middle; } #box { width: 40; height: 9; border: round red; }"
 
@@ -81,7 +81,7 @@ def check(app: Bench, what: object) -> None:
 
 
 async def settle(app: Bench, pilot: Pilot[None]) -> None:
-    """Let everything be painted."""
+    """Wait until everything is painted."""
     await pilot.pause()
     while app.screen._dirty_widgets or app.screen._compositor._dirty_regions:
         await pilot.pause(0.01)
@@ -89,19 +89,19 @@ async def settle(app: Bench, pilot: Pilot[None]) -> None:
 
 
 TEXTS = [ANSWER, DOCUMENTS["cjk"], DOCUMENTS["prose"], DOCUMENTS["fence"], DOCUMENTS["ordered"]]
-# Only what pyte measures as Textual does: it knows no sequences of emoji.
+# Only text that pyte measures like Textual: it does not support emoji sequences.
 ODD_TEXTS = ["- 🎉 party 東京 e\u0301\n- 👍 thumb\n\n| 🎉 | 値 |\n|-|-|\n| a\u0308 | 東京都 |\n\n", *TEXTS]
 
 
 @pytest.fixture(autouse=True)
 def full_colours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a terminal of today."""
+    """Act like a modern terminal."""
     monkeypatch.setenv("COLORTERM", "truecolor")
     monkeypatch.setenv("TERM", "xterm-256color")
 
 
 class Session:
-    """A person and a worker at random."""
+    """Random actions of a person and a worker."""
 
     def __init__(self, app: Bench, pilot: Pilot[None], dice: random.Random, texts: list[str]) -> None:
         self.app, self.pilot, self.dice, self.texts = app, pilot, dice, texts
@@ -189,7 +189,7 @@ async def test_without_colours_it_is_right_too(monkeypatch: pytest.MonkeyPatch) 
 
 
 async def streamed(*, lean: bool, side: bool, text: str, step: int = 60) -> tuple[int, Bench]:
-    """Bytes for an answer that comes in equal pieces, each of them painted."""
+    """The bytes for an answer in equal pieces, each of them painted."""
     app = Bench(lean=lean, side=side)
     async with app.run_test(headless=False, size=(120, 40)) as pilot:
         await settle(app, pilot)

@@ -1,4 +1,4 @@
-"""The private names of Textual that the terminal package uses: each is there, and is used as we expect.
+"""The private names of Textual that the terminal package uses: each exists and is used as expected.
 
 When a test of this file fails after an upgrade, Textual's own behavior is in effect: slower, or less safe.
 """
@@ -33,7 +33,7 @@ from tests.ui.emulator import EmulatedDriver, driver_of
 
 
 class Recorder(DiffApp):
-    """Keeps the updates that Textual asks it to display, before they are compared."""
+    """Records the updates that Textual displays, before they are compared."""
 
     def __init__(self) -> None:
         super().__init__()

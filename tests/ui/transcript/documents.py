@@ -1,4 +1,4 @@
-"""Texts in the manner of answers, and some that nobody would write. Written for these tests."""
+"""Texts like answers, and some extreme ones. Written for these tests."""
 
 # ruff: noqa: E501  # a text of one line reads best in one line
 

@@ -1,4 +1,4 @@
-"""One turn with something of everything, as a person would see it."""
+"""One turn with every kind of part."""
 
 # ruff: noqa: E501  # the answer is one text
 

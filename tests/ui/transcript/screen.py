@@ -1,4 +1,4 @@
-"""An app with nothing but a transcript, and turns to show in it."""
+"""An app with only a transcript, and sample turns."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def grown(shown: Session, part: TextPart) -> Session:
 
 
 class Stage(App[None]):
-    """The transcript fills the screen. Links and actions that ran are kept."""
+    """The transcript fills the screen. Opened links and actions are recorded."""
 
     CSS = transcript_rules()
     ENABLE_COMMAND_PALETTE = False
@@ -85,6 +85,6 @@ class Stage(App[None]):
 
 
 def screen_lines(app: Stage) -> list[str]:
-    """What is on the screen, line by line."""
+    """The text of the screen, line by line."""
     size = app.transcript.size
     return [app.transcript.render_line(y).text.rstrip() for y in range(size.height)]

@@ -1,4 +1,4 @@
-"""Long code blocks are shown plain and colored by a thread; in the end they are what one go would give."""
+"""Long code blocks are shown plain and then colored by a thread, with the same result as in one step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every section of CommonMark and of GitHub's extensions: streamed rows equal the rows of the whole text.
+"""Every section of CommonMark and of GitHub's extensions: streamed rows equal the rows of the complete text.
 
 The cases are our own (commonmark.txt). `HANDINGER_TEST_TEXTS` mixes more of them than forty.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 TEXTS: Final = int(os.environ.get("HANDINGER_TEST_TEXTS", "40"))
 CODES: Final = str.maketrans({"→": "\t", "␠": " ", "␍": "\r"})
-"""Signs that stand in the file for what nobody would see there."""
+"""Characters that represent invisible ones in the file."""
 
 
 def _sections() -> Mapping[str, list[str]]:

@@ -1,4 +1,4 @@
-"""What streaming costs, counted: characters parsed for each piece of text, and paints of the scroll bar."""
+"""The cost of streaming, counted: parsed characters for each piece of text, and paints of the scroll bar."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def test_the_bar_is_painted_less_often_than_the_text(
             await pilot.pause()
         bar = app.transcript.vertical_scrollbar
         assert len(painted) <= 12
-        # What a hand on the bar is told is exact all the same.
+        # The position for a drag of the bar is exact nevertheless.
         assert bar.position == app.transcript.scroll_y
         assert bar.window_virtual_size == app.transcript.virtual_size.height
 

@@ -1,4 +1,4 @@
-"""The view follows at the end, and stays put anywhere else."""
+"""The view follows at the end, and keeps its position anywhere else."""
 
 from __future__ import annotations
 

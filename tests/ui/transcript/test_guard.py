@@ -1,4 +1,4 @@
-"""The last gate, over any text at all: what passes is harmless, and as wide as was counted for it."""
+"""The last filter, for any text: its output is harmless, and has the computed width."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pointing at a mention: found in the rows, brought into sight, marked, and kept while the text moves."""
+"""Showing a mention: located in the rows, scrolled into view, marked, and kept while the text moves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEY = canonical_url(URL)
 
 
 def shown(text: str, which: int, key: str = KEY) -> str:
-    """What the anchor of mark number `which` of `text` covers on the screen."""
+    """The text on the screen that the anchor of mark number `which` of `text` covers."""
     mark = CitationReader().marks(text)[which]
     rows = render(text, 80)
     anchor = anchor_of(rows, text, mark.start, mark.end, key)

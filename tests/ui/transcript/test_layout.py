@@ -1,4 +1,4 @@
-"""The layout alone, without a widget: what is laid out, where it is, and which rows change."""
+"""The layout alone, without a widget: the laid-out turns, their positions, and changed rows."""
 
 from __future__ import annotations
 

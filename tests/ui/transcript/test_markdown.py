@@ -1,4 +1,4 @@
-"""Streamed rows equal the rows of the whole text, however the text is cut."""
+"""Streamed rows equal the rows of the complete text, for every split."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def chunks(text: str, dice: random.Random, longest: int) -> Iterator[str]:
 
 
 def stream(text: str, dice: random.Random, longest: int, width: int = 60) -> LiveMarkdown:
-    """Every prefix in turn; what `update` calls unchanged must be unchanged."""
+    """Every prefix in order; rows that `update` reports as unchanged must be unchanged."""
     live = LiveMarkdown(width)
     before: list[Row] = []
     for prefix in chunks(text, dice, longest):

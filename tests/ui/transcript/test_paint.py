@@ -1,4 +1,4 @@
-"""What a change costs, in rows and paints; and that nothing dangerous is ever painted."""
+"""The cost of a change, in rows and paints; and no dangerous character is ever painted."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def payload_text(payload: dict[str, Any]) -> str:
 
 
 def everywhere(text: str) -> Turn:
-    """A turn with `text` in every place that comes from outside."""
+    """A turn with `text` in every external member."""
     return turn(
         1,
         text_part(text),
@@ -239,7 +239,7 @@ async def test_what_is_kept_of_a_long_conversation_is_bounded_by_rows() -> None:
 @pytest.mark.parametrize("seed", range(3))
 async def test_lines_that_only_moved_up_are_not_drawn_again_and_are_right(seed: int) -> None:
     dice = Random(seed)
-    # Estimated heights above what is in sight are not the true ones.
+    # Estimated heights above the visible rows are not the true ones.
     turns = [turn(n, text_part("- an item\n" * 9 + "words " * dice.randint(1, 90))) for n in range(5)]
     text = "".join(f"Paragraph {n} of it.\n\n" for n in range(40))
     shown = session(*turns, turn(9, text_part(text, open_=True), status=TurnStatus.ACCEPTED))

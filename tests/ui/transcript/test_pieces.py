@@ -1,4 +1,6 @@
-"""A very long turn is laid out in pieces, between which keys are handled, and looks as it does at once."""
+"""A very long turn is laid out in pieces, between which keys are handled,
+with the same result as in one step.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Selecting, copying, finding, folding: what a reader does."""
+"""Selecting, copying, finding and folding."""
 
 from __future__ import annotations
 

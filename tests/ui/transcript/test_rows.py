@@ -1,4 +1,4 @@
-"""Rows: links, tables, wrapping, error cards, and what huge or hostile texts cost."""
+"""Rows: links, tables, wrapping, error cards, and the cost of huge or hostile texts."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_tables_fit_the_width_and_wrap_their_cells() -> None:
 
 
 def streamed(text: str) -> list[str]:
-    """The rows of a text of which more may come."""
+    """The rows of an unfinished text."""
     live = LiveMarkdown(60)
     live.update(text, done=False)
     return [(row.first + row.content).plain for row in live.rows]
@@ -120,7 +120,7 @@ def test_a_half_open_mark_is_not_shown_while_more_may_come(text: str, shown: str
 
 def test_a_mark_without_an_end_is_shown_once_the_text_is_complete() -> None:
     assert plain("A **bold wo") == ["A **bold wo"]
-    # It cannot go on behind an empty line.
+    # It cannot continue after an empty line.
     assert streamed("A **bold wo\n\nNext **b")[0] == "A **bold wo"
 
 
@@ -278,7 +278,7 @@ def test_floods_are_laid_out_in_bounded_time(name: str) -> None:
 
 @pytest.fixture
 def settled_heap() -> None:
-    """As in the app: what was there before is not looked through again by the collector."""
+    """As in the app: the garbage collector does not scan earlier objects again."""
     gc.collect()
     gc.freeze()
 

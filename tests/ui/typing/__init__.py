@@ -1,1 +1,1 @@
-"""A typist on a busy screen: every letter arrives, and nothing is sent unasked."""
+"""A typist on a busy screen: every letter arrives, and nothing is sent by accident."""

@@ -1,4 +1,4 @@
-"""One journey of a typist, made from one number: the same number types, clicks and resizes the same.
+"""One journey of a typist, generated from a number: the same number types, clicks and resizes the same.
 
 Two sessions stream 1,000 tokens a second each. The typist types, pastes and corrects; between and amid
 the letters panels open and close, the window changes its size, the mouse clicks, selects and scrolls,
@@ -59,7 +59,7 @@ PAGES: Final = {
 
 
 class Flood(FakeReply):
-    """An answer that grows by `TOKENS_PER_S` until it is told to end."""
+    """An answer that grows by `TOKENS_PER_S` until it is stopped."""
 
     def __init__(self, name: str) -> None:
         super().__init__([])
@@ -88,7 +88,7 @@ class Flood(FakeReply):
 
 @dataclass
 class Typist:
-    """Types into the prompt, and knows what has to be in it."""
+    """Types into the prompt, and tracks its expected text."""
 
     desktop: Desktop
     pilot: Pilot[None]
@@ -126,14 +126,14 @@ class Typist:
             await asyncio.sleep(0.005)
 
     def account(self) -> str:
-        """What the prompt holds, what it should hold, and how it came to that."""
+        """The text of the prompt, the expected text, and the steps before."""
         prompt = self.desktop.work.prompt.text
         wanted = self.typed.get(self.session_id, "")
         diary = "\n".join(self.diary[-30:])
         return f"typed  {wanted!r}\nprompt {prompt!r}\n{diary}\n{self.desktop.text()}"
 
     async def arrived(self) -> None:
-        """Wait until the prompt holds what was typed."""
+        """Wait until the prompt has the typed text."""
         await self.until(lambda: self.desktop.work.prompt.text == self.typed[self.session_id])
 
     # -- typing --------------------------------------------------------------------------
@@ -174,7 +174,7 @@ class Typist:
         await self.pilot.resize_terminal(*size)
 
     def place(self) -> tuple[int, int] | None:
-        """Somewhere that asks for nothing: not on the prompt, its suggestions and the footer."""
+        """A position without an effect: not on the prompt, its suggestions or the footer."""
         work, size = self.desktop.work, self.desktop.app.size
         x, y = self.random.randrange(size.width), self.random.randrange(size.height - 1)
         covered = [work.prompt.region, work.query_one("#offers").region]
@@ -239,7 +239,7 @@ class Typist:
         assert self.desktop.app.screen is self.desktop.work, self.account()
 
     async def page(self) -> None:
-        """A page or dialog comes and goes."""
+        """Open and close a page or dialog."""
         await self.arrived()
         name, data = self.random.choice([*PAGES.items()])
         self.diary.append(name)
@@ -260,7 +260,7 @@ class Typist:
         await self.arrived()
 
     async def go(self, steps: int) -> None:
-        """So many steps, mostly letters."""
+        """Perform this many steps, mostly letters."""
         actions: dict[Callable[[], Awaitable[None]], int] = {
             self.letters: 40,
             self.key: 14,
@@ -282,7 +282,7 @@ class Typist:
 
 
 async def journey(seed: int, steps: int) -> str:
-    """One journey; a line about it. Fails where a letter is lost or something happens unasked."""
+    """One journey; a line about it. Fails where a letter is lost or something happens by accident."""
     random = Random(seed)
     floods = [Flood("one"), Flood("two")]
     body = worker("", messages=None, files=FILES, **PRICED)

@@ -1,4 +1,4 @@
-"""How long a key waits while very large content streams, ends and is laid out for another width.
+"""The delay of a key while very large content streams, ends and is laid out for another width.
 
 python -m tests.ui.typing.stalls [--scale 0.1] [--stacks] [WORDS]
 
@@ -83,7 +83,7 @@ def stack_of(thread: int) -> str:
 
 
 class Large(FakeReply):
-    """An answer of very many events, which come as fast as they are taken."""
+    """An answer of very many events, sent as fast as they are read."""
 
     async def pieces(self) -> AsyncGenerator[RawFrame, None]:
         for at, step in enumerate(self.script):
@@ -126,7 +126,7 @@ async def until(holds: Callable[[], object]) -> None:
 
 
 async def measure(name: str, scale: float) -> list[Watch]:
-    """What it was while the content came, while it was laid out to its end, and for another width."""
+    """The delays during the stream, during the layout to its end, and for another width."""
     number, make = CONTENTS[name]
     stream = make(int(number * scale))
     script: Script = [

@@ -1,4 +1,4 @@
-"""Whatever streams, opens, clicks and resizes: every letter arrives in order, and nothing is sent."""
+"""During streams, dialogs, clicks and resizes every letter arrives in order, and nothing is sent."""
 
 from __future__ import annotations
 

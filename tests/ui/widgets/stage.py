@@ -1,4 +1,4 @@
-"""A small app that shows one view and nothing else, and what can be seen of it."""
+"""A small app that shows only one view, and its visible text."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Stage(App[None]):
 
 
 def lines(view: Widget) -> list[str]:
-    """What stands in the view, line by line."""
+    """The text of the view, line by line."""
     return [view.render_line(y).text.rstrip() for y in range(view.size.height)]
 
 
 async def settled(pilot: Pilot[Any]) -> None:
-    """What was begun is done, and drawn."""
+    """Wait until all work is done and painted."""
     while len(pilot.app.workers):
         with suppress(WorkerCancelled):
             await pilot.app.workers.wait_for_complete()

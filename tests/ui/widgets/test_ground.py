@@ -1,4 +1,4 @@
-"""The ground looks as Textual would paint it, from one strip."""
+"""The background looks as if painted by Textual, from one strip."""
 
 from __future__ import annotations
 

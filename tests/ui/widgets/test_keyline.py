@@ -1,4 +1,4 @@
-"""The key line: shows what works now, presses what is clicked, and costs no layout."""
+"""The key line: shows the active keys, presses a clicked one, and needs no layout."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.ui.fakes import Desktop
 
 
 def place_of(line: FooterLine, label: str) -> int:
-    """The column at which a key begins."""
+    """The column at which a key starts."""
     column = 0
     for key in line.keys:
         if key.label == label:

@@ -1,4 +1,4 @@
-"""Advice above the prompt: what it says of a turn depends on what became of it and whose worker it is."""
+"""Advice above the prompt: its text depends on the outcome of a turn and the owner of the worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Table and tree views: what is in sight, sorting, opening, the cursor, and sizes that must not hurt."""
+"""Table and tree views: visible rows, sorting, opening, the cursor, and large sizes."""
 
 from __future__ import annotations
 

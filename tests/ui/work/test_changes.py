@@ -1,4 +1,4 @@
-"""A pulse beats at its pace, and sooner when asked; never in a flood."""
+"""The paint scheduler ticks at its pace, and sooner on request, but never in a flood."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def test_the_first_beat_is_immediate_and_later_ones_are_throttled() -> Non
         pulse = ThrottledTimer(app, 1 / 3600, lambda: beats.put_nowait(monotonic()))
         first = None
         for _ in range(MAX_IMMEDIATE_PER_S):
-            # However many ask for it, it is one beat.
+            # Any number of requests is one tick.
             pulse.at_once()
             pulse.at_once()
             came = await beats.get()
@@ -62,7 +62,7 @@ async def test_a_clock_tick_waits_for_a_paint_that_is_due() -> None:
             paints.append(await calls.get())
             while not calls.empty():
                 paints.append(calls.get_nowait())
-        # While something is painted all the time, the clock goes on, and never takes a paint of its own.
+        # While there are constant paints, the clock continues without a paint of its own.
         assert "clock" in paints
         assert all(before == "paint" for before, call in pairwise(paints) if call == "clock")
         assert await calls.get() == "clock"

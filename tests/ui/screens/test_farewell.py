@@ -1,4 +1,4 @@
-"""What stands on the terminal after leaving."""
+"""The text on the terminal after quitting."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from handinger_tui.ui.work.farewell import day_line, money_line
 from tests.engine.fakes import FakeApi, Script, says, worker
 from tests.ui.fakes import LOCAL, NOW_MS, PRICED, Desktop, FakeBooks, answers, charge, launch
 from tests.ui.panels.stage import reading, session, turn
-from tests.ui.screens.test_looking import BUSY, Past
+from tests.ui.screens.test_running_turns import BUSY, Past
 from tests.ui.screens.test_sending import held
 
 
@@ -70,7 +70,7 @@ async def test_every_running_turn_is_named_including_hidden_ones() -> None:
             "  handinger-tui attach w1",
             "  handinger-tui attach w1",
         ]
-    # The engine has let go of both by now: the words stay true.
+    # The engine has detached from both by now: the text stays true.
     assert desktop.app.farewell[-3].startswith("2 still running")
 
 
@@ -157,7 +157,7 @@ async def test_the_day_is_the_sum_of_all_sessions_with_gaps_and_without_yesterda
         await pilot.press("ctrl+d")
         await desktop.until(pilot, lambda: desktop.work.controller.day)
         assert "Today:                $1.35 + 1 turn unknown · 3 turns in all" in desktop.app.farewell
-    # What the turns took so far was written before it was summed up.
+    # The partial cost of the turns was written before the sum.
     assert desktop.log.charged
 
 

@@ -1,4 +1,4 @@
-"""Finding in the preview of a text: every place marked, counted, and gone to."""
+"""Finding in the preview of a text: every match is marked, counted, and reachable."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from handinger_tui.ui.pages.page_view import MOST, PageView, find, plain_rows
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.transcript.painting import RowBuffer
 from handinger_tui.ui.work.screen import WorkScreen
-from tests.ui.screens import previewing
-from tests.ui.screens.previewing import desktop_with, shown, view, with_files
+from tests.ui.screens import preview_files
+from tests.ui.screens.preview_files import desktop_with, shown, view, with_files
 
 if TYPE_CHECKING:
     from tests.ui.fakes import Desktop
@@ -27,7 +27,7 @@ PROSE = "# Pumps\n\n" + "Many words stand here before the pump is named and afte
 
 
 async def ask(desktop: Desktop, pilot: Pilot[None], text: str) -> None:
-    """Type what to look for, over what stands in the field."""
+    """Type a search text over the content of the field."""
     await pilot.press("slash")
     await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Ask))
     desktop.app.screen.query_one(Input).value = text
@@ -36,7 +36,7 @@ async def ask(desktop: Desktop, pilot: Pilot[None], text: str) -> None:
 
 
 def marked(desktop: Desktop) -> list[str]:
-    """What is marked on the screen, the place where the search stands in capitals."""
+    """The marked texts on the screen, the current match in capitals."""
     shown_view = view(desktop)
     assert isinstance(shown_view, PageView)
     here = shown_view.get_component_styles("transcript--match-here").background.rich_color
@@ -101,7 +101,7 @@ async def test_matches_in_wrapped_markdown_are_marked_at_every_width() -> None:
         await desktop.shows(pilot, "1 of 40")
         for width in (60, 90):
             await pilot.resize_terminal(width, 30)
-            await previewing.arrived(desktop, pilot)
+            await preview_files.arrived(desktop, pilot)
             words = " ".join(marked(desktop)).split()
             assert words[:3] == ["THE", "PUMP", "IS"]
             assert set(words[3:]) == {"the", "pump", "is"}

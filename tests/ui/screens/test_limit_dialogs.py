@@ -1,4 +1,4 @@
-"""Limits in the way of a send and of the queue: nothing leaves before a person types a larger amount."""
+"""Limits that block a send or the queue: nothing is sent before a person types a larger amount."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ async def test_a_limit_raised_by_another_program_lets_the_queue_go_on_a_fall_doe
     desktop, gate = queueing()
     async with desktop.running() as pilot:
         await hold(desktop, pilot, gate)
-        # As at midnight: nothing is spent of the new day.
+        # As after midnight: the new day has no spending.
         desktop.purse.spend(Scope.DAY, "0")
         desktop.books.write(charge("other", "0.1"))
         await desktop.until(pilot, lambda: "daily limit reached" not in desktop.text().splitlines()[0])

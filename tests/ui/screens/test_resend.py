@@ -1,4 +1,6 @@
-"""An earlier message edited, tried again, or carried over to a new worker: shown, and never paid unasked."""
+"""An earlier message edited, tried again, or carried over to a new worker: shown,
+and never sent without consent.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def answered(*texts: str, desktop: Desktop | None = None) -> AsyncIterator[tuple[Desktop, Pilot[None]]]:
-    """These messages are answered; the service has three answers more."""
+    """A session with answers to these messages; the service has three more answers."""
     desktop = desktop or Desktop(api=answers(*(f"To {text}" for text in texts), "More", "Still", "Last"))
     async with desktop.running(120, 40) as pilot:
         for text in texts:

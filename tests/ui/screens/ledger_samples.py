@@ -1,4 +1,4 @@
-"""Books for the tests of the ledger screen: a week of turns, and a hundred thousand of them."""
+"""Charges for the tests of the ledger screen: a week of turns, and a hundred thousand of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Tur
 from handinger_tui.core.stream import Costs, Usage
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.ui.ledger.screen import LedgerScreen
-from tests.ui.coffers import NOW_MS, FakeBooks, charge
+from tests.ui.fake_money import NOW_MS, FakeBooks, charge
 from tests.ui.fakes import Desktop
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ DAY_MS = 86_400_000
 
 @dataclass
 class Counted(FakeBooks):
-    """Books that remember what they were asked for."""
+    """Charges that record their queries."""
 
     grouped: list[tuple[GroupBy, ChargeFilter]] = field(default_factory=list)
     paged: list[tuple[int, int]] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Counted(FakeBooks):
 
 @dataclass
 class Endless(Counted):
-    """A hundred thousand turns, made only when they are asked for."""
+    """A hundred thousand turns, created on demand."""
 
     page_fails: LedgerError | None = None
 

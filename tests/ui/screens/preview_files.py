@@ -1,4 +1,4 @@
-"""Files of every kind that a preview meets, and a desktop whose worker made them."""
+"""Files of every previewed kind, and a desktop whose worker created them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def png(width: int, height: int, *, rows: int | None = None) -> bytes:
-    """A picture that is red on the left and blue on the right; `rows`: it breaks off after so many."""
+    """A picture that is red on the left and blue on the right; `rows`: it is cut after this many."""
     row = b"\0" + b"\xff\0\0" * (width // 2) + b"\0\0\xff" * (width - width // 2)
     raw = row * (height if rows is None else rows)
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
@@ -35,7 +35,7 @@ def png(width: int, height: int, *, rows: int | None = None) -> bytes:
 
 
 def bomb() -> bytes:
-    """Some kB that say they are 60,000 × 60,000 pixels."""
+    """A few kB with a header of 60,000 × 60,000 pixels."""
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(4 << 20))) + chunk(b"IEND", b"")
 
@@ -61,7 +61,7 @@ def pdf(text: str) -> bytes:
 
 
 def large_csv(size: int = 5_000_000) -> bytes:
-    """At least so many bytes: about 80,000 rows of eight columns."""
+    """At least this many bytes: about 80,000 rows of eight columns."""
     head = b"id,name,region,amount,share,date,flag,note\n"
     rows = [
         b'%d,"Name %d",region %d,%d.%02d,%d%%,2026-11-%02d,%s,"some text, quoted %d"\n'
@@ -82,7 +82,7 @@ def large_csv(size: int = 5_000_000) -> bytes:
 
 
 def large_json(size: int = 2_000_000) -> bytes:
-    """About so many bytes: objects in a list, numbers that no float holds."""
+    """About this many bytes: objects in a list, numbers beyond the precision of a float."""
     record = {"id": 0, "name": "pump", "values": [1, 2.5, None, True], "nested": {"a": {"b": "text"}}}
     count = size // (len(json.dumps(record)) + 8)
     return json.dumps([{**record, "id": at, "big": 12345678901234567890} for at in range(count)]).encode()[:]
@@ -97,7 +97,7 @@ BINARY_TXT = bytes(range(256)) * 20
 
 
 def desktop_with(**files: bytes) -> Desktop:
-    """A worker that made these files; `_` before the last part of a name stands for the dot."""
+    """A worker that created these files; `_` before the last part of a name means the dot."""
     named = {name.replace("_", ".").replace("..", "_"): body for name, body in files.items()}
     listed = [
         {"filename": name, "mediaType": "", "url": f"https://x.test/{name}", "size": len(body)}
@@ -112,7 +112,7 @@ def desktop_with(**files: bytes) -> Desktop:
 async def with_files(
     desktop: Desktop, width: int = 100, height: int = 30, driver: type[Driver] | None = None
 ) -> AsyncIterator[Pilot[None]]:
-    """The turn that made them is over."""
+    """Run the turn that creates the files to its end."""
     async with desktop.running(width, height, driver) as pilot:
         await desktop.send(pilot, "Make files")
         await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
@@ -127,21 +127,21 @@ def page(desktop: Desktop) -> PreviewScreen:
 
 
 def view(desktop: Desktop) -> View:
-    """What shows the file."""
+    """The view of the file."""
     (child,) = page(desktop).query_one("#preview-body").children
     assert not isinstance(child, Static)
     return child  # type: ignore[return-value]  # the one kind of children besides words
 
 
 async def shown(desktop: Desktop, pilot: Pilot[None], which: str = "1") -> None:
-    """Open the preview of a file, and wait until it stands."""
+    """Open the preview of a file, and wait until it is shown."""
     await desktop.send(pilot, f"/preview {which}")
     await desktop.until(pilot, lambda: isinstance(desktop.app.screen, PreviewScreen))
     await arrived(desktop, pilot)
 
 
 async def arrived(desktop: Desktop, pilot: Pilot[None]) -> None:
-    """Everything that was begun is done, and drawn."""
+    """Wait until all work is done and painted."""
     for _ in range(2):
         # Without any, Textual waits for all there are.
         if begun := [one for one in pilot.app.workers if one.group in GROUPS]:

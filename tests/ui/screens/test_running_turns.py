@@ -1,4 +1,6 @@
-"""Runs left going: looked at once at the next start, told, watched by Enter, marked when they ended."""
+"""Running turns of an earlier program: read at the next start, reported, watched by Enter,
+marked when ended.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +26,13 @@ FOUR_MINUTES = 250_000
 
 @dataclass
 class Past:
-    """A program before this one that left runs going: its log, and its session list."""
+    """An earlier program with detached runs: its log, and its session list."""
 
     log: FakeLog = field(default_factory=FakeLog)
     rows: list[SessionSummary] = field(default_factory=list)
 
     async def leave(self, prompt: str = "Do it") -> str:
-        """Leave one run going; returns its session."""
+        """Detach from a run; returns its session."""
         script, _gate = held("Half")
         earlier = Desktop(
             api=FakeApi(starts=[script], workers=[worker("", busy=True)]),
@@ -52,7 +54,7 @@ class Past:
     def next(
         self, api: FakeApi, opening: Opening = Opening.FRESH, badge: Account = REMOTE, **members: object
     ) -> Desktop:
-        """The program after it, four minutes later."""
+        """The next program, four minutes later."""
         log = deepcopy(self.log)
         desktop = Desktop(api=api, log=log, launch=launch(opening, **members), badge=badge)
         desktop.shelf.rows = list(self.rows)

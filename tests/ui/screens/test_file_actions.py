@@ -1,4 +1,4 @@
-"""Files by panel and command: saved with progress, links renewed, opened after a judgement, copied."""
+"""Files by panel and command: saved with progress, links renewed, opened after a check, copied."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from handinger_tui.core.turns.turn import Kind
 from handinger_tui.ui.dialogs import Ask, Confirm
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.work.screen import WorkScreen
-from tests.ui.screens.previewing import desktop_with, shown, with_files
+from tests.ui.screens.preview_files import desktop_with, shown, with_files
 
 ELF = b"\x7fELF\x02\x01\x01"
 
@@ -29,7 +29,7 @@ async def test_all_new_files_are_saved_even_if_one_fails() -> None:
         assert "b.txt: There is no such file." in desktop.notices()
         assert [part.filename for part in desktop.files.saved] == ["a.txt", "c.txt"]
         await desktop.shows(pilot, "✓ saved /downloads/a.txt")
-        # What is saved already is not saved again.
+        # A saved file is not saved again.
         desktop.files.fails.clear()
         await pilot.press("a")
         await desktop.until(pilot, lambda: len(desktop.files.saved) == 3)
@@ -55,7 +55,7 @@ async def test_one_file_is_saved_into_a_folder_that_is_typed_and_offered_again()
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Ask))
         assert desktop.app.screen.query_one(Input).value == "/elsewhere"
         await pilot.press("escape")
-        # All others go where they always went.
+        # All others are saved to the usual folder.
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, PreviewScreen))
         await pilot.press("d")
         await desktop.until(pilot, lambda: "Saved a.txt to /downloads/a.txt" in desktop.notices())
@@ -90,7 +90,7 @@ async def test_a_document_is_saved_once_and_opened() -> None:
         await pilot.press("o")
         await desktop.until(pilot, lambda: len(desktop.files.opened) == 2)
         assert len(desktop.files.saved) == 1
-        # Somebody took it away: it is saved again.
+        # The file was removed: it is saved again.
         desktop.files.disk.clear()
         await pilot.press("o")
         await desktop.until(pilot, lambda: len(desktop.files.opened) == 3)

@@ -1,4 +1,4 @@
-"""Between sources and the answers that name them: panel, transcript, command, browser, clipboard, files."""
+"""Sources and the answers that mention them: panel, transcript, command, browser, clipboard, files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ANSWER = f"First [1].\n\n{FILLER}\n\nThen [the objects](https://docs.example/jso
 
 
 def cites(text: str, *pages: tuple[str, str]) -> Script:
-    """A stream that brings sources, then an answer."""
+    """A stream with sources, then an answer."""
     script: Script = [sse(type="start", messageId="msg_1")]
     for at, (url, title) in enumerate(pages):
         script.append(sse(type="source-url", sourceId=f"s{at}", url=url, title=title))
@@ -139,7 +139,7 @@ ODD = (
     ("https://bаnk.example/", "Our bank", "the actual host is xn--"),
     ("mailto:ada@example.org", "Write to us", "it starts an email"),
 )
-"""Address, title, and what is asked."""
+"""Address, title, and the question."""
 
 
 async def test_a_misleading_source_needs_a_confirmation() -> None:

@@ -1,4 +1,4 @@
-"""Books and a purse in memory: what turns took and what may be spent, as a test says it."""
+"""Charges and limits in memory, as a test defines them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session
 
 NOW_MS: Final = 1_700_000_000_000
-"""When every fake thinks it is."""
+"""The current time of every fake."""
 BAD: Final = frozenset({TurnStatus.INCOMPLETE, TurnStatus.FAILED, TurnStatus.RUNNING, TurnStatus.UNKNOWN})
 PARTS: Final = ("model_usd", "tool_usd", "sandbox_usd", "internal_usd")
 
@@ -60,26 +60,26 @@ class FakeBooks:
 
     charges: list[TurnCharge] = field(default_factory=list)
     simulated: bool = False
-    """What the charges are, all of them."""
+    """Whether all charges are simulated."""
     fails: LedgerError | None = None
     requests: list[tuple[str | None, str]] = field(default_factory=list)
-    """What `usual` was asked for: worker and budget."""
+    """The arguments of `usual`: worker and budget."""
     looks: int = 0
-    """How often `changed` was asked."""
+    """The number of calls of `changed`."""
     restatements: list[Restatement] = field(default_factory=list)
     changed: list[Restatement] = field(default_factory=list)
     """All closed amounts that ever changed."""
     """What the next call of `restated` returns."""
     pins: list[tuple[str, str]] = field(default_factory=list)
-    """Workers, and what the person decided that their figures mean."""
+    """Workers, and the pinned meaning of their figures."""
     rises: list[Rise] = field(default_factory=list)
-    """What no turn explains."""
+    """The suspense."""
     explained: list[Rise] = field(default_factory=list)
     owners: list[Assigned] = field(default_factory=list)
     _news: bool = False
 
     def write(self, *charges: TurnCharge) -> None:
-        """Some program has written these."""
+        """Add charges of any program."""
         self.charges += charges
         self._news = True
 
@@ -157,14 +157,14 @@ class FakeBooks:
 
 @dataclass
 class FakePurse:
-    """Limits typed here, over `spent`: what a scope and unit has taken, 0 where nothing is said."""
+    """Stored limits over `spent`: the spending of a scope and unit, 0 by default."""
 
     simulated: bool = False
     kept: list[Limit] = field(default_factory=list)
     spent: dict[tuple[Scope, Unit], Total] = field(default_factory=dict)
     fails: LedgerError | None = None
     reads: int = 0
-    """How often `gauges` was asked."""
+    """The number of calls of `gauges`."""
     sets: list[tuple[Scope, Unit, Decimal | None]] = field(default_factory=list)
     measure: Callable[[Session], dict[tuple[Scope, Unit], Total]] | None = None
     """Spending that depends on the session, over `spent`."""
@@ -172,13 +172,13 @@ class FakePurse:
     def limit(
         self, scope: Scope, amount: str, unit: Unit = Unit.USD, origin: LimitOrigin = LimitOrigin.CONFIG
     ) -> None:
-        """A limit that was there before."""
+        """An earlier limit."""
         self.kept.append(Limit(scope, unit, Decimal(amount), origin))
 
     def spend(
         self, scope: Scope, amount: str | None, unit: Unit = Unit.USD, missing: int | None = None
     ) -> None:
-        """So much is spent now; None: not known."""
+        """Set the spending; None: unknown."""
         gaps = missing if missing is not None else int(amount is None)
         self.spent[scope, unit] = Total(None if amount is None else Decimal(amount), gaps)
 
