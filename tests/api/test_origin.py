@@ -241,6 +241,6 @@ def test_a_segment_never_changes_the_path_around_it(text: str) -> None:
 
 
 @given(st.text())
-def test_origin_of_takes_anything(url: str) -> None:
+def test_origin_of_accepts_any_text(url: str) -> None:
     origin = origin_of(url)
     assert origin is None or origin.scheme in {"http", "https"}

@@ -65,7 +65,7 @@ def test_a_detached_new_worker_is_never_lost(place: Place, answer: Steps) -> Non
     ]
 
 
-def test_a_detached_answer_that_ends_at_once_is_complete(place: Place) -> None:
+def test_a_detached_answer_that_ends_immediately_is_complete(place: Place) -> None:
     world = place.server.begin(scenario("create", create=[[{"accept": {}}, {"complete": 1}, {"worker": {}}]]))
     detached = place.run(world, *NEW, "--detach")
     assert (detached.code, detached.result["worker_id"]) == (0, world.worker_id)

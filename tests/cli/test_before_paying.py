@@ -34,7 +34,7 @@ HEADLESS = (
 
 
 @pytest.mark.parametrize("argv", HEADLESS, ids=" ".join)
-def test_without_a_key_nothing_looks_like_an_answer(
+def test_without_a_key_there_is_no_answer(
     argv: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

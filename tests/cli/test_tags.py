@@ -51,7 +51,7 @@ def test_tags_are_added_shown_and_removed(home: Path) -> None:
     assert "client-a" in first.split()
 
 
-def test_rules_of_the_config_file_apply_at_once(home: Path) -> None:
+def test_rules_of_the_config_file_apply_immediately(home: Path) -> None:
     config = home / "config.toml"
     config.write_text(
         '[tags]\ntea = "title:*tea*"\n[projects]\nacme = ["folder:/srv/acme", "tag:paid"]\nrest = "tag:tea"\n'

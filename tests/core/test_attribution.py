@@ -126,7 +126,7 @@ def test_after_a_refused_first_turn_the_second_one_starts_the_worker() -> None:
     assert usd(turn_money([refused, turn(2, read("0.5"), worker_id=None)])) == ["0", "0.5"]
 
 
-def test_a_queued_turn_ordered_without_a_worker_is_no_new_worker() -> None:
+def test_a_queued_turn_without_a_worker_does_not_mean_a_new_worker() -> None:
     turns = [turn(1, None, worker_id=None, status=TurnStatus.FAILED), turn(2, read("0.5"), worker_id=None)]
     money = turn_money(turns)
     assert usd(money) == ["0", "0.5"]
@@ -175,7 +175,7 @@ def test_the_money_of_a_turn_agrees_with_that_of_the_session() -> None:
     assert money_of(session, turn(3, read("9"))) == TurnMoney()
 
 
-def test_money_of_takes_the_newer_value_of_the_turn() -> None:
+def test_money_of_uses_the_newer_value_of_the_turn() -> None:
     session = Session("ses_1", 0, turns=(turn(1, None, worker_id=None),))
     assert money_of(session, turn(1, read("0.5"), worker_id=None)).usd == Decimal("0.5")
 

@@ -32,7 +32,7 @@ def test_only_what_was_delivered_up_to_the_turn_is_carried() -> None:
     assert "secret-link" not in text
 
 
-def test_nothing_delivered_is_no_text() -> None:
+def test_without_delivered_messages_there_is_no_text() -> None:
     refused = turn(1, "refused", "", TurnStatus.REJECTED)
     assert carried_text(Session("s", 0, turns=(refused,)), refused) == ""
 

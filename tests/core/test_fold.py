@@ -197,7 +197,7 @@ def test_a_poll_during_a_stream_does_not_double_later_text() -> None:
     assert folded(tape).texts == ("Because.",)
 
 
-def test_a_settled_turn_takes_readings_and_nothing_else_until_it_is_watched_again() -> None:
+def test_a_settled_turn_accepts_only_readings_until_it_is_watched_again() -> None:
     settled = stream(start(), delta("Done."), FINISH).note(Marker.SETTLED, status="completed", fault=None)
     look(settled, ReadReason.AFTER, output_text="Something later", usage={"credits": 5})
     settled.take(RawFrame(Framing.SSE, json.dumps(delta("Late"))))

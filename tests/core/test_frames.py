@@ -79,7 +79,7 @@ EVENTS = st.lists(
 
 
 @given(EVENTS, st.booleans())
-def test_any_events_fold_to_the_same_turn_however_they_are_escaped(
+def test_any_events_fold_to_the_same_turn_with_any_escaping(
     events: list[dict[str, Any]], plain: bool
 ) -> None:
     tape = Tape().note(

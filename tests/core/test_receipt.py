@@ -53,7 +53,7 @@ def test_the_change_is_in_credits_where_only_those_are_reported() -> None:
     assert receipt_line(priced, turns[3]) == "~12 s · 10 credits (-50%) Σ · ~$0.02 · standard"
 
 
-def test_a_duration_that_was_reported_is_no_estimate() -> None:
+def test_a_reported_duration_is_not_an_estimate() -> None:
     own = turn(0, after=reading("0.02", duration_ms=5400))
     assert receipt_line(session(own), own) == "5.4 s · $0.02 Σ · standard"
 

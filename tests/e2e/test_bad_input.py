@@ -68,7 +68,7 @@ def test_a_404_names_what_may_be_wrong(worker: tuple[str, ...], advice: str, tmp
     assert url in ran.err
 
 
-def test_a_base_url_without_a_key_says_how_to_set_one(tmp_path: Path) -> None:
+def test_a_base_url_without_a_key_has_a_hint(tmp_path: Path) -> None:
     ran = run("-p", "hello", "--base-url", "https://x.example", home=tmp_path)
     assert ran.code == 2
     assert "HANDINGER_API_KEY" in ran.err

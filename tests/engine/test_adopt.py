@@ -122,7 +122,7 @@ async def started(path: Path) -> Ledger:
     return ledger
 
 
-async def test_programs_that_attach_to_one_worker_at_once_have_one_session_and_one_turn(
+async def test_programs_that_attach_to_one_worker_simultaneously_have_one_session_and_one_turn(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "h.db"
@@ -154,7 +154,7 @@ async def test_an_adopted_task_belongs_to_its_stored_worker_and_has_a_title(tmp_
     await ledger.aclose()
 
 
-async def test_the_app_takes_over_what_a_script_sent_to_its_worker(tmp_path: Path) -> None:
+async def test_the_app_adopts_a_turn_that_a_script_sent_to_its_worker(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     ours, theirs = await started(path), await started(path)
     api = FakeApi(starts=[says("answer 0")], workers=[scheduled(1, "x", usage={"costUsd": 0.1})])

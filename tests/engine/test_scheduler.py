@@ -49,7 +49,7 @@ def test_the_order_decides_which_task_runs_next(order: OldestFirst | Newest, exp
     assert loop.unfinished() == []
 
 
-def test_time_moves_only_where_nothing_is_ready_or_the_order_says_so() -> None:
+def test_time_moves_only_if_nothing_is_ready_or_the_order_requests_it() -> None:
     loop = new_loop()
     ended: list[tuple[str, float]] = []
 

@@ -115,7 +115,7 @@ async def test_another_service_with_the_same_id_has_turns_of_its_own(tmp_path: P
         assert await ids(ledger) == ["turn_one_0", "turn_two_0"]
 
 
-async def test_a_removed_session_comes_back_with_its_entries(tmp_path: Path) -> None:
+async def test_a_removed_session_is_restored_with_its_entries(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await ledger.adopt(session(worker_id=WORKER), remote_turns("a", 2))
         await ledger.history.delete("ses_1")

@@ -67,7 +67,7 @@ def test_runs_follow_each_other() -> None:
         "0 0 31 4 *",
     ],
 )
-def test_what_is_not_understood_is_refused(expression: str) -> None:
+def test_invalid_expressions_are_refused(expression: str) -> None:
     with pytest.raises(RefusedError) as refused:
         scheduled(expression)
     assert refused.value.status == 422

@@ -35,7 +35,7 @@ def test_the_oldest_idle_worker_makes_room() -> None:
         assert [client.get(f"/api/workers/{each}").status_code for each in ids] == [404, 200, 200]
 
 
-def test_with_all_workers_busy_there_is_no_room() -> None:
+def test_a_new_worker_is_refused_while_all_are_busy() -> None:
     with LocalServer.start(pace=1, limits=RequestLimits(workers=1)) as small:
         headers = {"authorization": f"Bearer {small.api_key}"}
         url = f"{small.base_url}/api/workers"

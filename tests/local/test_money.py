@@ -153,7 +153,9 @@ def test_exact_json(value: object, text: str) -> None:
 
 
 @pytest.mark.parametrize(("budget", "calls"), [("low", 1), ("standard", 5), ("high", 5), ("unlimited", 5)])
-def test_a_budget_bounds_the_tool_calls_and_the_text_says_so(run_turn: Run, budget: str, calls: int) -> None:
+def test_a_budget_limits_the_tool_calls_and_is_named_in_the_text(
+    run_turn: Run, budget: str, calls: int
+) -> None:
     worker, events = run_turn("report on primes", budget=budget)
     assert sum(event["type"] == "tool-input-available" for event in events[:-1]) == calls
     assert worker["metadata"]["budget"] == budget

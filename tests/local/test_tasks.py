@@ -134,7 +134,7 @@ def test_a_blank_instruction_is_accepted(tasks: httpx.Client) -> None:
     assert tasks.get(f"/api/workers/{worker['id']}").status_code == 200
 
 
-def test_lone_surrogates_are_replaced_wherever_they_come_back(tasks: httpx.Client) -> None:
+def test_lone_surrogates_are_replaced_in_every_answer(tasks: httpx.Client) -> None:
     headers = {"content-type": "application/json"}
     body = rb'{"title": "a\ud800", "outputSchema": {"\udfff": 1}}'
     stored = tasks.post("/api/workers", content=body, headers=headers).json()

@@ -118,7 +118,7 @@ async def _broken_command(desktop: Desktop, monkeypatch: pytest.MonkeyPatch) -> 
         await desktop.until(pilot, lambda: desktop.app._exit or desktop.app._exception)
 
 
-async def test_a_crash_is_reported_in_a_file_of_ones_own_and_the_terminal_gets_one_line(
+async def test_a_crash_is_reported_in_a_private_file_and_one_line_on_the_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     folder = tmp_path / "data"

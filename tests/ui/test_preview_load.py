@@ -138,7 +138,7 @@ BEGINNINGS = (
     st.binary(max_size=200) | st.text().map(str.encode),
     st.booleans(),
 )
-def test_no_bytes_make_it_stumble(name: str, beginning: bytes, remainder: bytes, complete: bool) -> None:
+def test_any_bytes_can_be_previewed(name: str, beginning: bytes, remainder: bytes, complete: bool) -> None:
     preview = loaded(name, beginning + remainder, complete=complete)
     assert preview.facets
     for facet in preview.facets:

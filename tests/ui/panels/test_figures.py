@@ -91,7 +91,7 @@ def test_a_later_reading_closes_the_gap_of_a_worker_that_reports_totals() -> Non
     assert view.share == "shared with 1 other run"
 
 
-def test_a_turn_that_never_started_is_no_gap_and_not_what_the_panel_speaks_of() -> None:
+def test_a_turn_that_never_started_is_not_a_gap_and_not_shown_by_the_panel() -> None:
     view = usage_view(session(turn(0, after=FIRST), turn(1, status=TurnStatus.REJECTED)))
     assert view.this_worker("cost") == Figure(Decimal("0.0377"))
     assert view.this_turn("cost") == Figure(Decimal("0.0377"))

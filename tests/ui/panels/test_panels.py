@@ -133,7 +133,7 @@ def test_every_panel_names_itself_and_explains_its_keys(entry: PanelEntry) -> No
 
 
 @pytest.mark.parametrize("theme", [theme.name for theme in THEMES])
-async def test_the_cursor_stands_out_in_every_theme(theme: str) -> None:
+async def test_the_cursor_is_visible_in_every_theme(theme: str) -> None:
     panel = SourcesPanel()
     app = Stage(panel)
     async with app.run_test(size=(34, 12)) as pilot:

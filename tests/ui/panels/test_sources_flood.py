@@ -54,7 +54,7 @@ def test_no_step_judges_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not catalog.needs_steps(flood())
 
 
-async def test_it_looks_as_if_it_had_been_done_at_once() -> None:
+async def test_the_result_equals_that_of_one_step() -> None:
     soon, at_once = SourcesPanel(), SourcesPanel()
     app = Stage(soon)
     async with app.run_test(size=(34, 18)) as pilot:

@@ -81,7 +81,7 @@ async def test_values_appear_and_change() -> None:
         assert row(text_of(app), "credits").split() == ["│", "credits", "8", "31", "│"]
 
 
-def test_what_is_not_reported_is_never_written_as_zero() -> None:
+def test_unreported_figures_are_never_written_as_zero() -> None:
     for width in (26, 30, 40):
         text = "\n".join(lines(session(turn(0, after=reading("0.01"), seconds=None)), width))
         assert row(text, "cost ").split()[1:] == ["$0.01", "$0.01"]
@@ -123,7 +123,7 @@ def test_sums_with_gaps_wear_a_plus_and_say_why() -> None:
     assert "+" not in panel_text
 
 
-def test_an_amount_has_the_same_digits_wherever_it_stands() -> None:
+def test_an_amount_has_the_same_digits_everywhere() -> None:
     sample = session(turn(0, after=reading("0.005608", costs=("0.005", "0.0006", "0.000008", "0"))))
     for width in (34, 40):
         rows = lines(sample, width)

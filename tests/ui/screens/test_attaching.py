@@ -74,7 +74,7 @@ async def test_enter_right_behind_a_drop_waits_for_it(folder: Path) -> None:
     assert (desktop.api.posts[0].prompt, files_of(desktop)) == ("sum ", ["sales.csv"])
 
 
-async def test_a_path_that_is_no_file_stays_text_and_a_folder_is_named(folder: Path) -> None:
+async def test_a_path_without_a_file_stays_text_and_a_folder_is_reported(folder: Path) -> None:
     desktop = desktop_with()
     async with desktop.running() as pilot:
         desktop.app.post_message(Paste("/nowhere/at/all.csv"))
@@ -113,7 +113,7 @@ async def test_chips_are_removed_by_key_and_by_mouse(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-async def test_ctrl_c_takes_the_text_first_and_the_files_second() -> None:
+async def test_ctrl_c_clears_the_text_first_and_then_the_files() -> None:
     desktop = desktop_with()
     async with desktop.running() as pilot:
         desktop.work.prompt.put("/file sales.csv")

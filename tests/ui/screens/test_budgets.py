@@ -134,7 +134,7 @@ def test_unreported_figures_are_never_zero() -> None:
 
 
 @pytest.mark.parametrize("width", [30, 40, 60, 72])
-def test_a_row_is_a_row_however_narrow_the_screen(width: int) -> None:
+def test_a_row_stays_one_row_on_the_narrowest_screen(width: int) -> None:
     shown = text(*spent("low", 6, "0.02"), *spent("high", 6, "0.09"), width=width).splitlines()
     table = shown[: shown.index("")]
     assert [line.split()[0] for line in table[1:]] == ["low", "90th", "high", "90th"]
@@ -175,7 +175,7 @@ def test_a_hostile_level_is_harmless(payload: dict[str, Any]) -> None:
         assert not BAD.search(line), ascii(line)
 
 
-def test_a_month_in_credits_says_its_unit() -> None:
+def test_a_month_in_credits_shows_its_unit() -> None:
     in_credits = replace(NO_FORECAST, spent=Total(Decimal(12), 1), unit=Unit.CREDITS)
     shown = "\n".join(line.plain for line in budget_lines(Comparison("all workers", (), in_credits), 72))
     assert "Spent so far: 12 credits + 1 turn unknown" in shown

@@ -88,7 +88,7 @@ async def test_keys_walk_through_all_of_it_unknown_types_too() -> None:
             await desktop.until(pilot, lambda: "a number from 1 to 2" in desktop.notices())
 
 
-async def test_the_key_of_the_transcript_opens_what_the_cursor_stands_on() -> None:
+async def test_the_key_of_the_transcript_opens_the_item_under_the_cursor() -> None:
     desktop = given(("data-one", [1]), ("data-two", [2]), output=OUTPUT)
     async with desktop.running(100, 40) as pilot:
         await answered_data(desktop, pilot)
@@ -152,7 +152,7 @@ async def test_changes_are_announced_and_shown_on_request() -> None:
         await desktop.shows(pilot, "2 of 2", "m: 2")
 
 
-async def test_deep_and_huge_data_opens_at_once_and_every_key_answers() -> None:
+async def test_deep_and_huge_data_opens_quickly_and_every_key_works() -> None:
     deep: Any = "bottom"
     for _ in range(MAX_DEPTH - 2):
         deep = [deep]

@@ -116,7 +116,7 @@ async def test_a_cost_with_a_gap_is_marked() -> None:
         )
 
 
-def test_a_message_that_waits_in_the_queue_is_no_gap() -> None:
+def test_a_queued_message_is_not_a_gap() -> None:
     waits = turn(1, status=TurnStatus.QUEUED, seconds=None)
     assert (
         money_line(session(turn(0, after=reading("0.02", credit="1")), waits)) == "$0.02 · 1 credit · 1 turn"

@@ -52,7 +52,7 @@ def test_a_clock_that_was_wrong_once_makes_no_centuries_and_loses_no_money() -> 
     assert sum(bucket.usd.value or 0 for bucket in days.buckets) == 7
 
 
-def test_bars_are_as_high_as_their_amounts_and_whatever_cost_something_shows() -> None:
+def test_bars_are_proportional_and_every_cost_is_visible() -> None:
     lines = plain(per_day(november("8", "4", "0.0001", "0"), LEFT + 4, 8))
     assert lines[0] == "Cost per day  "
     assert lines[2].startswith("    $8.00┤█")

@@ -76,7 +76,7 @@ async def test_rows_of_tags_overlap_and_the_total_does_not(width: int) -> None:
         assert all(len(row) <= width for row in desktop.text().splitlines())
 
 
-async def test_the_key_of_days_goes_on_to_weeks_and_months() -> None:
+async def test_the_key_of_days_cycles_to_weeks_and_months() -> None:
     async with running(80) as (desktop, pilot):
         await pilot.press("d")
         await desktop.shows(pilot, "[d Week]", "13 Nov – 19 Nov", "23 Oct – 29 Oct")
@@ -92,7 +92,7 @@ async def test_the_key_of_days_goes_on_to_weeks_and_months() -> None:
         await desktop.shows(pilot, "[d Day]")
 
 
-async def test_the_row_without_a_name_is_no_filter() -> None:
+async def test_the_row_without_a_name_is_not_a_filter() -> None:
     async with running(80) as (desktop, pilot):
         await pilot.press("P")
         await desktop.shows(pilot, "[P Project]", "(no project)")

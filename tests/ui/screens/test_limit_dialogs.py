@@ -60,7 +60,7 @@ async def test_a_typed_amount_raises_the_limit_and_sends_once() -> None:
     assert desktop.purse.sets == [(Scope.DAY, USD, Decimal(7))]
 
 
-async def test_an_amount_is_what_was_typed_however_fast() -> None:
+async def test_an_amount_typed_very_fast_is_complete() -> None:
     desktop = full()
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Keep me")
@@ -99,7 +99,7 @@ async def test_a_limit_of_the_command_line_cannot_be_raised_here() -> None:
     assert desktop.api.posts == []
 
 
-async def test_pretend_money_is_called_so_in_the_question() -> None:
+async def test_simulated_money_is_marked_in_the_question() -> None:
     desktop = full(badge=LOCAL)
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Keep me")

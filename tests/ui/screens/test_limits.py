@@ -282,7 +282,7 @@ async def test_the_spending_of_another_program_appears_within_a_second() -> None
         await desktop.shows(pilot, "standard · ~$4.50 (other workers)")
 
 
-async def test_looking_paints_nothing_while_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_polling_paints_nothing_without_new_charges(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(screen, "CHECKS_PER_S", 50)
     desktop = Desktop()
     async with desktop.running() as pilot:

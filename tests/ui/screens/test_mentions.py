@@ -122,7 +122,7 @@ async def test_keys_without_mentions_show_a_message() -> None:
 
 
 @pytest.mark.parametrize("browser", [True, False])
-async def test_a_plain_source_opens_at_once_and_is_copied_without_a_browser(browser: bool) -> None:
+async def test_a_plain_source_opens_immediately_and_is_copied_without_a_browser(browser: bool) -> None:
     desktop = cited(browser=browser)
     async with desktop.running(120, 40) as pilot:
         await answered_sources(desktop, pilot)
@@ -169,7 +169,7 @@ def _opened(desktop: Desktop, count: int) -> bool:
     return len(desktop.opened) == count
 
 
-async def test_what_is_no_web_address_is_never_opened() -> None:
+async def test_only_web_addresses_are_opened() -> None:
     desktop = cited(("javascript:alert(1)", "A page"), ("file:///etc/passwd", "Another"))
     async with desktop.running(120, 40) as pilot:
         await answered_sources(desktop, pilot)

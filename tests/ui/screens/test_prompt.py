@@ -18,7 +18,7 @@ async def test_three_keys_and_a_backslash_break_the_line() -> None:
         assert desktop.api.posts == []
 
 
-async def test_corrections_act_in_their_order_however_fast() -> None:
+async def test_fast_corrections_keep_their_order() -> None:
     desktop = Desktop(api=answers("Hello"))
     async with desktop.running() as pilot:
         for key in (*"abcdef", *["backspace"] * 4, *"xyz", "left", "left", "1", "home", "0", "enter"):

@@ -158,7 +158,7 @@ class SlowApi(FakeApi):
         return await super().read_worker(worker_id)
 
 
-async def test_who_watches_while_the_look_is_under_way_gets_every_frame_once() -> None:
+async def test_a_watcher_during_a_read_gets_every_frame_once() -> None:
     past = Past()
     session_id = await past.leave()
     api = SlowApi(workers=[DONE])

@@ -266,7 +266,7 @@ async def test_a_wait_named_by_the_service_is_counted_down_and_enter_waits_for_i
         await desktop.shows(pilot, "✓ completed")
 
 
-async def test_the_prompt_given_at_the_start_is_sent_at_once(tmp_path: Path) -> None:
+async def test_the_prompt_given_at_the_start_is_sent_immediately(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text("x\n1\n")
     given = launch(prompt="From outside", attachments=(str(file),), budget="high", disk=Disk())

@@ -133,7 +133,7 @@ async def test_while_browsing_enter_and_tab_only_come_back() -> None:
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "not yes, pasted")
 
 
-async def test_a_panel_takes_single_keys_only_when_a_key_led_to_it() -> None:
+async def test_a_panel_accepts_single_keys_only_if_it_was_opened_by_a_key() -> None:
     async with answered() as (desktop, pilot):
         await pilot.press("f4")
         await desktop.shows(pilot, "Browsing: Files")
@@ -165,7 +165,7 @@ async def test_esc_closes_the_nearest_thing_first() -> None:
         assert desktop.work.browsing.browsed is None
 
 
-async def test_esc_in_the_transcript_while_a_turn_runs_comes_back_first() -> None:
+async def test_esc_in_the_transcript_during_a_turn_first_returns_to_the_prompt() -> None:
     script, gate = held("Half")
     desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", **PRICED)]))
     async with desktop.running() as pilot:
@@ -279,7 +279,7 @@ async def test_a_prefix_of_other_programs_needs_one_confirmation(typed: str) -> 
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_whatever_the_mouse_does_every_letter_is_typed_in_order(seed: int) -> None:
+async def test_letters_keep_their_order_during_mouse_actions(seed: int) -> None:
     dice = random.Random(seed)
     letters = "jkymsdnNMxopSaeqg!#?/ 1"
     places = ("#transcript", "#panel-usage", "#panel-sources", "#panel-files", "#header", "#prompt", "#grip")

@@ -280,7 +280,7 @@ class WriterThread:
         self.texts.clear()
 
 
-def test_a_ready_terminal_is_written_to_at_once_and_in_order(wire: Wire) -> None:
+def test_a_ready_terminal_is_written_to_immediately_and_in_order(wire: Wire) -> None:
     with file_on(wire) as file:
         output = TerminalFile(file)
         thread = WriterThread(output)
@@ -368,7 +368,7 @@ async def test_a_stop_that_is_not_done_yet_is_withdrawn_by_sigcont() -> None:
     assert stops.calls == []
 
 
-async def test_sigcont_after_a_stop_by_somebody_else_restarts_the_terminal() -> None:
+async def test_sigcont_after_an_external_stop_restarts_the_terminal() -> None:
     stops = Stops()
     stops.signals.resume()
     await asyncio.sleep(0)

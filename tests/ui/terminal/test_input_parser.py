@@ -80,7 +80,7 @@ def cut(data: str, places: Iterable[int]) -> list[str]:
 
 
 @pytest.mark.parametrize("data", NEWLINE)
-def test_enter_with_alt_or_shift_is_a_line_break_wherever_it_is_torn(data: str) -> None:
+def test_enter_with_alt_or_shift_is_a_line_break_for_any_split(data: str) -> None:
     for at in range(1, len(data) + 1):
         (key,) = keys_in(read([data[:at], data[at:]] if at < len(data) else [data]))
         assert key in ("alt+enter", "shift+enter", "alt+shift+enter")
@@ -150,13 +150,13 @@ def test_the_background_color_of_the_terminal_is_read(color: str, is_light: bool
 
 
 @pytest.mark.parametrize("reply", REPLIES)
-def test_a_late_reply_of_the_terminal_is_never_typed_wherever_it_is_torn(reply: str) -> None:
+def test_a_late_reply_of_the_terminal_is_never_typed_for_any_split(reply: str) -> None:
     for at in range(1, len(reply)):
         assert keys_in(read(["a" + reply[:at], reply[at:] + "b"])) == ["a", "b"]
 
 
 @given(st.lists(st.sampled_from([*REPLIES, *KEYS, *"ab \r"]), max_size=6), st.lists(st.integers(0, 99)))
-def test_replies_among_keys_are_cut_out_wherever_they_are_torn(pieces: list[str], places: list[int]) -> None:
+def test_replies_between_keys_are_removed_for_any_split(pieces: list[str], places: list[int]) -> None:
     typed = "".join(piece for piece in pieces if piece not in REPLIES)
     expected = [key for piece in pieces if piece not in REPLIES for key in keys_in(read([piece]))]
     assert typed or not expected

@@ -50,7 +50,7 @@ def test_the_nearest_occurrence_is_the_anchor() -> None:
     assert rows[anchor.row].content.plain.endswith("at the end")
 
 
-def test_what_is_not_shown_at_all_leads_to_about_the_right_row() -> None:
+def test_a_mention_that_is_not_shown_leads_to_the_nearest_row() -> None:
     text = "\n\n".join(f"Line {number}." for number in range(40))
     rows = render(text, 80)
     at = text.index("Line 30.")

@@ -51,7 +51,7 @@ def look(layout: TranscriptLayout) -> list[object]:
 
 
 @pytest.mark.parametrize("name", TURNS)
-def test_pieces_give_the_rows_of_all_at_once(name: str) -> None:
+def test_pieces_give_the_same_rows_as_one_step(name: str) -> None:
     at_once, pieces = shown(TURNS[name]()), shown(TURNS[name]())
     at_once.measure(0, whole=True)
     assert pieces.unfinished

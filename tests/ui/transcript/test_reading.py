@@ -20,7 +20,7 @@ def everything() -> Stage:
 
 
 @pytest.mark.parametrize("width", [80, 120])
-async def test_a_representative_turn_looks_as_it_should(width: int) -> None:
+async def test_a_representative_turn_has_its_golden_screen(width: int) -> None:
     app = everything()
     async with app.run_test(size=(width, 90)) as pilot:
         await pilot.pause()

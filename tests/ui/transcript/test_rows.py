@@ -67,7 +67,7 @@ def test_decoded_escapes_are_cleaned_too() -> None:
     assert not any(ord(char) < 32 or 127 <= ord(char) < 160 or char == "\u202e" for char in content.plain)
 
 
-def test_file_names_are_no_links_and_addresses_are() -> None:
+def test_addresses_are_links_and_file_names_are_not() -> None:
     content = inline("See setup.py and README.md, https://e.example/x or me@example.com.")
     assert hrefs(content) == ["https://e.example/x", "mailto:me@example.com"]
 

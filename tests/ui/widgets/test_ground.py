@@ -26,7 +26,7 @@ def segments(strips: list[Strip]) -> list[list[Segment]]:
 
 
 @pytest.mark.parametrize("no_color", ["", "1"])
-async def test_it_looks_as_textual_would_paint_it(monkeypatch: pytest.MonkeyPatch, no_color: str) -> None:
+async def test_the_paint_equals_that_of_textual(monkeypatch: pytest.MonkeyPatch, no_color: str) -> None:
     monkeypatch.setenv("NO_COLOR", no_color)
     app = Grounds()
     async with app.run_test(size=(30, 8)):
