@@ -22,11 +22,11 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from tests.chaos.default_replies import NO_ROUTE, usual
 from tests.chaos.reply import Ended, Wire
 from tests.chaos.requests import Request, read_body, read_head
 from tests.chaos.steps import Player
 from tests.chaos.texts import filler
-from tests.chaos.usual import NO_ROUTE, usual
 from tests.chaos.world import Exchange, Scenario, Step, World
 
 HOST = "127.0.0.1"

@@ -27,8 +27,8 @@ from handinger_tui.ledger.frames import stored_frames
 from tests.chaos.data import SCENARIOS, SHORT
 from tests.chaos.judge import prompt_for
 from tests.chaos.processes import Place, ended
+from tests.chaos.restart import start_again
 from tests.chaos.server import FaultServer, wait_until
-from tests.chaos.starts import start_again
 from tests.chaos.steps import CLOSING, EVENT_STREAM, delta, opening
 from tests.chaos.table import Note
 from tests.chaos.world import World

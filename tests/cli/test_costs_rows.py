@@ -31,7 +31,7 @@ from handinger_tui.ledger.charges import NUMBERS
 from handinger_tui.ledger.cost_rows import opened
 from handinger_tui.ledger.database_file import NEWER
 from tests.e2e.runner import run
-from tests.ledger.rows import NOON_MS, cells, put_in
+from tests.ledger.raw_rows import NOON_MS, cells, put_in
 from tests.ledger.samples import answered, order, play, session
 from tests.ledger.samples import opened as ledger_at
 

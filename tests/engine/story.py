@@ -9,7 +9,7 @@ from handinger_tui.core.jsontext import dump
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
 from tests.engine.doors import FAULTS, Door
-from tests.engine.ending import discard, finish
+from tests.engine.final_checks import discard, finish
 from tests.engine.history import Limits
 from tests.engine.world import Setting, World
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.engine.doors import FAULTS, Door
-from tests.engine.ending import discard, finish
+from tests.engine.final_checks import discard, finish
 from tests.engine.history import Limits
 from tests.engine.soak import report, tell
 from tests.engine.world import Setting, World

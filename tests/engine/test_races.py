@@ -13,8 +13,8 @@ from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.ledger.ledger import Ledger
 from tests.engine.doors import Door
-from tests.engine.ending import finish
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, says
+from tests.engine.final_checks import finish
 from tests.engine.history import Limits
 from tests.engine.scheduler import OldestFirst
 from tests.engine.world import Setting, World

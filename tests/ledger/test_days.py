@@ -12,7 +12,7 @@ import pytest
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, midnight
 from handinger_tui.ledger.grouping import day_at
 from handinger_tui.ui.ledger.query import midnight_ms
-from tests.ledger.rows import cells, put_in
+from tests.ledger.raw_rows import cells, put_in
 from tests.ledger.samples import opened
 
 if TYPE_CHECKING:

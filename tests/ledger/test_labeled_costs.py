@@ -20,7 +20,7 @@ from handinger_tui.core.money.spending import (
     week_name,
 )
 from handinger_tui.core.tags import PROJECT_KINDS, TAG_KINDS, TagRules, rules_in
-from tests.ledger.rows import DAY_MS, NOON_MS, cells, put_in
+from tests.ledger.raw_rows import DAY_MS, NOON_MS, cells, put_in
 from tests.ledger.samples import answered, opened, order, play, session
 
 if TYPE_CHECKING:

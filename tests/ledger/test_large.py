@@ -14,7 +14,7 @@ from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.ledger.charges import NUMBERS
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.charge_rows import spent
-from tests.ledger.rows import NOON_MS, cells
+from tests.ledger.raw_rows import NOON_MS, cells
 from tests.ledger.samples import opened
 
 CHARGES: Final = 100_000

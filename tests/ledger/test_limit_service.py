@@ -18,7 +18,7 @@ from handinger_tui.core.stream import Snapshot, Usage
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ledger.limits import LimitRules, LimitService
 from tests.ledger.charge_rows import spent
-from tests.ledger.rows import DAY_MS, NOON_MS, cells, put_in
+from tests.ledger.raw_rows import DAY_MS, NOON_MS, cells, put_in
 from tests.ledger.samples import look, opened, order, session
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, Spent
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from tests.ledger.charge_rows import charges, spent
-from tests.ledger.rows import cells, old_file, put
+from tests.ledger.raw_rows import cells, old_file, put
 from tests.ledger.samples import WORKER, answered, look, opened, order, play
 
 NEW = ("base_url", "started_by")

@@ -20,7 +20,7 @@ async def other(*words: str) -> AsyncIterator[subprocess.Process]:
     process = await subprocess.create_subprocess_exec(
         sys.executable,
         "-m",
-        "tests.ledger.other",
+        "tests.ledger.other_process",
         *words,
         cwd=ROOT,
         stdin=subprocess.PIPE,

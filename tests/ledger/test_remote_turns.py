@@ -17,7 +17,7 @@ from handinger_tui.core.turns.session import RemoteTurn, put_turn
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.migrations import MIGRATIONS
 from tests.ledger.charge_rows import charges
-from tests.ledger.rows import cells, put
+from tests.ledger.raw_rows import cells, put
 from tests.ledger.samples import (
     WORKER,
     answered,

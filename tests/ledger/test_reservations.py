@@ -32,7 +32,7 @@ from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.limits import LimitRules
-from tests.ledger.rows import DAY_MS, NOON_MS, cells, old_file, put, put_in
+from tests.ledger.raw_rows import DAY_MS, NOON_MS, cells, old_file, put, put_in
 from tests.ledger.samples import answered, look, opened, order, play, session
 
 USD = 10**12

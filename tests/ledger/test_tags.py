@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from handinger_tui.core.tags import PROJECT_KINDS, TAG_KINDS, Labels, TagRules, rules_in
 from handinger_tui.ledger.repair import repair
-from tests.ledger.rows import old_file
+from tests.ledger.raw_rows import old_file
 from tests.ledger.samples import WORKER, answered, look, opened, order, play, query, remote_turns, session
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.ledger.rows import NOON_MS, cells, put_in
+from tests.ledger.raw_rows import NOON_MS, cells, put_in
 from tests.ledger.samples import opened
 
 USD = 10**12

@@ -1,4 +1,4 @@
-"""Another process at the ledger: `python -m tests.ledger.other WHAT PATH …`. Prints what it did."""
+"""Another process at the ledger: `python -m tests.ledger.other_process WHAT PATH …`. Prints what it did."""
 
 from __future__ import annotations
 
