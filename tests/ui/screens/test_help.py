@@ -93,7 +93,7 @@ async def test_lists_and_dialogs_show_their_own_keys_and_are_there_again_after_i
             await desktop.until(pilot, lambda: desktop.app.screen is dialog)  # noqa: B023 - awaited here
             await pilot.press("escape")
             await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
-            await desktop.rest(pilot)
+            await desktop.settle(pilot)
 
 
 def is_filtered(desktop: Desktop, shown: str, hidden: str) -> bool:

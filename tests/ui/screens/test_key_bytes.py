@@ -206,7 +206,7 @@ async def answered() -> AsyncIterator[tuple[Desktop, Pilot[None]]]:
 
 async def press_row(desktop: Desktop, pilot: Pilot[None], row: KeyRow) -> None:
     await press(desktop, pilot, row.before)
-    await desktop.rest(pilot)
+    await desktop.settle(pilot)
     assert not row.holds(desktop), f"{row.name}: it holds before the key is pressed"
     await press(desktop, pilot, row.sent)
     await desktop.until(pilot, lambda: row.holds(desktop))
@@ -237,7 +237,7 @@ async def test_the_bytes_of_keys_do_what_the_contract_says_one_after_the_other()
             desktop.app.copy_to_clipboard("")
             await press(desktop, pilot, "\x1b[1;5F")
             await desktop.until(pilot, lambda: scrolled(1)(desktop))
-            await desktop.rest(pilot)
+            await desktop.settle(pilot)
 
 
 async def test_the_bytes_of_a_key_edit_the_text() -> None:
