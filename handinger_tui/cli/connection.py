@@ -16,9 +16,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.api.atomic_file import land
-from handinger_tui.api.download import fetch_beginning, save
-from handinger_tui.api.file_urls import refresher
 from handinger_tui.api.stored_workers import WebhookClient
 from handinger_tui.cli.load_settings import key_warning
 from handinger_tui.cli.local_files import beginning_of, default_paths, expand_path
@@ -226,6 +223,8 @@ def text_saver(folder: Path) -> Callable[[str, str], Awaitable[str]]:
     """
 
     async def write(name: str, text: str) -> str:
+        from handinger_tui.api.atomic_file import land  # with the first file
+
         async def content() -> AsyncIterator[bytes]:
             yield text.encode()
 
@@ -266,6 +265,8 @@ class WorkerFiles:
         reread: str | None = None,
     ) -> str:
         """Download a file under a safe and free name and return the path. Raises LinkExpired or ApiError."""
+        from handinger_tui.api.download import save  # with the first file, 0.4 MB
+
         path = await save(
             self._online,
             file.url,
@@ -281,6 +282,8 @@ class WorkerFiles:
         self, file: FilePart, most: int, *, progress: Progress | None = None, reread: str | None = None
     ) -> Fetched:
         """Download the beginning of a file into memory. Raises LinkExpired or ApiError."""
+        from handinger_tui.api.download import fetch_beginning  # with the first file, 0.4 MB
+
         beginning = await fetch_beginning(
             self._online, file.url, most, progress=progress, refresh=self._refresh(file, reread)
         )
@@ -295,7 +298,11 @@ class WorkerFiles:
         return await open_path(path)
 
     def _refresh(self, file: FilePart, worker_id: str | None) -> Callable[[], Awaitable[str | None]] | None:
-        return None if worker_id is None or self._turns is None else refresher(self._turns, worker_id, file)
+        if worker_id is None or self._turns is None:
+            return None
+        from handinger_tui.api.file_urls import refresher  # with the first file
+
+        return refresher(self._turns, worker_id, file)
 
 
 def _expand_folder(folder: str) -> Path:

@@ -368,7 +368,8 @@ def mark_suspect(path: Path) -> None:
 
 
 def _connect(name: str, patience_s: float) -> sqlite3.Connection:
-    connection = sqlite3.connect(name, timeout=patience_s, isolation_level=None)
+    # With 128 cached statements, the default, those of the migrations would stay in memory: 0.3 to 0.6 MB.
+    connection = sqlite3.connect(name, timeout=patience_s, isolation_level=None, cached_statements=24)
     connection.row_factory = sqlite3.Row
     return connection
 
