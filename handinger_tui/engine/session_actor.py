@@ -376,8 +376,10 @@ class SessionActor:
                 return None
             return queue.hold
         if only is not None:
+            past = queue.hold
             await self._limits.check()
-            await self._start_next(start, past=queue.hold)
+            if stops == queue.stops:
+                await self._start_next(start, past=past)
             return queue.hold
         hold = await self._limits.hold() if queue.ids else None
         if stops == queue.stops:

@@ -565,7 +565,7 @@ FOURTEENTH: Final = ("ALTER TABLE sessions RENAME COLUMN task_id TO template",)
 
 
 # The fifteenth migration: stored workers as they were read last.
-# `members` is JSON, see `ledger/stored_workers.py`. `read_ms` NULL: the members were never read.
+# `members` is JSON, see `ledger/history.py`. `read_ms` NULL: the members were never read.
 FIFTEENTH: Final = (
     """
     CREATE TABLE stored_workers (
@@ -593,7 +593,7 @@ SIXTEENTH: Final = (
 )
 
 
-# The seventeenth migration: what of each turn is searched, see `ledger/search`.
+# The seventeenth migration: what of each turn is searched, see `ledger/search.py`.
 # `texts` is compressed JSON without prompt and answer. Turns without a row get one later. The full text index
 # (`search_words`) is no part of the schema: a SQLite without FTS5 cannot have it. `indexed` is 1 where it has
 # the present texts of the row, else 0; `old` is the other text that it has. An id is never used twice: what

@@ -31,9 +31,11 @@ from tests.engine.fakes import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from handinger_tui.core.money.limits import Start
+    from handinger_tui.core.money.limits import Gauge, Start
     from handinger_tui.core.stream import Frame
     from handinger_tui.core.turns.session import Session
+    from handinger_tui.engine.ports import LimitReader
+    from handinger_tui.engine.session_actor import SessionActor
 
 
 def prompts(box: Rig) -> list[str]:
@@ -57,7 +59,7 @@ async def running(box: Rig, prompt: str) -> str:
     return turn_id
 
 
-def detached_turn(*answers: Script) -> Rig:
+def detached_turn(*answers: Script, limits: LimitReader | None = None) -> Rig:
     """A session whose first answer never ends; when it is watched again it is complete."""
     forever = asyncio.Event()
     api = FakeApi(
@@ -69,7 +71,7 @@ def detached_turn(*answers: Script) -> Rig:
             worker("one two", prompt="first"),
         ],
     )
-    return rig(api, worker_id="w1")
+    return rig(api, worker_id="w1", purse=limits)
 
 
 async def test_detaching_holds_the_queue_and_watching_again_continues_it() -> None:
@@ -145,6 +147,38 @@ async def test_one_held_message_is_sent_before_the_others_which_stay_held() -> N
     assert actor.queue.hold is not None
     with pytest.raises(Busy):
         await actor.resume(only=third)
+
+
+@dataclass
+class DetachingLimits:
+    """No limits; the person presses Esc while they are read, once `actor` is set."""
+
+    actor: SessionActor | None = None
+
+    async def gauges(self, _session: Session) -> tuple[Gauge, ...]:
+        if self.actor is not None:
+            self.actor.detach()
+        return ()
+
+
+async def test_a_detach_while_the_limits_are_read_stops_the_message_that_was_to_go_first() -> None:
+    limits = DetachingLimits()
+    box = detached_turn(says("2"), limits=limits)
+    actor = box.engine.actor(box.session_id)
+    await running(box, "first")
+    await actor.send("second")
+    actor.detach()
+    await box.settled()
+    box.api.workers[:] = [worker("one two", prompt="first"), worker("x")]
+    assert await actor.look()
+    limits.actor = actor
+    assert await actor.resume(only=actor.queue.ids[0]) == Hold(HoldReason.DETACHED)
+    await box.settled()
+    assert (prompts(box), queued(box)) == (["first"], ["second"])
+    limits.actor = None
+    await actor.resume(only=actor.queue.ids[0])
+    await box.settled()
+    assert prompts(box) == ["first", "second"]
 
 
 async def test_a_message_sent_before_the_others_while_a_turn_runs_is_the_next_one() -> None:
