@@ -86,10 +86,18 @@ def test_ctrl_c_ends_an_editor_that_hangs_and_the_app_continues(
         goes_on(window, "SIGINT")
 
 
+# Each signal without an editor: test_keys.py.
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGINT, 130)]
+    ("while_editing", "number", "code"),
+    [
+        (True, signal.SIGINT, 130),
+        (True, signal.SIGTERM, 143),
+        pytest.param(True, signal.SIGHUP, 143, marks=pytest.mark.slow),
+        pytest.param(False, signal.SIGINT, 130, marks=pytest.mark.slow),
+        pytest.param(False, signal.SIGTERM, 143, marks=pytest.mark.slow),
+        (False, signal.SIGHUP, 143),
+    ],
 )
-@pytest.mark.parametrize("while_editing", [True, False], ids=["while", "after"])
 def test_signals_end_the_app_during_and_after_an_editor(
     tmux: str, tmp_path: Path, number: signal.Signals, code: int, while_editing: bool
 ) -> None:

@@ -67,7 +67,9 @@ def open_sources(window: Terminal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "rows", "generation"), [(80, 24, "workers"), (120, 40, "tasks")], ids=["workers", "tasks"]
+    ("columns", "rows", "generation"),
+    [(80, 24, "workers"), pytest.param(120, 40, "tasks", marks=pytest.mark.slow)],
+    ids=["workers", "tasks"],
 )
 def test_attach_ask_preview_save_and_open_the_sources(
     tmux: str, columns: int, rows: int, generation: str, tmp_path: Path

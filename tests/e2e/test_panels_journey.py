@@ -92,7 +92,10 @@ def leave_a_panel_while_a_turn_runs(window: Terminal) -> None:
     window.until(lambda screen_text: "keeps running" not in screen_text, "the question is gone")
 
 
-@pytest.mark.parametrize(("density", "generation"), [("normal", "workers"), ("compact", "tasks")])
+@pytest.mark.parametrize(
+    ("density", "generation"),
+    [pytest.param("normal", "workers", marks=pytest.mark.slow), ("compact", "tasks")],
+)
 def test_panels_of_a_narrow_terminal(tmux: str, density: str, generation: str, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(f'density = "{density}"\n')
     with terminal(tmux, 80, 24) as window:

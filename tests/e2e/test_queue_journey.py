@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handinger_tui.local.server import LocalServer
-from tests.e2e.accounts import GENERATIONS, Account
+from tests.e2e.accounts import Account
 from tests.e2e.terminal import Terminal, terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
+# Screen and engine have no branch on a generation (tests/house/test_generations.py): one by default.
 sizes = pytest.mark.parametrize(
-    ("columns", "rows", "generation"), [(80, 24, "workers"), (120, 40, "tasks")], ids=["workers", "tasks"]
+    ("columns", "rows", "generation"),
+    [pytest.param(80, 24, "workers", marks=pytest.mark.slow), (120, 40, "tasks")],
+    ids=["workers", "tasks"],
 )
 
 
@@ -74,7 +77,7 @@ def test_detached_with_three_queued_messages_and_back(
         assert account.prompts(tmp_path) == ["long 60", "echo two", "echo four changed"]
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("generation", ["workers", pytest.param("tasks", marks=pytest.mark.slow)])
 def test_queued_messages_survive_a_kill(tmux: str, generation: str, tmp_path: Path) -> None:
     with LocalServer.start(pace=0.1) as server:
         account = Account(server, generation)

@@ -23,8 +23,8 @@ def answered(window: Terminal, home: Path, *argv: str, **environ: str) -> None:
 @pytest.mark.parametrize(
     ("argv", "config", "answer", "head"),
     [
-        ((), "", False, False),
-        (("--print-on-exit", "answer"), "", True, False),
+        pytest.param((), "", False, False, marks=pytest.mark.slow),
+        pytest.param(("--print-on-exit", "answer"), "", True, False, marks=pytest.mark.slow),
         (("--print-on-exit", "transcript"), "", True, True),
         ((), 'print_on_exit = "answer"', True, False),
         (("--print-on-exit", "nothing"), 'print_on_exit = "answer"', False, False),

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
+# Screen and engine have no branch on a generation (tests/house/test_generations.py): one by default.
 sizes = pytest.mark.parametrize(
-    ("columns", "rows", "generation"), [(80, 24, "workers"), (120, 40, "tasks")], ids=["workers", "tasks"]
+    ("columns", "rows", "generation"),
+    [(80, 24, "workers"), pytest.param(120, 40, "tasks", marks=pytest.mark.slow)],
+    ids=["workers", "tasks"],
 )
 
 
