@@ -224,9 +224,9 @@ class Replay:
             turn = fold(stored.order, frames) if stored.live else stored
             await self._wait_until(turn.order.created_ms)
             # Of a turn that is kept only in its folded form, runs of frames are one.
-            is_whole = all(frame.seq == number for number, frame in enumerate(frames))
+            is_complete = all(frame.seq == number for number, frame in enumerate(frames))
             self._is_skipped = False
-            if is_whole:
+            if is_complete:
                 await actor.inbox.request(partial(self._begin, actor, turn, frames))
                 await actor.settled()
             if actor.session.turns[-1:] != (turn,):

@@ -116,8 +116,8 @@ def store_compact_frames(connection: sqlite3.Connection, turn_id: str) -> None:
         return
     frames = stored_frames(connection, turn_id)
     upto = len(frames)
-    is_whole = bool(frames) and frames[-1].seq == upto - 1
-    if upto < MIN_FRAMES or not is_whole or any(frame.data == UNREADABLE for frame in frames):
+    is_complete = bool(frames) and frames[-1].seq == upto - 1
+    if upto < MIN_FRAMES or not is_complete or any(frame.data == UNREADABLE for frame in frames):
         return
     packed = _blob(frames)
     if _frames_in(packed) != frames:

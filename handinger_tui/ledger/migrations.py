@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import TooNew
-from handinger_tui.ledger.worker_turns import asked_key
+from handinger_tui.ledger.worker_turns import prompt_key
 
 if TYPE_CHECKING:
     import sqlite3
@@ -304,7 +304,7 @@ THIRD: Final = (
 # `remote_turns` says which message of which worker each turn is. Its rows are kept when a session is
 # deleted, as charges are: a worker that is attached again gets its old entries back. Existing turns get
 # an entry in their order. Where a remote turn was stored twice, only the first one gets an entry; the
-# others are not changed. The SQL function `asked_key` is `remote_turns.asked_key`.
+# others are not changed. The SQL function `asked_key` is `worker_turns.prompt_key`.
 FOURTH: Final = (
     # `times`: how many earlier user messages of the worker have the same text; with the text that is its
     # position. `message_id` is the id that the service gave to the message, where one was seen.
@@ -691,7 +691,7 @@ def check_version(connection: sqlite3.Connection) -> int:
 
 def begin_at(connection: sqlite3.Connection, version: int) -> None:
     """Give an empty database the schema of a version, for rows of a file of that version."""
-    connection.create_function("asked_key", 1, asked_key, deterministic=True)
+    connection.create_function("asked_key", 1, prompt_key, deterministic=True)
     for statements in MIGRATIONS[:version]:
         for statement in statements:
             connection.execute(statement)
@@ -707,7 +707,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.create_function("asked_key", 1, asked_key, deterministic=True)
+        connection.create_function("asked_key", 1, prompt_key, deterministic=True)
         for number in range(check_version(connection), len(MIGRATIONS)):
             for statement in MIGRATIONS[number]:
                 connection.execute(statement)

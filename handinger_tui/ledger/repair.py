@@ -181,7 +181,7 @@ class Salvage(Struct, frozen=True):
     path: Path | None = None
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether nothing was lost."""
         return all(table.lost == 0 for table in self.tables)
 
@@ -262,8 +262,8 @@ def open_or_salvage(path: Path, patience_s: float, *, check: bool = False) -> Op
         opened = open_to_read(path, patience_s)
         if check and path.exists() and path.stat().st_size <= SMALL_BYTES:
             with translated(reading=True):
-                is_whole = is_intact(opened.connection)
-            if not is_whole:
+                is_complete = is_intact(opened.connection)
+            if not is_complete:
                 opened.connection.close()
                 return opened_in_memory(path)
     except Damaged:

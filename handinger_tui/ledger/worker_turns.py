@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
 
-def asked_key(prompt: object) -> str:
+def prompt_key(prompt: object) -> str:
     """A short key that is equal for texts that count as the same prompt (`normalized_prompt`)."""
     from hashlib import sha256  # loads OpenSSL, 2 MB, which a start has no use for
 
@@ -128,7 +128,7 @@ def times_asked(connection: sqlite3.Connection, turn_id: str) -> int | None:
 
 
 def _cells(base_url: str, worker_id: str, prompt: str) -> dict[str, Cell]:
-    return {"base_url": pack(base_url), "worker_id": pack(worker_id), "asked": asked_key(prompt)}
+    return {"base_url": pack(base_url), "worker_id": pack(worker_id), "asked": prompt_key(prompt)}
 
 
 _PUT: Final = """

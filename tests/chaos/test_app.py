@@ -76,7 +76,7 @@ async def through_the_screen(world: World, base_url: str) -> tuple[list[str], st
                 session = await engine.actor(app.work.controller.session_id).settled()
                 turn = next(t for t in session.turns if t.order.prompt == prompt_for(world))
                 seconds = time.monotonic() - begun
-                while not app.work.scheduler.at_rest or (turn.status in DRAFT and not app.work.prompt.text):
+                while not app.work.scheduler.is_idle or (turn.status in DRAFT and not app.work.prompt.text):
                     await pilot.pause()
                 rows = app.screen._compositor.render_strips()
             screen_text = "\n".join("".join(segment.text for segment in strip) for strip in rows)

@@ -133,7 +133,7 @@ def test_ai_sdk_4_errors_data_and_files() -> None:
         ev.DataArrived("data", {"a": 1}),
         ev.DataArrived("data", 2),
         ev.DataArrived("annotation", "note"),
-        ev.FileMade("data:image/png;base64,AAAA", "image/png"),
+        ev.FileAdded("data:image/png;base64,AAAA", "image/png"),
     ]
 
 

@@ -13,7 +13,7 @@ from handinger_tui.core.errors import NoRoom
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
-from handinger_tui.ledger.worker_turns import asked_key
+from handinger_tui.ledger.worker_turns import prompt_key
 from tests.ledger.samples import WORKER, answered, frame, opened, order, play, remote_turns, session
 
 ORDINARY = 65534
@@ -87,7 +87,7 @@ async def read(path: Path) -> None:
     """Read the history as an ordinary user, to whom permissions apply."""
     ledger = Ledger(path, access=FileAccess.READ)
     # Import now: an ordinary user may not be able to read the installation.
-    asked_key("")
+    prompt_key("")
     if os.getuid() == 0:
         os.setgid(ORDINARY)
         os.setuid(ORDINARY)

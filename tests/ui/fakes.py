@@ -427,7 +427,7 @@ class Desktop:
     async def settle(self, pilot: Pilot[None]) -> None:
         """Let the app run until it has nothing more to paint."""
         await pilot.pause()
-        await self.until(pilot, lambda: self.work.scheduler.at_rest)
+        await self.until(pilot, lambda: self.work.scheduler.is_idle)
         await pilot.pause()
 
     async def shows(self, pilot: Pilot[None], *words: str) -> None:

@@ -129,7 +129,7 @@ Work = ToolStarted | ToolInputGrew | ToolInputReady | ToolApproval | ToolOutput 
 
 
 # -- Evidence ----------------------------------------------------------------
-class SourceFound(Struct, frozen=True):
+class SourceAdded(Struct, frozen=True):
     """A source. `url` is None for a document, which has `media_type` and `filename` instead."""
 
     source_id: str
@@ -139,7 +139,7 @@ class SourceFound(Struct, frozen=True):
     filename: str | None = None
 
 
-class FileMade(Struct, frozen=True):
+class FileAdded(Struct, frozen=True):
     """A file of the worker. `url` is untrusted: http(s), a data: URL or any other text."""
 
     url: str
@@ -166,7 +166,7 @@ class CustomArrived(Struct, frozen=True):
     raw: JsonObject
 
 
-Evidence = SourceFound | FileMade | DataArrived | CustomArrived
+Evidence = SourceAdded | FileAdded | DataArrived | CustomArrived
 
 
 # -- Life --------------------------------------------------------------------

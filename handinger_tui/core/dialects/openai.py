@@ -81,7 +81,7 @@ class OpenAiResponses(Dialect):
         if position in self._cited:
             return NOTHING
         self._cited.add(position)
-        return (ev.SourceFound(url, url, as_text(annotation.get("title"))),)
+        return (ev.SourceAdded(url, url, as_text(annotation.get("title"))),)
 
     def close_item(self, item: JsonObject) -> Events:
         """The events of a complete output item."""

@@ -81,13 +81,13 @@ def _finish(value: Json) -> Events:
 def _source(value: Json) -> Events:
     source = as_object(value)
     source_id, url, title = (as_text(source.get(name)) for name in ("id", "url", "title"))
-    return (ev.SourceFound(source_id or "", url, title),)
+    return (ev.SourceAdded(source_id or "", url, title),)
 
 
 def _file(value: Json) -> Events:
     file = as_object(value)
     media_type = as_text(file.get("mimeType")) or "application/octet-stream"
-    return (ev.FileMade(f"data:{media_type};base64,{as_text(file.get('data')) or ''}", media_type),)
+    return (ev.FileAdded(f"data:{media_type};base64,{as_text(file.get('data')) or ''}", media_type),)
 
 
 CODES: Final[dict[str, Callable[[Json], Events]]] = {

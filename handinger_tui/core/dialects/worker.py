@@ -134,12 +134,12 @@ def _tool_approval_response(chunk: JsonObject) -> Events:
 # -- sources, files, data ------------------------------------------------------------
 def _source_url(chunk: JsonObject) -> Events:
     title = as_text(chunk.get("title"))
-    return (ev.SourceFound(_id(chunk, "sourceId"), as_text(chunk.get("url")), title),)
+    return (ev.SourceAdded(_id(chunk, "sourceId"), as_text(chunk.get("url")), title),)
 
 
 def _source_document(chunk: JsonObject) -> Events:
     return (
-        ev.SourceFound(
+        ev.SourceAdded(
             _id(chunk, "sourceId"),
             None,
             as_text(chunk.get("title")),
@@ -151,7 +151,7 @@ def _source_document(chunk: JsonObject) -> Events:
 
 def _file(chunk: JsonObject) -> Events:
     return (
-        ev.FileMade(
+        ev.FileAdded(
             _string(chunk, "url"),
             as_text(chunk.get("mediaType")) or "application/octet-stream",
             as_text(chunk.get("filename")),

@@ -189,8 +189,11 @@ EVENT_LINES: Final[Mapping[type, tuple[str, Mapping[str, str]]]] = {
     ev.ToolOutput: ("tool-output", {"id": "call_id", "output": "output", "preliminary": "preliminary"}),
     ev.ToolFailed: ("tool-error", {"id": "call_id", "error": "error"}),
     ev.ToolDenied: ("tool-denied", {"id": "call_id"}),
-    ev.SourceFound: ("source", {"id": "source_id", "title": "title", "url": "url"}),
-    ev.FileMade: ("file", {"filename": "filename", "media_type": "media_type", "url": "url", "size": "size"}),
+    ev.SourceAdded: ("source", {"id": "source_id", "title": "title", "url": "url"}),
+    ev.FileAdded: (
+        "file",
+        {"filename": "filename", "media_type": "media_type", "url": "url", "size": "size"},
+    ),
     ev.DataArrived: ("data", {"name": "name", "id": "data_id", "data": "data", "transient": "transient"}),
     ev.CustomArrived: ("custom", {"kind": "kind", "raw": "raw"}),
     ev.MessageStarted: ("message-start", {"id": "message_id", "metadata": "metadata"}),

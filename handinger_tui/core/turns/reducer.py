@@ -444,10 +444,10 @@ HANDLERS: Final[dict[type[ev.StreamEvent], Callable[[AnswerBuilder, Any], None]]
     ev.ToolOutput: _end_tool,
     ev.ToolFailed: _fail_tool,
     ev.ToolDenied: _deny_tool,
-    ev.SourceFound: lambda answer, event: answer.add(
+    ev.SourceAdded: lambda answer, event: answer.add(
         SourcePart(event.source_id, event.url, event.title, event.media_type, event.filename)
     ),
-    ev.FileMade: lambda answer, event: answer.add(
+    ev.FileAdded: lambda answer, event: answer.add(
         FilePart(event.url, event.media_type, event.filename, event.size, event.in_reasoning)
     ),
     ev.DataArrived: _take_data,

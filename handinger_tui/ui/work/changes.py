@@ -209,7 +209,7 @@ class PaintScheduler:
             self._advance_clock()
 
     @property
-    def at_rest(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether nothing waits to be painted."""
         return not self._is_dirty and not self.panels.waiting
 
