@@ -24,7 +24,9 @@ from handinger_tui.ledger import database_file
 from handinger_tui.ledger.database_file import open_database
 
 # How long one example takes says how busy the machine is, and nothing about the code.
-settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "busy machine", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("busy machine")
 
 TESTS: Final = Path(__file__).parent

@@ -191,7 +191,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.iterdir()}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(names=st.lists(NAMES, min_size=2, max_size=4))
 async def test_any_name_becomes_a_regular_file_in_the_folder(names: list[str]) -> None:
     with TemporaryDirectory() as root:

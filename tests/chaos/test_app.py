@@ -25,6 +25,7 @@ from tests.chaos.judge import broken, prompt_for
 from tests.chaos.server import FaultServer
 from tests.chaos.world import World
 from tests.e2e.runner import KEY
+from tests.ui.fakes import unpainted
 
 PATIENCE_S = 40.0
 HEAVY = ("endless-stream", "gzip-bomb", "huge-event-50mb", "huge-json-body", "many-tiny-deltas")
@@ -63,6 +64,7 @@ async def through_the_screen(world: World, base_url: str) -> tuple[list[str], st
     args = parse(["-w", world.worker_id])
     async with AsyncExitStack() as stack:
         app = HandingerApp(app_options(args, settings_for(args), stack))
+        stack.enter_context(unpainted())
         async with app.run_test(size=(100, 60)) as pilot:
             begun = time.monotonic()
             async with asyncio.timeout(PATIENCE_S):

@@ -114,7 +114,7 @@ TOKENS = st.sampled_from(
 
 
 @example(["[1]\n](https://a.example/x", "\n]"])
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(TOKENS, max_size=6).map("".join), max_size=6))
 def test_a_growing_text_has_the_same_mentions(deltas: list[str]) -> None:
     reader, text = CitationReader(), ""
@@ -123,7 +123,7 @@ def test_a_growing_text_has_the_same_mentions(deltas: list[str]) -> None:
         assert reader.marks(text) == CitationReader().marks(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text(st.characters(exclude_categories=()), max_size=60), st.text(max_size=20))
 def test_any_text_can_be_read(text: str, other: str) -> None:
     reader = CitationReader()

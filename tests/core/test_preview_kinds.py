@@ -71,7 +71,7 @@ def test_a_name_that_disagrees_with_the_content_is_reported(name: str, head: byt
     assert sniff(name, "", head).note == note
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=12), st.text(max_size=12), st.binary(max_size=80))
 def test_any_file_has_a_kind(name: str, media_type: str, head: bytes) -> None:
     assert isinstance(sniff(name, media_type, head), PreviewKind)
@@ -122,7 +122,7 @@ def test_a_guessed_encoding_is_reported() -> None:
     assert decode("é".encode()[:1], complete=False).note == ""
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
 def test_utf_8_is_read_as_it_is(text: str) -> None:
     data = text.encode()

@@ -141,7 +141,7 @@ def test_a_model_between_two_steps_is_consistent() -> None:
     assert reader.total == 4
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=60), st.booleans())
 def test_any_bytes_make_a_table(data: bytes, complete: bool) -> None:
     table = read_table(data, complete=complete)

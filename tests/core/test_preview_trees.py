@@ -135,7 +135,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(VALUES)
 def test_a_saved_document_equals_the_read_one(value: object) -> None:
     tree = tree_of_json(json.dumps(value).encode())
@@ -144,7 +144,7 @@ def test_a_saved_document_equals_the_read_one(value: object) -> None:
     assert tree.root.children == len(children(tree.root))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=60) | st.text(st.sampled_from('[]{}",:\\ 1-.eEtrue'), max_size=40).map(str.encode))
 def test_any_bytes_are_a_tree_or_a_note(data: bytes) -> None:
     tree = tree_of_json(data)

@@ -122,7 +122,7 @@ ANY_TITLE = st.one_of(
 MARKDOWN = MarkdownIt("gfm-like")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(ANY_TITLE, st.booleans())
 def test_a_title_cannot_leave_the_markdown_list(title: str, with_url: bool) -> None:
     part = web("https://a.example/", title) if with_url else SourcePart("d", None, title)
@@ -142,7 +142,7 @@ def test_a_title_cannot_leave_the_markdown_list(title: str, with_url: bool) -> N
         assert not [link for link in links if "evil" in str(link)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(ANY_TITLE, min_size=1, max_size=4))
 def test_a_title_cannot_leave_any_form(titles: list[str]) -> None:
     listed = sources_from(*(web(f"https://h.example/{at}", title) for at, title in enumerate(titles)))
@@ -172,7 +172,7 @@ def test_a_table_becomes_csv_without_formulas() -> None:
     assert rows_to_csv((), [("-12.5%", "-x")]) == "-12.5%,'-x\r\n"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(st.text(max_size=8), min_size=2, max_size=2), max_size=4))
 def test_csv_can_be_read_back(rows: list[list[str]]) -> None:
     text = rows_to_csv(("a", "b"), rows)

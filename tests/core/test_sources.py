@@ -103,7 +103,7 @@ URLS = st.one_of(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(URLS)
 @example("http://x:443/")
 @example("https://x/%%41%4%31")
@@ -113,7 +113,7 @@ def test_a_canonical_address_is_its_own(url: str) -> None:
     assert canonical_url(once) == once
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(URLS)
 def test_a_written_address_ends_no_link_and_no_field(url: str) -> None:
     written = written_url(url)

@@ -120,7 +120,7 @@ async def _settled(
     return turn, api.reads, box.clock.monotonic() - began
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(sorted(STARTS)),
     st.lists(st.sampled_from(sorted(ANSWERS)), min_size=1, max_size=6),

@@ -18,6 +18,7 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.ui.app import HandingerApp
 from tests.e2e.runner import KEY
 from tests.money.programs import TIMES, Person
+from tests.ui.fakes import unpainted
 
 SIZE: Final = (140, 52)
 """Wide and high enough that every place shows its amounts in full."""
@@ -97,6 +98,7 @@ async def opened_app(person: Person, patch: pytest.MonkeyPatch, *argv: str) -> A
     args = parse([*argv])
     async with AsyncExitStack() as stack:
         app = HandingerApp(app_options(args, settings_for(args), stack))
+        stack.enter_context(unpainted())
         async with app.run_test(size=SIZE) as pilot:
             opened = OpenedApp(app, pilot)
             await opened.until(lambda: app.work.controller.connected and app.work.controller.session_id)

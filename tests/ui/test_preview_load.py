@@ -131,7 +131,7 @@ BEGINNINGS = (
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(NAMES),
     st.sampled_from(BEGINNINGS),

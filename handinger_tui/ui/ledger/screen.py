@@ -202,6 +202,8 @@ class LedgerScreen(ModalScreen[str]):
         try:
             await task
         except HandingerError as problem:
+            if not self.query(Head):
+                return
             self._figures = None
             self.query_one(Head).show(head.HeadData(self._view, failed=True))
             self.query_one(Foot).show(None, None)
@@ -218,6 +220,9 @@ class LedgerScreen(ModalScreen[str]):
         self._show(await self._reader.read(self._view, now, days))
 
     def _show(self, figures: Figures) -> None:
+        if not self.query(Head):
+            # The screen was closed during the read.
+            return
         before, self._figures = self._figures, figures
         count = figures.rows
         self.query_one(Head).show(head.HeadData(figures.view, figures.total, figures.gauges))
@@ -259,8 +264,8 @@ class LedgerScreen(ModalScreen[str]):
 
     async def _read_turns(self, figures: Figures, page: int) -> None:
         charges = await self._reader.charges.turn_charges(figures.charge_filter, PAGE, page * PAGE)
-        # These rows do not belong to a view that was opened during the read.
-        if figures is self._figures:
+        # These rows do not belong to a view that was opened during the read, nor to a screen that was closed.
+        if figures is self._figures and self.query(LedgerTable):
             zone, year = self._reader.zone, self._year
             lines = [turn_line(charge, zone, year) for charge in charges]
             # The rows of suspense are behind those of all turns.

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
 import pytest
+from textual.widget import Widget
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.reconciliation import Parts, Reconciliation
-from handinger_tui.core.money.spending import Bucket, GroupBy
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
 from handinger_tui.ui.ledger.head import foot_lines
 from handinger_tui.ui.ledger.table import Layout, Measure, columns_of, group_line
 from tests.ui.fake_money import FakeBooks
@@ -36,6 +38,41 @@ async def test_hostile_names_are_shown_as_text() -> None:
         await desktop.shows(pilot, "›[/]")
         assert "\x1b" not in desktop.text()
         assert "\u202e" not in desktop.text()
+
+
+class Unmounted(Widget):
+    """Sets an event once the widgets of its screen are removed."""
+
+    def __init__(self, event: asyncio.Event) -> None:
+        super().__init__()
+        self._event = event
+
+    def on_unmount(self) -> None:
+        self._event.set()
+
+
+class LateBooks(FakeBooks):
+    """Answers after an event, if there is one."""
+
+    event: asyncio.Event | None = None
+
+    async def buckets(self, by: GroupBy, which: ChargeFilter) -> list[Bucket]:
+        if self.event is not None:
+            await self.event.wait()
+        return await super().buckets(by, which)
+
+
+async def test_an_answer_that_comes_while_the_ledger_closes_is_dropped() -> None:
+    books = LateBooks(some())
+    desktop = desktop_with(books)
+    async with desktop.running() as pilot:
+        await opened(desktop, pilot)
+        books.event = asyncio.Event()
+        await desktop.app.screen.mount(Unmounted(books.event))
+        await pilot.press("s", "escape")
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+        await pilot.press("a")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "a")
 
 
 async def test_an_empty_ledger_explains_itself() -> None:

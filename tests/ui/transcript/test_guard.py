@@ -17,7 +17,7 @@ from tests.core.test_cleaning import TEXTS
 BLACK = Color(0, 0, 0)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(texts=st.lists(TEXTS.map(lambda text: text.replace("\t", " ").replace("\n", " ")), max_size=4))
 def test_what_passes_is_harmless_and_as_wide(texts: list[str]) -> None:
     segments = [Segment(text, Style(link="https://e.example/" if text else None)) for text in texts]

@@ -116,7 +116,7 @@ ODD = (
 LINES = st.sampled_from(BLOCKS + ODD)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(lines=st.lists(LINES, max_size=14), seed=st.integers(0, 10**6))
 @example(lines=["[r]: /u 't", "===", "    i", "text", "t'"], seed=7)
 @example(lines=["- [r]: /u 't", "  ===", "text", "t'"], seed=7)
@@ -140,7 +140,7 @@ def test_finished_rows_are_not_rendered_again() -> None:
     assert len(live.rows) - live.update(text + "more", done=False) <= 6
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     lines=st.lists(st.tuples(LINES, st.integers(1, 6)), max_size=12),
     seed=st.integers(0, 10**6),

@@ -160,7 +160,7 @@ def test_lines_break_between_wide_characters_but_not_before_closing_marks() -> N
     assert not any(line[0] in "、。」" for line in lines)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     letters=st.lists(
         st.sampled_from([*"ab 東、。é-\n", "👍🏽", "👨\u200d👩\u200d👧", "e\u0301"]), max_size=80
