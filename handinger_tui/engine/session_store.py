@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -73,6 +73,10 @@ def may_have_left(order: TurnRequest, frames: Iterable[Frame]) -> bool:
     return was_sent or order.seen_before is not None
 
 
+MAX_UNCOMMITTED: Final = 4 << 20
+"""Characters after which a stream waits for the disk. It bounds the memory, and what a crash loses."""
+
+
 class TurnRecord:
     """One turn as it is written. Only one owner writes a turn at a time."""
 
@@ -103,6 +107,8 @@ class TurnRecord:
         self.last_body: WorkerBody | None = None
         """The newest read of the worker that was made to settle the turn."""
         self._worker_committed = self.order.worker_id is not None
+        self._uncommitted = 0
+        """Characters of the frames since the stream last waited for the disk."""
         for frame in frames:
             self._resume(frame)
 
@@ -149,6 +155,7 @@ class TurnRecord:
         self._seq += 1
         self.accepted = self.accepted or event in ANSWERED
         self._log.append(self.turn_id, frame)
+        self._uncommitted += len(data)
         self._fold.take(frame)
         if framing not in STREAMED:
             self._publish_now()
@@ -190,10 +197,15 @@ class TurnRecord:
         """Store that the reply broke off because of `trouble`."""
         self.note(Marker.CLOSED, clean=False, kind=trouble.kind, detail=trouble.summary)
 
-    async def commit_worker(self) -> None:
-        """Commit the id of a new worker at once: without it the answer cannot be read after a crash."""
-        if not self._worker_committed and self.worker_id is not None:
-            self._worker_committed = True
+    async def commit_when_due(self) -> None:
+        """Commit the id of a new worker, without which the answer cannot be read after a crash.
+
+        A stream that is far ahead of a slow disk waits for it.
+        """
+        is_new_worker = not self._worker_committed and self.worker_id is not None
+        if is_new_worker or self._uncommitted >= MAX_UNCOMMITTED:
+            self._worker_committed = self._worker_committed or is_new_worker
+            self._uncommitted = 0
             with suppress(LedgerError):
                 await self._log.flush()
 

@@ -338,14 +338,14 @@ async def _read_frames(record: TurnRecord, reply: Reply, clock: Clock) -> None:
         encoding=reply.encoding,
         worker_id=reply.worker_id,
     )
-    await record.commit_worker()
+    await record.commit_when_due()
     # `aclosing` closes the generator in this task, also on cancellation.
     async with sleep_guard(clock), aclosing(reply.pieces()) as pieces:
         async for piece in pieces:
             record.feed_raw(piece)
             if record.misdirected:
                 raise BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER)
-            await record.commit_worker()
+            await record.commit_when_due()
     record.note(Marker.CLOSED, clean=True)
 
 

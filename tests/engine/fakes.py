@@ -311,9 +311,10 @@ def rig(
     patience: RetryPolicy | None = None,
     purse: LimitReader | None = None,
     clock: FakeClock | None = None,
+    log: FakeLog | None = None,
 ) -> Rig:
     """An engine on fakes."""
-    log, clock = FakeLog(), clock or FakeClock()
+    log, clock = log or FakeLog(), clock or FakeClock()
     calm = patience or RetryPolicy(money_interval=None)
     engine = Engine(api, log, clock, FakeIds(), calm, context=ServiceContext(PLACE), limits=purse)
     session = engine.new_session(PLACE, worker_id)

@@ -17,14 +17,15 @@ from handinger_tui.core.errors import (
     Unreachable,
 )
 from handinger_tui.core.jsontext import Json, parse_exact
-from handinger_tui.core.stream import Framing, Marker, RawFrame
+from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import Kind, Turn, TurnStatus
 from handinger_tui.core.turns.worker_reconciliation import SLIM_ABOVE
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.queues import Hold, HoldReason
 from handinger_tui.engine.session_actor import Elsewhere
-from tests.engine.fakes import FakeApi, FakeReply, Rig, StillClock, rig, says, sse, worker
+from handinger_tui.engine.session_store import MAX_UNCOMMITTED
+from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Rig, StillClock, rig, says, sse, worker
 
 NOBODY = worker("", prompt="earlier")
 CUT = StreamLost(Kind.NETWORK, "The connection was cut.")
@@ -81,6 +82,31 @@ async def test_nothing_is_sent_when_the_request_cannot_be_stored() -> None:
     with pytest.raises(NoRoom):
         await box.engine.actor(box.session_id).send("hello")
     assert api.posts == []
+
+
+class SlowDisk(FakeLog):
+    """Commits frames only when it is waited for. `most`: characters of a stream that were not committed."""
+
+    waiting = most = 0
+
+    def append(self, turn_id: str, frame: Frame) -> None:
+        super().append(turn_id, frame)
+        if frame.framing is Framing.SSE:
+            self.waiting += len(frame.data)
+        self.most = max(self.most, self.waiting)
+
+    async def flush(self) -> None:
+        await super().flush()
+        self.waiting = 0
+
+
+async def test_a_stream_that_is_faster_than_the_disk_waits_for_it() -> None:
+    text = "x" * (1 << 20)
+    api = FakeApi(starts=[says(*[text] * 30)], workers=[NOBODY, worker(text * 30, prompt="hello")])
+    disk = SlowDisk()
+    turn = await _only(rig(api, log=disk))
+    assert turn.text == text * 30
+    assert disk.most < MAX_UNCOMMITTED + 2 * len(text)
 
 
 @pytest.mark.parametrize(
