@@ -110,9 +110,9 @@ def decompressor_for(response: httpx.Response) -> Gunzip | None:
     raise errors.unusable_encoding(encoding)
 
 
-READ_EVERY_S: Final = 0.024
-"""Seconds between two small reads; a fifth of the time between two paints, so it is not visible."""
-SMALL_READ: Final = 12 << 10
+READ_EVERY_S: Final = 0.016
+"""Seconds between two small reads; shorter than the screen's frame time, so it is not visible."""
+SMALL_READ: Final = 8 << 10
 """Bytes below which a read is small; less than a full TLS record."""
 
 

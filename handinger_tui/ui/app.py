@@ -21,7 +21,7 @@ from textual.message_pump import MessagePump
 from textual.screen import Screen
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.ui.background import collect_from_now_on, exclude_imported, warm
+from handinger_tui.ui.background import collect_from_now_on, warm
 from handinger_tui.ui.commands import CommandProvider
 from handinger_tui.ui.commands.view import leave, show_help
 from handinger_tui.ui.keys import format_key
@@ -219,8 +219,6 @@ class HandingerApp(DiffApp, inherit_bindings=False):
     @work(group="connect", exclusive=True)
     async def _connect(self) -> None:
         """Connect; a failure is shown with a hint and can be retried."""
-        if not self.is_headless:
-            await warm()
         while not self.work.controller.connected:
             try:
                 connection = await self._options.connect()
@@ -233,7 +231,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
             else:
                 await self.work.connected(connection)
         if not self.is_headless:
-            exclude_imported()
+            await warm()
 
     def interrupt(self, return_code: int) -> None:
         """End because of SIGINT, unless it was a Ctrl+C for a program that has the terminal."""
