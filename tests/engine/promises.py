@@ -69,8 +69,8 @@ class Message:
     past_held: bool = False
     """The queue was visibly held when it was sent: it need not wait for that hold."""
     moved: bool = False
-    approved_at: int = 0
-    """When the person last released this message alone."""
+    approvals: set[int] = field(default_factory=set)
+    """When the person released this message alone, without what was refused."""
     given_back: int = 0
     posted_at: int | None = None
 
@@ -292,7 +292,7 @@ class Watchman:
 
     def _check_approval(self, message: Message, order: TurnRequest) -> None:
         talk = self.talk(message.session_id)
-        approved = any(at > talk.held_at for at in (message.sent_at, message.approved_at, *talk.approvals))
+        approved = any(at > talk.held_at for at in (message.sent_at, *message.approvals, *talk.approvals))
         self.expect(Promise.HELD, approved, f"{order.prompt!r} was held by {talk.held_by}")
         if self.measures:
             since = max(message.sent_at, talk.ended_at)

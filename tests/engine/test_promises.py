@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from handinger_tui.core.stream import Frame, Framing
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
+from handinger_tui.engine.queues import Busy
 from tests.engine.final_checks import finish
 from tests.engine.history import Limits
 from tests.engine.promises import Fate, Message, Promise
@@ -238,6 +239,26 @@ def test_a_text_is_returned_once() -> None:
 
 async def give_back(turn_id: str) -> str:
     return "message 1"
+
+
+def test_a_release_that_is_refused_takes_back_no_other_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = calm_world()
+    (session_id, *_) = world.sessions
+    message, order = written(world)
+    world.watchman.by_turn[order.turn_id] = message
+    world.watchman.talk(session_id).held_at = world.watchman.now()
+    results = iter([None, Busy("This message is already being sent.")])
+
+    async def resume(*_given: object) -> None:
+        if (problem := next(results)) is not None:
+            raise problem
+
+    monkeypatch.setattr(world.engine.actor(session_id), "resume", resume)
+    for _ in range(2):
+        world.send_queued(session_id, Turn(order))
+    world.run(5)
+    world.watchman.posting(order)
+    assert world.watchman.broken == []
 
 
 def test_a_normal_life_breaks_no_promise() -> None:

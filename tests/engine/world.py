@@ -295,13 +295,14 @@ class World:
         """Send a queued message before the others, even from a held queue."""
         message = self.watchman.by_turn[turn.turn_id]
         message.moved = True
-        message.approved_at = self.watchman.now()
+        at = self.watchman.acting("send queued", session_id, turn.turn_id)
+        message.approvals.add(at)
 
         def failed(problem: BaseException) -> None:
+            # Another one may be under way.
             if not isinstance(problem, asyncio.CancelledError):
-                message.approved_at = 0
+                message.approvals.discard(at)
 
-        at = self.watchman.acting("send queued", session_id, turn.turn_id)
         given = (Start.MEASURED, turn.turn_id)
         self.start(self._perform("resume", session_id, given, at, None, failed), "send queued")
 

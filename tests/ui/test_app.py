@@ -283,7 +283,7 @@ async def test_every_theme_paints_every_kind_of_screen_and_links_and_headings_in
                 ("ctrl+s", "Sessions"),
                 ("f1", "Search keys and commands"),
                 ("ctrl+p", "Search for commands"),
-                ("f2", "cost"),
+                ("f2", "Usage & cost"),
             ):
                 await pilot.press(key)
                 await desktop.shows(pilot, shown)
