@@ -281,6 +281,7 @@ class SessionHistory:
         await self._database.run(work)
 
 
+# -- stored workers --------------------------------------------------------------------
 # Those of sessions, and those that were read. The newest used or read one comes first.
 _ALL: Final = """
     SELECT ids.worker_id, w.members, w.read_ms, w.gone, COUNT(s.session_id) AS tasks,

@@ -37,6 +37,7 @@ from handinger_tui.ledger.sql import PATIENCE_S, translated
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+# -- a damaged table -------------------------------------------------------------------
 Cells = tuple[Any, ...]
 MAX_ROWID: Final = 2**63 - 1
 REACH: Final = 10_000
@@ -149,6 +150,7 @@ class DamagedTable:
         return greatest
 
 
+# -- a damaged file --------------------------------------------------------------------
 FIRST: Final = ("charges", "turn_totals", "limits", "suspense", "rulings", "reservations", "worker_turns")
 """What guards money is saved first; then sessions and turns, and the others by name."""
 THEN: Final = ("remote_turns", "sessions", "turns", "answers", "drafts")
