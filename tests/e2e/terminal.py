@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PATIENCE_S = 30.0
-LOOK_EVERY_S = 0.04
+LOOK_EVERY_S = 0.02
 
 
 class Terminal:

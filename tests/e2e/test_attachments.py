@@ -47,8 +47,10 @@ def test_named_and_dropped_files_arrive_byte_for_byte(tmux: str, generation: str
             window.press("Escape")
             window.shows(" Enter Send ")
             window.press("Enter")
-            window.shows("+ sales.csv  22 B")
             window.shows("completed")
+            # The answer may already have moved the message out of sight.
+            window.press("PPage")
+            window.shows("+ sales.csv  22 B")
             window.press("C-d")
             window.shows("exit=0")
         text, *parts = account.messages(home)[0]["parts"]
