@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -35,12 +36,14 @@ from handinger_tui.ui.ledger.table import (
 from handinger_tui.ui.widgets.frame import FooterLine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import tzinfo
 
+    from handinger_tui.core.money.spending import TurnCharge
     from handinger_tui.core.turns.session import Session
     from handinger_tui.ui.ports import ChargeReader, LimitStore, RulingStore
 
+T = TypeVar("T")
 
 TURNS: Final = 100
 """So many of the newest turns of a worker are offered as owners."""
@@ -195,34 +198,37 @@ class LedgerScreen(ModalScreen[str]):
     # -- reading -----------------------------------------------------------------------
     @work(group="read", exclusive=True)
     async def _read(self) -> None:
-        await self._with_errors_shown(self._read_view())
+        await self._show_when_read(self._read_figures(), self._show)
 
-    async def _with_errors_shown(self, task: Coroutine[Any, Any, None]) -> None:
-        """Run `task`; an error of the history is shown in place of the rows."""
+    async def _show_when_read(self, reading: Awaitable[T], show: Callable[[T], None]) -> None:
+        """Show what `reading` returns, or an error of the history in place of the rows.
+
+        Nothing is shown where the screen was closed in the meantime.
+        """
         try:
-            await task
+            show_result = partial(show, await reading)
         except HandingerError as problem:
-            if not self.query(Head):
-                return
-            self._figures = None
-            self.query_one(Head).show(head.HeadData(self._view, failed=True))
-            self.query_one(Foot).show(None, None)
-            self.query_one(Charts).show(None)
-            self.set_class(True, "-empty")
-            self.table.border_subtitle = None
-            self.table.show_message(f"Cannot read the ledger. {clean_line(problem.text)}")
-            self.refresh_bindings()
+            show_result = partial(self._show_error, problem)
+        if self.query(Head):
+            show_result()
 
-    async def _read_view(self) -> None:
+    def _show_error(self, problem: HandingerError) -> None:
+        self._figures = None
+        self.query_one(Head).show(head.HeadData(self._view, failed=True))
+        self.query_one(Foot).show(None, None)
+        self.query_one(Charts).show(None)
+        self.set_class(True, "-empty")
+        self.table.border_subtitle = None
+        self.table.show_message(f"Cannot read the ledger. {clean_line(problem.text)}")
+        self.refresh_bindings()
+
+    async def _read_figures(self) -> Figures:
         now, days = self._now_ms(), None
         if not self._money_is_chosen and self._view.is_unfiltered:
             self._view, days = await self._reader.choose_money(self._view, now)
-        self._show(await self._reader.read(self._view, now, days))
+        return await self._reader.read(self._view, now, days)
 
     def _show(self, figures: Figures) -> None:
-        if not self.query(Head):
-            # The screen was closed during the read.
-            return
         before, self._figures = self._figures, figures
         count = figures.rows
         self.query_one(Head).show(head.HeadData(figures.view, figures.total, figures.gauges))
@@ -260,12 +266,10 @@ class LedgerScreen(ModalScreen[str]):
 
     @work(group="turns")
     async def _load_turns(self, figures: Figures, page: int) -> None:
-        await self._with_errors_shown(self._read_turns(figures, page))
-
-    async def _read_turns(self, figures: Figures, page: int) -> None:
-        charges = await self._reader.charges.turn_charges(figures.charge_filter, PAGE, page * PAGE)
-        # These rows do not belong to a view that was opened during the read, nor to a screen that was closed.
-        if figures is self._figures and self.query(LedgerTable):
+        def show(charges: Sequence[TurnCharge]) -> None:
+            if figures is not self._figures:
+                # These rows do not belong to the view that was opened during the read.
+                return
             zone, year = self._reader.zone, self._year
             lines = [turn_line(charge, zone, year) for charge in charges]
             # The rows of suspense are behind those of all turns.
@@ -273,6 +277,9 @@ class LedgerScreen(ModalScreen[str]):
             more = figures.suspense[first : first + PAGE - len(lines)]
             lines += [suspense_turn_line(bucket, zone, year) for bucket in more]
             self.table.add_page(page, lines)
+
+        charges = self._reader.charges.turn_charges(figures.charge_filter, PAGE, page * PAGE)
+        await self._show_when_read(charges, show)
 
     @property
     def _year(self) -> int:
