@@ -113,14 +113,16 @@ def test_after_a_stop_that_cannot_be_handled_one_thread_reads_the_keys(tmux: str
         def threads() -> set[str]:
             return set(os.listdir(f"/proc/{program}/task"))
 
+        def wait_for_others_than(before: set[str]) -> None:
+            window.until(lambda _screen: not threads() <= before, "new threads")
+
         first = len(threads())
         for text in ("once", " and again"):
             before = threads()
             window.signal(signal.SIGSTOP)
             window.stopped()
             window.signal(signal.SIGCONT)
-            while threads() <= before:
-                time.sleep(0.02)
+            wait_for_others_than(before)
             window.type(text)
             window.shows(text)
         window.shows("once and again")

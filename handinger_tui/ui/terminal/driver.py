@@ -343,7 +343,7 @@ def for_screen(data: str) -> str:
     return "".join(f"\x1bP{piece}\x1b\\" for piece in pieces)
 
 
-class _Stop(Enum):
+class _StopState(Enum):
     """Whether SIGTSTP is stopping the program."""
 
     NONE = auto()
@@ -365,29 +365,30 @@ class StopSignals:
 
         A program that somebody else has stopped (SIGSTOP) restarts: the shell has used its terminal.
         """
-        self._handlers: Final = stop, resume
+        self._stop_handler: Final = stop
+        self._resume_handler: Final = resume
         self._restart: Final = restart
         self._loop: Final = asyncio.get_running_loop()
-        self._state = _Stop.NONE
+        self._state = _StopState.NONE
 
     def request_stop(self, _number: int = signal.SIGTSTP, _frame: FrameType | None = None) -> None:
         """Handle SIGTSTP. Several of them are one stop, which one SIGCONT ends."""
-        if self._state is _Stop.NONE:
-            self._state = _Stop.REQUESTED
+        if self._state is _StopState.NONE:
+            self._state = _StopState.REQUESTED
             self._schedule(self._stop)
 
     def resume(self, number: int = signal.SIGCONT, frame: FrameType | None = None) -> None:
         """Handle SIGCONT, which also withdraws a stop that is not done yet."""
-        if self._state is _Stop.NONE:
+        if self._state is _StopState.NONE:
             self._schedule(self._restart)
-        elif self._state is _Stop.DONE and callable(self._handlers[1]):
-            self._handlers[1](number, frame)
-        self._state = _Stop.NONE
+        elif self._state is _StopState.DONE and callable(self._resume_handler):
+            self._resume_handler(number, frame)
+        self._state = _StopState.NONE
 
     def _stop(self) -> None:
-        if self._state is _Stop.REQUESTED and callable(self._handlers[0]):
-            self._state = _Stop.DONE
-            self._handlers[0](signal.SIGTSTP, None)
+        if self._state is _StopState.REQUESTED and callable(self._stop_handler):
+            self._state = _StopState.DONE
+            self._stop_handler(signal.SIGTSTP, None)
 
     def _schedule(self, action: Callable[[], None]) -> None:
         # The loop is closed at the end of the program.
