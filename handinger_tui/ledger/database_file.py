@@ -21,7 +21,7 @@ from handinger_tui.ledger.search import drop_index
 from handinger_tui.ledger.sql import DAMAGED, damaged, transaction, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 T = TypeVar("T")
 
@@ -439,10 +439,11 @@ def _check_pages(connection: sqlite3.Connection) -> None:
         raise damaged() from problem
 
 
-def is_intact(connection: sqlite3.Connection) -> bool:
-    """Whether every page of the file can be read."""
+def is_intact(connection: sqlite3.Connection, tables: Iterable[str] = ()) -> bool:
+    """Whether every page of the file can be read, or of these tables and their indexes."""
     try:
-        return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
+        checks = (connection.execute(f"PRAGMA quick_check({which})") for which in tables or (1,))
+        return all(check.fetchone()[0] == "ok" for check in checks)
     except sqlite3.DatabaseError as problem:
         # SQLITE_ERROR: the full text index is so damaged that it cannot be opened.
         if problem.sqlite_errorcode & 0xFF in DAMAGED or problem.sqlite_errorcode == sqlite3.SQLITE_ERROR:

@@ -12,7 +12,7 @@ import pytest
 from handinger_tui.local.server import LocalServer
 from tests.cli.program import PLAIN
 from tests.e2e.runner import KEY, run
-from tests.ledger.damage import create_history, damaged
+from tests.ledger.damage import create_history, damage_large, damaged
 from tests.wire.replay import Player, playing
 
 JSON = {"content-type": "application/json"}
@@ -87,6 +87,15 @@ def test_an_invalid_key_map_is_a_failure_that_names_it(line: str, named: str, tm
     check = checks(ran.out)["keys"]
     assert (ran.code, check["state"]) == ((2, "fault") if named else (0, "ok"))
     assert named in check["found"]
+
+
+def test_damage_of_a_large_history_is_found_by_doctor_and_costs(tmp_path: Path) -> None:
+    asyncio.run(create_history(tmp_path / "history.db"))
+    damage_large(tmp_path / "history.db")
+    check = checks(run("doctor", "--json", home=tmp_path).out)["history"]
+    assert (check["state"], "doctor --repair" in check["hint"]) == ("fault", True)
+    costs = run("costs", home=tmp_path)
+    assert (costs.code, "damaged" in costs.err) == (0, True)
 
 
 def test_a_damaged_history_is_listed_repaired_and_replaced_only_with_a_yes(tmp_path: Path) -> None:

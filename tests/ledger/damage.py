@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from handinger_tui.core.errors import Damaged, LedgerError
+from handinger_tui.ledger.database_file import SMALL_BYTES
 from handinger_tui.ledger.ledger import FileAccess
 from handinger_tui.ledger.repair import DERIVED, ERRORS, TOTALS, repair
 from handinger_tui.ledger.sql import unpack
@@ -62,6 +63,20 @@ def damaged(path: Path, kind: str, seed: int) -> None:
         case _:
             content[: dice.choice((16, 24, 100))] = bytes(16)
     path.write_bytes(content)
+
+
+def damage_large(path: Path) -> None:
+    """Make the file large, and damage an index of the charges, which no query of costs needs."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        large = ("turn_0_0", 10_000, 1, "text", "", "x" * 2 * SMALL_BYTES)
+        connection.execute(
+            "INSERT INTO frames (turn_id, seq, at_ms, framing, event, data) VALUES (?, ?, ?, ?, ?, ?)", large
+        )
+        index = "SELECT rootpage FROM sqlite_schema WHERE name = 'charges_by_time'"
+        (root,) = connection.execute(index).fetchone()
+    with path.open("r+b") as file:
+        file.seek((root - 1) * PAGE)
+        file.write(bytes(PAGE))
 
 
 def _damage_log(path: Path, dice: random.Random, *, zeroed: bool) -> None:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handinger_tui.core.errors import Damaged, Locked
+from handinger_tui.core.money.spending import ChargeFilter, GroupBy
+from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.database_file import BACKUP
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.migrations import MIGRATIONS, begin_at
 from handinger_tui.ledger.repair import adopt, damaged_file, may_replace, repair
-from tests.ledger.damage import KINDS, create_history, damaged, readable_rows, rows_of
+from tests.ledger.damage import KINDS, create_history, damage_large, damaged, readable_rows, rows_of
 from tests.ledger.samples import look, names, opened, order, session
 
 if TYPE_CHECKING:
@@ -94,6 +96,18 @@ async def test_a_history_with_turns_of_its_own_is_not_replaced_by_one_that_was_s
     aside.write_bytes(path.read_bytes())
     assert damaged_file(path) == aside
     assert not may_replace(aside, path)
+
+
+async def test_costs_of_a_large_history_are_read_around_the_damage_of_charges(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    await create_history(path)
+    with costs_of(path) as intact:
+        expected = intact.buckets(GroupBy.SESSION, ChargeFilter())
+    damage_large(path)
+    with costs_of(path) as costs:
+        assert costs.problem is not None
+        assert "damaged" in costs.problem
+        assert costs.buckets(GroupBy.SESSION, ChargeFilter()) == expected
 
 
 async def test_a_turn_whose_session_is_lost_is_shown(tmp_path: Path) -> None:

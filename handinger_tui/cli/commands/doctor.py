@@ -25,6 +25,7 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.turns.turn import Kind
 from handinger_tui.ledger import repair
 from handinger_tui.ledger.ledger import FileAccess, Ledger
+from handinger_tui.ledger.sql import damaged
 
 if TYPE_CHECKING:
     import argparse
@@ -240,16 +241,20 @@ def _is_confirmed(repaired: Path) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
+REPAIR_HINT: Final = "Save what can be read: handinger-tui doctor --repair"
+
+
 async def _check_history(paths: Paths) -> Check:
     ledger = Ledger(paths.database, access=FileAccess.WRITE)
     try:
         await ledger.start()
-    except Damaged as problem:
-        hint = "Save what can be read: handinger-tui doctor --repair"
-        return Check("history", "fault", f"{paths.database}: {problem.summary}", hint)
     except HandingerError as problem:
-        return Check("history", "fault", f"{paths.database}: {problem.summary}", problem.hint)
+        hint = REPAIR_HINT if isinstance(problem, Damaged) else problem.hint
+        return Check("history", "fault", f"{paths.database}: {problem.summary}", hint)
     try:
+        # A start checks every page of a small file only.
+        if repair.damaged_file(paths.database) == paths.database:
+            return Check("history", "fault", f"{paths.database}: {damaged().summary}", REPAIR_HINT)
         if ledger.problem:
             return Check("history", "note", ledger.problem)
         count = len(await ledger.history.sessions(10_000))
