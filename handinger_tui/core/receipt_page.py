@@ -139,7 +139,11 @@ def _cost(facts: Facts) -> list[ReceiptRow]:
     if facts.usual is not None:
         rows.append(ReceiptRow("Typical cost", typical_cost_text(facts.usual)))
     if facts.turn.imported:
-        rows.append(ReceiptRow("Imported", "not charged here", "it counts in no total and no limit"))
+        rows.append(
+            ReceiptRow(
+                "Imported", "not charged here", "computed from its file alone; in no total and no limit"
+            )
+        )
     if facts.simulated:
         rows.append(ReceiptRow("Money", "simulated", "the local worker does not charge real money"))
     return rows

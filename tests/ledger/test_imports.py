@@ -13,7 +13,7 @@ import pytest
 from handinger_tui.core.errors import LedgerError, SettingsError
 from handinger_tui.core.export.session_file import MOST_BYTES, read_session
 from handinger_tui.core.jsontext import MAX_DEPTH
-from handinger_tui.core.money.attribution import session_money
+from handinger_tui.core.money.attribution import MoneyIndex, session_money
 from handinger_tui.core.money.limits import Limit, Scope, Unit
 from handinger_tui.core.money.spending import GroupBy
 from handinger_tui.core.stream import UNREADABLE, Frame, Framing, Marker, ReadReason, body_of
@@ -356,3 +356,20 @@ async def test_an_import_that_fails_halfway_stores_nothing(tmp_path: Path) -> No
         for table in ("turns", "frames", "answers", "remote_turns", "search_entries"):
             assert await rows_of(ledger, table) == []
         assert await ledger.charges.buckets(GroupBy.DAY) == []
+
+
+async def test_amounts_of_a_file_are_those_of_its_own_turns() -> None:
+    """As the README says: what other sessions of the worker show is not in the file."""
+    async with opened(None) as ledger:
+        first, second = (
+            session(f"ses_{one}", base_url="https://worker.example", worker_id=WORKER) for one in "ab"
+        )
+        await play(ledger, first, order("turn_a", "one", worker_id=WORKER, seen_before=0), answered(1, "x"))
+        await play(ledger, second, order("turn_b", "two", worker_id=WORKER, seen_before=0), answered(3, "y"))
+        original = await ledger.load("ses_b")
+        assert original is not None
+        assert session_money(original.turns, original.elsewhere).usd.value == Decimal(3)
+        text = await exported(ledger, original)
+    async with opened(None) as ledger:
+        copy = await imported(ledger, text)
+        assert [one.usd for one in MoneyIndex()(copy.turns, copy.elsewhere)] == [None], "unknown, not zero"
