@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import unicodedata
 from enum import IntEnum
@@ -158,6 +159,11 @@ def cut(text: str, width: int) -> str:
 def clip(text: str, width: int) -> str:
     """Shorten a text to at most `width` cells; "…" marks the omission."""
     return text if cells_of(text) <= width else cut(text, width - 1).rstrip() + "…"
+
+
+def output_width(piped: int) -> int:
+    """Return the width of the terminal, at least 30; `piped` when stdout is not a terminal."""
+    return max(30, shutil.get_terminal_size((80, 24)).columns) if sys.stdout.isatty() else piped
 
 
 def say(text: str) -> None:

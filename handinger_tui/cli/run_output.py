@@ -231,6 +231,8 @@ class RunProgress:
     """Set once a request may have been sent."""
     reported: bool = False
     """Whether the result object has been printed."""
+    doubt: str = ""
+    """What a command without a turn may have done already that can cost money; "" for nothing."""
 
 
 def progress_of(args: argparse.Namespace | None) -> RunProgress:
@@ -254,6 +256,13 @@ def end_early(problem: BaseException, words: Sequence[str], args: argparse.Names
         # A second signal must not interrupt the report of the first one.
         signals.ignore()
         code = problem.code if isinstance(problem, signals.Interrupted) else Exit.INTERRUPTED
+        progress = progress_of(args)
+        may_cost = bool(progress.doubt or progress.turn_id)
+        fault = Fault(
+            Kind.INTERRUPTED, f"Interrupted. {progress.doubt}".rstrip(), may_have_been_charged=may_cost
+        )
+        if progress.doubt:
+            say(fault.message)
     if isinstance(problem, UsageExit):
         # The SystemExit of argparse propagates. With --raw on a terminal no object is printed.
         if _is_turn(words) and not ("--raw" in words and sys.stdout.isatty()):

@@ -150,9 +150,9 @@ class Query(Struct, frozen=True):
         )
 
     def admits_labels(self, labels: Labels) -> bool:
-        """Whether a session has every tag, and one of the projects."""
-        in_project = not self.projects or labels.project in self.projects
-        return in_project and set(self.tags) <= set(labels.tags)
+        """Whether a session has every tag, and one of the projects; the beginning of a name suffices."""
+        in_project = not self.projects or labels.project.startswith(self.projects)
+        return in_project and all(any(own.startswith(tag) for own in labels.tags) for tag in self.tags)
 
     def admits_cost(self, summary: SessionSummary) -> bool:
         """Whether the cost of a session meets every bound. Unknown is not zero: it meets none.

@@ -27,6 +27,7 @@ def moment(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> i
     [
         ("2026-11-03", moment(2026, 11, 3), moment(2026, 11, 4)),
         ("today", moment(2026, 11, 25), moment(2026, 11, 26)),
+        ("yesterday", moment(2026, 11, 24), moment(2026, 11, 25)),
         ("Month", moment(2026, 11, 1), moment(2026, 12, 1)),
         ("1d", moment(2026, 11, 25), moment(2026, 11, 25)),
         ("7d", moment(2026, 11, 19), moment(2026, 11, 19)),

@@ -107,6 +107,7 @@ def test_an_interrupt_that_python_drops_before_our_handlers_ends_the_program(tmp
     assert (process.returncode, player.requests) == (130, [])
     assert "Traceback" not in err
     assert only_object(out)["status"] == "not_sent"
+    assert json.loads(out)["error"]["kind"] == "interrupted"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -153,4 +154,5 @@ def test_a_second_signal_does_not_cut_the_object(tmp_path: Path) -> None:
         out, _err = process.communicate(timeout=60)
     assert (process.returncode, player.requests) == (130, [])
     assert only_object(out)["status"] == "not_sent"
+    assert json.loads(out)["error"]["kind"] == "interrupted"
     assert KEY not in out

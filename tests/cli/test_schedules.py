@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import signal
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from handinger_tui.local.server import LocalServer
 from tests.cli.program import environ, start
-from tests.e2e.runner import Ran, run
+from tests.e2e.runner import KEY, Ran, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,15 +119,70 @@ class Silent(BaseHTTPRequestHandler):
         """Write no log."""
 
 
-def test_an_interrupt_says_that_the_schedule_may_have_been_added(tmp_path: Path) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Silent) as http:
+class Mute(Silent):
+    """A service that answers nothing."""
+
+    def do_GET(self) -> None:
+        self.do_POST()
+
+
+class Lost(Silent):
+    """A service that closes the connection after a POST, and lists no schedules."""
+
+    def do_POST(self) -> None:
+        self.close_connection = True
+
+
+@contextmanager
+def serving(handler: type[Silent]) -> Iterator[str]:
+    """The address of a service with one of these handlers; it ends with the block."""
+    Silent.has_posted.clear()
+    Silent.is_over.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
         threading.Thread(target=http.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{http.server_address[1]}"
-        program = start(environ(tmp_path, url), "schedules", "add", "w1", "x", "--in", "2h", "--yes")
+        yield f"http://127.0.0.1:{http.server_address[1]}"
+        Silent.is_over.set()
+        http.shutdown()
+
+
+def interrupted(handler: type[Silent], home: Path, *argv: str) -> tuple[str, str]:
+    """What a command prints that is interrupted while the service is silent."""
+    with serving(handler) as url:
+        program = start(environ(home, url), *argv)
         assert Silent.has_posted.wait(60)
         program.send_signal(signal.SIGINT)
         out, err = program.communicate(timeout=60)
-        Silent.is_over.set()
-        http.shutdown()
-    assert (program.returncode, out) == (130, "")
-    assert "may have been added: list the schedules before you add it again" in err
+    assert program.returncode == 130
+    return out, err
+
+
+ADD: Final = ("schedules", "add", "w1", "x", "--in", "2h", "--yes")
+DOUBT: Final = "The schedule may have been added: list the schedules before you add it again."
+
+
+def test_an_interrupt_says_that_the_schedule_may_have_been_added(tmp_path: Path) -> None:
+    out, err = interrupted(Silent, tmp_path, *ADD)
+    assert out == ""
+    assert err.count(DOUBT) == 1
+
+
+def test_the_json_of_an_interrupt_says_whether_money_may_have_been_spent(tmp_path: Path) -> None:
+    out, err = interrupted(Silent, tmp_path, *ADD, "--json")
+    error = json.loads(out)["error"]
+    assert (error["kind"], error["message"]) == ("interrupted", f"Interrupted. {DOUBT}")
+    assert error["may_have_been_charged"] is True
+    assert err.count(DOUBT) == 1
+    for argv in (("schedules", "list", "w1"), ADD, ("files", "get", "w1", "--all")):
+        out, _err = interrupted(Mute, tmp_path, *argv, "--json")
+        error = json.loads(out)["error"]
+        assert (error["kind"], error["message"]) == ("interrupted", "Interrupted.")
+        assert error["may_have_been_charged"] is False
+
+
+def test_a_lost_answer_is_an_error_object_too(tmp_path: Path) -> None:
+    with serving(Lost) as url:
+        ran = run(*ADD, "--json", home=tmp_path, base_url=url, key=KEY)
+    assert ran.code == 8
+    assert ran.result["added"] is None
+    assert ran.result["error"]["may_have_been_charged"] is True
+    assert ran.result["error"]["message"] in ran.err

@@ -51,6 +51,13 @@ def test_tags_are_added_shown_and_removed(home: Path) -> None:
     assert "client-a" in first.split()
 
 
+def test_many_tags_take_several_lines(home: Path) -> None:
+    names = [f"client-{number:04}" for number in range(1000)]
+    shown = printed(home, "sessions", "tag", "ses_a", *names).splitlines()
+    assert max(map(len, shown)) <= 140
+    assert " ".join(shown) == f"Tags: {', '.join(names)}."
+
+
 def test_rules_of_the_config_file_apply_immediately(home: Path) -> None:
     config = home / "config.toml"
     config.write_text(

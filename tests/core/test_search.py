@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -11,7 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.money.spending import midnight
 from handinger_tui.core.search import CostBound, Query, Term, folded, parse_query, snippet_of
+from handinger_tui.core.tags import NO_LABELS, Labels
 from handinger_tui.core.turns.session import SessionSummary
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC).astimezone()
@@ -80,6 +82,40 @@ def test_filters() -> None:
     assert query.costs == (CostBound(">=", Decimal("0.5")), CostBound("<", Decimal(2)))
     assert query.since_ms is not None
     assert query.since_ms <= NOW.timestamp() * 1000
+
+
+@pytest.mark.parametrize(
+    ("word", "since", "until"),
+    [
+        ("today", "2026-11-27", "2026-11-28"),
+        ("yesterday", "2026-11-26", "2026-11-27"),
+        ("7d", "2026-11-21", "2026-11-21"),
+        ("month", "2026-11-01", "2026-12-01"),
+    ],
+)
+def test_times_are_those_of_the_costs(word: str, since: str, until: str) -> None:
+    query = parsed(f"since:{word} until:{word}")
+    moments = [round(midnight(date.fromisoformat(day)).timestamp() * 1000) for day in (since, until)]
+    assert [query.since_ms, query.until_ms] == moments
+
+
+@pytest.mark.parametrize(
+    ("text", "admitted"),
+    [
+        ("tag:client", True),
+        ("tag:Client-A", True),
+        ("tag:cli tag:q", True),
+        ("tag:lient", False),
+        ("tag:cli tag:x", False),
+        ("project:ac", True),
+        ("project:x project:acme", True),
+        ("project:acme2", False),
+    ],
+)
+def test_the_beginning_of_a_tag_suffices(text: str, admitted: bool) -> None:
+    labels = Labels(("client-a",), rules=("q4",), project="acme")
+    assert parsed(text).admits_labels(labels) is admitted
+    assert not parsed(text).admits_labels(NO_LABELS)
 
 
 @pytest.mark.parametrize(

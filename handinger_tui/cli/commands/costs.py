@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import sys
 import textwrap
 from datetime import UTC, datetime, timedelta
@@ -46,6 +45,7 @@ from handinger_tui.cli.output import (
     clip,
     fit_columns,
     lines_of,
+    output_width,
     pad,
     put,
     say,
@@ -89,6 +89,7 @@ from handinger_tui.core.money.reconciliation import (
 )
 from handinger_tui.core.money.spending import (
     OVERLAP,
+    TIMES,
     Bucket,
     ChargeFilter,
     GroupBy,
@@ -223,8 +224,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--by", choices=[str(by) for by in GroupBy], default="day", help="group by (default: day)"
     )
-    when = "a day (2026-11-25), today, month, 7d (whole days) or 24h"
-    parser.add_argument("--since", metavar="WHEN", help=f"start: {when}")
+    parser.add_argument("--since", metavar="WHEN", help=f"start: {TIMES}")
     parser.add_argument("--until", metavar="WHEN", help="end; includes the whole day or month")
     parser.add_argument("--as-of", metavar="WHEN", help="amounts as known at that time")
     parser.add_argument("--worker", metavar="ID", help="one worker (a unique prefix is enough)")
@@ -557,7 +557,7 @@ def put_text(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Non
     if not (result.total.turns or result.suspense):
         put(_no_costs_text(query))
         return
-    width = columns()
+    width = output_width(80)
     put(heading(query) + (f"\n{SIMULATED}" if query.simulated else "") + "\n")
     if query.by is GroupBy.TURN:
         put_turns(cost_rows, query, result, width)
@@ -586,11 +586,6 @@ def price_line(overall: Bucket) -> str:
 def _wrap(line: str, width: int) -> str:
     # Indented lines are table rows, which already fit.
     return line if line.startswith(" ") else textwrap.fill(line, width, break_on_hyphens=False)
-
-
-def columns() -> int:
-    """Return the width of the terminal, at least 30; 80 when stdout is not a terminal."""
-    return max(30, shutil.get_terminal_size((80, 24)).columns) if sys.stdout.isatty() else 80
 
 
 def heading(query: CostsQuery) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import shutil
 import sys
+import textwrap
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -14,7 +14,18 @@ from handinger_tui.cli.args import Parser, add_json_option, add_session_argument
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.load_settings import settings_for, tag_rules
 from handinger_tui.cli.local_files import check_new_file, default_paths, expand_path, read_file, save_new_file
-from handinger_tui.cli.output import GAP, Column, Exit, clip, fit_columns, lines_of, put, put_result, say
+from handinger_tui.cli.output import (
+    GAP,
+    Column,
+    Exit,
+    clip,
+    fit_columns,
+    lines_of,
+    output_width,
+    put,
+    put_result,
+    say,
+)
 from handinger_tui.cli.session_choice import (
     load_labeled,
     load_session,
@@ -29,8 +40,8 @@ from handinger_tui.core.evidence import Source, canonical_url, sources_of, title
 from handinger_tui.core.export.exporters import (
     SESSION_EXPORTERS,
     SOURCE_EXPORTERS,
-    SessionExporter,
     lineage_object,
+    session_exporter,
     turn_objects,
 )
 from handinger_tui.core.export.session_document import Contents
@@ -251,7 +262,9 @@ async def _tag(ledger: Ledger, args: argparse.Namespace) -> str:
     labels = await history.labels(session_id)
     if args.json:
         return dump({"session_id": session_id, **labels_object(labels)})
-    return labels_text(labels, remove)
+    return textwrap.fill(
+        labels_text(labels, remove), output_width(_PIPED), break_on_hyphens=False, break_long_words=False
+    )
 
 
 def labels_object(labels: Labels) -> JsonObject:
@@ -313,7 +326,7 @@ def _list_text(summaries: Sequence[SessionSummary]) -> str:
         Column("ID", _unique_prefixes(ids) if sys.stdout.isatty() else ids, align_left=True),
     ]
     titles = [f"{'*' if one.unread else ' '} {_title(one)}" for one in summaries]
-    width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else _PIPED
+    width = output_width(_PIPED)
     columns = fit_columns(columns, width - _MIN_TITLE - len(GAP))
     room = width - sum(len(GAP) + column.width for column in columns)
     cut_titles = [clip(title, max(_MIN_TITLE, room)) for title in titles]
@@ -436,7 +449,7 @@ def export_session(args: argparse.Namespace) -> int:
     target = None if args.output is None else expand_path(args.output)
     if target is not None:
         check_new_file(target, force=args.force)
-    exporter = _exporter(args.format, target)
+    exporter = session_exporter(args.format or args.output or "") or SESSION_EXPORTERS[0]
     frames: dict[str, list[Frame]] = {}
     session, labels = asyncio.run(load_labeled(args.id, tag_rules(), frames if exporter.has_frames else None))
     text = exporter.text(session, Contents(not args.no_costs, args.reasoning, args.tools, labels, frames))
@@ -446,12 +459,6 @@ def export_session(args: argparse.Namespace) -> int:
         save_new_file(target, text.encode("utf-8", "replace"), force=args.force)
         put(f"Saved to {target}")
     return Exit.OK
-
-
-def _exporter(name: str | None, target: Path | None) -> SessionExporter:
-    suffix = target.suffix.lower() if target is not None else ""
-    matches = (one for one in SESSION_EXPORTERS if (one.name == name if name else one.suffix == suffix))
-    return next(matches, SESSION_EXPORTERS[0])
 
 
 # -- import ------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -15,6 +14,7 @@ from handinger_tui.api.stored_workers import WebhookClient
 from handinger_tui.cli.args import BUDGETS, add_connection_options, add_json_option, add_worker_argument
 from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
 from handinger_tui.cli.output import Exit, put_result, say
+from handinger_tui.cli.run_output import progress_of
 from handinger_tui.cli.wiring import RandomIds, Services, generation_of, run_with_services
 from handinger_tui.core.amounts import json_amount
 from handinger_tui.core.errors import Doubtful, SettingsError
@@ -59,6 +59,7 @@ from handinger_tui.core.stored_workers import (
     token_text,
     took_text,
 )
+from handinger_tui.core.turns.turn import fault_object
 
 if TYPE_CHECKING:
     import argparse
@@ -203,17 +204,17 @@ async def _add(args: argparse.Namespace, services: Services, client: ScheduleCli
         put_result(args, value, _offer_text(schedule, price, listed, now))
         say("Nothing was added. Add --yes to add it.")
         return Exit.USAGE
-    has_departed = asyncio.Event()
+    progress = progress_of(args)
+
+    def mark_departure() -> None:
+        progress.doubt = "The schedule may have been added: list the schedules before you add it again."
+
     try:
-        added = await client.add(worker_id, schedule, RandomIds().new("sch"), has_departed.set)
+        added = await client.add(worker_id, schedule, RandomIds().new("sch"), mark_departure)
     except Doubtful as problem:
-        if not has_departed.is_set():
+        if not progress.doubt:
             raise
         return _report_doubt(args, "added", problem)
-    except asyncio.CancelledError:
-        if has_departed.is_set():
-            say("Interrupted. The schedule may have been added: list the schedules before you add it again.")
-        raise
     row = _schedule_object(added.schedule, price, listed, now)
     put_result(
         args,
@@ -252,10 +253,9 @@ def _rule_of(args: argparse.Namespace, now: datetime) -> Rule:
 
 
 def _report_doubt(args: argparse.Namespace, name: str, problem: Doubtful) -> int:
-    text = problem.text
     if args.json:
-        put_result(args, {name: None, "error": text}, "")
-    say(text)
+        put_result(args, {name: None, "error": fault_object(problem.fault())}, "")
+    say(problem.text)
     return Exit.UNKNOWN
 
 

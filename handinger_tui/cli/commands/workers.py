@@ -27,6 +27,7 @@ from handinger_tui.cli.output import (
     exit_of_kind,
     fit_columns,
     lines_of,
+    output_width,
     pad,
     put_result,
     say,
@@ -248,7 +249,7 @@ def _list_text(workers: Sequence[StoredWorker]) -> str:
         Column("Visibility", [_visibility(one) for one in workers], align_left=True, spare=2),
         Column("ID", [clean_line(one.worker_id) for one in workers], align_left=True),
     ]
-    width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 140
+    width = output_width(140)
     columns = fit_columns(columns, width - 26)
     room = width - sum(2 + column.width for column in columns)
     titles = [clip(clean_line(_title(one), 300), max(24, room)) for one in workers]

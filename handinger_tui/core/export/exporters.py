@@ -295,3 +295,10 @@ SESSION_EXPORTERS: Final = (
     SessionExporter("text", "Plain text", ".txt", session_text),
 )
 """All forms of a session; the first is the default. Commands and their choices follow from this table."""
+
+
+def session_exporter(text: str) -> SessionExporter | None:
+    """The form with that name, else the first whose suffix ends a file name; None where there is none."""
+    word = text.lower()
+    named = next((one for one in SESSION_EXPORTERS if one.name == word), None)
+    return named or next((one for one in SESSION_EXPORTERS if word.endswith(one.suffix)), None)

@@ -236,7 +236,8 @@ def sum_text(usd: Total, credit_total: Total, turns: int, credit_usd: Decimal | 
 
 
 # -- periods -----------------------------------------------------------------------------------
-_PERIOD_HINT: Final = "Use a day (2026-11-25), today, month, 7d or 24h."
+TIMES: Final = "a day (2026-11-25), today, yesterday, month, 7d (whole days) or 24h"
+_PERIOD_HINT: Final = f"Use {TIMES}."
 _BACK: Final = re.compile(r"([0-9]{1,5})([dh])", re.ASCII)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
@@ -252,8 +253,9 @@ def period(text: str, flag: str, now: datetime) -> tuple[datetime, datetime]:
     today, word = now.date(), text.strip().lower()
     back = _BACK.fullmatch(word)
     try:
-        if word == "today":
-            return midnight(today), midnight(today + timedelta(days=1))
+        if word in ("today", "yesterday"):
+            day = today - timedelta(days=word == "yesterday")
+            return midnight(day), midnight(day + timedelta(days=1))
         if word == "month":
             return midnight(today.replace(day=1)), midnight(_next_month(today))
         if _DAY.fullmatch(word):

@@ -145,6 +145,7 @@ class Kind(StrEnum):
     DISK = "disk"
     COST_LIMIT = "cost_limit"
     SETTINGS = "settings"
+    INTERRUPTED = "interrupted"
 
 
 class Fault(Struct, frozen=True):

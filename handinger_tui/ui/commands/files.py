@@ -160,13 +160,14 @@ def forms() -> Mapping[str, SourceExporter]:
 
 async def sources(context: CommandContext, argument: str) -> None:
     """Show the sources panel, group it, or copy or export all sources, as the argument says."""
-    action, _, name = argument.lower().partition(" ")
+    action, _, name = argument.partition(" ")
+    action = action.lower()
     if action in ("", "hosts", "turns"):
         context.browsing.show_panel("sources")
         if action:
             context.sources.update_panel().action_group(hosts=action == "hosts")
         return
-    listed, form = context.sources.update_panel().sources, name.strip() or FOOTNOTES
+    listed, form = context.sources.update_panel().sources, name.strip().lower() or FOOTNOTES
     if action not in ("export", "copy", FOOTNOTES) or (action != "export" and form not in forms()):
         context.interaction.say(
             f"Unknown option {clean_line(argument, 40)}. Use hosts, turns, copy FORMAT or export FORMAT "
@@ -190,7 +191,7 @@ def copy_sources(context: CommandContext, listed: Sequence[Source], name: str = 
 
 
 async def export_sources(context: CommandContext, listed: Sequence[Source], name: str = "") -> None:
-    """Save all sources to a file, formatted by the exporter with this name; "" asks for the exporter.
+    """Save all sources to a file, in the form with this name or of this file name; "" asks for the form.
 
     Raises:
         ApiError: the file cannot be saved.
@@ -204,7 +205,8 @@ async def export_sources(context: CommandContext, listed: Sequence[Source], name
         name = await interaction.choose(f"Save {plural(len(listed), 'source')} as", rows) or ""
         if not name:
             return
-    form = forms().get(name)
+    by_suffix = (form for form in forms().values() if name.lower().endswith(form.suffix))
+    form = forms().get(name.lower()) or next(by_suffix, None)
     if form is None:
         interaction.say(
             f"Unknown format {clean_line(name, 40)}. Use one of: {', '.join(forms())}.", "warning"
@@ -212,7 +214,9 @@ async def export_sources(context: CommandContext, listed: Sequence[Source], name
         return
     session = context.controller.session
     text = form.text(listed, session)
-    path = await context.controller.connection.save_text(f"sources-{session.session_id}{form.suffix}", text)
+    is_form = name.lower() == form.name
+    file_name = f"sources-{session.session_id}{form.suffix}" if is_form else name
+    path = await context.controller.connection.save_text(file_name, text)
     interaction.say(f"Saved to {path}")
 
 
@@ -221,7 +225,7 @@ SOURCES: Final = (
         "sources",
         "Show, copy or save the sources of this session",
         sources,
-        takes="[hosts|turns|copy FORMAT|export FORMAT]",
+        takes="[hosts|turns|copy FORMAT|export FORMAT|FILE]",
         choices=("hosts", "turns", "copy", "export"),
     ),
 )

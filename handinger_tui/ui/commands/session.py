@@ -186,17 +186,17 @@ def _offered_tags(controller: SessionController) -> list[tuple[str, str]]:
 
 
 async def export(context: CommandContext, argument: str) -> None:
-    """Save the session in the form that the argument names, as Markdown without one.
+    """Save the session in the form that the argument names, or under a file name that ends as that does.
 
     Raises:
         ApiError: the file cannot be saved.
         LedgerError: its tags cannot be read.
     """
-    from handinger_tui.core.export.exporters import SESSION_EXPORTERS  # only for an export
+    from handinger_tui.core.export.exporters import SESSION_EXPORTERS, session_exporter  # only for an export
     from handinger_tui.core.export.session_document import Contents
 
-    name = argument.strip().lower() or SESSION_EXPORTERS[0].name
-    exporter = next((candidate for candidate in SESSION_EXPORTERS if candidate.name == name), None)
+    name = argument.strip() or SESSION_EXPORTERS[0].name
+    exporter = session_exporter(name)
     controller, say = context.controller, context.interaction.say
     if exporter is None:
         names = ", ".join(candidate.name for candidate in SESSION_EXPORTERS)
@@ -204,8 +204,9 @@ async def export(context: CommandContext, argument: str) -> None:
     elif not controller.session.turns:
         say("Nothing to export yet.", "warning")
     else:
-        file_name = f"session-{controller.session.session_id}{exporter.suffix}"
         session, frames = controller.session, {}
+        is_form = name.lower() == exporter.name
+        file_name = f"session-{session.session_id}{exporter.suffix}" if is_form else name
         labels = await controller.connection.history.labels(session.session_id)
         if exporter.has_frames:
             frames = {one.turn_id: await controller.engine.frames(one.turn_id) for one in session.turns}
@@ -225,7 +226,7 @@ SESSION: Final = (
         "tag", "Tag this session, or show its tags", tag, takes="[TAG…]", offers=_offered_tags, repeats=True
     ),
     Command("untag", "Remove tags", untag, takes="TAG…", offers=_offered_tags, repeats=True),
-    Command("export", "Save this session to a file", export, takes="[FORMAT]"),
+    Command("export", "Save this session to a file", export, takes="[FORMAT|FILE]"),
 )
 
 

@@ -158,7 +158,11 @@ async def test_a_session_is_exported_in_a_form_that_exists() -> None:
         await desktop.until(pilot, lambda: len(desktop.written) == 1)
         await desktop.send(pilot, "/export json")
         await desktop.until(pilot, lambda: len(desktop.written) == 2)
-    (markdown, text), (document, json_text) = desktop.written
+        await desktop.send(pilot, "/export Notes on Tea.HTML")
+        await desktop.until(pilot, lambda: len(desktop.written) == 3)
+    (markdown, text), (document, json_text), (page, page_text) = desktop.written
+    assert page == "Notes on Tea.HTML"
+    assert page_text.startswith("<!doctype html>")
     assert markdown.startswith("session-ses_")
     assert markdown.endswith(".md")
     assert "\n> Hi\n" in text

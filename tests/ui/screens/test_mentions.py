@@ -246,3 +246,7 @@ async def test_the_command_lists_groups_copies_and_saves() -> None:
             await desktop.send(pilot, f"/sources {wrong}")
             await desktop.until(pilot, lambda: "Unknown " in desktop.notices())
         assert len(desktop.written) == 1
+        await desktop.send(pilot, "/sources export Tea.JSON")
+        await desktop.until(pilot, lambda: _written(desktop, 2))
+        assert desktop.written[1][0] == "Tea.JSON"
+        assert desktop.written[1][1].startswith("[\n")
