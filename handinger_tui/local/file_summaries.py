@@ -11,9 +11,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from msgspec.structs import asdict
 
-from handinger_tui.local.formats import cell, looks_binary, number_text, table, words_of
+from handinger_tui.local.formats import ToolResult, cell, looks_binary, number_text, table, words_of
 from handinger_tui.local.turn_context import Rule, ToolError, TurnContext
 
 if TYPE_CHECKING:
@@ -120,7 +119,7 @@ def kind_of(present: list[str]) -> str:
     return "date" if all(_DATE.fullmatch(value) for value in present) else "text"
 
 
-class TableStats(Struct, frozen=True):
+class TableStats(ToolResult, frozen=True):
     """The result of the tool `column_stats`, and the chart that suits it."""
 
     table: Table
@@ -255,7 +254,7 @@ _SHORTEST_WORD = 4
 """Shorter words are mostly function words and are left out of the frequencies."""
 
 
-class TextCounts(Struct, frozen=True):
+class TextCounts(ToolResult, frozen=True):
     """The result of the tool `count_words`."""
 
     words: int
@@ -263,10 +262,6 @@ class TextCounts(Struct, frozen=True):
     lines: int
     characters: int
     frequent: list[tuple[str, int]]
-
-    def as_output(self) -> dict[str, object]:
-        """Return the counts as a JSON value."""
-        return asdict(self)
 
 
 def counts_of(text: str) -> TextCounts:

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -66,13 +67,8 @@ def dumps(value: object) -> str:
     if isinstance(value, Decimal):
         return number_text(value)
     if isinstance(value, Mapping):
-        return (
-            "{"
-            + ",".join(
-                f"{json.dumps(str(key), ensure_ascii=False)}:{dumps(item)}" for key, item in value.items()
-            )
-            + "}"
-        )
+        members = (f"{json.dumps(str(key), ensure_ascii=False)}:{dumps(item)}" for key, item in value.items())
+        return "{" + ",".join(members) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return "[" + ",".join(dumps(item) for item in value) + "]"
     return json.dumps(value, ensure_ascii=False)
@@ -89,7 +85,15 @@ _WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
 _LONGEST_CELL = 120
 
 
-class DecodedFile(Struct, frozen=True):
+class ToolResult(Struct, frozen=True):
+    """The result of a tool. Its output in the stream are its members, unless a subclass says otherwise."""
+
+    def as_output(self) -> dict[str, object]:
+        """Return the output as a JSON value."""
+        return asdict(self)
+
+
+class DecodedFile(ToolResult, frozen=True):
     """The text of a file, the encoding it was read in, its size in bytes, and whether it was cut."""
 
     path: str
@@ -99,7 +103,7 @@ class DecodedFile(Struct, frozen=True):
     cut: bool
 
     def as_output(self) -> dict[str, object]:
-        """Return the tool output as a JSON value."""
+        """Return counts and a preview in place of the text."""
         return {
             "path": self.path,
             "bytes": self.size,

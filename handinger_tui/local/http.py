@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from hashlib import sha256
 from math import isfinite
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -60,19 +59,6 @@ class Instruction(Struct, frozen=True):
     budget: str
     uploads: tuple[tuple[str, bytes], ...] = ()
     """File names as sent, and bytes."""
-
-    @property
-    def fingerprint(self) -> str:
-        """A digest that is equal for equal instructions, whatever the encoding of the request."""
-        digest = sha256()
-        for piece in (
-            self.text.encode(),
-            self.budget.encode(),
-            *(item for name, content in self.uploads for item in (name.encode(), content)),
-        ):
-            digest.update(len(piece).to_bytes(8, "big"))
-            digest.update(piece)
-        return digest.hexdigest()
 
 
 class RefusedError(Exception):

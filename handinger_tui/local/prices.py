@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, fields
 from decimal import ROUND_CEILING, Decimal
 
@@ -14,27 +15,30 @@ TOOL_CALLS: dict[str, int | None] = {"low": 1, STANDARD: 6, "high": 24, "unlimit
 
 
 CHARACTERS_PER_TOKEN = 4
-USD_PER_1K_INPUT = Decimal("0.0020")
-USD_PER_1K_OUTPUT = Decimal("0.0080")
-USD_PER_1K_REASONING = Decimal("0.0080")
-USD_PER_1K_CACHE_READ = Decimal("0.0002")
-USD_PER_1K_CACHE_WRITE = Decimal("0.0025")
-USD_PER_TOOL_CALL = Decimal("0.0010")
-USD_PER_SANDBOX_SECOND = Decimal("0.0005")
-USD_PER_STEP = Decimal("0.0002")
 USD_PER_CREDIT = Decimal("0.0001")
+TOKEN_KINDS = ("input", "output", "reasoning", "cache_read", "cache_write")
 
-PRICE_ROWS: tuple[tuple[str, Decimal], ...] = (
-    ("1,000 input tokens", USD_PER_1K_INPUT),
-    ("1,000 output tokens", USD_PER_1K_OUTPUT),
-    ("1,000 reasoning tokens", USD_PER_1K_REASONING),
-    ("1,000 cache read tokens", USD_PER_1K_CACHE_READ),
-    ("1,000 cache write tokens", USD_PER_1K_CACHE_WRITE),
-    ("tool call", USD_PER_TOOL_CALL),
-    ("sandbox second", USD_PER_SANDBOX_SECOND),
-    ("step (internal fee)", USD_PER_STEP),
+
+class Price(Struct, frozen=True):
+    """What `per` of the count `member` of `Counts` cost in US dollars, and the category of that cost."""
+
+    unit: str
+    usd: Decimal
+    category: str
+    member: str
+    per: int = 1
+
+
+PRICES = (
+    Price("1,000 input tokens", Decimal("0.0020"), "model", "input_tokens", 1000),
+    Price("1,000 output tokens", Decimal("0.0080"), "model", "output_tokens", 1000),
+    Price("1,000 reasoning tokens", Decimal("0.0080"), "model", "reasoning_tokens", 1000),
+    Price("1,000 cache read tokens", Decimal("0.0002"), "model", "cache_read_tokens", 1000),
+    Price("1,000 cache write tokens", Decimal("0.0025"), "model", "cache_write_tokens", 1000),
+    Price("tool call", Decimal("0.0010"), "tool", "tool_calls"),
+    Price("sandbox second", Decimal("0.0005"), "sandbox", "sandbox_tenths", 10),
+    Price("step (internal fee)", Decimal("0.0002"), "internal", "steps"),
 )
-"""The charged units and their prices in US dollars."""
 
 
 def tokens(characters: int) -> int:
@@ -63,74 +67,39 @@ class Counts:
     @property
     def total_tokens(self) -> int:
         """The sum of all five kinds of tokens."""
-        return (
-            self.input_tokens
-            + self.output_tokens
-            + self.reasoning_tokens
-            + self.cache_read_tokens
-            + self.cache_write_tokens
-        )
+        return sum(getattr(self, f"{kind}_tokens") for kind in TOKEN_KINDS)
 
 
-class TurnCosts(Struct, frozen=True):
-    """US dollars by category, exact."""
-
-    model: Decimal
-    tool: Decimal
-    sandbox: Decimal
-    internal: Decimal
-
-    @property
-    def total(self) -> Decimal:
-        """The sum of all four categories."""
-        return self.model + self.tool + self.sandbox + self.internal
-
-    @property
-    def credits(self) -> int:
-        """The total in credits, rounded up."""
-        return int((self.total / USD_PER_CREDIT).to_integral_value(rounding=ROUND_CEILING))
+def costs_of(counts: Counts) -> dict[str, Decimal]:
+    """Return the exact costs of usage in US dollars by category."""
+    costs: dict[str, Decimal] = defaultdict(Decimal)
+    for price in PRICES:
+        costs[price.category] += getattr(counts, price.member) * price.usd / price.per
+    return costs
 
 
-def costs_of(counts: Counts) -> TurnCosts:
-    """Return the costs of usage by the price table."""
-    per_thousand = (
-        counts.input_tokens * USD_PER_1K_INPUT
-        + counts.output_tokens * USD_PER_1K_OUTPUT
-        + counts.reasoning_tokens * USD_PER_1K_REASONING
-        + counts.cache_read_tokens * USD_PER_1K_CACHE_READ
-        + counts.cache_write_tokens * USD_PER_1K_CACHE_WRITE
-    )
-    return TurnCosts(
-        model=per_thousand / 1000,
-        tool=counts.tool_calls * USD_PER_TOOL_CALL,
-        sandbox=counts.sandbox_tenths * USD_PER_SANDBOX_SECOND / 10,
-        internal=counts.steps * USD_PER_STEP,
-    )
+def credits_of(counts: Counts) -> int:
+    """Return the costs of usage in credits, rounded up."""
+    usd = sum(costs_of(counts).values(), Decimal(0))
+    return int((usd / USD_PER_CREDIT).to_integral_value(rounding=ROUND_CEILING))
 
 
 def usage_members(counts: Counts) -> dict[str, object]:
     """Return `Worker.usage`: token counts, steps, whole credits, exact USD, milliseconds."""
-    costs = costs_of(counts)
     return {
         "cacheReadTokens": counts.cache_read_tokens,
         "cacheWriteTokens": counts.cache_write_tokens,
-        "costUsd": costs.total,
+        "costUsd": sum(costs_of(counts).values(), Decimal(0)),
         "inputTokens": counts.input_tokens,
         "outputTokens": counts.output_tokens,
         "reasoningTokens": counts.reasoning_tokens,
         "steps": counts.steps,
         "totalTokens": counts.total_tokens,
-        "credits": costs.credits,
+        "credits": credits_of(counts),
         "durationMs": counts.duration_ms,
     }
 
 
 def costs_members(counts: Counts) -> dict[str, object]:
     """Return `Worker.costs`: exact US dollars of the four categories."""
-    costs = costs_of(counts)
-    return {
-        "internalCostUsd": costs.internal,
-        "modelCostUsd": costs.model,
-        "sandboxCostUsd": costs.sandbox,
-        "toolCostUsd": costs.tool,
-    }
+    return {f"{category}CostUsd": usd for category, usd in costs_of(counts).items()}

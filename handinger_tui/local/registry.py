@@ -33,12 +33,6 @@ _LONGEST_SLEEP = 3600.0
 _log = logging.getLogger(__name__)
 
 
-class _AcceptedRequest(Struct, frozen=True):
-    fingerprint: str
-    record: WorkerRecord
-    turn: LocalTurn
-
-
 class StartedTurn(Struct, frozen=True):
     """The turn of a request. `repeated`: an earlier request with the same idempotency key started it."""
 
@@ -48,17 +42,10 @@ class StartedTurn(Struct, frozen=True):
 
 
 class ScheduleOwner(Protocol):
-    """A worker with its pending schedules."""
+    """A worker with its pending schedules, by id."""
 
-    @property
-    def id(self) -> str:
-        """The id of the worker."""
-        ...
-
-    @property
-    def schedules(self) -> dict[str, StoredSchedule]:
-        """The schedules by id."""
-        ...
+    id: str
+    schedules: dict[str, StoredSchedule]
 
 
 class WorkerRegistry:
@@ -69,7 +56,7 @@ class WorkerRegistry:
         self.setting = setting
         self.limits = limits
         self._records: OrderedDict[str, WorkerRecord] = OrderedDict()
-        self._accepted: OrderedDict[tuple[str, str], _AcceptedRequest] = OrderedDict()
+        self._accepted: OrderedDict[tuple[str, str], StartedTurn] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: dict[str, asyncio.Task[None]] = {}
 
@@ -80,38 +67,35 @@ class WorkerRegistry:
             raise RefusedError(404, "No worker has this id. The local worker's data is gone when it stops.")
         return record
 
-    def create(self, instruction: Instruction, key: str | None) -> StartedTurn:
-        """Create a worker and start its first turn; with a known idempotency key, return that turn.
-
-        Raises:
-            RefusedError: 422 if the key was used with another instruction, 413 or 429 if there is no room.
-        """
-        return self._find_accepted("", key, instruction) or self._accept("", key, instruction)
-
-    def resume(self, worker_id: str, instruction: Instruction, key: str | None) -> StartedTurn:
-        """Start another turn of a worker; with a known idempotency key, return that turn.
-
-        Raises:
-            RefusedError: like `create`; 404 for an unknown worker; 409 while a turn runs, since a local
-                worker runs one turn at a time and has no queue.
-        """
-        record = self.record(worker_id)
-        accepted = self._find_accepted(worker_id, key, instruction)
-        if accepted is not None:
-            return accepted
-        if record.running:
-            raise RefusedError(409, "This worker is still running. Nothing was started.")
-        return self._accept(worker_id, key, instruction)
-
     def start(self, record_id: str, instruction: Instruction, key: str | None) -> StartedTurn:
-        """Start a turn under an id that the caller chose; the first one creates the record.
+        """Start a turn of a record, which the first turn creates; "" is a new worker each time.
+
+        With an idempotency key of an earlier request, return the turn that it started. A record runs one turn
+        at a time and has no queue.
 
         Raises:
-            RefusedError: like `resume`.
+            RefusedError: 422 if the key was used with another instruction, 409 while a turn runs, 413 or 429
+                if there is no room.
         """
-        if record_id in self._records:
-            return self.resume(record_id, instruction, key)
-        return self._find_accepted(record_id, key, instruction) or self._accept(record_id, key, instruction)
+        earlier = self._accepted.get((record_id, key)) if key is not None else None
+        if earlier is not None:
+            if earlier.turn.instruction != instruction:
+                raise RefusedError(
+                    422, "This Idempotency-Key was used with another instruction. Nothing was started."
+                )
+            return earlier
+        record = self._records.get(record_id)
+        if record is None:
+            record = WorkerRecord(self.base_url, Workspace(self.limits.workspace_bytes))
+            record.id = record_id or record.id
+        elif record.running:
+            raise RefusedError(409, "This worker is still running. Nothing was started.")
+        turn = self._begin(record, instruction)
+        if key is not None:
+            self._accepted[record_id, key] = StartedTurn(record, turn, repeated=True)
+            while len(self._accepted) > self.limits.remembered_keys:
+                self._accepted.popitem(last=False)
+        return StartedTurn(record, turn, repeated=False)
 
     def holds(self, record_id: str) -> bool:
         """Return whether there is a record with this id; the oldest idle ones are deleted."""
@@ -156,28 +140,6 @@ class WorkerRegistry:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _find_accepted(self, target: str, key: str | None, instruction: Instruction) -> StartedTurn | None:
-        accepted = self._accepted.get((target, key)) if key is not None else None
-        if accepted is None:
-            return None
-        if accepted.fingerprint != instruction.fingerprint:
-            raise RefusedError(
-                422, "This Idempotency-Key was used with another instruction. Nothing was started."
-            )
-        return StartedTurn(accepted.record, accepted.turn, repeated=True)
-
-    def _accept(self, target: str, key: str | None, instruction: Instruction) -> StartedTurn:
-        record = self._records.get(target)
-        if record is None:
-            record = WorkerRecord(self.base_url, Workspace(self.limits.workspace_bytes))
-            record.id = target or record.id
-        turn = self._begin(record, instruction)
-        if key is not None:
-            self._accepted[target, key] = _AcceptedRequest(instruction.fingerprint, record, turn)
-            while len(self._accepted) > self.limits.remembered_keys:
-                self._accepted.popitem(last=False)
-        return StartedTurn(record, turn, repeated=False)
-
     def _begin(self, record: WorkerRecord, instruction: Instruction) -> LocalTurn:
         if record.turns_begun >= self.limits.turns:
             raise RefusedError(
@@ -189,7 +151,7 @@ class WorkerRegistry:
             self._evict_idle_worker()
             self._records[record.id] = record
         attachments = tuple(record.workspace.attach(name, content) for name, content in instruction.uploads)
-        turn = LocalTurn(record.id, instruction, attachments)
+        turn = LocalTurn(instruction, attachments)
         record.begin(turn)
         self.start_background(self._run_turn(record, turn))
         return turn
@@ -204,21 +166,20 @@ class WorkerRegistry:
         del self._records[idle_record.id]
 
     async def _run_turn(self, record: WorkerRecord, turn: LocalTurn) -> None:
-        is_complete = False
+        # Also after an error, which the stream has reported: the turn has a proper end.
+        is_complete = True
         try:
             await turn_context.perform(record, turn, self.setting)
-            is_complete = True
-        except Exception:
-            # The stream already reports the error, so the turn has a proper end.
-            is_complete = True
+        except asyncio.CancelledError:
+            is_complete = False
             raise
         finally:
             turn.close(is_complete=is_complete)
             record.settle(turn)
 
     async def _begin_when_idle(self, record: WorkerRecord, instruction: Instruction) -> None:
-        while record.running and record.turn is not None:
-            await record.turn.ended.wait()
+        while (turn := record.running_turn) is not None:
+            await turn.ended.wait()
         self._begin(record, instruction)
 
     async def _run_schedule(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from handinger_tui.local import formats, prices
+from handinger_tui.local import prices
 from handinger_tui.local.file_summaries import FILE_SUMMARIES
 from handinger_tui.local.formats import fence, first_word, mentions, number_text, table, words_of
 from handinger_tui.local.turn_context import Rule, TurnContext
@@ -255,13 +255,13 @@ def _program_text(context: TurnContext) -> str:
 
 
 def _money_text() -> str:
-    price_rows = [(what, formats.number_text(usd)) for what, usd in prices.PRICE_ROWS]
+    price_rows = [(price.unit, number_text(price.usd)) for price in prices.PRICES]
     levels = [(level, "no cap" if calls is None else calls) for level, calls in prices.TOOL_CALLS.items()]
     return (
         "## Simulated money\n\n"
         "Local turns cost nothing. These prices give the cost panel something to add up. "
         f"A token is {prices.CHARACTERS_PER_TOKEN} characters, a credit "
-        f"{formats.number_text(prices.USD_PER_CREDIT)} USD.\n\n"
+        f"{number_text(prices.USD_PER_CREDIT)} USD.\n\n"
         + table(["for", "USD"], price_rows, numeric=(1,))
         + "\n\nThe budget caps the tool calls of a turn:\n\n"
         + table(["budget", "tool calls"], levels, numeric=(1,))
@@ -270,13 +270,9 @@ def _money_text() -> str:
 
 async def _perform(context: TurnContext) -> None:
     await context.say(_opening_text())
-    await context.use("list_rules", {}, lambda: _rule_names(context))
+    await context.compute("list_rules", {}, lambda: [rule.name for rule in context.setting.rules])
     await context.say(_abilities_text(context))
     await context.say(_program_text(context) + "\n\n" + _money_text())
-
-
-async def _rule_names(context: TurnContext) -> list[str]:
-    return [rule.name for rule in context.setting.rules]
 
 
 TOUR = Rule(
@@ -363,7 +359,7 @@ TOPICS = (
         "for",
         "usd",
         "The price table. The money is simulated.",
-        lambda: list(prices.PRICE_ROWS),
+        lambda: [(price.unit, price.usd) for price in prices.PRICES],
         additive=False,
     ),
 )

@@ -134,11 +134,7 @@ def build_app(registry: WorkerRegistry, tasks: TaskRegistry, api_key: str) -> St
             *task_routes(tasks),
         ],
         middleware=[Middleware(DrainBody), Middleware(BearerAuth, api_key=api_key)],
-        exception_handlers={
-            RefusedError: _handle_refusal,
-            HTTPException: _handle_http_exception,
-            Exception: _handle_exception,
-        },
+        exception_handlers=dict.fromkeys((RefusedError, HTTPException, Exception), _answer_error),
     )
     # After a redirect a client would send its key and its body a second time.
     app.router.redirect_slashes = False
@@ -157,17 +153,17 @@ class Routes:
         key = http.idempotency_key(request)
         parsed = await http.parse_turn_request(request, self.limits)
         streamed = http.wants_stream(request, parsed.streamed)
-        return self._turn_response(self.registry.create(parsed.instruction, key), streamed=streamed)
+        return self._turn_response(self.registry.start("", parsed.instruction, key), streamed=streamed)
 
     async def resume(self, request: Request) -> Response:
         """Start another turn of a worker."""
-        worker_id = self._record(request).id
+        self._record(request)
         key = http.idempotency_key(request)
         parsed = await http.parse_turn_request(request, self.limits)
         streamed = http.wants_stream(request, parsed.streamed)
-        return self._turn_response(
-            self.registry.resume(worker_id, parsed.instruction, key), streamed=streamed
-        )
+        # Read again: while the body came, the worker may have been deleted.
+        started = self.registry.start(self._record(request).id, parsed.instruction, key)
+        return self._turn_response(started, streamed=streamed)
 
     async def retrieve(self, request: Request) -> Response:
         """Return a worker, or stream its messages and its running turn."""
@@ -230,20 +226,12 @@ class Routes:
         return json_response(started.record.as_worker(), headers=headers)
 
 
-async def _handle_refusal(_request: Request, refusal: Exception) -> Response:
-    if not isinstance(refusal, RefusedError):
-        raise refusal
-    return error_response(refusal.status, refusal.sentence, refusal.headers)
-
-
-async def _handle_http_exception(_request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise error
-    sentence = MESSAGES.get(error.status_code, "The request cannot be served.")
-    return error_response(error.status_code, sentence, dict(error.headers or {}))
-
-
-async def _handle_exception(_request: Request, _error: Exception) -> Response:
+async def _answer_error(_request: Request, error: Exception) -> Response:
+    if isinstance(error, RefusedError):
+        return error_response(error.status, error.sentence, error.headers)
+    if isinstance(error, HTTPException):
+        sentence = MESSAGES.get(error.status_code, "The request cannot be served.")
+        return error_response(error.status_code, sentence, dict(error.headers or {}))
     return error_response(500, "The local worker failed.")
 
 

@@ -57,8 +57,10 @@ class MessageBuilder:
         self.parts: list[Part] = []
         self.finish_reason: str | None = None
         self.error_text: str | None = None
-        self._open: dict[tuple[str, object], tuple[Part, list[str]]] = {}
+        self._open: dict[tuple[str, object], int] = {}
+        """The positions of the open parts by kind and id."""
         self._pieces: dict[int, list[str]] = {}
+        """The pieces of each text by the position of its part; one string would be copied for each."""
         self._tools: dict[object, Part] = {}
 
     def fold(self, chunk: Chunk) -> None:
@@ -97,20 +99,19 @@ class MessageBuilder:
         part: Part = {"type": kind, "text": "", "state": "streaming"}
         if kind == "reasoning":
             part["id"] = chunk["id"]
-        text_pieces: list[str] = []
-        self._pieces[len(self.parts)] = text_pieces
-        self._open[kind, chunk["id"]] = (part, text_pieces)
+        at = self._open[kind, chunk["id"]] = len(self.parts)
+        self._pieces[at] = []
         self.parts.append(part)
 
     def append_text(self, chunk: Chunk) -> None:
         """Append to the open part."""
-        _, text_pieces = self._open[str(chunk["type"]).removesuffix("-delta"), chunk["id"]]
-        text_pieces.append(str(chunk["delta"]))
+        at = self._open[str(chunk["type"]).removesuffix("-delta"), chunk["id"]]
+        self._pieces[at].append(str(chunk["delta"]))
 
     def end_text(self, chunk: Chunk) -> None:
         """Close the open part."""
-        part, _ = self._open.pop((str(chunk["type"]).removesuffix("-end"), chunk["id"]))
-        part["state"] = "done"
+        at = self._open.pop((str(chunk["type"]).removesuffix("-end"), chunk["id"]))
+        self.parts[at]["state"] = "done"
 
     def start_tool(self, chunk: Chunk) -> None:
         """Open a tool part; its complete input arrives with `tool-input-available`."""

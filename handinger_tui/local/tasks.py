@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from handinger_tui.local import formats, http, prices, triggers
 from handinger_tui.local.http import Instruction, RefusedError, event_stream, json_response, route
@@ -65,9 +65,7 @@ class Template:
             raise RefusedError(422, "outputSchema must be an object.")
         checked = _checked_members(members)
         prompt = checked.pop("prompt", "")
-        template = cls(_TITLE)
-        template._set({"instructions": prompt} | checked)
-        return template
+        return cls(**{"title": _TITLE, "instructions": prompt, **checked})
 
     def change(self, members: Mapping[str, object]) -> None:
         """Set the members that a request has, without `prompt`; the others stay.
@@ -75,12 +73,10 @@ class Template:
         Raises:
             RefusedError: 422 for a wrong one; nothing is changed.
         """
-        self._set(_checked_members({name: value for name, value in members.items() if name != "prompt"}))
-        self.updated_at = formats.now()
-
-    def _set(self, checked: Mapping[str, object]) -> None:
+        checked = _checked_members({name: value for name, value in members.items() if name != "prompt"})
         for name, value in checked.items():
             setattr(self, name, value)
+        self.updated_at = formats.now()
 
     def as_members(self, base_url: str) -> dict[str, object]:
         """Return the `WorkerTemplate` object."""
@@ -99,12 +95,12 @@ class Template:
         }
 
 
-def _checked_members(members: Mapping[str, object]) -> dict[str, object]:
-    checked: dict[str, object] = {}
+def _checked_members(members: Mapping[str, object]) -> dict[str, Any]:
+    checked: dict[str, Any] = {}
     for name, longest in _LONGEST.items():
-        value = members.get(name)
-        if value is None and name not in members:
+        if name not in members:
             continue
+        value = members[name]
         if not isinstance(value, str) or len(value) > longest or (name == "title" and not value):
             raise RefusedError(422, f"{name} must be a string of at most {longest:,} characters.")
         checked[name] = formats.well_formed(value)
@@ -150,7 +146,7 @@ class Task:
             "status": self.status,
             "title": self.template.title,
             "totals": {
-                "credits": sum(prices.costs_of(count).credits for count in counts),
+                "credits": sum(prices.credits_of(count) for count in counts),
                 "durationMs": sum(count.duration_ms for count in counts),
                 "turnCount": len(counts),
             },
@@ -161,16 +157,19 @@ class Task:
 
     def turn_members(self) -> list[dict[str, object]]:
         """Return the `Turn` objects."""
-        return [self._turn(seq, turn, started) for seq, (turn, started) in enumerate(self.turns)]
+        files = self._files_by_url()
+        return [self._turn(seq, turn, started, files) for seq, (turn, started) in enumerate(self.turns)]
 
-    def _turn(self, seq: int, turn: LocalTurn, started: datetime) -> dict[str, object]:
+    def _turn(
+        self, seq: int, turn: LocalTurn, started: datetime, files: Mapping[object, object]
+    ) -> dict[str, object]:
         counts = turn.counts_now()
         return {
             "id": turn.id,
             "completedAt": None if turn.running else formats.iso(_end_of(turn, started)),
-            "credits": prices.costs_of(counts).credits,
+            "credits": prices.credits_of(counts),
             "durationMs": counts.duration_ms,
-            "files": [self._file(part) for part in turn.builder.parts if part["type"] == "file"],
+            "files": [files[part["url"]] for part in turn.builder.parts if part["type"] == "file"],
             "input": turn.instruction.text,
             "inputTokens": counts.input_tokens,
             "outputText": "".join(turn.builder.texts()),
@@ -190,28 +189,23 @@ class Task:
         newest = self.turns[-1][0]
         return worker | {
             "id": self.template.id,
-            "files": [
-                {
-                    "filename": file.path,
-                    "mediaType": file.media_type,
-                    "size": len(file.content),
-                    "url": self.record.url_of(file),
-                }
-                for file in self.record.workspace.files()
-                if file.published
-            ],
+            "files": list(self._files_by_url().values()),
             "structured_output": self._structured(newest),
             "url": f"{self.record.base_url}/worker/{self.template.id}",
             "usage": {"durationMs": newest.counts_now().duration_ms},
         }
 
-    def _file(self, part: Mapping[str, object]) -> dict[str, object]:
-        names = {self.record.url_of(file): len(file.content) for file in self.record.workspace.files()}
+    def _files_by_url(self) -> dict[object, object]:
+        """Return the `File` objects of what the worker created."""
         return {
-            "filename": part.get("filename"),
-            "mediaType": part["mediaType"],
-            "size": names.get(str(part["url"]), 0),
-            "url": part["url"],
+            (url := self.record.url_of(file)): {
+                "filename": file.path,
+                "mediaType": file.media_type,
+                "size": len(file.content),
+                "url": url,
+            }
+            for file in self.record.workspace.files()
+            if file.published
         }
 
     def _structured(self, turn: LocalTurn) -> dict[str, object] | None:

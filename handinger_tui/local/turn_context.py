@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from msgspec import Struct
 
 from handinger_tui.local import formats, prices, stream
-from handinger_tui.local.formats import DecodedFile, names_path, read_text
+from handinger_tui.local.formats import DecodedFile, ToolResult, names_path, read_text
 from handinger_tui.local.worker import LocalTurn, StoredFile, WorkerRecord, WorkspaceFullError
 
 if TYPE_CHECKING:
@@ -33,16 +34,7 @@ THINKING_SECONDS = 0.4
 """The pause in seconds before each part and in each tool call at pace 1."""
 
 
-@runtime_checkable
-class ToolResult(Protocol):
-    """A tool result that provides its own output for the stream."""
-
-    def as_output(self) -> object:
-        """Return a JSON value."""
-        ...
-
-
-class _Drawing(Struct, frozen=True):
+class _Drawing(ToolResult, frozen=True):
     title: str
     bars: Sequence[tuple[str, Decimal]]
     png: bytes
@@ -77,101 +69,22 @@ class Setting(Struct, frozen=True):
     rules: tuple[Rule, ...]
 
 
-class ChunkEmitter:
-    """Emits the chunks of one turn. If `tool_used` is set, the next part opens a new step."""
-
-    def __init__(self, turn: LocalTurn, pace: float) -> None:
-        self.turn = turn
-        self.pace = pace
-        self.tool_used = False
-        self._characters = {
-            "input": len(turn.instruction.text),
-            "output": 0,
-            "reasoning": 0,
-            "read": 0,
-            "write": 0,
-        }
-        self._parts = 0
-        self._step_open = False
-
-    def open_step(self) -> None:
-        """Start a step unless one is open; the first step counts the tokens of the instruction."""
-        if not self._step_open:
-            self.turn.emit({"type": "start-step"})
-            self.turn.counts.steps += 1
-            self.count("input", 0)
-            self._step_open, self.tool_used = True, False
-
-    def close_step(self) -> None:
-        """End the open step, if any."""
-        if self._step_open:
-            self.turn.emit({"type": "finish-step"})
-            self._step_open = False
-
-    async def stream_part(self, kind: str, text: str) -> None:
-        """Stream one complete part; `kind` is `text` or `reasoning`."""
-        # A part after a tool output belongs to a new step.
-        if self.tool_used:
-            self.close_step()
-        await asyncio.sleep(THINKING_SECONDS * self.pace)
-        part_id = self.start_part(kind)
-        await self.stream_deltas(kind, part_id, text)
-        self.turn.emit({"type": f"{kind}-end", "id": part_id})
-
-    def start_part(self, kind: str) -> str:
-        """Open a part and return its id."""
-        self.open_step()
-        self._parts += 1
-        part_id = f"{kind}-{self._parts}"
-        self.turn.emit({"type": f"{kind}-start", "id": part_id})
-        return part_id
-
-    async def stream_deltas(self, kind: str, part_id: str, text: str) -> None:
-        """Stream text into an open part."""
-        counter = "reasoning" if kind == "reasoning" else "output"
-        for piece in stream.pieces(text):
-            self.count(counter, len(piece))
-            self.turn.emit({"type": f"{kind}-delta", "id": part_id, "delta": piece})
-            await self._pause(len(piece))
-
-    async def stream_input(self, tool: str, call_id: str, tool_input: dict[str, object]) -> None:
-        """Stream the input of a tool call as deltas of JSON text, then as one chunk."""
-        self.open_step()
-        self.turn.emit({"type": "tool-input-start", "toolCallId": call_id, "toolName": tool})
-        for piece in stream.pieces(formats.dumps(tool_input)):
-            self.count("output", len(piece))
-            self.turn.emit({"type": "tool-input-delta", "toolCallId": call_id, "inputTextDelta": piece})
-            await self._pause(len(piece))
-        self.turn.emit(
-            {"type": "tool-input-available", "toolCallId": call_id, "toolName": tool, "input": tool_input}
-        )
-
-    def count(self, kind: str, characters: int) -> None:
-        """Add characters of one kind and update the token counts of the turn."""
-        self._characters[kind] += characters
-        counts, characters_by_kind = self.turn.counts, self._characters
-        counts.input_tokens = prices.tokens(characters_by_kind["input"])
-        counts.output_tokens = prices.tokens(characters_by_kind["output"])
-        counts.reasoning_tokens = prices.tokens(characters_by_kind["reasoning"])
-        counts.cache_read_tokens = prices.tokens(characters_by_kind["read"])
-        counts.cache_write_tokens = prices.tokens(characters_by_kind["write"])
-
-    async def _pause(self, characters: int) -> None:
-        await asyncio.sleep(characters / prices.CHARACTERS_PER_TOKEN / TOKENS_PER_SECOND * self.pace)
-
-
 class TurnContext:
-    """The context of one turn. Rules only read its attributes; `left_out` and `troubles` grow."""
+    """The context of one turn: what rules read, say and use."""
 
     def __init__(self, record: WorkerRecord, turn: LocalTurn, setting: Setting) -> None:
         self.record = record
         self.turn = turn
         self.setting = setting
-        self.left_out: list[str] = []
+        self.refused_tools: list[str] = []
         """Names of the tool calls that the budget did not allow."""
-        self.troubles: list[str] = []
-        """Errors of tools."""
-        self._emitter = ChunkEmitter(turn, setting.pace)
+        self.tool_errors: list[str] = []
+        self._characters = Counter({"input": len(turn.instruction.text)})
+        """Characters by the kinds of `prices.Counts`."""
+        self._parts = 0
+        self._is_step_open = False
+        self._is_tool_used = False
+        """A tool was called in the open step: the next part belongs to a new one."""
 
     @property
     def text(self) -> str:
@@ -184,9 +97,64 @@ class TurnContext:
             return list(self.turn.attachments)
         return [file for file in self.record.workspace.files() if names_path(self.text, file.path)]
 
+    # -- chunks --------------------------------------------------------------------------------
+    def _open_step(self) -> None:
+        """Start a step unless one is open; the first step counts the tokens of the instruction."""
+        if not self._is_step_open:
+            self.turn.emit({"type": "start-step"})
+            self.turn.counts.steps += 1
+            self._count("input", 0)
+            self._is_step_open, self._is_tool_used = True, False
+
+    def close_step(self) -> None:
+        """End the open step, if any."""
+        if self._is_step_open:
+            self.turn.emit({"type": "finish-step"})
+            self._is_step_open = False
+
+    async def _stream_part(self, kind: str, text: str) -> None:
+        """Stream one complete part; `kind` is `text` or `reasoning`."""
+        if self._is_tool_used:
+            self.close_step()
+        await self.wait(THINKING_SECONDS)
+        part_id = await self._stream_open_part(kind, text)
+        self.turn.emit({"type": f"{kind}-end", "id": part_id})
+
+    async def _stream_open_part(self, kind: str, text: str) -> str:
+        """Stream a part without its end; return its id."""
+        self._open_step()
+        self._parts += 1
+        part_id = f"{kind}-{self._parts}"
+        self.turn.emit({"type": f"{kind}-start", "id": part_id})
+        for piece in stream.pieces(text):
+            self._count("reasoning" if kind == "reasoning" else "output", len(piece))
+            self.turn.emit({"type": f"{kind}-delta", "id": part_id, "delta": piece})
+            await self._pause(len(piece))
+        return part_id
+
+    async def _stream_input(self, tool: str, call_id: str, tool_input: dict[str, object]) -> None:
+        """Stream the input of a tool call as deltas of JSON text, then as one chunk."""
+        self.turn.emit({"type": "tool-input-start", "toolCallId": call_id, "toolName": tool})
+        for piece in stream.pieces(formats.dumps(tool_input)):
+            self._count("output", len(piece))
+            self.turn.emit({"type": "tool-input-delta", "toolCallId": call_id, "inputTextDelta": piece})
+            await self._pause(len(piece))
+        self.turn.emit(
+            {"type": "tool-input-available", "toolCallId": call_id, "toolName": tool, "input": tool_input}
+        )
+
+    def _count(self, kind: str, characters: int) -> None:
+        """Add characters of one kind and update the token count of the turn."""
+        self._characters[kind] += characters
+        setattr(self.turn.counts, f"{kind}_tokens", prices.tokens(self._characters[kind]))
+
+    async def _pause(self, characters: int) -> None:
+        await self.wait(characters / prices.CHARACTERS_PER_TOKEN / TOKENS_PER_SECOND)
+
+    # -- what rules do -------------------------------------------------------------------------
     async def think(self, text: str) -> None:
         """Stream a short reasoning part."""
-        await self._emitter.stream_part("reasoning", text)
+        await self._stream_part("reasoning", text)
 
     async def wait(self, seconds: float) -> None:
         """Do nothing for that many seconds at pace 1."""
@@ -195,12 +163,11 @@ class TurnContext:
     async def say(self, markdown: str) -> None:
         """Stream a text part; every part but the first begins with a blank line."""
         has_text = bool(self.turn.builder.texts())
-        await self._emitter.stream_part("text", f"\n\n{markdown}" if has_text else markdown)
+        await self._stream_part("text", f"\n\n{markdown}" if has_text else markdown)
 
     async def break_off(self, markdown: str, error_text: str) -> None:
         """Stream a text part without its end, then an error."""
-        part_id = self._emitter.start_part("text")
-        await self._emitter.stream_deltas("text", part_id, markdown)
+        await self._stream_open_part("text", markdown)
         self.turn.emit({"type": "error", "errorText": error_text})
 
     async def use(
@@ -213,25 +180,25 @@ class TurnContext:
         """
         max_calls = prices.TOOL_CALLS[self.turn.instruction.budget]
         if max_calls is not None and self.turn.counts.tool_calls >= max_calls:
-            self.left_out.append(tool)
+            self.refused_tools.append(tool)
             return None
-        self._emitter.open_step()
+        self._open_step()
         call_id = formats.new_id("call_")
-        await self._emitter.stream_input(tool, call_id, tool_input)
+        await self._stream_input(tool, call_id, tool_input)
         self.turn.counts.tool_calls += 1
         started = time.monotonic_ns()
-        await asyncio.sleep(THINKING_SECONDS * self.setting.pace)
+        await self.wait(THINKING_SECONDS)
         try:
             result = await work()
         except ToolError as error:
-            self.troubles.append(f"{tool}: {error}")
+            self.tool_errors.append(f"{tool}: {error}")
             self.turn.emit({"type": "tool-output-error", "toolCallId": call_id, "errorText": str(error)})
             return None
         finally:
-            self._emitter.tool_used = True
+            self._is_tool_used = True
             self.turn.counts.sandbox_tenths += -(-(time.monotonic_ns() - started) // _TENTHS_NS)
         output = result.as_output() if isinstance(result, ToolResult) else result
-        self._emitter.count("input", len(formats.dumps(output)))
+        self._count("input", len(formats.dumps(output)))
         self.turn.emit({"type": "tool-output-available", "toolCallId": call_id, "output": output})
         return result
 
@@ -247,7 +214,7 @@ class TurnContext:
         if decoded is not None:
             was_read_before = file.digest in self.record.read_digests
             self.record.read_digests.add(file.digest)
-            self._emitter.count("read" if was_read_before else "write", len(decoded.text))
+            self._count("cache_read" if was_read_before else "cache_write", len(decoded.text))
         return decoded
 
     async def write(self, path: str, media_type: str, content: bytes) -> StoredFile | None:
@@ -256,7 +223,7 @@ class TurnContext:
 
         async def work() -> dict[str, object]:
             try:
-                file = self.record.workspace.publish(path, media_type, content)
+                file = self.record.workspace.store(path, media_type, content, published=True)
             except WorkspaceFullError as full:
                 raise ToolError(f"the workspace has no room left for {path}") from full
             published.append(file)
@@ -264,53 +231,34 @@ class TurnContext:
 
         await self.use("write_file", {"path": path, "mediaType": media_type, "bytes": len(content)}, work)
         for file in published:
-            self.turn.emit(
-                {
-                    "type": "file",
-                    "url": self.record.url_of(file),
-                    "mediaType": media_type,
-                    "filename": file.path,
-                }
-            )
+            url = self.record.url_of(file)
+            self.turn.emit({"type": "file", "url": url, "mediaType": media_type, "filename": file.path})
         return published[0] if published else None
 
     async def write_chart(
         self, path: str, title: str, bars: Sequence[tuple[str, Decimal]]
     ) -> StoredFile | None:
         """Draw a bar chart with the tool `draw_chart` and publish it as a PNG image."""
-
-        def draw() -> _Drawing:
-            return _Drawing(title, bars, formats.bar_chart(title, bars))
-
-        drawing = await self.compute("draw_chart", {"title": title}, draw)
+        drawing = await self.compute(
+            "draw_chart", {"title": title}, lambda: _Drawing(title, bars, formats.bar_chart(title, bars))
+        )
         return None if drawing is None else await self.write(path, "image/png", drawing.png)
 
     def cite(self, title: str, url: str) -> None:
         """Emit a source and add it to the worker."""
-        self._emitter.open_step()
+        self._open_step()
         chunk = {"type": "source-url", "sourceId": formats.new_id("src_"), "url": url, "title": title}
         self.turn.emit(chunk)
         self.record.cite(chunk)
 
     def show(self, kind: str, name: str, value: object) -> None:
         """Emit a value as a persistent data part."""
-        self._emitter.open_step()
+        self._open_step()
         self.turn.emit({"type": f"data-{kind}", "id": name, "data": value})
 
     def progress(self, doing: str, done: int, total: int) -> None:
         """Emit the progress of the work as one data part, replaced in place."""
-        self._emitter.open_step()
-        self.turn.emit(
-            {
-                "type": "data-progress",
-                "id": "progress",
-                "data": {"doing": doing, "done": done, "total": total},
-            }
-        )
-
-    def close(self) -> None:
-        """End the open step."""
-        self._emitter.close_step()
+        self.show("progress", "progress", {"doing": doing, "done": done, "total": total})
 
 
 async def perform(record: WorkerRecord, turn: LocalTurn, setting: Setting) -> None:
@@ -319,20 +267,15 @@ async def perform(record: WorkerRecord, turn: LocalTurn, setting: Setting) -> No
     An exception of a rule is emitted as an error chunk and then raised.
     """
     context = TurnContext(record, turn, setting)
-    turn.emit(
-        {
-            "type": "start",
-            "messageId": turn.builder.message_id,
-            "messageMetadata": _start_metadata(record, turn),
-        }
-    )
+    metadata = {"workerId": record.id, "turnId": turn.id, "budget": turn.instruction.budget, "local": True}
+    turn.emit({"type": "start", "messageId": turn.builder.message_id, "messageMetadata": metadata})
     # A cancelled turn (the server stops) gets no final chunks: its readers must see that it was cut.
     try:
         # The last rule always matches.
         rule = next(rule for rule in setting.rules if rule.matches(context))
         await context.think(f'The rule "{rule.name}" applies: {rule.when}. {rule.does}.')
         await rule.perform(context)
-        if context.left_out or context.troubles:
+        if context.refused_tools or context.tool_errors:
             await context.say(_closing_note(context))
     except Exception as error:
         turn.emit({"type": "error", "errorText": f"The local worker failed ({type(error).__name__})."})
@@ -342,39 +285,28 @@ async def perform(record: WorkerRecord, turn: LocalTurn, setting: Setting) -> No
 
 
 def _finish(context: TurnContext) -> None:
-    context.close()
-    reason = "stop" if context.turn.builder.error_text is None else "error"
-    context.turn.emit(
-        {
-            "type": "finish",
-            "finishReason": reason,
-            "messageMetadata": {"totalUsage": _total_usage(context.turn.counts)},
-        }
-    )
-
-
-def _start_metadata(record: WorkerRecord, turn: LocalTurn) -> dict[str, object]:
-    return {"workerId": record.id, "turnId": turn.id, "budget": turn.instruction.budget, "local": True}
-
-
-def _total_usage(counts: prices.Counts) -> dict[str, object]:
-    return {
+    context.close_step()
+    counts = context.turn.counts
+    usage = {
         "inputTokens": counts.input_tokens,
         "outputTokens": counts.output_tokens,
         "reasoningTokens": counts.reasoning_tokens,
         "cachedInputTokens": counts.cache_read_tokens,
         "totalTokens": counts.total_tokens,
     }
+    reason = "stop" if context.turn.builder.error_text is None else "error"
+    metadata = {"totalUsage": usage}
+    context.turn.emit({"type": "finish", "finishReason": reason, "messageMetadata": metadata})
 
 
 def _closing_note(context: TurnContext) -> str:
     lines = []
-    if context.left_out:
-        calls = ", ".join(f"`{tool}`" for tool in context.left_out)
+    if context.refused_tools:
+        calls = ", ".join(f"`{tool}`" for tool in context.refused_tools)
         budget, count = context.turn.instruction.budget, context.turn.counts.tool_calls
         allowance = f"`{budget}` allowed {count} tool call{'s' if count > 1 else ''}"
         lines.append(
             f"> **Limited by the budget.** {allowance}; not made: {calls}. A higher budget allows more."
         )
-    lines += [f"> **A tool failed.** {trouble}." for trouble in context.troubles]
+    lines += [f"> **A tool failed.** {error}." for error in context.tool_errors]
     return "\n>\n".join(lines)

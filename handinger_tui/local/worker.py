@@ -83,15 +83,19 @@ class Workspace:
             WorkspaceFullError: the bytes do not fit.
         """
         path = clean_name(name)
-        return self._store(path, media_type_of(path), content, published=False)
+        return self.store(path, media_type_of(path), content, published=False)
 
-    def publish(self, path: str, media_type: str, content: bytes) -> StoredFile:
-        """Store a file that the worker created; it is listed in `Worker.files`.
+    def store(self, path: str, media_type: str, content: bytes, *, published: bool) -> StoredFile:
+        """Store a file. `published`: the worker created it, so it is listed in `Worker.files`.
 
         Raises:
             WorkspaceFullError: the bytes do not fit.
         """
-        return self._store(path, media_type, content, published=True)
+        if not self.has_room_for(len(content)):
+            raise WorkspaceFullError(path)
+        path = self._free_path(path)
+        file = self._files[path] = StoredFile(path, media_type, content, published)
+        return file
 
     def get(self, path: str) -> StoredFile | None:
         """Return the file with exactly this path, None if there is none."""
@@ -104,14 +108,6 @@ class Workspace:
     def has_room_for(self, size: int) -> bool:
         """Return whether that many bytes still fit."""
         return size + sum(len(file.content) for file in self._files.values()) <= self.limit
-
-    def _store(self, requested_path: str, media_type: str, content: bytes, *, published: bool) -> StoredFile:
-        if not self.has_room_for(len(content)):
-            raise WorkspaceFullError(requested_path)
-        path = self._free_path(requested_path)
-        file = StoredFile(path, media_type, content, published)
-        self._files[path] = file
-        return file
 
     def _free_path(self, requested_path: str) -> str:
         """Return the path, with a number (as in `name-2.txt`) if it exists."""
@@ -136,9 +132,8 @@ class LocalTurn:
     reader neither delays the turn nor loses a chunk.
     """
 
-    def __init__(self, worker_id: str, instruction: Instruction, attachments: tuple[StoredFile, ...]) -> None:
+    def __init__(self, instruction: Instruction, attachments: tuple[StoredFile, ...]) -> None:
         self.id = formats.new_id("trn_")
-        self.worker_id = worker_id
         self.instruction = instruction
         self.attachments = attachments
         self.builder = stream.MessageBuilder(formats.new_id("msg_"))
@@ -227,9 +222,14 @@ class WorkerRecord:
     turn: LocalTurn | None = None
 
     @property
+    def running_turn(self) -> LocalTurn | None:
+        """The turn that is running, None while the worker is idle."""
+        return self.turn if self.turn is not None and self.turn.running else None
+
+    @property
     def running(self) -> bool:
         """Whether a turn is running."""
-        return self.turn is not None and self.turn.running
+        return self.running_turn is not None
 
     def begin(self, turn: LocalTurn) -> None:
         """Make `turn` the current turn and store its prompt as a message."""
@@ -256,11 +256,8 @@ class WorkerRecord:
 
     def counts_now(self) -> prices.Counts:
         """Return the totals including a running turn."""
-        return (
-            self.spent.plus(self.turn.counts_now())
-            if self.turn is not None and self.turn.running
-            else self.spent
-        )
+        running = self.running_turn
+        return self.spent.plus(running.counts_now()) if running is not None else self.spent
 
     def url_of(self, file: StoredFile) -> str:
         """Return the absolute URL of a file on this server."""
@@ -275,63 +272,51 @@ class WorkerRecord:
         created, not its attachments; a failed turn has `error` as `{code, message}` with status
         `completed`; the status `pending` is not used, since a turn starts at once.
         """
-        counts = self.counts_now()
+        counts, turn, running = self.counts_now(), self.turn, self.running_turn
+        texts = turn.builder.texts() if turn is not None else []
+        error_text = turn.builder.error_text if turn is not None else None
         return {
             "id": self.id,
             "created_at": self.created_at,
-            "error": self._error(),
+            "error": None if error_text is None else {"code": "turn_failed", "message": error_text},
             "files": [
                 {"filename": file.path, "mediaType": file.media_type, "url": self.url_of(file)}
                 for file in self.workspace.files()
                 if file.published
             ],
             "incomplete_details": None,
-            "messages": self._messages_now(),
-            "metadata": self._metadata(counts),
+            "messages": [*self.messages, *([] if running is None else [running.builder.message()])],
+            "metadata": {
+                "local": True,
+                "money": MONEY_NOTE,
+                "turns": self.turns_begun,
+                "turnId": turn.id if turn else None,
+                "budget": turn.instruction.budget if turn else None,
+                "finishReason": turn.builder.finish_reason if turn else None,
+                "toolCalls": counts.tool_calls,
+                "sandboxTenths": counts.sandbox_tenths,
+            },
             "object": "worker",
-            "output": self._output(),
-            "output_text": "".join(self.turn.builder.texts()) if self.turn else "",
-            "running": self.running,
+            "output": [_message_item(turn.builder.message_id, texts)] if turn and not running else [],
+            "output_text": "".join(texts),
+            "running": running is not None,
             "sources": list(self.sources),
-            "status": "running" if self.running else "completed",
+            "status": "completed" if running is None else "running",
             "costs": prices.costs_members(counts),
             "usage": prices.usage_members(counts),
         }
 
-    def _messages_now(self) -> list[dict[str, object]]:
-        if self.turn is not None and self.turn.running:
-            return [*self.messages, self.turn.builder.message()]
-        return list(self.messages)
 
-    def _error(self) -> dict[str, object] | None:
-        text = self.turn.builder.error_text if self.turn is not None else None
-        return None if text is None else {"code": "turn_failed", "message": text}
-
-    def _output(self) -> list[dict[str, object]]:
-        if self.turn is None or self.turn.running:
-            return []
-        content = [{"text": text, "type": "output_text"} for text in self.turn.builder.texts()]
-        return [
-            {
-                "id": self.turn.builder.message_id,
-                "content": content,
-                "role": "assistant",
-                "status": "completed",
-                "type": "message",
-            }
-        ]
-
-    def _metadata(self, counts: prices.Counts) -> dict[str, object]:
-        return {
-            "local": True,
-            "money": MONEY_NOTE,
-            "turns": self.turns_begun,
-            "turnId": self.turn.id if self.turn else None,
-            "budget": self.turn.instruction.budget if self.turn else None,
-            "finishReason": self.turn.builder.finish_reason if self.turn else None,
-            "toolCalls": counts.tool_calls,
-            "sandboxTenths": counts.sandbox_tenths,
-        }
+def _message_item(message_id: str, texts: list[str]) -> dict[str, object]:
+    """Return the answer as an item of `Worker.output`."""
+    content = [{"text": text, "type": "output_text"} for text in texts]
+    return {
+        "id": message_id,
+        "content": content,
+        "role": "assistant",
+        "status": "completed",
+        "type": "message",
+    }
 
 
 # -- responses -----------------------------------------------------------------------------
@@ -350,10 +335,9 @@ def file_response(file: StoredFile) -> Response:
 async def history_and_live(record: WorkerRecord, keep_alive_seconds: float) -> AsyncIterator[str]:
     """Yield the stored messages, then the running turn from its start, then `[DONE]`."""
     # Both are read before the first await, so that they are consistent.
-    messages, turn = list(record.messages), record.turn
-    live = turn if turn is not None and turn.running else None
+    messages, live = list(record.messages), record.running_turn
     if messages:
-        yield "".join(f"data: {formats.dumps(message)}\n\n" for message in messages)
+        yield "".join(map(stream.frame, messages))
     if live is None:
         yield stream.DONE
         return

@@ -28,7 +28,7 @@ async def test_an_error_in_a_rule_is_reported_without_its_message(caplog: pytest
         raise KeyError(desk.text)
 
     place = office_of(Rule("broken", "always", "It breaks", "x", lambda _desk: True, perform))
-    begun = place.create(Instruction("private words", "standard"), None)
+    begun = place.start("", Instruction("private words", "standard"), None)
     text = await followed(begun.turn)
     await place.close()
     assert '"errorText":"The local worker failed (KeyError)."' in text
@@ -54,7 +54,7 @@ async def test_a_cut_turn_keeps_its_text_and_has_no_end() -> None:
         await asyncio.Event().wait()
 
     place = office_of(Rule("endless", "always", "It waits", "x", lambda _desk: True, perform))
-    begun = place.create(Instruction("go", "standard"), None)
+    begun = place.start("", Instruction("go", "standard"), None)
     reader = asyncio.create_task(followed(begun.turn))
     await speaking.wait()
     await place.close()

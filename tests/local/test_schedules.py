@@ -129,7 +129,7 @@ def soon(text: str, following: Callable[[datetime], datetime] | None = None) -> 
 async def test_a_due_schedule_starts_a_turn_and_is_removed() -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
     place = office(turns)
-    begun = place.create(Instruction("first", "standard"), None)
+    begun = place.start("", Instruction("first", "standard"), None)
     async with asyncio.timeout(10):
         await begun.turn.ended.wait()
         place.add_schedule(begun.record, soon("second"))
@@ -143,7 +143,7 @@ async def test_a_due_schedule_starts_a_turn_and_is_removed() -> None:
 async def test_an_interval_runs_repeatedly() -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
     place = office(turns)
-    begun = place.create(Instruction("first", "standard"), None)
+    begun = place.start("", Instruction("first", "standard"), None)
     schedule = soon("tick", lambda moment: moment + SOON)
     place.add_schedule(begun.record, schedule)
     first_run = schedule.next_run
@@ -159,7 +159,7 @@ async def test_an_interval_runs_repeatedly() -> None:
 async def test_a_due_schedule_waits_for_the_running_turn() -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
     place = office(turns)
-    begun = place.create(Instruction("wait", "standard"), None)
+    begun = place.start("", Instruction("wait", "standard"), None)
     place.add_schedule(begun.record, StoredSchedule("delayed", "after", "low", datetime.now(UTC), None, {}))
     async with asyncio.timeout(10):
         assert await turns.get() == "wait"
@@ -174,7 +174,7 @@ async def test_a_run_beyond_the_limit_is_skipped(caplog: pytest.LogCaptureFixtur
     turns: asyncio.Queue[str] = asyncio.Queue()
     place = office(turns)
     place.limits = RequestLimits(turns=1)
-    begun = place.create(Instruction("first", "standard"), None)
+    begun = place.start("", Instruction("first", "standard"), None)
     runs: asyncio.Queue[datetime] = asyncio.Queue()
 
     def following(moment: datetime) -> datetime:
@@ -198,7 +198,7 @@ async def test_a_run_beyond_the_limit_is_skipped(caplog: pytest.LogCaptureFixtur
 async def test_a_cancelled_schedule_does_not_run() -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
     place = office(turns)
-    begun = place.create(Instruction("first", "standard"), None)
+    begun = place.start("", Instruction("first", "standard"), None)
     cancelled, kept = soon("cancelled"), soon("kept")
     place.add_schedule(begun.record, cancelled)
     place.add_schedule(begun.record, kept)
@@ -211,7 +211,7 @@ async def test_a_cancelled_schedule_does_not_run() -> None:
 
 async def test_a_worker_has_a_maximum_number_of_schedules() -> None:
     place = office(asyncio.Queue(), schedules=1)
-    begun = place.create(Instruction("echo first", "standard"), None)
+    begun = place.start("", Instruction("echo first", "standard"), None)
     when = {"type": "delayed", "delayInSeconds": 60}
     place.add_schedule(begun.record, triggers.from_when(when, "x", "low", datetime.now(UTC)))
     with pytest.raises(RefusedError, match="1 schedules") as refused:
