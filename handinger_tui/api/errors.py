@@ -285,6 +285,14 @@ def _doubt(problem: ApiError, hint: str, more: str = "") -> ApiError:
     return Doubtful(problem.kind, summary, hint, http_status=problem.http_status)
 
 
+SEE_OTHER: Final = 303
+
+
+def redirect_in_doubt(problem: ApiError) -> ApiError:
+    """A request that changes something was answered by 303: it was carried out, its result is elsewhere."""
+    return _doubt(problem, MAY_COST)
+
+
 def schedule_in_doubt(problem: ApiError, *, is_listed: bool) -> ApiError:
     """Whether a schedule was added is not clear; `is_listed`: a list was read that does not show it."""
     shown = (

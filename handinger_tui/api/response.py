@@ -298,7 +298,9 @@ async def read_refusal(response: httpx.Response, idle: float) -> ApiError:
     except (ApiError, TimeoutError):
         pass  # The status is enough; the body only adds a reason.
     headers = {**response.headers, "location": location_of(response)}
-    return errors.refusal(response.status_code, headers, bytes(raw))
+    problem = errors.refusal(response.status_code, headers, bytes(raw))
+    is_done = response.status_code == errors.SEE_OTHER and response.request.method != "GET"
+    return errors.redirect_in_doubt(problem) if is_done else problem
 
 
 def location_of(response: httpx.Response) -> str:

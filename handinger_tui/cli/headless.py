@@ -21,7 +21,7 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import MoneyIndex, money_of
 from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured, Start
 from handinger_tui.core.money.reconciliation import restatement_text
-from handinger_tui.core.receipts import receipt_line, refused_text
+from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, encodable, one_word
 from handinger_tui.core.turns.session import Place, Service, Session
 from handinger_tui.core.turns.turn import FREE, UNDECIDED, Attachment, Fault, Kind, Turn, TurnStatus
@@ -395,14 +395,14 @@ def _outcome_remarks(session: Session, turn: Turn) -> list[str]:
         remarks += _advice(fault.kind, session, turn)
         if fault.retry_after_s is not None:
             remarks.append(f"The service asks to wait {fault.retry_after_s:.0f} s.")
-        remarks.append(refused_text(money_of(session, turn)) or _charge_remark(fault))
+        remarks.append(_charge_remark(fault.may_have_been_charged or money_of(session, turn).grew))
     if turn.skipped:
         remarks.append(f"{plural(turn.skipped, 'damaged event')} skipped.")
     return remarks
 
 
-def _charge_remark(fault: Fault) -> str:
-    if fault.may_have_been_charged:
+def _charge_remark(may_have_been_charged: bool) -> str:
+    if may_have_been_charged:
         return "You may have been charged."
     return "Nothing was charged. It is safe to send again."
 

@@ -272,7 +272,7 @@ def _amount(money: TurnMoney, unit: Unit) -> Decimal | None:
 def receipt_line(session: Session, turn: Turn, index: MoneyIndex | None = None) -> str:
     """Duration, steps, tokens, credits, USD, budget, sources and files; "" for a running or unsent turn.
 
-    For a turn that was refused only what `refused_text` says.
+    For a turn that was refused only what `_refused_text` says.
 
     After the amount follow the change against the median of the turns before and the sign of its reading:
     "Σ" for totals of the worker, "1×" for reports of each turn. A cost that was not reported is
@@ -284,11 +284,11 @@ def receipt_line(session: Session, turn: Turn, index: MoneyIndex | None = None) 
         return ""
     money, change = _money_and_change(session, turn, MoneyIndex() if index is None else index)
     if turn.status in FREE:
-        return refused_text(money)
+        return _refused_text(money)
     return _line(turn, money, change, session.credit_usd, simulated=session.base_url == LOCAL)
 
 
-def refused_text(money: TurnMoney) -> str:
+def _refused_text(money: TurnMoney) -> str:
     """What a turn cost that never started: "" for nothing, as is usual."""
     if not money.grew:
         return ""

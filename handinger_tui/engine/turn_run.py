@@ -120,8 +120,10 @@ class TurnRun:
         except Unreachable as trouble:
             record.settle(TurnStatus.NOT_SENT, trouble.fault())
         except Refused as refusal:
-            await self._read_after_refusal()
-            record.settle(TurnStatus.REJECTED, refusal.fault())
+            if await self._is_taken_after_refusal():
+                await self._recover(refusal, accepted=False)
+            else:
+                record.settle(TurnStatus.REJECTED, refusal.fault())
         except (Doubtful, ServerFault) as doubt:
             await self._recover(doubt, accepted=False)
         except BrokenContract as doubt:
@@ -162,15 +164,25 @@ class TurnRun:
             record.feed_worker(body, ReadReason.BEFORE, messages=False)
             record.note(Marker.ASKED, times=times_asked(body.snapshot, record.order.prompt))
 
-    async def _read_after_refusal(self) -> None:
-        """Read the worker again: its figures may have risen all the same. Optional, as the reading before."""
+    async def _is_taken_after_refusal(self) -> bool:
+        """Read the worker again: it may have our message, and its figures may have risen, all the same.
+
+        Optional, as the reading before. True only where our message is answered or is being answered: a
+        service may also store a message that it refuses. Without a reading before the request, an equal
+        earlier message could be taken for ours, except in a worker that our request was to begin.
+        """
         record = self.record
-        if record.order.worker_id is None or record.turn.before is None:
-            return
-        with suppress(ApiError, TimeoutError):
+        begins = record.order.worker_id is None
+        if record.worker_id is None or (record.turn.before is None and not begins):
+            return False
+        try:
             async with asyncio.timeout(self._deps.policy.before_timeout):
-                body = await self._api.read_worker(record.order.worker_id)
-            record.feed_worker(body, ReadReason.MONEY, messages=False)
+                body = await self._api.read_worker(record.worker_id)
+        except (ApiError, TimeoutError):
+            return False
+        record.feed_worker(body, ReadReason.MONEY, messages=False)
+        answer = answer_to(record.turn.order, body.snapshot)
+        return answer.present is True and (bool(answer.parts) or not answer.last or body.snapshot.busy)
 
     async def _watch_money(self) -> None:
         """Poll usage and costs while the stream runs; slow down while they do not change."""

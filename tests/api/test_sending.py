@@ -282,7 +282,17 @@ async def test_a_redirect_to_an_invalid_address_is_still_a_redirect(
     assert (await failure(client)).kind is Kind.REDIRECT
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_request_answered_by_see_other_may_have_been_carried_out(
+    server: Server, client: WorkerApi
+) -> None:
+    server.answer(respond(303, b"", {"Location": "/api/workers/w1"}))
+    assert isinstance(await failure(client), Doubtful)
+    with pytest.raises(Refused):
+        await client.read_worker("w1")
+    assert [request.method for request in server.requests] == ["POST", "GET"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_redirects_are_named_and_not_followed(
     server: Server, other: Server, client: WorkerApi, status: int
 ) -> None:

@@ -51,6 +51,22 @@ async def test_a_start_in_doubt_is_settled_by_its_target() -> None:
     assert (session.worker_id, session.template, len(box.api.posts)) == ("t1", "w9", 1)
 
 
+async def test_a_refused_start_is_not_believed_when_its_target_answers() -> None:
+    box = begun(task("there"))
+    box.api.starts = [Refused(Kind.CONFLICT, "Conflict (409).", http_status=409)]
+    await box.engine.actor(box.session_id).send("hello")
+    (turn,) = (await box.settled()).turns
+    assert (turn.status, turn.text, len(box.api.posts)) == (TurnStatus.COMPLETED, "there", 1)
+
+
+async def test_a_refused_start_costs_nothing_where_there_is_no_target() -> None:
+    box = begun(MISSING)
+    box.api.starts = [Refused(Kind.PAYMENT, "Out of credits (402).", http_status=402)]
+    await box.engine.actor(box.session_id).send("hello")
+    (turn,) = (await box.settled()).turns
+    assert (turn.status, turn.draft, box.api.reads) == (TurnStatus.REJECTED, "hello", 1)
+
+
 async def test_a_target_that_stays_unknown_proves_that_nothing_arrived() -> None:
     box = begun(MISSING)
     await box.engine.actor(box.session_id).send("hello")

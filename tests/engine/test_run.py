@@ -127,6 +127,43 @@ async def test_a_refusal_leaves_a_free_draft(trouble: Refused, status: TurnStatu
     assert len(api.posts) == 1
 
 
+BUSY = Refused(Kind.CONFLICT, "The worker is busy.", http_status=409)
+
+
+async def test_a_refusal_is_not_believed_when_the_worker_has_the_answer() -> None:
+    refused = Refused(Kind.REDIRECT, "303")
+    api = FakeApi(
+        starts=[refused],
+        workers=[NOBODY, worker("", prompt="hello", busy=True), worker("found", prompt="hello")],
+    )
+    turn = await _only(rig(api))
+    assert (turn.status, turn.text, turn.recovered, turn.draft) == (TurnStatus.COMPLETED, "found", True, None)
+    assert len(api.posts) == 1
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        pytest.param(worker("", prompt="hello"), id="stored, and not answered"),
+        pytest.param(worker("", prompt="another", busy=True), id="busy with another message"),
+        pytest.param(worker("one", prompt="another"), id="another message"),
+        pytest.param(worker("", messages=[]), id="no messages"),
+    ],
+)
+async def test_a_refusal_is_believed_where_the_worker_does_not_answer_our_message(now: str) -> None:
+    api = FakeApi(starts=[BUSY], workers=[NOBODY, now])
+    turn = await _only(rig(api))
+    assert (turn.status, turn.draft, len(api.posts)) == (TurnStatus.REJECTED, "hello", 1)
+
+
+async def test_an_equal_earlier_message_does_not_contradict_a_refusal() -> None:
+    earlier = worker("one", prompt="hello")
+    turn = await _only(rig(FakeApi(starts=[BUSY], workers=[earlier])))
+    assert (turn.status, turn.text) == (TurnStatus.REJECTED, "")
+    turn = await _only(rig(FakeApi(starts=[BUSY], workers=[RESET, earlier])))
+    assert (turn.status, turn.text) == (TurnStatus.REJECTED, "")
+
+
 @pytest.mark.parametrize(
     "doubt",
     [RESET, ServerFault(Kind.GATEWAY, "502"), BrokenContract(Kind.UNEXPECTED_CONTENT, "HTML")],

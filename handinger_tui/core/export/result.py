@@ -9,6 +9,8 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from handinger_tui.core.amounts import json_amount
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
@@ -40,11 +42,12 @@ def result_object(
     session: Session, turn: Turn, *, raw: bool = False, money: TurnMoney | None = None
 ) -> JsonObject:
     """The result of `turn`. `money`: what the turn cost, if the caller has it; else from all turns."""
+    money = money_of(session, turn) if money is None else money
     result = {
         **_identity(session, turn),
-        **_outcome(turn),
+        **_outcome(turn, money),
         **_content(turn),
-        **_figures(turn, money_of(session, turn) if money is None else money),
+        **_figures(turn, money),
     }
     return result if raw else {key: clean_json(value) for key, value in result.items()}
 
@@ -59,12 +62,15 @@ def _identity(session: Session, turn: Turn) -> JsonObject:
     }
 
 
-def _outcome(turn: Turn) -> JsonObject:
+def _outcome(turn: Turn, money: TurnMoney) -> JsonObject:
+    fault = turn.fault
+    if fault is not None and money.grew:
+        fault = replace(fault, may_have_been_charged=True)
     return {
         "status": str(turn.status),
         "recovered": turn.recovered,
         "finish_reason": turn.finish_reason,
-        "error": fault_object(turn.fault),
+        "error": fault_object(fault),
         "draft": turn.draft,
     }
 
