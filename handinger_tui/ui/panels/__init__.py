@@ -99,20 +99,20 @@ class TabBar(Widget):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._tabs: Sequence[Tab] = ()
-        self._here = ""
+        self._current = ""
         self._summary = ""
 
-    def show(self, tabs: Sequence[Tab], here: str, summary: str) -> None:
-        """Show these tabs, with the one of panel `here` marked; `summary`: what there is in that panel."""
-        if (tabs, here, summary) != (self._tabs, self._here, self._summary):
-            self._tabs, self._here, self._summary = tabs, here, summary
+    def show(self, tabs: Sequence[Tab], current: str, summary: str) -> None:
+        """Show these tabs, with the one of panel `current` marked; `summary`: what there is in that panel."""
+        if (tabs, current, summary) != (self._tabs, self._current, self._summary):
+            self._tabs, self._current, self._summary = tabs, current, summary
             self.refresh()
 
     def render(self) -> Content:
         """The tabs, and at the right end the summary if there is room for it."""
         here, other, key = (self.get_visual_style(f"tabs--{name}") for name in ("here", "other", "key"))
         pieces = [
-            Content.assemble((tab.text, here if tab.name == self._here else other), (f" {tab.keys}", key))
+            Content.assemble((tab.text, here if tab.name == self._current else other), (f" {tab.keys}", key))
             for tab in self._tabs
         ]
         line, width = Content("   ").join(pieces), self.content_size.width
@@ -166,7 +166,7 @@ class Sidebar(Rows):
         self._has_turns = False
         self._tab = next(iter(self.panels))
         """The panel that is shown on a narrow screen."""
-        self._asked: str | None = None
+        self._requested: str | None = None
         """The panel that a wide screen shows even if it is empty."""
         self._is_open = self._is_peeking = self._is_hidden = False
         self._column_width: int | None = None
@@ -216,19 +216,19 @@ class Sidebar(Rows):
 
     def reveal(self, name: str) -> Panel[Any]:
         """Show a panel, even an empty one, and return it."""
-        self._tab = self._asked = name
+        self._tab = self._requested = name
         self._is_open, self._is_peeking, self._is_hidden = True, False, False
         self._arrange()
         return self.panels[name]
 
-    def beside(self, by: int) -> str:
+    def neighbor(self, by: int) -> str:
         """The name of the panel `by` places after the one asked for last."""
         names = [name for name, panel in self.panels.items() if self._is_narrow or panel.display]
         return names[(names.index(self._tab) + by) % len(names)] if self._tab in names else self._tab
 
     def release(self) -> None:
         """The person left the panel: a wide screen shows it only if it is not empty."""
-        self._asked = None
+        self._requested = None
         self._is_open = self.is_over
         self._arrange()
 
@@ -252,30 +252,27 @@ class Sidebar(Rows):
             self._is_open, self._is_peeking = not self._is_open, False
         elif self.display:
             # Without turns the column was not there by itself, and comes with the first one.
-            self._is_hidden, self._asked = self._has_turns, None
+            self._is_hidden, self._requested = self._has_turns, None
         else:
-            self._is_hidden, self._asked = False, None if self._has_turns else self._tab
+            self._is_hidden, self._requested = False, None if self._has_turns else self._tab
         self._arrange()
 
     def _arrange(self) -> None:
         for name, panel in self.panels.items():
             is_empty = not (panel.rows.count if panel.NEEDS_ITEMS else self._has_turns)
             panel.set_class(is_empty, "-empty")
-            panel.display = name == self._tab if self._is_narrow else name == self._asked or not is_empty
+            panel.display = name == self._tab if self._is_narrow else name == self._requested or not is_empty
         has_some = any(panel.display for panel in self.panels.values())
         self._tabs.display, self._grip.display = self._is_narrow, not self._is_narrow
         self.display = self._is_open if self._is_narrow else has_some and not self._is_hidden
         self.set_class(self.is_over and self._is_peeking, "-peek")
         self._changed()
         if self._is_narrow:
-            self._update_tabs()
-
-    def _update_tabs(self) -> None:
-        tabs = [
-            Tab(name, str(panel.BORDER_TITLE), self._keys[name], panel.rows.count)
-            for name, panel in self.panels.items()
-        ]
-        self._tabs.show(tabs, self._tab, str(self.panels[self._tab].border_subtitle or ""))
+            tabs = [
+                Tab(name, str(panel.BORDER_TITLE), self._keys[name], panel.rows.count)
+                for name, panel in self.panels.items()
+            ]
+            self._tabs.show(tabs, self._tab, str(self.panels[self._tab].border_subtitle or ""))
 
     def on_descendant_focus(self) -> None:
         """Mark the tab of a panel that takes single keys."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import compress
 from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import urlsplit
 
@@ -16,7 +14,7 @@ from textual.content import Content
 from handinger_tui.core.evidence import files_of_turn
 from handinger_tui.core.formatting import size
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turns.session import PerTurn, Session
+from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FilePart, Turn, parts_of
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.panels.panel import (
@@ -31,14 +29,13 @@ from handinger_tui.ui.panels.panel import (
     PanelEntry,
     TurnMemo,
     cut_left,
-    one_line,
     turn_in_view,
     with_right,
 )
 from handinger_tui.ui.widgets.virtual_list import ItemRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 
 class DownloadState(Struct, frozen=True):
@@ -67,11 +64,7 @@ class Downloads:
         self._paths: dict[str, str] = {}
         self._sizes: dict[str, int] = {}
 
-    def mark_saving(self, part: FilePart) -> None:
-        """The download of `part` started."""
-        self.mark_progress(part, 0, None)
-
-    def mark_progress(self, part: FilePart, got: int, total: int | None) -> None:
+    def mark_saving(self, part: FilePart, got: int = 0, total: int | None = None) -> None:
         """`got` bytes of `total`, or of the reported size when `total` is None, have arrived."""
         self._states[part.url] = DownloadState(got, total if total is not None else part.size)
         self._changed()
@@ -116,46 +109,20 @@ class Listed(Struct, frozen=True):
     changed: bool = False
 
 
-@dataclass(slots=True)
-class _LastVersion:
-    """The newest file so far under a name or a path."""
-
-    turn: int
-    part: FilePart
-
-
 def listed_files(session: Session) -> tuple[Listed, ...]:
     """Every file of the session once per URL, the newest last."""
-    return FileIndex()(session)
-
-
-class FileIndex:
-    """`listed_files` for a growing session: turns that did not change are not scanned again."""
-
-    def __init__(self) -> None:
-        self._files_of = PerTurn(files_of_turn)
-
-    def __call__(self, session: Session) -> tuple[Listed, ...]:
-        """The files of `session`, the newest last."""
-        files = self._files_of(session.turns)
-        numbered = enumerate(zip(session.turns, files, strict=True), 1)
-        return _list_files(compress(numbered, files))
-
-
-def _list_files(turns: Iterable[tuple[int, tuple[Turn, tuple[FilePart, ...]]]]) -> tuple[Listed, ...]:
-    """One entry per URL, the newest last, from (turn number, (turn, its files))."""
     by_url: dict[str, Listed] = {}
-    last_versions: dict[tuple[str, str], _LastVersion] = {}
-    for number, (turn, parts) in turns:
-        for part in parts:
+    # Under each name and path: the newest file so far, with the number of its turn.
+    last_versions: dict[tuple[str, str], tuple[int, FilePart]] = {}
+    for number, turn in enumerate(session.turns, 1):
+        for part in files_of_turn(turn):
             identities = _identities(part)
             versions = [last_versions[key] for key in identities if key in last_versions]
-            changed = any(last.turn < number and _differs(last.part, part) for last in versions)
+            changed = any(last < number and _differs(former, part) for last, former in versions)
             # Removed first, so that the file moves to the end.
             by_url.pop(part.url, None)
             by_url[part.url] = Listed(part, turn.turn_id, number, changed)
-            for key in identities:
-                last_versions[key] = _LastVersion(number, part)
+            last_versions |= dict.fromkeys(identities, (number, part))
     return tuple(by_url.values())
 
 
@@ -239,7 +206,7 @@ class FileRows(ItemRows[Listed]):
 
     def _facts(self, entry: Listed, width: int) -> Content:
         """Size, type and turn. Where they do not fit, the type is shortened, then left out."""
-        kind = one_line(entry.part.media_type) or ""
+        kind = clean_line(entry.part.media_type, 300)
         size_text, turn = size(self.downloads.size(entry.part)), f"turn {entry.turn}"
         room = width - len(self._change(entry)) - 1
         choices = [_joined(size_text, name, turn) for name in (kind, short_type(kind), "")]
@@ -257,7 +224,7 @@ class FileRows(ItemRows[Listed]):
             return Content.styled(state.progress_text, MARK)
         if path is None:
             return Content("")
-        label = Content.assemble(("✓ saved ", GOOD))
+        label = Content.styled("✓ saved ", GOOD)
         return Content.assemble(label, (cut_left(clean_line(path), width - label.cell_length), FAINT))
 
     def summary(self, width: int) -> str:
@@ -271,7 +238,7 @@ class FileRows(ItemRows[Listed]):
         path = self.downloads.path(item.part)
         changed = " · replaces a file of an earlier turn" if item.changed else ""
         size_text = size(self.downloads.size(item.part))
-        facts = _joined(size_text, one_line(item.part.media_type), f"turn {item.turn}{changed}")
+        facts = _joined(size_text, clean_line(item.part.media_type, 300), f"turn {item.turn}{changed}")
         lines = [file_name(item.part), facts]
         return Content("\n".join([*lines, f"saved {clean_line(path)}"] if path else lines))
 
@@ -289,7 +256,7 @@ class FilesPanel(Panel[FileRows]):
     def __init__(self) -> None:
         self.downloads = Downloads(self.update)
         super().__init__(FileRows(self.downloads), id="panel-files")
-        self._files = TurnMemo(_key, FileIndex())
+        self._files = TurnMemo(_key, listed_files)
 
     def show(self, session: Session) -> None:
         """Show every file of the session; the cursor stays on its file."""
@@ -346,7 +313,7 @@ class FilesPanel(Panel[FileRows]):
 
 def file_name(part: FilePart) -> str:
     """The file name to show: cleaned, on one line, never empty."""
-    return one_line(part.filename or "") or "unnamed file"
+    return clean_line(part.filename or "", 300) or "unnamed file"
 
 
 def short_type(media_type: str) -> str:
@@ -356,7 +323,7 @@ def short_type(media_type: str) -> str:
 
 
 def _key(turn: Turn) -> Key:
-    """The memo key of a turn: everything that `FileIndex` reads of it."""
+    """The memo key of a turn: everything that `listed_files` reads of it."""
     streamed = tuple(parts_of(turn.parts, FilePart))
     return streamed, turn.snapshot and turn.snapshot.files, turn.before and turn.before.files
 

@@ -9,7 +9,6 @@ from msgspec import Struct
 from textual.content import Content
 from textual.message import Message
 
-from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.turns.session import PerTurn, Session
 from handinger_tui.core.turns.turn import FilePart, Turn, TurnStatus
 from handinger_tui.ui.widgets.virtual_list import RowsT, VirtualList
@@ -28,9 +27,6 @@ GOOD: Final = ".panel--good"
 Value = TypeVar("Value")
 Key = tuple[object, ...]
 
-LONGEST_NAME: Final = 40_000
-"""Characters of a name that are read. Larger than any name shown, to allow for control characters in it."""
-
 
 class Panel(VirtualList[RowsT]):
     """A list that shows one part of the newest session.
@@ -43,11 +39,7 @@ class Panel(VirtualList[RowsT]):
     NEEDS_ITEMS: ClassVar[bool] = True
     """Whether the panel is empty without items; else it shows something in every session with turns."""
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "panel--faint",
-        "panel--strong",
-        "panel--accent",
-        "panel--mark",
-        "panel--good",
+        name.removeprefix(".") for name in (FAINT, STRONG, ACCENT, MARK, GOOD)
     }
 
     class Counted(Message):
@@ -118,11 +110,6 @@ def turn_in_view(session: Session) -> Turn | None:
 
 
 # -- texts ----------------------------------------------------------------------------
-def one_line(text: str) -> str:
-    """An untrusted name: cleaned, on one line, cut to what a panel can show."""
-    return clean_line(clean(text[:LONGEST_NAME]), 300)
-
-
 def with_right(left: Content, right: Content, width: int) -> Content:
     """A line of `width` cells: `left`, cut to fit, and `right` at the right edge."""
     if not right.plain:

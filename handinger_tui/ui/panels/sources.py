@@ -28,7 +28,6 @@ from handinger_tui.ui.panels.panel import (
     PanelEntry,
     ShowMention,
     cut_left,
-    one_line,
     turn_in_view,
     with_right,
 )
@@ -113,7 +112,7 @@ def facts_of(source: Source) -> SourceFacts:
     claimed = contradicted(title, host) if host and "not opened" not in marks else None
     if claimed is not None:
         marks = (f"title says {clean_line(claimed, 80)}", *marks)
-    path = one_line((source.part.url or "").partition("://")[2].partition("/")[2]) if host else ""
+    path = clean_line((source.part.url or "").partition("://")[2].partition("/")[2], 300) if host else ""
     return SourceFacts(title, host, host or place_of(source.part), f"/{path}" if path else "", marks)
 
 
@@ -121,7 +120,7 @@ def place_of(part: SourcePart) -> str:
     """The host of the URL in ASCII, or the kind of document."""
     if part.url:
         return host_of(part.url) or "no web address"
-    kind = one_line(part.filename or part.media_type or "")
+    kind = clean_line(part.filename or part.media_type or "", 300)
     return f"document · {kind}" if kind else "document"
 
 
@@ -147,7 +146,7 @@ def grouped_by_turn(session: Session, sources: Sequence[Source]) -> list[Group]:
     for source in sources:
         by_turn.setdefault(source.turn_id, []).append(source)
     return [
-        Group(f"Turn {at} · {one_line(turn.order.prompt) or 'no text'}", tuple(by_turn[turn.turn_id]))
+        Group(f"Turn {at} · {clean_line(turn.order.prompt, 300) or 'no text'}", tuple(by_turn[turn.turn_id]))
         for at, turn in reversed([*enumerate(session.turns, 1)])
         if turn.turn_id in by_turn
     ]
@@ -252,60 +251,51 @@ class SourceRows(ItemRows[Source]):
     def other_line(self, y: int, width: int) -> Content:
         """A heading."""
         group = self._heading_at(y)
-        return super().other_line(y, width) if group is None else heading_line(group, width)
+        if group is None:
+            return super().other_line(y, width)
+        count = Content.styled(f"{len(group.sources):,}", FAINT)
+        return with_right(Content.styled(group.title, GROUP), count, width)
 
     def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
         """Row 0: number and title. Row 1: host, mentions, "new". Row 2: warnings about the address."""
         source = self.items[at]
         facts = self.facts(source)
         if row == 0:
-            content = title_line(source, facts, self._digits, width)
+            number = Content.styled(f"{source.number:>{self._digits}} ", FAINT)
+            content = Content.assemble(number, (facts.title, STRONG)).truncate(width, ellipsis=True)
             return Content.styled(content.plain, "bold") if here else content
+        indent, room = " " * (self._digits + 1), width - self._digits - 1
         if row == 2:
-            content = marks_line(facts, self._digits, width)
+            marks = Content.styled(f"{ODD_SIGN} {' · '.join(facts.marks)}", ODD)
+            content = Content.assemble(indent, marks).truncate(width, ellipsis=True)
         else:
-            last = self.last_mention
-            position = last[1] if last is not None and last[0] == source.number else None
-            mentions = mention_words(len(self.mentions.get(source.number, ())), position)
-            # The heading of a group of one host names it.
-            place = facts.path if self._by_host and facts.host else facts.place
-            content = place_line(place, mentions, self._digits, width, new=self.is_new(source))
+            content = Content.assemble(indent, self._place_line(source, facts, room))
         return Content(content.plain) if here else content
+
+    def _place_line(self, source: Source, facts: SourceFacts, width: int) -> Content:
+        """The place and how often it is mentioned, in the longest text that leaves the place uncut."""
+        # The heading of a group of one host names it.
+        place = facts.path if self._by_host and facts.host else facts.place
+        badge = " new" if self.is_new(source) else ""
+        last = self.last_mention
+        position = last[1] if last is not None and last[0] == source.number else None
+        mentions = mention_words(len(self.mentions.get(source.number, ())), position)
+        fitting = (text for text in mentions if len(place) + 1 + len(text) + len(badge) <= width)
+        right = Content.assemble((next(fitting, mentions[-1]), FAINT), (badge, MARK))
+        return with_right(Content.styled(cut_left(place, width - right.cell_length - 1), FAINT), right, width)
 
     def tooltip(self, at: int) -> Content:
         """The full title and address, warnings, and the number of mentions."""
         source = self.items[at]
-        return details_text(source, self.facts(source), len(self.mentions.get(source.number, ())))
-
-
-def heading_line(group: Group, width: int) -> Content:
-    """The title of a group and the number of its sources."""
-    count = Content.styled(f"{len(group.sources):,}", FAINT)
-    return with_right(Content.styled(group.title, GROUP), count, width)
-
-
-def title_line(source: Source, facts: SourceFacts, digits: int, width: int) -> Content:
-    """The number and title of a source; numbers are right-aligned to `digits` cells."""
-    number = Content.styled(f"{source.number:>{digits}} ", FAINT)
-    return Content.assemble(number, (facts.title, STRONG)).truncate(width, ellipsis=True)
-
-
-def place_line(place: str, mentions: tuple[str, ...], digits: int, width: int, *, new: bool) -> Content:
-    """The place and how often it is mentioned: the longest text of `mentions` that leaves the place uncut."""
-    room = width - digits - 1
-    badge = " new" if new else ""
-    fitting = (text for text in mentions if len(place) + 1 + len(text) + len(badge) <= room)
-    text = next(fitting, mentions[-1])
-    right = Content.assemble((text, FAINT), (badge, MARK))
-    shown = Content.styled(cut_left(place, room - right.cell_length - 1), FAINT)
-    return with_right(Content.assemble(" " * (digits + 1), shown), right, width)
-
-
-def marks_line(facts: SourceFacts, digits: int, width: int) -> Content:
-    """The warnings about the address."""
-    indent = " " * (digits + 1)
-    text = f"{ODD_SIGN} {' · '.join(facts.marks)}"
-    return Content.assemble(indent, (text, ODD)).truncate(width, ellipsis=True)
+        facts, mentions = self.facts(source), len(self.mentions.get(source.number, ()))
+        lines = [f"{source.number}. {facts.title}", clean_line(source.part.url or "", 1000) or facts.place]
+        unicode = unicode_host(facts.host)
+        if unicode != facts.host:
+            lines.append(f"{facts.host} is written {unicode}")
+        if facts.marks:
+            lines.append(f"{ODD_SIGN} {' · '.join(facts.marks)}")
+        lines.append(f"mentioned {plural(mentions, 'time')}" if mentions else "not mentioned in the answer")
+        return Content("\n".join(lines))
 
 
 def mention_words(count: int, at: int | None) -> tuple[str, ...]:
@@ -329,18 +319,6 @@ def count_words(total: int, new: int, silent: int, width: int) -> str:
         f"{total:,} · {silent:,} unmentioned",
     )
     return next((text for text in candidates if len(text) <= width), candidates[-1])
-
-
-def details_text(source: Source, facts: SourceFacts, mentions: int) -> Content:
-    """All facts about a source, for its tooltip."""
-    lines = [f"{source.number}. {facts.title}", clean_line(source.part.url or "", 1000) or facts.place]
-    unicode = unicode_host(facts.host)
-    if unicode != facts.host:
-        lines.append(f"{facts.host} is written {unicode}")
-    if facts.marks:
-        lines.append(f"{ODD_SIGN} {' · '.join(facts.marks)}")
-    lines.append(f"mentioned {plural(mentions, 'time')}" if mentions else "not mentioned in the answer")
-    return Content("\n".join(lines))
 
 
 # -- the panel -----------------------------------------------------------------------------

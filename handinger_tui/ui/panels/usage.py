@@ -31,6 +31,7 @@ from handinger_tui.core.amounts import (
 )
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, percent_level, sparkline, stacked_bar
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, number
+from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.limits import Gauge, Scope, State, amount_text, exact_text
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.receipts import reading_words
@@ -54,7 +55,6 @@ from handinger_tui.ui.panels.usage_view import (
     Figure,
     Pair,
     UsageView,
-    WorkerTotals,
     decimal_or_none,
     usage_view,
 )
@@ -71,14 +71,9 @@ Write = Callable[[Amount, int], str]
 """Formats a figure in at most so many cells."""
 
 
-def rough_usd(value: Amount, width: int) -> str:
-    """An estimate in US dollars, rounded to two significant digits."""
-    return usd_within(two_digits(value), width)
-
-
-def rough_credits(value: Amount, width: int) -> str:
-    """An estimate in credits, rounded to two significant digits."""
-    return credits_within(two_digits(value), width)
+def rough(write: Write) -> Write:
+    """Format an estimate with `write`, rounded to two significant digits."""
+    return lambda value, width: write(two_digits(value), width)
 
 
 def milliseconds(value: Amount, width: int) -> str:
@@ -101,8 +96,8 @@ MONEY_ROWS: Final[tuple[Row, ...]] = (
     ("cost", "cost", "cost", usd_within),
     ("credits", "credits", "credits", credits_within),
     ("priced", "in USD", "in USD", usd_within),
-    ("rate", "cost/min", "cost/min", rough_usd),
-    ("credit_rate", "credits/min", "cred/min", rough_credits),
+    ("rate", "cost/min", "cost/min", rough(usd_within)),
+    ("credit_rate", "credits/min", "cred/min", rough(credits_within)),
 )
 TOKEN_ROWS: Final[tuple[Row, ...]] = (
     ("input", "input", "input", count_within),
@@ -531,8 +526,9 @@ class UsagePanel(Panel[UsageRows]):
         """`zone`: as for `UsageRows`."""
         super().__init__(UsageRows(zone), id="panel-usage")
         self.tooltip = "Figures come from the service. Unreported values are never shown as zero."
-        self.totals = WorkerTotals()
-        self._view = TurnMemo(_key, lambda session: usage_view(session, self.totals))
+        self.money = MoneyIndex()
+        """The money of each turn, which others may share."""
+        self._view = TurnMemo(_key, lambda session: usage_view(session, self.money))
 
     def show(self, session: Session) -> None:
         """Show the figures of the session; the clock starts again with another turn."""
@@ -567,14 +563,14 @@ def compact_line(
     gauges: Sequence[Gauge] = (),
     room: int | None = None,
     most: int | None = None,
-    totals: WorkerTotals | None = None,
+    index: MoneyIndex | None = None,
 ) -> str:
     """One line for narrow screens: "turn $0.0123 · 8 credits · worker $0.05 +2".
 
     The limit nearest to being reached follows when the line fits `room` cells with it. A line longer
-    than `most` cells loses tokens, then credits, but never an amount of money. `totals`: see `usage_view`.
+    than `most` cells loses tokens, then credits, but never an amount of money. `index`: see `usage_view`.
     """
-    view = usage_view(session, totals)
+    view = usage_view(session, index)
     if view.status is None:
         return ""
     turn, worker = _turn_pieces(view), _worker_piece(view)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -14,7 +14,7 @@ from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.turn_events import newest_worker, worker_of
 from handinger_tui.core.receipts import share_text
 from handinger_tui.core.stream import Costs, Snapshot, Usage, cost_of
-from handinger_tui.core.turns.session import NO_OTHERS, Others, Session, same_front
+from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
 from handinger_tui.ui.panels.panel import turn_in_view
 
@@ -139,50 +139,17 @@ class Sums:
     pace: Pace = NO_PACE
     doubtful: frozenset[Unit] = frozenset()
 
-    def copy(self) -> Sums:
-        """An independent copy, to which turns can be added."""
-        return replace(self, members=self.members, history=[*self.history])
-
     def waiting(self, member: Sum) -> bool:
         """Whether the numbers of a turn that is missing in the sum may still arrive."""
         return member.missing > 0 and self.open >= max(0, self.turns - member.missing)
 
 
-_RECOMPUTED: Final = 2
-"""Turns up to the one in view that are added again on each call: the reading before the next turn decides
-what a turn took."""
-
-
-class WorkerTotals:
-    """Adds up turns incrementally: the sums over turns that are still the same objects are reused."""
-
-    def __init__(self, index: MoneyIndex | None = None) -> None:
-        self.index = MoneyIndex() if index is None else index
-        """The usage and cost of each turn, and how the reported figures are interpreted."""
-        self._basis: tuple[Reading, str | None] = (Reading.NONE, None)
-        """How figures are interpreted, and the worker whose turns are added up."""
-        self._turns: Sequence[Turn] = ()
-        self._money: Sequence[TurnMoney] = ()
-        self._sums = Sums()
-
-    def __call__(
-        self, turns: Sequence[Turn], at: int, elsewhere: Others = NO_OTHERS
-    ) -> tuple[TurnMoney, Sums]:
-        """The usage and cost of the turn at position `at`, and the totals of all turns."""
-        money = self.index(turns, elsewhere)
-        basis = (self.index.reading, newest_worker(turns))
-        front = max(0, at + 1 - _RECOMPUTED)
-        added = len(self._turns)
-        same = min(same_front(self._turns, turns), same_front(self._money, money))
-        if basis != self._basis or added > front or same < added:
-            self._sums, added = Sums(), 0
-        for position in range(added, front):
-            _add(self._sums, turns[position], money[position], basis)
-        self._basis, self._turns, self._money = basis, turns[:front], money[:front]
-        sums = self._sums.copy()
-        for position in range(front, len(turns)):
-            _add(sums, turns[position], money[position], basis, in_view=position == at)
-        return money[at], sums
+def _sums_of(index: MoneyIndex, turns: Sequence[Turn], money: Sequence[TurnMoney], at: int) -> Sums:
+    """The sums over all turns; `at`: the position of the one in view."""
+    sums, basis = Sums(), (index.reading, newest_worker(turns))
+    for position, (turn, of_turn) in enumerate(zip(turns, money, strict=True)):
+        _add(sums, turn, of_turn, basis, in_view=position == at)
+    return sums
 
 
 def _add(
@@ -191,9 +158,9 @@ def _add(
     money: TurnMoney,
     basis: tuple[Reading, str | None],
     *,
-    in_view: bool = False,
+    in_view: bool,
 ) -> None:
-    """Add one turn to `sums`, in place."""
+    """Add one turn to `sums`, in place. `basis`: how figures are read, and the worker of the sums."""
     reading, worker = basis
     free = turn.status in FREE
     if not free:
@@ -362,11 +329,10 @@ class UsageView(Struct, frozen=True):
         return pace_of(duration_ms, decimal_or_none(cost), decimal_or_none(credit))
 
 
-def usage_view(session: Session, totals: WorkerTotals | None = None) -> UsageView:
+def usage_view(session: Session, index: MoneyIndex | None = None) -> UsageView:
     """The figures of a session. Queued turns have used nothing and do not count.
 
-    `totals`: pass the same object on each call, so that the unchanged turns of a long session are not
-    added up again.
+    `index`: pass the same object on each call, so that the money of unchanged turns is not computed again.
     """
     turn = turn_in_view(session)
     if turn is None or (turn.status in FREE and session.sent is None and turn.before is None):
@@ -374,14 +340,15 @@ def usage_view(session: Session, totals: WorkerTotals | None = None) -> UsageVie
         return UsageView(kind=session.kind)
     turns = [one for one in session.turns if one.status is not TurnStatus.QUEUED or one is turn]
     at = next(at for at in reversed(range(len(turns))) if turns[at] is turn)
-    totals = WorkerTotals() if totals is None else totals
-    money, sums = totals(turns, at, session.elsewhere)
+    index = MoneyIndex() if index is None else index
+    all_money = index(turns, session.elsewhere)
+    money, sums = all_money[at], _sums_of(index, turns, all_money, at)
     # A turn started elsewhere began before this program knew of it.
     ours = turn.live and not turn.order.trigger.elsewhere
     began_ms = turn.order.created_ms if ours else None
     members = sums.members
-    if totals.index.reading is Reading.TOTAL:
-        of_worker = totals.index.of_worker
+    if index.reading is Reading.TOTAL:
+        of_worker = index.of_worker
         members = [
             total._replace(value=member.read(*of_worker))
             for member, total in zip(MEMBERS, members, strict=True)
@@ -394,8 +361,8 @@ def usage_view(session: Session, totals: WorkerTotals | None = None) -> UsageVie
         status=turn.status,
         so_far=unfinished(turn),
         share=share_text(money),
-        reading=totals.index.reading,
-        pinned=totals.index.pinned,
+        reading=index.reading,
+        pinned=index.pinned,
         read_ms=next((turn.read_ms for turn in reversed(turns) if turn.read_ms is not None), None),
         history=tuple(sums.history),
         began_ms=began_ms,

@@ -84,7 +84,7 @@ class FileActions:
         path: str | None = None
 
         def progress(received: int, total: int | None) -> None:
-            self._downloads.mark_progress(part, received, total)
+            self._downloads.mark_saving(part, received, total)
 
         self._downloads.mark_saving(part)
         try:

@@ -145,7 +145,7 @@ class KeyActions:
 
     def _show_panel_beside(self, by: int) -> None:
         """Go from the focused panel to the one after or before it."""
-        self._context.browsing.show_panel(self._context.pane.sidebar.beside(by))
+        self._context.browsing.show_panel(self._context.pane.sidebar.neighbor(by))
 
     def _switch_session(self, by: int) -> None:
         """Show the open session before or after the present one, in the order in which they were opened."""

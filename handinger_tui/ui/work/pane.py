@@ -22,7 +22,6 @@ from handinger_tui.core.turns.session import Session, same_front, same_readings
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ui.panels import Sidebar
 from handinger_tui.ui.panels.usage import UsagePanel, compact_line
-from handinger_tui.ui.panels.usage_view import WorkerTotals
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.completion import Completion, Suggestions
 from handinger_tui.ui.widgets.frame import Rows
@@ -98,10 +97,9 @@ class SessionPane(Rows):
         super().__init__(id=id)
         self.money = MoneyIndex()
         """The usage and cost of each turn of the session shown."""
-        self._totals = WorkerTotals(self.money)
         self.sidebar = Sidebar(keys, self._handle_panels, compact=compact, id="side")
         self._usage = self.sidebar.panel(UsagePanel)
-        self._usage.totals.index = self.money
+        self._usage.money = self.money
         self.transcript = Transcript(
             self._receipt,
             lambda session, turn: next_step(session, turn, is_text_back=self._is_text_back),
@@ -223,7 +221,7 @@ class SessionPane(Rows):
         key: tuple[object, ...] = (session.session_id, room, most, session.elsewhere, *self._state.gauges)
         if key != self._cost_key or not same_readings(old[front:], session.turns[front:]):
             self._cost_key = key
-            self._cost_text = compact_line(session, self._state.gauges, room, most, self._totals)
+            self._cost_text = compact_line(session, self._state.gauges, room, most, self.money)
 
     def advise(self, now_ms: int) -> None:
         """Update the card: a failure to send first, else advice on the newest turn or the held queue."""

@@ -108,10 +108,10 @@ async def test_how_far_a_download_is() -> None:
         panel.show(evidence())
         await pilot.pause()
         part = panel.rows.items[0].part
-        panel.downloads.mark_progress(part, 500, 2_000_000)
+        panel.downloads.mark_saving(part, 500, 2_000_000)
         await pilot.pause()
         assert "saving 0% of 2.0 MB" in text_of(app)
-        panel.downloads.mark_progress(part, 1_500_000, 2_000_000)
+        panel.downloads.mark_saving(part, 1_500_000, 2_000_000)
         await pilot.pause()
         assert "saving 75% of 2.0 MB" in text_of(app)
 

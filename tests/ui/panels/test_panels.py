@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from textual.binding import Binding
 
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FilePart, SourcePart
 from handinger_tui.ui.keys import KEYS
 from handinger_tui.ui.panels import PANELS
 from handinger_tui.ui.panels.files import FilesPanel
-from handinger_tui.ui.panels.panel import Panel, PanelEntry, one_line
+from handinger_tui.ui.panels.panel import Panel, PanelEntry
 from handinger_tui.ui.panels.sources import SourcesPanel
 from handinger_tui.ui.themes import THEMES
 from tests.ui.panels.stage import BAD, SECOND, Stage, file, session, source, text_of, turn, two_turns
@@ -85,7 +86,7 @@ async def test_hostile_text_shows_no_control_character_and_runs_nothing(entry: P
 def test_what_can_be_read_of_hostile_text_stays_readable(place: str) -> None:
     for payload in PAYLOADS:
         if place in payload["places"]:
-            text = one_line(text_of_payload(payload))
+            text = clean_line(text_of_payload(payload), 300)
             for word in payload["must"].get("visible", []):
                 assert word in text, payload["id"]
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.turns.session import Session, any_with_status, same_front, with_status
-from handinger_tui.core.turns.turn import FilePart, Turn, TurnStatus
-from handinger_tui.ui.panels.files import FileIndex, listed_files
-from handinger_tui.ui.panels.usage_view import MEMBERS, Amount, Member, WorkerTotals, usage_view
+from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.ui.panels.usage_view import usage_view
 from handinger_tui.ui.work.changes import FinishedTurns
-from tests.core.test_attribution import CHANGES, TURNS, changed, growing
+from tests.core.test_attribution import CHANGES, TURNS, changed
 from tests.ui.panels.stage import session, turn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handinger_tui.core.stream import Costs, Usage
 
 GROWING = (st.lists(TURNS, max_size=6).map(tuple), st.lists(CHANGES, max_size=6))
 
@@ -28,30 +26,11 @@ GROWING = (st.lists(TURNS, max_size=6).map(tuple), st.lists(CHANGES, max_size=6)
 def test_the_figures_are_those_of_a_walk_through_all_turns(
     turns: tuple[Turn, ...], changes: Sequence[tuple[int, Turn | None]]
 ) -> None:
-    tally = WorkerTotals()
+    index = MoneyIndex()
     for at, other in [(len(turns), None), *changes]:
         turns = changed(turns, at, other)
         now = Session("ses_1", 0, turns=turns)
-        assert usage_view(now, tally) == usage_view(now)
-
-
-def test_one_more_turn_reads_no_figure_of_the_turns_long_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[str] = []
-
-    def counted(member: Member) -> Member:
-        def reading(usage: Usage, costs: Costs) -> Amount | None:
-            read.append(member.name)
-            return member.read(usage, costs)
-
-        return Member(member.name, reading)
-
-    monkeypatch.setattr("handinger_tui.ui.panels.usage_view.MEMBERS", tuple(map(counted, MEMBERS)))
-    tally, most = WorkerTotals(), 0
-    for turns in growing(60):
-        read.clear()
-        usage_view(Session("ses_1", 0, turns=turns), tally)
-        most = max(most, len(read))
-    assert most <= 3 * 2 * len(MEMBERS)
+        assert usage_view(now, index) == usage_view(now)
 
 
 @given(*GROWING)
@@ -70,30 +49,6 @@ def test_turns_by_status_equal_a_full_scan(
             assert list(with_status(turns, statuses)) == expected
             assert any_with_status(turns, statuses) is bool(expected)
         assert Session("ses_1", 0, turns=turns).busy is any(own.live for own in turns)
-
-
-FILES = st.lists(
-    st.builds(
-        FilePart,
-        st.sampled_from(["https://one.example/a.csv", "https://one.example/b.csv?s=1", "data:,x"]),
-        st.just("text/csv"),
-        st.sampled_from([None, "a.csv", "b.csv"]),
-        st.sampled_from([None, 1, 2]),
-    ),
-    max_size=3,
-).map(tuple)
-
-
-@given(st.lists(FILES, max_size=4), st.lists(st.tuples(st.integers(0, 4), FILES), max_size=4))
-def test_files_are_those_of_a_walk_through_all_turns(
-    files: list[tuple[FilePart, ...]], changes: list[tuple[int, tuple[FilePart, ...]]]
-) -> None:
-    index = FileIndex()
-    turns = tuple(turn(at, parts=parts) for at, parts in enumerate(files))
-    for at, parts in [(len(turns), ()), *changes]:
-        turns = changed(turns, at, turn(at, parts=parts))
-        now = session(*turns)
-        assert index(now) == index(now) == listed_files(now)
 
 
 def test_a_turn_ends_once_also_where_others_come_and_go_before_it() -> None:

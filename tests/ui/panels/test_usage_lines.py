@@ -7,10 +7,11 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from handinger_tui.core.amounts import usd_within
 from handinger_tui.core.stream import Snapshot, Usage
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
-from handinger_tui.ui.panels.usage import compact_line, rough_usd, seconds, unknown_sign, usage_lines
+from handinger_tui.ui.panels.usage import compact_line, rough, seconds, unknown_sign, usage_lines
 from handinger_tui.ui.panels.usage_view import Figure, usage_view
 
 
@@ -23,7 +24,7 @@ def test_the_signs_of_the_unknown() -> None:
     ("value", "text"), [("0.0123456", "$0.012"), ("12.345", "$12.00"), ("0", "$0.00"), ("0.096", "$0.096")]
 )
 def test_an_estimate_has_two_digits(value: str, text: str) -> None:
-    assert rough_usd(Decimal(value), 9) == text
+    assert rough(usd_within)(Decimal(value), 9) == text
 
 
 @pytest.mark.parametrize(
