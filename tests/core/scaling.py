@@ -161,10 +161,12 @@ TOGETHER: Final = 8
 """Turns that run simultaneously."""
 
 
-def overlapping(number: int) -> Callable[[], object]:
+def overlapping(number: int, *, every: int = 1) -> Callable[[], object]:
+    """The cost is in one of `every` so many readings."""
     events: list[Event] = [Read([Decimal(0)], busy=False, prompts=0)]
     for at in range(number):
-        events += [Sent(at), Read([Decimal(at + 1) / 10], busy=True, prompts=at + 1)]
+        cost = None if (at + 1) % every else Decimal(at + 1) / 10
+        events += [Sent(at), Read([cost], busy=True, prompts=at + 1)]
         events += [Ended(at - TOGETHER)] if at >= TOGETHER else []
 
     def work() -> None:
@@ -212,6 +214,7 @@ WORKS: Final = (
     Work("table at once", 12_500, at_once(table)),
     Work("table growing", 12_500, growing(table)),
     Work("turns that overlap", 2_000, overlapping),
+    Work("turns that overlap, read late", 2_000, lambda number: overlapping(number, every=number)),
     Work("adopted runs", 225, adopting),
     Work("adopted runs, size", 225, adopting, "B"),
     *(Work(f"export {one.name}", 500, exporting(one.name)) for one in SESSION_EXPORTERS),

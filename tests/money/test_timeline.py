@@ -151,6 +151,14 @@ def test_the_cost_of_others_during_our_turn_is_shared() -> None:
     assert (entry.amount, entry.most, entry.others) == (Decimal(".60"), Decimal(".60"), 1)
 
 
+@pytest.mark.parametrize("last", [read(".60", prompts=2), read(".60")], ids=["counted again", "not counted"])
+def test_messages_of_others_are_not_forgotten_by_readings_that_do_not_count_them(last: Read) -> None:
+    """The cost is missing in the reading that shows the message of somebody else."""
+    gaps = [read(None, busy=True, prompts=2), read(None, busy=True)]
+    entry = result([read("0", prompts=0), Sent(1), *gaps, last, Ended(1)]).entry(1)
+    assert (entry.amount, entry.most, entry.others) == (Decimal(".60"), Decimal(".60"), 1)
+
+
 def test_a_visible_run_of_another_client_shares_our_amount() -> None:
     meter = result([read("1", busy=True, prompts=1), Sent(1), read("1.5", prompts=2), Ended(1)])
     assert (meter.entry(1).most, meter.entry(1).others) == (Decimal(".5"), 1)

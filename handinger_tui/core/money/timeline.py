@@ -6,9 +6,11 @@ meter (one figure of a reading) is judged on its own. `docs/money.md` has the ru
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
+from itertools import accumulate, chain, compress
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -124,23 +126,26 @@ class _Window(NamedTuple):
     """The time between two readings of the worker.
 
     `turns`: ours that were under way in it, in order of sending. `strangers`: messages of others that came
-    in it, None: unknown. `unread`: a turn began in it before which the worker was not read, so older
-    costs may be in it. `refused`: turns that were refused in it. `at_ms`: the time of the reading at its end.
+    in it; more may have come where they are not `counted` at its end. `unread`: a turn began in it before
+    which the worker was not read, so older costs may be in it. `refused`: turns that were refused in it.
+    `at_ms`: the time of the reading at its end.
     """
 
     turns: tuple[Key, ...] = ()
-    strangers: int | None = 0
+    strangers: int = 0
+    counted: bool = True
     unread: bool = False
     refused: tuple[Key, ...] = ()
     at_ms: int = 0
 
-    def joined(self, later: _Window) -> _Window:
-        """This window together with the one after it."""
-        turns = (*self.turns, *(turn for turn in later.turns if turn not in self.turns))
-        # A later count of messages also covers the time in which they were not counted.
-        strangers = None if later.strangers is None else (self.strangers or 0) + later.strangers
-        refused = (*self.refused, *later.refused)
-        return _Window(turns, strangers, self.unread or later.unread, refused, later.at_ms)
+
+def _joined(*windows: _Window) -> _Window:
+    """Windows that follow each other as one."""
+    turns = tuple(dict.fromkeys(chain.from_iterable(window.turns for window in windows)))
+    refused = tuple(chain.from_iterable(window.refused for window in windows))
+    # A later count of messages also covers the time in which they were not counted.
+    strangers, last = sum(window.strangers for window in windows), windows[-1]
+    return _Window(turns, strangers, last.counted, any(one.unread for one in windows), refused, last.at_ms)
 
 
 class _Fall(NamedTuple):
@@ -297,13 +302,13 @@ class _Meter:
         for earlier in (fall.window, fall.since):
             timeline.touched.update(earlier.turns, earlier.refused)
         if value == fall.value:
-            self.fall = fall._replace(since=fall.since.joined(window))
+            self.fall = fall._replace(since=_joined(fall.since, window))
             if not fall.idle and not window.turns:
                 # Read again after the turn has ended, it is not a replica that lags for a moment.
                 self._reset(self.fall, timeline)
         elif value >= level or is_rounding(level, value):
             self.fall = None
-            self._compare(value, fall.window.joined(fall.since).joined(window), timeline, busy=busy)
+            self._compare(value, _joined(fall.window, fall.since, window), timeline, busy=busy)
         else:
             self._reset(fall, timeline)
             self._compare(value, window, timeline, busy=busy)
@@ -328,8 +333,8 @@ class _Meter:
         rise = value - (self.level or self.zero)
         self.level = value
         turns, strangers = window.turns, window.strangers
-        for turn in turns:
-            self.own.setdefault(turn, self.zero)
+        for turn in set(turns).difference(self.own):
+            self.own[turn] = self.zero
         if not rise:
             return
         last = timeline.last
@@ -337,18 +342,19 @@ class _Meter:
         if len(turns) == 1 and not strangers and not window.unread and not window.refused:
             self.own[turns[0]] += rise
         elif turns:
-            self.shares.append(_Share(rise, turns, (strangers or 0) + len(window.refused)))
-        elif last is not None and strangers == 0 and not window.refused:
+            self.shares.append(_Share(rise, turns, strangers + len(window.refused)))
+        elif last is not None and window.counted and not strangers and not window.refused:
             # Growth without a new message belongs to the last turn.
             self.own[last] = self.own.get(last, self.zero) + rise
             timeline.touched.add(last)
         else:
-            self.suspense.append(Suspense(rise, last, window.refused, strangers, window.at_ms))
+            came = strangers if window.counted else None
+            self.suspense.append(Suspense(rise, last, window.refused, came, window.at_ms))
 
     # -- results -----------------------------------------------------------------------
     def result(self, timeline: Timeline, decisions: Decisions = NO_DECISIONS) -> MeterResult:
         """What the meter shows now. A fall at the end is a reset unless it may be a lagging replica."""
-        waiting = () if self.fall is None else self.fall.window.joined(self.fall.since).turns
+        waiting = () if self.fall is None else _joined(self.fall.window, self.fall.since).turns
         if self.fall is not None and not self.fall.may_lag:
             other = self.copy()
             other._reset(self.fall, timeline)
@@ -386,40 +392,39 @@ class _Meter:
         return Meaning.LIFETIME if is_clear else Meaning.UNDECIDED
 
     def _shared(self) -> dict[Key, Shared]:
-        shared: dict[Key, Shared] = {}
-        # One bit for each turn: the sets of many turns that run together are as large as they are many.
-        bits: dict[Key, int] = {}
-        for share in self.shares:
-            owners = 0
-            for turn in share.turns:
-                owners |= 1 << bits.setdefault(turn, len(bits))
-            for turn in share.turns:
-                before = shared.get(turn, NOT_SHARED)
-                shared[turn] = Shared(
-                    before.entered + (share.amount if turn == share.turns[-1] else 0),
-                    before.part + share.amount,
-                    before.owners | owners,
-                    before.strangers + share.strangers,
-                )
-        return shared
+        """What each turn shares. The shares of a turn follow each other, from when it was sent to its end."""
+        first: dict[Key, int] = {}
+        last: dict[Key, int] = {}
+        entered: dict[Key, Amount] = {}
+        for at, share in enumerate(self.shares):
+            last.update(dict.fromkeys(share.turns, at))
+            entered[share.turns[-1]] = entered.get(share.turns[-1], self.zero) + share.amount
+        for at in range(len(self.shares) - 1, -1, -1):
+            first.update(dict.fromkeys(self.shares[at].turns, at))
+        amounts = [*accumulate((share.amount for share in self.shares), initial=self.zero)]
+        strangers = [*accumulate((share.strangers for share in self.shares), initial=0)]
+        begins, ends = sorted(first.values()), sorted(last.values())
+        return {
+            turn: Shared(
+                entered.get(turn, self.zero),
+                amounts[end + 1] - amounts[first[turn]],
+                # All turns of ours without those that begin later or have ended before, and this one.
+                bisect_right(begins, end) - bisect_left(ends, first[turn]) - 1
+                + strangers[end + 1] - strangers[first[turn]],
+            )
+            for turn, end in last.items()
+        }  # fmt: skip
 
 
 class Shared(NamedTuple):
     """The shared amounts of one turn: those entered for it, and all of which it may own a part.
 
-    `owners`: a bit for each turn of ours that may own a part, this one included; `strangers`: how many of
-    the possible owners are not ours.
+    `others`: how many others may own a part, ours and strangers.
     """
 
     entered: Amount = 0
     part: Amount = 0
-    owners: int = 0
-    strangers: int = 0
-
-    @property
-    def others(self) -> int:
-        """How many others may own a part."""
-        return max(0, self.owners.bit_count() - 1) + self.strangers
+    others: int = 0
 
 
 NOT_SHARED: Final = Shared()
@@ -522,7 +527,7 @@ class Timeline:
         """Turns whose amounts may have changed; the owner of the timeline clears it."""
         self._windows: list[_Window] = []
         """The window before each reading."""
-        self._window = _Window(strangers=None)
+        self._window = _Window(counted=False)
         """The window since the last reading."""
         self._newest: tuple[Key, int | None] | None = None
         """The turn that was sent last, and the messages of others at that time."""
@@ -566,11 +571,9 @@ class Timeline:
 
     def window_since(self, reading: int) -> _Window:
         """The time between an earlier reading and the newest one."""
-        windows = self._windows
-        window = windows[reading]
-        for later in windows[reading + 1 :]:
-            window = window.joined(later)
-        return window
+        return (
+            self._windows[reading] if reading + 1 == len(self._windows) else _joined(*self._windows[reading:])
+        )
 
     def _begin(self, sent: Sent) -> None:
         window = self._window
@@ -594,14 +597,14 @@ class Timeline:
         self._sent += sent.counted
 
     def _read(self, read: Read) -> None:
-        counted, is_fewer, is_stale = self._count_strangers(read)
+        came, is_fewer, is_stale = self._count_strangers(read)
         self._is_looked = not is_stale
         if is_stale:
             return
         stranger_ran, self._stranger_runs = self._stranger_runs, read.busy and not self.under_way
         if stranger_ran or self._stranger_runs:
-            counted = max(counted or 0, 1)
-        window = self._window._replace(strangers=counted, at_ms=self._at_ms)
+            came = max(came or 0, 1)
+        window = self._window._replace(strangers=came or 0, counted=came is not None, at_ms=self._at_ms)
         self._windows.append(window)
         self.touched.update(window.turns, window.refused)
         self._choose_alone(read.prompts)
@@ -612,10 +615,10 @@ class Timeline:
             if value is not None:
                 meter.read(value, self, busy=read.busy)
         # A reading that lacks a message of ours may be older than it seems.
-        self._window = window if is_fewer else _Window(tuple(self.under_way), None)
+        self._window = window if is_fewer else _Window(tuple(self.under_way), counted=False)
         self._is_idle = not read.busy
         if self._is_idle:
-            for turn in [turn for turn, left_running in self.under_way.items() if left_running]:
+            for turn in [*compress(self.under_way, self.under_way.values())]:
                 self._leave(turn)
             self.final |= self._unconfirmed
             self.touched |= self._unconfirmed
@@ -643,8 +646,10 @@ class Timeline:
             return
         self.final.add(turn)
         # It ran before the last reading, not after it.
-        turns = tuple(other for other in self._window.turns if other != turn)
-        self._window = self._window._replace(turns=turns)
+        turns = self._window.turns
+        if turn in turns:
+            at = turns.index(turn)
+            self._window = self._window._replace(turns=(*turns[:at], *turns[at + 1 :]))
 
     def _count_strangers(self, read: Read) -> tuple[int | None, bool, bool]:
         """How many messages of others came; whether one of ours is missing; whether the reading is stale.
