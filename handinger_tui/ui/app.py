@@ -152,6 +152,13 @@ class HandingerApp(DiffApp, inherit_bindings=False):
             return [*super().get_line_filters(), self._control_filter]
         return [self._plain_styles, self._control_filter]
 
+    def refresh_css(self, animate: bool = True) -> None:
+        """Without a screen yet, set only the theme's variables: the style sheet is parsed later."""
+        if self.work.is_attached:
+            super().refresh_css(animate)
+        else:
+            self.stylesheet.set_variables(self.get_css_variables())
+
     def get_key_display(self, binding: Binding) -> str:
         """The text of a key as the help shows it."""
         return binding.key_display or format_key(binding.key)
@@ -200,16 +207,13 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         """Start to connect after the first frame."""
         if not self.is_headless:
             collect_from_now_on()
-            self._ask_background()
+        # A chosen theme does not depend on the terminal's background.
+        ask_background = getattr(self._driver, "ask_background", None)
+        if ask_background is not None and self._options.theme is None and not self.no_color:
+            ask_background()
         self.work.set_focus(self.work.prompt)
         await self._type_ahead.pass_next()
         self._connect()
-
-    def _ask_background(self) -> None:
-        """Ask for the terminal's background color, unless a theme was chosen or there are no colors."""
-        ask = getattr(self._driver, "ask_background", None)
-        if ask is not None and self._options.theme is None and not self.no_color:
-            ask()
 
     def on_terminal_background(self, message: TerminalBackground) -> None:
         """Show the theme for the terminal's background, unless the person has chosen another one by now."""

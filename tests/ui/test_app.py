@@ -351,7 +351,7 @@ async def test_the_background_is_queried_only_if_it_decides_the_theme(
     desktop = Desktop(launch=launch(theme=theme))
     async with desktop.running():
         desktop.app._driver = CountingDriver(desktop.app)
-        desktop.app._ask_background()
+        await desktop.app.on_ready()
     assert CountingDriver.queries == queries
 
 
