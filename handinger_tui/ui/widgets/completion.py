@@ -134,13 +134,11 @@ class Completion:
         if self._typing is None:
             self._listing = self._closed_at = None
             self._show([])
-        elif self._closed_at == (row, self._typing.start):
+        elif self._closed_at == (row, self._typing.start) or self._prompt.walking:
             self._show([])
-        elif not self._prompt.walking:
+        else:
             self._closed_at = None
             self._offer_files(self._typing)
-        else:
-            self._show([])
 
     def moved(self) -> None:
         """Close the suggestions when the cursor left the word that they complete."""
@@ -222,10 +220,7 @@ class Completion:
             # A folder needs a name after it; a file ends the token, so a space follows.
             space = "" if path.endswith("/") or line[column : column + 1].isspace() else " "
             text = as_token(path) + space
-        result = self._prompt.replace(
-            text, (row, typing.start), (row, column), maintain_selection_offset=False
-        )
-        self._prompt.move_cursor(result.end_location)
+        self._prompt.put_between(text, (row, typing.start), (row, column))
 
 
 def _row(path: str) -> tuple[str, str]:

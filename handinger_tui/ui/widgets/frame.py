@@ -188,7 +188,8 @@ class HeaderLine(Widget):
                 right = Content.assemble(money, "  " if right else "", right)
                 break
         room = max(8, width - right.cell_length - state.cell_length - 4)
-        left = Content.assemble((_fit(self._title(), room), "bold $foreground"), state)
+        title = Content.styled(self._title(), "bold $foreground").truncate(room, ellipsis=True)
+        left = Content.assemble(title, state)
         gap = max(1, width - left.cell_length - right.cell_length)
         return Content.assemble(left, " " * gap, right)
 
@@ -273,18 +274,6 @@ def _in_credits(spent: Bucket) -> bool:
     """Whether credits are known and no amount of money: 0 with gaps is that of messages never sent."""
     says_nothing = spent.usd.value is None or (spent.usd.value == 0 and not spent.usd.complete)
     return says_nothing and spent.credits.value is not None
-
-
-def _fit(text: str, room: int) -> str:
-    """Cut to `room` cells with an ellipsis."""
-    if cell_len(text) <= room:
-        return text
-    head = ""
-    for character in text:
-        if cell_len(head) + cell_len(character) > room - 1:
-            break
-        head += character
-    return f"{head}…"
 
 
 # -- the line of keys ----------------------------------------------------------------------------

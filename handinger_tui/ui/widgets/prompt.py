@@ -263,11 +263,13 @@ class PromptBox(TextArea, inherit_bindings=False):
                 return
 
     def _replace_span(self, start: int, end: int, text: str) -> None:
-        """Replace `self.text[start:end]` and move the cursor after it."""
+        """Replace `self.text[start:end]`."""
         before = self.text
-        result = self.replace(
-            text, _location(before, start), _location(before, end), maintain_selection_offset=False
-        )
+        self.put_between(text, _location(before, start), _location(before, end))
+
+    def put_between(self, text: str, start: Location, end: Location) -> None:
+        """Replace the text between two locations and move the cursor behind the new one."""
+        result = self.replace(text, start, end, maintain_selection_offset=False)
         self.move_cursor(result.end_location)
 
     # -- keys and pastes -------------------------------------------------------------------
@@ -280,9 +282,7 @@ class PromptBox(TextArea, inherit_bindings=False):
             self.call_later(self.post_message, self.Dropped(paths, event.text))
         elif is_big(event.text):
             event.prevent_default()
-            chip = self.pasted.add(event.text)
-            result = self.replace(chip, *self.selection, maintain_selection_offset=False)
-            self.move_cursor(result.end_location)
+            self.put_between(self.pasted.add(event.text), *self.selection)
             self.focus()
 
     def on_key(self, event: Key) -> None:
@@ -345,11 +345,7 @@ class PromptBox(TextArea, inherit_bindings=False):
         return row, self.pasted.outside(self.document.get_line(row), column, forward=forward)
 
     # -- actions of the key table --------------------------------------------------------
-    def check_action(
-        self,
-        action: str,
-        parameters: tuple[object, ...],
-    ) -> bool | None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer Tab either as "queue" or as "complete", depending on the state."""
         queues = self.busy and not self.offering
         # Tab belongs to the prompt even when it does nothing: it must not move the focus.
@@ -438,8 +434,7 @@ class PromptBox(TextArea, inherit_bindings=False):
     def action_yank(self) -> None:
         """Insert the text that was cut last."""
         self._last_key_cut = False
-        result = self.replace(self._kill_buffer, *self.selection, maintain_selection_offset=False)
-        self.move_cursor(result.end_location)
+        self.put_between(self._kill_buffer, *self.selection)
 
     @_after_typed_keys
     def action_undo(self) -> None:
@@ -505,25 +500,23 @@ class HintLine(Static):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._left, self._right, self._firm, self._style = "", "", False, MUTED
-        self._drawn = "", "", False, MUTED
+        self._shown = "", "", False, MUTED
 
     def show(self, left: str, right: str, *, firm: bool = False, style: str = MUTED) -> None:
         """Show both ends of the line. `firm`: where both do not fit, the right one is dropped."""
-        if (left, right, firm, style) != self._drawn:
-            self._drawn = left, right, firm, style
-            self._left, self._right, self._firm, self._style = clean(left), clean(right), firm, style
+        shown = clean(left), clean(right), firm, style
+        if shown != self._shown:
+            self._shown = shown
             self.refresh()
 
     def render(self) -> Content:
         """The line for the present width; where both ends do not fit, the left one is cut unless firm."""
-        width = self.content_size.width
-        if self._firm and cell_len(self._left) + cell_len(self._right) + 2 > width:
-            return Content.styled(self._left, self._style).truncate(width, ellipsis=True)
-        right = Content.styled(self._right, "$foreground").truncate(max(0, width - 1), ellipsis=True)
-        room = max(0, width - right.cell_length - 2)
-        pieces = self._left.split(" · ")
-        while pieces and len(" · ".join(pieces)) > room:
+        (left_text, right_text, firm, style), width = self._shown, self.content_size.width
+        if firm and cell_len(left_text) + cell_len(right_text) + 2 > width:
+            return Content.styled(left_text, style).truncate(width, ellipsis=True)
+        right = Content.styled(right_text, "$foreground").truncate(max(0, width - 1), ellipsis=True)
+        pieces = left_text.split(" · ")
+        while pieces and len(" · ".join(pieces)) > width - right.cell_length - 2:
             pieces.pop()
-        left = Content.styled(" · ".join(pieces), self._style)
+        left = Content.styled(" · ".join(pieces), style)
         return Content.assemble(left, " " * max(1, width - left.cell_length - right.cell_length), right)

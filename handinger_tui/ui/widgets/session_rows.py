@@ -58,24 +58,15 @@ def session_rows(
     is_narrow = width < NARROW
     simulated = "sim." if is_narrow else "simulated"
     cells = [_cells(row, opened.get(row.session_id), now_ms, simulated) for row in summaries]
-    status_cells, cost_cells, when_cells = (
-        max((cell_len(text) for text in column), default=0)
-        for column in (
-            [one.status for one in cells],
-            [one.cost for one in cells],
-            [one.when for one in cells],
-        )
-    )
-    if is_narrow:
-        status_cells = 0
+    status_cells = 0 if is_narrow else max((cell_len(one.status) for one in cells), default=0)
+    cost_cells = max((cell_len(one.cost) for one in cells), default=0)
+    when_cells = max((cell_len(one.when) for one in cells), default=0)
     used = 2 + 1 + sum(len(_GAP) + each for each in (status_cells, cost_cells, when_cells)) + len(_GAP)
     title_cells = max(MIN_TITLE, width - used)
     counts = Counter(cells)
     lines = []
     for row, one in zip(summaries, cells, strict=True):
-        mark, mark_style = (
-            ("●", "$primary") if row.unread else ("›" if row.session_id == current else " ", "$primary")
-        )
+        mark = "●" if row.unread else "›" if row.session_id == current else " "
         # Two sessions that look the same are told apart by their ids.
         tail = f" …{row.session_id[-ID_TAIL:]}" if counts[one] > 1 else ""
         title = Content(one.title).truncate(title_cells - len(tail), ellipsis=True).plain + tail
@@ -85,7 +76,7 @@ def session_rows(
         status = f"{one.sign} {one.status:<{status_cells}}" if status_cells else one.sign
         lines.append(
             Content.assemble(
-                (f"{mark} ", mark_style),
+                (f"{mark} ", "$primary"),
                 (title, "bold" if row.unread else ""),
                 (set_cell_size(tags, title_cells - cell_len(title)), "$text-muted"),
                 (_GAP + status, one.style),
@@ -159,19 +150,15 @@ def _status(row: SessionSummary, opened: Session | None, now_ms: int) -> tuple[t
     turn = under_way(opened) if opened is not None else None
     if opened is not None and turn is not None and (turn.live or turn.status is TurnStatus.RUNNING):
         words = _SHORT.get(turn.status, STATUS_WORDS[turn.status])
-        return _warning("○"), f"{words} · {running_for(turn, now_ms)}", so_far(opened, turn)
+        return ("○", "$warning"), f"{words} · {running_for(turn, now_ms)}", so_far(opened, turn)
     if row.last_status is None:
         return ("·", "$text-muted"), "empty", ""
     if row.last_status is TurnStatus.RUNNING and row.base_url == LOCAL:
-        return _warning("◌"), STATUS_WORDS[TurnStatus.INCOMPLETE], ""
+        return ("◌", "$warning"), STATUS_WORDS[TurnStatus.INCOMPLETE], ""
     if row.last_status is TurnStatus.RUNNING:
         # The worker was not read since: the turn may have ended long ago.
-        return _warning("◌"), "was running", ""
+        return ("◌", "$warning"), "was running", ""
     style, sign = style_and_sign(row.last_status)
     if row.last_status is TurnStatus.COMPLETED:
         style = "$text-muted"
     return (sign, style), _SHORT.get(row.last_status, STATUS_WORDS[row.last_status]), ""
-
-
-def _warning(sign: str) -> tuple[str, str]:
-    return sign, "$warning"

@@ -205,11 +205,8 @@ def elapsed(session: Session, now_ms: int) -> str:
 def running_for(turn: Turn, now_ms: int) -> str:
     """How long a run has been running, watched or not, in one unit: "40 s", "4 m", "2 h"."""
     seconds = max(0, now_ms - turn.order.created_ms) // 1000
-    unit, length = next(
-        ((unit, length) for unit, length in (("d", 86400), ("h", 3600), ("m", 60)) if seconds >= length),
-        ("s", 1),
-    )
-    return f"{seconds // length} {unit}"
+    units = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+    return next(f"{seconds // length} {unit}" for unit, length in units if seconds >= length or length == 1)
 
 
 def so_far(session: Session, turn: Turn) -> str:
@@ -306,7 +303,7 @@ def hold_advice(session: Session, hold: Hold, count: int, now_ms: int = 0) -> Ad
         case "unreadable" | "unmeasured":
             return Advice("warning", f"Queue held: {hold.detail} {messages}.")
         case "restored":
-            reason = f"{plural(count, 'message')} from last time {_were(count)} not sent."
+            reason = f"{plural(count, 'message')} from last time {'was' if count == 1 else 'were'} not sent."
         case "detached" if unwatched(session) is not None:
             reason = f"{messages} until you come back."
         case "detached":
@@ -332,10 +329,6 @@ def resume_hint(session: Session, hold: Hold, count: int) -> str:
             return f"Enter to watch, then send {messages} (may cost money)"
         case _:
             return f"Enter to send {messages} (may cost money)"
-
-
-def _were(count: int) -> str:
-    return "was" if count == 1 else "were"
 
 
 def waiting_words(count: int) -> str:

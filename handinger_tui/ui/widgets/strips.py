@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 ROWS: Final = 3
 """Most rows of a strip; more would take the room of the answer."""
 # -- the queue -----------------------------------------------------------------------------------
-FILE_CELLS: Final = 40
+NAME_CELLS: Final = 40
+"""Most cells of the name of a file."""
 LETTERS: Final = frozenset({"x", "s"})
 """Letters that are keys of the strip; others are typed into the prompt."""
 
@@ -102,8 +103,10 @@ class QueueStrip(Static):
     @property
     def _marked_at(self) -> int:
         """The position of the marked message; 0 when none is marked."""
-        ids = [turn.turn_id for turn in self.queue]
-        return ids.index(self._marked) if self._marked in ids else 0
+        return self._position_of(self._marked)
+
+    def _position_of(self, turn_id: str | None) -> int:
+        return next((at for at, turn in enumerate(self.queue) if turn.turn_id == turn_id), 0)
 
     # -- painting --------------------------------------------------------------------------
     def watch_has_focus(self, has_focus: bool) -> None:
@@ -124,9 +127,7 @@ class QueueStrip(Static):
         if key == self._drawn_key:
             return
         self._drawn_key = key
-        ids = [turn.turn_id for turn in self.queue]
-        edited = ids.index(self.editing) if self.editing in ids else 0
-        at = edited if marked is None else marked
+        at = self._position_of(self.editing) if marked is None else marked
         self._first = max(0, min(max(self._first, at - ROWS + 1), at, len(self.queue) - ROWS))
         rows = [
             self._draw_row(position, turn, marked=position == marked)
@@ -140,7 +141,7 @@ class QueueStrip(Static):
         self.update(Content("\n").join(row.truncate(width, ellipsis=True) for row in rows))
 
     def _draw_row(self, position: int, turn: Turn, *, marked: bool) -> Content:
-        files = ", ".join(clean_line(file.name, FILE_CELLS) for file in turn.order.attachments)
+        files = ", ".join(clean_line(file.name, NAME_CELLS) for file in turn.order.attachments)
         state = "  editing" if turn.turn_id == self.editing else ""
         number = "$background on $primary" if marked else "$background on $text-muted"
         return Content.assemble(
@@ -151,11 +152,7 @@ class QueueStrip(Static):
         )
 
     # -- keys and mouse --------------------------------------------------------------------
-    def check_action(
-        self,
-        action: str,
-        parameters: tuple[object, ...],
-    ) -> bool | None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer the actions of letters only when the focus came by a key."""
         return not (action in ("drop_by_letter", "send_now") and self._clicked)
 
@@ -217,7 +214,6 @@ class QueueStrip(Static):
 
 
 # -- chips ---------------------------------------------------------------------------------------
-NAME_CELLS: Final = 40
 CROSS: Final = " ✕"
 
 
@@ -360,20 +356,14 @@ class Chips(Static):
         self._at = max(0, len(self._chips) - 1)
         self._draw()
 
-    def check_action(
-        self,
-        action: str,
-        parameters: tuple[object, ...],
-    ) -> bool | None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer "unfold" only for a folded text."""
         return action != "unfold" or (bool(self._chips) and self._chips[self._at].kind is ChipKind.TEXT)
 
     def _draw(self) -> None:
         room = self.content_size.width or 76
-        drawn = [
-            _draw_chip(chip, room, marked=self.has_focus and at == self._at)
-            for at, chip in enumerate(self._chips)
-        ]
+        marked = self._at if self.has_focus else None
+        drawn = [_draw_chip(chip, room, marked=at == marked) for at, chip in enumerate(self._chips)]
         self._positions = arrange([one.cell_length for one in drawn], room)
         last = self._positions[-1].row if self._positions else 0
         marked_row = self._positions[self._at].row if self._positions else 0
@@ -404,7 +394,7 @@ class Chips(Static):
 
     def action_unfold(self) -> None:
         """Put the text of the marked chip into the prompt."""
-        if self._chips and self._chips[self._at].kind is ChipKind.TEXT:
+        if self.check_action("unfold", ()):
             self.post_message(self.Unfolded(self._chips[self._at]))
 
     def on_click(self, event: Click) -> None:
