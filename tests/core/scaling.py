@@ -28,7 +28,7 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.engine.settling import adopted_turns
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ui.transcript.document import LiveMarkdown, render, warm_up
+from handinger_tui.ui.transcript.document import ALL, LiveMarkdown, render, warm_up
 from handinger_tui.ui.transcript.layout import TranscriptLayout
 from tests.core.test_reducer import KINDS, frames
 from tests.engine.fakes import FakeIds
@@ -85,7 +85,7 @@ def laid_out(turn: Turn) -> TranscriptLayout:
     layout = TranscriptLayout(lambda _session, _turn: "")
     layout.reset(WIDTH)
     layout.show(Session("ses_1", 0, turns=(turn,)))
-    layout.measure(0, whole=True)
+    layout.measure(0, ALL)
     return layout
 
 

@@ -37,7 +37,7 @@ from handinger_tui.ui.transcript.painting import (
     Row,
     RowBuffer,
     StripCache,
-    all_cells,
+    cells,
     over,
     selected_text,
     styled,
@@ -162,7 +162,7 @@ class SearchResult:
             last = bisect_left(self.matches, Match(row + 1, 0, 0))
             chars = [(match.start, match.end) for match in self.matches[first:last]]
             top = buffer.start_of(row)
-            painted = all_cells(buffer.rows[row], width, chars) if chars else ()
+            painted = cells(buffer.rows[row], width, chars) if chars else ()
             cached = [MatchSpan(first + at, top + strip, left, right) for at, strip, left, right in painted]
             self._spans[row] = cached
         return cached

@@ -190,17 +190,13 @@ class _Writer:
             return
         kind, start, href = self.open.pop()
         if kind == "link_open":
-            self._link(start, href)
+            if self.at == start:
+                self._text(href)
+            self._mark_link(start, href, "".join(self.pieces)[start:])
             return
         style = {"strong_open": BOLD, "em_open": ITALIC, "s_open": STRIKE}.get(kind)
         if style is not None and self.at > start:
             self.spans.append(Span(start, self.at, style))
-
-    def _link(self, start: int, href: str) -> None:
-        if self.at == start:
-            self._text(href)
-        link_text = "".join(self.pieces)[start:]
-        self._mark_link(start, href, link_text)
 
     def _mark_link(self, start: int, href: str, link_text: str) -> None:
         """Turn the text since `start` into a link. If the link needs attention, its host is appended."""
@@ -521,7 +517,8 @@ class RowBuilder:
             return self._table(block, width)
         if kind == "blockquote_open":
             inner = self._children(block[1:-1], width - 2, depth)
-            return indented([_as_quote(row) for row in inner], BAR, BAR)
+            quoted = [replace(row, style="quote") if row.style == "text" else row for row in inner]
+            return indented(quoted, BAR, BAR)
         if kind in ("bullet_list_open", "ordered_list_open"):
             return self._list(block, width, depth)
         return self._text(block)
@@ -613,12 +610,6 @@ def code_name(info: str) -> str:
 def text_rows(text: str) -> list[Row]:
     """Return source text unformatted, for blocks that are nested too deep."""
     return [Row(Content(line.expandtabs(4))) for line in text.rstrip("\n").split("\n")]
-
-
-def _as_quote(row: Row) -> Row:
-    if row.style != "text":
-        return row
-    return replace(row, style="quote")
 
 
 def siblings(tokens: list[Token]) -> Iterator[list[Token]]:

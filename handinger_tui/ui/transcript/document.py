@@ -12,6 +12,7 @@ pieces that are laid out one by one.
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -44,9 +45,11 @@ BLOCK: Final = 16_000
 """Characters after which any other block is cut, except code and tables."""
 SLICE: Final = 16_000
 """Characters appended per parse, so that no parse takes long."""
+ALL: Final = sys.maxsize
+"""No limit of the characters that are laid out."""
 
 TITLES: Final = ("paragraph_open", "heading_open")
-"""What the title of a definition is taken for until its end arrives."""
+"""Blocks of inline text; the title of a definition looks like one until its end arrives."""
 
 
 @dataclass(slots=True)
@@ -89,12 +92,12 @@ class LiveMarkdown:
         self.rows: list[Row] = []
         self.definitions: References = {}
         """Those of the finished part, and at the end of the text all of them."""
-        self.taken = 0
-        """How many characters the last `update` took."""
+        self.consumed = 0
+        """How many characters the last `update` laid out."""
         self._waiting = ""
-        """Clean text that no call has taken yet."""
-        self._found: References = {}
-        """The definitions in the last source that was parsed."""
+        """Clean text that is not laid out yet."""
+        self._parsed_definitions: References = {}
+        """Those in the last source that was parsed."""
         self._source = ""
         self._pending = ""
         self._stable = 0
@@ -109,10 +112,10 @@ class LiveMarkdown:
         """Whether all of the text that was set is in the rows."""
         return not self._waiting
 
-    def update(self, text: str, *, done: bool, most: int | None = None) -> int:
+    def update(self, text: str, *, done: bool, most: int = ALL) -> int:
         """Set the text so far, from its beginning; `done` means that it is complete.
 
-        With `most` no more characters than that are taken; further calls take the others.
+        No more characters than `most` are laid out; further calls lay out the others.
         Returns how many of the first rows are unchanged.
         """
         if not text.startswith(self._source):
@@ -121,8 +124,8 @@ class LiveMarkdown:
         end = len(text) if done else max(cleanable_length(text), len(self._source))
         waiting = self._waiting + clean_slice(text, len(self._source), end)
         self._source = text[:end]
-        fresh, self._waiting = (waiting, "") if most is None else (waiting[:most], waiting[most:])
-        self.taken = len(fresh)
+        fresh, self._waiting = waiting[:most], waiting[most:]
+        self.consumed = len(fresh)
         if self._waiting and not fresh:
             return len(self.rows)
         is_end = done and self.complete
@@ -147,9 +150,9 @@ class LiveMarkdown:
 
     def _define(self, line: int | None) -> None:
         """Keep the definitions before a line of the last source, None: all. The first of a name counts."""
-        for name, found in self._found.items():
-            if line is None or found["map"][0] < line:
-                self.definitions.setdefault(name, found)
+        for name, definition in self._parsed_definitions.items():
+            if line is None or definition["map"][0] < line:
+                self.definitions.setdefault(name, definition)
 
     def _append(self, fresh: str) -> None:
         start = self._pending.rfind("\n") + 1
@@ -179,7 +182,7 @@ class LiveMarkdown:
     def _parse(
         self, source: str, *, open_: bool = False, inside: bool = False
     ) -> tuple[RowBuilder, list[Token]]:
-        tokens, self._found = parse(source, inside=inside)
+        tokens, self._parsed_definitions = parse(source, inside=inside)
         return RowBuilder(source, self.width, self._references, open_, self._defer_highlight), tokens
 
     def _settle(self, builder: RowBuilder, units: list[LayoutUnit], safe: int, *, done: bool) -> bool:
@@ -221,7 +224,8 @@ class LiveMarkdown:
 
         That is the line of the definition then. `before`: the end of the unit before it.
         """
-        maps = (found["map"] for found in self._found.values() if unit.kind in TITLES)
+        definitions = self._parsed_definitions.values() if unit.kind in TITLES else ()
+        maps = (definition["map"] for definition in definitions)
         return next((start for start, end in maps if end == unit.start and start >= before), unit.start)
 
     def _last_definition(self, builder: RowBuilder, units: list[LayoutUnit], safe: int) -> int | None:
@@ -347,7 +351,7 @@ def _may_become_definition(builder: RowBuilder, unit: LayoutUnit, safe: int) -> 
 
 
 def _size_limit(unit: LayoutUnit) -> int:
-    return PARAGRAPH if unit.kind in ("paragraph_open", "heading_open") else BLOCK
+    return PARAGRAPH if unit.kind in TITLES else BLOCK
 
 
 def _is_oversize(builder: RowBuilder, unit: LayoutUnit, safe: int) -> bool:

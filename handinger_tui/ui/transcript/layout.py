@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from handinger_tui.core.turns.session import Session, same_front, same_readings
 from handinger_tui.core.turns.turn import ReasoningPart, Rope, TextPart, Turn, TurnRequest
-from handinger_tui.ui.transcript.document import LiveMarkdown
+from handinger_tui.ui.transcript.document import ALL, LiveMarkdown
 from handinger_tui.ui.transcript.painting import INDENT, MARGIN, Row, RowBuffer, indented
 from handinger_tui.ui.transcript.rows import (
     FOLDABLE,
@@ -145,33 +145,31 @@ class Block:
         """Whether all that came so far is in the rows."""
         return self.resolved is None and (self.live is None or self.live.complete)
 
-    def fill(self, most: int | None = None) -> tuple[int, int]:
-        """Lay out the changed part, of a text no more characters than `most` unless that is None.
+    def fill(self, most: int = ALL) -> tuple[int, int]:
+        """Lay out the changed part, of a text no more characters than `most`.
 
-        Returns the first changed screen row of the block, and how many characters were taken.
+        Returns the first changed screen row of the block, and as how many characters the work counts.
         """
         options = RowOptions(self.width - MARGIN - 1, self.unfolded)
-        slot, first, taken = self.slot, 0, 0
+        slot, first, consumed = self.slot, 0, 0
         if isinstance(slot, TextPart) or (isinstance(slot, ReasoningPart) and self.unfolded):
-            first, taken = self._fill_text(slot, options, most)
+            first, consumed = self._fill_text(slot, options, most)
         else:
             self.live = None
             self._rows.replace(0, slot_rows(slot, options))
         self.row_height = self._rows.height
-        return self.gap + first, taken + BLOCK_COST
+        return self.gap + first, consumed + BLOCK_COST
 
-    def _fill_text(
-        self, slot: TextPart | ReasoningPart, options: RowOptions, most: int | None
-    ) -> tuple[int, int]:
+    def _fill_text(self, slot: TextPart | ReasoningPart, options: RowOptions, most: int) -> tuple[int, int]:
         head = reasoning_line(slot, options) if isinstance(slot, ReasoningPart) else None
         inset = 0 if head is None else INDENT.cell_length
-        text, taken = slot.text, 0
+        text, consumed = slot.text, 0
         if self.live is None:
             self.live = LiveMarkdown(options.width - inset, resolve=False, defer_highlight=True)
         live = self.live
         if self.resolved is None:
             first = _put(self._rows, head, live.update(text, done=not self.growing, most=most), live.rows)
-            taken = live.taken
+            consumed = live.consumed
         else:
             first = self._rows.height
         if not self.growing and live.complete:
@@ -179,14 +177,14 @@ class Block:
                 self.resolved = live.with_references(), RowBuffer(self.width, self.tone)
             if self.resolved is not None:
                 again, buffer = self.resolved
-                kept = again.update(text, done=True, most=None if most is None else max(0, most - taken))
+                kept = again.update(text, done=True, most=max(0, most - consumed))
                 _put(buffer, head, kept, again.rows)
-                taken += again.taken
+                consumed += again.consumed
                 if again.complete:
                     self.rows, self.resolved, first = buffer, None, 0
             if self.resolved is None:
                 self.live = None
-        return first, taken
+        return first, consumed
 
 
 def _put(buffer: RowBuffer, head: Row | None, unchanged: int, rows: Sequence[Row]) -> int:
@@ -198,7 +196,7 @@ def _put(buffer: RowBuffer, head: Row | None, unchanged: int, rows: Sequence[Row
         return buffer.replace(unchanged, rows[unchanged:])
     if not buffer.rows:
         buffer.replace(0, [head])
-    buffer.replace_first(head)
+    buffer.rows[0] = head
     buffer.replace(unchanged + 1, indented(rows[unchanged:], INDENT, INDENT))
     return 0
 
@@ -215,8 +213,8 @@ class TurnLayout:
         self._slots: list[Slot] = []
         """Those of the blocks."""
         self._all_slots: list[Slot] = []
-        self._made_of: tuple[Turn, str, str] | None = None
-        """What `_all_slots` were made of."""
+        self._slots_basis: tuple[Turn, str, str] | None = None
+        """The values from which `_all_slots` were computed."""
         self._fold_changes = 0
         self._unsettled = 0
         """The first block that grows or is not complete; those before it depend on their slot only."""
@@ -227,14 +225,14 @@ class TurnLayout:
         self.next_step = ""
         """How the message is sent again, as the blocks show it."""
 
-    def fill(self, width: int, folding: Folding, *, compact: bool, most: int | None = AT_ONCE) -> int | None:
-        """Create or update the blocks, not many more characters of them than `most` unless that is None.
+    def fill(self, width: int, folding: Folding, *, compact: bool, most: int = AT_ONCE) -> int | None:
+        """Create or update the blocks, not many more characters of them than `most`.
 
         Returns the first changed row of the turn, None when nothing changed.
         """
-        made_of = self.turn, self.receipt, self.next_step
-        if self._made_of is None or any(map(is_not, made_of, self._made_of)):
-            self._made_of, self._all_slots = made_of, slots_of(*made_of)
+        basis = self.turn, self.receipt, self.next_step
+        if self._slots_basis is None or any(map(is_not, basis, self._slots_basis)):
+            self._slots_basis, self._all_slots = basis, slots_of(*basis)
         slots = self._all_slots
         old, first = self.blocks, self._first_to_update(slots, folding)
         blocks = old[:first]
@@ -245,15 +243,15 @@ class TurnLayout:
         separates = compact_gap_between if compact else gap_between
         self.complete = True
         for number in range(first, len(slots)):
-            if most is not None and most <= 0:
+            if most <= 0:
                 self.complete = False
                 break
             slot = slots[number]
             opened = folding.is_unfolded(self.turn.turn_id, slot_key(slot, number))
             gap = int(before is not None and (below_unfolded or separates(before, slot)))
-            known = old[number] if number < len(old) else None
-            block, row, taken = self._update_block(slot, known, gap, width, opened, most)
-            most = None if most is None else most - taken
+            former = old[number] if number < len(old) else None
+            block, row, consumed = self._update_block(slot, former, gap, width, opened, most)
+            most -= consumed
             if changed is None and row is not None:
                 changed = at + min(row, block.height)
             blocks.append(block)
@@ -282,7 +280,7 @@ class TurnLayout:
         return min(same_front(self._slots, slots), self._unsettled)
 
     def _update_block(
-        self, slot: Slot, before: Block | None, gap: int, width: int, unfolded: bool, most: int | None
+        self, slot: Slot, before: Block | None, gap: int, width: int, unfolded: bool, most: int
     ) -> tuple[Block, int | None, int]:
         """A block for the slot, its first changed row, and as how many characters the work counts."""
         growing = self.turn.live and isinstance(slot, TextPart | ReasoningPart) and slot.open
@@ -304,7 +302,7 @@ class TurnLayout:
     def clear(self) -> None:
         """Drop the rows; the height stays as an estimate."""
         self.blocks, self._slots, self._all_slots, self.complete = [], [], [], True
-        self._made_of = None
+        self._slots_basis = None
 
 
 class RowPosition(NamedTuple):
@@ -383,6 +381,7 @@ class TranscriptLayout:
             self._set_turn(at, session.turns[at])
         if len(self.turns) > len(session.turns):
             del self.turns[len(session.turns) :]
+            self._recently_used = {at: None for at in self._recently_used if at < len(self.turns)}
             self._update_starts(len(self.turns))
             self._mark_changed(self.height)
         of_others = before is not None and before.elsewhere != session.elsewhere
@@ -395,7 +394,7 @@ class TranscriptLayout:
         Both may depend on earlier and later turns, and on other sessions.
         """
         session = self.session
-        for at in [at for at in self._recently_used if at < len(self.turns)]:
+        for at in self._recently_used:
             shown = self.turns[at]
             if session is not None and shown.blocks:
                 texts = self._receipt(session, shown.turn), self._next_step(session, shown.turn)
@@ -415,24 +414,22 @@ class TranscriptLayout:
     @property
     def unfinished(self) -> bool:
         """Whether a turn has rows for a part of its content only, see `go_on`."""
-        return any(not self.turns[at].complete for at in self._recently_used if at < len(self.turns))
+        return any(not self.turns[at].complete for at in self._recently_used)
 
     def go_on(self) -> None:
         """Lay out the next piece of a turn that is not complete."""
-        used = (at for at in reversed(self._recently_used) if at < len(self.turns))
-        at = next((at for at in used if not self.turns[at].complete), None)
+        at = next((at for at in reversed(self._recently_used) if not self.turns[at].complete), None)
         if at is not None:
             self.refill(at)
 
-    def refill(self, at: int, *, whole: bool = False) -> None:
-        """Lay out a turn again after it, its receipt or its folding changed; `whole`: all of it at once."""
+    def refill(self, at: int, most: int = AT_ONCE) -> None:
+        """Lay out a turn again after it, its receipt or its folding changed; at most so many characters."""
         turn_layout, session = self.turns[at], self.session
         assert session is not None, "turns exist only for a session"  # noqa: S101  # narrows the type
         self.filled += 1
         height = turn_layout.height
         turn_layout.receipt = self._receipt(session, turn_layout.turn)
         turn_layout.next_step = self._next_step(session, turn_layout.turn)
-        most = None if whole else AT_ONCE
         changed = turn_layout.fill(self.width, self.folding, compact=self._compact, most=most)
         if turn_layout.height != height:
             self._update_starts(at)
@@ -445,23 +442,23 @@ class TranscriptLayout:
         self.folding.toggle(turn_layout.turn.turn_id, slot_key(turn_layout.blocks[at].slot, at))
         self.refill(turn)
 
-    def measure(self, at: int, *, whole: bool = False) -> int:
+    def measure(self, at: int, most: int = AT_ONCE) -> int:
         """Lay out a turn if it has no rows yet. Returns by how many rows its height changed.
 
-        `whole`: all of it; otherwise only the beginning of a very long one, see `go_on`.
+        `most`: `ALL`, or the characters of the beginning of a very long one, see `go_on`.
         """
         self._recently_used.pop(at, None)
         self._recently_used[at] = None
         turn_layout = self.turns[at]
-        if turn_layout.blocks and (turn_layout.complete or not whole):
+        if turn_layout.blocks and (turn_layout.complete or most < ALL):
             return 0
         height = turn_layout.height
-        self.refill(at, whole=whole)
+        self.refill(at, most)
         self._evict_oldest()
         return turn_layout.height - height
 
     def _evict_oldest(self) -> None:
-        used = [at for at in self._recently_used if at < len(self.turns)]
+        used = list(self._recently_used)
         rows = sum(self.turns[at].height for at in used)
         for at in used[:-MIN_KEPT_TURNS]:
             if rows <= MAX_KEPT_ROWS:
@@ -560,7 +557,7 @@ class TranscriptLayout:
         self.measure(number)
         turn_layout = self.turns[number]
         if not turn_layout.complete and not turn_layout.has(position):
-            self.measure(number, whole=True)
+            self.measure(number, ALL)
         at = min(position.block, len(turn_layout.blocks) - 1)
         row = self.top_of(number, at)
         if position.row >= 0:

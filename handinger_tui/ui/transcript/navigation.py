@@ -17,6 +17,7 @@ from handinger_tui.core.evidence import canonical_url
 from handinger_tui.core.turns.session import same_front
 from handinger_tui.core.turns.turn import TextPart
 from handinger_tui.ui.background import YIELD_S
+from handinger_tui.ui.transcript.document import ALL
 from handinger_tui.ui.transcript.painting import (
     PREFIX,
     Row,
@@ -93,7 +94,7 @@ class TranscriptCursor:
         layout = self._layout
         if number >= len(layout.turns):
             return []
-        layout.measure(number, whole=True)
+        layout.measure(number, ALL)
         stops: list[CursorStop] = []
         for at, block in enumerate(layout.turns[number].blocks):
             text = source_of(block.slot)
@@ -153,22 +154,22 @@ class Counts(NamedTuple):
     """How many matches of a pattern each slot has of those that were counted; whether they were the last."""
 
     pattern: re.Pattern[str]
-    found: dict[Hit, int]
+    matches: dict[Hit, int]
     is_complete: bool
 
 
 def _count(pattern: re.Pattern[str], slots: Iterator[tuple[Hit, Slot]], seconds: float) -> Counts:
     """Count matches for about so long, in at least one slot; `inf`: all, in the thread of the screen."""
-    end, found = monotonic() + seconds, {}
+    end, matches = monotonic() + seconds, {}
     for hit, slot in slots:
         if count := sum(1 for _match in pattern.finditer(source_of(slot))):
-            found[hit] = count
+            matches[hit] = count
         if seconds < inf:
             # Releases the interpreter lock: the thread of the screen would wait for it.
             sleep(YIELD_S)
         if monotonic() >= end:
-            return Counts(pattern, found, False)
-    return Counts(pattern, found, True)
+            return Counts(pattern, matches, False)
+    return Counts(pattern, matches, True)
 
 
 class TranscriptSearch:
@@ -248,7 +249,7 @@ class TranscriptSearch:
         """Take what `counting` has counted, if that is still searched; at the first match, go there."""
         if counts.pattern is not self._pattern:
             return
-        self._counts.update(counts.found)
+        self._counts.update(counts.matches)
         self._is_complete = counts.is_complete
         if self._here is None:
             self.step(-1)
@@ -323,7 +324,7 @@ class TranscriptSearch:
         layout = self._layout
         if hit.turn >= len(layout.turns):
             return [0]
-        layout.measure(hit.turn, whole=True)
+        layout.measure(hit.turn, ALL)
         turn_layout = layout.turns[hit.turn]
         at = min(hit.slot, len(turn_layout.blocks) - 1)
         block = turn_layout.blocks[at]
@@ -421,7 +422,7 @@ class MentionHighlight:
     def _locate(self, mention: Mention, number: int) -> tuple[int, Mapping[int, CellRange]]:
         """Return the first row of the block with the mention, and the highlighted lines relative to it."""
         layout = self._layout
-        layout.measure(number, whole=True)
+        layout.measure(number, ALL)
         turn_layout = layout.turns[number]
         parts = turn_layout.turn.parts
         part = parts[mention.position] if mention.position < len(parts) else None
@@ -435,8 +436,9 @@ class MentionHighlight:
         if self._cells_of != (buffer, buffer.height):
             anchor = anchor_of(buffer.rows, part.text, mention.start, mention.end, self._key)
             top = buffer.start_of(anchor.row)
-            stretches = cells(buffer.rows[anchor.row], self._strip_cache.width, anchor.start, anchor.end)
-            self._cells = {top + line: (first, last) for line, first, last in stretches} or {top: (0, 0)}
+            row, spans = buffer.rows[anchor.row], [(anchor.start, anchor.end)]
+            stretches = cells(row, self._strip_cache.width, spans)
+            self._cells = {top + line: (first, last) for _, line, first, last in stretches} or {top: (0, 0)}
             self._cells_of = buffer, buffer.height
         return self._cells
 

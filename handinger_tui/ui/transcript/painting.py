@@ -129,10 +129,9 @@ def _needs_cleaning(segment: Segment) -> bool:
     text, style, control = segment
     if control:
         return False
-    linked = style is not None and style.link is not None
-    return linked or (
-        not text.isprintable() and bool(ALWAYS_REMOVED.search(text) or STRAY_JOINER.search(text))
-    )
+    if style is not None and style.link is not None:
+        return True
+    return not text.isprintable() and bool(ALWAYS_REMOVED.search(text) or STRAY_JOINER.search(text))
 
 
 def _clean_segment(segment: Segment) -> Segment:
@@ -140,15 +139,12 @@ def _clean_segment(segment: Segment) -> Segment:
     if control:
         return segment
     # Stray joiners have no cell of their own: they were counted as part of an emoji that is now cut.
-    text = ALWAYS_REMOVED.sub(_blanks, STRAY_JOINER.sub("", _SPACES.sub(" ", text)))
+    text = STRAY_JOINER.sub("", _SPACES.sub(" ", text))
+    # The line keeps its width.
+    text = ALWAYS_REMOVED.sub(lambda match: " " * cell_len(match[0]), text)
     if style is not None and style.link is not None:
         style = style.update_link(None)
     return Segment(text, style)
-
-
-def _blanks(match: re.Match[str]) -> str:
-    """Return blanks for the cells of a removed character, so that the line keeps its width."""
-    return " " * cell_len(match[0])
 
 
 _WIDE: Final = (
@@ -343,16 +339,7 @@ def paint(row: Row, width: int, palette: Palette, tone: str | None = None) -> It
         yield _to_width(segments, width, (base if row.band else plain).rich_style)
 
 
-def cells(row: Row, width: int, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Yield where `paint` draws characters `start` to `end` of a row's content.
-
-    Each item holds the number of the strip, the first cell and the cell after the last.
-    """
-    for _, number, left, right in all_cells(row, width, [(start, end)]):
-        yield number, left, right
-
-
-def all_cells(row: Row, width: int, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, int, int]]:
+def cells(row: Row, width: int, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, int, int]]:
     """Yield where `paint` draws several spans, which must be sorted and must not overlap.
 
     Each item holds the index in `spans`, the number of the strip, the first cell and the cell after the last.
@@ -566,10 +553,6 @@ class RowBuffer:
             self._starts.append(self.height)
             self.height += len(wrapped(row.content, _paint_room(row, self._width), words=row.wrap))
         return changed
-
-    def replace_first(self, row: Row) -> None:
-        """Replace the first row by one of the same height."""
-        self.rows[0] = row
 
     def set_highlighted(self, head: Row, lines: Sequence[Content]) -> None:
         """Replace the plain lines of a code block, given its first row. Heights do not change."""

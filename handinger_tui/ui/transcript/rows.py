@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from itertools import compress
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
@@ -58,8 +57,6 @@ from handinger_tui.ui.transcript.painting import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from handinger_tui.core.jsontext import Json
 
 
@@ -276,17 +273,15 @@ def fold_line(options: RowOptions, *pieces: Content) -> Row:
     return Row(truncated(joined(pieces), options.width - 2), "tool", mark, INDENT, wide=True)
 
 
-_TOOL_STATES: Final[Mapping[ToolState, tuple[str, str]]] = MappingProxyType(
-    {
-        ToolState.INPUT_STREAMING: ("○", "busy"),
-        ToolState.INPUT_AVAILABLE: ("○", "busy"),
-        ToolState.APPROVAL_REQUESTED: ("?", "busy"),
-        ToolState.APPROVAL_RESPONDED: ("○", "busy"),
-        ToolState.OUTPUT_AVAILABLE: ("●", "good"),
-        ToolState.OUTPUT_ERROR: ("✗", "bad"),
-        ToolState.OUTPUT_DENIED: ("✗", "bad"),
-    }
-)
+_TOOL_STATES: Final = {
+    ToolState.INPUT_STREAMING: ("○", "busy"),
+    ToolState.INPUT_AVAILABLE: ("○", "busy"),
+    ToolState.APPROVAL_REQUESTED: ("?", "busy"),
+    ToolState.APPROVAL_RESPONDED: ("○", "busy"),
+    ToolState.OUTPUT_AVAILABLE: ("●", "good"),
+    ToolState.OUTPUT_ERROR: ("✗", "bad"),
+    ToolState.OUTPUT_DENIED: ("✗", "bad"),
+}
 
 
 def tool_rows(part: ToolPart, options: RowOptions, file: FilePart | None = None) -> list[Row]:
@@ -317,30 +312,25 @@ def tool_rows(part: ToolPart, options: RowOptions, file: FilePart | None = None)
         rows += _value_rows("output", part.output)
     if part.error:
         rows += plain_rows(part.error, "bad")
-    return [line, *indent_body(rows)]
-
-
-def indent_body(rows: list[Row]) -> list[Row]:
-    """Indent the content of an unfolded slot below its line."""
-    return indented(rows, INDENT, INDENT)
+    return [line, *indented(rows, INDENT, INDENT)]
 
 
 def _value_rows(label: str, value: object) -> list[Row]:
     """Return a value as indented JSON, a string as its text, cut after `SHOWN_CHARS` characters."""
     text, language = (value, "") if isinstance(value, str) else (pretty(value), "json")
     visible_text = clean(text[:SHOWN_CHARS]).rstrip("\n")
-    rows = code_rows(visible_text, label, highlighted_lines(visible_text, language))
-    if len(text) > SHOWN_CHARS:
-        rows.append(Row(styled(f"… {len(text) - SHOWN_CHARS:,} more characters", "faint")))
-    return rows
+    return code_rows(visible_text, label, highlighted_lines(visible_text, language)) + _cut_note(text)
 
 
 def plain_rows(text: str, style: str = "text") -> list[Row]:
     """Return external text unformatted in one style, cut after `SHOWN_CHARS` characters."""
     rows = [Row(Content(line.expandtabs(4)), style) for line in clean(text[:SHOWN_CHARS]).split("\n")]
-    if len(text) > SHOWN_CHARS:
-        rows.append(Row(styled(f"… {len(text) - SHOWN_CHARS:,} more characters", "faint")))
-    return rows
+    return rows + _cut_note(text)
+
+
+def _cut_note(text: str) -> list[Row]:
+    hidden = len(text) - SHOWN_CHARS
+    return [Row(styled(f"… {hidden:,} more characters", "faint"))] if hidden > 0 else []
 
 
 def json_rows(name: str, label: str, value: object, options: RowOptions) -> list[Row]:
@@ -348,13 +338,13 @@ def json_rows(name: str, label: str, value: object, options: RowOptions) -> list
     line = fold_line(
         options, styled(clean_line(name, 80), None, BOLD), styled("  " + one_line(value), "faint")
     )
-    return [line, *indent_body(_value_rows(label, value))] if options.unfolded else [line]
+    return [line, *indented(_value_rows(label, value), INDENT, INDENT)] if options.unfolded else [line]
 
 
 def replaced_rows(note: Replaced, options: RowOptions) -> list[Row]:
     """Return the rows of streamed text that the final text replaced; it stays readable."""
     line = fold_line(options, styled("Streamed text, replaced by the final answer", "faint"))
-    return [line, *indent_body(plain_rows(note.text, "faint"))] if options.unfolded else [line]
+    return [line, *indented(plain_rows(note.text, "faint"), INDENT, INDENT)] if options.unfolded else [line]
 
 
 PROMPT_MARK: Final = "❯ "
@@ -403,16 +393,14 @@ def prompt_rows(order: TurnRequest, options: RowOptions) -> list[Row]:
         rows = _folded_prompt(text)
     else:
         rows = [_prompt_row(line, first=not at) for at, line in enumerate(text.split("\n"))]
+    notes = []
     if order.lineage is not None:
-        words = styled(f"{LINEAGE_MARK}{lineage_words(order.lineage)}", "faint", NOT_BOLD)
-        rows.append(Row(words, "prompt", INDENT, INDENT, band=True))
+        notes.append(f"{LINEAGE_MARK}{lineage_words(order.lineage)}")
     if order.trigger.elsewhere:
-        words = styled(f"{LINEAGE_MARK}{TRIGGER_WORDS[order.trigger]}", "faint", NOT_BOLD)
-        rows.append(Row(words, "prompt", INDENT, INDENT, band=True))
-    for file in order.attachments:
-        name = styled(f"+ {clean_line(file.name)}  {size(file.size)}", "faint", NOT_BOLD)
-        rows.append(Row(name, "prompt", INDENT, INDENT, band=True))
-    return rows
+        notes.append(f"{LINEAGE_MARK}{TRIGGER_WORDS[order.trigger]}")
+    notes += [f"+ {clean_line(file.name)}  {size(file.size)}" for file in order.attachments]
+    faint = (styled(note, "faint", NOT_BOLD) for note in notes)
+    return rows + [Row(note, "prompt", INDENT, INDENT, band=True) for note in faint]
 
 
 def reasoning_line(part: ReasoningPart, options: RowOptions) -> Row:
@@ -448,7 +436,8 @@ def sources_rows(sources: Sources, options: RowOptions) -> list[Row]:
     )
     if not options.unfolded:
         return [line]
-    return [line, *indent_body([_source_row(number, part) for number, part in enumerate(sources.parts, 1)])]
+    rows = [_source_row(number, part) for number, part in enumerate(sources.parts, 1)]
+    return [line, *indented(rows, INDENT, INDENT)]
 
 
 def _source_row(number: int, part: SourcePart) -> Row:
@@ -533,33 +522,27 @@ def source_of(slot: Slot) -> str:
             return ""
 
 
-_PROGRESS: Final[Mapping[TurnStatus, str]] = MappingProxyType(
-    {
-        TurnStatus.QUEUED: "queued",
-        TurnStatus.SENDING: "sending…",
-        TurnStatus.ACCEPTED: "working…",
-        TurnStatus.CHECKING: "connection lost; checking with the service (nothing is resent)…",
-    }
-)
-_TITLES: Final[Mapping[TurnStatus, str]] = MappingProxyType(
-    {
-        TurnStatus.INCOMPLETE: "Incomplete answer",
-        TurnStatus.FAILED: "The worker failed",
-        TurnStatus.RUNNING: "Detached: the worker is still running",
-        TurnStatus.REJECTED: "Refused",
-        TurnStatus.NOT_SENT: "Not sent",
-        TurnStatus.NOT_DELIVERED: "Not delivered",
-        TurnStatus.UNKNOWN: "Delivery unknown",
-    }
-)
+_PROGRESS: Final = {
+    TurnStatus.QUEUED: "queued",
+    TurnStatus.SENDING: "sending…",
+    TurnStatus.ACCEPTED: "working…",
+    TurnStatus.CHECKING: "connection lost; checking with the service (nothing is resent)…",
+}
+_TITLES: Final = {
+    TurnStatus.INCOMPLETE: "Incomplete answer",
+    TurnStatus.FAILED: "The worker failed",
+    TurnStatus.RUNNING: "Detached: the worker is still running",
+    TurnStatus.REJECTED: "Refused",
+    TurnStatus.NOT_SENT: "Not sent",
+    TurnStatus.NOT_DELIVERED: "Not delivered",
+    TurnStatus.UNKNOWN: "Delivery unknown",
+}
 _CUT_OFF: Final = "Outcome unknown"
 """The title of a turn whose delivery is certain, since its answer began."""
-_COSTS: Final[Mapping[TurnStatus, str]] = MappingProxyType(
-    {
-        TurnStatus.INCOMPLETE: "What arrived is saved. Ask the worker to continue.",
-        TurnStatus.RUNNING: "You may still be charged.",
-    }
-)
+_COSTS: Final = {
+    TurnStatus.INCOMPLETE: "What arrived is saved. Ask the worker to continue.",
+    TurnStatus.RUNNING: "You may still be charged.",
+}
 """What is said of the money; the receipt below an answer names its cost."""
 _NOT_CHARGED: Final = ", not charged"
 _ARRIVED: Final = frozenset({TurnStatus.REJECTED, TurnStatus.NOT_DELIVERED})

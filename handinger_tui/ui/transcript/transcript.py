@@ -89,7 +89,7 @@ class Transcript(ScrollView, can_focus=True):
         self.cursor = TranscriptCursor(layout, self.reveal)
         self.search = TranscriptSearch(layout, strips, self.reveal, self.refresh)
         self.highlight = MentionHighlight(layout, strips, self.reveal, self.refresh)
-        self._is_highlighting = self._is_going_on = False
+        self._is_highlighting = self._is_continuing = False
         self._clicked_row = 0
 
     # -- content --------------------------------------------------------------------------
@@ -112,32 +112,25 @@ class Transcript(ScrollView, can_focus=True):
         layout.show(session)
         if len(session.turns) > len(before.turns) and session.turns[-1].live:
             self.following, self.new_lines, position = True, 0, None
-        if position is None:
-            self._place_end()
-        else:
+        if position is not None:
             self.new_lines += max(0, layout.height - height)
-            self.place(layout.row_of(position))
+        self._return_to(position)
+        if position is not None:
             # The line with the pill.
             super().refresh(Region(0, self.size.height - 1, self.size.width, 1))
 
     def _go_on(self) -> None:
         """Lay out the next piece of a very long turn; the top row stays."""
-        self._is_going_on = False
+        self._is_continuing = False
         position = self._reading_position()
         self.transcript_layout.go_on()
-        if position is None:
-            self._place_end()
-        else:
-            self.place(self.transcript_layout.row_of(position))
+        self._return_to(position)
 
     def update_texts(self) -> None:
         """Show the receipts, and how messages are sent again, as they are now; the top row stays."""
         position = self._reading_position()
         self.transcript_layout.update_texts()
-        if position is None:
-            self._place_end()
-        else:
-            self.place(self.transcript_layout.row_of(position))
+        self._return_to(position)
 
     def _rebuild(self, position: ReadingPosition | None) -> None:
         """Lay everything out for the current width; then return to `position`, or to the end."""
@@ -157,12 +150,19 @@ class Transcript(ScrollView, can_focus=True):
         """Return the position of the top row, None while following the end."""
         return None if self.following else self.transcript_layout.reading_position(self.scroll_offset.y)
 
+    def _return_to(self, position: ReadingPosition | None) -> None:
+        """Show the rows at a position again, None: the end."""
+        if position is None:
+            self.place(self.transcript_layout.measure_end(self.size.height))
+        else:
+            self.place(self.transcript_layout.row_of(position))
+
     def on_resize(self) -> None:
         """Lay out again for a new width; the top row stays at the top."""
         if self.transcript_layout.width != self.size.width:
             self._rebuild(self._reading_position())
         elif self.following:
-            self._place_end()
+            self._return_to(None)
         else:
             self.place(self.scroll_offset.y)
 
@@ -291,14 +291,11 @@ class Transcript(ScrollView, can_focus=True):
         elif changed is not None and changed < y + self.size.height:
             top = max(0, changed - y)
             super().refresh(Region(0, top, self.scrollable_size.width, self.size.height - top))
-        if layout.unfinished and not self._is_going_on:
-            self._is_going_on = True
+        if layout.unfinished and not self._is_continuing:
+            self._is_continuing = True
             self.set_timer(GO_ON_S, self._go_on)
         if self.show_vertical_scrollbar:
             _move_bar(self.vertical_scrollbar, y, layout.height, fine=not self.following)
-
-    def _place_end(self) -> None:
-        self.place(self.transcript_layout.measure_end(self.size.height))
 
     def follow(self) -> None:
         """Scroll to the end and follow new text."""
@@ -306,7 +303,7 @@ class Transcript(ScrollView, can_focus=True):
         if self.new_lines:
             self.new_lines = 0
             self.refresh()
-        self._place_end()
+        self._return_to(None)
 
     action_scroll_end = follow
 

@@ -14,6 +14,7 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnRequest
 from handinger_tui.ui.transcript import document
 from handinger_tui.ui.transcript.blocks import parse
+from handinger_tui.ui.transcript.document import ALL
 from handinger_tui.ui.transcript.layout import AT_ONCE, KEPT_BLOCKS, ReadingPosition, TranscriptLayout
 from tests.core.scaling import references, streamed, table
 from tests.core.test_reducer import frames
@@ -53,7 +54,7 @@ def look(layout: TranscriptLayout) -> list[object]:
 @pytest.mark.parametrize("name", TURNS)
 def test_pieces_give_the_same_rows_as_one_step(name: str) -> None:
     at_once, pieces = shown(TURNS[name]()), shown(TURNS[name]())
-    at_once.measure(0, whole=True)
+    at_once.measure(0, ALL)
     assert pieces.unfinished
     steps = 0
     while pieces.unfinished:
@@ -106,7 +107,7 @@ def test_the_end_of_a_text_with_references_is_laid_out_in_pieces(monkeypatch: py
         assert layout.height >= before
         layout.go_on()
     at_once = shown(folding.turn)
-    at_once.measure(0, whole=True)
+    at_once.measure(0, ALL)
     assert look(layout) == look(at_once)
 
 
