@@ -415,6 +415,10 @@ class LineReader:
         return RawFrame(Framing.LINES, line.decode("utf-8", "replace")) if line.strip() else None
 
 
+LONGEST_ID: Final = 256
+"""Bytes of the line of an id. An id is repeated with every event after it: a long one would multiply them."""
+
+
 class SseReader:
     """Reads an event stream. `dropped` counts the events beyond the limit of bytes of data.
 
@@ -466,7 +470,7 @@ class SseReader:
                 self._data.append(line + b"\n")
         elif name == b"event":
             self._event = line + b"\n"
-        elif name == b"id" and b"\0" not in line:
+        elif name == b"id" and b"\0" not in line and len(line) <= LONGEST_ID:
             self._last_id = line + b"\n"
 
     def _add_size(self, size: int) -> None:

@@ -322,6 +322,8 @@ CHECK_EVERY_S: Final = 1.0
 """Seconds between two checks for new content of the stream."""
 QUIET_S: Final = 30.0
 """Seconds without new content after which the worker is read."""
+QUIET_AFTER_END_S: Final = 1.0
+"""The same once the answer has ended: a connection that stays open keeps nobody waiting."""
 
 
 async def read_reply(record: TurnRecord, reply: Reply, deps: RunDeps) -> None:
@@ -364,7 +366,8 @@ async def _read_frames(record: TurnRecord, reply: Reply, clock: Clock) -> None:
 async def _until_over(record: TurnRecord, deps: RunDeps) -> None:
     """Return once the stream is silent and the worker does not report that it runs.
 
-    A worker that cannot be read counts as running until the recovery window is over.
+    A worker that cannot be read counts as running until the recovery window is over, unless the stream
+    has brought the end of the answer.
     """
     clock, window = deps.clock, deps.policy.recovery_window
     # A window of 0 means no recovery after a doubt; it must not make every stream count as silent.
@@ -373,16 +376,16 @@ async def _until_over(record: TurnRecord, deps: RunDeps) -> None:
     quiet_since = alive_at = clock.monotonic()
     while True:
         await clock.sleep(min(CHECK_EVERY_S, quiet_s))
-        now = clock.monotonic()
+        now, has_ended = clock.monotonic(), record.turn.finished
         if _content(record.turn) != content:
             content = _content(record.turn)
             quiet_since = alive_at = now
-        elif now - quiet_since >= quiet_s:
+        elif now - quiet_since >= (min(quiet_s, QUIET_AFTER_END_S) if has_ended else quiet_s):
             is_running = await _is_worker_running(record, deps.api)
             quiet_since = clock.monotonic()
             if is_running:
                 alive_at = quiet_since
-            elif is_running is False or quiet_since - alive_at >= window:
+            elif is_running is False or has_ended or quiet_since - alive_at >= window:
                 return
 
 

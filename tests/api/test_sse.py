@@ -104,6 +104,11 @@ def test_an_id_of_a_block_without_data_holds_for_the_next_event() -> None:
     assert [(piece.data, piece.id) for piece in pieces] == [("a", "7"), ("b", "7"), ("c", None)]
 
 
+def test_a_long_id_is_not_repeated_with_every_event() -> None:
+    pieces, _ = read([b"id: " + b"x" * 5000 + b"\ndata: a\n\n" + b"data: b\n\n" * 3])
+    assert [(piece.data, piece.id) for piece in pieces] == [("a", None), *[("b", None)] * 3]
+
+
 def test_an_id_of_an_event_over_the_limit_still_holds() -> None:
     reader = SseReader(100)
     pieces = reader.feed(b"id: 1\ndata: " + b"x" * 400 + b"\n\ndata: after\n\n")

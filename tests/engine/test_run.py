@@ -224,6 +224,31 @@ async def test_a_server_that_drops_every_stream_after_three_events_still_yields_
     assert len(api.posts) == 1
 
 
+@pytest.mark.parametrize("then", [worker("hi", prompt="hello"), ServerFault(Kind.SERVER, "500")])
+async def test_an_answer_that_has_ended_does_not_wait_for_the_connection(then: str | ServerFault) -> None:
+    box = rig(FakeApi(starts=[[*says("hi"), asyncio.Event()]], workers=[NOBODY, then]))
+    began = box.clock.monotonic()
+    turn = await _only(box)
+    assert (turn.status, turn.text, turn.fault) == (TurnStatus.COMPLETED, "hi", None)
+    assert box.clock.monotonic() - began < 10
+
+
+async def test_a_worker_that_goes_on_after_an_end_event_is_listened_to() -> None:
+    gate = asyncio.Event()
+    busy, done = worker("", prompt="hello", busy=True), worker("hi and more", prompt="hello")
+    more = [sse(type="text-delta", id="u", delta=" and more"), sse(type="finish")]
+    api = FakeApi(starts=[[*says("hi"), gate, *more]], workers=[NOBODY, busy, busy, busy, done])
+    box = rig(api)
+    await box.engine.actor(box.session_id).send("hello")
+    for _ in range(2000):
+        await asyncio.sleep(0)
+        if api.reads == 3:
+            break
+    gate.set()
+    session = await box.settled()
+    assert (session.turns[0].status, session.turns[0].text) == (TurnStatus.COMPLETED, "hi and more")
+
+
 async def test_a_clean_end_without_a_finish_is_never_called_complete() -> None:
     api = FakeApi(starts=[says("half", end=False)], workers=[NOBODY, worker("half and half", prompt="hello")])
     turn = await _only(rig(api))
