@@ -35,6 +35,7 @@ from handinger_tui.ledger.sql import (
     pack,
     pack_optional,
     scaled,
+    split,
     unpack,
     unpack_optional,
 )
@@ -436,14 +437,10 @@ _PUT_SUSPENSE: Final = (
     f"INSERT INTO suspense ({', '.join(_SUSPENSE_COLUMNS)})"
     f" VALUES ({', '.join(f':{name}' for name in _SUSPENSE_COLUMNS)})"
 )
-# Sums are split in millions and rest, see `grouping.split`.
-_SUMS: Final = ", ".join(
-    f"SUM({name} / 1000000) AS {name}_high, SUM({name} % 1000000) AS {name}_low" for name in SUMMED
-)
 # The facts are those of the newest row.
 _RISES: Final = f"""
     SELECT g.*, s.last_turn, s.refused, s.strangers, s.doubtful
-      FROM (SELECT {", ".join(_KEY)}, MIN(id) AS number, MAX(id) AS newest, {_SUMS}
+      FROM (SELECT {", ".join(_KEY)}, MIN(id) AS number, MAX(id) AS newest, {", ".join(map(split, SUMMED))}
               FROM suspense {{where}} GROUP BY {", ".join(_KEY)}) g
       JOIN suspense s ON s.id = g.newest
      ORDER BY g.seen_ms, g.number
@@ -516,7 +513,7 @@ def rises(connection: sqlite3.Connection, which: ChargeFilter) -> list[Rise]:
 
 def _entered(connection: sqlite3.Connection, which: ChargeFilter) -> list[Rise]:
     """All rises that were ever entered, also those that a turn explains by now."""
-    if any(one is not None for one in (which.session_id, which.budget, which.profile)):
+    if any(one is not None for one in (which.turn_id, which.session_id, which.budget, which.profile)):
         return []
     conditions: dict[str, Cell] = {
         "seen_ms >= :since_ms": which.since_ms,

@@ -54,7 +54,7 @@ def recompute(connection: sqlite3.Connection, now_ms: int, most_s: float = MOST_
     changed: list[Restatement] = []
     with suppress(LedgerError), translated():
         due = [row["session_id"] for row in connection.execute("SELECT session_id FROM recounts")]
-        newest = connection.execute("SELECT COALESCE(MAX(id), 0) AS id FROM charges").fetchone()["id"]
+        newest = _newest_charge(connection)
         end = time.monotonic() + most_s
         for session_id in due:
             if time.monotonic() > end:
@@ -112,8 +112,8 @@ def assign(connection: sqlite3.Connection, number: int, turn_id: str | None, at_
         _decide(
             connection, rise.base_url, Ruling(rise.worker_id, at_ms, None, rise.seen_ms, turn_id), ASSIGNED
         )
-        rest = rise_numbered(connection, number) or rise
-        is_moved = _newest_charge(connection) > newest and not _money(rest)
+        remaining = rise_numbered(connection, number) or rise
+        is_moved = _newest_charge(connection) > newest and not _money(remaining)
         if turn_id is not None and owner != turn_id and not is_moved:
             raise SettingsError(
                 f"Suspense {number} cannot belong to {turn_id}.",

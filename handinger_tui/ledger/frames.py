@@ -93,9 +93,9 @@ def stored_frames(connection: sqlite3.Connection, turn_id: str, since: int = 0) 
     earlier = _unpacked(connection, "packed", key)
     if earlier is None:
         earlier = _unpacked(connection, "gathered", key) or []
-    found = {frame.seq: frame for frame in earlier if frame.seq >= since}
-    found.update((row[0], frame_of(row)) for row in rows if row[_DATA] != "" or row[0] not in found)
-    return sorted(found.values(), key=_number) if earlier else [*found.values()]
+    by_number = {frame.seq: frame for frame in earlier if frame.seq >= since}
+    by_number.update((row[0], frame_of(row)) for row in rows if row[_DATA] != "" or row[0] not in by_number)
+    return sorted(by_number.values(), key=_number) if earlier else [*by_number.values()]
 
 
 def _number(frame: Frame) -> int:
@@ -164,8 +164,8 @@ def frames_of_session(
     for turn_id, rule, blob, upto in connection.execute(_OF_CLOSED, of).fetchall():
         compact = _frames_in(blob) if rule == RULE else None
         if compact is None:
-            whole = stored_frames(connection, unpack(turn_id))
-            compact = [frame for frame in whole if not isinstance(upto, int) or frame.seq < upto]
+            stored = stored_frames(connection, unpack(turn_id))
+            compact = [frame for frame in stored if not isinstance(upto, int) or frame.seq < upto]
         yield unpack(turn_id), compact
     # One query for all turns: a query per turn would double the time.
     for turn_id, rows in groupby(connection.execute(_LATER, of), itemgetter(0)):
@@ -173,7 +173,7 @@ def frames_of_session(
 
 
 _OLD: Final = """
-    SELECT p.turn_id, p.frames AS whole, g.frames AS joined
+    SELECT p.turn_id, p.frames AS single, g.frames AS joined
       FROM turns t JOIN packed p ON p.turn_id = t.turn_id
       JOIN gathered g ON g.turn_id = p.turn_id AND g.upto = p.upto
      WHERE t.settled_ms < ? AND t.turn_id > ? ORDER BY t.turn_id LIMIT ?
@@ -190,13 +190,13 @@ def drop_some(
     """
     with transaction(connection):
         rows = connection.execute(_OLD, (before_ms, pack(after), most)).fetchall()
-        old = [(row["turn_id"],) for row in rows if _is_joined(row["whole"], row["joined"])]
+        old = [(row["turn_id"],) for row in rows if _is_joined(row["single"], row["joined"])]
         connection.executemany("DELETE FROM packed WHERE turn_id = ?", old)
     return len(old), unpack(rows[-1]["turn_id"]) if len(rows) == most else None
 
 
-def _is_joined(whole: object, joined: object) -> bool:
-    frames = _frames_in(whole)
+def _is_joined(single: object, joined: object) -> bool:
+    frames = _frames_in(single)
     return frames is not None and gathered(frames) == _frames_in(joined)
 
 

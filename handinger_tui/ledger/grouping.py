@@ -36,9 +36,9 @@ from handinger_tui.ledger.sql import (
     int_or_zero,
     one_moment,
     pack,
-    pack_optional,
     reading_of,
     scaled,
+    split,
     status_of,
     trigger_of,
     unpack,
@@ -84,6 +84,7 @@ def midnight_ms(day: date, zone: tzinfo | None) -> int:
 _CONDITIONS: Final = {
     "since_ms": "at_ms >= :since_ms",
     "until_ms": "at_ms < :until_ms",
+    "turn_id": "turn_id = :turn_id",
     "session_id": "session_id = :session_id",
     "worker_id": "worker_id = :worker_id",
     "budget": "budget = :budget",
@@ -99,30 +100,17 @@ def condition(which: ChargeFilter, *, by_time: bool = False) -> tuple[str, Param
     `by_time` makes the query planner use the index of times, for queries that go day by day. Where `which`
     depends on tags or projects, `search.choose` comes before the query.
     """
-    cells: Parameters = {
-        "since_ms": which.since_ms,
-        "until_ms": which.until_ms,
-        "session_id": pack_optional(which.session_id),
-        "worker_id": pack_optional(which.worker_id),
-        "budget": pack_optional(which.budget),
-        "simulated": which.simulated,
-        "profile": pack_optional(which.profile),
+    values = {name: getattr(which, name) for name in _CONDITIONS}
+    parameters: Parameters = {
+        name: pack(value) if isinstance(value, str) else value
+        for name, value in values.items()
+        if value is not None
     }
-    parameters: Parameters = {name: value for name, value in cells.items() if value is not None}
     # A unary plus before a column keeps SQLite from using an index of that column.
     prefixes = {name: "+" if by_time and not name.endswith("_ms") else "" for name in parameters}
     terms = [prefixes[name] + _CONDITIONS[name] for name in parameters]
     terms += [CHOSEN.format("session_id")] if which.by_labels else []
     return ("WHERE " + " AND ".join(terms) if terms else ""), parameters
-
-
-def split(name: str, table: str = "") -> str:
-    """SQL for a sum in millions and rest: SUM raises on overflow, and hostile amounts reach 2^63.
-
-    `table`: the alias of its table, where the query has several.
-    """
-    column = f"{table}.{name}" if table else name
-    return f"SUM({column} / 1000000) AS {name}_high, SUM({column} % 1000000) AS {name}_low"
 
 
 def gaps(name: str) -> str:
@@ -135,7 +123,7 @@ DOUBTS: Final = (
     " MAX(doubtful AND usd_pico IS NULL AND micro_credits IS NOT NULL) AS micro_credits_doubtful"
 )
 """SQL for whether an amount in a sum is doubtful: that of a turn is its cost, else its credits."""
-SUMS_OF_SPENT: Final = (
+_SUMS_OF_SPENT: Final = (
     ", ".join(f"{split(name)}, {gaps(name)}" for name in ("usd_pico", "micro_credits")) + f", {DOUBTS}"
 )
 
@@ -147,15 +135,11 @@ def spent(connection: sqlite3.Connection, which: ChargeFilter) -> Spent:
     that showed it.
     """
     where, cells = condition(which)
-    sql = f"SELECT COUNT(*) AS turns, {SUMS_OF_SPENT} FROM turn_totals {where}"
-    of_turns = spent_of(connection.execute(sql, cells).fetchone())
+    sql = f"SELECT COUNT(*) AS turns, {_SUMS_OF_SPENT} FROM turn_totals {where}"
+    row = connection.execute(sql, cells).fetchone()
     unexplained = altogether(suspense_buckets(rises(connection, which)))
-    return Spent(of_turns.turns, of_turns.usd + unexplained.usd, of_turns.credits + unexplained.credits)
-
-
-def spent_of(row: Row) -> Spent:
-    """The value of a row with the columns `turns` and `SUMS_OF_SPENT`."""
-    return Spent(row["turns"], _total(row, "usd_pico"), _total(row, "micro_credits"))
+    usd, credited = _total(row, "usd_pico"), _total(row, "micro_credits")
+    return Spent(row["turns"], usd + unexplained.usd, credited + unexplained.credits)
 
 
 def _total(row: Row, name: str) -> Total:
@@ -211,22 +195,14 @@ def buckets(
     if by is GroupBy.DAY:
         return list(_days(connection, which, zone))
     if by is GroupBy.WEEK:
-        weeks = _merged((_week(one), one) for one in _days(connection, which, zone))
-        return [_with_days(week) for week in weeks]
+        days = _days(connection, which, zone)
+        weeks = _merged((week_name(date.fromisoformat(day.key)), day) for day in days)
+        return [replace(week, title=" to ".join(map(str, week_days(week.key)))) for week in weeks]
     if by is GroupBy.MONTH:
         return _merged((one.key[:-3], one) for one in _days(connection, which, zone))
     if by in (GroupBy.TAG, GroupBy.PROJECT):
         return sorted(_merged(_labeled(connection, by, which, rules)), key=_by_cost)
     return sorted(_grouped(connection, by, which), key=_by_cost)
-
-
-def _week(day: Bucket) -> str:
-    return week_name(date.fromisoformat(day.key))
-
-
-def _with_days(week: Bucket) -> Bucket:
-    monday, sunday = week_days(week.key)
-    return replace(week, title=f"{monday} to {sunday}")
 
 
 def _merged(parts: Iterable[tuple[str, Bucket]]) -> list[Bucket]:
@@ -285,8 +261,8 @@ def _days(connection: sqlite3.Connection, which: ChargeFilter, zone: tzinfo | No
     # The planner uses one lower bound with the index: it has to be the one that moves from day to day.
     where, cells = condition(replace(which, since_ms=None, until_ms=None), by_time=True)
     # A damaged time belongs to no day.
-    whole_number = "typeof(at_ms) = 'integer'"
-    within = f"{where} {'AND' if where else 'WHERE'} at_ms >= :start AND at_ms < :end AND {whole_number}"
+    is_time = "typeof(at_ms) = 'integer'"
+    within = f"{where} {'AND' if where else 'WHERE'} at_ms >= :start AND at_ms < :end AND {is_time}"
     next_one = f"SELECT at_ms FROM turn_totals {within} ORDER BY at_ms LIMIT 1"
     sums = f"SELECT NULL, %s FROM turn_totals {within}"
     missing = f"SELECT {_GAPS} FROM turn_totals {within} AND told <> {_ALL_REPORTED}"
@@ -421,11 +397,11 @@ def _amounts(row: Row, name: str) -> tuple[Decimal | None, Decimal | None]:
 
 # -- what a turn usually costs ---------------------------------------------------------------
 NEWEST: Final = 100
-_LEFT_OUT: Final = ", ".join(f"'{status}'" for status in sorted(FREE | LIVE))
+_NOT_TYPICAL: Final = ", ".join(f"'{status}'" for status in sorted(FREE | LIVE))
 _TURNS: Final = f"""
     SELECT usd_pico, micro_credits, told FROM turn_totals
      WHERE budget = :budget AND simulated = :simulated AND shared_with IS NULL
-       AND status NOT IN ({_LEFT_OUT})
+       AND status NOT IN ({_NOT_TYPICAL})
 """
 _NEWEST: Final = f" ORDER BY at_ms DESC, place DESC LIMIT {NEWEST}"
 _OF_TARGET: Final = f"{_TURNS} AND worker_id = :worker {_NEWEST}"

@@ -24,6 +24,7 @@ from handinger_tui.ledger.sql import (
     int_or_zero,
     one_moment,
     pack,
+    split,
     summary_of,
     transaction,
     unpack,
@@ -41,8 +42,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Of `turn_totals.told`, bit 0 says that USD were reported, bit 1 that credits were. Each amount is summed in
-# two halves, since SQLite integers have 64 bits.
+# Of `turn_totals.told`, bit 0 says that USD were reported, bit 1 that credits were.
 _SUMMARIES: Final = f"""
     SELECT s.session_id, s.worker_id, s.base_url, s.title, s.created_ms, s.updated_ms, s.unread,
            (SELECT COUNT(*) FROM turns t WHERE t.session_id = s.session_id) AS turns,
@@ -55,8 +55,7 @@ _SUMMARIES: Final = f"""
            (SELECT folder FROM origins o WHERE o.session_id = s.session_id) AS folder,
            EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.session_id AND t.settled_ms IS NULL) AS live,
            COALESCE(i.turns, 0) AS imported, COALESCE(i.uncharged, 0) AS uncharged,
-           SUM(m.usd_pico / 1000000) AS usd_high, SUM(m.usd_pico % 1000000) AS usd_low,
-           SUM(m.micro_credits / 1000000) AS credits_high, SUM(m.micro_credits % 1000000) AS credits_low,
+           {split("usd_pico", "m")}, {split("micro_credits", "m")},
            COALESCE(SUM(m.told & 1), 0) AS usd_known, COALESCE(SUM(m.told >> 1 & 1), 0) AS credits_known,
            {DOUBTS}
       FROM sessions s LEFT JOIN turn_totals m ON m.session_id = s.session_id

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta, tzinfo
 from decimal import Decimal
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -41,16 +40,13 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
 from handinger_tui.ledger.charges import PLACES, rises
 from handinger_tui.ledger.grouping import (
-    SUMS_OF_SPENT,
     condition,
     day_at,
     midnight_ms,
     spent,
-    spent_of,
-    split,
     usual,
 )
-from handinger_tui.ledger.sql import Care, Cell, Row, one_moment, pack, scaled, transaction, unpack
+from handinger_tui.ledger.sql import Care, Row, one_moment, pack, scaled, split, transaction, unpack
 
 if TYPE_CHECKING:
     from handinger_tui.core.stream import Snapshot, Usage
@@ -326,19 +322,15 @@ class LimitUsage:
         totals = {(scope, Unit.USD): one.usd for scope, one in sums.items()}
         totals |= {(scope, Unit.CREDITS): one.credits for scope, one in sums.items()}
         unreported = unreported_units(connection, session.base_url)
+        # A limit of a turn is that of the newest one: what others reserve does not count there.
         reserved_by = {
-            scope: reserved(connection, which, rules.now_ms())
-            for scope, which in filters.items()
-            if scope in scopes
+            scope: reserved(connection, filters[scope], rules.now_ms()) for scope in scopes - {Scope.TURN}
         }
         result = []
         for gauge in gauges(limits, totals):
             scope, unit = gauge.limit.scope, gauge.limit.unit
             price = rules.credit_usd if unit is Unit.USD else None
-            priced = gauge
-            if price is not None:
-                others = _suspense_in_credits(connection, filters.get(scope))
-                priced = _with_price(connection, gauge, _condition_of(filters, scope, session), price, others)
+            priced = gauge if price is None else _with_price(connection, gauge, filters[scope], price)
             is_reported = unit not in unreported or (price is not None and Unit.CREDITS not in unreported)
             turns = reserved_by.get(scope, ())
             result.append(with_reservations(replace(priced, reported=is_reported), turns, price))
@@ -356,19 +348,16 @@ class LimitUsage:
         # A turn may be charged under another session that stored it earlier.
         missing = [turn for turn in uncharged if not _spent_by_turn(connection, turn).turns]
         money = self._index(session.turns, session.elsewhere)
-        worker_total = _worker_total(session) if self._index.reading is Reading.TOTAL else None
-
-        def of_period(scope: Scope) -> Spent:
+        sums: dict[Scope, Spent] = {}
+        for scope in scopes:
+            if scope is Scope.TURN:
+                sums[scope] = _spent_by_newest(connection, session)
+                continue
             inside = [turn for turn in missing if _is_within(turn, filters[scope])]
-            return _with_missing(spent(connection, filters[scope]), inside)
-
-        queries: dict[Scope, Callable[[], Spent]] = {
-            Scope.TURN: lambda: _spent_by_newest(connection, session),
-            Scope.SESSION: lambda: _with_missing(spent(connection, filters[Scope.SESSION]), missing),
-            Scope.WORKER: lambda: _spent_by_worker(connection, session, missing, worker_total),
-            **{scope: partial(of_period, scope) for scope in BY_TIME},
-        }
-        sums = {scope: queries[scope]() for scope in Scope if scope in scopes}
+            sums[scope] = _with_missing(spent(connection, filters[scope]), inside)
+            is_of_worker = scope is Scope.WORKER and session.worker_id is not None
+            if is_of_worker and self._index.reading is Reading.TOTAL:
+                sums[scope] = _or_total_of_worker(sums[scope], session)
         for turn, turn_money in _too_large(session, money):
             affected = {Scope.SESSION, Scope.WORKER}
             affected |= {scope for scope in BY_TIME if _is_within(turn, filters[scope])}
@@ -377,58 +366,40 @@ class LimitUsage:
         return sums
 
 
-def _suspense_in_credits(connection: sqlite3.Connection, which: ChargeFilter | None) -> Decimal | None:
-    """The credits that no turn explains and that have no amount in USD."""
-    suspense = [] if which is None else rises(connection, which)
-    return total(rise.credits for rise in suspense if rise.usd is None and rise.credits is not None).value
-
-
 def _with_price(
-    connection: sqlite3.Connection,
-    gauge: Gauge,
-    where: tuple[str, dict[str, Cell]],
-    credit_usd: Decimal,
-    others: Decimal | None,
+    connection: sqlite3.Connection, gauge: Gauge, which: ChargeFilter, credit_usd: Decimal
 ) -> Gauge:
-    """`gauge` with the credits of turns without an amount in USD, at the price that the user set.
-
-    `others`: such credits of no turn.
-    """
-    condition_sql, cells = where
+    """`gauge` with the credits that have no amount in USD, at the price that the user set."""
+    where, cells = condition(which)
     sql = (
         f"SELECT COUNT(*) AS turns, {split('micro_credits')}, SUM(told >> 1 & 1) AS ended"
-        f" FROM turn_totals {condition_sql} {'AND' if condition_sql else 'WHERE'}"
+        f" FROM turn_totals {where} {'AND' if where else 'WHERE'}"
         " usd_pico IS NULL AND micro_credits IS NOT NULL"
     )
     row = connection.execute(sql, cells).fetchone()
     of_turns = scaled(row["micro_credits_high"], row["micro_credits_low"], PLACES["micro_credits"])
-    if of_turns is None and not others:
+    suspense = rises(connection, which)
+    of_no_turn = total(rise.credits for rise in suspense if rise.usd is None and rise.credits).value
+    if of_turns is None and not of_no_turn:
         return gauge
-    credited = EXACT.add(of_turns or Decimal(0), others or Decimal(0))
+    credited = EXACT.add(of_turns or Decimal(0), of_no_turn or Decimal(0))
     value = EXACT.add(gauge.spent.value or Decimal(0), EXACT.multiply(credited, credit_usd))
     gaps = max(0, gauge.spent.missing_turns - (row["ended"] or 0))
     return replace(gauge, spent=Total(value, gaps, doubtful=True))
 
 
 def _filters(session: Session, periods: Periods, *, simulated: bool) -> dict[Scope, ChargeFilter]:
-    """The charges that count for each scope but the turn."""
+    """The charges that count for each scope."""
     own = ChargeFilter(session_id=session.session_id)
     return {
+        # The newest turn that was sent: a later message that the limit blocked must not take its place.
+        Scope.TURN: ChargeFilter(turn_id="" if session.sent is None else session.sent.turn_id),
         Scope.SESSION: own,
         Scope.WORKER: own if session.worker_id is None else ChargeFilter(worker_id=session.worker_id),
         **{
             scope: ChargeFilter(since_ms=start_ms, simulated=simulated) for scope, start_ms in periods.items()
         },
     }
-
-
-def _condition_of(
-    filters: Mapping[Scope, ChargeFilter], scope: Scope, session: Session
-) -> tuple[str, dict[str, Cell]]:
-    if scope is not Scope.TURN:
-        return condition(filters[scope])
-    turn_id = session.sent.turn_id if session.sent is not None else ""
-    return "WHERE turn_id = :turn_id", {"turn_id": pack(turn_id)}
 
 
 def _is_within(turn: Turn, which: ChargeFilter) -> bool:
@@ -442,32 +413,30 @@ def _charged(connection: sqlite3.Connection, session: Session) -> set[str]:
 
 
 def _spent_by_turn(connection: sqlite3.Connection, turn: Turn) -> Spent:
-    sql = f"SELECT COUNT(*) AS turns, {SUMS_OF_SPENT} FROM turn_totals WHERE turn_id = ?"
-    return spent_of(connection.execute(sql, (pack(turn.turn_id),)).fetchone())
+    return spent(connection, ChargeFilter(turn_id=turn.turn_id))
 
 
 def _spent_by_newest(connection: sqlite3.Connection, session: Session) -> Spent:
-    # The newest turn that was sent: a later message that the limit blocked must not take its place.
     turn = session.sent
     if turn is None:
         return NO_TURNS
-    return _with_missing(_spent_by_turn(connection, turn), [turn], only_if_none=True)
+    sums = _spent_by_turn(connection, turn)
+    return sums if sums.turns else _with_missing(sums, [turn])
 
 
-def _with_missing(sums: Spent, missing: Iterable[Turn], *, only_if_none: bool = False) -> Spent:
-    """`sums` plus turns not in the ledger yet, as gaps; with `only_if_none` only if it has no turn."""
-    count = 0 if only_if_none and sums.turns else len(list(missing))
-    if not count:
+def _with_missing(sums: Spent, missing: Sequence[Turn]) -> Spent:
+    """`sums` plus turns not in the ledger yet, as gaps."""
+    if not missing:
         return sums
     totals = (
         replace(
             total,
             value=total.value if sums.turns or total.value else None,
-            missing_turns=total.missing_turns + count,
+            missing_turns=total.missing_turns + len(missing),
         )
         for total in (sums.usd, sums.credits)
     )
-    return Spent(sums.turns + count, *totals)
+    return Spent(sums.turns + len(missing), *totals)
 
 
 # -- amounts beyond 64 bits, which no table holds ----------------------------------------
@@ -508,23 +477,16 @@ def _with_amount(total: Total, amount: Decimal | None, money: TurnMoney) -> Tota
 
 
 # -- the worker ------------------------------------------------------------------------
-def _spent_by_worker(
-    connection: sqlite3.Connection,
-    session: Session,
-    missing: list[Turn],
-    worker_total: tuple[Snapshot, int] | None,
-) -> Spent:
-    """The sum over all sessions of the worker, or the worker's own total where that is larger."""
-    if session.worker_id is None:
-        return _with_missing(spent(connection, ChargeFilter(session_id=session.session_id)), missing)
-    ours = _with_missing(spent(connection, ChargeFilter(worker_id=session.worker_id)), missing)
+def _or_total_of_worker(sums: Spent, session: Session) -> Spent:
+    """The sums over all sessions of a worker, or the worker's own total where that is larger."""
+    worker_total = _worker_total(session)
     if worker_total is None:
-        return ours
+        return sums
     snapshot, turns_since = worker_total
     return Spent(
-        ours.turns,
-        _larger(ours.usd, tidy(snapshot.cost_usd), turns_since),
-        _larger(ours.credits, tidy(snapshot.usage.credits), turns_since),
+        sums.turns,
+        _larger(sums.usd, tidy(snapshot.cost_usd), turns_since),
+        _larger(sums.credits, tidy(snapshot.usage.credits), turns_since),
     )
 
 

@@ -8,10 +8,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import TooNew
+from handinger_tui.ledger.sql import transaction
 from handinger_tui.ledger.worker_turns import prompt_key
 
 if TYPE_CHECKING:
     import sqlite3
+
+
+def _append_only(table: str, be: str = "are") -> tuple[str, str]:
+    """SQL of the triggers that keep the rows of a table as they are."""
+    stay = "stay" if be == "are" else "stays"
+    return (
+        f"""
+    CREATE TRIGGER {table}_{stay} BEFORE UPDATE ON {table}
+    BEGIN SELECT RAISE(ABORT, '{table} {be} never changed'); END
+    """,
+        f"""
+    CREATE TRIGGER {table}_{be}_kept BEFORE DELETE ON {table}
+    BEGIN SELECT RAISE(ABORT, '{table} {be} never deleted'); END
+    """,
+    )
+
 
 # The first migration: sessions, turns, frames and charges.
 # Text columns hold TEXT, or a BLOB where the text cannot be encoded as UTF-8 (see `sql.pack`).
@@ -110,14 +127,7 @@ _FIRST: Final = (
     "CREATE UNIQUE INDEX one_charge_per_turn ON charges (turn_id) WHERE kind = 'charge'",
     "CREATE INDEX charges_by_session ON charges (session_id, turn_id)",
     "CREATE INDEX charges_by_time ON charges (at_ms)",
-    """
-    CREATE TRIGGER charges_stay BEFORE UPDATE ON charges
-    BEGIN SELECT RAISE(ABORT, 'charges are never changed'); END
-    """,
-    """
-    CREATE TRIGGER charges_are_kept BEFORE DELETE ON charges
-    BEGIN SELECT RAISE(ABORT, 'charges are never deleted'); END
-    """,
+    *_append_only("charges"),
     # Sums are split in millions and rest: SUM raises on integer overflow, and hostile amounts reach 2^63.
     """
     CREATE VIEW turn_sums AS
@@ -215,8 +225,8 @@ def _cells(row: str) -> str:
 def _added(name: str) -> str:
     """SQL that adds a value. NULL plus a value is that value; a sum beyond 64 bits (REAL) becomes NULL."""
     both = f"{name} + excluded.{name}"
-    known = f"COALESCE({name}, excluded.{name})"
-    return f"{name} = CASE typeof({both}) WHEN 'integer' THEN {both} WHEN 'null' THEN {known} END"
+    either = f"COALESCE({name}, excluded.{name})"
+    return f"{name} = CASE typeof({both}) WHEN 'integer' THEN {both} WHEN 'null' THEN {either} END"
 
 
 _INTO: Final = f"INSERT INTO turn_totals ({', '.join(_COLUMNS)})"
@@ -243,6 +253,11 @@ def totals_trigger(corrections: str) -> str:
     CREATE TRIGGER charges_are_totalled AFTER INSERT ON charges
     BEGIN {_INTO} VALUES ({_cells("NEW")}) {_upsert(corrections)}; END
     """
+
+
+def _extended(trigger: str, statement: str) -> str:
+    """SQL of a trigger with one more statement."""
+    return f"{trigger.rstrip().removesuffix('; END')};{statement}; END"
 
 
 SECOND: Final = (
@@ -274,14 +289,7 @@ SECOND: Final = (
     )
     """,
     "CREATE INDEX limits_by_whose ON limits (whose, id)",
-    """
-    CREATE TRIGGER limits_stay BEFORE UPDATE ON limits
-    BEGIN SELECT RAISE(ABORT, 'limits are never changed'); END
-    """,
-    """
-    CREATE TRIGGER limits_are_kept BEFORE DELETE ON limits
-    BEGIN SELECT RAISE(ABORT, 'limits are never deleted'); END
-    """,
+    *_append_only("limits"),
 )
 
 
@@ -383,14 +391,7 @@ FIFTH: Final = (
     "DROP TABLE limits",
     "ALTER TABLE limits_of_all_scopes RENAME TO limits",
     "CREATE INDEX limits_by_whose ON limits (whose, id)",
-    """
-    CREATE TRIGGER limits_stay BEFORE UPDATE ON limits
-    BEGIN SELECT RAISE(ABORT, 'limits are never changed'); END
-    """,
-    """
-    CREATE TRIGGER limits_are_kept BEFORE DELETE ON limits
-    BEGIN SELECT RAISE(ABORT, 'limits are never deleted'); END
-    """,
+    *_append_only("limits"),
 )
 
 
@@ -415,11 +416,6 @@ SIXTH: Final = (
 # What several runs took together is entered for one of them. `shared_with`: how many other runs may own a
 # part of the amounts of a turn (0: only what came before it), NULL: they are its own. `most_pico`: what it
 # cost at most. Like `sources`, both are as known at the time of the row of `charges`.
-_TOTALLED: Final = totals_trigger("(status NOT IN ('queued', 'sending'))")
-_SHARED: Final = """;
-    UPDATE turn_totals SET shared_with = NEW.shared_with, most_pico = NEW.most_pico
-     WHERE turn_id = NEW.turn_id; END
-"""
 
 SEVENTH: Final = (
     *(
@@ -428,7 +424,12 @@ SEVENTH: Final = (
         for name in ("shared_with", "most_pico")
     ),
     "DROP TRIGGER charges_are_totalled",
-    _TOTALLED.rstrip().removesuffix("; END") + _SHARED,
+    _extended(
+        totals_trigger("(status NOT IN ('queued', 'sending'))"),
+        """
+    UPDATE turn_totals SET shared_with = NEW.shared_with, most_pico = NEW.most_pico
+     WHERE turn_id = NEW.turn_id""",
+    ),
 )
 
 
@@ -450,14 +451,7 @@ EIGHTH: Final = (
     )
     """,
     "CREATE INDEX rulings_by_worker ON rulings (base_url, worker_id, id)",
-    """
-    CREATE TRIGGER rulings_stay BEFORE UPDATE ON rulings
-    BEGIN SELECT RAISE(ABORT, 'rulings are never changed'); END
-    """,
-    """
-    CREATE TRIGGER rulings_are_kept BEFORE DELETE ON rulings
-    BEGIN SELECT RAISE(ABORT, 'rulings are never deleted'); END
-    """,
+    *_append_only("rulings"),
     "ALTER TABLE charges ADD COLUMN reason TEXT",
 )
 
@@ -471,17 +465,8 @@ NINTH: Final = ("ALTER TABLE turns ADD COLUMN lineage TEXT",)
 # Append-only, as charges are: a row is a difference to the sum of the rows before it of the same worker and
 # reading (`seen_ms`), so what a turn explains later is taken back by a row. `last_turn`, `refused` (JSON),
 # `strangers` and `doubtful` are as known at the time of the row.
-_RISE_NUMBERS: Final = (
-    "usd_pico",
-    "micro_credits",
-    "model_pico",
-    "tool_pico",
-    "sandbox_pico",
-    "internal_pico",
-    "total_tokens",
-)
 _RISE_AMOUNTS: Final = ", ".join(
-    f"{name} INTEGER CHECK (typeof({name}) IN ('integer', 'null'))" for name in _RISE_NUMBERS
+    f"{name} INTEGER CHECK (typeof({name}) IN ('integer', 'null'))" for name in _SUMMED
 )
 
 TENTH: Final = (
@@ -500,14 +485,7 @@ TENTH: Final = (
     )
     """,
     "CREATE INDEX suspense_by_worker ON suspense (base_url, worker_id, seen_ms)",
-    """
-    CREATE TRIGGER suspense_stays BEFORE UPDATE ON suspense
-    BEGIN SELECT RAISE(ABORT, 'suspense is never changed'); END
-    """,
-    """
-    CREATE TRIGGER suspense_is_kept BEFORE DELETE ON suspense
-    BEGIN SELECT RAISE(ABORT, 'suspense is never deleted'); END
-    """,
+    *_append_only("suspense", "is"),
 )
 
 
@@ -521,41 +499,35 @@ ELEVENTH: Final = (
 
 # The twelfth migration: numbers that a correction takes back altogether.
 # Under another meaning of a worker's figures a turn may have no known amount. `charges.retracted`: bit n says
-# that the n-th of `NUMBERS` is no longer known; the row also has the difference to zero. NULL: none.
-NUMBERS: Final = (
-    *("usd_pico", "micro_credits", "model_pico", "tool_pico", "sandbox_pico", "internal_pico"),
-    *("total_tokens", "input_tokens", "output_tokens", "reasoning_tokens"),
-    *("cache_read_tokens", "cache_write_tokens", "steps", "duration_ms"),
-)
+# that the n-th of `_NUMBERS` is no longer known; the row also has the difference to zero. NULL: none.
 _KEPT: Final = ", ".join(
     f"{name} = CASE WHEN NEW.retracted >> {bit} & 1 THEN NULL ELSE {name} END"
-    for bit, name in enumerate(NUMBERS)
+    for bit, name in enumerate(_NUMBERS)
 )
-_RETRACTED: Final = f""";
-    UPDATE turn_totals SET told = told & ~NEW.retracted, final = NEW.final, {_KEPT}
-     WHERE turn_id = NEW.turn_id AND NEW.retracted IS NOT NULL; END
-"""
 
 TWELFTH: Final = (
     "ALTER TABLE charges ADD COLUMN retracted INTEGER CHECK (typeof(retracted) IN ('integer', 'null'))",
     "DROP TRIGGER charges_are_totalled",
-    SEVENTH[-1].rstrip().removesuffix("; END") + _RETRACTED,
+    _extended(
+        SEVENTH[-1],
+        f"""
+    UPDATE turn_totals SET told = told & ~NEW.retracted, final = NEW.final, {_KEPT}
+     WHERE turn_id = NEW.turn_id AND NEW.retracted IS NOT NULL""",
+    ),
 )
 
 
 # The thirteenth migration: amounts that depend on a meaning of the figures that is not decided yet.
 # `doubtful` is 1 for such a turn, else NULL; like `shared_with`, as known at the time of the charge.
-_DOUBTFUL: Final = """;
-    UPDATE turn_totals SET doubtful = NEW.doubtful WHERE turn_id = NEW.turn_id; END
-"""
-
 THIRTEENTH: Final = (
     *(
         f"ALTER TABLE {table} ADD COLUMN doubtful INTEGER CHECK (doubtful IS NULL OR doubtful = 1)"
         for table in ("charges", "turn_totals")
     ),
     "DROP TRIGGER charges_are_totalled",
-    TWELFTH[-1].rstrip().removesuffix("; END") + _DOUBTFUL,
+    _extended(
+        TWELFTH[-1], "\n    UPDATE turn_totals SET doubtful = NEW.doubtful WHERE turn_id = NEW.turn_id"
+    ),
 )
 
 
@@ -630,10 +602,11 @@ EIGHTEENTH: Final = (
     "CREATE TABLE origins (session_id TEXT NOT NULL PRIMARY KEY, folder TEXT NOT NULL) WITHOUT ROWID",
     *(f"ALTER TABLE {table} ADD COLUMN profile TEXT" for table in ("charges", "turn_totals")),
     "DROP TRIGGER charges_are_totalled",
-    THIRTEENTH[-1].rstrip().removesuffix("; END")
-    + """;
-    UPDATE turn_totals SET profile = NEW.profile WHERE turn_id = NEW.turn_id AND NEW.profile IS NOT NULL; END
-    """,
+    _extended(
+        THIRTEENTH[-1],
+        """
+    UPDATE turn_totals SET profile = NEW.profile WHERE turn_id = NEW.turn_id AND NEW.profile IS NOT NULL""",
+    ),
 )
 
 
@@ -646,25 +619,8 @@ NINETEENTH: Final = (
 
 
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
-    _FIRST,
-    SECOND,
-    THIRD,
-    FOURTH,
-    FIFTH,
-    SIXTH,
-    SEVENTH,
-    EIGHTH,
-    NINTH,
-    TENTH,
-    ELEVENTH,
-    TWELFTH,
-    THIRTEENTH,
-    FOURTEENTH,
-    FIFTEENTH,
-    SIXTEENTH,
-    SEVENTEENTH,
-    EIGHTEENTH,
-    NINETEENTH,
+    *(_FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH),
+    *(THIRTEENTH, FOURTEENTH, FIFTEENTH, SIXTEENTH, SEVENTEENTH, EIGHTEENTH, NINETEENTH),
 )
 
 
@@ -691,11 +647,7 @@ def check_version(connection: sqlite3.Connection) -> int:
 
 def begin_at(connection: sqlite3.Connection, version: int) -> None:
     """Give an empty database the schema of a version, for rows of a file of that version."""
-    connection.create_function("asked_key", 1, prompt_key, deterministic=True)
-    for statements in MIGRATIONS[:version]:
-        for statement in statements:
-            connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {version}")
+    _run(connection, 0, version)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -705,15 +657,13 @@ def migrate(connection: sqlite3.Connection) -> None:
         TooNew: a newer version upgraded it in the meantime.
         sqlite3.Error: not translated; the transaction has been rolled back.
     """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        connection.create_function("asked_key", 1, prompt_key, deterministic=True)
-        for number in range(check_version(connection), len(MIGRATIONS)):
-            for statement in MIGRATIONS[number]:
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+    with transaction(connection):
+        _run(connection, check_version(connection), len(MIGRATIONS))
+
+
+def _run(connection: sqlite3.Connection, first: int, end: int) -> None:
+    connection.create_function("asked_key", 1, prompt_key, deterministic=True)
+    for statements in MIGRATIONS[first:end]:
+        for statement in statements:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {end}")

@@ -12,7 +12,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.safety import clean_line
@@ -96,19 +96,15 @@ def index_entries(connection: sqlite3.Connection, most: int) -> int:
     entries = connection.execute(_TO_INDEX, (most,)).fetchall()
     if not entries:
         return 0
-    try:
-        with transaction(connection):
-            if not has_index(connection):
-                connection.execute(_CREATE)
-            for entry in entries:
-                _remove(connection, entry["id"], removal(entry))
-                connection.execute(_INSERT, (entry["id"], *map(folded, texts_in(entry))))
-                connection.execute(_INDEXED, (1, entry["id"]))
-    except sqlite3.DatabaseError as problem:
-        ignore(problem)
-        drop_damaged(connection, problem)
-        return 0
-    return len(entries)
+    with _or_dropped(connection), transaction(connection):
+        if not has_index(connection):
+            connection.execute(_CREATE)
+        for entry in entries:
+            _remove(connection, entry["id"], removal(entry))
+            connection.execute(_INSERT, (entry["id"], *map(folded, texts_in(entry))))
+            connection.execute(_INDEXED, (1, entry["id"]))
+        return len(entries)
+    return 0
 
 
 def _remove(connection: sqlite3.Connection, entry_id: int, texts: Texts | None) -> None:
@@ -127,14 +123,10 @@ def remove_session(connection: sqlite3.Connection, session_id: str) -> None:
     """
     if not has_index(connection):
         return
-    try:
-        with transaction(connection):
-            for entry in connection.execute(_OF_SESSION, (pack(session_id),)).fetchall():
-                _remove(connection, entry["id"], removal(entry))
-                connection.execute(_INDEXED, (0, entry["id"]))
-    except sqlite3.DatabaseError as problem:
-        ignore(problem)
-        drop_damaged(connection, problem)
+    with _or_dropped(connection), transaction(connection):
+        for entry in connection.execute(_OF_SESSION, (pack(session_id),)).fetchall():
+            _remove(connection, entry["id"], removal(entry))
+            connection.execute(_INDEXED, (0, entry["id"]))
 
 
 def optimize(connection: sqlite3.Connection) -> None:
@@ -143,10 +135,21 @@ def optimize(connection: sqlite3.Connection) -> None:
     Raises:
         sqlite3.DatabaseError: an error of the disk, or a lock.
     """
-    try:
+    with _or_dropped(connection):
         if has_index(connection):
             with transaction(connection):
                 connection.execute(f"INSERT INTO {INDEX} ({INDEX}) VALUES ('optimize')")
+
+
+@contextmanager
+def _or_dropped(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run the body; an index in which it meets damage is dropped, since it can be made again.
+
+    Raises:
+        sqlite3.DatabaseError: an error of the disk, or a lock.
+    """
+    try:
+        yield
     except sqlite3.DatabaseError as problem:
         ignore(problem)
         drop_damaged(connection, problem)
@@ -208,12 +211,9 @@ def check(connection: sqlite3.Connection) -> None:
     Raises:
         sqlite3.DatabaseError: an error of the disk.
     """
-    try:
+    with _or_dropped(connection):
         if has_index(connection) and not is_usable(connection):
             drop_damaged(connection)
-    except sqlite3.DatabaseError as problem:
-        ignore(problem)
-        drop_damaged(connection, problem)
 
 
 def ignore(problem: sqlite3.DatabaseError) -> None:
@@ -224,11 +224,7 @@ def ignore(problem: sqlite3.DatabaseError) -> None:
 
 
 # -- the entries -------------------------------------------------------------------------
-_STORED: Final = """
-    SELECT e.indexed, e.old, e.texts, t.prompt, a.text AS answer
-      FROM search_entries e JOIN turns t ON t.turn_id = e.turn_id
-      LEFT JOIN answers a ON a.turn_id = e.turn_id WHERE e.turn_id = ?
-"""
+_STORED: Final = f"{_ENTRIES} e.turn_id = ?"
 _PUT: Final = """
     INSERT INTO search_entries (turn_id, indexed, files, sources, texts) VALUES (?, 0, ?, ?, ?)
         ON CONFLICT (turn_id) DO UPDATE
@@ -307,7 +303,7 @@ _TEXTS: Final = """
       LEFT JOIN answers a ON a.turn_id = t.turn_id
      WHERE t.turn_id = ?
 """
-Found = tuple[str, int, int]
+Match = tuple[str, int, int]
 """The newest matching turn of a session, its place, and how many turns match."""
 
 
@@ -328,15 +324,14 @@ def find(
         if len(hits) == limit:
             break
         if query.admits_cost(summary):
-            found = by_turn.get(summary.session_id)
-            hits.append(_hit(connection, query, summary, found))
+            hits.append(_hit(connection, query, summary, by_turn.get(summary.session_id)))
     return hits
 
 
 def _hit(
-    connection: sqlite3.Connection, query: Query, summary: SessionSummary, found: Found | None
+    connection: sqlite3.Connection, query: Query, summary: SessionSummary, match: Match | None
 ) -> SearchHit:
-    turn_id, _, count = found or ("", 0, 0)
+    turn_id, _, count = match or ("", 0, 0)
     row = connection.execute(_TEXTS, (pack(turn_id),)).fetchone()
     if row is None:
         return SearchHit(summary, snippet_of(query, [("title", summary.title)]))
@@ -376,8 +371,8 @@ def _rows(connection: sqlite3.Connection, query: Query) -> Iterable[Row]:
     return [*rows, *(row for row in entries if query.matches(*texts_in(row)))]
 
 
-def _grouped(rows: Iterable[Row]) -> dict[str, Found]:
-    groups: dict[str, Found] = {}
+def _grouped(rows: Iterable[Row]) -> dict[str, Match]:
+    groups: dict[str, Match] = {}
     for row in rows:
         key, place = unpack(row["session_id"]), int_or_zero(row["place"])
         newest_id, newest, count = groups.get(key, ("", -1, 0))

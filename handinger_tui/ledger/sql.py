@@ -352,8 +352,8 @@ def summary_of(row: Row, tags: tuple[str, ...], project: str) -> SessionSummary:
         updated_ms=int_or_zero(row["updated_ms"]),
         turns=row["turns"],
         last_status=None if status is None else status_of(status),
-        cost_usd=scaled(row["usd_high"], row["usd_low"], 12),
-        credits=scaled(row["credits_high"], row["credits_low"], 6),
+        cost_usd=scaled(row["usd_pico_high"], row["usd_pico_low"], 12),
+        credits=scaled(row["micro_credits_high"], row["micro_credits_low"], 6),
         unpriced=row["turns"] - row["uncharged"] - row["usd_known"],
         unread=bool(row["unread"]),
         base_url=unpack(row["base_url"]),
@@ -371,8 +371,17 @@ def summary_of(row: Row, tags: tuple[str, ...], project: str) -> SessionSummary:
     )
 
 
+def split(name: str, table: str = "") -> str:
+    """SQL for a sum in millions and rest: SUM raises on overflow, and hostile amounts reach 2^63.
+
+    `table`: the alias of its table, where the query has several.
+    """
+    column = f"{table}.{name}" if table else name
+    return f"SUM({column} / 1000000) AS {name}_high, SUM({column} % 1000000) AS {name}_low"
+
+
 def scaled(high: int | None, low: int | None, places: int) -> Decimal | None:
-    """Millions and rest (see `grouping.split`) as an exact amount with `places` decimals."""
+    """Millions and rest (see `split`) as an exact amount with `places` decimals."""
     if not isinstance(high, int) or not isinstance(low, int):
         # NULL is unknown, and a damaged value counts as unknown.
         return None

@@ -120,15 +120,15 @@ DAY_MS: Final = 86_400_000
 _ENDED: Final = ", ".join(
     f"'{status}'" for status in (TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED)
 )
-_LEFT_OPEN: Final = ", ".join(f"'{status}'" for status in sorted(UNDECIDED))
+_UNDECIDED: Final = ", ".join(f"'{status}'" for status in sorted(UNDECIDED))
 _OWNER: Final = f"""
-    SELECT run, settled_ms, settled_ms IS NULL OR status IN ({_LEFT_OPEN}) AS is_open
+    SELECT run, settled_ms, settled_ms IS NULL OR status IN ({_UNDECIDED}) AS is_open
       FROM turns WHERE turn_id = ?
 """
 _TO_READ: Final = f"""
     SELECT t.run AS run_id, s.* FROM turns t JOIN sessions s USING (session_id)
      WHERE t.settled_ms IS NOT NULL AND s.worker_id IS NOT NULL AND t.imported_ms IS NULL
-       AND (t.status IN ({_LEFT_OPEN}) OR (
+       AND (t.status IN ({_UNDECIDED}) OR (
             t.status IN ({_ENDED}) AND t.settled_ms BETWEEN :first_ms AND :last_ms
             AND NOT EXISTS (SELECT 1 FROM turns n WHERE n.session_id = t.session_id AND n.place > t.place)
             AND (SELECT MAX(at_ms) FROM frames f WHERE f.turn_id = t.turn_id AND f.framing = 'json')
@@ -306,7 +306,7 @@ def close_turn(
         session = put_turn(session, turn)
     at_ms = turn.ended_ms if turn.ended_ms is not None else turn.order.created_ms
     with transaction(connection, Care.FULL):
-        connection.execute(
+        updated = connection.execute(
             "UPDATE turns SET status = ?, settled_ms = ?, worker_id = COALESCE(?, worker_id),"
             " ordered_worker_id = ?, seen_before = ? WHERE turn_id = ?",
             (
@@ -318,7 +318,7 @@ def close_turn(
                 pack(turn.turn_id),
             ),
         )
-        if not connection.execute("SELECT changes()").fetchone()[0]:
+        if not updated.rowcount:
             # The turn was deleted in the meantime: only its cost is kept.
             write_charges(connection, session, cache)
             return

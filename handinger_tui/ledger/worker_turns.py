@@ -237,8 +237,8 @@ def overtaken_turns(
         of = (pack(session.base_url), pack(worker_id), pack(session.session_id))
         for row in connection.execute(_EVENTS_OF_SESSION, of):
             turn_id = unpack(row["turn_id"])
-            is_asked = turn_id in newest if among is None else turn_id in among
-            if is_asked and newest_ms(row["events"]) > newest.get(turn_id, 0):
+            is_compared = turn_id in (newest if among is None else among)
+            if is_compared and newest_ms(row["events"]) > newest.get(turn_id, 0):
                 turn_ids.add(turn_id)
     return turn_ids
 

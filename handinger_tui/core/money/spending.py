@@ -64,6 +64,7 @@ class ChargeFilter(Struct, frozen=True):
 
     since_ms: int | None = None
     until_ms: int | None = None
+    turn_id: str | None = None
     session_id: str | None = None
     worker_id: str | None = None
     budget: str | None = None
