@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.jsontext import dump
-from handinger_tui.core.money.spending import period
+from handinger_tui.core.money.spending import period_ms
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import Labels, tag_name
 from handinger_tui.core.turns.session import SessionSummary
@@ -250,7 +250,7 @@ def _with_filter(query: Query, name: str, sign: str, value: str, now: datetime) 
         return replace(query, **{f"has_{_one_of(name, value, ('file', 'source'))}": True})
     if name == "cost":
         return replace(query, costs=(*query.costs, _cost_bound(sign, value)))
-    first, last = (round(moment.timestamp() * 1000) for moment in period(value, f"{name}:", now))
+    first, last = period_ms(value, f"{name}:", now)
     if name == "since":
         return replace(query, since_ms=first if query.since_ms is None else max(first, query.since_ms))
     return replace(query, until_ms=last if query.until_ms is None else min(last, query.until_ms))

@@ -101,7 +101,7 @@ def test_an_empty_history_is_valid_json_and_csv(home: Path, by: GroupBy) -> None
 @pytest.mark.parametrize(
     ("argv", "hint"),
     [
-        (("--since", "yesterday"), "2026-11-25"),
+        (("--since", "someday"), "2026-11-25"),
         (("--since", "2026-02-30"), "2026-11-25"),
         (("--until", "0d"), "2026-11-25"),
         (("--since", "today", "--until", "2020-01-01"), "The period is empty"),

@@ -8,11 +8,10 @@ from decimal import Decimal
 import pytest
 
 from handinger_tui.cli.commands.costs import bar, share_lines, table
-from handinger_tui.cli.costs_query import since_ms, until_ms
 from handinger_tui.cli.output import align_amounts, cells_of, clip, fit_columns
 from handinger_tui.core.amounts import Total, short_total_text
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.spending import Bucket, GroupBy, altogether
+from handinger_tui.core.money.spending import Bucket, GroupBy, altogether, period_ms
 
 # -- times ---------------------------------------------------------------------------------------
 NOW = datetime(2026, 11, 25, 13, 30).astimezone()
@@ -35,13 +34,13 @@ def moment(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> i
     ],
 )
 def test_times_in_words(word: str, since: int, until: int) -> None:
-    assert (since_ms(word, NOW), until_ms(word, NOW)) == (since, until)
+    assert period_ms(word, "--since", NOW) == (since, until)
 
 
 @pytest.mark.parametrize("word", ["", "7", "d", "-7d", "123456d", "0h", "2026-13-01", "٧d", "10000-01-01"])
 def test_an_invalid_time_is_refused(word: str) -> None:
     with pytest.raises(SettingsError):
-        since_ms(word, NOW)
+        period_ms(word, "--since", NOW)
 
 
 # -- text ------------------------------------------------------------------------------------------

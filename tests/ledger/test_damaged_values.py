@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.cli.costs_query import CSV, JSON, Sessions, records
+from handinger_tui.cli.costs_query import turn_record
 from handinger_tui.core.errors import LedgerError
+from handinger_tui.core.export import spending
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.receipts import receipt_line
@@ -104,8 +105,11 @@ async def read_all(path: Path, access: FileAccess) -> list[str]:
                 receipt_line(loaded, turn)
                 await ledger.frames(turn.turn_id)
     with costs_of(path) as book:
-        for form in (JSON, CSV):
-            list(records(book.turns(ChargeFilter()), Sessions(book.titles(), book.labels()), form))
+        titles, labels = book.titles(), book.labels()
+        for row in book.turns(ChargeFilter()):
+            record = turn_record(dict(row), titles, labels)
+            json.dumps(record)
+            spending.line(record.values())
     return [summary.title for summary in summaries]
 
 

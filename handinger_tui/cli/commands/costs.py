@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 import textwrap
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -17,21 +18,14 @@ from handinger_tui.cli.args import BUDGETS, add_json_option
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.costs_query import (
     COLUMNS,
-    CSV,
-    JSON,
     CostsQuery,
     CostsResult,
-    Form,
-    Sessions,
-    as_of_ms,
     cell_amount,
     cell_text,
     charge_filter,
-    each_of,
-    records,
     run_query,
-    suspense_record,
     time_filter,
+    turn_record,
     unique_id,
 )
 from handinger_tui.cli.load_settings import limit_rules, settings_for, tag_rules
@@ -95,6 +89,7 @@ from handinger_tui.core.money.spending import (
     GroupBy,
     midnight,
     nameless,
+    period_ms,
     sum_text,
 )
 from handinger_tui.core.money.turn_events import WORDS
@@ -261,7 +256,8 @@ def run(args: argparse.Namespace) -> int:
 
         settle_open_turns()
     _apply_decisions(args, now)
-    as_of = None if args.as_of is None else as_of_ms(args.as_of, now)
+    # Exclusive, as the end of a period: a day or a month counts whole.
+    as_of = None if args.as_of is None else period_ms(args.as_of, "--as-of", now)[1]
     with opened(default_paths().database, as_of, tag_rules()) as cost_rows:
         if cost_rows.problem:
             say(cost_rows.problem)
@@ -314,43 +310,35 @@ def _put_json(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> No
         "assigned": [spending.assigned_object(one) for one in cost_rows.assigned(query.filter)],
         "restatements": [restatement_object(one) for one in cost_rows.restatements(query.filter)],
     }
-    if query.by is not GroupBy.TURN:
-        put(dump({**head, "groups": [*_group_objects(cost_rows, query, result)], **tail}))
-        return
     # One JSON document, written in pieces: it is never held in memory as a whole.
-    put(f'{dump(head)[:-1]},"groups":[')
-    separator = ""
-    for page in _turn_pages(cost_rows, query, JSON):
-        put(separator, "")
-        # A page without line feeds is cleaned faster.
-        put(",".join(page), "")
-        separator = ",\n"
-    put(f"\n],{dump(tail)[1:]}")
+    put(f'{dump(head)[:-1]},"groups":[', "")
+    for at, row in enumerate(_rows(cost_rows, query, result)):
+        # Faster than `dump`; the amounts of rows are texts.
+        put(("," if at else "") + json.dumps(row, separators=(",", ":")), "")
+    put(f"],{dump(tail)[1:]}")
 
 
 def _put_csv(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # CSV lines end in CR LF on every system; without this, Windows would write CR CR LF.
         sys.stdout.reconfigure(newline="")
+    if query.by is GroupBy.TAG:
+        say(OVERLAP)
+    labels = ("tags", "project") if query.by is GroupBy.SESSION else ()
+    columns = COLUMNS if query.by is GroupBy.TURN else (*spending.COLUMNS, *labels)
+    put(spending.line(columns), spending.END)
+    suspense = ({**spending.group_object(one), "worker_id": one.key} for one in result.suspense)
+    for row in chain(_rows(cost_rows, query, result), suspense):
+        put(spending.line(row.get(name) for name in columns), spending.END)
+
+
+def _rows(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Iterator[JsonObject]:
+    """The groups as JSON; turns and sessions with their tags and their project."""
     if query.by is GroupBy.TURN:
-        put(spending.line(COLUMNS), spending.END)
-        for page in _turn_pages(cost_rows, query, CSV):
-            for record in page:
-                put(record, spending.END)
-        for bucket in result.suspense:
-            put(suspense_record(bucket), spending.END)
-    else:
-        if query.by is GroupBy.TAG:
-            say(OVERLAP)
-        rows = [*_group_objects(cost_rows, query, result), *map(spending.group_object, result.suspense)]
-        columns = (*spending.COLUMNS, *(("tags", "project") if query.by is GroupBy.SESSION else ()))
-        put(spending.line(columns), spending.END)
-        for row in rows:
-            put(spending.line(row.get(name) for name in columns), spending.END)
-
-
-def _group_objects(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Iterator[JsonObject]:
-    """The groups as JSON; sessions with their tags and their project."""
+        titles, of_turns = cost_rows.titles(), cost_rows.labels()
+        for row in cost_rows.turns(query.filter):
+            yield turn_record(dict(row), titles, of_turns)
+        return
     is_labeled = query.by is GroupBy.SESSION
     labels = {unpack(session): own for session, own in cost_rows.labels().items()} if is_labeled else {}
     for bucket in result.groups:
@@ -359,10 +347,6 @@ def _group_objects(cost_rows: CostRows, query: CostsQuery, result: CostsResult) 
             own = labels.get(bucket.key, NO_LABELS)
             group |= {"tags": [*own.tags], "project": own.project or None}
         yield group
-
-
-def _turn_pages(cost_rows: CostRows, query: CostsQuery, form: Form) -> Iterator[list[str]]:
-    return records(cost_rows.turns(query.filter), Sessions(cost_rows.titles(), cost_rows.labels()), form)
 
 
 # -- text --------------------------------------------------------------------------------------
@@ -488,20 +472,10 @@ def put_turns(cost_rows: CostRows, query: CostsQuery, result: CostsResult, width
             Column("cost", align_amounts([_cost(row) for row in page])),
             Column("credits", align_amounts([_credits(row) for row in page]), spare=3),
             Column("tokens", [number(row["total_tokens"]) for row in page], spare=4),
-            Column("status", each_of([row["status"] for row in page], _text), align_left=True),
-            Column(
-                "budget",
-                each_of([row["budget"] for row in page], lambda stored: _text(stored) or "not set"),
-                align_left=True,
-                spare=2,
-            ),
+            Column("status", [_text(row["status"]) for row in page], align_left=True),
+            Column("budget", [_text(row["budget"]) or "not set" for row in page], align_left=True, spare=2),
             Column("turn", [_text(row["turn_id"]) for row in page], align_left=True, spare=1),
-            Column(
-                "",
-                each_of([titles.get(row["session_id"], "") for row in page], _title),
-                align_left=True,
-                spare=5,
-            ),
+            Column("", [_title(titles.get(row["session_id"], "")) for row in page], align_left=True, spare=5),
         ]
         put("\n".join(line.rstrip() for line in lines_of(fit_columns(columns, width))))
     for bucket in result.suspense:

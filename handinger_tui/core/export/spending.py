@@ -6,6 +6,7 @@ CSV and JSON (schema `handinger-tui/costs/1`) have exact decimal text, null or "
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from html import escape
 from typing import TYPE_CHECKING, Final
 
@@ -395,17 +396,18 @@ def line(cells: Iterable[Json]) -> str:
 
 def cell(value: Json) -> str:
     """One CSV field. A text is put in one line and cannot act as a spreadsheet formula."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
+    if isinstance(value, list):
+        value = " ".join(map(str, value))
+    if isinstance(value, str):
+        return _text_cell(value)
     if isinstance(value, Decimal):
         return decimal_text(value)
-    if isinstance(value, list):
-        return cell(" ".join(map(str, value)))
-    if not isinstance(value, str):
-        return str(value)
-    return csv_field(clean_line(value))
+    return "" if value is None else str(value).lower()
+
+
+@lru_cache(1024)
+def _text_cell(text: str) -> str:
+    return csv_field(clean_line(text))
 
 
 SCHEMA: Final = "handinger-tui/costs/1"

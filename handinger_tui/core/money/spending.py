@@ -238,7 +238,6 @@ def sum_text(usd: Total, credit_total: Total, turns: int, credit_usd: Decimal | 
 
 # -- periods -----------------------------------------------------------------------------------
 TIMES: Final = "a day (2026-11-25), today, yesterday, month, 7d (whole days) or 24h"
-_PERIOD_HINT: Final = f"Use {TIMES}."
 _BACK: Final = re.compile(r"([0-9]{1,5})([dh])", re.ASCII)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
@@ -249,29 +248,37 @@ def midnight(day: date) -> datetime:
     return datetime.fromtimestamp(datetime.combine(day, time()).timestamp(), UTC).astimezone()
 
 
-def period(text: str, flag: str, now: datetime) -> tuple[datetime, datetime]:
-    """Return the start (for `--since`) and the end (for `--until`) of a time word."""
-    today, word = now.date(), text.strip().lower()
-    back = _BACK.fullmatch(word)
+def period_ms(text: str, flag: str, now: datetime) -> tuple[int, int]:
+    """Return the start and the end of a time word as Unix times in milliseconds; the end is exclusive.
+
+    A day or a month is included whole. `7d` means today and the six days before it. It and `24h` end where
+    they begin, so that `--since 14d --until 7d` and `--since 7d` are adjacent and do not overlap.
+
+    Raises:
+        SettingsError: `flag` does not take this word.
+    """
     try:
-        if word in ("today", "yesterday"):
-            day = today - timedelta(days=word == "yesterday")
-            return midnight(day), midnight(day + timedelta(days=1))
-        if word == "month":
-            return midnight(today.replace(day=1)), midnight(_next_month(today))
-        if _DAY.fullmatch(word):
-            day = date.fromisoformat(word)
-            return midnight(day), midnight(day + timedelta(days=1))
-        if back and int(back[1]):
-            count = int(back[1])
-            moment = (
-                now - timedelta(hours=count) if back[2] == "h" else midnight(today - timedelta(count - 1))
-            )
-            return moment, moment
-    except (ValueError, OverflowError, OSError):
-        # The calendar has no such day, or the platform's clock cannot represent it.
-        pass
-    raise SettingsError(f"{flag} {text!r} is not a valid time.", _PERIOD_HINT)
+        first, end = _period(text.strip().lower(), now)
+        return round(first.timestamp() * 1000), round(end.timestamp() * 1000)
+    except (KeyError, ValueError, OverflowError, OSError):
+        # No such word, no such day in the calendar, or one that the clock of the platform cannot represent.
+        raise SettingsError(f"{flag} {text!r} is not a valid time.", f"Use {TIMES}.") from None
+
+
+def _period(word: str, now: datetime) -> tuple[datetime, datetime]:
+    today, day = now.date(), timedelta(days=1)
+    back = _BACK.fullmatch(word)
+    if word == "month":
+        return midnight(today.replace(day=1)), midnight(_next_month(today))
+    if back and int(back[1]):
+        count = int(back[1])
+        moment = now - timedelta(hours=count) if back[2] == "h" else midnight(today - timedelta(count - 1))
+        return moment, moment
+    if _DAY.fullmatch(word):
+        first = date.fromisoformat(word)
+    else:
+        first = {"today": today, "yesterday": today - day}[word]
+    return midnight(first), midnight(first + day)
 
 
 def week_name(day: date) -> str:
