@@ -8,7 +8,7 @@ import mimetypes
 import os
 import stat
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -115,13 +115,20 @@ def beginning_of(path: Path | str, most: int) -> tuple[bytes, int]:
     Raises:
         OSError: also for what is not a regular file.
     """
+    with _regular_file(path) as (file, size):
+        return file.read(most), size
+
+
+@contextmanager
+def _regular_file(path: Path | str) -> Iterator[tuple[BinaryIO, int]]:
+    """Open a file for the block, with its size. Raises OSError: also for what is not a regular file."""
     # Without O_NONBLOCK, opening a pipe would block until a writer opens it.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
-        return file.read(most), status.st_size
+        yield file, status.st_size
 
 
 def read_file(path_text: str, most: int) -> bytes:
@@ -179,31 +186,12 @@ def check_answer_file(path_text: str) -> None:
 
 
 def save_text(target: Path, text: str) -> None:
-    """Write a file atomically.
-
-    A symbolic link is kept: its target is written. An existing file keeps its mode,
-    a new one gets the mode of the umask.
+    """Write a file atomically, or replace it.
 
     Raises:
         OSError: also for a link that leads to itself, and for a target that is not a regular file.
     """
-    destination = _destination(target)
-    old_status = destination.stat() if destination.exists() else None
-    temporary = _temporary_path(destination)
-    descriptor = os.open(
-        temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if old_status is None else 0o600
-    )
-    try:
-        with open(descriptor, "w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        if old_status is not None:
-            temporary.chmod(stat.S_IMODE(old_status.st_mode))
-        temporary.replace(destination)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    _write(target, text.encode("utf-8", "replace"), overwrite=True)
 
 
 def check_new_file(target: Path, *, force: bool) -> None:
@@ -226,7 +214,7 @@ def save_new_file(target: Path, data: bytes, *, force: bool) -> None:
         LocalFileError: it could not be written.
     """
     try:
-        _replace_or_create(target, data, force=force)
+        _write(target, data, overwrite=force)
     except FileExistsError:
         raise _exists_already(target) from None
     except OSError as problem:
@@ -239,30 +227,42 @@ def _exists_already(target: Path) -> SettingsError:
     return SettingsError(f"{target} already exists. Nothing was written.", "Use --force to overwrite it.")
 
 
-def _replace_or_create(target: Path, data: bytes, *, force: bool) -> None:
-    part = _temporary_path(target)
+def _write(target: Path, data: bytes, *, overwrite: bool) -> None:
+    """Write a file atomically.
+
+    A symbolic link is kept: its target is written. An existing file keeps its mode,
+    a new one gets the mode of the umask.
+
+    Raises:
+        FileExistsError: it exists, without `overwrite`.
+        OSError
+    """
+    destination = _destination(target)
+    old_mode = stat.S_IMODE(destination.stat().st_mode) if destination.exists() else None
+    temporary = _temporary_path(destination)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    descriptor = os.open(temporary, flags, 0o666 if old_mode is None else 0o600)
     try:
-        with part.open("xb") as file:
+        with open(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        if not force:
-            # `os.link` fails if the target was created since the check. File systems without hard links
-            # rely on the earlier check.
-            try:
-                os.link(part, target)
-            except FileExistsError:
-                raise
-            except OSError:
-                part.replace(target)
-            else:
-                part.unlink()
+        if old_mode is not None:
+            temporary.chmod(old_mode)
+        if overwrite:
+            temporary.replace(destination)
             return
-        part.replace(target)
-    except OSError:
+        # `os.link` fails if the target was created since the check. File systems without hard links
+        # rely on the earlier check.
+        try:
+            os.link(temporary, destination)
+        except FileExistsError:
+            raise
+        except OSError:
+            temporary.replace(destination)
+    finally:
         with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise
+            temporary.unlink(missing_ok=True)
 
 
 def _destination(target: Path) -> Path:
@@ -284,24 +284,21 @@ def _temporary_path(destination: Path) -> Path:
     return destination.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.part")
 
 
-MOST_BYTES: Final = 100
-"""A longer file is not ours."""
-
-
-def _path() -> Path:
+def _theme_file() -> Path:
     return default_paths().database.parent / "theme"
 
 
 def kept_theme() -> str | None:
     """The name in the file; None without a readable one."""
-    with suppress(OSError, ValueError), _path().open(encoding="ascii") as file:
-        return file.read(MOST_BYTES).strip() or None
+    with suppress(OSError, ValueError), _theme_file().open(encoding="ascii") as file:
+        # A longer file is not ours.
+        return file.read(100).strip() or None
     return None
 
 
 def keep_theme(name: str) -> None:
     """Write the name. Raises OSError: it cannot be written."""
-    path = _path()
+    path = _theme_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     save_text(path, f"{name}\n")
 
@@ -324,24 +321,20 @@ def attachment(path_text: str) -> Attachment:
     displayed_path = clean_line(path_text, 200)
     if not path_text:
         raise AttachmentProblem(f"No file given. {_NOTHING_SENT}", "Use a path.")
+    path = Path(path_text)
     try:
-        path = Path(path_text).expanduser()
-        # Without O_NONBLOCK, opening a pipe would block until a writer opens it.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            size, digest = _read_size_and_digest(file, displayed_path)
+        path = path.expanduser()
+        with _regular_file(path) as (file, size):
+            digest = _digest(file, size, displayed_path)
         resolved = str(path.resolve())
     except FileNotFoundError:
-        raise NoSuchFile(_missing_text(path_text, displayed_path), "Check the path.") from None
+        missing = f"File not found: {displayed_path}. {_NOTHING_SENT}"
+        if path.is_symlink():
+            missing = f"{displayed_path} is a link to a missing file. {_NOTHING_SENT}"
+        raise NoSuchFile(missing, "Check the path.") from None
     except (OSError, ValueError, RuntimeError) as problem:
         raise _unreadable_problem(problem, displayed_path) from None
     return Attachment(resolved, path.name, size, media_type(path), digest)
-
-
-def _missing_text(path_text: str, displayed_path: str) -> str:
-    if Path(path_text).expanduser().is_symlink():
-        return f"{displayed_path} is a link to a missing file. {_NOTHING_SENT}"
-    return f"File not found: {displayed_path}. {_NOTHING_SENT}"
 
 
 def _unreadable_problem(problem: Exception, displayed_path: str) -> AttachmentProblem:
@@ -351,35 +344,31 @@ def _unreadable_problem(problem: Exception, displayed_path: str) -> AttachmentPr
         return AttachmentProblem(
             f"{displayed_path} is a folder. {_NOTHING_SENT}", "Attach its files one by one."
         )
-    if number == errno.ENXIO:
+    if number in (errno.ENXIO, errno.EINVAL):
         return AttachmentProblem(f"{displayed_path} is not a regular file. {_NOTHING_SENT}", "Choose a file.")
     reason = os.strerror(number) if number else "not a usable path"
     return AttachmentProblem(f"Cannot read {displayed_path}: {reason}. {_NOTHING_SENT}", "Check the path.")
 
 
-def _read_size_and_digest(file: BinaryIO, displayed_path: str) -> tuple[int, str]:
-    """Read the file and return its size and SHA-256 digest."""
-    status = os.fstat(file.fileno())
-    if not stat.S_ISREG(status.st_mode):
-        raise AttachmentProblem(f"{displayed_path} is not a regular file. {_NOTHING_SENT}", "Choose a file.")
-    if status.st_size > MAX_ATTACHMENT_BYTES:
+def _digest(file: BinaryIO, size: int, displayed_path: str) -> str:
+    """Read the file and return its SHA-256 digest."""
+    if size > MAX_ATTACHMENT_BYTES:
         raise AttachmentProblem(
-            f"{displayed_path} is {status.st_size:,} bytes; the maximum is {MAX_ATTACHMENT_BYTES:,}."
-            f" {_NOTHING_SENT}",
+            f"{displayed_path} is {size:,} bytes; the maximum is {MAX_ATTACHMENT_BYTES:,}. {_NOTHING_SENT}",
             "Send a smaller part of it.",
         )
     import hashlib  # loads OpenSSL, 2 MB, which a start has no use for
 
-    digest, size = hashlib.sha256(), 0
-    while size <= status.st_size and (block := file.read(_BLOCK)):
+    digest, count = hashlib.sha256(), 0
+    while count <= size and (block := file.read(_BLOCK)):
         digest.update(block)
-        size += len(block)
-    if size != status.st_size:
+        count += len(block)
+    if count != size:
         raise AttachmentProblem(
             f"{displayed_path} is changing or is not a regular file. {_NOTHING_SENT}",
             "Attach it when it is complete.",
         )
-    return size, digest.hexdigest()
+    return digest.hexdigest()
 
 
 def media_type(path: Path) -> str:
@@ -402,12 +391,10 @@ def list_directory(
     """
     try:
         with os.scandir(Path(path_text or ".").expanduser()) as entries:
-            names = heapq.nsmallest(
-                limit, _matching_names(entries, prefix.casefold(), hidden=hidden), _sort_key
-            )
+            names = _matching_names(entries, prefix.casefold(), hidden=hidden)
+            return tuple(heapq.nsmallest(limit, names, lambda name: (name.casefold(), name)))
     except (OSError, ValueError, RuntimeError):
         return ()
-    return tuple(names)
 
 
 def _matching_names(entries: Iterator[os.DirEntry[str]], folded: str, *, hidden: bool) -> Iterator[str]:
@@ -428,10 +415,6 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:
         return False
-
-
-def _sort_key(name: str) -> tuple[str, str]:
-    return name.casefold(), name
 
 
 class DiskFiles:
