@@ -23,6 +23,7 @@ from handinger_tui.core.tags import NO_LABELS, Labels, tag_name
 from handinger_tui.core.turns.turn import Trigger
 from handinger_tui.ledger.charges import PLACES
 from handinger_tui.ledger.cost_rows import CostRows
+from handinger_tui.ledger.limits import LimitRules
 from handinger_tui.ledger.sql import Row, int_or_none, int_or_zero, scaled, unpack
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ class CostsQuery(Struct, frozen=True):
     since: str | None
     until: str | None
     now: datetime
-    as_of: str | None = None
+    as_of: str | None
+    rules: LimitRules
+    """The configured limits and the price of a credit."""
 
     @property
     def simulated(self) -> bool:

@@ -77,6 +77,9 @@ def exit_of_kind(kind: Kind) -> Exit:
 
 
 GAP: Final = "  "
+PIPED: Final = 140
+"""Cells of a row of a table where stdout is not a terminal."""
+_MIN_TITLE: Final = 24
 
 
 class Column:
@@ -108,6 +111,15 @@ def fit_columns(columns: Sequence[Column], width: int) -> list[Column]:
             break
         fit_columns.remove(candidate)
     return fit_columns
+
+
+def titled_table(head: str, titles: Sequence[str], columns: Sequence[Column]) -> str:
+    """Return a table whose rows begin with titles, which get the room that the other columns leave."""
+    width = output_width(PIPED)
+    columns = fit_columns(columns, width - _MIN_TITLE - len(GAP))
+    room = max(_MIN_TITLE, width - sum(len(GAP) + column.width for column in columns))
+    first = Column(head, [clip(title, room) for title in titles], align_left=True)
+    return "\n".join(line.rstrip() for line in lines_of([first, *columns]))
 
 
 def align_amounts(amounts: Sequence[str]) -> list[str]:
@@ -175,6 +187,18 @@ def say(text: str) -> None:
 def put(text: str, end: str = "\n") -> None:
     """Print text to stdout, with control characters removed whatever its origin."""
     sys.stdout.write(clean(text) + end)
+
+
+def can_ask() -> bool:
+    """Return whether there is a person at a terminal who can answer a question."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def is_confirmed(question: str) -> bool:
+    """Ask a question on stderr; every answer but yes is no."""
+    sys.stderr.write(f"{clean(question)} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def put_result(args: argparse.Namespace, value: JsonObject, text: str) -> None:

@@ -5,18 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handinger_tui.api.generations import GENERATIONS, id_in
-from handinger_tui.cli.local_files import default_paths
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.safety import clean
-from handinger_tui.core.tags import NO_RULES, Labels, TagRules
 from handinger_tui.core.turns.session import Place, Service, Session
-from handinger_tui.ledger.ledger import FileAccess, Ledger
+from handinger_tui.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable
 
-    from handinger_tui.core.stream import Frame
     from handinger_tui.settings import Settings
 
 _HINT = "See: handinger-tui sessions"
@@ -67,35 +64,6 @@ async def load_unique(ledger: Ledger, prefix: str) -> Session:
         # Another process has deleted it in between.
         raise SettingsError(f"Session not found: {clean(prefix)}.", _HINT)
     return session
-
-
-async def load_session(prefix: str) -> Session:
-    """Load the only session whose id starts with `prefix`, as `load_labeled`."""
-    return (await load_labeled(prefix, NO_RULES))[0]
-
-
-async def load_labeled(
-    prefix: str, rules: TagRules, frames: dict[str, list[Frame]] | None = None
-) -> tuple[Session, Labels]:
-    """Load the only session whose id starts with `prefix`, from the history on disk, without changing it.
-
-    `frames`: takes the frames of each turn, by turn id.
-
-    Raises:
-        SettingsError
-        LedgerError
-    """
-    ledger = Ledger(default_paths().database, access=FileAccess.READ)
-    ledger.apply(rules)
-    await ledger.start()
-    try:
-        session = await load_unique(ledger, prefix)
-        labels = await ledger.history.labels(session.session_id)
-        if frames is not None:
-            frames |= {turn.turn_id: await ledger.frames(turn.turn_id) for turn in session.turns}
-    finally:
-        await ledger.aclose()
-    return session, labels
 
 
 async def find_target_session(

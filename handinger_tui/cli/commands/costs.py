@@ -106,6 +106,7 @@ if TYPE_CHECKING:
     import argparse
     import sqlite3
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from handinger_tui.core.turns.session import Session
 
@@ -113,16 +114,6 @@ if TYPE_CHECKING:
 _READING: Final = "--reading"
 _ASSIGN: Final = "--assign"
 NONE: Final = "none"
-
-
-def _add_decision_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options by which a person decides."""
-    parser.add_argument(
-        _READING,
-        metavar="WORKER=MEANING",
-        help=f"first decide what a worker's figures mean: {', '.join(WORDS)}",
-    )
-    parser.add_argument(_ASSIGN, metavar="N=TURN", help=f"first assign suspense N to a turn, or to {NONE}")
 
 
 def _apply_decisions(args: argparse.Namespace, now: datetime) -> None:
@@ -162,32 +153,22 @@ MOST_ROWS: Final = 500
 """Maximum number of rows on a page. Charts and total include all rows."""
 
 
-def check_report_file(name: str, *, force: bool) -> None:
-    """Check the file name of a report before the history is read.
+def _report_target(args: argparse.Namespace) -> Path | None:
+    """The file of `--report`, checked before the history is read.
 
     Raises:
-        SettingsError: unknown suffix, a folder, or an existing file without `force`.
+        SettingsError: unknown suffix, a folder, or an existing file without `--force`.
     """
-    target = expand_path(name)
+    if args.report is None:
+        return None
+    target = expand_path(args.report)
     if target.suffix.lower() not in REPORTS:
         raise SettingsError(
-            f"{name!r} is not a supported report format.", f"Use a name ending in {', '.join(REPORTS)}."
+            f"{args.report!r} is not a supported report format.",
+            f"Use a name ending in {', '.join(REPORTS)}.",
         )
-    check_new_file(target, force=force)
-
-
-def write_report(
-    name: str, cost_rows: CostRows, query: CostsQuery, result: CostsResult, *, force: bool = False
-) -> str:
-    """Write the report and return the line that names its path.
-
-    Raises:
-        SettingsError, LocalFileError: as `save_new_file`.
-    """
-    target = expand_path(name)
-    data = REPORTS[target.suffix.lower()](_report(cost_rows, query, result))
-    save_new_file(target, data, force=force)
-    return f"Report: {target}"
+    check_new_file(target, force=args.force)
+    return target
 
 
 def _report(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Report:
@@ -201,7 +182,7 @@ def _report(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Repo
         simulated=query.simulated,
         date=query.now.strftime("%Y-%m-%d %H:%M %Z"),
         left_out=max(0, len(groups) - MOST_ROWS),
-        remarks=remarks(cost_rows, query),
+        remarks=remarks(cost_rows, query, result),
     )
 
 
@@ -230,7 +211,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", metavar="NAME", help="turns with one profile")
     parser.add_argument("--local", action="store_true", help="only simulated costs of the local worker")
     parser.add_argument("--settle", action="store_true", help="first read workers with open turns (free)")
-    _add_decision_arguments(parser)
+    meanings = f"first decide what a worker's figures mean: {', '.join(WORDS)}"
+    parser.add_argument(_READING, metavar="WORKER=MEANING", help=meanings)
+    parser.add_argument(_ASSIGN, metavar="N=TURN", help=f"first assign suspense N to a turn, or to {NONE}")
     form = parser.add_mutually_exclusive_group()
     add_json_option(form)
     form.add_argument("--csv", action="store_true", help="CSV on stdout")
@@ -248,8 +231,7 @@ def run(args: argparse.Namespace) -> int:
     """
     now = datetime.now().astimezone()
     times = time_filter(args, now)
-    if args.report is not None:
-        check_report_file(args.report, force=args.force)
+    target = _report_target(args)
     if args.settle:
         # The client and asyncio take a quarter of a second; all other costs are read without them.
         from handinger_tui.cli.wiring import settle_open_turns
@@ -262,15 +244,22 @@ def run(args: argparse.Namespace) -> int:
         if cost_rows.problem:
             say(cost_rows.problem)
         query = CostsQuery(
-            GroupBy(args.by), charge_filter(args, cost_rows, times), args.since, args.until, now, args.as_of
+            GroupBy(args.by),
+            charge_filter(args, cost_rows, times),
+            args.since,
+            args.until,
+            now,
+            args.as_of,
+            _configured_limits(),
         )
         result = run_query(cost_rows, query)
-        if args.report is not None:
-            line = write_report(args.report, cost_rows, query, result, force=args.force)
+        if target is not None:
+            data = REPORTS[target.suffix.lower()](_report(cost_rows, query, result))
+            save_new_file(target, data, force=args.force)
             if not (args.json or args.csv):
-                put(line)
+                put(f"Report: {target}")
                 return Exit.OK
-            say(line)
+            say(f"Report: {target}")
         if args.json:
             _put_json(cost_rows, query, result)
         elif args.csv:
@@ -278,6 +267,9 @@ def run(args: argparse.Namespace) -> int:
         else:
             put_text(cost_rows, query, result)
     return Exit.OK
+
+
+_FILTERS: Final = ("worker_id", "session_id", "budget", "profile", "tag", "project")
 
 
 def _put_json(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> None:
@@ -289,23 +281,18 @@ def _put_json(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> No
         "since_ms": query.filter.since_ms,
         "until_ms": query.filter.until_ms,
         "as_of": query.as_of,
-        "worker_id": query.filter.worker_id,
-        "session_id": query.filter.session_id,
-        "budget": query.filter.budget,
-        "profile": query.filter.profile,
-        "tag": query.filter.tag,
-        "project": query.filter.project,
+        **{name: getattr(query.filter, name) for name in _FILTERS},
         "overlapping": query.by is GroupBy.TAG,
         "simulated": query.simulated,
     }
-    total, price = result.total, credit_price()
+    total, price = result.total, query.rules.credit_usd
     tail = {
-        "total": spending.group_object(result.total),
+        "total": spending.group_object(total),
         "credit_usd": json_amount(price),
         "total_usd_at_your_price": json_amount(
             at_price(total.total("credits").value, price) if total.total("usd").value is None else None
         ),
-        "charts": spending.charts_object(result.days, result.total),
+        "charts": spending.charts_object(result.days, total),
         "suspense": [spending.suspense_object(bucket) for bucket in result.suspense],
         "assigned": [spending.assigned_object(one) for one in cost_rows.assigned(query.filter)],
         "restatements": [restatement_object(one) for one in cost_rows.restatements(query.filter)],
@@ -354,12 +341,12 @@ _MOST_RESTATEMENTS: Final = 3
 _MOST_RISES: Final = 5
 
 
-def remarks(cost_rows: CostRows, query: CostsQuery) -> list[str]:
+def remarks(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> list[str]:
     """Return the remarks that apply to the query; each may have two lines."""
     which = query.filter
     texts = [
         OVERLAP if query.by is GroupBy.TAG else "",
-        suspense_lines(cost_rows.suspense(which)),
+        suspense_lines(result.suspense),
         assigned_lines(cost_rows.assigned(which)),
         *restatement_lines(cost_rows.restatements(which)),
     ]
@@ -416,17 +403,12 @@ def forecast_line(cost_rows: CostRows, query: CostsQuery) -> str:
     today = midnight(query.now.date())
     first = min(midnight(today.date().replace(day=1)), midnight(today.date() - timedelta(days=WINDOW)))
     which = replace(query.filter, since_ms=round(first.timestamp() * 1000), until_ms=None)
-    month = forecast(
-        daily(cost_rows.buckets(GroupBy.DAY, which)), today.date(), _elapsed_part_of_day(query.now, today)
-    )
+    # A day may have 23 to 25 hours.
+    length, elapsed = midnight(today.date() + timedelta(days=1)) - today, query.now - today
+    part_of_day = Decimal(int(elapsed.total_seconds())) / Decimal(int(length.total_seconds()))
+    month = forecast(daily(cost_rows.buckets(GroupBy.DAY, which)), today.date(), part_of_day)
     text = forecast_text(month)
     return text if text == month.method else f"Forecast: {text}.\n{month.method}"
-
-
-def _elapsed_part_of_day(now: datetime, today: datetime) -> Decimal:
-    """Return the elapsed part of the day, 0 to 1. A day may have 23 to 25 hours."""
-    tomorrow = midnight(today.date() + timedelta(days=1))
-    return Decimal(int((now - today).total_seconds())) / Decimal(int((tomorrow - today).total_seconds()))
 
 
 def limits_line(cost_rows: CostRows, query: CostsQuery, session: Session | None) -> str:
@@ -434,19 +416,13 @@ def limits_line(cost_rows: CostRows, query: CostsQuery, session: Session | None)
     scopes = {*BY_TIME}
     scopes |= {Scope.SESSION} if query.filter.session_id else set()
     scopes |= {Scope.WORKER} if query.filter.worker_id else set()
-    rules = _configured_limits()
-    gauges = cost_rows.gauges(session, replace(rules, flags=(), simulated=query.simulated))
+    gauges = cost_rows.gauges(session, replace(query.rules, flags=(), simulated=query.simulated))
     texts = [
         f"{gauge.limit.scope.limit.capitalize()}: {spent_text(gauge)}."
         for gauge in gauges
         if gauge.limit.scope in scopes
     ]
     return "\n".join(texts)
-
-
-def credit_price() -> Decimal | None:
-    """Return the person's price of a credit in the settings."""
-    return _configured_limits().credit_usd
 
 
 def _configured_limits() -> LimitRules:
@@ -481,7 +457,7 @@ def put_turns(cost_rows: CostRows, query: CostsQuery, result: CostsResult, width
     for bucket in result.suspense:
         amount = value_text(bucket.usd) if bucket.usd.value else value_text(bucket.credits, credits_words)
         put(textwrap.fill(f"{key_of(bucket, query.by)}: {amount}", width, break_on_hyphens=False))
-    total = sum_text(overall.total("usd"), overall.total("credits"), overall.turns, credit_price())
+    total = sum_text(overall.total("usd"), overall.total("credits"), overall.turns, query.rules.credit_usd)
     for line in textwrap.wrap(f"total: {total}", width, break_on_hyphens=False):
         put(line)
 
@@ -538,19 +514,19 @@ def put_text(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Non
     else:
         put(table([*result.groups, *result.suspense], result.total, query.by, width))
     blocks = (
-        price_line(result.total),
+        price_line(result.total, query.rules.credit_usd),
         signs_line(result.total),
         share_lines(result.total, width),
-        *remarks(cost_rows, query),
+        *remarks(cost_rows, query, result),
     )
     for block in blocks:
         if block:
             put("\n" + "\n".join(_wrap(line, width) for line in block.split("\n")))
 
 
-def price_line(overall: Bucket) -> str:
+def price_line(overall: Bucket, price: Decimal | None) -> str:
     """Return what the credits cost at the person's price, where no cost in USD is known; else ""."""
-    price, credited = credit_price(), overall.total("credits").value
+    credited = overall.total("credits").value
     if price is None or credited is None or overall.total("usd").value is not None:
         return ""
     amount = price_text(credited, price)
@@ -564,21 +540,11 @@ def _wrap(line: str, width: int) -> str:
 
 def heading(query: CostsQuery) -> str:
     """Return the first line, such as "Costs by day · since 7d · worker wrk_1"."""
-    which = query.filter
-    pieces = [
-        f"Costs by {query.by}",
-        f"since {query.since}" if query.since else "",
-        f"until {query.until}" if query.until else "",
-        f"as of {query.as_of}" if query.as_of else "",
-        f"worker {which.worker_id}" if which.worker_id else "",
-        f"session {which.session_id}" if which.session_id else "",
-        f"budget {which.budget}" if which.budget else "",
-        f"profile {which.profile}" if which.profile else "",
-        f"tag {which.tag}" if which.tag else "",
-        f"project {which.project}" if which.project else "",
-        "simulated" if query.simulated else "",
-    ]
-    return " · ".join(clean_line(piece) for piece in pieces if piece)
+    named = {"since": query.since, "until": query.until, "as of": query.as_of}
+    named |= {name.removesuffix("_id"): getattr(query.filter, name) for name in _FILTERS}
+    pieces = [f"{word} {value}" for word, value in named.items() if value]
+    pieces += ["simulated"] if query.simulated else []
+    return " · ".join(map(clean_line, (f"Costs by {query.by}", *pieces)))
 
 
 def _no_costs_text(query: CostsQuery) -> str:
@@ -676,19 +642,18 @@ def share_lines(overall: Bucket, width: int) -> str:
     if not any(share.usd is not None for share in categories):
         return "Cost by category: not reported."
     amounts = align_amounts([short_total_text(Total(share.usd, share.gaps)) for share in categories])
-    texts = [
-        (share.name, percent_text(share.part), amount)
-        for share, amount in zip(categories, amounts, strict=True)
+    columns = [
+        Column("", [share.name for share in categories], align_left=True),
+        Column("", [percent_text(share.part) for share in categories]),
+        Column("", amounts),
     ]
-    widths = [max(len(row[at]) for row in texts) for at in range(3)]
-    room = max(4, min(40, width - sum(widths) - 8))
-    lines = []
-    for share, (name, percent, usd) in zip(categories, texts, strict=True):
+    room = max(4, min(40, width - sum(column.width for column in columns) - 8))
+    bars = []
+    for share in categories:
         length = round((share.part or Decimal(0)) * room)
-        bar_text = ("░" if share.name == "not split" else "█") * max(length, 1 if share.part else 0)
-        lines.append(
-            f"  {name:<{widths[0]}}  {percent:>{widths[1]}}  {usd:>{widths[2]}}  {bar_text}".rstrip()
-        )
+        bars.append(("░" if share.name == "not split" else "█") * max(length, 1 if share.part else 0))
+    _, *lines = lines_of([*columns, Column("", bars, align_left=True)])
+    lines = [f"  {line}".rstrip() for line in lines]
     excess = excess_text(overall.split_excess)
     return "\n".join(["Cost by category:", *lines, *([f"The {excess}."] if excess else [])])
 

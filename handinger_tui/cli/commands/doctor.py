@@ -18,7 +18,7 @@ from handinger_tui.cli.args import add_connection_options, add_json_option
 from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.load_settings import key_warning, settings_for
 from handinger_tui.cli.local_files import Paths, default_paths
-from handinger_tui.cli.output import Exit, put_result, say
+from handinger_tui.cli.output import Exit, can_ask, is_confirmed, put_result, say
 from handinger_tui.cli.wiring import client_of
 from handinger_tui.core.errors import Damaged, HandingerError, Refused
 from handinger_tui.core.formatting import plural
@@ -199,7 +199,7 @@ def _repair(args: argparse.Namespace, history: Path) -> int:
     assert saved.path is not None, "it is a file"  # noqa: S101  # narrows the type
     say(_saved_text(source, saved))
     before = None
-    adopted = repair.may_replace(source, history) and (args.yes or _is_confirmed(saved.path))
+    adopted = repair.may_replace(source, history) and (args.yes or _is_replacement_confirmed(saved.path))
     if adopted:
         before = repair.adopt(saved.path, history)
     now = history if adopted else saved.path
@@ -232,13 +232,11 @@ def _saved_text(source: Path, saved: Salvage) -> str:
     return "\n".join(lines if saved.lost else [*lines, "Nothing was lost."])
 
 
-def _is_confirmed(repaired: Path) -> bool:
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+def _is_replacement_confirmed(repaired: Path) -> bool:
+    if not can_ask():
         say("To make the new file the history: handinger-tui doctor --repair --yes")
         return False
-    sys.stderr.write(f"Make {repaired.name} the history? The old file is kept. [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return is_confirmed(f"Make {repaired.name} the history? The old file is kept.")
 
 
 REPAIR_HINT: Final = "Save what can be read: handinger-tui doctor --repair"

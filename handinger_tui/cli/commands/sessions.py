@@ -15,20 +15,18 @@ from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.load_settings import settings_for, tag_rules
 from handinger_tui.cli.local_files import check_new_file, default_paths, expand_path, read_file, save_new_file
 from handinger_tui.cli.output import (
-    GAP,
+    PIPED,
     Column,
     Exit,
-    clip,
-    fit_columns,
-    lines_of,
+    can_ask,
+    is_confirmed,
     output_width,
     put,
     put_result,
     say,
+    titled_table,
 )
 from handinger_tui.cli.session_choice import (
-    load_labeled,
-    load_session,
     load_unique,
     session_ids,
     unique_session_id,
@@ -45,7 +43,7 @@ from handinger_tui.core.export.exporters import (
     turn_objects,
 )
 from handinger_tui.core.export.session_document import Contents
-from handinger_tui.core.export.session_file import MOST_BYTES, SessionFile, read_session
+from handinger_tui.core.export.session_file import MOST_BYTES, read_session
 from handinger_tui.core.formatting import ago, plural, size
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex
@@ -76,10 +74,7 @@ _ARGUMENTS: Final = {
     "title": "the new title, in quotes",
     "tag": "words without spaces; none: only show the tags",
 }
-_MIN_TITLE: Final = 24
 _MIN_ID: Final = 12
-_PIPED: Final = 140
-"""Cells of a row where stdout is not a terminal."""
 _ACTIONS: Final = (
     ("list", "newest first (default)", ()),
     ("show", "one session as text", ("id",)),
@@ -120,11 +115,11 @@ def run_sessions(args: argparse.Namespace) -> int:
         return asyncio.run(_run(args))
     # The question stands outside the event loop, in which Ctrl+C would not end the reading of an answer.
     summary = asyncio.run(_with_history(FileAccess.READ, lambda ledger: _summary_of(ledger, args.id)))
-    done = "rm" if args.yes or _is_confirmed(summary) else None
+    done = "rm" if args.yes or _is_deletion_confirmed(summary) else None
     if done:
         asyncio.run(_with_history(FileAccess.WRITE, lambda ledger: _delete(ledger, summary.session_id)))
     text = f"Deleted {_name(summary)}." if done else "Nothing was deleted."
-    put(dump({"session_id": summary.session_id, "done": done}) if args.json else text)
+    put_result(args, {"session_id": summary.session_id, "done": done}, text)
     return Exit.OK
 
 
@@ -145,13 +140,13 @@ def _compact(args: argparse.Namespace) -> int:
 
     dropped, turns = asyncio.run(_with_history(FileAccess.WRITE, work))
     after = _bytes_of(path)
-    figures = {"bytes_before": before, "bytes": after, "turns": turns, "dropped_turns": dropped}
+    figures: JsonObject = {"bytes_before": before, "bytes": after, "turns": turns, "dropped_turns": dropped}
     each = f" ({size(before // turns)} and {size(after // turns)} a turn)" if turns else ""
     lines = [f"The history takes {size(after)}; before, it took {size(before)}{each}."]
     if dropped:
         old = f"{plural(dropped, 'turn')} older than {plural(days or 0, 'day')}"
         lines.append(f"Of {old}, the single deltas were removed (keep_frames).")
-    put(dump(figures) if args.json else "\n".join(lines))
+    put_result(args, figures, "\n".join(lines))
     return Exit.OK
 
 
@@ -181,9 +176,9 @@ async def _summary_of(ledger: Ledger, prefix: str) -> SessionSummary:
     return summary
 
 
-def _is_confirmed(summary: SessionSummary) -> bool:
-    """Ask whether to delete a session. Raises SettingsError: there is no terminal to ask on."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+def _is_deletion_confirmed(summary: SessionSummary) -> bool:
+    """Raises SettingsError: there is no terminal to ask on."""
+    if not can_ask():
         raise SettingsError(
             "Nothing was deleted: deleting a session needs a confirmation.",
             f"To delete it: handinger-tui sessions rm {summary.session_id} --yes",
@@ -193,13 +188,10 @@ def _is_confirmed(summary: SessionSummary) -> bool:
         if summary.only_imported
         else f"Its costs ({_cost_text(summary)}) stay in the records."
     )
-    say(
+    return is_confirmed(
         f"Delete {_name(summary)} with {plural(summary.turns, 'turn')} from this computer?"
-        f"\n{kept} The worker is not affected."
+        f"\n{kept} The worker is not affected.\nDelete?"
     )
-    sys.stderr.write("Delete? [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 async def _run(args: argparse.Namespace) -> int:
@@ -211,11 +203,12 @@ async def _run(args: argparse.Namespace) -> int:
         history = ledger.history
         if action == "list":
             summaries = await history.sessions(500)
-            put(_list_json(summaries) if args.json else _list_text(summaries))
+            put_result(args, {"sessions": [*map(summary_object, summaries)]}, _list_text(summaries))
         elif action == "search":
             hits = await history.search(parse_query(args.query, datetime.now().astimezone()))
             unprepared = await history.unprepared()
-            put(_hits_json(hits, unprepared) if args.json else _hits_text(hits))
+            value: JsonObject = {"sessions": [*map(_hit_object, hits)], "unprepared_turns": unprepared}
+            put_result(args, value, _hits_text(hits))
             if unprepared and not args.json:
                 say(
                     f"Of {plural(unprepared, 'turn')} of an earlier version, only prompts and answers were"
@@ -225,24 +218,21 @@ async def _run(args: argparse.Namespace) -> int:
             session = await load_unique(ledger, args.id)
             put(_show_json(session) if args.json else _show_text(session))
         elif action in _TAGGING:
-            put(await _tag(ledger, args))
+            await _tag(ledger, args)
         else:
             session_id = await unique_session_id(ledger, args.id)
             await history.rename(session_id, args.title)
-            put(dump({"session_id": session_id, "done": action}) if args.json else f"Renamed {session_id}.")
-
-    async def work_and_report(ledger: Ledger) -> None:
-        await work(ledger)
+            put_result(args, {"session_id": session_id, "done": action}, f"Renamed {session_id}.")
         # Damage is discovered while it is read.
         if ledger.problem and not args.json:
             say(ledger.problem)
 
-    await _with_history(access, work_and_report)
+    await _with_history(access, work)
     return Exit.OK
 
 
-async def _tag(ledger: Ledger, args: argparse.Namespace) -> str:
-    """Change the tags of a session or worker, and return those of the session as they are then."""
+async def _tag(ledger: Ledger, args: argparse.Namespace) -> None:
+    """Change the tags of a session or worker, and print those of the session as they are then."""
     history, names = ledger.history, tag_names(args.tag)
     add, remove = (names, []) if args.action == "tag" else ([], names)
     if args.worker:
@@ -260,21 +250,16 @@ async def _tag(ledger: Ledger, args: argparse.Namespace) -> str:
     if names:
         await history.tag(kind, whose, add, remove)
     labels = await history.labels(session_id)
-    if args.json:
-        return dump({"session_id": session_id, **labels_object(labels)})
-    return textwrap.fill(
-        labels_text(labels, remove), output_width(_PIPED), break_on_hyphens=False, break_long_words=False
-    )
-
-
-def labels_object(labels: Labels) -> JsonObject:
-    """Return tags by their origin as JSON."""
-    return {
+    value: JsonObject = {
+        "session_id": session_id,
         "tags": [*labels.tags],
         "tags_of_worker": [*labels.worker],
         "tags_by_rule": [*labels.rules],
         "project": labels.project or None,
     }
+    text = labels_text(labels, remove)
+    width = output_width(PIPED)
+    put_result(args, value, textwrap.fill(text, width, break_on_hyphens=False, break_long_words=False))
 
 
 def summary_object(summary: SessionSummary) -> JsonObject:
@@ -302,10 +287,6 @@ def summary_object(summary: SessionSummary) -> JsonObject:
     }
 
 
-def _list_json(summaries: list[SessionSummary]) -> str:
-    return dump({"sessions": [summary_object(summary) for summary in summaries]})
-
-
 def _list_text(summaries: Sequence[SessionSummary]) -> str:
     """A table; on a terminal it is as wide as that, and ids are cut to what is unique among them."""
     if not summaries:
@@ -326,22 +307,12 @@ def _list_text(summaries: Sequence[SessionSummary]) -> str:
         Column("ID", _unique_prefixes(ids) if sys.stdout.isatty() else ids, align_left=True),
     ]
     titles = [f"{'*' if one.unread else ' '} {_title(one)}" for one in summaries]
-    width = output_width(_PIPED)
-    columns = fit_columns(columns, width - _MIN_TITLE - len(GAP))
-    room = width - sum(len(GAP) + column.width for column in columns)
-    cut_titles = [clip(title, max(_MIN_TITLE, room)) for title in titles]
-    lines = lines_of([Column("  Title", cut_titles, align_left=True), *columns])
-    return "\n".join(line.rstrip() for line in lines)
+    return titled_table("  Title", titles, columns)
 
 
-def _hits_json(hits: Sequence[SearchHit], unprepared: int) -> str:
-    sessions: list[Json] = [summary_object(hit.summary) | {"match": _match_object(hit)} for hit in hits]
-    return dump({"sessions": sessions, "unprepared_turns": unprepared})
-
-
-def _match_object(hit: SearchHit) -> JsonObject:
+def _hit_object(hit: SearchHit) -> JsonObject:
     snippet = hit.snippet
-    return {
+    match: JsonObject = {
         "turn_id": hit.turn_id,
         "number": hit.number,
         "turns": hit.turns,
@@ -349,6 +320,7 @@ def _match_object(hit: SearchHit) -> JsonObject:
         "snippet": snippet.text,
         "marks": [[start, end] for start, end in snippet.marks],
     }
+    return summary_object(hit.summary) | {"match": match}
 
 
 def _hits_text(hits: Sequence[SearchHit]) -> str:
@@ -451,7 +423,14 @@ def export_session(args: argparse.Namespace) -> int:
         check_new_file(target, force=args.force)
     exporter = session_exporter(args.format or args.output or "") or SESSION_EXPORTERS[0]
     frames: dict[str, list[Frame]] = {}
-    session, labels = asyncio.run(load_labeled(args.id, tag_rules(), frames if exporter.has_frames else None))
+
+    async def load(ledger: Ledger) -> tuple[Session, Labels]:
+        session = await load_unique(ledger, args.id)
+        if exporter.has_frames:
+            frames.update({turn.turn_id: await ledger.frames(turn.turn_id) for turn in session.turns})
+        return session, await ledger.history.labels(session.session_id)
+
+    session, labels = asyncio.run(_with_history(FileAccess.READ, load))
     text = exporter.text(session, Contents(not args.no_costs, args.reasoning, args.tools, labels, frames))
     if target is None:
         put(text, end="")
@@ -484,7 +463,8 @@ def import_session(args: argparse.Namespace) -> int:
     """
     now_ms = time.time_ns() // 1_000_000
     file = read_session(read_file(args.file, MOST_BYTES + 1), now_ms)
-    present, session = asyncio.run(_store(file)), file.session
+    session = file.session
+    present = asyncio.run(_with_history(FileAccess.WRITE, lambda ledger: ledger.history.add_imported(file)))
     session_id = present or session.session_id
     name = f"“{clean_line(session.title, 60) or 'Untitled'}” ({session_id})"
     if present is None:
@@ -503,15 +483,6 @@ def import_session(args: argparse.Namespace) -> int:
     }
     put_result(args, value, text)
     return Exit.OK
-
-
-async def _store(file: SessionFile) -> str | None:
-    ledger = Ledger(default_paths().database, access=FileAccess.WRITE)
-    await ledger.start()
-    try:
-        return await ledger.history.add_imported(file)
-    finally:
-        await ledger.aclose()
 
 
 # -- sources -----------------------------------------------------------------------------------
@@ -534,7 +505,7 @@ def show_sources(args: argparse.Namespace) -> int:
         SettingsError: no session, or more than one, matches the id.
         LedgerError
     """
-    session = asyncio.run(load_session(args.id))
+    session = asyncio.run(_with_history(FileAccess.READ, lambda ledger: load_unique(ledger, args.id)))
     sources = sources_of(session)
     if args.format is not None:
         exporter = next(candidate for candidate in SOURCE_EXPORTERS if candidate.name == args.format)

@@ -21,17 +21,15 @@ from handinger_tui.cli.local_files import expand_path
 from handinger_tui.cli.output import (
     Column,
     Exit,
-    cells_of,
-    clip,
+    can_ask,
     cut,
     exit_of_kind,
-    fit_columns,
+    is_confirmed,
     lines_of,
-    output_width,
-    pad,
     put_result,
     say,
     sentence,
+    titled_table,
 )
 from handinger_tui.cli.wiring import Services, gallery_of, generation_of, run_with_services
 from handinger_tui.core.errors import ApiError, LinkExpired, LocalFileError, SettingsError
@@ -124,9 +122,13 @@ def _add_members(parser: argparse.ArgumentParser, *, can_clear: bool) -> None:
 def run_workers(args: argparse.Namespace) -> int:
     """Run the action and return the exit code."""
     action = args.action or "list"
-    if action in ("rm", "archive") and not args.yes and not _is_confirmed(args):
-        put_result(args, {"id": id_in(args.id), "done": None}, "Nothing was changed.")
-        return Exit.OK
+    if action in ("rm", "archive") and not args.yes:
+        if not can_ask():
+            raise SettingsError("Nothing was changed: this needs a confirmation.", "Add --yes.")
+        what, kept = ("Delete worker", "Its tasks") if action == "rm" else ("Archive task", "Its turns")
+        if not is_confirmed(f"{what} {clean_line(args.id, 200)}? {kept} stay."):
+            put_result(args, {"id": id_in(args.id), "done": None}, "Nothing was changed.")
+            return Exit.OK
     form = _form(args) if action in ("new", "edit") else None
 
     async def work(services: Services) -> int:
@@ -178,17 +180,6 @@ async def _remove(args: argparse.Namespace, gallery: Gallery) -> None:
         None: "Done; the service does not say whether it took effect.",
     }
     put_result(args, {"id": named, "done": done}, words[done])
-
-
-def _is_confirmed(args: argparse.Namespace) -> bool:
-    """Ask before something is deleted or archived. Raises SettingsError: there is no terminal to ask on."""
-    what = "Delete worker" if args.action == "rm" else "Archive task"
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise SettingsError("Nothing was changed: this needs a confirmation.", "Add --yes.")
-    say(f"{what} {clean_line(args.id, 200)}? {'Its tasks' if args.action == 'rm' else 'Its turns'} stay.")
-    sys.stderr.write("[y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 # -- members on the command line ------------------------------------------------------------
@@ -249,12 +240,8 @@ def _list_text(workers: Sequence[StoredWorker]) -> str:
         Column("Visibility", [_visibility(one) for one in workers], align_left=True, spare=2),
         Column("ID", [clean_line(one.worker_id) for one in workers], align_left=True),
     ]
-    width = output_width(140)
-    columns = fit_columns(columns, width - 26)
-    room = width - sum(2 + column.width for column in columns)
-    titles = [clip(clean_line(_title(one), 300), max(24, room)) for one in workers]
-    lines = lines_of([Column("Worker", titles, align_left=True), *columns])
-    return "\n".join(line.rstrip() for line in lines)
+    titles = [clean_line(_title(one), 300) for one in workers]
+    return titled_table("Worker", titles, columns)
 
 
 def _title(worker: StoredWorker) -> str:
@@ -347,20 +334,13 @@ def _run_list(args: argparse.Namespace, files: Sequence[WorkerFile]) -> int:
 
 
 def _table_lines(files: Sequence[WorkerFile]) -> list[str]:
-    cells = [
-        (
-            str(number),
-            clean_line(_display_name(file), _MAX_NAME),
-            clean_line(file.media_type, _MAX_TYPE),
-            size(file.size) or "—",
-        )
-        for number, file in enumerate(files, 1)
+    columns = [
+        Column("", [str(number) for number, _ in enumerate(files, 1)]),
+        Column("", [clean_line(_display_name(file), _MAX_NAME) for file in files], align_left=True),
+        Column("", [clean_line(file.media_type, _MAX_TYPE) for file in files], align_left=True),
+        Column("", [size(file.size) or "—" for file in files], align_left=True),
     ]
-    widths = [max(cells_of(row[column]) for row in cells) if cells else 0 for column in range(4)]
-    return [
-        f"{row[0]:>{widths[0]}}  {pad(row[1], widths[1])}  {pad(row[2], widths[2])}  {row[3]}"
-        for row in cells
-    ]
+    return [line.rstrip() for line in lines_of(columns)[1:]]
 
 
 def _display_name(file: Named) -> str:
