@@ -30,6 +30,11 @@ from handinger_tui.ui.themes import DARK, LIGHT, THEMES, PlainStyles, first_them
 from handinger_tui.ui.transcript.painting import ControlFilter
 from handinger_tui.ui.work.screen import WorkScreen
 
+if sys.platform != "win32":
+    from textual.drivers.linux_driver import LinuxDriver
+
+    from handinger_tui.ui.terminal.driver import TerminalDriver, driver_for
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
@@ -165,10 +170,8 @@ class HandingerApp(DiffApp, inherit_bindings=False):
 
     def _early_driver(self) -> type[Driver] | None:
         """The driver for a terminal that shows an early prompt already; None lets Textual choose."""
-        if self._options.early is None:
+        if sys.platform == "win32" or self._options.early is None:
             return None
-        from handinger_tui.ui.terminal.driver import driver_for  # not on Windows
-
         return driver_for(self._options.early, self.work.set_early_text)
 
     def get_driver_class(self) -> type[Driver]:
@@ -176,10 +179,6 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         chosen = super().get_driver_class()
         if sys.platform == "win32":
             return chosen
-        from textual.drivers.linux_driver import LinuxDriver  # there is none on Windows
-
-        from handinger_tui.ui.terminal.driver import TerminalDriver  # there is none on Windows
-
         return TerminalDriver if chosen is LinuxDriver else chosen
 
     async def on_event(self, event: Event) -> None:
@@ -208,9 +207,9 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         if not self.is_headless:
             collect_from_now_on()
         # A chosen theme does not depend on the terminal's background.
-        ask_background = getattr(self._driver, "ask_background", None)
-        if ask_background is not None and self._options.theme is None and not self.no_color:
-            ask_background()
+        is_undecided = self._options.theme is None and not self.no_color
+        if sys.platform != "win32" and is_undecided and isinstance(self._driver, TerminalDriver):
+            self._driver.ask_background()
         self.work.set_focus(self.work.prompt)
         await self._type_ahead.pass_next()
         self._connect()

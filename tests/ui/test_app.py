@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from textual.app import App
 from textual.color import Color
+from textual.driver import Driver
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.theme import Theme
 from textual.widgets import Static
@@ -21,7 +23,7 @@ from handinger_tui.core.errors import LedgerError, SettingsError
 from handinger_tui.core.turns.turn import Rope, TextPart, Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.commands import Command, CommandContext
 from handinger_tui.ui.keys import KEYS
-from handinger_tui.ui.terminal.driver import TerminalBackground
+from handinger_tui.ui.terminal.driver import BACKGROUND_QUERY, TerminalBackground, TerminalDriver
 from handinger_tui.ui.themes import DARK, LIGHT, MIDNIGHT, THEMES, by_name, first_theme
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.work import screen as footing
@@ -332,13 +334,16 @@ async def test_the_terminals_background_decides_unless_a_theme_was_chosen(
         assert desktop.app.theme == shown.name
 
 
-class CountingDriver(HeadlessDriver):
-    """Counts the queries for the background."""
+class RecordingDriver(HeadlessDriver, TerminalDriver):
+    """Records what is written, without a terminal."""
 
-    queries = 0
+    def __init__(self, app: App[Any]) -> None:
+        Driver.__init__(self, app)
+        self._writer_thread = None
+        self.written = ""
 
-    def ask_background(self) -> None:
-        CountingDriver.queries += 1
+    def write(self, data: str) -> None:
+        self.written += data
 
 
 @pytest.mark.parametrize(("theme", "no_color", "queries"), [(None, "", 1), ("dark", "", 0), (None, "1", 0)])
@@ -347,12 +352,12 @@ async def test_the_background_is_queried_only_if_it_decides_the_theme(
 ) -> None:
     if no_color:
         monkeypatch.setenv("NO_COLOR", no_color)
-    monkeypatch.setattr(CountingDriver, "queries", 0)
+    monkeypatch.setenv("TERM", "xterm")
     desktop = Desktop(launch=launch(theme=theme))
     async with desktop.running():
-        desktop.app._driver = CountingDriver(desktop.app)
+        desktop.app._driver = driver = RecordingDriver(desktop.app)
         await desktop.app.on_ready()
-    assert CountingDriver.queries == queries
+    assert driver.written.count(BACKGROUND_QUERY) == queries
 
 
 async def test_without_colour_the_state_can_still_be_read(monkeypatch: pytest.MonkeyPatch) -> None:

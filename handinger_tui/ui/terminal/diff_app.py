@@ -21,7 +21,7 @@ import sys
 from collections import Counter
 from itertools import compress, count
 from operator import is_not
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rich.console import COLOR_SYSTEMS, Console, RenderableType
 from rich.style import Style
@@ -409,25 +409,13 @@ class DiffWriter:
         changed = list(compress(count(), map(is_not, old, new)))
         if not changed:
             return
-        if odd:
-            self._odd_row(y, new, changed)
-            return
-        start = end = changed[0]
-        for x in changed:
-            if x - end > GAP:
-                self._tame_run(y, new, start, end + 1)
-                start = x
-            end = x
-        self._tame_run(y, new, start, end + 1)
-
-    def _odd_row(self, y: int, new: CellRow, changed: list[int]) -> None:
-        odd = next((x for x in changed if _is_odd(new[x])), None)
-        if odd is not None:
+        first_odd = next((x for x in changed if _is_odd(new[x])), None) if odd else None
+        if first_odd is not None:
             # It may take more cells than expected, so everything to its right is written again.
-            changed = [*(x for x in changed if x < odd), *range(odd, len(new))]
+            changed = [*(x for x in changed if x < first_odd), *range(first_odd, len(new))]
         start = end = changed[0]
         for x in changed:
-            if x - end > GAP or any(map(_is_odd, new[end + 1 : x])):
+            if x - end > GAP or (odd and any(map(_is_odd, new[end + 1 : x]))):
                 self._run(y, new, start, end + 1)
                 start = x
             end = x
@@ -435,27 +423,13 @@ class DiffWriter:
 
     def text(self) -> str:
         """Return the output so far and end it with the plain pen."""
+        self._reset_pen()
+        return "".join(self._out)
+
+    def _reset_pen(self) -> None:
         if self._pen is not self._plain:
             self._out.append("\x1b[m")
             self._pen = self._plain
-        return "".join(self._out)
-
-    def _tame_run(self, y: int, row: CellRow, start: int, end: int) -> None:
-        """Write a run without odd cells; a faster form of `_run` for the usual case."""
-        cells = cast("list[tuple[str, Pen]]", row[start:end])
-        if not all(cells):
-            # Some of the cells are unknown.
-            self._run(y, row, start, end)
-            return
-        if self._at != (y, start):
-            self._move(y, start)
-        add, pen = self._out.append, self._pen
-        for text, own in cells:
-            if own is not pen and not (text == " " and pen.draws_blank(own)):
-                add(pen.to(own))
-                pen = own
-            add(text)
-        self._pen, self._at = pen, (y, end)
 
     def _run(self, y: int, row: CellRow, start: int, end: int) -> None:
         first = row[start]
@@ -465,35 +439,25 @@ class DiffWriter:
             head = row[begin] if begin >= 0 else None
             if head is not None and head[0] is first[0] and head[1] == 0:
                 start = begin
-        out, pen = self._out, self._pen
         for x in range(start, end):
             cell = row[x]
-            if cell is None:
+            if cell is None or (isinstance(cell[1], int) and cell[1]):
                 continue
-            text, own = cell
-            if isinstance(own, int):
-                if own == 0:
-                    self._pen = pen
-                    self._odd_strip(y, x, text)
-                    pen = self._pen
+            text, pen = cell
+            if isinstance(pen, int):
+                # A complete odd strip: the position of the cursor is unknown after it.
+                self._reset_pen()
+                self._move(y, x)
+                self._out.append(text)
+                self._at = None
                 continue
             if self._at != (y, x):
                 self._move(y, x)
-            if own is not pen and not (text == " " and pen.draws_blank(own)):
-                out.append(pen.to(own))
-                pen = own
-            out.append(text)
+            if pen is not self._pen and not (text == " " and self._pen.draws_blank(pen)):
+                self._out.append(self._pen.to(pen))
+                self._pen = pen
+            self._out.append(text)
             self._at = (y, x + 1)
-        self._pen = pen
-
-    def _odd_strip(self, y: int, x: int, text: str) -> None:
-        """Write a complete odd strip. The cursor position is unknown afterwards."""
-        if self._pen is not self._plain:
-            self._out.append("\x1b[m")
-            self._pen = self._plain
-        self._move(y, x)
-        self._out.append(text)
-        self._at = None
 
     def _move(self, y: int, x: int) -> None:
         at = self._at

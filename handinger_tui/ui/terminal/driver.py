@@ -247,12 +247,12 @@ class Cutter:
 
     def _paste(self, text: str) -> Generator[Piece, None, str]:
         """Continue a paste and return the text after it. Only its end mark is a sequence; it may be split."""
-        pasted, end, rest = text.partition(PASTE_ENDS)
+        pasted, end, following = text.partition(PASTE_ENDS)
         parts = self._pasted = self._pasted or []
         if end:
             self._pasted = None
             yield Piece("paste", "".join([*parts, pasted]))
-            return rest
+            return following
         overlap = next((n for n in range(len(PASTE_ENDS) - 1, 0, -1) if text.endswith(PASTE_ENDS[:n])), 0)
         parts.append(text[: len(text) - overlap])
         self.held = text[len(text) - overlap :]

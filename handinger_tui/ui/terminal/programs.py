@@ -43,19 +43,19 @@ def programs(environ: Mapping[str, str], which: Callable[[str], str | None]) -> 
     and keeps it for pasting.
     """
     if environ.get("TMUX"):
-        yield from _found(which, ("tmux", "load-buffer", "-w", "-"))
+        yield from _installed(which, ("tmux", "load-buffer", "-w", "-"))
         return
     if any(environ.get(name) for name in _REMOTE):
         return
     if environ.get("WAYLAND_DISPLAY"):
-        yield from _found(which, ("wl-copy",))
+        yield from _installed(which, ("wl-copy",))
     if environ.get("DISPLAY"):
-        yield from _found(which, ("xclip", "-selection", "clipboard"), ("xsel", "--clipboard", "--input"))
+        yield from _installed(which, ("xclip", "-selection", "clipboard"), ("xsel", "--clipboard", "--input"))
     # Only macOS has pbcopy, only Windows (also seen from its Linux) has clip.exe; both need no variable.
-    yield from _found(which, ("pbcopy",), ("clip.exe",))
+    yield from _installed(which, ("pbcopy",), ("clip.exe",))
 
 
-def _found(which: Callable[[str], str | None], *commands: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def _installed(which: Callable[[str], str | None], *commands: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     return (command for command in commands if which(command[0]))
 
 
