@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from functools import reduce
 from typing import Final
 
 from msgspec import Struct
@@ -34,8 +35,7 @@ def tidy(value: Decimal | None) -> Decimal | None:
     return value.quantize(_FINEST, context=EXACT) if is_too_fine else value
 
 
-def in_units(value: Decimal | None, unit: Decimal) -> int | None:
-    """`value` in units of 1/`unit`, rounded half to even; None when unknown or beyond 64 bits."""
+def _in_units(value: Decimal | None, unit: Decimal) -> int | None:
     value = tidy(value)
     if value is None:
         return None
@@ -44,13 +44,13 @@ def in_units(value: Decimal | None, unit: Decimal) -> int | None:
 
 
 def pico_usd(value: Decimal | None) -> int | None:
-    """USD as integer pico-dollars (1e-12 USD); None when unknown or beyond 64 bits."""
-    return in_units(value, _PICO)
+    """USD as integer pico-dollars (1e-12 USD), half to even; None when unknown or beyond 64 bits."""
+    return _in_units(value, _PICO)
 
 
 def micro_credits(value: Decimal | None) -> int | None:
     """Credits as integer micro-credits; None when unknown or beyond 64 bits."""
-    return in_units(value, _MICRO)
+    return _in_units(value, _MICRO)
 
 
 class Total(Struct, frozen=True):
@@ -83,16 +83,11 @@ def total(values: Iterable[Decimal | None]) -> Total:
     amounts = [tidy(value) for value in values]
     reported = [amount for amount in amounts if amount is not None]
     missing = len(amounts) - len(reported)
-    if missing and not reported:
-        return Total(None, missing)
-    return Total(_sum(reported), missing)
+    return Total(None if missing and not reported else _sum(reported), missing)
 
 
 def _sum(values: Iterable[Decimal]) -> Decimal:
-    amount = Decimal(0)
-    for value in values:
-        amount = EXACT.add(amount, value)
-    return amount
+    return reduce(EXACT.add, values, Decimal(0))
 
 
 ROUNDING: Final = Decimal("1e-9")

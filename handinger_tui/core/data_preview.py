@@ -11,12 +11,13 @@ import heapq
 import io
 import json
 import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -24,10 +25,6 @@ from handinger_tui.core.file_preview import GUESS, GUESSED, decode, encoding_of
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.jsontext import MAX_DEPTH, Members, Number, dump, json_text
 from handinger_tui.core.safety import clean, clean_line
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
 
 # -- trees -------------------------------------------------------------------------------------
 MAX_JSON_BYTES: Final = 16 << 20

@@ -7,6 +7,7 @@ control character that cannot be typed. The attachments of a turn are stored as 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
@@ -29,8 +30,6 @@ from handinger_tui.core.turns.turn import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
     from handinger_tui.core.turns.session import Session
 
 
@@ -116,13 +115,11 @@ def pasted_paths(text: str) -> tuple[str, ...]:
     text = text.strip(_BLANK)
     if not text or len(text) > MAX_PASTED or _CONTROL.search(text):
         return ()
-    lines = (line.strip(_BLANK) for line in re.split(r"\r\n|\r|\n", text))
-    unquoted_lines = [_unquoted_line(line) for line in lines if line]
-    words = _words(text)
-    candidates = [_absolute_path(word) for word in words] if words else []
+    candidates = [_absolute_path(word) for word in _words(text)]
     if not candidates or None in candidates:
         # Perhaps one path per line, with unquoted spaces.
-        candidates = [_absolute_path(line) for line in unquoted_lines]
+        lines = (line.strip(_BLANK) for line in re.split(r"\r\n|\r|\n", text))
+        candidates = [_absolute_path(_unquoted_line(line)) for line in lines if line]
     paths = [path for path in candidates if path is not None]
     return tuple(paths) if len(paths) == len(candidates) <= MAX_PATHS else ()
 
@@ -159,9 +156,8 @@ def _unescaped(piece: re.Match[str]) -> str:
 
 
 def _unquoted_line(line: str) -> str:
-    if len(line) > 2 and line[0] == line[-1] and line[0] in "\"'":
-        return line[1:-1]
-    return line
+    is_quoted = len(line) > 2 and line[0] == line[-1] and line[0] in "\"'"
+    return line[1:-1] if is_quoted else line
 
 
 def _absolute_path(word: str) -> str | None:
@@ -441,14 +437,9 @@ def pack_draft(draft: Draft) -> str:
     """Serialize a draft into one text."""
     if not draft.files and not draft.pasted and draft.lineage is None:
         return draft.text
-    return _JSON_MARK + dump(
-        {
-            "text": draft.text,
-            "files": _to_json(draft.files),
-            "pasted": list(draft.pasted),
-            "lineage": None if draft.lineage is None else asdict(draft.lineage),
-        }
-    )
+    lineage = None if draft.lineage is None else asdict(draft.lineage)
+    members = {"text": draft.text, "files": _to_json(draft.files), "pasted": draft.pasted, "lineage": lineage}
+    return _JSON_MARK + dump(members)
 
 
 def unpack_draft(text: str) -> Draft:
@@ -486,7 +477,7 @@ def lineage_words(lineage: Lineage) -> str:
 
 
 def lineage_to_text(lineage: Lineage | None) -> str | None:
-    """An lineage as ASCII JSON."""
+    """A lineage as ASCII JSON."""
     return None if lineage is None else dump(asdict(lineage))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import fields
@@ -22,12 +22,12 @@ from handinger_tui.core.amounts import (
 )
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, number, plural, size, utc_text
+from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.limits import amount_text
 from handinger_tui.core.money.typical_cost import TypicalCost, spread_object, typical_cost_text
 from handinger_tui.core.receipts import (
     ENOUGH_EARLIER,
-    Change,
     Facts,
     Times,
     amount_words,
@@ -37,14 +37,9 @@ from handinger_tui.core.receipts import (
     share_text,
 )
 from handinger_tui.core.safety import clean_json, clean_line
+from handinger_tui.core.stream import Costs, Snapshot, Usage
 from handinger_tui.core.turns.session import Session, ids_of, title_from
 from handinger_tui.core.turns.turn import Turn, fault_object
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from handinger_tui.core.jsontext import JsonObject
-    from handinger_tui.core.stream import Costs, Snapshot, Usage
 
 NOT_KNOWN: Final = "unknown"
 
@@ -91,17 +86,17 @@ RAW: Final = (
 
 def sections_of(facts: Facts) -> tuple[Section, ...]:
     """All sections, the most requested first."""
-    builders: tuple[tuple[str, Callable[[Facts], list[ReceiptRow]]], ...] = (
-        ("Cost", _cost),
-        (BY_CATEGORY, _categories),
-        ("Tokens and steps", _tokens),
-        ("Time", _time),
-        ("Sources and files", _evidence),
-        ("Identity", _identity),
-        ("How costs were attributed", _read),
-        ("As reported by the worker", _raw),
-    )
-    return tuple(Section(title, tuple(build(facts))) for title, build in builders)
+    sections = {
+        "Cost": _cost(facts),
+        BY_CATEGORY: _categories(facts),
+        "Tokens and steps": _tokens(facts),
+        "Time": _time(facts),
+        "Sources and files": _evidence(facts),
+        "Identity": _identity(facts),
+        "How costs were attributed": _read(facts),
+        "As reported by the worker": _raw(facts),
+    }
+    return tuple(Section(title, tuple(rows)) for title, rows in sections.items())
 
 
 def _at_price(facts: Facts) -> Decimal | None:
@@ -127,11 +122,10 @@ def _cost(facts: Facts) -> list[ReceiptRow]:
     priced = price_text(credits_used, facts.session.credit_usd) or None
     cost_words = priced if cost is None else amount_words(money, usd_text(cost))
     credit_words = None if credits_used is None else amount_words(money, credits_text(credits_used))
+    credit_note = "" if credits_used is None else _so_far(facts)
     rows = [
         ReceiptRow("Cost", _or_missing(facts, cost_words), _cost_note(facts)),
-        ReceiptRow(
-            "Credits", _or_missing(facts, credit_words), _so_far(facts) if credits_used is not None else ""
-        ),
+        ReceiptRow("Credits", _or_missing(facts, credit_words), credit_note),
         ReceiptRow("Vs. median", *_change(facts)),
         _budget(facts),
         *_read_as(facts),
@@ -218,17 +212,15 @@ def _share(value: Decimal | None, total: Decimal | None) -> str:
 
 def _tokens(facts: Facts) -> list[ReceiptRow]:
     usage = facts.money.usage
-    values = ((label, getattr(usage, member)) for label, member in TOKENS)
-    return [
-        ReceiptRow(label, _or_missing(facts, None if value is None else number(value)))
-        for label, value in values
-    ]
+    values = {label: getattr(usage, member) for label, member in TOKENS}
+    words = {label: None if value is None else number(value) for label, value in values.items()}
+    return [ReceiptRow(label, _or_missing(facts, text)) for label, text in words.items()]
 
 
 def _time(facts: Facts) -> list[ReceiptRow]:
     turn, times = facts.turn, facts.times
-    reported = facts.money.usage.duration_ms
-    elapsed = facts.elapsed_ms
+    reported, elapsed = facts.money.usage.duration_ms, facts.elapsed_ms
+    took = _or_missing(facts, None if reported is None else duration(reported))
     unknown = PENDING if facts.waiting else NOT_KNOWN
     moments = (
         ("Asked", facts.submitted_ms),
@@ -237,10 +229,7 @@ def _time(facts: Facts) -> list[ReceiptRow]:
         ("Ended", turn.ended_ms),
     )
     return [
-        ReceiptRow(
-            "Duration",
-            *((_or_missing(facts, None), "") if reported is None else (duration(reported), "as reported")),
-        ),
+        ReceiptRow("Duration", took, "" if reported is None else "as reported"),
         ReceiptRow("Elapsed", unknown if elapsed is None else f"~{duration(elapsed)}", "local clock"),
         *(ReceiptRow(label, utc_text(at) or NOT_KNOWN) for label, at in moments),
     ]
@@ -284,16 +273,12 @@ def _read(facts: Facts) -> list[ReceiptRow]:
     rows = [ReceiptRow("Reading", reading_words(money.reading, pinned=money.pinned).sentence)]
     has_figures = money.usage.reported or money.costs.reported
     if money.reading is Reading.TOTAL and facts.turn.before is None:
-        instead = "counted from an earlier turn's last reading, or zero for a new worker"
-        rows.append(
-            ReceiptRow("Before", "not read", instead if has_figures else "so this turn's share is unknown")
-        )
+        counted = "counted from an earlier turn's last reading, or zero for a new worker"
+        note = counted if has_figures else "so this turn's share is unknown"
+        rows.append(ReceiptRow("Before", "not read", note))
     if money.shared:
-        rows.append(
-            ReceiptRow(
-                "Shared", share_text(money), "the cost of several runs together is entered for one of them"
-            )
-        )
+        note = "the cost of several runs together is entered for one of them"
+        rows.append(ReceiptRow("Shared", share_text(money), note))
     if money.doubtful:
         rows.append(ReceiptRow("Meaning", "undecided", "worker totals or figures per turn"))
     if has_figures and not money.final:
@@ -367,45 +352,20 @@ def _plain(text: str) -> str:
 def receipt_json(receipt: Receipt) -> JsonObject:
     """The receipt as JSON: money as exact decimal text, counts as integers, unknown as null, times in UTC."""
     facts = receipt.facts
+    session, turn, money, change, usual = facts.session, facts.turn, facts.money, facts.change, facts.usual
     receipt_object: JsonObject = {
         "schema": SCHEMA,
         "title": receipt.title,
-        **_identity_object(facts),
-        **_figures_object(facts),
-        "change": _change_object(facts.change),
-        "usual": _usual_object(facts.usual),
-        **_evidence_object(facts),
-        "times": {
-            "asked": utc_text(facts.submitted_ms),
-            "sent": utc_text(facts.times.sent_ms),
-            "first_answer": utc_text(facts.times.answered_ms),
-            "ended": utc_text(facts.turn.ended_ms),
-            "figures_read": utc_text(facts.turn.read_ms),
-        },
-        "error": fault_object(facts.turn.fault),
-    }
-    return {name: clean_json(value) for name, value in receipt_object.items()}
-
-
-def _identity_object(facts: Facts) -> JsonObject:
-    turn = facts.turn
-    return {
         "simulated": facts.simulated,
-        "imported": facts.turn.imported,
+        "imported": turn.imported,
         "status": str(turn.status),
-        **ids_of(facts.session, turn.worker_id or turn.order.worker_id),
-        "session_id": facts.session.session_id,
+        **ids_of(session, turn.worker_id or turn.order.worker_id),
+        "session_id": session.session_id,
         "turn_id": turn.turn_id,
         "message_id": turn.message_id,
         "budget": turn.order.budget,
         "trigger": str(turn.order.trigger),
         "posts_sent": turn.posts,
-    }
-
-
-def _figures_object(facts: Facts) -> JsonObject:
-    money = facts.money
-    return {
         "cost_usd": json_amount(money.usd),
         "credits": json_amount(money.usage.credits),
         "usd_at_your_price": json_amount(_at_price(facts)),
@@ -420,9 +380,37 @@ def _figures_object(facts: Facts) -> JsonObject:
         "costs": _members(money.costs),
         "split_excess_usd": json_amount(facts.split_excess),
         "elapsed_ms": facts.elapsed_ms,
-        "before": _reading_object(facts.turn.before),
-        "after": _reading_object(facts.turn.snapshot),
+        "before": _reading_object(turn.before),
+        "after": _reading_object(turn.snapshot),
+        "change": {
+            "percent": change.percent,
+            "median": json_amount(change.median),
+            "unit": str(change.unit),
+            "turns": change.turns,
+        },
+        "usual": None
+        if usual is None
+        else {
+            "budget": usual.budget,
+            "other_workers": usual.everywhere,
+            "usd": spread_object(usual.usd),
+            "credits": spread_object(usual.credits),
+        },
+        "sources": [{"title": one.title, "url": one.url} for one in sources_of_turn(turn)],
+        "files": [
+            {"filename": one.filename, "media_type": one.media_type, "size": one.size, "url": one.url}
+            for one in files_of_turn(turn)
+        ],
+        "times": {
+            "asked": utc_text(facts.submitted_ms),
+            "sent": utc_text(facts.times.sent_ms),
+            "first_answer": utc_text(facts.times.answered_ms),
+            "ended": utc_text(turn.ended_ms),
+            "figures_read": utc_text(turn.read_ms),
+        },
+        "error": fault_object(turn.fault),
     }
+    return {name: clean_json(value) for name, value in receipt_object.items()}
 
 
 def _reading_object(read: Snapshot | None) -> JsonObject | None:
@@ -433,33 +421,3 @@ def _reading_object(read: Snapshot | None) -> JsonObject | None:
 def _members(group: Usage | Costs) -> JsonObject:
     values = {field.name: getattr(group, field.name) for field in fields(group)}
     return {name: value if isinstance(value, int) else json_amount(value) for name, value in values.items()}
-
-
-def _change_object(change: Change) -> JsonObject:
-    return {
-        "percent": change.percent,
-        "median": json_amount(change.median),
-        "unit": str(change.unit),
-        "turns": change.turns,
-    }
-
-
-def _usual_object(usual: TypicalCost | None) -> JsonObject | None:
-    if usual is None:
-        return None
-    return {
-        "budget": usual.budget,
-        "other_workers": usual.everywhere,
-        "usd": spread_object(usual.usd),
-        "credits": spread_object(usual.credits),
-    }
-
-
-def _evidence_object(facts: Facts) -> JsonObject:
-    return {
-        "sources": [{"title": one.title, "url": one.url} for one in sources_of_turn(facts.turn)],
-        "files": [
-            {"filename": one.filename, "media_type": one.media_type, "size": one.size, "url": one.url}
-            for one in files_of_turn(facts.turn)
-        ],
-    }

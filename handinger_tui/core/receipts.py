@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -25,12 +26,8 @@ from handinger_tui.core.money.timeline import Meaning, MeterResult
 from handinger_tui.core.money.turn_events import newest_timeline, newest_worker
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason, cost_of
+from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus, level_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from handinger_tui.core.turns.session import Session
 
 
 class ReadingWords(NamedTuple):
@@ -204,24 +201,18 @@ def facts_of(
 
 def _money_and_change(session: Session, turn: Turn, index: MoneyIndex) -> tuple[TurnMoney, Change]:
     """The money of `turn`, which may be newer than in its session; unknown where it is no turn of it."""
-    turns = session.turns
-    at = index.position(turns, turn.turn_id)
+    at, money = index.with_turn(session, turn)
     if at is None:
         return TurnMoney(), _change(turn, TurnMoney(), ())
-    if turns[at] is not turn:
-        turns = (*turns[:at], turn, *turns[at + 1 :])
-    money, first = index(turns, session.elsewhere), max(0, at - NEWEST)
-    return money[at], _change(turn, money[at], zip(turns[first:at], money[first:at], strict=True))
+    first = max(0, at - NEWEST)
+    return money[at], _change(turn, money[at], zip(session.turns[first:at], money[first:at], strict=True))
 
 
 def _change(turn: Turn, own: TurnMoney, earlier: Iterable[tuple[Turn, TurnMoney]]) -> Change:
     """A turn compared with turns before it: in USD where it reports USD, else in credits."""
     unit = Unit.CREDITS if own.usd is None and own.usage.credits is not None else Unit.USD
-    amounts = [
-        _amount(money, unit) for other, money in earlier if other.status not in FREE and _is_own(money)
-    ]
-    previous = spread(amounts)
-    own_amount = _amount(own, unit) if _is_own(own) and turn.status not in FREE else None
+    previous = spread(money.amount(unit) for other, money in earlier if _is_own(other, money))
+    own_amount = own.amount(unit) if _is_own(turn, own) else None
     if previous.counted < ENOUGH_EARLIER or previous.median is None:
         return Change(turns=previous.counted, unit=unit)
     if own_amount is None or not previous.median:
@@ -231,9 +222,9 @@ def _change(turn: Turn, own: TurnMoney, earlier: Iterable[tuple[Turn, TurnMoney]
     return Change(int(percent), previous.median, previous.counted, unit)
 
 
-def _is_own(money: TurnMoney) -> bool:
+def _is_own(turn: Turn, money: TurnMoney) -> bool:
     """Whether the amounts are final and those of the turn alone."""
-    return money.final and not money.shared
+    return turn.status not in FREE and money.final and not money.shared
 
 
 def change_text(percent: int | None) -> str:
@@ -262,10 +253,6 @@ def _is_answer(frame: Frame) -> bool:
     if frame.framing is Framing.NOTE:
         return False
     return frame.framing is not Framing.JSON or frame.event == ReadReason.ANSWER
-
-
-def _amount(money: TurnMoney, unit: Unit) -> Decimal | None:
-    return money.usd if unit is Unit.USD else money.usage.credits
 
 
 # -- the line under an answer -------------------------------------------------------

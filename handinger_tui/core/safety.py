@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import cache, lru_cache
 from ipaddress import ip_address
@@ -13,8 +14,6 @@ from urllib.parse import unquote, urlsplit
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from handinger_tui.core.jsontext import Json
 
 _LINE_ENDS: Final = "\r\n|\r|[\x0b\x0c\x85\u2028\u2029]"

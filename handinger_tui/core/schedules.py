@@ -7,11 +7,12 @@ names comes first. `zone` is the time zone that people read times in; None: that
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import lru_cache
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from cronsim import CronSim, CronSimError
 from msgspec import Struct
@@ -29,9 +30,6 @@ from handinger_tui.core.money.typical_cost import (
     unit_and_spread,
 )
 from handinger_tui.core.safety import clean_line
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 MAX_SECONDS: Final = 31_536_000
 """Longest delay and interval: one year."""

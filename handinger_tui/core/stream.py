@@ -14,10 +14,10 @@ SDK 0.3.0.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, localcontext
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from msgspec import Struct, field
 from msgspec.structs import astuple
@@ -34,9 +34,6 @@ from handinger_tui.core.jsontext import (
     parse,
     parse_exact,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 # -- frames ------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ here and one line in `DIALECTS`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from msgspec import Struct
 
@@ -24,11 +25,8 @@ from handinger_tui.core.dialects.text_bodies import (
     TextBody,
 )
 from handinger_tui.core.dialects.worker import AgentFrames, Controls, StoredMessages, UiMessage, WorkerEvents
-from handinger_tui.core.jsontext import Json, NotJson, parse
+from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse
 from handinger_tui.core.stream import Frame, Framing
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 __all__ = ["DIALECTS", "Dialect", "Hint", "StreamDecoder"]
 
@@ -108,11 +106,9 @@ class StreamDecoder:
         return [event for piece in pieces for event in self._line(piece)]
 
     def _line(self, line: str) -> Events:
-        line = line.removesuffix("\r")
-        if self._current is None or self._current.weak:
-            # A line-delimited body is never plain text.
-            return self._event("", line, strong=True)
-        return self._event("", line)
+        # A line-delimited body is never plain text.
+        strong = self._current is None or self._current.weak
+        return self._event("", line.removesuffix("\r"), strong=strong)
 
     def _event(self, kind: str, raw: str, *, strong: bool = False) -> Events:
         if not raw:
@@ -129,9 +125,6 @@ class StreamDecoder:
             events = dialect.read(kind, value, raw)
             if events is not None:
                 return events
-        return self._recognize(kind, value, raw)
-
-    def _recognize(self, kind: str, value: Json, raw: str) -> Events:
         if value == DONE:
             return (ev.StreamDone(),)
         for dialect in self._candidates():
@@ -139,7 +132,7 @@ class StreamDecoder:
             if events is not None:
                 self._select(dialect)
                 return events
-        return (ev.Unknown(_kind_of(kind, value), raw),)
+        return (ev.Unknown(as_text(as_object(value).get("type")) or kind, raw),)
 
     def _decode_text(self, kind: str, raw: str, *, strong: bool) -> Events:
         for dialect in self._candidates():
@@ -160,8 +153,3 @@ class StreamDecoder:
     def _select(self, dialect: Dialect) -> None:
         if dialect.name:
             self._current = dialect
-
-
-def _kind_of(kind: str, value: Json) -> str:
-    event_type = value.get("type") if isinstance(value, dict) else None
-    return event_type if isinstance(event_type, str) else kind

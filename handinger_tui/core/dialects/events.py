@@ -1,7 +1,5 @@
 """Stream events, the meaning of frames in one vocabulary for every dialect; and what a dialect implements.
 
-Four families of events, one per function of the reducer: `Talk` (text and reasoning),
-`Work` (tools), `Evidence` (sources, files, data), `Life` (message, step, end).
 What no dialect understands becomes `Unknown` and keeps its raw text.
 Names follow the AI SDK UI message stream (see tests/wire/README.md), because
 it is the richest dialect; the others map onto it.
@@ -18,7 +16,7 @@ from handinger_tui.core.jsontext import Json, JsonObject
 from handinger_tui.core.stream import Snapshot
 
 
-# -- Talk --------------------------------------------------------------------
+# -- text and reasoning ------------------------------------------------------------------------
 class TextStarted(Struct, frozen=True):
     """A text part opens. `key` is valid only until the part ends, and may be reused later."""
 
@@ -33,10 +31,9 @@ class TextGrew(Struct, frozen=True):
 
 
 class TextEnded(Struct, frozen=True):
-    """The text `key` is complete; `citations` as on the wire (7.0.138+)."""
+    """The text `key` is complete."""
 
     key: str
-    citations: tuple[JsonObject, ...] = ()
 
 
 class TextReplaced(Struct, frozen=True):
@@ -65,10 +62,7 @@ class ReasoningEnded(Struct, frozen=True):
     key: str
 
 
-Talk = TextStarted | TextGrew | TextEnded | TextReplaced | ReasoningStarted | ReasoningGrew | ReasoningEnded
-
-
-# -- Work --------------------------------------------------------------------
+# -- tool calls --------------------------------------------------------------------------------
 class ToolStarted(Struct, frozen=True):
     """A tool call begins; its input follows in pieces or at once."""
 
@@ -125,10 +119,7 @@ class ToolDenied(Struct, frozen=True):
     call_id: str
 
 
-Work = ToolStarted | ToolInputGrew | ToolInputReady | ToolApproval | ToolOutput | ToolFailed | ToolDenied
-
-
-# -- Evidence ----------------------------------------------------------------
+# -- sources, files, data ----------------------------------------------------------------------
 class SourceAdded(Struct, frozen=True):
     """A source. `url` is None for a document, which has `media_type` and `filename` instead."""
 
@@ -166,10 +157,7 @@ class CustomArrived(Struct, frozen=True):
     raw: JsonObject
 
 
-Evidence = SourceAdded | FileAdded | DataArrived | CustomArrived
-
-
-# -- Life --------------------------------------------------------------------
+# -- message, step, end ------------------------------------------------------------------------
 class MessageStarted(Struct, frozen=True):
     """An assistant message begins or continues; `message_id` None keeps the current id."""
 
@@ -245,22 +233,6 @@ class StreamDone(Struct, frozen=True):
     """The stream's terminator ([DONE], event: done): nothing more follows."""
 
 
-Life = (
-    MessageStarted
-    | MessageStored
-    | StepStarted
-    | StepFinished
-    | StepReset
-    | MetadataMerged
-    | UsageReported
-    | WorkerRead
-    | Finished
-    | Aborted
-    | Failed
-    | StreamDone
-)
-
-
 class Unknown(Struct, frozen=True):
     """An event that no dialect understands; it is skipped. `undecodable` marks text that should be JSON."""
 
@@ -269,7 +241,13 @@ class Unknown(Struct, frozen=True):
     undecodable: bool = False
 
 
-StreamEvent = Talk | Work | Evidence | Life | Unknown
+StreamEvent = (
+    TextStarted | TextGrew | TextEnded | TextReplaced | ReasoningStarted | ReasoningGrew | ReasoningEnded
+    | ToolStarted | ToolInputGrew | ToolInputReady | ToolApproval | ToolOutput | ToolFailed | ToolDenied
+    | SourceAdded | FileAdded | DataArrived | CustomArrived
+    | MessageStarted | MessageStored | StepStarted | StepFinished | StepReset | MetadataMerged
+    | UsageReported | WorkerRead | Finished | Aborted | Failed | StreamDone | Unknown
+)  # fmt: skip
 
 
 # -- dialects ----------------------------------------------------------------------------------

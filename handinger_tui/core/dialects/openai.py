@@ -26,51 +26,37 @@ class OpenAiResponses(Dialect):
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
         """The events of one response event; None for other events and unknown types."""
-        if not isinstance(value, dict):
-            return None
-        event_type = value.get("type")
-        if not isinstance(event_type, str) or not event_type.startswith(PREFIX):
-            return None
-        read_event = EVENTS.get(event_type.removeprefix(PREFIX))
-        return read_event(self, value) if read_event is not None else None
+        event = as_object(value)
+        event_type = as_text(event.get("type")) or ""
+        read_event = EVENTS.get(event_type.removeprefix(PREFIX)) if event_type.startswith(PREFIX) else None
+        return read_event(self, event) if read_event is not None else None
 
-    def grow_text(self, event: JsonObject) -> Events:
-        """The event of a piece of text, or of a refusal, which is shown as text too."""
-        key = _text_key(event)
+    def grow(self, kind: type[ev.TextGrew | ev.ReasoningGrew], key: str, event: JsonObject) -> Events:
+        """The event of a piece of a text or of a reasoning."""
         self._grown.add(key)
-        return (ev.TextGrew(key, as_text(event.get("delta")) or ""),)
+        return (kind(key, as_text(event.get("delta")) or ""),)
 
-    def end_text(self, event: JsonObject) -> Events:
-        """The events of a complete text or refusal."""
-        return self._end_text(_text_key(event), _text_in(event))
+    def end_text(self, key: str, piece: JsonObject) -> Events:
+        """The events of a complete text, or of a refusal, which is shown as text too."""
+        return self._end(ev.TextGrew, ev.TextEnded, key, _text_in(piece))
 
-    def _end_text(self, key: str, text: str) -> Events:
-        """The events of a complete text; where no delta came, `text` is the whole text."""
-        if key in self._ended:
-            return NOTHING
-        self._ended.add(key)
-        if key in self._grown or not text:
-            return (ev.TextEnded(key),)
-        return (ev.TextGrew(key, text), ev.TextEnded(key))
-
-    def grow_reasoning(self, event: JsonObject) -> Events:
-        """The event of a piece of a reasoning summary, or of the reasoning itself."""
-        key = _reasoning_key(event)
-        self._grown.add(key)
-        return (ev.ReasoningGrew(key, as_text(event.get("delta")) or ""),)
-
-    def end_reasoning(self, event: JsonObject) -> Events:
+    def end_reasoning(self, key: str, piece: JsonObject) -> Events:
         """The events of a complete reasoning, or of its summary."""
-        return self._end_reasoning(_reasoning_key(event), as_text(event.get("text")) or "")
+        return self._end(ev.ReasoningGrew, ev.ReasoningEnded, key, as_text(piece.get("text")) or "")
 
-    def _end_reasoning(self, key: str, text: str) -> Events:
-        """The events of a complete reasoning; where no delta came, `text` is the whole reasoning."""
+    def _end(
+        self,
+        grown: type[ev.TextGrew | ev.ReasoningGrew],
+        ended: type[ev.TextEnded | ev.ReasoningEnded],
+        key: str,
+        text: str,
+    ) -> Events:
+        """The events of a complete part; where no delta came, `text` is all of it."""
         if key in self._ended:
             return NOTHING
         self._ended.add(key)
-        if key in self._grown or not text:
-            return (ev.ReasoningEnded(key),)
-        return (ev.ReasoningGrew(key, text), ev.ReasoningEnded(key))
+        is_new = key not in self._grown and text
+        return (grown(key, text), ended(key)) if is_new else (ended(key),)
 
     def cite(self, key: str, annotation: JsonObject) -> Events:
         """The event of a citation, once per position in the text."""
@@ -96,7 +82,7 @@ class OpenAiResponses(Dialect):
         events: list[ev.StreamEvent] = []
         for at, piece in enumerate(map(as_object, content)):
             key = f"{item_id}:{at}"
-            events += self._end_text(key, _text_in(piece))
+            events += self.end_text(key, piece)
             for annotation in as_list(piece.get("annotations")):
                 events += self.cite(key, as_object(annotation))
         return events
@@ -104,7 +90,7 @@ class OpenAiResponses(Dialect):
     def _reasoning(self, item_id: str, summary: list[Json]) -> Events:
         events: list[ev.StreamEvent] = []
         for at, piece in enumerate(map(as_object, summary)):
-            events += self._end_reasoning(f"{item_id}:summary:{at}", as_text(piece.get("text")) or "")
+            events += self.end_reasoning(f"{item_id}:summary:{at}", piece)
         return events
 
 
@@ -148,44 +134,51 @@ def _usage(response: JsonObject) -> Events:
     return (ev.UsageReported(usage),) if usage else NOTHING
 
 
-def _nothing(_decoder: OpenAiResponses, _event: JsonObject) -> Events:
-    """No events: other event types report the same progress with more detail."""
-    return NOTHING
-
-
 EVENTS: Final[dict[str, Callable[[OpenAiResponses, JsonObject], Events]]] = {
     "created": lambda _decoder, event: (
         ev.MessageStarted(as_text(as_object(event.get("response")).get("id"))),
     ),
-    "queued": _nothing,
-    "in_progress": _nothing,
     "output_item.added": lambda decoder, event: decoder.calls.open(as_object(event.get("item"))),
     "output_item.done": lambda decoder, event: decoder.close_item(as_object(event.get("item"))),
-    "content_part.added": _nothing,
-    "content_part.done": _nothing,
-    "output_text.delta": OpenAiResponses.grow_text,
-    "output_text.done": OpenAiResponses.end_text,
     "output_text.annotation.added": lambda decoder, event: decoder.cite(
         _text_key(event), as_object(event.get("annotation"))
     ),
-    "refusal.delta": OpenAiResponses.grow_text,
-    "refusal.done": OpenAiResponses.end_text,
-    "reasoning_summary_part.added": _nothing,
-    "reasoning_summary_part.done": _nothing,
-    "reasoning_summary_text.delta": OpenAiResponses.grow_reasoning,
-    "reasoning_summary_text.done": OpenAiResponses.end_reasoning,
-    "reasoning_text.delta": OpenAiResponses.grow_reasoning,
-    "reasoning_text.done": OpenAiResponses.end_reasoning,
-    "function_call_arguments.delta": lambda decoder, event: decoder.calls.grow(event),
-    "function_call_arguments.done": lambda decoder, event: decoder.calls.complete(event),
-    "custom_tool_call_input.delta": lambda decoder, event: decoder.calls.grow(event),
-    "custom_tool_call_input.done": lambda decoder, event: decoder.calls.complete(event),
-    "mcp_call_arguments.delta": lambda decoder, event: decoder.calls.grow(event),
-    "mcp_call_arguments.done": lambda decoder, event: decoder.calls.complete(event),
+    **dict.fromkeys(
+        ("output_text.delta", "refusal.delta"),
+        lambda decoder, event: decoder.grow(ev.TextGrew, _text_key(event), event),
+    ),
+    **dict.fromkeys(
+        ("output_text.done", "refusal.done"),
+        lambda decoder, event: decoder.end_text(_text_key(event), event),
+    ),
+    **dict.fromkeys(
+        ("reasoning_summary_text.delta", "reasoning_text.delta"),
+        lambda decoder, event: decoder.grow(ev.ReasoningGrew, _reasoning_key(event), event),
+    ),
+    **dict.fromkeys(
+        ("reasoning_summary_text.done", "reasoning_text.done"),
+        lambda decoder, event: decoder.end_reasoning(_reasoning_key(event), event),
+    ),
+    **dict.fromkeys(
+        ("function_call_arguments.delta", "custom_tool_call_input.delta", "mcp_call_arguments.delta"),
+        lambda decoder, event: decoder.calls.grow(event),
+    ),
+    **dict.fromkeys(
+        ("function_call_arguments.done", "custom_tool_call_input.done", "mcp_call_arguments.done"),
+        lambda decoder, event: decoder.calls.complete(event),
+    ),
     "completed": _complete,
     "incomplete": _complete,
     "failed": _fail,
     "cancelled": lambda _decoder, _event: (ev.Aborted(),),
+    # Other events report the same progress with more detail.
+    **dict.fromkeys(
+        (
+            *("queued", "in_progress", "content_part.added", "content_part.done"),
+            *("reasoning_summary_part.added", "reasoning_summary_part.done"),
+        ),
+        lambda _decoder, _event: NOTHING,
+    ),
 }
 """Event type without its prefix → its decoder."""
 
@@ -234,15 +227,10 @@ class Calls:
             return NOTHING
         opened = () if call_id in self._call_of_item.values() else self.open(item)
         self._closed.add(call_id)
-        arguments = as_text(item.get("arguments"))
-        input_value = (
-            parsed_input(arguments) if arguments is not None else item.get("action", item.get("input"))
-        )
-        return (
-            *opened,
-            ev.ToolInputReady(call_id, as_text(item.get("name")) or "", input_value),
-            *_end(item, call_id),
-        )
+        arguments, value = as_text(item.get("arguments")), item.get("action", item.get("input"))
+        value = value if arguments is None else parsed_input(arguments)
+        ready = ev.ToolInputReady(call_id, as_text(item.get("name")) or "", value)
+        return (*opened, ready, *_end(item, call_id))
 
     def _call_of(self, event: JsonObject) -> str:
         item_id = as_text(event.get("item_id")) or ""

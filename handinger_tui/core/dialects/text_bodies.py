@@ -116,7 +116,7 @@ CODES: Final[dict[str, Callable[[Json], Events]]] = {
 KEY: Final = "text"
 """The key of the only text part of such a body."""
 MEMBERS: Final = ("text", "delta", "content")
-TYPES: Final = frozenset({"text", "delta", "content", "token", "chunk"})
+TYPES: Final = ("text", "delta", "content", "token", "chunk", None)
 """Values of `type` in such an object; with any other type, the object is something else."""
 BROKEN: Final = ('{"', "[{", '["', "{}", "[]")
 """First characters of damaged JSON, which is never shown as an answer."""
@@ -141,14 +141,10 @@ class JsonPieces(Dialect):
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
         """The piece as a text delta; None for any other value."""
-        if not isinstance(value, dict) or not _may_be_text(value.get("type")):
+        if not isinstance(value, dict) or value.get("type") not in TYPES:
             return None
         piece = next((p for member in MEMBERS if isinstance(p := value.get(member), str)), None)
         return (ev.TextGrew(KEY, piece),) if piece is not None else None
-
-
-def _may_be_text(event_type: Json) -> bool:
-    return event_type is None or (isinstance(event_type, str) and event_type in TYPES)
 
 
 class RawText(Dialect):
@@ -196,28 +192,25 @@ class TextBody:
 
     def take(self, text: str) -> list[str]:
         """Add text; return the pieces that are complete now."""
-        if self.shape is BodyShape.PROSE:
-            return [text] if text else []
         self._buffer += text
-        shape = self._decide()
-        if shape is BodyShape.PROSE:
+        self._decide(self._buffer)
+        if self.shape is BodyShape.PROSE:
             return self._take_buffer()
-        if shape is BodyShape.OPEN or "\n" not in self._buffer:
+        if self.shape is BodyShape.OPEN or "\n" not in self._buffer:
             return []
         *lines, self._buffer = self._buffer.split("\n")
         return [line.removesuffix("\r") for line in lines]
 
     def end(self) -> list[str]:
         """What is buffered when the body ends."""
-        if self.shape is BodyShape.OPEN and self._buffer:
-            self.shape = BodyShape.LINES if looks_like_ai4(f"{self._buffer}\n") else BodyShape.PROSE
+        if self._buffer:
+            self._decide(f"{self._buffer}\n")
         return self._take_buffer()
 
-    def _decide(self) -> BodyShape:
-        verdict = looks_like_ai4(self._buffer) if self.shape is BodyShape.OPEN else None
-        if verdict is not None:
-            self.shape = BodyShape.LINES if verdict else BodyShape.PROSE
-        return self.shape
+    def _decide(self, start: str) -> None:
+        is_lines = looks_like_ai4(start) if self.shape is BodyShape.OPEN else None
+        if is_lines is not None:
+            self.shape = BodyShape.LINES if is_lines else BodyShape.PROSE
 
     def _take_buffer(self) -> list[str]:
         buffered, self._buffer = self._buffer, ""

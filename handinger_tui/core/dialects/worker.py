@@ -5,7 +5,8 @@ The UI message stream is that of majors 5, 6 and 7 (chunk table: tests/wire/READ
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from collections.abc import Callable
+from typing import ClassVar, Final
 
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.dialects.events import NOTHING, UNNAMED_ERROR, Dialect, Events
@@ -13,16 +14,12 @@ from handinger_tui.core.jsontext import (
     Json,
     JsonObject,
     NotJson,
-    as_list,
     as_object,
     as_text,
     parse,
     parse_exact,
 )
 from handinger_tui.core.stream import count, reason_text, snapshot_of, worker_in
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 # -- UI message stream -------------------------------------------------------------------------
@@ -38,10 +35,8 @@ class UiMessage(Dialect):
 
 def read_chunk(value: Json) -> Events | None:
     """The events of one chunk; None when the value is not a chunk."""
-    if not isinstance(value, dict):
-        return None
-    kind = value.get("type")
-    if not isinstance(kind, str):
+    kind = value.get("type") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(kind, str):
         return None
     reader = CHUNKS.get(kind)
     if reader is not None:
@@ -50,8 +45,7 @@ def read_chunk(value: Json) -> Events | None:
 
 
 def _string(chunk: JsonObject, name: str) -> str:
-    value = chunk.get(name)
-    return value if isinstance(value, str) else ""
+    return as_text(chunk.get(name)) or ""
 
 
 def _id(chunk: JsonObject, name: str = "id") -> str:
@@ -95,11 +89,6 @@ def _error(chunk: JsonObject) -> Events:
 
 
 # -- text and calls ------------------------------------------------------------------
-def _text_end(chunk: JsonObject) -> Events:
-    citations = tuple(item for item in as_list(chunk.get("citations")) if isinstance(item, dict))
-    return (ev.TextEnded(_id(chunk), citations),)
-
-
 def _tool_start(chunk: JsonObject) -> Events:
     return (
         ev.ToolStarted(_id(chunk, "toolCallId"), _string(chunk, "toolName"), as_text(chunk.get("title"))),
@@ -138,27 +127,15 @@ def _source_url(chunk: JsonObject) -> Events:
 
 
 def _source_document(chunk: JsonObject) -> Events:
-    return (
-        ev.SourceAdded(
-            _id(chunk, "sourceId"),
-            None,
-            as_text(chunk.get("title")),
-            as_text(chunk.get("mediaType")),
-            as_text(chunk.get("filename")),
-        ),
-    )
+    title, media_type, name = (as_text(chunk.get(key)) for key in ("title", "mediaType", "filename"))
+    return (ev.SourceAdded(_id(chunk, "sourceId"), None, title, media_type, name),)
 
 
 def _file(chunk: JsonObject) -> Events:
-    return (
-        ev.FileAdded(
-            _string(chunk, "url"),
-            as_text(chunk.get("mediaType")) or "application/octet-stream",
-            as_text(chunk.get("filename")),
-            count(chunk.get("size")),
-            in_reasoning=chunk.get("type") == "reasoning-file",
-        ),
-    )
+    media_type = as_text(chunk.get("mediaType")) or "application/octet-stream"
+    name, size = as_text(chunk.get("filename")), count(chunk.get("size"))
+    in_reasoning = chunk.get("type") == "reasoning-file"
+    return (ev.FileAdded(_string(chunk, "url"), media_type, name, size, in_reasoning),)
 
 
 def _data(chunk: JsonObject, kind: str) -> Events:
@@ -177,7 +154,7 @@ CHUNKS: Final[dict[str, Callable[[JsonObject], Events]]] = {
     "reset-step": lambda _chunk: (ev.StepReset(),),
     "text-start": lambda chunk: (ev.TextStarted(_id(chunk)),),
     "text-delta": lambda chunk: (ev.TextGrew(_id(chunk), _string(chunk, "delta")),),
-    "text-end": _text_end,
+    "text-end": lambda chunk: (ev.TextEnded(_id(chunk)),),
     "reasoning-start": lambda chunk: (ev.ReasoningStarted(_id(chunk)),),
     "reasoning-delta": lambda chunk: (ev.ReasoningGrew(_id(chunk), _string(chunk, "delta")),),
     "reasoning-end": lambda chunk: (ev.ReasoningEnded(_id(chunk)),),
@@ -276,11 +253,9 @@ class AgentFrames(Dialect):
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
         """The events of one frame; None for a frame type that is not listed."""
-        if not isinstance(value, dict):
-            return None
-        frame_type = value.get("type")
-        read_frame = FRAMES.get(frame_type) if isinstance(frame_type, str) else None
-        return read_frame(value) if read_frame is not None else None
+        frame = as_object(value)
+        read_frame = FRAMES.get(as_text(frame.get("type")) or "")
+        return read_frame(frame) if read_frame is not None else None
 
 
 def _response(frame: JsonObject) -> Events:
@@ -317,18 +292,15 @@ class Controls(Dialect):
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
         """The events of a control event. A bare `{error: …}` object fails the message."""
-        control = CONTROLS.get(kind)
-        if control is not None:
-            return control(value)
-        if isinstance(value, dict) and "type" not in value:
-            reason = reason_text(value.get("error"))
-            return (ev.Failed(reason),) if reason is not None else None
-        return None
+        if kind in CONTROLS:
+            return CONTROLS[kind](value)
+        is_bare = isinstance(value, dict) and "type" not in value
+        reason = reason_text(as_object(value).get("error")) if is_bare else None
+        return None if reason is None else (ev.Failed(reason),)
 
     def read_text(self, kind: str, raw: str) -> Events | None:
         """The events of a control event whose data is plain text."""
-        control = CONTROLS.get(kind)
-        return control(raw) if control is not None else None
+        return CONTROLS[kind](raw) if kind in CONTROLS else None
 
 
 CONTROLS: Final[dict[str, Callable[[Json], Events]]] = {

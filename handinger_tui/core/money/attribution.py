@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal, localcontext
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,7 +14,6 @@ from handinger_tui.core.amounts import EXACT, Total, total
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.timeline import (
     NO_DECISIONS,
-    Decisions,
     Entry,
     Key,
     Meaning,
@@ -34,9 +34,6 @@ from handinger_tui.core.money.turn_events import (
 from handinger_tui.core.stream import NO_COSTS, NO_USAGE, ZERO_COSTS, ZERO_USAGE, Costs, Usage, cost_of
 from handinger_tui.core.turns.session import NO_OTHERS, Others, PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, LIVE, Turn
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
 
 
 class Reading(StrEnum):
@@ -133,11 +130,8 @@ def session_money(turns: Sequence[Turn], elsewhere: Others = NO_OTHERS) -> Sessi
     """
     index = MoneyIndex()
     all_money = index(turns, elsewhere)
-    pairs = zip(turns, all_money, strict=True)
-    charged = [money for turn, money in pairs if not turn.imported]
-    return SessionMoney(
-        all_money, index.reading, usd=_total(charged, Unit.USD), credits=_total(charged, Unit.CREDITS)
-    )
+    charged = [money for turn, money in zip(turns, all_money, strict=True) if not turn.imported]
+    return SessionMoney(all_money, index.reading, _total(charged, Unit.USD), _total(charged, Unit.CREDITS))
 
 
 def money_of(session: Session, turn: Turn, index: MoneyIndex | None = None) -> TurnMoney:
@@ -145,9 +139,8 @@ def money_of(session: Session, turn: Turn, index: MoneyIndex | None = None) -> T
 
     `index`: of the caller that asks about one turn after another.
     """
-    turns = [turn if own.turn_id == turn.turn_id else own for own in session.turns]
-    at = next((at for at, own in enumerate(turns) if own is turn), None)
-    return TurnMoney() if at is None else (index or MoneyIndex())(turns, session.elsewhere)[at]
+    at, money = (index or MoneyIndex()).with_turn(session, turn)
+    return TurnMoney() if at is None else money[at]
 
 
 def turn_money(turns: Sequence[Turn], elsewhere: Others = NO_OTHERS) -> tuple[TurnMoney, ...]:
@@ -170,8 +163,9 @@ def _total(all_money: Sequence[TurnMoney], unit: Unit) -> Total:
     """The total of the known amounts; a turn whose numbers are not final is added, but counts as missing."""
     amounts = [money.amount(unit) for money in all_money]
     summed = total(amounts)
-    pairs = zip(all_money, amounts, strict=True)
-    unfinished = sum(amount is not None and not money.final for money, amount in pairs)
+    unfinished = sum(
+        amount is not None and not money.final for money, amount in zip(all_money, amounts, strict=True)
+    )
     is_doubtful = any(money.doubtful_in is unit for money in all_money)
     return Total(summed.value, summed.missing_turns + unfinished, is_doubtful)
 
@@ -179,7 +173,6 @@ def _total(all_money: Sequence[TurnMoney], unit: Unit) -> Total:
 # -- from timelines to amounts ----------------------------------------------------------
 _Timelines = dict[str | None, Timeline]
 _Results = dict[str | None, list[MeterResult]]
-_Decisions = dict[str | None, Decisions]
 
 
 class MoneyIndex:
@@ -255,14 +248,19 @@ class MoneyIndex:
         self.of_worker = groups_of([meter.of_worker for meter in meters]) if meters else (NO_USAGE, NO_COSTS)
         return self._money
 
-    def position(self, turns: Sequence[Turn], turn_id: str) -> int | None:
-        """The last position of a turn; None where there is none with this id."""
-        if turns and turns[-1].turn_id == turn_id:
-            return len(turns) - 1
+    def with_turn(self, session: Session, turn: Turn) -> tuple[int | None, tuple[TurnMoney, ...]]:
+        """The position of `turn`, which may be newer than in its session, and the money of all turns.
+
+        None where the session has no turn with its id.
+        """
+        turns = session.turns
         if turns is not self._placed:
             self._placed = turns
             self._positions = {turn.turn_id: at for at, turn in enumerate(turns)}
-        return self._positions.get(turn_id)
+        at = self._positions.get(turn.turn_id)
+        if at is not None and turns[at] is not turn:
+            turns = (*turns[:at], turn, *turns[at + 1 :])
+        return at, self(turns, session.elsewhere)
 
     def _begin_anew(self) -> None:
         """Go through all readings again."""
@@ -311,14 +309,25 @@ class MoneyIndex:
         affected |= self._touched
         rulings = self._elsewhere.rulings
         # A turn that another program has ended goes by its id, even where the session holds it.
-        decisions = decisions_by(rulings, _keys(turns) | {one: one for one in others}) if rulings else {}
-        self.results = results = _results(timelines, decisions)
-        basis = decisions, {worker: [*map(_basis_of, meters)] for worker, meters in results.items()}
+        keys: dict[str, Key] = {turn.turn_id: at for at, turn in enumerate(turns)} if rulings else {}
+        keys |= {one: one for one in others}
+        decisions = decisions_by(rulings, keys)
+        self.results = results = {
+            worker: timeline.results(decisions.get(worker, NO_DECISIONS))
+            for worker, timeline in timelines.items()
+        }
+        basis = (
+            decisions,
+            {
+                worker: [(meter.meaning, meter.pinned, meter.total is not None) for meter in meters]
+                for worker, meters in results.items()
+            },
+        )
         if basis != self._basis:
             affected, self._basis = {*range(len(turns)), *others}, basis
         # Whether a rise is nobody's may change long after it was assigned.
         affected.update(key for one in decisions.values() for key in one.owners.values())
-        exceptions = _exceptions(results)
+        exceptions = {key for meters in results.values() for meter in meters for key in meter.exceptions}
         # A turn that becomes an exception, or ceases to be one, has another mark or bound.
         affected |= exceptions ^ self._exceptions
         self._exceptions = exceptions
@@ -338,9 +347,8 @@ class MoneyIndex:
         }
         if self.money_elsewhere:
             # Of such a turn another program knows more than the session holds.
-            figures_of = self.money_elsewhere.get
             own = zip(turns, self._money, strict=True)
-            self._money = tuple(figures_of(turn.turn_id, money) for turn, money in own)
+            self._money = tuple(self.money_elsewhere.get(turn.turn_id, money) for turn, money in own)
 
     def _take(self, timelines: _Timelines, events: Sequence[Placed]) -> None:
         for at_ms, worker, event, _ in events:
@@ -357,32 +365,12 @@ def same_items(old: Sequence[object], new: Sequence[object]) -> int:
     return next((at for at, (one, other) in pairs if one != other), min(len(old), len(new)))
 
 
-def _keys(turns: Sequence[Turn]) -> dict[str, Key]:
-    return {turn.turn_id: at for at, turn in enumerate(turns)}
-
-
-def _results(timelines: _Timelines, decisions: _Decisions) -> _Results:
-    return {
-        worker: timeline.results(decisions.get(worker, NO_DECISIONS))
-        for worker, timeline in timelines.items()
-    }
-
-
-def _exceptions(results: _Results) -> set[Key]:
-    return {key for meters in results.values() for meter in meters for key in meter.exceptions}
-
-
 def _figures(turn: Turn) -> tuple[object, ...]:
     """All that the money of a turn is computed from."""
     return (
         *(turn.reads, turn.before, turn.snapshot, turn.status, turn.worker_id, turn.order.worker_id),
         *(turn.before_ms, turn.sent_ms, turn.ended_ms, turn.own),
     )
-
-
-def _basis_of(meter: MeterResult) -> tuple[Meaning, bool, bool]:
-    """What the amounts of all turns depend on: the meaning of a meter, and whether it is reported."""
-    return meter.meaning, meter.pinned, meter.total is not None
 
 
 def _money(

@@ -72,17 +72,17 @@ def forecast(days: Days, today: date, share_of_today: Decimal, unit: Unit = Unit
     `share_of_today`: the part of today that is over, from 0 (midnight) to 1.
     """
     by_day = _by_day(days)
-    spent = _sum(
-        amount for day, amount in by_day.items() if (day.year, day.month) == (today.year, today.month)
-    )
+    spent = _sum(amount for day, amount in by_day.items() if day.replace(day=1) == today.replace(day=1))
     past = _before(by_day, today)
     costs = [amount.value for amount in past if amount.value is not None]
-    gaps = _gaps(by_day, today)
-    mean = _mean(costs) if len(costs) >= ENOUGH_DAYS else None
+    first = min(today.replace(day=1), today - timedelta(WINDOW))
+    gaps = sum(amount.missing_turns for day, amount in by_day.items() if day >= first)
+    mean = EXACT.divide(reduce(EXACT.add, costs), len(costs)) if len(costs) >= ENOUGH_DAYS else None
     if mean is None or spent.value is None:
         reason = _reason_for_none(spent, len(costs))
         return Forecast(spent, None, None, None, len(costs), reason, mean, gaps, unit)
-    days_remaining = _days_remaining(today, share_of_today)
+    days_after = monthrange(today.year, today.month)[1] - today.day
+    days_remaining = EXACT.subtract(days_after + 1, min(Decimal(1), max(Decimal(0), share_of_today)))
     remaining = EXACT.multiply(mean, days_remaining)
     deviation = _deviation(costs, mean, days_remaining)
     return Forecast(
@@ -99,10 +99,10 @@ def forecast(days: Days, today: date, share_of_today: Decimal, unit: Unit = Unit
 
 
 def _by_day(days: Days) -> dict[date, Total]:
-    by_day: dict[date, list[Total]] = {}
+    by_day: dict[date, Total] = {}
     for day, amount in days:
-        by_day.setdefault(day, []).append(amount)
-    return {day: _sum(amounts) for day, amounts in by_day.items()}
+        by_day[day] = by_day[day] + amount if day in by_day else amount
+    return by_day
 
 
 def _sum(amounts: Iterable[Total]) -> Total:
@@ -118,24 +118,6 @@ def _before(by_day: Mapping[date, Total], today: date) -> list[Total]:
         return []
     length = min(WINDOW, (today - first).days)
     return [by_day.get(today - timedelta(back), Total(Decimal(0))) for back in range(1, length + 1)]
-
-
-def _gaps(by_day: Mapping[date, Total], today: date) -> int:
-    """The number of turns of unknown amount this month and on the days before it that count."""
-    first = min(today.replace(day=1), today - timedelta(WINDOW))
-    return sum(amount.missing_turns for day, amount in by_day.items() if day >= first)
-
-
-def _days_remaining(today: date, share_of_today: Decimal) -> Decimal:
-    days_after = monthrange(today.year, today.month)[1] - today.day
-    return EXACT.subtract(Decimal(days_after + 1), min(Decimal(1), max(Decimal(0), share_of_today)))
-
-
-def _mean(values: Sequence[Decimal]) -> Decimal:
-    total = Decimal(0)
-    for value in values:
-        total = EXACT.add(total, value)
-    return EXACT.divide(total, Decimal(len(values)))
 
 
 def _deviation(values: Sequence[Decimal], mean: Decimal, days_remaining: Decimal) -> Decimal:
@@ -189,11 +171,8 @@ def limit_text(gauge: Gauge, days: Days, today: date) -> str:
     amount = exact_text(limit.amount, limit.unit)
     if limit.scope is Scope.DAY:
         over, counted = days_over(days, today, limit.amount)
-        return (
-            f"The daily limit of {amount} was reached on {over} of {plural(counted, 'day')}."
-            if counted
-            else ""
-        )
+        text = f"The daily limit of {amount} was reached on {over} of {plural(counted, 'day')}."
+        return text if counted else ""
     estimate = forecast(days, today, Decimal(1), limit.unit)
     in_days = days_to_limit(gauge, estimate.per_day)
     if in_days is None or estimate.per_day is None:
@@ -212,9 +191,8 @@ def forecast_text(estimate: Forecast) -> str:
     """
     if estimate.middle is None or estimate.low is None or estimate.high is None:
         return estimate.method
-    low, middle, high = (
-        f"~{rough(value, estimate.unit)}" for value in (estimate.low, estimate.middle, estimate.high)
-    )
+    amounts = (estimate.low, estimate.middle, estimate.high)
+    low, middle, high = (f"~{rough(value, estimate.unit)}" for value in amounts)
     end = " ".join(filter(None, [middle, gap_text(estimate.gaps), "by month end"]))
     days = f", from {plural(estimate.days_seen, 'day')}" if estimate.days_seen < FEW_DAYS else ""
     return f"{end} ({low} to {high}{days})" if low != high else end

@@ -173,13 +173,12 @@ class LimitReserved(LimitReached):
 
     def __init__(self, gauge: Gauge, needed: Decimal | None) -> None:
         """`needed`: what the turn would reserve; None where it has no cost history."""
-        unit = gauge.limit.unit
-        usual = "" if needed is None else f"; a turn like this may cost {amount_text(needed, unit)}"
-        super().__init__(
-            gauge,
-            f"{gauge.limit.scope.limit.capitalize()}: {free_text(gauge)}{usual}.",
-            f"Wait until a running turn has finished. {raise_hint(gauge.limit)}",
+        usual = (
+            "" if needed is None else f"; a turn like this may cost {amount_text(needed, gauge.limit.unit)}"
         )
+        reason = f"{gauge.limit.scope.limit.capitalize()}: {free_text(gauge)}{usual}."
+        hint = f"Wait until a running turn has finished. {raise_hint(gauge.limit)}"
+        super().__init__(gauge, reason, hint)
 
 
 class LimitUnmeasured(LimitReached):
@@ -203,11 +202,10 @@ def check_start(
         LimitReserved: the turns that run leave too little.
         LimitUnmeasured: a unit is not reported, or a turn without cost history runs.
     """
-    widest_first = sorted(gauges, key=lambda gauge: list(Scope).index(gauge.limit.scope), reverse=True)
-    reached = blocking(widest_first)
+    reached = blocking(gauges)
     if reached is not None:
         raise LimitReached(reached)
-    for gauge in widest_first:
+    for gauge in sorted(gauges, key=_width, reverse=True):
         if start is Start.MEASURED and not (gauge.reported and not gauge.unmeasured):
             raise LimitUnmeasured(gauge)
         if gauge.running:
@@ -248,7 +246,11 @@ def effective(limits: Iterable[Limit]) -> tuple[Limit, ...]:
 def blocking(gauges: Sequence[Gauge]) -> Gauge | None:
     """The reached limit that forbids to send, the one with the widest scope; None when none is reached."""
     reached = [gauge for gauge in gauges if gauge.state is State.REACHED]
-    return max(reached, key=lambda gauge: list(Scope).index(gauge.limit.scope), default=None)
+    return max(reached, key=_width, default=None)
+
+
+def _width(gauge: Gauge) -> int:
+    return list(Scope).index(gauge.limit.scope)
 
 
 def gauges(limits: Iterable[Limit], spent: Mapping[tuple[Scope, Unit], Total]) -> tuple[Gauge, ...]:

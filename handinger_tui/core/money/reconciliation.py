@@ -8,10 +8,11 @@ Suspense is what the figures of workers rose by and no turn explains.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, localcontext
 from functools import reduce
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -20,27 +21,22 @@ from handinger_tui.core.amounts import (
     EXACT,
     Total,
     credits_words,
-    decimal_text,
     doubt_mark,
+    json_amount,
     total,
     total_text,
     usd_text,
     value_text,
 )
 from handinger_tui.core.formatting import plural
+from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.attribution import MONEY, ZEROS, Reading, TurnMoney, groups_of, session_money
 from handinger_tui.core.money.spending import Bucket, Rise
 from handinger_tui.core.money.timeline import Amount, Key, Meaning, MeterResult, Suspense
 from handinger_tui.core.money.turn_events import is_of_file, newest_worker, worker_of
 from handinger_tui.core.stream import cost_of
+from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from handinger_tui.core.jsontext import JsonObject
-    from handinger_tui.core.turns.session import Session
-
 
 ZERO: Final = Decimal(0)
 
@@ -84,25 +80,17 @@ def reconcile(session: Session) -> Reconciliation:
         if turn.status is not TurnStatus.QUEUED and worker_of(turn) in worker_ids and not turn.imported
     ]
     money = session_money(turns, session.elsewhere)
-    result = Reconciliation(money.usd, None, None, money.reading, "")
-    if money.reading is Reading.TOTAL:
-        server = _newest(turns)
-        if server is not None and money.usd.value is not None:
-            difference = EXACT.subtract(server, money.usd.value)
-            parts = _parts(turns, money.turns, server)
-            result = replace(result, server=server, difference=difference, parts=parts)
-        else:
-            result = replace(result, server=server)
-    own_total = _own_total(turns)
+    server = _newest(turns) if money.reading is Reading.TOTAL else None
+    result = Reconciliation(money.usd, server, None, money.reading, "")
+    if server is not None and money.usd.value is not None:
+        difference = EXACT.subtract(server, money.usd.value)
+        result = replace(result, difference=difference, parts=_parts(turns, money.turns, server))
+    # What the service reports in addition to the credits of each turn.
+    totals = (turn.snapshot.totals.credits for turn in reversed(turns) if turn.snapshot is not None)
+    own_total = next((total for total in totals if total is not None), None)
     if money.reading is Reading.PER_TURN and own_total is not None:
         return replace(result, reason=_credits_text(own_total, money.credits))
     return replace(result, reason=_reason(result))
-
-
-def _own_total(turns: Sequence[Turn]) -> Decimal | None:
-    """The newest total of credits that the service reports in addition to those of each turn."""
-    totals = (turn.snapshot.totals.credits for turn in reversed(turns) if turn.snapshot is not None)
-    return next((total for total in totals if total is not None), None)
 
 
 def _credits_text(own_total: Decimal, local: Total) -> str:
@@ -288,20 +276,11 @@ def _sum_change(restatements: Sequence[Restatement]) -> str:
 
 def restatement_object(restatement: Restatement) -> JsonObject:
     """The JSON object. Amounts are decimal text in USD and credits, null where unknown."""
-
-    def text(amount: Decimal | None) -> str | None:
-        return None if amount is None else decimal_text(amount)
-
+    facts = ("number", "turn_id", "session_id", "worker_id", "at_ms")
+    amounts = ("old_usd", "new_usd", "old_credits", "new_credits")
     return {
-        "number": restatement.number,
-        "turn_id": restatement.turn_id,
-        "session_id": restatement.session_id,
-        "worker_id": restatement.worker_id,
-        "at_ms": restatement.at_ms,
-        "old_usd": text(restatement.old_usd),
-        "new_usd": text(restatement.new_usd),
-        "old_credits": text(restatement.old_credits),
-        "new_credits": text(restatement.new_credits),
+        **{name: getattr(restatement, name) for name in facts},
+        **{name: json_amount(getattr(restatement, name)) for name in amounts},
         "reason": restatement.reason,
     }
 
@@ -417,16 +396,9 @@ def _bucket(worker_id: str, rises: Sequence[Rise]) -> Bucket:
     for member in ("usd", "credits"):
         is_doubtful = any(rise.doubtful and getattr(rise, member) for rise in rises)
         sums[member] = replace(sums[member], doubtful=is_doubtful)
-    times = [rise.seen_ms for rise in rises]
-    return Bucket(
-        worker_id,
-        **sums,
-        tokens=_total(tokens),
-        first_ms=min(times),
-        last_ms=max(times),
-        title=SUSPENSE,
-        rises=tuple(rises),
-    )
+    first_ms, last_ms = min(rise.seen_ms for rise in rises), max(rise.seen_ms for rise in rises)
+    sums |= {"tokens": _total(tokens), "first_ms": first_ms, "last_ms": last_ms}
+    return Bucket(worker_id, **sums, title=SUSPENSE, rises=tuple(rises))
 
 
 def _total(amounts: Sequence[Decimal | None]) -> Total:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -16,8 +17,6 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.formatting import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from handinger_tui.core.money.attribution import Reading
     from handinger_tui.core.stream import Costs, Usage
     from handinger_tui.core.tags import Labels
@@ -199,10 +198,10 @@ class Bucket(Struct, frozen=True):
         sums = {name: getattr(self, name) + getattr(other, name) for name in SUMS}
         firsts = [ms for ms in (self.first_ms, other.first_ms) if ms is not None]
         lasts = [ms for ms in (self.last_ms, other.last_ms) if ms is not None]
-        return Bucket(
-            self.key,
-            self.turns + other.turns,
-            self.incomplete + other.incomplete,
+        return replace(
+            self,
+            turns=self.turns + other.turns,
+            incomplete=self.incomplete + other.incomplete,
             **sums,
             first_ms=min(firsts, default=None),
             last_ms=max(lasts, default=None),

@@ -46,7 +46,7 @@ class Read(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """The turn has ended. `left`: no program watches it; it stays under way until the worker is idle."""
+    """The turn has ended. `left_running`: not watched any more; it is under way until the worker is idle."""
 
     turn: Key
     left_running: bool = False
@@ -246,11 +246,6 @@ class _Meter:
         return other
 
     # -- events ------------------------------------------------------------------------
-    def begin_worker(self) -> None:
-        """A turn makes the worker: its meters are at zero."""
-        if self.level is None:
-            self.level, self.recent = self.zero, (self.zero,)
-
     def read(self, value: Amount, timeline: Timeline, *, busy: bool) -> None:
         """Take a value of the newest reading."""
         level = self.level
@@ -584,7 +579,8 @@ class Timeline:
         if sent.creates and not self._sent:
             self._strangers = 0
             for meter in self._meters:
-                meter.begin_worker()
+                if meter.level is None:
+                    meter.level, meter.recent = meter.zero, (meter.zero,)
         is_looked = sent.looked and self._is_looked
         is_unread = window.unread or not (is_looked or sent.creates)
         self._window = window._replace(turns=(*window.turns, sent.turn), unread=is_unread)

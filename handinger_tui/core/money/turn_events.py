@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
+from itertools import chain
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,12 +17,8 @@ from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.jsontext import Json, NotJson, as_list, dump, parse
 from handinger_tui.core.money.timeline import Amount, Decisions, Ended, Event, Key, Meaning, Read, Sent
 from handinger_tui.core.stream import Snapshot, amount, count
+from handinger_tui.core.turns.session import OtherTurn, Ruling
 from handinger_tui.core.turns.turn import FREE, LIVE, UNDECIDED, FigureRead, Turn, TurnStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from handinger_tui.core.turns.session import OtherTurn, Ruling
 
 AUTO: Final = "auto"
 """The meaning of a ruling by which the readings decide again."""
@@ -217,12 +215,8 @@ def clusters_of(turns: Sequence[Turn], first: int, scan: Scan) -> list[Cluster]:
 def with_others(turns: Sequence[Turn], others: Sequence[OtherTurn]) -> Cluster:
     """The events of all turns of a session together with those of other sessions of its workers."""
     elsewhere = {other.turn_id for other in others}
-    events = [
-        placed
-        for cluster in clusters_of(turns, 0, Scan())
-        for placed in cluster.events
-        if placed.turn_id not in elsewhere
-    ]
+    placed_here = chain.from_iterable(cluster.events for cluster in clusters_of(turns, 0, Scan()))
+    events = [placed for placed in placed_here if placed.turn_id not in elsewhere]
     added = [
         Placed(timed.at_ms, other.worker_id, timed.event, other.turn_id)
         for other in others
@@ -252,9 +246,8 @@ def _creates(turn: Turn, scan: Scan) -> bool:
 # -- turns of other sessions ---------------------------------------------------------------
 def events_text(turn: Turn, *, creates: bool) -> str:
     """The events of a turn as JSON, for sessions that use the same worker."""
-    return dump(
-        [[timed.at_ms, *_written(timed.event)] for timed in events_of_turn(turn, "", creates=creates)]
-    )
+    events = events_of_turn(turn, "", creates=creates)
+    return dump([[timed.at_ms, *_written(timed.event)] for timed in events])
 
 
 def sent_text(at_ms: int) -> str:
@@ -277,10 +270,8 @@ def newest_event_ms(turn: Turn) -> int:
 
 def _written(event: Event) -> list[Json]:
     if isinstance(event, Read):
-        figures: list[Json] = [
-            decimal_text(figure) if isinstance(figure, Decimal) else figure for figure in event.meters
-        ]
-        return ["read", event.busy, event.prompts, figures]
+        figures = (decimal_text(one) if isinstance(one, Decimal) else one for one in event.meters)
+        return ["read", event.busy, event.prompts, [*figures]]
     if isinstance(event, Sent):
         return ["sent", event.creates, event.looked, event.refused, event.counted]
     return ["ended", event.left_running]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import combinations
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
 
@@ -15,10 +16,6 @@ from handinger_tui.core.money.limits import Unit, amount_text
 from handinger_tui.core.money.spending import LOCAL, TurnCharge
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import FREE, LIVE, TurnStatus, level_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
 
 ENOUGH: Final = 5
 """Counted turns that quartiles need; with fewer, `low` and `high` are the lowest and highest amount."""
@@ -233,10 +230,8 @@ def compare(charges: Iterable[TurnCharge]) -> tuple[BudgetRow, ...]:
     levels: dict[str, list[TurnCharge]] = {}
     for own in real or counted:
         levels.setdefault(level_of(own.budget, own.trigger), []).append(own)
-    named = [level for level in LEVELS if level in levels]
     others = sorted(level for level in levels if level and level not in LEVELS)
-    unknown = [""] if "" in levels else []
-    return tuple(_row(level, levels[level]) for level in (*named, *others, *unknown))
+    return tuple(_row(level, levels[level]) for level in (*LEVELS, *others, "") if level in levels)
 
 
 def _row(level: str, charges: Sequence[TurnCharge]) -> BudgetRow:
@@ -267,11 +262,6 @@ class _Pair(Struct, frozen=True):
     def spreads(self) -> tuple[Spread, Spread]:
         return _of(self.cheap, self.unit), _of(self.dear, self.unit)
 
-    @property
-    def turns(self) -> int:
-        """The smaller number of known costs of the two levels."""
-        return min(one.counted for one in self.spreads())
-
 
 def advice(rows: Sequence[BudgetRow]) -> str | None:
     """One sentence on two levels: of those that differ clearly, the best known; None without any."""
@@ -279,28 +269,22 @@ def advice(rows: Sequence[BudgetRow]) -> str | None:
     pairs = [pair for one, other in combinations(named, 2) if (pair := _pair(one, other)) is not None]
     if not pairs:
         return None
-    pair = max(pairs, key=lambda pair: pair.turns)
-    cheap, dear = pair.spreads()
-    cost = (
-        f"So far, {_name(pair.cheap)} costs a median of {rough(cheap.median or Decimal(0), pair.unit)} "
-        f"({plural(cheap.counted, 'turn')}) and {_name(pair.dear)} "
-        f"{rough(dear.median or Decimal(0), pair.unit)} ({plural(dear.counted, 'turn')})"
+    # The best known: the one whose smaller number of known costs is the largest.
+    pair = max(pairs, key=lambda pair: min(one.counted for one in pair.spreads()))
+    cheap, dear = (
+        f"{rough(of.median or Decimal(0), pair.unit)} ({plural(of.counted, 'turn')})" for of in pair.spreads()
     )
-    details = [piece for piece in (_sources(pair), _incomplete(pair)) if piece]
+    cost = f"So far, {_name(pair.cheap)} costs a median of {cheap} and {_name(pair.dear)} {dear}"
+    details = filter(None, (_sources(pair), _incomplete(pair)))
     return f"{cost}. {_name(pair.cheap).capitalize()} had {' and '.join(details)}."
 
 
 def _pair(one: BudgetRow, other: BudgetRow) -> _Pair | None:
     """The pair in USD where both levels have enough known costs, else in credits; None if they are close."""
     for unit in Unit:
-        first, second = _of(one, unit), _of(other, unit)
-        if (
-            min(first.counted, second.counted) < ENOUGH_TO_ADVISE
-            or first.median is None
-            or second.median is None
-        ):
+        if min(_of(one, unit).counted, _of(other, unit).counted) < ENOUGH_TO_ADVISE:
             continue
-        cheap, dear = (one, other) if first.median <= second.median else (other, one)
+        cheap, dear = sorted((one, other), key=lambda row: _of(row, unit).median or Decimal(0))
         pair = _Pair(cheap, dear, unit)
         return pair if _differ_clearly(*pair.spreads()) else None
     return None

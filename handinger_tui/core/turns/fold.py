@@ -7,7 +7,8 @@ replaces the partial one as soon as it has caught up; nothing is appended.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, assert_never
+from collections.abc import Callable, Iterable
+from typing import Final, assert_never
 
 from msgspec.structs import replace
 
@@ -46,9 +47,6 @@ from handinger_tui.core.turns.worker_reconciliation import (
     show_progress,
     with_snapshot,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 _GROWTH = (ev.TextGrew, ev.ReasoningGrew)
 
@@ -222,19 +220,17 @@ class Fold:
         )
         self._dialect = None
         worker, expected = as_text(fields.get("worker_id")), self._expected_worker()
-        self.misdirected = False
-        worker_id = (
-            self._answer.worker_id if names_another(worker, expected) else worker or self._answer.worker_id
-        )
+        is_another = names_another(worker, expected)
+        worker_id = (None if is_another else worker) or self._answer.worker_id
         self._answer = replace(
             self._answer, status=TurnStatus.ACCEPTED, worker_id=worker_id, activity=None, retry=None
         )
-        self._is_settled = False
+        self._is_settled = self.misdirected = False
         if self._via in (StreamRoute.REPLAY, StreamRoute.SUBSCRIBE):
             self._previous = self.turn
             self._answer = without_answer(self._answer)
             self._matcher.restart()
-        if names_another(worker, expected):
+        if is_another:
             self._mark_misdirected()
 
     def _close_body(self, *, clean: bool) -> None:
@@ -313,18 +309,13 @@ class Fold:
             if read_reason is ReadReason.ANSWER:
                 self._mark_misdirected()
             return
-        if self._is_settled:
+        if self._is_settled or read_reason is ReadReason.MONEY:
             self._set_read(with_snapshot(self._answer, snapshot), snapshot)
-            return
-        match read_reason:
-            case ReadReason.BEFORE:
-                self._answer = replace(self._answer, before=snapshot, before_ms=self._at_ms)
-            case ReadReason.MONEY:
-                self._set_read(with_snapshot(self._answer, snapshot), snapshot)
-            case ReadReason.ANSWER | ReadReason.DURING:
-                self._set_read(show_progress(self._answer, snapshot), snapshot)
-            case ReadReason.AFTER:
-                self._set_read(settle_with(self._answer, snapshot), snapshot)
+        elif read_reason is ReadReason.BEFORE:
+            self._answer = replace(self._answer, before=snapshot, before_ms=self._at_ms)
+        else:
+            add = settle_with if read_reason is ReadReason.AFTER else show_progress
+            self._set_read(add(self._answer, snapshot), snapshot)
 
     def _set_read(self, turn: Turn, snapshot: Snapshot) -> None:
         """Set the answer after a Worker was read, with the time and the figures of that reading."""

@@ -6,13 +6,15 @@ model messages {role, content: string | parts}. Source: tests/wire/README.md.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from unicodedata import normalize
 
 from msgspec.structs import replace
 
-from handinger_tui.core.jsontext import JsonObject, as_list, as_object, as_text
+from handinger_tui.core.dialects import events as ev
+from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_object, as_text
 from handinger_tui.core.stream import count
 from handinger_tui.core.turns.reducer import AnswerBuilder, find_call
 from handinger_tui.core.turns.turn import (
@@ -30,11 +32,6 @@ from handinger_tui.core.turns.turn import (
     Turn,
     TurnRequest,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from handinger_tui.core.dialects import events as ev
 
 
 def role_of(message: JsonObject) -> str | None:
@@ -76,10 +73,9 @@ LEFT_OUT: Final = "handinger_tui_left_out"
 """Field of a user message as we store it: how many earlier messages had the same text."""
 
 
-def count_left_out(message: JsonObject) -> int:
+def equal_before(message: JsonObject) -> int:
     """How many equal earlier messages a stored message stands for, not counting itself."""
-    equal_messages = count(message.get(LEFT_OUT))
-    return equal_messages or 0
+    return count(message.get(LEFT_OUT)) or 0
 
 
 def find_prompt(messages: Sequence[JsonObject], prompt: str) -> list[int]:
@@ -91,25 +87,23 @@ def find_prompt(messages: Sequence[JsonObject], prompt: str) -> list[int]:
 
 def parts_of(message: JsonObject) -> tuple[Part, ...]:
     """The parts of a message; a part of unknown type becomes a `CustomPart`."""
-    listed = message.get("parts")
-    if isinstance(listed, list):
-        return tuple(_parts(map(as_object, listed)))
+    if isinstance(message.get("parts"), list):
+        return _parts(message["parts"])
     content = message.get("content")
     if isinstance(content, str):
         tools = [_invocation(as_object(item)) for item in as_list(message.get("toolInvocations"))]
         return (*tools, TextPart(Rope() + content, open=False)) if content else tuple(tools)
-    return tuple(_parts(map(as_object, as_list(content))))
+    return _parts(content)
 
 
-def _parts(items: Iterable[JsonObject]) -> list[Part]:
-    return [_part(item) for item in items if item]
+def _parts(items: Json) -> tuple[Part, ...]:
+    return tuple(_part(item) for item in map(as_object, as_list(items)) if item)
 
 
 def _part(item: JsonObject) -> Part:
     kind = as_text(item.get("type")) or ""
-    build = _BUILDERS.get(kind)
-    if build is not None:
-        return build(item)
+    if kind in _BUILDERS:
+        return _BUILDERS[kind](item)
     if kind.startswith("tool-"):
         return _tool(item, kind.removeprefix("tool-"))
     if kind.startswith("data-"):
@@ -131,12 +125,11 @@ def _reasoning(item: JsonObject) -> Part:
 
 
 def _tool(item: JsonObject, name: str) -> Part:
-    state = as_text(item.get("state")) or ""
-    is_valid = state in set(ToolState)
+    state = as_text(item.get("state"))
     return ToolPart(
         call_id=as_text(item.get("toolCallId")) or "",
         name=name,
-        state=ToolState(state) if is_valid else ToolState.INPUT_AVAILABLE,
+        state=ToolState(state) if state in _STATES else ToolState.INPUT_AVAILABLE,
         input=item.get("input", item.get("rawInput")),
         output=item.get("output"),
         preliminary=item.get("preliminary") is True,
@@ -146,10 +139,7 @@ def _tool(item: JsonObject, name: str) -> Part:
     )
 
 
-def _dynamic_tool(item: JsonObject) -> Part:
-    return _tool(item, as_text(item.get("toolName")) or "tool")
-
-
+_STATES: Final = frozenset(ToolState)
 _OLD_STATES: Final = {
     "partial-call": ToolState.INPUT_STREAMING,
     "call": ToolState.INPUT_AVAILABLE,
@@ -168,62 +158,34 @@ def _invocation(item: JsonObject) -> Part:
     )
 
 
-def _old_invocation(item: JsonObject) -> Part:
-    return _invocation(as_object(item.get("toolInvocation")))
-
-
 def _tool_call(item: JsonObject) -> Part:
-    name = as_text(item.get("toolName")) or "tool"
-    return ToolPart(
-        as_text(item.get("toolCallId")) or "", name, ToolState.INPUT_AVAILABLE, input=item.get("input")
-    )
-
-
-def _tool_result(item: JsonObject) -> Part:
-    output = as_object(item.get("output"))
-    name = as_text(item.get("toolName")) or "tool"
-    return ToolPart(
-        as_text(item.get("toolCallId")) or "", name, ToolState.OUTPUT_AVAILABLE, output=output.get("value")
-    )
+    """A call or a result in a model message."""
+    call_id, name = as_text(item.get("toolCallId")) or "", as_text(item.get("toolName")) or "tool"
+    if item.get("type") == "tool-call":
+        return ToolPart(call_id, name, ToolState.INPUT_AVAILABLE, input=item.get("input"))
+    output = as_object(item.get("output")).get("value")
+    return ToolPart(call_id, name, ToolState.OUTPUT_AVAILABLE, output=output)
 
 
 def _file(item: JsonObject) -> Part:
+    media_type = as_text(item.get("mediaType")) or as_text(item.get("mimeType"))
     return FilePart(
         url=as_text(item.get("url")) or "",
-        media_type=as_text(item.get("mediaType"))
-        or as_text(item.get("mimeType"))
-        or "application/octet-stream",
+        media_type=media_type or "application/octet-stream",
         filename=as_text(item.get("filename")),
         size=count(item.get("size")),
         in_reasoning=item.get("type") == "reasoning-file",
     )
 
 
-def _source_url(item: JsonObject) -> Part:
-    return SourcePart(
-        as_text(item.get("sourceId")) or "", as_text(item.get("url")), as_text(item.get("title"))
-    )
-
-
-def _source_document(item: JsonObject) -> Part:
-    return SourcePart(
-        as_text(item.get("sourceId")) or "",
-        None,
-        as_text(item.get("title")),
-        as_text(item.get("mediaType")),
-        as_text(item.get("filename")),
-    )
-
-
-def _old_source(item: JsonObject) -> Part:
-    source = as_object(item.get("source"))
-    return SourcePart(
-        as_text(source.get("id")) or "", as_text(source.get("url")), as_text(source.get("title"))
-    )
-
-
-def _step(_item: JsonObject) -> Part:
-    return StepPart()
+def _source(item: JsonObject) -> Part:
+    """A web page or a document, which has no address; those of AI SDK 4 are in a member of their own."""
+    source = as_object(item.get("source")) if item.get("type") == "source" else item
+    source_id = as_text(source.get("id" if source is not item else "sourceId")) or ""
+    title = as_text(source.get("title"))
+    if item.get("type") != "source-document":
+        return SourcePart(source_id, as_text(source.get("url")), title)
+    return SourcePart(source_id, None, title, as_text(item.get("mediaType")), as_text(item.get("filename")))
 
 
 _BUILDERS: Final[dict[str, Callable[[JsonObject], Part]]] = {
@@ -231,16 +193,16 @@ _BUILDERS: Final[dict[str, Callable[[JsonObject], Part]]] = {
     "input_text": _text,
     "output_text": _text,
     "reasoning": _reasoning,
-    "step-start": _step,
-    "dynamic-tool": _dynamic_tool,
-    "tool-invocation": _old_invocation,
+    "step-start": lambda _item: StepPart(),
+    "dynamic-tool": lambda item: _tool(item, as_text(item.get("toolName")) or "tool"),
+    "tool-invocation": lambda item: _invocation(as_object(item.get("toolInvocation"))),
     "tool-call": _tool_call,
-    "tool-result": _tool_result,
+    "tool-result": _tool_call,
     "file": _file,
     "reasoning-file": _file,
-    "source-url": _source_url,
-    "source-document": _source_document,
-    "source": _old_source,
+    "source-url": _source,
+    "source-document": _source,
+    "source": _source,
 }
 
 

@@ -6,12 +6,13 @@ not touch keeps its identity from one value to the next.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from handinger_tui.core.dialects import events as ev
-from handinger_tui.core.jsontext import Json, JsonObject, parsed_input
+from handinger_tui.core.jsontext import Json, JsonObject, as_object, parsed_input
 from handinger_tui.core.turns.turn import (
     CustomPart,
     DataPart,
@@ -28,9 +29,6 @@ from handinger_tui.core.turns.turn import (
     ended_well,
     join,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
 
 OpenParts = tuple[tuple[str, int], ...]
 MAX_OPEN: Final = 256
@@ -95,11 +93,8 @@ class OpenTexts:
         """Open wire ids and the positions of their parts, the newest last."""
         return tuple(self._positions.items())
 
-    def start(self, key: str) -> None:
-        """Open a part. A repeated id opens a new one."""
-        self._open(key)
-
-    def _open(self, key: str) -> int:
+    def start(self, key: str) -> int:
+        """Open a part and return its position. A repeated id opens a new one."""
         return self._track(key, self._parts.add(self._kind()))
 
     def _track(self, key: str, at: int) -> int:
@@ -115,13 +110,13 @@ class OpenTexts:
         if at is None:
             last = len(self._parts) - 1
             is_stored = bool(self._parts) and self._is_open(last) and last not in self._positions.values()
-            at = self._track(key, last) if is_stored else self._open(key)
+            at = self._track(key, last) if is_stored else self.start(key)
         self._parts.put(at, self._kind(self._body(at) + delta, open=True))
 
     def replace(self, key: str, text: str) -> None:
         """Replace the text of the open part, or open a new one with it."""
         at = self._positions.get(key)
-        self._parts.put(self._open(key) if at is None else at, self._kind(Rope() + text, open=True))
+        self._parts.put(self.start(key) if at is None else at, self._kind(Rope() + text, open=True))
 
     def end(self, key: str) -> None:
         """Close the part."""
@@ -206,9 +201,7 @@ class AnswerBuilder:
     def set_worker_of(self, event: ev.StreamEvent) -> None:
         """Take the worker that an event names. A known id is never overwritten."""
         if self._turn.worker_id is None and self._turn.order.worker_id is None:
-            worker_id = named_worker(event)
-            if worker_id is not None:
-                self.set(worker_id=worker_id)
+            self.set(worker_id=named_worker(event))
 
     def call(self, call_id: str, name: str = "", *, anywhere: bool = True) -> tuple[int, ToolPart]:
         """Position and part of the newest call `call_id`; a new one with `name` where there is none.
@@ -244,14 +237,9 @@ def call_key(event: ev.StreamEvent) -> tuple[str, str] | None:
 def find_call(parts: Sequence[Part], key: tuple[str, str]) -> ToolPart | None:
     """The newest call among `parts` with the call id of `key`, or without one, with its approval id."""
     call_id, approval_id = key
-    for part in reversed(parts):
-        if isinstance(part, ToolPart):
-            matches = (
-                part.call_id == call_id if call_id or not approval_id else part.approval_id == approval_id
-            )
-            if matches:
-                return part
-    return None
+    member, value = ("call_id", call_id) if call_id or not approval_id else ("approval_id", approval_id)
+    calls = (part for part in reversed(parts) if isinstance(part, ToolPart))
+    return next((call for call in calls if getattr(call, member) == value), None)
 
 
 def _start_tool(answer: AnswerBuilder, event: ev.ToolStarted) -> None:
@@ -268,14 +256,8 @@ def _grow_tool_input(answer: AnswerBuilder, event: ev.ToolInputGrew) -> None:
 
 def _complete_tool_input(answer: AnswerBuilder, event: ev.ToolInputReady) -> None:
     at, part = answer.call(event.call_id, event.name, anywhere=False)
-    ready = replace(
-        part,
-        **_input(part, event.input),
-        name=event.name or part.name,
-        title=event.title or part.title,
-        state=ToolState.INPUT_AVAILABLE,
-    )
-    answer.parts.put(at, ready)
+    names = {"name": event.name or part.name, "title": event.title or part.title}
+    answer.parts.put(at, replace(part, **_input(part, event.input), **names, state=ToolState.INPUT_AVAILABLE))
 
 
 def _input(part: ToolPart, value: Json) -> dict[str, Any]:
@@ -295,15 +277,8 @@ def _approve_tool(answer: AnswerBuilder, event: ev.ToolApproval) -> None:
 
 def _end_tool(answer: AnswerBuilder, event: ev.ToolOutput) -> None:
     at, part = answer.call(event.call_id)
-    ended = replace(
-        part,
-        **_input(part, None),
-        state=ToolState.OUTPUT_AVAILABLE,
-        output=event.output,
-        preliminary=event.preliminary,
-        error=None,
-    )
-    answer.parts.put(at, ended)
+    result = {"output": event.output, "preliminary": event.preliminary, "error": None}
+    answer.parts.put(at, replace(part, **_input(part, None), **result, state=ToolState.OUTPUT_AVAILABLE))
 
 
 def _fail_tool(answer: AnswerBuilder, event: ev.ToolFailed) -> None:
@@ -404,10 +379,8 @@ def _fail(answer: AnswerBuilder, event: ev.Failed) -> None:
 
 
 def _skip(answer: AnswerBuilder, event: ev.Unknown) -> None:
-    if event.undecodable:
-        answer.set(skipped=answer.head.skipped + 1)
-    else:
-        answer.set(ignored=answer.head.ignored + 1)
+    counter = "skipped" if event.undecodable else "ignored"
+    answer.set(**{counter: getattr(answer.head, counter) + 1})
 
 
 def merge(old: JsonObject, new: JsonObject) -> JsonObject:
@@ -417,8 +390,8 @@ def merge(old: JsonObject, new: JsonObject) -> JsonObject:
     merged = dict(old)
     for key, value in new.items():
         previous = merged.get(key)
-        both_objects = isinstance(previous, dict) and isinstance(value, dict)
-        merged[key] = merge(previous, value) if both_objects else value  # type: ignore[arg-type]  # `both_objects` checks it
+        is_both = isinstance(previous, dict) and isinstance(value, dict)
+        merged[key] = merge(as_object(previous), as_object(value)) if is_both else value
     return merged
 
 
@@ -429,7 +402,7 @@ def _nothing(_answer: AnswerBuilder, _event: ev.StreamEvent) -> None:
     """
 
 
-HANDLERS: Final[dict[type[ev.StreamEvent], Callable[[AnswerBuilder, Any], None]]] = {
+HANDLERS: Final[dict[type[ev.StreamEvent], Callable[[AnswerBuilder, Any], object]]] = {
     ev.TextStarted: lambda answer, event: answer.text.start(event.key),
     ev.TextGrew: lambda answer, event: answer.text.grow(event.key, event.delta),
     ev.TextReplaced: lambda answer, event: answer.text.replace(event.key, event.text),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from decimal import Decimal
-from itertools import compress, count
+from itertools import compress, count, takewhile
 from operator import attrgetter, is_not
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -27,9 +27,9 @@ def same_front(old: Sequence[object], new: Sequence[object]) -> int:
 
 def same_readings(old: Sequence[Turn], new: Sequence[Turn]) -> bool:
     """Whether both have the same number of turns with identical readings: no amount can have changed."""
-    pairs = zip(old, new, strict=False)
     return len(old) == len(new) and all(
-        a.status is b.status and a.snapshot is b.snapshot and a.before is b.before for a, b in pairs
+        a.status is b.status and a.snapshot is b.snapshot and a.before is b.before
+        for a, b in zip(old, new, strict=True)
     )
 
 
@@ -197,12 +197,8 @@ def put_turn(session: Session, turn: Turn) -> Session:
 
 def was_overtaken(session: Session, turn_id: str) -> bool:
     """Whether a later turn of the session has started before this queued one."""
-    later = False
-    for turn in reversed(session.turns):
-        if turn.turn_id == turn_id:
-            return later
-        later = later or turn.status is not TurnStatus.QUEUED
-    return False
+    later = takewhile(lambda turn: turn.turn_id != turn_id, reversed(session.turns))
+    return any(turn.status is not TurnStatus.QUEUED for turn in later)
 
 
 def place_last(session: Session, turn_id: str) -> Session:
@@ -223,10 +219,8 @@ def take_place(session: Session, turn_id: str, of: str) -> Session:
 
 def with_kept_turns(current: Session, loaded: Session) -> tuple[Turn, ...]:
     """The turns of `loaded`; turns that equal those in `current` keep their identity."""
-    known_turns = {turn.turn_id: turn for turn in current.turns}
-    return tuple(
-        known_turns[turn.turn_id] if known_turns.get(turn.turn_id) == turn else turn for turn in loaded.turns
-    )
+    by_id = {turn.turn_id: turn for turn in current.turns}
+    return tuple(by_id[turn.turn_id] if by_id.get(turn.turn_id) == turn else turn for turn in loaded.turns)
 
 
 def title_from(prompt: str) -> str:

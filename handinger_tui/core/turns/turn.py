@@ -7,6 +7,7 @@ from one turn value to the next; views detect changes that way.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from functools import reduce
 from itertools import compress, repeat
@@ -18,8 +19,6 @@ from msgspec import Struct, field
 from handinger_tui.core.jsontext import Json, JsonObject, as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from handinger_tui.core.stream import Costs, Snapshot, Usage
 
 SEAL: Final = 8192
@@ -190,28 +189,24 @@ _TOOL_WORDS: Final = {
 }
 
 
-class TextPart(Struct, frozen=True):
-    """Answer text (Markdown). `open` while deltas may still come."""
+class _TextBody(Struct, frozen=True):
+    """`open` while deltas may still come."""
 
     body: Rope = Rope()
     open: bool = True
 
     @property
     def text(self) -> str:
-        """The whole text. It joins the rope, so do not call it for every delta."""
+        """The complete text. It joins the rope, so do not call it for every delta."""
         return str(self.body)
 
 
-class ReasoningPart(Struct, frozen=True):
+class TextPart(_TextBody, frozen=True):
+    """Answer text (Markdown)."""
+
+
+class ReasoningPart(_TextBody, frozen=True):
     """Reasoning that the worker streamed."""
-
-    body: Rope = Rope()
-    open: bool = True
-
-    @property
-    def text(self) -> str:
-        """The whole reasoning text."""
-        return str(self.body)
 
 
 class ToolPart(Struct, frozen=True):

@@ -8,6 +8,7 @@ its answer is every assistant message up to the next user message.
 from __future__ import annotations
 
 from enum import Enum, auto
+from itertools import takewhile
 from typing import Final
 
 from msgspec import Struct
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.stream import OWN, PROMPTS, Snapshot, Usage, WorkerBody, own_usage, worker_in
-from handinger_tui.core.turns.messages import LEFT_OUT, count_left_out, find_prompt, id_of, parts_of, role_of
+from handinger_tui.core.turns.messages import LEFT_OUT, equal_before, find_prompt, id_of, parts_of, role_of
 from handinger_tui.core.turns.turn import Part, ReasoningPart, Rope, StepPart, TextPart, Turn, TurnRequest
 
 
@@ -55,33 +56,28 @@ def times_asked(snapshot: Snapshot, prompt: str) -> int:
 
 def answer_to(order: TurnRequest, snapshot: Snapshot) -> Answer:
     """Find our turn in the worker's messages. A request without a prompt means the last turn."""
+    messages = snapshot.messages
     # Newest first: only the last user message is needed, and a history may be long.
-    newest_first = (
-        at for at in reversed(range(len(snapshot.messages))) if role_of(snapshot.messages[at]) == "user"
-    )
-    last = next(newest_first, None)
+    newest_first = range(len(messages) - 1, -1, -1)
+    last = next((at for at in newest_first if role_of(messages[at]) == "user"), None)
     if last is None:
         return CANNOT_TELL
     if not order.prompt:
         return _answer_after(snapshot, last)
-    ours = find_prompt(snapshot.messages, order.prompt)
+    ours = find_prompt(messages, order.prompt)
     if not ours:
         return Answer(False)
     if order.seen_before is None:
         return _answer_after(snapshot, ours[-1])
-    index = order.seen_before - count_left_out(snapshot.messages[ours[0]])
+    index = order.seen_before - equal_before(messages[ours[0]])
     return _answer_after(snapshot, ours[index]) if 0 <= index < len(ours) else Answer(False)
 
 
 def _answer_after(snapshot: Snapshot, user_at: int) -> Answer:
-    messages, last = [], True
-    for message in snapshot.messages[user_at + 1 :]:
-        if role_of(message) == "user":
-            last = False
-            break
-        if role_of(message) == "assistant":
-            messages.append(message)
-    return Answer(True, tuple(messages), last)
+    later = snapshot.messages[user_at + 1 :]
+    ours = [*takewhile(lambda message: role_of(message) != "user", later)]
+    answers = tuple(message for message in ours if role_of(message) == "assistant")
+    return Answer(True, answers, len(ours) == len(later))
 
 
 class WorkerObservation(Enum):
@@ -124,9 +120,8 @@ def _observe_without_messages(turn: Turn, snapshot: Snapshot, *, accepted: bool)
     )
     shows_end = bool(snapshot.output_text) or snapshot.failed
     if accepted:
-        return (
-            WorkerObservation.DONE if shows_end and (before is None or changed) else WorkerObservation.EMPTY
-        )
+        is_done = shows_end and (before is None or changed)
+        return WorkerObservation.DONE if is_done else WorkerObservation.EMPTY
     if changed:
         return WorkerObservation.DONE if shows_end else WorkerObservation.UNSURE
     if snapshot.unused:
@@ -169,7 +164,7 @@ def settle_with(turn: Turn, snapshot: Snapshot) -> Turn:
     parts = turn.parts or answer.parts
     if not snapshot.busy:
         parts = close_parts(parts)
-    # While the worker is busy, its text may still lag lags the stream: it only adds.
+    # While the worker is busy, its text may still lag behind the stream: it only adds.
     lags = text is not None and snapshot.busy and answer.last and len(text) < len(turn.text)
     if text is None or text == turn.text or lags:
         return replace(turn, parts=parts)
@@ -300,14 +295,7 @@ def _swap_text(parts: tuple[Part, ...], text: str) -> tuple[Part, ...]:
 
 
 OF_THE_NEWEST: Final = (
-    "usage",
-    "costs",
-    "output",
-    "output_text",
-    "error",
-    "incomplete_details",
-    "files",
-    "sources",
+    *("usage", "costs", "output", "output_text", "error", "incomplete_details", "files", "sources"),
     "structured_output",
 )
 """Members of a Worker that describe its newest turn only, or all its turns together."""
