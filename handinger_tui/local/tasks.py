@@ -271,14 +271,13 @@ class TaskRegistry:
     def task(self, task_id: str) -> Task:
         """Return a task. Raises RefusedError: 404 if it does not exist."""
         task = self._tasks.get(task_id)
-        if task is None or not self.runs.holds(task_id):
+        if task is None:
             raise RefusedError(404, "No task has this id. The local worker's data is gone when it stops.")
         return task
 
     def newest(self, template: Template) -> Task | None:
         """Return the task of a stored worker that was started last; None if it has none."""
-        own = [task for task in self._tasks.values() if task.template is template]
-        return next((task for task in reversed(own) if self.runs.holds(task.record.id)), None)
+        return next((task for task in reversed(self._tasks.values()) if task.template is template), None)
 
     def start(
         self, parsed: http.ParsedRequest, key: str | None, triggered_by: str = "api"
@@ -290,16 +289,19 @@ class TaskRegistry:
         """
         task_id = http.id_member(parsed.members, "taskId") or formats.new_id("tsk_")
         worker_id = http.id_member(parsed.members, "workerId")
-        task = self._tasks.get(task_id) if self.runs.holds(task_id) else None
+        task = self._tasks.get(task_id)
         if task is not None and worker_id not in (None, task.template.id):
             raise RefusedError(409, "This task belongs to another worker. Nothing was started.")
         template = task.template if task is not None else self._template_for(worker_id, parsed)
         started = self.runs.start(task_id, parsed.instruction, key)
+        # Without those whose records made room for this one.
+        self._tasks = {one: kept for one, kept in self._tasks.items() if self.runs.holds(one)}
         if task is None:
             self._templates[template.id] = template
             task = self._tasks[task_id] = Task(template, started.record, triggered_by)
-        if not started.repeated:
+        if not started.repeated or not task.turns:
             task.turns.append((started.turn, formats.now()))
+        if not started.repeated:
             self.runs.start_background(self._deliver(task, started.turn))
         return task, started
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import io
 import json
 import socket
+import weakref
 
 import httpx
 
-from handinger_tui.local.http import MIB, RequestLimits
+from handinger_tui.local.http import MIB, Instruction, ParsedRequest, RequestLimits
+from handinger_tui.local.registry import WorkerRegistry
+from handinger_tui.local.repertoire import REPERTOIRE
 from handinger_tui.local.server import LocalServer
+from handinger_tui.local.tasks import TaskRegistry
+from handinger_tui.local.turn_context import Setting
+from handinger_tui.local.worker import LocalTurn
 
 
 def test_a_body_that_is_too_large_is_413_and_not_a_broken_pipe() -> None:
@@ -68,3 +76,31 @@ def test_a_refusal_reaches_a_client_that_is_still_sending(server: LocalServer) -
             answer += piece
     assert answer.startswith(b"HTTP/1.1 401 ")
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
+
+
+async def test_a_task_whose_record_was_deleted_is_kept_nowhere() -> None:
+    tasks = small_registry()
+    first = weakref.ref(await ended_task(tasks, "tsk_first"))
+    await ended_task(tasks, "tsk_second")
+    gc.collect()
+    assert first() is None
+    await tasks.runs.close()
+
+
+async def test_a_repeated_request_has_its_answer_also_after_the_record_was_deleted() -> None:
+    tasks = small_registry()
+    first = await ended_task(tasks, "tsk_first", "key")
+    await ended_task(tasks, "tsk_second")
+    assert await ended_task(tasks, "tsk_first", "key") is first
+    assert [turn["id"] for turn in tasks.task("tsk_first").turn_members()] == [first.id]
+    await tasks.runs.close()
+
+
+def small_registry() -> TaskRegistry:
+    return TaskRegistry(WorkerRegistry("http://here", Setting(0, None, REPERTOIRE), RequestLimits(workers=1)))
+
+
+async def ended_task(tasks: TaskRegistry, task_id: str, key: str | None = None) -> LocalTurn:
+    _, started = tasks.start(ParsedRequest(Instruction("echo x", "low"), None, {"taskId": task_id}), key)
+    await asyncio.gather(*tasks.runs._tasks)
+    return started.turn
