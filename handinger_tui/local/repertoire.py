@@ -381,7 +381,7 @@ async def _write_report(context: TurnContext) -> None:
     image = f"\n\n![{topic.title}]({picture.path})" if picture is not None else ""
     await context.write("report.md", "text/markdown", f"{report}{image}\n".encode())
     await context.write("data.csv", "text/csv", _csv_text(topic, rows).encode())
-    files = context.record.workspace.files()
+    files = context.record.workspace.files.values()
     await context.say(
         "### Files\n\n"
         + table(["file", "bytes"], [(file.path, len(file.content)) for file in files], numeric=(1,))

@@ -204,7 +204,7 @@ class Task:
                 "size": len(file.content),
                 "url": url,
             }
-            for file in self.record.workspace.files()
+            for file in self.record.workspace.files.values()
             if file.published
         }
 
@@ -472,7 +472,7 @@ class TaskRoutes:
     async def file(self, request: Request) -> Response:
         """Return the bytes of a file of a task; its address is in the turn."""
         record = self.tasks.task(request.path_params["worker_id"]).record
-        file = record.workspace.get(request.path_params["file_path"])
+        file = record.workspace.files.get(request.path_params["file_path"])
         if file is None:
             raise RefusedError(404, "This task has no file at this path.")
         return file_response(file)

@@ -95,7 +95,7 @@ class TurnContext:
         """Return the attachments of this turn, else the workspace files that the instruction names."""
         if self.turn.attachments:
             return list(self.turn.attachments)
-        return [file for file in self.record.workspace.files() if names_path(self.text, file.path)]
+        return [file for file in self.record.workspace.files.values() if names_path(self.text, file.path)]
 
     # -- chunks --------------------------------------------------------------------------------
     def _open_step(self) -> None:

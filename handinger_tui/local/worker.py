@@ -74,7 +74,8 @@ class Workspace:
     """The files of one worker, at most `limit` bytes; a file is never overwritten."""
 
     limit: int
-    _files: dict[str, StoredFile] = field(default_factory=dict)
+    files: dict[str, StoredFile] = field(default_factory=dict)
+    """By path, oldest first."""
 
     def attach(self, name: str, content: bytes) -> StoredFile:
         """Store an attachment of the user under its cleaned name.
@@ -94,29 +95,21 @@ class Workspace:
         if not self.has_room_for(len(content)):
             raise WorkspaceFullError(path)
         path = self._free_path(path)
-        file = self._files[path] = StoredFile(path, media_type, content, published)
+        file = self.files[path] = StoredFile(path, media_type, content, published)
         return file
-
-    def get(self, path: str) -> StoredFile | None:
-        """Return the file with exactly this path, None if there is none."""
-        return self._files.get(path)
-
-    def files(self) -> list[StoredFile]:
-        """Return all files, oldest first."""
-        return list(self._files.values())
 
     def has_room_for(self, size: int) -> bool:
         """Return whether that many bytes still fit."""
-        return size + sum(len(file.content) for file in self._files.values()) <= self.limit
+        return size + sum(len(file.content) for file in self.files.values()) <= self.limit
 
     def _free_path(self, requested_path: str) -> str:
         """Return the path, with a number (as in `name-2.txt`) if it exists."""
-        if requested_path not in self._files:
+        if requested_path not in self.files:
             return requested_path
         folder, slash, name = requested_path.rpartition("/")
         stem, dot, suffix = name.rpartition(".") if "." in name.lstrip(".") else (name, "", "")
         number = 2
-        while (path := f"{folder}{slash}{stem}-{number}{dot}{suffix}") in self._files:
+        while (path := f"{folder}{slash}{stem}-{number}{dot}{suffix}") in self.files:
             number += 1
         return path
 
@@ -281,7 +274,7 @@ class WorkerRecord:
             "error": None if error_text is None else {"code": "turn_failed", "message": error_text},
             "files": [
                 {"filename": file.path, "mediaType": file.media_type, "url": self.url_of(file)}
-                for file in self.workspace.files()
+                for file in self.workspace.files.values()
                 if file.published
             ],
             "incomplete_details": None,

@@ -44,7 +44,7 @@ def desktop_with(*texts: str, disk: Disk | None = None, **members: object) -> De
 
 
 def chips(desktop: Desktop) -> list[str]:
-    return [f"{chip.name} {chip.facts}" for chip in desktop.work.pane.chips.shown]
+    return [f"{chip.name} {chip.facts}" for chip in desktop.work.pane.chips.chips]
 
 
 def posts(desktop: Desktop) -> list[str]:

@@ -78,15 +78,12 @@ class TurnMemo(Generic[Value]):
         self._compute = compute
         self._basis: tuple[object, ...] = ()
         self._value: Value | None = None
-        self.computed = 0
-        """The number of calls of `compute`."""
 
     def __call__(self, session: Session) -> Value:
         """The value for `session`: the same object as before when no key changed."""
         basis = session.session_id, session.elsewhere, self._keys_of(session.turns)
         if self._value is None or basis != self._basis:
             self._basis, self._value = basis, self._compute(session)
-            self.computed += 1
         return self._value
 
 

@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handinger_tui.core.safety import without_secrets
 
+if sys.platform != "win32":
+    import termios
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -194,10 +197,8 @@ class ForegroundJob:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def _attributes(self) -> list[Any] | None:
-        if not POSIX:
+        if sys.platform == "win32":
             return None
-        import termios  # there is none on Windows
-
         try:
             return termios.tcgetattr(self._terminal)
         except termios.error:
@@ -205,10 +206,8 @@ class ForegroundJob:
 
     def _restore_attributes(self, attributes: list[Any] | None) -> None:
         """Restore the terminal settings: a killed program may leave the terminal in raw mode."""
-        if attributes is None:
+        if attributes is None or sys.platform == "win32":
             return
-        import termios  # there is none on Windows
-
         with suppress(termios.error):
             termios.tcsetattr(self._terminal, termios.TCSANOW, attributes)
 

@@ -343,7 +343,7 @@ class TranscriptSearch:
         for number, row in enumerate(block.buffer.rows):
             if pattern.search(row.first.plain + row.content.plain) is None:
                 continue
-            strips = block.buffer.strips_of(number, self._strip_cache)
+            strips = self._strip_cache.strips(row, block.buffer.tone)
             visible = [at for at, strip in enumerate(strips) if pattern.search(strip.text)]
             matching += [block.buffer.start_of(number) + at for at in visible or (0,)]
         return matching or [0]

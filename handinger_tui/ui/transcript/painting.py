@@ -571,10 +571,6 @@ class RowBuffer:
         strips = strip_cache.strips(self.rows[at], self.tone)
         return strips[min(y - self._starts[at], len(strips) - 1)]
 
-    def strips_of(self, row: int, strip_cache: StripCache) -> list[Strip]:
-        """Return the strips of row number `row`."""
-        return strip_cache.strips(self.rows[row], self.tone)
-
     def row_at(self, y: int) -> int:
         """Return the index of the row that covers screen row `y`."""
         return max(0, bisect_right(self._starts, y) - 1)

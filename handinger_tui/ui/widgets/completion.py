@@ -50,39 +50,31 @@ class Suggestions(Static):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.display = False
-        self._rows: Sequence[tuple[str, str]] = ()
-        self._at = 0
-
-    @property
-    def at(self) -> int:
-        """The position of the marked row, from 0."""
-        return self._at
-
-    @property
-    def chosen(self) -> str | None:
-        """The marked name; None when there are no suggestions."""
-        return self._rows[self._at][0] if self._rows else None
+        self.rows: Sequence[tuple[str, str]] = ()
+        """Names and summaries."""
+        self.at = 0
+        """The position of the marked row."""
 
     def show(self, rows: Sequence[tuple[str, str]]) -> None:
         """Show (name, summary) rows; an empty sequence hides the list."""
-        if list(rows) == list(self._rows):
+        if list(rows) == list(self.rows):
             # Called with every letter; drawing would lay out the whole screen.
             return
-        self._rows, self._at = list(rows), 0
-        self.display = bool(self._rows)
+        self.rows, self.at = list(rows), 0
+        self.display = bool(self.rows)
         self._draw()
 
     def move(self, by: int) -> None:
         """Move the mark by `by` rows, in a cycle."""
-        if self._rows:
-            self._at = (self._at + by) % len(self._rows)
+        if self.rows:
+            self.at = (self.at + by) % len(self.rows)
             self._draw()
 
     def _draw(self) -> None:
-        first = max(0, min(self._at - self.ROWS + 2, len(self._rows) - self.ROWS))
+        first = max(0, min(self.at - self.ROWS + 2, len(self.rows) - self.ROWS))
         lines = []
-        for at, (name, summary) in enumerate(self._rows[first : first + self.ROWS], first):
-            mark, style = ("›", "bold $primary") if at == self._at else (" ", "$foreground")
+        for at, (name, summary) in enumerate(self.rows[first : first + self.ROWS], first):
+            mark, style = ("›", "bold $primary") if at == self.at else (" ", "$foreground")
             title = (f"{mark} {clean_line(name):<12} ", style)
             lines.append(Content.assemble(title, (clean_line(summary), "$text-muted")))
         self.update(Content("\n").join(lines))
@@ -206,7 +198,7 @@ class Completion:
         if not self.open:
             return False
         if self._typing is None:
-            self._prompt.put(f"{self._suggestions.chosen} ")
+            self._prompt.put(f"{self._suggestions.rows[self._suggestions.at][0]} ")
         else:
             self._put_path(self._typing, self._chosen_path)
         return True

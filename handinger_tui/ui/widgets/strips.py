@@ -325,26 +325,21 @@ class Chips(Static):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.display = False
-        self._chips: Sequence[Chip] = ()
+        self.chips: Sequence[Chip] = ()
         self._at = 0
         self._first = 0
         self._positions: list[ChipPosition] = []
 
     def show(self, chips: Sequence[Chip]) -> None:
         """Show these chips in this order; an empty sequence hides the widget."""
-        if list(chips) == list(self._chips):
+        if list(chips) == list(self.chips):
             return
-        self._chips = list(chips)
-        self._at = min(self._at, max(0, len(self._chips) - 1))
+        self.chips = list(chips)
+        self._at = min(self._at, max(0, len(self.chips) - 1))
         if not chips and self.has_focus:
             self.post_message(self.Emptied())
         self.display = bool(chips)
         self._draw()
-
-    @property
-    def shown(self) -> Sequence[Chip]:
-        """The chips shown."""
-        return self._chips
 
     def on_resize(self, _event: Resize) -> None:
         """Arrange the chips for the new width."""
@@ -353,17 +348,17 @@ class Chips(Static):
     def watch_has_focus(self, has_focus: bool) -> None:
         """Mark the newest chip on focus; without focus no chip is marked."""
         super().watch_has_focus(has_focus)
-        self._at = max(0, len(self._chips) - 1)
+        self._at = max(0, len(self.chips) - 1)
         self._draw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer "unfold" only for a folded text."""
-        return action != "unfold" or (bool(self._chips) and self._chips[self._at].kind is ChipKind.TEXT)
+        return action != "unfold" or (bool(self.chips) and self.chips[self._at].kind is ChipKind.TEXT)
 
     def _draw(self) -> None:
         room = self.content_size.width or 76
         marked = self._at if self.has_focus else None
-        drawn = [_draw_chip(chip, room, marked=at == marked) for at, chip in enumerate(self._chips)]
+        drawn = [_draw_chip(chip, room, marked=at == marked) for at, chip in enumerate(self.chips)]
         self._positions = arrange([one.cell_length for one in drawn], room)
         last = self._positions[-1].row if self._positions else 0
         marked_row = self._positions[self._at].row if self._positions else 0
@@ -382,20 +377,20 @@ class Chips(Static):
     # -- keys and mouse --------------------------------------------------------------------
     def action_move(self, by: int) -> None:
         """Move the mark by `by` chips, in a cycle."""
-        if self._chips:
-            self._at = (self._at + by) % len(self._chips)
+        if self.chips:
+            self._at = (self._at + by) % len(self.chips)
             self.refresh_bindings()
             self._draw()
 
     def action_remove(self) -> None:
         """Remove the marked chip."""
-        if self._chips:
-            self.post_message(self.Removed(self._chips[self._at]))
+        if self.chips:
+            self.post_message(self.Removed(self.chips[self._at]))
 
     def action_unfold(self) -> None:
         """Put the text of the marked chip into the prompt."""
         if self.check_action("unfold", ()):
-            self.post_message(self.Unfolded(self._chips[self._at]))
+            self.post_message(self.Unfolded(self.chips[self._at]))
 
     def on_click(self, event: Click) -> None:
         """Remove a chip by a click on its cross; unfold a text by a click on its name."""
@@ -405,7 +400,7 @@ class Chips(Static):
             return
         for position in self._positions:
             if position.row - self._first == at.y and position.left <= at.x < position.right:
-                chip = self._chips[position.at]
+                chip = self.chips[position.at]
                 if at.x >= position.right - 3:
                     self.post_message(self.Removed(chip))
                 elif chip.kind is ChipKind.TEXT:
