@@ -146,48 +146,31 @@ class Sums:
 
 def _sums_of(index: MoneyIndex, turns: Sequence[Turn], money: Sequence[TurnMoney], at: int) -> Sums:
     """The sums over all turns; `at`: the position of the one in view."""
-    sums, basis = Sums(), (index.reading, newest_worker(turns))
+    sums, worker = Sums(), newest_worker(turns)
+    add = _add_turn if index.reading is Reading.PER_TURN else _newest_total
     for position, (turn, of_turn) in enumerate(zip(turns, money, strict=True)):
-        _add(sums, turn, of_turn, basis, in_view=position == at)
+        is_free = turn.status in FREE
+        if not is_free:
+            sums.history.append(of_turn.usd)
+        if worker_of(turn) not in (None, worker):
+            continue
+        if unfinished(turn):
+            sums.open = sums.turns
+        sums.turns += 1
+        if of_turn.doubtful_in is not None:
+            sums.doubtful |= {of_turn.doubtful_in}
+        if is_free:
+            # That a turn which was never sent cost nothing says nothing of the others: it makes no sum known.
+            continue
+        pairs = zip(sums.members, MEMBERS, strict=True)
+        sums.members = [add(so_far, member, turn, of_turn) for so_far, member in pairs]
+        if position != at and not turn.live:
+            sums.pace += pace(turn, of_turn)
     return sums
 
 
-def _add(
-    sums: Sums,
-    turn: Turn,
-    money: TurnMoney,
-    basis: tuple[Reading, str | None],
-    *,
-    in_view: bool,
-) -> None:
-    """Add one turn to `sums`, in place. `basis`: how figures are read, and the worker of the sums."""
-    reading, worker = basis
-    free = turn.status in FREE
-    if not free:
-        sums.history.append(money.usd)
-    if worker_of(turn) not in (None, worker):
-        return
-    sums.open = sums.turns if unfinished(turn) else sums.open
-    sums.turns += 1
-    if money.doubtful_in is not None:
-        sums.doubtful |= {money.doubtful_in}
-    if reading is Reading.PER_TURN:
-        pairs = zip(sums.members, MEMBERS, strict=True)
-        sums.members = [_add_turn(so_far, member, turn, money) for so_far, member in pairs]
-    elif not free:
-        pairs = zip(sums.members, MEMBERS, strict=True)
-        sums.members = [_newest_total(so_far, member, turn) for so_far, member in pairs]
-    if not in_view and not turn.live and not free:
-        sums.pace += pace(turn, money)
-
-
-def _add_turn(so_far: Sum, member: Member, turn: Turn, money: TurnMoney) -> Sum:
-    """The sum with one more turn, where each turn is reported by itself.
-
-    That a turn which was never sent cost nothing says nothing of the others: it makes no sum known.
-    """
-    if turn.status in FREE:
-        return so_far
+def _add_turn(so_far: Sum, member: Member, _turn: Turn, money: TurnMoney) -> Sum:
+    """The sum with one more turn, where each turn is reported by itself."""
     reported = member.read(money.usage, money.costs)
     value = None if reported is None else tidy(Decimal(reported))
     gap = reported is None or not money.final
@@ -196,7 +179,7 @@ def _add_turn(so_far: Sum, member: Member, turn: Turn, money: TurnMoney) -> Sum:
     return Sum(EXACT.add(Decimal(so_far.value or 0), value), so_far.missing + gap, has_values=True)
 
 
-def _newest_total(so_far: Sum, member: Member, turn: Turn) -> Sum:
+def _newest_total(so_far: Sum, member: Member, turn: Turn, _money: TurnMoney) -> Sum:
     """The worker's running total. The newest reading includes every earlier turn, also those of others."""
     after = _read(member, turn.snapshot)
     if after is not None and turn.snapshot is not None:

@@ -81,7 +81,7 @@ class LiveMarkdown:
         resolve: bool = True,
         defer_highlight: bool = False,
     ) -> None:
-        """With `defer_highlight` long code blocks stay plain until `RowBuffer.highlight` is run."""
+        """With `defer_highlight` long code blocks stay plain until `RowBuffer.set_highlighted`."""
         self.width = width
         self._defer_highlight = defer_highlight
         self._references = references or {}

@@ -151,7 +151,7 @@ class Hit(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """How many matches of a pattern each slot has of those that were counted; whether they were the last."""
+    """The matches of a pattern in the slots counted so far; `is_complete`: no slot is left to count."""
 
     pattern: re.Pattern[str]
     matches: dict[Hit, int]
@@ -159,7 +159,7 @@ class Counts(NamedTuple):
 
 
 def _count(pattern: re.Pattern[str], slots: Iterator[tuple[Hit, Slot]], seconds: float) -> Counts:
-    """Count matches for about so long, in at least one slot; `inf`: all, in the thread of the screen."""
+    """Count matches for about that many seconds, in at least one slot; `inf`: in all, without pauses."""
     end, matches = monotonic() + seconds, {}
     for hit, slot in slots:
         if count := sum(1 for _match in pattern.finditer(source_of(slot))):
@@ -203,8 +203,8 @@ class TranscriptSearch:
         """Row of the current match, from the first row of its turn."""
         self._number = 0
         """Number of the current match within its slot."""
-        self._waits = ("", "")
-        """The id of a session that is not laid out yet, and what to find in it."""
+        self._pending = ("", "")
+        """The id of a session that is not laid out yet, and the text to find in it."""
 
     @property
     def active(self) -> bool:
@@ -235,18 +235,18 @@ class TranscriptSearch:
 
     def find_in(self, session_id: str, text: str) -> None:
         """Go to the newest match in a session, once that is laid out."""
-        self._waits = (session_id, text)
-        self.find_what_waits()
+        self._pending = (session_id, text)
+        self.find_pending()
 
-    def find_what_waits(self) -> None:
-        """Go to the match that waits for its session, if that is laid out."""
-        (session_id, text), session = self._waits, self._layout.session
+    def find_pending(self) -> None:
+        """Go to the newest match of a pending search if its session is laid out."""
+        (session_id, text), session = self._pending, self._layout.session
         if text and session is not None and session.session_id == session_id:
-            self._waits = ("", "")
+            self._pending = ("", "")
             self.find(text)
 
     def add(self, counts: Counts) -> None:
-        """Take what `counting` has counted, if that is still searched; at the first match, go there."""
+        """Add counts of the present search; those of an earlier one are dropped. Go to the first match."""
         if counts.pattern is not self._pattern:
             return
         self._counts.update(counts.matches)
@@ -255,7 +255,7 @@ class TranscriptSearch:
             self.step(-1)
 
     def counting(self) -> Callable[[float], Counts] | None:
-        """What counts on for about so many seconds, in any thread; None when all is counted.
+        """A function that continues to count for about that many seconds, in any thread; None at the end.
 
         It begins with the turns that have changed since they were counted.
         """

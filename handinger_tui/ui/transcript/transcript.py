@@ -143,7 +143,7 @@ class Transcript(ScrollView, can_focus=True):
                 self.follow()
             else:
                 self.place(self.transcript_layout.row_of(position))
-            self.search.find_what_waits()
+            self.search.find_pending()
         self.refresh()
 
     def _reading_position(self) -> ReadingPosition | None:

@@ -68,7 +68,7 @@ class FindBar(Horizontal):
         self._count_on()
 
     def follow(self) -> None:
-        """Count what the session has more than before."""
+        """Count the matches in what was added to the session."""
         if self.display and not self._is_counting and self._search.counting() is not None:
             self._is_counting = True
             self._count_on()

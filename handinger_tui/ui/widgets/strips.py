@@ -38,7 +38,7 @@ class QueueStrip(Static):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.QUEUE)
 
     class QueueRequest(Message):
-        """What the person wants of the queue."""
+        """A request to the screen about the queue."""
 
     class _TurnRequest(QueueRequest):
         def __init__(self, turn: Turn) -> None:
@@ -306,7 +306,7 @@ class Chips(Static):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.CHIPS)
 
     class ChipsRequest(Message):
-        """What the person wants of the chips."""
+        """A request to the screen about the chips."""
 
     class _ChipRequest(ChipsRequest):
         def __init__(self, chip: Chip) -> None:

@@ -53,7 +53,7 @@ class Welcome(Static):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WELCOME)
 
     class WelcomeRequest(Message):
-        """What the person wants of the first screen."""
+        """A request to the work screen."""
 
     class IdeaChosen(WelcomeRequest):
         """A prompt to try was chosen."""
@@ -69,7 +69,7 @@ class Welcome(Static):
             super().__init__()
             self.session_id = session_id
 
-    class Left(WelcomeRequest):
+    class Exited(WelcomeRequest):
         """The mark was moved beyond the last item: return to the prompt."""
 
     def __init__(self, *, local: bool, id: str | None = None) -> None:
@@ -122,7 +122,7 @@ class Welcome(Static):
             self._marked = to
             self._draw()
         else:
-            self.post_message(self.Left())
+            self.post_message(self.Exited())
 
     def action_choose(self) -> None:
         """Choose the marked item."""
