@@ -9,7 +9,7 @@ The text of a row is already clean (`core.safety`).
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -531,24 +531,26 @@ class RowBuffer:
     def __init__(self, width: int, tone: str | None = None) -> None:
         self.rows: list[Row] = []
         self.height = 0
-        self.deferred: list[Row] = []
-        """The first rows of the code blocks that are not highlighted yet."""
         self.tone: Final = tone
         self._width = width
         self._starts: list[int] = []
+        self._heads: list[int] = []
+        """The positions of the first rows of the code blocks: a painted line must not look for them."""
+
+    @property
+    def deferred(self) -> list[Row]:
+        """The first rows of the code blocks that are not highlighted yet."""
+        return [self.rows[at] for at in self._heads if self.rows[at].deferred_language]
 
     def replace(self, keep: int, fresh: Sequence[Row]) -> int:
         """Keep the first `keep` rows and append `fresh`. Returns the first changed screen row."""
         if keep < len(self.rows):
             self.height = self._starts[keep]
-            if self.deferred:
-                dropped = set(map(id, self.rows[keep:]))
-                self.deferred = [head for head in self.deferred if id(head) not in dropped]
-            del self.rows[keep:], self._starts[keep:]
+            del self.rows[keep:], self._starts[keep:], self._heads[bisect_left(self._heads, keep) :]
         changed = self.height
         for row in fresh:
-            if row.deferred_language:
-                self.deferred.append(row)
+            if row.code is not None:
+                self._heads.append(len(self.rows))
             self.rows.append(row)
             self._starts.append(self.height)
             self.height += len(wrapped(row.content, _paint_room(row, self._width), words=row.wrap))
@@ -556,11 +558,10 @@ class RowBuffer:
 
     def set_highlighted(self, head: Row, lines: Sequence[Content]) -> None:
         """Replace the plain lines of a code block, given its first row. Heights do not change."""
-        at = next((at for at, row in enumerate(self.rows) if row is head), None)
+        at = next((at for at in self._heads if self.rows[at] is head), None)
         if at is None:
             # The rows were rebuilt while the lines were highlighted in a thread.
             return
-        self.deferred = [row for row in self.deferred if row is not head]
         self.rows[at] = replace(head, deferred_language="")
         for number, line in enumerate(lines, at + 1):
             self.rows[number] = replace(self.rows[number], content=line)
@@ -582,7 +583,7 @@ class RowBuffer:
     def codes(self) -> list[CodeBlock]:
         """Return the code blocks, in order."""
         return [
-            CodeBlock(self._starts[at], self.start_of(at + row.code[1]), row.code[0])
-            for at, row in enumerate(self.rows)
-            if row.code is not None
+            CodeBlock(self._starts[at], self.start_of(at + code[1]), code[0])
+            for at in self._heads
+            if (code := self.rows[at].code) is not None
         ]

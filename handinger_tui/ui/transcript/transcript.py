@@ -201,7 +201,7 @@ class Transcript(ScrollView, can_focus=True):
     async def _highlight_code(self, buffer: RowBuffer) -> None:
         """Highlight the plain code blocks of a row buffer that came into sight."""
         try:
-            for head in list(buffer.deferred):
+            for head in buffer.deferred:
                 text = head.code[0] if head.code is not None else ""
                 work = partial(highlighted_lines, text, head.deferred_language)
                 buffer.set_highlighted(head, await run_in_thread(work))
