@@ -186,7 +186,7 @@ class SessionActor:
         self.store = SessionStore(session, deps.run_deps, self._turn_changing, deps.on_change)
         self.runs = RunSlot(self._run_ended)
         self._limits = SessionLimits(self.store, log, deps.limits, lambda: self.runs.ends, self.inbox.post)
-        self._settler = TurnSettler(self.store, log, clock)
+        self._settler = TurnSettler(self.store, log, clock, deps.run_deps.policy.recovery_window)
         self.late = LateReader(deps.run_deps, self.store, self._settler, self.inbox, lambda: self.running)
         self._is_stopping = False
 
@@ -543,8 +543,7 @@ class SessionActor:
             body = await self._deps.run_deps.api.read_worker(worker_id)
         except Refused as refusal:
             if refusal.kind is Kind.NOT_FOUND:
-                window_s = self._deps.run_deps.policy.recovery_window
-                await self.inbox.request(partial(self._settler.end_without_worker, worker_id, window_s))
+                await self.inbox.request(partial(self._settler.end_without_worker, worker_id))
             raise
         return await self._apply_reading(turn.turn_id, body)
 

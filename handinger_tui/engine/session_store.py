@@ -39,7 +39,12 @@ from handinger_tui.core.turns.turn import (
     judge,
     outcome_object,
 )
-from handinger_tui.core.turns.worker_reconciliation import WorkerObservation, observe, slim_worker
+from handinger_tui.core.turns.worker_reconciliation import (
+    WorkerObservation,
+    answer_to,
+    observe,
+    slim_worker,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -232,7 +237,8 @@ class TurnRecord:
         """Apply one read of the worker to a turn that no run watches; True when it shows that the turn ended.
 
         A turn that had ended before gets the newest usage and costs. A turn that may not have arrived,
-        and that the worker does not list, stays as it is: a single read proves nothing.
+        and that the worker does not list, stays as it is: a single read proves nothing, and the worker may
+        be running the message of somebody else.
         """
         if not body.wire:
             return False
@@ -241,7 +247,13 @@ class TurnRecord:
             self.feed_worker(body, ReadReason.AFTER)
             return False
         observation = observe(self.turn, body.snapshot, accepted=self.accepted)
-        if observation not in (WorkerObservation.DONE, WorkerObservation.BUSY) and not self.accepted:
+        is_listed = answer_to(self.turn.order, body.snapshot).present or self.order.worker_id is None
+        may_run = observation is WorkerObservation.BUSY and (is_listed or self.accepted)
+        if not (self.accepted or may_run or observation is WorkerObservation.DONE):
+            return False
+        if not may_run and observation is not WorkerObservation.DONE and not self.turn.live:
+            # An idle worker: what was known of the turn, and since when, stays.
+            self.feed_worker(body, ReadReason.MONEY, messages=False)
             return False
         self.departed = True
         self.note(Marker.WATCHING)

@@ -34,7 +34,13 @@ from handinger_tui.core.turns.turn import (
     judge,
     outcome_object,
 )
-from handinger_tui.core.turns.worker_reconciliation import Answer, answer_to, messages_of, without_newest
+from handinger_tui.core.turns.worker_reconciliation import (
+    Answer,
+    answer_to,
+    messages_of,
+    times_asked,
+    without_newest,
+)
 from handinger_tui.engine.turn_run import figures_differ
 
 if TYPE_CHECKING:
@@ -169,21 +175,55 @@ def is_unsettled(turn: Turn) -> bool:
 NO_SUCH_WORKER: Final = Fault(
     Kind.NOT_FOUND, "The service does not know this worker, so the cost of the turn cannot be read.", 404
 )
+NO_END: Final = Fault(Kind.INCOMPLETE, "The answer did not end, and the worker does not run.")
 NEVER_ARRIVED: Final = Fault(
-    Kind.NOT_FOUND, "The service never received this message.", 404, may_have_been_charged=False
+    Kind.NOT_FOUND, "The service never received this message.", may_have_been_charged=False
 )
 
 
-def unsettled_turns(session: Session, snapshot: Snapshot, *, without: str = "") -> list[Turn]:
-    """Turns, except `without`, that are unsettled in the session but have ended by `snapshot`."""
+def unsettled_turns(session: Session, snapshot: Snapshot, *, without: str = "") -> list[tuple[Turn, Answer]]:
+    """Turns, except `without`, that are unsettled in the session, with what an idle or later worker shows."""
     open_turns = [turn for turn in session.turns if is_unsettled(turn) and turn.turn_id != without]
-    return [turn for turn in open_turns if _has_ended(answer_to(turn.order, snapshot), snapshot)]
+    answers = [(turn, _answer_in(session, turn, snapshot)) for turn in open_turns]
+    is_idle = not (snapshot.busy or snapshot.unfinished)
+    return [
+        (turn, answer)
+        for turn, answer in answers
+        if _has_ended(answer, snapshot) or (is_idle and answer.present is not None)
+    ]
+
+
+def _answer_in(session: Session, turn: Turn, snapshot: Snapshot) -> Answer:
+    """`answer_to` a turn in doubt, whose message may never have arrived and been sent again by the person.
+
+    Then the worker lists only the equal message of a later turn, before which there were equally many.
+    """
+    order = turn.order
+    answer = answer_to(order, snapshot)
+    if not answer.present or order.seen_before is None:
+        return answer
+    key = (normalized_prompt(order.prompt), order.seen_before)
+    others = [one for one in session.turns if not is_unsettled(one) and one.status not in NEVER_THERE]
+    arrived = sum((normalized_prompt(one.order.prompt), one.order.seen_before) == key for one in others)
+    is_of_another = arrived and times_asked(snapshot, order.prompt) - order.seen_before <= arrived
+    return Answer(False) if is_of_another else answer
 
 
 def _has_ended(answer: Answer, snapshot: Snapshot) -> bool:
     if not answer.present:
         return False
     return not answer.last or (not snapshot.busy and (bool(answer.parts) or snapshot.failed))
+
+
+def _is_missing(turn: Turn, answer: Answer, snapshot: Snapshot) -> bool:
+    """Whether a message of ours is not in the worker, and no message from before it has gone either."""
+    before = turn.before.prompts if turn.before is not None else None
+    is_complete = before is not None and snapshot.prompts is not None and snapshot.prompts >= before
+    return answer.present is False and turn.posts > 0 and is_complete
+
+
+def _last_ms(turn: Turn) -> int:
+    return turn.ended_ms or turn.sent_ms or turn.order.created_ms
 
 
 def own_part(turn: Turn, body: WorkerBody) -> str:
@@ -202,8 +242,10 @@ def own_part(turn: Turn, body: WorkerBody) -> str:
 class TurnSettler:
     """Settles turns of one session, and writes the end of each turn to the history."""
 
-    def __init__(self, store: SessionStore, log: TurnLog, clock: Clock) -> None:
+    def __init__(self, store: SessionStore, log: TurnLog, clock: Clock, window_s: float) -> None:
+        """`window_s`: the recovery window; after it, a turn that the service does not know is missing."""
         self._store = store
+        self._window_ms = int(window_s * 1000)
         self._log = log
         self._clock = clock
         self._unclosed: set[str] = set()
@@ -267,25 +309,41 @@ class TurnSettler:
     async def settle_older(self, body: WorkerBody, *, without: str = "") -> None:
         """Settle open turns, except `without`: one read of the worker holds the answers of all its turns.
 
+        An idle worker without an answer proves something only after the recovery window: then a message that
+        it does not list never arrived, and one that the service had accepted has an unknown end.
         A turn that another program works on is left to that program, which writes its frames.
 
         Raises:
             LedgerError
         """
-        for turn in unsettled_turns(self._store.value, body.snapshot, without=without):
-            if not await self._log.claim(turn.turn_id):
+        latest_ms = self._clock.now_ms() - self._window_ms
+        for turn, answer in unsettled_turns(self._store.value, body.snapshot, without=without):
+            has_ended = _has_ended(answer, body.snapshot)
+            is_old = _last_ms(turn) <= latest_ms
+            if not (has_ended or is_old) or not await self._log.claim(turn.turn_id):
                 continue
             record = await self._store.record_of(turn.turn_id)
-            if record.turn.status in UNSETTLED:
-                record.settle_by_reading(own_part(turn, body))
-            else:
+            status = record.turn.status
+            if status not in UNSETTLED:
                 # Another program has read its end.
                 record.take_stored(())
+            elif has_ended:
+                record.settle_by_reading(own_part(turn, body))
+            elif (
+                not record.accepted
+                and _last_ms(turn) <= latest_ms
+                and _is_missing(turn, answer, body.snapshot)
+            ):
+                record.settle(TurnStatus.NOT_DELIVERED, NEVER_ARRIVED, recovered=True)
+            elif record.accepted and status is not TurnStatus.UNKNOWN:
+                record.settle(TurnStatus.UNKNOWN, NO_END)
+            else:
+                continue
             self._unclosed.add(turn.turn_id)
         await self.close_ended()
 
-    async def end_without_worker(self, worker_id: str, window_s: float) -> None:
-        """The service does not know the worker: after `window_s` its open turns end as unknown.
+    async def end_without_worker(self, worker_id: str) -> None:
+        """The service does not know the worker: after the recovery window its open turns end as unknown.
 
         A turn that would have begun it, and that the service never accepted, has not arrived.
 
@@ -295,13 +353,13 @@ class TurnSettler:
         Raises:
             LedgerError
         """
-        latest_ms = self._clock.now_ms() - int(window_s * 1000)
+        latest_ms = self._clock.now_ms() - self._window_ms
         missing = [
             turn
             for turn in self._store.value.turns
             if is_unsettled(turn)
             and worker_of(turn) == worker_id
-            and (turn.ended_ms or turn.sent_ms or turn.order.created_ms) <= latest_ms
+            and _last_ms(turn) <= latest_ms
             and await self._log.claim(turn.turn_id)
         ]
         for turn in missing:

@@ -17,7 +17,7 @@ from handinger_tui.core.stream import Framing, RawFrame, StreamRoute, WorkerBody
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import Kind, Turn, TurnStatus
 from handinger_tui.engine.ports import RetryPolicy
-from tests.engine.fakes import FakeApi, FakeReply, Script, rig, says, worker
+from tests.engine.fakes import FakeApi, FakeReply, Rig, Script, StillClock, rig, says, worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -270,3 +270,92 @@ async def test_a_post_answered_only_for_another_worker_may_have_cost() -> None:
     assert (session.worker_id, turn.status, turn.text) == ("w1", TurnStatus.UNKNOWN, "")
     assert turn.fault is not None
     assert "another worker" in turn.fault.message
+
+
+EARLIER = worker("one", prompt="earlier")
+HOURS = 7200.0
+
+
+async def _lost(prompt: str, before: str) -> Rig:
+    """A message that never arrived, and whose worker could not be read until the recovery window was over."""
+    box = rig(FakeApi(starts=[RESET], workers=[before, ServerFault(Kind.SERVER, "500")]))
+    await box.engine.actor(box.session_id).send(prompt)
+    (turn,) = (await box.settled()).turns
+    assert turn.status is TurnStatus.UNKNOWN
+    return box
+
+
+@pytest.mark.parametrize(
+    ("later_s", "now", "status"),
+    [
+        pytest.param(HOURS, EARLIER, TurnStatus.NOT_DELIVERED, id="long after"),
+        pytest.param(1.0, EARLIER, TurnStatus.UNKNOWN, id="soon after"),
+        pytest.param(HOURS, ANSWERS["busy with another"], TurnStatus.UNKNOWN, id="busy"),
+        pytest.param(HOURS, worker("", messages=[]), TurnStatus.UNKNOWN, id="messages left out"),
+        pytest.param(HOURS, worker("x", prompt="hello"), TurnStatus.COMPLETED, id="arrived"),
+    ],
+)
+async def test_one_reading_long_after_a_doubt_shows_that_nothing_arrived(
+    later_s: float, now: str, status: TurnStatus
+) -> None:
+    box = await _lost("hello", EARLIER)
+    box.api.workers = [now]
+    box.clock.seconds += later_s
+    await box.engine.actor(box.session_id).refresh()
+    (turn,) = (await box.settled()).turns
+    assert turn.status is status
+    assert turn.fault is None or turn.fault.may_have_been_charged == (status is TurnStatus.UNKNOWN)
+
+
+async def test_a_lost_message_does_not_take_the_answer_of_the_same_message_sent_again() -> None:
+    box = await _lost("earlier", EARLIER)
+    both = json.loads(EARLIER)["messages"] + json.loads(worker("two", prompt="earlier"))["messages"]
+    box.api.starts, box.api.workers = [says("two")], [EARLIER, worker("two", messages=both)]
+    box.clock.seconds += HOURS
+    await box.engine.actor(box.session_id).send("earlier")
+    lost, again = (await box.settled()).turns
+    assert (lost.status, lost.text) == (TurnStatus.NOT_DELIVERED, "")
+    assert (again.status, again.text) == (TurnStatus.COMPLETED, "two")
+
+
+async def test_two_equal_messages_that_both_arrived_have_two_answers() -> None:
+    box = await _lost("earlier", EARLIER)
+    one, two = (json.loads(worker(text, prompt="earlier"))["messages"] for text in ("one", "two"))
+    box.api.starts = [says("two")]
+    # The replica that is read before the second message does not show the first one yet.
+    box.api.workers = [EARLIER, worker("two", messages=[*one, *one, *two])]
+    await box.engine.actor(box.session_id).send("earlier")
+    assert [turn.status for turn in (await box.settled()).turns] == [TurnStatus.COMPLETED] * 2
+
+
+@pytest.mark.parametrize(
+    ("later_s", "now", "status"),
+    [
+        pytest.param(HOURS, EARLIER, TurnStatus.UNKNOWN, id="not listed"),
+        pytest.param(HOURS, worker("", prompt="hello"), TurnStatus.UNKNOWN, id="no answer"),
+        pytest.param(1.0, EARLIER, TurnStatus.RUNNING, id="soon after"),
+        pytest.param(HOURS, worker("", prompt="hello", busy=True), TurnStatus.RUNNING, id="running"),
+    ],
+)
+async def test_an_accepted_turn_does_not_run_on_in_an_idle_worker(
+    later_s: float, now: str, status: TurnStatus
+) -> None:
+    gate = asyncio.Event()
+    box = rig(FakeApi(starts=[[*says("so f", end=False), gate]], workers=[EARLIER]), clock=StillClock())
+    published = asyncio.Event()
+    box.engine.subscribe(lambda _: published.set())
+    await box.engine.actor(box.session_id).send("hello")
+    while not box.engine.session(box.session_id).turns[0].text:
+        published.clear()
+        await published.wait()
+    box.engine.actor(box.session_id).detach()
+    assert (await box.settled()).turns[0].status is TurnStatus.RUNNING
+    box.api.workers = [now]
+    box.clock.seconds += later_s
+    await box.engine.actor(box.session_id).refresh()
+    (turn,) = (await box.settled()).turns
+    assert (turn.status, turn.text) == (status, "so f")
+    box.api.workers = [worker("so far", prompt="hello")]
+    await box.engine.actor(box.session_id).refresh()
+    (turn,) = (await box.settled()).turns
+    assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "so far")
