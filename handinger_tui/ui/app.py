@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import RenderableType
 from textual import work
-from textual.app import App
 from textual.binding import Binding
 from textual.driver import Driver
 from textual.events import Event, InputEvent, Key, Paste
@@ -62,32 +61,54 @@ def system_now_ms() -> int:
 class TypeAhead:
     """Holds keys back while one before them is processed that may change where they go.
 
-    So until the prompt has the focus, and after Esc or Enter in a dialog: several keys may come in one
-    piece, and all would go to the dialog and be lost with it.
+    So until the prompt has the focus, after Enter, after a key outside the prompt, after Esc in a dialog, and
+    while a screen opens: several keys may come in one piece, and all would go to the same screen.
     """
 
-    def __init__(self, app: App[None], pass_on: Callable[[Event], Awaitable[None]]) -> None:
+    def __init__(self, app: HandingerApp, pass_on: Callable[[Event], Awaitable[None]]) -> None:
         self._app = app
         self._pass_on = pass_on
         self._held: list[Key | Paste] | None = []
         """None: nothing is held back."""
-        self._dialog: Screen[object] | None = None
-        """The dialog that the key before may have closed."""
+        self._screen: Screen[object] | None = None
+        """The screen that the key before may have closed or covered."""
+        self._was_opening = False
+        """Whether a screen was opening when the next key was due."""
 
     async def take(self, event: Event) -> None:
         """Pass an event on, or hold it back."""
         if not isinstance(event, Key | Paste) or event.is_forwarded:
             await self._pass_on(event)
-        elif self._held is None:
-            await self._pass(event)
-        else:
+        elif self._held is not None:
             self._held.append(event)
+        elif self._app.work.interaction.is_opening:
+            self._held = [event]
+            await self.pass_next()
+        else:
+            await self._pass(event)
 
     async def pass_next(self) -> None:
         """Pass on the next key and, behind it, all others."""
-        held, dialog, self._dialog = self._held or [], self._dialog, None
-        has_closed = dialog is not None and self._app.screen is not dialog
-        if has_closed and held and isinstance(held[0], Key) and held[0].key == "enter":
+        work = self._app.work
+        if work.interaction.is_opening:
+            self._was_opening = True
+            self._app.set_timer(LOOK_AGAIN_S, self.pass_next)
+            return
+        if self._was_opening:
+            self._was_opening, self._screen = False, None
+            # Nobody answers a question that was not seen yet, or sends the draft where no screen opened.
+            self._held = [
+                one
+                for one in self._held or []
+                if isinstance(one, Paste) or not (one.key == "enter" or work.sends(one))
+            ]
+            if self._app.screen is not work:
+                # Behind what gives the new screen its focus.
+                self._continue_behind(self._app.screen.ancestors_with_self)
+                return
+        held, screen, self._screen = self._held or [], self._screen, None
+        has_changed = screen is not None and self._app.screen is not screen
+        if has_changed and held and isinstance(held[0], Key) and held[0].key == "enter":
             # Enter was pressed twice: the second must not send the draft in the prompt.
             del held[0]
         if held:
@@ -97,14 +118,20 @@ class TypeAhead:
 
     async def _pass(self, event: Key | Paste) -> None:
         screen, queues = self._app.screen, (self._app.focused or self._app.screen).ancestors_with_self
-        is_in_dialog = len(self._app.screen_stack) > 1
+        is_last = isinstance(event, Key) and self._may_move(event.key)
         await self._pass_on(event)
-        if is_in_dialog and isinstance(event, Key) and event.key in _CLOSING_KEYS:
-            self._dialog, self._held = screen, self._held or []
+        if is_last:
+            self._screen, self._held = screen, self._held or []
             # Once for the key, and once for what a widget made of it.
             queues = queues * 2
         if self._held is not None:
             self._continue_behind(queues)
+
+    def _may_move(self, key: str) -> bool:
+        """Whether the keys behind this one may be meant for another screen or widget."""
+        if self._app.screen is not self._app.work:
+            return key in ("enter", "escape")
+        return key == "enter" or self._app.focused is not self._app.work.prompt
 
     def _continue_behind(self, queues: Sequence[MessagePump]) -> None:
         # An unhandled key bubbles from widget to widget before its binding is looked up: wait for each queue.
@@ -114,7 +141,8 @@ class TypeAhead:
             self._continue_behind(queues[1:])
 
 
-_CLOSING_KEYS: Final = frozenset({"escape", "enter"})
+LOOK_AGAIN_S: Final = 0.01
+"""Seconds between two looks at whether a screen is open."""
 
 
 class HandingerApp(DiffApp, inherit_bindings=False):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from handinger_tui.core.turns.turn import Lineage, Turn
     from handinger_tui.ui.ports import AppOptions
@@ -34,7 +34,7 @@ class Command(Struct, frozen=True):
 
     name: str
     summary: str
-    run: Callable[[CommandContext, str], Awaitable[None]]
+    run: Callable[[CommandContext, str], Coroutine[Any, Any, None]]
     aliases: tuple[str, ...] = ()
     takes: str = ""
     choices: tuple[str, ...] = ()
@@ -43,6 +43,8 @@ class Command(Struct, frozen=True):
     """Words with their meaning that the prompt offers, instead of `choices`."""
     repeats: bool = False
     """Whether every argument is one of those words, not only the first."""
+    opens: bool = False
+    """Whether it shows a screen or a question: keys that are pressed behind it wait for that."""
 
 
 class CommandContext(Struct, frozen=True):

@@ -142,8 +142,8 @@ ATTACHING: Final = (Command("file", "Attach a file to the next message", file, t
 FILES: Final = (
     Command("files", "Show the files of this session", files),
     Command("download", "Save files to this computer", download, takes="[N|name|new|all]"),
-    Command("preview", "Preview a file", preview, takes="[N|name]"),
-    Command("data", "View structured output and data as a tree or table", data, takes="[N]"),
+    Command("preview", "Preview a file", preview, takes="[N|name]", opens=True),
+    Command("data", "View structured output and data as a tree or table", data, takes="[N]", opens=True),
 )
 
 

@@ -41,6 +41,7 @@ async def budget(context: CommandContext, argument: str) -> None:
         at = BUDGETS.index(controller.budget) if controller.budget in BUDGETS else 0
         level = BUDGETS[(at + 1) % len(BUDGETS)]
     elif level == UNLIMITED:
+        interaction.expect_screen()
         body = f"{NO_BOUND}\n\n{await highest_cost(controller)}"
         if not await interaction.confirm(
             "Unlimited budget?", body, yes="Use unlimited", no="Cancel", typed=UNLIMITED
@@ -178,6 +179,7 @@ MONEY: Final = (
         "Set spending limits per turn, session, worker, day, week or month",
         limit,
         ("limits",),
+        opens=True,
         takes="[SCOPE AMOUNT [credits] | SCOPE off]",
         choices=tuple(Scope),
     ),
@@ -186,10 +188,13 @@ MONEY: Final = (
         "Show or set what the worker's figures mean",
         reading,
         takes="[lifetime|per-turn|auto]",
+        opens=True,
         choices=tuple(WORDS),
     ),
     Command("costs", "Show usage and cost of this session", costs, ("cost", "usage", "stats")),
-    Command("receipt", "Show the receipt of the last turn, or of turn N", receipt, takes="[N|last]"),
-    Command("budgets", "Compare budget levels; month-end forecast", budgets),
-    Command("ledger", "Show spending by day, worker, session and turn", ledger),
+    Command(
+        "receipt", "Show the receipt of the last turn, or of turn N", receipt, takes="[N|last]", opens=True
+    ),
+    Command("budgets", "Compare budget levels; month-end forecast", budgets, opens=True),
+    Command("ledger", "Show spending by day, worker, session and turn", ledger, opens=True),
 )

@@ -217,11 +217,11 @@ async def export(context: CommandContext, argument: str) -> None:
 
 SESSION: Final = (
     Command("new", "Start a new session", new, ("clear",)),
-    Command("sessions", "Open another session", sessions, ("resume", "continue"), "[ID]"),
-    Command("runs", "List sessions with a running worker", runs),
+    Command("sessions", "Open another session", sessions, ("resume", "continue"), "[ID]", opens=True),
+    Command("runs", "List sessions with a running worker", runs, opens=True),
     Command("attach", "Watch a running worker", attach, takes="[ID]"),
-    Command("detach", "Stop watching; the worker keeps running", detach),
-    Command("rename", "Rename this session", rename, takes="[TITLE]"),
+    Command("detach", "Stop watching; the worker keeps running", detach, opens=True),
+    Command("rename", "Rename this session", rename, takes="[TITLE]", opens=True),
     Command(
         "tag", "Tag this session, or show its tags", tag, takes="[TAG…]", offers=_offered_tags, repeats=True
     ),
@@ -375,6 +375,7 @@ AGAIN: Final = (
         "Edit an earlier message and send it as a new one",
         edit,
         takes="[N|last]",
+        opens=True,
         offers=_offered_messages,
     ),
     Command(
@@ -382,6 +383,7 @@ AGAIN: Final = (
         "Send a message again (shows the cost and asks first)",
         retry,
         takes="[N|last] [LEVEL]",
+        opens=True,
         offers=_offered_messages,
     ),
     Command(

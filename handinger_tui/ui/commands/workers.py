@@ -79,8 +79,8 @@ async def archive(context: CommandContext, _argument: str) -> None:
 
 
 WORKERS: Final = (
-    Command("workers", "Stored workers: create, edit, start a task", workers, takes="[ID]"),
-    Command("archive", "Archive the task of this session", archive),
+    Command("workers", "Stored workers: create, edit, start a task", workers, takes="[ID]", opens=True),
+    Command("archive", "Archive the task of this session", archive, opens=True),
 )
 
 
@@ -185,9 +185,12 @@ TRIGGERS: Final = (
         "Show a worker's schedules, or add one",
         schedule,
         ("schedules",),
+        opens=True,
         takes="[at TIME|in SPAN|every SPAN|cron CRON INSTRUCTION]",
         choices=("every", "in", "at", "cron"),
     ),
-    Command("webhook", "Show or set the worker's webhook; its deliveries", webhook, takes="[URL]"),
-    Command("email", "Show and copy the worker's email address", email),
+    Command(
+        "webhook", "Show or set the worker's webhook; its deliveries", webhook, takes="[URL]", opens=True
+    ),
+    Command("email", "Show and copy the worker's email address", email, opens=True),
 )

@@ -13,6 +13,7 @@ from handinger_tui.ui.widgets.strips import Chips, QueueStrip
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.composer import QueueEditor
 from handinger_tui.ui.work.pane import FINDING, FIRST_SCREEN, SessionPane
+from handinger_tui.ui.work.session_controller import SessionController
 
 
 class Browsing:
@@ -21,11 +22,13 @@ class Browsing:
     def __init__(
         self,
         screen: Screen[None],
+        controller: SessionController,
         pane: SessionPane,
         queue_editor: QueueEditor,
         repaint: Callable[[], None],
     ) -> None:
         self._screen = screen
+        self._controller = controller
         self._pane = pane
         self._sidebar = pane.sidebar
         self._queue_editor = queue_editor
@@ -49,8 +52,11 @@ class Browsing:
 
     def show_panel(self, name: str) -> None:
         """Show a panel and browse it."""
-        self.browse(self._sidebar.reveal(name))
-        # A hidden panel did not follow the session.
+        panel = self._sidebar.reveal(name)
+        if self._controller.session_id:
+            # A hidden panel did not follow the session, and an empty one leaves its keys to the prompt.
+            panel.show_soon(self._controller.session)
+        self.browse(panel)
         self._repaint()
 
     def toggle_panel(self, name: str) -> None:

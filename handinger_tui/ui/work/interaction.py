@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from handinger_tui.ui.work.session_controller import SessionController
 
 Answer = TypeVar("Answer")
+MAX_OPENING_S: Final = 1.0
+"""Most seconds for which keys wait for a screen: what it shows may come from a slow disk or service."""
 SUSPICIOUS_LINK: Final = "This link may be misleading"
 
 
@@ -36,6 +39,8 @@ class Interaction:
         self._acknowledge = acknowledge
         self._announced: dict[str, float] = {}
         """When each notification that may still be shown appeared, by its text."""
+        self._opening_until = 0.0
+        """The monotonic time until which keys wait for a screen that opens."""
 
     @property
     def app(self) -> DiffApp:
@@ -48,6 +53,26 @@ class Interaction:
     def run(self, coroutine: Coroutine[Any, Any, object]) -> None:
         """Await a coroutine in the background and show its error."""
         self._screen.run_worker(self._show_error(coroutine), group="do")
+
+    def open(self, coroutine: Coroutine[Any, Any, object]) -> None:
+        """As `run`, of what shows a screen: keys that are pressed before it is there wait for it."""
+        self.expect_screen()
+        self.run(self._open(coroutine))
+
+    async def _open(self, coroutine: Coroutine[Any, Any, object]) -> None:
+        try:
+            await coroutine
+        finally:
+            self._opening_until = 0.0
+
+    def expect_screen(self) -> None:
+        """A screen will open: from now on keys wait for it, for `MAX_OPENING_S` at most."""
+        self._opening_until = monotonic() + MAX_OPENING_S
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether a screen that a key opens is not there yet."""
+        return monotonic() < self._opening_until
 
     async def _show_error(self, coroutine: Coroutine[Any, Any, object]) -> None:
         """Await a coroutine. The only place where the work screen catches every `HandingerError`."""
@@ -77,7 +102,10 @@ class Interaction:
         """Show a dialog or page and wait for its result. Notifications that would cover it are removed."""
         self.app.clear_notifications()
         self._announced.clear()
-        return await self._screen.app.push_screen_wait(screen)
+        answer = self._screen.app.push_screen(screen, wait_for_dismiss=True)
+        self._opening_until = 0.0
+        # The end of this task must not end the future of the screen.
+        return await asyncio.shield(answer)
 
     async def confirm(self, title: str, body: str, *, yes: str, no: str, typed: str = "") -> bool:
         """Ask a yes-or-no question; with `typed`, that word must be typed for a yes."""

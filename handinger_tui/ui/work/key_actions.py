@@ -212,7 +212,7 @@ class KeyActions:
     def _retry(self) -> None:
         """Send the message at the cursor again, after a question."""
         if (turn := turn_at_cursor(self._context)) is not None:
-            self._context.interaction.run(retry_turn(self._context, turn, self._context.controller.budget))
+            self._context.interaction.open(retry_turn(self._context, turn, self._context.controller.budget))
 
     def _fork(self) -> None:
         """Carry the conversation up to the cursor over to a new session."""
@@ -221,4 +221,4 @@ class KeyActions:
 
     def _show_data(self) -> None:
         """Show the data at the cursor, else the newest."""
-        self._context.interaction.run(show_data(self._context, self._context.pane.transcript.cursor.part))
+        self._context.interaction.open(show_data(self._context, self._context.pane.transcript.cursor.part))

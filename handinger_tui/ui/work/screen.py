@@ -118,7 +118,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             send_flow.sending,
             self._handle_shown,
         )
-        self.browsing = Browsing(self, pane, queue_editor, self.scheduler.request)
+        self.browsing = Browsing(self, controller, pane, queue_editor, self.scheduler.request)
         self._first_screen = FirstScreen(
             controller,
             interaction,
@@ -285,7 +285,11 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         if (active := self.active_bindings.get(event.key)) is not None and active.enabled:
             return False
         self.browsing.return_to_prompt()
-        active = self.active_bindings.get(event.key)
+        return self.sends(event)
+
+    def sends(self, key: Key) -> bool:
+        """Whether a key would send what is in the prompt, with the focus that there is."""
+        active = self.active_bindings.get(key.key)
         return active is not None and active.enabled and active.binding.action in SENDING
 
     @property
@@ -346,16 +350,20 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
 
     def action_command(self, name: str, argument: str = "") -> None:
         """Run a slash command as if it had been typed."""
+        command = command_named(name)
+        if command is not None and command.opens and not argument:
+            self.interaction.expect_screen()
         # Queued behind the keys that the prompt has not processed yet: an earlier Enter takes effect first.
-        self.prompt.call_later(lambda: self.interaction.run(self.run_command(name, argument)))
+        self.prompt.call_later(self.run_command, name, argument)
 
-    async def run_command(self, name: str, argument: str = "") -> None:
+    def run_command(self, name: str, argument: str = "") -> None:
         """Run a command by its exact name or alias; an unknown name shows a suggestion."""
         command = command_named(name)
         if command is None:
             self.interaction.say(unknown_command_text(name), "warning")
         else:
-            await command.run(self.context, argument)
+            run = self.interaction.open if command.opens else self.interaction.run
+            run(command.run(self.context, argument))
 
     # -- the prompt --------------------------------------------------------------------------------
     @on(PromptBox.Submitted)
@@ -418,7 +426,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             case QueueStrip.Withdrawn():
                 self.interaction.run(self.queue_editor.withdraw(session_id, event.turn))
             case QueueStrip.SentNow():
-                self.interaction.run(self.send_flow.send_queued(session_id, event.turn))
+                self.interaction.open(self.send_flow.send_queued(session_id, event.turn))
             case QueueStrip.Reordered():
                 move = self.controller.engine.actor(session_id).move_queued(event.turn.turn_id, event.to)
                 self.interaction.run(move)
@@ -439,11 +447,11 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
                 # A browser would request a file without the API key, and cannot resolve a relative URL.
                 part = next((part for part in self.files.listed if part.url == event.href), None)
                 if part is not None:
-                    self.interaction.run(show_preview(self.context, part))
+                    self.interaction.open(show_preview(self.context, part))
                 else:
-                    self.interaction.run(self.interaction.open_link(event.href, event.shown))
+                    self.interaction.open(self.interaction.open_link(event.href, event.shown))
             case OpenLink():
-                self.interaction.run(self.interaction.open_link(event.url, event.shown))
+                self.interaction.open(self.interaction.open_link(event.url, event.shown))
             case CopyLink():
                 self.interaction.copy(event.url, "the link")
             case ShowMention():
@@ -451,7 +459,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             case CopyFootnotes():
                 copy_sources(self.context, event.sources)
             case ExportSources():
-                self.interaction.run(export_sources(self.context, event.sources))
+                self.interaction.open(export_sources(self.context, event.sources))
 
     @on(FileRequest)
     def _handle_file(self, event: FileRequest) -> None:
@@ -460,10 +468,10 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             case "copy":
                 files.copy(part)
             case "preview":
-                self.interaction.run(show_preview(self.context, part))
+                self.interaction.open(show_preview(self.context, part))
             case "save":
                 self.interaction.run(files.save(event.parts))
             case "save_into":
-                self.interaction.run(files.save_into(part))
+                self.interaction.open(files.save_into(part))
             case "open":
-                self.interaction.run(files.open(part))
+                self.interaction.open(files.open(part))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,7 +23,7 @@ from handinger_tui.ui.work.limit_watcher import typical_cost_of
 from handinger_tui.ui.work.session_controller import SessionController
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable
     from decimal import Decimal
 
     from handinger_tui.ui.work.interaction import Interaction
@@ -367,7 +367,7 @@ class Submitter:
         self,
         context: CommandContext,
         send_flow: SendFlow,
-        run_command: Callable[[str, str], Coroutine[Any, Any, None]],
+        run_command: Callable[[str, str], None],
     ) -> None:
         self._controller = context.controller
         self._drafts = context.controller.drafts
@@ -433,7 +433,7 @@ class Submitter:
                     if argument:
                         # A command that is refused for what it says can be corrected.
                         self._composer.remember(snapshot)
-                self._interaction.run(self._run_command(name, argument))
+                self._run_command(name, argument)
             case Prompt(text, sign):
                 submission = replace(target, snapshot=snapshot, text=text)
                 if not sign or sign in self._confirmed_signs:
@@ -448,7 +448,7 @@ class Submitter:
             case CommandLine(name, argument):
                 if command_named(name) is not None:
                     self._composer.prompt.clear_sent(text)
-                self._interaction.run(self._run_command(name, argument))
+                self._run_command(name, argument)
             case Prompt():
                 self._early_text = text
                 if self._has_started:

@@ -279,10 +279,10 @@ async def test_files_stay_with_the_draft_of_their_session_and_over_a_restart() -
         desktop.app.post_message(Paste("long\n" * 30))
         await desktop.until(pilot, lambda: chips(desktop))
         desktop.shelf.rows = [summary("first", session_id=first)]
-        desktop.work.interaction.run(desktop.work.run_command("sessions", first))
+        desktop.work.run_command("sessions", first)
         await desktop.until(pilot, lambda: chips(desktop) == ["sales.csv 22 B CSV"])
         assert desktop.work.prompt.text == "for later"
-        desktop.work.interaction.run(desktop.work.run_command("quit"))
+        desktop.work.run_command("quit")
         await desktop.until(pilot, lambda: desktop.app._exit)
     again = desktop_with("Done")
     again.shelf.drafts = desktop.shelf.drafts

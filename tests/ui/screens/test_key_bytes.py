@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pytest
 from textual.command import CommandPalette
 from textual.constants import ESCAPE_DELAY
 from textual.pilot import Pilot
+from textual.screen import Screen
 
+from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.pickers import HistorySearch, SessionPicker
 from handinger_tui.ui.ledger.screen import LedgerScreen
@@ -191,12 +194,12 @@ async def press(desktop: Desktop, pilot: Pilot[None], data: str) -> None:
 
 
 @asynccontextmanager
-async def answered() -> AsyncIterator[tuple[Desktop, Pilot[None]]]:
+async def answered(width: int = 120) -> AsyncIterator[tuple[Desktop, Pilot[None]]]:
     """One turn is over."""
     files = [{"url": "https://x.test/a.csv", "filename": "a.csv", "mediaType": "text/csv"}]
     body = worker("", messages=None, files=files, **PRICED)
     desktop = Desktop(api=FakeApi(starts=[answer(), says("More")], workers=[body]))
-    async with desktop.running(120, 40) as pilot:
+    async with desktop.running(width, 40) as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
         await desktop.settle(pilot)
@@ -345,3 +348,72 @@ async def test_a_refused_command_is_in_the_prompt_history() -> None:
         await press(desktop, pilot, "\x1b[A")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "/limit nonsense 5")
         assert desktop.api.posts == []
+
+
+@pytest.mark.parametrize(
+    "opens",
+    ["\x1b[20~", "\x14", "\x1b[15~", "\x13", "\x12", "\x10", "\x1bOP", "/ledger\r", "/limit\r", "/receipt\r"],
+    ids=["F9", "^T", "F5", "^S", "^R", "^P", "F1", "/ledger", "/limit", "/receipt"],
+)
+async def test_keys_behind_one_that_opens_a_screen_never_reach_the_prompt(
+    opens: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with answered() as (desktop, pilot):
+        draft = "" if opens.startswith("/") else "a draft"
+        opened: list[object] = []
+        push = desktop.app.push_screen
+
+        def record(screen: Screen[object], **options: Any) -> object:
+            opened.append(screen)
+            return push(screen, **options)
+
+        monkeypatch.setattr(desktop.app, "push_screen", record)
+        await press(desktop, pilot, draft)
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == draft)
+        await press(desktop, pilot, f"{opens}z\r")
+        await desktop.until(pilot, lambda: opened)
+        await desktop.settle(pilot)
+        assert desktop.work.prompt.text == draft
+        assert len(desktop.api.posts) == 1
+
+
+async def test_keys_behind_that_of_a_panel_belong_to_the_panel() -> None:
+    async with answered(80) as (desktop, pilot):
+        await press(desktop, pilot, "\x1bORy")
+        await desktop.until(pilot, lambda: desktop.app.clipboard == "https://a.test")
+        await press(desktop, pilot, "\x1bOSy")
+        await desktop.until(pilot, lambda: desktop.app.clipboard == "https://x.test/a.csv")
+        assert desktop.work.prompt.text == ""
+
+
+async def test_keys_behind_one_that_opens_nothing_are_typed_but_send_nothing() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await press(desktop, pilot, "a draft")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "a draft")
+        # There is no receipt yet.
+        await press(desktop, pilot, "\x14\rs")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "a drafts")
+        assert "No receipt yet" in desktop.notices()
+        assert desktop.api.posts == []
+
+
+async def test_keys_wait_for_a_question_that_needs_to_read_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with answered() as (desktop, pilot):
+        gate, usual = asyncio.Event(), desktop.books.usual
+
+        async def slow_usual(worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
+            await gate.wait()
+            return await usual(worker_id, budget, simulated=simulated)
+
+        monkeypatch.setattr(desktop.books, "usual", slow_usual)
+        await press(desktop, pilot, "a draft\x1b[1;5A")
+        await desktop.until(pilot, lambda: desktop.work.browsing.browsed is desktop.work.transcript)
+        await press(desktop, pilot, "r\r\r\r")
+        await desktop.until(pilot, lambda: desktop.work.interaction.is_opening)
+        gate.set()
+        await desktop.shows(pilot, "Try again?")
+        await desktop.settle(pilot)
+        assert desktop.app.screen is not desktop.work
+        assert desktop.work.prompt.text == "a draft"
+        assert len(desktop.api.posts) == 1

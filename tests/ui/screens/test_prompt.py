@@ -125,7 +125,7 @@ async def test_leaving_keeps_what_was_typed_and_the_next_start_brings_it_back() 
     desktop = Desktop()
     async with desktop.running() as pilot:
         desktop.work.prompt.put("unsent")
-        desktop.work.interaction.run(desktop.work.run_command("quit"))
+        desktop.work.run_command("quit")
         await desktop.until(pilot, lambda: desktop.app._exit)
     assert desktop.shelf.drafts[FRESH_DRAFT] == "unsent"
     again = Desktop()
