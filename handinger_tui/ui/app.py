@@ -27,7 +27,7 @@ from handinger_tui.ui.keys import format_key
 from handinger_tui.ui.terminal.diff_app import DiffApp
 from handinger_tui.ui.themes import DARK, LIGHT, THEMES, PlainStyles, first_theme
 from handinger_tui.ui.transcript.painting import ControlFilter
-from handinger_tui.ui.work.screen import WorkScreen
+from handinger_tui.ui.work.screen import WorkScreen, sends
 
 if sys.platform != "win32":
     from textual.drivers.linux_driver import LinuxDriver
@@ -100,7 +100,7 @@ class TypeAhead:
             self._held = [
                 one
                 for one in self._held or []
-                if isinstance(one, Paste) or not (one.key == "enter" or work.sends(one))
+                if isinstance(one, Paste) or not (one.key == "enter" or sends(work.active_bindings, one.key))
             ]
             if self._app.screen is not work:
                 # Behind what gives the new screen its focus.

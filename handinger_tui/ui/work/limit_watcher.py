@@ -160,11 +160,15 @@ class LimitWatcher:
 
     def show(self, gauges: Sequence[Gauge]) -> None:
         """Show a warning for each limit, once at 80% and once at 100%, and renew stale amounts."""
-        for gauge in self._controller.warned.take_new(self._controller.session_id, gauges):
-            if gauge.state is State.REACHED:
-                self._interaction.announce(f"{reached_text(gauge)} {UNTIL_RAISED}", "error")
-            else:
+        session_id = self._controller.session_id
+        hold = self._controller.hold_of(session_id)
+        # A queue stops, or stopped, at the limit, and the card above the prompt says so.
+        is_in_card = bool(self._controller.queue_of(session_id)) and (hold is None or hold.gauge is not None)
+        for gauge in self._controller.warned.take_new(session_id, gauges):
+            if gauge.state is not State.REACHED:
                 self._interaction.announce(near_text(gauge), "warning")
+            elif not is_in_card:
+                self._interaction.announce(f"{reached_text(gauge)} {UNTIL_RAISED}", "error")
         if self._money_for != self._money_key():
             self._interaction.run(self._refresh_money())
 

@@ -442,7 +442,7 @@ def _idle_hint(session: Session | None, state: PaneState, *, typed: bool, has_ch
     if session is not None and unwatched(session) is not None:
         return "Enter to watch the worker"
     if session is not None and (newest := newest_shown(session)) is not None and newest.status in UNFINISHED:
-        return "/retry to send it again (asks first) · ? help"
+        return "/retry to resend · asks first · ? help"
     if state.elsewhere is not None:
         return f"Enter to watch “{state.elsewhere}” (still running) · ? help"
     return "? help · / commands · ↑ history"

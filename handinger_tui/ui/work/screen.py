@@ -72,6 +72,12 @@ DRAFT_PAUSE_S: Final = 0.5
 LinkEvent = Transcript.LinkClicked | OpenLink | CopyLink | ShowMention | CopyFootnotes | ExportSources
 
 
+def sends(active_bindings: dict[str, ActiveBinding], key: str) -> bool:
+    """Whether a key would send what is in the prompt."""
+    active = active_bindings.get(key)
+    return active is not None and active.enabled and active.binding.action in SENDING
+
+
 class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     """Lays out header, session pane, panels and footer, and paints them when the engine reports a change.
 
@@ -285,12 +291,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         if (active := self.active_bindings.get(event.key)) is not None and active.enabled:
             return False
         self.browsing.return_to_prompt()
-        return self.sends(event)
-
-    def sends(self, key: Key) -> bool:
-        """Whether a key would send what is in the prompt, with the focus that there is."""
-        active = self.active_bindings.get(key.key)
-        return active is not None and active.enabled and active.binding.action in SENDING
+        return sends(self.active_bindings, event.key)
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:

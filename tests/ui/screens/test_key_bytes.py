@@ -230,6 +230,7 @@ async def test_the_bytes_of_keys_do_what_the_contract_says_one_after_the_other()
                 continue
             await press_row(desktop, pilot, row)
             # Back to where each of them begins.
+            await desktop.until(pilot, lambda: desktop.app.screen.is_mounted)
             while desktop.app.screen is not work:
                 desktop.app.pop_screen()
                 await pilot.pause()

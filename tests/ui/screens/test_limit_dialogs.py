@@ -125,6 +125,8 @@ async def hold(desktop: Desktop, pilot: Any, gate: asyncio.Event) -> None:
     desktop.purse.spend(Scope.DAY, "5.02")
     gate.set()
     await desktop.shows(pilot, "Queue held: daily limit reached", "■ queue held", "/limit day AMOUNT")
+    # The card says it: a notification would cover the queue.
+    assert "Daily limit reached" not in desktop.notices()
 
 
 @pytest.mark.parametrize("how", ["dialog", "command", "send"])

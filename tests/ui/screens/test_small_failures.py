@@ -9,7 +9,7 @@ from handinger_tui.api.errors import Phase, refusal, translate
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.transcript.rows import TurnEnd
-from tests.engine.fakes import FakeApi, says, worker
+from tests.engine.fakes import FakeApi, says, sse, worker
 from tests.ui.fakes import PRICED, Desktop
 
 HEADERS = {"content-type": "application/json"}
@@ -114,3 +114,14 @@ async def test_a_refused_first_message_names_no_worker() -> None:
         await desktop.settle(pilot)
         assert desktop.text().splitlines()[0].split("work ·")[0].strip() == "What is a heat pump?"
         assert desktop.text().count("402") == 1
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_turn_that_failed_names_the_command_that_resends_it_at_every_size(
+    size: tuple[int, int],
+) -> None:
+    script = [*says("half", end=False), sse(type="error", errorText="Overloaded.")]
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", **PRICED)]))
+    async with desktop.running(*size) as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✗ failed", "/retry to resend")
