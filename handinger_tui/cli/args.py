@@ -160,30 +160,32 @@ _APP_COMMANDS: Final = (
     "untag", "usage", "webhook",
 )  # fmt: skip
 """Commands of the app, including those of other versions."""
-_SESSIONS_ADVICE: Final = "Did you mean `handinger-tui sessions`?"
-_KEY_ADVICE: Final = "Set the key with HANDINGER_API_KEY."
+_MEANT: Final = {
+    "sessions": ("history", "list", "rename", "rm", "runs", "search", "show", "tag", "untag"),
+    "costs": ("cost", "ledger", "stats"),
+    "config": ("profile", "settings"),
+    "files get ID": ("download", "get"),
+    "local": ("serve", "server"),
+    "schedules": ("schedule",),
+    "--help": ("completion", "help", "man", "usage"),
+    "--version": ("version",),
+    "--resume": ("resume",),
+    "--continue": ("continue",),
+}
+"""Words for each command, of the app and of similar programs."""
 _ADVICE: Final = {
     **{name: f"In the app, use /{name}." for name in _APP_COMMANDS},
     **dict.fromkeys(
         ("keys", "edit", "fork", "retry", "archive", "pin", "reading"), "See: handinger-tui --help"
     ),
-    **dict.fromkeys(("runs", "import"), _SESSIONS_ADVICE),
-    **dict.fromkeys(("completion", "man", "help", "usage"), "Did you mean `handinger-tui --help`?"),
-    **dict.fromkeys(("key", "login", "logout", "auth", "signin"), _KEY_ADVICE),
-    **dict.fromkeys(
-        ("history", "list", "show", "search", "rename", "rm", "tag", "untag"),
-        "Did you mean `handinger-tui sessions`?",
-    ),
-    **dict.fromkeys(("cost", "stats", "ledger"), "Did you mean `handinger-tui costs`?"),
-    **dict.fromkeys(("get", "download"), "Did you mean `handinger-tui files get ID`?"),
-    **dict.fromkeys(("settings", "profile"), "Did you mean `handinger-tui config`?"),
-    **dict.fromkeys(("serve", "server"), "Did you mean `handinger-tui local`?"),
-    "version": "Did you mean `handinger-tui --version`?",
-    "resume": "Did you mean `handinger-tui --resume`?",
-    "continue": "Did you mean `handinger-tui --continue`?",
-    "schedule": "Did you mean `handinger-tui schedules`?",
-    "file": "Did you mean `handinger-tui files`, or -f PATH?",
+    **dict.fromkeys(("key", "login", "logout", "auth", "signin"), "Set the key with HANDINGER_API_KEY."),
     **dict.fromkeys(("update", "upgrade", "install"), "Update it the way you installed it."),
+    "file": "Did you mean `handinger-tui files`, or -f PATH?",
+    **{
+        word: f"Did you mean `handinger-tui {command}`?"
+        for command, words in _MEANT.items()
+        for word in words
+    },
     **{name: f"Did you mean `handinger-tui {name}`?" for name in SUBCOMMANDS},
 }
 """Advice for each word that is a command in this program or in similar programs."""
@@ -390,16 +392,8 @@ def _refuse_commands(parser: Parser, words: list[str]) -> None:
 
 
 def _check_conflicts(parser: Parser, args: argparse.Namespace) -> None:
-    session_flags = [
-        flag
-        for flag, on in (
-            ("-w", args.worker),
-            ("--task", args.task),
-            ("-c", args.last),
-            ("-r", args.resume is not None),
-        )
-        if on
-    ]
+    flags = {"-w": args.worker, "--task": args.task, "-c": args.last, "-r": args.resume is not None}
+    session_flags = [flag for flag, is_given in flags.items() if is_given]
     if len(session_flags) > 1:
         parser.error(f"{' and '.join(session_flags)} select different sessions; use only one")
     if args.no_history and (args.last or args.resume is not None):

@@ -147,31 +147,29 @@ async def open_link(url: str) -> bool:
 async def open_connection(settings: Settings, stack: AsyncExitStack, *, keep_history: bool) -> Connection:
     """Open the services, which `stack` closes, and connect the screen to them."""
     services = await stack.enter_async_context(
-        open_services(
-            settings, default_paths(), trigger=Trigger.APP, watch_money=True, keep_history=keep_history
-        )
+        open_services(settings, default_paths(), trigger=Trigger.APP, keep_history=keep_history)
     )
     return connection(services)
 
 
 def connection(services: Services) -> Connection:
     """Return the services as the ports that the screen uses."""
-    settings = services.settings
-    folder = expand_path(settings.download_dir) if settings.download_dir else default_paths().downloads
+    settings, generation = services.settings, generation_of(services.settings)
+    folder = _download_folder(settings)
     return Connection(
         engine=services.engine,
         history=services.ledger.history,
         badge=Account(settings.profile, services.host, settings.key.tail(), settings.local),
-        base_url=services.base_url,
+        base_url=settings.base_url,
         files=WorkerFiles(services.client, folder, services.turns),
         open_link=open_link,
         email=services.client.email,
-        place_of=generation_of(settings).place_of,
-        target_in=generation_of(settings).target_in,
+        place_of=generation.place_of,
+        target_in=generation.target_in,
         worker_of=_worker_of(services),
         schedules=WorkerSchedules(services.client),
-        webhooks=WebhookClient(services.client) if generation_of(settings).has_tasks else None,
-        gallery=gallery_of(services) if generation_of(settings).has_tasks else None,
+        webhooks=WebhookClient(services.client) if generation.has_tasks else None,
+        gallery=gallery_of(services) if generation.has_tasks else None,
         charges=services.ledger.charges,
         limits=services.ledger.limits,
         rulings=services.ledger.rulings,
@@ -179,6 +177,10 @@ def connection(services: Services) -> Connection:
         warnings=[warning for warning in (services.warning, key_warning(settings)) if warning],
         without_history=services.ledger.allow_unrecorded,
     )
+
+
+def _download_folder(settings: Settings) -> Path:
+    return expand_path(settings.download_dir) if settings.download_dir else default_paths().downloads
 
 
 def _worker_of(services: Services) -> Callable[[Session], Awaitable[str | None]]:
@@ -335,7 +337,7 @@ async def connect_replay(
     memory = Ledger(None)
     await memory.start()
     stack.push_async_callback(memory.aclose)
-    folder = expand_path(settings.download_dir) if settings.download_dir else default_paths().downloads
+    folder = _download_folder(settings)
     return Connection(
         engine=replay.engine,
         history=memory.history,

@@ -85,7 +85,7 @@ class Headless:
         """
         self._install_signal_handlers()
         async with self._services() as services:
-            if services.warning and services.no_history is None:
+            if services.warning and services.ledger.no_history is None:
                 say(services.warning)
             session = await self._choose_session(services)
             self._session_id = session.session_id
@@ -130,16 +130,14 @@ class Headless:
         # Without a limit nothing depends on costs before the end: no GETs run during the stream.
         tap = self._print_event if self._printer.prints_events else None
         keep_history = not getattr(self._args, "no_history", False)
-        return open_services(
-            self._settings, default_paths(), watch_money=False, tap=tap, keep_history=keep_history
-        )
+        return open_services(self._settings, default_paths(), tap=tap, keep_history=keep_history)
 
     async def _choose_session(self, services: Services) -> Session:
         args, place = self._args, place_of(self._args, self._settings)
-        if services.no_history is not None or (place is not None and place.target is None):
+        if services.ledger.no_history is not None or (place is not None and place.target is None):
             # Without a history no session can be continued, and nothing is sent.
             target, template = place or Place()
-            return services.engine.new_session(services.base_url, target, template=template)
+            return services.engine.new_session(self._settings.base_url, target, template=template)
         if place is not None and place.target is not None:
             return await self._target_session(services, place.target)
         if args.last or args.resume is not None:
@@ -148,13 +146,13 @@ class Headless:
             if not self._settings.local:
                 _refuse_second_worker(session)
             return session
-        return services.engine.new_session(services.base_url)
+        return services.engine.new_session(self._settings.base_url)
 
     async def _target_session(self, services: Services, target: str) -> Session:
         """Open the stored session of a target; start one if there is none."""
-        service = Service(services.base_url, self._settings.generation)
+        service = Service(self._settings.base_url, self._settings.generation)
         stored = await find_target_session(services.ledger, services.engine.open, target, service)
-        return stored or services.engine.new_session(services.base_url, target)
+        return stored or services.engine.new_session(self._settings.base_url, target)
 
     async def _send_or_store(
         self, services: Services, prompt: str, attachments: tuple[Attachment, ...]
@@ -276,7 +274,7 @@ class Headless:
             return
         try:
             write()
-        except (BrokenPipeError, OSError):
+        except OSError:
             self._is_stdout_closed = True
             # Without this the interpreter reports the error again when it flushes at exit.
             with suppress(OSError):

@@ -249,7 +249,7 @@ def progress_of(args: argparse.Namespace | None) -> RunProgress:
 def end_early(problem: BaseException, words: Sequence[str], args: argparse.Namespace | None) -> int | None:
     """Report `problem` and return the exit code; return None for exceptions that are not handled here.
 
-    `words` is the command line, `options` the parsed namespace, None before parsing.
+    `words` is the command line, `args` what the parser made of it, None before that.
     """
     fault, code = None, None
     if isinstance(problem, KeyboardInterrupt):

@@ -6,12 +6,12 @@ import asyncio
 import os
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache, partial
 from math import inf
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.generations import GENERATIONS, Generation
@@ -22,7 +22,7 @@ from handinger_tui.cli.load_settings import limit_rules, service_settings
 from handinger_tui.cli.local_files import Paths, default_paths
 from handinger_tui.cli.output import say
 from handinger_tui.cli.session_choice import load_unique
-from handinger_tui.core.errors import LedgerError, NoHistory, NoRoom, SettingsError
+from handinger_tui.core.errors import LedgerError, NoRoom, SettingsError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.core.safety import Secret
@@ -83,16 +83,9 @@ class Services(Struct, frozen=True):
     """The client of the generation in the settings, over the connections of `client`."""
     ledger: Ledger
     engine: Engine
-    base_url: str
-    """The URL stored with sessions; `local` for the local worker."""
     host: str
     warning: str | None = None
     """A message to show once: the history is not durable, or a damaged one was set aside."""
-
-    @property
-    def no_history(self) -> NoHistory | None:
-        """Why nothing may be sent; None if turns are recorded, or `--no-history` was given."""
-        return self.ledger.no_history
 
 
 LATE_READS: Final = (5.0, 25.0)
@@ -105,13 +98,12 @@ async def open_services(
     paths: Paths,
     *,
     trigger: Trigger = Trigger.HEADLESS,
-    watch_money: bool,
     tap: Callable[[StreamEvent], None] | None = None,
     keep_history: bool = True,
 ) -> AsyncIterator[Services]:
     """Open all services; close them in reverse order at the end of the block.
 
-    `keep_history` is False with `--no-history`. `watch_money` polls costs while a turn runs.
+    `keep_history` is False with `--no-history`. Only the app polls costs while a turn runs.
 
     Raises:
         SettingsError
@@ -128,13 +120,18 @@ async def open_services(
         context = ServiceContext(
             settings.base_url, settings.local, trigger, settings.generation, settings.credit_usd
         )
-        retry_policy = retry_policy_of(settings, watch_money=watch_money)
-        if in_app:
-            retry_policy = replace(retry_policy, late_reads=LATE_READS)
+        poll_interval = settings.limits.poll_interval
+        retry_policy = RetryPolicy(
+            poll_interval=poll_interval,
+            poll_interval_max=5 * poll_interval,
+            recovery_window=settings.limits.recovery_window,
+            max_wait=settings.limits.max_wait,
+            money_interval=poll_interval if in_app else None,
+            late_reads=LATE_READS if in_app else (),
+        )
         engine = Engine(turns, ledger, SystemClock(), RandomIds(), retry_policy, tap, context, ledger.limits)
         stack.push_async_callback(engine.aclose)
-        host = urlsplit(address).netloc
-        yield Services(settings, client, turns, ledger, engine, settings.base_url, host, warning)
+        yield Services(settings, client, turns, ledger, engine, urlsplit(address).netloc, warning)
 
 
 @asynccontextmanager
@@ -174,7 +171,7 @@ def run_with_services(
     settings = service_settings(args)
 
     async def run() -> int:
-        async with open_services(settings, default_paths(), watch_money=False) as services:
+        async with open_services(settings, default_paths()) as services:
             return await work(services)
 
     return asyncio.run(run())
@@ -198,7 +195,8 @@ async def open_ledger(
             paths.database,
             patience_s=min(settings.limits.history_wait, settings.limits.max_wait or inf),
             access=FileAccess.WRITE,
-            on_wait=_say_once(WAITING),
+            # The cache prints it once.
+            on_wait=cache(partial(say, WAITING)),
         )
     try:
         await _started(ledger, settings)
@@ -247,17 +245,6 @@ async def _copy_of_history(problem: NoRoom, paths: Paths, settings: Settings) ->
         return None
 
 
-def _say_once(line: str) -> Callable[[], None]:
-    """Return a function that prints `line` to stderr on its first call."""
-    lines = [line]
-
-    def print_line() -> None:
-        if lines:
-            say(lines.pop())
-
-    return print_line
-
-
 async def _local_worker(stack: AsyncExitStack, settings: Settings) -> tuple[str, str]:
     from handinger_tui.local.server import LocalServer  # 160 ms, only for the local worker
 
@@ -301,18 +288,6 @@ def client_of(settings: Settings, address: str, key: str, *, late: bool = False)
     )
 
 
-def retry_policy_of(settings: Settings, *, watch_money: bool) -> RetryPolicy:
-    """Return the retry policy of the engine from the settings."""
-    limits = settings.limits
-    return RetryPolicy(
-        poll_interval=limits.poll_interval,
-        poll_interval_max=max(5 * limits.poll_interval, limits.poll_interval),
-        recovery_window=limits.recovery_window,
-        max_wait=limits.max_wait,
-        money_interval=limits.poll_interval if watch_money else None,
-    )
-
-
 def gallery_of(services: Services) -> Gallery:
     """Return the stored workers of the service. Raises SettingsError: it has none."""
     settings, clock = services.settings, SystemClock()
@@ -326,7 +301,7 @@ def gallery_of(services: Services) -> Gallery:
         services.ledger.stored_workers,
         services.ledger.history,
         RandomIds(),
-        services.base_url,
+        settings.base_url,
         # Those of the local worker end with it.
         since_ms=clock.now_ms() if settings.local else 0,
     )

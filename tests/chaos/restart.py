@@ -25,7 +25,7 @@ def start_again(database: Path, base_url: str, limits: Mapping[str, str] = SHORT
     places = Paths(folder / "config.toml", database, folder)
 
     async def start() -> list[Session]:
-        async with open_services(load(Flags(), environ), places, watch_money=False) as parts:
+        async with open_services(load(Flags(), environ), places) as parts:
             assert parts.warning is None
             session_ids = await parts.engine.recover()
             return [await parts.engine.actor(session_id).settled() for session_id in session_ids]

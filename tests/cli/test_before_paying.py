@@ -220,6 +220,6 @@ async def test_the_screen_reports_a_key_that_others_can_read(own_home: Path) -> 
     for mode in (0o600, 0o644):
         config.chmod(mode)
         settings = settings_for(parse([]))
-        async with open_services(settings, default_paths(), watch_money=False) as parts:
+        async with open_services(settings, default_paths()) as parts:
             warnings = connection(parts).warnings
         assert [str(config) in warning for warning in warnings] == ([True] if mode == 0o644 else [])

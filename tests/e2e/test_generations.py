@@ -141,7 +141,7 @@ def test_the_worker_of_a_session_is_the_stored_one(server: LocalServer, tmp_path
 
     async def workers() -> list[str | None]:
         paths = Paths(tmp_path, tmp_path / "history.db", tmp_path)
-        async with open_services(settings, paths, watch_money=False, keep_history=False) as services:
+        async with open_services(settings, paths, keep_history=False) as services:
             worker_of = connection(services).worker_of
             return [await worker_of(session) for session in sessions]
 

@@ -41,7 +41,7 @@ def places(folder: Path) -> Paths:
 
 
 async def sent(parts: Services, *prompts: str) -> Session:
-    session = parts.engine.new_session(parts.base_url)
+    session = parts.engine.new_session(parts.settings.base_url)
     for prompt in prompts:
         await parts.engine.actor(session.session_id).send(prompt)
         session = await parts.engine.actor(session.session_id).settled()
@@ -68,7 +68,7 @@ def content(turn: Turn) -> dict[str, object]:
 
 
 async def test_a_reloaded_session_equals_the_live_one(settings: Settings, tmp_path: Path) -> None:
-    async with open_services(settings, places(tmp_path), watch_money=False) as parts:
+    async with open_services(settings, places(tmp_path)) as parts:
         live = await sent(parts, *PROMPTS)
         loaded = await parts.ledger.load(live.session_id)
     assert loaded is not None
@@ -80,7 +80,7 @@ async def test_a_reloaded_session_equals_the_live_one(settings: Settings, tmp_pa
 
 
 async def test_the_fold_of_stored_frames_is_the_live_turn(settings: Settings, tmp_path: Path) -> None:
-    async with open_services(settings, places(tmp_path), watch_money=False) as parts:
+    async with open_services(settings, places(tmp_path)) as parts:
         live = await sent(parts, "report on primes", "cite sources about python")
         for turn in live.turns:
             stored = await parts.ledger.frames(turn.turn_id)
@@ -90,8 +90,8 @@ async def test_the_fold_of_stored_frames_is_the_live_turn(settings: Settings, tm
 
 async def test_a_turn_watched_by_another_program_is_the_same(settings: Settings, tmp_path: Path) -> None:
     slow = replace(settings, local_pace=0.3)
-    async with open_services(slow, places(tmp_path), watch_money=False) as parts:
-        mine = parts.engine.new_session(parts.base_url)
+    async with open_services(slow, places(tmp_path)) as parts:
+        mine = parts.engine.new_session(parts.settings.base_url)
         has_worker = asyncio.Event()
         leave = parts.engine.subscribe(
             lambda _id: has_worker.set() if parts.engine.session(_id).worker_id else None
@@ -105,14 +105,16 @@ async def test_a_turn_watched_by_another_program_is_the_same(settings: Settings,
             ledger = Ledger(None)
             await ledger.start()
             stack.push_async_callback(ledger.aclose)
-            home = ServiceContext(parts.base_url, generation=settings.generation)
+            home = ServiceContext(parts.settings.base_url, generation=settings.generation)
             engine = Engine(parts.turns, ledger, SystemClock(), RandomIds(), context=home)
             stack.push_async_callback(engine.aclose)
-            other = await engine.adopt(engine.new_session(parts.base_url, worker_id).session_id)
+            other = await engine.adopt(engine.new_session(parts.settings.base_url, worker_id).session_id)
             assert other.turns[-1].status is TurnStatus.RUNNING
             await engine.actor(other.session_id).watch()
             watched = (await engine.actor(other.session_id).settled()).turns[-1]
-        same = await parts.engine.adopt(parts.engine.new_session(parts.base_url, worker_id).session_id)
+        same = await parts.engine.adopt(
+            parts.engine.new_session(parts.settings.base_url, worker_id).session_id
+        )
         assert (same.session_id, len(same.turns)) == (mine.session_id, 1)
         live = (await parts.engine.actor(mine.session_id).settled()).turns[-1]
     streamed = STREAMED if settings.generation == "tasks" else ()

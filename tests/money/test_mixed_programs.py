@@ -40,7 +40,7 @@ async def app_on(person: Person) -> AsyncIterator[Services]:
     """The services of the app, without its screen."""
     settings = Settings(person.service.url, Secret(KEY), spending=(DAY,))
     paths = Paths(person.home / "config.toml", person.home / "history.db", person.home)
-    async with open_services(settings, paths, trigger=Trigger.APP, watch_money=True) as services:
+    async with open_services(settings, paths, trigger=Trigger.APP) as services:
         yield services
 
 
@@ -49,7 +49,7 @@ async def test_a_script_does_not_spend_the_reservation_of_the_app(
 ) -> None:
     person = Person(service, tmp_path)
     async with app_on(person) as app:
-        session_id = app.engine.new_session(app.base_url).session_id
+        session_id = app.engine.new_session(app.settings.base_url).session_id
         await app.engine.actor(session_id).send("from the app", "standard")
         assert await asyncio.to_thread(service.wait_for_posts, 1)
         # The settling of earlier runs leaves the turn alone: its program is alive.
@@ -72,7 +72,7 @@ async def test_the_app_asks_before_it_spends_the_reservation_of_a_script(
     script = person.start("-p", "script", "--json", **SCRIPT)
     assert await asyncio.to_thread(service.wait_for_posts, 1)
     async with app_on(person) as app:
-        actor = app.engine.actor(app.engine.new_session(app.base_url).session_id)
+        actor = app.engine.actor(app.engine.new_session(app.settings.base_url).session_id)
         with pytest.raises(LimitUnmeasured):
             await actor.send("from the app", "standard")
         assert service.posts == ["script"]
@@ -89,7 +89,7 @@ async def test_a_script_on_the_same_worker_leaves_the_turn_of_the_app_to_the_app
     with serving(ScriptedService()) as scripted:
         person = Person(scripted, tmp_path)
         async with app_on(person) as app:
-            actor = app.engine.actor(app.engine.new_session(app.base_url).session_id)
+            actor = app.engine.actor(app.engine.new_session(app.settings.base_url).session_id)
             scripted.expect(Step(usd(1)))
             await actor.send("first")
             await actor.settled()
