@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TextIO
 
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.output import Exit, exit_of_kind, say, sentence
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LocalFileError
 from handinger_tui.core.export.result import costs_object, event_object, result_object, usage_object
-from handinger_tui.core.jsontext import JsonObject, dump
+from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex, money_of
 from handinger_tui.core.money.limits import (
     STILL,
@@ -231,6 +231,8 @@ class RunProgress:
     """Set once a request may have been sent."""
     reported: bool = False
     """Whether the result object has been printed."""
+    files: list[Json] = field(default_factory=list)
+    """What `files get` has saved so far, or could not save."""
     doubt: str = ""
     """What a command without a turn may have done already that can cost money; "" for nothing."""
 
@@ -337,7 +339,7 @@ def _put_object(words: Sequence[str], args: argparse.Namespace | None, fault: Fa
         return
     value: JsonObject = {"error": fault_object(fault)}
     if list(words[:2]) == ["files", "get"]:
-        value = {"files": [], **value}
+        value = {"files": progress.files, **value}
     sys.stdout.write(dump(clean_json(value)) + "\n")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from rich.cells import cell_len
 from handinger_tui.api.file_urls import find_current_url
 from handinger_tui.cli.commands.workers import Meter
 from handinger_tui.core.stream import WorkerFile
+from tests.cli.program import environ, start
 from tests.e2e.runner import Ran, run
 
 if TYPE_CHECKING:
@@ -117,6 +119,37 @@ def test_a_list_of_nothing(tmp_path: Path) -> None:
     ran = ask(Host([[]]), tmp_path, "list")
     assert (ran.code, ran.out, ran.err) == (0, "No files.\n", "")
     assert ask(Host([[]]), tmp_path, "list", "--json").result["size"] == 0
+
+
+# -- get, interrupted ---------------------------------------------------------------------
+@dataclass
+class Slow(Host):
+    """A service whose file `/slow` does not come before `is_over`."""
+
+    has_begun: threading.Event = field(default_factory=threading.Event)
+    is_over: threading.Event = field(default_factory=threading.Event)
+
+    def answer(self, target: str) -> tuple[int, bytes]:
+        if target == "/slow":
+            self.has_begun.set()
+            self.is_over.wait(60)
+        return super().answer(target)
+
+
+def test_an_interrupt_names_the_files_that_are_saved_already(tmp_path: Path) -> None:
+    host = Slow([[listed("a.csv", "data:,one", 3), listed("b.csv", "/slow")]])
+    with serving(host):
+        words = ("files", "get", "w1", "--all", "--json", "--dir", str(tmp_path / "saved"))
+        program = start(environ(tmp_path / "home", host.url), *words)
+        assert host.has_begun.wait(60)
+        program.send_signal(signal.SIGINT)
+        out, _err = program.communicate(timeout=60)
+        host.is_over.set()
+    assert program.returncode == 130
+    result = json.loads(out)
+    assert [one["filename"] for one in result["files"]] == ["a.csv"]
+    assert result["files"][0]["saved_as"] == str(tmp_path / "saved" / "a.csv")
+    assert result["error"]["kind"] == "interrupted"
 
 
 # -- get ----------------------------------------------------------------------------------

@@ -100,6 +100,20 @@ def test_a_terminal_gets_one_row_per_session_and_ids_that_are_unique_and_suffici
     assert "Which green tea?" in run("sessions", "show", prefix, home=home).out
 
 
+def test_a_table_has_the_newest_sessions_and_json_has_all(home: Path) -> None:
+    with closing(sqlite3.connect(home / "history.db", isolation_level=None)) as connection:
+        connection.execute("BEGIN")
+        connection.execute("CREATE TEMP TABLE copies AS SELECT * FROM sessions LIMIT 1")
+        for number in range(500):
+            connection.execute("UPDATE copies SET session_id = ?", (f"ses_copy_{number}",))
+            connection.execute("INSERT INTO sessions SELECT * FROM copies")
+        connection.execute("COMMIT")
+    ran = run("sessions", home=home)
+    assert len(ran.out.splitlines()) == 1 + 500
+    assert "2 older sessions not listed. Use: handinger-tui sessions search, or --json" in ran.err
+    assert len(ids(home)) == 502
+
+
 def test_json_has_the_lineage_of_sessions_and_of_turns(home: Path) -> None:
     listed = run("sessions", "--json", home=home).result["sessions"]
     assert [row["lineage"] for row in listed] == [

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 DESCRIPTION: Final = "Show settings and where they come from."
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action",
         nargs="?",
@@ -126,4 +125,4 @@ def _origin(args: argparse.Namespace, name: str, *, changed: bool) -> str:
     return "configuration file" if changed and name != "local" else "default"
 
 
-COMMANDS: Final = {"config": Implementation(DESCRIPTION, add_arguments, run)}
+COMMANDS: Final = {"config": Implementation(DESCRIPTION, _add_arguments, run)}

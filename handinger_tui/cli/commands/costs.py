@@ -195,8 +195,7 @@ def _time_span(days: Sequence[Bucket]) -> str:
 DESCRIPTION: Final = "Show what turns cost. Reads the local history; uses the network only with --settle."
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--by", choices=[str(by) for by in GroupBy], default="day", help="group by (default: day)"
     )
@@ -658,4 +657,4 @@ def share_lines(overall: Bucket, width: int) -> str:
     return "\n".join(["Cost by category:", *lines, *([f"The {excess}."] if excess else [])])
 
 
-COMMANDS: Final = {"costs": Implementation(DESCRIPTION, add_arguments, run)}
+COMMANDS: Final = {"costs": Implementation(DESCRIPTION, _add_arguments, run)}

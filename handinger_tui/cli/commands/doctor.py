@@ -50,8 +50,7 @@ class Check(Struct, frozen=True):
 DESCRIPTION: Final = "Diagnose the setup (free)."
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json_option(parser)
     add_connection_options(parser)
     parser.add_argument(
@@ -255,10 +254,10 @@ async def _check_history(paths: Paths) -> Check:
             return Check("history", "fault", f"{paths.database}: {damaged().summary}", REPAIR_HINT)
         if ledger.problem:
             return Check("history", "note", ledger.problem)
-        count = len(await ledger.history.sessions(10_000))
+        count = len(await ledger.history.sessions(-1))
         return Check("history", "ok", f"{paths.database}, {plural(count, 'session')}")
     finally:
         await ledger.aclose()
 
 
-COMMANDS: Final = {"doctor": Implementation(DESCRIPTION, add_arguments, run)}
+COMMANDS: Final = {"doctor": Implementation(DESCRIPTION, _add_arguments, run)}

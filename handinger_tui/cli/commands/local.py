@@ -21,8 +21,7 @@ PACES: Final = {"slow": 3.0, "normal": 1.0, "fast": 0.0}
 DESCRIPTION: Final = "Run the local worker until interrupted."
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=_parse_port, default=0, metavar="N", help="port on 127.0.0.1 (default: any free one)"
     )
@@ -67,4 +66,4 @@ def run(args: argparse.Namespace) -> int:
         raise LocalFileError(f"Port {args.port} {reason}.", "Choose another port, or omit --port.") from None
 
 
-COMMANDS: Final = {"local": Implementation(DESCRIPTION, add_arguments, run)}
+COMMANDS: Final = {"local": Implementation(DESCRIPTION, _add_arguments, run)}

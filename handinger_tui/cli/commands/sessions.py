@@ -75,6 +75,8 @@ _ARGUMENTS: Final = {
     "tag": "words without spaces; none: only show the tags",
 }
 _MIN_ID: Final = 12
+_MOST_ROWS: Final = 500
+"""Sessions in a table; JSON has all."""
 _ACTIONS: Final = (
     ("list", "newest first (default)", ()),
     ("show", "one session as text", ("id",)),
@@ -89,8 +91,7 @@ _ACTIONS: Final = (
 _TAGGING: Final = ("tag", "untag")
 
 
-def add_sessions_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
+def _add_sessions_arguments(parser: argparse.ArgumentParser) -> None:
     add_json_option(parser)
     actions = parser.add_subparsers(
         dest="action", metavar="ACTION", parser_class=Parser, help="what to do (default: list)"
@@ -107,8 +108,7 @@ def add_sessions_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")
 
 
-def run_sessions(args: argparse.Namespace) -> int:
-    """Run the action and return its exit code."""
+def _run_sessions(args: argparse.Namespace) -> int:
     if args.action == "compact":
         return _compact(args)
     if args.action != "rm":
@@ -202,8 +202,12 @@ async def _run(args: argparse.Namespace) -> int:
     async def work(ledger: Ledger) -> None:
         history = ledger.history
         if action == "list":
-            summaries = await history.sessions(500)
-            put_result(args, {"sessions": [*map(summary_object, summaries)]}, _list_text(summaries))
+            summaries = await history.sessions(-1)
+            listed = _list_text(summaries[:_MOST_ROWS])
+            put_result(args, {"sessions": [*map(summary_object, summaries)]}, listed)
+            if len(summaries) > _MOST_ROWS and not args.json:
+                older = plural(len(summaries) - _MOST_ROWS, "older session")
+                say(f"{older} not listed. Use: handinger-tui sessions search, or --json")
         elif action == "search":
             hits = await history.search(parse_query(args.query, datetime.now().astimezone()))
             unprepared = await history.unprepared()
@@ -391,8 +395,7 @@ def _show_text(session: Session) -> str:
 EXPORT: Final = "Export a session as a document from the local history (no key or network needed)."
 
 
-def add_export_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
+def _add_export_arguments(parser: argparse.ArgumentParser) -> None:
     add_session_argument(parser)
     parser.add_argument(
         "--format",
@@ -447,8 +450,7 @@ IMPORT: Final = (
 )
 
 
-def add_import_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
+def _add_import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="the exported JSON file; - reads it from stdin")
     add_json_option(parser)
 
@@ -489,8 +491,7 @@ def import_session(args: argparse.Namespace) -> int:
 SOURCES: Final = "List or export the sources of a session (no key or network needed)."
 
 
-def add_sources_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
+def _add_sources_arguments(parser: argparse.ArgumentParser) -> None:
     add_session_argument(parser)
     form = parser.add_mutually_exclusive_group()
     add_json_option(form)
@@ -583,8 +584,8 @@ def _details(source: Source, turns: dict[str, int], mention_count: int) -> str:
 
 
 COMMANDS: Final = {
-    "sessions": Implementation(SESSIONS, add_sessions_arguments, run_sessions),
-    "export": Implementation(EXPORT, add_export_arguments, export_session),
-    "import": Implementation(IMPORT, add_import_arguments, import_session),
-    "sources": Implementation(SOURCES, add_sources_arguments, show_sources),
+    "sessions": Implementation(SESSIONS, _add_sessions_arguments, _run_sessions),
+    "export": Implementation(EXPORT, _add_export_arguments, export_session),
+    "import": Implementation(IMPORT, _add_import_arguments, import_session),
+    "sources": Implementation(SOURCES, _add_sources_arguments, show_sources),
 }

@@ -71,8 +71,7 @@ if TYPE_CHECKING:
 EMAIL: Final = "Show the worker's email address."
 
 
-def add_email_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
+def _add_email_arguments(parser: argparse.ArgumentParser) -> None:
     add_worker_argument(parser)
     add_json_option(parser)
     add_connection_options(parser)
@@ -95,8 +94,7 @@ UNLIMITED: Final = "unlimited"
 SCHEDULES: Final = "Manage a worker's schedules (runs that start automatically)."
 
 
-def add_schedules_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
+def _add_schedules_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action", choices=SUBCOMMANDS["schedules"].actions, help="list, add or cancel schedules"
     )
@@ -119,23 +117,15 @@ def add_schedules_arguments(parser: argparse.ArgumentParser) -> None:
     add_connection_options(parser)
 
 
-def run_schedules(args: argparse.Namespace) -> int:
-    """Run the action and return the exit code."""
-    return run_with_services(args, partial(_run_schedules, args))
-
-
-async def _run_schedules(args: argparse.Namespace, services: Services) -> int:
-    client, worker_id = ScheduleClient(services.client), worker_in(args.worker)
-    if args.action == "list":
-        return await _list(args, services, client, worker_id)
-    if args.action == "cancel":
-        return await _cancel(args, client, worker_id)
-    return await _add(args, services, client, worker_id)
+def _run_schedules(args: argparse.Namespace) -> int:
+    actions = {"list": _list, "cancel": _cancel, "add": _add}
+    return run_with_services(args, partial(actions[args.action], args))
 
 
 # -- list ------------------------------------------------------------------------------------
-async def _list(args: argparse.Namespace, services: Services, client: ScheduleClient, worker_id: str) -> int:
-    listed = soonest_first(await client.schedules(worker_id))
+async def _list(args: argparse.Namespace, services: Services) -> int:
+    worker_id = worker_in(args.worker)
+    listed = soonest_first(await ScheduleClient(services.client).schedules(worker_id))
     now = datetime.now(UTC)
     prices = [await _price(services, worker_id, one.rule, one.budget or STANDARD) for one in listed.schedules]
     rows: list[Json] = [
@@ -172,11 +162,11 @@ def _row(schedule: Schedule, price: Price, now: datetime) -> str:
 
 
 # -- cancel ----------------------------------------------------------------------------------
-async def _cancel(args: argparse.Namespace, client: ScheduleClient, worker_id: str) -> int:
+async def _cancel(args: argparse.Namespace, services: Services) -> int:
     if not args.schedule:
         raise SettingsError("Which schedule?", "Use: handinger-tui schedules cancel WORKER SCHEDULE")
     try:
-        cancelled = await client.cancel(worker_id, args.schedule)
+        cancelled = await ScheduleClient(services.client).cancel(worker_in(args.worker), args.schedule)
     except Doubtful as problem:
         return _report_doubt(args, "cancelled", problem)
     texts = {
@@ -189,7 +179,8 @@ async def _cancel(args: argparse.Namespace, client: ScheduleClient, worker_id: s
 
 
 # -- add -------------------------------------------------------------------------------------
-async def _add(args: argparse.Namespace, services: Services, client: ScheduleClient, worker_id: str) -> int:
+async def _add(args: argparse.Namespace, services: Services) -> int:
+    client, worker_id = ScheduleClient(services.client), worker_in(args.worker)
     now = datetime.now(UTC)
     schedule = NewSchedule(args.schedule or "", _rule_of(args, now), args.budget or STANDARD)
     listed = await client.schedules(worker_id)
@@ -302,8 +293,7 @@ _BREAKS: Final = {
 }
 
 
-def add_webhook_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
+def _add_webhook_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action",
         choices=SUBCOMMANDS["webhook"].actions,
@@ -318,18 +308,17 @@ def add_webhook_arguments(parser: argparse.ArgumentParser) -> None:
     add_connection_options(parser)
 
 
-def run_webhook(args: argparse.Namespace) -> int:
-    """Run the action and return the exit code."""
+def _run_webhook(args: argparse.Namespace) -> int:
     if args.action == "set" and not args.url:
         raise SettingsError("Which address?", "Use: handinger-tui webhook set WORKER https://…")
     if args.page < 1:
         raise SettingsError("Pages are counted from 1.", "Use another --page.")
     if args.action in _BREAKS and not args.yes:
         raise SettingsError(f"Nothing was changed. {_BREAKS[args.action]}", "Add --yes to do it.")
-    return run_with_services(args, partial(_run_webhook, args))
+    return run_with_services(args, partial(_webhook, args))
 
 
-async def _run_webhook(args: argparse.Namespace, services: Services) -> int:
+async def _webhook(args: argparse.Namespace, services: Services) -> int:
     if not generation_of(services.settings).has_tasks:
         raise SettingsError(
             "Webhooks are part of the tasks generation of the API; this account is set to workers.",
@@ -414,7 +403,7 @@ def _page_object(worker_id: str, page: DeliveryPage) -> JsonObject:
 
 
 COMMANDS: Final = {
-    "email": Implementation(EMAIL, add_email_arguments, show_email),
-    "schedules": Implementation(SCHEDULES, add_schedules_arguments, run_schedules),
-    "webhook": Implementation(WEBHOOK, add_webhook_arguments, run_webhook),
+    "email": Implementation(EMAIL, _add_email_arguments, show_email),
+    "schedules": Implementation(SCHEDULES, _add_schedules_arguments, _run_schedules),
+    "webhook": Implementation(WEBHOOK, _add_webhook_arguments, _run_webhook),
 }

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 ATTACH: Final = "Watch a running worker (free, read-only)."
 
 
-def add_attach_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
+def _add_attach_arguments(parser: argparse.ArgumentParser) -> None:
     add_worker_argument(parser)
     parser.add_argument(
         "-p",
@@ -60,8 +59,7 @@ REPLAY: Final = (
 )
 
 
-def add_replay_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
+def _add_replay_arguments(parser: argparse.ArgumentParser) -> None:
     add_session_argument(parser)
     parser.add_argument(
         "--speed",
@@ -94,6 +92,6 @@ def replay(args: argparse.Namespace) -> int:
 
 
 COMMANDS: Final = {
-    "attach": Implementation(ATTACH, add_attach_arguments, attach),
-    "replay": Implementation(REPLAY, add_replay_arguments, replay),
+    "attach": Implementation(ATTACH, _add_attach_arguments, attach),
+    "replay": Implementation(REPLAY, _add_replay_arguments, replay),
 }

@@ -31,6 +31,7 @@ from handinger_tui.cli.output import (
     sentence,
     titled_table,
 )
+from handinger_tui.cli.run_output import progress_of
 from handinger_tui.cli.wiring import Services, gallery_of, generation_of, run_with_services
 from handinger_tui.core.errors import ApiError, LinkExpired, LocalFileError, SettingsError
 from handinger_tui.core.formatting import plural, size, utc_text
@@ -75,8 +76,7 @@ _DEFAULTS: Final[dict[str, object]] = {
 _GONE: Final = "gone: unknown to the service"
 
 
-def add_workers_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
+def _add_workers_arguments(parser: argparse.ArgumentParser) -> None:
     add_json_option(parser)
     add_connection_options(parser)
     # Options may stand before or after the action: those of an action have no defaults of their own.
@@ -119,8 +119,7 @@ def _add_members(parser: argparse.ArgumentParser, *, can_clear: bool) -> None:
     shown.add_argument("--private", dest="public", action="store_false", help="visible to you only")
 
 
-def run_workers(args: argparse.Namespace) -> int:
-    """Run the action and return the exit code."""
+def _run_workers(args: argparse.Namespace) -> int:
     action = args.action or "list"
     if action in ("rm", "archive") and not args.yes:
         if not can_ask():
@@ -137,7 +136,7 @@ def run_workers(args: argparse.Namespace) -> int:
             workers = await gallery.listed()
             put_result(args, {"workers": [worker_object(one) for one in workers]}, _list_text(workers))
         elif action in ("rm", "archive"):
-            await _remove(args, gallery)
+            return await _remove(args, gallery)
         else:
             await _one(args, gallery, form)
         return Exit.OK
@@ -170,7 +169,7 @@ async def _one(args: argparse.Namespace, gallery: Gallery, form: WorkerForm | No
     put_result(args, listed, "\n".join([text, "", "Tasks:", *lines] if lines else [text]))
 
 
-async def _remove(args: argparse.Namespace, gallery: Gallery) -> None:
+async def _remove(args: argparse.Namespace, gallery: Gallery) -> Exit:
     removed = args.action == "rm"
     named = worker_in(args.id) if removed else id_in(args.id)
     done = await (gallery.delete(named) if removed else gallery.archive(named))
@@ -180,6 +179,7 @@ async def _remove(args: argparse.Namespace, gallery: Gallery) -> None:
         None: "Done; the service does not say whether it took effect.",
     }
     put_result(args, {"id": named, "done": done}, words[done])
+    return Exit.FAILED if done is False else Exit.OK
 
 
 # -- members on the command line ------------------------------------------------------------
@@ -284,8 +284,7 @@ _REFUSED_KINDS: Final = (Kind.UNSAFE_URL, Kind.TOO_LARGE, Kind.REDIRECT)
 FILES: Final = "List and download a worker's files."
 
 
-def add_files_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
+def _add_files_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action", choices=SUBCOMMANDS["files"].actions, help="list: show them; get: download them"
     )
@@ -352,14 +351,14 @@ async def _run_get(
     args: argparse.Namespace, services: Services, files: tuple[WorkerFile, ...], folder: Path
 ) -> int:
     selected = _selected_files(args, files)
-    outcomes = [await _save_file(services, args.worker, file, folder) for file in selected]
-    results = [result for result, _ in outcomes]
-    text = "\n".join(
-        clean_line(str(r["saved_as"] or f"{r['filename']}: {as_object(r['error']).get('message')}"))
-        for r in results
-    )
-    put_result(args, {"files": [*results]}, text or "No files.")
-    failed = {code for _, code in outcomes} - {Exit.OK}
+    results, lines, failed = progress_of(args).files, [], set()
+    for file in selected:
+        result, code = await _save_file(services, args.worker, file, folder)
+        results.append(result)
+        error = as_object(result["error"]).get("message")
+        lines.append(clean_line(str(result["saved_as"] or f"{result['filename']}: {error}")))
+        failed |= {code} - {Exit.OK}
+    put_result(args, {"files": results}, "\n".join(lines) or "No files.")
     # One common reason gives its own exit code; several give FAILED.
     return max(failed, default=Exit.OK) if len(failed) < 2 else Exit.FAILED
 
@@ -460,6 +459,6 @@ class Meter:
 
 
 COMMANDS: Final = {
-    "workers": Implementation(WORKERS, add_workers_arguments, run_workers),
-    "files": Implementation(FILES, add_files_arguments, run_files),
+    "workers": Implementation(WORKERS, _add_workers_arguments, _run_workers),
+    "files": Implementation(FILES, _add_files_arguments, run_files),
 }
