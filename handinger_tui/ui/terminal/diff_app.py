@@ -56,14 +56,12 @@ TAME: Final = re.compile(
 
 _OFF: Final = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "7": "27", "8": "28", "9": "29"}
 """The SGR number that ends each attribute; bold and dim end together."""
-_MARKS: Final = frozenset(("4", "5", "7", "9", "21", "51", "52", "53"))
-"""SGR attributes that are visible on an empty cell, too."""
 
 
 class Pen(dict[str, "Cell"]):
     """The style of a character as SGR numbers; also a cache of its cells, one per character."""
 
-    __slots__ = ("_draws", "_transitions", "attributes", "back", "blank", "fore")
+    __slots__ = ("_transitions", "attributes", "back", "fore")
     # Pens compare by identity. The C functions of `object` are used because they are called for every cell.
     __hash__ = object.__hash__  # type: ignore[assignment]  # a dict has none
     __eq__ = object.__eq__
@@ -73,25 +71,11 @@ class Pen(dict[str, "Cell"]):
         self.attributes: Final = attributes
         self.fore: Final = fore
         self.back: Final = back
-        self.blank: Pen = self
-        """The pen that draws the same empty cell with the fewest SGR numbers."""
         self._transitions: dict[Pen, str] = {}
-        self._draws: dict[Pen, bool] = {}
 
     def __missing__(self, text: str) -> Cell:
-        pen = self.blank if text == " " else self
-        cell: Cell = (text, pen) if pen is self else pen[text]
-        self[text] = cell
+        cell = self[text] = (text, self)
         return cell
-
-    def draws_blank(self, pen: Pen) -> bool:
-        """Whether an empty cell of `pen` looks the same when it is written with this pen."""
-        cached = self._draws.get(pen)
-        if cached is None:
-            cached = self._draws[pen] = (
-                self.back == pen.back and not pen.attributes and self.attributes.isdisjoint(_MARKS)
-            )
-        return cached
 
     def to(self, pen: Pen) -> str:
         """Return the shortest sequence that changes this pen into another."""
@@ -166,16 +150,9 @@ class Pens:
         codes = style.render("x", color_system=COLOR_SYSTEMS[console.color_system])[2:-6]
         pen = self._by_codes.get(codes)
         if pen is None:
-            pen = self._by_codes[codes] = self._pen_of(*_parse_codes(codes))
-        return pen
-
-    def _pen_of(self, attributes: frozenset[str], fore: str, back: str) -> Pen:
-        existing = self._pens.get((attributes, fore, back))
-        if existing is not None:
-            return existing
-        pen = self._pens[attributes, fore, back] = Pen(attributes, fore, back)
-        if attributes.isdisjoint(_MARKS) and (attributes or fore):
-            pen.blank = self._pen_of(frozenset(), "", back)
+            # One pen for all codes of the same look: an empty transition would be a reset.
+            look = _parse_codes(codes)
+            pen = self._by_codes[codes] = self._pens.setdefault(look, Pen(*look))
         return pen
 
 
@@ -453,7 +430,7 @@ class DiffWriter:
                 continue
             if self._at != (y, x):
                 self._move(y, x)
-            if pen is not self._pen and not (text == " " and self._pen.draws_blank(pen)):
+            if pen is not self._pen:
                 self._out.append(self._pen.to(pen))
                 self._pen = pen
             self._out.append(text)
