@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import partial
 from math import inf
 from time import monotonic, sleep
@@ -27,15 +28,14 @@ from handinger_tui.ui.transcript.painting import (
     with_cursor,
     with_matches,
 )
-from handinger_tui.ui.transcript.rows import slots_of, source_of
+from handinger_tui.ui.transcript.rows import Slot, slots_of, source_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from handinger_tui.core.turns.session import Session
     from handinger_tui.ui.transcript.layout import Block, TranscriptLayout
     from handinger_tui.ui.transcript.painting import RowBuffer
-    from handinger_tui.ui.transcript.rows import Slot
 
 
 class CursorPlace(NamedTuple):
@@ -150,15 +150,19 @@ class Hit(NamedTuple):
     slot: int
 
 
-class Counts(NamedTuple):
-    """The matches of a pattern in the slots counted so far; `is_complete`: no slot is left to count."""
+Slots = Iterator[tuple[Hit, Slot]]
 
-    pattern: re.Pattern[str]
+
+class Counts(NamedTuple):
+    """The matches in those of `slots` that were counted; `is_complete`: none is left to count."""
+
+    slots: Slots
+    """Only those of the present search: the patterns of two searches for one text are the same object."""
     matches: dict[Hit, int]
     is_complete: bool
 
 
-def _count(pattern: re.Pattern[str], slots: Iterator[tuple[Hit, Slot]], seconds: float) -> Counts:
+def _count(pattern: re.Pattern[str], slots: Slots, seconds: float) -> Counts:
     """Count matches for about that many seconds, in at least one slot; `inf`: in all, without pauses."""
     end, matches = monotonic() + seconds, {}
     for hit, slot in slots:
@@ -168,8 +172,8 @@ def _count(pattern: re.Pattern[str], slots: Iterator[tuple[Hit, Slot]], seconds:
             # Releases the interpreter lock: the thread of the screen would wait for it.
             sleep(YIELD_S)
         if monotonic() >= end:
-            return Counts(pattern, matches, False)
-    return Counts(pattern, matches, True)
+            return Counts(slots, matches, False)
+    return Counts(slots, matches, True)
 
 
 class TranscriptSearch:
@@ -194,7 +198,7 @@ class TranscriptSearch:
         """The number of matches in each slot that has any."""
         self._session: Session | None = None
         """The value of the session that is counted."""
-        self._todo: Iterator[tuple[Hit, Slot]] = iter(())
+        self._todo: Slots = iter(())
         self._is_complete = True
         """Whether nothing of `_todo` is left."""
         self._here: Hit | None = None
@@ -247,7 +251,7 @@ class TranscriptSearch:
 
     def add(self, counts: Counts) -> None:
         """Add counts of the present search; those of an earlier one are dropped. Go to the first match."""
-        if counts.pattern is not self._pattern:
+        if counts.slots is not self._todo:
             return
         self._counts.update(counts.matches)
         self._is_complete = counts.is_complete

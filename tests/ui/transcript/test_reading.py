@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -209,6 +210,23 @@ async def test_find_unfolds_what_hides_the_match() -> None:
         assert app.transcript.search.find("Late payments") == 1
         await pilot.pause()
         assert any('"title": "Late payments"' in line for line in screen_lines(app))
+
+
+async def test_matches_of_the_session_before_are_not_counted_in_this_one() -> None:
+    app = Stage(session(turn(1, text_part("needle " * 5))))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        view = app.transcript
+        view.search.start("needle")
+        counting = view.search.counting()
+        assert counting is not None
+        other = session(turn(9, text_part("Elsewhere, a needle.")))
+        view.show(type(other)("other", 0, turns=other.turns))
+        # The same text is searched in the other session before the thread has counted.
+        view.search.start("needle")
+        view.search.add(counting(inf))
+        assert view.search.total == 0
+        assert view.search.find("needle") == 1
 
 
 async def test_another_session_replaces_everything() -> None:
