@@ -103,7 +103,7 @@ class TabBar(Widget):
         self._summary = ""
 
     def show(self, tabs: Sequence[Tab], current: str, summary: str) -> None:
-        """Show these tabs, with the one of panel `current` marked; `summary`: what there is in that panel."""
+        """Show these tabs, with the one of panel `current` marked; `summary`: the counts of that panel."""
         if (tabs, current, summary) != (self._tabs, self._current, self._summary):
             self._tabs, self._current, self._summary = tabs, current, summary
             self.refresh()
@@ -184,7 +184,7 @@ class Sidebar(Rows):
         return next(panel for panel in self.panels.values() if isinstance(panel, kind))
 
     def _title(self, name: str) -> Content:
-        """Name and key; in a compact column, where a panel has only the line above it, also what there is."""
+        """Name and key; in a compact column, where a panel has only the line above it, also its counts."""
         panel = self.panels[name]
         title, keys = str(panel.BORDER_TITLE), f" {self._keys[name]}"
         if not self._compact:
@@ -200,7 +200,7 @@ class Sidebar(Rows):
 
     @property
     def in_front(self) -> Panel[Any] | None:
-        """The panel in place of the transcript, None while the transcript is in sight."""
+        """The panel in place of the transcript, None while the transcript is visible."""
         return self.panels[self._tab] if self.is_over and not self._is_peeking else None
 
     def shows(self, panel: Panel[Any]) -> bool:

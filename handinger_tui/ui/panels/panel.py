@@ -1,4 +1,4 @@
-"""What the panels beside the transcript are made of: base class, entry, texts, messages to the screen."""
+"""The base of the panels beside the transcript: class, entry, texts, messages to the screen."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Panel(VirtualList[RowsT]):
     }
 
     class Counted(Message):
-        """What there is in the panel changed: its `summary` is another one."""
+        """The `summary` of the panel changed."""
 
     @abstractmethod
     def show(self, session: Session) -> None:
@@ -57,7 +57,7 @@ class Panel(VirtualList[RowsT]):
         """Update what depends on the clock; most panels have nothing that does."""
 
     def update(self) -> None:
-        """Redraw what changed, and write into the border what there is."""
+        """Redraw what changed, and write the summary into the border."""
         super().update()
         summary = self.rows.summary(max(0, self.outer_size.width - 6))
         # Another text of the border redraws the entire panel.

@@ -388,7 +388,7 @@ class SourcesPanel(Panel[SourceRows]):
         self._replace_rows(rows)
 
     def _replace_rows(self, rows: SourceRows) -> None:
-        """Keep the cursor and what is in sight where they are; at rest new sources come into sight."""
+        """Keep the cursor and visible sources where they are; an untouched list shows new ones."""
         before, top, current = self.rows, self.scroll_offset.y, self.current
         untouched = not self.has_focus and self.cursor == 0
         anchor = None

@@ -84,7 +84,7 @@ _INCOMPLETE: Final = re.compile(
 _REPORT: Final = re.compile(r"\x1b\[[ -?M]")
 """The beginning of a report; typed keys never begin like this."""
 _LATE_REPORT: Final = re.compile(r"\[(?:<[\d;-]+[Mm]|[IO]\Z)")
-"""The rest of a report whose ESC came so much earlier that it was taken for Esc: the mouse, or the focus. A
+"""The rest of a report whose ESC came so much earlier that it became Esc: the mouse, or the focus. A
 person who types these characters sends them one by one."""
 _EXTENDED: Final = re.compile(r"\x1b\[([\d:;]+)([u~ABCDEFHPQRS])")
 _ALT: Final = 2
@@ -122,7 +122,7 @@ class InputParser:
         self._is_torn = False
         """Whether the held ESC is probably the beginning of a report."""
         self._escaped_at: float | None = None
-        """When an ESC with nothing behind it was taken for Esc; None once other input has come."""
+        """When an ESC with nothing behind it became Esc; None once other input has come."""
         self._parser = XTermParser(debug)
 
     @property

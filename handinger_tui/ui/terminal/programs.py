@@ -67,7 +67,7 @@ async def _run(command: tuple[str, ...], text: str) -> bool:
     # clip.exe reads UTF-16 with its mark.
     data = text.encode("utf-16" if command[0] == "clip.exe" else "utf-8", "replace")
     try:
-        # Some programs go on in the background to serve the clipboard: a pipe would stay open with them.
+        # Some programs continue in the background to serve the clipboard: a pipe would stay open with them.
         process = await asyncio.create_subprocess_exec(
             *command,
             env=without_secrets(os.environ),

@@ -95,7 +95,7 @@ def inline(text: str, references: References | None = None) -> Content:
 _MARKS: Final = re.compile(r"\\.|`+|\*{1,3}|~~", re.DOTALL)
 _OPEN_LINK: Final = re.compile(r"\[([^\[\]]*)\]\([^()\s]*\Z")
 LONGEST_SPAN: Final = 300
-"""Characters after which a mark without its end is taken for text."""
+"""Characters after which a mark without its end counts as text."""
 
 
 def with_ends(text: str) -> str:
@@ -253,7 +253,7 @@ class GridLine(Struct, frozen=True):
 
 
 def table_lines(block: list[Token], references: References, growing: Token | None = None) -> list[GridLine]:
-    """Return the rows of a table, its head first. `growing`: the cell that may go on."""
+    """Return the rows of a table, its head first. `growing`: the cell that may grow."""
     grid: list[GridLine] = []
     for token in block:
         if token.type == "tr_open":
@@ -472,7 +472,7 @@ class RowBuilder:
         return units
 
     def _growing_text(self, tokens: list[Token]) -> Token | None:
-        """Return the text that may go on, None after an empty line or where something else is last.
+        """Return the text that may grow, None after an empty line or where something else is last.
 
         The cells that a row of a table does not have yet are empty.
         """

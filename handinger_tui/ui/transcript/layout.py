@@ -1,7 +1,7 @@
 """Layout: the rows of all turns of a session and their positions. It needs no widget.
 
-A turn gets its rows when it comes into sight; before that its height is an estimate. The rows in sight
-never jump when an estimate becomes exact.
+A turn gets its rows when it becomes visible; before that its height is an estimate. Visible rows never jump
+when an estimate becomes exact.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from handinger_tui.ui.transcript.rows import (
 BETWEEN_TURNS: Final = 2
 """Number of empty rows between two turns; a compact layout has one."""
 MIN_KEPT_TURNS: Final = 16
-"""Turns whose rows are kept whatever their length: none in sight may be laid out for each paint."""
+"""Turns whose rows are kept whatever their length: no visible one may be laid out for each paint."""
 MAX_KEPT_ROWS: Final = 800
 """Number of rows (1 kB each) above which only `MIN_KEPT_TURNS` turns are kept."""
 
 AT_ONCE: Final = 8_000
 """Characters of a turn that are laid out at once, 20 to 30 ms of work: a key must not wait for more."""
 KEPT_BLOCKS: Final = 1_000
-"""The last blocks of a turn keep their rows; those of others are laid out again when they come into sight.
+"""The last blocks of a turn keep their rows; those of others are laid out again when they become visible.
 
 Collecting the garbage among the rows of 100,000 blocks would take a second.
 """
@@ -125,7 +125,7 @@ class Block:
         return self.rows
 
     def release(self) -> None:
-        """Drop the rows of a short block out of sight; its height stays."""
+        """Drop the rows of a short block; its height stays."""
         if not self.growing and self.complete and self.row_height <= SHORT:
             self.rows = None
 
@@ -413,10 +413,10 @@ class TranscriptLayout:
 
     @property
     def unfinished(self) -> bool:
-        """Whether a turn has rows for a part of its content only, see `go_on`."""
+        """Whether a turn has rows for a part of its content only, see `lay_out_more`."""
         return any(not self.turns[at].complete for at in self._recently_used)
 
-    def go_on(self) -> None:
+    def lay_out_more(self) -> None:
         """Lay out the next piece of a turn that is not complete."""
         at = next((at for at in reversed(self._recently_used) if not self.turns[at].complete), None)
         if at is not None:
@@ -445,7 +445,7 @@ class TranscriptLayout:
     def measure(self, at: int, most: int = AT_ONCE) -> int:
         """Lay out a turn if it has no rows yet. Returns by how many rows its height changed.
 
-        `most`: `ALL`, or the characters of the beginning of a very long one, see `go_on`.
+        `most`: `ALL`, or the characters of the beginning of a very long one, see `lay_out_more`.
         """
         self._recently_used.pop(at, None)
         self._recently_used[at] = None
@@ -485,7 +485,7 @@ class TranscriptLayout:
         while True:
             delta = self.measure(at)
             if at < self._top_turn:
-                # Scrolling up to an estimated turn: the rows in sight move only by the scroll distance.
+                # Scrolling up to an estimated turn: visible rows move only by the scroll distance.
                 y = max(0, y + delta)
             top = self.turn_at(y)
             if top == at:
@@ -495,7 +495,7 @@ class TranscriptLayout:
             self.measure(at)
             at += 1
         if y + height > self.height:
-            # The end is in sight: fill the view from below.
+            # The end is visible: fill the view from below.
             y = self.measure_end(height)
         y = max(0, y)
         self._top_turn = self.turn_at(y)
@@ -566,7 +566,7 @@ class TranscriptLayout:
 
 
 def estimate(turn: Turn, width: int) -> int:
-    """Estimate the height of a turn in rows. An error of a few rows is harmless while it is out of sight."""
+    """Estimate the height of a turn in rows. An error of a few rows is harmless until it is visible."""
     rows = 6 + turn.order.prompt.count("\n") + len(turn.order.prompt) // width
     sample = turn.parts[-SAMPLED_PARTS:]
     of_sample = sum(

@@ -179,7 +179,7 @@ def _count(pattern: re.Pattern[str], slots: Slots, seconds: float) -> Counts:
 class TranscriptSearch:
     """One search at a time. `reveal` scrolls rows into sight and repaints, `repaint` only repaints.
 
-    What is in sight is marked at once. The matches are counted in slices, the newest turn first.
+    Visible matches are marked at once. All are counted in slices, the newest turn first.
     """
 
     def __init__(

@@ -40,7 +40,7 @@ from handinger_tui.ui.transcript.painting import (
 if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session
 
-GO_ON_S: Final = 0.03
+PIECE_PAUSE_S: Final = 0.03
 """Seconds between two pieces of a very long turn, in which keys are handled and the screen is painted."""
 NEAR_END: Final = 2
 """Distance from the end, in rows, within which the view follows new text."""
@@ -81,7 +81,7 @@ class Transcript(ScrollView, can_focus=True):
         super().__init__(id=id)
         self.session: Session | None = None
         self.following = True
-        """Whether new text scrolls into sight by itself."""
+        """Whether the view scrolls with new text."""
         self.new_lines = 0
         """Number of rows added at the end while not following."""
         layout = self.transcript_layout = TranscriptLayout(receipt, next_step, compact=compact)
@@ -119,11 +119,11 @@ class Transcript(ScrollView, can_focus=True):
             # The line with the pill.
             super().refresh(Region(0, self.size.height - 1, self.size.width, 1))
 
-    def _go_on(self) -> None:
+    def _lay_out_more(self) -> None:
         """Lay out the next piece of a very long turn; the top row stays."""
         self._is_continuing = False
         position = self._reading_position()
-        self.transcript_layout.go_on()
+        self.transcript_layout.lay_out_more()
         self._return_to(position)
 
     def update_texts(self) -> None:
@@ -199,7 +199,7 @@ class Transcript(ScrollView, can_focus=True):
         return buffer.strip(place.row, self.strip_cache)
 
     async def _highlight_code(self, buffer: RowBuffer) -> None:
-        """Highlight the plain code blocks of a row buffer that came into sight."""
+        """Highlight the plain code blocks of a row buffer that became visible."""
         try:
             for head in buffer.deferred:
                 text = head.code[0] if head.code is not None else ""
@@ -272,7 +272,7 @@ class Transcript(ScrollView, can_focus=True):
 
     # -- scrolling ----------------------------------------------------------------------------
     def place(self, y: int) -> None:
-        """Scroll row `y` to the top, with exact heights for everything in sight, and repaint what changed."""
+        """Scroll row `y` to the top, with exact heights of all visible rows, and repaint what changed."""
         layout = self.transcript_layout
         y = layout.measure_view(y, self.size.height)
         size = Size(self.size.width, layout.height)
@@ -293,7 +293,7 @@ class Transcript(ScrollView, can_focus=True):
             super().refresh(Region(0, top, self.scrollable_size.width, self.size.height - top))
         if layout.unfinished and not self._is_continuing:
             self._is_continuing = True
-            self.set_timer(GO_ON_S, self._go_on)
+            self.set_timer(PIECE_PAUSE_S, self._lay_out_more)
         if self.show_vertical_scrollbar:
             _move_bar(self.vertical_scrollbar, y, layout.height, fine=not self.following)
 

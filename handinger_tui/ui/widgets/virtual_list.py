@@ -86,7 +86,7 @@ class ListRows:
         return ""
 
     def summary(self, width: int) -> str:
-        """What there is, for the border of the list, where possible in `width` cells."""
+        """The counts of the items for the border of the list, where possible in `width` cells."""
         return ""
 
     @property
@@ -121,7 +121,7 @@ RowsT = TypeVar("RowsT", bound=ListRows)
 
 
 class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
-    """A list of any length with a cursor. Only the lines in sight are built, and only changed ones drawn."""
+    """A list of any length with a cursor. Only visible lines are built, and only changed ones drawn."""
 
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {"list--cursor"}
@@ -171,7 +171,7 @@ class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
         self.update()
 
     def on_resize(self, _event: events.Resize) -> None:
-        """Measure for the new width; a cursor that is drawn stays in sight."""
+        """Measure for the new width; a cursor that is drawn stays visible."""
         self.update()
         if self.CURSOR_WITHOUT_FOCUS or self.has_focus:
             self._scroll_to_cursor()

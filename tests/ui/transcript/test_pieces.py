@@ -58,7 +58,7 @@ def test_pieces_give_the_same_rows_as_one_step(name: str) -> None:
     assert pieces.unfinished
     steps = 0
     while pieces.unfinished:
-        pieces.go_on()
+        pieces.lay_out_more()
         steps += 1
     assert steps > 1
     assert look(pieces) == look(at_once)
@@ -77,7 +77,7 @@ def test_no_piece_parses_much_more_than_its_characters(name: str, monkeypatch: p
     layout = shown(TURNS[name]())
     while layout.unfinished:
         parsed.append(0)
-        layout.go_on()
+        layout.lay_out_more()
     assert max(parsed) < 4 * AT_ONCE
 
 
@@ -105,7 +105,7 @@ def test_the_end_of_a_text_with_references_is_laid_out_in_pieces(monkeypatch: py
     before = layout.height
     while layout.unfinished:
         assert layout.height >= before
-        layout.go_on()
+        layout.lay_out_more()
     at_once = shown(folding.turn)
     at_once.measure(0, ALL)
     assert look(layout) == look(at_once)
@@ -131,7 +131,7 @@ def test_unchanged_parts_are_not_visited_again() -> None:
 def test_rows_of_many_blocks_are_laid_out_again_when_they_come_into_sight() -> None:
     layout = shown(TURNS["calls"]())
     while layout.unfinished:
-        layout.go_on()
+        layout.lay_out_more()
     blocks = layout.turns[0].blocks
     assert sum(block.rows is not None for block in blocks) <= KEPT_BLOCKS
     assert blocks[1].rows is None
@@ -152,7 +152,7 @@ def test_a_row_of_references_that_resolve_late_stays_in_place() -> None:
     heights = []
     while layout.unfinished:
         heights.append(layout.height)
-        layout.go_on()
+        layout.lay_out_more()
     assert heights == sorted(heights)
 
 
