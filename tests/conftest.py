@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import shutil
@@ -13,9 +14,12 @@ from importlib import import_module
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from time import monotonic, process_time, thread_time
 from typing import Any, Final
 
 import pytest
+import textual.app
+import textual.pilot
 from hypothesis import HealthCheck, settings
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
@@ -101,6 +105,36 @@ def _read_sheets() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Stylesheet, "_parse_rules", once)
+        yield
+
+
+MOMENT_S: Final = 0.002
+"""Time that other threads and short timers get before an app counts as idle."""
+
+
+async def nothing_to_do(_min_s: float = 0.0, max_s: float = 1.0) -> None:
+    """Wait until neither the event loop nor another thread has work.
+
+    Textual's own way compares clocks: at least 20 ms after each key and each pause, in which nothing happens.
+    """
+    ready, end = asyncio.get_running_loop()._ready, monotonic() + max_s  # type: ignore[attr-defined]
+    while monotonic() < end:
+        others = process_time() - thread_time()
+        await asyncio.sleep(MOMENT_S)
+        rounds = 0
+        while rounds < 3 and monotonic() < end:
+            await asyncio.sleep(0)
+            rounds = 0 if ready else rounds + 1
+        if process_time() - thread_time() - others < MOMENT_S / 10:
+            return
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _idle_is_no_time() -> Iterator[None]:
+    """An app is idle when nothing remains to be done, not after a time: half of the time of tests of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (textual.app, textual.pilot):
+            patch.setattr(module, "wait_for_idle", nothing_to_do)
         yield
 
 

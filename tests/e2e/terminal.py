@@ -17,8 +17,47 @@ PATIENCE_S = 30.0
 LOOK_EVERY_S = 0.02
 
 
+class Client:
+    """One client of tmux for all looks and keys: a program for each took longer than what it saw.
+
+    So the pieces of a split key arrive one right after the other, too.
+    """
+
+    def __init__(self, tmux: list[str]) -> None:
+        # It has no size, which would be that of the window, and no output but answers.
+        attach = [*tmux, "-u", "-C", "attach-session", "-t", "it", "-f", "ignore-size,no-output"]
+        self._client = subprocess.Popen(attach, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, command: str) -> str:
+        """The output of a command of tmux."""
+        source, sink = self._client.stdout, self._client.stdin
+        assert source is not None
+        assert sink is not None
+        sink.write(command + "\n")
+        sink.flush()
+        end, lines = "", list[str]()
+        for line in source:
+            # The last member is 1 for an answer to a command of this client, 0 for that of its own start.
+            name, _, numbers = line.rstrip("\n").partition(" ")
+            if not end and name == "%begin" and numbers.endswith(" 1"):
+                end = numbers
+            elif end and numbers == end and name in {"%end", "%error"}:
+                assert name == "%end", lines
+                return "".join(lines)
+            elif end:
+                lines.append(line)
+        raise AssertionError(f"tmux is gone: {command}")
+
+    def close(self) -> None:
+        """End the client, whose server may be gone."""
+        self._client.kill()
+        self._client.communicate()
+
+
 class Terminal:
     """One tmux window on a server of its own."""
+
+    _client: Client | None = None
 
     def __init__(self, tmux: str, columns: int, rows: int, cwd: Path | None) -> None:
         self._tmux = [tmux, "-L", f"handinger-{uuid.uuid4().hex[:8]}", "-f", "/dev/null"]
@@ -52,10 +91,14 @@ class Terminal:
             [*self._tmux, *words], check=True, capture_output=True, text=True, timeout=20
         ).stdout
 
+    def _ask(self, command: str) -> str:
+        self._client = self._client or Client(self._tmux)
+        return self._client.ask(command)
+
     @property
     def screen(self) -> str:
         """The text of the screen, without colors."""
-        return self._call("capture-pane", "-p", "-t", "it")
+        return self._ask("capture-pane -p -t it")
 
     @property
     def colored(self) -> str:
@@ -64,11 +107,11 @@ class Terminal:
 
     def type(self, text: str) -> None:
         """Type text in one burst."""
-        self._call("send-keys", "-t", "it", "-l", text)
+        self._ask(f"send-keys -t it -H {text.encode().hex(' ')}")
 
     def press(self, *keys: str) -> None:
         """Press keys, by tmux's names."""
-        self._call("send-keys", "-t", "it", *keys)
+        self._ask(f"send-keys -t it {shlex.join(keys)}")
 
     def paste(self, text: str) -> None:
         """Paste text, bracketed if the program enabled bracketed paste."""
@@ -105,7 +148,6 @@ class Terminal:
             if holds(screen):
                 return screen
             assert time.monotonic() < end, f"never on the screen: {what}\n{screen}"
-            # Each look is a program of its own: without a pause it takes the time of the one that is watched.
             time.sleep(LOOK_EVERY_S)
 
     def shows(self, text: str) -> str:
@@ -142,6 +184,8 @@ class Terminal:
 
     def close(self) -> None:
         """Close the window and every process in it."""
+        if self._client is not None:
+            self._client.close()
         subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True, timeout=20)
 
 

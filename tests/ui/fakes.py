@@ -415,12 +415,14 @@ class Desktop:
                 self.text()
                 await self.engine.aclose()
 
-    async def until(self, pilot: Pilot[None], done: Callable[[], object], within_s: float = 10.0) -> None:
+    async def until(self, pilot: Pilot[None], done: Callable[[], object], within_s: float = 30.0) -> None:
         """Let the app run until a condition holds."""
         end = time.monotonic() + within_s
+        delay = None
         while not done():
             assert time.monotonic() < end, f"never so; the screen:\n{self.text()}\nsaid: {self.notices()}"
-            await pilot.pause()
+            await pilot.pause(delay)
+            delay = 0.01
 
     async def settle(self, pilot: Pilot[None]) -> None:
         """Let the app run until it has nothing more to paint."""
