@@ -117,7 +117,7 @@ async def nothing_to_do(_min_s: float = 0.0, max_s: float = 1.0) -> None:
 
     Textual's own way compares clocks: at least 20 ms after each key and each pause, in which nothing happens.
     """
-    ready, end = asyncio.get_running_loop()._ready, monotonic() + max_s  # type: ignore[attr-defined]
+    ready, end = asyncio.get_running_loop()._ready, monotonic() + max_s  # type: ignore[attr-defined]  # what waits for its turn has no public name
     while monotonic() < end:
         others = process_time() - thread_time()
         await asyncio.sleep(MOMENT_S)
