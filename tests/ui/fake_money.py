@@ -166,6 +166,7 @@ class FakePurse:
     reads: int = 0
     """The number of calls of `gauges`."""
     sets: list[tuple[Scope, Unit, Decimal | None]] = field(default_factory=list)
+    set_for: list[str] = field(default_factory=list)
     measure: Callable[[Session], dict[tuple[Scope, Unit], Total]] | None = None
     """Spending that depends on the session, over `spent`."""
 
@@ -200,6 +201,7 @@ class FakePurse:
         if scope is Scope.WORKER and session.worker_id is None:
             raise HandingerError("No worker yet.", "Send a first message, or set a session limit.")
         self.sets.append((scope, unit, amount))
+        self.set_for.append(session.session_id)
         self.kept = [
             limit
             for limit in self.kept

@@ -196,7 +196,7 @@ async def export_sources(context: CommandContext, listed: Sequence[Source], name
     Raises:
         ApiError: the file cannot be saved.
     """
-    interaction = context.interaction
+    interaction, session = context.interaction, context.controller.session
     if not listed:
         interaction.say("This session has no sources.", "warning")
         return
@@ -212,7 +212,6 @@ async def export_sources(context: CommandContext, listed: Sequence[Source], name
             f"Unknown format {clean_line(name, 40)}. Use one of: {', '.join(forms())}.", "warning"
         )
         return
-    session = context.controller.session
     text = form.text(listed, session)
     is_form = name.lower() == form.name
     file_name = f"sources-{session.session_id}{form.suffix}" if is_form else name

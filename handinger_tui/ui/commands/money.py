@@ -81,16 +81,17 @@ async def highest_cost(controller: SessionController) -> str:
 
 async def limit(context: CommandContext, argument: str) -> None:
     """Set or lift a limit; without an argument, show the page of all limits."""
-    from handinger_tui.ui.dialogs.limits import LimitsPage, apply_limit, read_wish  # if asked for
+    from handinger_tui.ui.dialogs.limits import LimitsPage, Wish, apply_limit, read_wish  # if asked for
 
-    controller, interaction = context.controller, context.interaction
+    controller, interaction, session = context.controller, context.interaction, context.controller.session
+    wish: Wish | None
     if argument:
-        await apply_limit(controller, interaction, read_wish(argument))
-        return
-    gauges = await controller.engine.actor(controller.session.session_id).recount()
-    wish = await interaction.ask(LimitsPage(gauges, simulated=controller.connection.limits.simulated))
+        wish = read_wish(argument)
+    else:
+        gauges = await controller.engine.actor(session.session_id).recount()
+        wish = await interaction.ask(LimitsPage(gauges, simulated=controller.connection.limits.simulated))
     if wish is not None:
-        await apply_limit(controller, interaction, wish)
+        await apply_limit(controller, interaction, session, wish)
 
 
 async def reading(context: CommandContext, argument: str) -> None:

@@ -67,7 +67,7 @@ async def _choose_session(context: CommandContext, *, running_only: bool = False
     picker = SessionPicker(
         controller.connection.history,
         context.now_ms,
-        controller.session_id,
+        lambda: controller.session_id,
         lambda: controller.opened_sessions,
         running_only=running_only,
     )

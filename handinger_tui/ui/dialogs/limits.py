@@ -38,6 +38,7 @@ from handinger_tui.ui.widgets.status_text import meter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from handinger_tui.core.turns.session import Session
     from handinger_tui.ui.work.interaction import Interaction
     from handinger_tui.ui.work.session_controller import SessionController
 
@@ -137,15 +138,16 @@ def _removed_unit(words: list[str]) -> Unit | None:
 ORIGIN_TEXT: Final = {LimitOrigin.FLAG: "from the command line", LimitOrigin.CONFIG: "from the config file"}
 
 
-async def apply_limit(controller: SessionController, interaction: Interaction, wish: Wish) -> None:
-    """Set or lift a limit, show the limit in force, and resume a queue that no limit blocks any more.
+async def apply_limit(
+    controller: SessionController, interaction: Interaction, session: Session, wish: Wish
+) -> None:
+    """Set or lift a limit of `session`, show the one in force, and resume a queue that no limit blocks.
 
     Raises:
         HandingerError: a worker limit in a session without a worker.
         LedgerError: the limit could not be stored.
     """
-    store, session = controller.connection.limits, controller.session
-    session_id = session.session_id
+    store, session_id = controller.connection.limits, session.session_id
     before = await store.limits(session)
     # The message below reports the state of the limit, so no warning is shown for it.
     with controller.warned.held():

@@ -100,12 +100,14 @@ class SessionPicker(Picker):
         self,
         history: StoredSessions,
         now_ms: Callable[[], int],
-        current: str,
+        current: Callable[[], str],
         opened: Callable[[], Iterable[Session]] = tuple,
         *,
         running_only: bool = False,
     ) -> None:
-        """`opened` returns sessions in memory, whose state is newer than that of their rows on disk.
+        """`current` returns the id of the session on the work screen.
+
+        `opened` returns sessions in memory, whose state is newer than that of their rows on disk.
 
         `running_only`: list only sessions whose worker runs, or was running when it was last read.
         """
@@ -205,7 +207,7 @@ class SessionPicker(Picker):
             none = "No matches." if self._rows else "No sessions yet. Your first message starts one."
             return [_nothing("No worker is running." if self._running_only and not words else none)]
         listed = [*rows, *(hit.summary for hit in hits)]
-        lines = session_rows(listed, opened, self._now_ms(), width, self._current)
+        lines = session_rows(listed, opened, self._now_ms(), width, self._current())
         snippets = [None] * len(rows) + [_snippet_line(hit, width) for hit in hits]
         return [
             Option(line if below is None else Content.assemble(line, "\n", below), row.session_id)
@@ -272,9 +274,11 @@ class SessionPicker(Picker):
             yes="Delete",
             no="Cancel",
         )
-        if row.session_id == self._current:
+        is_agreed = row.session_id == self._current() or await self.app.push_screen_wait(question)
+        # Another session may have come to the work screen meanwhile.
+        if row.session_id == self._current():
             self.notify("This session is open. Open another one first.", markup=False)
-        elif await self.app.push_screen_wait(question):
+        elif is_agreed:
             await self._history.delete(row.session_id)
             await self._read()
 

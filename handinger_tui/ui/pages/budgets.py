@@ -245,9 +245,11 @@ class BudgetsScreen(SavingScreen):
         """`zone`: the time zone that separates days; None: the local one."""
         super().__init__()
         self._controller = controller
+        self._session = controller.session
+        """Another session may come to the work screen meanwhile."""
         self._now_ms = now_ms
         self._zone = zone
-        self._only_this_worker = controller.session.worker_id is not None
+        self._only_this_worker = self._session.worker_id is not None
         self.comparison: Comparison | None = None
 
     def compose(self) -> ComposeResult:
@@ -264,7 +266,7 @@ class BudgetsScreen(SavingScreen):
 
     def action_other(self) -> None:
         """Switch between this worker and all workers."""
-        if self._controller.session.worker_id is None:
+        if self._session.worker_id is None:
             self.say("This session has no worker yet. Showing all workers.")
             return
         self._only_this_worker = not self._only_this_worker
@@ -296,7 +298,7 @@ class BudgetsScreen(SavingScreen):
     # -- reading -------------------------------------------------------------------------
     async def _compare(self) -> Comparison:
         reader = self._controller.connection.charges
-        worker_id = self._controller.session.worker_id if self._only_this_worker else None
+        worker_id = self._session.worker_id if self._only_this_worker else None
         # Real charges if there are any, else the simulated ones of the local worker; never both together.
         which = ChargeFilter(worker_id=worker_id, simulated=False)
         charges = await reader.turn_charges(which, limit=MAX_TURNS)
@@ -316,7 +318,7 @@ class BudgetsScreen(SavingScreen):
 
     async def _limit_sentences(self, simulated: bool, today: date) -> tuple[str, ...]:
         """The sentences of `limit_text` for the limits of the session; limits without one are left out."""
-        session = self._controller.session
+        session = self._session
         sentences = []
         for gauge in await self._controller.connection.limits.gauges(session):
             days = await self._read_days(_filter_of(gauge, session.session_id, session.worker_id, simulated))

@@ -503,6 +503,8 @@ class DataScreen(FooterScreen):
     def __init__(self, controller: SessionController, datasets: Sequence[Dataset], index: int) -> None:
         super().__init__()
         self._controller = controller
+        self._session_id = controller.session_id
+        """Another session may come to the work screen meanwhile."""
         self._datasets = datasets
         self._index = index
         self._turns: tuple[Turn, ...] = controller.session.turns
@@ -579,11 +581,12 @@ class DataScreen(FooterScreen):
 
     def _check_changes(self) -> None:
         """Update the count and the stale mark; the dataset that is shown stays as it is."""
-        turns = self._controller.session.turns
+        session = self._controller.session_of(self._session_id)
+        turns = session.turns
         if turns == self._turns:
             return
         self._turns, dataset = turns, self.dataset
-        datasets = datasets_of(self._controller.session)
+        datasets = datasets_of(session)
         index = _index_of(datasets, dataset)
         if index is not None:
             self._is_stale = self._is_stale or datasets[index].value is not dataset.value
@@ -601,7 +604,7 @@ class DataScreen(FooterScreen):
 
     def action_reload(self) -> None:
         """Show the present state of the dataset."""
-        datasets = datasets_of(self._controller.session)
+        datasets = datasets_of(self._controller.session_of(self._session_id))
         index = _index_of(datasets, self.dataset)
         if index is not None:
             self._datasets, self._index = datasets, index

@@ -405,6 +405,7 @@ class PreviewScreen(FooterScreen):
         self._parts = parts
         self._index = index
         self._file_actions = file_actions
+        self._worker_id = file_actions.worker_id
         self.loaded: Loaded | None = None
         """The loaded file; None while it is loading and after it failed."""
         self._facet = 0
@@ -451,7 +452,9 @@ class PreviewScreen(FooterScreen):
         token = CancelToken()
         try:
             await self._show_message("Loading…")
-            fetched = await self._file_actions.fetch(part, MOST, self._report_fetch, renew=renew)
+            fetched = await self._file_actions.fetch(
+                part, MOST, self._report_fetch, self._worker_id if renew else None
+            )
             self._progress_text, self._from_disk = "reading", fetched.saved
             subject = Subject(
                 part.filename or "", part.media_type, fetched.data, fetched.complete, fetched.total
@@ -459,7 +462,7 @@ class PreviewScreen(FooterScreen):
             self.loaded = await run_in_thread(lambda: load(subject, token, self._set_progress))
             await self._show()
         except LinkExpired as problem:
-            self.expired = self._file_actions.renewable
+            self.expired = self._worker_id is not None
             hint = "Press r to read the worker again and renew the link (free)." if self.expired else ""
             await self._show_message(
                 f"The link was refused. It may have expired. {problem.summary}\n\n{hint}"

@@ -191,6 +191,8 @@ class ReceiptScreen(SavingScreen):
     def __init__(self, controller: SessionController, turn_id: str) -> None:
         super().__init__()
         self._controller = controller
+        self._session_id = controller.session_id
+        """Another session may come to the work screen meanwhile."""
         self._turn_id = turn_id
         self._typical_cost: TypicalCost | None = None
         self._times = Times()
@@ -212,13 +214,15 @@ class ReceiptScreen(SavingScreen):
     @property
     def receipt(self) -> Receipt:
         """The present receipt of the turn that is shown."""
-        return receipt_page(
-            self._controller.session, self._turns[self._index], self._typical_cost, self._times
-        )
+        return receipt_page(self._session, self._turns[self._index], self._typical_cost, self._times)
+
+    @property
+    def _session(self) -> Session:
+        return self._controller.session_of(self._session_id)
 
     @property
     def _turns(self) -> tuple[Turn, ...]:
-        return sent_turns(self._controller.session)
+        return sent_turns(self._session)
 
     @property
     def _index(self) -> int:
@@ -243,7 +247,7 @@ class ReceiptScreen(SavingScreen):
                 usual = await connection.charges.usual(
                     turn.worker_id or turn.order.worker_id, level, simulated=connection.limits.simulated
                 )
-                self._typical_cost = replace(usual, credit_usd=self._controller.session.credit_usd)
+                self._typical_cost = replace(usual, credit_usd=self._session.credit_usd)
         except HandingerError as problem:
             self.say_problem(problem)
         self._draw()
@@ -251,7 +255,7 @@ class ReceiptScreen(SavingScreen):
     def _draw(self) -> None:
         """Draw the receipt unless nothing has changed."""
         turns, index = self._turns, self._index
-        state = (turns, self._controller.session.elsewhere, index, self._typical_cost, self._times)
+        state = (turns, self._session.elsewhere, index, self._typical_cost, self._times)
         if state == self._drawn_state:
             return
         self._drawn_state = state

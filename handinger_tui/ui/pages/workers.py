@@ -445,6 +445,7 @@ class WorkerFormScreen(ModalScreen[StoredWorker | None]):
         self._began = WorkerForm() if worker is None else form_of(worker)
         self._is_public = False
         self._saving = False
+        """Whether a request, or the draft, is being written: nothing else may begin."""
         self._in_doubt = False
         """Whether a request may have stored the new worker although no answer said so."""
 
@@ -574,6 +575,7 @@ class WorkerFormScreen(ModalScreen[StoredWorker | None]):
     def action_close(self) -> None:
         """Close; what was typed is kept for the next time."""
         if not self._saving:
+            self._saving = True
             self._leave()
 
     @work(group="save")
@@ -584,6 +586,7 @@ class WorkerFormScreen(ModalScreen[StoredWorker | None]):
                 self._draft_name, "" if form == self._began else form_to_text(form)
             )
         except HandingerError as problem:
+            self._saving = False
             self._say(f"Not kept: {problem.summary}", failed=True)
         else:
             self.dismiss(None)

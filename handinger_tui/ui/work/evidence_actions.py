@@ -55,7 +55,8 @@ class FileActions:
 
     async def save(self, parts: Sequence[FilePart], folder: str | None = None) -> None:
         """Download files one after the other. A failed file is reported, and the others still follow."""
-        paths: list[str] = []
+        # Another session may be on the screen before all are saved.
+        worker_id, paths = self.worker_id, list[str]()
         name = ""
         # All are marked before the first download, so that a second request does not download one twice.
         for part in parts:
@@ -63,7 +64,7 @@ class FileActions:
         try:
             for part in parts:
                 try:
-                    paths.append(await self._save_one(part, folder))
+                    paths.append(await self._save_one(part, folder, worker_id))
                     name = file_name(part)
                 except ApiError as problem:
                     self.interaction.say(f"{file_name(part)}: {problem.text}", "error")
@@ -75,8 +76,8 @@ class FileActions:
         elif paths:
             self.interaction.say(f"Saved {plural(len(paths), 'file')}, the last to {paths[-1]}")
 
-    async def _save_one(self, part: FilePart, folder: str | None = None) -> str:
-        """Download a file; returns its path.
+    async def _save_one(self, part: FilePart, folder: str | None, worker_id: str | None) -> str:
+        """Download a file of a worker; returns its path.
 
         Raises:
             ApiError: the download failed.
@@ -88,7 +89,7 @@ class FileActions:
 
         self._downloads.mark_saving(part)
         try:
-            path = await self._download(part, folder, progress)
+            path = await self._download(part, folder, worker_id, progress)
         finally:
             if path is None:
                 self._downloads.mark_not_saved(part)
@@ -96,23 +97,21 @@ class FileActions:
                 self._downloads.mark_saved(part, path)
         return path
 
-    async def _download(self, part: FilePart, folder: str | None, progress: Progress) -> str:
+    async def _download(
+        self, part: FilePart, folder: str | None, worker_id: str | None, progress: Progress
+    ) -> str:
         files = self._controller.connection.files
         try:
             return await files.save(part, folder, progress=progress)
         except LinkExpired:
-            if not self.renewable or not await self._confirm_renewal(part):
+            if worker_id is None or not await self._confirm_renewal(part):
                 raise
-        return await files.save(part, folder, progress=progress, reread=self._worker_id)
+        return await files.save(part, folder, progress=progress, reread=worker_id)
 
     # -- links that expire ---------------------------------------------------------------
     @property
-    def renewable(self) -> bool:
-        """Whether an expired link can be renewed: there is a worker to read again."""
-        return self._worker_id is not None
-
-    @property
-    def _worker_id(self) -> str | None:
+    def worker_id(self) -> str | None:
+        """The worker of the session on the screen: reading it again renews links that expired."""
         return self._controller.session.worker_id
 
     async def _confirm_renewal(self, part: FilePart) -> bool:
@@ -122,17 +121,18 @@ class FileActions:
         )
 
     # -- reading and opening ---------------------------------------------------------------
-    async def fetch(self, part: FilePart, max_bytes: int, progress: Progress, *, renew: bool) -> Fetched:
+    async def fetch(self, part: FilePart, max_bytes: int, progress: Progress, reread: str | None) -> Fetched:
         """The first `max_bytes` of a file, from the disk if this program saved it, else from the service.
 
+        `reread`: the worker that is read again if the link expired.
+
         Raises:
-            LinkExpired: the link was refused; `renew` may help.
+            LinkExpired: the link was refused; `reread` may help.
             ApiError: the file cannot be read.
         """
         files, path = self._controller.connection.files, self._downloads.path(part)
         if path is not None and (saved := await files.read(path, max_bytes)) is not None:
             return saved
-        reread = self._worker_id if renew else None
         fetched = await files.fetch(part, max_bytes, progress=progress, reread=reread)
         total = len(fetched.data) if fetched.complete else fetched.total
         if total is not None:
@@ -146,10 +146,10 @@ class FileActions:
             ApiError: the download failed.
         """
         files, interaction = self._controller.connection.files, self.interaction
-        path = self._downloads.path(part)
+        worker_id, path = self.worker_id, self._downloads.path(part)
         head = await files.read(path, HEAD) if path is not None else None
         if path is None or head is None:
-            path = await self._save_one(part)
+            path = await self._save_one(part, None, worker_id)
             head = await files.read(path, HEAD)
         if head is None:
             interaction.say(f"File not found: {path}", "warning")

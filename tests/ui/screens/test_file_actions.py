@@ -159,3 +159,19 @@ async def test_commands_take_numbers_names_new_and_all() -> None:
             await desktop.until(pilot, lambda: len(desktop.files.saved) == count)  # noqa: B023 - awaited here
         names = [part.filename for part in desktop.files.saved]
         assert names == ["beta.txt", "alpha.txt", *["alpha.txt", "beta.txt"] * 2]
+
+
+async def test_a_link_is_renewed_by_the_worker_of_its_session() -> None:
+    desktop = desktop_with(a_txt=b"one")
+    desktop.files.expired, desktop.files.gate = set(desktop.files.bodies), asyncio.Event()
+    async with with_files(desktop, 120, 40) as pilot:
+        worker_id = desktop.session.worker_id
+        await pilot.press("f4", "s")
+        await desktop.shows(pilot, "saving")
+        await pilot.press("escape", "ctrl+n")
+        await desktop.until(pilot, lambda: desktop.session.worker_id is None)
+        desktop.files.gate.set()
+        await desktop.shows(pilot, "The link has expired")
+        await pilot.press("right", "enter")
+        await desktop.until(pilot, lambda: "Saved a.txt" in desktop.notices())
+        assert desktop.files.reread == [worker_id]

@@ -186,3 +186,18 @@ async def test_on_a_low_screen_what_is_typed_is_in_sight() -> None:
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, RaiseLimit))
         await pilot.press("7", "7")
         await desktop.until(pilot, lambda: "│ 77" in desktop.text())
+
+
+async def test_a_limit_is_that_of_the_session_for_which_the_page_was_opened() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed")
+        first = desktop.session.session_id
+        await desktop.send(pilot, "/limit")
+        await desktop.shows(pilot, "No limits set")
+        desktop.work.run_command("new")
+        await desktop.until(pilot, lambda: desktop.session.session_id != first)
+        await pilot.press(*"session 20", "enter")
+        await desktop.until(pilot, lambda: desktop.purse.sets)
+        assert desktop.purse.set_for == [first]

@@ -225,3 +225,16 @@ async def test_the_line_under_an_earlier_turn_follows_a_later_reading() -> None:
         await desktop.until(pilot, lambda: len(desktop.session.turns) == 2 and not desktop.session.busy)
         await desktop.shows(pilot, "~0.0 s · 5 steps · $0.50")
         assert "so far: ~0.0 s" not in desktop.text_of("#transcript")
+
+
+async def test_the_page_keeps_its_turn_where_another_session_comes_to_the_work_screen() -> None:
+    desktop = answered_desktop()
+    async with desktop.running(120, 40) as pilot:
+        await three(desktop, pilot)
+        await pilot.press("ctrl+t")
+        await desktop.shows(pilot, "3 of 3", "“Question number 3”")
+        desktop.work.run_command("new")
+        await desktop.until(pilot, lambda: not desktop.session.turns)
+        assert page(desktop).receipt.title == "Question number 3"
+        await pilot.press("p")
+        await desktop.shows(pilot, "2 of 3", "“Question number 2”")

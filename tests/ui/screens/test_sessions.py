@@ -389,3 +389,17 @@ async def test_the_footer_below_a_dialog_stays_as_it_was() -> None:
         await pilot.resize_terminal(80, 23)
         await desktop.settle(pilot)
         assert desktop.text().split("\n")[-1] == footer
+
+
+async def test_a_session_that_came_to_the_screen_during_the_question_is_not_deleted() -> None:
+    desktop = await stored(Opening.FRESH)
+    async with desktop.running() as pilot:
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "About x")
+        await pilot.press("ctrl+x")
+        await desktop.shows(pilot, "Delete this session?")
+        desktop.work.run_command("sessions", desktop.shelf.rows[0].session_id)
+        await desktop.until(pilot, lambda: desktop.session.turns)
+        await pilot.press("right", "enter")
+        await desktop.shows(pilot, "This session is open")
+        assert desktop.shelf.deleted == []

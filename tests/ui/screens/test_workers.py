@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
 from textual.widgets import Input, TextArea
@@ -220,3 +221,24 @@ async def test_a_service_without_stored_workers_is_reported() -> None:
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/workers")
         await desktop.until(pilot, lambda: "no stored workers" in desktop.notices())
+
+
+async def test_esc_pressed_twice_closes_the_form_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    desktop, _ = desktop_with(WATCH)
+    async with desktop.running(120, 40) as pilot:
+        await desktop.send(pilot, "/workers")
+        await desktop.shows(pilot, "Price watch")
+        await pilot.press("n")
+        await desktop.shows(pilot, "New worker", "What is it for?")
+        gate, save = asyncio.Event(), desktop.shelf.save_draft
+
+        async def save_slowly(session_id: str, text: str) -> None:
+            await gate.wait()
+            await save(session_id, text)
+
+        monkeypatch.setattr(desktop.shelf, "save_draft", save_slowly)
+        await pilot.press("escape", "escape")
+        gate.set()
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, WorkersScreen))
+        await desktop.settle(pilot)
+        assert isinstance(desktop.app.screen, WorkersScreen)
