@@ -46,21 +46,17 @@ def unknown_command_text(name: str) -> str:
     return f"Unknown command /{name}.{suggestion} Nothing was sent."
 
 
-def commands_with_prefix(prefix: str) -> list[tuple[str, str]]:
-    """The name with a slash and the summary of every command whose name or alias begins with `prefix`."""
-    return [
-        (f"/{full}", command.summary)
-        for command in COMMANDS
-        for full in (command.name, *command.aliases)
-        if full.startswith(prefix) and (full == command.name or prefix)
-    ]
-
-
 def completions(text: str, controller: SessionController) -> list[tuple[str, str]]:
     """What may complete a line that begins with a slash: commands, or behind one its arguments."""
     name, space, argument = text[1:].partition(" ")
     if not space:
-        return commands_with_prefix(name.lower())
+        prefix = name.lower()
+        return [
+            (f"/{full}", command.summary)
+            for command in COMMANDS
+            for full in (command.name, *command.aliases)
+            if full.startswith(prefix) and (full == command.name or prefix)
+        ]
     command = command_named(name.lower())
     if command is None:
         return []
@@ -78,7 +74,6 @@ __all__ = [
     "Command",
     "CommandContext",
     "command_named",
-    "commands_with_prefix",
     "completions",
     "unknown_command_text",
 ]

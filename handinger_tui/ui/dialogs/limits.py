@@ -33,7 +33,7 @@ from handinger_tui.core.money.limits import (
 )
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.dialogs import Dialog, OrderedInput, button
-from handinger_tui.ui.widgets.status_text import meter
+from handinger_tui.ui.widgets.status_text import SET_BY, meter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,9 +135,6 @@ def _removed_unit(words: list[str]) -> Unit | None:
     raise NotAnAmount("Nothing may follow “off”.", USAGE)
 
 
-ORIGIN_TEXT: Final = {LimitOrigin.FLAG: "from the command line", LimitOrigin.CONFIG: "from the config file"}
-
-
 async def apply_limit(
     controller: SessionController, interaction: Interaction, session: Session, wish: Wish
 ) -> None:
@@ -193,8 +190,8 @@ def _applies_to(wish: Wish, scope: Scope, unit: Unit) -> bool:
 
 
 def _describe_limit(limit: Limit) -> str:
-    origin = ORIGIN_TEXT.get(limit.origin, "")
-    return f"the {limit.scope.limit} {origin} ({exact_text(limit.amount, limit.unit)})".replace("  ", " ")
+    name = f"the {limit.scope.limit} {SET_BY[limit.origin]}".rstrip()
+    return f"{name} ({exact_text(limit.amount, limit.unit)})"
 
 
 NOT_SENT: Final = "Nothing was sent. Your text is still in the prompt."
@@ -244,8 +241,8 @@ class RaiseLimit(Dialog[Decimal]):
         simulated = " Simulated: the local worker does not charge real money." if self._simulated else ""
         hint = "" if self._raisable else f"\n\n{raise_hint(self._gauge.limit)}"
         # While turns run the gauge says what is left.
-        is_said = self._gauge.state is State.REACHED or self._gauge.running
-        free = "" if is_said else f"{free_text(self._gauge)}.\n\n"
+        is_in_meter = self._gauge.state is State.REACHED or self._gauge.running
+        free = "" if is_in_meter else f"{free_text(self._gauge)}.\n\n"
         return f"{free}{consequence} {STILL}{simulated}{hint}"
 
     def _placeholder(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from datetime import date
 from decimal import Decimal
 from typing import Final
 
@@ -40,7 +39,7 @@ from handinger_tui.core.money.limits import Gauge, State, Unit, exact_text
 from handinger_tui.core.money.reconciliation import Reconciliation, Restatement, reconciliation_text
 from handinger_tui.core.money.spending import Bucket, altogether
 from handinger_tui.core.safety import clean_line
-from handinger_tui.ui.ledger.query import GROUPS, Days, View
+from handinger_tui.ui.ledger.query import GROUPS, Days, View, day_text
 from handinger_tui.ui.widgets.status_text import WORD
 
 MORE: Final = "+"
@@ -135,17 +134,12 @@ def caption(title: tuple[str, str], note: str, width: int) -> Content:
 
 def _dates(days: Days, left: int, drawn: int, columns: int) -> Content:
     """The first and the last day under their bars."""
-    years = days.first.year != days.last.year
-    first, last = (day_text(day, year=years) for day in (days.first, days.last))
+    spans_years = days.first.year != days.last.year
+    first, last = (day_text(day, 0 if spans_years else day.year).strip() for day in (days.first, days.last))
     if days.first == days.last:
         return Content.styled(" " * left + first, FAINT)
     room = max(drawn, min(columns, len(first) + len(last) + 3))
     return Content.styled(f"{'':{left}}{first}{last:>{max(1, room - len(first))}}", FAINT)
-
-
-def day_text(day: date, *, year: bool = False) -> str:
-    """A date for people: "14 Nov", "14 Nov 2026"."""
-    return f"{day.day} {day:%b %Y}" if year else f"{day.day} {day:%b}"
 
 
 # -- charts: shares ------------------------------------------------------------------------------

@@ -213,17 +213,15 @@ class TableView(VirtualList[TableRows]):
     # -- sorting -----------------------------------------------------------------------
     def action_sort(self) -> None:
         """Cycle the order of the cursor column: ascending, descending, file order."""
-        # The last request counts, even while it is still being sorted.
         column = self.rows.column
-        if self._requested_sort is None or self._requested_sort[0] != column:
-            self._requested_sort = column, False
-            self.sort(column, descending=False)
-        elif not self._requested_sort[1]:
-            self._requested_sort = column, True
-            self.sort(column, descending=True)
-        else:
+        following: dict[Sort | None, Sort | None] = {(column, False): (column, True), (column, True): None}
+        # The last request counts, even while it is still being sorted.
+        by = self._requested_sort = following.get(self._requested_sort, (column, False))
+        if by is None:
             self.workers.cancel_group(self, "sort")
             self._set_order(range(len(self.rows.table.rows)), None)
+        else:
+            self.sort(by[0], descending=by[1])
 
     @work(group="sort", exclusive=True)
     async def sort(self, column: int, *, descending: bool) -> None:
@@ -520,7 +518,7 @@ class DataScreen(FooterScreen):
             yield Static(id="data-title")
             yield self._tree
             yield self._rows
-            yield Static(id="data-whole")
+            yield Static(id="data-value")
             yield FooterLine()
 
     def on_mount(self) -> None:
@@ -546,7 +544,7 @@ class DataScreen(FooterScreen):
         view, other = (self._tree, self._rows) if table is None else (self._rows, self._tree)
         view.display, other.display = True, False
         view.focus()
-        self._show_whole(view)
+        self._show_value(view)
         self._draw_title()
 
     def _draw_title(self) -> None:
@@ -572,10 +570,10 @@ class DataScreen(FooterScreen):
     @on(VirtualList.Moved)
     def _handle_cursor_move(self, event: VirtualList.Moved) -> None:
         if event.view.display:
-            self._show_whole(event.view)
+            self._show_value(event.view)
 
-    def _show_whole(self, view: VirtualList[Any]) -> None:
-        self.query_one("#data-whole", Static).update(
+    def _show_value(self, view: VirtualList[Any]) -> None:
+        self.query_one("#data-value", Static).update(
             Content(view.rows.full_text(view.cursor).replace("\n", "⏎"))
         )
 

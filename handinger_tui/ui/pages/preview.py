@@ -188,16 +188,6 @@ class LoadTask(Struct, frozen=True):
     cancel_token: CancelToken
     report_progress: Callable[[str], None]
 
-    @property
-    def data(self) -> bytes:
-        """The bytes of the file that were read."""
-        return self.subject.data
-
-    @property
-    def complete(self) -> bool:
-        """Whether `data` is the complete file."""
-        return self.subject.complete
-
 
 def load(subject: Subject, cancel_token: CancelToken, report_progress: Callable[[str], None]) -> Loaded:
     """Load the preview of a file.
@@ -227,7 +217,7 @@ def _empty(_task: LoadTask) -> Loaded:
 
 def _table(task: LoadTask) -> Loaded:
     delimiter = "\t" if task.kind.shape is Shape.TSV else None
-    reader = TableReader(task.data, delimiter, complete=task.complete)
+    reader = TableReader(task.subject.data, delimiter, complete=task.subject.complete)
     while reader.step():
         task.cancel_token.check()
         task.report_progress(f"reading the table · {plural(reader.total, 'row')}")
@@ -237,11 +227,11 @@ def _table(task: LoadTask) -> Loaded:
 
 
 def _json(task: LoadTask) -> Loaded:
-    if not task.complete:
+    if not task.subject.complete:
         source = _code(task)
         return Loaded("JSON", source.counted, ("truncated JSON, shown as text", *source.notes), source.facets)
     task.report_progress("reading the document")
-    tree = tree_of_json(task.data, pause=task.cancel_token.check)
+    tree = tree_of_json(task.subject.data, pause=task.cancel_token.check)
     root = tree.root
     if root is None:
         source = _code(task)
@@ -260,7 +250,7 @@ def may_be_table(value: object) -> bool:
 
 
 def _image(task: LoadTask) -> Loaded:
-    image = check_picture(task.data, task.kind.detail, complete=task.complete)
+    image = check_picture(task.subject.data, task.kind.detail, complete=task.subject.complete)
     picture = image.picture
     facet = _message(f"{image.why[:1].upper()}{image.why[1:]}.")
     if picture is not None:
@@ -270,13 +260,13 @@ def _image(task: LoadTask) -> Loaded:
 
 def _pdf(task: LoadTask) -> Loaded:
     task.report_progress("reading the pages")
-    pdf = read_pdf(task.data, complete=task.complete, cancel_token=task.cancel_token)
+    pdf = read_pdf(task.subject.data, complete=task.subject.complete, cancel_token=task.cancel_token)
     return Loaded("PDF", pdf.counted, pdf.notes, (Facet("text", lambda: plain_rows(pdf.lines, 0)),))
 
 
 def _binary(task: LoadTask) -> Loaded:
-    rows = hex_rows(task.data)
-    extent = f"the first {len(rows) * ROW:,} bytes" if len(task.data) > len(rows) * ROW else ""
+    rows = hex_rows(task.subject.data)
+    extent = f"the first {len(rows) * ROW:,} bytes" if len(task.subject.data) > len(rows) * ROW else ""
     bytes_ = Facet("bytes", lambda: plain_rows(rows, 0))
     return Loaded(task.kind.detail or "binary data", extent, (), (bytes_,))
 
@@ -293,12 +283,12 @@ def hex_rows(data: bytes) -> list[str]:
 
 
 def _text(task: LoadTask) -> Loaded:
-    model = read_text(task.data, complete=task.complete)
+    model = read_text(task.subject.data, complete=task.subject.complete)
     return Loaded("text", _extent(model), model.notes, (Facet("text", lambda: plain_rows(model.lines)),))
 
 
 def _markdown(task: LoadTask) -> Loaded:
-    model = read_text(task.data, complete=task.complete)
+    model = read_text(task.subject.data, complete=task.subject.complete)
     text, notes = model.text, model.notes
     if len(text) > LONGEST_MARKDOWN:
         notes += (f"longer than {LONGEST_MARKDOWN:,} characters, shown as source",)
@@ -310,7 +300,7 @@ def _markdown(task: LoadTask) -> Loaded:
 
 def _code(task: LoadTask) -> Loaded:
     language = "json" if task.kind.shape is Shape.JSON else task.kind.detail
-    model = read_text(task.data, complete=task.complete)
+    model = read_text(task.subject.data, complete=task.subject.complete)
     notes = model.notes
     if language and (len(model.text) > MAX_HIGHLIGHTED or max(map(len, model.lines), default=0) > MAX_LINE):
         notes += ("too long to highlight",)
@@ -326,7 +316,7 @@ def _source(task: LoadTask, language: str = "") -> Facet:
     """Return the view of the unformatted file text."""
 
     def make_rows() -> TextView:
-        lines = read_text(task.data, complete=task.complete).lines
+        lines = read_text(task.subject.data, complete=task.subject.complete).lines
         return code_rows_of(lines, language) if language else plain_rows(lines)
 
     return Facet("source", make_rows)
@@ -370,18 +360,18 @@ def view_of(body: Body) -> View:
     return next(view for kind, view in VIEWS if isinstance(body, kind))()
 
 
-def head_lines(part: FilePart, beside: Sequence[str], loaded: Loaded | None, facet: int) -> list[Content]:
-    """Return the head lines: the name followed by `beside`; kind, extent and views; one line per note.
+def head_lines(part: FilePart, notes: Sequence[str], loaded: Loaded | None, facet: int) -> list[Content]:
+    """Return the head lines: name and `notes`; kind, extent and views; a line per note of the content.
 
     With `loaded` None only the facts reported by the worker are shown.
     """
-    more = "".join(f"   {word}" for word in beside)
+    more = "".join(f"   {word}" for word in notes)
     name = Content.assemble((file_name(part), "bold"), (more, "$text-muted"))
     if loaded is None:
         summary = " · ".join(fact for fact in (clean_line(part.media_type, 60), size(part.size)) if fact)
         return [name, Content.styled(summary, "$text-muted")]
-    notes = [Content.styled(f"! {note}", "$text-warning") for note in loaded.notes]
-    return [name, _summary(loaded, facet), *notes]
+    warnings = [Content.styled(f"! {note}", "$text-warning") for note in loaded.notes]
+    return [name, _summary(loaded, facet), *warnings]
 
 
 def _summary(loaded: Loaded, facet: int) -> Content:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.citations import Mention
@@ -82,31 +83,22 @@ class FileActions:
         Raises:
             ApiError: the download failed.
         """
-        path: str | None = None
-
-        def progress(received: int, total: int | None) -> None:
-            self._downloads.mark_saving(part, received, total)
-
+        save = partial(self._controller.connection.files.save, part, folder)
+        progress, path = partial(self._downloads.mark_saving, part), None
         self._downloads.mark_saving(part)
         try:
-            path = await self._download(part, folder, worker_id, progress)
+            try:
+                path = await save(progress=progress)
+            except LinkExpired:
+                if worker_id is None or not await self._confirm_renewal(part):
+                    raise
+                path = await save(progress=progress, reread=worker_id)
         finally:
             if path is None:
                 self._downloads.mark_not_saved(part)
             else:
                 self._downloads.mark_saved(part, path)
         return path
-
-    async def _download(
-        self, part: FilePart, folder: str | None, worker_id: str | None, progress: Progress
-    ) -> str:
-        files = self._controller.connection.files
-        try:
-            return await files.save(part, folder, progress=progress)
-        except LinkExpired:
-            if worker_id is None or not await self._confirm_renewal(part):
-                raise
-        return await files.save(part, folder, progress=progress, reread=worker_id)
 
     # -- links that expire ---------------------------------------------------------------
     @property

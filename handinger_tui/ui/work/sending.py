@@ -212,7 +212,8 @@ class SendFlow:
             await self._controller.settle_open_turns()
             return start
         if isinstance(stop, LimitUnmeasured):
-            return Start.UNMEASURED if await self._agree_to_unmeasured(submission, stop) else None
+            is_agreed = await self._agree(submission, "Send anyway", stop.reason)
+            return Start.UNMEASURED if is_agreed else None
         return start if await self._raise_limit(submission, stop) else None
 
     async def _raise_limit(self, submission: Submission, stop: LimitReached) -> bool:
@@ -228,23 +229,18 @@ class SendFlow:
             await self._controller.limits_changed(session_id)
         return True
 
-    async def _agree_to_unmeasured(self, submission: Submission, stop: LimitUnmeasured) -> bool:
-        about = self._about(submission)
-        body = f"Session: “{about}”\n\n{stop.reason}" if about else stop.reason
-        return await self._interaction.confirm("Send anyway?", body, yes="Send anyway", no="Cancel")
-
     async def _agree_to_no_history(self, submission: Submission) -> bool:
         agree = self._controller.connection.without_history
-        if agree is None:
-            return False
-        about = self._about(submission)
-        body = f"Session: “{about}”\n\n{NO_HISTORY}" if about else NO_HISTORY
-        if not await self._interaction.confirm(
-            "Send without history?", body, yes="Send without history", no="Cancel"
-        ):
+        if agree is None or not await self._agree(submission, "Send without history", NO_HISTORY):
             return False
         agree()
         return True
+
+    async def _agree(self, submission: Submission, yes: str, body: str) -> bool:
+        """Ask whether to send; of a session that is not on the screen the question names the title."""
+        about = self._about(submission)
+        text = f"Session: “{about}”\n\n{body}" if about else body
+        return await self._interaction.confirm(f"{yes}?", text, yes=yes, no="Cancel")
 
     async def _confirm_resend(self, submission: Submission, message: Message) -> bool:
         """Whether to send the message.

@@ -13,10 +13,11 @@ from handinger_tui.ui.commands import (
     COMMANDS,
     Command,
     command_named,
-    commands_with_prefix,
+    completions,
     unknown_command_text,
 )
 from handinger_tui.ui.themes import DARK, LIGHT
+from handinger_tui.ui.work.session_controller import SessionController
 from tests.engine.fakes import FakeApi, says, sse, worker
 from tests.ui.fakes import PRICED, Desktop, answers, launch
 
@@ -52,9 +53,10 @@ def test_a_mistyped_command_is_refused_with_a_suggestion() -> None:
 
 
 def test_completion_offers_commands_and_only_matching_aliases() -> None:
-    names = [name for name, _ in commands_with_prefix("re")]
+    controller = SessionController("standard")
+    names = [name for name, _ in completions("/re", controller)]
     assert names == ["/resume", "/rename", "/retry", "/reading", "/receipt", "/redraw"]
-    assert "/clear" not in [name for name, _ in commands_with_prefix("")]
+    assert "/clear" not in [name for name, _ in completions("/", controller)]
 
 
 async def test_a_mistyped_command_is_not_sent_and_stays_in_the_prompt() -> None:
