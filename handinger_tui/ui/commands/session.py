@@ -34,11 +34,7 @@ STOP_WATCHING_LOCAL: Final = f"The local worker keeps running until you quit.\n\
 
 async def new(context: CommandContext, _argument: str) -> None:
     """Show a new session; running turns continue."""
-
-    async def create() -> str:
-        return context.controller.new_session()
-
-    await context.switcher.switch(create)
+    await context.switcher.begin()
 
 
 async def sessions(context: CommandContext, argument: str) -> None:
@@ -357,11 +353,7 @@ async def fork_turn(context: CommandContext, turn: Turn) -> None:
         context.interaction.say("Nothing to continue. Press ^N to start a new session.", "warning")
         return
     title = controller.title(session.session_id)
-
-    async def create() -> str:
-        return controller.new_session(title=f"Fork of {title}")
-
-    if await context.switcher.switch(create):
+    if await context.switcher.begin(title=f"Fork of {title}"):
         context.composer.carry(text, _lineage(session, turn, LineageKind.FORK, title=title))
         context.interaction.say(
             "The conversation is carried over as text, without files or the worker's memory. "

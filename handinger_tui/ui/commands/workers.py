@@ -53,11 +53,7 @@ async def workers(context: CommandContext, argument: str) -> None:
 
 async def begin_task(context: CommandContext, worker: StoredWorker) -> None:
     """Show a new session whose first message begins a task of the worker; nothing is sent."""
-
-    async def create() -> str:
-        return context.controller.new_session(template=worker.worker_id)
-
-    if await context.switcher.switch(create):
+    if await context.switcher.begin(template=worker.worker_id):
         name = clean_line(worker.name, 60)
         context.interaction.say(f"New task of “{name}”. Nothing was sent.")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from msgspec import Struct
@@ -480,10 +481,7 @@ class Foot(Lines):
 
     def __init__(self) -> None:
         super().__init__(id="ledger-foot")
-        self._month: Forecast | None = None
-        self._worker: Reconciliation | None = None
-        self._suspense: Sequence[str] = ()
-        self._restated: Sequence[Restatement] = ()
+        self._draw = partial(foot_lines, None, None)
 
     def show(
         self,
@@ -493,19 +491,12 @@ class Foot(Lines):
         restated: Sequence[Restatement] = (),
     ) -> None:
         """Show these; None where one is not known."""
-        self._month, self._worker, self._suspense, self._restated = month, worker, suspense, restated
+        self._draw = partial(foot_lines, month, worker, suspense=suspense, restated=restated)
         self.refresh(layout=True)
 
     def lines(self, width: int) -> list[Content]:
         """The lines of `foot_lines`."""
-        return foot_lines(
-            self._month,
-            self._worker,
-            width,
-            short=self.short,
-            suspense=self._suspense,
-            restated=self._restated,
-        )
+        return self._draw(width, short=self.short)
 
 
 class Charts(VerticalScroll):

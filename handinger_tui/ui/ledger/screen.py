@@ -157,7 +157,6 @@ class LedgerScreen(ModalScreen[str]):
         self._figures: Figures | None = None
         self._cursor_key: str | None = None
         """Key of the row for the cursor, once the figures are read."""
-        self._is_covered = False
 
     def compose(self) -> ComposeResult:
         """Totals, table and charts, forecast and comparison, keys."""
@@ -174,21 +173,10 @@ class LedgerScreen(ModalScreen[str]):
         """The table of rows."""
         return self.query_one(LedgerTable)
 
-    def on_mount(self) -> None:
-        """Read for the first time."""
-        self._read()
-
-    @on(events.ScreenSuspend)
-    def _handle_suspend(self) -> None:
-        self._is_covered = True
-
     @on(events.ScreenResume)
     def _handle_resume(self) -> None:
-        """Read again: there may be new charges since another screen covered this one."""
-        # The first resume comes with the mounting, which reads by itself.
-        if self._is_covered:
-            self._is_covered = False
-            self._read()
+        """Read, at first and whenever a screen above is closed: there may be new charges since then."""
+        self._read()
 
     def reload(self) -> None:
         """Read the history again after a change; the cursor stays where it is."""

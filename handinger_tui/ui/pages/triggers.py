@@ -62,7 +62,7 @@ from handinger_tui.ui.pages import ListScreen
 from handinger_tui.ui.widgets.virtual_list import ItemRows, PickList, VirtualList, copy_from
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from decimal import Decimal
 
     from handinger_tui.ui.ports import Connection, Schedules, Webhooks
@@ -248,6 +248,15 @@ MAX_RULE: Final = 24
 """Cells of the column of rules."""
 
 
+def _padded(rows: Sequence[tuple[str, ...]], aligns: str) -> list[list[str]]:
+    """The texts of a table, each as wide as the widest of its column. `aligns`: a sign for each column."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        [f"{text:{align}{width}}" for text, align, width in zip(row, aligns, widths, strict=True)]
+        for row in rows
+    ]
+
+
 class ScheduleRows(ItemRows[Schedule]):
     """Two lines for each schedule: next run, rule and price; then the instruction."""
 
@@ -257,7 +266,8 @@ class ScheduleRows(ItemRows[Schedule]):
     loaded = False
 
     def __init__(self) -> None:
-        self._cells: list[tuple[str, str, Price]] = []
+        self._cells: list[tuple[list[str], Price]] = []
+        """When and by what rule, and the price, of each schedule."""
 
     def show(self, listing: PricedSchedules, zone: tzinfo | None) -> None:
         """Show these schedules from now on."""
@@ -267,15 +277,10 @@ class ScheduleRows(ItemRows[Schedule]):
             (
                 "not known" if one.next_run is None else moment_text(one.next_run, listing.now, zone),
                 rule_text(one.rule, one.kind)[:MAX_RULE],
-                price,
             )
-            for one, price in zip(self.items, listing.prices, strict=True)
+            for one in self.items
         ]
-        when_width = max((len(when) for when, _, _ in rows), default=0)
-        rule_width = max((len(rule) for _, rule, _ in rows), default=0)
-        self._cells = [
-            (f"{when:<{when_width}}", f"{rule:<{rule_width}}", price) for when, rule, price in rows
-        ]
+        self._cells = list(zip(_padded(rows, "<<"), listing.prices, strict=True))
 
     def fail(self, text: str) -> None:
         """Show why nothing was read."""
@@ -285,7 +290,7 @@ class ScheduleRows(ItemRows[Schedule]):
         """The figures, or the instruction."""
         faint, money = ("", "") if here else ("$text-muted", "$accent")
         if row == 0:
-            when, rule, price = self._cells[at]
+            (when, rule), price = self._cells[at]
             left = Content.assemble((when, "bold"), GAP, rule, GAP)
             tag = price_tag(price)
             if left.cell_length + len(tag) > width:
@@ -478,7 +483,7 @@ class DeliveryRows(ItemRows[Delivery]):
     loaded = False
 
     def __init__(self) -> None:
-        self._cells: list[tuple[str, str, str]] = []
+        self._cells: list[list[str]] = []
 
     def show(self, page: DeliveryPage, message: str, now: datetime, zone: tzinfo | None) -> None:
         """Show these deliveries from now on; without any, a message."""
@@ -491,11 +496,7 @@ class DeliveryRows(ItemRows[Delivery]):
             )
             for one in page.deliveries
         ]
-        widths = [max((len(row[at]) for row in rows), default=0) for at in range(3)]
-        self._cells = [
-            (f"{when:<{widths[0]}}", f"{outcome:<{widths[1]}}", f"{took:>{widths[2]}}")
-            for when, outcome, took in rows
-        ]
+        self._cells = _padded(rows, "<<>")
 
     def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
         """The figures and the title of the task."""

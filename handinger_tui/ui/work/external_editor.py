@@ -74,17 +74,13 @@ async def page(app: DiffApp, text: str) -> None:
     """
     argv = pager_of(os.environ)
     try:
-        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="handinger-"))
+        transcript = await asyncio.to_thread(_write_file, "transcript.md", clean(text))
     except OSError as problem:
         raise EditorProblem(f"Cannot write the pager's file: {problem.strerror}.") from None
     try:
-        transcript = folder / "transcript.md"
-        await asyncio.to_thread(transcript.write_text, clean(text), encoding="utf-8", errors="replace")
         _check(await _run(app, [*argv, str(transcript)], "pager"), argv[0], "pager")
-    except OSError as problem:
-        raise EditorProblem(f"Cannot write the pager's file: {problem.strerror}.") from None
     finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await asyncio.to_thread(shutil.rmtree, transcript.parent, ignore_errors=True)
 
 
 async def edit(app: DiffApp, text: str) -> str:
@@ -95,9 +91,7 @@ async def edit(app: DiffApp, text: str) -> str:
     """
     argv = editor_of(os.environ)
     try:
-        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="handinger-"))
-        page = folder / "message.md"
-        await asyncio.to_thread(page.write_text, text, encoding="utf-8", errors="replace")
+        page = await asyncio.to_thread(_write_file, "message.md", text)
     except OSError as problem:
         why = problem.strerror
         raise EditorProblem(f"Cannot write the editor's file: {why}.", UNCHANGED) from None
@@ -107,10 +101,21 @@ async def edit(app: DiffApp, text: str) -> str:
     except EditorProblem as problem:
         if await asyncio.to_thread(_differs, page, text):
             raise EditorProblem(problem.summary, f"{UNCHANGED} The editor's file: {page}") from None
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await asyncio.to_thread(shutil.rmtree, page.parent, ignore_errors=True)
         raise
-    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    await asyncio.to_thread(shutil.rmtree, page.parent, ignore_errors=True)
     return edited
+
+
+def _write_file(name: str, text: str) -> Path:
+    """Write a new file in a folder of its own. Raises OSError."""
+    path = Path(tempfile.mkdtemp(prefix="handinger-")) / name
+    try:
+        path.write_text(text, encoding="utf-8", errors="replace")
+    except OSError:
+        shutil.rmtree(path.parent, ignore_errors=True)
+        raise
+    return path
 
 
 async def _run(app: DiffApp, argv: list[str], kind: str = "editor") -> int:

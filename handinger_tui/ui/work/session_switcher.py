@@ -98,6 +98,14 @@ class SessionSwitcher:
         """
         return await self.switch(partial(self._controller.open, session_id))
 
+    async def begin(self, *, title: str = "", template: str | None = None) -> str:
+        """Show a new session, see `switch`; nothing is sent."""
+
+        async def create() -> str:
+            return self._controller.new_session(title=title, template=template)
+
+        return await self.switch(create)
+
     async def show_first(self, session_id: str) -> None:
         """Show the first session; the text typed while the app was connecting stays."""
         self.show(session_id, await self._drafts.read(session_id))
