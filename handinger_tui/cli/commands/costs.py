@@ -181,7 +181,7 @@ def _report(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Repo
         total=result.total,
         simulated=query.simulated,
         date=query.now.strftime("%Y-%m-%d %H:%M %Z"),
-        left_out=max(0, len(groups) - MOST_ROWS),
+        omitted=max(0, len(groups) - MOST_ROWS),
         remarks=remarks(cost_rows, query, result),
     )
 

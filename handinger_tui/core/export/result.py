@@ -9,8 +9,6 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from msgspec.structs import replace
-
 from handinger_tui.core.amounts import json_amount
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
@@ -43,59 +41,36 @@ def result_object(
 ) -> JsonObject:
     """The result of `turn`. `money`: what the turn cost, if the caller has it; else from all turns."""
     money = money_of(session, turn) if money is None else money
-    result = {
-        **_identity(session, turn),
-        **_outcome(turn, money),
-        **_content(turn),
-        **_figures(turn, money),
-    }
-    return result if raw else {key: clean_json(value) for key, value in result.items()}
-
-
-def _identity(session: Session, turn: Turn) -> JsonObject:
-    return {
+    snapshot = turn.snapshot
+    if money is None:
+        money = money_of(session, turn)
+    result: JsonObject = {
         "schema": SCHEMA,
         "generation": session.generation,
         **ids_of(session, turn.worker_id or turn.order.worker_id),
         "session_id": session.session_id,
         "turn_id": turn.turn_id,
-    }
-
-
-def _outcome(turn: Turn, money: TurnMoney) -> JsonObject:
-    fault = turn.fault
-    if fault is not None and money.grew:
-        fault = replace(fault, may_have_been_charged=True)
-    return {
         "status": str(turn.status),
         "recovered": turn.recovered,
         "finish_reason": turn.finish_reason,
-        "error": fault_object(fault),
+        "error": fault_object(turn.fault),
         "draft": turn.draft,
-    }
-
-
-def _content(turn: Turn) -> JsonObject:
-    snapshot = turn.snapshot
-    return {
         "text": turn.text,
         "texts": list(turn.texts),
         "reasoning": [part.text for part in turn.parts if isinstance(part, ReasoningPart)],
         "structured_output": snapshot.structured_output if snapshot else None,
-        "tools": [tool_object(part) for part in turn.parts if isinstance(part, ToolPart)],
-        "sources": [source_object(part) for part in sources_of_turn(turn)],
-        "files": [file_object(part) for part in files_of_turn(turn)],
-        "data": [data_object(part) for part in turn.parts if isinstance(part, DataPart)],
+        "tools": [_tool_object(part) for part in turn.parts if isinstance(part, ToolPart)],
+        "sources": [*map(_source_object, sources_of_turn(turn))],
+        "files": [*map(_file_object, files_of_turn(turn))],
+        "data": [
+            {"type": part.name, "id": part.data_id, "data": part.data}
+            for part in turn.parts
+            if isinstance(part, DataPart)
+        ],
         "metadata": turn.metadata,
         "aborted": turn.aborted,
         "errors": [*turn.errors, *turn.late_errors],
-    }
-
-
-def _figures(turn: Turn, money: TurnMoney) -> JsonObject:
-    """`usage` and `costs` are cumulative, as the worker reports them; those of the turn follow."""
-    snapshot = turn.snapshot
-    return {
+        # As the worker reports them: cumulative. Those of the turn follow.
         "usage": usage_object(snapshot.usage) if snapshot else None,
         "costs": costs_object(snapshot.costs) if snapshot else None,
         "turn_usage": usage_object(money.usage),
@@ -107,9 +82,10 @@ def _figures(turn: Turn, money: TurnMoney) -> JsonObject:
         "posts_sent": turn.posts,
         "encoding": turn.encoding,
     }
+    return result if raw else {key: clean_json(value) for key, value in result.items()}
 
 
-def tool_object(part: ToolPart) -> JsonObject:
+def _tool_object(part: ToolPart) -> JsonObject:
     """One tool call. The `input` of a call that is still streaming is its JSON text so far."""
     streaming = part.state is ToolState.INPUT_STREAMING
     return {
@@ -122,7 +98,7 @@ def tool_object(part: ToolPart) -> JsonObject:
     }
 
 
-def source_object(part: SourcePart) -> JsonObject:
+def _source_object(part: SourcePart) -> JsonObject:
     """One source. A document has no URL; it has a media type and a file name instead."""
     source: JsonObject = {"id": part.source_id, "title": part.title, "url": part.url}
     if part.url is None:
@@ -130,7 +106,7 @@ def source_object(part: SourcePart) -> JsonObject:
     return source
 
 
-def file_object(part: FilePart) -> JsonObject:
+def _file_object(part: FilePart) -> JsonObject:
     """One file. `size` is in bytes, null where it was not reported; `saved_as` is for who saves the file."""
     return {
         "filename": part.filename,
@@ -139,11 +115,6 @@ def file_object(part: FilePart) -> JsonObject:
         "size": part.size,
         "saved_as": None,
     }
-
-
-def data_object(part: DataPart) -> JsonObject:
-    """One data part. `type` is that of the wire."""
-    return {"type": part.name, "id": part.data_id, "data": part.data}
 
 
 def usage_object(usage: Usage) -> JsonObject | None:

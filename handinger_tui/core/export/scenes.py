@@ -86,12 +86,6 @@ MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", 
 SIMULATED: Final = "Simulated: the local worker does not charge real money."
 
 MEMBERS: Final = ("model_usd", "tool_usd", "sandbox_usd", "internal_usd")
-NAMES: Final = {
-    "model_usd": "model",
-    "tool_usd": "tool",
-    "sandbox_usd": "sandbox",
-    "internal_usd": "internal",
-}
 NOT_SPLIT: Final = "not split"
 
 
@@ -196,12 +190,10 @@ def shares(spent: Bucket) -> tuple[Share, ...]:
         split = EXACT.add(split, value or Decimal(0))
     remainder = EXACT.subtract(spent.usd.value or Decimal(0), split)
     base = EXACT.add(split, max(remainder, Decimal(0)))
-    result = [
-        Share(
-            NAMES[member], amounts[member], getattr(spent, member).missing_turns, _part(amounts[member], base)
-        )
-        for member in MEMBERS
-    ]
+    result = []
+    for member, usd in amounts.items():
+        name, gaps = member.removesuffix("_usd"), getattr(spent, member).missing_turns
+        result.append(Share(name, usd, gaps, _part(usd, base)))
     if remainder > 0:
         result.append(Share(NOT_SPLIT, remainder, 0, _part(remainder, base)))
     return tuple(result)
@@ -237,39 +229,24 @@ class Ink(StrEnum):
 
 # Reports are shown outside the terminal, so the themes of the screen are not used. Text has a contrast
 # of 4.5:1 or better on its background.
-LIGHT: Final = {
-    Ink.GROUND: "#fcfbf8",
-    Ink.CARD: "#ffffff",
-    Ink.EDGE: "#e2ded5",
-    Ink.GRID: "#e9e6df",
-    Ink.TEXT: "#20262f",
-    Ink.MUTED: "#57606d",
-    Ink.BAR: "#0f7a6b",
-    Ink.LINE: "#27509f",
-    Ink.GAP: "#8a6212",
-    Ink.WARN: "#7c4a03",
-    Ink.MODEL: "#0f7a6b",
-    Ink.TOOL: "#3563b8",
-    Ink.SANDBOX: "#b4690e",
-    Ink.INTERNAL: "#8b4a94",
+_COLORS: Final = {
+    Ink.GROUND: ("#fcfbf8", "#10141a"),
+    Ink.CARD: ("#ffffff", "#171c24"),
+    Ink.EDGE: ("#e2ded5", "#2a323e"),
+    Ink.GRID: ("#e9e6df", "#28303b"),
+    Ink.TEXT: ("#20262f", "#e4e8ee"),
+    Ink.MUTED: ("#57606d", "#9aa6b6"),
+    Ink.BAR: ("#0f7a6b", "#6fd6bb"),
+    Ink.LINE: ("#27509f", "#93b7ff"),
+    Ink.GAP: ("#8a6212", "#f2bd6b"),
+    Ink.WARN: ("#7c4a03", "#f2bd6b"),
+    Ink.MODEL: ("#0f7a6b", "#6fd6bb"),
+    Ink.TOOL: ("#3563b8", "#93b7ff"),
+    Ink.SANDBOX: ("#b4690e", "#f2bd6b"),
+    Ink.INTERNAL: ("#8b4a94", "#d9a3e2"),
 }
-
-DARK: Final = {
-    Ink.GROUND: "#10141a",
-    Ink.CARD: "#171c24",
-    Ink.EDGE: "#2a323e",
-    Ink.GRID: "#28303b",
-    Ink.TEXT: "#e4e8ee",
-    Ink.MUTED: "#9aa6b6",
-    Ink.BAR: "#6fd6bb",
-    Ink.LINE: "#93b7ff",
-    Ink.GAP: "#f2bd6b",
-    Ink.WARN: "#f2bd6b",
-    Ink.MODEL: "#6fd6bb",
-    Ink.TOOL: "#93b7ff",
-    Ink.SANDBOX: "#f2bd6b",
-    Ink.INTERNAL: "#d9a3e2",
-}
+LIGHT: Final = {ink: light for ink, (light, _) in _COLORS.items()}
+DARK: Final = {ink: dark for ink, (_, dark) in _COLORS.items()}
 
 
 class TextAnchor(StrEnum):
@@ -352,19 +329,14 @@ DASH: Final = (7, 5)
 
 def translate(marks: Iterable[Mark], dx: float, dy: float) -> list[Mark]:
     """The same marks, moved right by `dx` and down by `dy`."""
-    return [_translate_mark(mark, dx, dy) for mark in marks]
-
-
-def _translate_mark(mark: Mark, dx: float, dy: float) -> Mark:
-    if isinstance(mark, Line):
-        return replace(mark, points=_translate_points(mark.points, dx, dy))
-    if isinstance(mark, Area):
-        return replace(mark, points=_translate_points(mark.points, dx, dy), floor=mark.floor + dy)
-    return replace(mark, x=mark.x + dx, y=mark.y + dy)
-
-
-def _translate_points(points: tuple[Point, ...], dx: float, dy: float) -> tuple[Point, ...]:
-    return tuple((x + dx, y + dy) for x, y in points)
+    moved: list[Mark] = []
+    for mark in marks:
+        if isinstance(mark, Line | Area):
+            line = replace(mark, points=tuple((x + dx, y + dy) for x, y in mark.points))
+            moved.append(replace(line, floor=line.floor + dy) if isinstance(line, Area) else line)
+        else:
+            moved.append(replace(mark, x=mark.x + dx, y=mark.y + dy))
+    return moved
 
 
 WIDTH: Final = 1136

@@ -236,7 +236,7 @@ POLICY: Final = "img-src data:"
 class Report(Struct, frozen=True):
     """The content of a report. `heading` names period and filters; `date` is the time of writing.
 
-    `by` is the word for a group; `left_out` is the number of groups that are not listed. `remarks` are
+    `by` is the word for a group; `omitted` is the number of groups that are not listed. `remarks` are
     sentences below the table.
     """
 
@@ -247,7 +247,7 @@ class Report(Struct, frozen=True):
     total: Bucket
     simulated: bool
     date: str
-    left_out: int = 0
+    omitted: int = 0
     remarks: Sequence[str] = ()
 
 
@@ -290,8 +290,8 @@ def _table(report: Report) -> str:
     notes += [f"{escape(DOUBT_EXPLAINED)}."] * any(amount.doubtful for amount in sums)
     note = "".join(f'<p class="gap">{text}</p>' for text in notes)
     omission = (
-        f"<p>{escape(plural(report.left_out, 'more row'))} not listed here; all are in the total.</p>"
-        if report.left_out
+        f"<p>{escape(plural(report.omitted, 'more row'))} not listed here; all are in the total.</p>"
+        if report.omitted
         else ""
     )
     return f"""<section class="card"><h2>By {escape(report.by)}</h2>
@@ -312,13 +312,12 @@ def _name(bucket: Bucket, by: GroupBy) -> str:
 
 
 def _row(bucket: Bucket, name: str) -> str:
-    members = ("model_usd", "tool_usd", "sandbox_usd", "internal_usd")
     cells = (
         number(bucket.turns),
         _amount(bucket.total("usd"), usd_text),
         _amount(bucket.total("credits"), credits_text),
         _amount(bucket.total("tokens"), number),
-        *(_amount(bucket.total(member), usd_text) for member in members),
+        *(_amount(bucket.total(member), usd_text) for member in MEMBERS),
         number(bucket.incomplete),
     )
     columns = "".join(f'<td class="n">{cell}</td>' for cell in cells)
@@ -457,7 +456,7 @@ def group_object(bucket: Bucket) -> JsonObject:
         "unpriced_turns": bucket.usd.missing_turns,
         "uncredited_turns": bucket.credits.missing_turns,
         "uncounted_turns": bucket.tokens.missing_turns,
-        "unsplit_turns": _unsplit(bucket),
+        "unsplit_turns": max(getattr(bucket, member).missing_turns for member in MEMBERS),
         "first_ms": bucket.first_ms,
         "last_ms": bucket.last_ms,
         "suspense_usd": decimal_text(bucket.suspense_usd),
@@ -467,18 +466,16 @@ def group_object(bucket: Bucket) -> JsonObject:
 
 def suspense_object(bucket: Bucket) -> JsonObject:
     """What no turn of a worker explains: a group without turns, with each rise of its figures."""
-    return {**group_object(bucket), "rises": [_rise_object(rise) for rise in bucket.rises]}
+    return {**group_object(bucket), "rises": [*map(_rise_object, bucket.rises)]}
 
 
 def _rise_object(rise: Rise) -> JsonObject:
-    amounts = ("usd", "credits", "model_usd", "tool_usd", "sandbox_usd", "internal_usd")
-    costs: JsonObject = {
-        "cost_usd" if member == "usd" else member: json_amount(getattr(rise, member)) for member in amounts
-    }
     return {
         "number": rise.number,
         "seen_ms": rise.seen_ms,
-        **costs,
+        "cost_usd": json_amount(rise.usd),
+        "credits": json_amount(rise.credits),
+        **{member: json_amount(getattr(rise, member)) for member in MEMBERS},
         "tokens": rise.tokens,
         "after_turn_id": rise.after,
         "refused_turn_ids": [*rise.refused],
@@ -505,12 +502,6 @@ def charts_object(days: Sequence[Bucket], total: Bucket) -> JsonObject:
         for point in day_points(days)
     ]
     return {"per_day": per_day, "categories": {member: _money(total, member) for member in MEMBERS}}
-
-
-def _unsplit(bucket: Bucket) -> int:
-    """The number of turns that are missing in the category with the most gaps."""
-    gaps: list[int] = [getattr(bucket, member).missing_turns for member in MEMBERS]
-    return max(gaps)
 
 
 def _money(bucket: Bucket, member: str) -> str | None:
