@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 from handinger_tui.cli.output import Exit
 from tests.e2e.runner import run
 from tests.house.test_imports import NETWORK, SCREEN, loaded_by
+from tests.ledger.damage import create_history, damaged
 from tests.ledger.samples import answered, opened, order, play, session
 
 if TYPE_CHECKING:
@@ -33,6 +35,20 @@ def test_markdown_is_the_default_on_stdout(home: Path) -> None:
     assert "\n> Green.[2J\n" in ran.out
     assert "cost not reported" in ran.out
     assert run("export", "ses_tea", "--format", "md", home=home).out == ran.out
+
+
+@pytest.mark.parametrize(
+    "argv", [("export", "ses_1"), ("sources", "ses_1"), ("sessions", "show", "ses_1", "--json")]
+)
+def test_what_is_read_of_a_damaged_history_is_never_shown_as_complete(
+    tmp_path: Path, argv: tuple[str, ...]
+) -> None:
+    asyncio.run(create_history(tmp_path / "history.db"))
+    damaged(tmp_path / "history.db", "page", 1)
+    ran = run(*argv, home=tmp_path)
+    assert ran.code == 0
+    assert ran.out
+    assert "The history is damaged. This is what can be read of it" in ran.err
 
 
 def test_json_is_one_document(home: Path) -> None:

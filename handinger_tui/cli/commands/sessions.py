@@ -161,7 +161,11 @@ async def _with_history(access: FileAccess, work: Callable[[Ledger], Awaitable[V
     ledger.apply(tag_rules())
     await ledger.start()
     try:
-        return await work(ledger)
+        value = await work(ledger)
+        # Damage is discovered while the history is read.
+        if ledger.problem:
+            say(ledger.problem)
+        return value
     finally:
         await ledger.aclose()
 
@@ -227,9 +231,6 @@ async def _run(args: argparse.Namespace) -> int:
             session_id = await unique_session_id(ledger, args.id)
             await history.rename(session_id, args.title)
             put_result(args, {"session_id": session_id, "done": action}, f"Renamed {session_id}.")
-        # Damage is discovered while it is read.
-        if ledger.problem and not args.json:
-            say(ledger.problem)
 
     await _with_history(access, work)
     return Exit.OK
