@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
@@ -250,6 +250,8 @@ class RetryBudget:
 
 MAX_REDIRECTS: Final = 5
 
+_T = TypeVar("_T")
+
 Progress = Callable[[int, int | None], None]
 """Called with the bytes so far and the total (None if unknown), at most ten times a second and at the end.
 
@@ -273,7 +275,7 @@ async def save(  # noqa: PLR0913 - what the caller knows of the file, and two ca
     `name`: the file's name; without it, the server's name or the last segment of the URL
     is used. It is always made safe. `wanted`: the size in bytes, where the worker reports it.
     `refresh` is called once, when the URL is refused and may have expired; the fresh URL
-    is tried once, and its size is not compared with `wanted`.
+    is tried once; where it is another one, its size is not compared with `wanted`.
 
     Raises:
         LinkExpired: the URL may be stale, and there is no fresh one.
@@ -281,13 +283,20 @@ async def save(  # noqa: PLR0913 - what the caller knows of the file, and two ca
             disk, not_found and the other refusals; no file remains.
     """
     meter = _Meter(progress)
+    return await _renewed(
+        lambda now: _save(client, now, folder, name, wanted if now == url else None, meter), url, refresh
+    )
+
+
+async def _renewed(fetch: Callable[[str], Awaitable[_T]], url: str, refresh: Refresh | None) -> _T:
+    """Fetch a URL; once it has expired, the current one."""
     try:
-        return await _save(client, url, folder, name, wanted, meter)
+        return await fetch(url)
     except LinkExpired:
-        fresh = await refresh() if refresh is not None else None
-        if fresh is None:
+        current = await refresh() if refresh is not None else None
+        if current is None:
             raise
-    return await _save(client, fresh, folder, name, None, meter)
+    return await fetch(current)
 
 
 async def _save(
@@ -500,13 +509,7 @@ async def fetch_beginning(
         LinkExpired: the URL may be stale, and there is no fresh one.
         ApiError: see `save`; the kind DISK does not occur.
     """
-    try:
-        return await _fetch_beginning(client, url, most, progress)
-    except LinkExpired:
-        fresh = await refresh() if refresh is not None else None
-        if fresh is None:
-            raise
-    return await _fetch_beginning(client, fresh, most, progress)
+    return await _renewed(lambda now: _fetch_beginning(client, now, most, progress), url, refresh)
 
 
 async def _fetch_beginning(

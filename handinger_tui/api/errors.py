@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import os
 import re
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from functools import cache
@@ -28,7 +29,7 @@ from handinger_tui.core.stream import ANOTHER_WORKER, reason_text
 from handinger_tui.core.turns.turn import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 MAX_REASON_BYTES: Final = 800
 """Bytes of a quoted reason, so that a summary with its own text stays below 1 kB."""
@@ -279,18 +280,36 @@ def another_worker() -> ApiError:
     return BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER, ONLY_READ)
 
 
-def _doubt(problem: ApiError, hint: str, more: str = "") -> ApiError:
+CANCEL_IN_DOUBT: Final = (
+    "The schedule may still run, and its runs would cost money. List the schedules and cancel it again."
+)
+STORING_IN_DOUBT: Final = (
+    "The worker may be stored. Storing it costs nothing. Look for it in the dashboard before you try again, "
+    "or there may be two. Nothing is resent."
+)
+CHANGE_IN_DOUBT: Final = (
+    "The change may have been made. You can make it again: the result is the same. It costs nothing."
+)
+RENEWAL_IN_DOUBT: Final = (
+    "The token may have been replaced. Compare it with that of your receivers. It costs nothing."
+)
+
+
+def in_doubt(problem: ApiError, hint: str, more: str = "") -> ApiError:
     """The outcome of a request that failed so is not clear; `more` follows what happened."""
     summary = f"{problem.summary} {more}" if more else problem.summary
     return Doubtful(problem.kind, summary, hint, http_status=problem.http_status)
 
 
-SEE_OTHER: Final = 303
-
-
-def redirect_in_doubt(problem: ApiError) -> ApiError:
-    """A request that changes something was answered by 303: it was carried out, its result is elsewhere."""
-    return _doubt(problem, MAY_COST)
+@contextmanager
+def doubted(hint: str) -> Iterator[None]:
+    """Run one request that changes something; a failure that does not prove that it did not is in doubt."""
+    try:
+        yield
+    except (Refused, Unreachable):
+        raise
+    except ApiError as problem:
+        raise in_doubt(problem, hint) from None
 
 
 def schedule_in_doubt(problem: ApiError, *, is_listed: bool) -> ApiError:
@@ -298,44 +317,11 @@ def schedule_in_doubt(problem: ApiError, *, is_listed: bool) -> ApiError:
     shown = (
         "The list of schedules does not show it." if is_listed else "The list of schedules cannot be read."
     )
-    return _doubt(
+    return in_doubt(
         problem,
         "The schedule may still be added, and its runs would cost money. List the schedules before you add "
         "it again. Nothing is resent.",
         shown,
-    )
-
-
-def cancel_in_doubt(problem: ApiError) -> ApiError:
-    """Whether a schedule was canceled is not clear."""
-    return _doubt(
-        problem,
-        "The schedule may still run, and its runs would cost money. List the schedules and cancel it again.",
-    )
-
-
-def storing_in_doubt(problem: ApiError) -> ApiError:
-    """Whether a worker was stored is not clear, and there is no list of workers to look into."""
-    return _doubt(
-        problem,
-        "The worker may be stored. Storing it costs nothing. Look for it in the dashboard before you try "
-        "again, or there may be two. Nothing is resent.",
-    )
-
-
-def change_in_doubt(problem: ApiError) -> ApiError:
-    """Whether a change took effect is not clear; making it once more does no harm."""
-    return _doubt(
-        problem,
-        "The change may have been made. You can make it again: the result is the same. It costs nothing.",
-    )
-
-
-def token_in_doubt(problem: ApiError) -> ApiError:
-    """Whether the token of a webhook was replaced is not clear."""
-    return _doubt(
-        problem,
-        "The token may have been replaced. Compare it with that of your receivers. It costs nothing.",
     )
 
 

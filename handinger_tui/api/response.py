@@ -8,7 +8,6 @@ import re
 import zlib
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
-from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 from urllib.parse import unquote, urlsplit
 
@@ -285,6 +284,8 @@ async def read_all(response: httpx.Response, idle: float, cap: int) -> bytes:
 
 _ERROR_BODY: Final = 2 << 20
 _ERROR_SECONDS: Final = 10.0
+_SEE_OTHER: Final = 303
+"""The answer to a request that changes something: it was carried out, its result is elsewhere."""
 
 
 async def read_refusal(response: httpx.Response, idle: float) -> ApiError:
@@ -299,8 +300,8 @@ async def read_refusal(response: httpx.Response, idle: float) -> ApiError:
         pass  # The status is enough; the body only adds a reason.
     headers = {**response.headers, "location": location_of(response)}
     problem = errors.refusal(response.status_code, headers, bytes(raw))
-    is_done = response.status_code == errors.SEE_OTHER and response.request.method != "GET"
-    return errors.redirect_in_doubt(problem) if is_done else problem
+    is_done = response.status_code == _SEE_OTHER and response.request.method != "GET"
+    return errors.in_doubt(problem, errors.MAY_COST) if is_done else problem
 
 
 def location_of(response: httpx.Response) -> str:
@@ -489,7 +490,38 @@ class SseReader:
         return block
 
 
-FrameReader: TypeAlias = TextReader | LineReader | SseReader
+class JsonReader:
+    """Reads a JSON body, which is one frame."""
+
+    dropped = 0
+
+    def __init__(self, status: int) -> None:
+        self._status = status
+        self._raw = bytearray()
+
+    def feed(self, chunk: bytes) -> list[RawFrame]:
+        """Nothing before the end."""
+        self._raw += chunk
+        return []
+
+    def end(self) -> list[RawFrame]:
+        """The frame of the body; none where it is empty.
+
+        Raises:
+            BrokenContract: not JSON.
+            Refused: an error object under a good status.
+        """
+        text = self._raw.decode("utf-8", "replace").removeprefix("\ufeff")
+        if not text.strip():
+            return []
+        answer = parsed_answer(text, self._status)
+        if answer.keys() >= _TEMPLATE and worker_in(answer) is None:
+            # It has run nothing: in the tasks generation, this request stores a worker.
+            raise errors.other_generation("The service only stored a worker.", "tasks", self._status)
+        return [RawFrame(Framing.JSON, text)]
+
+
+FrameReader: TypeAlias = TextReader | LineReader | SseReader | JsonReader
 
 
 def _parse(blocks: bytes) -> list[RawFrame]:
@@ -531,14 +563,6 @@ _TEMPLATE: Final = {"id", "instructions", "visibility"}
 """Members of a stored worker of the tasks generation."""
 
 
-class _BodyFormat(Enum):
-    NOTHING = auto()
-    EVENTS = auto()
-    LINES = auto()
-    TEXT = auto()
-    JSON = auto()
-
-
 class HttpReply:
     """A 2xx response as the engine reads it (`engine.ports.Reply`)."""
 
@@ -555,9 +579,8 @@ class HttpReply:
         self.worker_id = _worker_id(response.headers)
         self._response = response
         self._limits = limits
-        self._reader: FrameReader | None = None
-        self._format = self._detect_format()
-        if self._format is not _BodyFormat.NOTHING:
+        self._reader = self._new_reader()
+        if self._reader is not None:
             decompressor_for(response)
 
     @property
@@ -565,20 +588,20 @@ class HttpReply:
         """Events left out because they exceeded the event limit."""
         return self._reader.dropped if self._reader is not None else 0
 
-    def _detect_format(self) -> _BodyFormat:
-        kind, status = self.content_type, self.http_status
+    def _new_reader(self) -> FrameReader | None:
+        """The reader of the body; None where there is none."""
+        kind, status, limit = self.content_type, self.http_status, self._limits.max_event_bytes
         if status in {204, 205} or self._response.headers.get("content-length") == "0":
-            return _BodyFormat.NOTHING
+            return None
         if kind == EVENT_STREAM and status in STREAM_STATUSES:
-            return _BodyFormat.EVENTS
-        if kind in LINE_TYPES:
-            return _BodyFormat.LINES
-        if kind == "text/plain":
-            return _BodyFormat.LINES if self.encoding == "ai4" else _BodyFormat.TEXT
+            return SseReader(limit)
+        if kind in LINE_TYPES or (kind == "text/plain" and self.encoding == "ai4"):
+            return LineReader(limit)
         if is_json(kind):
-            return _BodyFormat.JSON
-        if status == 202 and not kind:
-            return _BodyFormat.TEXT  # Accepted, without a content type: only an empty body is allowed.
+            return JsonReader(status)
+        # Accepted, without a content type: only an empty body is allowed.
+        if kind == "text/plain" or (status == 202 and not kind):
+            return TextReader()
         raise errors.unexpected_content(kind)
 
     async def pieces(self) -> AsyncGenerator[RawFrame, None]:
@@ -591,19 +614,12 @@ class HttpReply:
             BrokenContract: labeled JSON and not JSON.
             Refused: an error object under a good status.
         """
-        if self._format is _BodyFormat.NOTHING:
+        reader, limits = self._reader, self._limits
+        if reader is None:
             return
-        if self._format is _BodyFormat.JSON:
-            frame = self._json(
-                await read_all(self._response, self._limits.idle_timeout, self._limits.max_json_bytes)
-            )
-            if frame is not None:
-                yield frame
-            return
-        limits = self._limits
-        self._reader = reader = self._new_reader()
+        cap = limits.max_json_bytes if isinstance(reader, JsonReader) else limits.max_turn_bytes
         # Every generator is closed in the task that reads it, even when that task is canceled.
-        async with aclosing(chunks(self._response, limits.idle_timeout, limits.max_turn_bytes)) as raw_chunks:
+        async with aclosing(chunks(self._response, limits.idle_timeout, cap)) as raw_chunks:
             async for chunk in raw_chunks:
                 if not self.content_type and chunk.strip():
                     raise errors.unexpected_content("")
@@ -611,23 +627,6 @@ class HttpReply:
                     yield frame
         for frame in reader.end():
             yield frame
-
-    def _new_reader(self) -> FrameReader:
-        if self._format is _BodyFormat.EVENTS:
-            return SseReader(self._limits.max_event_bytes)
-        if self._format is _BodyFormat.LINES:
-            return LineReader(self._limits.max_event_bytes)
-        return TextReader()
-
-    def _json(self, raw: bytes) -> RawFrame | None:
-        text = raw.decode("utf-8", "replace").removeprefix("\ufeff")
-        if not text.strip():
-            return None
-        answer = parsed_answer(text, self.http_status)
-        if answer.keys() >= _TEMPLATE and worker_in(answer) is None:
-            # It has run nothing: in the tasks generation, this request stores a worker.
-            raise errors.other_generation("The service only stored a worker.", "tasks", self.http_status)
-        return RawFrame(Framing.JSON, text)
 
 
 def parsed_answer(text: str, status: int, read: Callable[[str], Json] = parse) -> dict[str, Json]:

@@ -119,11 +119,11 @@ class ScheduleClient:
         except (Refused, Unreachable):
             raise
         except ApiError as problem:
-            if await self._is_gone(worker_id, schedule_id):
+            if await self._is_removed(worker_id, schedule_id):
                 return True
-            raise errors.cancel_in_doubt(problem) from None
+            raise errors.in_doubt(problem, errors.CANCEL_IN_DOUBT) from None
 
-    async def _is_gone(self, worker_id: str, schedule_id: str) -> bool:
+    async def _is_removed(self, worker_id: str, schedule_id: str) -> bool:
         """Whether the list is readable and does not show a schedule."""
         try:
             listed = (await self.schedules(worker_id)).schedules
@@ -163,7 +163,7 @@ def utc_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _whole_seconds(value: object) -> int | None:
+def _seconds(value: object) -> int | None:
     """A whole number of seconds within bounds that dates can be computed with."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
@@ -175,7 +175,7 @@ def _moment(value: Json) -> datetime | None:
 
 
 Text = Annotated[str | None, BeforeValidator(as_text)]
-Seconds = Annotated[int | None, BeforeValidator(_whole_seconds)]
+Seconds = Annotated[int | None, BeforeValidator(_seconds)]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 
 

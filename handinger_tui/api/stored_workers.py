@@ -43,9 +43,7 @@ class TemplateClient:
         self._client = client
         self._now_ms = now_ms
 
-    async def store(
-        self, members: WorkerMembers, request_id: str, departed: Callable[[], None] = lambda: None
-    ) -> StoredWorker:
+    async def store(self, members: WorkerMembers, request_id: str) -> StoredWorker:
         """POST a new worker once. Nothing runs. `request_id` is its Idempotency-Key.
 
         Raises:
@@ -53,15 +51,11 @@ class TemplateClient:
             ApiError: it is in doubt; no list could settle it.
         """
         url = f"{self._client.base_url}/api/workers"
-        try:
-            answer = await self._send("POST", url, members, {"Idempotency-Key": request_id}, departed)
+        with errors.doubted(errors.STORING_IN_DOUBT):
+            answer = await self._send("POST", url, members, {"Idempotency-Key": request_id})
             worker_id = as_text(answer.get("id"))
             if worker_id is None or is_worker(answer):
                 raise errors.undecodable("The new worker")
-        except (Refused, Unreachable):
-            raise
-        except ApiError as problem:
-            raise errors.storing_in_doubt(problem) from None
         return self._worker_in(answer, worker_id)
 
     async def read(self, worker_id: str) -> StoredWorker:
@@ -79,12 +73,8 @@ class TemplateClient:
             Refused, Unreachable: nothing was changed.
             ApiError: it is in doubt.
         """
-        try:
+        with errors.doubted(errors.CHANGE_IN_DOUBT):
             answer = await self._send("PATCH", self._client.worker_url(worker_id), members)
-        except (Refused, Unreachable):
-            raise
-        except ApiError as problem:
-            raise errors.change_in_doubt(problem) from None
         if names_another(as_text(answer.get("id")), worker_id):
             raise errors.another_worker()
         return self._worker_in(answer, worker_id)
@@ -103,24 +93,15 @@ class TemplateClient:
         return await self._delete(url, "archived")
 
     async def _delete(self, url: str, member: str) -> bool | None:
-        try:
+        with errors.doubted(errors.CHANGE_IN_DOUBT):
             return await self._client.delete(url, member)
-        except (Refused, Unreachable):
-            raise
-        except ApiError as problem:
-            raise errors.change_in_doubt(problem) from None
 
     async def _send(
-        self,
-        method: str,
-        url: str,
-        members: WorkerMembers,
-        headers: dict[str, str] | None = None,
-        departed: Callable[[], None] = lambda: None,
+        self, method: str, url: str, members: WorkerMembers, headers: dict[str, str] | None = None
     ) -> JsonObject:
         body = dump(body_of(members)).encode()
         headers = {"Accept": JSON, "Content-Type": JSON, **(headers or {})}
-        async with self._client.connection.send(method, url, headers, body, departed=departed) as response:
+        async with self._client.connection.send(method, url, headers, body) as response:
             return await self._client.json_object(response, read=parse_exact)
 
     def _worker_in(self, answer: JsonObject, worker_id: str) -> StoredWorker:
@@ -196,7 +177,7 @@ class WebhookClient:
         try:
             return await self._change(worker_id, "POST", "/regenerate-token", b"", is_new)
         except Doubtful as problem:
-            raise errors.token_in_doubt(problem) from None
+            raise errors.in_doubt(problem, errors.RENEWAL_IN_DOUBT) from None
 
     async def deliveries(self, worker_id: str, page: int = 1) -> DeliveryPage:
         """A page of the deliveries, newest first. Raises ApiError."""
@@ -204,9 +185,9 @@ class WebhookClient:
         entries = [entry for entry in as_list(members.get("logs")) if isinstance(entry, dict)]
         return DeliveryPage(
             tuple(map(_delivery_in, entries)),
-            _whole(members.get("page")) or page,
-            _whole(members.get("pageCount")),
-            _whole(members.get("totalCount")),
+            _count(members.get("page")) or page,
+            _count(members.get("pageCount")),
+            _count(members.get("totalCount")),
         )
 
     async def _change(
@@ -220,12 +201,13 @@ class WebhookClient:
         except (Refused, Unreachable):
             raise
         except ApiError as problem:
+            in_doubt = errors.in_doubt(problem, errors.CHANGE_IN_DOUBT)
             try:
                 webhook = await self.read(worker_id)
             except ApiError:
-                raise errors.change_in_doubt(problem) from None
+                raise in_doubt from None
             if not is_done(webhook):
-                raise errors.change_in_doubt(problem) from None
+                raise in_doubt from None
         return webhook
 
     def _url(self, worker_id: str) -> str:
@@ -245,8 +227,8 @@ def _delivery_in(members: JsonObject) -> Delivery:
         as_text(members.get("id")),
         moment_of(as_text(members.get("createdAt"))),
         _OUTCOMES.get(as_text(members.get("requestStatus")) or ""),
-        _whole(members.get("responseStatus")),
-        _whole(members.get("durationMs")),
+        _count(members.get("responseStatus")),
+        _count(members.get("durationMs")),
         as_text(members.get("errorMessage")),
         as_text(members.get("taskId")),
         as_text(members.get("taskTitle")),
@@ -254,7 +236,7 @@ def _delivery_in(members: JsonObject) -> Delivery:
     )
 
 
-def _whole(value: Json) -> int | None:
+def _count(value: Json) -> int | None:
     """A whole number from 0 that fits a screen."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None

@@ -132,8 +132,8 @@ def answer_object(task_id: str, worker: JsonObject) -> JsonObject:
     Its `id` may be that of the worker or of the task: that of the task is taken. What its usage counts is
     not documented, and it lists no turns, so neither is taken.
     """
-    left_out = ("id", "messages", "usage", "costs")
-    return {"id": task_id} | {name: value for name, value in worker.items() if name not in left_out}
+    not_of_task = ("id", "messages", "usage", "costs")
+    return {"id": task_id} | {name: value for name, value in worker.items() if name not in not_of_task}
 
 
 def _is_state_of(reading: TaskReading) -> bool:
@@ -251,12 +251,12 @@ class PendingPost:
         self._limits = limits
         self._poll_s = self._interval = poll_s
         self._loop = asyncio.get_running_loop()
-        self._left_at: float | None = None
+        self._departed_at: float | None = None
         """When the first byte of the request may have left (loop time)."""
         self._post = asyncio.create_task(send(self._depart), name=f"post:{start.task_id}")
 
     def _depart(self) -> None:
-        self._left_at = self._loop.time()
+        self._departed_at = self._loop.time()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[TaskReply]:
@@ -279,12 +279,12 @@ class PendingPost:
         """The first reading that shows the turn; None once the POST has ended."""
         patience_s = self._limits.first_byte_timeout_no_stream
         while not await self._pause():
-            if self._left_at is None:
+            if self._departed_at is None:
                 continue
             reading = await self._look()
             if reading is not None and self.start.is_in(reading):
                 return reading
-            if self._loop.time() - self._left_at >= patience_s and not self._post.done():
+            if self._loop.time() - self._departed_at >= patience_s and not self._post.done():
                 raise errors.response_timeout(patience_s)
         return None
 

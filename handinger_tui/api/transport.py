@@ -268,8 +268,8 @@ async def _send_once(
     except errors.transport_errors().nothing_sent:
         raise
     except errors.transport_errors().all as problem:
-        has_left = trace is not None and trace.sent
-        phase = errors.Phase.SENT if has_left else errors.Phase.CONNECTING
+        is_sent = trace is not None and trace.sent
+        phase = errors.Phase.SENT if is_sent else errors.Phase.CONNECTING
         raise errors.translate(problem, phase, policy.origin) from problem
 
 

@@ -149,7 +149,7 @@ async def opened_replay(
     try:
         session = await load_unique(ledger, args.id)
         # Only who asks for the original speed gets its pauses of hours.
-        pace = Pace() if args.speed is None else Pace(args.speed, whole=args.speed == 1)
+        pace = Pace() if args.speed is None else Pace(args.speed, full_pauses=args.speed == 1)
         yield Replay(session, ledger.frames, pace, clock, RandomIds(), tap)
     finally:
         await ledger.aclose()

@@ -31,7 +31,7 @@ class StoredWorker(Struct, frozen=True):
     """A worker as it was read last. A member is None where it is unknown.
 
     `text`: its instructions. `read_ms`: when the members were read, None: never, the worker was only used.
-    `is_gone`: the service did not know it at the last reading. `tasks`, `used_ms`: its sessions in the
+    `is_missing`: the service did not know it at the last reading. `tasks`, `used_ms`: its sessions in the
     history, and when the newest one changed.
     """
 
@@ -43,7 +43,7 @@ class StoredWorker(Struct, frozen=True):
     is_public: bool | None = None
     url: str | None = None
     read_ms: int | None = None
-    is_gone: bool = False
+    is_missing: bool = False
     tasks: int = 0
     used_ms: int | None = None
 

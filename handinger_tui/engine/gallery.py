@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
@@ -81,6 +82,8 @@ class Gallery:
         self._ids = ids
         self._base_url = base_url
         self._since_ms = since_ms
+        self._writing = asyncio.Lock()
+        """Held from the look at what is stored to its replacement."""
 
     async def listed(self) -> list[StoredWorker]:
         """The workers that were used or made here, the newest first."""
@@ -97,14 +100,13 @@ class Gallery:
 
     async def read(self, worker_id: str) -> StoredWorker:
         """Read whether a worker exists. It is free."""
-        before = await self._before(worker_id)
         try:
             worker = await self._api.read(worker_id)
         except Refused as refusal:
-            if refusal.kind is Kind.NOT_FOUND and before is not None:
-                await self._log.keep(self._base_url, replace(before, is_gone=True))
+            if refusal.kind is Kind.NOT_FOUND:
+                await self._mark_missing(worker_id)
             raise
-        return await self._keep(worker, before)
+        return await self._keep(worker)
 
     async def read_members(self, worker_id: str) -> StoredWorker:
         """Read its members, which come only with the answer to a change: to one of nothing."""
@@ -112,33 +114,39 @@ class Gallery:
 
     async def store(self, members: WorkerMembers) -> StoredWorker:
         """Store a new worker, with one request. Nothing runs and nothing is charged."""
-        return await self._keep(await self._api.store(members, self._ids.new("wrk")), None)
+        return await self._keep(await self._api.store(members, self._ids.new("wrk")))
 
     async def change(self, worker_id: str, members: WorkerMembers) -> StoredWorker:
         """Change members of a worker."""
-        worker = await self._api.change(worker_id, members)
-        return await self._keep(worker, await self._before(worker_id))
+        return await self._keep(await self._api.change(worker_id, members))
 
     async def delete(self, worker_id: str) -> bool | None:
         """Delete a worker; its tasks stay. Returns whether it was deleted; None: the service does not say."""
         done = await self._api.delete(worker_id)
         if done is not False:
-            before = await self._before(worker_id) or StoredWorker(worker_id)
-            await self._log.keep(self._base_url, replace(before, is_gone=True))
+            await self._mark_missing(worker_id)
         return done
 
     async def archive(self, task_id: str) -> bool | None:
         """Archive a task; its session stays here. Returns as `delete`."""
         return await self._api.archive(task_id)
 
-    async def _before(self, worker_id: str) -> StoredWorker | None:
+    async def _stored(self, worker_id: str) -> StoredWorker | None:
         return next((one for one in await self.listed() if one.worker_id == worker_id), None)
 
-    async def _keep(self, worker: StoredWorker, before: StoredWorker | None) -> StoredWorker:
-        """Store a reading; what it does not say stays as it was read before."""
-        if before is not None:
-            worker = replace(worker, tasks=before.tasks, used_ms=before.used_ms)
-            if not worker.is_read:
-                worker = replace(before, is_gone=False, url=worker.url or before.url)
-        await self._log.keep(self._base_url, worker)
-        return worker
+    async def _mark_missing(self, worker_id: str) -> None:
+        async with self._writing:
+            stored = await self._stored(worker_id)
+            if stored is not None:
+                await self._log.keep(self._base_url, replace(stored, is_missing=True))
+
+    async def _keep(self, worker: StoredWorker) -> StoredWorker:
+        """Store a reading; what it does not say stays as it is stored."""
+        async with self._writing:
+            stored = await self._stored(worker.worker_id)
+            if stored is not None:
+                worker = replace(worker, tasks=stored.tasks, used_ms=stored.used_ms)
+                if not worker.is_read:
+                    worker = replace(stored, is_missing=False, url=worker.url or stored.url)
+            await self._log.keep(self._base_url, worker)
+            return worker

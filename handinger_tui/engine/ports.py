@@ -48,7 +48,7 @@ class Reply(Protocol):
 
     @property
     def dropped(self) -> int:
-        """Number of events dropped because they exceeded the size limit of one event."""
+        """How many events were dropped because they exceeded the limit of size; the turn counts them."""
         ...
 
 

@@ -42,16 +42,20 @@ AT_ONCE: Final = 100
 class Pace(Struct, frozen=True):
     """How fast frames follow each other: `speed` times the original, 0 for as fast as possible.
 
-    `whole`: pauses are not shortened.
+    `full_pauses`: pauses are not shortened.
     """
 
     speed: float = 1.0
-    whole: bool = False
+    full_pauses: bool = False
 
     def wait_s(self, before_ms: int, now_ms: int) -> float:
         """Seconds between two moments of the original."""
         pause_s = max(0, now_ms - before_ms) / 1000
-        return (pause_s if self.whole else min(pause_s, LONGEST_PAUSE_S)) / self.speed if self.speed else 0.0
+        return (
+            (pause_s if self.full_pauses else min(pause_s, LONGEST_PAUSE_S)) / self.speed
+            if self.speed
+            else 0.0
+        )
 
 
 class ReplayClock:
@@ -184,8 +188,8 @@ class Replay:
         """Numbers of turns that are shown as they were stored: their frames are gone."""
         self._pace = pace
         self._is_skipped = False
-        self._going = asyncio.Event()
-        self._going.set()
+        self._playing = asyncio.Event()
+        self._playing.set()
         self._at_ms: int | None = None
 
     @property
@@ -198,14 +202,14 @@ class Replay:
     @property
     def is_paused(self) -> bool:
         """Whether it waits for `toggle`."""
-        return not self._going.is_set()
+        return not self._playing.is_set()
 
     def toggle(self) -> None:
         """Pause, or go on."""
         if self.is_paused:
-            self._going.set()
+            self._playing.set()
         else:
-            self._going.clear()
+            self._playing.clear()
         self.on_change()
 
     async def run(self, ended: Callable[[Turn], None] = lambda _turn: None) -> None:
@@ -275,5 +279,5 @@ class Replay:
         """Wait as long as the original took to get from the last moment to this one."""
         before, self._at_ms = self._at_ms, at_ms
         await self.clock.sleep(0.0 if before is None else self._pace.wait_s(before, at_ms))
-        await self._going.wait()
+        await self._playing.wait()
         self.clock.set(at_ms)

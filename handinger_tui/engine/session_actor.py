@@ -40,7 +40,7 @@ from handinger_tui.engine.queues import (
     hold_after,
     limit_hold,
 )
-from handinger_tui.engine.session_store import RunDeps, SessionStore, TurnRecord, may_have_left
+from handinger_tui.engine.session_store import RunDeps, SessionStore, TurnRecord, may_have_departed
 from handinger_tui.engine.settling import LateReader, TurnSettler, adopted_turns
 from handinger_tui.engine.turn_run import RunSlot, TurnRun
 
@@ -614,7 +614,7 @@ class SessionActor:
         frames = await self._settler.take_over(order for order in orders if order.turn_id not in ours)
         departed: list[str] = []
         for order in (order for order in orders if order.turn_id in frames):
-            if may_have_left(order, frames[order.turn_id]):
+            if may_have_departed(order, frames[order.turn_id]):
                 departed.append(order.turn_id)
                 if self._deps.context.forgetful:
                     await self._settler.close(

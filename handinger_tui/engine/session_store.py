@@ -68,7 +68,7 @@ class RunDeps(Struct, frozen=True):
     tap: Callable[[StreamEvent], None] | None = None
 
 
-def may_have_left(order: TurnRequest, frames: Iterable[Frame]) -> bool:
+def may_have_departed(order: TurnRequest, frames: Iterable[Frame]) -> bool:
     """Whether, by its stored frames, a byte of the request of the turn may have left.
 
     A turn adopted from the worker was never sent by us, but its request did leave. Its
@@ -198,9 +198,9 @@ class TurnRecord:
         """Store and fold a marker of our own, with `fields` as its JSON content."""
         self.feed(Framing.NOTE, dump(fields), marker)
 
-    def note_cut(self, trouble: ApiError) -> None:
-        """Store that the reply broke off because of `trouble`."""
-        self.note(Marker.CLOSED, clean=False, kind=trouble.kind, detail=trouble.summary)
+    def note_cut(self, trouble: ApiError, dropped: int = 0) -> None:
+        """Store that the reply broke off because of `trouble`, and how many of its events were dropped."""
+        self.note(Marker.CLOSED, clean=False, kind=trouble.kind, detail=trouble.summary, dropped=dropped)
 
     async def commit_when_due(self) -> None:
         """Commit the id of a new worker, without which the answer cannot be read after a crash.

@@ -131,7 +131,6 @@ class TurnRun:
             accepted = record.turn.message_id is not None or record.misdirected
             await self._recover(doubt, accepted=accepted)
         except StreamLost as doubt:
-            record.note_cut(doubt)
             await self._recover(doubt, accepted=True)
         except HandingerError as problem:
             # An error on our side before anything was sent: an unreadable attachment, a bad setting.
@@ -339,8 +338,12 @@ async def read_reply(record: TurnRecord, reply: Reply, deps: RunDeps) -> None:
         await _until_over(record, deps)
         return StreamLost(Kind.IDLE_TIMEOUT, "The stream stayed open but sent nothing more.")
 
-    async with _ended_by(worker_is_over, "stream-watch"):
-        await _read_frames(record, reply, deps.clock)
+    try:
+        async with _ended_by(worker_is_over, "stream-watch"):
+            await _read_frames(record, reply, deps.clock)
+    except StreamLost as trouble:
+        record.note_cut(trouble, reply.dropped)
+        raise
 
 
 async def _read_frames(record: TurnRecord, reply: Reply, clock: Clock) -> None:
@@ -360,7 +363,7 @@ async def _read_frames(record: TurnRecord, reply: Reply, clock: Clock) -> None:
             if record.misdirected:
                 raise BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER)
             await record.commit_when_due()
-    record.note(Marker.CLOSED, clean=True)
+    record.note(Marker.CLOSED, clean=True, dropped=reply.dropped)
 
 
 async def _until_over(record: TurnRecord, deps: RunDeps) -> None:
@@ -527,7 +530,7 @@ class Recovery:
         return self._record.order.worker_id is None
 
     @property
-    def _seconds_left(self) -> float:
+    def _remaining_s(self) -> float:
         """Remaining seconds of the recovery window; negative once it is over."""
         return self._policy.recovery_window - (self._clock.monotonic() - self._last_progress)
 
@@ -536,7 +539,7 @@ class Recovery:
         """Read the worker once, act on the result, and pause before the next read where one is due."""
         record = self._record
         try:
-            async with asyncio.timeout(max(self._seconds_left, SHORTEST_READ_S)):
+            async with asyncio.timeout(max(self._remaining_s, SHORTEST_READ_S)):
                 body = await self._api.read_worker(record.worker_id or "")
         except TimeoutError:
             self._give_up(None)
@@ -612,9 +615,8 @@ class Recovery:
         length_before = len(record.turn.text)
         try:
             async with self._api.follow(record.worker_id or "", via) as reply:
-                await read_reply(record, reply, self._deps)
-        except StreamLost as lost:
-            record.note_cut(lost)
+                with suppress(StreamLost):
+                    await read_reply(record, reply, self._deps)
         except (Refused, BrokenContract):
             self._routes.remove(via)
             return False
@@ -667,25 +669,25 @@ class Recovery:
     async def _retry_or_give_up(self, trouble: ApiError) -> None:
         """Pause after a failed read; give up at the end of the window."""
         record = self._record
-        if self._seconds_left <= 0:
+        if self._remaining_s <= 0:
             self._give_up(trouble)
             return
         self._attempt += 1
         wait = max(self._policy.pause(self._attempt), min(trouble.retry_after_s or 0.0, 60.0))
-        wait = min(wait, max(self._seconds_left, 0.05))
+        wait = min(wait, max(self._remaining_s, 0.05))
         record.note(Marker.RETRYING, attempt=self._attempt, wait_ms=int(wait * 1000), reason=trouble.summary)
         await self._clock.sleep(wait)
 
     async def _wait_or_settle(self) -> None:
         """Pause until the next read; at the end of the window, settle with what is known so far."""
         record = self._record
-        if self._seconds_left > 0:
+        if self._remaining_s > 0:
             self._attempt += 1
             pause = self._policy.pause(self._attempt)
             if not self._delivered:
                 # Short enough that a small window has room for the reads that prove an absence.
                 pause = min(pause, self._policy.absence_span / max(self._policy.absence_looks - 1, 1))
-            await self._clock.sleep(min(pause, max(self._seconds_left, 0.05)))
+            await self._clock.sleep(min(pause, max(self._remaining_s, 0.05)))
         elif self._delivered:
             record.settle(TurnStatus.RUNNING, None)
         else:

@@ -321,7 +321,7 @@ class StoredWorkers:
             "is_public": worker.is_public,
             "url": worker.url,
         }
-        cells = pack(base_url), pack(worker.worker_id), dump(members), worker.read_ms, int(worker.is_gone)
+        cells = pack(base_url), pack(worker.worker_id), dump(members), worker.read_ms, int(worker.is_missing)
 
         def work(connection: sqlite3.Connection) -> None:
             with transaction(connection):
@@ -351,5 +351,5 @@ def _worker_of(row: Row) -> StoredWorker:
         is_public=is_public if isinstance(is_public, bool) else None,
         url=as_text(members.get("url")),
         read_ms=int_or_none(row["read_ms"]),
-        is_gone=bool(row["gone"]),
+        is_missing=bool(row["gone"]),
     )

@@ -153,7 +153,7 @@ class Sleepless(ReplayClock):
     [
         (Pace(), [0.5, LONGEST_PAUSE_S]),
         (Pace(4.0), [0.125, LONGEST_PAUSE_S / 4]),
-        (Pace(1.0, whole=True), [0.5, 3600.0]),
+        (Pace(1.0, full_pauses=True), [0.5, 3600.0]),
         (Pace(0), []),
     ],
 )
@@ -192,7 +192,7 @@ async def test_a_pause_holds_the_replay_and_a_skip_ends_the_turn_immediately(tmp
         await play(ledger, now, order("turn_2"), answered())
         stored = await ledger.load("ses_1")
         assert stored is not None
-        replay = Replay(stored, ledger.frames, Pace(1.0, whole=True), new_clock(), RandomIds())
+        replay = Replay(stored, ledger.frames, Pace(1.0, full_pauses=True), new_clock(), RandomIds())
         changed = asyncio.Event()
         replay.engine.subscribe(lambda _id: changed.set())
         replay.on_change = changed.set

@@ -25,7 +25,7 @@ from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.queues import Hold, HoldReason
 from handinger_tui.engine.session_actor import Elsewhere
 from handinger_tui.engine.session_store import MAX_UNCOMMITTED
-from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Rig, StillClock, rig, says, sse, worker
+from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Rig, Script, StillClock, rig, says, sse, worker
 
 NOBODY = worker("", prompt="earlier")
 CUT = StreamLost(Kind.NETWORK, "The connection was cut.")
@@ -47,6 +47,14 @@ async def test_the_request_is_stored_before_it_is_sent() -> None:
     turn = await _only(box)
     assert on_disk == [True]
     assert (turn.status, turn.text, turn.posts) == (TurnStatus.COMPLETED, "hi", 1)
+
+
+@pytest.mark.parametrize("script", [says("hi"), [*says("hi", end=False), CUT]])
+async def test_events_beyond_the_limit_of_size_are_counted(script: Script) -> None:
+    replies = [FakeReply(script, dropped=2)]
+    box = rig(FakeApi(starts=[*replies], workers=[NOBODY, worker("hi", prompt="hello")]))
+    turn = await _only(box)
+    assert (turn.status, turn.text, turn.skipped) == (TurnStatus.COMPLETED, "hi", 2)
 
 
 async def test_a_long_worker_is_parsed_once(

@@ -227,7 +227,7 @@ def worker_object(worker: StoredWorker) -> JsonObject:
         "visibility": visibility,
         "url": worker.url,
         "read": utc_text(worker.read_ms),
-        "gone": worker.is_gone,
+        "gone": worker.is_missing,
         "tasks": worker.tasks,
     }
 
@@ -250,13 +250,13 @@ def _title(worker: StoredWorker) -> str:
 
 
 def _visibility(worker: StoredWorker) -> str:
-    if worker.is_gone:
+    if worker.is_missing:
         return "gone"
     return "—" if worker.is_public is None else "public" if worker.is_public else "private"
 
 
 def _text_of(worker: StoredWorker) -> str:
-    facts = [worker.worker_id, _visibility(worker) if not worker.is_gone else _GONE]
+    facts = [worker.worker_id, _visibility(worker) if not worker.is_missing else _GONE]
     facts.append(plural(worker.tasks, "task"))
     lines = [clean_line(worker.name), clean_line(" · ".join(facts))]
     lines += [clean_line(text) for text in (worker.summary, worker.url) if text]

@@ -23,6 +23,7 @@ from handinger_tui.core.stream import (
     ReadReason,
     Snapshot,
     StreamRoute,
+    count,
     names_another,
     snapshot_of,
 )
@@ -173,6 +174,9 @@ class Fold:
                 self._open_body(fields)
             case Marker.CLOSED:
                 self._close_body(clean=fields.get("clean") is True)
+                # Events beyond the limit of size, of which only the number is known.
+                skipped = self._answer.skipped + (count(fields.get("dropped")) or 0)
+                self._answer = replace(self._answer, skipped=skipped)
             case Marker.RETRYING:
                 self._set_retry(fields)
             case Marker.WATCHING:

@@ -264,7 +264,7 @@ class WorkersScreen(FooterScreen):
     def action_begin(self) -> None:
         """Close, and show a new session whose first message begins a task of this worker."""
         worker = self._list.current
-        if worker is not None and worker.is_gone:
+        if worker is not None and worker.is_missing:
             self.say(GONE, failed=True)
         elif worker is not None:
             self.dismiss()
@@ -277,7 +277,7 @@ class WorkersScreen(FooterScreen):
     def action_edit(self) -> None:
         """Edit the worker, after its members are read."""
         worker = self._list.current
-        if worker is not None and worker.is_gone:
+        if worker is not None and worker.is_missing:
             self.say(GONE, failed=True)
         elif worker is not None:
             self.do(self._edit(worker))
@@ -386,7 +386,7 @@ def _outcome(done: bool | None, words: str) -> str:
 
 def visibility(worker: StoredWorker) -> str:
     """Who sees the worker, "gone" where it does not exist any longer, "" where that is not known."""
-    if worker.is_gone:
+    if worker.is_missing:
         return "gone"
     return "" if worker.is_public is None else "public" if worker.is_public else "private"
 
@@ -402,7 +402,7 @@ def worker_lines(worker: StoredWorker, now_ms: int) -> list[Content]:
     ]
     link = [Content(""), Content.styled(clean_line(worker.url, 300), MUTED)] if worker.url else []
     lines += [Content(clean_line(worker.summary, 200))] if worker.summary else []
-    if worker.is_gone:
+    if worker.is_missing:
         lines += [Content.styled("The service did not know it at the last reading.", "$text-warning")]
     if not worker.is_read:
         return [*lines, Content(""), Content.styled(NOT_READ, MUTED), *link]

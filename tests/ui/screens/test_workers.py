@@ -34,9 +34,12 @@ class FakeTemplates:
     fails: list[ApiError] = field(default_factory=list)
     sent: list[tuple[str, Any]] = field(default_factory=list)
     gate: asyncio.Event | None = None
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once a request has come."""
 
     async def _request(self, what: str, value: Any, worker_id: str = "") -> None:
         self.sent.append((what, value))
+        self.reached.set()
         if self.gate is not None:
             await self.gate.wait()
         if self.fails:
@@ -104,6 +107,19 @@ async def test_the_gallery_shows_workers_and_their_tasks_and_starts_one() -> Non
         assert "Nothing was sent" in desktop.notices()
         await desktop.shows(pilot, "New task of worker wrk_used")
         assert desktop.api.posts == []
+
+
+async def test_a_reading_does_not_undo_a_change_that_was_made_meanwhile() -> None:
+    templates = FakeTemplates(there={"wrk_watch": WATCH}, kept={"wrk_watch": WATCH}, gate=asyncio.Event())
+    gallery = Gallery(templates, templates, Desktop().shelf, FakeIds(), PLACE)
+    reading = asyncio.create_task(gallery.read("wrk_watch"))
+    async with asyncio.timeout(10):
+        await templates.reached.wait()
+    gate, templates.gate = templates.gate, None
+    assert gate is not None
+    await gallery.change("wrk_watch", WorkerMembers(text="Watch four shops."))
+    gate.set()
+    assert (await reading).text == templates.kept["wrk_watch"].text == "Watch four shops."
 
 
 async def test_a_worker_is_created_with_one_post_and_a_draft_survives_a_refusal() -> None:
