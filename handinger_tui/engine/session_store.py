@@ -14,9 +14,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import ApiError, LedgerError
 from handinger_tui.core.jsontext import Json, NotJson, as_object, as_text, dump, parse
-from handinger_tui.core.money.limits import (
-    Start,
-)
+from handinger_tui.core.money.limits import Start
 from handinger_tui.core.money.turn_events import has_ended
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame, ReadReason, WorkerBody, body_of

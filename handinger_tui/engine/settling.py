@@ -25,6 +25,9 @@ from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.messages import LEFT_OUT, id_of, normalized_prompt, role_of, text_of
 from handinger_tui.core.turns.session import RemoteTurn, Session
 from handinger_tui.core.turns.turn import (
+    FREE,
+    LIVE,
+    UNDECIDED,
     Fault,
     Kind,
     Trigger,
@@ -58,8 +61,6 @@ _TRIGGERS: Final[dict[str | None, Trigger]] = {
     "ui": Trigger.DASHBOARD,
 }
 """What a service says of the first turn of a task; of later ones it says nothing."""
-NEVER_THERE = (TurnStatus.NOT_SENT, TurnStatus.REJECTED, TurnStatus.NOT_DELIVERED)
-"""Statuses of turns whose message never reached the worker."""
 
 
 def adopted_turns(session: Session, body: WorkerBody, now_ms: int, ids: Ids) -> list[RemoteTurn]:
@@ -118,7 +119,8 @@ def _turn_keys(session: Session) -> set[tuple[str, int]]:
     keys: set[tuple[str, int]] = set()
     counts: dict[str, int] = {}
     for turn in session.turns:
-        if turn.status in NEVER_THERE:
+        if turn.status in FREE:
+            # Its message never reached the worker.
             continue
         prompt = normalized_prompt(turn.order.prompt)
         times = max(counts.get(prompt, 0), turn.order.seen_before or 0)
@@ -155,15 +157,7 @@ def _frames(order: TurnRequest, worker: JsonObject, *, busy: bool) -> tuple[Fram
     return read, Frame(1, now_ms, Framing.NOTE, dump(outcome_object(status, fault)), Marker.SETTLED)
 
 
-UNSETTLED: Final = frozenset(
-    {
-        TurnStatus.SENDING,
-        TurnStatus.ACCEPTED,
-        TurnStatus.CHECKING,
-        TurnStatus.RUNNING,
-        TurnStatus.UNKNOWN,
-    }
-)
+UNSETTLED: Final = (LIVE | UNDECIDED) - {TurnStatus.QUEUED}
 """Statuses of turns that may have been delivered and whose end is not known."""
 
 

@@ -623,19 +623,15 @@ class Recovery:
         except ApiError:
             return False
         if record.turn.finished:
-            await self._confirm_after_follow()
+            with suppress(ApiError):
+                await self._read_final_state()
+            record.settle_by_answer(recovered=self._doubt is not None)
             return True
         if len(record.turn.text) <= length_before:
             # The route exists but sent no new text; another route would send no more, so poll instead.
             self._routes.clear()
             return False
         return True
-
-    async def _confirm_after_follow(self) -> None:
-        record = self._record
-        with suppress(ApiError):
-            await self._read_final_state()
-        record.settle_by_answer(recovered=self._doubt is not None)
 
     async def _handle_missing(self) -> None:
         """Handle that the service does not know the target that the turn begins."""
@@ -695,14 +691,11 @@ class Recovery:
 
     def _give_up(self, trouble: ApiError | None) -> None:
         """Settle as unknown. The text so far is kept; the fault says what is in doubt."""
-        cause = trouble if _is_decisive(trouble) else self._doubt or trouble
+        # A refusal, or a body too large, explains more than the doubt before it.
+        is_decisive = isinstance(trouble, Refused) or (trouble and trouble.kind is Kind.TOO_LARGE)
+        cause = trouble if is_decisive else self._doubt or trouble
         reason = self._record.turn.stream_fault or "The answer did not end."
         fault = cause.fault() if cause is not None else Fault(Kind.INCOMPLETE, reason)
         if self._record.worker_id is None and not self._accepted:
             fault = replace(fault, message=f"{fault.message} {NO_ID}")
         self._record.settle(TurnStatus.UNKNOWN, replace(fault, may_have_been_charged=True))
-
-
-def _is_decisive(trouble: ApiError | None) -> bool:
-    """Whether an error of a read explains more than the doubt before it: a refusal, or a body too large."""
-    return isinstance(trouble, Refused) or (trouble is not None and trouble.kind is Kind.TOO_LARGE)

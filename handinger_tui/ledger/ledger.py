@@ -89,10 +89,8 @@ class Ledger:
         self._access = access
         self.run = Run(uuid4().hex)
         """This run of the program; set its profile and folder before the first turn."""
-        writes_file = path is not None and access not in (FileAccess.READ, FileAccess.COPY)
-        self._process_locks = (
-            ProcessLocks(path, self.run.run_id) if path is not None and writes_file else None
-        )
+        written = path if access in (FileAccess.WRITE, FileAccess.MEND) else None
+        self._process_locks = None if written is None else ProcessLocks(written, self.run.run_id)
         self._opening_problem: str | None = None
         self.no_history = None if instead_of is None else no_history(instead_of.summary)
         """Why nothing may be sent: there is no record of what was spent. None once the user agreed to it."""
@@ -104,8 +102,8 @@ class Ledger:
             self._open,
             FrameWriter(),
             self._patience,
-            partial(mark_suspect, path) if path is not None and writes_file else lambda: None,
-            partial(opened_in_memory, path) if path is not None and not writes_file else None,
+            partial(mark_suspect, written) if written is not None else lambda: None,
+            partial(opened_in_memory, path) if path is not None and written is None else None,
         )
         self.history = SessionHistory(self.database)
         self.charges = ChargeQueries(self.database, zone)
@@ -239,10 +237,8 @@ class Ledger:
 
     async def claim(self, turn_id: str) -> bool:
         """Make an open turn this program's own to write; False while another running program has it."""
-        locks = self._process_locks
-        is_alive = locks.elsewhere if locks is not None else lambda _run: False
         return await self.database.run(
-            lambda db: turn_store.claim(db, turn_id, self.run.run_id, is_alive), flush=True
+            lambda db: turn_store.claim(db, turn_id, self.run.run_id, self._is_alive), flush=True
         )
 
     async def load(self, session_id: str) -> Session | None:
@@ -257,29 +253,27 @@ class Ledger:
     async def unsettled(self) -> list[tuple[Session, TurnRequest]]:
         """Turns that a crash left open, oldest first, without those of another running program."""
         open_turns = await self.database.run(turn_store.unsettled)
-        alive = self._alive({run for run, _, _ in open_turns})
-        return [(session, order) for run, session, order in open_turns if run not in alive]
+        return [(session, order) for run, session, order in open_turns if not self._is_alive(run)]
 
     async def sessions_to_read(self, now_ms: int) -> list[Session]:
         """Sessions (without turns) whose worker may have news, newest first; not of live runs."""
         turns = await self.database.run(lambda db: turn_store.sessions_to_read(db, now_ms))
-        alive = self._alive({run for run, _ in turns})
-        return [*{session.session_id: session for run, session in turns if run not in alive}.values()]
+        return [*{one.session_id: one for run, one in turns if not self._is_alive(run)}.values()]
 
-    def _alive(self, runs: set[str]) -> set[str]:
-        """Those of the runs that belong to another program that is still running."""
-        locks = self._process_locks
-        return {run for run in runs if locks is not None and locks.elsewhere(run)}
+    def _is_alive(self, run: str) -> bool:
+        """Whether a run belongs to another program that is still running."""
+        return self._process_locks is not None and self._process_locks.elsewhere(run)
 
     # -- inside the database thread ----------------------------------------------------
     def _open(self) -> Opened:
-        patience = self._patience
-        if self._path is not None and self._access is FileAccess.READ:
-            return patience.run(partial(open_or_salvage, self._path, patience.attempt_s))
-        if self._path is not None and self._access is FileAccess.COPY:
-            return patience.run(partial(open_copy, self._path, patience.attempt_s))
+        path, attempt_s = self._path, self._patience.attempt_s
         mend = self._access is FileAccess.MEND
-        opened = patience.run(partial(open_database, self._path, patience.attempt_s, mend=mend))
+        attempt = partial(open_database, path, attempt_s, mend=mend)
+        if path is not None and self._access is FileAccess.READ:
+            attempt = partial(open_or_salvage, path, attempt_s)
+        elif path is not None and self._access is FileAccess.COPY:
+            attempt = partial(open_copy, path, attempt_s)
+        opened = self._patience.run(attempt)
         if self._process_locks is None:
             return opened
         self.recomputed = recompute(opened.connection, self.limits.rules.now_ms())
