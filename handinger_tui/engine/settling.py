@@ -197,7 +197,7 @@ def _answer_in(session: Session, turn: Turn, snapshot: Snapshot) -> Answer:
     if not answer.present or order.seen_before is None:
         return answer
     key = (normalized_prompt(order.prompt), order.seen_before)
-    others = [one for one in session.turns if not is_unsettled(one) and one.status not in NEVER_THERE]
+    others = [one for one in session.turns if not is_unsettled(one) and one.status not in FREE]
     arrived = sum((normalized_prompt(one.order.prompt), one.order.seen_before) == key for one in others)
     is_of_another = arrived and times_asked(snapshot, order.prompt) - order.seen_before <= arrived
     return Answer(False) if is_of_another else answer
