@@ -109,7 +109,7 @@ async def test_the_gallery_shows_workers_and_their_tasks_and_starts_one() -> Non
         assert desktop.api.posts == []
 
 
-async def test_a_reading_does_not_undo_a_change_that_was_made_meanwhile() -> None:
+async def test_a_reading_does_not_undo_a_concurrent_change() -> None:
     templates = FakeTemplates(there={"wrk_watch": WATCH}, kept={"wrk_watch": WATCH}, gate=asyncio.Event())
     gallery = Gallery(templates, templates, Desktop().shelf, FakeIds(), PLACE)
     reading = asyncio.create_task(gallery.read("wrk_watch"))
