@@ -147,7 +147,7 @@ async def leave(context: CommandContext, _argument: str = "") -> None:
 
 
 VIEW: Final = (
-    Command("find", "Find in this session", find, takes="[TEXT]"),
+    Command("find", "Find in this session", find, takes="[TEXT]", opens=True),
     Command("copy", "Copy the last answer", copy),
     Command("details", "Show or hide reasoning and tool details", details),
     Command(

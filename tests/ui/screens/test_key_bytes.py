@@ -12,6 +12,7 @@ from textual.command import CommandPalette
 from textual.constants import ESCAPE_DELAY
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.widgets import Input
 
 from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.ui.dialogs.help import HelpScreen
@@ -385,6 +386,16 @@ async def test_keys_behind_that_of_a_panel_belong_to_the_panel() -> None:
         await press(desktop, pilot, "\x1bOSy")
         await desktop.until(pilot, lambda: desktop.app.clipboard == "https://x.test/a.csv")
         assert desktop.work.prompt.text == ""
+
+
+async def test_keys_behind_that_of_the_find_bar_are_the_searched_text() -> None:
+    async with answered() as (desktop, pilot):
+        await press(desktop, pilot, "a draft")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "a draft")
+        await press(desktop, pilot, "\x06Paragraph")
+        await desktop.until(pilot, lambda: desktop.work.transcript.search.total > 0)
+        assert desktop.work.query_one("#find Input", Input).value == "Paragraph"
+        assert desktop.work.prompt.text == "a draft"
 
 
 async def test_keys_behind_one_that_opens_nothing_are_typed_but_send_nothing() -> None:
