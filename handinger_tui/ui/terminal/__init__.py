@@ -19,17 +19,11 @@ class Missing:
     """Stands for a class that this version of Textual does not have; nothing is an instance of it."""
 
 
-if TYPE_CHECKING:
+try:
     from textual._compositor import ChopsUpdate, Compositor, CompositorUpdate, LayoutUpdate
     from textual._xterm_parser import XTermParser
-else:
-    try:
-        from textual._compositor import ChopsUpdate, Compositor, CompositorUpdate, LayoutUpdate
-    except ImportError:
-        ChopsUpdate = Compositor = CompositorUpdate = LayoutUpdate = Missing
-    try:
-        from textual._xterm_parser import XTermParser
-    except ImportError:
-        XTermParser = Missing
+except ImportError:
+    if not TYPE_CHECKING:
+        ChopsUpdate = Compositor = CompositorUpdate = LayoutUpdate = XTermParser = Missing
 
 __all__ = ["ChopsUpdate", "Compositor", "CompositorUpdate", "LayoutUpdate", "Missing", "XTermParser"]
