@@ -19,7 +19,7 @@ USD_PER_CREDIT = Decimal("0.0001")
 TOKEN_KINDS = ("input", "output", "reasoning", "cache_read", "cache_write")
 
 
-class Price(Struct, frozen=True):
+class UnitPrice(Struct, frozen=True):
     """What `per` of the count `member` of `Counts` cost in US dollars, and the category of that cost."""
 
     unit: str
@@ -30,14 +30,14 @@ class Price(Struct, frozen=True):
 
 
 PRICES = (
-    Price("1,000 input tokens", Decimal("0.0020"), "model", "input_tokens", 1000),
-    Price("1,000 output tokens", Decimal("0.0080"), "model", "output_tokens", 1000),
-    Price("1,000 reasoning tokens", Decimal("0.0080"), "model", "reasoning_tokens", 1000),
-    Price("1,000 cache read tokens", Decimal("0.0002"), "model", "cache_read_tokens", 1000),
-    Price("1,000 cache write tokens", Decimal("0.0025"), "model", "cache_write_tokens", 1000),
-    Price("tool call", Decimal("0.0010"), "tool", "tool_calls"),
-    Price("sandbox second", Decimal("0.0005"), "sandbox", "sandbox_tenths", 10),
-    Price("step (internal fee)", Decimal("0.0002"), "internal", "steps"),
+    UnitPrice("1,000 input tokens", Decimal("0.0020"), "model", "input_tokens", 1000),
+    UnitPrice("1,000 output tokens", Decimal("0.0080"), "model", "output_tokens", 1000),
+    UnitPrice("1,000 reasoning tokens", Decimal("0.0080"), "model", "reasoning_tokens", 1000),
+    UnitPrice("1,000 cache read tokens", Decimal("0.0002"), "model", "cache_read_tokens", 1000),
+    UnitPrice("1,000 cache write tokens", Decimal("0.0025"), "model", "cache_write_tokens", 1000),
+    UnitPrice("tool call", Decimal("0.0010"), "tool", "tool_calls"),
+    UnitPrice("sandbox second", Decimal("0.0005"), "sandbox", "sandbox_tenths", 10),
+    UnitPrice("step (internal fee)", Decimal("0.0002"), "internal", "steps"),
 )
 
 

@@ -153,7 +153,7 @@ class Hit(NamedTuple):
 Slots = Iterator[tuple[Hit, Slot]]
 
 
-class Counts(NamedTuple):
+class MatchCounts(NamedTuple):
     """The matches in those of `slots` that were counted; `is_complete`: none is left to count."""
 
     slots: Slots
@@ -162,7 +162,7 @@ class Counts(NamedTuple):
     is_complete: bool
 
 
-def _count(pattern: re.Pattern[str], slots: Slots, seconds: float) -> Counts:
+def _count(pattern: re.Pattern[str], slots: Slots, seconds: float) -> MatchCounts:
     """Count matches for about that many seconds, in at least one slot; `inf`: in all, without pauses."""
     end, matches = monotonic() + seconds, {}
     for hit, slot in slots:
@@ -172,8 +172,8 @@ def _count(pattern: re.Pattern[str], slots: Slots, seconds: float) -> Counts:
             # Releases the interpreter lock: the thread of the screen would wait for it.
             sleep(YIELD_S)
         if monotonic() >= end:
-            return Counts(slots, matches, False)
-    return Counts(slots, matches, True)
+            return MatchCounts(slots, matches, False)
+    return MatchCounts(slots, matches, True)
 
 
 class TranscriptSearch:
@@ -249,7 +249,7 @@ class TranscriptSearch:
             self._pending = ("", "")
             self.find(text)
 
-    def add(self, counts: Counts) -> None:
+    def add(self, counts: MatchCounts) -> None:
         """Add counts of the present search; those of an earlier one are dropped. Go to the first match."""
         if counts.slots is not self._todo:
             return
@@ -258,7 +258,7 @@ class TranscriptSearch:
         if self._here is None:
             self.step(-1)
 
-    def counting(self) -> Callable[[float], Counts] | None:
+    def counting(self) -> Callable[[float], MatchCounts] | None:
         """A function that continues to count for about that many seconds, in any thread; None at the end.
 
         It begins with the turns that have changed since they were counted.

@@ -69,7 +69,7 @@ class Welcome(Static):
             super().__init__()
             self.session_id = session_id
 
-    class Exited(WelcomeRequest):
+    class PromptRequested(WelcomeRequest):
         """The mark was moved beyond the last item: return to the prompt."""
 
     def __init__(self, *, local: bool, id: str | None = None) -> None:
@@ -122,7 +122,7 @@ class Welcome(Static):
             self._marked = to
             self._draw()
         else:
-            self.post_message(self.Exited())
+            self.post_message(self.PromptRequested())
 
     def action_choose(self) -> None:
         """Choose the marked item."""

@@ -20,7 +20,7 @@ from tests.ui.transcript.screen import Stage, screen_lines, session, text_part, 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from handinger_tui.ui.transcript.navigation import Counts
+    from handinger_tui.ui.transcript.navigation import MatchCounts
 
 ANSWER = "\n\n".join(f"Pump {at} is {'broken' if at % 10 == 0 else 'fine'}." for at in range(1, 41))
 
@@ -121,7 +121,7 @@ async def test_while_a_long_session_is_counted_keys_are_handled_and_enter_waits(
         search, go_on = app.transcript.search, Event()
         counting = search.counting
 
-        def in_two_slices() -> Callable[[float], Counts] | None:
+        def in_two_slices() -> Callable[[float], MatchCounts] | None:
             work = counting()
             if work is None or not search.total:
                 return None if work is None else lambda _seconds: work(0)
