@@ -76,29 +76,23 @@ class StaticReflow(Static):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._layout_lines: Lines | None = None
-        self._cached_lines: tuple[int, list[Content]] | None = None
-        """Width and lines."""
+        self._lines: Lines = lambda _width: []
 
     def put(self, lines: Lines) -> None:
         """Show these lines from now on."""
-        self._layout_lines, self._cached_lines = lines, None
+        self._lines = lines
         self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """The number of lines at `width`."""
-        return len(self._lines(width))
+        return len(self._lines_at(width))
 
     def render(self) -> Content:
         """The lines at the present width."""
-        return Content("\n").join(self._lines(self.size.width))
+        return Content("\n").join(self._lines_at(self.size.width))
 
-    def _lines(self, width: int) -> list[Content]:
-        if self._layout_lines is None or width <= 0:
-            return []
-        if self._cached_lines is None or self._cached_lines[0] != width:
-            self._cached_lines = width, self._layout_lines(width)
-        return self._cached_lines[1]
+    def _lines_at(self, width: int) -> list[Content]:
+        return self._lines(width) if width > 0 else []
 
 
 # -- the header ----------------------------------------------------------------------------------
