@@ -128,6 +128,8 @@ def growing(text_of: Callable[[int], str]) -> Callable[[int], Callable[[], objec
             for end in range(DELTA, len(text), DELTA):
                 live.update(text[:end], done=False)
             live.update(text, done=True)
+            if live.definitions:
+                live.with_references().update(text, done=True)
 
         return work
 

@@ -74,18 +74,12 @@ class LiveMarkdown:
     """The rows of one growing Markdown text for a view of `width` cells; `update` sets the text."""
 
     def __init__(
-        self,
-        width: int,
-        references: References | None = None,
-        *,
-        resolve: bool = True,
-        defer_highlight: bool = False,
+        self, width: int, references: References | None = None, *, defer_highlight: bool = False
     ) -> None:
         """With `defer_highlight` long code blocks stay plain until `RowBuffer.set_highlighted`."""
         self.width = width
         self._defer_highlight = defer_highlight
         self._references = references or {}
-        self._resolve = resolve
         self._reset()
 
     def _reset(self) -> None:
@@ -135,18 +129,11 @@ class LiveMarkdown:
             unchanged = min(unchanged, self._advance(done=is_end and start + SLICE >= len(fresh)))
         if is_end:
             self._define(None)
-            if self._resolve and self.definitions:
-                live = self.with_references()
-                live.update(text, done=True)
-                self.rows = live.rows
-                return 0
         return unchanged
 
     def with_references(self) -> LiveMarkdown:
         """Return a new one for the same text that knows its definitions, which may be at its end."""
-        return LiveMarkdown(
-            self.width, self.definitions, resolve=False, defer_highlight=self._defer_highlight
-        )
+        return LiveMarkdown(self.width, self.definitions, defer_highlight=self._defer_highlight)
 
     def _define(self, line: int | None) -> None:
         """Keep the definitions before a line of the last source, None: all. The first of a name counts."""
@@ -365,6 +352,9 @@ def render(text: str, width: int) -> list[Row]:
     """Return the rows of a complete text."""
     live = LiveMarkdown(width)
     live.update(text, done=True)
+    if live.definitions:
+        live = live.with_references()
+        live.update(text, done=True)
     return live.rows
 
 

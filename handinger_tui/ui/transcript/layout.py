@@ -165,7 +165,7 @@ class Block:
         inset = 0 if head is None else INDENT.cell_length
         text, consumed = slot.text, 0
         if self.live is None:
-            self.live = LiveMarkdown(options.width - inset, resolve=False, defer_highlight=True)
+            self.live = LiveMarkdown(options.width - inset, defer_highlight=True)
         live = self.live
         if self.resolved is None:
             first = _put(self._rows, head, live.update(text, done=not self.growing, most=most), live.rows)

@@ -43,6 +43,9 @@ def stream(text: str, dice: random.Random, longest: int, width: int = 60) -> Liv
         before = list(live.rows)
     kept = live.update(text, done=True)
     assert all(old is new for old, new in zip(before[:kept], live.rows[:kept], strict=True))
+    if live.definitions:
+        live = live.with_references()
+        live.update(text, done=True)
     return live
 
 
