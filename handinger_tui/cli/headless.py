@@ -21,6 +21,7 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import MoneyIndex, money_of
 from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured, Start
 from handinger_tui.core.money.reconciliation import restatement_text
+from handinger_tui.core.money.turn_events import worker_of
 from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.safety import clean, clean_line, encodable, one_word
 from handinger_tui.core.turns.session import Place, Service, Session
@@ -317,7 +318,7 @@ class Headless:
 
     def _print_outcome(self, session: Session, turn: Turn) -> int:
         """Print receipt, remarks and ids to stderr and return the exit code."""
-        worker_id = turn.worker_id or turn.order.worker_id
+        worker_id = worker_of(turn)
         line = receipt_line(session, turn)
         if line:
             say(line)
@@ -407,9 +408,11 @@ def _charge_remark(may_have_been_charged: bool) -> str:
 
 def _advice(kind: Kind, session: Session, turn: Turn) -> list[str]:
     """Return what to check first, for the kinds of fault that have a usual cause."""
-    base = session.base_url
-    if turn.status is TurnStatus.UNKNOWN and turn.worker_id is None:
-        return ["Check the dashboard before you send again."]
+    base, worker_id = session.base_url, worker_of(turn)
+    if turn.status is TurnStatus.UNKNOWN:
+        if worker_id is None:
+            return ["Check the dashboard before you send again."]
+        return [f"Read what became of it before you send again: handinger-tui attach {one_word(worker_id)}"]
     if kind is Kind.NOT_FOUND and turn.order.worker_id is None:
         return [f"Check the base URL {base}. See: handinger-tui doctor"]
     if kind is Kind.NOT_FOUND:

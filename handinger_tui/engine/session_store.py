@@ -277,7 +277,7 @@ class TurnRecord:
         elif problem is not None:
             message, kind = f"handinger-tui failed while watching this turn: {problem!r}.", Kind.NETWORK
         else:
-            message, kind = "Stopped before it was sent.", Kind.CONNECT
+            message, kind = "Stopped before it was sent.", Kind.INTERRUPTED
         if not self.departed:
             self.settle(TurnStatus.NOT_SENT, Fault(kind, message, may_have_been_charged=False))
         elif self.accepted or self.turn.message_id is not None:

@@ -83,6 +83,8 @@ def test_a_signal_before_the_request_withdraws_the_message(place: Place, number:
     assert (ran.code, ran.result["status"], world.posts) == (128 + number, "not_sent", 0)
     assert ran.result["draft"] == "not yet"
     assert not ran.result["error"]["may_have_been_charged"]
+    assert ran.result["error"]["kind"] == "interrupted"
+    assert "Check the network" not in ran.err
     assert len(ran.out.splitlines()) == 1
 
 
@@ -94,6 +96,8 @@ def test_a_signal_after_the_request_makes_the_outcome_unknown(place: Place) -> N
     ran = ended(process)
     assert (ran.code, ran.result["status"], world.posts) == (130, "unknown", 1)
     assert ran.result["error"]["may_have_been_charged"]
+    assert f"handinger-tui attach {world.worker_id}" in ran.err
+    assert "dashboard" not in ran.err
 
 
 @pytest.mark.parametrize("wait_s", [0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6])

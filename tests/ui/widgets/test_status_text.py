@@ -24,17 +24,30 @@ def test_a_detached_turn_may_charge_but_not_that_of_the_local_worker() -> None:
 
 
 def step(
-    status: TurnStatus, kind: Kind | None = None, *, worker: str | None = "w1", back: bool = True
+    status: TurnStatus,
+    kind: Kind | None = None,
+    *,
+    worker: str | None = "w1",
+    sent_to: str | None = None,
+    back: bool = True,
 ) -> str:
-    """How the second of two messages is sent again."""
+    """How the second of two messages is sent again. `sent_to`: the worker of its request."""
     fault = None if kind is None else Fault(kind, "It broke.", may_have_been_charged=False)
-    failed = replace(turn(1, status=status), fault=fault, worker_id=worker)
+    failed = turn(1, status=status)
+    order = replace(failed.order, worker_id=sent_to)
+    failed = replace(failed, fault=fault, worker_id=worker, order=order)
     return next_step(session(turn(0), failed), failed, is_text_back=back)
 
 
 def test_an_unknown_worker_and_an_unknown_address_are_distinguished() -> None:
     assert "^N" in step(TurnStatus.REJECTED, Kind.NOT_FOUND)
     assert "Check the base URL" in step(TurnStatus.REJECTED, Kind.NOT_FOUND, worker=None)
+    assert "^N" in step(TurnStatus.REJECTED, Kind.NOT_FOUND, worker=None, sent_to="w1")
+
+
+def test_a_message_to_a_known_worker_is_looked_for_there() -> None:
+    assert "dashboard" in step(TurnStatus.UNKNOWN, worker=None)
+    assert "/attach" in step(TurnStatus.UNKNOWN, worker=None, sent_to="w1")
 
 
 @pytest.mark.parametrize("status", sorted(DRAFT))
