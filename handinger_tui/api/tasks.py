@@ -13,7 +13,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
-from math import inf
 from typing import Final
 
 from msgspec import Struct, field
@@ -405,6 +404,15 @@ FRESH_S: Final = 10.0
 TASK_PREFIX: Final = "tsk"
 
 
+class TaskState(Struct, frozen=True):
+    """What is kept of a reading: its texts may be megabytes. `turns`: how many; `read_at`: loop time."""
+
+    read_at: float
+    worker_id: str | None
+    turns: int
+    running: bool | None
+
+
 class TaskClient:
     """Implements `engine.ports.WorkerApi` over the connection of a `WorkerClient`."""
 
@@ -412,8 +420,8 @@ class TaskClient:
         """`poll_s`: seconds between the first two readings of a task whose POST is not answered yet."""
         self.client = client
         self._poll_s = poll_s
-        self._read: dict[str, tuple[float, TaskReading]] = {}
-        """The newest reading of each task, and when it was made (loop time)."""
+        self._newest: dict[str, TaskState] = {}
+        """What the newest reading of each task showed."""
 
     def new_target(self, turn_id: str, /) -> str | None:
         """The id of the task that a turn begins. It follows from that of the turn, which is stored first."""
@@ -421,16 +429,17 @@ class TaskClient:
 
     async def worker_of(self, target: str) -> str:
         """The stored worker that a task belongs to. Raises ApiError."""
-        reading = self._remembered(target) or await self._task(target)
-        if reading.worker_id is None:
+        source = self._newest.get(target) or await self._task(target)
+        worker_id = source.worker_id
+        if worker_id is None:
             raise errors.undecodable("The worker of the task")
-        return reading.worker_id
+        return worker_id
 
     # -- turns ---------------------------------------------------------------------------
     def turn_request(self, order: TurnRequest) -> tuple[str, Members]:
         """The URL and the members of a turn's request, without its attachments."""
         target = order.worker_id or self.new_target(order.turn_id) or ""
-        before = self._remembered(target)
+        before = self._newest.get(target)
         worker_id = (before.worker_id if before is not None else None) or order.template
         return f"{self.client.base_url}/api/tasks", turn_members(order, taskId=target, workerId=worker_id)
 
@@ -476,16 +485,17 @@ class TaskClient:
             return TaskStart(
                 self.new_target(order.turn_id) or "", order.prompt, is_new=True, template=order.template
             )
-        before = self._remembered(target, FRESH_S)
-        if before is None:
+        now, before = asyncio.get_running_loop().time(), self._newest.get(target)
+        if before is None or now - before.read_at > FRESH_S:
             try:
-                before = await self._reading(target)
+                await self._task(target)
             except Refused:
                 raise
             except ApiError as trouble:
                 summary = f"The task could not be read before sending. {trouble.summary}"
                 raise Unreachable(trouble.kind, summary, trouble.hint) from None
-        return TaskStart(target, order.prompt, False, len(before.turns), before.running is True)
+        before = self._newest[target]
+        return TaskStart(target, order.prompt, False, before.turns, before.running is True)
 
     async def _post(
         self,
@@ -567,15 +577,9 @@ class TaskClient:
         if not isinstance(turns, list):
             turns = (await self._object(f"{url}/turns")).get("items")
         reading = TaskReading(target, task, turns_in(turns))
-        self._read[target] = asyncio.get_running_loop().time(), reading
+        read_at = asyncio.get_running_loop().time()
+        self._newest[target] = TaskState(read_at, reading.worker_id, len(reading.turns), reading.running)
         return reading
-
-    def _remembered(self, target: str, age_s: float = inf) -> TaskReading | None:
-        """The newest reading of a task, unless it is older than that many seconds."""
-        if target not in self._read:
-            return None
-        read_at, reading = self._read[target]
-        return reading if asyncio.get_running_loop().time() - read_at <= age_s else None
 
     async def _state(self, worker_id: str, target: str) -> JsonObject:
         """The state of a worker; empty where it cannot be read: it only adds to the turns."""

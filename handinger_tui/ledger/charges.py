@@ -294,13 +294,10 @@ def _corrections_elsewhere(
         if (recorded.status in FREE and not own.grew) or not (retracted or _is_new(recorded, own, reported)):
             continue
         changes = _differences(recorded, reported, retracted)
-        cells: Cells = {"kind": "correction", "at_ms": at_ms, **changes}
         head: Cells = dict(connection.execute(_HEAD_OF, (pack(turn_id),)).fetchone())
-        exact = dump(exact_numbers(own.usage, own.costs))
-        newest: Cells = {
-            "reading": str(own.reading), "final": int(own.final), "exact": exact, "snapshot": "null"
-        }  # fmt: skip
-        rows.append({**_EMPTY, **head, **newest, **_share(own), **cells})
+        head |= {"kind": "correction", "at_ms": at_ms, "reading": str(own.reading), "final": int(own.final)}
+        head |= {"exact": dump(exact_numbers(own.usage, own.costs)), "snapshot": "null"}
+        rows.append({**_EMPTY, **head, **_share(own), **changes})
     return rows
 
 
@@ -511,26 +508,30 @@ def rises(connection: sqlite3.Connection, which: ChargeFilter) -> list[Rise]:
     return [rise for rise in _entered(connection, which) if rise.usd or rise.credits or rise.tokens]
 
 
+def cells_of(which: ChargeFilter, names: Iterable[str]) -> Cells:
+    """Those members of a filter that are set, as the parameters of a query."""
+    values = ((name, getattr(which, name)) for name in names)
+    return {
+        name: pack(value) if isinstance(value, str) else value for name, value in values if value is not None
+    }
+
+
+_RISE_CONDITIONS: Final = {
+    "since_ms": "seen_ms >= :since_ms",
+    "until_ms": "seen_ms < :until_ms",
+    "worker_id": "worker_id = :worker_id",
+    "simulated": f"(base_url = '{LOCAL}') = :simulated",
+}
+
+
 def _entered(connection: sqlite3.Connection, which: ChargeFilter) -> list[Rise]:
     """All rises that were ever entered, also those that a turn explains by now."""
     if any(one is not None for one in (which.turn_id, which.session_id, which.budget, which.profile)):
         return []
-    conditions: dict[str, Cell] = {
-        "seen_ms >= :since_ms": which.since_ms,
-        "seen_ms < :until_ms": which.until_ms,
-        "worker_id = :worker_id": pack_optional(which.worker_id),
-        "(base_url = :local) = :simulated": which.simulated,
-    }
-    terms = [term for term, value in conditions.items() if value is not None]
+    cells = cells_of(which, _RISE_CONDITIONS)
+    terms = [_RISE_CONDITIONS[name] for name in cells]
     terms += [CHOSEN_WORKER] if which.by_labels else []
     where = f"WHERE {' AND '.join(terms)}" if terms else ""
-    cells: Cells = {
-        "since_ms": which.since_ms,
-        "until_ms": which.until_ms,
-        "worker_id": pack_optional(which.worker_id),
-        "local": LOCAL,
-        "simulated": which.simulated,
-    }
     return [_rise_of(row) for row in connection.execute(_RISES.format(where=where), cells)]
 
 

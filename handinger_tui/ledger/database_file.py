@@ -161,21 +161,8 @@ ONLY_READ: Final = "The history is read-only here."
 MEMORY_ONLY: Final = "No history is kept. This session is in memory only."
 NEWER: Final = "The history is from a newer version of handinger-tui. New data is not shown."
 _TABLES: Final = (
-    "sessions",
-    "turns",
-    "frames",
-    "answers",
-    "charges",
-    "turn_totals",
-    "limits",
-    "tags",
-    "origins",
-    "gathered",
-    "reservations",
-    "worker_turns",
-    "rulings",
-    "suspense",
-    "search_entries",
+    *("sessions", "turns", "frames", "answers", "charges", "turn_totals", "limits", "tags", "origins"),
+    *("gathered", "reservations", "worker_turns", "rulings", "suspense", "search_entries"),
 )
 """The tables that read-only commands use."""
 

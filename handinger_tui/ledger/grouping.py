@@ -27,7 +27,7 @@ from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
 from handinger_tui.core.stream import Costs, Usage
 from handinger_tui.core.tags import NO_LABELS, NO_RULES, TagRules
 from handinger_tui.core.turns.turn import FREE, LIVE, Trigger
-from handinger_tui.ledger.charges import AMOUNTS, COUNTS, PLACES, SUMMED, assigned, rises
+from handinger_tui.ledger.charges import AMOUNTS, COUNTS, PLACES, SUMMED, Cells, assigned, cells_of, rises
 from handinger_tui.ledger.search import CHOSEN, Labeler, choose
 from handinger_tui.ledger.sql import (
     Cell,
@@ -91,21 +91,15 @@ _CONDITIONS: Final = {
     "simulated": "simulated = :simulated",
     "profile": "profile = :profile",
 }
-Parameters = dict[str, Cell]
 
 
-def condition(which: ChargeFilter, *, by_time: bool = False) -> tuple[str, Parameters]:
+def condition(which: ChargeFilter, *, by_time: bool = False) -> tuple[str, Cells]:
     """The WHERE clause over `turn_totals` ("" for all) and its parameters.
 
     `by_time` makes the query planner use the index of times, for queries that go day by day. Where `which`
     depends on tags or projects, `search.choose` comes before the query.
     """
-    values = {name: getattr(which, name) for name in _CONDITIONS}
-    parameters: Parameters = {
-        name: pack(value) if isinstance(value, str) else value
-        for name, value in values.items()
-        if value is not None
-    }
+    parameters = cells_of(which, _CONDITIONS)
     # A unary plus before a column keeps SQLite from using an index of that column.
     prefixes = {name: "+" if by_time and not name.endswith("_ms") else "" for name in parameters}
     terms = [prefixes[name] + _CONDITIONS[name] for name in parameters]
@@ -247,7 +241,7 @@ def _grouped(connection: sqlite3.Connection, by: GroupBy, which: ChargeFilter) -
     ]
 
 
-def _summed(connection: sqlite3.Connection, sql: str, cells: Parameters) -> list[sqlite3.Row]:
+def _summed(connection: sqlite3.Connection, sql: str, cells: Cells) -> list[sqlite3.Row]:
     """The rows of `sql`, with the sums in place of its %s: exact for amounts of any size."""
     try:
         return connection.execute(sql % _QUICK, cells).fetchall()

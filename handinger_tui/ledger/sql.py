@@ -17,7 +17,7 @@ from handinger_tui.core.prompts import attachments_from_text, lineage_from_text
 from handinger_tui.core.stream import UNREADABLE, Frame, Framing
 from handinger_tui.core.turns.fold import is_understood
 from handinger_tui.core.turns.session import Session, SessionSummary
-from handinger_tui.core.turns.turn import Attachment, Lineage, Trigger, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import Trigger, TurnRequest, TurnStatus
 
 T = TypeVar("T")
 
@@ -284,26 +284,20 @@ def order_of(row: Row) -> TurnRequest:
         created_ms=int_or_zero(row["created_ms"]),
         worker_id=unpack_optional(row["ordered_worker_id"]),
         budget=unpack_optional(row["budget"]),
-        attachments=_attachments(row["attachments"]),
+        attachments=_parsed(attachments_from_text, row["attachments"], ()),
         seen_before=int_or_none(row["seen_before"]),
         trigger=trigger_of(row["started_by"]),
-        lineage=_lineage(row["lineage"]),
+        lineage=_parsed(lineage_from_text, row["lineage"], None),
         imported_ms=int_or_none(row["imported_ms"]),
     )
 
 
-def _lineage(stored: object) -> Lineage | None:
+def _parsed(read: Callable[[str], T], stored: object, damaged: T) -> T:
+    """The value of a text; `damaged` where it is NULL or cannot be read."""
     try:
-        return None if stored is None else lineage_from_text(unpack(stored))
+        return damaged if stored is None else read(unpack(stored))
     except (ValueError, TypeError):
-        return None
-
-
-def _attachments(stored: object) -> tuple[Attachment, ...]:
-    try:
-        return attachments_from_text(unpack(stored))
-    except (ValueError, TypeError):
-        return ()
+        return damaged
 
 
 def trigger_of(stored: object) -> Trigger:
@@ -361,7 +355,7 @@ def summary_of(row: Row, tags: tuple[str, ...], project: str) -> SessionSummary:
         usd_doubtful=bool(row["usd_pico_doubtful"]),
         credits_doubtful=bool(row["micro_credits_doubtful"]),
         live=bool(row["live"]),
-        lineage=_lineage(row["lineage"]),
+        lineage=_parsed(lineage_from_text, row["lineage"], None),
         trigger=trigger_of(row["started_by"]),
         generation=unpack(row["generation"]),
         template=unpack_optional(row["template"]),

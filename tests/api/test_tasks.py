@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,24 @@ async def test_files_are_sent_as_parts(tasks: TaskClient, service: TaskService, 
         b"taskId",
         b"files",
     ]
+
+
+async def test_the_texts_of_a_task_are_not_kept(tasks: TaskClient, service: TaskService) -> None:
+    await read_task(tasks, service, "pong")
+    tracemalloc.start()
+    try:
+        await read_task(tasks, service, "x" * 8_000_000)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 4_000_000
+    finally:
+        tracemalloc.stop()
+
+
+async def read_task(tasks: TaskClient, service: TaskService, text: str) -> None:
+    service.show("completed", turn(text=text))
+    assert (await read(tasks)).output_text == text
+    # The service's own text.
+    service.show("completed", turn())
 
 
 # -- waiting -----------------------------------------------------------------------------
