@@ -25,6 +25,7 @@ from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.timeline import Meaning, MeterResult
 from handinger_tui.core.money.turn_events import newest_timeline, newest_worker
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason, cost_of
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus, level_of
@@ -310,7 +311,7 @@ def _line(
     if turn.imported:
         pieces.append("imported")
     pieces.append(excess_text(_split_excess(money)))
-    pieces.append(level_of(turn.order.budget, turn.order.trigger))
+    pieces.append(clean_line(level_of(turn.order.budget, turn.order.trigger), 40))
     sources, files = len(sources_of_turn(turn)), len(files_of_turn(turn))
     pieces += [plural(sources, "source") if sources else "", plural(files, "file") if files else ""]
     line = " · ".join(piece for piece in pieces if piece)

@@ -304,6 +304,7 @@ class Snippet(NamedTuple):
 
 _BEFORE: Final = 40
 _LONGEST: Final = 160
+_BLOCK: Final = 1024
 
 
 def snippet_of(query: Query, texts: Sequence[tuple[str, str]]) -> Snippet:
@@ -350,7 +351,15 @@ def _index(text: str, at: int) -> int:
     """The index of the character of `text` that became the `at`-th one of its folded form."""
     if text.isascii():
         return at
-    return bisect_right(range(1, len(text)), at, key=lambda end: len(text[:end].translate(_FOLDING)))
+    start, block = 0, text[:_BLOCK]
+    # Folding a text takes 0.2 µs a character, so that a search by halves needs a short one.
+    while block and at >= (length := len(block.translate(_FOLDING))):
+        at -= length
+        start += _BLOCK
+        block = text[start : start + _BLOCK]
+    return start + bisect_right(
+        range(1, len(block)), at, key=lambda end: len(block[:end].translate(_FOLDING))
+    )
 
 
 class SearchHit(Struct, frozen=True):

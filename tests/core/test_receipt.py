@@ -53,6 +53,12 @@ def test_the_change_is_in_credits_where_only_those_are_reported() -> None:
     assert receipt_line(priced, turns[3]) == "~12 s · 10 credits (-50%) Σ · ~$0.02 · standard"
 
 
+def test_the_budget_of_an_imported_turn_cannot_begin_another_line() -> None:
+    own = turn(0, after=reading("0.02"))
+    forged = replace(own, order=replace(own.order, budget="high\n\x1b[2J$0.00"))
+    assert receipt_line(session(forged), forged) == "~12 s · $0.02 Σ · high [2J$0.00"
+
+
 def test_a_reported_duration_is_not_an_estimate() -> None:
     own = turn(0, after=reading("0.02", duration_ms=5400))
     assert receipt_line(session(own), own) == "5.4 s · $0.02 Σ · standard"

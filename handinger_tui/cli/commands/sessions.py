@@ -382,7 +382,8 @@ def _show_json(session: Session) -> str:
 def _show_text(session: Session) -> str:
     title = clean_line(session.title) or "untitled"
     money = MoneyIndex()
-    blocks = [f"{title}\nsession {session.session_id} · {session.kind} {session.worker_id}"]
+    worker_id = clean_line(session.worker_id or "unknown")
+    blocks = [f"{title}\nsession {session.session_id} · {session.kind} {worker_id}"]
     for turn in session.turns:
         answer = clean(turn.text).rstrip() or f"({turn.status})"
         receipt = receipt_line(session, turn, money)
