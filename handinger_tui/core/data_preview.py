@@ -103,12 +103,12 @@ def children(node: Node, start: int = 0, limit: int = PAGE) -> list[Node]:
     """The children of a node from `start` on, at most `limit`."""
     value = node.value
     if isinstance(value, Members):
-        seen: set[str] = set()
-        members = []
-        for key, item in islice(value, start + limit):
-            members.append((key, item, key in seen))
+        seen = {key for key, _ in islice(value, start)}
+        nodes = []
+        for key, item in islice(value, start, start + limit):
+            nodes.append(_node(key, item, key in seen))
             seen.add(key)
-        return [_node(key, item, is_repeated) for key, item, is_repeated in members[start:]]
+        return nodes
     if isinstance(value, dict):
         return [_node(str(key), item) for key, item in islice(value.items(), start, start + limit)]
     if isinstance(value, list | tuple):
@@ -219,11 +219,6 @@ class TableModel(Struct, frozen=True):
     ragged: int = 0
     numeric: tuple[bool, ...] = ()
     notes: tuple[str, ...] = ()
-
-    @property
-    def truncated(self) -> bool:
-        """Whether rows or columns are left out."""
-        return not self.exact or len(self.rows) < self.total or len(self.header) < self.columns
 
     @property
     def counted(self) -> str:

@@ -32,6 +32,7 @@ _MARKS: Final = (
 """Byte order marks and their codecs; of two with a common prefix the longer one comes first."""
 GUESS: Final = "cp1252"
 """The codec for text that is not UTF-8: as browsers do, with letters where Latin-1 has control characters."""
+_NAMES: Final = {"utf-8-sig": "UTF-8", GUESS: "Windows-1252"}
 GUESSED: Final = "not UTF-8; read as Windows-1252, so some letters may be wrong"
 _CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _SAMPLE: Final = 65536
@@ -74,15 +75,10 @@ def encoding_of(data: bytes, *, complete: bool = True) -> str | None:
 def decode(data: bytes, *, complete: bool = True) -> Decoded:
     """Decode any bytes; undecodable ones become U+FFFD. Never raises."""
     encoding = encoding_of(data, complete=complete)
-    text = codecs.getincrementaldecoder(encoding or GUESS)("replace").decode(data, final=complete)
-    name = {"utf-8-sig": "UTF-8", "utf-8": "UTF-8", GUESS: "Windows-1252"}.get(encoding or GUESS, encoding)
-    return Decoded(text, (name or "").upper() if name != "Windows-1252" else name, _note(encoding))
-
-
-def _note(encoding: str | None) -> str:
-    if encoding is None:
-        return "binary data shown as text"
-    return GUESSED if encoding == GUESS else ""
+    codec = encoding or GUESS
+    text = codecs.getincrementaldecoder(codec)("replace").decode(data, final=complete)
+    note = "binary data shown as text" if encoding is None else GUESSED if encoding == GUESS else ""
+    return Decoded(text, _NAMES.get(codec, codec.upper()), note)
 
 
 MAX_LINES: Final = 5000
@@ -123,12 +119,9 @@ def read_text(data: bytes, *, complete: bool = True) -> TextModel:
     # No regular expression: over megabytes it would hold the interpreter lock and freeze the screen.
     lines = text.split("\n", MAX_LINES)[: min(MAX_LINES, total)]
     long = sum(len(line) > MAX_COLUMNS for line in lines)
-    notes = [decoded.note] if decoded.note else []
-    if long:
-        notes.append(
-            f"{plural(long, 'line')} {'is' if long == 1 else 'are'} cut after {MAX_COLUMNS:,} characters"
-        )
-    return TextModel(tuple(map(_line, lines)), total, complete, decoded.encoding, tuple(notes))
+    are_cut = f"{plural(long, 'line')} {'is' if long == 1 else 'are'} cut after {MAX_COLUMNS:,} characters"
+    notes = tuple(filter(None, (decoded.note, are_cut if long else "")))
+    return TextModel(tuple(map(_line, lines)), total, complete, decoded.encoding, notes)
 
 
 def _line(line: str) -> str:
@@ -223,6 +216,7 @@ _TYPES: Final = {
     "text/tab-separated-values": Shape.TSV,
 }
 _MARKUP: Final = re.compile(r"\s*(?:<\?xml|<svg|(<!doctype html|<html))", re.IGNORECASE)
+_JSON_START: Final = re.compile(r'\s*(?:[\[{"]|-?\d|true\b|false\b|null\b)')
 _JSON: Final = re.compile(r'\s*(?:\{\s*["}]|\[\s*(?:[\[{"\]\-0-9]|true|false|null))')
 
 
@@ -270,13 +264,9 @@ def _text_kind(text: str, extension: str, media_type: str) -> PreviewKind:
     table = claimed in (Shape.CSV, Shape.TSV) and text.rstrip().endswith(("}", "]"))
     if _JSON.match(text) and (claimed in (None, Shape.JSON) or table):
         return PreviewKind(Shape.JSON, note=f"its name says {claimed}, its content is JSON" if table else "")
-    if claimed is Shape.JSON and not _starts_like_json(text):
+    if claimed is Shape.JSON and not _JSON_START.match(text):
         return PreviewKind(Shape.TEXT, note="its name says JSON, its content does not")
     return _with_note(PreviewKind(claimed or Shape.TEXT), extension)
-
-
-def _starts_like_json(text: str) -> bool:
-    return re.match(r'\s*(?:[\[{"]|-?\d|true\b|false\b|null\b)', text) is not None
 
 
 def _shape_of_type(media_type: str) -> Shape | None:
@@ -436,11 +426,7 @@ def fitting(width: int, height: int, columns: int, lines: int) -> tuple[int, int
 
 def half_blocks(pixels: PixelGrid) -> list[list[Cell]]:
     """One line of cells for two rows of pixels; the upper pixel is the color of the character."""
-    lines: list[list[Cell]] = []
-    for at in range(0, len(pixels), 2):
-        upper = pixels[at]
-        if at + 1 < len(pixels):
-            lines.append([(UPPER, top, low) for top, low in zip(upper, pixels[at + 1], strict=True)])
-        else:
-            lines.append([(UPPER, top, None) for top in upper])
-    return lines
+    # The last line of an odd number has no lower pixels.
+    lower: Sequence[Sequence[Pixel | None]] = (*pixels[1::2], [None] * len(pixels[0]) if pixels else [])
+    pairs = zip(pixels[::2], lower, strict=False)
+    return [[(UPPER, top, low) for top, low in zip(*rows, strict=True)] for rows in pairs]

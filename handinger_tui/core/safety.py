@@ -372,17 +372,10 @@ def _disguised(url: str, host: str, link_text: str | None) -> str:
     if (other := contradicted(link_text, host)) is not None:
         return f"the text says {other}, but the link leads to {host}"
     hides_much = len(url) > MAX_SHOWN_URL or len(urlsplit(url).query) > MAX_QUERY
-    return (
-        "the text shows only part of the address"
-        if hides_much and not _shows(clean_line(link_text), url)
-        else ""
-    )
-
-
-def _shows(link_text: str, url: str) -> bool:
-    """Whether the text is the address itself, compared decoded; the scheme may be missing, as in Markdown."""
+    # Compared decoded; the scheme may be missing, as in Markdown.
     decoded = unquote(url)
-    return unquote(link_text) in (decoded, decoded.partition("://")[2])
+    is_address = unquote(clean_line(link_text)) in (decoded, decoded.partition("://")[2])
+    return "the text shows only part of the address" if hides_much and not is_address else ""
 
 
 def named_hosts(text: str) -> tuple[str, ...]:
@@ -501,12 +494,8 @@ def safe_file_name(name: str | None, fallback: str = "file") -> str:
 
 def _without_bad_start(name: str) -> str:
     """Remove a start that makes the name hidden, an option or a home folder, and leading combining marks."""
-    starts = (
-        at
-        for at, character in enumerate(name)
-        if character not in ".-~ " and unicodedata.category(character)[0] != "M"
-    )
-    return name[next(starts, len(name)) :]
+    good = (at for at, char in enumerate(name) if char not in ".-~ " and unicodedata.category(char)[0] != "M")
+    return name[next(good, len(name)) :]
 
 
 def _printable(character: str) -> str:
@@ -647,9 +636,8 @@ def judge_file(name: str, head: bytes) -> Openable:
         return Openable(Verdict.ASK, _ASK_REASONS[extension])
     if extension in _SAFE_EXTENSIONS:
         return Openable(Verdict.OPEN)
-    return Openable(
-        Verdict.ASK, f".{extension[:20]} is an unknown file type" if extension else "its type is unknown"
-    )
+    unknown = f".{extension[:20]} is an unknown file type" if extension else "its type is unknown"
+    return Openable(Verdict.ASK, unknown)
 
 
 class Secret:

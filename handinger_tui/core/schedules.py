@@ -436,10 +436,13 @@ def runs_text(runs: Decimal) -> str:
 
 
 # -- texts ---------------------------------------------------------------------------------------
+_SPANS: Final = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+
+
 def span_text(seconds: int) -> str:
     """5400 → "1 h 30 min", 86400 → "1 d"."""
     pieces = []
-    for name, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+    for name, size in _SPANS:
         count, seconds = divmod(seconds, size)
         if count:
             pieces.append(f"{count} {name}")
@@ -474,10 +477,7 @@ def until_text(moment: datetime, now: datetime) -> str:
     seconds = int((moment - now).total_seconds())
     if seconds <= 0:
         return "now"
-    name, size = next(
-        ((name, size) for name, size in (("d", 86_400), ("h", 3600), ("min", 60)) if seconds >= size),
-        ("s", 1),
-    )
+    name, size = next((name, size) for name, size in _SPANS if seconds >= size)
     return f"in {seconds // size} {name}"
 
 
@@ -488,16 +488,12 @@ def run_text(moment: datetime, now: datetime, zone: tzinfo | None) -> str:
 
 def added_text(added: Added, computed: Sequence[datetime], now: datetime, zone: tzinfo | None) -> str:
     """Sentences on a schedule that was added, and where the service plans another run than was computed."""
-    lost = (
-        "The answer was lost, but the list shows the schedule: it was added once."
-        if added.from_list
-        else "Added."
-    )
-    run = added.schedule.next_run
+    lost = "The answer was lost, but the list shows the schedule: it was added once."
+    text, run = lost if added.from_list else "Added.", added.schedule.next_run
     if run is None:
-        return lost
-    text = f"{lost} Next run: {run_text(run, now, zone)}."
+        return text
+    text = f"{text} Next run: {run_text(run, now, zone)}."
     # The request took some time.
     if computed and abs(run - computed[0]) >= 3 * SAME_TIME:
-        return f"{text} The service decided so; {moment_text(computed[0], now, zone)} was expected."
+        return f"{text} The service chose this time; {moment_text(computed[0], now, zone)} was expected."
     return text

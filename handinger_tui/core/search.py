@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import Final, NamedTuple
 from unicodedata import category, normalize
@@ -23,6 +23,7 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.spending import period_ms
+from handinger_tui.core.money.typical_cost import LEVELS
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import Labels, tag_name
 from handinger_tui.core.turns.session import SessionSummary
@@ -179,7 +180,6 @@ HELP: Final = (
     " has:source budget: tag: project:"
 )
 _STATUSES: Final = tuple(str(status) for status in TurnStatus)
-_BUDGETS: Final = ("low", "standard", "high", "unlimited")
 _ITEM: Final = re.compile(r'-?(?:[A-Za-z]+(?:[:=]|[<>]=?))*(?:"[^"]*"?\*?|[^\s"]+)|\S')
 _FILTER: Final = re.compile(r"([A-Za-z]+)(:(?:[<>]=?)?|=|[<>]=?)(.*)", re.DOTALL)
 _AMOUNT: Final = re.compile(r"\$?([0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})", re.ASCII)
@@ -202,7 +202,7 @@ def parse_query(text: str, now: datetime, *, typing: bool = False) -> Query:
     if sum(len(term.words.split()) for term in (*query.terms, *query.excluded)) > MOST_WORDS:
         raise SettingsError(f"A search has at most {MOST_WORDS} words.", HELP)
     if query.excluded and query == Query(excluded=query.excluded):
-        raise SettingsError("A search needs a word or a filter beside those to exclude.", HELP)
+        raise SettingsError("A search needs a word or a filter besides those to exclude.", HELP)
     return query
 
 
@@ -259,7 +259,7 @@ def _with_filter(query: Query, name: str, sign: str, value: str, now: datetime) 
 _LISTED: Final[dict[str, tuple[str, Callable[[str], str]]]] = {
     "worker": ("workers", str),
     "status": ("statuses", lambda value: _one_of("status", value, _STATUSES)),
-    "budget": ("budgets", lambda value: _one_of("budget", value, _BUDGETS)),
+    "budget": ("budgets", lambda value: _one_of("budget", value, LEVELS)),
     "tag": ("tags", tag_name),
     "project": ("projects", tag_name),
 }
@@ -279,10 +279,7 @@ def _cost_bound(sign: str, value: str) -> CostBound:
     match = _AMOUNT.fullmatch(value)
     if match is None:
         raise SettingsError(f"{clean_line(value, 40)} is not an amount in USD.", "Use cost>0.5 or cost<=2.")
-    try:
-        return CostBound(sign.lstrip(":") or "=", Decimal(match[1]))
-    except InvalidOperation:
-        raise SettingsError(f"{clean_line(value, 40)} is not an amount in USD.", "Use cost>0.5.") from None
+    return CostBound(sign.lstrip(":") or "=", Decimal(match[1]))
 
 
 # -- snippets -----------------------------------------------------------------------------

@@ -543,22 +543,24 @@ def _output_text(wire: JsonObject) -> str | None:
 
 
 def _files(wire: JsonObject) -> list[WorkerFile]:
-    files = []
-    for item in map(as_object, as_list(wire.get("files"))):
-        url = as_text(item.get("url"))
-        if url is not None:
-            media_type = as_text(item.get("mediaType")) or "application/octet-stream"
-            files.append(WorkerFile(as_text(item.get("filename")), media_type, url, count(item.get("size"))))
-    return files
+    return [
+        WorkerFile(
+            as_text(item.get("filename")),
+            as_text(item.get("mediaType")) or "application/octet-stream",
+            url,
+            count(item.get("size")),
+        )
+        for item in map(as_object, as_list(wire.get("files")))
+        if (url := as_text(item.get("url"))) is not None
+    ]
 
 
 def _sources(wire: JsonObject) -> list[WorkerSource]:
-    sources = []
-    for item in map(as_object, as_list(wire.get("sources"))):
-        url = as_text(item.get("url"))
-        if url is not None:
-            sources.append(WorkerSource(as_text(item.get("id")) or "", url, as_text(item.get("title"))))
-    return sources
+    return [
+        WorkerSource(as_text(item.get("id")) or "", url, as_text(item.get("title")))
+        for item in map(as_object, as_list(wire.get("sources")))
+        if (url := as_text(item.get("url"))) is not None
+    ]
 
 
 REASON_KEYS: Final = ("message", "msg", "reason", "detail", "error", "errors", "issues", "title", "code")

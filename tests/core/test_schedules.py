@@ -187,7 +187,7 @@ def test_a_run_at_an_unexpected_time_is_reported() -> None:
     added = Added(Schedule("s", "x", rule=Cron("0 9 * * *"), next_run=at))
     assert added_text(added, [at], NOW, UTC) == "Added. Next run: Sat Nov 28, 09:00 (in 21 h)."
     other = added_text(added, [datetime(2026, 11, 28, 8, tzinfo=UTC)], NOW, UTC)
-    assert other.endswith("The service decided so; Sat Nov 28, 08:00 was expected.")
+    assert other.endswith("The service chose this time; Sat Nov 28, 08:00 was expected.")
     assert "added once" in added_text(Added(Schedule(), from_list=True), [at], NOW, UTC)
 
 
