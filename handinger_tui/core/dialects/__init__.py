@@ -1,7 +1,7 @@
 """Dialects: decoders of the streaming protocols that the service may use.
 
 The service does not document its stream format, so a body's dialect is recognized
-from the response: by its hint first, then event by event. A new dialect is a module
+from the response: by its protocol header first, then event by event. A new dialect is a module
 here and one line in `DIALECTS`.
 """
 
@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Final
-
-from msgspec import Struct
 
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.dialects.events import NOTHING, Dialect, Events
@@ -28,7 +26,7 @@ from handinger_tui.core.dialects.worker import AgentFrames, Controls, StoredMess
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse
 from handinger_tui.core.stream import Frame, Framing
 
-__all__ = ["DIALECTS", "Dialect", "Hint", "StreamDecoder"]
+__all__ = ["DIALECTS", "Dialect", "StreamDecoder"]
 
 DIALECTS: Final[tuple[Callable[[], Dialect], ...]] = (
     UiMessage,
@@ -51,25 +49,15 @@ HINTED: Final = {"ai-ui": UiMessage.name, "ai4": Ai4.name}
 DONE: Final = "[DONE]"
 
 
-class Hint(Struct, frozen=True):
-    """What the response headers say about the body.
-
-    `content_type`: media type without parameters; `encoding`: the protocol
-    header, "ai-ui" or "ai4"; "" if there is none.
-    """
-
-    content_type: str = ""
-    encoding: str = ""
-
-
 class StreamDecoder:
     """Decodes the frames of one body into events. It never raises, whatever the frames hold."""
 
-    def __init__(self, hint: Hint) -> None:
+    def __init__(self, encoding: str = "") -> None:
+        """`encoding`: the protocol header of the response, "ai-ui" or "ai4"; "" if there is none."""
         self._dialects = tuple(make() for make in DIALECTS)
-        hinted = HINTED.get(hint.encoding)
+        hinted = HINTED.get(encoding)
         self._current: Dialect | None = next((d for d in self._dialects if d.name == hinted), None)
-        self._body = TextBody(lines=hint.encoding == "ai4")
+        self._body = TextBody(lines=encoding == "ai4")
         self._is_text = False
 
     @property

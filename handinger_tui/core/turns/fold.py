@@ -12,7 +12,7 @@ from typing import Final, assert_never
 
 from msgspec.structs import replace
 
-from handinger_tui.core.dialects import Hint, StreamDecoder
+from handinger_tui.core.dialects import StreamDecoder
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.jsontext import JsonObject, NotJson, as_object, as_text, parse, parse_exact
 from handinger_tui.core.stream import (
@@ -219,9 +219,7 @@ class Fold:
 
     def _open_body(self, fields: JsonObject) -> None:
         self._via = StreamRoute(as_text(fields.get("via")) or StreamRoute.POST)
-        self._decoder = StreamDecoder(
-            Hint(as_text(fields.get("content_type")) or "", as_text(fields.get("encoding")) or "")
-        )
+        self._decoder = StreamDecoder(as_text(fields.get("encoding")) or "")
         self._dialect = None
         worker, expected = as_text(fields.get("worker_id")), self._expected_worker()
         is_another = names_another(worker, expected)
@@ -331,7 +329,7 @@ class Fold:
         if self._is_settled:
             return
         if self._decoder is None:
-            self._decoder = StreamDecoder(Hint())
+            self._decoder = StreamDecoder()
         for event in self._decoder.decode(frame):
             self._apply(event)
         self._set_dialect(self._decoder)

@@ -131,9 +131,8 @@ def _observe_without_messages(turn: Turn, snapshot: Snapshot, *, accepted: bool)
     return WorkerObservation.UNSURE if before is None or has_begun else WorkerObservation.ABSENT
 
 
-def final_text(turn: Turn, snapshot: Snapshot) -> str | None:
+def _final_text(turn: Turn, snapshot: Snapshot, answer: Answer) -> str | None:
     """The server's text of our answer; None where the Worker has none."""
-    answer = answer_to(turn.order, snapshot)
     if answer.text:
         return answer.text
     if answer.present is False or not answer.last:
@@ -160,7 +159,7 @@ def settle_with(turn: Turn, snapshot: Snapshot) -> Turn:
     """The turn after the snapshot that settles it: the server's text wins where there is one."""
     turn = with_snapshot(turn, snapshot)
     answer = answer_to(turn.order, snapshot)
-    text = final_text(turn, snapshot)
+    text = _final_text(turn, snapshot, answer)
     parts = turn.parts or answer.parts
     if not snapshot.busy:
         parts = close_parts(parts)
@@ -168,10 +167,8 @@ def settle_with(turn: Turn, snapshot: Snapshot) -> Turn:
     lags = text is not None and snapshot.busy and answer.last and len(text) < len(turn.text)
     if text is None or text == turn.text or lags:
         return replace(turn, parts=parts)
-    if answer.text == text and not _other_parts(turn.parts):
-        new_parts = answer.parts
-    else:
-        new_parts = _swap_text(parts, text)
+    is_text_only = all(isinstance(part, TextPart | StepPart) for part in turn.parts)
+    new_parts = answer.parts if is_text_only and answer.text == text else _swap_text(parts, text)
     replaced = turn.text if turn.text and turn.text not in text else turn.replaced_text
     return replace(turn, parts=new_parts, open_text=(), open_reasoning=(), replaced_text=replaced)
 
@@ -180,26 +177,32 @@ def show_progress(turn: Turn, snapshot: Snapshot) -> Turn:
     """The turn after a poll: the worker's growing answer replaces ours."""
     turn = with_snapshot(turn, snapshot)
     answer = answer_to(turn.order, snapshot)
-    text = final_text(turn, snapshot)
+    text = _final_text(turn, snapshot, answer)
     if text is None or text == turn.text or len(text) < len(turn.text):
         return turn
     if answer.text == text:
         parts = keep_equal(turn.parts, answer.parts)
-        return replace(turn, parts=parts, message_id=_last_id(answer), open_text=(), open_reasoning=())
+        message_id = id_of(answer.messages[-1])
+        return replace(turn, parts=parts, message_id=message_id, open_text=(), open_reasoning=())
     return replace(turn, parts=_swap_text(turn.parts, text), open_text=(), open_reasoning=())
 
 
 def read_stream_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
     """The turn after a Worker event of our own stream: the Worker is the whole answer so far."""
-    has_moved = _has_moved(turn)
+    latest, before = turn.snapshot, turn.before
+    # An earlier snapshot showed the worker at work; then an equal old text may be a new answer.
+    has_moved = latest is not None and (
+        latest.busy or before is None or latest.output_text != before.output_text
+    )
     turn = with_snapshot(turn, snapshot)
     answer = answer_to(turn.order, snapshot)
     text = snapshot.output_text if answer.last else answer.text
-    if turn.before is not None and text and text == turn.before.output_text and not answer.text:
+    if before is not None and text and text == before.output_text and not answer.text:
         if not answer.present and not has_moved:
             return turn  # The worker is still as it was before our turn: no answer, and no end.
         text = "" if snapshot.busy else text
-    current = answer if answer.present else _last_answer(snapshot)
+    answers = [message for message in snapshot.messages if role_of(message) == "assistant"]
+    current = answer if answer.present else Answer(None, tuple(answers[-1:]))
     parts: tuple[Part, ...] = current.parts if current.text == (text or "") else _swap_text((), text or "")
     if not snapshot.busy:
         parts = close_parts(parts)
@@ -207,12 +210,6 @@ def read_stream_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
     return replace(
         turn, parts=keep_equal(turn.parts, parts), finished=finished, open_text=(), open_reasoning=()
     )
-
-
-def _has_moved(turn: Turn) -> bool:
-    """Whether an earlier snapshot showed the worker at work; then an equal old text may be a new answer."""
-    latest, before = turn.snapshot, turn.before
-    return latest is not None and (latest.busy or before is None or latest.output_text != before.output_text)
 
 
 def with_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
@@ -269,19 +266,6 @@ def keep_equal(old: tuple[Part, ...], new: tuple[Part, ...]) -> tuple[Part, ...]
     """`new`, in which parts that equal those in `old` keep their identity."""
     parts = [o if o == n else n for o, n in zip(old, new, strict=False)]
     return (*parts, *new[len(parts) :])
-
-
-def _last_answer(snapshot: Snapshot) -> Answer:
-    answers = [message for message in snapshot.messages if role_of(message) == "assistant"]
-    return Answer(None, tuple(answers[-1:]))
-
-
-def _last_id(answer: Answer) -> str | None:
-    return id_of(answer.messages[-1]) if answer.messages else None
-
-
-def _other_parts(parts: tuple[Part, ...]) -> bool:
-    return any(not isinstance(part, TextPart | StepPart) for part in parts)
 
 
 def _swap_text(parts: tuple[Part, ...], text: str) -> tuple[Part, ...]:
