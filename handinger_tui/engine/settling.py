@@ -22,7 +22,7 @@ from handinger_tui.core.stream import (
     worker_in,
 )
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.messages import LEFT_OUT, id_of, normalized_prompt, role_of, text_of
+from handinger_tui.core.turns.messages import EQUAL_BEFORE, id_of, normalized_prompt, role_of, text_of
 from handinger_tui.core.turns.session import RemoteTurn, Session
 from handinger_tui.core.turns.turn import (
     FREE,
@@ -41,7 +41,7 @@ from handinger_tui.core.turns.worker_reconciliation import (
     Answer,
     answer_to,
     messages_of,
-    times_asked,
+    prompt_count,
     without_newest,
 )
 from handinger_tui.engine.turn_run import figures_differ
@@ -145,7 +145,7 @@ def _worker_at_turn(
 ) -> JsonObject:
     """The Worker as it would be if `group` were its newest turn. `prompts`: see `Snapshot.prompts`."""
     reduced = dict(worker) if prompts is None else {**worker, PROMPTS: prompts}
-    reduced["messages"] = [{**group[0], LEFT_OUT: times}, *group[1:]] if times else [*group]
+    reduced["messages"] = [{**group[0], EQUAL_BEFORE: times}, *group[1:]] if times else [*group]
     return reduced if last else without_newest(reduced)
 
 
@@ -199,7 +199,7 @@ def _answer_in(session: Session, turn: Turn, snapshot: Snapshot) -> Answer:
     key = (normalized_prompt(order.prompt), order.seen_before)
     others = [one for one in session.turns if not is_unsettled(one) and one.status not in FREE]
     arrived = sum((normalized_prompt(one.order.prompt), one.order.seen_before) == key for one in others)
-    is_of_another = arrived and times_asked(snapshot, order.prompt) - order.seen_before <= arrived
+    is_of_another = arrived and prompt_count(snapshot, order.prompt) - order.seen_before <= arrived
     return Answer(False) if is_of_another else answer
 
 

@@ -40,7 +40,7 @@ from handinger_tui.core.stream import (
     names_another,
 )
 from handinger_tui.core.turns.turn import UNDECIDED, Fault, Kind, Turn, TurnStatus, failure_text
-from handinger_tui.core.turns.worker_reconciliation import WorkerObservation, answer_to, observe, times_asked
+from handinger_tui.core.turns.worker_reconciliation import WorkerObservation, answer_to, observe, prompt_count
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -161,7 +161,7 @@ class TurnRun:
             return
         if body.wire:
             record.feed_worker(body, ReadReason.BEFORE, messages=False)
-            record.note(Marker.ASKED, times=times_asked(body.snapshot, record.order.prompt))
+            record.note(Marker.ASKED, times=prompt_count(body.snapshot, record.order.prompt))
 
     async def _is_taken_after_refusal(self) -> bool:
         """Read the worker again: it may have our message, and its figures may have risen, all the same.

@@ -368,7 +368,7 @@ def _mark_sending(connection: sqlite3.Connection, item: TurnFrame) -> None:
         )
     worker_id = as_text(as_object(parse(item.frame.data)).get("worker_id"))
     if worker_id is not None:
-        times = worker_turns.times_asked(connection, item.turn_id)
+        times = worker_turns.stored_prompt_count(connection, item.turn_id)
         worker_turns.claim(connection, item.turn_id, worker_id, times)
         worker_turns.store_sending(connection, item.turn_id, worker_id, item.frame.at_ms)
 

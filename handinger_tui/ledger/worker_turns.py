@@ -112,14 +112,14 @@ def release(connection: sqlite3.Connection, turn_id: str) -> None:
     connection.execute("DELETE FROM remote_turns WHERE turn_id = ?", (pack(turn_id),))
 
 
-_TIMES_ASKED: Final = (
+_PROMPT_COUNT: Final = (
     "SELECT data FROM frames WHERE turn_id = ? AND framing = 'note' AND event = ? ORDER BY seq DESC LIMIT 1"
 )
 
 
-def times_asked(connection: sqlite3.Connection, turn_id: str) -> int | None:
+def stored_prompt_count(connection: sqlite3.Connection, turn_id: str) -> int | None:
     """How many messages of the worker had the same text before this one; None when it was not read."""
-    row = connection.execute(_TIMES_ASKED, (pack(turn_id), str(Marker.ASKED))).fetchone()
+    row = connection.execute(_PROMPT_COUNT, (pack(turn_id), str(Marker.ASKED))).fetchone()
     try:
         times = None if row is None else as_object(parse(unpack(row["data"]))).get("times")
     except NotJson:

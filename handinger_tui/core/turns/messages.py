@@ -69,13 +69,8 @@ def normalized_prompt(prompt: str) -> str:
     return " ".join(normalize("NFC", sent).split())
 
 
-LEFT_OUT: Final = "handinger_tui_left_out"
+EQUAL_BEFORE: Final = "handinger_tui_left_out"
 """Field of a user message as we store it: how many earlier messages had the same text."""
-
-
-def equal_before(message: JsonObject) -> int:
-    """How many equal earlier messages a stored message stands for, not counting itself."""
-    return count(message.get(LEFT_OUT)) or 0
 
 
 def find_prompt(messages: Sequence[JsonObject], prompt: str) -> list[int]:

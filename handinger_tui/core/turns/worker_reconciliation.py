@@ -15,8 +15,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.jsontext import Json, JsonObject, dump
-from handinger_tui.core.stream import OWN, PROMPTS, Snapshot, Usage, WorkerBody, own_usage, worker_in
-from handinger_tui.core.turns.messages import LEFT_OUT, equal_before, find_prompt, id_of, parts_of, role_of
+from handinger_tui.core.stream import OWN, PROMPTS, Snapshot, Usage, WorkerBody, count, own_usage, worker_in
+from handinger_tui.core.turns.messages import EQUAL_BEFORE, find_prompt, id_of, parts_of, role_of
 from handinger_tui.core.turns.turn import Part, ReasoningPart, Rope, StepPart, TextPart, Turn, TurnRequest
 
 
@@ -49,7 +49,7 @@ class Answer(Struct, frozen=True):
 CANNOT_TELL: Final = Answer(None)
 
 
-def times_asked(snapshot: Snapshot, prompt: str) -> int:
+def prompt_count(snapshot: Snapshot, prompt: str) -> int:
     """How many user messages of the worker have this prompt."""
     return len(find_prompt(snapshot.messages, prompt))
 
@@ -69,7 +69,7 @@ def answer_to(order: TurnRequest, snapshot: Snapshot) -> Answer:
         return Answer(False)
     if order.seen_before is None:
         return _answer_after(snapshot, ours[-1])
-    index = order.seen_before - equal_before(messages[ours[0]])
+    index = order.seen_before - (count(messages[ours[0]].get(EQUAL_BEFORE)) or 0)
     return _answer_after(snapshot, ours[index]) if 0 <= index < len(ours) else Answer(False)
 
 
@@ -319,7 +319,7 @@ def messages_of(order: TurnRequest, answer: Answer) -> list[Json]:
     prompt: JsonObject = {"role": "user", "parts": [{"type": "text", "text": order.prompt}]}
     if order.seen_before:
         # One message stands for all equal ones: a schedule repeats a prompt without end.
-        prompt[LEFT_OUT] = order.seen_before
+        prompt[EQUAL_BEFORE] = order.seen_before
     after: list[Json] = [] if answer.last else [{"role": "user", "parts": []}]
     return [prompt, *answer.messages, *after]
 
