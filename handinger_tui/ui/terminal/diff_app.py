@@ -366,8 +366,8 @@ class DiffWriter:
         self._plain = pens.plain
         self._pen: Pen = pens.plain
         self._out: list[str] = []
-        self._at: tuple[int, int] | None = None
-        """Line and column of the cursor, None if unknown."""
+        self._y = self._x = -1
+        """Line and column of the cursor; the column is -1 if the position is unknown."""
 
     def scroll(self, top: int, bottom: int, by: int) -> None:
         """Let the terminal scroll lines `top` to `bottom` (exclusive) up by `by`, down if negative.
@@ -377,7 +377,7 @@ class DiffWriter:
         """
         move = f"\x1b[{bottom}H" + "\n" * by if by > 0 else f"\x1b[{top + 1}H" + "\x1bM" * -by
         self._out.append(f"\x1b[{top + 1};{bottom}r{move}\x1b[r")
-        self._at = None
+        self._x = -1
 
     def row(self, y: int, old: CellRow, new: CellRow, *, odd: bool) -> None:
         """Write the changed cells of line `y`; `odd` means that the line has odd cells."""
@@ -416,33 +416,34 @@ class DiffWriter:
             head = row[begin] if begin >= 0 else None
             if head is not None and head[0] is first[0] and head[1] == 0:
                 start = begin
+        add, pen = self._out.append, self._pen
         for x in range(start, end):
             cell = row[x]
-            if cell is None or (isinstance(cell[1], int) and cell[1]):
+            if cell is None:
                 continue
-            text, pen = cell
-            if isinstance(pen, int):
-                # A complete odd strip: the position of the cursor is unknown after it.
-                self._reset_pen()
-                self._move(y, x)
-                self._out.append(text)
-                self._at = None
+            text, own = cell
+            if isinstance(own, int):
+                if own == 0:
+                    # A complete odd strip: the position of the cursor is unknown after it.
+                    self._reset_pen()
+                    self._move(y, x)
+                    add(text)
+                    pen, self._x = self._pen, -1
                 continue
-            if self._at != (y, x):
+            if x != self._x or y != self._y:
                 self._move(y, x)
-            if pen is not self._pen:
-                self._out.append(self._pen.to(pen))
-                self._pen = pen
-            self._out.append(text)
-            self._at = (y, x + 1)
+            if own is not pen:
+                add(pen.to(own))
+                self._pen = pen = own
+            add(text)
+            self._x = x + 1
 
     def _move(self, y: int, x: int) -> None:
-        at = self._at
-        if at is not None and at[0] == y and at[1] < x:
-            self._out.append(f"\x1b[{x - at[1]}C")
-        elif at != (y, x):
+        if y == self._y and 0 <= self._x < x:
+            self._out.append(f"\x1b[{x - self._x}C")
+        elif (y, x) != (self._y, self._x):
             self._out.append(f"\x1b[{y + 1};{x + 1}H")
-        self._at = (y, x)
+        self._y, self._x = y, x
 
 
 def _is_odd(cell: Cell | None) -> bool:
