@@ -13,7 +13,7 @@ from handinger_tui.cli import dry_run, signals
 from handinger_tui.cli.load_settings import service_settings
 from handinger_tui.cli.local_files import attachment, check_answer_file, default_paths, expand_path, save_text
 from handinger_tui.cli.output import Exit, exit_of, say, sentence
-from handinger_tui.cli.run_output import PRINTERS, LimitMessages, Printer, RunProgress, progress_of, refusal
+from handinger_tui.cli.run_output import PRINTERS, LimitMessages, Printer, progress_of, refusal
 from handinger_tui.cli.session_choice import chosen_session_id, find_target_session, place_of
 from handinger_tui.cli.wiring import Services, generation_of, new_clock, open_services, opened_replay
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
@@ -29,7 +29,7 @@ from handinger_tui.core.turns.turn import FREE, UNDECIDED, Attachment, Fault, Ki
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Iterator
 
     from handinger_tui.core.dialects.events import StreamEvent
     from handinger_tui.engine.replay import Replay
@@ -67,12 +67,12 @@ class Headless:
         self._args = args
         self._settings = settings
         self._printer: Printer = PRINTERS[args.output_format or "text"](sys.stdout, args.raw)
+        self._progress = progress_of(args)
         self._signal: Exit | None = None
         self._session_id = self._turn_id = ""
         self._earlier_turn_ids: set[str] = set()
         """Ids of the turns that the session had before this run."""
         self._paint_scheduled = False
-        self._is_reported = False
         self._is_stdout_closed = False
         self._limit_messages = LimitMessages()
         # Expanded here so that an error comes before anything is sent.
@@ -89,12 +89,13 @@ class Headless:
             if services.warning and services.ledger.no_history is None:
                 say(services.warning)
             session = await self._choose_session(services)
-            self._session_id = session.session_id
+            self._session_id = self._progress.session_id = session.session_id
             self._earlier_turn_ids = {turn.turn_id for turn in session.turns}
             self._subscribe(services)
             await self._mark_restatements(services)
             with self._stop_on_signal(services):
-                self._turn_id = await self._send_or_store(services, prompt, attachments)
+                turn_id = await self._send_or_store(services, prompt, attachments)
+                self._turn_id = self._progress.turn_id = turn_id
                 await self._wait_for_end(services)
             return await self._report(services)
 
@@ -109,11 +110,11 @@ class Headless:
             target = generation_of(self._settings).target_in(worker_id)
             session = await self._target_session(services, target)
             session = await services.engine.adopt(session.session_id, retry=True)
-            self._session_id = session.session_id
+            self._session_id = self._progress.session_id = session.session_id
             turn = session.sent
             if turn is None:
                 raise HandingerError(f"{worker_id} has no turns yet.", "Send one: handinger-tui -w ID -p …")
-            self._turn_id = turn.turn_id
+            self._turn_id = self._progress.turn_id = turn.turn_id
             self._subscribe(services)
             await self._mark_restatements(services)
             with self._stop_on_signal(services):
@@ -239,12 +240,6 @@ class Headless:
             services.ledger.give_up_waiting()
             services.engine.actor(self._session_id).stop()
 
-    def record_progress(self, progress: RunProgress) -> None:
-        """Copy the state of this run to `progress`, which the error report reads after an early end."""
-        progress.session_id = self._session_id or None
-        progress.turn_id = self._turn_id or None
-        progress.reported = self._is_reported
-
     # -- printing ----------------------------------------------------------------------
     def _subscribe(self, services: Services) -> None:
         loop = asyncio.get_running_loop()
@@ -261,7 +256,7 @@ class Headless:
 
     def _paint(self, services: Services) -> None:
         self._paint_scheduled = False
-        if self._is_reported:
+        if self._progress.reported:
             return
         # None: the turn is still being stored. Earlier turns of the session are not printed.
         turn = self._find_turn(services.engine.session(self._session_id))
@@ -301,7 +296,7 @@ class Headless:
             raise asyncio.CancelledError
         # Pending output is printed first: the result must be the last line.
         self._paint(services)
-        self._is_reported = True
+        self._progress.reported = True
         self._print(lambda: self._printer.result(session, turn))
         code = self._save_answer(turn, self._print_outcome(session, turn))
         if self._signal is not None:
@@ -432,14 +427,13 @@ def run_turn(args: argparse.Namespace) -> int:
         check_answer_file(args.output)
     attachments = signals.wait_for(lambda: tuple(attachment(path) for path in args.file))
     prompt = signals.wait_for(lambda: prompt_of(args, settings.limits.max_input_bytes))
-    progress = progress_of(args)
-    progress.draft = prompt
+    progress_of(args).draft = prompt
     if args.dry_run:
         return dry_run.run(args, settings, prompt, attachments)
     if settings.local:
         say("This is the local demo worker, not a Handinger worker.")
     headless = Headless(args, settings)
-    return _run(headless, progress, lambda: headless.turn(prompt, attachments))
+    return signals.run(lambda: headless.turn(prompt, attachments))
 
 
 def run_attach(args: argparse.Namespace) -> int:
@@ -448,14 +442,7 @@ def run_attach(args: argparse.Namespace) -> int:
     if args.output:
         check_answer_file(args.output)
     headless = Headless(args, settings)
-    return _run(headless, progress_of(args), lambda: headless.attach(args.worker))
-
-
-def _run(headless: Headless, progress: RunProgress, work: Callable[[], Coroutine[None, None, int]]) -> int:
-    try:
-        return signals.run(work)
-    finally:
-        headless.record_progress(progress)
+    return signals.run(lambda: headless.attach(args.worker))
 
 
 WAITING_S: Final = 3.0

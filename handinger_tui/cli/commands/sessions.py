@@ -50,7 +50,7 @@ from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.receipts import receipt_line
-from handinger_tui.core.safety import clean, clean_json, clean_line, one_word
+from handinger_tui.core.safety import clean, clean_line, one_word
 from handinger_tui.core.search import HELP, SearchHit, parse_query
 from handinger_tui.core.tags import Labels, labels_text, tag_names
 from handinger_tui.core.turns.session import Session, SessionSummary, ids_of
@@ -471,14 +471,13 @@ def import_session(args: argparse.Namespace) -> int:
     present = asyncio.run(_with_history(FileAccess.WRITE, lambda ledger: ledger.history.add_imported(file)))
     session_id = present or session.session_id
     name = f"“{clean_line(session.title, 60) or 'Untitled'}” ({session_id})"
-    if present is None:
-        text = f"Imported {name}: {plural(len(file.turns), 'turn')}. They are not charged here.\nOpen it: "
-        text += f"handinger-tui --resume {one_word(session_id)}"
-    else:
-        text = (
-            f"{name} is already in the history. Nothing was changed.\nTo import it again, delete it first: "
-        )
-        text += f"handinger-tui sessions rm {one_word(session_id)}"
+    text = (
+        f"Imported {name}: {plural(len(file.turns), 'turn')}. They are not charged here.\n"
+        f"Open it: handinger-tui --resume {one_word(session_id)}"
+        if present is None
+        else f"{name} is already in the history. Nothing was changed.\n"
+        f"To import it again, delete it first: handinger-tui sessions rm {one_word(session_id)}"
+    )
     value: JsonObject = {
         "session_id": session_id,
         "title": clean_line(session.title),
@@ -515,48 +514,40 @@ def show_sources(args: argparse.Namespace) -> int:
         put(exporter.text(sources, session), end="")
         return Exit.OK
     citations = mentions(session, sources)
-    value = sources_object(session, sources, citations)
+    value = _sources_object(session, sources, citations)
     put_result(args, value, _sources_text(session, sources, citations))
     return Exit.OK
 
 
-def sources_object(session: Session, sources: tuple[Source, ...], citations: Mentions) -> JsonObject:
-    """Return all sources as JSON.
-
-    `turn` counts from 1, `new` marks sources of the newest turn, `mentions` counts mentions in answers.
-    """
+def _sources_object(session: Session, sources: tuple[Source, ...], citations: Mentions) -> JsonObject:
+    """`turn` counts from 1, `new` marks sources of the newest turn, `mentions` counts mentions in answers."""
     turns = _turn_numbers(session)
+    rows: list[Json] = [
+        {
+            "number": source.number,
+            "id": source.part.source_id,
+            "title": source.part.title,
+            "url": source.part.url,
+            "canonical_url": canonical_url(source.part.url) if source.part.url else None,
+            "host": source.host or None,
+            "marks": list(source.marks),
+            "turn_id": source.turn_id,
+            "turn": turns[source.turn_id],
+            "new": turns[source.turn_id] == len(turns),
+            "mentions": len(citations.get(source.number, ())),
+        }
+        for source in sources
+    ]
     return {
         "session_id": session.session_id,
         "worker_id": session.worker_id,
-        "sources": [
-            _source_object(source, turns, len(citations.get(source.number, ()))) for source in sources
-        ],
+        "sources": rows,
         "unmentioned": unmentioned(sources, citations),
     }
 
 
 def _turn_numbers(session: Session) -> dict[str, int]:
     return {turn.turn_id: at for at, turn in enumerate(session.turns, 1)}
-
-
-def _source_object(source: Source, turns: dict[str, int], mention_count: int) -> Json:
-    part = source.part
-    return clean_json(
-        {
-            "number": source.number,
-            "id": part.source_id,
-            "title": part.title,
-            "url": part.url,
-            "canonical_url": canonical_url(part.url) if part.url else None,
-            "host": source.host or None,
-            "marks": list(source.marks),
-            "turn_id": source.turn_id,
-            "turn": turns[source.turn_id],
-            "new": turns[source.turn_id] == len(turns),
-            "mentions": mention_count,
-        }
-    )
 
 
 def _sources_text(session: Session, sources: tuple[Source, ...], citations: Mentions) -> str:
