@@ -8,6 +8,7 @@ import signal
 import sys
 from contextlib import AsyncExitStack, suppress
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -189,21 +190,9 @@ def _make_connect(
     settings: Settings, stack: AsyncExitStack, *, keep_history: bool
 ) -> Callable[[], Awaitable[Connection]]:
     async def connect() -> Connection:
-        open_connection = await asyncio.to_thread(_import_connection)
-        return await open_connection(settings, stack, keep_history=keep_history)
+        # The core, sqlite3 and the client: 100 to 200 ms.
+        module = await asyncio.to_thread(import_module, "handinger_tui.cli.connection")
+        opened: Connection = await module.open_connection(settings, stack, keep_history=keep_history)
+        return opened
 
     return connect
-
-
-def _import_connection() -> Callable[..., Awaitable[Connection]]:
-    """Import what needs a connection, 100 to 200 ms: the core, sqlite3 and the client.
-
-    The short switch interval keeps keys responsive during the import.
-    """
-    former = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_S)
-    try:
-        from handinger_tui.cli.connection import open_connection  # in the background
-    finally:
-        sys.setswitchinterval(former)
-    return open_connection

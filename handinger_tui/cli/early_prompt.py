@@ -119,7 +119,10 @@ class EarlyFrame:
 
     # -- handing over ------------------------------------------------------------------------
     def finish(self) -> tuple[str, bytes]:
-        """Leave the terminal to the app in its current state; return the shown text and the later bytes."""
+        """Leave the terminal to the app in its current state; return the shown text and the later bytes.
+
+        The switch interval stays short: for the app, too.
+        """
         self._stop_thread()
         return self._typed.text, self._typed.later_bytes
 
@@ -128,18 +131,18 @@ class EarlyFrame:
         if not self._open:
             return
         self._stop_thread()
+        sys.setswitchinterval(self._interval)
         self._write(LEAVE)
         termios.tcsetattr(self._keys, termios.TCSANOW, self.attributes)
 
     def _stop_thread(self) -> None:
-        """End the thread and restore switch interval and signal handlers."""
+        """End the thread and restore the signal handlers."""
         if self._open:
             self._open = False
             os.write(self._stop_writer, b".")
             self._thread.join()
             os.close(self._stop_reader)
             os.close(self._stop_writer)
-            sys.setswitchinterval(self._interval)
             for number, action in self._signals.items():
                 # Handlers that the app has installed in the meantime stay.
                 if signal.getsignal(number) == self._handle_signal:

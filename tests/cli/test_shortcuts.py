@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import sys
+import termios
 from itertools import chain, combinations
 
 import pytest
 
 from handinger_tui.cli import args, main
+from handinger_tui.cli.early_prompt import EarlyFrame
 
 
 def test_options_that_paint_the_early_prompt_show_the_screen() -> None:
@@ -17,6 +22,24 @@ def test_options_that_paint_the_early_prompt_show_the_screen() -> None:
         assert args.shows_screen(parsed)
         given = vars(main.screen_options([*mixture, *mixture]))
         assert {name: value for name, value in vars(parsed).items() if value or name in given} == given
+
+
+def test_threads_of_the_app_wait_no_longer_for_the_interpreter_than_those_of_the_early_prompt() -> None:
+    before = sys.getswitchinterval()
+    ours, theirs = pty.openpty()
+    try:
+        frame = EarlyFrame(theirs, theirs, termios.tcgetattr(theirs), 80, 24)
+        during = sys.getswitchinterval()
+        assert during < before
+        frame.finish()
+        assert sys.getswitchinterval() == during, "the app has the terminal now"
+        sys.setswitchinterval(before)
+        EarlyFrame(theirs, theirs, termios.tcgetattr(theirs), 80, 24).put_back()
+        assert sys.getswitchinterval() == before, "there is no app"
+    finally:
+        sys.setswitchinterval(before)
+        os.close(ours)
+        os.close(theirs)
 
 
 @pytest.mark.parametrize(
