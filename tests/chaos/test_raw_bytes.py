@@ -25,7 +25,7 @@ LENGTH: Final = 100
 ROWS: Final = 400
 """The rows of the terminal: the complete answer fits."""
 HOSTILE: Final = [text[:LENGTH] for text in PLANTED]
-HARMLESS: Final = [f"K{at:03} harmless words, twice: harmless words" for at in range(60)]
+HARMLESS: Final = [f"K{at:03} harmless words, twice: harmless words" for at in range(20)]
 
 SCROLLING: Final = {"CSI r", "CSI C", "ESC M", "control 0A"}
 """Our own sequences as well: whether a frame scrolls or moves depends on when it was painted."""

@@ -255,13 +255,14 @@ def test_env_socks_proxy(place: Place) -> None:
         assert ran.code == 2
 
 
-@pytest.mark.parametrize("more", ["\n", "\r\n", " "])
+# More white space and more odd keys: tests/test_settings.py.
+@pytest.mark.parametrize("more", ["\r\n"])
 def test_key_newline(place: Place, more: str) -> None:
     world = place.world(OK)
     check_answered(place.run(world, env={"HANDINGER_API_KEY": KEY + more}), world)
 
 
-@pytest.mark.parametrize("odd", ["’", "\n#", " x", "é"])
+@pytest.mark.parametrize("odd", ["\n#", "é"])
 def test_a_key_with_an_invalid_character_is_refused_and_not_printed(place: Place, odd: str) -> None:
     world = place.world(OK)
     ran = place.run(world, env={"HANDINGER_API_KEY": KEY + odd + "tail"})

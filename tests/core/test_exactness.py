@@ -143,7 +143,7 @@ def alone(samples: list[SampleTurn], at: int) -> Numbers | None:
 
 # -- the properties ----------------------------------------------------------------------
 careful = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 
 

@@ -47,24 +47,49 @@ def goes_on(window: Terminal, says: str) -> None:
     [
         ("/nowhere/editor", "Cannot start the editor"),
         ("vim 'x", "Cannot read EDITOR"),
-        ("/tmp", "Cannot start the editor"),
-        ("SCRIPT exit 3", "exit code 3"),
-        ("SCRIPT kill -9 $$", "SIGKILL"),
-        ('SCRIPT rm "$1"', "Cannot read the file"),
-        ('SCRIPT rm "$1"; mkdir "$1"', "a regular file"),
-        ('SCRIPT rm "$1"; mkfifo "$1"', "a regular file"),
-        ('SCRIPT rm "$1"; ln -s /dev/zero "$1"', "a regular file"),
-        ('SCRIPT head -c 3000000 /dev/zero > "$1"', "larger than 1 MB"),
-        ("SCRIPT stty raw -echo; printf '\\033[?1049h'; kill -9 $$", "SIGKILL"),
+        pytest.param("/tmp", "Cannot start the editor", marks=pytest.mark.slow),
     ],
-)  # fmt: skip
-def test_an_editor_that_fails_loses_nothing(tmux: str, tmp_path: Path, named: str, says: str) -> None:
-    if named.startswith("SCRIPT "):
-        named = editor(tmp_path, named.removeprefix("SCRIPT "))
+)
+def test_an_editor_that_cannot_be_started_loses_nothing(
+    tmux: str, tmp_path: Path, named: str, says: str
+) -> None:
     with terminal(tmux, 120, 40) as window:
         start(window, tmp_path, named)
         window.press("C-g")
         goes_on(window, says)
+
+
+@pytest.mark.parametrize(
+    "cases",
+    [
+        {
+            "exit 3": "exit code 3",
+            "kill -9 $$": "SIGKILL",
+            'rm "$1"': "Cannot read the file",
+            'rm "$1"; mkdir "$1"': "a regular file",
+            'head -c 3000000 /dev/zero > "$1"': "larger than 1 MB",
+        },
+        {
+            'rm "$1"; mkfifo "$1"': "a regular file",
+            "stty raw -echo; printf '\\033[?1049h'; kill -9 $$": "SIGKILL",
+        },
+        {'rm "$1"; ln -s /dev/zero "$1"': "a regular file"},
+    ],
+    ids=["five messages", "two messages", "a device"],
+)
+def test_an_editor_that_fails_loses_nothing(tmux: str, tmp_path: Path, cases: dict[str, str]) -> None:
+    """In one app as long as the messages differ, so that each is known to be new."""
+    named = editor(tmp_path, '. "$0.now"')
+    with terminal(tmux, 120, 40) as window:
+        start(window, tmp_path, named)
+        *others, last = cases
+        for script in others:
+            Path(f"{named}.now").write_text(script)
+            window.press("C-g")
+            assert TEXT in window.shows(cases[script])
+        Path(f"{named}.now").write_text(last)
+        window.press("C-g")
+        goes_on(window, cases[last])
 
 
 def test_bytes_that_are_not_text_become_replacement_characters(tmux: str, tmp_path: Path) -> None:

@@ -113,20 +113,22 @@ async def read_all(path: Path, access: FileAccess) -> list[str]:
     return [summary.title for summary in summaries]
 
 
-def cases() -> Iterator[tuple[str, str, str]]:
+def cases() -> Iterator[tuple[str, str, str, FileAccess]]:
+    """Every column meets both accesses, which read by the same code, each with other values."""
     for table, columns in COLUMNS.items():
-        for column in columns:
-            for value in (BAD, f"CAST({BAD} AS TEXT)", "'odd'", "-1", "1.5"):
-                yield table, column, value
+        for number, column in enumerate(columns):
+            for at, value in enumerate((BAD, f"CAST({BAD} AS TEXT)", "'odd'", "-1", "1.5")):
+                yield table, column, value, (FileAccess.READ, FileAccess.MEND)[(number + at) % 2]
 
 
-@pytest.mark.parametrize(("table", "column", "value"), list(cases()))
-async def test_all_other_rows_are_listed_and_opened(path: Path, table: str, column: str, value: str) -> None:
+@pytest.mark.parametrize(("table", "column", "value", "access"), list(cases()))
+async def test_all_other_rows_are_listed_and_opened(
+    path: Path, table: str, column: str, value: str, access: FileAccess
+) -> None:
     damage(path, f"UPDATE {table} SET {column} = {value} WHERE rowid = (SELECT MIN(rowid) FROM {table})")  # noqa: S608  # names of this test
-    for access in (FileAccess.READ, FileAccess.MEND):
-        listed = await read_all(path, access)
-        assert len(listed) == 2
-        assert "title 2" in listed
+    listed = await read_all(path, access)
+    assert len(listed) == 2
+    assert "title 2" in listed
 
 
 @pytest.mark.parametrize("value", [BAD, f"CAST({BAD} AS TEXT)", "7.5e99"])

@@ -102,7 +102,7 @@ def same(bucket: Bucket, expected: Bucket) -> None:
 
 
 @given(st.lists(turn, max_size=6), st.sampled_from([None, True, False]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 async def test_every_grouping_is_the_sum_of_the_raw_rows(
     samples: list[dict[str, Any]], simulated: bool | None
 ) -> None:

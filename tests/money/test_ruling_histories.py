@@ -11,7 +11,8 @@ from tests.money.rulings import faults
 from tests.money.service import history
 
 HISTORIES = 500
-IN_THE_LEDGER = 6
+IN_THE_LEDGER = 3
+IN_A_SOAK = 6
 
 
 @pytest.mark.parametrize("first", range(0, HISTORIES, 100))
@@ -20,7 +21,13 @@ def test_rulings_move_amounts_and_never_change_the_sum(first: int) -> None:
     assert not {seed: what for seed, what in wrong.items() if what}
 
 
-@pytest.mark.parametrize("seed", range(IN_THE_LEDGER))
+@pytest.mark.parametrize(
+    "seed",
+    [
+        *range(IN_THE_LEDGER),
+        *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(IN_THE_LEDGER, IN_A_SOAK)),
+    ],
+)
 async def test_every_place_shows_the_same_sum_at_every_moment(seed: int, tmp_path: Path) -> None:
     wrong, rulings = await ledger_faults(history(seed), seed, tmp_path / "h.db")
     assert wrong == []

@@ -70,7 +70,8 @@ def everywhere(text: str) -> Turn:
     )
 
 
-@pytest.mark.parametrize("unfold", [False, True])
+# Folded, all texts are in the transcript of tests/ui/hostile.
+@pytest.mark.parametrize("unfold", [pytest.param(False, marks=pytest.mark.slow), True])
 async def test_no_payload_reaches_a_strip(unfold: bool) -> None:
     app = Stage(receipt="receipt")
     async with app.run_test(size=(60, 100)) as pilot:

@@ -288,7 +288,7 @@ def settled_heap() -> None:
 def test_floods_never_hold_up_a_paint_for_long(name: str) -> None:
     text = FLOODS[name]
     live, longest = LiveMarkdown(80), 0.0
-    step = max(300, len(text) // 60)
+    step = max(300, len(text) // 20)
     for end in range(step, len(text), step):
         start = time.process_time()
         live.update(text[:end], done=False)
