@@ -15,9 +15,10 @@ import itertools
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from decimal import Decimal, localcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handinger_tui.core.amounts import EXACT
 from handinger_tui.core.export.exporters import SESSION_EXPORTERS
@@ -36,7 +37,7 @@ from tests.engine.test_adopt import scheduled
 from tests.ledger.samples import answered, order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from handinger_tui.core.turns.turn import Turn
 
@@ -68,6 +69,35 @@ def streamed(kind: str, number: int) -> list[Frame]:
 def folding(kind: str) -> Callable[[int], Callable[[], object]]:
     def prepare(number: int) -> Callable[[], object]:
         stream = streamed(kind, number)
+        return lambda: fold(TurnRequest("turn_1", "", 0), stream)
+
+    return prepare
+
+
+def folding_input(number: int) -> Callable[[], object]:
+    """One call with a long input."""
+    start = {"type": "tool-input-start", "toolCallId": "c", "toolName": "write"}
+    delta = {"type": "tool-input-delta", "toolCallId": "c", "inputTextDelta": "x" * 20}
+    stream = frames([start, *[delta] * number])
+    return lambda: fold(TurnRequest("turn_1", "", 0), stream)
+
+
+def approval(at: int) -> list[dict[str, Any]]:
+    call = {"type": "tool-input-start", "toolCallId": f"c{at}", "toolName": "write"}
+    return [call, {"type": "tool-approval-response", "approvalId": f"a{at}", "approved": True}]
+
+
+FLOODS: Final[dict[str, Callable[[int], list[dict[str, Any]]]]] = {
+    "approvals": approval,
+    "errors": lambda _at: [{"type": "error", "errorText": "x"}],
+    "metadata": lambda at: [{"type": "message-metadata", "messageMetadata": {"a": {f"k{at}": at}}}],
+    "resets": lambda at: [{"type": "data-x", "data": at}, {"type": "start-step"}, {"type": "reset-step"}],
+}
+
+
+def folding_flood(kind: str) -> Callable[[int], Callable[[], object]]:
+    def prepare(number: int) -> Callable[[], object]:
+        stream = frames([event for at in range(number) for event in FLOODS[kind](at)])
         return lambda: fold(TurnRequest("turn_1", "", 0), stream)
 
     return prepare
@@ -204,6 +234,8 @@ def exporting(form: str) -> Callable[[int], Callable[[], object]]:
 WORKS: Final = (
     *(Work(f"fold {kind}", 25_000, folding(kind)) for kind in ("texts", "data", "steps", "starts")),
     Work("fold calls", 10_000, folding("calls")),
+    Work("fold one input", 20_000, folding_input),
+    *(Work(f"fold {kind}", 10_000, folding_flood(kind)) for kind in FLOODS),
     Work("lay out texts", 5_000, laying_out("texts")),
     Work("lay out calls", 2_500, laying_out("calls")),
     Work("references at once", 5_000, at_once(references)),

@@ -7,12 +7,25 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame, gathered
 from handinger_tui.core.turns.fold import Fold, fold
-from handinger_tui.core.turns.reducer import PartList
-from handinger_tui.core.turns.turn import DataPart, ToolPart, Turn, TurnRequest, TurnStatus, judge
+from handinger_tui.core.turns.reducer import MOST_ERRORS, PartList
+from handinger_tui.core.turns.turn import (
+    DataPart,
+    Part,
+    StepPart,
+    TextPart,
+    ToolPart,
+    Turn,
+    TurnRequest,
+    TurnStatus,
+    join,
+    judge,
+)
 from tests.core.projections import advance
 from tests.wire.recordings import Tape
 
@@ -245,6 +258,28 @@ def test_the_work_grows_with_the_answer_and_not_with_its_square(kind: str) -> No
     assert turn.text == "x" * (PARTS if kind in TEXTS else 0)
 
 
+@pytest.mark.parametrize("is_replay", [False, True])
+def test_the_input_of_one_call_is_not_copied_for_each_delta(
+    monkeypatch: pytest.MonkeyPatch, is_replay: bool
+) -> None:
+    copied = []
+
+    def counting_join(first: str, second: str) -> str:
+        copied.append(len(first) + len(second))
+        return join(first, second)
+
+    monkeypatch.setattr("handinger_tui.core.turns.reducer.join", counting_join)
+    delta = {"type": "tool-input-delta", "toolCallId": "c", "inputTextDelta": "x" * 20}
+    stream = frames([{"type": "tool-input-start", "toolCallId": "c", "toolName": "write"}, *[delta] * 1_000])
+    if is_replay:
+        reopened = json.loads(stream[0].data) | {"via": "replay"}
+        stream += [Frame(2_000, 2_000, Framing.NOTE, json.dumps(reopened), Marker.OPENED), *stream[1:]]
+    (part,) = fold(PLAIN_ORDER, stream).parts
+    assert isinstance(part, ToolPart)
+    assert part.input_text == "x" * 20_000
+    assert sum(copied) <= 3 * 20_000
+
+
 def test_earlier_values_of_a_turn_never_change() -> None:
     events = [event for at in range(20) for event in [{"type": "start-step"}, *text(at), *call(at)]]
     folding, turns = Fold(PLAIN_ORDER), []
@@ -255,6 +290,26 @@ def test_earlier_values_of_a_turn_never_change() -> None:
     assert {type(turn.parts) for turn, _ in turns} == {tuple}
     assert all(list(turn.parts) == parts for turn, parts in turns)
     assert folding.turn is folding.turn
+
+
+def test_earlier_metadata_and_usage_of_a_turn_never_change() -> None:
+    def event(at: int) -> dict[str, Any]:
+        figures = {"totalUsage": {f"k{at}": at}, "deep": {"deeper": {f"k{at}": at}}}
+        return {"type": "message-metadata", "messageMetadata": figures}
+
+    folding, turns = Fold(PLAIN_ORDER), []
+    for frame in frames([event(at) for at in range(4)]):
+        folding.take(frame)
+        turns.append((folding.turn, json.dumps([folding.turn.metadata, folding.turn.stream_usage])))
+    assert [json.dumps([turn.metadata, turn.stream_usage]) for turn, _ in turns] == [old for _, old in turns]
+    assert turns[-1][0].metadata["deep"] == {"deeper": {f"k{at}": at for at in range(4)}}
+    assert turns[-1][0].stream_usage == {f"k{at}": at for at in range(4)}
+
+
+def test_of_very_many_errors_the_first_and_the_newest_are_kept() -> None:
+    events = [{"type": "error", "errorText": f"error {at}"} for at in range(MOST_ERRORS + 50)]
+    errors = fold(PLAIN_ORDER, frames(events)).errors
+    assert (len(errors), errors[0], errors[-1]) == (MOST_ERRORS, "error 0", f"error {MOST_ERRORS + 49}")
 
 
 def test_an_unchanged_part_keeps_its_identity() -> None:
@@ -274,3 +329,28 @@ def test_the_index_finds_the_newest_call_and_the_first_data() -> None:
     )
     parts.put(0, ToolPart("c", "zero"))
     assert (parts.call_at("c", anywhere=True), parts.data_at("d", "x")) == (1, 2)
+
+
+PIECE = st.sampled_from(
+    [
+        *(
+            ToolPart(call_id, "", approval_id=approval)
+            for call_id in ("c1", "c2")
+            for approval in (None, "a")
+        ),
+        *(DataPart("d", 1, data_id) for data_id in (None, "x")),
+        StepPart(),
+        TextPart(),
+    ]
+)
+
+
+@given(st.lists(PIECE, max_size=12), st.lists(PIECE.filter(lambda part: part != StepPart()), max_size=8))
+def test_a_reset_leaves_the_parts_as_if_the_step_had_added_none(before: list[Part], step: list[Part]) -> None:
+    parts, expected = PartList([*before, StepPart(), *step]), PartList([*before, StepPart()])
+    parts.reset_step()
+    assert parts == expected
+    for call_id in ("c1", "c2"):
+        assert parts.call_at(call_id, anywhere=True) == expected.call_at(call_id, anywhere=True)
+    assert parts.data_at("d", "x") == expected.data_at("d", "x")
+    assert parts.step_start == expected.step_start

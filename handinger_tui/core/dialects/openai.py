@@ -196,6 +196,7 @@ class Calls:
 
     def __init__(self) -> None:
         self._call_of_item: dict[str, str] = {}
+        self._opened: set[str] = set()
         self._closed: set[str] = set()
 
     def open(self, item: JsonObject) -> Events:
@@ -206,6 +207,7 @@ class Calls:
         item_id = as_text(item.get("id")) or ""
         call_id = as_text(item.get("call_id")) or item_id
         self._call_of_item[item_id] = call_id
+        self._opened.add(call_id)
         return (ev.ToolStarted(call_id, as_text(item.get("name")) or kind.removesuffix(SUFFIX)),)
 
     def grow(self, event: JsonObject) -> Events:
@@ -225,7 +227,7 @@ class Calls:
             return (ev.ToolOutput(call_id, item.get("output")),)
         if not kind.endswith(SUFFIX) or call_id in self._closed:
             return NOTHING
-        opened = () if call_id in self._call_of_item.values() else self.open(item)
+        opened = () if call_id in self._opened else self.open(item)
         self._closed.add(call_id)
         arguments, value = as_text(item.get("arguments")), item.get("action", item.get("input"))
         value = value if arguments is None else parsed_input(arguments)

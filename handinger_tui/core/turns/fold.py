@@ -49,7 +49,8 @@ from handinger_tui.core.turns.worker_reconciliation import (
     with_snapshot,
 )
 
-_GROWTH = (ev.TextGrew, ev.ReasoningGrew)
+_Growth = ev.TextGrew | ev.ReasoningGrew | ev.ToolInputGrew
+_GROWTH = (ev.TextGrew, ev.ReasoningGrew, ev.ToolInputGrew)
 
 
 def fold(order: TurnRequest, frames: Iterable[Frame]) -> Turn:
@@ -109,8 +110,8 @@ class Fold:
         self._matcher = MessageMatcher(order)
         self._tap = tap
         self._pending_deltas: list[str] = []
-        self._pending_type: type[ev.TextGrew | ev.ReasoningGrew] = ev.TextGrew
-        self._pending_key = ""
+        self._pending_key: tuple[type[_Growth], str] = (ev.TextGrew, "")
+        """What the pending deltas extend."""
 
     @property
     def turn(self) -> Turn:
@@ -342,7 +343,7 @@ class Fold:
     def _apply(self, event: ev.StreamEvent) -> None:
         if self.misdirected:
             return
-        if isinstance(event, _GROWTH) and self._previous is None:
+        if isinstance(event, _GROWTH) and (self._previous is None or self._matcher.has_content):
             if self._tap is not None:
                 self._tap(event)
             self._buffer_delta(event)
@@ -362,22 +363,24 @@ class Fold:
         elif not self._matcher.is_past_our_turn:
             self._advance(event)
 
-    def _buffer_delta(self, event: ev.TextGrew | ev.ReasoningGrew) -> None:
-        """Buffer a text delta. An answer has thousands; joined first, they change the turn only once."""
+    def _buffer_delta(self, event: _Growth) -> None:
+        """Buffer a delta. An answer has thousands; joined first, they change the turn only once."""
         if self._matcher.is_past_our_turn:
             return
-        if self._pending_deltas and (type(event) is not self._pending_type or event.key != self._pending_key):
+        key = type(event), event.call_id if isinstance(event, ev.ToolInputGrew) else event.key
+        if key != self._pending_key:
             self._flush_deltas()
         self._matcher.mark_content()
-        self._pending_type, self._pending_key = type(event), event.key
+        self._pending_key = key
         self._pending_deltas.append(event.delta)
 
     def _flush_deltas(self) -> None:
         """Add the buffered deltas to the answer."""
         if self._pending_deltas:
-            event = self._pending_type(self._pending_key, join_all(self._pending_deltas))
+            kind, key = self._pending_key
+            event = kind(key, join_all(self._pending_deltas))
             self._pending_deltas = []
-            self._growing.apply(event)
+            self._apply_to_answer(event)
 
     def _start_message(self, event: ev.MessageStarted) -> None:
         self._has_message_start = True
@@ -400,6 +403,10 @@ class Fold:
                 self._answer = with_answer_of(self._answer, self._previous)
         if not isinstance(event, ev.Unknown):
             self._matcher.mark_content()
+        self._apply_to_answer(event)
+
+    def _apply_to_answer(self, event: ev.StreamEvent) -> None:
+        """Apply one event, and restore the call that it refers to where the answer does not hold it."""
         if self._previous is not None or self._matcher.may_restore:
             key = call_key(event)
             if key is not None:

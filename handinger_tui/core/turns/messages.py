@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_object, as_text
 from handinger_tui.core.stream import count
-from handinger_tui.core.turns.reducer import AnswerBuilder, find_call
+from handinger_tui.core.turns.reducer import AnswerBuilder, PartList
 from handinger_tui.core.turns.turn import (
     CustomPart,
     DataPart,
@@ -351,14 +351,14 @@ class MessageMatcher:
         send it again: the message's parts are restored. So are the parts of `previous`, the answer
         of a lost stream. From an older message that is not ours, only the call itself is copied.
         """
-        if find_call(answer.parts, key) is not None:
+        if answer.parts.call_of(key) is not None:
             return
-        call = find_call(self._replaced_parts, key)
+        call = PartList(self._replaced_parts).call_of(key)
         if call is not None and self._replaced_at < 0:
             answer.add(call)
         elif call is not None:
             parts, self._replaced_parts = self._replaced_parts, ()
             answer.insert(self._replaced_at, parts)
-        elif previous is not None and find_call(previous.parts, key) is not None:
+        elif previous is not None and PartList(previous.parts).call_of(key) is not None:
             answer.set(metadata={**previous.metadata, **answer.head.metadata})
             answer.insert(0, previous.parts)

@@ -6,13 +6,13 @@ not touch keeps its identity from one value to the next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from msgspec.structs import replace
 
 from handinger_tui.core.dialects import events as ev
-from handinger_tui.core.jsontext import Json, JsonObject, as_object, parsed_input
+from handinger_tui.core.jsontext import Json, JsonObject, parsed_input
 from handinger_tui.core.turns.turn import (
     CustomPart,
     DataPart,
@@ -31,6 +31,8 @@ from handinger_tui.core.turns.turn import (
 )
 
 OpenParts = tuple[tuple[str, int], ...]
+MOST_ERRORS: Final = 100
+"""Errors of an answer that are kept; beyond that, the newest one replaces the previous one."""
 MAX_OPEN: Final = 256
 """Open texts that are tracked. A delta for an older one starts a new part."""
 
@@ -40,8 +42,10 @@ class PartList(list[Part]):
 
     def __init__(self, parts: Iterable[Part]) -> None:
         super().__init__()
-        self._calls: dict[str, int] = {}
-        """Call id → position of the newest call with that id."""
+        self._calls: dict[str, list[int]] = {}
+        """Call id → positions of the calls with that id."""
+        self._approvals: dict[str, int] = {}
+        """Approval id → position of the newest call that got it."""
         self._data: dict[tuple[str, str | None], int] = {}
         """Name and id of data → position of the first data part with both."""
         self.step_start = 0
@@ -51,27 +55,51 @@ class PartList(list[Part]):
 
     def add(self, part: Part) -> int:
         """Append a part and return its position."""
+        at = len(self)
         self.append(part)
-        self._index(len(self) - 1, part)
-        return len(self) - 1
-
-    def put(self, at: int, part: Part) -> None:
-        """Replace the part at position `at`."""
-        self[at] = part
-        self._index(at, part)
-
-    def _index(self, at: int, part: Part) -> None:
         if isinstance(part, ToolPart):
-            self._calls[part.call_id] = max(at, self._calls.get(part.call_id, at))
+            self._calls.setdefault(part.call_id, []).append(at)
+            self._index_approval(at, part)
         elif isinstance(part, DataPart):
             self._data.setdefault((part.name, part.data_id), at)
         elif isinstance(part, StepPart):
-            self.step_start = max(self.step_start, at + 1)
+            self.step_start = at + 1
+        return at
+
+    def put(self, at: int, part: Part) -> None:
+        """Replace the part at position `at` by one of the same id."""
+        self[at] = part
+        if isinstance(part, ToolPart):
+            self._index_approval(at, part)
+
+    def _index_approval(self, at: int, part: ToolPart) -> None:
+        if part.approval_id is not None:
+            self._approvals[part.approval_id] = max(at, self._approvals.get(part.approval_id, at))
+
+    def reset_step(self) -> None:
+        """Remove the parts of the current step."""
+        start = self.step_start
+        for part in self[start:]:
+            if isinstance(part, ToolPart):
+                self._calls[part.call_id].pop()
+                if self._approvals.get(part.approval_id or "", -1) >= start:
+                    del self._approvals[part.approval_id or ""]
+            elif isinstance(part, DataPart) and self._data.get((part.name, part.data_id), -1) >= start:
+                del self._data[part.name, part.data_id]
+        del self[start:]
 
     def call_at(self, call_id: str, *, anywhere: bool) -> int | None:
         """Position of the newest call with that id, in the current step or `anywhere`."""
-        at = self._calls.get(call_id, -1)
+        at = next(reversed(self._calls.get(call_id, ())), -1)
         return at if at >= (0 if anywhere else self.step_start) else None
+
+    def call_of(self, key: tuple[str, str]) -> ToolPart | None:
+        """The newest call with the call id of `key`, or without one, with its approval id."""
+        call_id, approval_id = key
+        is_by_id = call_id or not approval_id
+        at = self.call_at(call_id, anywhere=True) if is_by_id else self._approvals.get(approval_id)
+        part = None if at is None else self[at]
+        return part if isinstance(part, ToolPart) and (is_by_id or part.approval_id == approval_id) else None
 
     def data_at(self, name: str, data_id: str) -> int | None:
         """Position of the first data of that name and id."""
@@ -144,6 +172,8 @@ class AnswerBuilder:
         """Its parts and open texts are those of the last `turn`; all other members are up to date."""
         self._set_parts(turn.parts, turn.open_text, turn.open_reasoning)
         self._has_grown = False
+        self._own_objects: set[str] = set()
+        """The members of the turn whose objects no value that was read has."""
 
     def _set_parts(
         self, parts: tuple[Part, ...], open_text: OpenParts = (), open_reasoning: OpenParts = ()
@@ -156,6 +186,7 @@ class AnswerBuilder:
     @property
     def turn(self) -> Turn:
         """The turn now, as an immutable value; the same object until an event arrives."""
+        self._own_objects.clear()
         if self._has_grown:
             self._has_grown = False
             self._turn = replace(
@@ -180,6 +211,15 @@ class AnswerBuilder:
         """Change members of the turn that are neither parts nor open texts."""
         self._turn = replace(self._turn, **members)
 
+    def merge(self, member: str, new: JsonObject) -> None:
+        """Deep-merge an object into `metadata` or `stream_usage`; arrays, scalars and null replace."""
+        if new:
+            if member not in self._own_objects:
+                # Copied once, so that very many events do not copy it each time.
+                self._own_objects.add(member)
+                self.set(**{member: _merged({}, getattr(self._turn, member))})
+            _merged(getattr(self._turn, member), new)
+
     def add(self, part: Part) -> None:
         """Append a part."""
         self._has_grown = True
@@ -196,7 +236,9 @@ class AnswerBuilder:
 
     def reset_step(self) -> None:
         """Remove the parts of the current step."""
-        self._set_parts(tuple(self.parts[: self.parts.step_start]))
+        self.parts.reset_step()
+        self.text, self.reasoning = (OpenTexts(self.parts, kind, ()) for kind in (TextPart, ReasoningPart))
+        self._has_grown = True
 
     def set_worker_of(self, event: ev.StreamEvent) -> None:
         """Take the worker that an event names. A known id is never overwritten."""
@@ -234,14 +276,6 @@ def call_key(event: ev.StreamEvent) -> tuple[str, str] | None:
             return None
 
 
-def find_call(parts: Sequence[Part], key: tuple[str, str]) -> ToolPart | None:
-    """The newest call among `parts` with the call id of `key`, or without one, with its approval id."""
-    call_id, approval_id = key
-    member, value = ("call_id", call_id) if call_id or not approval_id else ("approval_id", approval_id)
-    calls = (part for part in reversed(parts) if isinstance(part, ToolPart))
-    return next((call for call in calls if getattr(call, member) == value), None)
-
-
 def _start_tool(answer: AnswerBuilder, event: ev.ToolStarted) -> None:
     at, part = answer.call(event.call_id, event.name, anywhere=False)
     name, title = event.name or part.name, event.title or part.title
@@ -269,7 +303,7 @@ def _input(part: ToolPart, value: Json) -> dict[str, Any]:
 
 def _approve_tool(answer: AnswerBuilder, event: ev.ToolApproval) -> None:
     # An approval response names only the approval.
-    asking = find_call(answer.parts, ("", event.approval_id)) if not event.call_id else None
+    asking = answer.parts.call_of(("", event.approval_id)) if not event.call_id else None
     at, part = answer.call(event.call_id if asking is None else asking.call_id)
     state = ToolState.APPROVAL_REQUESTED if event.approved is None else ToolState.APPROVAL_RESPONDED
     answer.parts.put(at, replace(part, state=state, approval_id=event.approval_id or part.approval_id))
@@ -339,16 +373,14 @@ def _text_in(fields: JsonObject, keys: tuple[str, ...]) -> str | None:
 def _start_message(answer: AnswerBuilder, event: ev.MessageStarted) -> None:
     answer.set_worker_of(event)
     head = answer.head
-    answer.set(
-        message_id=event.message_id if event.message_id is not None else head.message_id,
-        metadata=merge(head.metadata, event.metadata),
-        finished=False,
-    )
+    message_id = event.message_id if event.message_id is not None else head.message_id
+    answer.set(message_id=message_id, finished=False)
+    answer.merge("metadata", event.metadata)
 
 
 def _merge_metadata(answer: AnswerBuilder, event: ev.MetadataMerged) -> None:
     answer.set_worker_of(event)
-    answer.set(metadata=merge(answer.head.metadata, event.metadata))
+    answer.merge("metadata", event.metadata)
 
 
 def _finish(answer: AnswerBuilder, event: ev.Finished) -> None:
@@ -357,8 +389,8 @@ def _finish(answer: AnswerBuilder, event: ev.Finished) -> None:
         finished=True,
         finish_reason=event.reason if event.reason is not None else head.finish_reason,
         incomplete=event.incomplete or head.incomplete,
-        metadata=merge(head.metadata, event.metadata),
     )
+    answer.merge("metadata", event.metadata)
 
 
 def _abort(answer: AnswerBuilder, event: ev.Aborted) -> None:
@@ -371,9 +403,9 @@ def _fail(answer: AnswerBuilder, event: ev.Failed) -> None:
     """An error fails the answer, unless the answer has already ended well."""
     head = answer.head
     if ended_well(head):
-        answer.set(late_errors=(*head.late_errors, event.text))
+        answer.set(late_errors=(*head.late_errors[: MOST_ERRORS - 1], event.text))
     elif event.in_message:
-        answer.set(errors=(*head.errors, event.text))
+        answer.set(errors=(*head.errors[: MOST_ERRORS - 1], event.text))
     else:
         answer.set(stream_fault=event.text)
 
@@ -383,16 +415,14 @@ def _skip(answer: AnswerBuilder, event: ev.Unknown) -> None:
     answer.set(**{counter: getattr(answer.head, counter) + 1})
 
 
-def merge(old: JsonObject, new: JsonObject) -> JsonObject:
-    """Deep merge of objects; arrays, scalars and null replace."""
-    if not new:
-        return old
-    merged = dict(old)
+def _merged(target: JsonObject, new: JsonObject) -> JsonObject:
     for key, value in new.items():
-        previous = merged.get(key)
-        is_both = isinstance(previous, dict) and isinstance(value, dict)
-        merged[key] = merge(as_object(previous), as_object(value)) if is_both else value
-    return merged
+        if isinstance(value, dict):
+            inner = target.get(key)
+            target[key] = _merged(inner if isinstance(inner, dict) else {}, value)
+        else:
+            target[key] = value
+    return target
 
 
 def _nothing(_answer: AnswerBuilder, _event: ev.StreamEvent) -> None:
@@ -427,9 +457,7 @@ HANDLERS: Final[dict[type[ev.StreamEvent], Callable[[AnswerBuilder, Any], object
     ev.CustomArrived: lambda answer, event: answer.add(CustomPart(event.kind, event.raw)),
     ev.MessageStarted: _start_message,
     ev.MetadataMerged: _merge_metadata,
-    ev.UsageReported: lambda answer, event: answer.set(
-        stream_usage=merge(answer.head.stream_usage, event.usage)
-    ),
+    ev.UsageReported: lambda answer, event: answer.merge("stream_usage", event.usage),
     ev.StepStarted: lambda answer, _event: answer.add(StepPart()),
     ev.StepFinished: _nothing,
     ev.StepReset: lambda answer, _event: answer.reset_step(),
