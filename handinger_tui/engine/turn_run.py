@@ -120,7 +120,7 @@ class TurnRun:
         except Unreachable as trouble:
             record.settle(TurnStatus.NOT_SENT, trouble.fault())
         except Refused as refusal:
-            if await self._is_taken_after_refusal():
+            if await self._was_accepted_after_refusal():
                 await self._recover(refusal, accepted=False)
             else:
                 record.settle(TurnStatus.REJECTED, refusal.fault())
@@ -163,7 +163,7 @@ class TurnRun:
             record.feed_worker(body, ReadReason.BEFORE, messages=False)
             record.note(Marker.ASKED, times=prompt_count(body.snapshot, record.order.prompt))
 
-    async def _is_taken_after_refusal(self) -> bool:
+    async def _was_accepted_after_refusal(self) -> bool:
         """Read the worker again: it may have our message, and its figures may have risen, all the same.
 
         Optional, as the reading before. True only where our message is answered or is being answered: a

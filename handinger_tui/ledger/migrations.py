@@ -210,11 +210,11 @@ def _cells(row: str) -> str:
         f" WHERE s.session_id = {row}.session_id), '')"
     )
     # In SQLite `|` and `<<` have the same precedence, from left to right.
-    told = " | ".join(f"(({row}.{name} IS NOT NULL) << {bit})" for bit, name in enumerate(_SUMMED))
+    reported = " | ".join(f"(({row}.{name} IS NOT NULL) << {bit})" for bit, name in enumerate(_SUMMED))
     cells = {name: f"{row}.{name}" for name in _COLUMNS} | {
         "place": f"{row}.id",
         "simulated": f"{base_url} = 'local'",
-        "told": f"CASE WHEN {row}.final THEN {told} ELSE 0 END",
+        "told": f"CASE WHEN {row}.final THEN {reported} ELSE 0 END",
         "incomplete": f"{row}.status IN ('failed', 'incomplete', 'unknown')",
         "corrections": "0",
         "base_url": base_url,

@@ -208,7 +208,7 @@ SENTENCES = frozenset(
         "say",
         "SettingsError",
         "AttachmentProblem",
-        "NotFound",
+        "NoSuchSession",
         "EditorProblem",
         "NotAnAmount",
         "LedgerError",
@@ -306,7 +306,7 @@ def uncounted() -> list[Text]:
 
 
 def unclear_names(module: ast.Module) -> Iterator[tuple[str, ast.AST]]:
-    """Names that a module defines with one of `UNCLEAR_NAMES`; those of tests with `UNCLEAR_TEST_NAMES`."""
+    """Names that a module defines with one of `UNCLEAR_NAMES`; in test functions `UNCLEAR_TEST_NAMES`."""
     for node in ast.walk(module):
         if isinstance(node, ast.Name):
             name = node.id if isinstance(node.ctx, ast.Store) else ""

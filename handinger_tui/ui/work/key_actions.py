@@ -50,8 +50,8 @@ class KeyActions:
             "clear": partial(prompt.call_later, self._clear),
             "leave_if_empty": partial(prompt.call_later, self._leave_if_empty),
             "chips": self._browse_chips,
-            "panel_after": partial(self._show_panel_beside, 1),
-            "panel_before": partial(self._show_panel_beside, -1),
+            "panel_after": partial(self._show_neighbor_panel, 1),
+            "panel_before": partial(self._show_neighbor_panel, -1),
             "before": partial(self._switch_session, -1),
             "after": partial(self._switch_session, 1),
             "suspend": self._suspend,
@@ -143,7 +143,7 @@ class KeyActions:
         else:
             self._context.interaction.say("No attachments yet. Type @ to add a file, or /file PATH.")
 
-    def _show_panel_beside(self, by: int) -> None:
+    def _show_neighbor_panel(self, by: int) -> None:
         """Go from the focused panel to the one after or before it."""
         self._context.browsing.show_panel(self._context.pane.sidebar.neighbor(by))
 

@@ -41,7 +41,7 @@ class StillConnecting(HandingerError):
         super().__init__("Still connecting.", "Your text is kept.")
 
 
-class NotFound(HandingerError):
+class NoSuchSession(HandingerError):
     """No session matches, or more than one does."""
 
 
@@ -219,13 +219,13 @@ class SessionController:
         """Load a stored session into the engine; returns its id.
 
         Raises:
-            NotFound: it is not in the history.
+            NoSuchSession: it is not in the history.
             LedgerError: the history cannot be read.
         """
         try:
             await self.engine.open(session_id)
         except KeyError:
-            raise NotFound("Session not found.", "Press Ctrl+S to list the sessions.") from None
+            raise NoSuchSession("Session not found.", "Press Ctrl+S to list the sessions.") from None
         return session_id
 
     async def open_worker(self, worker_id: str) -> str:
@@ -244,15 +244,15 @@ class SessionController:
         """The id of the one session whose own id, or worker id, begins with `prefix`.
 
         Raises:
-            NotFound: none matches, or more than one does.
+            NoSuchSession: none matches, or more than one does.
             LedgerError: the history cannot be read.
         """
         matches = await self.connection.history.find(prefix)
         if len(matches) == 1:
             return matches[0]
         if not matches:
-            raise NotFound(f"No session starts with {prefix}.", "Press Ctrl+S to list the sessions.")
-        raise NotFound(
+            raise NoSuchSession(f"No session starts with {prefix}.", "Press Ctrl+S to list the sessions.")
+        raise NoSuchSession(
             f"{len(matches)} sessions start with {prefix}.",
             "Type more of the id, or press Ctrl+S to choose one.",
         )
@@ -304,7 +304,7 @@ class SessionController:
         """Check once on a turn that was left running; True when it has ended.
 
         Raises:
-            NotFound: the session is not in the history.
+            NoSuchSession: the session is not in the history.
             ApiError: the worker cannot be read.
             LedgerError: the history cannot be read or written.
         """

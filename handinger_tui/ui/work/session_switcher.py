@@ -93,7 +93,7 @@ class SessionSwitcher:
         """Show a stored session, see `switch`.
 
         Raises:
-            NotFound: it is not in the history.
+            NoSuchSession: it is not in the history.
             LedgerError: the history cannot be read.
         """
         return await self.switch(partial(self._controller.open, session_id))

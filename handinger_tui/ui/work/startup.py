@@ -16,7 +16,7 @@ from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.widgets.status_text import running_for, so_far, unwatched
 from handinger_tui.ui.work.limit_watcher import reload
 from handinger_tui.ui.work.sending import Submitter
-from handinger_tui.ui.work.session_controller import NotFound, SessionController
+from handinger_tui.ui.work.session_controller import NoSuchSession, SessionController
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,7 +112,7 @@ class Startup:
         """Open the session that the command line requests. The screen does not change.
 
         Raises:
-            NotFound: no session matches, or more than one does.
+            NoSuchSession: no session matches, or more than one does.
             LedgerError: the history cannot be read.
         """
         controller, options = self._controller, self._options
@@ -233,7 +233,7 @@ async def check_running_sessions(controller: SessionController) -> RunningCheck:
         except Unreachable:
             # Without a network the other sessions cannot be read either.
             break
-        except (ApiError, NotFound):
+        except (ApiError, NoSuchSession):
             continue
         actor = controller.engine.actor(row.session_id)
         if ended:

@@ -8,7 +8,7 @@ from handinger_tui.core.prompts import Draft
 from handinger_tui.ui.work.limit_watcher import typical_cost_of
 from handinger_tui.ui.work.session_controller import (
     FRESH_DRAFT,
-    NotFound,
+    NoSuchSession,
     SessionController,
     StillConnecting,
 )
@@ -50,9 +50,9 @@ async def test_an_id_that_fits_none_or_several_opens_nothing() -> None:
     desktop.shelf.rows = [summary("ab"), summary("ac")]
     assert await controller.find("ses_ab") == "ses_ab"
     for prefix, words in (("ses_a", "2 sessions start"), ("ses_x", "No session starts")):
-        with pytest.raises(NotFound, match=words):
+        with pytest.raises(NoSuchSession, match=words):
             await controller.find(prefix)
-    with pytest.raises(NotFound, match="Session not found"):
+    with pytest.raises(NoSuchSession, match="Session not found"):
         await controller.open("ses_ab")
 
 
