@@ -63,7 +63,7 @@ class DamagedTable:
 
     def by_rowid(self) -> Iterator[Cells]:
         """All rows with numbers, in their order; what stands on damaged pages is passed over."""
-        low, complete = yield from self._run(self._names, "rowid >= ? ORDER BY rowid", -MAX_ROWID)
+        low, _, complete = yield from self._run("rowid >= ? ORDER BY rowid", -MAX_ROWID)
         if complete:
             return
         at = 0 if low is None else low + 1
@@ -73,9 +73,9 @@ class DamagedTable:
         tries, step = 0, 1
         while at <= limit:
             # The module of Python reads one row ahead, and loses the row before one that cannot be read.
-            last, complete = yield from self._run(self._names, "rowid >= ? ORDER BY rowid LIMIT 1", at)
+            last, _, complete = yield from self._run("rowid >= ? ORDER BY rowid LIMIT 1", at)
             if last is not None:
-                number, complete = yield from self._run(self._names, "rowid > ? ORDER BY rowid", last)
+                number, _, complete = yield from self._run("rowid > ? ORDER BY rowid", last)
                 # Never back: pages that refer to each other give the same rows again and again.
                 at = max(at, last, at if number is None else number) + 1
                 limit = max(limit, at + (REACH if end is None else 0))
@@ -89,7 +89,7 @@ class DamagedTable:
 
     def _first_behind(self, at: int) -> int | None:
         """The first row behind all damaged pages; None where the last page is damaged itself."""
-        rows = self._run(self._names, "rowid >= ? ORDER BY rowid DESC", at)
+        rows = self._run("rowid >= ? ORDER BY rowid DESC", at)
         while True:
             try:
                 next(rows)
@@ -108,29 +108,28 @@ class DamagedTable:
         ]
         for direction in ("", " DESC"):
             ordered = "? IS NOT NULL ORDER BY " + ", ".join(f"{key}{direction}" for key in keys)
-            rows, count, complete = self._run(self._names, ordered, 0), 0, None
-            while complete is None:
-                try:
-                    yield next(rows)
-                    count += 1
-                except StopIteration as end:
-                    complete = end.value[1]
+            _, count, complete = yield from self._run(ordered, 0)
             if complete:
                 return
-            yield from self._run(self._names, f"{ordered} LIMIT 1 OFFSET {count}", 0)
+            yield from self._run(f"{ordered} LIMIT 1 OFFSET {count}", 0)
         self.lost = None
 
-    def _run(self, names: str, which: str, cell: int) -> Generator[Cells, None, tuple[int | None, bool]]:
-        """Yield rows until one cannot be read. Returns the first cell of the last, and if it is the end."""
-        sql = f"SELECT {names} FROM {self._table} NOT INDEXED WHERE {which}"  # names of our schema
+    def _run(self, which: str, cell: int) -> Generator[Cells, None, tuple[int | None, int, bool]]:
+        """Yield rows until one cannot be read.
+
+        Returns the first cell of the last one, how many there were, and whether that is the end.
+        """
+        sql = f"SELECT {self._names} FROM {self._table} NOT INDEXED WHERE {which}"  # names of our schema
         last: int | None = None
+        count = 0
         try:
             for row in islice(self._source.execute(sql, (cell,)), self._most):
                 last = row[0]
+                count += 1
                 yield row
         except ERRORS:
-            return last, False
-        return last, True
+            return last, count, False
+        return last, count, True
 
     def _last_in_indexes(self) -> int:
         """The greatest row number that an index of the table still has; 0 without any."""
@@ -181,11 +180,6 @@ class Salvage(Struct, frozen=True):
 
     tables: tuple[SavedTable, ...]
     path: Path | None = None
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether nothing was lost."""
-        return all(table.lost == 0 for table in self.tables)
 
     def count(self, name: str) -> int:
         """How many rows of a table were saved."""
@@ -369,21 +363,20 @@ def _copy_tables(source: sqlite3.Connection, into: sqlite3.Connection) -> Salvag
     # A value that is damaged is kept as it is.
     into.execute("PRAGMA ignore_check_constraints = ON")
     begin_at(into, version)
-    names = [
-        name
-        for schema, name, kind, *_ in into.execute("PRAGMA table_list").fetchall()
+    has_rowid = {
+        name: not without_rowid
+        for schema, name, kind, _, without_rowid, _ in into.execute("PRAGMA table_list").fetchall()
         if schema == "main" and kind == "table" and not name.startswith("sqlite_") and name != DERIVED
-    ]
+    }
     order = {name: at for at, name in enumerate((*FIRST, *THEN))}
-    names.sort(key=lambda name: (order.get(name, len(order)), name))
     into.execute("BEGIN")
     tables: list[SavedTable] = []
-    for name in names:
+    for name in sorted(has_rowid, key=lambda name: (order.get(name, len(order)), name)):
         otherwise = ""
         if name == TOTALS:
             # They are derived from the charges already. Where charges are lost, the stored ones are right.
             otherwise = "OR REPLACE" if any(table.lost != 0 for table in tables) else "OR IGNORE"
-        tables.append(_copy_table(source, into, name, otherwise))
+        tables.append(_copy_table(source, into, name, otherwise, has_rowid=has_rowid[name]))
     into.execute("COMMIT")
     migrate(into)
     _enter_parents(into)
@@ -404,7 +397,7 @@ def _version(source: sqlite3.Connection) -> int:
 
 
 def _copy_table(
-    source: sqlite3.Connection, into: sqlite3.Connection, table: str, otherwise: str
+    source: sqlite3.Connection, into: sqlite3.Connection, table: str, otherwise: str, *, has_rowid: bool
 ) -> SavedTable:
     """Copy what can be read of a table. `otherwise`: SQL for a row that is there already."""
     ours = into.execute(f"PRAGMA table_info({table})").fetchall()
@@ -415,7 +408,6 @@ def _copy_table(
     columns = [row[1] for row in ours if row[1] in theirs]
     if not columns:
         return SavedTable(table, 0, None)
-    has_rowid = _has_rowid(into, table)
     # The number of a row is kept: the order of sessions and charges depends on it.
     names = ", ".join(["rowid", *columns] if has_rowid else columns)
     marks = ", ".join("?" * (len(columns) + has_rowid))
@@ -458,11 +450,3 @@ def _enter_parents(into: sqlite3.Connection) -> None:
     """Enter a turn for frames without one, and a session for turns without one, so that they are shown."""
     for statement in _PARENTS:
         into.execute(statement, {"repaired": "ses_repaired", "unreadable": UNREADABLE})
-
-
-def _has_rowid(connection: sqlite3.Connection, table: str) -> bool:
-    try:
-        connection.execute(f"SELECT rowid FROM {table} LIMIT 1")  # a name of our schema
-    except ERRORS:
-        return False
-    return True

@@ -27,7 +27,7 @@ async def test_an_intact_history_is_equal_after_repair(tmp_path: Path) -> None:
     await create_history(path)
     before = path.read_bytes()
     saved = repair(path)
-    assert saved.is_complete
+    assert not saved.lost
     assert saved.path is not None
     assert rows_of(saved.path) == rows_of(path)
     assert path.read_bytes() == before
