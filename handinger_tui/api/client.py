@@ -171,18 +171,17 @@ SMALL_BODY: Final = 4 << 20
 class WorkerClient:
     """Implements `engine.ports.WorkerApi`. Enter it before use; leaving it closes every connection."""
 
-    def __init__(  # noqa: PLR0913 - every option of a client
+    def __init__(
         self,
         base_url: str,
         key: Secret,
         limits: ResponseLimits | None = None,
         headers: Mapping[str, str] | None = None,
         *,
-        stream: bool = True,
         late: bool = False,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Check the settings. `headers`: custom headers for our origin only. `stream`: request event streams.
+        """Check the settings. `headers`: custom headers for our origin only.
 
         `late`: httpx is loaded with the first request.
 
@@ -191,7 +190,7 @@ class WorkerClient:
         """
         self.limits = limits or ResponseLimits()
         self.connection = Transport(base_url, key, self.limits, headers, pause)
-        self._stream, self._late = stream, late
+        self._late = late
 
     @property
     def base_url(self) -> str:
@@ -239,11 +238,10 @@ class WorkerClient:
             Unreachable, Refused, Doubtful, ServerFault, BrokenContract
         """
         url, members = self.turn_request(order)
-        wait = self.limits.first_byte_timeout if self._stream else self.limits.first_byte_timeout_no_stream
         async with AsyncExitStack() as stack:
             content, headers = await turn_content(stack, members, order)
             headers["Accept"] = STREAM_OR_JSON
-            sending = self.connection.send("POST", url, headers, content, wait, departed)
+            sending = self.connection.send("POST", url, headers, content, departed=departed)
             try:
                 response = await stack.enter_async_context(sending)
             except Refused as refusal:
@@ -261,7 +259,7 @@ class WorkerClient:
             Refused: the worker's id cannot be used in a path.
         """
         url = f"{self.base_url}/api/workers" if order.worker_id is None else self.worker_url(order.worker_id)
-        return url, turn_members(order, stream=self._stream)
+        return url, turn_members(order, stream=True)
 
     @asynccontextmanager
     async def follow(self, worker_id: str, via: StreamRoute) -> AsyncIterator[HttpReply]:

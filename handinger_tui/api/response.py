@@ -28,8 +28,8 @@ class ResponseLimits(Struct, frozen=True):
     connect_timeout: float = 10.0
     first_byte_timeout: float = 60.0
     """For all response headers, counted from when the request was sent."""
-    first_byte_timeout_no_stream: float = 300.0
-    """The same for a POST that requests no stream: its response may come only when the turn is over."""
+    turn_timeout: float = 300.0
+    """For any sign of a turn whose POST is answered only when the turn is over (tasks generation)."""
     idle_timeout: float = 60.0
     """Time without any byte in a body."""
     max_event_bytes: int = 8 << 20

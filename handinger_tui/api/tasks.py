@@ -276,7 +276,7 @@ class PendingPost:
 
     async def _accepted(self) -> TaskReading | None:
         """The first reading that shows the turn; None once the POST has ended."""
-        patience_s = self._limits.first_byte_timeout_no_stream
+        patience_s = self._limits.turn_timeout
         while not await self._pause():
             if self._departed_at is None:
                 continue

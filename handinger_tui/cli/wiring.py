@@ -276,7 +276,7 @@ def client_of(settings: Settings, address: str, key: str, *, late: bool = False)
         ResponseLimits(
             connect_timeout=limits.connect_timeout,
             first_byte_timeout=limits.first_byte_timeout,
-            first_byte_timeout_no_stream=5 * limits.first_byte_timeout,
+            turn_timeout=5 * limits.first_byte_timeout,
             idle_timeout=limits.idle_timeout,
             max_event_bytes=limits.max_event_bytes,
             max_turn_bytes=limits.max_turn_bytes,

@@ -60,10 +60,8 @@ class Clients:
         url: str,
         limits: ResponseLimits = QUICK,
         headers: dict[str, str] | None = None,
-        *,
-        stream: bool = True,
     ) -> WorkerClient:
-        client = WorkerClient(url, Secret(KEY), limits, headers, stream=stream, pause=self._pauses)
+        client = WorkerClient(url, Secret(KEY), limits, headers, pause=self._pauses)
         return await self._stack.enter_async_context(client)
 
     async def aclose(self) -> None:

@@ -52,24 +52,6 @@ async def test_create_has_no_id_and_no_unset_members(server: Server, client: Wor
     assert json.loads(request.body) == {"input": "héllo 😀 \ufffd \u2028", "stream": True}
 
 
-async def test_without_streaming_the_deadline_is_longer(server: Server, connect: Clients) -> None:
-    limits = ResponseLimits(first_byte_timeout=0.05, first_byte_timeout_no_stream=5)
-    patient = await connect(server.url, limits, stream=False)
-    hasty = await connect(server.url, limits)
-    release = asyncio.Event()
-
-    async def late(peer: Peer) -> None:
-        await release.wait()
-        await as_json(WORKER)(peer)
-
-    server.answer(late)
-    waiting = asyncio.create_task(posted(patient))
-    assert (await failure(hasty)).kind is Kind.TIMEOUT
-    release.set()
-    assert await waiting == [WORKER]
-    assert {json.loads(request.body)["stream"] for request in server.requests} == {True, False}
-
-
 @pytest.mark.parametrize("via", [StreamRoute.REPLAY, StreamRoute.SUBSCRIBE])
 async def test_following(server: Server, client: WorkerApi, via: StreamRoute) -> None:
     server.answer(stream(b"data: a\n\n"))

@@ -24,9 +24,7 @@ from tests.api.tasks import NO_TASK, TASK, WORKER, TaskService, json_reply, turn
 
 NEW = TurnRequest("turn_1", "ping", 0, budget="low")
 NEXT = TurnRequest("turn_2", "again", 0, TASK)
-LIMITS = ResponseLimits(
-    connect_timeout=2, first_byte_timeout=2, first_byte_timeout_no_stream=5, idle_timeout=2
-)
+LIMITS = ResponseLimits(connect_timeout=2, first_byte_timeout=2, turn_timeout=5, idle_timeout=2)
 
 
 @pytest.fixture
@@ -144,7 +142,7 @@ async def test_the_answer_grows_by_readings_while_the_post_is_not_answered(
 async def test_a_running_turn_has_no_deadline_for_the_post(
     server: Server, connect: Clients, service: TaskService
 ) -> None:
-    limits = ResponseLimits(first_byte_timeout_no_stream=1, first_byte_timeout=1, idle_timeout=30)
+    limits = ResponseLimits(turn_timeout=1, first_byte_timeout=1, idle_timeout=30)
     tasks = TaskClient(await connect(server.url, limits), poll_s=0.005)
     clock = asyncio.get_running_loop().time
     release = asyncio.Event()
@@ -180,7 +178,7 @@ async def test_a_turn_whose_task_has_ended_ends_without_the_response(
 async def test_silence_of_service_and_task_is_in_doubt(
     server: Server, connect: Clients, service: TaskService
 ) -> None:
-    limits = ResponseLimits(first_byte_timeout_no_stream=0.05, first_byte_timeout=2)
+    limits = ResponseLimits(turn_timeout=0.05, first_byte_timeout=2)
     tasks = TaskClient(await connect(server.url, limits), poll_s=0.01)
     service.post = Peer.wait_for_close
     trouble = await failure(tasks, NEW)
@@ -247,7 +245,7 @@ async def test_a_turn_of_another_program_is_not_ours(
     server: Server, connect: Clients, service: TaskService
 ) -> None:
     """The task was running before: that it still runs proves nothing about our message."""
-    limits = ResponseLimits(first_byte_timeout_no_stream=0.05, first_byte_timeout=2)
+    limits = ResponseLimits(turn_timeout=0.05, first_byte_timeout=2)
     tasks = TaskClient(await connect(server.url, limits), poll_s=0.01)
     service.show("running", turn(completedAt=None, status="running"))
     service.post = Peer.wait_for_close
