@@ -167,7 +167,7 @@ async def test_a_file_that_changes_on_the_way_tears_the_request(
     blocks = 0
     progress_of = client.connection.send  # type: ignore[attr-defined]  # the seam between client and connection
 
-    def send(method: str, url: str, headers: dict[str, str], content: object, *more: object) -> object:
+    def send(method: str, url: str, headers: dict[str, str], content: object, **more: object) -> object:
         assert callable(content)
 
         def watched(progress: object) -> object:
@@ -181,7 +181,7 @@ async def test_a_file_that_changes_on_the_way_tears_the_request(
 
             return content(step)
 
-        return progress_of(method, url, headers, watched, *more)
+        return progress_of(method, url, headers, watched, **more)
 
     monkeypatch.setattr(client.connection, "send", send)  # type: ignore[attr-defined]  # as above
     with pytest.raises(Doubtful, match="changed while it was being sent"):
