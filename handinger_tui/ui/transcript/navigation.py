@@ -38,6 +38,16 @@ if TYPE_CHECKING:
     from handinger_tui.ui.transcript.painting import RowBuffer
 
 
+class View(NamedTuple):
+    """What is drawn over: a layout, its strips, and the widget that shows them."""
+
+    layout: TranscriptLayout
+    strip_cache: StripCache
+    reveal: Callable[[int, int], None]
+    """Scroll rows into the view and repaint."""
+    repaint: Callable[[], object]
+
+
 class CursorPlace(NamedTuple):
     """A slot (`code` -1) or one of its code blocks, by indexes that are stable while a session grows."""
 
@@ -56,11 +66,10 @@ class CursorStop(NamedTuple):
 
 
 class TranscriptCursor:
-    """The cursor in a layout. `reveal` scrolls rows into sight and repaints."""
+    """The cursor in a layout."""
 
-    def __init__(self, layout: TranscriptLayout, reveal: Callable[[int, int], None]) -> None:
-        self._layout = layout
-        self._reveal = reveal
+    def __init__(self, view: View) -> None:
+        self._layout, self._reveal = view.layout, view.reveal
         self._place: CursorPlace | None = None
 
     def clear(self) -> None:
@@ -177,22 +186,13 @@ def _count(pattern: re.Pattern[str], slots: Slots, seconds: float) -> MatchCount
 
 
 class TranscriptSearch:
-    """One search at a time. `reveal` scrolls rows into sight and repaints, `repaint` only repaints.
+    """One search at a time.
 
     Visible matches are marked at once. All are counted in slices, the newest turn first.
     """
 
-    def __init__(
-        self,
-        layout: TranscriptLayout,
-        strip_cache: StripCache,
-        reveal: Callable[[int, int], None],
-        repaint: Callable[[], object],
-    ) -> None:
-        self._layout = layout
-        self._strip_cache = strip_cache
-        self._reveal = reveal
-        self._repaint = repaint
+    def __init__(self, view: View) -> None:
+        self._layout, self._strip_cache, self._reveal, self._repaint = view
         self._pattern: re.Pattern[str] | None = None
         self._counts: dict[Hit, int] = {}
         """The number of matches in each slot that has any."""
@@ -369,23 +369,11 @@ CellRange = tuple[int, int]
 
 
 class MentionHighlight:
-    """The mention of a source that is highlighted in a layout.
+    """The mention of a source that is highlighted in a layout."""
 
-    `reveal` scrolls rows into sight and repaints, `repaint` only repaints.
-    """
-
-    def __init__(
-        self,
-        layout: TranscriptLayout,
-        strip_cache: StripCache,
-        reveal: Callable[[int, int], None],
-        repaint: Callable[[], object],
-    ) -> None:
+    def __init__(self, view: View) -> None:
         self.mention: Mention | None = None
-        self._layout = layout
-        self._strip_cache = strip_cache
-        self._reveal = reveal
-        self._repaint = repaint
+        self._layout, self._strip_cache, self._reveal, self._repaint = view
         self._key = ""
         self._cells: Mapping[int, CellRange] = {}
         self._cells_of: tuple[RowBuffer, int] | None = None
