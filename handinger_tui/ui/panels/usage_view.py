@@ -59,7 +59,7 @@ SHORTEST_MS: Final = 30_000
 _MINUTE_MS: Final = 60_000
 
 
-class Pace(Struct, frozen=True):
+class SpendingPace(Struct, frozen=True):
     """Durations of turns, and amounts with the time in which they were spent.
 
     `ms`: the time of all turns. `usd_ms` and `credits_ms`: the time of the turns whose amount is known.
@@ -73,9 +73,9 @@ class Pace(Struct, frozen=True):
     credits_ms: int = 0
     untimed: int = 0
 
-    def __add__(self, other: Pace) -> Pace:
+    def __add__(self, other: SpendingPace) -> SpendingPace:
         """The sum of both."""
-        return Pace(
+        return SpendingPace(
             self.ms + other.ms,
             _sum(self.usd, other.usd),
             self.usd_ms + other.usd_ms,
@@ -95,14 +95,14 @@ class Pace(Struct, frozen=True):
         return _a_minute(self.credits, self.credits_ms)
 
 
-NO_PACE: Final = Pace()
+NO_PACE: Final = SpendingPace()
 
 
-def pace_of(ms: int | None, usd: Decimal | None, credit: Decimal | None) -> Pace:
+def pace_of(ms: int | None, usd: Decimal | None, credit: Decimal | None) -> SpendingPace:
     """The pace of one turn. `ms` None: its duration is not known, so its amounts are left out."""
     if ms is None:
-        return Pace(untimed=1)
-    return Pace(ms, usd, 0 if usd is None else ms, credit, 0 if credit is None else ms)
+        return SpendingPace(untimed=1)
+    return SpendingPace(ms, usd, 0 if usd is None else ms, credit, 0 if credit is None else ms)
 
 
 def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
@@ -136,7 +136,7 @@ class Sums:
     turns: int = 0
     open: int = -1
     history: list[Decimal | None] = field(default_factory=list)
-    pace: Pace = NO_PACE
+    pace: SpendingPace = NO_PACE
     doubtful: frozenset[Unit] = frozenset()
 
     def waiting(self, member: Sum) -> bool:
@@ -199,7 +199,7 @@ def unfinished(turn: Turn) -> bool:
     return turn.live or turn.status is TurnStatus.RUNNING
 
 
-def pace(turn: Turn, money: TurnMoney) -> Pace:
+def pace(turn: Turn, money: TurnMoney) -> SpendingPace:
     """The pace of a turn; an unfinished one counts as untimed."""
     return pace_of(None if unfinished(turn) else took_ms(turn), money.usd, money.usage.credits)
 
@@ -251,8 +251,8 @@ class UsageView(Struct, frozen=True):
     read_ms: int | None = None
     history: tuple[Decimal | None, ...] = ()
     began_ms: int | None = None
-    own: Pace = NO_PACE
-    others: Pace = NO_PACE
+    own: SpendingPace = NO_PACE
+    others: SpendingPace = NO_PACE
     credit_usd: Decimal | None = None
     """See `Session`."""
     kind: str = "worker"
@@ -303,7 +303,7 @@ class UsageView(Struct, frozen=True):
         turn, worker = (Figure(value, estimate=value is not None, hidden=value is None) for value in rates)
         return name if any(rates) else "", (turn, worker)
 
-    def _own_pace(self, at_ms: int | None) -> Pace:
+    def _own_pace(self, at_ms: int | None) -> SpendingPace:
         """This turn's pace at the time `at_ms`; None: the time is not known."""
         if self.began_ms is None:
             return self.own
