@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from handinger_tui.ui.transcript.painting import RowBuffer
 
 
-class View(NamedTuple):
+class Canvas(NamedTuple):
     """What is drawn over: a layout, its strips, and the widget that shows them."""
 
     layout: TranscriptLayout
@@ -68,8 +68,8 @@ class CursorStop(NamedTuple):
 class TranscriptCursor:
     """The cursor in a layout."""
 
-    def __init__(self, view: View) -> None:
-        self._layout, self._reveal = view.layout, view.reveal
+    def __init__(self, canvas: Canvas) -> None:
+        self._layout, self._reveal = canvas.layout, canvas.reveal
         self._place: CursorPlace | None = None
 
     def clear(self) -> None:
@@ -191,8 +191,8 @@ class TranscriptSearch:
     Visible matches are marked at once. All are counted in slices, the newest turn first.
     """
 
-    def __init__(self, view: View) -> None:
-        self._layout, self._strip_cache, self._reveal, self._repaint = view
+    def __init__(self, canvas: Canvas) -> None:
+        self._layout, self._strip_cache, self._reveal, self._repaint = canvas
         self._pattern: re.Pattern[str] | None = None
         self._counts: dict[Hit, int] = {}
         """The number of matches in each slot that has any."""
@@ -371,9 +371,9 @@ CellRange = tuple[int, int]
 class MentionHighlight:
     """The mention of a source that is highlighted in a layout."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, canvas: Canvas) -> None:
         self.mention: Mention | None = None
-        self._layout, self._strip_cache, self._reveal, self._repaint = view
+        self._layout, self._strip_cache, self._reveal, self._repaint = canvas
         self._key = ""
         self._cells: Mapping[int, CellRange] = {}
         self._cells_of: tuple[RowBuffer, int] | None = None

@@ -24,7 +24,12 @@ from textual.widget import Widget
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.transcript.code import highlighted_lines
 from handinger_tui.ui.transcript.layout import ReadingPosition, ReceiptOf, TranscriptLayout, no_text
-from handinger_tui.ui.transcript.navigation import MentionHighlight, TranscriptCursor, TranscriptSearch, View
+from handinger_tui.ui.transcript.navigation import (
+    Canvas,
+    MentionHighlight,
+    TranscriptCursor,
+    TranscriptSearch,
+)
 from handinger_tui.ui.transcript.painting import (
     COMPONENTS,
     Palette,
@@ -86,9 +91,9 @@ class Transcript(ScrollView, can_focus=True):
         """Number of rows added at the end while not following."""
         self.transcript_layout = TranscriptLayout(receipt, next_step, compact=compact)
         self.strip_cache = StripCache(Palette(self), 0)
-        view = View(self.transcript_layout, self.strip_cache, self.reveal, self.refresh)
-        self.cursor, self.search = TranscriptCursor(view), TranscriptSearch(view)
-        self.highlight = MentionHighlight(view)
+        canvas = Canvas(self.transcript_layout, self.strip_cache, self.reveal, self.refresh)
+        self.cursor, self.search = TranscriptCursor(canvas), TranscriptSearch(canvas)
+        self.highlight = MentionHighlight(canvas)
         self._is_highlighting = self._is_continuing = False
         self._clicked_row = 0
 
