@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from handinger_tui.cli import dry_run, signals
 from handinger_tui.cli.load_settings import service_settings
 from handinger_tui.cli.local_files import attachment, check_answer_file, default_paths, expand_path, save_text
-from handinger_tui.cli.output import Exit, exit_of, say, sentence
+from handinger_tui.cli.output import Exit, discard, exit_of, say, sentence
 from handinger_tui.cli.run_output import PRINTERS, LimitMessages, Printer, progress_of, refusal
 from handinger_tui.cli.session_choice import chosen_session_id, find_target_session, place_of
 from handinger_tui.cli.wiring import Services, generation_of, new_clock, open_services, opened_replay
@@ -270,11 +270,13 @@ class Headless:
             return
         try:
             write()
-        except OSError:
+        except OSError as problem:
             self._is_stdout_closed = True
-            # Without this the interpreter reports the error again when it flushes at exit.
-            with suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            discard(sys.stdout)
+            if not isinstance(problem, BrokenPipeError):
+                say(f"Cannot write the output: {problem.strerror or problem}.")
+                if not getattr(self._args, "no_history", False):
+                    say(f"The answer goes to the history: handinger-tui export {self._session_id}")
 
     async def _report(self, services: Services) -> int:
         """Print the result of the turn and return the exit code.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import unicodedata
+from contextlib import suppress
 from enum import IntEnum
 from itertools import accumulate, takewhile
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.safety import clean, clean_json
@@ -179,9 +181,19 @@ def output_width(piped: int) -> int:
 
 
 def say(text: str) -> None:
-    """Print a line to stderr, with control characters removed."""
-    sys.stderr.write(clean(text) + "\n")
-    sys.stderr.flush()
+    """Print a line to stderr, with control characters removed; where that fails, nothing from then on."""
+    try:
+        sys.stderr.write(clean(text) + "\n")
+        sys.stderr.flush()
+    except OSError:
+        # The answer, its file and the exit code matter more.
+        discard(sys.stderr)
+
+
+def discard(stream: TextIO) -> None:
+    """Send what is written to a stream to the null device, also what the interpreter flushes at exit."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def put(text: str, end: str = "\n") -> None:

@@ -45,11 +45,12 @@ def start(
     code: str | None = None,
     stdin: int = subprocess.DEVNULL,
     stdout: int = subprocess.PIPE,
+    stderr: int = subprocess.PIPE,
     limit: Callable[[], None] | None = None,
 ) -> subprocess.Popen[str]:
     """Start `handinger-tui ARGV`, or the Python program `code` with these arguments."""
     head = MAIN if code is None else ("-c", code)
-    pipes: dict[str, Any] = {"stdin": stdin, "stdout": stdout, "stderr": subprocess.PIPE}
+    pipes: dict[str, Any] = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
     return subprocess.Popen(
         [sys.executable, *head, *argv],
         env=env,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import resource
@@ -13,7 +14,7 @@ import pytest
 
 from handinger_tui.cli.local_files import default_paths
 from handinger_tui.core.errors import SettingsError
-from tests.cli.program import environ, service, start
+from tests.cli.program import PLAIN, environ, service, start
 from tests.e2e.runner import run
 
 if TYPE_CHECKING:
@@ -170,3 +171,27 @@ def test_a_closed_pipe_causes_no_error(argv: tuple[str, ...], code: int, tmp_pat
         os.close(writing)
         _, err = command.communicate(timeout=60)
     assert (command.returncode, err) == (code, "")
+
+
+def test_a_closed_stderr_costs_neither_the_answer_nor_its_file(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    saved = tmp_path / "answer.md"
+    with service() as (player, url):
+        argv = ("-p", "hi", "-o", str(saved), "--json")
+        command = start(environ(tmp_path, url), *argv, stderr=writing)
+        os.close(writing)
+        out, _ = command.communicate(timeout=60)
+    assert (command.returncode, player.posts) == (0, 1)
+    assert saved.read_text().strip() == json.loads(out)["text"].strip() != ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_an_answer_that_cannot_be_printed_is_in_the_history(tmp_path: Path) -> None:
+    with service() as (player, url), Path("/dev/full").open("wb") as full:
+        command = start(environ(tmp_path, url), "-p", "hi", stdout=full.fileno())
+        _, err = command.communicate(timeout=60)
+    assert (command.returncode, player.posts) == (10, 1)
+    assert err.count("Cannot write the output: No space left on device.") == 1
+    (show,) = [line.partition(": ")[2] for line in err.splitlines() if "handinger-tui export" in line]
+    assert PLAIN.expected["text"] in run(*show.split()[1:], home=tmp_path).out
