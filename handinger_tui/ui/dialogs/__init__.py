@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from textual import events, on
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
@@ -62,7 +63,32 @@ HINT: Final = Content.styled("Enter to confirm · Esc to cancel", "$text-muted")
 Answer = TypeVar("Answer")
 
 
-class Dialog(ModalScreen[Answer]):
+class Modal(ModalScreen[Answer]):
+    """A screen over others that closes once, with an answer.
+
+    Textual's `dismiss` closes the screen on top, whichever it is, as often as it is called: the second of two
+    clicks, or a request that ends below another dialog, would close that one or end the program.
+    """
+
+    _is_dismissed = False
+    _answers: tuple[Answer | None, ...] = ()
+    """The answer that waits until the screens above are closed."""
+
+    def dismiss(self, result: Answer | None = None) -> AwaitComplete:
+        """Close with an answer, below another screen as soon as that is closed. A second time does nothing."""
+        if self._is_dismissed or not self.is_active:
+            self._answers = self._answers or (result,)
+            return AwaitComplete.nothing()
+        self._is_dismissed = True
+        return super().dismiss(result)
+
+    def on_screen_resume(self) -> None:
+        """Close if an answer waits."""
+        if self._answers:
+            self.dismiss(self._answers[0])
+
+
+class Dialog(Modal[Answer]):
     """A box with a title over the screen. Esc closes it with the answer `on_close`."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)

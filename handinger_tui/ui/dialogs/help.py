@@ -11,11 +11,11 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from handinger_tui.core.safety import clean_line
-from handinger_tui.ui.dialogs import OrderedInput
+from handinger_tui.ui.dialogs import Modal, OrderedInput
 from handinger_tui.ui.keys import KEYS, Where, bindings, format_keys
 from handinger_tui.ui.widgets.frame import StaticReflow
 
@@ -52,7 +52,7 @@ class HelpRow(Struct, frozen=True):
         return all(word in text for word in query.casefold().split())
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Modal[None]):
     """Shows the keys that work now, all other keys and the commands; typing filters them."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG, Where.HELP)

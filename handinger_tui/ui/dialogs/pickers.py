@@ -11,7 +11,6 @@ from textual.binding import BindingType
 from textual.command import CommandPalette
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -21,7 +20,7 @@ from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.search import parse_query
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.dialogs import Ask, Confirm
+from handinger_tui.ui.dialogs import Ask, Confirm, Modal
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger.query import moment
 from handinger_tui.ui.widgets.frame import FooterLine
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from handinger_tui.ui.ports import StoredSessions
 
 
-class Picker(ModalScreen[str]):
+class Picker(Modal[str]):
     """A field above a list. Typing filters the list; the arrow keys move its highlight."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)
@@ -348,7 +347,7 @@ class HistorySearch(Picker):
         self.dismiss(self._rows[event.option_index])
 
 
-class CommandPicker(CommandPalette):
+class CommandPicker(CommandPalette, Modal[None]):
     """Lists all commands: Textual's palette, with keys of the key table, so that the help shows them."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PALETTE)

@@ -12,14 +12,13 @@ from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 
 from handinger_tui.core.amounts import MARK_EXPLAINED
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.reconciliation import Assigned, owners_text, rise_text
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, Rise
 from handinger_tui.core.safety import clean_line
-from handinger_tui.ui.dialogs import Choice
+from handinger_tui.ui.dialogs import Choice, Modal
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger import head
 from handinger_tui.ui.ledger.head import Charts, Foot, Head
@@ -127,7 +126,7 @@ EMPTY: Final = (
 NOTHING: Final = "Nothing was spent here. Press p for another period, Backspace to go up."
 
 
-class LedgerScreen(ModalScreen[str]):
+class LedgerScreen(Modal[str]):
     """All spending. The result is the id of a session to open, None when closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LEDGER, Where.SCREEN)

@@ -10,11 +10,11 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import clean_line
+from handinger_tui.ui.dialogs import Modal
 from handinger_tui.ui.keys import for_footer
 from handinger_tui.ui.widgets.frame import FooterLine
 from handinger_tui.ui.widgets.virtual_list import PickList
@@ -28,7 +28,7 @@ MAX_NOTICE_CHARS: Final = 400
 """Longest notification, in characters."""
 
 
-class SavingScreen(ModalScreen[None]):
+class SavingScreen(Modal[None]):
     """A page over the work screen that runs background work, such as saving, and shows notifications."""
 
     @work(group="do")

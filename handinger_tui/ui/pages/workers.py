@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static, TextArea
 
 from handinger_tui.core.errors import Doubtful, HandingerError, Refused
@@ -29,7 +28,7 @@ from handinger_tui.core.stored_workers import (
     members_of_new,
 )
 from handinger_tui.core.turns.turn import Kind
-from handinger_tui.ui.dialogs import Ask, Confirm, button
+from handinger_tui.ui.dialogs import Ask, Confirm, Modal, button
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages import MAX_NOTICE_CHARS, FooterScreen
 from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
@@ -432,7 +431,7 @@ _LABELS: Final = {
 }
 
 
-class WorkerFormScreen(ModalScreen[StoredWorker | None]):
+class WorkerFormScreen(Modal[StoredWorker | None]):
     """Edits a worker, or makes one (`worker` None). The result is the worker as the service has it then."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.WORKER_FORM)

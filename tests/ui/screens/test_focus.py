@@ -13,6 +13,7 @@ from textual.events import Key, Paste
 from handinger_tui.core.errors import StreamLost
 from handinger_tui.core.turns.turn import Kind
 from handinger_tui.ui.dialogs import Confirm
+from handinger_tui.ui.dialogs.pickers import CommandPicker
 from handinger_tui.ui.terminal.driver import InputParser
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import PRICED, Desktop, answers
@@ -360,3 +361,38 @@ async def test_the_footer_shows_the_effect_of_esc_and_the_browsing_mode() -> Non
         await desktop.shows(pilot, "✓ completed")
         await pilot.press("escape")
         await desktop.until(pilot, lambda: "Esc" not in desktop.text().splitlines()[-1])
+
+
+CLICK_OUTSIDE = "\x1b[<0;2;22M\x1b[<0;2;22m"
+
+
+async def test_a_double_click_outside_the_palette_closes_it_alone() -> None:
+    async with answered(80, 24) as (desktop, pilot):
+        await pilot.press("ctrl+p")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, CommandPicker))
+        type_raw(desktop, CLICK_OUTSIDE * 2)
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+        await desktop.settle(pilot)
+        assert desktop.app.is_running
+        assert desktop.app.focused is desktop.work.prompt
+
+
+async def test_a_dialog_closes_once_and_no_other() -> None:
+    async with answered() as (desktop, pilot):
+        results: list[bool | None] = []
+        first = Confirm("First?", "One.", yes="Yes", no="No")
+        desktop.app.push_screen(first, results.append)
+        await desktop.settle(pilot)
+        second = Confirm("Second?", "Two.", yes="Yes", no="No")
+        desktop.app.push_screen(second, results.append)
+        await desktop.settle(pilot)
+        # An answer below another dialog waits for it.
+        first.dismiss(True)
+        await desktop.settle(pilot)
+        assert desktop.app.screen is second
+        assert results == []
+        second.dismiss(False)
+        second.dismiss(True)
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+        assert results == [False, True]
+        assert desktop.app.focused is desktop.work.prompt
