@@ -75,11 +75,13 @@ class Modal(ModalScreen[Answer]):
     """The answer that waits until the screens above are closed."""
 
     def dismiss(self, result: Answer | None = None) -> AwaitComplete:
-        """Close with an answer, below another screen as soon as that is closed. A second time does nothing."""
+        """Close with an answer, once; below another screen, as soon as that is closed."""
         if self._is_dismissed or not self.is_active:
             self._answers = self._answers or (result,)
-            return AwaitComplete.nothing()
+            return AwaitComplete()
         self._is_dismissed = True
+        # Its work would end with it a moment later, in which its widgets are gone already.
+        self.app.workers.cancel_node(self)
         return super().dismiss(result)
 
     def on_screen_resume(self) -> None:

@@ -89,15 +89,15 @@ class LimitWatcher:
                 runs.append(Total(money.usd, int(money.usd is None), money.doubtful_in is Unit.USD))
         self._header.others(len(runs), reduce(add, runs, Total(None)))
 
-    def check_soon(self, screens: Sequence[object]) -> None:
-        """Count again if any program has written charges or limits, and reload those of `screens` then.
+    def check_soon(self) -> None:
+        """Count again if any program has written charges or limits, and reload the open screens then.
 
         Does nothing while the check before still runs.
         """
         if not self._is_checking:
-            self._interaction.run(self._check(screens))
+            self._interaction.run(self._check())
 
-    async def _check(self, screens: Sequence[object]) -> None:
+    async def _check(self) -> None:
         self._is_checking = True
         try:
             # An unreadable history is reported where it is needed, not once a second.
@@ -111,7 +111,8 @@ class LimitWatcher:
                         await self.count()
                         await self._refresh_money()
                     finally:
-                        reload(screens)
+                        # Those that are open now: others were closed in the meantime.
+                        reload(self._interaction.app.screen_stack)
                         self._show_restatements(restated)
                 elif self._money_for != self._money_key():
                     # Midnight has passed.

@@ -216,7 +216,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self.set_timer(AFTER_PAINT_S, lambda: self.interaction.run(self._limits.count()))
         if is_first:
             # Another program may spend or raise a limit. A check that finds nothing new paints nothing.
-            self.set_interval(1 / CHECKS_PER_S, lambda: self._limits.check_soon(self.app.screen_stack))
+            self.set_interval(1 / CHECKS_PER_S, self._limits.check_soon)
             self.set_interval(OTHERS_EVERY_S, self._limits.show_others)
             self.set_interval(LOOK_EVERY_S, lambda: self.interaction.run(self._limits.look_at_detached()))
         else:

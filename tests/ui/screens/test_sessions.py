@@ -18,6 +18,9 @@ from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.fakes import LOCAL, Desktop, answers, launch, summary
 
 if TYPE_CHECKING:
+    from handinger_tui.core.money.reconciliation import Restatement
+    from handinger_tui.core.money.spending import ChargeFilter
+    from handinger_tui.core.search import Query, SearchHit
     from handinger_tui.core.turns.session import Session
 
 HEAT = summary("heat", unread=True, cost_usd=Decimal("0.0123"), last_status=TurnStatus.COMPLETED)
@@ -403,3 +406,51 @@ async def test_a_session_that_came_to_the_screen_during_the_question_is_not_dele
         await pilot.press("right", "enter")
         await desktop.shows(pilot, "This session is open")
         assert desktop.shelf.deleted == []
+
+
+async def test_a_list_that_is_closed_while_charges_are_read_is_not_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desktop = listed(launch=launch(Opening.FRESH))
+    reading, release = asyncio.Event(), asyncio.Event()
+
+    async def news(_which: ChargeFilter) -> list[Restatement]:
+        reading.set()
+        await release.wait()
+        return []
+
+    async with desktop.running() as pilot:
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "About pumps")
+        monkeypatch.setattr(desktop.books, "news", news)
+        await desktop.until(pilot, reading.is_set)
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+        release.set()
+        await desktop.settle(pilot)
+        assert desktop.app.is_running
+        assert desktop.work.prompt.has_focus
+
+
+async def test_a_search_ends_with_its_list_and_not_after_its_rows_are_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desktop = listed(launch=launch(Opening.FRESH))
+    searching, rows_at_end = asyncio.Event(), list[int]()
+
+    async def search(_query: Query, _limit: int = 200) -> list[SearchHit]:
+        searching.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            rows_at_end.append(len(picker.query("#rows")))
+        return []
+
+    async with desktop.running() as pilot:
+        monkeypatch.setattr(desktop.shelf, "search", search)
+        await pilot.press("ctrl+s", "p")
+        picker = desktop.app.screen
+        await desktop.until(pilot, searching.is_set)
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work and bool(rows_at_end))
+        assert rows_at_end == [1]
