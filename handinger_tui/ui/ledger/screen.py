@@ -336,15 +336,15 @@ class LedgerScreen(Modal[str]):
     @on(LedgerTable.Selected)
     def action_narrow(self) -> None:
         """Show only the charges of the row under the cursor; assign it where it is suspense."""
-        line = self.table.current
-        if line is None:
+        figures, line = self._figures, self.table.current
+        if figures is None or line is None:
             return
         if line.rises:
             self.action_assign()
             return
-        view = self._view.narrow(
-            line.key if self._view.by is not GroupBy.TURN else line.session_id or "", line.name
-        )
+        # The row belongs to the view of the figures; the newest view may still be read.
+        key = line.key if figures.view.by is not GroupBy.TURN else line.session_id or ""
+        view = figures.view.narrow(key, line.name)
         if view is None:
             self.notify("Nothing to drill into here.", severity="warning", markup=False)
         else:

@@ -220,3 +220,15 @@ def test_workers_whose_ids_begin_alike_stay_apart() -> None:
     rows = [layout.line(line).plain for line in lines]
     assert rows[0] != rows[1]
     assert "WF6V4GA" in rows[0]
+
+
+async def test_a_row_is_narrowed_to_as_it_stands_while_another_grouping_is_read() -> None:
+    books = LateBooks(some())
+    desktop = desktop_with(books)
+    async with desktop.running() as pilot:
+        await opened(desktop, pilot, "›Tue 14 Nov")
+        books.event = asyncio.Event()
+        # By week: the rows of days stand until the weeks are read.
+        await pilot.press("d", "enter")
+        books.event.set()
+        await desktop.shows(pilot, "only day Tue 14 Nov")
