@@ -77,8 +77,10 @@ class TypeAhead:
 
     async def take(self, event: Event) -> None:
         """Pass an event on, or hold it back."""
-        if not isinstance(event, Key | Paste) or event.is_forwarded:
+        if not isinstance(event, Key | Paste):
             await self._pass_on(event)
+        elif event.is_forwarded:
+            await self._pass_to_bindings(event)
         elif self._held is not None:
             self._held.append(event)
         elif self._app.work.interaction.is_opening:
@@ -86,6 +88,13 @@ class TypeAhead:
             await self.pass_next()
         else:
             await self._pass(event)
+
+    async def _pass_to_bindings(self, event: Key | Paste) -> None:
+        # No widget has handled it: what applies now are the bindings of the screen on top, which may have no
+        # widgets yet.
+        screen = self._app.screen
+        if screen.is_mounted or not screen.call_later(self._app.call_later, self._pass_on, event):
+            await self._pass_on(event)
 
     async def pass_next(self) -> None:
         """Pass on the next key and, behind it, all others."""

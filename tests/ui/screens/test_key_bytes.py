@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 from textual.command import CommandPalette
 from textual.constants import ESCAPE_DELAY
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input
@@ -429,3 +430,17 @@ async def test_keys_wait_for_a_question_that_needs_to_read_first(monkeypatch: py
         assert desktop.app.screen is not desktop.work
         assert desktop.work.prompt.text == "a draft"
         assert len(desktop.api.posts) == 1
+
+
+async def test_a_key_waits_until_the_screen_that_is_opening_has_its_widgets() -> None:
+    desktop = Desktop()
+    async with desktop.running(80, 24) as pilot:
+        await desktop.settle(pilot)
+        screen = HelpScreen(())
+        desktop.app.push_screen(screen)
+        assert not screen.is_mounted
+        # A key that was pressed before, and that no widget of the screen below has handled.
+        unhandled = Key("pagedown", None)
+        unhandled._set_forwarded()
+        await desktop.app.on_event(unhandled)
+        await desktop.until(pilot, lambda: any(text.scroll_offset.y for text in screen.query("#help-text")))
