@@ -42,6 +42,11 @@ CONTROL_SEQUENCE: Final = "\x1b["
 """The beginning of control sequences: of most keys, of reports and of replies."""
 PASTE_BEGINS: Final = "\x1b[200~"
 PASTE_ENDS: Final = "\x1b[201~"
+INTERRUPTS: Final = ("\x03", "\x1b[99;5u")
+"""Ctrl+C, in both forms."""
+LOST_END_S: Final = 0.5
+"""A Ctrl+C that comes alone, that many seconds after a piece of a paste, ends the paste: its end was lost, and
+nothing could be typed any more."""
 MOUSE: Final = "\x1b[M"
 """The beginning of a report of the mouse, from terminals without SGR reports."""
 MOUSE_TAIL: Final = 3
@@ -123,6 +128,8 @@ class InputParser:
         """Whether the held ESC is probably the beginning of a report."""
         self._escaped_at: float | None = None
         """When an ESC with nothing behind it became Esc; None once other input has come."""
+        self._fed_at = 0.0
+        """When input came last."""
         self._parser = XTermParser(debug)
 
     @property
@@ -133,6 +140,9 @@ class InputParser:
     def feed(self, data: str) -> Iterator[Message]:
         """Yield the messages of the input."""
         escaped_at, self._escaped_at = self._escaped_at, None
+        if data in INTERRUPTS and self._cutter.is_pasting and monotonic() - self._fed_at > LOST_END_S:
+            data = PASTE_ENDS
+        self._fed_at = monotonic()
         if escaped_at is not None and monotonic() - escaped_at < LATE_REPORT_S:
             late = _LATE_REPORT.match(data)
             data = data[late.end() :] if late is not None else data
@@ -257,6 +267,11 @@ class Cutter:
         parts.append(text[: len(text) - overlap])
         self.held = text[len(text) - overlap :]
         return ""
+
+    @property
+    def is_pasting(self) -> bool:
+        """Whether a paste has begun whose end has not come."""
+        return self._pasted is not None
 
     @property
     def is_waiting(self) -> bool:
@@ -409,8 +424,10 @@ class TerminalDriver(LinuxDriver):
         self._mouse_at: float | None = None
         """When the mouse was last reported."""
         self._logs_keys: Final[bool] = settings.get("debug", False)
-        if sys.__stderr__ is not None:
-            self._file = TerminalFile(sys.__stderr__)
+        # The errors may go elsewhere (2>errors.txt); stdout is a terminal, or the app would not be shown.
+        outputs = [file for file in (sys.__stderr__, sys.__stdout__) if file is not None]
+        if outputs:
+            self._file = TerminalFile(next((file for file in outputs if file.isatty()), outputs[0]))
         self._is_suspended = False
         stops = StopSignals(signal.getsignal(signal.SIGTSTP), signal.getsignal(signal.SIGCONT), self._restart)
         signal.signal(signal.SIGTSTP, stops.request_stop)
@@ -572,7 +589,8 @@ class TerminalFile:
 
     def __init__(self, file: TextIO) -> None:
         self._fd: Final = file.fileno()
-        self._encoding: Final = (file.encoding, file.errors or "replace")
+        # A sign in place of what the locale lacks; a code of six signs would make the row too long.
+        self._encoding: Final = (file.encoding, "replace")
         self._own_fd: Final = _open_own_fd(self._fd)
         # Reentrant: a signal handler may write while the same thread is writing.
         self._lock: Final = RLock()

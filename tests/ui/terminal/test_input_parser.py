@@ -228,6 +228,21 @@ def test_an_escape_after_a_report_waits_for_the_remainder_of_the_next_one(clock:
     assert keys_in(parser.tick()) == ["escape"]
 
 
+@pytest.mark.parametrize("interrupt", ["\x03", "\x1b[99;5u"])
+def test_ctrl_c_ends_a_paste_whose_end_was_lost(interrupt: str, clock: list[float]) -> None:
+    parser = InputParser()
+    assert list(parser.feed("\x1b[200~one\rtwo\x1b[20")) == []
+    # In one piece with the paste, it is a part of it.
+    assert list(parser.feed(interrupt)) == []
+    clock[0] += 1.0
+    assert list(parser.feed("three")) == []
+    clock[0] += 1.0
+    (paste,) = parser.feed(interrupt)
+    assert isinstance(paste, Paste)
+    assert paste.text == f"one\rtwo\x1b[20{interrupt}three"
+    assert keys_in(parser.feed(interrupt)) == ["ctrl+c"]
+
+
 @pytest.mark.parametrize("late", ["[<35;20;5M", "[<0;1;1m", "[<35;-2;5M", "[I", "[O"])
 def test_the_late_remainder_of_a_report_is_never_typed(late: str, clock: list[float]) -> None:
     parser = InputParser()
