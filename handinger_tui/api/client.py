@@ -302,7 +302,7 @@ class WorkerClient:
         text = raw.decode("utf-8", "replace").strip()
         value = _email_of(text)
         if value is None or "@" not in value or clean_line(value, 320) != value or " " in value:
-            raise errors.undecodable("The worker's email address")
+            raise errors.undecodable("The worker's email address", errors.ONLY_READ)
         return value
 
     # -- files ---------------------------------------------------------------------------

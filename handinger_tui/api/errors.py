@@ -270,9 +270,9 @@ def not_json() -> ApiError:
     )
 
 
-def undecodable(what: str) -> ApiError:
+def undecodable(what: str, hint: str = MAY_COST) -> ApiError:
     """The JSON has not the expected content, or exceeds our limits."""
-    return BrokenContract(Kind.DECODE, f"{what} could not be read.", MAY_COST)
+    return BrokenContract(Kind.DECODE, f"{what} could not be read.", hint)
 
 
 def another_worker() -> ApiError:

@@ -217,7 +217,7 @@ class WebhookClient:
 def _webhook_in(members: JsonObject) -> Webhook:
     """Raises BrokenContract: the answer has no webhook, which is not the same as none."""
     if "url" not in members:
-        raise errors.undecodable("The webhook")
+        raise errors.undecodable("The webhook", errors.ONLY_READ)
     token = as_text(members.get("token"))
     return Webhook(as_text(members.get("url")) or None, Secret(token) if token else None)
 

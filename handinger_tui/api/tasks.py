@@ -432,7 +432,7 @@ class TaskClient:
         source = self._newest.get(target) or await self._task(target)
         worker_id = source.worker_id
         if worker_id is None:
-            raise errors.undecodable("The worker of the task")
+            raise errors.undecodable("The worker of the task", errors.ONLY_READ)
         return worker_id
 
     # -- turns ---------------------------------------------------------------------------
@@ -570,7 +570,7 @@ class TaskClient:
         answer = await self._object(url)
         task = as_object(answer.get("task"))
         if "status" not in task:
-            raise errors.undecodable("The task")
+            raise errors.undecodable("The task", errors.ONLY_READ)
         if names_another(as_text(task.get("id")), target):
             raise errors.another_worker()
         turns = answer.get("turns")

@@ -44,8 +44,9 @@ async def test_an_email_address_in_every_form(server: Server, client: WorkerClie
 )
 async def test_an_answer_without_an_address(server: Server, client: WorkerClient, script: Script) -> None:
     server.answer(script)
-    with pytest.raises(BrokenContract):
+    with pytest.raises(BrokenContract) as caught:
         await client.email("w1")
+    assert "may cost money" not in caught.value.text, "it is only read"
 
 
 async def test_an_error_in_place_of_an_address(server: Server, client: WorkerClient) -> None:

@@ -45,8 +45,7 @@ PASTE_ENDS: Final = "\x1b[201~"
 INTERRUPTS: Final = ("\x03", "\x1b[99;5u")
 """Ctrl+C, in both forms."""
 LOST_END_S: Final = 0.5
-"""A Ctrl+C that comes alone, that many seconds after a piece of a paste, ends the paste: its end was lost, and
-nothing could be typed any more."""
+"""Seconds of silence in a paste after which a Ctrl+C ends it: its end was lost, and all keys with it."""
 MOUSE: Final = "\x1b[M"
 """The beginning of a report of the mouse, from terminals without SGR reports."""
 MOUSE_TAIL: Final = 3
