@@ -99,6 +99,8 @@ class StaticReflow(Static):
 NO_TURNS: Final = Bucket("")
 TITLE_CELLS: Final = 24
 """Cells of the title that the money leaves to it."""
+SHORT_TITLE_CELLS: Final = 8
+"""Cells of the title that nothing takes from it."""
 NO_OTHERS: Final = (0, Total(None))
 SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
@@ -168,10 +170,13 @@ class HeaderLine(Widget):
         return self._drawn
 
     def _content(self, width: int) -> Content:
-        right = self._account_content(narrow=width < 90)
-        if self._limit_mark:
-            right = Content.assemble(self._limit_mark, "  " if right else "", right)
         state = self._state()
+        right = self._limit_mark
+        taken = min(cell_len(self._title()), SHORT_TITLE_CELLS) + state.cell_length + right.cell_length
+        for badge in self._account_contents(narrow=width < 90):
+            if taken + (2 if right else 1) + badge.cell_length <= width:
+                right = Content.assemble(right, "  " if right else "", badge)
+                break
         for others in self._others_texts():
             if cell_len(others) + right.cell_length + state.cell_length + TITLE_CELLS <= width:
                 right = Content.assemble((others, "$primary"), "  " if right else "", right)
@@ -181,9 +186,9 @@ class HeaderLine(Widget):
             if needed + money.cell_length <= width:
                 right = Content.assemble(money, "  " if right else "", right)
                 break
-        room = max(8, width - right.cell_length - state.cell_length - 4)
+        room = max(SHORT_TITLE_CELLS, width - right.cell_length - state.cell_length - 4)
         title = Content.styled(self._title(), "bold $foreground").truncate(room, ellipsis=True)
-        left = Content.assemble(title, state)
+        left = Content.assemble(title, state).truncate(max(0, width - right.cell_length - 1), ellipsis=True)
         gap = max(1, width - left.cell_length - right.cell_length)
         return Content.assemble(left, " " * gap, right)
 
@@ -240,17 +245,20 @@ class HeaderLine(Widget):
         words = f"  {sign} {status}" if status else ""
         return Content.assemble((words, style), (f" · {duration}" if duration else "", "$text-muted"))
 
-    def _account_content(self, *, narrow: bool) -> Content:
+    def _account_contents(self, *, narrow: bool) -> Iterator[Content]:
+        """The account, the longest form first; the line has none where no form fits."""
         badge = self._badge
-        if badge is None:
-            return Content.styled(" LOCAL ", "bold $background on $accent") if self._local else Content("")
-        if badge.local:
-            reason = "" if narrow else "no key set "
-            return Content.assemble((reason, "$text-muted"), (" LOCAL ", "bold $background on $accent"))
-        tail = f" …{badge.key_tail}" if badge.key_tail else ""
-        host = "" if narrow and badge.profile else clean_line(badge.host, 60)
-        names = " · ".join(name for name in (clean_line(badge.profile, 30), host) if name)
-        return Content.styled(names + tail, "$text-muted")
+        if self._local if badge is None else badge.local:
+            local = Content.styled(" LOCAL ", "bold $background on $accent")
+            if badge is not None and not narrow:
+                yield Content.assemble(("no key set ", "$text-muted"), local)
+            yield local
+        elif badge is not None:
+            tail = f" …{badge.key_tail}" if badge.key_tail else ""
+            host = "" if narrow and badge.profile else clean_line(badge.host, 60)
+            names = " · ".join(name for name in (clean_line(badge.profile, 30), host) if name)
+            for text in (names + tail, names, tail.lstrip()):
+                yield Content.styled(text, "$text-muted")
 
 
 def _spent_text(spent: Bucket, credit_usd: Decimal | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import nullcontext
 from copy import deepcopy
 from pathlib import Path
@@ -12,9 +13,9 @@ from msgspec.structs import replace
 from handinger_tui.core.errors import ApiError, Locked, Unreachable
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import Kind
-from handinger_tui.ui.ports import Opening
+from handinger_tui.ui.ports import Account, Opening
 from tests.engine.fakes import FakeApi, FakeLog, worker
-from tests.ui.fakes import PRICED, Desktop, FakeShelf, answers, launch, summary
+from tests.ui.fakes import LOCAL, PRICED, REMOTE, Desktop, FakeShelf, answers, launch, summary
 from tests.ui.screens.test_sending import held
 
 
@@ -155,3 +156,19 @@ async def test_open_turns_of_a_killed_run_are_settled_by_reading_and_never_resen
         )
         await desktop.shows(pilot, "Half and whole", "✓ completed")
     assert desktop.api.posts == []
+
+
+@pytest.mark.parametrize(("badge", "forms"), [(REMOTE, "(work )?…f00d|work"), (LOCAL, "LOCAL")])
+async def test_the_header_leaves_out_an_account_that_does_not_fit(badge: Account, forms: str) -> None:
+    desktop = Desktop(api=answers("Hi"), badge=badge)
+    async with desktop.running(88, 24) as pilot:
+        await desktop.send(pilot, "Compare")
+        await desktop.shows(pilot, "✓ completed")
+        for width in range(88, 19, -4):
+            await pilot.resize_terminal(width, 24)
+            await desktop.settle(pilot)
+            line = desktop.text().split("\n")[0].rstrip()
+            account = re.split(r"\d s +|  +", line)[-1]
+            assert re.fullmatch(forms, account) or (width < 40 and "✓ com" in account), (width, line)
+            assert line.startswith(" Compare"), (width, line)
+            assert len(line) <= width
