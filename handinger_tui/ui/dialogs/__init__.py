@@ -72,7 +72,7 @@ class Modal(ModalScreen[Answer]):
 
     _is_dismissed = False
     _answers: tuple[Answer | None, ...] = ()
-    """The answer that waits until the screens above are closed."""
+    """The answer that waits until the screen above is closed."""
 
     def dismiss(self, result: Answer | None = None) -> AwaitComplete:
         """Close with an answer, once; below another screen, as soon as that is closed."""
@@ -82,12 +82,11 @@ class Modal(ModalScreen[Answer]):
         self._is_dismissed = True
         # Its work would end with it a moment later, in which its widgets are gone already.
         self.app.workers.cancel_node(self)
-        return super().dismiss(result)
-
-    def on_screen_resume(self) -> None:
-        """Close if an answer waits."""
-        if self._answers:
-            self.dismiss(self._answers[0])
+        closed = super().dismiss(result)
+        below = self.app.screen
+        if isinstance(below, Modal) and below._answers:
+            below.dismiss(below._answers[0])
+        return closed
 
 
 class Dialog(Modal[Answer]):

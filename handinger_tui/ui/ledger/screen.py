@@ -248,7 +248,8 @@ class LedgerScreen(Modal[str]):
             self._load_turns(figures, event.page)
             return
         groups = (*figures.groups, *figures.suspense)[event.page * PAGE : (event.page + 1) * PAGE]
-        by, zone, year = figures.view.by, self._reader.zone, self._year
+        by, zone = figures.view.by, self._reader.zone
+        year = moment(self._now_ms(), zone).year
         self.table.add_page(event.page, [group_line(bucket, by, zone, year) for bucket in groups])
 
     @work(group="turns")
@@ -257,7 +258,8 @@ class LedgerScreen(Modal[str]):
             if figures is not self._figures:
                 # These rows do not belong to the view that was opened during the read.
                 return
-            zone, year = self._reader.zone, self._year
+            zone = self._reader.zone
+            year = moment(self._now_ms(), zone).year
             lines = [turn_line(charge, zone, year) for charge in charges]
             # The rows of suspense are behind those of all turns.
             first = max(0, page * PAGE - (figures.rows - len(figures.suspense)))
@@ -267,10 +269,6 @@ class LedgerScreen(Modal[str]):
 
         charges = self._reader.charges.turn_charges(figures.charge_filter, PAGE, page * PAGE)
         await self._show_when_read(charges, show)
-
-    @property
-    def _year(self) -> int:
-        return moment(self._now_ms(), self._reader.zone).year
 
     def on_resize(self) -> None:
         """Update the keys: the one for the charts works only on a narrow screen."""

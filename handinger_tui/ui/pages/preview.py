@@ -440,6 +440,11 @@ class PreviewScreen(FooterScreen):
         Another file, or closing, cancels that; the thread then stops at its next step.
         """
         token = CancelToken()
+
+        def report(progress: str) -> None:
+            # The next tick shows it. Called from a thread.
+            self._progress_text = progress
+
         try:
             await self._show_message("Loading…")
             fetched = await self._file_actions.fetch(
@@ -449,7 +454,7 @@ class PreviewScreen(FooterScreen):
             subject = Subject(
                 part.filename or "", part.media_type, fetched.data, fetched.complete, fetched.total
             )
-            self.loaded = await run_in_thread(lambda: load(subject, token, self._set_progress))
+            self.loaded = await run_in_thread(lambda: load(subject, token, report))
             await self._show()
         except LinkExpired as problem:
             self.expired = self._worker_id is not None
@@ -471,11 +476,7 @@ class PreviewScreen(FooterScreen):
 
     def _report_fetch(self, received: int, total: int | None) -> None:
         share = f" · {min(100, received * 100 // total)}% of {size(total)}" if total else ""
-        self._set_progress(f"{size(received)}{share}")
-
-    def _set_progress(self, text: str) -> None:
-        """Set the progress text, which the next tick shows. Also called from a thread."""
-        self._progress_text = text
+        self._progress_text = f"{size(received)}{share}"
 
     def _show_progress(self) -> None:
         if self._progress_text and self._progress_text != self._drawn_progress:

@@ -393,6 +393,8 @@ async def test_a_dialog_closes_once_and_no_other() -> None:
         assert results == []
         second.dismiss(False)
         second.dismiss(True)
-        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+        assert desktop.app.screen is desktop.work
+        await desktop.until(pilot, lambda: len(results) == 2)
+        await desktop.settle(pilot)
         assert results == [False, True]
         assert desktop.app.focused is desktop.work.prompt
