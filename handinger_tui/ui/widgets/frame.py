@@ -274,6 +274,8 @@ def _spent_text(spent: Bucket, credit_usd: Decimal | None) -> str:
 
 def _in_credits(spent: Bucket) -> bool:
     """Whether credits are known and no amount of money: 0 with gaps is that of messages never sent."""
+    if spent.usd.value == 0 and spent.credits.value == 0:
+        return False
     says_nothing = spent.usd.value is None or (spent.usd.value == 0 and not spent.usd.complete)
     return says_nothing and spent.credits.value is not None
 

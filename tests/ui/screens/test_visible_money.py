@@ -94,6 +94,16 @@ async def test_passing_lines_cover_no_amount(size: tuple[int, int]) -> None:
         assert covered(desktop) == []
 
 
+async def test_a_first_turn_without_figures_is_counted_in_dollars() -> None:
+    desktop = Desktop(api=answers("Hi"))
+    desktop.books.charges = [
+        charge("a", "0", credits=Decimal(0), final=True),
+        charge("b", final=False),
+    ]
+    async with desktop.running(120, 40) as pilot:
+        await desktop.until(pilot, lambda: "today $0.00 +1 " in head(desktop))
+
+
 async def test_a_message_that_was_never_sent_does_not_hide_the_credits() -> None:
     desktop = Desktop()
     desktop.books.charges += [
