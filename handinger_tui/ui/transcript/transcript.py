@@ -111,6 +111,8 @@ class Transcript(ScrollView, can_focus=True):
             self.cursor.clear()
             self.search.clear()
             self.highlight.clear()
+            # Also where it is not displayed, and has no width: the first screen is in its place.
+            self.following, self.new_lines = True, 0
             self._rebuild(None)
             return
         position, height = self._reading_position(), layout.height

@@ -196,3 +196,19 @@ async def test_a_session_that_ends_out_of_sight_is_marked_unread() -> None:
         await desktop.shows(pilot, "New session")
         gate.set()
         await desktop.until(pilot, lambda: desktop.shelf.unread == [session_id])
+
+
+async def test_a_new_session_follows_its_end_wherever_the_one_before_stood() -> None:
+    long = "".join(f"Paragraph {n}\n\n" for n in range(60))
+    desktop = Desktop(api=answers(long, "A short answer"))
+    async with desktop.running(80, 24) as pilot:
+        await desktop.send(pilot, "One")
+        await desktop.shows(pilot, "Paragraph 59", "✓ completed")
+        await pilot.press("pageup")
+        await desktop.until(pilot, lambda: not desktop.work.transcript.following)
+        await pilot.press("ctrl+n")
+        await desktop.shows(pilot, "Three things to try")
+        await desktop.send(pilot, "Two")
+        await desktop.shows(pilot, "A short answer", "✓ completed")
+        assert desktop.work.transcript.following
+        assert "new lines" not in desktop.text()
