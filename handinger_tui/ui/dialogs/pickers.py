@@ -11,6 +11,7 @@ from textual.binding import BindingType
 from textual.command import CommandPalette
 from textual.containers import Vertical
 from textual.content import Content
+from textual.events import Click
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -351,6 +352,15 @@ class CommandPicker(CommandPalette, Modal[None]):
     """Lists all commands: Textual's palette, with keys of the key table, so that the help shows them."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PALETTE)
+
+    def on_click(self, event: Click) -> None:
+        """A click outside closes, in place of Textual's handler, which fails for a place outside the screen.
+
+        The screen may have become smaller since the click, or be closed already.
+        """
+        event.prevent_default()
+        if event.widget is self:
+            self.dismiss()
 
     async def action_run(self) -> None:
         """Run the highlighted command."""

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from textual.events import Key, Paste
+from textual.events import Click, Key, Paste
 
 from handinger_tui.core.errors import StreamLost
 from handinger_tui.core.turns.turn import Kind
@@ -375,6 +375,18 @@ async def test_a_double_click_outside_the_palette_closes_it_alone() -> None:
         await desktop.settle(pilot)
         assert desktop.app.is_running
         assert desktop.app.focused is desktop.work.prompt
+
+
+async def test_a_click_beyond_a_screen_that_has_become_smaller_changes_nothing() -> None:
+    async with answered(80, 24) as (desktop, pilot):
+        await pilot.press("ctrl+p")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, CommandPicker))
+        palette, at = desktop.app.screen, (200, 60)
+        palette.post_message(Click(None, *at, 0, 0, 1, False, False, False, *at))
+        await desktop.settle(pilot)
+        assert desktop.app.screen is palette
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
 
 
 async def test_a_dialog_closes_once_and_no_other() -> None:
