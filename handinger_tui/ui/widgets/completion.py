@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from handinger_tui.core.prompts import Typing, as_token, complete, typing_at
 from handinger_tui.core.safety import clean_line
+from handinger_tui.ui.widgets.strips import max_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -45,8 +46,6 @@ class Listing(Struct, frozen=True):
 class Suggestions(Static):
     """Commands or files that match the typed text; Tab accepts the marked one."""
 
-    ROWS = 6
-
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.display = False
@@ -70,10 +69,18 @@ class Suggestions(Static):
             self.at = (self.at + by) % len(self.rows)
             self._draw()
 
+    def notify_style_update(self) -> None:
+        """Show fewer rows on a low screen."""
+        super().notify_style_update()
+        if self.display:
+            self._draw()
+
     def _draw(self) -> None:
-        first = max(0, min(self.at - self.ROWS + 2, len(self.rows) - self.ROWS))
+        count = max_rows(self)
+        # With room for it, the row behind the marked one is in sight.
+        first = max(0, min(self.at - count + min(count, 2), len(self.rows) - count))
         lines = []
-        for at, (name, summary) in enumerate(self.rows[first : first + self.ROWS], first):
+        for at, (name, summary) in enumerate(self.rows[first : first + count], first):
             mark, style = ("›", "bold $primary") if at == self.at else (" ", "$foreground")
             title = (f"{mark} {clean_line(name):<12} ", style)
             lines.append(Content.assemble(title, (clean_line(summary), "$text-muted")))

@@ -383,6 +383,10 @@ class PromptBox(TextArea, inherit_bindings=False):
         else:
             await self.run_action("screen.key('end')")
 
+    def on_resize(self) -> None:
+        """Keep the cursor in sight where the box has become lower."""
+        self.call_after_refresh(self.scroll_cursor_visible)
+
     @_after_typed_keys
     def action_newline(self) -> None:
         """Break the line."""

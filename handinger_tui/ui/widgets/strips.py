@@ -10,6 +10,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.events import Click, Key, Resize
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Static
 
 from handinger_tui.core.errors import AttachmentProblem, NoSuchFile
@@ -22,8 +23,13 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.turns.turn import Attachment, Turn
 
-ROWS: Final = 3
-"""Most rows of a strip; more would take the room of the answer."""
+
+def max_rows(widget: Widget) -> int:
+    """Most rows that the style sheet gives to a list above the prompt: fewer on a low screen."""
+    height = widget.styles.max_height
+    return 1 if height is None else max(1, int(height.value))
+
+
 # -- the queue -----------------------------------------------------------------------------------
 NAME_CELLS: Final = 40
 """Most cells of the name of a file."""
@@ -117,8 +123,14 @@ class QueueStrip(Static):
 
     def on_resize(self, event: Resize) -> None:
         """Lay out for the new width."""
+        self.notify_style_update()
+
+    def notify_style_update(self) -> None:
+        """Lay out for the rows that the style sheet gives."""
+        super().notify_style_update()
         self._drawn_key = ()
-        self._draw()
+        if self.display:
+            self._draw()
 
     def _draw(self) -> None:
         marked = self._marked_at if self.has_focus else None
@@ -128,10 +140,11 @@ class QueueStrip(Static):
             return
         self._drawn_key = key
         at = self._position_of(self.editing) if marked is None else marked
-        self._first = max(0, min(max(self._first, at - ROWS + 1), at, len(self.queue) - ROWS))
+        count = max_rows(self)
+        self._first = max(0, min(max(self._first, at - count + 1), at, len(self.queue) - count))
         rows = [
             self._draw_row(position, turn, marked=position == marked)
-            for position, turn in list(enumerate(self.queue))[self._first : self._first + ROWS]
+            for position, turn in list(enumerate(self.queue))[self._first : self._first + count]
         ]
         more = len(self.queue) - len(rows)
         if more:
@@ -345,6 +358,12 @@ class Chips(Static):
         """Arrange the chips for the new width."""
         self._draw()
 
+    def notify_style_update(self) -> None:
+        """Arrange the chips for the rows that the style sheet gives."""
+        super().notify_style_update()
+        if self.display:
+            self._draw()
+
     def watch_has_focus(self, has_focus: bool) -> None:
         """Mark the newest chip on focus; without focus no chip is marked."""
         super().watch_has_focus(has_focus)
@@ -362,12 +381,13 @@ class Chips(Static):
         self._positions = arrange([one.cell_length for one in drawn], room)
         last = self._positions[-1].row if self._positions else 0
         marked_row = self._positions[self._at].row if self._positions else 0
-        first = max(0, min(last - ROWS + 1, marked_row if self.has_focus else 0))
+        count = max_rows(self)
+        first = max(0, min(last - count + 1, marked_row if self.has_focus else 0))
         rows = [
             Content(" ").join(drawn[position.at] for position in self._positions if position.row == row)
-            for row in range(first, min(last + 1, first + ROWS))
+            for row in range(first, min(last + 1, first + count))
         ]
-        hidden = sum(not first <= position.row < first + ROWS for position in self._positions)
+        hidden = sum(not first <= position.row < first + count for position in self._positions)
         if hidden:
             rows[-1] = rows[-1].truncate(max(0, room - 10), ellipsis=True)
             rows[-1] = Content.assemble(rows[-1], (f"  {hidden} more", "$text-muted"))

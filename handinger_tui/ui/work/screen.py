@@ -91,6 +91,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         super().__init__()
         clip_paints(self)
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (12, "-low"), (20, "-high")]
         self._options = options
         self._now_ms = now_ms
         self._early_text = ""

@@ -172,3 +172,23 @@ async def test_the_header_leaves_out_an_account_that_does_not_fit(badge: Account
             assert re.fullmatch(forms, account) or (width < 40 and "✓ com" in account), (width, line)
             assert line.startswith(" Compare"), (width, line)
             assert len(line) <= width
+
+
+@pytest.mark.parametrize(
+    "typed", ["/", "\n".join(f"line {number}" for number in range(12))], ids=["offers", "long"]
+)
+async def test_the_prompt_is_in_sight_on_a_low_screen(typed: str) -> None:
+    script, _gate = held("One")
+    desktop = Desktop(api=FakeApi(starts=[script]))
+    async with desktop.running(60, 24) as pilot:
+        await desktop.send(pilot, "One")
+        await desktop.until(pilot, lambda: desktop.session.busy)
+        for number in range(5):
+            await desktop.send(pilot, f"Queued {number}")
+        await desktop.shows(pilot, "Queued 2   +2 more")
+        desktop.work.prompt.put(typed)
+        for height in (20, 16, 12, 10, 8):
+            await pilot.resize_terminal(60, height)
+            await desktop.settle(pilot)
+            assert f"│ {typed.splitlines()[-1]} " in desktop.text(), height
+            assert re.search(r"Queued \d   \+\d more", desktop.text()), height

@@ -405,7 +405,7 @@ async def test_a_dialog_closes_once_and_no_other() -> None:
         assert results == []
         second.dismiss(False)
         second.dismiss(True)
-        assert desktop.app.screen is desktop.work
+        assert len(desktop.app.screen_stack) == 1
         await desktop.until(pilot, lambda: len(results) == 2)
         await desktop.settle(pilot)
         assert results == [False, True]
