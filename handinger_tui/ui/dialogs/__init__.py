@@ -97,6 +97,7 @@ class Dialog(Modal[Answer]):
 
     def __init__(self, title: str | Content, on_close: Answer | None = None) -> None:
         super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-wide")]
         self._title = title if isinstance(title, Content) else Content.styled(clean_line(title), "bold")
         self._on_close = on_close
 

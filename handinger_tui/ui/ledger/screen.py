@@ -147,6 +147,7 @@ class LedgerScreen(Modal[str]):
         """
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]
         self._reader = Reader(charges, limits, open_session, zone)
         self._now_ms = now_ms
         self._rulings = rulings

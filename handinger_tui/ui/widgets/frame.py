@@ -336,12 +336,24 @@ class FooterLine(Widget):
             self.keys, self._hovered = keys, self._NONE
             self.refresh()
 
+    @property
+    def shown(self) -> tuple[FooterKey, ...]:
+        """The way out and the first of the other keys, as many as fit: none is cut."""
+        # The space behind the last one may be cut.
+        room, chosen = self.size.width + 1, set[FooterKey]()
+        for one in sorted(self.keys, key=lambda one: one.key != "escape"):
+            room -= one.cells
+            if room < 0:
+                break
+            chosen.add(one)
+        return tuple(one for one in self.keys if one in chosen)
+
     def render(self) -> Content:
-        """The line with all keys."""
+        """The line with the keys that fit."""
         key, label = (self.get_visual_style(f"keyline--{name}") for name in ("key", "label"))
         hover_style = self.get_visual_style("keyline--under")
         pieces = []
-        for at, one in enumerate(self.keys):
+        for at, one in enumerate(self.shown):
             piece = Content.assemble((f" {one.key_text} ", key), (f"{one.label} ", label))
             if at == self._hovered:
                 piece = piece.stylize(hover_style)
@@ -351,7 +363,7 @@ class FooterLine(Widget):
     # -- the mouse ------------------------------------------------------------------------------
     def _index_at(self, x: int) -> int:
         """The position of the key in column `x`, `_NONE` where there is none."""
-        for at, one in enumerate(self.keys):
+        for at, one in enumerate(self.shown):
             if x < one.cells:
                 return at
             x -= one.cells

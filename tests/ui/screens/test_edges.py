@@ -13,7 +13,9 @@ from msgspec.structs import replace
 from handinger_tui.core.errors import ApiError, Locked, Unreachable
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import Kind
+from handinger_tui.ui.dialogs import Confirm
 from handinger_tui.ui.ports import Account, Opening
+from handinger_tui.ui.widgets.frame import FooterLine
 from tests.engine.fakes import FakeApi, FakeLog, worker
 from tests.ui.fakes import LOCAL, PRICED, REMOTE, Desktop, FakeShelf, answers, launch, summary
 from tests.ui.screens.test_sending import held
@@ -192,3 +194,23 @@ async def test_the_prompt_is_in_sight_on_a_low_screen(typed: str) -> None:
             await desktop.settle(pilot)
             assert f"│ {typed.splitlines()[-1]} " in desktop.text(), height
             assert re.search(r"Queued \d   \+\d more", desktop.text()), height
+
+
+async def test_the_line_of_keys_cuts_no_key() -> None:
+    desktop = Desktop()
+    async with desktop.running(120, 24) as pilot:
+        await desktop.settle(pilot)
+        line = desktop.work.query_one(FooterLine)
+        for width in range(120, 19, -1):
+            await pilot.resize_terminal(width, 24)
+            await desktop.settle(pilot)
+            shown = re.split("  +", desktop.text().rstrip("\n").split("\n")[-1].strip())
+            complete = [f"{key.key_text} {key.label}" for key in line.keys]
+            assert [key for key in complete if key in shown] == shown, width
+
+
+async def test_the_buttons_of_a_question_are_whole_on_a_narrow_screen() -> None:
+    desktop = Desktop()
+    async with desktop.running(40, 24) as pilot:
+        desktop.app.push_screen(Confirm("Sure?", "It costs.", yes="Raise limit and send", no="Cancel"))
+        await desktop.shows(pilot, "Cancel", "Raise limit and send")

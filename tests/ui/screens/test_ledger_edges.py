@@ -232,3 +232,12 @@ async def test_a_row_is_narrowed_to_as_it_stands_while_another_grouping_is_read(
         await pilot.press("d", "enter")
         books.event.set()
         await desktop.shows(pilot, "only day Tue 14 Nov")
+
+
+async def test_on_a_low_screen_rows_come_before_the_forecast() -> None:
+    desktop = desktop_with(FakeBooks(some()))
+    async with desktop.running(80, 24) as pilot:
+        await opened(desktop, pilot, "›Tue 14 Nov", "Forecast")
+        await pilot.resize_terminal(40, 12)
+        await desktop.until(pilot, lambda: "Forecast" not in desktop.text())
+        await desktop.shows(pilot, "›Tue 14 Nov")
