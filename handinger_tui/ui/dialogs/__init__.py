@@ -71,21 +71,21 @@ class Modal(ModalScreen[Answer]):
     """
 
     _is_dismissed = False
-    _answers: tuple[Answer | None, ...] = ()
+    waiting_answer: tuple[Answer | None, ...] = ()
     """The answer that waits until the screen above is closed."""
 
     def dismiss(self, result: Answer | None = None) -> AwaitComplete:
         """Close with an answer, once; below another screen, as soon as that is closed."""
         if self._is_dismissed or not self.is_active:
-            self._answers = self._answers or (result,)
+            self.waiting_answer = self.waiting_answer or (result,)
             return AwaitComplete()
         self._is_dismissed = True
         # Its work would end with it a moment later, in which its widgets are gone already.
         self.app.workers.cancel_node(self)
         closed = super().dismiss(result)
         below = self.app.screen
-        if isinstance(below, Modal) and below._answers:
-            below.dismiss(below._answers[0])
+        if isinstance(below, Modal) and below.waiting_answer:
+            below.dismiss(below.waiting_answer[0])
         return closed
 
 

@@ -172,9 +172,9 @@ class HeaderLine(Widget):
     def _content(self, width: int) -> Content:
         state = self._state()
         right = self._limit_mark
-        taken = min(cell_len(self._title()), SHORT_TITLE_CELLS) + state.cell_length + right.cell_length
+        used = min(cell_len(self._title()), SHORT_TITLE_CELLS) + state.cell_length + right.cell_length
         for badge in self._account_contents(narrow=width < 90):
-            if taken + (2 if right else 1) + badge.cell_length <= width:
+            if used + (2 if right else 1) + badge.cell_length <= width:
                 right = Content.assemble(right, "  " if right else "", badge)
                 break
         for others in self._others_texts():
