@@ -366,7 +366,7 @@ def shows_screen(args: argparse.Namespace) -> bool:
     if args.command and not SUBCOMMANDS[args.command].has_screen:
         return False
     is_headless = args.headless is not None or args.output_format is not None or bool(args.output)
-    return not (is_headless or getattr(args, "detach", False) or getattr(args, "dry_run", False))
+    return not (is_headless or args.detach or args.dry_run)
 
 
 def run_command(args: argparse.Namespace) -> int:

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace, settings: Settings, prompt: str, files: tuple[
 async def _run(
     args: argparse.Namespace, settings: Settings, prompt: str, files: tuple[Attachment, ...]
 ) -> int:
-    keep_history = not getattr(args, "no_history", False)
+    keep_history = not args.no_history
     ledger, warning = await open_ledger(settings, default_paths(), keep_history=keep_history)
     try:
         if warning:

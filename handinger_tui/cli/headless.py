@@ -131,7 +131,7 @@ class Headless:
     def _services(self) -> AbstractAsyncContextManager[Services]:
         # Without a limit nothing depends on costs before the end: no GETs run during the stream.
         tap = self._print_event if self._printer.prints_events else None
-        keep_history = not getattr(self._args, "no_history", False)
+        keep_history = not self._args.no_history
         return open_services(self._settings, default_paths(), tap=tap, keep_history=keep_history)
 
     async def _choose_session(self, services: Services) -> Session:
@@ -330,13 +330,9 @@ class Headless:
             say(f"Watch it: handinger-tui attach {one_word(worker_id)}")
         if self._signal is not None:
             return self._signal
-        if self._is_detached and turn.status in (TurnStatus.RUNNING, TurnStatus.COMPLETED):
+        if self._args.detach and turn.status in (TurnStatus.RUNNING, TurnStatus.COMPLETED):
             return Exit.OK
         return Exit.LOCAL_IO if self._is_stdout_closed else exit_of(turn)
-
-    @property
-    def _is_detached(self) -> bool:
-        return bool(getattr(self._args, "detach", False))
 
     def _save_answer(self, turn: Turn, code: int) -> int:
         target = self._output

@@ -19,9 +19,16 @@ if TYPE_CHECKING:
     from handinger_tui.ledger.limits import LimitRules
 
 
-def flags_of(args: argparse.Namespace | None) -> Flags:
-    """Return the settings given on the command line; `args` is None for a command without options."""
-    return Flags(
+def settings_for(args: argparse.Namespace | None, *, keyless: bool = True) -> Settings:
+    """Load the settings; `args` is None for a command without options.
+
+    `keyless` allows the local worker to answer without `--local` if no key is set.
+
+    Raises:
+        SettingsError
+    """
+    config = default_paths().config
+    flags = Flags(
         base_url=getattr(args, "base_url", None),
         generation=getattr(args, "generation", None),
         budget=getattr(args, "budget", None),
@@ -32,15 +39,6 @@ def flags_of(args: argparse.Namespace | None) -> Flags:
         max_credits=getattr(args, "max_credits", None),
         ceiling=Scope.WORKER if getattr(args, "command", "") == "attach" else Scope.SESSION,
     )
-
-
-def settings_for(args: argparse.Namespace | None, *, keyless: bool = True) -> Settings:
-    """Load the settings. `keyless` allows the local worker to answer without `--local` if no key is set.
-
-    Raises:
-        SettingsError
-    """
-    config, flags = default_paths().config, flags_of(args)
     settings = load(flags, os.environ, config_text(config), str(config))
     if not keyless:
         require_key(settings, flags)

@@ -33,9 +33,9 @@ from handinger_tui.core.export.scenes import (
     tick_text,
     ticks,
 )
-from handinger_tui.core.export.spending import cell, line, poster
+from handinger_tui.core.export.spending import Report, cell, line, poster
 from handinger_tui.core.formatting import percent_text
-from handinger_tui.core.money.spending import Bucket, altogether
+from handinger_tui.core.money.spending import Bucket, GroupBy, altogether
 
 
 def day(at: int, usd: str | None, gaps: int = 0) -> Bucket:
@@ -210,7 +210,8 @@ def test_long_numbers_fit_their_tile() -> None:
         Total(Decimal(10) ** 20),
         tokens=Total(Decimal(10) ** 21),
     )
-    words = [one for one in poster([], bucket, "all", simulated=False).marks if isinstance(one, Word)]
+    report = Report("all", GroupBy.DAY, [], [], bucket, simulated=False, date="")
+    words = [one for one in poster(report).marks if isinstance(one, Word)]
     sizes = {one.text: one.size for one in words}
     assert sizes["9"] == 28
     for text in ("$9,223,372.0369", "100,000,000,000,000,000,000", "1,000,000,000,000,000,000,000"):

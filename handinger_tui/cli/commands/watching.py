@@ -38,6 +38,7 @@ def _add_attach_arguments(parser: argparse.ArgumentParser) -> None:
         dest="headless",
         help="headless: print the answer to stdout",
     )
+    parser.set_defaults(detach=False, dry_run=False, no_history=False)
     add_limit_options(parser, "warn and exit 5 once the worker has cost this much (it keeps running)")
     add_output_options(parser)
     add_connection_options(parser)
@@ -71,7 +72,8 @@ def _add_replay_arguments(parser: argparse.ArgumentParser) -> None:
     add_format_options(parser.add_argument_group("headless output"))
     add_screen_options(parser)
     # In a pipe there is no screen.
-    parser.set_defaults(headless=None if sys.stdout.isatty() else "", output=None)
+    headless = None if sys.stdout.isatty() else ""
+    parser.set_defaults(headless=headless, output=None, detach=False, dry_run=False)
 
 
 def _parse_speed(text: str) -> float:

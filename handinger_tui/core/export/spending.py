@@ -181,24 +181,24 @@ def figures(spent: Bucket) -> tuple[TotalFigure, ...]:
     )
 
 
-def poster(days: Sequence[Bucket], total: Bucket, heading: str, *, simulated: bool) -> Scene:
-    """The whole report as one scene. `total`: all charges; `heading`: which charges these are."""
+def poster(report: Report) -> Scene:
+    """The whole report as one scene."""
     side = 2 * _MARGIN
     marks: list[Mark] = [
         Word(0, 34, "Cost report", size=32, bold=True),
-        Word(0, 64, clean_line(heading, 140), Ink.MUTED, 16),
+        Word(0, 64, clean_line(report.heading, 140), Ink.MUTED, 16),
     ]
     y = 84
-    if simulated:
+    if report.simulated:
         marks += [
             Box(0, y, WIDTH, 36, Ink.WARN, hatched=True, corner=8),
             Box(10, y + 4, WIDTH - 20, 28, Ink.GROUND, corner=6),
             Word(WIDTH / 2, y + 23, SIMULATED, Ink.WARN, 15, TextAnchor.MIDDLE, bold=True),
         ]
         y += 36 + _GAP
-    marks += translate(_tiles(total), 0, y)
+    marks += translate(_tiles(report.total), 0, y)
     y += 112 + _GAP
-    for scene in (bars(days), share_of(total), cumulative(days)):
+    for scene in (bars(report.days), share_of(report.total), cumulative(report.days)):
         marks += translate(scene.marks, 0, y)
         y += scene.height + _GAP
     marks.append(Word(0, y + 6, "USD as reported. Hatched or dashed: not reported.", Ink.MUTED, 13))
@@ -367,17 +367,13 @@ def _html(report: Report) -> bytes:
 
 
 def _svg(report: Report) -> bytes:
-    return document(_scene(report)).encode("utf-8", "replace")
+    return document(poster(report)).encode("utf-8", "replace")
 
 
 def _png(report: Report) -> bytes:
     from handinger_tui.core.export.png import picture  # Pillow, 30 ms
 
-    return picture(_scene(report))
-
-
-def _scene(report: Report) -> Scene:
-    return poster(report.days, report.total, report.heading, simulated=report.simulated)
+    return picture(poster(report))
 
 
 REPORTS: Final[dict[str, Callable[[Report], bytes]]] = {".html": _html, ".svg": _svg, ".png": _png}
