@@ -21,7 +21,7 @@ INT64_MAX: Final = 2**63 - 1
 _PICO: Final = Decimal(10) ** 12
 _MICRO: Final = Decimal(10) ** 6
 _FINEST: Final = Decimal(1).scaleb(-PLACES)
-_LARGE: Final = tuple(
+LARGE: Final = tuple(
     (Decimal(10) ** power, unit) for power, unit in ((12, "T"), (9, "G"), (6, "M"), (3, "k"))
 )
 
@@ -252,7 +252,7 @@ def two_digits(value: Decimal | int) -> Decimal:
 
 def short_number(value: Decimal, width: int, sign: str = "") -> str:
     """A number in at most `width` cells where possible: "1.23M", "$12.3k"; beyond all units "1e+45"."""
-    for size, unit in _LARGE:
+    for size, unit in LARGE:
         if size <= value < size * 1000:
             for places in (2, 1, 0):
                 text = f"{sign}{value / size:.{places}f}{unit}"

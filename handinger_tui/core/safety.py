@@ -200,21 +200,6 @@ def hosts_in(text: str) -> list[str]:
 
 
 _LINE_END: Final = re.compile(r"%0[ad]", re.IGNORECASE)
-
-
-def trouble_in_mail(to: str, fields: str) -> str:
-    """Why a mailto link is refused, as text for people; "" for a safe one.
-
-    Some mail programs attach files that a link names, and start a new header at an encoded line break.
-    """
-    named_fields = [(unquote(field.partition("=")[0]).strip().lower(), field) for field in fields.split("&")]
-    if any("attach" in name for name, _ in named_fields):
-        return "it would attach a file to an email"
-    if any(_LINE_END.search(field) for name, field in (("", to), *named_fields) if name != "body"):
-        return "it adds lines to the header of an email"
-    return ""
-
-
 _SPACES: Final = re.compile(r"\s+")
 
 
@@ -340,9 +325,16 @@ def _malformed(url: str) -> str:
 
 
 def _judge_mail(url: str, link_text: str | None) -> Link:
+    """Judge a mailto link.
+
+    Some mail programs attach files that a link names, and start a new header at an encoded line break.
+    """
     parts = urlsplit(url)
-    if problem := trouble_in_mail(parts.path, parts.query):
-        return Link(url, Verdict.REFUSE, reason=problem)
+    fields = [(unquote(field.partition("=")[0]).strip().lower(), field) for field in parts.query.split("&")]
+    if any("attach" in name for name, _ in fields):
+        return Link(url, Verdict.REFUSE, reason="it would attach a file to an email")
+    if any(_LINE_END.search(field) for name, field in (("", parts.path), *fields) if name != "body"):
+        return Link(url, Verdict.REFUSE, reason="it adds lines to the header of an email")
     to = clean_line(unquote(parts.path), 120)
     other = contradicted(link_text, to.rpartition("@")[2].lower()) if link_text else None
     contradiction = "" if other is None else f"; the text says {other}, but it goes to {to or 'no one yet'}"

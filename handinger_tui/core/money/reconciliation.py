@@ -111,47 +111,30 @@ def _newest(turns: Sequence[Turn]) -> Decimal | None:
     return next((read.cost_usd for read in reads if read.cost_usd is not None), None)
 
 
-class _Span:
-    """The span from one read before a turn to the next one, with the cost of our turns in it."""
-
-    def __init__(self, start: Decimal) -> None:
-        self.start = start
-        self.ours = ZERO
-        self.turns = 0
-        self.unknown = 0
-
-    def add(self, turn: Turn, money: TurnMoney) -> None:
-        if turn.status in FREE:
-            return
-        self.turns += 1
-        self.ours = EXACT.add(self.ours, money.usd or ZERO)
-        self.unknown += money.usd is None or not money.final
-
-    def close(self, parts: Parts, end: Decimal, *, first: bool) -> Parts:
-        """`parts` plus the growth of the worker's total in this span beyond our own turns."""
-        excess = EXACT.subtract(EXACT.subtract(end, self.start), self.ours)
-        if excess == 0:
-            return parts
-        if excess < 0:
-            return replace(parts, unexplained=EXACT.add(parts.unexplained, excess))
-        if self.unknown:
-            turns = parts.turns + self.unknown
-            return replace(parts, unreported=EXACT.add(parts.unreported, excess), turns=turns)
-        if first and not self.turns:
-            return replace(parts, before=EXACT.add(parts.before, excess))
-        return replace(parts, between=EXACT.add(parts.between, excess))
-
-
-def _parts(turns: Sequence[Turn], money: tuple[TurnMoney, ...], server: Decimal) -> Parts:
+def _parts(turns: Sequence[Turn], money: Sequence[TurnMoney], server: Decimal) -> Parts:
     """The parts over all spans. A worker begins at 0; each read before a turn starts a new span."""
-    parts, span, first = Parts(), _Span(ZERO), True
+    spans: list[tuple[Decimal, list[TurnMoney]]] = [(ZERO, [])]
     for turn, own in zip(turns, money, strict=True):
-        total = turn.before.cost_usd if turn.before is not None else None
-        if total is not None:
-            parts = span.close(parts, total, first=first)
-            span, first = _Span(total), False
-        span.add(turn, own)
-    return span.close(parts, server, first=first)
+        if turn.before is not None and turn.before.cost_usd is not None:
+            spans.append((turn.before.cost_usd, []))
+        if turn.status not in FREE:
+            spans[-1][1].append(own)
+    sums = dict.fromkeys(("before", "between", "unreported", "unexplained"), ZERO)
+    unknown_turns = 0
+    ends = (*(start for start, _ in spans[1:]), server)
+    for at, ((start, ours), end) in enumerate(zip(spans, ends, strict=True)):
+        # What the worker's total grew by in this span beyond our own turns.
+        excess = reduce(EXACT.subtract, [start, *(own.usd or ZERO for own in ours)], end)
+        unknown = sum(own.usd is None or not own.final for own in ours)
+        if excess < 0:
+            part = "unexplained"
+        elif unknown:
+            part = "unreported"
+            unknown_turns += unknown if excess else 0
+        else:
+            part = "between" if at or ours else "before"
+        sums[part] = EXACT.add(sums[part], excess)
+    return Parts(**sums, turns=unknown_turns)
 
 
 # -- texts ----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import EXACT, at_price, json_amount
+from handinger_tui.core.amounts import EXACT, LARGE, at_price, json_amount
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.limits import Unit, amount_text
@@ -96,7 +96,6 @@ CHIP_CELLS: Final = 25
 _SMALLEST: Final = Decimal("0.0001")
 _STEPS: Final = ((Decimal("0.1"), Decimal("0.01")), (Decimal("0.01"), Decimal("0.001")))
 """Pairs of a least amount and its rounding step, for two significant digits."""
-_LARGE: Final = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 
 def typical_cost_text(usual: TypicalCost) -> str:
@@ -174,8 +173,10 @@ def _digits(value: Decimal, at_least: int) -> tuple[str, str]:
     if value and value < _SMALLEST:
         return "<", str(_SMALLEST)
     if value >= 100:
-        size, letter = next(((size, letter) for size, letter in _LARGE if value >= 10 * size), (1, ""))
-        return "", f"{EXACT.divide(value, Decimal(size)):.0f}{letter}"
+        size, letter = next(
+            ((size, letter) for size, letter in LARGE if value >= 10 * size), (Decimal(1), "")
+        )
+        return "", f"{EXACT.divide(value, size):.0f}{letter}"
     step = next((step for least, step in _STEPS if value >= least), _SMALLEST)
     units, _, decimals = format(value.quantize(step, context=EXACT), "f").partition(".")
     decimals = decimals.rstrip("0").ljust(at_least, "0")
