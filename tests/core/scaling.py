@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handinger_tui.core.amounts import EXACT
+from handinger_tui.core.dialects import StreamDecoder
 from handinger_tui.core.export.exporters import SESSION_EXPORTERS
 from handinger_tui.core.money.timeline import Ended, Event, Read, Sent, Timeline
-from handinger_tui.core.stream import Frame, WorkerBody, body_of
+from handinger_tui.core.stream import Frame, Framing, WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnRequest
@@ -101,6 +102,18 @@ def folding_flood(kind: str) -> Callable[[int], Callable[[], object]]:
         return lambda: fold(TurnRequest("turn_1", "", 0), stream)
 
     return prepare
+
+
+def reading_line(number: int) -> Callable[[], object]:
+    """A line of a text body that does not end."""
+    pieces = [Frame(at, at, Framing.TEXT, "x" * 200) for at in range(number)]
+
+    def work() -> None:
+        decoder = StreamDecoder("ai4")
+        for piece in pieces:
+            decoder.decode(piece)
+
+    return work
 
 
 def laying_out(kind: str) -> Callable[[int], Callable[[], object]]:
@@ -235,6 +248,7 @@ WORKS: Final = (
     *(Work(f"fold {kind}", 25_000, folding(kind)) for kind in ("texts", "data", "steps", "starts")),
     Work("fold calls", 10_000, folding("calls")),
     Work("fold one input", 20_000, folding_input),
+    Work("read a line that does not end", 50_000, reading_line),
     *(Work(f"fold {kind}", 10_000, folding_flood(kind)) for kind in FLOODS),
     Work("lay out texts", 5_000, laying_out("texts")),
     Work("lay out calls", 2_500, laying_out("calls")),

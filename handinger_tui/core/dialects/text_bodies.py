@@ -188,30 +188,34 @@ class TextBody:
 
     def __init__(self, *, lines: bool) -> None:
         self.shape = BodyShape.LINES if lines else BodyShape.OPEN
-        self._buffer = ""
+        self._buffer: list[str] = []
 
     def take(self, text: str) -> list[str]:
         """Add text; return the pieces that are complete now."""
-        self._buffer += text
-        self._decide(self._buffer)
+        self._buffer.append(text)
+        if self.shape is BodyShape.OPEN:
+            self._buffer = ["".join(self._buffer)]
+            self._decide(self._buffer[0])
         if self.shape is BodyShape.PROSE:
             return self._take_buffer()
-        if self.shape is BodyShape.OPEN or "\n" not in self._buffer:
+        # A line that never ends is not searched again for each piece of it.
+        if self.shape is BodyShape.OPEN or "\n" not in text:
             return []
-        *lines, self._buffer = self._buffer.split("\n")
+        *lines, last = "".join(self._buffer).split("\n")
+        self._buffer = [last]
         return [line.removesuffix("\r") for line in lines]
 
     def end(self) -> list[str]:
         """What is buffered when the body ends."""
-        if self._buffer:
-            self._decide(f"{self._buffer}\n")
+        if self.shape is BodyShape.OPEN and any(self._buffer):
+            self._decide("".join([*self._buffer, "\n"]))
         return self._take_buffer()
 
     def _decide(self, start: str) -> None:
-        is_lines = looks_like_ai4(start) if self.shape is BodyShape.OPEN else None
+        is_lines = looks_like_ai4(start)
         if is_lines is not None:
             self.shape = BodyShape.LINES if is_lines else BodyShape.PROSE
 
     def _take_buffer(self) -> list[str]:
-        buffered, self._buffer = self._buffer, ""
+        buffered, self._buffer = "".join(self._buffer), []
         return [buffered] if buffered else []
