@@ -196,6 +196,7 @@ class MentionIndex:
     def __init__(self) -> None:
         self._sources: tuple[Source, ...] = ()
         self._by_key: dict[str, Source] = {}
+        self._by_number: dict[str, Source] = {}
         self._readers: dict[tuple[str, int], CitationReader] = {}
         """Turn id and position of a text → its reader."""
         self._positions: dict[str, int] = {}
@@ -206,6 +207,7 @@ class MentionIndex:
         """The mentions of `sources` in `session`."""
         if sources is not self._sources:
             self._sources, self._by_key = sources, {source.key: source for source in sources}
+            self._by_number = {str(source.number): source for source in sources}
             self._mentions_of = PerTurn(self._read_turn)
         self._positions = {turn.turn_id: at for at, turn in enumerate(session.turns)}
         grouped: dict[int, list[Mention]] = {}
@@ -218,7 +220,7 @@ class MentionIndex:
 
     def _read_turn(self, turn: Turn) -> list[tuple[int, Mention]]:
         """Source number and place of each mention in a turn."""
-        numbers: dict[str, int] | None = None
+        own: dict[str, int] | None = None
         mentions: list[tuple[int, Mention]] = []
         for position, part in enumerate(turn.parts):
             if not isinstance(part, TextPart):
@@ -230,27 +232,28 @@ class MentionIndex:
                     source = self._by_key.get(mark.url)
                     mentions += [] if source is None else [(source.number, mention)]
                     continue
-                numbers = self._number_labels(turn) if numbers is None else numbers
-                cited = {numbers[label] for label in mark.labels if label in numbers}
-                mentions += ((number, mention) for number in sorted(cited))
+                own = self._own_labels(turn) if own is None else own
+                cited = {self._number_of(label, turn, own) for label in mark.labels}
+                mentions += ((number, mention) for number in sorted(filter(None, cited)))
         return mentions
 
-    def _number_labels(self, turn: Turn) -> dict[str, int]:
-        """The source that each label means in the answer of a turn.
+    def _number_of(self, label: str, turn: Turn, own: dict[str, int]) -> int | None:
+        """The number of the source that a label means in the answer of a turn; None for no source.
 
         A label is first an id of one of the turn's own sources, then n for its n-th own source, then the
         number of a source of the session that appeared not later than in this turn.
         """
-        now = self._positions[turn.turn_id]
-        numbers = {
-            str(source.number): source.number
-            for source in self._sources
-            if self._positions.get(source.turn_id, now) <= now
-        }
+        source, now = self._by_number.get(label), self._positions[turn.turn_id]
+        if label in own or source is None:
+            return own.get(label)
+        return source.number if self._positions.get(source.turn_id, now) <= now else None
+
+    def _own_labels(self, turn: Turn) -> dict[str, int]:
+        """The numbers of the turn's own sources, by their place among these and by their ids."""
         own: dict[str, tuple[int, str]] = {}
         for part in sources_of_turn(turn):
             source = self._by_key.get(source_key(part))
             if source is not None:
                 own.setdefault(source.key, (source.number, part.source_id))
-        numbers |= {str(at): number for at, (number, _) in enumerate(own.values(), 1)}
+        numbers = {str(at): number for at, (number, _) in enumerate(own.values(), 1)}
         return numbers | {source_id: number for number, source_id in own.values() if source_id}

@@ -87,6 +87,7 @@ def classify(text: str) -> Typed:
 
 MAX_PASTED: Final = 32_768
 """Characters of a pasted text up to which it may be a list of paths."""
+LONGEST_PATH: Final = 4096
 MAX_PATHS: Final = 100
 """Paths in one pasted text."""
 
@@ -175,7 +176,7 @@ def _absolute_path(word: str) -> str | None:
     else:
         path = word
     is_rooted = path.startswith(("/", "~/")) or _DRIVE.match(path)
-    return path if is_rooted and not _NOT_IN_A_PATH.search(path) and len(path) <= 4096 else None
+    return path if is_rooted and not _NOT_IN_A_PATH.search(path) and len(path) <= LONGEST_PATH else None
 
 
 _TOKEN: Final = re.compile(
@@ -223,8 +224,11 @@ def mentioned(prompt: str, is_file: Callable[[str], bool] | None = None) -> Ment
 
 
 def _path_of(token: re.Match[str]) -> tuple[str, str]:
-    """Split a token into its path and trailing punctuation of the sentence; no path while quotes are open."""
-    if token["quoted"] and not token["end"]:
+    """Split a token into its path and trailing punctuation of the sentence; no path while quotes are open.
+
+    A text of more than `LONGEST_PATH` characters is no path either.
+    """
+    if (token["quoted"] and not token["end"]) or len(token.group()) > LONGEST_PATH:
         return "", ""
     if token["quoted"]:
         return _ESCAPED.sub(r"\1", token["quoted"]), ""

@@ -21,13 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handinger_tui.core.amounts import EXACT
+from handinger_tui.core.citations import mentions
 from handinger_tui.core.dialects import StreamDecoder
 from handinger_tui.core.export.exporters import SESSION_EXPORTERS
 from handinger_tui.core.money.timeline import Ended, Event, Read, Sent, Timeline
 from handinger_tui.core.stream import Frame, Framing, WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import TurnRequest
+from handinger_tui.core.turns.turn import Rope, SourcePart, TextPart, Turn, TurnRequest
 from handinger_tui.engine.settling import adopted_turns
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ui.transcript.document import ALL, LiveMarkdown, render, warm_up
@@ -40,7 +41,6 @@ from tests.ledger.samples import answered, order
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from handinger_tui.core.turns.turn import Turn
 
 MOST: Final = 2.3
 """The greatest factor of work for a doubled input."""
@@ -102,6 +102,16 @@ def folding_flood(kind: str) -> Callable[[int], Callable[[], object]]:
         return lambda: fold(TurnRequest("turn_1", "", 0), stream)
 
     return prepare
+
+
+def citing(number: int) -> Callable[[], object]:
+    """Turns with a source each, and a citation mark that is the number of one."""
+    parts = [
+        (SourcePart(f"s{at}", f"https://example.com/{at}"), TextPart(Rope() + "As [1]."))
+        for at in range(number)
+    ]
+    turns = tuple(Turn(TurnRequest(f"turn_{at}", "", 0), parts=own) for at, own in enumerate(parts))
+    return lambda: mentions(Session("ses_1", 0, turns=turns))
 
 
 def reading_line(number: int) -> Callable[[], object]:
@@ -248,6 +258,7 @@ WORKS: Final = (
     *(Work(f"fold {kind}", 25_000, folding(kind)) for kind in ("texts", "data", "steps", "starts")),
     Work("fold calls", 10_000, folding("calls")),
     Work("fold one input", 20_000, folding_input),
+    Work("citations", 1_000, citing),
     Work("read a line that does not end", 50_000, reading_line),
     *(Work(f"fold {kind}", 10_000, folding_flood(kind)) for kind in FLOODS),
     Work("lay out texts", 5_000, laying_out("texts")),

@@ -66,6 +66,7 @@ def test_a_token_becomes_a_name(prompt: str, text: str, paths: list[str]) -> Non
     [
         "write to me@x.org", "<me@x.org>", "a@b@c", "@", "@ home", "at @, then", "mail @.", "wait @...",
         "", "@\n", '@"', '@""', '@"never closed.csv', "x.y+z@example.csv", "é@data.csv",
+        "@" + "a/" * 3_000 + "b.csv",
     ],
 )  # fmt: skip
 def test_text_that_is_not_a_token(prompt: str) -> None:
