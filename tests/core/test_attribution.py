@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -19,7 +21,8 @@ from handinger_tui.core.money.attribution import (
     session_money,
     turn_money,
 )
-from handinger_tui.core.money.turn_events import events_text
+from handinger_tui.core.money.timeline import Read
+from handinger_tui.core.money.turn_events import TimedEvent, events_of_other, events_text
 from handinger_tui.core.stream import Costs, Snapshot, Usage
 from handinger_tui.core.turns.session import Others, OtherTurn, Session
 from handinger_tui.core.turns.turn import FREE, TextPart, Turn, TurnRequest, TurnStatus
@@ -315,6 +318,12 @@ OTHERS = st.lists(
     max_size=3,
     unique_by=lambda other: other.turn_id,
 ).map(tuple)
+
+
+@pytest.mark.parametrize("figure", ["0n5", "", "NaN", "sNaN", "-1", "1e999999999999999999"])
+def test_a_damaged_figure_of_another_session_is_not_known(figure: str) -> None:
+    other = OtherTurn("other_1", WORKER, json.dumps([[7, "read", False, 1, [figure]]]), "ses_2")
+    assert events_of_other(other) == (TimedEvent(7, Read((None,), False, 1)),)
 
 
 @given(st.lists(TURNS, max_size=6).map(tuple), st.lists(st.tuples(CHANGES, OTHERS), max_size=6))

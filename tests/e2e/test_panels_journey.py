@@ -31,10 +31,8 @@ def go_through_the_tabs(window: Terminal, total: str) -> None:
     window.shows("half a message")
     for key, words in (("F2", total), ("F3", "docs.python.org"), ("F4", "No files yet.")):
         window.press(key)
-        screen = window.until(lambda screen_text: TABS in screen_text and words in screen_text, words)  # noqa: B023 - called at once
-        assert "half a message" in screen
-        assert "Browsing: " in screen
-        assert "Esc Back" in screen
+        expected = (TABS, words, "half a message", "Browsing: ", "Esc Back")
+        window.until(lambda screen_text: all(one in screen_text for one in expected), words)  # noqa: B023 - called at once
     window.press("Tab")
     window.shows(total)
     window.press("Escape")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
@@ -309,4 +309,8 @@ def _read_back(row: list[Json], key: Key) -> TimedEvent | None:
 
 
 def _figure(stored: Json) -> Amount | None:
-    return amount(Decimal(stored)) if isinstance(stored, str) else count(stored)
+    """A figure of a damaged row is not known."""
+    try:
+        return amount(Decimal(stored)) if isinstance(stored, str) else count(stored)
+    except InvalidOperation:
+        return None
