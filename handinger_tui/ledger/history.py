@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.session import SessionSummary
     from handinger_tui.ledger.database import Database
-
-T = TypeVar("T")
 
 # Of `turn_totals.told`, bit 0 says that USD were reported, bit 1 that credits were.
 _SUMMARIES: Final = f"""
@@ -158,7 +156,8 @@ class SessionHistory:
 
     async def prompts(self, limit: int = 500) -> list[str]:
         """Earlier prompts, each once, newest last."""
-        return (await self._select(_PROMPTS, limit, lambda row: unpack(row["prompt"])))[::-1]
+        rows = await self._database.run(lambda db: db.execute(_PROMPTS, (limit,)).fetchall())
+        return [unpack(row["prompt"]) for row in reversed(rows)]
 
     async def add_imported(self, file: SessionFile) -> str | None:
         """Store an imported session, all of it or nothing.
@@ -259,8 +258,8 @@ class SessionHistory:
     async def draft(self, session_id: str) -> str:
         """The saved draft of a session; "" when there is none."""
         sql = "SELECT text FROM drafts WHERE session_id = ?"
-        drafts = await self._select(sql, pack(session_id), lambda row: unpack(row["text"]))
-        return drafts[0] if drafts else ""
+        row = await self._database.run(lambda db: db.execute(sql, (pack(session_id),)).fetchone())
+        return "" if row is None else unpack(row["text"])
 
     async def save_draft(self, session_id: str, text: str) -> None:
         """Save the draft of a session, which need not be stored itself yet; "" deletes it."""
@@ -268,9 +267,6 @@ class SessionHistory:
             await self._change(_SAVE_DRAFT, session_id, text)
         else:
             await self._change("DELETE FROM drafts WHERE session_id = ?", session_id)
-
-    async def _select(self, sql: str, cell: Cell, value_of: Callable[[Row], T]) -> list[T]:
-        return await self._database.run(lambda db: [value_of(row) for row in db.execute(sql, (cell,))])
 
     async def _change(self, sql: str, *texts: str) -> None:
         def work(connection: sqlite3.Connection) -> None:

@@ -403,7 +403,7 @@ def _filters(session: Session, periods: Periods, *, simulated: bool) -> dict[Sco
 
 
 def _is_within(turn: Turn, which: ChargeFilter) -> bool:
-    return turn.live or turn.order.created_ms >= (which.since_ms or 0)
+    return turn.live or which.since_ms is None or turn.order.created_ms >= which.since_ms
 
 
 def _charged(connection: sqlite3.Connection, session: Session) -> set[str]:
