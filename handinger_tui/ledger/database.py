@@ -23,6 +23,10 @@ MAX_WAIT_S: Final = 0.05
 T = TypeVar("T")
 
 _CLOSED: Final = "The history is closed."
+UNWRITTEN: Final = (
+    "The last answer is not complete in it. Free some disk space; its worker is read again (free) by: "
+    "handinger-tui costs --settle"
+)
 
 
 class Database:
@@ -133,7 +137,8 @@ class Database:
             with translated():
                 self._write_frames(connection, self.unwritten)
         except LedgerError as problem:
-            self._retry_at = len(self.unwritten) + MAX_FRAMES
+            # As many again: each attempt writes all of them, and a long answer may meet a full disk early.
+            self._retry_at = len(self.unwritten) + max(len(self.unwritten), MAX_FRAMES)
             self.problem = problem.summary
             self._report_damage(problem)
             raise
@@ -187,7 +192,7 @@ class Database:
         with closing(connection), suppress(LedgerError):
             self._patience.run(lambda: self._write(connection))
         if self.unwritten:
-            raise NoRoom(self.problem or _CLOSED)
+            raise NoRoom(self.problem or _CLOSED, UNWRITTEN)
 
     def _report_damage(self, problem: LedgerError) -> None:
         if isinstance(problem, Damaged):

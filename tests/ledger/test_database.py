@@ -137,6 +137,18 @@ async def test_refused_frames_keep_their_order_and_are_retried(tmp_path: Path) -
     assert look(tmp_path / "h.db", "SELECT MIN(seq), MAX(seq) FROM frames") == [(0, 2 * MAX_FRAMES - 1)]
 
 
+async def test_a_long_answer_on_a_full_disk_is_not_tried_again_and_again(tmp_path: Path) -> None:
+    writer, number = Writer(), 100 * MAX_FRAMES
+    async with started(tmp_path / "h.db", writer) as database:
+        writer.problem = NoRoom("The disk is full.")
+        for seq in range(number):
+            database.append(item(seq))
+        await database.run(stored)
+        assert sum(writer.sizes) < 4 * number
+        writer.problem = None
+    assert count(tmp_path / "h.db") == number
+
+
 async def test_frames_that_cannot_be_written_at_the_end_are_reported(tmp_path: Path) -> None:
     writer = Writer()
     database = Database(lambda: open_database(tmp_path / "h.db", 5), writer)
@@ -144,8 +156,9 @@ async def test_frames_that_cannot_be_written_at_the_end_are_reported(tmp_path: P
     writer.problem = NoRoom("The disk is full.")
     database.append(item(0))
     for _ in range(2):
-        with pytest.raises(NoRoom, match="The disk is full"):
+        with pytest.raises(NoRoom, match="The disk is full") as caught:
             await database.close()
+        assert "costs --settle" in caught.value.hint
     with pytest.raises(LedgerError):
         database.append(item(1))
     with pytest.raises(LedgerError):
