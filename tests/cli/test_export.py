@@ -38,7 +38,13 @@ def test_markdown_is_the_default_on_stdout(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "argv", [("export", "ses_1"), ("sources", "ses_1"), ("sessions", "show", "ses_1", "--json")]
+    "argv",
+    [
+        ("export", "ses_1"),
+        ("sources", "ses_1"),
+        ("replay", "ses_1", "--speed", "max"),
+        ("sessions", "show", "ses_1", "--json"),
+    ],
 )
 def test_what_is_read_of_a_damaged_history_is_never_shown_as_complete(
     tmp_path: Path, argv: tuple[str, ...]
