@@ -65,6 +65,7 @@ async def _choose_session(context: CommandContext, *, running_only: bool = False
         context.now_ms,
         lambda: controller.session_id,
         lambda: controller.opened_sessions,
+        controller.rename,
         running_only=running_only,
     )
     chosen = await context.interaction.ask(picker)

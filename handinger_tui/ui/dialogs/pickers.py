@@ -29,7 +29,7 @@ from handinger_tui.ui.widgets.session_rows import session_details, session_rows
 from handinger_tui.ui.widgets.status_text import WORKED_ON, under_way
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 
     from handinger_tui.core.search import SearchHit
     from handinger_tui.core.turns.session import Session, SessionSummary
@@ -101,13 +101,15 @@ class SessionPicker(Picker):
         history: StoredSessions,
         now_ms: Callable[[], int],
         current: Callable[[], str],
-        opened: Callable[[], Iterable[Session]] = tuple,
+        opened: Callable[[], Iterable[Session]],
+        rename: Callable[[str, str], Awaitable[None]],
         *,
         running_only: bool = False,
     ) -> None:
         """`current` returns the id of the session on the work screen.
 
-        `opened` returns sessions in memory, whose state is newer than that of their rows on disk.
+        `opened` returns sessions in memory, whose state is newer than that of their rows on disk. `rename`
+        sets the title of a session, there and on disk.
 
         `running_only`: list only sessions whose worker runs, or was running when it was last read.
         """
@@ -117,6 +119,7 @@ class SessionPicker(Picker):
             super().__init__("Sessions", "Search all texts; filters tag: since: has:file")
         self._running_only = running_only
         self._opened = opened
+        self._rename_session = rename
         self._history = history
         self._now_ms = now_ms
         self._current = current
@@ -256,7 +259,7 @@ class SessionPicker(Picker):
             return
         title = await self.app.push_screen_wait(Ask("Rename the session", clean_line(row.title)))
         if title:
-            await self._history.rename(row.session_id, title)
+            await self._rename_session(row.session_id, title)
             await self._read()
 
     def action_delete(self) -> None:

@@ -333,6 +333,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         event.refresh_styles, self._was_styled = self._was_styled, True
         # A dialog may have renamed or deleted a session.
         self._first_screen.renew()
+        self.scheduler.request()
 
     def on_resize(self, event: Resize) -> None:
         """Fit the panels and the footer to the width, before Textual sets the classes of the screen."""

@@ -204,7 +204,9 @@ async def session_list(eye: Eye) -> None:
     eye.desktop.shelf.rows = [
         summary(f"s{at}", session_id=text, worker_id=text, title=text) for at, text in enumerate(PLANTED)
     ]
-    await listed(eye, SessionPicker(eye.desktop.shelf, lambda: NOW_MS, lambda: ""))
+    await listed(
+        eye, SessionPicker(eye.desktop.shelf, lambda: NOW_MS, lambda: "", tuple, eye.desktop.shelf.rename)
+    )
 
 
 async def history(eye: Eye) -> None:

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.ui.dialogs import Ask
 from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.ports import Account, Opening
 from handinger_tui.ui.widgets.session_rows import cost_words, session_details
@@ -454,3 +455,18 @@ async def test_a_search_ends_with_its_list_and_not_after_its_rows_are_gone(
         await pilot.press("escape")
         await desktop.until(pilot, lambda: desktop.app.screen is desktop.work and bool(rows_at_end))
         assert rows_at_end == [1]
+
+
+async def test_a_new_title_from_the_list_is_also_that_of_the_open_session() -> None:
+    desktop = await stored(Opening.LAST)
+    async with desktop.running(120, 40) as pilot:
+        await desktop.shows(pilot, "An answer from before")
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "About x")
+        await pilot.press("f2")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Ask))
+        await pilot.press(*"Better", "enter")
+        await desktop.shows(pilot, "Better")
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+        await desktop.until(pilot, lambda: "Better" in desktop.text().splitlines()[0])
