@@ -47,7 +47,9 @@ async def workers(context: CommandContext, argument: str) -> None:
         open_task=lambda text: run(attach(context, text)),
         worker_in=worker_in,
     )
-    page = WorkersScreen(gallery, controller.connection.history, actions, context.now_ms, chosen)
+    page = WorkersScreen(
+        gallery, controller.connection.history, actions, context.interaction, context.now_ms, chosen
+    )
     await context.interaction.ask(page)
 
 

@@ -462,7 +462,7 @@ class TreeView(VirtualList[TreeRows]):
     async def _copy(self, value: Any) -> None:
         # Serializing a complete document may take long.
         text = value if isinstance(value, str) else await run_in_thread(lambda: json_text(value))
-        copy_from(self, clean(text), "the value")
+        copy_from(self, text, "the value")
 
 
 def _value_text(node: Node) -> str:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.turns.session import SessionSummary
     from handinger_tui.engine.gallery import Gallery
     from handinger_tui.ui.ports import StoredSessions
+    from handinger_tui.ui.work.interaction import Interaction
 
 WIDE: Final = 100
 """Width in cells from which the details stand beside the list."""
@@ -183,6 +184,7 @@ class WorkersScreen(FooterScreen):
         gallery: Gallery,
         history: StoredSessions,
         actions: WorkerActions,
+        interaction: Interaction,
         now_ms: Callable[[], int],
         chosen: str = "",
     ) -> None:
@@ -192,6 +194,7 @@ class WorkersScreen(FooterScreen):
         self._gallery = gallery
         self._history = history
         self._actions = actions
+        self._interaction = interaction
         self._now_ms = now_ms
         self._chosen = chosen
         self._clearing: Timer | None = None
@@ -282,7 +285,6 @@ class WorkersScreen(FooterScreen):
             self.do(self._edit(worker))
 
     async def _edit(self, worker: StoredWorker | None) -> None:
-
         if worker is not None:
             worker = await self._newest(worker)
         form = WorkerFormScreen(self._gallery, self._history, worker)
@@ -332,7 +334,7 @@ class WorkersScreen(FooterScreen):
     def action_delete(self) -> None:
         """Delete the worker, after a question."""
         if self._list.current is not None:
-            self.do(self._delete(self._list.current))
+            self._interaction.run(self._delete(self._list.current))
 
     async def _delete(self, worker: StoredWorker) -> None:
         body = (
@@ -342,9 +344,16 @@ class WorkersScreen(FooterScreen):
         )
         question = Confirm("Delete this worker?", body, yes="Delete", no="Cancel")
         if await self.app.push_screen_wait(question):
-            done = await self._gallery.delete(worker.worker_id)
+            await self._finish(await self._gallery.delete(worker.worker_id), "Deleted.")
+
+    async def _finish(self, done: bool | None, words: str) -> None:
+        """Say what became of a request, which goes on when the page is closed: it may have left."""
+        text = _outcome(done, words)
+        if self.is_attached:
             await self._reload()
-            self.say(_outcome(done, "Deleted."), failed=done is False)
+            self.say(text, failed=done is False)
+        else:
+            self._interaction.say(text)
 
     # -- tasks -----------------------------------------------------------------------------
     def action_open(self) -> None:
@@ -357,15 +366,14 @@ class WorkersScreen(FooterScreen):
     def action_archive(self) -> None:
         """Archive the task at the cursor, after a question."""
         if self._tasks.current is not None:
-            self.do(self._archive(self._tasks.current))
+            self._interaction.run(self._archive(self._tasks.current))
 
     async def _archive(self, task: SessionSummary) -> None:
         if task.worker_id is None:
             self.say("This task was not sent yet.")
             return
         if await self.app.push_screen_wait(archive_question(task.title)):
-            done = await self._gallery.archive(task.worker_id)
-            self.say(_outcome(done, "Archived."), failed=done is False)
+            await self._finish(await self._gallery.archive(task.worker_id), "Archived.")
 
 
 def archive_question(title: str) -> Confirm:

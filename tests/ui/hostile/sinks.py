@@ -298,7 +298,7 @@ async def stored_workers(eye: Eye) -> None:
         for at, one in enumerate(PLANTED)
     ]
     for screen in (
-        WorkersScreen(gallery, desktop.shelf, actions, lambda: NOW_MS),
+        WorkersScreen(gallery, desktop.shelf, actions, desktop.work.interaction, lambda: NOW_MS),
         WorkerFormScreen(gallery, desktop.shelf, first),
     ):
         desktop.app.push_screen(screen)

@@ -258,3 +258,20 @@ async def test_esc_pressed_twice_closes_the_form_alone(monkeypatch: pytest.Monke
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, WorkersScreen))
         await desktop.settle(pilot)
         assert isinstance(desktop.app.screen, WorkersScreen)
+
+
+async def test_a_deletion_goes_on_when_the_page_is_closed() -> None:
+    desktop, templates = desktop_with(WATCH)
+    async with desktop.running(120, 40) as pilot:
+        await desktop.send(pilot, "/workers")
+        await desktop.shows(pilot, "Price watch")
+        templates.gate = asyncio.Event()
+        await pilot.press("x")
+        await desktop.shows(pilot, "Delete this worker?")
+        await pilot.press("right", "enter")
+        await desktop.until(pilot, lambda: templates.sent)
+        await pilot.press("q")
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+        templates.gate.set()
+        await desktop.until(pilot, lambda: "Deleted." in desktop.notices())
+        assert templates.kept["wrk_watch"].is_gone or "wrk_watch" not in templates.there
