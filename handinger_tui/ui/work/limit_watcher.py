@@ -102,7 +102,8 @@ class LimitWatcher:
         try:
             # An unreadable history is reported where it is needed, not once a second.
             with suppress(LedgerError):
-                which = ChargeFilter(session_id=self._controller.session_id)
+                session_id = self._controller.session_id
+                which = ChargeFilter(session_id=session_id)
                 restated = await self._controller.connection.charges.news(which)
                 if restated is not None:
                     # What the screens compare is in the session after it was counted. A change is announced
@@ -113,19 +114,19 @@ class LimitWatcher:
                     finally:
                         # Those that are open now: others were closed in the meantime.
                         reload(self._interaction.app.screen_stack)
-                        self._show_restatements(restated)
+                        self._show_restatements(session_id, restated)
                 elif self._money_for != self._money_key():
                     # Midnight has passed.
                     await self._refresh_money()
         finally:
             self._is_checking = False
 
-    def _show_restatements(self, restated: Sequence[Restatement]) -> None:
-        """Show once which closed amounts of the open session changed.
+    def _show_restatements(self, session_id: str, restated: Sequence[Restatement]) -> None:
+        """Show once which closed amounts of the session changed.
 
         The receipt of the newest turn is in sight, and grows with what its worker reports late.
         """
-        turns = self._controller.session.turns
+        turns = self._controller.session_of(session_id).turns
         newest = turns[-1].turn_id if turns else None
         shown = [one for one in restated if one.turn_id != newest or one.reason != MORE]
         if shown:

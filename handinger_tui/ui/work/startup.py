@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -194,8 +193,9 @@ class Startup:
     # -- later -----------------------------------------------------------------------------
     async def check_left_running(self) -> None:
         """Check once on the turns that were left running, and report the result. Raises LedgerError."""
-        result = await check_running_sessions(self._controller)
-        for line in format_check(result, self._controller.session_id, self._context.now_ms()):
+        ended, running = await check_running_sessions(self._controller)
+        elsewhere = [session for session in ended if session.session_id != self._controller.session_id]
+        for line in format_check(elsewhere, running, self._context.now_ms()):
             self._interaction.announce(line)
         self._context.repaint()
         reload(self._interaction.app.screen_stack)
@@ -205,27 +205,21 @@ MAX_CHECKED: Final = 20
 """How many sessions are checked at the start, with one GET each."""
 
 
-@dataclass(slots=True)
-class RunningCheck:
-    """The result of `check_running_sessions`, newest first.
+async def check_running_sessions(controller: SessionController) -> tuple[list[Session], list[Session]]:
+    """Check on the newest turns left running, newest first.
 
-    `ended`: sessions whose turn has ended and was fetched; `running`: sessions whose turn still runs.
-    """
-
-    ended: list[Session] = field(default_factory=list)
-    running: list[Session] = field(default_factory=list)
-
-
-async def check_running_sessions(controller: SessionController) -> RunningCheck:
-    """Check on the newest turns left running. Ended ones of sessions not on the screen are marked unread.
+    Returns the sessions whose turn has ended and was fetched, and those whose turn still runs. Ended ones
+    that are not on the screen are marked unread.
 
     Raises:
         LedgerError
     """
-    result, connection = RunningCheck(), controller.connection
+    connection = controller.connection
+    ended_sessions: list[Session] = []
+    running: list[Session] = []
     # The local worker ends with the program, and its turns with it.
     if connection.badge.local:
-        return result
+        return [], []
     rows = [row for row in await connection.history.sessions() if row.last_status is TurnStatus.RUNNING]
     for row in [row for row in rows if row.base_url in ("", connection.base_url)][:MAX_CHECKED]:
         try:
@@ -237,27 +231,23 @@ async def check_running_sessions(controller: SessionController) -> RunningCheck:
             continue
         actor = controller.engine.actor(row.session_id)
         if ended:
-            result.ended.append(actor.session)
+            ended_sessions.append(actor.session)
             if row.session_id != controller.session_id:
                 await connection.history.mark_unread(row.session_id)
         elif not actor.running and unwatched(actor.session) is not None:
-            result.running.append(actor.session)
-    return result
+            running.append(actor.session)
+    return ended_sessions, running
 
 
-def format_check(result: RunningCheck, shown_id: str, now_ms: int) -> list[str]:
-    """The lines that report a check.
-
-    A turn that ended in the session on the screen, `shown_id`, is left out.
-    """
+def format_check(ended: Sequence[Session], running: Sequence[Session], now_ms: int) -> list[str]:
+    """The lines that report which turns that were left running have ended, and which still run."""
     lines = []
-    ended = [session for session in result.ended if session.session_id != shown_id]
     if len(ended) == 1:
         lines.append(f"“{clean_line(ended[0].title, 60)}” finished. Press ^S to open it.")
     elif ended:
         lines.append(f"{len(ended)} sessions finished. Press ^S to list them.")
-    if result.running:
-        lines.append(_format_running(result.running, now_ms))
+    if running:
+        lines.append(_format_running(running, now_ms))
     return lines
 
 
