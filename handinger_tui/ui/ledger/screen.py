@@ -173,19 +173,16 @@ class LedgerScreen(Modal[str]):
         """The table of rows."""
         return self.query_one(LedgerTable)
 
-    @on(events.ScreenResume)
-    def _handle_resume(self) -> None:
-        """Read, at first and whenever a screen above is closed: there may be new charges since then."""
-        self._read()
-
     def reload(self) -> None:
         """Read the history again after a change; the cursor stays where it is."""
         if self.is_mounted:
-            self._read()
+            self.action_reload()
 
     # -- reading -----------------------------------------------------------------------
+    @on(events.ScreenResume)
     @work(group="read", exclusive=True)
-    async def _read(self) -> None:
+    async def action_reload(self) -> None:
+        """Read the history: at first, on request, and when a screen above is closed."""
         await self._show_when_read(self._read_figures(), self._show)
 
     async def _show_when_read(self, reading: Awaitable[T], show: Callable[[T], None]) -> None:
@@ -310,7 +307,7 @@ class LedgerScreen(Modal[str]):
         if self.has_class("-charts"):
             self.action_charts()
         self.refresh_bindings()
-        self._read()
+        self.action_reload()
 
     @on(Head.ActionClicked)
     def _handle_head_click(self, event: Head.ActionClicked) -> None:
@@ -382,13 +379,9 @@ class LedgerScreen(Modal[str]):
         asking = Asking(self.app, self._reader, self._rulings, self._now_ms)
         try:
             if await asking.assign(figures, line.rises if line is not None else ()):
-                self._read()
+                self.action_reload()
         except HandingerError as problem:
             self.notify(clean_line(problem.text), severity="error", markup=False)
-
-    def action_reload(self) -> None:
-        """Read the history again."""
-        self._read()
 
     def action_open(self) -> None:
         """Open the session of the row under the cursor."""
