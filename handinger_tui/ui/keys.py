@@ -281,7 +281,7 @@ KEYS: Final = (
     Key("preview.after", "n", "file(1)", "Next", "Next file", _V, 4),
     Key("preview.before", "p", "file(-1)", "Previous", "Previous file", _V, 5),
     Key("preview.save", "d", "save", "Download", "Save the file", _V, 6),
-    Key("preview.save_into", "D", "save('asked')", "Save to…", "Save to another folder", _V),
+    Key("preview.save_into", "D", "save_into", "Save to…", "Save to another folder", _V),
     Key("preview.open", "o", "open", "Open", "Save and open in its default app", _V, 7),
     Key("preview.again", "r", "again", "Reload", "Reload (renews an expired link)", _V, 1),
     Key("page.copy", "y", "copy", "Copy", "Copy the source text", _W, 1),

@@ -28,7 +28,7 @@ from handinger_tui.core.money.spending import (
 from handinger_tui.core.safety import clean_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from handinger_tui.core.money.limits import Gauge
     from handinger_tui.core.turns.session import Session
@@ -269,10 +269,16 @@ def days_of(buckets: Sequence[Bucket], first: date | None = None, last: date | N
     if older:
         by_day[begin] = altogether([by_day.get(begin, Bucket("")), *older], begin.isoformat())
     days = [begin + timedelta(days=at) for at in range((end - begin).days + 1)]
-    has_usd = any(bucket.usd.value is not None for bucket in by_day.values())
-    has_credits = any(bucket.credits.value is not None for bucket in by_day.values())
-    unit = Unit.CREDITS if has_credits and not has_usd else Unit.USD
-    return Days(begin, tuple(by_day.get(day, Bucket(day.isoformat())) for day in days), unit)
+    shown = tuple(by_day.get(day, Bucket(day.isoformat())) for day in days)
+    return Days(begin, shown, unit_of(by_day.values()))
+
+
+def unit_of(buckets: Iterable[Bucket]) -> Unit:
+    """US dollars; credits where they are all that was reported."""
+    listed = list(buckets)
+    has_usd = any(bucket.usd.value is not None for bucket in listed)
+    has_credits = any(bucket.credits.value is not None for bucket in listed)
+    return Unit.CREDITS if has_credits and not has_usd else Unit.USD
 
 
 def _day(key: str) -> date | None:

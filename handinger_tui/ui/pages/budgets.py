@@ -34,7 +34,7 @@ from handinger_tui.core.money.typical_cost import (
 )
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.ledger.query import day_at, first_of_forecast, midnight_ms
+from handinger_tui.ui.ledger.query import day_at, first_of_forecast, midnight_ms, unit_of
 from handinger_tui.ui.pages import SavingScreen
 from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
 
@@ -307,7 +307,7 @@ class BudgetsScreen(SavingScreen):
             charges = await reader.turn_charges(which, limit=MAX_TURNS)
         days = await self._read_days(which)
         today, share = self._today()
-        unit = Unit.USD if any(day.usd.value is not None for day in days) else _fallback_unit(days)
+        unit = unit_of(days)
         return Comparison(
             "this worker" if self._only_this_worker else "all workers",
             compare(charges),
@@ -336,10 +336,6 @@ class BudgetsScreen(SavingScreen):
         now = datetime.fromtimestamp(self._now_ms() / 1000, self._zone)
         passed = now - datetime.combine(now.date(), time.min, tzinfo=now.tzinfo)
         return now.date(), min(Decimal(1), Decimal(int(passed.total_seconds())) / _DAY_S)
-
-
-def _fallback_unit(days: list[Bucket]) -> Unit:
-    return Unit.CREDITS if any(day.credits.value is not None for day in days) else Unit.USD
 
 
 def _filter_of(gauge: Gauge, session_id: str, worker_id: str | None, simulated: bool) -> ChargeFilter:

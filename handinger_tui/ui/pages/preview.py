@@ -581,14 +581,13 @@ class PreviewScreen(FooterScreen):
         """Load the file again, with a renewed link if the old one was refused."""
         self._start_loading(renew=self.expired)
 
-    def action_save(self, where: str = "") -> None:
-        """Download the file; with `where` "asked", into a folder that the person is asked for."""
-        saving = (
-            self._file_actions.save_into(self.part)
-            if where == "asked"
-            else self._file_actions.save([self.part])
-        )
-        self._file_actions.interaction.run(saving)
+    def action_save(self) -> None:
+        """Download the file."""
+        self._file_actions.interaction.run(self._file_actions.save([self.part]))
+
+    def action_save_into(self) -> None:
+        """Download the file into a folder that the person is asked for."""
+        self._file_actions.interaction.run(self._file_actions.save_into(self.part))
 
     def action_open(self) -> None:
         """Open the file with the system program for it."""
