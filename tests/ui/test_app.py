@@ -21,7 +21,7 @@ from textual.worker import WorkerFailed
 from handinger_tui import __version__
 from handinger_tui.core.errors import LedgerError, SettingsError
 from handinger_tui.core.turns.turn import Rope, TextPart, Turn, TurnRequest, TurnStatus
-from handinger_tui.ui.commands import Command, CommandContext
+from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.keys import KEYS
 from handinger_tui.ui.terminal.driver import BACKGROUND_QUERY, TerminalBackground, TerminalDriver
 from handinger_tui.ui.themes import DARK, LIGHT, MIDNIGHT, THEMES, by_name, first_theme

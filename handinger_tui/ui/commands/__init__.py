@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from handinger_tui.ui.commands.command import Command, CommandContext
+from handinger_tui.ui.commands.command import Command
 from handinger_tui.ui.commands.files import ATTACHING, FILES, SOURCES
 from handinger_tui.ui.commands.money import MONEY
 from handinger_tui.ui.commands.session import AGAIN, SESSION
@@ -67,16 +67,6 @@ def completions(text: str, controller: SessionController) -> list[tuple[str, str
     return [
         (f"/{name} {before}{gap}{word}", meaning) for word, meaning in words if word.startswith(typed.lower())
     ]
-
-
-__all__ = [
-    "COMMANDS",
-    "Command",
-    "CommandContext",
-    "command_named",
-    "completions",
-    "unknown_command_text",
-]
 
 
 class CommandProvider(Provider):

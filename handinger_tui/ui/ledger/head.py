@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from msgspec import Struct
@@ -14,10 +14,9 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.geometry import Size
 from textual.message import Message
 from textual.style import Style
-from textual.widgets import Static
+from textual.widget import Widget
 
 from handinger_tui.core.amounts import (
     EXACT,
@@ -41,6 +40,7 @@ from handinger_tui.core.money.reconciliation import Reconciliation, Restatement,
 from handinger_tui.core.money.spending import Bucket, altogether
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.ledger.query import GROUPS, Days, View, day_text
+from handinger_tui.ui.widgets.frame import StaticReflow
 from handinger_tui.ui.widgets.status_text import WORD
 
 MORE: Final = "+"
@@ -421,28 +421,12 @@ TALL: Final = 30
 """Least height of the screen, in lines, for methods and reasons."""
 
 
-class Lines(Static):
-    """A widget whose lines depend on its width; its height is the number of lines."""
-
-    def lines(self, width: int) -> list[Content]:
-        """All lines at `width` cells."""
-        raise NotImplementedError
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """The number of lines at `width`."""
-        return len(self.lines(width))
-
-    def render(self) -> Content:
-        """The lines at the present width."""
-        return Content("\n").join(self.lines(self.size.width))
-
-    @property
-    def short(self) -> bool:
-        """Whether the screen is too low for optional lines."""
-        return self.screen.size.height < TALL
+def is_low(widget: Widget) -> bool:
+    """Whether the screen is too low for optional lines."""
+    return widget.screen.size.height < TALL
 
 
-class Head(Lines):
+class Head(StaticReflow):
     """Totals, limits, groupings and filters."""
 
     class ActionClicked(Message):
@@ -456,18 +440,18 @@ class Head(Lines):
         super().__init__(id="ledger-head")
         self._data = HeadData(view)
 
+    def on_mount(self) -> None:
+        """Show the view before its figures are read."""
+        self.show(self._data)
+
     def show(self, data: HeadData) -> None:
         """Show these values."""
         self._data = data
-        self.refresh(layout=True)
+        self.put(lambda width: head_lines(data, width, short=is_low(self)))
 
     def show_view(self, view: View) -> None:
         """Show another view at once, with the old figures until its own are read."""
         self.show(replace(self._data, view=view))
-
-    def lines(self, width: int) -> list[Content]:
-        """The lines of `head_lines`."""
-        return head_lines(self._data, width, short=self.short)
 
     def on_click(self, event: events.Click) -> None:
         """Post the action of the clicked text, if it has one."""
@@ -476,12 +460,8 @@ class Head(Lines):
             self.post_message(self.ActionClicked(action))
 
 
-class Foot(Lines):
+class Foot(StaticReflow):
     """The forecast for the month, and the comparison with the worker's own total."""
-
-    def __init__(self) -> None:
-        super().__init__(id="ledger-foot")
-        self._draw = partial(foot_lines, None, None)
 
     def show(
         self,
@@ -491,12 +471,8 @@ class Foot(Lines):
         restated: Sequence[Restatement] = (),
     ) -> None:
         """Show these; None where one is not known."""
-        self._draw = partial(foot_lines, month, worker, suspense=suspense, restated=restated)
-        self.refresh(layout=True)
-
-    def lines(self, width: int) -> list[Content]:
-        """The lines of `foot_lines`."""
-        return self._draw(width, short=self.short)
+        draw = partial(foot_lines, month, worker, suspense=suspense, restated=restated)
+        self.put(lambda width: draw(width, short=is_low(self)))
 
 
 class Charts(VerticalScroll):
@@ -505,33 +481,17 @@ class Charts(VerticalScroll):
     def __init__(self) -> None:
         super().__init__(id="ledger-charts")
         self.border_title = "charts"
-        self._drawing = Drawing()
+        self._drawing = StaticReflow()
 
     def compose(self) -> ComposeResult:
         """The widget with all charts."""
         yield self._drawing
 
     def show(self, days: Days | None) -> None:
-        """Draw the charts of these days; None draws nothing."""
-        self._drawing.days = days
-        self._drawing.refresh(layout=True)
-
-
-class Drawing(Lines):
-    """All charts as lines, cached for one width and height."""
-
-    days: Days | None = None
-    _cache: tuple[tuple[Days, int, int], list[Content]] | None = None
-
-    def lines(self, width: int) -> list[Content]:
-        """The lines, as high as the pane, or higher where the pane is too low."""
-        pane = self.parent
-        if self.days is None or width < 1 or not isinstance(pane, VerticalScroll):
-            return []
-        height = pane.scrollable_content_region.height
-        # Layout and painting both ask for the lines, mostly at the same size.
-        cached = self._cache
-        if cached is None or cached[0][0] is not self.days or cached[0][1:] != (width, height):
-            cached = (self.days, width, height), charts(self.days, width, height)
-            self._cache = cached
-        return cached[1]
+        """Draw the charts of these days, as high as the pane or higher; None draws nothing."""
+        if days is None:
+            self._drawing.put(lambda _width: [])
+        else:
+            # Layout and painting both ask for the lines, mostly at the same size.
+            draw = lru_cache(maxsize=1)(partial(charts, days))
+            self._drawing.put(lambda width: draw(width, self.scrollable_content_region.height))

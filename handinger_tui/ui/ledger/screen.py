@@ -165,7 +165,7 @@ class LedgerScreen(Modal[str]):
             with Horizontal(id="ledger-body"):
                 yield LedgerTable()
                 yield Charts()
-            yield Foot()
+            yield Foot(id="ledger-foot")
             yield FooterLine()
 
     @property

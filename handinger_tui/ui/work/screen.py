@@ -17,13 +17,8 @@ from textual.widgets import TextArea
 
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.background import tidy
-from handinger_tui.ui.commands import (
-    COMMANDS,
-    CommandContext,
-    command_named,
-    completions,
-    unknown_command_text,
-)
+from handinger_tui.ui.commands import COMMANDS, command_named, completions, unknown_command_text
+from handinger_tui.ui.commands.command import CommandContext
 from handinger_tui.ui.commands.files import copy_sources, export_sources, show_preview
 from handinger_tui.ui.keys import Where, bindings, for_footer
 from handinger_tui.ui.panels import WIDE

@@ -15,7 +15,8 @@ from handinger_tui.core.money.typical_cost import typical_cost_text
 from handinger_tui.core.prompts import SIGNS, CommandLine, Draft, Empty, Prompt, classify
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Lineage, Turn, TurnRequest, TurnStatus
-from handinger_tui.ui.commands import CommandContext, command_named
+from handinger_tui.ui.commands import command_named
+from handinger_tui.ui.commands.command import CommandContext
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.widgets.status_text import waiting_words
 from handinger_tui.ui.work.composer import Composer, Message, PromptSnapshot

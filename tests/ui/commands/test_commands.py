@@ -9,13 +9,8 @@ import pkgutil
 import pytest
 
 from handinger_tui.ui import commands
-from handinger_tui.ui.commands import (
-    COMMANDS,
-    Command,
-    command_named,
-    completions,
-    unknown_command_text,
-)
+from handinger_tui.ui.commands import COMMANDS, command_named, completions, unknown_command_text
+from handinger_tui.ui.commands.command import Command
 from handinger_tui.ui.themes import DARK, LIGHT
 from handinger_tui.ui.work.session_controller import SessionController
 from tests.engine.fakes import FakeApi, says, sse, worker

@@ -27,7 +27,7 @@ from handinger_tui.ui.dialogs import Ask, Choice, Confirm, Notice, OrderedInput,
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
 from handinger_tui.ui.dialogs.pickers import CommandPicker, HistorySearch, SessionPicker
-from handinger_tui.ui.ledger.head import Charts, Drawing, Foot, Head
+from handinger_tui.ui.ledger.head import Charts, Foot, Head
 from handinger_tui.ui.ledger.screen import LedgerScreen
 from handinger_tui.ui.ledger.table import LedgerTable
 from handinger_tui.ui.pages.budgets import BudgetsScreen
@@ -426,7 +426,7 @@ SINKS: Final = {
     "over it": Sink(
         over_it, (HelpScreen, CommandPicker, SendAgain, RaiseLimit, LimitsPage), OPENED, False, FEW
     ),
-    "ledger": Sink(ledger, (LedgerScreen, LedgerTable, Head, Foot, Charts, Drawing), OPENED, turns=FEW),
+    "ledger": Sink(ledger, (LedgerScreen, LedgerTable, Head, Foot, Charts), OPENED, turns=FEW),
     "receipt": Sink(receipt, (ReceiptScreen, StaticReflow), OPENED, False, FEW),
     "budgets": Sink(budgets, (BudgetsScreen,), OPENED, turns=FEW),
     "schedules": Sink(schedules, (SchedulesScreen, ScheduleTable, ScheduleQuestion)),
