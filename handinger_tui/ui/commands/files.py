@@ -90,8 +90,7 @@ def _select_file(
         missing = f"File not found: {clean_line(argument, 60)}. " if argument.strip() else ""
         more = ", a name, new, or all" if command == "download" else " or a name"
         context.interaction.say(
-            f"{missing}Use /{command} with a number from 1 to {len(listed)}{more}.",
-            "warning",
+            f"{missing}Use /{command} with a number from 1 to {len(listed)}{more}.", "warning"
         )
     return selected
 

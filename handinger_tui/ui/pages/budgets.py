@@ -70,11 +70,7 @@ def budget_lines(comparison: Comparison, width: int) -> list[Content]:
     """The lines of the whole screen at a width in cells."""
     lines = [*_table(comparison, width), Content("")] if comparison.rows else _empty(comparison, width)
     if comparison.rows:
-        lines += [
-            Content.styled("Advice", HEADING),
-            *_wrapped(_advice(comparison.rows), width),
-            Content(""),
-        ]
+        lines += [Content.styled("Advice", HEADING), *_wrapped(_advice(comparison.rows), width), Content("")]
     return [*lines, *_month(comparison, width)]
 
 

@@ -12,14 +12,7 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import ApiError, LedgerError
 from handinger_tui.core.money.attribution import money_of
-from handinger_tui.core.money.limits import (
-    UNTIL_RAISED,
-    Gauge,
-    State,
-    Unit,
-    near_text,
-    reached_text,
-)
+from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, State, Unit, near_text, reached_text
 from handinger_tui.core.money.reconciliation import MORE, Restatement, restatement_text
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
 from handinger_tui.core.money.typical_cost import TypicalCost, typical_cost_chip

@@ -112,13 +112,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self.queue_editor = queue_editor = QueueEditor(controller, interaction, composer)
         self.send_flow = send_flow = SendFlow(controller, interaction, pane, composer)
         self.switcher = switcher = SessionSwitcher(
-            controller,
-            interaction,
-            pane,
-            composer,
-            queue_editor,
-            send_flow.sending,
-            self._handle_shown,
+            controller, interaction, pane, composer, queue_editor, send_flow.sending, self._handle_shown
         )
         self.browsing = Browsing(self, controller, pane, queue_editor, self.scheduler.request)
         self._first_screen = FirstScreen(

@@ -87,11 +87,7 @@ class SendFlow:
     """Sends the messages of each session one at a time, in the order in which Enter was pressed."""
 
     def __init__(
-        self,
-        controller: SessionController,
-        interaction: Interaction,
-        pane: SessionPane,
-        composer: Composer,
+        self, controller: SessionController, interaction: Interaction, pane: SessionPane, composer: Composer
     ) -> None:
         self._controller = controller
         self._drafts = controller.drafts
@@ -361,10 +357,7 @@ class Submitter:
     """Acts on what the prompt submits. The target of a message is fixed the moment Enter is pressed."""
 
     def __init__(
-        self,
-        context: CommandContext,
-        send_flow: SendFlow,
-        run_command: Callable[[str, str], None],
+        self, context: CommandContext, send_flow: SendFlow, run_command: Callable[[str, str], None]
     ) -> None:
         self._controller = context.controller
         self._drafts = context.controller.drafts
