@@ -537,11 +537,9 @@ class PreviewScreen(FooterScreen):
         self.query_one("#preview-foot", Static).update(Content(clean_line(event.status, 200)))
 
     @on(PageView.SearchRequested)
-    def _start_search(self, event: PageView.SearchRequested) -> None:
-        self._search(event.view)
-
     @work(group="find", exclusive=True)
-    async def _search(self, view: PageView) -> None:
+    async def _search(self, event: PageView.SearchRequested) -> None:
+        view = event.view
         text = await self.app.push_screen_wait(Ask("Find in this text", view.search_text))
         if text and view.is_attached:
             await view.find(text)
