@@ -286,22 +286,12 @@ class WorkersScreen(FooterScreen):
 
     async def _edit(self, worker: StoredWorker | None) -> None:
         if worker is not None:
-            worker = await self._newest(worker)
+            worker = await _newest(self._gallery, worker)
         form = WorkerFormScreen(self._gallery, self._history, worker)
         saved = await self.app.push_screen_wait(form)
         if saved is not None:
             await self._reload(saved.worker_id)
             self.say(f"{'Stored' if worker is None else 'Saved'}: {clean_line(saved.name, 100)}.")
-
-    async def _newest(self, worker: StoredWorker) -> StoredWorker:
-        """The worker as it is now: it may have been changed elsewhere."""
-        try:
-            return await self._gallery.read_members(worker.worker_id)
-        except Refused as refusal:
-            # A service that refuses a change of nothing.
-            if worker.is_read and refusal.kind is Kind.INVALID:
-                return worker
-            raise
 
     def action_add(self, what: str) -> None:
         """Add a worker by id or address, or open a task by one, as `what` says."""
@@ -325,7 +315,7 @@ class WorkersScreen(FooterScreen):
     async def _read(self, worker: StoredWorker) -> None:
         try:
             await self._gallery.read(worker.worker_id)
-            await self._newest(worker)
+            await _newest(self._gallery, worker)
         finally:
             # It may be gone.
             await self._reload()
@@ -374,6 +364,17 @@ class WorkersScreen(FooterScreen):
             return
         if await self.app.push_screen_wait(archive_question(task.title)):
             await self._finish(await self._gallery.archive(task.worker_id), "Archived.")
+
+
+async def _newest(gallery: Gallery, worker: StoredWorker) -> StoredWorker:
+    """The worker as it is now: it may have been changed elsewhere. Raises ApiError."""
+    try:
+        return await gallery.read_members(worker.worker_id)
+    except Refused as refusal:
+        # A service that refuses a change of nothing.
+        if worker.is_read and refusal.kind is Kind.INVALID:
+            return worker
+        raise
 
 
 def archive_question(title: str) -> Confirm:
