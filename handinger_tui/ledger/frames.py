@@ -44,14 +44,8 @@ _DATA: Final = 5
 """The column of the data in `FRAME_COLUMNS`: "" where the frame is only in the packed form."""
 _FROM_FRAMES: Final = f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ? AND seq >= ? ORDER BY seq"
 _PACKED: Final = "SELECT frames FROM {table} WHERE turn_id = ?"
-_PUT_GATHERED: Final = """
-    INSERT INTO gathered (turn_id, rule, upto, frames) VALUES (?, ?, ?, ?)
-    ON CONFLICT (turn_id) DO UPDATE SET rule = excluded.rule, upto = excluded.upto, frames = excluded.frames
-"""
-_PUT_PACKED: Final = """
-    INSERT INTO packed (turn_id, upto, frames) VALUES (?, ?, ?)
-    ON CONFLICT (turn_id) DO UPDATE SET upto = excluded.upto, frames = excluded.frames
-"""
+_PUT_GATHERED: Final = "INSERT OR REPLACE INTO gathered (turn_id, rule, upto, frames) VALUES (?, ?, ?, ?)"
+_PUT_PACKED: Final = "INSERT OR REPLACE INTO packed (turn_id, upto, frames) VALUES (?, ?, ?)"
 _IS_PACKED: Final = """
     SELECT 1 FROM packed p JOIN gathered g ON g.turn_id = p.turn_id AND g.rule = ?2 AND g.upto = p.upto
      WHERE p.turn_id = ?1 AND p.upto > (SELECT MAX(seq) FROM frames WHERE turn_id = ?1)

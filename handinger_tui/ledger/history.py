@@ -74,10 +74,7 @@ _PROMPTS: Final = (
 )
 _AT_ONCE: Final = 200
 """Sessions whose summaries one query reads; SQLite limits the number of values of a query."""
-_SAVE_DRAFT: Final = (
-    "INSERT INTO drafts (session_id, text) VALUES (?, ?)"
-    " ON CONFLICT (session_id) DO UPDATE SET text = excluded.text"
-)
+_SAVE_DRAFT: Final = "INSERT OR REPLACE INTO drafts (session_id, text) VALUES (?, ?)"
 
 
 PACKED_AT_ONCE: Final = 20
@@ -289,9 +286,7 @@ _ALL: Final = """
      ORDER BY COALESCE(w.gone, 0), MAX(COALESCE(s.updated_ms, 0), COALESCE(w.read_ms, 0)) DESC
 """
 _KEEP: Final = """
-    INSERT INTO stored_workers (base_url, worker_id, members, read_ms, gone) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (base_url, worker_id) DO UPDATE
-       SET members = excluded.members, read_ms = excluded.read_ms, gone = excluded.gone
+    INSERT OR REPLACE INTO stored_workers (base_url, worker_id, members, read_ms, gone) VALUES (?, ?, ?, ?, ?)
 """
 
 

@@ -355,11 +355,8 @@ def _put_position(connection: sqlite3.Connection, turn: Turn) -> None:
 def _put_answer(connection: sqlite3.Connection, turn: Turn) -> None:
     """Store the answer of a turn, and what of the turn is searched."""
     search.put(connection, turn)
-    connection.execute(
-        "INSERT INTO answers (turn_id, text) VALUES (?, ?)"
-        " ON CONFLICT (turn_id) DO UPDATE SET text = excluded.text",
-        (pack(turn.turn_id), pack(turn.text)),
-    )
+    put = "INSERT OR REPLACE INTO answers (turn_id, text) VALUES (?, ?)"
+    connection.execute(put, (pack(turn.turn_id), pack(turn.text)))
 
 
 def _put_turn(
