@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import ip_address
 from itertools import islice
@@ -423,13 +423,10 @@ Days = Mapping[str, str]
 """turn_id → the day on which the worker read the sources, in ISO 8601; a missing day is not written."""
 
 
-def read_days(session: Session, zone: tzinfo | None = None) -> dict[str, str]:
-    """The day of each turn, on which the worker read its sources. `zone` None: the zone of the machine."""
-    return {turn.turn_id: _day(turn.order.created_ms, zone) for turn in session.turns}
-
-
-def _day(at_ms: int, zone: tzinfo | None) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, zone).astimezone(zone).date().isoformat()
+def read_days(session: Session) -> dict[str, str]:
+    """The day of each turn, in the zone of the machine, on which the worker read its sources."""
+    moments = {one.turn_id: datetime.fromtimestamp(one.order.created_ms / 1000, UTC) for one in session.turns}
+    return {turn_id: moment.astimezone().date().isoformat() for turn_id, moment in moments.items()}
 
 
 class Citable(Struct, frozen=True):
