@@ -9,6 +9,8 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from handinger_tui.core.amounts import json_amount
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
@@ -41,9 +43,9 @@ def result_object(
 ) -> JsonObject:
     """The result of `turn`. `money`: what the turn cost, if the caller has it; else from all turns."""
     money = money_of(session, turn) if money is None else money
-    snapshot = turn.snapshot
-    if money is None:
-        money = money_of(session, turn)
+    snapshot, fault = turn.snapshot, turn.fault
+    if fault is not None and money.grew:
+        fault = replace(fault, may_have_been_charged=True)
     result: JsonObject = {
         "schema": SCHEMA,
         "generation": session.generation,
@@ -53,7 +55,7 @@ def result_object(
         "status": str(turn.status),
         "recovered": turn.recovered,
         "finish_reason": turn.finish_reason,
-        "error": fault_object(turn.fault),
+        "error": fault_object(fault),
         "draft": turn.draft,
         "text": turn.text,
         "texts": list(turn.texts),
