@@ -23,7 +23,7 @@ from handinger_tui.core.amounts import (
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, number, plural, size, utc_text
 from handinger_tui.core.jsontext import JsonObject
-from handinger_tui.core.money.attribution import Reading
+from handinger_tui.core.money.attribution import Reading, fault_in
 from handinger_tui.core.money.limits import amount_text
 from handinger_tui.core.money.typical_cost import TypicalCost, spread_object, typical_cost_text
 from handinger_tui.core.receipts import (
@@ -408,7 +408,7 @@ def receipt_json(receipt: Receipt) -> JsonObject:
             "ended": utc_text(turn.ended_ms),
             "figures_read": utc_text(turn.read_ms),
         },
-        "error": fault_object(turn.fault),
+        "error": fault_object(fault_in(turn, money)),
     }
     return {name: clean_json(value) for name, value in receipt_object.items()}
 

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from handinger_tui.core.export.result import result_object
 from handinger_tui.core.formatting import utc_text
-from handinger_tui.core.jsontext import dump
+from handinger_tui.core.jsontext import as_object, dump
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.receipt_page import SCHEMA, Receipt, receipt_json, receipt_markdown, receipt_page
@@ -146,6 +147,18 @@ def test_a_turn_that_never_started_costs_zero(status: TurnStatus) -> None:
     assert row(receipt, "Cost") == ("$0.00", "never started, so nothing was charged")
     assert row(receipt, "Problem") == ("no [31mroute", "")
     assert receipt_json(receipt)["cost_usd"] == "0"
+
+
+def test_a_refused_turn_may_have_been_charged_where_the_figures_rose_at_that_time() -> None:
+    fault = Fault(Kind.PAYMENT, "No.", may_have_been_charged=False)
+    refused = replace(
+        turn(2, read("0.16"), read("0.10"), status=TurnStatus.REJECTED), fault=fault, sent_ms=AT + 1
+    )
+    session = Session("ses_1", AT, "wrk_1", turns=(turn(1, read("0.10")), refused))
+    receipt = receipt_page(session, refused)
+    assert row(receipt, "Cost")[1] == "rejected, but the worker's figures rose at that time"
+    for value in (receipt_json(receipt), result_object(session, refused)):
+        assert as_object(value["error"])["may_have_been_charged"] is True
 
 
 def test_simulated_money_is_marked() -> None:

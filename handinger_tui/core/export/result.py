@@ -9,12 +9,10 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from msgspec.structs import replace
-
 from handinger_tui.core.amounts import json_amount
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
-from handinger_tui.core.money.attribution import TurnMoney, money_of, took_ms
+from handinger_tui.core.money.attribution import TurnMoney, fault_in, money_of, took_ms
 from handinger_tui.core.safety import clean_json
 from handinger_tui.core.turns.messages import id_of, role_of, text_of
 from handinger_tui.core.turns.session import Session, ids_of
@@ -43,9 +41,7 @@ def result_object(
 ) -> JsonObject:
     """The result of `turn`. `money`: what the turn cost, if the caller has it; else from all turns."""
     money = money_of(session, turn) if money is None else money
-    snapshot, fault = turn.snapshot, turn.fault
-    if fault is not None and money.grew:
-        fault = replace(fault, may_have_been_charged=True)
+    snapshot = turn.snapshot
     result: JsonObject = {
         "schema": SCHEMA,
         "generation": session.generation,
@@ -55,7 +51,7 @@ def result_object(
         "status": str(turn.status),
         "recovered": turn.recovered,
         "finish_reason": turn.finish_reason,
-        "error": fault_object(fault),
+        "error": fault_object(fault_in(turn, money)),
         "draft": turn.draft,
         "text": turn.text,
         "texts": list(turn.texts),

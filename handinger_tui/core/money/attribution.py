@@ -33,7 +33,7 @@ from handinger_tui.core.money.turn_events import (
 )
 from handinger_tui.core.stream import NO_COSTS, NO_USAGE, ZERO_COSTS, ZERO_USAGE, Costs, Usage, cost_of
 from handinger_tui.core.turns.session import NO_OTHERS, Others, PerTurn, Session
-from handinger_tui.core.turns.turn import FREE, LIVE, Turn
+from handinger_tui.core.turns.turn import FREE, LIVE, Fault, Turn
 
 
 class Reading(StrEnum):
@@ -146,6 +146,12 @@ def money_of(session: Session, turn: Turn, index: MoneyIndex | None = None) -> T
 def turn_money(turns: Sequence[Turn], elsewhere: Others = NO_OTHERS) -> tuple[TurnMoney, ...]:
     """The money of each turn, in the same order."""
     return MoneyIndex()(turns, elsewhere)
+
+
+def fault_in(turn: Turn, money: TurnMoney) -> Fault | None:
+    """The fault of a turn. It may have been charged where the worker's figures rose at that time."""
+    fault = turn.fault
+    return replace(fault, may_have_been_charged=True) if fault is not None and money.grew else fault
 
 
 def took_ms(turn: Turn) -> int | None:
