@@ -20,7 +20,7 @@ from handinger_tui.api.client import JSON, WorkerClient
 from handinger_tui.api.transport import segment
 from handinger_tui.core.errors import ApiError, Refused, Unreachable
 from handinger_tui.core.formatting import moment_of
-from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_text
+from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_object, as_text
 from handinger_tui.core.safety import encodable
 from handinger_tui.core.schedules import (
     Added,
@@ -53,9 +53,12 @@ class ScheduleClient:
         self._pause = pause
 
     async def schedules(self, worker_id: str) -> ScheduleList:
-        """All schedules of a worker. Raises ApiError."""
+        """All schedules of a worker. Raises ApiError: also for what is no list, since schedules cost."""
         members = await self._client.get_object(self._url(worker_id))
-        entries = [entry for entry in as_list(members.get("schedules")) if isinstance(entry, dict)]
+        listed = members.get("schedules")
+        if listed is not None and not isinstance(listed, list):
+            raise errors.undecodable("The list of schedules")
+        entries = [entry for entry in as_list(listed) if isinstance(entry, dict)]
         name = as_text(members.get("timezone"))
         return ScheduleList(tuple(map(schedule_in, entries)), name, zone_named(name))
 
@@ -124,12 +127,13 @@ class ScheduleClient:
             raise errors.in_doubt(problem, errors.CANCEL_IN_DOUBT) from None
 
     async def _is_removed(self, worker_id: str, schedule_id: str) -> bool:
-        """Whether the list is readable and does not show a schedule."""
+        """Whether there is a list of schedules with readable ids, and a schedule is not among them."""
         try:
-            listed = (await self.schedules(worker_id)).schedules
+            listed = (await self._client.get_object(self._url(worker_id))).get("schedules")
         except ApiError:
             return False
-        return all(one.schedule_id != schedule_id for one in listed)
+        ids = [as_text(as_object(entry).get("id")) for entry in as_list(listed)]
+        return isinstance(listed, list) and None not in ids and schedule_id not in ids
 
     def _url(self, worker_id: str) -> str:
         return f"{self._client.worker_url(worker_id)}/schedules"

@@ -337,6 +337,9 @@ def _put_object(words: Sequence[str], args: argparse.Namespace | None, fault: Fa
         printer = (EventPrinter if output_format == "stream-json" else JsonPrinter)(sys.stdout, raw=False)
         printer.put(_result_without_turn(args, progress, fault))
         return
+    if fault is not None and not progress.doubt:
+        # Without a turn nothing costs, except a schedule that may have been added.
+        fault = replace(fault, may_have_been_charged=False)
     value: JsonObject = {"error": fault_object(fault)}
     if list(words[:2]) == ["files", "get"]:
         value = {"files": progress.files, **value}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handinger_tui.api.schedules import ScheduleClient, body_of
-from handinger_tui.core.errors import ApiError, Doubtful, Refused
+from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused
 from handinger_tui.core.schedules import After, At, Cron, Every, NewSchedule, Rule, Schedule
 from tests.api.server import Peer, Script, Server, as_json, head, raw, respond
 
@@ -74,7 +74,7 @@ async def test_a_list_with_missing_members_is_read(server: Server, schedules: Sc
     assert (listed.zone_text, str(listed.cron_zone)) == ("Europe/Berlin", "Europe/Berlin")
 
 
-@pytest.mark.parametrize("body", ["{}", '{"schedules":null}', '{"schedules":"x","timezone":"../etc"}'])
+@pytest.mark.parametrize("body", ["{}", '{"schedules":null}', '{"schedules":[],"timezone":"../etc"}'])
 async def test_an_empty_list_and_no_time_zone(server: Server, schedules: ScheduleClient, body: str) -> None:
     server.answer(as_json(body))
     listed = await schedules.schedules("w1")
@@ -156,6 +156,28 @@ async def test_canceling(server: Server, schedules: ScheduleClient, script: Scri
     assert await schedules.cancel("w1", "sch/../1") is wanted
     [request] = server.requests
     assert (request.method, request.target) == ("DELETE", "/api/workers/w1/schedules/sch%2F..%2F1")
+
+
+@pytest.mark.parametrize("listed", ['"x"', '{"sch_1":{}}', "7"])
+async def test_what_is_no_list_does_not_count_as_an_empty_one(
+    server: Server, schedules: ScheduleClient, listed: str
+) -> None:
+    server.answer(as_json(f'{{"schedules":{listed}}}'))
+    with pytest.raises(BrokenContract):
+        await schedules.schedules("w1")
+
+
+@pytest.mark.parametrize(
+    "listed",
+    ["{}", '{"schedules":null}', '{"schedules":{}}', '{"schedules":[{"id":7}]}', '{"schedules":[null]}'],
+)
+async def test_an_unreadable_list_does_not_prove_a_cancellation(
+    server: Server, schedules: ScheduleClient, listed: str
+) -> None:
+    Service(server, raw(b""), as_json(listed))
+    with pytest.raises(ApiError) as caught:
+        await schedules.cancel("w1", "sch_1")
+    assert "may still run" in caught.value.hint
 
 
 async def test_a_lost_cancellation_is_settled_by_the_list(server: Server, schedules: ScheduleClient) -> None:

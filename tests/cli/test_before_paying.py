@@ -15,7 +15,7 @@ from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.wiring import open_services
 from tests.cli.program import service
-from tests.e2e.runner import Ran, run
+from tests.e2e.runner import KEY, Ran, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +49,15 @@ def test_without_a_key_there_is_no_answer(
 def test_the_local_worker_answers_without_a_key(tmp_path: Path) -> None:
     ran = run("-p", "echo hi", "--local", home=tmp_path, HANDINGER_LOCAL_PACE="0")
     assert (ran.code, ran.out) == (0, "hi\n")
+
+
+def test_a_failed_read_of_a_command_without_a_turn_costs_nothing(tmp_path: Path) -> None:
+    # A refused connection, and an answer that is not one of this API: the player serves an event stream.
+    with service() as (_, url):
+        for base_url in (url, "http://127.0.0.1:9"):
+            ran = run("email", "w1", "--json", home=tmp_path, base_url=base_url, key=KEY)
+            assert ran.code != 0
+            assert ran.result["error"]["may_have_been_charged"] is False
 
 
 def unsent(tmp_path: Path, *argv: str, **more: str) -> Ran:
