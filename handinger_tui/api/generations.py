@@ -11,6 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
+from handinger_tui.api.errors import unexpected_content
+from handinger_tui.api.response import media_type
 from handinger_tui.core.errors import Refused, SettingsError
 from handinger_tui.core.turns.session import Place
 from handinger_tui.core.turns.turn import Kind
@@ -109,7 +111,10 @@ async def _answer_of(client: WorkerClient, route: str, *, is_public: bool = True
     """
     path = f"{route}/{NOBODY}"
     try:
-        async with client.connection.get(f"{client.base_url}{path}", "application/json"):
+        async with client.connection.get(f"{client.base_url}{path}", "application/json") as response:
+            if not is_public and (kind := media_type(response)) == "text/html":
+                # A sign-in page answers everything, and accepts every key.
+                raise unexpected_content(kind)
             return 200, ""
     except Refused as refusal:
         if refusal.kind is Kind.NOT_FOUND or is_public:

@@ -9,7 +9,7 @@ import pytest
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.generations import GENERATIONS, answering_generation, id_in, worker_in
 from handinger_tui.api.tasks import TaskClient
-from handinger_tui.core.errors import Refused, SettingsError
+from handinger_tui.core.errors import BrokenContract, Refused, SettingsError
 from handinger_tui.core.turns.session import Place
 from handinger_tui.core.turns.turn import TurnRequest
 from tests.api.reply import ORDER, failure
@@ -100,3 +100,9 @@ async def test_the_generation_that_answers(
     server.answer(answer)
     assert await answering_generation(client) == generation
     assert {request.method for request in server.requests} == {"GET"}
+
+
+async def test_a_sign_in_page_is_no_service(server: Server, client: WorkerClient) -> None:
+    server.answer(respond(200, b"<html>Sign in</html>", {"Content-Type": "text/html; charset=utf-8"}))
+    with pytest.raises(BrokenContract, match="web page"):
+        await answering_generation(client)
