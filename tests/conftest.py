@@ -14,7 +14,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
-from time import monotonic, process_time, thread_time
+from time import monotonic
 from typing import Any, Final
 
 import pytest
@@ -108,25 +108,37 @@ def _read_sheets() -> Iterator[None]:
         yield
 
 
-MOMENT_S: Final = 0.002
-"""Time that other threads and short timers get before an app counts as idle."""
+SOON_S: Final = 0.02
+"""An app is not idle before the timers that are due within this time: Textual takes it each time."""
+THREADS_S: Final = 0.1
+"""Threads that work are waited for as long, since some of them wait for the test."""
 
 
 async def nothing_to_do(_min_s: float = 0.0, max_s: float = 1.0) -> None:
-    """Wait until neither the event loop nor another thread has work.
+    """Wait until neither the event loop nor a thread of it has work.
 
     Textual's own way compares clocks: at least 20 ms after each key and each pause, in which nothing happens.
     """
-    ready, end = asyncio.get_running_loop()._ready, monotonic() + max_s  # type: ignore[attr-defined]  # what waits for its turn has no public name
-    while monotonic() < end:
-        others = process_time() - thread_time()
-        await asyncio.sleep(MOMENT_S)
-        rounds = 0
-        while rounds < 3 and monotonic() < end:
-            await asyncio.sleep(0)
-            rounds = 0 if ready else rounds + 1
-        if process_time() - thread_time() - others < MOMENT_S / 10:
-            return
+    loop: Any = asyncio.get_running_loop()
+    begin = monotonic()
+    due, end, rounds = begin + SOON_S, begin + max_s, 0
+    while rounds < 3 and monotonic() < end:
+        await asyncio.sleep(0)
+        timers = [timer.when() for timer in loop._scheduled if not timer.cancelled() and timer.when() <= due]
+        if loop._ready:
+            rounds = 0
+        elif timers or (monotonic() - begin < THREADS_S and at_work(loop._default_executor)):
+            rounds = 0
+            await asyncio.sleep(0.001)
+        else:
+            rounds += 1
+
+
+def at_work(pool: Any) -> bool:
+    """Whether a thread of the pool has something to do."""
+    return pool is not None and (
+        pool._work_queue.qsize() > 0 or len(pool._threads) > pool._idle_semaphore._value
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

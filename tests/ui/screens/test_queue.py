@@ -76,7 +76,7 @@ async def test_detaching_holds_the_queue_and_watching_again_continues_it() -> No
         await desktop.until(pilot, lambda: "still running" in desktop.text().splitlines()[0])
         await desktop.until(pilot, lambda: "2 queued messages wait until you come back." in plain(desktop))
         await desktop.shows(pilot, "Enter to watch", " 1  second", " 2  third")
-        assert "Stop watching" not in desktop.text()
+        await desktop.until(pilot, lambda: "Stop watching" not in desktop.text())
         assert desktop.work.prompt.text == ""
         assert queued(desktop) == ["second", "third"]
         assert len(desktop.api.posts) == 1
