@@ -75,9 +75,9 @@ async def chips(scene: Scene) -> None:
         await typed(scene, "with @sales2024.csv")
         await scene.pilot.press("space")
         scene.app.post_message(Paste(f"'{place / 'scan of the contract.pdf'}' "))
-        await scene.until(lambda: len(scene.work.pane.chips.shown) == 3)
+        await scene.until(lambda: len(scene.work.pane.chips.chips) == 3)
         scene.app.post_message(Paste("a line of minutes that somebody took\n" * 120))
-        await scene.until(lambda: len(scene.work.pane.chips.shown) == 4)
+        await scene.until(lambda: len(scene.work.pane.chips.chips) == 4)
         await scene.pilot.pause(0.3)
 
 

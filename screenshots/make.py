@@ -141,7 +141,7 @@ SCENES: dict[str, Steps] = {
 }
 
 
-PACES = {streaming: "1", leaving: "1", money.spending: "0.3", money.reserved: "1"}
+PACES: dict[Steps, str] = {streaming: "1", leaving: "1", money.spending: "0.3", money.reserved: "1"}
 """Scenes in the middle of an answer."""
 
 

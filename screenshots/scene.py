@@ -34,7 +34,7 @@ class Scene:
         """The main screen."""
         return next(screen for screen in self.app.screen_stack if isinstance(screen, WorkScreen))
 
-    async def until(self, holds: Callable[[], bool]) -> None:
+    async def until(self, holds: Callable[[], object]) -> None:
         """Let the app run until `holds`, with a deadline."""
         async with asyncio.timeout(PATIENCE_S):
             while not holds():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
+from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.stored_workers import WorkerMembers
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ async def webhook(scene: Scene) -> None:
         await scene.pilot.pause(0.3)
 
 
-WORKERS = (
+WORKERS: tuple[tuple[str, str, str, JsonObject | None], ...] = (
     (
         "Price watch",
         "Heat pumps in three shops",

@@ -15,14 +15,15 @@ from handinger_tui.ui.commands.files import show_data
 from handinger_tui.ui.commands.session import edit_turn, fork_turn, retry_turn, turn_at_cursor
 from handinger_tui.ui.commands.view import leave
 from handinger_tui.ui.transcript.blocks import tables_in
+from handinger_tui.ui.work.pane import ACKNOWLEDGED_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from handinger_tui.ui.commands.command import CommandContext
 
-LEAVE_WITHIN_MS: Final = 2000
-"""A second Ctrl+C within this time leaves the program."""
+LEAVE_WITHIN_MS: Final = round(ACKNOWLEDGED_S * 1000)
+"""A second Ctrl+C within this time leaves the program: as long as the hint that names it is shown."""
 WHILE_BROWSING: Final = frozenset(
     {
         *("next", "previous", "match", "match_up", "copy", "table", "mention", "mention_up", "source"),
