@@ -39,6 +39,8 @@ async def settle(desktop: Desktop, pilot: Pilot[None]) -> None:
     """Wait until everything is painted, no notice remains, and the panels have the time of a running turn."""
     desktop.app.clear_notifications()
     await desktop.settle(pilot)
+    # A dialog scrolls smoothly to the field that gets the focus.
+    await pilot.wait_for_scheduled_animations()
     await desktop.until(pilot, lambda: has_time(desktop.work.sidebar))
 
 
