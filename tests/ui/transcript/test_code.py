@@ -75,7 +75,9 @@ async def test_a_long_block_is_shown_plain_and_coloured_soon_after() -> None:
     shown = session(turn(1, text_part(head, open_=True), status=TurnStatus.ACCEPTED))
     app = Stage(shown)
     async with app.run_test(size=(80, 20)) as pilot:
-        await pilot.pause()
+        # A long turn is laid out in pieces.
+        while app.transcript.transcript_layout.unfinished:
+            await pilot.pause(0.01)
         app.transcript.show(grown(shown, text_part(source, open_=True)))
         last = rows_of(app)[-3]
         assert "total_soon_199" in last.content.plain
