@@ -313,8 +313,8 @@ class TurnSettler:
         latest_ms = self._clock.now_ms() - self._window_ms
         for turn, answer in unsettled_turns(self._store.value, body.snapshot, without=without):
             has_ended = _has_ended(answer, body.snapshot)
-            is_old = _last_ms(turn) <= latest_ms
-            if not (has_ended or is_old) or not await self._log.claim(turn.turn_id):
+            is_due = has_ended or _last_ms(turn) <= latest_ms
+            if not is_due or not await self._log.claim(turn.turn_id):
                 continue
             record = await self._store.record_of(turn.turn_id)
             status = record.turn.status
@@ -323,11 +323,7 @@ class TurnSettler:
                 record.take_stored(())
             elif has_ended:
                 record.settle_by_reading(own_part(turn, body))
-            elif (
-                not record.accepted
-                and _last_ms(turn) <= latest_ms
-                and _is_missing(turn, answer, body.snapshot)
-            ):
+            elif not record.accepted and _is_missing(turn, answer, body.snapshot):
                 record.settle(TurnStatus.NOT_DELIVERED, NEVER_ARRIVED, recovered=True)
             elif record.accepted and status is not TurnStatus.UNKNOWN:
                 record.settle(TurnStatus.UNKNOWN, NO_END)
