@@ -236,7 +236,7 @@ class TurnRecord:
 
         A turn that had ended before gets the newest usage and costs. A turn that may not have arrived,
         and that the worker does not list, stays as it is: a single read proves nothing, and the worker may
-        be running the message of somebody else.
+        be running a message of another client.
         """
         if not body.wire:
             return False

@@ -322,7 +322,7 @@ CHECK_EVERY_S: Final = 1.0
 QUIET_S: Final = 30.0
 """Seconds without new content after which the worker is read."""
 QUIET_AFTER_END_S: Final = 1.0
-"""The same once the answer has ended: a connection that stays open keeps nobody waiting."""
+"""The same once the answer has ended: a connection that stays open delays nothing."""
 
 
 async def read_reply(record: TurnRecord, reply: Reply, deps: RunDeps) -> None:

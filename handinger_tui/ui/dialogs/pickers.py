@@ -278,7 +278,7 @@ class SessionPicker(Picker):
             no="Cancel",
         )
         is_agreed = row.session_id == self._current() or await self.app.push_screen_wait(question)
-        # Another session may have come to the work screen meanwhile.
+        # During the question, another session may have come to the work screen.
         if row.session_id == self._current():
             self.notify("This session is open. Open another one first.", markup=False)
         elif is_agreed:

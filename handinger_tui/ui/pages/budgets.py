@@ -242,7 +242,7 @@ class BudgetsScreen(SavingScreen):
         super().__init__()
         self._controller = controller
         self._session = controller.session
-        """Another session may come to the work screen meanwhile."""
+        """While this page is open, another session may come to the work screen."""
         self._now_ms = now_ms
         self._zone = zone
         self._only_this_worker = self._session.worker_id is not None

@@ -502,7 +502,7 @@ class DataScreen(FooterScreen):
         super().__init__()
         self._controller = controller
         self._session_id = controller.session_id
-        """Another session may come to the work screen meanwhile."""
+        """While this page is open, another session may come to the work screen."""
         self._datasets = datasets
         self._index = index
         self._turns: tuple[Turn, ...] = controller.session.turns

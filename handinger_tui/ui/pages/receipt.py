@@ -192,7 +192,7 @@ class ReceiptScreen(SavingScreen):
         super().__init__()
         self._controller = controller
         self._session_id = controller.session_id
-        """Another session may come to the work screen meanwhile."""
+        """While this page is open, another session may come to the work screen."""
         self._turn_id = turn_id
         self._typical_cost: TypicalCost | None = None
         self._times = Times()
