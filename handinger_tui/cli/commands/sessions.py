@@ -38,8 +38,8 @@ from handinger_tui.core.evidence import Source, canonical_url, sources_of, title
 from handinger_tui.core.export.exporters import (
     SESSION_EXPORTERS,
     SOURCE_EXPORTERS,
+    find_exporter,
     lineage_object,
-    session_exporter,
     turn_objects,
 )
 from handinger_tui.core.export.session_document import Contents
@@ -426,7 +426,7 @@ def export_session(args: argparse.Namespace) -> int:
     target = None if args.output is None else expand_path(args.output)
     if target is not None:
         check_new_file(target, force=args.force)
-    exporter = session_exporter(args.format or args.output or "") or SESSION_EXPORTERS[0]
+    exporter = find_exporter(SESSION_EXPORTERS, args.format or args.output or "") or SESSION_EXPORTERS[0]
     frames: dict[str, list[Frame]] = {}
 
     async def load(ledger: Ledger) -> tuple[Session, Labels]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec import Struct
 
@@ -297,8 +297,16 @@ SESSION_EXPORTERS: Final = (
 """All forms of a session; the first is the default. Commands and their choices follow from this table."""
 
 
-def session_exporter(text: str) -> SessionExporter | None:
+ExporterT = TypeVar("ExporterT", SourceExporter, SessionExporter)
+
+
+def find_exporter(exporters: Sequence[ExporterT], text: str) -> ExporterT | None:
     """The form with that name, else the first whose suffix ends a file name; None where there is none."""
     word = text.lower()
-    named = next((one for one in SESSION_EXPORTERS if one.name == word), None)
-    return named or next((one for one in SESSION_EXPORTERS if word.endswith(one.suffix)), None)
+    named = next((one for one in exporters if one.name == word), None)
+    return named or next((one for one in exporters if word.endswith(one.suffix)), None)
+
+
+def export_name(exporter: SourceExporter | SessionExporter, text: str, stem: str) -> str:
+    """The file name that `text` is; where it only names the form, one that begins with `stem`."""
+    return f"{stem}{exporter.suffix}" if text.lower() == exporter.name else text

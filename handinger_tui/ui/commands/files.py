@@ -204,16 +204,16 @@ async def export_sources(context: CommandContext, listed: Sequence[Source], name
         name = await interaction.choose(f"Save {plural(len(listed), 'source')} as", rows) or ""
         if not name:
             return
-    by_suffix = (form for form in forms().values() if name.lower().endswith(form.suffix))
-    form = forms().get(name.lower()) or next(by_suffix, None)
+    from handinger_tui.core.export.exporters import export_name, find_exporter  # only for an export
+
+    form = find_exporter([*forms().values()], name)
     if form is None:
         interaction.say(
             f"Unknown format {clean_line(name, 40)}. Use one of: {', '.join(forms())}.", "warning"
         )
         return
     text = form.text(listed, session)
-    is_form = name.lower() == form.name
-    file_name = f"sources-{session.session_id}{form.suffix}" if is_form else name
+    file_name = export_name(form, name, f"sources-{session.session_id}")
     path = await context.controller.connection.save_text(file_name, text)
     interaction.say(f"Saved to {path}")
 

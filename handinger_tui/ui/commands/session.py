@@ -189,11 +189,15 @@ async def export(context: CommandContext, argument: str) -> None:
         ApiError: the file cannot be saved.
         LedgerError: its tags cannot be read.
     """
-    from handinger_tui.core.export.exporters import SESSION_EXPORTERS, session_exporter  # only for an export
+    from handinger_tui.core.export.exporters import (  # only for an export
+        SESSION_EXPORTERS,
+        export_name,
+        find_exporter,
+    )
     from handinger_tui.core.export.session_document import Contents
 
     name = argument.strip() or SESSION_EXPORTERS[0].name
-    exporter = session_exporter(name)
+    exporter = find_exporter(SESSION_EXPORTERS, name)
     controller, say = context.controller, context.interaction.say
     if exporter is None:
         names = ", ".join(candidate.name for candidate in SESSION_EXPORTERS)
@@ -202,8 +206,7 @@ async def export(context: CommandContext, argument: str) -> None:
         say("Nothing to export yet.", "warning")
     else:
         session, frames = controller.session, {}
-        is_form = name.lower() == exporter.name
-        file_name = f"session-{session.session_id}{exporter.suffix}" if is_form else name
+        file_name = export_name(exporter, name, f"session-{session.session_id}")
         labels = await controller.connection.history.labels(session.session_id)
         if exporter.has_frames:
             frames = {one.turn_id: await controller.engine.frames(one.turn_id) for one in session.turns}
