@@ -333,14 +333,14 @@ class SessionActor:
         return order.turn_id
 
     @request
-    async def move_queued(self, turn_id: str, to: int) -> None:
-        """Move a queued turn to index `to` of the queue; 0 is the next to start.
+    async def move_queued(self, turn_id: str, by: int) -> None:
+        """Move a queued turn by `by` positions, at most to the end; a negative number lets it start earlier.
 
         Raises:
             Busy: it is no longer queued.
             LedgerError: it stays where it was.
         """
-        ids = self.queue.moved(turn_id, to)
+        ids = self.queue.moved(turn_id, self.queue.position(turn_id) + by)
         await self.store.place_last(*ids)
         self.queue.ids = ids
 

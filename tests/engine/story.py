@@ -138,7 +138,7 @@ class Story:
         elif name == "send queued":
             world.send_queued(session_id, turn)
         else:
-            world.move(session_id, turn, random.randrange(len(queued)))
+            world.move(session_id, turn, random.randrange(-len(queued), len(queued)))
 
     def _befall(self, name: str, session_id: str) -> bool:
         """Perform an accident; False for an action of the person."""

@@ -112,7 +112,7 @@ class Overlap(RuleBasedStateMachine):
         elif name == "edit":
             self.world.edit(self.session_id, turn)
         else:
-            self.world.move(self.session_id, turn, 0)
+            self.world.move(self.session_id, turn, -1)
 
     @rule()
     def give_up(self) -> None:

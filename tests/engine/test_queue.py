@@ -115,7 +115,7 @@ async def test_queued_messages_can_be_edited_moved_and_withdrawn() -> None:
     ids = [await box.engine.actor(box.session_id).send(prompt) for prompt in ("two", "three", "four")]
     edited = await box.engine.actor(box.session_id).edit_queued(ids[1], "THREE")
     assert queued(box) == ["two", "THREE", "four"]
-    await box.engine.actor(box.session_id).move_queued(edited, 0)
+    await box.engine.actor(box.session_id).move_queued(edited, -1)
     assert queued(box) == ["THREE", "two", "four"]
     assert await box.engine.actor(box.session_id).withdraw(ids[0]) == "two"
     gate.set()
@@ -199,7 +199,7 @@ async def test_a_reordered_queue_keeps_its_order_after_a_crash() -> None:
     box = rig(FakeApi(starts=[[asyncio.Event()]], workers=[worker("x")]), worker_id=None)
     await box.engine.actor(box.session_id).send("one")
     ids = [await box.engine.actor(box.session_id).send(prompt) for prompt in ("two", "three")]
-    await box.engine.actor(box.session_id).move_queued(ids[1], 0)
+    await box.engine.actor(box.session_id).move_queued(ids[1], -1)
     again = Engine(
         box.api,
         box.log,

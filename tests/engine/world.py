@@ -286,10 +286,10 @@ class World:
 
         self.act("edit_queued", session_id, turn.turn_id, text, done=done, failed=failed)
 
-    def move(self, session_id: str, turn: Turn, place: int) -> None:
+    def move(self, session_id: str, turn: Turn, by: int) -> None:
         """Move a queued message in the queue."""
         self.watchman.by_turn[turn.turn_id].moved = True
-        self.act("move_queued", session_id, turn.turn_id, place)
+        self.act("move_queued", session_id, turn.turn_id, by)
 
     def send_queued(self, session_id: str, turn: Turn) -> None:
         """Send a queued message before the others, even from a held queue."""

@@ -61,11 +61,11 @@ class QueueStrip(Static):
         """Send this message before the others."""
 
     class Reordered(_TurnRequest):
-        """Move this message to position `to`; 0 is the next to be sent."""
+        """Move this message by `by` positions, from where it is when the request is handled."""
 
-        def __init__(self, turn: Turn, to: int) -> None:
+        def __init__(self, turn: Turn, by: int) -> None:
             super().__init__(turn)
-            self.to = to
+            self.by = by
 
     class MessageClicked(QueueRequest):
         """A message was clicked: keys go to the queue now."""
@@ -210,10 +210,10 @@ class QueueStrip(Static):
     def action_move(self, by: int) -> None:
         """Move the marked message by `by` positions in the queue."""
         queue, position = list(self.queue), self._marked_at
-        to = position + by
-        if 0 <= to < len(queue):
-            self.post_message(self.Reordered(queue[position], to))
-            queue.insert(to, queue.pop(position))
+        if queue:
+            # What is shown may be older than the queue: only the owner of the queue knows its ends.
+            self.post_message(self.Reordered(queue[position], by))
+            queue.insert(max(0, position + by), queue.pop(position))
             self.show(queue, self.editing)
 
     def on_click(self, event: Click) -> None:

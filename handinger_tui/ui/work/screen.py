@@ -420,7 +420,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             case QueueStrip.SentNow():
                 self.interaction.open(self.send_flow.send_queued(session_id, event.turn))
             case QueueStrip.Reordered():
-                move = self.controller.engine.actor(session_id).move_queued(event.turn.turn_id, event.to)
+                move = self.controller.engine.actor(session_id).move_queued(event.turn.turn_id, event.by)
                 self.interaction.run(move)
             case _:
                 # A message was clicked.

@@ -45,10 +45,13 @@ async def queue_up(desktop: Desktop, pilot: Pilot[None], *texts: str) -> None:
     for at in range(len(texts)):
         await desktop.send(pilot, texts[at])
         await desktop.until(pilot, partial(shows_chips, desktop, at + 1))
+    await desktop.settle(pilot)
 
 
 def shows_chips(desktop: Desktop, count: int) -> bool:
-    return len(desktop.work.pane.queue.queue) == count
+    """Whether the strip has them, and its place on the screen."""
+    queue = desktop.work.pane.queue
+    return len(queue.queue) == count and queue.region.height > 0
 
 
 def queued(desktop: Desktop) -> list[str]:
@@ -308,6 +311,7 @@ async def test_the_text_of_the_prompt_is_restored_after_an_edit_by_the_mouse() -
         await pilot.press("x")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "my own wordsx")
         assert queued(desktop) == ["second"]
+        await desktop.settle(pilot)
         assert await pilot.click("#queue", offset=(8, 0))
         await pilot.press("enter")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "second")
@@ -363,6 +367,23 @@ async def test_chips_are_moved() -> None:
         gate.set()
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 4)
     assert posts(desktop) == ["first", "second", "fourth", "third"]
+
+
+async def test_a_message_is_moved_from_its_place_in_the_queue_not_from_that_on_the_screen() -> None:
+    desktop, _gate = running()
+    async with desktop.running() as pilot:
+        await queue_up(desktop, pilot, *NUMBERS)
+        strip = desktop.work.pane.queue
+        shown = list(strip.queue)
+        await pilot.press("up", "alt+up")
+        await desktop.until(pilot, lambda: queued(desktop) == ["second", "fourth", "third"])
+        strip.show(shown)
+        strip.action_move(-1)
+        strip.show(shown)
+        strip.action_move(1)
+        strip.action_move(1)
+        strip.action_move(1)
+        await desktop.until(pilot, lambda: queued(desktop) == ["second", "third", "fourth"])
 
 
 # -- a refusal says nothing about the worker -----------------------------------------------------------
