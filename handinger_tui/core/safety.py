@@ -144,7 +144,7 @@ def context(text: str, start: int) -> str:
     reach = REACH
     while True:
         before = text[max(0, start - reach) : start]
-        if reach >= min(start, MAX_REACH) or len(stripped(before)) >= REACH:
+        if reach >= min(start, MAX_REACH) or len(_plain(before)) >= REACH:
             return before
         reach *= 8
 

@@ -62,7 +62,7 @@ class TypeAhead:
     """Holds keys back while one before them is processed that may change where they go.
 
     So until the prompt has the focus, after Enter, after a key outside the prompt, after Esc in a dialog, and
-    while a screen opens: several keys may come in one piece, and all would go to the same screen.
+    while a screen or session opens: several keys may come in one piece, and all would go to the same screen.
     """
 
     def __init__(self, app: HandingerApp, pass_on: Callable[[Event], Awaitable[None]]) -> None:
@@ -72,8 +72,8 @@ class TypeAhead:
         """None: nothing is held back."""
         self._screen: Screen[object] | None = None
         """The screen that the key before may have closed or covered."""
-        self._was_opening = False
-        """Whether a screen was opening when the next key was due."""
+        self._openings = 0
+        """How often something has opened, as of the last key that was passed on."""
 
     async def take(self, event: Event) -> None:
         """Pass an event on, or hold it back."""
@@ -87,6 +87,7 @@ class TypeAhead:
             self._held = [event]
             await self.pass_next()
         else:
+            self._openings = self._app.work.interaction.openings
             await self._pass(event)
 
     async def _pass_to_bindings(self, event: Key | Paste) -> None:
@@ -100,12 +101,12 @@ class TypeAhead:
         """Pass on the next key and, behind it, all others."""
         work = self._app.work
         if work.interaction.is_opening:
-            self._was_opening = True
             self._app.set_timer(LOOK_AGAIN_S, self.pass_next)
             return
-        if self._was_opening:
-            self._was_opening, self._screen = False, None
-            # Nobody answers a question that was not seen yet, or sends the draft where no screen opened.
+        if self._openings != work.interaction.openings:
+            self._openings, self._screen = work.interaction.openings, None
+            # An Enter must not answer a question that was not seen yet, nor send a draft: that of a session
+            # that was not seen yet, or the one in the prompt where nothing has opened.
             self._held = [
                 one
                 for one in self._held or []
@@ -127,7 +128,7 @@ class TypeAhead:
 
     async def _pass(self, event: Key | Paste) -> None:
         screen, queues = self._app.screen, (self._app.focused or self._app.screen).ancestors_with_self
-        is_last = isinstance(event, Key) and self._may_move(event.key)
+        is_last = isinstance(event, Key) and self._may_move(event)
         await self._pass_on(event)
         if is_last:
             self._screen, self._held = screen, self._held or []
@@ -136,11 +137,16 @@ class TypeAhead:
         if self._held is not None:
             self._continue_behind(queues)
 
-    def _may_move(self, key: str) -> bool:
+    def _may_move(self, event: Key) -> bool:
         """Whether the keys behind this one may be meant for another screen or widget."""
-        if self._app.screen is not self._app.work:
-            return key in ("enter", "escape")
-        return key == "enter" or self._app.focused is not self._app.work.prompt
+        work = self._app.work
+        if self._app.screen is not work:
+            return event.key in ("enter", "escape")
+        if event.key == "enter" or self._app.focused is not work.prompt:
+            return True
+        # A key of the screen that the prompt comes before takes effect once the prompt has not used it.
+        active = None if event.is_printable else work.active_bindings.get(event.key)
+        return active is not None and active.node is work and not active.binding.priority
 
     def _continue_behind(self, queues: Sequence[MessagePump]) -> None:
         # An unhandled key bubbles from widget to widget before its binding is looked up: wait for each queue.

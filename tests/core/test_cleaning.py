@@ -92,6 +92,7 @@ def test_the_cells_of_a_text_are_the_sum_of_its_characters(text: str, more: str)
 
 @settings(max_examples=300, deadline=None)
 @given(pieces=st.lists(TEXTS, max_size=6))
+@example(pieces=["\u0301" * MARKS + ZWJ, "\u200c" * 100, "\u0301\x1b]8;;file:///x\x1b\\"])
 def test_a_growing_text_is_cleaned_like_the_complete_one(pieces: list[str]) -> None:
     text, shown, at = "", "", 0
     for piece in pieces:

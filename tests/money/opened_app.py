@@ -69,6 +69,12 @@ class OpenedApp:
         self.app.work.prompt.put(text)
         await self.pilot.press("enter")
 
+    async def new_session(self) -> None:
+        """Press ^N and wait for the new session."""
+        before = self.session.session_id
+        await self.pilot.press("ctrl+n")
+        await self.until(lambda: self.session.session_id != before)
+
     async def read_page(self, command: str, *keys: str, words: str) -> str:
         """Open a page, press keys there, and close it; returns its text, once `words` are on it."""
         await self.send(command)

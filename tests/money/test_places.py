@@ -77,7 +77,7 @@ async def run_app(service: ScriptedService, person: Person, patch: pytest.Monkey
     """An exact amount, one that is shared and restated, and one that is pending when the app quits."""
     shown = Shown()
     async with opened_app(person, patch) as opened:
-        await opened.pilot.press("ctrl+n")
+        await opened.new_session()
         service.expect(Step(usd(0.2)))
         await opened.send("exact")
         await opened.until(lambda: completed(opened, 1))

@@ -44,7 +44,7 @@ class Command(Struct, frozen=True):
     repeats: bool = False
     """Whether every argument is one of those words, not only the first."""
     opens: bool = False
-    """Whether it shows a screen, a question or the find bar: keys pressed behind it wait for that."""
+    """Whether it shows a screen, a question, the find bar or a session: keys behind it wait for that."""
 
 
 class CommandContext(Struct, frozen=True):

@@ -41,7 +41,7 @@ async def budget(context: CommandContext, argument: str) -> None:
         at = BUDGETS.index(controller.budget) if controller.budget in BUDGETS else 0
         level = BUDGETS[(at + 1) % len(BUDGETS)]
     elif level == UNLIMITED:
-        interaction.expect_screen()
+        interaction.hold_keys()
         body = f"{NO_BOUND}\n\n{await highest_cost(controller)}"
         if not await interaction.confirm(
             "Unlimited budget?", body, yes="Use unlimited", no="Cancel", typed=UNLIMITED

@@ -216,7 +216,7 @@ async def export(context: CommandContext, argument: str) -> None:
 
 
 SESSION: Final = (
-    Command("new", "Start a new session", new, ("clear",)),
+    Command("new", "Start a new session", new, ("clear",), opens=True),
     Command("sessions", "Open another session", sessions, ("resume", "continue"), "[ID]", opens=True),
     Command("runs", "List sessions with a running worker", runs, opens=True),
     Command("attach", "Watch a running worker", attach, takes="[ID]"),
@@ -383,6 +383,11 @@ AGAIN: Final = (
         offers=_offered_messages,
     ),
     Command(
-        "fork", "Continue from a message with a new worker", fork, takes="[N|last]", offers=_offered_messages
+        "fork",
+        "Continue from a message with a new worker",
+        fork,
+        takes="[N|last]",
+        opens=True,
+        offers=_offered_messages,
     ),
 )

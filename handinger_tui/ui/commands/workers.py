@@ -30,7 +30,7 @@ async def workers(context: CommandContext, argument: str) -> None:
         WorkersScreen,
     )
 
-    gallery, controller, run = _gallery(context), context.controller, context.interaction.run
+    gallery, controller, interaction = _gallery(context), context.controller, context.interaction
     if gallery is None:
         return
     place_of = controller.connection.place_of
@@ -42,15 +42,13 @@ async def workers(context: CommandContext, argument: str) -> None:
     if argument and all(one.worker_id != chosen for one in await gallery.listed()):
         await gallery.read(chosen)
     actions = WorkerActions(
-        open_session=lambda session_id: run(context.switcher.open(session_id)),
-        begin_task=lambda worker: run(begin_task(context, worker)),
-        open_task=lambda text: run(attach(context, text)),
+        open_session=lambda session_id: interaction.open(context.switcher.open(session_id)),
+        begin_task=lambda worker: interaction.open(begin_task(context, worker)),
+        open_task=lambda text: interaction.run(attach(context, text)),
         worker_in=worker_in,
     )
-    page = WorkersScreen(
-        gallery, controller.connection.history, actions, context.interaction, context.now_ms, chosen
-    )
-    await context.interaction.ask(page)
+    page = WorkersScreen(gallery, controller.connection.history, actions, interaction, context.now_ms, chosen)
+    await interaction.ask(page)
 
 
 async def begin_task(context: CommandContext, worker: StoredWorker) -> None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from handinger_tui.ui.work.session_controller import SessionController
 
 Answer = TypeVar("Answer")
-MAX_OPENING_S: Final = 1.0
-"""Most seconds for which keys wait for a screen: what it shows may come from a slow disk or service."""
+MAX_HOLD_S: Final = 1.0
+"""Most seconds for which keys wait: what opens may be read from a slow disk or service."""
 SUSPICIOUS_LINK: Final = "This link may be misleading"
 
 
@@ -39,8 +39,10 @@ class Interaction:
         self._acknowledge = acknowledge
         self._announced: dict[str, float] = {}
         """When each notification that may still be shown appeared, by its text."""
-        self._opening_until = 0.0
-        """The monotonic time until which keys wait for a screen that opens."""
+        self._hold_until = 0.0
+        """The monotonic time until which keys wait for what opens."""
+        self.openings = 0
+        """How often `hold_keys` was called."""
 
     @property
     def app(self) -> DiffApp:
@@ -55,24 +57,29 @@ class Interaction:
         self._screen.run_worker(self._show_error(coroutine), group="do")
 
     def open(self, coroutine: Coroutine[Any, Any, object]) -> None:
-        """As `run`, of what shows a screen: keys that are pressed before it is there wait for it."""
-        self.expect_screen()
+        """As `run`, of what shows a screen or a session: keys pressed before it is there wait for it."""
+        self.hold_keys()
         self.run(self._open(coroutine))
 
     async def _open(self, coroutine: Coroutine[Any, Any, object]) -> None:
         try:
             await coroutine
         finally:
-            self._opening_until = 0.0
+            self.release_keys()
 
-    def expect_screen(self) -> None:
-        """A screen will open: from now on keys wait for it, for `MAX_OPENING_S` at most."""
-        self._opening_until = monotonic() + MAX_OPENING_S
+    def hold_keys(self) -> None:
+        """Make keys wait until `release_keys`, because a screen or a session opens; `MAX_HOLD_S` at most."""
+        self._hold_until = monotonic() + MAX_HOLD_S
+        self.openings += 1
+
+    def release_keys(self) -> None:
+        """Let the waiting keys go to what is on the screen now."""
+        self._hold_until = 0.0
 
     @property
     def is_opening(self) -> bool:
-        """Whether a screen that a key opens is not there yet."""
-        return monotonic() < self._opening_until
+        """Whether keys wait for a screen or a session that is not there yet."""
+        return monotonic() < self._hold_until
 
     async def _show_error(self, coroutine: Coroutine[Any, Any, object]) -> None:
         """Await a coroutine. The only place where the work screen catches every `HandingerError`."""
@@ -103,7 +110,7 @@ class Interaction:
         self.app.clear_notifications()
         self._announced.clear()
         answer = self._screen.app.push_screen(screen, wait_for_dismiss=True)
-        self._opening_until = 0.0
+        self.release_keys()
         # The end of this task must not end the future of the screen.
         return await asyncio.shield(answer)
 

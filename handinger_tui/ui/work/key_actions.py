@@ -156,7 +156,7 @@ class KeyActions:
             interaction.say("No other session is open. ^S lists all sessions.")
             return
         session_id = ids[(ids.index(controller.session_id) + by) % len(ids)]
-        interaction.run(self._context.switcher.open(session_id))
+        interaction.open(self._context.switcher.open(session_id))
 
     def _suspend(self) -> None:
         """Suspend to the shell.

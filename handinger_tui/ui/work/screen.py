@@ -343,8 +343,8 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     def action_command(self, name: str, argument: str = "") -> None:
         """Run a slash command as if it had been typed."""
         command = command_named(name)
-        if command is not None and command.opens and not argument:
-            self.interaction.expect_screen()
+        if command is not None and command.opens:
+            self.interaction.hold_keys()
         # Queued behind the keys that the prompt has not processed yet: an earlier Enter takes effect first.
         self.prompt.call_later(self.run_command, name, argument)
 

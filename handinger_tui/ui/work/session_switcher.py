@@ -61,8 +61,9 @@ class SessionSwitcher:
     async def switch(self, opening: Callable[[], Awaitable[str]], doing: str = "") -> str:
         """Show the session whose id `opening` returns, with its draft.
 
-        `doing` is shown while that takes time. Returns the id, "" when a later call superseded this one.
-        The screen keeps the present session until the new one is read.
+        The screen keeps the present session until the new one is read. Keys wait for that, except where it
+        takes long: then `doing` is shown, and the present session can be used.
+        Returns the id, "" when a later call superseded this one.
 
         Raises:
             HandingerError: the session cannot be opened; the screen stays as it is.
@@ -71,10 +72,17 @@ class SessionSwitcher:
         self._requests += 1
         number = self._requests
         self._pane.opening(doing)
+        if not doing:
+            self._interaction.hold_keys()
         try:
             saved_draft = await self._save_leaving_draft()
             session_id = await opening()
             draft = await self._drafts.read(session_id)
+            if number != self._requests:
+                return ""
+            if session_id != self._controller.session_id:
+                self._leave_session(saved_draft)
+            self.show(session_id, draft)
         except HandingerError:
             if number == self._requests:
                 raise
@@ -82,11 +90,8 @@ class SessionSwitcher:
         finally:
             if number == self._requests:
                 self._pane.opening("")
-        if number != self._requests:
-            return ""
-        if session_id != self._controller.session_id:
-            self._leave_session(saved_draft)
-        self.show(session_id, draft)
+                if not doing:
+                    self._interaction.release_keys()
         return session_id
 
     async def open(self, session_id: str) -> str:

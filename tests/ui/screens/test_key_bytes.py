@@ -16,6 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from handinger_tui.core.money.typical_cost import TypicalCost
+from handinger_tui.core.prompts import Draft
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.pickers import HistorySearch, SessionPicker
 from handinger_tui.ui.ledger.screen import LedgerScreen
@@ -409,6 +410,67 @@ async def test_keys_behind_one_that_opens_nothing_are_typed_but_send_nothing() -
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "a drafts")
         assert "No receipt yet" in desktop.notices()
         assert desktop.api.posts == []
+
+
+async def other_sessions(desktop: Desktop, pilot: Pilot[None]) -> str:
+    """Open a second session; the first has the draft "a draft". Returns the id of the first."""
+    first = desktop.session.session_id
+    await press(desktop, pilot, "a draft")
+    await desktop.until(pilot, lambda: desktop.work.prompt.text == "a draft")
+    await press(desktop, pilot, "\x0e")
+    await desktop.until(pilot, lambda: desktop.session.session_id != first)
+    desktop.shelf.rows = [summary("a", session_id=first)]
+    await desktop.settle(pilot)
+    return first
+
+
+@pytest.mark.parametrize("slow", [False, True], ids=["", "slow disk"])
+@pytest.mark.parametrize(
+    "opens",
+    ["\x0e", "/new\r", "/fork\r", "\x1b[1;3A", "\x1b[1;3B", "/sessions {first}\r"],
+    ids=["^N", "/new", "/fork", "Alt+Up", "Alt+Down", "/sessions ID"],
+)
+async def test_keys_behind_a_switch_are_typed_into_the_other_session_and_send_nothing(
+    opens: str, slow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with answered() as (desktop, pilot):
+        first = desktop.session.session_id
+        if "3" in opens or "{" in opens:
+            await other_sessions(desktop, pilot)
+        elif not opens.startswith("/"):
+            await press(desktop, pilot, "a draft")
+        before, read = desktop.session.session_id, desktop.work.controller.drafts.read
+
+        async def slow_read(name: str) -> Draft:
+            await asyncio.sleep(0.1)
+            return await read(name)
+
+        if slow:
+            monkeypatch.setattr(desktop.work.controller.drafts, "read", slow_read)
+        posts = len(desktop.api.posts)
+        await press(desktop, pilot, f"{opens.format(first=first)} echo\x1b[200~ two\x1b[201~\r!")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text.endswith(" echo two!"))
+        assert desktop.session.session_id != before
+        await desktop.settle(pilot)
+        assert len(desktop.api.posts) == posts
+        assert desktop.shelf.drafts.get(first, "a draft") in ("", "a draft")
+        # The next Enter, which sees the session, sends.
+        await press(desktop, pilot, "\r")
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == posts + 1)
+        assert desktop.session.session_id != before
+
+
+async def test_keys_behind_the_enter_of_the_session_list_are_typed_into_the_chosen_session() -> None:
+    async with answered() as (desktop, pilot):
+        first = await other_sessions(desktop, pilot)
+        await press(desktop, pilot, "\x13")
+        await desktop.until(pilot, lambda: desktop.app.screen is not desktop.work)
+        await desktop.shows(pilot, "About a")
+        await press(desktop, pilot, "\r!\r")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "a draft!")
+        assert desktop.session.session_id == first
+        await desktop.settle(pilot)
+        assert len(desktop.api.posts) == 1
 
 
 async def test_keys_wait_for_a_question_that_needs_to_read_first(monkeypatch: pytest.MonkeyPatch) -> None:
