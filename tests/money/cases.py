@@ -179,8 +179,9 @@ CASES: Final = (
     ),
     Case(
         "a stranger in the same window",
-        (Step(usd(0.2)), Step(usd(0.8), stranger=True)),
-        (Paid("0.2"), Paid("0.6", "0.6", 1)),
+        # Without the reading in the turn, nothing would be known that contradicts the amount.
+        (Step(usd(0.2)), Step(usd(0.8), during=usd(0.2), stranger=True)),
+        (Paid("0.2"), Paid("0.6", "0.6", 1, doubtful=True)),
     ),
     Case(
         "costs that come late",

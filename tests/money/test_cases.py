@@ -230,8 +230,7 @@ def test_of_five_sessions_in_the_app_one_sends(own_home: Path, monkeypatch: pyte
 async def send_in_five_sessions(service: PaidService, person: Person, patch: pytest.MonkeyPatch) -> None:
     async with opened_app(person, patch, "-c") as opened:
         for number in range(5):
-            await opened.pilot.press("ctrl+n")
-            await opened.shows("New session")
+            await opened.new_session()
             await opened.send(f"question {number}")
             if number:
                 # Reserved, and soon reached: the service reports the cost of a turn at its start.
