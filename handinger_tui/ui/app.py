@@ -24,7 +24,7 @@ from handinger_tui.ui.background import collect_from_now_on, warm
 from handinger_tui.ui.commands import CommandProvider
 from handinger_tui.ui.commands.view import leave, show_help
 from handinger_tui.ui.keys import format_key
-from handinger_tui.ui.terminal.diff_app import DiffApp
+from handinger_tui.ui.terminal.diff_app import DiffApp, ask_background
 from handinger_tui.ui.themes import DARK, LIGHT, THEMES, PlainStyles, first_theme
 from handinger_tui.ui.transcript.painting import ControlFilter
 from handinger_tui.ui.work.screen import WorkScreen, sends
@@ -250,9 +250,8 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         if not self.is_headless:
             collect_from_now_on()
         # A chosen theme does not depend on the terminal's background.
-        is_undecided = self._options.theme is None and not self.no_color
-        if sys.platform != "win32" and is_undecided and isinstance(self._driver, TerminalDriver):
-            self._driver.ask_background()
+        if self._options.theme is None and not self.no_color:
+            ask_background(self)
         self.work.set_focus(self.work.prompt)
         await self._type_ahead.pass_next()
         self._connect()

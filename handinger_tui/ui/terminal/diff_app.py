@@ -461,6 +461,13 @@ def clip_paints(screen: Screen[Any]) -> None:
         screen._compositor = ClippedCompositor()
 
 
+def ask_background(app: App[Any]) -> None:
+    """Ask the terminal for its background color, where the driver can; the answer is a message."""
+    ask = getattr(getattr(app, "_driver", None), "ask_background", None)
+    if ask is not None:
+        ask()
+
+
 class ClippedCompositor(Compositor):
     """Textual's compositor with the same result, but fewer requested lines."""
 

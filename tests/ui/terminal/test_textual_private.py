@@ -27,7 +27,7 @@ from handinger_tui.ui.terminal import (
     Missing,
     XTermParser,
 )
-from handinger_tui.ui.terminal.diff_app import DiffApp, ScreenBuffer, clip_paints
+from handinger_tui.ui.terminal.diff_app import DiffApp, ScreenBuffer, ask_background, clip_paints
 from handinger_tui.ui.terminal.driver import TerminalDriver, TerminalFile
 from tests.ui.emulator import EmulatedDriver, driver_of
 
@@ -148,6 +148,20 @@ async def test_without_textuals_compositor_the_screen_paints_as_textual_does(
         await app.push_screen(Stack())
         await pilot.pause()
         assert type(app.screen._compositor) is Compositor
+
+
+async def test_the_driver_is_asked_for_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`App._driver`."""
+    app, queries = Recorder(), [""]
+    async with app.run_test():
+        monkeypatch.setattr(app._driver, "ask_background", lambda: queries.append("asked"), raising=False)
+        ask_background(app)
+        assert queries.pop() == "asked"
+        driver = app._driver
+        del app._driver
+        ask_background(app)
+        assert queries == [""]
+        app._driver = driver
 
 
 async def test_a_crash_is_reported_by_the_app(capsys: pytest.CaptureFixture[str]) -> None:
