@@ -136,9 +136,10 @@ def _result_text(
     request: JsonObject, typical_cost: TypicalCost, gauges: tuple[Gauge, ...], refusal: HandingerError | None
 ) -> str:
     body = as_object(request["body"])
+    service = "" if str(request["url"]).startswith(str(request["service"])) else f"{request['service']}; "
     lines = [
         "Dry run: nothing is sent. The request would be:",
-        f"  {request['method']} {request['url']}   ({request['service']}; key: {request['key']})",
+        f"  {request['method']} {request['url']}   ({service}key: {request['key']})",
     ]
     lines += [
         f"  {name}: {clean(value) if isinstance(value, str) else dump(value)}" for name, value in body.items()

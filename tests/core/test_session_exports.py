@@ -104,7 +104,7 @@ def test_a_session_in_markdown() -> None:
     fault = Fault(Kind.STREAM_ERROR, "The worker fell over", may_have_been_charged=True)
     second = with_prompt(turn(2, web("https://a.example/x")), "Again", status=TurnStatus.FAILED, fault=fault)
     text = RENDER["md"](replace(session(first, second), title="Heat pumps", worker_id="wrk_1"))
-    assert text.startswith("# Heat pumps\n\n- Session: ses\\_1\n- Worker: wrk\\_1\n- Begun: ")
+    assert text.startswith("# Heat pumps\n\n- Session: ses\\_1\n- Worker: wrk\\_1\n- Started: ")
     assert "\n- Turns: 2\n" in text
     assert (
         "\n## 1. 2026-11-25 10:00 UTC\n\n### Prompt\n\n> Why?\n> Say it.\n\n- attached: in.csv · 10 B\n"

@@ -102,7 +102,7 @@ def _add_sessions_arguments(parser: argparse.ArgumentParser) -> None:
             nargs = "*" if argument == "tag" else None
             action.add_argument(argument, metavar=argument.upper(), help=_ARGUMENTS[argument], nargs=nargs)
         if name in _TAGGING:
-            action.add_argument("--worker", action="store_true", help="its worker: all sessions of that")
+            action.add_argument("--worker", action="store_true", help="apply to all sessions of its worker")
         if name == "rm":
             action.add_argument("-y", "--yes", action="store_true", help="delete without asking")
         action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")
@@ -141,11 +141,11 @@ def _compact(args: argparse.Namespace) -> int:
     dropped, turns = asyncio.run(_with_history(FileAccess.WRITE, work))
     after = _bytes_of(path)
     figures: JsonObject = {"bytes_before": before, "bytes": after, "turns": turns, "dropped_turns": dropped}
-    each = f" ({size(before // turns)} and {size(after // turns)} a turn)" if turns else ""
-    lines = [f"The history takes {size(after)}; before, it took {size(before)}{each}."]
+    each = f" (from {size(before // turns)} to {size(after // turns)} a turn)" if turns else ""
+    lines = [f"The history went from {size(before)} to {size(after)}{each}."]
     if dropped:
         old = f"{plural(dropped, 'turn')} older than {plural(days or 0, 'day')}"
-        lines.append(f"Of {old}, the single deltas were removed (keep_frames).")
+        lines.append(f"The single deltas of {old} were removed (keep_frames).")
     put_result(args, figures, "\n".join(lines))
     return Exit.OK
 
@@ -472,7 +472,7 @@ def import_session(args: argparse.Namespace) -> int:
     session_id = present or session.session_id
     name = f"“{clean_line(session.title, 60) or 'Untitled'}” ({session_id})"
     text = (
-        f"Imported {name}: {plural(len(file.turns), 'turn')}. They are not charged here.\n"
+        f"Imported {name}: {plural(len(file.turns), 'turn')}. Imported turns are not charged here.\n"
         f"Open it: handinger-tui --resume {one_word(session_id)}"
         if present is None
         else f"{name} is already in the history. Nothing was changed.\n"

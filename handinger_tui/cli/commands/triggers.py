@@ -217,7 +217,7 @@ async def _add(args: argparse.Namespace, services: Services) -> int:
 
 def _offer_text(schedule: NewSchedule, price: Price, listed: ScheduleList, now: datetime) -> str:
     runs = [run_text(run, now, None) for run in next_runs(schedule.rule, now, listed.cron_zone)]
-    zone = f", cron in {listed.zone_text}" if isinstance(schedule.rule, Cron) else ""
+    zone = f"; cron in {listed.zone_text}" if isinstance(schedule.rule, Cron) else ""
     return "\n".join(
         (
             f"{rule_text(schedule.rule)} · {clean_line(schedule.instruction)}",
@@ -286,7 +286,7 @@ def _price_object(price: Price) -> JsonObject:
 
 
 # -- webhook -----------------------------------------------------------------------------------
-WEBHOOK: Final = "The webhook of a stored worker: an address that is notified when a task ends."
+WEBHOOK: Final = "Manage a stored worker's webhook: the address that is notified when a task ends."
 _BREAKS: Final = {
     "clear": "This removes address and token: receivers are no longer notified.",
     "token": "This replaces the token: receivers that check the old one refuse deliveries.",

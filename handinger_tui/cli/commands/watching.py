@@ -56,7 +56,7 @@ def attach(args: argparse.Namespace) -> int:
 # -- replay ------------------------------------------------------------------------------------
 REPLAY: Final = (
     "Play a session again as it came: on the screen, in a pipe as text."
-    " It needs neither key nor network; nothing is sent or stored."
+    " Nothing is sent or stored (no key or network needed)."
 )
 
 

@@ -55,17 +55,17 @@ if TYPE_CHECKING:
 
 
 # -- stored workers ----------------------------------------------------------------------------
-WORKERS: Final = "Stored workers that you used or created, and what is known about them."
+WORKERS: Final = "Manage stored workers: those that you used or created here."
 NOT_READ: Final = (
     "Title and instructions were not read yet. The service returns them only with the answer to a change: "
     "`handinger-tui workers edit ID` without options changes nothing and reads them."
 )
 _HELP: Final = {
-    "list": "those used or created here (default)",
-    "show": "read one, with its tasks in the history",
-    "new": "store a new one; nothing runs and nothing is charged",
-    "edit": "change fields of one (without options: only read it)",
-    "rm": "delete one; its tasks stay",
+    "list": "list the workers used or created here (default)",
+    "show": "show a worker and its tasks in the history",
+    "new": "store a new worker; nothing runs and nothing is charged",
+    "edit": "change a worker (without options: only read it)",
+    "rm": "delete a worker; its tasks stay",
     "archive": "archive a task; its turns stay",
 }
 _DEFAULTS: Final[dict[str, object]] = {
