@@ -209,7 +209,7 @@ def test_compact_reports_sizes_and_removes_old_frames(own_home: Path) -> None:
     assert run("sessions", "compact", home=own_home).code == Exit.USAGE
     (own_home / "config.toml").write_text('keep_frames = "30 days"', "utf-8")
     ran = run("sessions", "compact", home=own_home)
-    assert "Of 20 turns older than 30 days, the single deltas were removed (keep_frames)." in ran.out
+    assert "The single deltas of 20 turns older than 30 days were removed (keep_frames)." in ran.out
     later = run("sessions", "compact", "--json", home=own_home).result
     assert later["bytes"] < figures["bytes"]
     assert later["dropped_turns"] == 0

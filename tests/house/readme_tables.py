@@ -50,9 +50,9 @@ def cli() -> str:
 
 
 def keys() -> str:
-    """Every binding, under the place where it works."""
-    rows = [(str(key.where), format_keys(key), key.tooltip) for key in KEYS]
-    return table(("where", "key", "does"), [*rows])
+    """Every binding, under the place where it works, with the id that `[keys]` in the config file names."""
+    rows = [(str(key.where), format_keys(key), key.tooltip, f"`{key.id}`") for key in KEYS]
+    return table(("where", "key", "does", "id"), [*rows])
 
 
 def commands() -> str:

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from handinger_tui.settings import Flags, load
+from handinger_tui.ui.keys import keymap_problems
 from tests.house.project import ROOT
 from tests.house.readme_tables import README, filled
 
@@ -29,6 +31,14 @@ def test_one_line_sets_up_and_runs(name: str) -> None:
     assert not re.search(r"\b(?:uv|pipx|git|make|sudo)\b", line), (
         "only Python with venv and pip may be needed"
     )
+
+
+def test_the_examples_of_the_config_file_are_valid() -> None:
+    examples = re.findall(r"```toml\n(.+?)```", TEXT, re.DOTALL)
+    settings = [load(Flags(local=True), {"HOME": "/home/me"}, example) for example in examples]
+    assert any(one.keys for one in settings)
+    assert any(one.tag_rules.projects for one in settings)
+    assert not [problem for one in settings for problem in keymap_problems(one.keys)]
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:
