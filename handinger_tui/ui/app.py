@@ -74,6 +74,8 @@ class TypeAhead:
         """The screen that the key before may have closed or covered."""
         self._openings = 0
         """How often something has opened, as of the last key that was passed on."""
+        self._session_id = ""
+        """The session on the screen at that time."""
 
     async def take(self, event: Event) -> None:
         """Pass an event on, or hold it back."""
@@ -87,7 +89,7 @@ class TypeAhead:
             self._held = [event]
             await self.pass_next()
         else:
-            self._openings = self._app.work.interaction.openings
+            self._note_screen()
             await self._pass(event)
 
     async def _pass_to_bindings(self, event: Key | Paste) -> None:
@@ -104,14 +106,16 @@ class TypeAhead:
             self._app.set_timer(LOOK_AGAIN_S, self.pass_next)
             return
         if self._openings != work.interaction.openings:
-            self._openings, self._screen = work.interaction.openings, None
+            self._screen, held = None, self._held or []
             # An Enter must not answer a question that was not seen yet, nor send a draft: that of a session
-            # that was not seen yet, or the one in the prompt where nothing has opened.
-            self._held = [
-                one
-                for one in self._held or []
-                if isinstance(one, Paste) or not (one.key == "enter" or sends(work.active_bindings, one.key))
-            ]
+            # that was not seen yet, or the one in the prompt where nothing has opened. In the empty prompt of
+            # another session it sends the letters before it, and nothing else.
+            others = [one for one in held if not self._sends(one)]
+            is_typed = all(isinstance(one, Paste) or one.is_printable for one in others)
+            is_other = self._app.screen is work and self._session_id != work.controller.session_id
+            if not (is_other and is_typed and held[:1] == others[:1] and not work.prompt.text):
+                self._held = others
+            self._note_screen()
             if self._app.screen is not work:
                 # Behind what gives the new screen its focus.
                 self._continue_behind(self._app.screen.ancestors_with_self)
@@ -125,6 +129,16 @@ class TypeAhead:
             await self._pass(held.pop(0))
         else:
             self._held = None
+
+    def _note_screen(self) -> None:
+        work = self._app.work
+        self._openings, self._session_id = work.interaction.openings, work.controller.session_id
+
+    def _sends(self, event: Key | Paste) -> bool:
+        """Whether a key may send, or answer a question."""
+        return isinstance(event, Key) and (
+            event.key == "enter" or sends(self._app.work.active_bindings, event.key)
+        )
 
     async def _pass(self, event: Key | Paste) -> None:
         screen, queues = self._app.screen, (self._app.focused or self._app.screen).ancestors_with_self

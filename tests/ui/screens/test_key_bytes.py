@@ -426,12 +426,23 @@ async def other_sessions(desktop: Desktop, pilot: Pilot[None]) -> str:
 
 @pytest.mark.parametrize("slow", [False, True], ids=["", "slow disk"])
 @pytest.mark.parametrize(
-    "opens",
-    ["\x0e", "/new\r", "/fork\r", "\x1b[1;3A", "\x1b[1;3B", "/sessions {first}\r"],
-    ids=["^N", "/new", "/fork", "Alt+Up", "Alt+Down", "/sessions ID"],
+    ("opens", "typed", "sent"),
+    [
+        ("\x0e", "echo two", "echo two"),
+        ("/new\r", "echo\x1b[200~ two\x1b[201~", "echo two"),
+        ("\x1b[1;3A", "echo two", ""),
+        ("\x1b[1;3B", "echo two", ""),
+        ("/sessions {first}\r", "echo two", ""),
+        ("/fork\r", "echo two", ""),
+        # An earlier message, or an idea, that was not seen in the prompt.
+        ("\x0e", "\x1b[A", ""),
+        ("\x0e", "\t", ""),
+        ("\x0e", "", ""),
+    ],
+    ids=["^N", "/new", "Alt+Up", "Alt+Down", "/sessions ID", "/fork", "^N Up", "^N Tab", "^N Enter"],
 )
-async def test_keys_behind_a_switch_are_typed_into_the_other_session_and_send_nothing(
-    opens: str, slow: bool, monkeypatch: pytest.MonkeyPatch
+async def test_keys_behind_a_switch_go_to_the_other_session_and_send_nothing_that_was_not_seen(
+    opens: str, typed: str, sent: str, slow: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with answered() as (desktop, pilot):
         first = desktop.session.session_id
@@ -448,16 +459,20 @@ async def test_keys_behind_a_switch_are_typed_into_the_other_session_and_send_no
         if slow:
             monkeypatch.setattr(desktop.work.controller.drafts, "read", slow_read)
         posts = len(desktop.api.posts)
-        await press(desktop, pilot, f"{opens.format(first=first)} echo\x1b[200~ two\x1b[201~\r!")
-        await desktop.until(pilot, lambda: desktop.work.prompt.text.endswith(" echo two!"))
+        await press(desktop, pilot, f"{opens.format(first=first)}{typed}\r.")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text.endswith("."))
         assert desktop.session.session_id != before
         await desktop.settle(pilot)
-        assert len(desktop.api.posts) == posts
-        assert desktop.shelf.drafts.get(first, "a draft") in ("", "a draft")
-        # The next Enter, which sees the session, sends.
-        await press(desktop, pilot, "\r")
-        await desktop.until(pilot, lambda: len(desktop.api.posts) == posts + 1)
+        if sent:
+            await desktop.until(pilot, lambda: desktop.work.prompt.text == "." and desktop.session.turns)
+            assert [turn.order.prompt for turn in desktop.session.turns] == [sent]
+        else:
+            assert len(desktop.api.posts) == posts
+            # The next Enter, behind what was seen, sends.
+            await press(desktop, pilot, "\r")
+            await desktop.until(pilot, lambda: len(desktop.api.posts) == posts + 1)
         assert desktop.session.session_id != before
+        assert desktop.shelf.drafts.get(first, "a draft") in ("", "a draft")
 
 
 async def test_keys_behind_the_enter_of_the_session_list_are_typed_into_the_chosen_session() -> None:
