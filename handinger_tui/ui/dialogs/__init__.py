@@ -5,7 +5,6 @@ They return the answer and change nothing themselves.
 
 from __future__ import annotations
 
-from enum import Enum, auto
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from textual import events, on
@@ -90,16 +89,15 @@ class Modal(ModalScreen[Answer]):
 
 
 class Dialog(Modal[Answer]):
-    """A box with a title over the screen. Esc closes it with the answer `on_close`."""
+    """A box with a title over the screen. Esc closes it without an answer."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)
     BOX_CLASSES: ClassVar[str] = "dialog"
 
-    def __init__(self, title: str | Content, on_close: Answer | None = None) -> None:
+    def __init__(self, title: str | Content) -> None:
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-wide")]
         self._title = title if isinstance(title, Content) else Content.styled(clean_line(title), "bold")
-        self._on_close = on_close
 
     def compose(self) -> ComposeResult:
         """Lay out the title and the body."""
@@ -113,7 +111,7 @@ class Dialog(Modal[Answer]):
 
     def action_close(self) -> None:
         """Close without an answer."""
-        self.dismiss(self._on_close)
+        self.dismiss()
 
 
 def button(name: str, label: str, *, disabled: bool = False) -> Button:
@@ -121,49 +119,71 @@ def button(name: str, label: str, *, disabled: bool = False) -> Button:
     return Button(Content(clean_line(label)), id=name, compact=True, disabled=disabled)
 
 
-class Confirm(Dialog[bool]):
-    """A yes-or-no question.
+class Question(Dialog[Answer]):
+    """A text above buttons, each of which has its answer. The first, the safe one, has the focus.
 
-    With `typed`, that word must be typed for a yes. The safe answer has the focus.
+    With `typed`, that word must be typed for the last answer. A `placeholder` replaces the one that
+    names the word; it says that Enter in the empty field gives the first answer.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.QUESTION)
 
-    def __init__(self, title: str, body: str, *, yes: str, no: str, typed: str = "") -> None:
-        super().__init__(title, False)
-        self._body, self._yes, self._no, self._typed = body, yes, no, typed
+    def __init__(
+        self,
+        title: str | Content,
+        body: str | Content,
+        answers: Sequence[tuple[str, Answer]],
+        *,
+        typed: str = "",
+        placeholder: str = "",
+    ) -> None:
+        super().__init__(title)
+        self._body = body if isinstance(body, Content) else Content(clean(body))
+        self._answers, self._typed, self._placeholder = answers, typed, placeholder
 
     def compose_body(self) -> ComposeResult:
-        """The text, the field for the word if there is one, and two buttons."""
+        """The text, the field for the word if there is one, and the buttons."""
         # A long text can be focused, so that the keyboard can scroll it, too.
         with VerticalScroll(classes="dialog-text", can_focus=len(self._body) > LONG_BODY):
-            yield Static(Content(clean(self._body)), classes="dialog-body")
+            yield Static(self._body, classes="dialog-body")
         if self._typed:
-            yield OrderedInput(placeholder=f"Type {self._typed} to confirm", id="typed")
+            yield OrderedInput(placeholder=self._placeholder or f"Type {self._typed} to confirm", id="typed")
         with Horizontal(classes="dialog-buttons"):
-            yield button("no", self._no)
-            yield button("yes", self._yes, disabled=bool(self._typed))
+            for at, (label, _) in enumerate(self._answers):
+                needs_word = bool(self._typed) and at == len(self._answers) - 1
+                yield button(f"answer-{at}", label, disabled=needs_word)
 
     def on_mount(self) -> None:
-        """Focus the safe answer, so that an accidental Enter says no."""
-        self.query_one("#typed" if self._typed else "#no").focus()
+        """Focus the safe answer, so that an accidental Enter changes nothing."""
+        self.query_one("#typed" if self._typed else "#answer-0").focus()
+
+    def _is_word(self, text: str) -> bool:
+        return text.strip().lower() == self._typed
 
     @on(Input.Changed)
     def _check_word(self, event: Input.Changed) -> None:
-        self.query_one("#yes", Button).disabled = event.value.strip().lower() != self._typed
+        self.query(Button).last().disabled = not self._is_word(event.value)
 
     @on(Input.Submitted)
     def _submit(self, event: Input.Submitted) -> None:
-        if event.value.strip().lower() == self._typed:
-            self.dismiss(True)
+        if self._is_word(event.value):
+            self.dismiss(self._answers[-1][1])
+        elif self._placeholder and not event.value.strip():
+            self.dismiss(self._answers[0][1])
 
     @on(Button.Pressed)
     def _press(self, event: Button.Pressed) -> None:
-        self.dismiss(event.button.id == "yes")
+        at = list(self.query(Button)).index(event.button)
+        self.dismiss(self._answers[at][1])
 
     def action_other(self) -> None:
         """Focus the other button."""
         self.focus_next(Button)
+
+
+def yes_or_no(title: str, body: str, *, yes: str, no: str, typed: str = "") -> Question[bool]:
+    """A question whose answer is True for `yes`."""
+    return Question(title, body, [(no, False), (yes, True)], typed=typed)
 
 
 class Ask(Dialog[str]):
@@ -200,104 +220,13 @@ class Choice(Dialog[str]):
         self.dismiss(self._rows[event.option_index][0])
 
 
-class Notice(Dialog[None]):
-    """Shows a text. Enter or Esc closes it."""
-
-    def __init__(self, title: str, body: str) -> None:
-        super().__init__(title)
-        self._body = body
-
-    def compose_body(self) -> ComposeResult:
-        """The text and a button."""
-        yield Static(Content(clean(self._body)), classes="dialog-body")
-        with Horizontal(classes="dialog-buttons"):
-            yield button("close", "Close")
-
-    @on(Button.Pressed)
-    def _press(self) -> None:
-        self.dismiss()
-
-
-class Problem(Dialog[bool], inherit_bindings=False):
+class Problem(Question[bool], inherit_bindings=False):
     """Shows why the app could not connect and what to do. The result is True to try again."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PROBLEM)
     BOX_CLASSES = "dialog -problem"
 
     def __init__(self, summary: str, hint: str) -> None:
-        super().__init__(Content.styled("Cannot start handinger-tui", "bold $error"), False)
-        self._summary, self._hint = summary, hint
-
-    def compose_body(self) -> ComposeResult:
-        """The error, the hint and two buttons."""
-        yield Static(Content(clean(self._summary)), classes="dialog-body")
-        if self._hint:
-            yield Static(Content.styled(clean(self._hint), "$text-muted"), classes="dialog-body")
-        with Horizontal(classes="dialog-buttons"):
-            yield button("again", "Try again")
-            yield button("leave", "Quit")
-
-    @on(Button.Pressed)
-    def _press(self, event: Button.Pressed) -> None:
-        self.dismiss(event.button.id == "again")
-
-
-RESEND_WORD: Final = "again"
-"""The word that must be typed to send a message again."""
-MAY_RUN_TWICE: Final = "This message may have arrived. If you send it again, it may run and charge you twice."
-WATCH_FIRST: Final = "Watching is free and shows the answer if the message arrived."
-NO_WORKER: Final = (
-    "The id of its new worker never came back, so it cannot be watched. Check the dashboard first."
-)
-
-
-class ResendChoice(Enum):
-    """The answer to the question whether to send a message again."""
-
-    WATCH = auto()
-    SEND = auto()
-    LEAVE = auto()
-
-
-class SendAgain(Dialog[ResendChoice]):
-    """Asks whether to resend a message of unknown delivery. Enter is free; resending needs a typed word."""
-
-    def __init__(self, *, watchable: bool, about: str = "") -> None:
-        """`watchable`: the session has a worker whose answer can be watched.
-
-        `about`: the title of the session, "" when it is the one on the screen.
-        """
-        super().__init__("Send again?", ResendChoice.LEAVE)
-        self._about = f"Session: “{about}”\n\n" if about else ""
-        self._default = ResendChoice.WATCH if watchable else ResendChoice.LEAVE
-
-    def compose_body(self) -> ComposeResult:
-        """The text, the field for the word, and the buttons, the free choice first."""
-        watchable = self._default is ResendChoice.WATCH
-        text = f"{self._about}{MAY_RUN_TWICE}\n\n{WATCH_FIRST if watchable else NO_WORKER}"
-        yield Static(Content(text), classes="dialog-body")
-        default = "watch" if watchable else "cancel"
-        yield OrderedInput(placeholder=f"Enter to {default}; type {RESEND_WORD} to send again", id="typed")
-        with Horizontal(classes="dialog-buttons"):
-            if watchable:
-                yield button("watch", "Watch (free)")
-            yield button("leave", "Cancel")
-            yield button("send", "Send again", disabled=True)
-
-    def on_mount(self) -> None:
-        """Focus the field for the word."""
-        self.query_one(Input).focus()
-
-    @on(Input.Changed)
-    def _check_word(self, event: Input.Changed) -> None:
-        self.query_one("#send", Button).disabled = event.value.strip().lower() != RESEND_WORD
-
-    @on(Input.Submitted)
-    def _submit(self, event: Input.Submitted) -> None:
-        word = event.value.strip().lower()
-        if word in ("", RESEND_WORD):
-            self.dismiss(ResendChoice.SEND if word else self._default)
-
-    @on(Button.Pressed)
-    def _press(self, event: Button.Pressed) -> None:
-        self.dismiss(ResendChoice[(event.button.id or "leave").upper()])
+        body = Content.assemble(clean(summary), (f"\n\n{clean(hint)}" if hint else "", "$text-muted"))
+        title = Content.styled("Cannot start handinger-tui", "bold $error")
+        super().__init__(title, body, [("Try again", True), ("Quit", False)])

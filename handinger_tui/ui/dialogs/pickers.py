@@ -21,7 +21,7 @@ from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.search import parse_query
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.dialogs import Ask, Confirm, Modal
+from handinger_tui.ui.dialogs import Ask, Modal, yes_or_no
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger.query import moment
 from handinger_tui.ui.widgets.frame import FooterLine
@@ -270,7 +270,7 @@ class SessionPicker(Picker):
         row = self._highlighted
         if row is None:
             return
-        question = Confirm(
+        question = yes_or_no(
             "Delete this session?",
             f"This deletes “{clean_line(row.title or row.session_id, 60)}” from this computer. "
             "The worker and its charges are not affected.",

@@ -28,7 +28,7 @@ from handinger_tui.core.stored_workers import (
     members_of_new,
 )
 from handinger_tui.core.turns.turn import Kind
-from handinger_tui.ui.dialogs import Ask, Confirm, Modal, button
+from handinger_tui.ui.dialogs import Ask, Modal, Question, button, yes_or_no
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages import MAX_NOTICE_CHARS, FooterScreen
 from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
@@ -332,7 +332,7 @@ class WorkersScreen(FooterScreen):
             f"Its tasks stay, here and there, and so do their costs. {plural(worker.tasks, 'task')} of it "
             "in this history."
         )
-        question = Confirm("Delete this worker?", body, yes="Delete", no="Cancel")
+        question = yes_or_no("Delete this worker?", body, yes="Delete", no="Cancel")
         if await self.app.push_screen_wait(question):
             await self._finish(await self._gallery.delete(worker.worker_id), "Deleted.")
 
@@ -377,13 +377,13 @@ async def _newest(gallery: Gallery, worker: StoredWorker) -> StoredWorker:
         raise
 
 
-def archive_question(title: str) -> Confirm:
+def archive_question(title: str) -> Question[bool]:
     """The question before a task is archived."""
     body = (
         f"This archives “{clean_line(title or 'Untitled', 60)}” at the service. "
         "Its turns and files stay there; this computer keeps its copy and its costs."
     )
-    return Confirm("Archive this task?", body, yes="Archive", no="Cancel")
+    return yes_or_no("Archive this task?", body, yes="Archive", no="Cancel")
 
 
 def _outcome(done: bool | None, words: str) -> str:
@@ -575,7 +575,7 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
             return worker if members == NOTHING else await self._gallery.change(worker.worker_id, members)
         new = members_of_new(form)
         if self._in_doubt:
-            question = Confirm("Store it again?", MAYBE_TWO, yes="Store again", no="Cancel")
+            question = yes_or_no("Store it again?", MAYBE_TWO, yes="Store again", no="Cancel")
             if not await self.app.push_screen_wait(question):
                 return None
         return await self._gallery.store(new)

@@ -116,9 +116,9 @@ class Interaction:
 
     async def confirm(self, title: str, body: str, *, yes: str, no: str, typed: str = "") -> bool:
         """Ask a yes-or-no question; with `typed`, that word must be typed for a yes."""
-        from handinger_tui.ui.dialogs import Confirm  # once there is a question
+        from handinger_tui.ui.dialogs import yes_or_no  # once there is a question
 
-        answer = await self.ask(Confirm(title, body, yes=yes, no=no, typed=typed))
+        answer = await self.ask(yes_or_no(title, body, yes=yes, no=no, typed=typed))
         return bool(answer)
 
     async def ask_text(self, title: str, value: str = "", placeholder: str = "") -> str | None:
@@ -135,9 +135,9 @@ class Interaction:
 
     async def notice(self, title: str, body: str) -> None:
         """Show a text until it is closed."""
-        from handinger_tui.ui.dialogs import Notice  # once there is a question
+        from handinger_tui.ui.dialogs import Question  # once there is a question
 
-        await self.ask(Notice(title, body))
+        await self.ask(Question(title, body, [("Close", None)]))
 
     # -- out of the program ------------------------------------------------------------------------
     def copy(self, text: str, what: str, why: str = "") -> None:

@@ -37,6 +37,15 @@ NO_HISTORY: Final = (
 )
 
 
+RESEND_WORD: Final = "again"
+"""The word that must be typed to send a message again."""
+MAY_RUN_TWICE: Final = "This message may have arrived. If you send it again, it may run and charge you twice."
+WATCH_FIRST: Final = "Watching is free and shows the answer if the message arrived."
+NO_WORKER: Final = (
+    "The id of its new worker never came back, so it cannot be watched. Check the dashboard first."
+)
+
+
 async def raise_limit(
     controller: SessionController,
     interaction: Interaction,
@@ -252,16 +261,27 @@ class SendFlow:
             or turn.order.prompt.strip() != message.text.strip()
         ):
             return True
-        from handinger_tui.ui.dialogs import ResendChoice, SendAgain  # few are in doubt
+        from handinger_tui.ui.dialogs import Question  # few are in doubt
 
-        question = SendAgain(watchable=session.worker_id is not None, about=self._about(submission))
+        is_watchable = session.worker_id is not None
+        title = self._about(submission)
+        about = f"Session: “{title}”\n\n" if title else ""
+        answers = [("Watch (free)", "watch"), ("Cancel", "leave"), ("Send again", "send")]
+        default = "watch" if is_watchable else "cancel"
+        question = Question(
+            "Send again?",
+            f"{about}{MAY_RUN_TWICE}\n\n{WATCH_FIRST if is_watchable else NO_WORKER}",
+            answers if is_watchable else answers[1:],
+            typed=RESEND_WORD,
+            placeholder=f"Enter to {default}; type {RESEND_WORD} to send again",
+        )
         choice = await self._interaction.ask(question)
-        if choice is ResendChoice.WATCH:
+        if choice == "watch":
             # Clear the prompt, so that another Enter cannot send it again. If it never arrived,
             # the text comes back.
             await self._clear(submission, message)
             await self._controller.engine.actor(submission.session_id).watch(turn.turn_id)
-        return choice is ResendChoice.SEND
+        return choice == "send"
 
     def _about(self, submission: Submission) -> str:
         """The title of the session; "" when it is the one on the screen."""

@@ -14,7 +14,7 @@ from handinger_tui.core.errors import Doubtful, Refused
 from handinger_tui.core.money.limits import Scope, Unit
 from handinger_tui.core.turns import turn
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.dialogs import Confirm
+from handinger_tui.ui.dialogs import Question
 from handinger_tui.ui.dialogs.limits import RaiseLimit
 from handinger_tui.ui.ports import Opening
 from tests.engine.fakes import DONE, FakeApi, Script, says, sse, worker
@@ -164,7 +164,7 @@ async def stopping(desktop: Desktop, pilot: Pilot[None]) -> None:
     """Esc while a turn runs and another one waits."""
     await queue_up(desktop, pilot, "And in Turku?")
     await pilot.press("escape")
-    await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
+    await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Question))
 
 
 def lost() -> Desktop:

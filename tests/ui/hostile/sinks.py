@@ -23,7 +23,7 @@ from handinger_tui.core.schedules import Cron, Schedule, ScheduleList
 from handinger_tui.core.stored_workers import Delivery, DeliveryPage, StoredWorker, Webhook
 from handinger_tui.core.turns.turn import Attachment, FilePart
 from handinger_tui.engine.gallery import Gallery
-from handinger_tui.ui.dialogs import Ask, Choice, Confirm, Notice, OrderedInput, Problem, SendAgain
+from handinger_tui.ui.dialogs import Ask, Choice, OrderedInput, Problem, Question, yes_or_no
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
 from handinger_tui.ui.dialogs.pickers import CommandPicker, HistorySearch, SessionPicker
@@ -177,10 +177,10 @@ async def dialogs(eye: Eye) -> None:
     """Each with texts as title, body, hint, value and buttons."""
     for texts in bunches(30):
         word, body = texts[0][:60], "\n".join(text[:60] for text in texts)
-        await shown(eye, Confirm(word, body, yes=word, no=word, typed="x"))
+        await shown(eye, yes_or_no(word, body, yes=word, no=word, typed="x"))
         await shown(eye, Choice(word, [(text, text[:60]) for text in texts]))
         await shown(eye, Problem(body, word))
-        await shown(eye, Notice(word, body))
+        await shown(eye, Question(word, body, [(word, None)]))
     for text in PLANTED[::24]:
         await shown(eye, Ask(text[:60], text[:200], text[:200]))
 
@@ -192,7 +192,7 @@ async def links(eye: Eye) -> None:
         for url in (f"https://xn--{text[:30]}.example/{text}", f"mailto:{text[:200]}", text):
             eye.desktop.work.interaction.run(stage.open_link(url, text))
             await eye.pilot.pause()
-            needs_confirmation = isinstance(eye.desktop.app.screen, Confirm)
+            needs_confirmation = isinstance(eye.desktop.app.screen, Question)
             await eye.look()
             if needs_confirmation:
                 eye.desktop.app.pop_screen()
@@ -219,7 +219,6 @@ async def over_it(eye: Eye) -> None:
     gauge = Gauge(Limit(Scope.WORKER, Unit.USD, Decimal(1)), Total(Decimal(2)))
     pages: list[Screen[Any]] = [
         HelpScreen(eye.desktop.work.context.commands, ()),
-        SendAgain(watchable=True),
         RaiseLimit(gauge, sending=True),
         LimitsPage([gauge]),
     ]
@@ -419,13 +418,11 @@ SINKS: Final = {
     "find bar": Sink(find_bar, (FindBar,), all_visible=False),
     "prompt": Sink(prompt, (PromptBox,), all_visible=False),
     "passing lines": Sink(passing_lines, ()),
-    "dialogs": Sink(dialogs, (Confirm, Choice, Problem, Notice, Ask, OrderedInput), all_visible=False),
+    "dialogs": Sink(dialogs, (Question, Choice, Problem, Ask, OrderedInput), all_visible=False),
     "links": Sink(links, (), all_visible=False),
     "session list": Sink(session_list, (SessionPicker,)),
     "history": Sink(history, (HistorySearch,)),
-    "over it": Sink(
-        over_it, (HelpScreen, CommandPicker, SendAgain, RaiseLimit, LimitsPage), OPENED, False, FEW
-    ),
+    "over it": Sink(over_it, (HelpScreen, CommandPicker, RaiseLimit, LimitsPage), OPENED, False, FEW),
     "ledger": Sink(ledger, (LedgerScreen, LedgerTable, Head, Foot, Charts), OPENED, turns=FEW),
     "receipt": Sink(receipt, (ReceiptScreen, StaticReflow), OPENED, False, FEW),
     "budgets": Sink(budgets, (BudgetsScreen,), OPENED, turns=FEW),

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from handinger_tui.core.errors import ApiError, Locked, Unreachable
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import Kind
-from handinger_tui.ui.dialogs import Confirm
+from handinger_tui.ui.dialogs import yes_or_no
 from handinger_tui.ui.ports import Account, Opening
 from handinger_tui.ui.widgets.frame import FooterLine
 from tests.engine.fakes import FakeApi, FakeLog, worker
@@ -212,5 +212,5 @@ async def test_the_line_of_keys_cuts_no_key() -> None:
 async def test_the_buttons_of_a_question_are_whole_on_a_narrow_screen() -> None:
     desktop = Desktop()
     async with desktop.running(40, 24) as pilot:
-        desktop.app.push_screen(Confirm("Sure?", "It costs.", yes="Raise limit and send", no="Cancel"))
+        desktop.app.push_screen(yes_or_no("Sure?", "It costs.", yes="Raise limit and send", no="Cancel"))
         await desktop.shows(pilot, "Cancel", "Raise limit and send")

@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from handinger_tui.core.errors import Refused
 from handinger_tui.core.turns.turn import Kind
-from handinger_tui.ui.dialogs import Ask, Confirm
+from handinger_tui.ui.dialogs import Ask, Question
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.screens.preview_files import desktop_with, shown, with_files
@@ -66,14 +66,14 @@ async def test_an_expired_link_is_renewed_on_request() -> None:
     desktop.files.expired = set(desktop.files.bodies)
     async with with_files(desktop) as pilot:
         await desktop.send(pilot, "/download")
-        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Question))
         await desktop.shows(pilot, "The link has expired", "costs nothing")
         await pilot.press("escape")
         await desktop.until(pilot, lambda: "a.txt: The service answered 403." in desktop.notices())
         assert desktop.files.reread == []
         await desktop.send(pilot, "/download")
-        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
-        await pilot.click("#yes")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Question))
+        await pilot.click("#answer-1")
         await desktop.until(pilot, lambda: "Saved a.txt to /downloads/a.txt" in desktop.notices())
         assert desktop.files.reread == ["w1"]
 
@@ -116,9 +116,9 @@ async def test_executables_are_never_opened_and_unknown_files_need_a_confirmatio
         assert desktop.files.opened == []
         for opened in ([], ["/downloads/page.html"]):
             await pilot.press("o")
-            await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
+            await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Question))
             await desktop.shows(pilot, "a web page may run scripts")
-            await (pilot.click("#yes") if opened else pilot.press("escape"))
+            await (pilot.click("#answer-1") if opened else pilot.press("escape"))
             await desktop.until(pilot, lambda: isinstance(desktop.app.screen, WorkScreen))
             await desktop.until(pilot, lambda: desktop.files.opened == opened)  # noqa: B023 - awaited here
 

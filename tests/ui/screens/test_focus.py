@@ -12,7 +12,7 @@ from textual.events import Click, Key, Paste
 
 from handinger_tui.core.errors import StreamLost
 from handinger_tui.core.turns.turn import Kind
-from handinger_tui.ui.dialogs import Confirm
+from handinger_tui.ui.dialogs import Question, yes_or_no
 from handinger_tui.ui.dialogs.pickers import CommandPicker
 from handinger_tui.ui.terminal.driver import InputParser
 from tests.engine.fakes import FakeApi, says, worker
@@ -179,7 +179,7 @@ async def test_esc_in_the_transcript_during_a_turn_first_returns_to_the_prompt()
         assert desktop.work.prompt.has_focus
         assert desktop.app.screen is desktop.work
         await pilot.press("escape")
-        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Question))
         await pilot.press("escape")
         await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
         await pilot.press("tab", "x")
@@ -265,13 +265,13 @@ async def test_a_prefix_of_other_programs_needs_one_confirmation(typed: str) -> 
         prompt.put(typed)
         desktop.app.post_message(Key("enter", "\r"))
         desktop.app.post_message(Key("enter", "\r"))
-        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Question))
         assert desktop.api.posts == []
         await pilot.press("enter")
         await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
         assert (desktop.api.posts, prompt.text) == ([], typed)
         await pilot.press("enter")
-        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Question))
         await pilot.press("right", "enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 1)
         await desktop.shows(pilot, "✓ completed")
@@ -392,10 +392,10 @@ async def test_a_click_beyond_a_screen_that_has_become_smaller_changes_nothing()
 async def test_a_dialog_closes_once_and_no_other() -> None:
     async with answered() as (desktop, pilot):
         results: list[bool | None] = []
-        first = Confirm("First?", "One.", yes="Yes", no="No")
+        first = yes_or_no("First?", "One.", yes="Yes", no="No")
         desktop.app.push_screen(first, results.append)
         await desktop.settle(pilot)
-        second = Confirm("Second?", "Two.", yes="Yes", no="No")
+        second = yes_or_no("Second?", "Two.", yes="Yes", no="No")
         desktop.app.push_screen(second, results.append)
         await desktop.settle(pilot)
         # An answer below another dialog waits for it.

@@ -154,7 +154,7 @@ async def test_a_misleading_source_needs_a_confirmation() -> None:
             assert len(desktop.opened) == at, "the safe answer has the focus"
             await pilot.press("enter")
             await desktop.shows(pilot, reason)
-            desktop.app.screen.query_one("#yes", Button).press()
+            desktop.app.screen.query_one("#answer-1", Button).press()
             await desktop.until(pilot, partial(_opened, desktop, at + 1))
             assert desktop.opened[-1] == url
             await desktop.until(pilot, partial(_on_top, desktop, 1))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from handinger_tui.core.errors import Refused
 from handinger_tui.core.turns.turn import FilePart, Kind
-from handinger_tui.ui.dialogs import Confirm
+from handinger_tui.ui.dialogs import Question
 from handinger_tui.ui.pages.data import TableView, TreeView
 from handinger_tui.ui.pages.page_view import PageView, PictureView
 from handinger_tui.ui.pages.preview import PreviewScreen
@@ -187,7 +187,7 @@ async def test_a_link_in_a_page_is_judged_first() -> None:
     async with with_files(desktop) as pilot:
         await shown(desktop, pilot)
         await pilot.click("#preview-body PageView", offset=(4, 0))
-        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Question))
         await desktop.shows(pilot, "evil.example")
         assert desktop.opened == []
 

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 
 from handinger_tui.core.errors import Doubtful, Refused
 from handinger_tui.core.turns.turn import Kind, Lineage, LineageKind, TurnStatus
-from handinger_tui.ui.dialogs import Choice, Confirm, SendAgain
+from handinger_tui.ui.dialogs import Choice, Question
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.disk import desktop_with
 from tests.ui.fakes import PRICED, Desktop, answers
@@ -37,7 +37,7 @@ async def answered(*texts: str, desktop: Desktop | None = None) -> AsyncIterator
 
 async def open_retry(desktop: Desktop, pilot: Pilot[None], command: str = "/retry") -> None:
     await desktop.send(pilot, command)
-    await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
+    await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Question))
 
 
 # -- edit ---------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ async def test_a_message_is_tried_again_only_after_its_price_and_a_yes() -> None
         await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
         assert len(desktop.api.posts) == 1
         await pilot.press("ctrl+up", "r")
-        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Question))
         await pilot.press("right", "enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
         await desktop.shows(pilot, "↳ message 1 again", "✓ completed")
@@ -163,7 +163,7 @@ async def test_a_retry_of_a_message_of_unknown_delivery_needs_the_typed_word() -
         await pilot.press("ctrl+u")
         await open_retry(desktop, pilot)
         await pilot.press("right", "enter")
-        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, SendAgain))
+        await desktop.shows(pilot, "Send again?")
         await pilot.press("escape")
         await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
         assert len(desktop.api.posts) == 1
