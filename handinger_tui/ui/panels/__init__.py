@@ -199,6 +199,11 @@ class Sidebar(Rows):
         return self._is_narrow and self._is_open
 
     @property
+    def is_peeking(self) -> bool:
+        """Whether rows of the transcript are shown below the panel of a narrow screen."""
+        return self.is_over and self._is_peeking
+
+    @property
     def in_front(self) -> Panel[Any] | None:
         """The panel in place of the transcript, None while the transcript is visible."""
         return self.panels[self._tab] if self.is_over and not self._is_peeking else None
@@ -265,7 +270,7 @@ class Sidebar(Rows):
         has_some = any(panel.display for panel in self.panels.values())
         self._tabs.display, self._grip.display = self._is_narrow, not self._is_narrow
         self.display = self._is_open if self._is_narrow else has_some and not self._is_hidden
-        self.set_class(self.is_over and self._is_peeking, "-peek")
+        self.set_class(self.is_peeking, "-peek")
         self._changed()
         if self._is_narrow:
             tabs = [

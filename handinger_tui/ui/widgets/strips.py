@@ -30,6 +30,14 @@ def max_rows(widget: Widget) -> int:
     return 1 if height is None else max(1, int(height.value))
 
 
+def limit_rows(widget: Widget, rows: int | None) -> None:
+    """Give a widget at most `rows` rows in place of those of the style sheet; None gives these back."""
+    set_before = widget.styles.inline.max_height
+    if (None if set_before is None else int(set_before.value)) != rows:
+        widget.styles.max_height = rows
+        widget.notify_style_update()
+
+
 # -- the queue -----------------------------------------------------------------------------------
 NAME_CELLS: Final = 40
 """Most cells of the name of a file."""
@@ -135,12 +143,12 @@ class QueueStrip(Static):
     def _draw(self) -> None:
         marked = self._marked_at if self.has_focus else None
         width = self.content_size.width or self.app.size.width
-        key = (tuple(turn.turn_id for turn in self.queue), self.editing, marked, width)
+        count = max_rows(self)
+        key = (tuple(turn.turn_id for turn in self.queue), self.editing, marked, width, count)
         if key == self._drawn_key:
             return
         self._drawn_key = key
         at = self._position_of(self.editing) if marked is None else marked
-        count = max_rows(self)
         self._first = max(0, min(max(self._first, at - count + 1), at, len(self.queue) - count))
         rows = [
             self._draw_row(position, turn, marked=position == marked)
@@ -353,6 +361,11 @@ class Chips(Static):
             self.post_message(self.Emptied())
         self.display = bool(chips)
         self._draw()
+
+    @property
+    def row_count(self) -> int:
+        """The rows of all chips."""
+        return self._positions[-1].row + 1 if self._positions else 0
 
     def on_resize(self, _event: Resize) -> None:
         """Arrange the chips for the new width."""

@@ -37,15 +37,18 @@ from handinger_tui.ui.widgets.status_text import (
     shown_turns,
     unwatched,
 )
-from handinger_tui.ui.widgets.strips import Chips, QueueStrip
+from handinger_tui.ui.widgets.strips import Chips, QueueStrip, limit_rows
 from handinger_tui.ui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
+    from textual.layout import Layout
+    from textual.widget import Widget
+
     from handinger_tui.engine.queues import Hold
     from handinger_tui.engine.replay import Replay
-    from handinger_tui.ui.ports import Account, LocalFiles
+    from handinger_tui.ui.ports import LocalFiles
     from handinger_tui.ui.widgets.find_bar import FindBar
 
 HINT_CELLS: Final = 30
@@ -60,6 +63,21 @@ ACKNOWLEDGED_S: Final = 4.0
 """Seconds for which a line that answers an action stands in place of the hint."""
 MARGINS: Final = 5
 """Cells of the margins of that line."""
+BARS: Final = 4
+"""Rows of the header, the hint and the footer, and the one that Textual always gives to the transcript."""
+PEEK_ROWS: Final = 7
+"""Most rows of a panel above the transcript."""
+
+
+def share_rows(room: int, wanted: Sequence[int]) -> list[int]:
+    """Divide `room` rows: one to each, the first ones first, then one more to each that wants more."""
+    given = [0] * len(wanted)
+    while room > 0 and given != list(wanted):
+        for at, most in enumerate(wanted):
+            if room > 0 and given[at] < most:
+                given[at] += 1
+                room -= 1
+    return given
 
 
 class PaneState(Struct, frozen=True):
@@ -160,6 +178,28 @@ class SessionPane(Rows):
             yield self.prompt
         yield self._hint
 
+    def pre_layout(self, layout: Layout) -> None:
+        """Divide the rows of a low screen: first the prompt, then what has the focus."""
+        wanted: dict[Widget, int] = {
+            self.prompt: self.prompt.wrapped_document.height,
+            self._suggestions: len(self._suggestions.rows),
+            self.card: self.card.get_content_height(self.size, self.app.size, self.card.content_size.width),
+            self.queue: len(self.queue.queue),
+            self.chips: self.chips.row_count,
+            self.sidebar: PEEK_ROWS if self.sidebar.is_peeking else 0,
+        }
+        for widget, count in wanted.items():
+            cap = widget.styles.base.max_height
+            most = count if cap is None else min(count, int(cap.value))
+            wanted[widget] = most if widget.display else 0
+        ranked = sorted(wanted, key=lambda widget: widget is not self.prompt and not widget.has_focus)
+        is_finding = self._find_bar is not None and self._find_bar.display
+        # A panel in place of the transcript has a row of tabs.
+        bars = BARS + is_finding + (self.sidebar.in_front is not None)
+        room = self.app.size.height - bars - self._entry.gutter.height
+        for widget, rows in zip(ranked, share_rows(room, [wanted[one] for one in ranked]), strict=True):
+            limit_rows(widget, rows if rows < wanted[widget] else None)
+
     @property
     def has_answers(self) -> bool:
         """Whether there is a transcript to read, even if a panel is shown in its place."""
@@ -175,10 +215,6 @@ class SessionPane(Rows):
             self._refresh_lines()
 
     # -- content -------------------------------------------------------------------------
-    def account(self, badge: Account) -> None:
-        """Show the account, once connected."""
-        self.welcome.account(badge)
-
     def budget(self, name: str) -> None:
         """Show the budget of the next turn."""
         if name != self._budget:

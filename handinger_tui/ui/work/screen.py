@@ -86,7 +86,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         super().__init__()
         clip_paints(self)
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (12, "-low"), (20, "-high")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (10, "-low"), (20, "-high")]
         self._options = options
         self._now_ms = now_ms
         self._early_text = ""
@@ -185,7 +185,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         new_id = self.controller.connect(connection)
         self._unsubscribe = connection.engine.subscribe(self._changes.handle)
         self._header.account(connection.badge)
-        self.pane.account(connection.badge)
+        self.pane.welcome.account(connection.badge)
         for warning in connection.warnings:
             self.interaction.announce(warning, "warning")
         self.interaction.run(self._start(new_id))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from textual.events import Paste
+from textual.widget import Widget
 
 from handinger_tui.core.errors import ApiError, Locked, Unreachable
 from handinger_tui.core.turns.session import Session, SessionSummary
@@ -192,8 +194,60 @@ async def test_the_prompt_is_in_sight_on_a_low_screen(typed: str) -> None:
         for height in (20, 16, 12, 10, 8):
             await pilot.resize_terminal(60, height)
             await desktop.settle(pilot)
-            assert f"│ {typed.splitlines()[-1]} " in desktop.text(), height
+            edge = "│" if height >= 10 else " "
+            assert f"{edge} {typed.splitlines()[-1]}" in desktop.text(), height
             assert re.search(r"Queued \d   \+\d more", desktop.text()), height
+
+
+SIZES = ((20, 6), (20, 7), (20, 8), (30, 8), (40, 10), (40, 12), (60, 15), (80, 19), (80, 24), (200, 60))
+LONG_PASTE = "a line of some length\n" * 2_000
+
+
+@pytest.mark.parametrize(
+    "keys", [(), ("ctrl+f",), ("f3",), ("up",)], ids=["prompt", "find", "panel", "queue"]
+)
+@pytest.mark.parametrize(
+    "typed", ["/", "\n".join(f"line {number}" for number in range(12))], ids=["offers", "long"]
+)
+async def test_the_prompt_is_visible_at_every_size_with_everything_above_it(
+    typed: str, keys: tuple[str, ...]
+) -> None:
+    script, _gate = held("One")
+    desktop = Desktop(api=FakeApi(starts=[script]))
+    async with desktop.running(80, 24) as pilot:
+        await desktop.send(pilot, "One")
+        await desktop.until(pilot, lambda: desktop.session.busy)
+        for number in range(5):
+            await desktop.send(pilot, f"Queued {number}")
+        await desktop.shows(pilot, "Queued 2   +2 more")
+        work = desktop.work
+        work.pane.trouble("The service answered 500. " * 8)
+        for _ in range(3):
+            desktop.app.post_message(Paste(LONG_PASTE))
+        await desktop.shows(pilot, "pasted text 3")
+        chips = work.prompt.text
+        work.prompt.put("")
+        await pilot.press(*keys)
+        await desktop.settle(pilot)
+        focused = desktop.app.focused
+        if not keys:
+            work.prompt.put(typed if typed == "/" else f"{typed} {chips}")
+        for width, height in (*SIZES, *reversed(SIZES)):
+            await pilot.resize_terminal(width, height)
+            await desktop.settle(pilot)
+            assert desktop.app.focused is focused
+            for widget in (work.prompt, work.pane.query_one("#hint"), work.query_one(FooterLine), focused):
+                assert rows_in_sight(desktop, widget), (widget, width, height, desktop.text())
+            caret = work.prompt.cursor_screen_offset
+            assert work.prompt.region.intersection(work.region).contains_point(caret), (width, height)
+            if height >= 24:
+                assert re.search(r"Queued \d   \+2 more", desktop.text())
+
+
+def rows_in_sight(desktop: Desktop, widget: Widget | None) -> int:
+    """The rows of a widget that are neither outside its containers nor outside the screen."""
+    placed = desktop.work._compositor.visible_widgets.get(widget) if widget is not None else None
+    return 0 if placed is None else placed[0].intersection(placed[1]).height
 
 
 async def test_the_line_of_keys_cuts_no_key() -> None:
