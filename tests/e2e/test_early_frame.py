@@ -102,6 +102,19 @@ def test_a_line_break_in_an_early_paste_sends_nothing(tmux: str, tmp_path: Path)
         assert "Three things to try" in screen
 
 
+def test_an_early_paste_that_the_terminal_does_not_mark_sends_nothing(tmux: str, tmp_path: Path) -> None:
+    with gated(tmux, tmp_path) as start:
+        start.window.shows(PROMPT)
+        start.window.type("one\rtwo\r")
+        start.window.shows("│ one ")
+        start.open()
+        start.window.shows(APP)
+        screen = start.window.until(
+            lambda screen_text: "│ one " in screen_text and "│ two " in screen_text, "both lines"
+        )
+        assert "Three things to try" in screen
+
+
 def test_ctrl_c_twice_quits_and_restores_the_terminal(tmux: str, tmp_path: Path) -> None:
     with gated(tmux, tmp_path) as start:
         start.window.shows(PROMPT)

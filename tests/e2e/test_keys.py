@@ -43,6 +43,24 @@ def test_mistyped_keys_send_nothing_and_lose_nothing(tmux: str, tmp_path: Path) 
     assert turns(tmp_path) == 0
 
 
+def test_a_paste_that_the_terminal_does_not_mark_sends_nothing(tmux: str, tmp_path: Path) -> None:
+    with terminal(tmux, 120, 40) as window:
+        start(window, tmp_path)
+        # As plain keys, which is how GNU screen and the console of Linux paste.
+        window.type("one\rtwo\rthree\r")
+        window.until(
+            lambda screen: all(f"│ {word} " in screen for word in ("one", "two", "three")), "all lines"
+        )
+        window.press("C-c")
+        window.until(lambda screen: "│ one " not in screen, "an empty prompt")
+        # A text and Enter at once is still sent.
+        window.type("ping\r")
+        window.shows("completed")
+        window.press("C-d")
+        window.shows("exit=0")
+    assert turns(tmp_path) == 1
+
+
 @pytest.mark.parametrize(
     ("number", "code"),
     [(signal.SIGQUIT, 131), (signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)],

@@ -28,6 +28,7 @@ from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.ports import Account, AppOptions, Connection, Fetched, Opening, Progress
+from handinger_tui.ui.terminal.driver import InputParser
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, Script, says, worker
 from tests.ui.fake_money import NOW_MS, FakeBooks, FakePurse, charge
 
@@ -48,6 +49,13 @@ PRICED: Final[dict[str, Any]] = {
     "usage": {"steps": 3, "totalTokens": 1500, "credits": 8, "costUsd": 0.0123},
     "costs": {"modelCostUsd": 0.01, "toolCostUsd": 0.002, "sandboxCostUsd": 0.0003, "internalCostUsd": 0},
 }
+
+
+def typed_only() -> InputParser:
+    """The parser of a terminal that marks pastes: all other text was typed, however fast."""
+    parser = InputParser()
+    assert not list(parser.feed("\x1b[?2004;1$y"))
+    return parser
 
 
 class StillClock(FakeClock):

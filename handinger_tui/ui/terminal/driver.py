@@ -4,6 +4,7 @@ Textual's parser collects everything after an ESC until it recognizes it: ESC CR
 a letter, an ESC just before a letter is lost, a late reply of the terminal is typed into the prompt, and
 after an ESC in a paste the rest of the paste is typed, including line breaks. Here input is first cut into
 keys, reports, replies and pastes, whose ends do not depend on time; Textual's parser reads them one by one.
+Where the terminal does not mark pastes, only time shows what was pasted (`Burst`).
 """
 
 from __future__ import annotations
@@ -46,6 +47,17 @@ INTERRUPTS: Final = ("\x03", "\x1b[99;5u")
 """Ctrl+C, in both forms."""
 LOST_END_S: Final = 0.5
 """Seconds of silence in a paste after which a Ctrl+C ends it: its end was lost, and all keys with it."""
+PASTE_QUERY: Final = "\x1b[?2004$p"
+"""Asks the terminal whether it marks pastes (DECRQM)."""
+_MARKS_PASTES: Final = re.compile(r"\x1b\[\?2004;[123]\$y")
+"""The reply that it does."""
+_MULTIPLEXERS: Final = ("TMUX", "STY", "ZELLIJ")
+"""Variables of programs that may answer for themselves, while pastes come from the terminal around them."""
+LINE_BREAKS: Final = "\r\n"
+BURST_S: Final = 0.05
+"""Seconds between characters of one burst: no person types so fast."""
+BURST_CHARACTERS: Final = 1 << 20
+"""A longer unmarked paste becomes several."""
 MOUSE: Final = "\x1b[M"
 """The beginning of a report of the mouse, from terminals without SGR reports."""
 MOUSE_TAIL: Final = 3
@@ -122,6 +134,9 @@ class InputParser:
 
     def __init__(self, *, debug: bool = False) -> None:
         self._cutter = Cutter()
+        self._burst = Burst(monotonic())
+        self._marks_pastes = False
+        """Whether the terminal is known to mark pastes; all other text is typed then, however fast."""
         self._held_since = 0.0
         self._is_torn = False
         """Whether the held ESC is probably the beginning of a report."""
@@ -133,8 +148,8 @@ class InputParser:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether held characters may be a key or the beginning of a sequence; `tick` decides later."""
-        return self._cutter.is_waiting
+        """Whether characters are held, about which `tick` decides later."""
+        return self._cutter.is_waiting or self._burst.is_open
 
     def feed(self, data: str) -> Iterator[Message]:
         """Yield the messages of the input."""
@@ -148,26 +163,46 @@ class InputParser:
         is_after_report = False
         for piece in self._cutter.cut(data):
             is_after_report = piece.kind == "sequence" and _REPORT.match(piece.text) is not None
-            yield from self._messages(piece)
+            yield from self._ordered(piece)
         if self._cutter.is_waiting:
             self._held_since, self._is_torn = monotonic(), is_after_report
 
-    def tick(self) -> Iterator[Message]:
-        """Release held input after its time limit."""
+    def tick(self, quiet_at: float | None = None) -> Iterator[Message]:
+        """Release held input after its time limit; nothing had come by `quiet_at` (the default is now)."""
+        now = monotonic() if quiet_at is None else quiet_at
         if not self._cutter.is_waiting:
+            if self._burst.is_over(now):
+                yield from self._end_burst()
             return
         is_report = self._cutter.is_report
         # No key that is pressed sends ESC [ alone: more will follow, on a slow line later.
         is_torn = self._is_torn or self._cutter.held == CONTROL_SEQUENCE
         patience_s = LATE_REPORT_S if is_torn else constants.ESCAPE_DELAY
-        if monotonic() - self._held_since < (INCOMPLETE_REPORT_S if is_report else patience_s):
+        if now - self._held_since < (INCOMPLETE_REPORT_S if is_report else patience_s):
             return
         held = self._cutter.release()
         if not is_report:
+            yield from self._end_burst(is_paste=True)
             self._escaped_at = monotonic() if held == ESC else None
             yield Key("escape", ESC)
             if len(held) > 1:
                 yield from self._parser.feed(held[1:])
+
+    def _ordered(self, piece: Piece) -> Iterator[Message]:
+        """The messages of a piece, behind the burst before it unless they are only reports."""
+        if piece.kind == "typed" and (self._burst.is_open or not self._marks_pastes):
+            if typed := self._burst.add(piece.text, monotonic()):
+                yield from self._messages(typed)
+            return
+        messages = list(self._messages(piece))
+        self._marks_pastes |= piece.kind == "paste" or _MARKS_PASTES.fullmatch(piece.text) is not None
+        if any(isinstance(message, Key | Paste) for message in messages):
+            yield from self._end_burst(is_paste=True)
+        yield from messages
+
+    def _end_burst(self, *, is_paste: bool = False) -> Iterator[Message]:
+        if piece := self._burst.end(is_paste=is_paste):
+            yield from self._messages(piece)
 
     def _messages(self, piece: Piece) -> Iterable[Message]:
         if piece.kind == "paste":
@@ -224,6 +259,59 @@ class Piece(NamedTuple):
 
     kind: Literal["typed", "sequence", "reply", "paste"]
     text: str
+
+
+class Burst:
+    """Decides what is pasted where the terminal does not mark it: what comes faster than a person types.
+
+    A line break with something behind it in the same burst was pasted, and so is all that comes with it.
+    A line break behind text waits for what may follow; one that comes alone is a key at once.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._held: list[str] = []
+        self._characters = 0
+        self._held_at = 0.0
+        self._is_paste = False
+        self._text_at = now
+        """When text other than line breaks came last, perhaps read by the early prompt."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what comes next may belong to a paste."""
+        return self._is_paste or bool(self._held)
+
+    def add(self, text: str, now: float) -> Piece | None:
+        """Add text; returns what is decided now."""
+        follows_text = now - self._text_at <= BURST_S
+        if text.strip(LINE_BREAKS):
+            self._text_at = now
+        if not self.is_open:
+            self._held_at = now
+        self._held.append(text)
+        self._characters += len(text)
+        if not self._is_paste:
+            together = "".join(self._held)
+            before = together.rstrip(LINE_BREAKS)
+            self._is_paste = any(sign in before for sign in LINE_BREAKS)
+            if not self._is_paste and (before == together or not (before or follows_text)):
+                return self.end()
+        if self._is_paste:
+            self._held_at = now
+            if self._characters > BURST_CHARACTERS:
+                piece, self._is_paste = self.end(), True
+                return piece
+        return None
+
+    def is_over(self, now: float) -> bool:
+        """Whether nothing came for so long that it is decided."""
+        return self.is_open and now - self._held_at > BURST_S
+
+    def end(self, *, is_paste: bool = False) -> Piece | None:
+        """Return what is held, as a paste if it is one already or `is_paste`."""
+        text, is_paste = "".join(self._held), is_paste or self._is_paste
+        self._held, self._characters, self._is_paste = [], 0, False
+        return Piece("paste" if is_paste else "typed", text) if text else None
 
 
 class Cutter:
@@ -330,8 +418,8 @@ EXIT_HANGUP: Final = 143
 READ_BYTES: Final = 1 << 16
 IDLE_S: Final = 0.1
 """Seconds between checks whether reading should end."""
-WAITING_S: Final = 0.02
-"""Seconds between checks whether an incomplete sequence was a key after all."""
+WAITING_S: Final = 0.01
+"""Seconds between checks whether held input was a key after all."""
 BUFFER_BYTES: Final = 1 << 16
 PAINT_START: Final = "\x1b[?2026h"
 PAINT_END: Final = "\x1b[?2026l"
@@ -474,6 +562,16 @@ class TerminalDriver(LinuxDriver):
                     return
                 data = data[-64:] + more
 
+    def start_application_mode(self) -> None:
+        """Start, and ask whether pastes are marked, except terminals that would show the query."""
+        super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual's
+        environ = os.environ
+        shows_query = (
+            environ.get("TERM", "").startswith("linux") or environ.get("TERM_PROGRAM") == "Apple_Terminal"
+        )
+        if not shows_query and not any(name in environ for name in _MULTIPLEXERS):
+            self.write(PASTE_QUERY)
+
     def suspend_application_mode(self) -> None:
         """Give the terminal to another program."""
         self._is_suspended = True
@@ -516,10 +614,12 @@ class TerminalDriver(LinuxDriver):
     def _read_input(self) -> None:
         parser = InputParser(debug=self._logs_keys)
         decode = getincrementaldecoder("utf-8")("replace").decode
-        data = self.early_input()
+        data, quiet_at = self.early_input(), 0.0
         while not self.exit_event.is_set():
-            for message in parser.feed(decode(data)) if data else parser.tick():
+            for message in parser.feed(decode(data)) if data else parser.tick(quiet_at):
                 self.process_message(message)
+            # A thread that continues late must not mistake what came in the meantime for silence.
+            quiet_at = monotonic()
             ready, _, _ = select.select([self.fileno], [], [], WAITING_S if parser.is_waiting else IDLE_S)
             data = b""
             if ready:
@@ -553,8 +653,7 @@ def driver_for(early: EarlyPrompt, set_text: Callable[[str], None]) -> type[Term
                 text, self._typed_bytes = early.finish()
                 set_text(text)
                 self._is_entering = True
-            # Textual has no type annotations here.
-            super().start_application_mode()  # type: ignore[no-untyped-call]
+            super().start_application_mode()
             if is_first:
                 # The terminal was raw already: restore its attributes from before the early
                 # prompt at the end.

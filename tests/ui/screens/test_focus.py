@@ -14,9 +14,8 @@ from handinger_tui.core.errors import StreamLost
 from handinger_tui.core.turns.turn import Kind
 from handinger_tui.ui.dialogs import Question, yes_or_no
 from handinger_tui.ui.dialogs.pickers import CommandPicker
-from handinger_tui.ui.terminal.driver import InputParser
 from tests.engine.fakes import FakeApi, says, worker
-from tests.ui.fakes import PRICED, Desktop, answers
+from tests.ui.fakes import PRICED, Desktop, answers, typed_only
 from tests.ui.screens.test_sending import held
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ async def answered(width: int = 120, height: int = 40) -> AsyncIterator[tuple[De
 
 def type_raw(desktop: Desktop, data: str) -> None:
     """Send bytes in one read."""
-    for message in InputParser().feed(data):
+    for message in typed_only().feed(data):
         desktop.app.post_message(message)
 
 

@@ -22,9 +22,8 @@ from handinger_tui.ui.dialogs.pickers import HistorySearch, SessionPicker
 from handinger_tui.ui.ledger.screen import LedgerScreen
 from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.receipt import ReceiptScreen
-from handinger_tui.ui.terminal.driver import InputParser
 from tests.engine.fakes import DONE, FakeApi, Script, says, sse, worker
-from tests.ui.fakes import PRICED, Desktop, summary
+from tests.ui.fakes import PRICED, Desktop, summary, typed_only
 
 ANSWER = "\n\n".join(f"Paragraph {number}" for number in range(60))
 Holds = Callable[[Desktop], object]
@@ -186,7 +185,7 @@ def answer() -> Script:
 
 async def press(desktop: Desktop, pilot: Pilot[None], data: str) -> None:
     """Press keys whose bytes come in one read of the terminal."""
-    parser = InputParser()
+    parser = typed_only()
     messages = [*parser.feed(data)]
     while parser.is_waiting:
         # A lone ESC at the end is a key only after a delay.

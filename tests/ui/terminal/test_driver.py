@@ -26,6 +26,7 @@ from handinger_tui.ui.terminal.driver import (
     NAME_QUERY,
     PAINT_END,
     PAINT_START,
+    PASTE_QUERY,
     StopSignals,
     TerminalDriver,
     TerminalFile,
@@ -202,6 +203,7 @@ async def test_an_ended_app_does_not_take_the_terminal_back(
     started: list[bool] = []
     monkeypatch.setattr(LinuxDriver, "start_application_mode", lambda _driver: started.append(True))
     monkeypatch.setattr(HandingerApp, "is_running", running)
+    monkeypatch.setattr(TerminalDriver, "write", lambda _driver, _data: None)
     TerminalDriver(HandingerApp(launch())).resume_application_mode()
     assert started == [True] * running
 
@@ -229,14 +231,40 @@ async def test_text_and_keys_of_the_early_prompt_are_received_once(monkeypatch: 
     written: list[str] = []
     monkeypatch.setattr(LinuxDriver, "write", lambda _driver, data: written.append(data))
     monkeypatch.setattr(LinuxDriver, "start_application_mode", lambda driver: driver.write("\x1b[?1049h"))
+    monkeypatch.setenv("TMUX", "asks nothing")
     texts: list[str] = []
     driver = driver_for(Early(), texts.append)(HandingerApp(launch()))
-    driver.start_application_mode()  # type: ignore[no-untyped-call]  # Textual's
+    driver.start_application_mode()
     assert (texts, driver.early_input(), driver.early_input()) == (["Hel"], b"l\x1b[D", b"")
     # A terminal may clear its alternate screen when it is entered again.
     assert written == []
-    driver.start_application_mode()  # type: ignore[no-untyped-call]  # Textual's
+    driver.start_application_mode()
     assert (texts, written) == (["Hel"], ["\x1b[?1049h"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "queries"),
+    [
+        ("TERM", "xterm-256color", [PASTE_QUERY]),
+        ("TERM", "linux", []),
+        ("TERM_PROGRAM", "Apple_Terminal", []),
+        ("TMUX", "/tmp/tmux", []),
+        ("STY", "1.pts-0", []),
+    ],
+)
+async def test_a_terminal_is_asked_whether_it_marks_pastes_unless_another_would_answer_or_show_it(
+    name: str, value: str, queries: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(LinuxDriver, "start_application_mode", lambda _driver: None)
+    monkeypatch.setattr(LinuxDriver, "write", lambda _driver, data: written.append(data))
+    for other in ("TERM", "TERM_PROGRAM", "TMUX", "STY", "ZELLIJ"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, value)
+    driver = TerminalDriver(HandingerApp(launch()))
+    monkeypatch.setattr(driver, "_file", None)
+    driver.start_application_mode()
+    assert written == queries
 
 
 def test_the_app_uses_its_own_driver_by_default(

@@ -13,7 +13,15 @@ from textual.message import Message
 from textual.messages import TerminalSupportsSynchronizedOutput
 
 from handinger_tui.ui.terminal import driver
-from handinger_tui.ui.terminal.driver import META, PASTE_ENDS, InputParser, TerminalBackground
+from handinger_tui.ui.terminal.driver import (
+    BURST_CHARACTERS,
+    BURST_S,
+    META,
+    PASTE_ENDS,
+    InputParser,
+    TerminalBackground,
+)
+from tests.ui.fakes import typed_only
 
 NEWLINE = ("\x1b\r", "\x1b\n", "\x1b[13;2u", "\x1b[13;3u", "\x1b[13;3;13u", "\x1b[13;4u", "\x1b[13;3:1u",
            "\x1b[13;2:2u", "\x1b[13;131u", "\x1b[27;2;13~", "\x1b[27;3;13~", "\x1b[57414;2u", "\x1b[57414;3u",
@@ -62,8 +70,8 @@ KEYS = {
 
 
 def read(pieces: Iterable[str]) -> Iterator[Message]:
-    """The messages of the parser for these reads, followed by no more input."""
-    parser = InputParser()
+    """The messages of the parser for these reads, followed by no more input; pastes are marked."""
+    parser = typed_only()
     for piece in pieces:
         yield from parser.feed(piece)
     assert not parser.is_waiting
@@ -274,3 +282,153 @@ def test_typed_brackets_behind_an_escape_are_letters(clock: list[float]) -> None
     for letter in "[O]":
         parser_keys += keys_in(parser.feed(letter))
     assert parser_keys == ["escape", "left_square_bracket", "O", "right_square_bracket"]
+
+
+# -- pastes that the terminal does not mark -------------------------------------------------------
+class Unmarked:
+    """Reads of a terminal that does not mark pastes, at times of its own."""
+
+    def __init__(self, clock: list[float]) -> None:
+        self._clock = clock
+        self._clock[0] += 10.0
+        self.parser = InputParser()
+        self._clock[0] += 10.0
+        self.messages: list[Message] = []
+
+    def reads(self, *pieces: str, wait_s: float = 0.0) -> None:
+        """These come one right after the other, and nothing for `wait_s` before each."""
+        for piece in pieces:
+            self.wait(wait_s)
+            self.messages += self.parser.feed(piece)
+
+    def wait(self, seconds: float) -> None:
+        self._clock[0] += seconds
+        self.messages += self.parser.tick()
+
+    @property
+    def seen(self) -> list[str]:
+        """The keys, and the text of each paste in brackets."""
+        return [
+            f"[{one.text}]" if isinstance(one, Paste) else one.key
+            for one in self.messages
+            if isinstance(one, Key | Paste)
+        ]
+
+
+BROKEN = st.text(st.sampled_from("ab \t\r\n\x0cé"), min_size=1, max_size=30).map("x".__add__)
+"""Text that begins with a letter."""
+GAPS = st.lists(st.floats(0, BURST_S), min_size=1, max_size=9)
+
+
+@given(BROKEN, st.lists(st.integers(0, 99), max_size=8), GAPS)
+def test_no_split_of_an_unmarked_paste_makes_an_enter_with_text_behind_it(
+    text: str, places: list[int], gaps: list[float]
+) -> None:
+    now = [100.0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(driver, "monotonic", lambda: now[0])
+        terminal = Unmarked(now)
+        for number, piece in enumerate(cut(text, places)):
+            terminal.reads(piece, wait_s=gaps[number % len(gaps)])
+        terminal.wait(1.0)
+        assert not terminal.parser.is_waiting
+    typed = [
+        one.text if isinstance(one, Paste) else one.character or ""
+        for one in terminal.messages
+        if isinstance(one, Key | Paste)
+    ]
+    # Nothing is lost, and nothing comes in another order.
+    assert "".join(typed) == text
+    for at, one in enumerate(terminal.messages):
+        if isinstance(one, Key) and one.key == "enter":
+            assert not "".join(typed[at:]).strip("\r\n")
+
+
+def test_an_unmarked_paste_is_one_with_its_last_line_break(clock: list[float]) -> None:
+    terminal = Unmarked(clock)
+    terminal.reads("one\rtwo", "\r", "three", "\r", wait_s=BURST_S)
+    assert terminal.seen == []
+    terminal.wait(BURST_S * 1.1)
+    assert terminal.seen == ["[one\rtwo\rthree\r]"]
+    # The next Enter is typed.
+    terminal.reads("\r")
+    assert terminal.seen[1:] == ["enter"]
+
+
+def test_an_enter_behind_text_waits_for_what_may_follow_and_one_alone_does_not(clock: list[float]) -> None:
+    terminal = Unmarked(clock)
+    terminal.reads("ok\r")
+    assert terminal.seen == []
+    terminal.wait(BURST_S * 1.1)
+    assert terminal.seen == ["o", "k", "enter"]
+    terminal.reads("\r", "\r\r", "x", wait_s=0.01)
+    assert terminal.seen[3:] == ["enter", "enter", "enter", "x"]
+    terminal.reads("\r", wait_s=BURST_S * 1.1)
+    assert terminal.seen[7:] == ["enter"]
+    assert not terminal.parser.is_waiting
+
+
+def test_an_enter_that_is_held_down_behind_text_is_not_held_back_as_long(clock: list[float]) -> None:
+    terminal = Unmarked(clock)
+    terminal.reads("ok", *"\r" * 9, wait_s=BURST_S * 0.6)
+    assert terminal.seen.count("enter") >= 7
+
+
+def test_reports_do_not_end_a_burst_and_a_key_behind_its_line_break_does(clock: list[float]) -> None:
+    terminal = Unmarked(clock)
+    terminal.reads("one\r", "\x1b[<35;5;6M\x1b[I", "two\r", wait_s=BURST_S * 0.4)
+    # The report of the mouse does not wait.
+    assert isinstance(terminal.messages[0], MouseMove)
+    terminal.wait(1.0)
+    assert terminal.seen == ["[one\rtwo\r]"]
+    terminal.reads("three\r\x1b[A", "four\r\x1b[200~five\x1b[201~")
+    assert terminal.seen[1:] == ["[three\r]", "up", "[four\r]", "[five]"]
+
+
+def test_a_lone_escape_behind_the_line_break_of_a_burst_comes_behind_it(clock: list[float]) -> None:
+    terminal = Unmarked(clock)
+    terminal.reads("one\r\x1b")
+    terminal.wait(BURST_S * 1.1)
+    assert terminal.seen == []
+    terminal.wait(1.0)
+    assert terminal.seen == ["[one\r]", "escape"]
+
+
+def test_what_the_early_prompt_has_read_may_be_the_beginning_of_a_paste(clock: list[float]) -> None:
+    parser = InputParser()
+    clock[0] += BURST_S * 0.9
+    assert [*parser.feed("\r"), *parser.feed("two\r")] == []
+    clock[0] += 1.0
+    (paste,) = parser.tick()
+    assert isinstance(paste, Paste)
+    assert paste.text == "\rtwo\r"
+
+
+def test_a_huge_unmarked_paste_is_passed_on_in_parts(clock: list[float]) -> None:
+    terminal = Unmarked(clock)
+    for _ in range(600):
+        terminal.reads("a line\r" * 585)
+    terminal.wait(1.0)
+    assert [type(one) for one in terminal.messages] == [Paste] * 3
+    assert all(
+        isinstance(one, Paste) and len(one.text) < BURST_CHARACTERS + 4096 for one in terminal.messages
+    )
+
+
+@pytest.mark.parametrize("shows", ["\x1b[?2004;1$y", "\x1b[?2004;2$y", "\x1b[200~pasted\x1b[201~"])
+def test_where_pastes_are_marked_all_other_text_is_typed(shows: str, clock: list[float]) -> None:
+    terminal = Unmarked(clock)
+    terminal.reads(shows)
+    terminal.messages.clear()
+    terminal.reads("a\rb\r")
+    assert terminal.seen == ["a", "enter", "b", "enter"]
+
+
+@pytest.mark.parametrize("shows", ["\x1b[?2004;0$y", "\x1b[?2004;4$y", "\x1b[?2026;1$y"])
+def test_a_terminal_that_does_not_know_the_mode_marks_no_pastes(shows: str, clock: list[float]) -> None:
+    terminal = Unmarked(clock)
+    terminal.reads(shows)
+    terminal.messages.clear()
+    terminal.reads("a\rb\r")
+    terminal.wait(1.0)
+    assert terminal.seen == ["[a\rb\r]"]

@@ -202,7 +202,7 @@ async def test_the_writer_thread_writes_to_the_drivers_file(monkeypatch: pytest.
     monkeypatch.setattr(linux_driver, "WriterThread", writer_thread)
 
     with pytest.raises(Stop):
-        TerminalDriver(App()).start_application_mode()  # type: ignore[no-untyped-call]  # Textual's
+        TerminalDriver(App()).start_application_mode()
     assert isinstance(writers[0], TerminalFile)
 
 

@@ -21,7 +21,7 @@ from textual.pilot import Pilot
 from handinger_tui.core.stream import RawFrame
 from handinger_tui.ui.terminal.driver import InputParser
 from tests.engine.fakes import FakeApi, FakeReply, says, sse, worker
-from tests.ui.fakes import PRICED, Desktop
+from tests.ui.fakes import PRICED, Desktop, typed_only
 
 TOKENS_PER_S: Final = 1_000
 AT_ONCE: Final = 50
@@ -96,7 +96,7 @@ class Typist:
     typed: dict[str, str] = field(default_factory=dict)
     """The text of each session's prompt."""
     diary: list[str] = field(default_factory=list)
-    _parser: InputParser = field(default_factory=InputParser)
+    _parser: InputParser = field(default_factory=typed_only)
 
     @property
     def session_id(self) -> str:
