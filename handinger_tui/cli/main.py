@@ -12,6 +12,7 @@ import gc
 import io
 import os
 import sys
+import time
 
 from handinger_tui import __version__
 
@@ -150,6 +151,7 @@ def _run_command(words: list[str]) -> int:
             sys.stdout.write(f"handinger-tui {__version__}\n")
             return 0
         _check_descriptors()
+        _check_time_zone()
         if SCREEN_OPTIONS.keys() >= set(words):
             return _show_screen(lambda: screen_options(words))
         from handinger_tui.cli import signals  # not before the early prompt
@@ -193,6 +195,19 @@ def _check_descriptors() -> None:
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+DAY_S: Final = 86_400
+
+
+def _check_time_zone() -> None:
+    """Raise SettingsError for a TZ that Python cannot convert times with: 24 hours or more from UTC."""
+    if max(abs(time.timezone), abs(time.altzone)) >= DAY_S:
+        from handinger_tui.core.errors import SettingsError  # for errors only
+
+        raise SettingsError(
+            "The time zone in TZ is 24 hours or more from UTC.", "Set TZ to a name such as Europe/Berlin."
+        )
 
 
 def screen_options(words: list[str]) -> argparse.Namespace:
