@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from contextlib import closing, suppress
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import LedgerError, SettingsError
@@ -154,15 +153,21 @@ def _incomplete_sessions(connection: sqlite3.Connection, base_url: str, worker_i
 def decide_in(path: Path, decide: Callable[[sqlite3.Connection], None]) -> list[Restatement]:
     """Call `decide` with the history at `path`, without a thread; returns the closed amounts that it changed.
 
+    `decide` is one transaction: it is repeated while another process locks the history.
+
     Raises:
         LedgerError
     """
     patience = LockPatience(PATIENCE_S)
-    opened = patience.run(partial(open_database, path, patience.attempt_s, mend=False))
-    with closing(opened.connection) as connection, translated():
-        newest = _newest_charge(connection)
-        decide(connection)
-        return restatements(connection, EVERYTHING, newest)
+
+    def attempt() -> list[Restatement]:
+        opened = open_database(path, patience.attempt_s, mend=False)
+        with closing(opened.connection) as connection, translated():
+            newest = _newest_charge(connection)
+            decide(connection)
+            return restatements(connection, EVERYTHING, newest)
+
+    return patience.run(attempt)
 
 
 class Rulings:

@@ -18,6 +18,8 @@ from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
 from handinger_tui.core.stream import NO_COSTS, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, TurnStatus
+from handinger_tui.ledger import sql
+from handinger_tui.ledger.corrections import assign, decide_in
 from handinger_tui.ledger.cost_rows import opened as opened_rows
 from tests.ledger.samples import WORKER, look, only, opened, session
 from tests.ledger.test_worker_turns import read, turn, write
@@ -136,6 +138,28 @@ async def test_only_suspense_can_be_assigned(tmp_path: Path) -> None:
                 await ledger.rulings.assign(number, turn_id, 1_000)
         assert await ledger.charges.assigned() == []
         assert look(tmp_path / "h.db", "SELECT COUNT(*) FROM rulings") == [(0,)]
+
+
+async def test_a_decision_waits_for_a_lock_as_long_as_the_opening_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql, "ATTEMPT_S", 0.01)
+    async with opened(tmp_path / "h.db") as ledger:
+        await refused(ledger)
+        ((rise,),) = [one.rises for one in await ledger.charges.suspense()]
+    other = sqlite3.connect(tmp_path / "h.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    attempts: list[int] = []
+
+    def decide(connection: sqlite3.Connection) -> None:
+        attempts.append(1)
+        if len(attempts) == 3:
+            other.execute("ROLLBACK")
+        assign(connection, number=rise.number, turn_id="R", at_ms=1_000)
+
+    with closing(other):
+        (restated,) = decide_in(tmp_path / "h.db", decide)
+    assert (restated.turn_id, len(attempts)) == ("R", 3)
 
 
 async def test_entries_are_never_changed(tmp_path: Path) -> None:
