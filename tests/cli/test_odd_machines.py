@@ -90,7 +90,7 @@ def test_an_invalid_number_is_reported(name: str, value: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("zone", ["ABC-24", "ABC30", "<+99>-99:59", "AAA-3BBB-40,0,300"])
 @pytest.mark.parametrize("words", [("costs", "--json"), ("-p", "hi", "--json"), ("sessions", "--json")])
-def test_a_time_zone_of_more_than_a_day_is_reported(words: tuple[str, ...], zone: str, tmp_path: Path) -> None:
+def test_a_time_zone_a_day_from_utc_is_reported(words: tuple[str, ...], zone: str, tmp_path: Path) -> None:
     with service() as (player, url):
         code, out, err = ended(start(environ(tmp_path, url, TZ=zone), *words))
     assert (code, player.requests) == (2, [])

@@ -18,9 +18,10 @@ from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
 from handinger_tui.core.stream import NO_COSTS, Usage
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import FigureRead, TurnStatus
-from handinger_tui.ledger import sql
+from handinger_tui.ledger import corrections, sql
 from handinger_tui.ledger.corrections import assign, decide_in
 from handinger_tui.ledger.cost_rows import opened as opened_rows
+from handinger_tui.ledger.database_file import Opened, open_database
 from tests.ledger.samples import WORKER, look, only, opened, session
 from tests.ledger.test_worker_turns import read, turn, write
 
@@ -144,22 +145,29 @@ async def test_a_decision_waits_for_a_lock_as_long_as_the_opening_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sql, "ATTEMPT_S", 0.01)
-    async with opened(tmp_path / "h.db") as ledger:
+    path = tmp_path / "h.db"
+    async with opened(path) as ledger:
         await refused(ledger)
         ((rise,),) = [one.rises for one in await ledger.charges.suspense()]
-    other = sqlite3.connect(tmp_path / "h.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    attempts: list[int] = []
+    other = sqlite3.connect(path, isolation_level=None)
+    steps: list[str] = []
+
+    def opening(*given: object, **options: object) -> Opened:
+        steps.append("open")
+        if other.in_transaction:
+            other.execute("ROLLBACK")
+        return open_database(*given, **options)  # type: ignore[arg-type]
 
     def decide(connection: sqlite3.Connection) -> None:
-        attempts.append(1)
-        if len(attempts) == 3:
-            other.execute("ROLLBACK")
+        steps.append("decide")
+        if len(steps) == 2:
+            other.execute("BEGIN IMMEDIATE")
         assign(connection, number=rise.number, turn_id="R", at_ms=1_000)
 
+    monkeypatch.setattr(corrections, "open_database", opening)
     with closing(other):
-        (restated,) = decide_in(tmp_path / "h.db", decide)
-    assert (restated.turn_id, len(attempts)) == ("R", 3)
+        (restated,) = decide_in(path, decide)
+    assert (restated.turn_id, steps) == ("R", ["open", "decide"] * 2)
 
 
 async def test_entries_are_never_changed(tmp_path: Path) -> None:
