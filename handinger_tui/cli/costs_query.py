@@ -24,7 +24,7 @@ from handinger_tui.core.turns.turn import Trigger
 from handinger_tui.ledger.charges import PLACES
 from handinger_tui.ledger.cost_rows import CostRows
 from handinger_tui.ledger.limits import LimitRules
-from handinger_tui.ledger.sql import Row, int_or_none, int_or_zero, scaled, unpack
+from handinger_tui.ledger.sql import Row, int_or_zero, scaled, unpack
 
 if TYPE_CHECKING:
     import argparse
@@ -155,6 +155,7 @@ _COUNTS: Final = (
     *("input_tokens", "output_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens"),
     *("total_tokens", "steps", "duration_ms", "sources", "elapsed_ms"),
 )
+_NUMBERS: Final = (*_COUNTS, *_AMOUNTS.values(), "at_ms", "shared_with", "most_pico")
 COLUMNS: Final = (
     *spending.COLUMNS,
     *("turn_id", "session_id", "worker_id"),
@@ -176,25 +177,33 @@ def turn_record(
 
     `titles` and `labels` are by the session id as stored.
     """
-    numbers = {name: int_or_none(cells.get(name)) for name in (*_COUNTS, *_AMOUNTS.values(), "at_ms")}
-    usd, parts = numbers["usd_pico"], [numbers[name] for name in _SPLIT]
+    stored = [(name, cells.get(name)) for name in _NUMBERS]
+    numbers = {name: number if isinstance(number, int) else None for name, number in stored}
+    amounts = {name: _amount_text(numbers[column], PLACES[column]) for name, column in _AMOUNTS.items()}
     reported = int_or_zero(cells["told"])
-    most = int_or_none(cells.get("most_pico"))
     turn_id, session_id = cell_text(cells["turn_id"]), cells["session_id"]
     own = labels.get(session_id, NO_LABELS)
-    members: JsonObject = {
+    at_ms = numbers["at_ms"]
+    # In the order of `COLUMNS`.
+    return {
         "key": turn_id,
-        "title": clean_line(titles.get(session_id, "")),
+        "title": cell_text(titles.get(session_id, "")),
         "turns": 1,
         "incomplete": int_or_zero(cells["incomplete"]),
+        "cost_usd": amounts["cost_usd"],
+        "credits": amounts["credits"],
         "tokens": numbers["total_tokens"],
-        "split_excess_usd": _excess_text(usd, [part for part in parts if part is not None]),
+        "model_usd": amounts["model_usd"],
+        "tool_usd": amounts["tool_usd"],
+        "sandbox_usd": amounts["sandbox_usd"],
+        "internal_usd": amounts["internal_usd"],
+        "split_excess_usd": _excess_text(numbers["usd_pico"], [numbers[name] for name in _SPLIT]),
         "unpriced_turns": 1 - (reported & 1),
         "uncredited_turns": 1 - (reported >> 1 & 1),
         "uncounted_turns": 1 - (reported >> 6 & 1),
         "unsplit_turns": int(reported >> 2 & _CATEGORIES != _CATEGORIES),
-        "first_ms": numbers["at_ms"],
-        "last_ms": numbers["at_ms"],
+        "first_ms": at_ms,
+        "last_ms": at_ms,
         "suspense_usd": "0",
         "doubtful": bool(int_or_zero(cells.get("doubtful"))),
         "turn_id": turn_id,
@@ -206,25 +215,30 @@ def turn_record(
         "reading": cell_text(cells["reading"]),
         "final": bool(cells["final"]),
         "corrections": int_or_zero(cells["corrections"]),
-        "shared_with": int_or_none(cells.get("shared_with")),
-        "cost_usd_at_most": None if most is None else scaled_text(most, 12),
+        "at_ms": at_ms,
+        **{name: numbers[name] for name in _COUNTS},
+        "shared_with": numbers["shared_with"],
+        "cost_usd_at_most": _amount_text(numbers["most_pico"], 12),
         "profile": cell_text(cells["profile"]),
         "tags": [*own.tags],
         "project": own.project or None,
     }
-    for name, column in _AMOUNTS.items():
-        number = numbers[column]
-        members[name] = None if number is None else scaled_text(number, PLACES[column])
-    return {name: members[name] if name in members else numbers[name] for name in COLUMNS}
 
 
-def _excess_text(usd: int | None, parts: Sequence[int]) -> str | None:
+def _amount_text(number: int | None, places: int) -> str | None:
+    return None if number is None else scaled_text(number, places)
+
+
+def _excess_text(usd: int | None, parts: Sequence[int | None]) -> str | None:
     """By how much the categories of a turn exceed its cost in USD; None where they cannot be compared."""
-    if usd is None or not parts:
+    reported = [part for part in parts if part is not None]
+    if usd is None or not reported:
         return None
+    if sum(reported) <= usd:
+        # Nearly always.
+        return "0"
     places = PLACES["usd_pico"]
-    excess = split_excess(scaled(0, usd, places), [scaled(0, part, places) for part in parts])
-    return json_amount(excess)
+    return json_amount(split_excess(scaled(0, usd, places), [scaled(0, part, places) for part in reported]))
 
 
 @lru_cache(1024)

@@ -91,9 +91,12 @@ class CostRows:
         where, cells = condition(which, by_time=True)
         sql = f"SELECT * FROM turn_totals {where} ORDER BY at_ms DESC, place DESC"
         with translated(reading=True):
+            cursor = self._connection.execute(sql, cells)
+            names = [column[0] for column in cursor.description]
             # Not the cursor itself: one that is not read to its end would be closed after its connection.
-            pages = iter(partial(self._connection.execute(sql, cells).fetchmany, PAGE), [])
-            yield from chain.from_iterable(pages)
+            for row in chain.from_iterable(iter(partial(cursor.fetchmany, PAGE), [])):
+                # A `sqlite3.Row` searches for a column each time that it is read by name.
+                yield dict(zip(names, row, strict=True))
 
     def titles(self) -> dict[str | bytes, str]:
         """The titles of the stored sessions, by the session id as stored."""

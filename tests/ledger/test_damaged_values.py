@@ -107,7 +107,7 @@ async def read_all(path: Path, access: FileAccess) -> list[str]:
     with costs_of(path) as book:
         titles, labels = book.titles(), book.labels()
         for row in book.turns(ChargeFilter()):
-            record = turn_record(dict(row), titles, labels)
+            record = turn_record(row, titles, labels)
             json.dumps(record)
             spending.line(record.values())
     return [summary.title for summary in summaries]

@@ -156,7 +156,7 @@ async def test_a_decision_waits_for_a_lock_as_long_as_the_opening_does(
         steps.append("open")
         if other.in_transaction:
             other.execute("ROLLBACK")
-        return open_database(*given, **options)  # type: ignore[arg-type]
+        return open_database(*given, **options)  # type: ignore[arg-type]  # passed on as they come
 
     def decide(connection: sqlite3.Connection) -> None:
         steps.append("decide")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
 import textwrap
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from msgspec.structs import replace
 
 from handinger_tui.cli.args import BUDGETS, add_json_option
@@ -299,8 +299,9 @@ def _put_json(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> No
     # One JSON document, written in pieces: it is never held in memory as a whole.
     put(f'{dump(head)[:-1]},"groups":[', "")
     for at, row in enumerate(_rows(cost_rows, query, result)):
-        # Faster than `dump`; the amounts of rows are texts.
-        put(("," if at else "") + json.dumps(row, separators=(",", ":")), "")
+        # Much faster than `dump`, with the same result for ASCII; the amounts of rows are texts.
+        text = msgspec.json.encode(row).decode()
+        put(("," if at else "") + (text if text.isascii() else dump(row)), "")
     put(f"],{dump(tail)[1:]}")
 
 
@@ -323,7 +324,7 @@ def _rows(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Iterat
     if query.by is GroupBy.TURN:
         titles, of_turns = cost_rows.titles(), cost_rows.labels()
         for row in cost_rows.turns(query.filter):
-            yield turn_record(dict(row), titles, of_turns)
+            yield turn_record(row, titles, of_turns)
         return
     is_labeled = query.by is GroupBy.SESSION
     labels = {unpack(session): own for session, own in cost_rows.labels().items()} if is_labeled else {}

@@ -5,6 +5,7 @@ CSV and JSON (schema `handinger-tui/costs/1`) have exact decimal text, null or "
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from functools import lru_cache
 from html import escape
@@ -391,13 +392,20 @@ def line(cells: Iterable[Json]) -> str:
 
 def cell(value: Json) -> str:
     """One CSV field. A text is put in one line and cannot act as a spreadsheet formula."""
+    # The frequent types first: a history has millions of cells.
+    if type(value) is int:
+        return str(value)
+    if value is None:
+        return ""
     if isinstance(value, list):
         value = " ".join(map(str, value))
     if isinstance(value, str):
-        return _text_cell(value)
-    if isinstance(value, Decimal):
-        return decimal_text(value)
-    return "" if value is None else str(value).lower()
+        return value if _PLAIN_CELL.fullmatch(value) else _text_cell(value)
+    return decimal_text(value) if isinstance(value, Decimal) else str(value).lower()
+
+
+_PLAIN_CELL: Final = re.compile(r"[A-Za-z0-9_.]{0,99}")
+"""A text that is its own field: nearly all of them, and much faster."""
 
 
 @lru_cache(1024)
