@@ -42,8 +42,10 @@ class Panel(VirtualList[RowsT]):
         name.removeprefix(".") for name in (FAINT, STRONG, ACCENT, MARK, GOOD)
     }
 
+    _had_items = False
+
     class Counted(Message):
-        """The `summary` of the panel changed."""
+        """The `summary` of the panel changed, or it got its first item, or lost its last one."""
 
     @abstractmethod
     def show(self, session: Session) -> None:
@@ -61,8 +63,12 @@ class Panel(VirtualList[RowsT]):
         super().update()
         summary = self.rows.summary(max(0, self.outer_size.width - 6))
         # Another text of the border redraws the entire panel.
-        if summary != str(self.border_subtitle or ""):
+        is_other = summary != str(self.border_subtitle or "")
+        if is_other:
             self.border_subtitle = Content(summary) if summary else None
+        has_items = self.rows.count > 0
+        if is_other or has_items is not self._had_items:
+            self._had_items = has_items
             self.post_message(self.Counted())
 
 

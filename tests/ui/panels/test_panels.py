@@ -19,6 +19,7 @@ from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.panels.panel import Panel, PanelEntry
 from handinger_tui.ui.panels.sources import SourcesPanel
 from handinger_tui.ui.themes import THEMES
+from handinger_tui.ui.widgets.virtual_list import ItemRows
 from tests.ui.panels.stage import BAD, SECOND, Stage, file, session, source, text_of, turn, two_turns
 
 PAYLOADS: list[dict[str, Any]] = json.loads(
@@ -54,6 +55,33 @@ async def pages(app: Stage, panel: Panel[Any], pilot: Any) -> list[str]:
         await pilot.pause()
         texts.append(text_of(app))
     return texts
+
+
+class PromptsPanel(Panel[ItemRows[str]]):
+    """A panel as short as one may be: its rows have no summary."""
+
+    def __init__(self) -> None:
+        super().__init__(ItemRows(), id="panel-prompts")
+
+    def show(self, session: Session) -> None:
+        """Show every prompt."""
+        self.rows.items = [turn.order.prompt for turn in session.turns]
+        self.update()
+
+
+async def test_a_panel_without_a_summary_reports_its_first_item_and_the_loss_of_its_last_one() -> None:
+    counts: list[int] = []
+
+    class Column(Stage):
+        def on_panel_counted(self) -> None:
+            counts.append(panel.rows.count)
+
+    panel = PromptsPanel()
+    async with Column(panel).run_test() as pilot:
+        for shown in (session(), two_turns(), two_turns(), session()):
+            panel.show(shown)
+            await pilot.pause()
+    assert counts == [2, 0]
 
 
 @pytest.mark.parametrize("entry", PANELS, ids=lambda entry: entry.name)
