@@ -250,7 +250,7 @@ class WorkerClient:
                         refusal.summary, "tasks", refusal.http_status, refusal.retry_after_s
                     ) from None
                 raise
-            yield HttpReply(response, StreamRoute.POST, self.limits)
+            yield HttpReply(response, StreamRoute.POST, self.limits, names_worker=order.worker_id is None)
 
     def turn_request(self, order: TurnRequest) -> tuple[str, Members]:
         """The URL and the members of a turn's request, without its attachments.

@@ -521,6 +521,66 @@ class JsonReader:
         return [RawFrame(Framing.JSON, text)]
 
 
+class NewWorkerReader:
+    """Reads the answer that may be the only place that names a new worker: by what it is, not by its label.
+
+    Other mislabeled answers are not read: their worker is.
+    """
+
+    def __init__(self, labeled: FrameReader | None, label: str, status: int, max_event_bytes: int) -> None:
+        """`labeled`: the reader for the label; None: a label that this API does not use."""
+        self._labeled = labeled
+        self._label = label
+        self._status = status
+        self._limit = max_event_bytes
+        self._start = b""
+        self._reader: FrameReader | None = None
+
+    @property
+    def dropped(self) -> int:
+        """Events left out because they exceeded the event limit."""
+        return 0 if self._reader is None else self._reader.dropped
+
+    def feed(self, chunk: bytes) -> list[RawFrame]:
+        """The frames that this chunk completes.
+
+        Raises:
+            BrokenContract: neither JSON nor an event stream, and a label that this API does not use.
+        """
+        if self._reader is None:
+            self._start = chunk = (self._start + chunk).lstrip().removeprefix(BOM).lstrip()
+            if any(field.startswith(chunk) for field in _FIELDS):
+                # Nothing yet, or half the name of the first field.
+                return []
+            self._reader = self._choose(chunk)
+        return self._reader.feed(chunk)
+
+    def end(self) -> list[RawFrame]:
+        """The frames of the last, unfinished piece. Raises: as `feed`, and as the reader of the body."""
+        if self._reader is not None:
+            return self._reader.end()
+        if not self._start and not self._label:
+            return []
+        reader = self._choose(self._start)
+        return [*reader.feed(self._start), *reader.end()]
+
+    def _choose(self, start: bytes) -> FrameReader:
+        labeled = self._labeled
+        if start.startswith(_FIELDS):
+            return SseReader(self._limit)
+        is_text = isinstance(labeled, TextReader) and not _WORKER_MEMBER.search(start)
+        if start.startswith(b"{") and not is_text and not isinstance(labeled, LineReader):
+            return JsonReader(self._status)
+        if labeled is None:
+            raise errors.unexpected_content(self._label)
+        return labeled
+
+
+_FIELDS: Final = (b"data:", b"event:", b"id:", b"retry:", b":")
+"""With what an event stream begins."""
+_WORKER_MEMBER: Final = re.compile(rb'"(?:object|output_text|running|created_at)"\s*:')
+"""Members of a Worker that no piece of text has which is sent as an object."""
+
 FrameReader: TypeAlias = TextReader | LineReader | SseReader | JsonReader
 
 
@@ -566,8 +626,17 @@ _TEMPLATE: Final = {"id", "instructions", "visibility"}
 class HttpReply:
     """A 2xx response as the engine reads it (`engine.ports.Reply`)."""
 
-    def __init__(self, response: httpx.Response, via: StreamRoute, limits: ResponseLimits) -> None:
+    def __init__(
+        self,
+        response: httpx.Response,
+        via: StreamRoute,
+        limits: ResponseLimits,
+        *,
+        names_worker: bool = False,
+    ) -> None:
         """Judge the response by its headers.
+
+        `names_worker`: it may be the only place that names the worker, so its body is judged by what it is.
 
         Raises:
             BrokenContract: a content type or encoding that this API does not use.
@@ -579,7 +648,7 @@ class HttpReply:
         self.worker_id = _worker_id(response.headers)
         self._response = response
         self._limits = limits
-        self._reader = self._new_reader()
+        self._reader = self._new_reader(names_worker=names_worker)
         if self._reader is not None:
             decompressor_for(response)
 
@@ -588,21 +657,26 @@ class HttpReply:
         """Events left out because they exceeded the event limit."""
         return self._reader.dropped if self._reader is not None else 0
 
-    def _new_reader(self) -> FrameReader | None:
+    def _new_reader(self, *, names_worker: bool) -> FrameReader | NewWorkerReader | None:
         """The reader of the body; None where there is none."""
         kind, status, limit = self.content_type, self.http_status, self._limits.max_event_bytes
         if status in {204, 205} or self._response.headers.get("content-length") == "0":
             return None
+        labeled: FrameReader | None = None
         if kind == EVENT_STREAM and status in STREAM_STATUSES:
-            return SseReader(limit)
-        if kind in LINE_TYPES or (kind == "text/plain" and self.encoding == "ai4"):
-            return LineReader(limit)
-        if is_json(kind):
-            return JsonReader(status)
-        # Accepted, without a content type: only an empty body is allowed.
-        if kind == "text/plain" or (status == 202 and not kind):
-            return TextReader()
-        raise errors.unexpected_content(kind)
+            labeled = SseReader(limit)
+        elif kind in LINE_TYPES or (kind == "text/plain" and self.encoding == "ai4"):
+            labeled = LineReader(limit)
+        elif is_json(kind):
+            labeled = JsonReader(status)
+        elif kind == "text/plain":
+            labeled = TextReader()
+        # Accepted, without a content type: an empty body is allowed.
+        if names_worker or (status == 202 and not kind):
+            return NewWorkerReader(labeled, kind, status, limit)
+        if labeled is None:
+            raise errors.unexpected_content(kind)
+        return labeled
 
     async def pieces(self) -> AsyncGenerator[RawFrame, None]:
         """The frames of the body; the iterator ends where the HTTP body properly ends.
@@ -621,8 +695,6 @@ class HttpReply:
         # Every generator is closed in the task that reads it, even when that task is canceled.
         async with aclosing(chunks(self._response, limits.idle_timeout, cap)) as raw_chunks:
             async for chunk in raw_chunks:
-                if not self.content_type and chunk.strip():
-                    raise errors.unexpected_content("")
                 for frame in reader.feed(chunk):
                     yield frame
         for frame in reader.end():

@@ -25,11 +25,13 @@ class ReceivedReply:
         return [piece.data for piece in self.pieces]
 
 
-async def receive_reply(client: WorkerApi, server: Server, script: Script) -> ReceivedReply:
+async def receive_reply(
+    client: WorkerApi, server: Server, script: Script, order: TurnRequest = ORDER
+) -> ReceivedReply:
     server.answer(script)
     received = ReceivedReply()
     try:
-        async with client.start_turn(ORDER) as reply:
+        async with client.start_turn(order) as reply:
             received.reply = reply
             async for piece in reply.pieces():
                 received.pieces.append(piece)

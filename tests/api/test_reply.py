@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from handinger_tui.api.response import ResponseLimits
 from handinger_tui.core.errors import BrokenContract, Refused, StreamLost
@@ -16,7 +17,7 @@ from handinger_tui.core.stream import Framing, RawFrame, StreamRoute
 from handinger_tui.core.turns.turn import Kind
 from handinger_tui.engine.ports import WorkerApi
 from tests.api.conftest import Clients
-from tests.api.reply import receive_reply
+from tests.api.reply import ORDER, receive_reply
 from tests.api.server import END, SSE_HEAD, Peer, Script, Server, as_json, chunk, head, raw, respond, stream
 
 WORKER = '{"object":"worker","id":"w1","status":"running","running":true,"error":null}'
@@ -55,6 +56,40 @@ async def test_an_event_stream(server: Server, client: WorkerApi, status: int) -
         "text/event-stream",
     )
     assert (reply.encoding, reply.worker_id, reply.dropped) == ("ai-ui", None, 0)
+
+
+NEW = replace(ORDER, worker_id=None)
+LABELS = ["text/event-stream", "text/html", "application/octet-stream", "", "text/plain"]
+EVENT = 'data: {"type":"start"}\n\n'
+
+
+@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize("status", [200, 202, 206])
+async def test_the_answer_that_names_a_new_worker_is_read_whatever_its_label(
+    server: Server, client: WorkerApi, label: str, status: int
+) -> None:
+    headers = {"Content-Type": label} if label else {}
+    received = await receive_reply(client, server, respond(status, f" {WORKER}".encode(), headers), NEW)
+    assert (received.trouble, received.pieces) == (None, [RawFrame(Framing.JSON, WORKER)])
+
+
+@pytest.mark.parametrize("label", [*LABELS, "application/json"])
+async def test_events_that_name_a_new_worker_are_read_whatever_their_label(
+    server: Server, client: WorkerApi, label: str
+) -> None:
+    pieces = [bytes([one]) for one in f"\n{EVENT}".encode()]
+    received = await receive_reply(client, server, stream(*pieces, headers={"Content-Type": label}), NEW)
+    assert (received.trouble, received.data) == (None, ['{"type":"start"}'])
+
+
+@pytest.mark.parametrize("label", ["text/html", "application/octet-stream"])
+@pytest.mark.parametrize("body", ["<html>sign in", "", " ", "d", "hello"])
+async def test_a_page_names_no_new_worker(server: Server, client: WorkerApi, label: str, body: str) -> None:
+    headers = {"Content-Type": label, "Transfer-Encoding": "chunked"}
+    script = raw(head(200, headers) + (chunk(body.encode()) if body else b"") + END)
+    received = await receive_reply(client, server, script, NEW)
+    assert received.pieces == []
+    assert isinstance(received.trouble, BrokenContract)
 
 
 @pytest.mark.parametrize("status", [203, 206, 210, 299])
