@@ -511,6 +511,7 @@ async def _print(args: argparse.Namespace) -> int:
     taps = tap if new_printer().prints_events else None
     async with opened_replay(args, new_clock(), taps) as replay:
         output = TurnOutput(replay, new_printer)
+        output.say_notice()
         await replay.run(output.end)
     return Exit.OK
 
@@ -550,5 +551,9 @@ class TurnOutput:
         self._print_turn()
         self._printer.result(self._replay.engine.session(self._replay.session_id), turn)
         self._printer = self._new_printer()
-        if self._replay.notice:
-            say(self._replay.notice)
+        self.say_notice()
+
+    def say_notice(self) -> None:
+        """Say what there is to say about the history and the turn that was played."""
+        if notice := self._replay.take_notice():
+            say(notice)

@@ -150,10 +150,9 @@ async def opened_replay(
         session = await load_unique(ledger, args.id)
         # Only who asks for the original speed gets its pauses of hours.
         pace = Pace() if args.speed is None else Pace(args.speed, full_pauses=args.speed == 1)
-        yield Replay(session, ledger.frames, pace, clock, RandomIds(), tap)
-        # After the replay: damage is discovered while the history is read, and a screen would hide it.
-        if ledger.problem:
-            say(ledger.problem)
+        replay = Replay(session, ledger.frames, pace, clock, RandomIds(), tap)
+        replay.problem = lambda: ledger.problem
+        yield replay
     finally:
         await ledger.aclose()
 

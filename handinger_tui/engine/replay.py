@@ -186,18 +186,23 @@ class Replay:
         self.is_over = False
         self.folded: list[int] = []
         """Numbers of turns that are shown as they were stored: their frames are gone."""
+        self.problem: Callable[[], str | None] = lambda: None
+        """Gives one line about the history, if any: damage may be found in the frames of every turn."""
+        self._reported: str | None = None
         self._pace = pace
         self._is_skipped = False
         self._playing = asyncio.Event()
         self._playing.set()
         self._at_ms: int | None = None
 
-    @property
-    def notice(self) -> str:
-        """A sentence about the turn that was played, "" for none."""
-        is_folded = self.number in self.folded
-        text = f"Turn {self.number} is shown as it was stored: how it came is no longer known."
-        return text if is_folded else ""
+    def take_notice(self) -> str:
+        """What to say now about the history, once, and about the turn that was played; "" for nothing."""
+        problem, before = self.problem(), self._reported
+        self._reported = problem
+        texts = [problem if problem is not None and problem != before else ""]
+        if self.number in self.folded:
+            texts.append(f"Turn {self.number} is shown as it was stored: how it came is no longer known.")
+        return " ".join(filter(None, texts))
 
     @property
     def is_paused(self) -> bool:

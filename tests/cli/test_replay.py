@@ -17,7 +17,9 @@ from handinger_tui.core.money import turn_events
 from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.engine.replay import LONGEST_PAUSE_S, Pace, Replay, ReplayClock
 from handinger_tui.ledger.ledger import FileAccess
+from tests.cli.program import environ, start
 from tests.e2e.runner import run
+from tests.ledger.damage import create_history, damaged
 from tests.ledger.samples import answered, frame, opened, order, play, session
 from tests.ledger.test_search import filled, streamed
 from tests.wire.recordings import Recording, Tape, recordings
@@ -286,3 +288,18 @@ def test_wrong_values_are_refused(own_home: Path, argv: tuple[str, ...], problem
     assert (ran.code, ran.out) == (2, "")
     assert problem in ran.err
     assert "_parse" not in ran.err
+
+
+def test_damage_is_reported_before_the_turns(tmp_path: Path) -> None:
+    asyncio.run(create_history(tmp_path / "history.db"))
+    damaged(tmp_path / "history.db", "page", 1)
+    shown = tmp_path / "shown"
+    with shown.open("wb") as both:
+        process = start(
+            environ(tmp_path), "replay", "ses_1", "--speed", "max", stdout=both.fileno(), stderr=both.fileno()
+        )
+    assert process.wait(60) == 0
+    first, *lines = shown.read_text("utf-8").splitlines()
+    assert "The history is damaged. This is what can be read of it" in first
+    assert lines
+    assert not [line for line in lines if "damaged" in line]

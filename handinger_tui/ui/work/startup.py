@@ -93,7 +93,8 @@ class Startup:
         """
         self._composer.prompt.placeholder = "Replay: nothing is sent"
         replay.on_change = self._context.repaint
-        await replay.run(lambda _turn: self._announce(replay.notice))
+        self._announce(replay.take_notice())
+        await replay.run(lambda _turn: self._announce(replay.take_notice()))
 
     def _announce(self, notice: str) -> None:
         if notice:
