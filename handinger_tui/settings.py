@@ -1,4 +1,4 @@
-"""Settings: merges flags, environment and configuration file into one frozen value.
+"""Settings: merges flags, environment and config file into one frozen value.
 
 `load` depends only on its arguments; nothing is read at import. The order of precedence is: flag,
 environment, profile in the file, top level of the file, default. The key is a
@@ -79,7 +79,7 @@ class Settings(Struct, frozen=True):
     """How long what arrived is kept as it arrived, "90 days" or `FOREVER`; see `days_of`."""
     tag_rules: TagRules = NO_RULES
     key_in_file: bool = False
-    """Whether the configuration file has an API key, even if another one is used."""
+    """Whether the config file has an API key, even if another one is used."""
     local_pace: float = 1.0
     """Factor of all pauses of the local worker; 0 means no pauses."""
 
@@ -120,7 +120,7 @@ CREDIT_PRICE: Final = "credit_usd"
 def load(
     flags: Flags, environ: Mapping[str, str], file_text: str = "", file_name: str = "config.toml"
 ) -> Settings:
-    """Return the settings from flags, environment and the text of the configuration file.
+    """Return the settings from flags, environment and the text of the config file.
 
     Raises:
         SettingsError: names the wrong flag, variable or line, and what to do.
@@ -276,7 +276,7 @@ def days_of(keep_frames: str) -> int | None:
 def _check_days(value: str) -> str:
     if value != FOREVER and days_of(value) is None:
         raise SettingsError(
-            f"{value!r} is not a valid keep_frames.", 'Use "forever", or a time as "90 days".'
+            f"{value!r} is not a valid keep_frames.", 'Use "forever", or a time such as "90 days".'
         )
     return value
 

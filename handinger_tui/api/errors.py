@@ -288,10 +288,10 @@ STORING_IN_DOUBT: Final = (
     "or there may be two. Nothing is resent."
 )
 CHANGE_IN_DOUBT: Final = (
-    "The change may have been made. You can make it again: the result is the same. It costs nothing."
+    "The change may have been made. You can repeat it: the result is the same, and it costs nothing."
 )
 RENEWAL_IN_DOUBT: Final = (
-    "The token may have been replaced. Compare it with that of your receivers. It costs nothing."
+    "The token may have been replaced. Compare it with that of your receivers. Nothing was charged."
 )
 
 

@@ -1,7 +1,7 @@
 """Stored workers, their webhooks, and the archive of tasks: the requests and their bodies.
 
 There is no list of workers, and a GET returns the state of one without its instructions: those come with the
-answer to a request that changes it. A change of nothing reads them. Members that are absent, null or of
+answer to a request that changes it. An empty change reads them. Members that are absent, null or of
 another type are not known. Nothing of webhooks costs anything, and a change whose answer is lost is settled
 by reading the webhook.
 """

@@ -91,7 +91,7 @@ MAX_CONFIG_BYTES: Final = 1 << 20
 
 
 def config_text(path: Path) -> str:
-    """Return the text of the configuration file, "" if there is none.
+    """Return the text of the config file, "" if there is none.
 
     Raises:
         SettingsError: the file exists and cannot be read, or is not a regular file.
@@ -143,7 +143,7 @@ def read_file(path_text: str, most: int) -> bytes:
         return sys.stdin.buffer.read(most) if path_text == "-" else beginning_of(path, most)[0]
     except (OSError, ValueError) as problem:
         # ValueError: a NUL byte in the path.
-        reason = problem.strerror if isinstance(problem, OSError) else "bad path"
+        reason = problem.strerror if isinstance(problem, OSError) else "not a valid path"
         raise LocalFileError(
             f"Cannot read {clean_line(path_text, 200)}: {reason}.", "Name a file, or - for stdin."
         ) from None
@@ -175,7 +175,11 @@ def check_answer_file(path_text: str) -> None:
             temporary.unlink(missing_ok=True)
     except (OSError, ValueError) as problem:
         # ValueError: a NUL byte in the path.
-        reason = os.strerror(problem.errno) if isinstance(problem, OSError) and problem.errno else "bad path"
+        reason = (
+            os.strerror(problem.errno)
+            if isinstance(problem, OSError) and problem.errno
+            else "not a valid path"
+        )
         if isinstance(problem, IsADirectoryError):
             reason = "it is a folder"
         elif isinstance(problem, FileNotFoundError):

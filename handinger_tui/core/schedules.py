@@ -161,7 +161,7 @@ def read_span(text: str) -> int:
         )
     if not 1 <= seconds <= MAX_SECONDS:
         raise SettingsError(
-            "A schedule takes 1 second to 1 year (365d). Nothing was sent.", "Use another duration."
+            "A duration must be from 1 second to 1 year (365d). Nothing was sent.", "Use another duration."
         )
     return seconds
 

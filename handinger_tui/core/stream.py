@@ -499,7 +499,7 @@ def snapshot_of(answer: JsonObject) -> Snapshot:
     )
 
 
-ANOTHER_WORKER: Final = "The service answered for another worker than the one asked for; that was not used."
+ANOTHER_WORKER: Final = "The service answered for a different worker. The answer was ignored."
 
 
 def names_another(worker_id: str | None, expected: str | None) -> bool:

@@ -19,7 +19,7 @@ from handinger_tui.core.safety import clean_line
 LONGEST: Final = 40
 """Characters of a name."""
 LONGEST_PATTERN: Final = 300
-_NAME: Final = f"Use letters, digits and - _ . / (at most {LONGEST}), beginning with a letter or digit."
+_NAME: Final = f"Use letters, digits and - _ . / (at most {LONGEST}), starting with a letter or digit."
 
 
 def tag_name(text: str) -> str:
@@ -171,7 +171,7 @@ def _rule(text: object, where: str, kinds: tuple[str, ...], home: str) -> TagRul
             pattern = home.rstrip("/\\") + pattern[1:]
         if pattern[0] not in "/\\*" and pattern[1:2] != ":":
             raise SettingsError(
-                f"{where}: the folder {clean_line(pattern, 60)} is not a full path.", "Begin it with / or ~."
+                f"{where}: the folder {clean_line(pattern, 60)} is not a full path.", "Start it with / or ~."
             )
         # The folder itself, and all below it.
         return TagRule(kind, f"{_slashed(pattern)}/*")

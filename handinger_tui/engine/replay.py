@@ -201,7 +201,7 @@ class Replay:
         self._reported = problem
         texts = [problem if problem is not None and problem != before else ""]
         if self.number in self.folded:
-            texts.append(f"Turn {self.number} is shown as it was stored: how it came is no longer known.")
+            texts.append(f"Turn {self.number} is shown at once: how it arrived is no longer stored.")
         return " ".join(filter(None, texts))
 
     @property

@@ -169,7 +169,7 @@ def is_unsettled(turn: Turn) -> bool:
 NO_SUCH_WORKER: Final = Fault(
     Kind.NOT_FOUND, "The service does not know this worker, so the cost of the turn cannot be read.", 404
 )
-NO_END: Final = Fault(Kind.INCOMPLETE, "The answer did not end, and the worker does not run.")
+NO_END: Final = Fault(Kind.INCOMPLETE, "The answer was never finished, and the worker is not running.")
 NEVER_ARRIVED: Final = Fault(
     Kind.NOT_FOUND, "The service never received this message.", may_have_been_charged=False
 )

@@ -694,7 +694,7 @@ class Recovery:
         # A refusal, or a body too large, explains more than the doubt before it.
         is_decisive = isinstance(trouble, Refused) or (trouble and trouble.kind is Kind.TOO_LARGE)
         cause = trouble if is_decisive else self._doubt or trouble
-        reason = self._record.turn.stream_fault or "The answer did not end."
+        reason = self._record.turn.stream_fault or "The answer was never finished."
         fault = cause.fault() if cause is not None else Fault(Kind.INCOMPLETE, reason)
         if self._record.worker_id is None and not self._accepted:
             fault = replace(fault, message=f"{fault.message} {NO_ID}")

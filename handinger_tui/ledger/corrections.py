@@ -1,4 +1,4 @@
-"""Corrections of closed amounts: by the present rules, and by what the person decides about a worker.
+"""Corrections of final amounts: by the present rules, and by what the person decides about a worker.
 
 `recompute` applies the present rules to sessions that an earlier version of the program wrote. Each session
 is one transaction: a program that is killed leaves the others for the next one, and of two programs at once
@@ -46,7 +46,7 @@ MOST_S: Final = 3.0
 
 
 def recompute(connection: sqlite3.Connection, now_ms: int, most_s: float = MOST_S) -> list[Restatement]:
-    """Compute the sessions that are due; returns the closed amounts that changed.
+    """Compute the sessions that are due; returns the final amounts that changed.
 
     What cannot be read or written now is left for the next start.
     """
@@ -106,7 +106,7 @@ def assign(connection: sqlite3.Connection, number: int, turn_id: str | None, at_
         if owner is None and turn_id is None:
             raise SettingsError(f"Suspense {number} is not assigned to a turn.", LISTED)
         if owner is None and not (_money(rise) or rise.tokens):
-            raise SettingsError(f"Nothing is left of suspense {number}.", LISTED)
+            raise SettingsError(f"Suspense {number} has no amount left.", LISTED)
         newest = _newest_charge(connection)
         _decide(
             connection, rise.base_url, Ruling(rise.worker_id, at_ms, None, rise.seen_ms, turn_id), ASSIGNED
@@ -116,7 +116,7 @@ def assign(connection: sqlite3.Connection, number: int, turn_id: str | None, at_
         if turn_id is not None and owner != turn_id and not is_moved:
             raise SettingsError(
                 f"Suspense {number} cannot belong to {turn_id}.",
-                f"Name a turn of {rise.worker_id} whose cost is known, or one that was refused at that time.",
+                f"Name a turn of {rise.worker_id} with a known cost, or one that was rejected at that time.",
             )
 
 
@@ -151,7 +151,7 @@ def _incomplete_sessions(connection: sqlite3.Connection, base_url: str, worker_i
 
 
 def decide_in(path: Path, decide: Callable[[sqlite3.Connection], None]) -> list[Restatement]:
-    """Call `decide` with the history at `path`, without a thread; returns the closed amounts that it changed.
+    """Call `decide` with the history at `path`, without a thread; returns the final amounts that it changed.
 
     `decide` is one transaction: it is repeated while another process locks the history.
 

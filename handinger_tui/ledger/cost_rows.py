@@ -120,7 +120,7 @@ class CostRows:
             return turn_store.load(self._connection, session_id, ())
 
     def restatements(self, which: ChargeFilter) -> list[Restatement]:
-        """The closed amounts that changed, of turns that match `which`, oldest first."""
+        """The final amounts that changed, of turns that match `which`, oldest first."""
         with translated(reading=True):
             return restatements(self._connection, which)
 

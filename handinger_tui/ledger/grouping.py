@@ -333,7 +333,7 @@ def _amount(row: Row, name: str) -> Decimal | None:
     return None if number is None else scaled(0, number, PLACES[name])
 
 
-# -- closed amounts that changed ------------------------------------------------------------
+# -- final amounts that changed ------------------------------------------------------------
 _SUMS: Final = ", ".join(split(name, "before") for name in ("usd_pico", "micro_credits"))
 _CHANGES: Final = " OR ".join(f"COALESCE(c.{name}, 0) <> 0" for name in AMOUNTS)
 _OPEN: Final = ", ".join(f"'{status}'" for status in sorted(LIVE))
@@ -483,7 +483,7 @@ class ChargeQueries:
         return await self._read(which, lambda db: assigned(db, which))
 
     async def restated(self, which: ChargeFilter = EVERYTHING) -> list[Restatement]:
-        """The closed amounts that changed, oldest first."""
+        """The final amounts that changed, oldest first."""
         return await self._read(which, lambda db: restatements(db, which))
 
     async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
@@ -491,11 +491,11 @@ class ChargeQueries:
         return await self._database.run(lambda db: usual(db, worker_id, budget, simulated=simulated))
 
     def begin(self, connection: sqlite3.Connection) -> None:
-        """Closed amounts that change from now on are news. Call it in the thread of the database."""
+        """Final amounts that change from now on are news. Call it in the thread of the database."""
         self._newest_ids = (connection.execute(_NEWEST_IDS).fetchone()[0],)
 
     async def news(self, which: ChargeFilter = EVERYTHING) -> list[Restatement] | None:
-        """The closed amounts that any program changed since the last call, oldest first.
+        """The final amounts that any program changed since the last call, oldest first.
 
         None: no charge, suspense, limit or ruling was written; never at the first call. Frames, titles and
         drafts are no news.

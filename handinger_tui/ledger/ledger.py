@@ -95,7 +95,7 @@ class Ledger:
         self.no_history = None if instead_of is None else no_history(instead_of.summary)
         """Why nothing may be sent: there is no record of what was spent. None once the user agreed to it."""
         self.recomputed: Sequence[Restatement] = ()
-        """Closed amounts of an earlier version of the program that changed when the file was opened."""
+        """Final amounts of an earlier version of the program that changed when the file was opened."""
         self._charge_cache = ChargeCache()
         self._patience = LockPatience(patience_s, on_wait)
         self.database = Database(

@@ -275,7 +275,7 @@ async def _parse_form(
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-MESSAGES = {404: "Nothing at this address.", 405: "This address does not take this method."}
+MESSAGES = {404: "Nothing at this address.", 405: "This address does not support this method."}
 
 
 def route(path: str, **endpoints: Endpoint) -> Route:

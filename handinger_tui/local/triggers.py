@@ -110,7 +110,7 @@ def _make_scheduled(when: Mapping[str, object], now: datetime) -> _ScheduleParts
     except (ValueError, OverflowError) as error:
         raise RefusedError(422, "when.date must be an ISO 8601 date and time.") from error
     if date <= now:
-        raise RefusedError(422, "when.date lies in the past.")
+        raise RefusedError(422, "when.date is in the past.")
     return date, None, {}
 
 

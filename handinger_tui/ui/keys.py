@@ -312,7 +312,7 @@ KEYS: Final = (
     Key("tree.left", "left,h", "left", "Collapse", "Collapse, then go to the parent", _E),
     Key("workers.begin", "enter", "screen.begin", "New task", "Start a task with your first message", _X, 1),
     Key("workers.add", "a", "screen.add('worker')", "Add by id", "Add a worker by id or address", _X, 4),
-    Key("workers.new", "n", "new", "New worker", "Make a worker from a prompt (free)", _Y, 2),
+    Key("workers.new", "n", "new", "New worker", "Create a worker from a prompt (free)", _Y, 2),
     Key("workers.edit", "e", "edit", "Edit", "Edit instructions and output schema", _Y, 3),
     Key("workers.read", "r", "read", "Read", "Read the worker again", _Y, 6),
     Key("workers.delete", "x", "delete", "Delete", "Delete the worker (asks first)", _Y, 7),

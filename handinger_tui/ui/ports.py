@@ -140,7 +140,7 @@ class ChargeReader(Protocol):
         ...
 
     async def restated(self, which: ChargeFilter) -> list[Restatement]:
-        """The closed amounts that changed, oldest first."""
+        """The final amounts that changed, oldest first."""
         ...
 
     async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
@@ -148,7 +148,7 @@ class ChargeReader(Protocol):
         ...
 
     async def news(self, which: ChargeFilter) -> list[Restatement] | None:
-        """The closed amounts that any program changed since the last call, oldest first.
+        """The final amounts that any program changed since the last call, oldest first.
 
         None: nothing was written since then, by this program or another one.
         """
@@ -459,7 +459,7 @@ class AppOptions(Struct, frozen=True):
     keep_theme: Callable[[str], None] = keep_nothing
     """Keeps the short name of a chosen theme for the next start. Raises OSError; called in a thread."""
     keys: tuple[tuple[str, str], ...] = ()
-    """Remapped keys: (binding id, key), from the configuration file."""
+    """Remapped keys: (binding id, key), from the config file."""
     crash_folder: Path | None = None
     """The folder for crash reports; None writes them to the terminal."""
     early: EarlyPrompt | None = None

@@ -52,15 +52,15 @@ def test_the_source_of_each_setting_is_named(tmp_path: Path) -> None:
         HANDINGER_MAX_WAIT="3",
     )
     assert {name: setting["origin"] for name, setting in named.items() if setting["origin"] != "default"} == {
-        "base_url": "configuration file",
+        "base_url": "config file",
         "key": "HANDINGER_API_KEY",
         "generation": "--generation",
         "budget": "HANDINGER_BUDGET",
-        "theme": "configuration file",
-        "density": "configuration file",
-        "idle_timeout": "configuration file",
+        "theme": "config file",
+        "density": "config file",
+        "idle_timeout": "config file",
         "max_wait": "HANDINGER_MAX_WAIT",
-        "spending.day_usd": "configuration file",
+        "spending.day_usd": "config file",
     }
     assert shown(tmp_path, HANDINGER_API_KEY=KEY, HANDINGER_BASE_URL="https://other.example")["base_url"] == {
         "value": "https://other.example",

@@ -91,7 +91,7 @@ async def test_a_turn_without_frames_is_shown_as_stored_with_a_note(own_home: Pa
     assert "word 59" in stored.turns[0].text
     assert replay.folded == [1]
     ran = await asyncio.to_thread(run, "replay", "ses_1", "--speed", "0", home=own_home)
-    assert "Turn 1 is shown as it was stored: how it came is no longer known." in ran.err
+    assert "Turn 1 is shown at once: how it arrived is no longer stored." in ran.err
     assert "word 59" in ran.out
 
 

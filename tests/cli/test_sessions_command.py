@@ -161,7 +161,7 @@ def test_on_a_terminal_only_yes_deletes(home: Path, answer: str) -> None:
     ended = on_a_terminal(home, "sessions", "rm", "ses_01KB00000000A", answer=answer)
     assert ended.code == Exit.OK
     assert "(ses_01KB00000000AAAA) with 2 turns from this computer?" in ended.text
-    assert "Its costs ($0.50) stay in the records. The worker is not affected." in ended.text
+    assert "Its costs ($0.50) stay in the history. The worker is not affected." in ended.text
     assert ended.text.rstrip().endswith("Nothing was deleted.")
     assert len(ids(home)) == 2
 

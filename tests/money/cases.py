@@ -62,7 +62,7 @@ class Case:
     """One case. `turns` are in order of sending. `nobody`: what belongs to no turn of ours.
 
     `printed`: what a script said of a turn right after it, by position, where more became known later.
-    `restated`: positions of turns whose closed amount changes. `together`: positions of turns of which only
+    `restated`: positions of turns whose final amount changes. `together`: positions of turns of which only
     the sum is certain; how it is split depends on the moments of the readings.
     """
 

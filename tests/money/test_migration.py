@@ -136,8 +136,8 @@ def test_the_program_reports_its_restatements(tmp_path: Path) -> None:
         write_history(tmp_path, service.url)
         first, second = (Person(service, tmp_path).run("-p", "go on") for _ in range(2))
     assert (first.code, second.code) == (0, 0)
-    assert "closed amounts changed" in first.err
-    assert "closed amounts changed" not in second.err
+    assert "final amounts changed" in first.err
+    assert "final amounts changed" not in second.err
 
 
 # -- interrupted, and by two at once ------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""A person's decision about a worker's figures applies to all programs, and corrects closed amounts."""
+"""A person's decision about a worker's figures applies to all programs, and corrects final amounts."""
 
 from __future__ import annotations
 

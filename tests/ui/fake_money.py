@@ -68,7 +68,7 @@ class FakeBooks:
     """The number of calls of `changed`."""
     restatements: list[Restatement] = field(default_factory=list)
     changed: list[Restatement] = field(default_factory=list)
-    """All closed amounts that ever changed."""
+    """All final amounts that ever changed."""
     """What the next call of `restated` returns."""
     pins: list[tuple[str, str]] = field(default_factory=list)
     """Workers, and the pinned meaning of their figures."""

@@ -86,7 +86,7 @@ def _setting_rows(args: argparse.Namespace, settings: Settings) -> list[tuple[st
     for name, value in asdict(settings.limits).items():
         changed = value != standard[name]
         variable = f"HANDINGER_{name.upper()}"
-        origin = variable if variable in os.environ else ("configuration file" if changed else "default")
+        origin = variable if variable in os.environ else ("config file" if changed else "default")
         rows.append((name, value, origin))
     return [*rows, *_spending_rows(settings), *_tag_rows(settings)]
 
@@ -97,12 +97,12 @@ def _spending_rows(settings: Settings) -> list[tuple[str, Any, str]]:
     for limit in settings.spending:
         name = f"{limit.scope}_{limit.unit}"
         variable = f"HANDINGER_LIMIT_{name.upper()}"
-        configured = variable if variable in os.environ else "configuration file"
+        configured = variable if variable in os.environ else "config file"
         flag = "--max-cost" if limit.unit is Unit.USD else "--max-credits"
         origin = flag if limit.origin is LimitOrigin.FLAG else configured
         rows.append((f"spending.{name}", decimal_text(limit.amount), origin))
     if settings.credit_usd is not None:
-        origin = "HANDINGER_CREDIT_USD" if "HANDINGER_CREDIT_USD" in os.environ else "configuration file"
+        origin = "HANDINGER_CREDIT_USD" if "HANDINGER_CREDIT_USD" in os.environ else "config file"
         rows.append((f"spending.{CREDIT_PRICE}", decimal_text(settings.credit_usd), origin))
     return rows
 
@@ -110,7 +110,7 @@ def _spending_rows(settings: Settings) -> list[tuple[str, Any, str]]:
 def _tag_rows(settings: Settings) -> list[tuple[str, Any, str]]:
     """Return the rules of tags and projects."""
     return [
-        (f"{table}.{name}", ", ".join(f"{rule.kind}:{rule.pattern}" for rule in rules), "configuration file")
+        (f"{table}.{name}", ", ".join(f"{rule.kind}:{rule.pattern}" for rule in rules), "config file")
         for table, named in (("tags", settings.tag_rules.tags), ("projects", settings.tag_rules.projects))
         for name, rules in named
     ]
@@ -122,7 +122,7 @@ def _origin(args: argparse.Namespace, name: str, *, changed: bool) -> str:
     variable = _VARIABLES.get(name)
     if variable and os.environ.get(variable):
         return variable
-    return "configuration file" if changed and name != "local" else "default"
+    return "config file" if changed and name != "local" else "default"
 
 
 COMMANDS: Final = {"config": Implementation(DESCRIPTION, _add_arguments, run)}

@@ -117,7 +117,7 @@ NONE: Final = "none"
 
 
 def _apply_decisions(args: argparse.Namespace, now: datetime) -> None:
-    """Store what the options decide; the closed amounts that change are named on stderr.
+    """Store what the options decide; the final amounts that change are named on stderr.
 
     Raises:
         SettingsError: there is no such worker, meaning, suspense or turn.

@@ -212,7 +212,7 @@ def _repair(args: argparse.Namespace, history: Path) -> int:
             "adopted": adopted,
             "kept": str(before or source),
         },
-        f"It is the history now. The old one is kept as {(before or source).name}."
+        f"The new file is now the history. The old one is kept as {(before or source).name}."
         if adopted
         else f"The history was not replaced. The new file is {now}",
     )
@@ -224,7 +224,7 @@ def _saved_text(source: Path, saved: Salvage) -> str:
         plural(saved.count(table), word)
         for table, word in (("sessions", "session"), ("turns", "turn"), ("charges", "charge"))
     )
-    lines = [f"Saved of {source.name}: {counts}, {plural(saved.count('limits'), 'limit')}."]
+    lines = [f"Saved from {source.name}: {counts}, {plural(saved.count('limits'), 'limit')}."]
     for table in saved.lost:
         amount = "an unknown number of rows" if table.lost is None else f"at most {plural(table.lost, 'row')}"
         lines.append(f"Not readable: {amount} of {table.name}.")

@@ -190,7 +190,7 @@ def _is_deletion_confirmed(summary: SessionSummary) -> bool:
     kept = (
         "Nothing was charged for it here."
         if summary.only_imported
-        else f"Its costs ({_cost_text(summary)}) stay in the records."
+        else f"Its costs ({_cost_text(summary)}) stay in the history."
     )
     return is_confirmed(
         f"Delete {_name(summary)} with {plural(summary.turns, 'turn')} from this computer?"

@@ -234,7 +234,7 @@ def worker_object(worker: StoredWorker) -> JsonObject:
 
 def _list_text(workers: Sequence[StoredWorker]) -> str:
     if not workers:
-        return "No workers yet. Make one: handinger-tui workers new PROMPT"
+        return "No workers yet. Create one: handinger-tui workers new PROMPT"
     columns = [
         Column("Tasks", [f"{one.tasks:,}" for one in workers], spare=1),
         Column("Visibility", [_visibility(one) for one in workers], align_left=True, spare=2),

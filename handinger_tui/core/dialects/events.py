@@ -256,7 +256,7 @@ Events = Sequence[StreamEvent]
 NOTHING: tuple[StreamEvent, ...] = ()
 """The result for an event that is understood and means nothing."""
 
-UNNAMED_ERROR: Final = "The service reports an error and does not say which."
+UNNAMED_ERROR: Final = "The service reported an error without details."
 
 
 class Dialect(Protocol):

@@ -118,7 +118,7 @@ def _complete(decoder: OpenAiResponses, event: JsonObject) -> Events:
         events += decoder.close_item(as_object(item))
     incomplete = reason_text(response.get("incomplete_details"))
     if event.get("type") == "response.incomplete":
-        incomplete = incomplete or "The service calls the answer incomplete."
+        incomplete = incomplete or "The service marked the answer as incomplete."
     return (*events, *_usage(response), ev.Finished(incomplete=incomplete))
 
 

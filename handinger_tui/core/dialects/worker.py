@@ -243,7 +243,7 @@ class WorkerEvents(Dialect):
         return (ev.WorkerRead(snapshot_of(exact)),)
 
 
-UNNAMED: Final = "The service broke the stream off without a reason."
+UNNAMED: Final = "The service ended the stream without giving a reason."
 
 
 class AgentFrames(Dialect):

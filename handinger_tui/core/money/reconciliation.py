@@ -1,4 +1,4 @@
-"""Where amounts differ: our turns from the total of the worker, and closed amounts from later reports.
+"""Where amounts differ: our turns from the total of the worker, and final amounts from later reports.
 
 The difference is split in four parts: spent before the first read of this session, spent later outside
 of this session, spent by turns of ours that were not fully reported, and unexplained.
@@ -188,7 +188,7 @@ _BY_RULING: Final = {
 
 
 class Restatement(Struct, frozen=True):
-    """One change of a closed amount. Amounts in USD and credits; None: unknown.
+    """One change of a final amount. Amounts in USD and credits; None: unknown.
 
     `number`: that of the correcting entry in the ledger; it never changes. `at_ms`: when the change was read.
     """
@@ -243,7 +243,7 @@ def restatement_text(
     reasons = {restatement.reason for restatement in restatements}
     why = f": {last.reason}" if len(reasons) == 1 else ""
     return (
-        f"Restatements {restatements[0].number} to {last.number}: {len(restatements)} closed amounts changed,"
+        f"Restatements {restatements[0].number} to {last.number}: {len(restatements)} final amounts changed,"
         f" together {_sum_change(restatements)}{why}."
     )
 

@@ -389,7 +389,7 @@ def foot_lines(
 ) -> list[Content]:
     """The forecast for the month with its method, and the open session compared with its worker's total.
 
-    `suspense`: lines on it. `restated`: closed amounts that changed, of which the newest is shown. `short`:
+    `suspense`: lines on it. `restated`: final amounts that changed, of which the newest is shown. `short`:
     without the method and the reason, and only the first line on suspense.
     """
     lines: list[Content] = []

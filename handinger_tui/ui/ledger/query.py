@@ -295,7 +295,7 @@ class Figures(Struct, frozen=True):
     """Everything read for one view. `groups` is None for single turns, which are read page by page.
 
     `suspense`: a group without turns for each worker; `assigned`: what of it the person assigned to turns.
-    `restated`: the closed amounts that changed, oldest first.
+    `restated`: the final amounts that changed, oldest first.
     """
 
     view: View

@@ -51,14 +51,14 @@ WIDE: Final = 100
 MUTED: Final = "$text-muted"
 HEADING: Final = "bold $markdown-h1-color"
 EMPTY: Final = (
-    "No workers yet. Press n to make one from a prompt, or a to add one by its id. "
+    "No workers yet. Press n to create one from a prompt, or a to add one by its id. "
     "Workers that your tasks belong to appear here automatically."
 )
 NO_TASKS: Final = "No tasks here yet. Enter in the list of workers starts one; a adds one by id."
 GONE: Final = "The service no longer knows this worker. Press r to read it again."
 NOT_READ: Final = (
     "Title and instructions were not read yet: the service returns them only with the answer to a change. "
-    "Press r to read them with a change of nothing."
+    "Press r to read them by an empty change (free)."
 )
 
 
@@ -273,7 +273,7 @@ class WorkersScreen(FooterScreen):
             self._actions.begin_task(worker)
 
     def action_new(self) -> None:
-        """Make a worker."""
+        """Create a worker."""
         self.do(self._edit(None))
 
     def action_edit(self) -> None:
@@ -328,9 +328,9 @@ class WorkersScreen(FooterScreen):
 
     async def _delete(self, worker: StoredWorker) -> None:
         body = (
-            f"This deletes “{clean_line(worker.name, 60)}” at the service, for everybody who uses it. "
-            f"Its tasks stay, here and there, and so do their costs. {plural(worker.tasks, 'task')} of it "
-            "in this history."
+            f"This deletes “{clean_line(worker.name, 60)}” at the service, for everyone who uses it. "
+            "Its tasks and their costs stay, at the service and here "
+            f"({plural(worker.tasks, 'task')} in this history)."
         )
         question = yes_or_no("Delete this worker?", body, yes="Delete", no="Cancel")
         if await self.app.push_screen_wait(question):
@@ -371,7 +371,7 @@ async def _newest(gallery: Gallery, worker: StoredWorker) -> StoredWorker:
     try:
         return await gallery.read_members(worker.worker_id)
     except Refused as refusal:
-        # A service that refuses a change of nothing.
+        # A service that refuses an empty change.
         if worker.is_read and refusal.kind is Kind.INVALID:
             return worker
         raise

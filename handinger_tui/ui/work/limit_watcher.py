@@ -115,7 +115,7 @@ class LimitWatcher:
             self._is_checking = False
 
     def _show_restatements(self, session_id: str, restated: Sequence[Restatement]) -> None:
-        """Show once which closed amounts of the session changed.
+        """Show once which final amounts of the session changed.
 
         The receipt of the newest turn is in sight, and grows with what its worker reports late.
         """

@@ -218,10 +218,10 @@ def test_the_line_omits_the_content_of_the_title_before_it_wraps() -> None:
 
 
 def test_a_turn_whose_answer_began_is_not_of_unknown_delivery() -> None:
-    fault = Fault(Kind.INCOMPLETE, "The answer did not end.")
+    fault = Fault(Kind.INCOMPLETE, "The answer was never finished.")
     for has_begun, title in ((True, "Outcome unknown"), (False, "Delivery unknown")):
         ending = TurnEnd(TurnStatus.UNKNOWN, fault, (), None, has_begun=has_begun)
-        assert ending_rows(ending, 80)[0].content.plain == f"{title}: The answer did not end."
+        assert ending_rows(ending, 80)[0].content.plain == f"{title}: The answer was never finished."
 
 
 def test_every_live_status_has_a_line() -> None:
