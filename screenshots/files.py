@@ -6,7 +6,7 @@ import base64
 import json
 from typing import TYPE_CHECKING
 
-from handinger_tui.core.turns.turn import FilePart
+from handinger_tui.core.stream import FilePart
 from handinger_tui.ui.commands.files import show_preview
 
 if TYPE_CHECKING:

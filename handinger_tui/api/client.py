@@ -305,23 +305,6 @@ class WorkerClient:
             raise errors.undecodable("The worker's email address", errors.ONLY_READ)
         return value
 
-    # -- files ---------------------------------------------------------------------------
-    def file_url(self, worker_id: str, path: str) -> str:
-        """The URL of a file in the worker's workspace; inner slashes are encoded.
-
-        Raises:
-            Refused: a path with empty, `.` or `..` segments.
-        """
-        segments = [segment(part, "file path") for part in path.split("/")]
-        return f"{self.worker_url(worker_id)}/files/{'%2F'.join(segments)}"
-
-    @asynccontextmanager
-    async def file(self, worker_id: str, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The bytes of a file, in pieces, at most `limits.max_file_bytes`. Raises ApiError."""
-        url = self.file_url(worker_id, path)
-        async with self.connection.get(url, "application/octet-stream") as response:
-            yield body.chunks(response, self.limits.idle_timeout, self.limits.max_file_bytes)
-
     # -- common --------------------------------------------------------------------------
     def worker_url(self, worker_id: str) -> str:
         """The URL of a worker.

@@ -11,7 +11,7 @@ import base64
 import binascii
 import ipaddress
 import re
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, unquote_to_bytes, urljoin, urlsplit
 
 from handinger_tui.api import errors
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from handinger_tui.api.client import WorkerClient
     from handinger_tui.api.generations import TurnClient
     from handinger_tui.core.errors import ApiError, Refused
+    from handinger_tui.core.stream import FilePart
 
 _DOTS: Final = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _ODD_IP: Final = re.compile(r"(?:.*\.)?(?:0x[0-9a-f]*|\d+)", re.IGNORECASE)
@@ -167,19 +168,7 @@ def decode_data_url(url: str, limit: int) -> tuple[bytes, str]:
     return content, media_type.strip().lower() or "text/plain"
 
 
-class Named(Protocol):
-    """A file reported by a turn or a worker."""
-
-    @property
-    def url(self) -> str:
-        """The download address; it may be signed and may expire."""
-
-    @property
-    def filename(self) -> str | None:
-        """The file name, None if the service gave none."""
-
-
-def refresher(client: TurnClient, worker_id: str, file: Named) -> Callable[[], Awaitable[str | None]]:
+def refresher(client: TurnClient, worker_id: str, file: FilePart) -> Callable[[], Awaitable[str | None]]:
     """Return a function that `save` calls when the address of `file` may have expired.
 
     It reads the worker, which is free, and returns the current address; None if the worker no longer
@@ -192,13 +181,13 @@ def refresher(client: TurnClient, worker_id: str, file: Named) -> Callable[[], A
     return current_url
 
 
-def find_current_url(file: Named, files: Sequence[Named]) -> str | None:
+def find_current_url(file: FilePart, files: Sequence[FilePart]) -> str | None:
     """Return the current address of `file`, matched by name and path, then by path, then by name.
 
     None if no file matches, or several with different addresses do.
     """
     path = _url_path(file.url)
-    rules: list[Callable[[Named], bool]] = [
+    rules: list[Callable[[FilePart], bool]] = [
         lambda candidate: candidate.filename == file.filename and _url_path(candidate.url) == path,
         lambda candidate: _url_path(candidate.url) == path,
         lambda candidate: file.filename is not None and candidate.filename == file.filename,

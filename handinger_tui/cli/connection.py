@@ -30,7 +30,8 @@ from handinger_tui.cli.wiring import (
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.safety import Verdict, clean_line, judge_link, without_secrets
-from handinger_tui.core.turns.turn import FilePart, Kind, Trigger
+from handinger_tui.core.stream import FilePart
+from handinger_tui.core.turns.turn import Kind, Trigger
 from handinger_tui.engine.replay import ReplayClock, unreachable
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ui.ports import Account, Connection, Fetched, Progress

@@ -31,18 +31,9 @@ from handinger_tui.core.safety import (
     rows_to_csv,
     to_ascii,
 )
+from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
 from handinger_tui.core.turns.session import PerTurn, Session, same_front
-from handinger_tui.core.turns.turn import (
-    CustomPart,
-    DataPart,
-    FilePart,
-    Part,
-    SourcePart,
-    ToolPart,
-    ToolState,
-    Turn,
-    parts_of,
-)
+from handinger_tui.core.turns.turn import DataPart, Part, ToolPart, ToolState, Turn, parts_of
 
 _AROUND: Final = "".join(map(chr, range(0x21)))
 _BREAKS: Final = str.maketrans("", "", "\t\r\n")
@@ -293,7 +284,7 @@ def sources_of_turn(turn: Turn) -> tuple[SourcePart, ...]:
     for source in turn.snapshot.sources:
         if source.url not in urls:
             urls.add(source.url)
-            added.append(SourcePart(source.source_id, source.url, source.title))
+            added.append(source)
     return (*streamed, *added)
 
 
@@ -310,12 +301,8 @@ def files_of_turn(turn: Turn) -> tuple[FilePart, ...]:
         name = part.filename or (twin.filename if twin else None)
         size = part.size if part.size is not None else (twin.size if twin else None)
         same = (name, size) == (part.filename, part.size)
-        files.append(part if same else FilePart(part.url, part.media_type, name, size, part.in_reasoning))
-    files += [
-        FilePart(file.url, file.media_type, file.filename, file.size)
-        for file in listed.values()
-        if file.url not in before
-    ]
+        files.append(part if same else replace(part, filename=name, size=size))
+    files += [file for file in listed.values() if file.url not in before]
     return tuple(files)
 
 

@@ -16,14 +16,12 @@ from msgspec.structs import asdict
 
 from handinger_tui.core.jsontext import Json, NotJson, as_list, as_object, dump, parse
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.stream import count
+from handinger_tui.core.stream import FilePart, SourcePart, count
 from handinger_tui.core.turns.turn import (
     DRAFT,
     Attachment,
-    FilePart,
     Lineage,
     LineageKind,
-    SourcePart,
     Turn,
     TurnRequest,
     TurnStatus,

@@ -312,21 +312,32 @@ FAILED: Final = frozenset({"error", "failed", "aborted", "cancelled", "canceled"
 ENDED: Final = FAILED | {"completed", "incomplete"}
 
 
-class WorkerFile(Struct, frozen=True):
-    """A file that the worker lists. `size` in bytes, where a server reports it (SDK 0.23.0+)."""
+class FilePart(Struct, frozen=True):
+    """A file that the worker made. `url` is untrusted: http(s), a data: URL or any other text."""
 
-    filename: str | None
-    media_type: str
     url: str
+    media_type: str
+    filename: str | None = None
     size: int | None = None
+    """Bytes."""
+    in_reasoning: bool = False
 
 
-class WorkerSource(Struct, frozen=True):
-    """A source that the worker lists."""
+class SourcePart(Struct, frozen=True):
+    """A source that the worker used. A document has no `url`, but `media_type` and `filename`."""
 
     source_id: str
-    url: str
+    url: str | None
     title: str | None = None
+    media_type: str | None = None
+    filename: str | None = None
+
+
+class CustomPart(Struct, frozen=True):
+    """A part of a kind that is stored but not interpreted (custom, steering-message)."""
+
+    kind: str
+    raw: JsonObject
 
 
 class Snapshot(Struct, frozen=True):
@@ -349,8 +360,8 @@ class Snapshot(Struct, frozen=True):
     """Whether the Worker has a list of messages, even an empty one."""
     prompts: int | None = None
     """How many user messages the Worker has, also where only some are stored; None: unknown."""
-    files: tuple[WorkerFile, ...] = ()
-    sources: tuple[WorkerSource, ...] = ()
+    files: tuple[FilePart, ...] = ()
+    sources: tuple[SourcePart, ...] = ()
     usage: Usage = NO_USAGE
     costs: Costs = NO_COSTS
     own: Usage | None = None
@@ -542,12 +553,12 @@ def _output_text(wire: JsonObject) -> str | None:
     return "".join(texts) if texts else None
 
 
-def _files(wire: JsonObject) -> list[WorkerFile]:
+def _files(wire: JsonObject) -> list[FilePart]:
     return [
-        WorkerFile(
-            as_text(item.get("filename")),
-            as_text(item.get("mediaType")) or "application/octet-stream",
+        FilePart(
             url,
+            as_text(item.get("mediaType")) or "application/octet-stream",
+            as_text(item.get("filename")),
             count(item.get("size")),
         )
         for item in map(as_object, as_list(wire.get("files")))
@@ -555,9 +566,9 @@ def _files(wire: JsonObject) -> list[WorkerFile]:
     ]
 
 
-def _sources(wire: JsonObject) -> list[WorkerSource]:
+def _sources(wire: JsonObject) -> list[SourcePart]:
     return [
-        WorkerSource(as_text(item.get("id")) or "", url, as_text(item.get("title")))
+        SourcePart(as_text(item.get("id")) or "", url, as_text(item.get("title")))
         for item in map(as_object, as_list(wire.get("sources")))
         if (url := as_text(item.get("url"))) is not None
     ]

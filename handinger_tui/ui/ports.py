@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from handinger_tui.core.schedules import Added, NewSchedule, ScheduleList
     from handinger_tui.core.search import Query, SearchHit
     from handinger_tui.core.stored_workers import DeliveryPage, Webhook
+    from handinger_tui.core.stream import FilePart
     from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.session import Session, SessionSummary
-    from handinger_tui.core.turns.turn import Attachment, FilePart
+    from handinger_tui.core.turns.turn import Attachment
     from handinger_tui.engine.engine import Engine
     from handinger_tui.engine.gallery import Gallery
     from handinger_tui.engine.replay import Replay

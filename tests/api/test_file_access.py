@@ -17,7 +17,8 @@ from handinger_tui.api.download import fetch_beginning, save
 from handinger_tui.api.response import ResponseLimits
 from handinger_tui.cli.connection import WorkerFiles, open_link, open_path
 from handinger_tui.core.errors import ApiError, LinkExpired
-from handinger_tui.core.turns.turn import FilePart, Kind
+from handinger_tui.core.stream import FilePart
+from handinger_tui.core.turns.turn import Kind
 from tests.api.conftest import KEY, Clients
 from tests.api.server import Peer, Server, chunk, head, raw, respond
 

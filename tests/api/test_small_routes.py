@@ -1,12 +1,12 @@
-"""E-mail and files of the workspace."""
+"""The address of a worker, and what a request leaves out."""
 
 from __future__ import annotations
 
 import pytest
 
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.core.errors import ApiError, BrokenContract, Refused
-from handinger_tui.core.turns.turn import Kind, TurnRequest
+from handinger_tui.core.errors import BrokenContract, Refused
+from handinger_tui.core.turns.turn import TurnRequest
 from tests.api.server import Script, Server, as_json, respond
 
 
@@ -61,17 +61,3 @@ async def test_a_request_leaves_out_what_is_unset(server: Server, client: Worker
         pass
     [request] = server.requests
     assert request.body == b'{"input":"x","stream":true}'
-
-
-async def test_a_file_of_the_workspace(server: Server, client: WorkerClient) -> None:
-    server.answer(respond(200, b"content", {"Content-Type": "application/octet-stream"}))
-    async with client.file("w1", "a b/c.txt") as chunks:
-        assert b"".join([chunk async for chunk in chunks]) == b"content"
-    assert server.requests[0].target == "/api/workers/w1/files/a%20b%2Fc.txt"
-
-
-@pytest.mark.parametrize("path", ["", "../x", "a/./b", "a//b", "/etc/passwd"])
-async def test_paths_with_dot_segments_are_refused(client: WorkerClient, path: str) -> None:
-    with pytest.raises(ApiError) as caught:
-        client.file_url("w1", path)
-    assert caught.value.kind is Kind.INVALID

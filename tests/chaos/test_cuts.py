@@ -16,9 +16,9 @@ from handinger_tui.core.stream import Framing, Marker, RawFrame
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.turn import Turn, TurnRequest, judge
 from tests.chaos.data import SHORT
-from tests.core.projections import prior
+from tests.core.projections import EVERYTHING
 from tests.e2e.runner import run
-from tests.wire.recordings import SUFFIXES, Recording, Tape, recordings
+from tests.wire.recordings import SUFFIXES, Recording, Tape
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,13 +27,12 @@ if TYPE_CHECKING:
 
 ORDER: Final = TurnRequest("turn_1", "", 0)
 LIMIT: Final = 8 << 20
-STREAMS: Final = [one for one in recordings() if one.family not in ("worker", "replay")]
-FRESH: Final = [one for one in STREAMS if not one.meta.get("prior_messages")]
+STREAMS: Final = [one for one in EVERYTHING if one.family not in ("worker", "replay")]
 LARGE: Final = 50_000
 """Bytes of a stream that is cut at fewer places: each cut folds all of it."""
 OVER_HTTP: Final = [
     pytest.param(one, id=one.name, marks=[] if at % 4 == 0 else pytest.mark.slow)
-    for at, one in enumerate(FRESH)
+    for at, one in enumerate(STREAMS)
 ]
 """A quarter: what a cut does to each of them is proved at the fold, and that each arrives by `tests/e2e`."""
 PATIENT: Final = SHORT | {
@@ -82,7 +81,7 @@ def broken_at(tape: Tape, recording: Recording, cut: int, via: str) -> Tape:
 
 def final(recording: Recording, tape: Tape) -> tuple[Any, ...]:
     """Every member of a turn that the screen shows."""
-    folding = Fold(ORDER, prior=prior(recording))
+    folding = Fold(ORDER)
     for frame in tape.frames:
         folding.feed(frame)
     turn: Turn = folding.turn

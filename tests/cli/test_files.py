@@ -16,7 +16,7 @@ from rich.cells import cell_len
 
 from handinger_tui.api.file_urls import find_current_url
 from handinger_tui.cli.commands.workers import Meter
-from handinger_tui.core.stream import WorkerFile
+from handinger_tui.core.stream import FilePart
 from tests.cli.program import environ, start
 from tests.e2e.runner import Ran, run
 
@@ -289,12 +289,12 @@ def test_another_host_never_sees_the_key(tmp_path: Path) -> None:
     assert host.requests == [("/api/workers/w1", True)]
 
 
-def now(*files: tuple[str | None, str]) -> list[WorkerFile]:
-    return [WorkerFile(name, "text/csv", url) for name, url in files]
+def now(*files: tuple[str | None, str]) -> list[FilePart]:
+    return [FilePart(url, "text/csv", name) for name, url in files]
 
 
 def test_the_same_file_is_matched_after_a_refresh() -> None:
-    old = WorkerFile("a.csv", "text/csv", "https://h.example/1/a.csv?sig=1")
+    old = FilePart("https://h.example/1/a.csv?sig=1", "text/csv", "a.csv")
     moved = ("a.csv", "https://h.example/2/a.csv?sig=2")
     renamed = ("b.csv", "https://h.example/1/a.csv?sig=3")
     same = ("a.csv", "https://h.example/1/a.csv?sig=4")
@@ -303,7 +303,7 @@ def test_the_same_file_is_matched_after_a_refresh() -> None:
     assert find_current_url(old, now(moved)) == moved[1]
     assert find_current_url(old, now(moved, ("a.csv", "https://h.example/3/a.csv"))) is None
     assert find_current_url(old, now((None, "https://h.example/9"), ("c.csv", "https://[bad"))) is None
-    nameless = WorkerFile(None, "text/csv", "https://h.example/x?sig=1")
+    nameless = FilePart("https://h.example/x?sig=1", "text/csv")
     assert find_current_url(nameless, now((None, "https://h.example/y"))) is None
     assert find_current_url(nameless, now((None, "https://h.example/x?sig=2"))) == "https://h.example/x?sig=2"
 

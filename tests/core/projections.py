@@ -7,16 +7,13 @@ from typing import Any
 import pytest
 
 from handinger_tui.core.dialects import events as ev
+from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
 from handinger_tui.core.turns.fold import Fold
-from handinger_tui.core.turns.messages import parts_of
 from handinger_tui.core.turns.reducer import AnswerBuilder
 from handinger_tui.core.turns.turn import (
-    CustomPart,
     DataPart,
-    FilePart,
     Part,
     ReasoningPart,
-    SourcePart,
     StepPart,
     TextPart,
     ToolPart,
@@ -33,7 +30,8 @@ NAMES = {
     "openai": "openai-responses",
     "worker": "worker-snapshots",
 }
-EVERYTHING = recordings()
+EVERYTHING = [one for one in recordings() if not one.meta.get("prior_messages")]
+"""The others continue an earlier message that a new turn lacks."""
 
 every = pytest.mark.parametrize("recording", EVERYTHING, ids=lambda r: r.name)
 
@@ -46,17 +44,13 @@ def advance(turn: Turn, event: ev.StreamEvent) -> Turn:
 
 
 def of(*families: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("recording", recordings(*families), ids=lambda r: r.name)
-
-
-def prior(recording: Recording) -> Turn | None:
-    """The stored assistant message that the stream continues."""
-    stored = [m for m in recording.meta.get("prior_messages", []) if m["role"] == "assistant"]
-    return Turn(ORDER, parts=parts_of(stored[-1]), message_id=stored[-1]["id"]) if stored else None
+    return pytest.mark.parametrize(
+        "recording", [one for one in EVERYTHING if one.family in families], ids=lambda r: r.name
+    )
 
 
 def folded(recording: Recording, tape: Tape | None = None) -> Turn:
-    folding = Fold(ORDER, prior=prior(recording))
+    folding = Fold(ORDER)
     for frame in (tape or Tape().body(recording)).frames:
         folding.feed(frame)
     return folding.turn

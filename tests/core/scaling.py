@@ -25,10 +25,10 @@ from handinger_tui.core.citations import mentions
 from handinger_tui.core.dialects import StreamDecoder
 from handinger_tui.core.export.exporters import SESSION_EXPORTERS
 from handinger_tui.core.money.timeline import Ended, Event, Read, Sent, Timeline
-from handinger_tui.core.stream import Frame, Framing, WorkerBody, body_of
+from handinger_tui.core.stream import Frame, Framing, SourcePart, WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Rope, SourcePart, TextPart, Turn, TurnRequest
+from handinger_tui.core.turns.turn import Rope, TextPart, Turn, TurnRequest
 from handinger_tui.engine.settling import adopted_turns
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ui.transcript.document import ALL, LiveMarkdown, render, warm_up

@@ -19,8 +19,8 @@ from handinger_tui.core.evidence import (
 )
 from handinger_tui.core.export import spending
 from handinger_tui.core.jsontext import Json
-from handinger_tui.core.stream import Snapshot
-from handinger_tui.core.turns.turn import CustomPart, DataPart
+from handinger_tui.core.stream import CustomPart, Snapshot
+from handinger_tui.core.turns.turn import DataPart
 from tests.core.evidence_samples import session, turn
 
 

@@ -10,7 +10,7 @@ import pytest
 from handinger_tui.core.dialects import DIALECTS, StreamDecoder
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.dialects.events import StreamEvent
-from handinger_tui.core.stream import Frame, Framing, Marker
+from handinger_tui.core.stream import FilePart, Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import ReasoningPart, ToolPart, ToolState, Turn, TurnRequest
 from tests.wire.recordings import Tape, recordings
@@ -132,7 +132,7 @@ def test_ai_sdk_4_errors_data_and_files() -> None:
         ev.DataArrived("data", {"a": 1}),
         ev.DataArrived("data", 2),
         ev.DataArrived("annotation", "note"),
-        ev.FileAdded("data:image/png;base64,AAAA", "image/png"),
+        FilePart("data:image/png;base64,AAAA", "image/png"),
     ]
 
 

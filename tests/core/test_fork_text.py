@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from handinger_tui.core.prompts import LONGEST, carried_text
+from handinger_tui.core.stream import FilePart, SourcePart
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import FilePart, Rope, SourcePart, TextPart, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import Rope, TextPart, Turn, TurnRequest, TurnStatus
 
 
 def turn(number: int, prompt: str, answer: str, status: TurnStatus = TurnStatus.COMPLETED) -> Turn:

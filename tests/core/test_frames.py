@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame, gathered
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.turn import Turn
-from tests.core.projections import EVERYTHING, ORDER, every, prior
+from tests.core.projections import EVERYTHING, ORDER, every
 from tests.wire.recordings import Recording, Tape
 
 
-def folded(frames: list[Frame], before: Turn | None = None) -> Turn:
-    folding = Fold(ORDER, prior=before)
+def folded(frames: list[Frame]) -> Turn:
+    folding = Fold(ORDER)
     for frame in frames:
         folding.feed(frame)
     return folding.turn
@@ -27,7 +27,7 @@ def folded(frames: list[Frame], before: Turn | None = None) -> Turn:
 def test_every_recording_folds_to_the_same_turn(recording: Recording) -> None:
     frames = Tape().body(recording).frames
     compact = gathered(frames)
-    assert folded(compact, prior(recording)) == folded(frames, prior(recording))
+    assert folded(compact) == folded(frames)
     assert len(compact) <= len(frames)
 
 
@@ -40,7 +40,7 @@ def test_recordings_of_the_services_own_dialect_shrink() -> None:
 def test_a_lost_stream_and_its_replay_fold_to_the_same_turn(recording: Recording) -> None:
     for until in range(0, len(recording.pieces), 5):
         frames = Tape().body(recording, until=until).body(recording, via="replay").frames
-        assert folded(gathered(frames), prior(recording)) == folded(frames, prior(recording))
+        assert folded(gathered(frames)) == folded(frames)
 
 
 def _event(kind: str, key: str, delta: str) -> dict[str, Any]:

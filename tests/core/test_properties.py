@@ -16,7 +16,17 @@ from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.dialects.openai import EVENTS
 from handinger_tui.core.dialects.worker import CHUNKS, CONTROLS
 from handinger_tui.core.jsontext import MAX_DEPTH, NotJson, dump, parse, parse_exact
-from handinger_tui.core.stream import NO_USAGE, Frame, Framing, Marker, ReadReason, Usage, snapshot_of
+from handinger_tui.core.stream import (
+    NO_USAGE,
+    FilePart,
+    Frame,
+    Framing,
+    Marker,
+    ReadReason,
+    SourcePart,
+    Usage,
+    snapshot_of,
+)
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.messages import find_prompt, parts_of, text_of
 from handinger_tui.core.turns.reducer import HANDLERS
@@ -117,8 +127,8 @@ SENSIBLE = st.one_of(
     st.builds(ev.ToolFailed, KEYS, TEXT),
     st.builds(ev.ToolDenied, KEYS),
     st.builds(ev.ToolApproval, KEYS, KEYS),
-    st.builds(ev.SourceAdded, KEYS, TEXT),
-    st.builds(ev.FileAdded, TEXT, TEXT),
+    st.builds(SourcePart, KEYS, TEXT),
+    st.builds(FilePart, TEXT, TEXT),
     st.builds(ev.DataArrived, KEYS, JSON, KEYS),
     st.builds(ev.MessageStarted, st.none() | KEYS),
     st.builds(ev.StepStarted),

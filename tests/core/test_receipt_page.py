@@ -21,14 +21,14 @@ from handinger_tui.core.receipt_page import SCHEMA, Receipt, receipt_json, recei
 from handinger_tui.core.receipts import NEWEST, Times, change_text, facts_of, times_of
 from handinger_tui.core.stream import (
     Costs,
+    FilePart,
     Frame,
     Framing,
     Marker,
     ReadReason,
     Snapshot,
+    SourcePart,
     Usage,
-    WorkerFile,
-    WorkerSource,
 )
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import (
@@ -36,7 +36,6 @@ from handinger_tui.core.turns.turn import (
     Fault,
     Kind,
     Rope,
-    SourcePart,
     TextPart,
     Trigger,
     Turn,
@@ -90,8 +89,8 @@ FULL = replace(
         running_flag=False,
         usage=Usage(1000, 200, 30, 4, 5, 1239, 7, Decimal("12.5"), Decimal(EXACTLY), 5400),
         costs=Costs(Decimal("0.01"), Decimal("0.002"), Decimal("0.0003"), Decimal("0.00004567890123456")),
-        files=(WorkerFile("report.pdf", "application/pdf", "https://example.test/f", 2048),),
-        sources=(WorkerSource("s1", "https://example.test/a", "A title"),),
+        files=(FilePart("https://example.test/f", "application/pdf", "report.pdf", 2048),),
+        sources=(SourcePart("s1", "https://example.test/a", "A title"),),
     ),
     parts=(TextPart(Rope() + "answer"),),
     message_id="msg_1",
@@ -300,7 +299,7 @@ def test_remote_text_is_cleaned() -> None:
         message_id=HOSTILE,
         worker_id=HOSTILE,
         fault=Fault(Kind.STREAM_ERROR, HOSTILE),
-        snapshot=Snapshot(files=(WorkerFile(HOSTILE, HOSTILE, HOSTILE),)),
+        snapshot=Snapshot(files=(FilePart(HOSTILE, HOSTILE, HOSTILE),)),
     )
     receipt = receipt_page(Session(HOSTILE, AT, turns=(own,)), own, TypicalCost(HOSTILE))
     for section in receipt.sections:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.stream import Marker, costs_of, reason_text, usage_of
+from handinger_tui.core.stream import CustomPart, FilePart, Marker, costs_of, reason_text, usage_of
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.messages import parts_of
-from handinger_tui.core.turns.turn import CustomPart, FilePart, ToolPart, Turn, TurnRequest, TurnStatus, judge
+from handinger_tui.core.turns.turn import ToolPart, Turn, TurnRequest, TurnStatus, judge
 from tests.core.projections import (
     CHUNKS,
     NAMES,

@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 from handinger_tui.core.evidence import Source, sources_of
 from handinger_tui.core.export.exporters import SOURCE_EXPORTERS
 from handinger_tui.core.safety import rows_to_csv
-from handinger_tui.core.turns.turn import SourcePart
+from handinger_tui.core.stream import SourcePart
 from tests.core.evidence_samples import session, turn, web
 
 RENDER = {exporter.name: exporter.render for exporter in SOURCE_EXPORTERS}

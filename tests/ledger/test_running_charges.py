@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.spending import Spent
-from handinger_tui.core.stream import NO_COSTS, Snapshot, Usage
+from handinger_tui.core.stream import NO_COSTS, Snapshot, SourcePart, Usage
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import FigureRead, SourcePart, Trigger, Turn, TurnStatus
+from handinger_tui.core.turns.turn import FigureRead, Trigger, Turn, TurnStatus
 from tests.ledger.charge_rows import charges, spent
 from tests.ledger.samples import look, opened, order, session
 

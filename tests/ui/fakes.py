@@ -21,9 +21,10 @@ from handinger_tui.core.safety import Secret, clean_line
 from handinger_tui.core.schedules import Added, NewSchedule, Schedule, ScheduleList, next_runs
 from handinger_tui.core.search import Query, SearchHit, snippet_of
 from handinger_tui.core.stored_workers import DeliveryPage, Webhook, check_address
+from handinger_tui.core.stream import FilePart
 from handinger_tui.core.tags import Labels
 from handinger_tui.core.turns.session import Session, SessionSummary
-from handinger_tui.core.turns.turn import FilePart, Kind, Turn
+from handinger_tui.core.turns.turn import Kind, Turn
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.ui.app import HandingerApp

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from handinger_tui.api.download import save
-from handinger_tui.api.file_urls import Named, refresher
+from handinger_tui.api.file_urls import refresher
 from handinger_tui.api.generations import id_in, worker_in
 from handinger_tui.cli.args import Parser, add_connection_options, add_json_option, add_worker_argument
 from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
@@ -50,7 +50,7 @@ from handinger_tui.core.turns.turn import Kind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handinger_tui.core.stream import WorkerFile
+    from handinger_tui.core.stream import FilePart
     from handinger_tui.engine.gallery import Gallery
 
 
@@ -312,7 +312,7 @@ async def _run_files(args: argparse.Namespace, services: Services) -> int:
 
 
 # -- list ----------------------------------------------------------------------------------
-def _run_list(args: argparse.Namespace, files: Sequence[WorkerFile]) -> int:
+def _run_list(args: argparse.Namespace, files: Sequence[FilePart]) -> int:
     sizes = [file.size for file in files if file.size is not None]
     total = sum(sizes) if len(sizes) == len(files) else None
     rows: list[Json] = [
@@ -332,7 +332,7 @@ def _run_list(args: argparse.Namespace, files: Sequence[WorkerFile]) -> int:
     return Exit.OK
 
 
-def _table_lines(files: Sequence[WorkerFile]) -> list[str]:
+def _table_lines(files: Sequence[FilePart]) -> list[str]:
     columns = [
         Column("", [str(number) for number, _ in enumerate(files, 1)]),
         Column("", [clean_line(_display_name(file), _MAX_NAME) for file in files], align_left=True),
@@ -342,13 +342,13 @@ def _table_lines(files: Sequence[WorkerFile]) -> list[str]:
     return [line.rstrip() for line in lines_of(columns)[1:]]
 
 
-def _display_name(file: Named) -> str:
+def _display_name(file: FilePart) -> str:
     return file.filename or file.url
 
 
 # -- get -----------------------------------------------------------------------------------
 async def _run_get(
-    args: argparse.Namespace, services: Services, files: tuple[WorkerFile, ...], folder: Path
+    args: argparse.Namespace, services: Services, files: tuple[FilePart, ...], folder: Path
 ) -> int:
     selected = _selected_files(args, files)
     results, lines, failed = progress_of(args).files, [], set()
@@ -363,14 +363,14 @@ async def _run_get(
     return max(failed, default=Exit.OK) if len(failed) < 2 else Exit.FAILED
 
 
-def _selected_files(args: argparse.Namespace, files: tuple[WorkerFile, ...]) -> list[WorkerFile]:
+def _selected_files(args: argparse.Namespace, files: tuple[FilePart, ...]) -> list[FilePart]:
     if args.all:
         return list(files)
     if not args.names:
         raise SettingsError(
             "Which files?", "Give names or numbers, or use --all. See: handinger-tui files list WORKER"
         )
-    selected: list[WorkerFile] = []
+    selected: list[FilePart] = []
     for name in args.names:
         # Several files may have the same name, and a file without a name is listed by its address.
         matches = [file for file in files if name in (file.filename, file.url)] or _file_by_number(
@@ -384,7 +384,7 @@ def _selected_files(args: argparse.Namespace, files: tuple[WorkerFile, ...]) -> 
     return selected
 
 
-def _file_by_number(name: str, files: tuple[WorkerFile, ...]) -> list[WorkerFile]:
+def _file_by_number(name: str, files: tuple[FilePart, ...]) -> list[FilePart]:
     """Return the file with that number in the list. A file with that name takes precedence."""
     if not (name.isascii() and name.isdecimal() and len(name) < 7):
         return []
@@ -393,7 +393,7 @@ def _file_by_number(name: str, files: tuple[WorkerFile, ...]) -> list[WorkerFile
 
 
 async def _save_file(
-    services: Services, worker_id: str, file: WorkerFile, folder: Path
+    services: Services, worker_id: str, file: FilePart, folder: Path
 ) -> tuple[JsonObject, Exit]:
     """Save one file.
 

@@ -13,7 +13,7 @@ from typing import ClassVar, Final, Protocol
 from msgspec import Struct, field
 
 from handinger_tui.core.jsontext import Json, JsonObject
-from handinger_tui.core.stream import Snapshot
+from handinger_tui.core.stream import CustomPart, FilePart, Snapshot, SourcePart
 
 
 # -- text and reasoning ------------------------------------------------------------------------
@@ -119,28 +119,7 @@ class ToolDenied(Struct, frozen=True):
     call_id: str
 
 
-# -- sources, files, data ----------------------------------------------------------------------
-class SourceAdded(Struct, frozen=True):
-    """A source. `url` is None for a document, which has `media_type` and `filename` instead."""
-
-    source_id: str
-    url: str | None
-    title: str | None = None
-    media_type: str | None = None
-    filename: str | None = None
-
-
-class FileAdded(Struct, frozen=True):
-    """A file of the worker. `url` is untrusted: http(s), a data: URL or any other text."""
-
-    url: str
-    media_type: str
-    filename: str | None = None
-    size: int | None = None
-    """Bytes."""
-    in_reasoning: bool = False
-
-
+# -- data --------------------------------------------------------------------------------------
 class DataArrived(Struct, frozen=True):
     """Structured data. `name` is the type on the wire (data-…). Transient data is never stored as a part."""
 
@@ -148,13 +127,6 @@ class DataArrived(Struct, frozen=True):
     data: Json
     data_id: str | None = None
     transient: bool = False
-
-
-class CustomArrived(Struct, frozen=True):
-    """A part that is stored but not interpreted (custom, steering-message)."""
-
-    kind: str
-    raw: JsonObject
 
 
 # -- message, step, end ------------------------------------------------------------------------
@@ -244,7 +216,7 @@ class Unknown(Struct, frozen=True):
 StreamEvent = (
     TextStarted | TextGrew | TextEnded | TextReplaced | ReasoningStarted | ReasoningGrew | ReasoningEnded
     | ToolStarted | ToolInputGrew | ToolInputReady | ToolApproval | ToolOutput | ToolFailed | ToolDenied
-    | SourceAdded | FileAdded | DataArrived | CustomArrived
+    | SourcePart | FilePart | CustomPart | DataArrived
     | MessageStarted | MessageStored | StepStarted | StepFinished | StepReset | MetadataMerged
     | UsageReported | WorkerRead | Finished | Aborted | Failed | StreamDone | Unknown
 )  # fmt: skip

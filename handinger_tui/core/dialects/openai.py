@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.dialects.events import NOTHING, Dialect, Events
 from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_object, as_text, parsed_input
-from handinger_tui.core.stream import reason_text
+from handinger_tui.core.stream import SourcePart, reason_text
 
 PREFIX: Final = "response."
 
@@ -67,7 +67,7 @@ class OpenAiResponses(Dialect):
         if position in self._cited:
             return NOTHING
         self._cited.add(position)
-        return (ev.SourceAdded(url, url, as_text(annotation.get("title"))),)
+        return (SourcePart(url, url, as_text(annotation.get("title"))),)
 
     def close_item(self, item: JsonObject) -> Events:
         """The events of a complete output item."""

@@ -13,7 +13,7 @@ from typing import ClassVar, Final
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.dialects.events import NOTHING, UNNAMED_ERROR, Dialect, Events
 from handinger_tui.core.jsontext import Json, NotJson, as_list, as_object, as_text, parse
-from handinger_tui.core.stream import reason_text
+from handinger_tui.core.stream import FilePart, SourcePart, reason_text
 
 # -- AI SDK 4 ----------------------------------------------------------------------------------
 TEXT: Final = "text"
@@ -78,16 +78,17 @@ def _finish(value: Json) -> Events:
     return (*reported, ev.Finished(as_text(fields.get("finishReason"))))
 
 
-def _source(value: Json) -> Events:
+def ai4_source(value: Json) -> SourcePart:
+    """A source of AI SDK 4."""
     source = as_object(value)
     source_id, url, title = (as_text(source.get(name)) for name in ("id", "url", "title"))
-    return (ev.SourceAdded(source_id or "", url, title),)
+    return SourcePart(source_id or "", url, title)
 
 
 def _file(value: Json) -> Events:
     file = as_object(value)
     media_type = as_text(file.get("mimeType")) or "application/octet-stream"
-    return (ev.FileAdded(f"data:{media_type};base64,{as_text(file.get('data')) or ''}", media_type),)
+    return (FilePart(f"data:{media_type};base64,{as_text(file.get('data')) or ''}", media_type),)
 
 
 CODES: Final[dict[str, Callable[[Json], Events]]] = {
@@ -103,7 +104,7 @@ CODES: Final[dict[str, Callable[[Json], Events]]] = {
     "e": _step_finish,
     "f": _step_start,
     "g": lambda value: (ev.ReasoningGrew(REASONING, value),) if isinstance(value, str) else NOTHING,
-    "h": _source,
+    "h": lambda value: (ai4_source(value),),
     # Signatures and redacted reasoning, which hold no readable text.
     "i": lambda _value: NOTHING,
     "j": lambda _value: NOTHING,

@@ -19,7 +19,15 @@ from handinger_tui.core.jsontext import (
     parse,
     parse_exact,
 )
-from handinger_tui.core.stream import count, reason_text, snapshot_of, worker_in
+from handinger_tui.core.stream import (
+    CustomPart,
+    FilePart,
+    SourcePart,
+    count,
+    reason_text,
+    snapshot_of,
+    worker_in,
+)
 
 
 # -- UI message stream -------------------------------------------------------------------------
@@ -121,21 +129,24 @@ def _tool_approval_response(chunk: JsonObject) -> Events:
 
 
 # -- sources, files, data ------------------------------------------------------------
-def _source_url(chunk: JsonObject) -> Events:
-    title = as_text(chunk.get("title"))
-    return (ev.SourceAdded(_id(chunk, "sourceId"), as_text(chunk.get("url")), title),)
+def source_part(item: JsonObject) -> SourcePart:
+    """A web page or a document, as a chunk or as a part of a message."""
+    source_id, title = _id(item, "sourceId"), as_text(item.get("title"))
+    if item.get("type") != "source-document":
+        return SourcePart(source_id, as_text(item.get("url")), title)
+    return SourcePart(source_id, None, title, as_text(item.get("mediaType")), as_text(item.get("filename")))
 
 
-def _source_document(chunk: JsonObject) -> Events:
-    title, media_type, name = (as_text(chunk.get(key)) for key in ("title", "mediaType", "filename"))
-    return (ev.SourceAdded(_id(chunk, "sourceId"), None, title, media_type, name),)
-
-
-def _file(chunk: JsonObject) -> Events:
-    media_type = as_text(chunk.get("mediaType")) or "application/octet-stream"
-    name, size = as_text(chunk.get("filename")), count(chunk.get("size"))
-    in_reasoning = chunk.get("type") == "reasoning-file"
-    return (ev.FileAdded(_string(chunk, "url"), media_type, name, size, in_reasoning),)
+def file_part(item: JsonObject) -> FilePart:
+    """A file, as a chunk or as a part of a message."""
+    media_type = as_text(item.get("mediaType")) or as_text(item.get("mimeType"))
+    return FilePart(
+        _string(item, "url"),
+        media_type or "application/octet-stream",
+        as_text(item.get("filename")),
+        count(item.get("size")),
+        in_reasoning=item.get("type") == "reasoning-file",
+    )
 
 
 def _data(chunk: JsonObject, kind: str) -> Events:
@@ -173,14 +184,12 @@ CHUNKS: Final[dict[str, Callable[[JsonObject], Events]]] = {
     "tool-approval-request": _tool_approval_request,
     "tool-approval-response": _tool_approval_response,
     "tool-output-denied": lambda chunk: (ev.ToolDenied(_id(chunk, "toolCallId")),),
-    "source-url": _source_url,
-    "source-document": _source_document,
-    "file": _file,
-    "reasoning-file": _file,
-    "custom": lambda chunk: (ev.CustomArrived(_string(chunk, "kind") or "custom", chunk),),
-    "steering-message": lambda chunk: (
-        ev.CustomArrived(_string(chunk, "kind") or "steering-message", chunk),
-    ),
+    "source-url": lambda chunk: (source_part(chunk),),
+    "source-document": lambda chunk: (source_part(chunk),),
+    "file": lambda chunk: (file_part(chunk),),
+    "reasoning-file": lambda chunk: (file_part(chunk),),
+    "custom": lambda chunk: (CustomPart(_string(chunk, "kind") or "custom", chunk),),
+    "steering-message": lambda chunk: (CustomPart(_string(chunk, "kind") or "steering-message", chunk),),
 }
 """Chunk type → its decoder; `data-…` is matched by prefix."""
 

@@ -14,18 +14,10 @@ from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.money.attribution import TurnMoney, fault_in, money_of, took_ms
 from handinger_tui.core.safety import clean_json
+from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
 from handinger_tui.core.turns.messages import id_of, role_of, text_of
 from handinger_tui.core.turns.session import Session, ids_of
-from handinger_tui.core.turns.turn import (
-    DataPart,
-    FilePart,
-    ReasoningPart,
-    SourcePart,
-    ToolPart,
-    ToolState,
-    Turn,
-    fault_object,
-)
+from handinger_tui.core.turns.turn import DataPart, ReasoningPart, ToolPart, ToolState, Turn, fault_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -164,13 +156,13 @@ EVENT_LINES: Final[Mapping[type, tuple[str, Mapping[str, str]]]] = {
     ev.ToolOutput: ("tool-output", {"id": "call_id", "output": "output", "preliminary": "preliminary"}),
     ev.ToolFailed: ("tool-error", {"id": "call_id", "error": "error"}),
     ev.ToolDenied: ("tool-denied", {"id": "call_id"}),
-    ev.SourceAdded: ("source", {"id": "source_id", "title": "title", "url": "url"}),
-    ev.FileAdded: (
+    SourcePart: ("source", {"id": "source_id", "title": "title", "url": "url"}),
+    FilePart: (
         "file",
         {"filename": "filename", "media_type": "media_type", "url": "url", "size": "size"},
     ),
     ev.DataArrived: ("data", {"name": "name", "id": "data_id", "data": "data", "transient": "transient"}),
-    ev.CustomArrived: ("custom", {"kind": "kind", "raw": "raw"}),
+    CustomPart: ("custom", {"kind": "kind", "raw": "raw"}),
     ev.MessageStarted: ("message-start", {"id": "message_id", "metadata": "metadata"}),
     ev.StepStarted: ("step-start", {}),
     ev.StepFinished: ("step-finish", {}),

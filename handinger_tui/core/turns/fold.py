@@ -83,20 +83,13 @@ _READ_REASONS: Final = frozenset(ReadReason)
 class Fold:
     """An incremental fold: `take` frames in order, read `turn` at any time.
 
-    `prior` holds a stored assistant message: a stream whose `start` names it continues
-    its parts. `tap` is called with every event of a stream as it is decoded.
+    `tap` is called with every event of a stream as it is decoded.
     """
 
-    def __init__(
-        self,
-        order: TurnRequest,
-        prior: Turn | None = None,
-        tap: Callable[[ev.StreamEvent], None] | None = None,
-    ) -> None:
-        self._frozen = prior or Turn(order)
+    def __init__(self, order: TurnRequest, tap: Callable[[ev.StreamEvent], None] | None = None) -> None:
+        self._frozen = Turn(order)
         self._builder: AnswerBuilder | None = None
         """Extends the answer while events arrive; None: the answer is `_frozen`."""
-        self._prior = prior
         self._previous: Turn | None = None
         self._decoder: StreamDecoder | None = None
         self._dialect: str | None = None
@@ -389,9 +382,6 @@ class Fold:
             return
         if restarted is not None:
             self._answer = restarted
-        prior = self._prior
-        if prior is not None and not self._growing.parts and event.message_id == prior.message_id:
-            self._growing.insert(0, prior.parts)
         self._growing.apply(event)
 
     def _advance(self, event: ev.StreamEvent) -> None:

@@ -14,17 +14,16 @@ from unicodedata import normalize
 from msgspec.structs import replace
 
 from handinger_tui.core.dialects import events as ev
+from handinger_tui.core.dialects.text_bodies import ai4_source
+from handinger_tui.core.dialects.worker import file_part, source_part
 from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_object, as_text
-from handinger_tui.core.stream import count
+from handinger_tui.core.stream import CustomPart
 from handinger_tui.core.turns.reducer import AnswerBuilder, PartList
 from handinger_tui.core.turns.turn import (
-    CustomPart,
     DataPart,
-    FilePart,
     Part,
     ReasoningPart,
     Rope,
-    SourcePart,
     StepPart,
     TextPart,
     ToolPart,
@@ -162,27 +161,6 @@ def _tool_call(item: JsonObject) -> Part:
     return ToolPart(call_id, name, ToolState.OUTPUT_AVAILABLE, output=output)
 
 
-def _file(item: JsonObject) -> Part:
-    media_type = as_text(item.get("mediaType")) or as_text(item.get("mimeType"))
-    return FilePart(
-        url=as_text(item.get("url")) or "",
-        media_type=media_type or "application/octet-stream",
-        filename=as_text(item.get("filename")),
-        size=count(item.get("size")),
-        in_reasoning=item.get("type") == "reasoning-file",
-    )
-
-
-def _source(item: JsonObject) -> Part:
-    """A web page or a document, which has no address; those of AI SDK 4 are in a member of their own."""
-    source = as_object(item.get("source")) if item.get("type") == "source" else item
-    source_id = as_text(source.get("id" if source is not item else "sourceId")) or ""
-    title = as_text(source.get("title"))
-    if item.get("type") != "source-document":
-        return SourcePart(source_id, as_text(source.get("url")), title)
-    return SourcePart(source_id, None, title, as_text(item.get("mediaType")), as_text(item.get("filename")))
-
-
 _BUILDERS: Final[dict[str, Callable[[JsonObject], Part]]] = {
     "text": _text,
     "input_text": _text,
@@ -193,11 +171,11 @@ _BUILDERS: Final[dict[str, Callable[[JsonObject], Part]]] = {
     "tool-invocation": lambda item: _invocation(as_object(item.get("toolInvocation"))),
     "tool-call": _tool_call,
     "tool-result": _tool_call,
-    "file": _file,
-    "reasoning-file": _file,
-    "source-url": _source,
-    "source-document": _source,
-    "source": _source,
+    "file": file_part,
+    "reasoning-file": file_part,
+    "source-url": source_part,
+    "source-document": source_part,
+    "source": lambda item: ai4_source(item.get("source")),
 }
 
 

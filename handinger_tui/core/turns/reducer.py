@@ -13,14 +13,12 @@ from msgspec.structs import replace
 
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.jsontext import Json, JsonObject, parsed_input
+from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
 from handinger_tui.core.turns.turn import (
-    CustomPart,
     DataPart,
-    FilePart,
     Part,
     ReasoningPart,
     Rope,
-    SourcePart,
     StepPart,
     TextPart,
     ToolPart,
@@ -447,14 +445,10 @@ HANDLERS: Final[dict[type[ev.StreamEvent], Callable[[AnswerBuilder, Any], object
     ev.ToolOutput: _end_tool,
     ev.ToolFailed: _fail_tool,
     ev.ToolDenied: _deny_tool,
-    ev.SourceAdded: lambda answer, event: answer.add(
-        SourcePart(event.source_id, event.url, event.title, event.media_type, event.filename)
-    ),
-    ev.FileAdded: lambda answer, event: answer.add(
-        FilePart(event.url, event.media_type, event.filename, event.size, event.in_reasoning)
-    ),
+    SourcePart: AnswerBuilder.add,
+    FilePart: AnswerBuilder.add,
+    CustomPart: AnswerBuilder.add,
     ev.DataArrived: _take_data,
-    ev.CustomArrived: lambda answer, event: answer.add(CustomPart(event.kind, event.raw)),
     ev.MessageStarted: _start_message,
     ev.MetadataMerged: _merge_metadata,
     ev.UsageReported: lambda answer, event: answer.merge("stream_usage", event.usage),

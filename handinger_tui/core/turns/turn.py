@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
 from msgspec import Struct, field
 
 from handinger_tui.core.jsontext import Json, JsonObject, as_text
+from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
 
 if TYPE_CHECKING:
     from handinger_tui.core.stream import Costs, Snapshot, Usage
@@ -225,39 +226,12 @@ class ToolPart(Struct, frozen=True):
     """The id of the approval request, if there was one."""
 
 
-class FilePart(Struct, frozen=True):
-    """A file that the worker made; `size` in bytes."""
-
-    url: str
-    media_type: str
-    filename: str | None = None
-    size: int | None = None
-    in_reasoning: bool = False
-
-
-class SourcePart(Struct, frozen=True):
-    """A source that the worker used; `url` is None for documents."""
-
-    source_id: str
-    url: str | None
-    title: str | None = None
-    media_type: str | None = None
-    filename: str | None = None
-
-
 class DataPart(Struct, frozen=True):
     """Structured data; `name` is the part type on the wire."""
 
     name: str
     data: Json
     data_id: str | None = None
-
-
-class CustomPart(Struct, frozen=True):
-    """A part of a kind that is stored but not interpreted."""
-
-    kind: str
-    raw: JsonObject
 
 
 class StepPart(Struct, frozen=True):

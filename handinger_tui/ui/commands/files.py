@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from handinger_tui.core.export.exporters import SourceExporter
-    from handinger_tui.core.turns.turn import FilePart
+    from handinger_tui.core.stream import FilePart
 
 
 async def file(context: CommandContext, argument: str) -> None:

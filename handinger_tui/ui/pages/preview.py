@@ -58,7 +58,7 @@ from handinger_tui.ui.work.changes import ThrottledTimer
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from handinger_tui.core.turns.turn import FilePart
+    from handinger_tui.core.stream import FilePart
     from handinger_tui.ui.work.evidence_actions import FileActions
 
 # -- PDF ---------------------------------------------------------------------------

@@ -14,8 +14,9 @@ from textual.content import Content
 from handinger_tui.core.evidence import files_of_turn
 from handinger_tui.core.formatting import size
 from handinger_tui.core.safety import clean_line
+from handinger_tui.core.stream import FilePart
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import FilePart, Turn, parts_of
+from handinger_tui.core.turns.turn import Turn, parts_of
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.panels.panel import (
     FAINT,

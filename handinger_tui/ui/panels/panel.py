@@ -9,8 +9,9 @@ from msgspec import Struct
 from textual.content import Content
 from textual.message import Message
 
+from handinger_tui.core.stream import FilePart
 from handinger_tui.core.turns.session import PerTurn, Session
-from handinger_tui.core.turns.turn import FilePart, Turn, TurnStatus
+from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ui.widgets.virtual_list import RowsT, VirtualList
 
 if TYPE_CHECKING:

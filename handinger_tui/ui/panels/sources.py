@@ -34,8 +34,8 @@ from handinger_tui.ui.panels.panel import (
 from handinger_tui.ui.widgets.virtual_list import ItemRows
 
 if TYPE_CHECKING:
+    from handinger_tui.core.stream import SourcePart
     from handinger_tui.core.turns.session import Session
-    from handinger_tui.core.turns.turn import SourcePart
 
 BATCH: Final = 200
 """New sources whose facts are computed in one step: about 10 ms."""

@@ -21,17 +21,15 @@ from handinger_tui.core.evidence import (
 from handinger_tui.core.formatting import plural, size
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.safety import clean, clean_line, host_of
+from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
 from handinger_tui.core.turns.turn import (
     FREE,
     TRIGGER_WORDS,
-    CustomPart,
     DataPart,
     Fault,
-    FilePart,
     Part,
     ReasoningPart,
     Retry,
-    SourcePart,
     StepPart,
     TextPart,
     ToolPart,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from handinger_tui.core.evidence import Source
-    from handinger_tui.core.turns.turn import FilePart
+    from handinger_tui.core.stream import FilePart
     from handinger_tui.ui.panels import Sidebar
     from handinger_tui.ui.panels.panel import ShowMention
     from handinger_tui.ui.ports import Fetched, Progress

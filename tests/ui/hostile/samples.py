@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from handinger_tui.core.stream import Frame, Snapshot, Usage, WorkerFile, WorkerSource
+from handinger_tui.core.stream import CustomPart, FilePart, Frame, Snapshot, SourcePart, Usage
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import (
     Attachment,
-    CustomPart,
     DataPart,
     Fault,
-    FilePart,
     Kind,
     Part,
     ReasoningPart,
     Rope,
-    SourcePart,
     TextPart,
     ToolPart,
     ToolState,
@@ -60,8 +57,8 @@ def turn(at: int, text: str, **members: object) -> Turn:
     snapshot = Snapshot(
         text,
         usage=Usage(cost_usd=Decimal("0.01")),
-        files=(WorkerFile("https://w.example/" + text, text, text, 5),),
-        sources=(WorkerSource(text, "https://w.example/s" + text, text),),
+        files=(FilePart(text, text, "https://w.example/" + text, 5),),
+        sources=(SourcePart(text, "https://w.example/s" + text, text),),
     )
     result = Turn(
         order, status=TurnStatus.FAILED, parts=tuple(parts(text)), worker_id=text, snapshot=snapshot,

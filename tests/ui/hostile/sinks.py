@@ -21,7 +21,8 @@ from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.schedules import Cron, Schedule, ScheduleList
 from handinger_tui.core.stored_workers import Delivery, DeliveryPage, StoredWorker, Webhook
-from handinger_tui.core.turns.turn import Attachment, FilePart
+from handinger_tui.core.stream import FilePart
+from handinger_tui.core.turns.turn import Attachment
 from handinger_tui.engine.gallery import Gallery
 from handinger_tui.ui.dialogs import Ask, Choice, OrderedInput, Problem, Question, yes_or_no
 from handinger_tui.ui.dialogs.help import HelpScreen

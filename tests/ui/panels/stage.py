@@ -13,18 +13,9 @@ from textual.app import App, ComposeResult
 from textual.message import Message
 from textual.strip import Strip
 
-from handinger_tui.core.stream import Costs, Snapshot, Usage, WorkerFile, WorkerSource
+from handinger_tui.core.stream import Costs, FilePart, Snapshot, SourcePart, Usage
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import (
-    FilePart,
-    Part,
-    Rope,
-    SourcePart,
-    TextPart,
-    Turn,
-    TurnRequest,
-    TurnStatus,
-)
+from handinger_tui.core.turns.turn import Part, Rope, TextPart, Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.themes import THEMES
 
 if TYPE_CHECKING:
@@ -135,8 +126,8 @@ def reading(
     steps: int | None = None,
     duration_ms: int | None = None,
     busy: bool = False,
-    files: tuple[WorkerFile, ...] = (),
-    sources: tuple[WorkerSource, ...] = (),
+    files: tuple[FilePart, ...] = (),
+    sources: tuple[SourcePart, ...] = (),
 ) -> Snapshot:
     """A worker as read; None is not reported."""
     usage = Usage(

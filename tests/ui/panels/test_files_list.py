@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handinger_tui.core.turns.turn import FilePart
+from handinger_tui.core.stream import FilePart
 from handinger_tui.ui.panels.files import listed_files, matching_files
 from tests.ui.panels.stage import session, turn
 

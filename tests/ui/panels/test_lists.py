@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from handinger_tui.core.stream import WorkerFile, WorkerSource
+from handinger_tui.core.stream import FilePart, SourcePart
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import FilePart, SourcePart, TextPart
+from handinger_tui.core.turns.turn import TextPart
 from handinger_tui.ui.panels.files import FILES, FilesPanel
 from handinger_tui.ui.panels.panel import FileRequest, cut_left
 from handinger_tui.ui.panels.sources import SOURCES, SourcesPanel
@@ -156,8 +156,8 @@ async def test_the_second_click_shows_it() -> None:
 
 async def test_what_only_the_worker_lists_is_shown_too() -> None:
     listed = reading(
-        sources=(WorkerSource("x", "https://worker.example/a", "From the worker"),),
-        files=(WorkerFile("late.pdf", "application/pdf", "https://files.example/late", 10),),
+        sources=(SourcePart("x", "https://worker.example/a", "From the worker"),),
+        files=(FilePart("https://files.example/late", "application/pdf", "late.pdf", 10),),
     )
     sources, files = SourcesPanel(), FilesPanel()
     app = Stage(sources, files)

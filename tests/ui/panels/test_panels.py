@@ -11,8 +11,8 @@ import pytest
 from textual.binding import Binding
 
 from handinger_tui.core.safety import clean_line
+from handinger_tui.core.stream import FilePart, SourcePart
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import FilePart, SourcePart
 from handinger_tui.ui.keys import KEYS
 from handinger_tui.ui.panels import PANELS
 from handinger_tui.ui.panels.files import FilesPanel

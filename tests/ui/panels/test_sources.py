@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from handinger_tui.core.evidence import title_of
-from handinger_tui.core.turns.turn import SourcePart, TextPart, Turn, TurnStatus
+from handinger_tui.core.stream import SourcePart
+from handinger_tui.core.turns.turn import TextPart, Turn, TurnStatus
 from handinger_tui.ui.panels.panel import CopyFootnotes, CopyLink, ExportSources, OpenLink, ShowMention
 from handinger_tui.ui.panels.sources import SourcesPanel, count_words, mention_words, place_of
 from tests.ui.panels.golden import check

@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 from handinger_tui.core.errors import Refused
-from handinger_tui.core.turns.turn import FilePart, Kind
+from handinger_tui.core.stream import FilePart
+from handinger_tui.core.turns.turn import Kind
 from handinger_tui.ui.dialogs import Question
 from handinger_tui.ui.pages.data import TableView, TreeView
 from handinger_tui.ui.pages.page_view import PageView, PictureView

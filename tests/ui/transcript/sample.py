@@ -6,15 +6,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from handinger_tui.core.stream import FilePart, SourcePart
 from handinger_tui.core.turns.turn import (
     Attachment,
     DataPart,
     Fault,
-    FilePart,
     Kind,
     ReasoningPart,
     Rope,
-    SourcePart,
     StepPart,
     ToolPart,
     ToolState,

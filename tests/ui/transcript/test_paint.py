@@ -15,18 +15,9 @@ from rich.style import Style
 from textual.color import Color
 from textual.strip import Strip
 
+from handinger_tui.core.stream import FilePart, SourcePart
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import (
-    DataPart,
-    Fault,
-    FilePart,
-    Kind,
-    SourcePart,
-    ToolPart,
-    ToolState,
-    Turn,
-    TurnStatus,
-)
+from handinger_tui.core.turns.turn import DataPart, Fault, Kind, ToolPart, ToolState, Turn, TurnStatus
 from handinger_tui.ui.themes import DARK, LIGHT
 from handinger_tui.ui.transcript.layout import MIN_KEPT_TURNS
 from handinger_tui.ui.transcript.painting import MAX_CACHED_ROWS, ControlFilter, width_of

@@ -6,7 +6,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from handinger_tui.core.turns.turn import FilePart, Part, ToolPart, ToolState
+from handinger_tui.core.stream import FilePart
+from handinger_tui.core.turns.turn import Part, ToolPart, ToolState
 from handinger_tui.ui.transcript.rows import RowOptions, slot_rows, slots_of
 from tests.ui.panels.stage import session, turn
 from tests.ui.transcript.screen import Stage

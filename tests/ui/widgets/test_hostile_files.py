@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.widget import Widget
 
-from handinger_tui.core.turns.turn import FilePart
+from handinger_tui.core.stream import FilePart
 from handinger_tui.ui.background import CancelToken
 from handinger_tui.ui.pages.preview import Loaded, Subject, head_lines, load, view_of
 from handinger_tui.ui.widgets.virtual_list import VirtualList
