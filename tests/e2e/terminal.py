@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from handinger_tui.ui.terminal.driver import REPEAT_S
+
 PATIENCE_S = 30.0
 LOOK_EVERY_S = 0.02
 
@@ -58,6 +60,8 @@ class Terminal:
     """One tmux window on a server of its own."""
 
     _client: Client | None = None
+    _has_entered = False
+    """Whether the last key was Enter."""
 
     def __init__(self, tmux: str, columns: int, rows: int, cwd: Path | None) -> None:
         self._tmux = [tmux, "-L", f"handinger-{uuid.uuid4().hex[:8]}", "-f", "/dev/null"]
@@ -107,10 +111,15 @@ class Terminal:
 
     def type(self, text: str) -> None:
         """Type text in one burst."""
+        self._has_entered = False
         self._ask(f"send-keys -t it -H {text.encode().hex(' ')}")
 
     def press(self, *keys: str) -> None:
         """Press keys, by tmux's names."""
+        if self._has_entered and keys[0] == "Enter":
+            # A second one comes as late as that of a person, or it would be that of a key held down.
+            time.sleep(2 * REPEAT_S)
+        self._has_entered = keys[-1] == "Enter"
         self._ask(f"send-keys -t it {shlex.join(keys)}")
 
     def paste(self, text: str) -> None:

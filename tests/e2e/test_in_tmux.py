@@ -50,6 +50,8 @@ def test_the_cursor_is_back_at_the_caret_after_an_answer(tmux: str, tmp_path: Pa
     with terminal(tmux, 80, 24) as window:
         start(window, tmp_path)
         window.type("hello\r")
+        # Text right behind it would be a paste.
+        window.shows("❯ hello")
         window.type("漢字 next")
         window.shows("✓ completed")
         window.until(lambda _screen: caret(window) == "│ 漢字 next", "the cursor at the caret")

@@ -58,6 +58,10 @@ BURST_S: Final = 0.05
 """Seconds between characters of one burst: no person types so fast."""
 BURST_CHARACTERS: Final = 1 << 20
 """A longer unmarked paste becomes several."""
+REPEAT_S: Final = 0.13
+"""Most seconds between two characters of a key that is held down."""
+FIRST_REPEAT_S: Final = 1.2
+"""Most seconds between the press of a key that is held down and its second character."""
 MOUSE: Final = "\x1b[M"
 """The beginning of a report of the mouse, from terminals without SGR reports."""
 MOUSE_TAIL: Final = 3
@@ -105,7 +109,11 @@ person who types these characters sends them one by one."""
 _EXTENDED: Final = re.compile(r"\x1b\[([\d:;]+)([u~ABCDEFHPQRS])")
 _ALT: Final = 2
 _PLAIN_OR_SHIFT: Final = ("", "0", "1", "2")
+_SHIFT_ALT_CTRL: Final = 7
+_REPEATED: Final = "2"
 _RELEASED: Final = "3"
+_ENTERS: Final = ("13", "57414")
+"""The codes of Enter and of the keypad's Enter."""
 _OTHER_KEYS: Final = "27"
 """In `ESC [ 27 ; modifiers ; code ~`, xterm's form of modified keys (modifyOtherKeys)."""
 META: Final = {
@@ -142,6 +150,7 @@ class InputParser:
         """Whether the held ESC is probably the beginning of a report."""
         self._escaped_at: float | None = None
         """When an ESC with nothing behind it became Esc; None once other input has come."""
+        self._enters = Enters()
         self._fed_at = 0.0
         """When input came last."""
         self._parser = XTermParser(debug)
@@ -149,10 +158,21 @@ class InputParser:
     @property
     def is_waiting(self) -> bool:
         """Whether characters are held, about which `tick` decides later."""
-        return self._cutter.is_waiting or self._burst.is_open
+        return self._cutter.is_waiting or self._burst.is_open or self._enters.held is not None
 
     def feed(self, data: str) -> Iterator[Message]:
         """Yield the messages of the input."""
+        for message in self._decided(data):
+            yield from self._enters.pass_on(message, self._fed_at)
+
+    def tick(self, quiet_at: float | None = None) -> Iterator[Message]:
+        """Release held input after its time limit; nothing had come by `quiet_at` (the default is now)."""
+        now = monotonic() if quiet_at is None else quiet_at
+        for message in self._decided_late(now):
+            yield from self._enters.pass_on(message, now)
+        yield from self._enters.release(now)
+
+    def _decided(self, data: str) -> Iterator[Message]:
         escaped_at, self._escaped_at = self._escaped_at, None
         if data in INTERRUPTS and self._cutter.is_pasting and monotonic() - self._fed_at > LOST_END_S:
             data = PASTE_ENDS
@@ -167,9 +187,7 @@ class InputParser:
         if self._cutter.is_waiting:
             self._held_since, self._is_torn = monotonic(), is_after_report
 
-    def tick(self, quiet_at: float | None = None) -> Iterator[Message]:
-        """Release held input after its time limit; nothing had come by `quiet_at` (the default is now)."""
-        now = monotonic() if quiet_at is None else quiet_at
+    def _decided_late(self, now: float) -> Iterator[Message]:
         if not self._cutter.is_waiting:
             if self._burst.is_over(now):
                 yield from self._end_burst()
@@ -314,6 +332,40 @@ class Burst:
         return Piece("paste" if is_paste else "typed", text) if text else None
 
 
+class Enters:
+    """Drops the repeats of an Enter that is held down: they would send what it has put into the prompt.
+
+    The first repeat comes as late as a second press; only the next one shows what it was.
+    """
+
+    def __init__(self) -> None:
+        self.held: Key | None = None
+        """An Enter behind another one, which may be the first repeat."""
+        self._entered_at = 0.0
+        """When an Enter came with no other key behind it."""
+
+    def pass_on(self, message: Message, now: float) -> Iterator[Message]:
+        """Yield the message, and an Enter that was held before it; a repeat is dropped or held."""
+        if not isinstance(message, Key | Paste):
+            yield message
+            return
+        enter = message if isinstance(message, Key) and message.key == "enter" else None
+        silence_s = now - self._entered_at
+        if self.held is not None and not (enter and silence_s <= REPEAT_S):
+            yield self.held
+        self.held, self._entered_at = None, now if enter else 0.0
+        if enter is None or silence_s > FIRST_REPEAT_S:
+            yield message
+        elif silence_s > REPEAT_S:
+            self.held = enter
+
+    def release(self, now: float) -> Iterator[Message]:
+        """Yield a held Enter that was pressed."""
+        if self.held is not None and now - self._entered_at > REPEAT_S:
+            yield self.held
+            self.held = None
+
+
 class Cutter:
     """Cuts input that arrives in pieces of any size; an incomplete sequence waits in `held`."""
 
@@ -393,6 +445,12 @@ def normalized(sequence: str) -> str:
     if len(fields) > 1:
         modifiers = fields[1][0]
         if fields[1][1:2] == [_RELEASED]:
+            return ""
+        if (
+            fields[1][1:2] == [_REPEATED]
+            and code in _ENTERS
+            and not (int(modifiers or "1") - 1) & _SHIFT_ALT_CTRL
+        ):
             return ""
     if len(fields) > 2:
         texts = [number for number in fields[2] if number and chr(int(number)).isprintable()]

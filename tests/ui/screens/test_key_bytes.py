@@ -22,6 +22,7 @@ from handinger_tui.ui.dialogs.pickers import HistorySearch, SessionPicker
 from handinger_tui.ui.ledger.screen import LedgerScreen
 from handinger_tui.ui.pages.data import DataScreen
 from handinger_tui.ui.pages.receipt import ReceiptScreen
+from handinger_tui.ui.terminal import driver
 from tests.engine.fakes import DONE, FakeApi, Script, says, sse, worker
 from tests.ui.fakes import PRICED, Desktop, summary, typed_only
 
@@ -341,6 +342,36 @@ async def test_enter_pressed_twice_in_a_dialog_does_not_send_what_it_has_put_int
         await press(desktop, pilot, "!")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "an old text!")
         assert desktop.api.posts == []
+
+
+async def test_an_enter_held_down_in_a_dialog_does_not_send_what_it_has_put_into_the_prompt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(driver, "monotonic", lambda: now)
+    parser = typed_only()
+    desktop = Desktop()
+
+    def enter_after(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        for message in [*parser.tick(), *parser.feed("\r")]:
+            desktop.app.post_message(message)
+
+    async with desktop.running(120, 40) as pilot:
+        await press(desktop, pilot, "an old text\x15\x12")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, HistorySearch))
+        await desktop.settle(pilot)
+        enter_after(9.0)
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "an old text")
+        await desktop.settle(pilot)
+        for seconds in (0.5, *[0.033] * 20):
+            enter_after(seconds)
+        await desktop.settle(pilot)
+        assert desktop.work.prompt.text == "an old text"
+        assert desktop.api.posts == []
+        enter_after(2.0)
+        await desktop.until(pilot, lambda: desktop.api.posts)
 
 
 async def test_a_refused_command_is_in_the_prompt_history() -> None:

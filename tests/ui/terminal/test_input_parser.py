@@ -18,6 +18,7 @@ from handinger_tui.ui.terminal.driver import (
     BURST_S,
     META,
     PASTE_ENDS,
+    REPEAT_S,
     InputParser,
     TerminalBackground,
 )
@@ -71,10 +72,12 @@ KEYS = {
 
 def read(pieces: Iterable[str]) -> Iterator[Message]:
     """The messages of the parser for these reads, followed by no more input; pastes are marked."""
-    parser = typed_only()
-    for piece in pieces:
-        yield from parser.feed(piece)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(driver, "monotonic", lambda: 100.0)
+        parser = typed_only()
+        messages = [message for piece in pieces for message in parser.feed(piece)]
     assert not parser.is_waiting
+    return iter(messages)
 
 
 def keys_in(messages: Iterable[Message]) -> list[str]:
@@ -350,7 +353,7 @@ def test_an_unmarked_paste_is_one_with_its_last_line_break(clock: list[float]) -
     assert terminal.seen == []
     terminal.wait(BURST_S * 1.1)
     assert terminal.seen == ["[one\rtwo\rthree\r]"]
-    # The next Enter is typed.
+    # The next Enter is one that is typed.
     terminal.reads("\r")
     assert terminal.seen[1:] == ["enter"]
 
@@ -361,17 +364,15 @@ def test_an_enter_behind_text_waits_for_what_may_follow_and_one_alone_does_not(c
     assert terminal.seen == []
     terminal.wait(BURST_S * 1.1)
     assert terminal.seen == ["o", "k", "enter"]
-    terminal.reads("\r", "\r\r", "x", wait_s=0.01)
-    assert terminal.seen[3:] == ["enter", "enter", "enter", "x"]
-    terminal.reads("\r", wait_s=BURST_S * 1.1)
-    assert terminal.seen[7:] == ["enter"]
+    terminal.reads("x", "\r", wait_s=BURST_S * 1.1)
+    assert terminal.seen[3:] == ["x", "enter"]
     assert not terminal.parser.is_waiting
 
 
 def test_an_enter_that_is_held_down_behind_text_is_not_held_back_as_long(clock: list[float]) -> None:
     terminal = Unmarked(clock)
-    terminal.reads("ok", *"\r" * 9, wait_s=BURST_S * 0.6)
-    assert terminal.seen.count("enter") >= 7
+    terminal.reads("ok", *"\r" * 4, wait_s=BURST_S * 0.6)
+    assert terminal.seen == ["o", "k", "enter"]
 
 
 def test_reports_do_not_end_a_burst_and_a_key_behind_its_line_break_does(clock: list[float]) -> None:
@@ -432,3 +433,53 @@ def test_a_terminal_that_does_not_know_the_mode_marks_no_pastes(shows: str, cloc
     terminal.reads("a\rb\r")
     terminal.wait(1.0)
     assert terminal.seen == ["[a\rb\r]"]
+
+
+# -- an Enter that is held down ---------------------------------------------------------------------
+ENTERS = ("\r", "\x1b[13u", "\x1b[13;1u", "\x1b[57414u", "\x1b[27;1;13~")
+
+
+@pytest.mark.parametrize("enter", ENTERS)
+@pytest.mark.parametrize(
+    ("first_s", "next_s"), [(0.25, 0.033), (0.5, 0.033), (0.66, 0.04), (1.0, 0.09), (0.4, 0.09)]
+)
+def test_an_enter_that_is_held_down_is_one(
+    enter: str, first_s: float, next_s: float, clock: list[float]
+) -> None:
+    terminal = Unmarked(clock)
+    terminal.reads(enter)
+    assert terminal.seen == ["enter"]
+    terminal.reads(enter, wait_s=first_s)
+    for _ in range(30):
+        terminal.reads("\x1b[<35;5;6M", wait_s=next_s / 3)
+        terminal.wait(next_s / 3)
+        terminal.reads(enter, wait_s=next_s / 3)
+    terminal.wait(2.0)
+    assert terminal.seen == ["enter"]
+    # One that is pressed later is another one.
+    terminal.reads(enter)
+    assert terminal.seen == ["enter"] * 2
+
+
+def test_an_enter_that_is_pressed_a_second_time_comes_a_moment_later(clock: list[float]) -> None:
+    terminal = Unmarked(clock)
+    terminal.reads("\r", "\r", wait_s=0.3)
+    assert terminal.seen == ["enter"]
+    assert terminal.parser.is_waiting
+    terminal.wait(REPEAT_S * 1.1)
+    assert terminal.seen == ["enter"] * 2
+    # What comes behind it comes behind it.
+    terminal.reads("\r", "x", wait_s=0.3)
+    terminal.reads("\r", "\x1b[200~y\x1b[201~", wait_s=0.3)
+    assert terminal.seen[2:] == ["enter", "x", "enter", "[y]"]
+    assert not terminal.parser.is_waiting
+
+
+@pytest.mark.parametrize("repeat", ["\x1b[13;1:2u", "\x1b[13;129:2u", "\x1b[57414;1:2u", "\x1b[13;1:3u"])
+def test_an_enter_that_the_terminal_calls_repeated_or_released_is_none(
+    repeat: str, clock: list[float]
+) -> None:
+    terminal = Unmarked(clock)
+    terminal.reads("\x1b[13;1:1u", repeat, wait_s=0.5)
+    terminal.wait(1.0)
+    assert terminal.seen == ["enter"]
