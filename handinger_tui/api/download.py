@@ -282,9 +282,9 @@ async def save(  # noqa: PLR0913 - what the caller knows of the file, and two ca
         ApiError: kinds unsafe_url, redirect, too_large, incomplete, network, idle_timeout,
             disk, not_found and the other refusals; no file remains.
     """
-    meter = _Meter(progress)
+    reporter = _ProgressReporter(progress)
     return await _renewed(
-        lambda now: _save(client, now, folder, name, wanted if now == url else None, meter), url, refresh
+        lambda now: _save(client, now, folder, name, wanted if now == url else None, reporter), url, refresh
     )
 
 
@@ -300,17 +300,22 @@ async def _renewed(fetch: Callable[[str], Awaitable[_T]], url: str, refresh: Ref
 
 
 async def _save(
-    client: WorkerClient, url: str, folder: Path, name: str | None, wanted: int | None, meter: _Meter
+    client: WorkerClient,
+    url: str,
+    folder: Path,
+    name: str | None,
+    wanted: int | None,
+    reporter: _ProgressReporter,
 ) -> Path:
     if url[:5].lower() == "data:":
         # In a thread, since decoding millions of percent escapes takes a second.
         content, media_type = await asyncio.to_thread(decode_data_url, url, client.limits.max_file_bytes)
         with atomic_file(folder) as part:
             await part.write(content)
-            meter.show(part.got, part.got, now=True)
+            reporter.show(part.got, part.got, now=True)
             return await part.commit(name or f"file{mimetypes.guess_extension(media_type) or ''}", wanted)
     absolute = check_file_url(client, url)
-    download = _Download(client, absolute, wanted, meter)
+    download = _Download(client, absolute, wanted, reporter)
     with atomic_file(folder) as part:
         server_name = await download.fetch_into(part)
         return await part.commit(
@@ -318,7 +323,7 @@ async def _save(
         )
 
 
-class _Meter:
+class _ProgressReporter:
     """Reports the progress, at most ten times a second."""
 
     _SECONDS: Final = 0.1
@@ -342,11 +347,13 @@ class _RestartNeeded(Exception):
 class _Download:
     """The download of one file with as many requests as it needs."""
 
-    def __init__(self, client: WorkerClient, url: str, wanted: int | None, meter: _Meter) -> None:
+    def __init__(
+        self, client: WorkerClient, url: str, wanted: int | None, reporter: _ProgressReporter
+    ) -> None:
         self._client = client
         self._url = url
         self._wanted = wanted
-        self._meter = meter
+        self._reporter = reporter
         self._retries = RetryBudget(client.connection.pause)
         self._version: Version | None = None
         self._total: int | None = None
@@ -358,7 +365,7 @@ class _Download:
         while (error := await self._attempt(part)) is not None:
             if not await self._retries.again(error, part.got):
                 raise self._as_file_error(error, part.got)
-        self._meter.show(part.got, part.got, now=True)
+        self._reporter.show(part.got, part.got, now=True)
         return self._name
 
     async def _attempt(self, part: AtomicFile) -> ApiError | None:
@@ -418,12 +425,12 @@ class _Download:
     async def _receive(self, response: httpx.Response, part: AtomicFile) -> None:
         limits, total = self._client.limits, self._total
         shown_total = total if total is not None else self._wanted
-        self._meter.show(part.got, shown_total)
+        self._reporter.show(part.got, shown_total)
         chunks = body.chunks(response, limits.idle_timeout, limits.max_file_bytes - part.got)
         async with aclosing(chunks):
             async for chunk in chunks:
                 await part.write(chunk)
-                self._meter.show(part.got, shown_total)
+                self._reporter.show(part.got, shown_total)
                 if self._wanted is not None and part.got > self._wanted:
                     # A file of the wrong size is not kept, so receiving more is useless.
                     raise errors.file_incomplete(part.got, self._wanted)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from handinger_tui.cli.local_files import DiskFiles, default_paths, keep_theme, kept_theme
 from handinger_tui.cli.output import Exit
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.limits import Start
+from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.safety import clean
 from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.keys import keymap_problems
@@ -154,7 +154,7 @@ def app_options(args: argparse.Namespace, settings: Settings, stack: AsyncExitSt
         worker=None if args.command else getattr(args, "worker", None),
         target=getattr(args, "worker" if args.command else "task", None),
         prompt=getattr(args, "prompt", None),
-        start=Start.UNMEASURED if getattr(args, "allow_unmeasured", False) else Start.MEASURED,
+        start=StartPolicy.UNMEASURED if getattr(args, "allow_unmeasured", False) else StartPolicy.MEASURED,
         attachments=tuple(getattr(args, "file", ())),
         disk=DiskFiles(),
         budget=settings.budget,

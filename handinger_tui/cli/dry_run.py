@@ -14,7 +14,7 @@ from handinger_tui.cli.wiring import client_of, open_ledger, turn_client_of
 from handinger_tui.core.amounts import decimal_text, json_amount
 from handinger_tui.core.formatting import size
 from handinger_tui.core.jsontext import Json, JsonObject, as_object, dump
-from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, Start, free_text, spent_text
+from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, StartPolicy, free_text, spent_text
 from handinger_tui.core.money.typical_cost import TypicalCost, spread_object, typical_cost_text
 from handinger_tui.core.safety import clean, clean_json
 from handinger_tui.core.turns.session import Place, Service, Session
@@ -53,7 +53,7 @@ async def _run(
         worker_id = None if settings.local else session.worker_id
         template = session.template
         order = TurnRequest("turn_…", prompt, 0, worker_id, settings.budget, files, template=template)
-        start = Start.UNMEASURED if args.allow_unmeasured else Start.MEASURED
+        start = StartPolicy.UNMEASURED if args.allow_unmeasured else StartPolicy.MEASURED
         reached = await ledger.limits.refusal(session, order, start)
         refusal = ledger.no_history or reached
     finally:

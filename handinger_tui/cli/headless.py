@@ -19,7 +19,7 @@ from handinger_tui.cli.wiring import Services, generation_of, new_clock, open_se
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import MoneyIndex, money_of
-from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured, Start
+from handinger_tui.core.money.limits import LimitReached, LimitReserved, LimitUnmeasured, StartPolicy
 from handinger_tui.core.money.reconciliation import restatement_text
 from handinger_tui.core.money.turn_events import worker_of
 from handinger_tui.core.receipts import receipt_line
@@ -161,7 +161,7 @@ class Headless:
     ) -> str:
         actor = services.engine.actor(self._session_id)
         message = (prompt, self._settings.budget, attachments)
-        start = Start.UNMEASURED if self._args.allow_unmeasured else Start.MEASURED
+        start = StartPolicy.UNMEASURED if self._args.allow_unmeasured else StartPolicy.MEASURED
         try:
             try:
                 return await actor.send(*message, start=start)

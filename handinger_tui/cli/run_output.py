@@ -21,10 +21,10 @@ from handinger_tui.core.money.attribution import MoneyIndex, money_of
 from handinger_tui.core.money.limits import (
     STILL,
     Gauge,
+    GaugeState,
     Limit,
     LimitOrigin,
     LimitReached,
-    State,
     Unit,
     near_text,
     raise_hint,
@@ -186,15 +186,15 @@ class LimitMessages:
     """Prints for each limit at most once that it is near and at most once that it is reached."""
 
     def __init__(self) -> None:
-        self._reported: dict[Limit, State] = {}
+        self._reported: dict[Limit, GaugeState] = {}
 
     def update(self, gauges: Iterable[Gauge], *, running: bool) -> None:
         """Print messages for limits whose state has risen since the last call."""
         for gauge in gauges:
-            if gauge.state <= self._reported.get(gauge.limit, State.BELOW):
+            if gauge.state <= self._reported.get(gauge.limit, GaugeState.BELOW):
                 continue
             self._reported[gauge.limit] = gauge.state
-            if gauge.state is State.NEAR:
+            if gauge.state is GaugeState.NEAR:
                 say(near_text(gauge))
             else:
                 say(reached_text(gauge) + (f" {STILL}" if running else ""))
@@ -202,15 +202,15 @@ class LimitMessages:
 
     def mark_reached(self, gauge: Gauge) -> None:
         """Record that a refusal has already reported this limit as reached."""
-        self._reported[gauge.limit] = State.REACHED
+        self._reported[gauge.limit] = GaugeState.REACHED
 
     def is_flag_limit_reached(self, gauges: Iterable[Gauge]) -> bool:
         """Return whether a limit given as a flag of this command is reached."""
         flagged = [gauge for gauge in gauges if gauge.limit.origin is LimitOrigin.FLAG]
         for gauge in flagged:
-            if gauge.spent.missing_turns and gauge.state is not State.REACHED:
+            if gauge.spent.missing_turns and gauge.state is not GaugeState.REACHED:
                 say(f"The limit may have been exceeded: {UNKNOWN[gauge.limit.unit]}.")
-        return any(gauge.state is State.REACHED for gauge in flagged)
+        return any(gauge.state is GaugeState.REACHED for gauge in flagged)
 
 
 def refusal(problem: LimitReached) -> Fault:

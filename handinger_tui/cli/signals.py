@@ -31,8 +31,10 @@ CODES: Final = {
 """Exit codes of the signals that end the program. Windows has no SIGHUP."""
 
 _received: list[int] = []
+"""Exit codes of the signals that were recorded."""
 _former_handlers: dict[int, Any] = {}
 _blocking_calls: list[bool] = []
+"""One entry for each call of `wait_for` that has not returned."""
 
 
 class Interrupted(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""Formatting of numbers, sizes and times for people. None is "not reported", never zero."""
+"""Formatting of numbers, sizes and times for people; ISO times. None is "not reported", never zero."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def percent_text(share: Decimal | None) -> str:
 
 
 def number(value: int | Decimal | None) -> str:
-    """1234567 → "1,234,567". Only whole numbers are counted."""
+    """1234567 → "1,234,567"; a fraction is dropped."""
     return NOT_REPORTED if value is None else f"{int(value):,}"
 
 

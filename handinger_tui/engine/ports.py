@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from handinger_tui.core.money.limits import Gauge, Start
+    from handinger_tui.core.money.limits import Gauge, StartPolicy
     from handinger_tui.core.stream import Frame, RawFrame, StreamRoute, WorkerBody
     from handinger_tui.core.turns.session import Others, RemoteTurn, Session
 
@@ -105,7 +105,7 @@ class TurnLog(Protocol):
         session: Session,
         order: TurnRequest,
         replaces: tuple[str, Frame] | None = None,
-        start: Start | None = None,
+        start: StartPolicy | None = None,
     ) -> None:
         """Commit the turn and a charge without amounts, before a byte of its request may leave.
 
@@ -119,7 +119,7 @@ class TurnLog(Protocol):
         """
         ...
 
-    async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: Start) -> None:
+    async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: StartPolicy) -> None:
         """Check the limits for a queued turn that starts at `at_ms`, and reserve, in one transaction.
 
         Raises:

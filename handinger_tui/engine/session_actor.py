@@ -18,7 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import HandingerError, LedgerError, Refused
-from handinger_tui.core.money.limits import Gauge, LimitReached, Start
+from handinger_tui.core.money.limits import Gauge, LimitReached, StartPolicy
 from handinger_tui.core.turns.session import Service, Session, take_place, was_overtaken, with_kept_turns
 from handinger_tui.core.turns.turn import (
     WITHDRAWN,
@@ -155,7 +155,7 @@ class SendTicket:
     """The value of `TurnQueue.stops` when the user sent the message."""
     saw_hold: bool
     """The queue was held when the user sent the message, so the message need not wait for the hold."""
-    start: Start = Start.MEASURED
+    start: StartPolicy = StartPolicy.MEASURED
     cancelled: bool = False
 
 
@@ -219,7 +219,7 @@ class SessionActor:
         budget: str | None = None,
         attachments: tuple[Attachment, ...] = (),
         *,
-        start: Start = Start.MEASURED,
+        start: StartPolicy = StartPolicy.MEASURED,
         lineage: Lineage | None = None,
     ) -> str:
         """Store a turn and start it, or queue it behind the running one; returns its id.
@@ -344,7 +344,7 @@ class SessionActor:
         await self.store.place_last(*ids)
         self.queue.ids = ids
 
-    async def resume(self, start: Start = Start.MEASURED, only: str | None = None) -> Hold | None:
+    async def resume(self, start: StartPolicy = StartPolicy.MEASURED, only: str | None = None) -> Hold | None:
         """Continue a held queue; returns what still holds it, None when it continues.
 
         `start` applies to the next turn only. `only`: the id of a queued turn that is sent before the
@@ -358,7 +358,7 @@ class SessionActor:
         return await self._resume(self.queue.stops, start, only)
 
     @request
-    async def _resume(self, stops: int, start: Start, only: str | None) -> Hold | None:
+    async def _resume(self, stops: int, start: StartPolicy, only: str | None) -> Hold | None:
         queue = self.queue
         if only is not None:
             ids = queue.moved(only, 0)
@@ -388,7 +388,7 @@ class SessionActor:
             await self._start_next(start)
         return queue.hold
 
-    async def _start_next(self, start: Start = Start.MEASURED, past: Hold | None = None) -> None:
+    async def _start_next(self, start: StartPolicy = StartPolicy.MEASURED, past: Hold | None = None) -> None:
         """Start the oldest queued turn, unless a turn runs, the queue is held, or a limit forbids it.
 
         `past`: the hold that does not apply to this turn; with it, a failure to start is raised.

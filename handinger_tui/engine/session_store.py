@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.errors import ApiError, LedgerError
 from handinger_tui.core.jsontext import Json, NotJson, as_object, as_text, dump, parse
-from handinger_tui.core.money.limits import Start
+from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.money.turn_events import has_ended
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame, ReadReason, WorkerBody, body_of
@@ -365,7 +365,7 @@ class SessionStore:
         self,
         order: TurnRequest,
         replaces: tuple[str, Frame] | None = None,
-        start: Start | None = None,
+        start: StartPolicy | None = None,
     ) -> None:
         """Commit a new turn, then publish it. `replaces`, `start`: see `TurnLog.open_turn`.
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from pathlib import Path
 
-    from handinger_tui.core.money.limits import Start
+    from handinger_tui.core.money.limits import StartPolicy
     from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.core.stream import Frame
     from handinger_tui.core.tags import TagRules
@@ -157,7 +157,7 @@ class Ledger:
         session: Session,
         order: TurnRequest,
         replaces: tuple[str, Frame] | None = None,
-        start: Start | None = None,
+        start: StartPolicy | None = None,
     ) -> None:
         """Commit a turn so that it survives a power failure, before a byte of its request may leave."""
         settles = None if replaces is None else TurnFrame(*replaces)
@@ -169,7 +169,7 @@ class Ledger:
 
         await self.database.run(work)
 
-    async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: Start) -> None:
+    async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: StartPolicy) -> None:
         """Check the limits for a queued turn that starts now, and store its reservation."""
 
         def work(connection: sqlite3.Connection) -> None:

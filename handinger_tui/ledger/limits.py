@@ -28,7 +28,7 @@ from handinger_tui.core.money.limits import (
     LimitOrigin,
     LimitReached,
     Scope,
-    Start,
+    StartPolicy,
     Unit,
     check_start,
     effective,
@@ -542,7 +542,7 @@ class LimitService:
         return await self._database.run(work)
 
     def check_start(
-        self, connection: sqlite3.Connection, session: Session, order: TurnRequest, start: Start
+        self, connection: sqlite3.Connection, session: Session, order: TurnRequest, start: StartPolicy
     ) -> Needed:
         """What a turn that starts reserves. Call it inside the transaction that stores the reservation.
 
@@ -555,7 +555,7 @@ class LimitService:
         check_start(self._gauges(connection, session), priced, start)
         return amounts
 
-    async def refusal(self, session: Session, order: TurnRequest, start: Start) -> LimitReached | None:
+    async def refusal(self, session: Session, order: TurnRequest, start: StartPolicy) -> LimitReached | None:
         """Why a turn may not start now; None where it may. Nothing is reserved."""
 
         def work(connection: sqlite3.Connection) -> LimitReached | None:

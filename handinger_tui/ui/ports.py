@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct, field
 
 from handinger_tui.core.errors import NoSuchFile
-from handinger_tui.core.money.limits import Gauge, Limit, Scope, Start, Unit
+from handinger_tui.core.money.limits import Gauge, Limit, Scope, StartPolicy, Unit
 from handinger_tui.core.safety import clean_line
 
 if TYPE_CHECKING:
@@ -445,7 +445,7 @@ class AppOptions(Struct, frozen=True):
     """What names a target to watch or to continue."""
     prompt: str | None = None
     """A message to send after connecting, None for none."""
-    start: Start = Start.MEASURED
+    start: StartPolicy = StartPolicy.MEASURED
     """How that message starts under limits."""
     attachments: tuple[str, ...] = ()
     """Paths of files to attach to the first message."""

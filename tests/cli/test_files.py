@@ -15,7 +15,7 @@ import pytest
 from rich.cells import cell_len
 
 from handinger_tui.api.file_urls import find_current_url
-from handinger_tui.cli.commands.workers import Meter
+from handinger_tui.cli.commands.workers import DownloadProgress
 from handinger_tui.core.stream import FilePart
 from tests.cli.program import environ, start
 from tests.e2e.runner import Ran, run
@@ -319,7 +319,7 @@ def test_progress_is_one_line_that_is_cleared(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("sys.stderr", screen)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "60")
-    meter = Meter.on_terminal("a\x1b[2J\n\u202eb.csv")
+    meter = DownloadProgress.on_terminal("a\x1b[2J\n\u202eb.csv")
     assert meter is not None
     meter.clear()
     assert screen.getvalue() == ""
@@ -332,7 +332,7 @@ def test_progress_is_one_line_that_is_cleared(monkeypatch: pytest.MonkeyPatch) -
 def test_progress_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Terminal()
     monkeypatch.setattr("sys.stderr", screen)
-    Meter("long-name.csv" * 20, 30).show(9_000_000_000, 9_000_000_000)
+    DownloadProgress("long-name.csv" * 20, 30).show(9_000_000_000, 9_000_000_000)
     assert len(screen.getvalue().removeprefix("\r\x1b[K")) <= 29
 
 
@@ -340,7 +340,7 @@ def test_progress_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_wide_names_are_cleared_completely(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     screen = Terminal()
     monkeypatch.setattr("sys.stderr", screen)
-    Meter(name, 30).show(9, None)
+    DownloadProgress(name, 30).show(9, None)
     shown = screen.getvalue().removeprefix("\r\x1b[K")
     assert 10 < cell_len(shown) <= 29
 
@@ -361,7 +361,7 @@ def test_a_long_name_is_clipped_in_tables_and_complete_for_scripts(tmp_path: Pat
 def test_progress_is_for_terminals_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr("sys.stderr", io.StringIO())
-    assert Meter.on_terminal("a") is None
+    assert DownloadProgress.on_terminal("a") is None
     monkeypatch.setattr("sys.stderr", Terminal())
     monkeypatch.setenv("TERM", "dumb")
-    assert Meter.on_terminal("a") is None
+    assert DownloadProgress.on_terminal("a") is None

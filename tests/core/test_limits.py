@@ -16,14 +16,14 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import (
     STILL,
     Gauge,
+    GaugeState,
     Limit,
     LimitOrigin,
     LimitReached,
     LimitReserved,
     LimitUnmeasured,
     Scope,
-    Start,
-    State,
+    StartPolicy,
     Unit,
     amount_of,
     amount_text,
@@ -58,18 +58,18 @@ def gauge(
 @pytest.mark.parametrize(
     ("spent", "state", "percent"),
     [
-        (None, State.BELOW, None),
-        ("0", State.BELOW, 0),
-        ("0.799999999999", State.BELOW, 79),
-        ("0.8", State.NEAR, 80),
-        ("0.999999999999", State.NEAR, 99),
-        ("1", State.REACHED, 100),
-        ("2.345", State.REACHED, 234),
-        ("1e40", State.REACHED, 10**42),
+        (None, GaugeState.BELOW, None),
+        ("0", GaugeState.BELOW, 0),
+        ("0.799999999999", GaugeState.BELOW, 79),
+        ("0.8", GaugeState.NEAR, 80),
+        ("0.999999999999", GaugeState.NEAR, 99),
+        ("1", GaugeState.REACHED, 100),
+        ("2.345", GaugeState.REACHED, 234),
+        ("1e40", GaugeState.REACHED, 10**42),
     ],
 )
 def test_a_limit_warns_at_80_and_is_reached_at_100(
-    spent: str | None, state: State, percent: int | None
+    spent: str | None, state: GaugeState, percent: int | None
 ) -> None:
     assert gauge(spent).state is state
     assert gauge(spent).percent == percent
@@ -81,8 +81,8 @@ def test_the_percent_and_the_state_agree(spent: Decimal, limit: Decimal, missing
         return
     sample = Gauge(Limit(Scope.DAY, Unit.USD, limit), Total(spent, missing))
     assert sample.percent is not None
-    assert (sample.percent >= 100) == (sample.state is State.REACHED) == (spent >= limit)
-    assert (sample.percent >= 80) == (sample.state >= State.NEAR)
+    assert (sample.percent >= 100) == (sample.state is GaugeState.REACHED) == (spent >= limit)
+    assert (sample.percent >= 80) == (sample.state >= GaugeState.NEAR)
 
 
 @given(amounts, st.integers(1, 5))
@@ -95,7 +95,7 @@ def test_gaps_change_the_words_and_not_the_state(spent: Decimal, missing: int) -
 
 def test_an_unknown_amount_is_neither_zero_nor_a_reason_to_block() -> None:
     sample = gauge(None, missing=3)
-    assert sample.state is State.BELOW
+    assert sample.state is GaugeState.BELOW
     assert blocking([sample]) is None
     assert spent_text(sample) == "not reported of $1.00"
 
@@ -270,11 +270,11 @@ def test_consent_to_exceed_one_limit_keeps_the_others() -> None:
     unmeasured = in_use("0", "2", "1.5", 2, 1)
     with pytest.raises(LimitUnmeasured):
         check_start([unmeasured], UNKNOWN)
-    check_start([unmeasured], UNKNOWN, Start.UNMEASURED)
+    check_start([unmeasured], UNKNOWN, StartPolicy.UNMEASURED)
     with pytest.raises(LimitReserved):
-        check_start([unmeasured], USUALLY_1, Start.UNMEASURED)
+        check_start([unmeasured], USUALLY_1, StartPolicy.UNMEASURED)
     with pytest.raises(LimitReached, match="limit reached"):
-        check_start([unmeasured, gauge("2", "2")], UNKNOWN, Start.UNMEASURED)
+        check_start([unmeasured, gauge("2", "2")], UNKNOWN, StartPolicy.UNMEASURED)
 
 
 @given(

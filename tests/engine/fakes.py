@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from handinger_tui.core.errors import ApiError, LedgerError, NoHistory
-from handinger_tui.core.money.limits import LimitReached, LimitUnmeasured, Start
+from handinger_tui.core.money.limits import LimitReached, LimitUnmeasured, StartPolicy
 from handinger_tui.core.stream import Frame, Framing, RawFrame, StreamRoute, WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import RemoteTurn, Session, put_turn
@@ -149,7 +149,7 @@ class FakeLog:
         session: Session,
         order: TurnRequest,
         replaces: tuple[str, Frame] | None = None,
-        start: Start | None = None,
+        start: StartPolicy | None = None,
     ) -> None:
         if self.refuses is not None:
             raise self.refuses
@@ -166,8 +166,8 @@ class FakeLog:
             at = turn_ids.index(replaces[0])
             turn_ids[at], turn_ids[-1] = turn_ids[-1], turn_ids[at]
 
-    async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: Start) -> None:
-        agreed = start is Start.UNMEASURED and isinstance(self.forbids, LimitUnmeasured)
+    async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: StartPolicy) -> None:
+        agreed = start is StartPolicy.UNMEASURED and isinstance(self.forbids, LimitUnmeasured)
         if self.forbids is not None and not agreed:
             raise self.forbids
         self.started.append(order.turn_id)

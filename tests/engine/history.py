@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import Damaged
-from handinger_tui.core.money.limits import Gauge, Limit, Scope, Start, Unit, check_start
+from handinger_tui.core.money.limits import Gauge, Limit, Scope, StartPolicy, Unit, check_start
 from handinger_tui.core.stream import Frame
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
@@ -72,7 +72,7 @@ class History:
         session: Session,
         order: TurnRequest,
         replaces: tuple[str, Frame] | None = None,
-        start: Start | None = None,
+        start: StartPolicy | None = None,
     ) -> None:
         await self.doors.go_through(Door.OPEN_TURN)
         if start is not None:
@@ -92,11 +92,11 @@ class History:
         self.stored.setdefault(order.turn_id, [])
         self.sessions[session.session_id] = session
 
-    async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: Start) -> None:
+    async def start_turn(self, session: Session, order: TurnRequest, at_ms: int, start: StartPolicy) -> None:
         await self.doors.go_through(Door.START_TURN)
         self._reserve(order, start)
 
-    def _reserve(self, order: TurnRequest, start: Start) -> None:
+    def _reserve(self, order: TurnRequest, start: StartPolicy) -> None:
         if self.wallet is not None:
             self.wallet.check_start(start)
         self.witness.reserving(order.turn_id)
@@ -252,7 +252,7 @@ class Wallet:
         reserved = int(self.state is Limits.RESERVED)
         return Gauge(LIMIT, Total(spent), running=reserved, unmeasured=reserved)
 
-    def check_start(self, start: Start) -> None:
+    def check_start(self, start: StartPolicy) -> None:
         """Raise where a turn may not start, as the history does inside its transaction."""
         if self.state is Limits.UNREADABLE:
             raise Damaged("The limits cannot be read.")

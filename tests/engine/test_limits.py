@@ -15,13 +15,13 @@ from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.money.attribution import session_money
 from handinger_tui.core.money.limits import (
     Gauge,
+    GaugeState,
     Limit,
     LimitReached,
     LimitReserved,
     LimitUnmeasured,
     Scope,
-    Start,
-    State,
+    StartPolicy,
     Unit,
 )
 from handinger_tui.core.turns.turn import Fault, Kind, TurnStatus
@@ -44,7 +44,7 @@ class SessionLimit:
     amount: Decimal = Decimal(1)
     reads: int = 0
     fails: LedgerError | None = None
-    states: list[State] = field(default_factory=list)
+    states: list[GaugeState] = field(default_factory=list)
 
     async def gauges(self, session: Session) -> Sequence[Gauge]:
         self.reads += 1
@@ -88,7 +88,7 @@ async def test_below_the_limit_everything_is_sent() -> None:
         await box.settled()
     assert len(box.api.posts) == 2
     (gauge,) = box.engine.actor(box.session_id).gauges
-    assert (gauge.spent.value, gauge.state) == (Decimal("0.9"), State.NEAR)
+    assert (gauge.spent.value, gauge.state) == (Decimal("0.9"), GaugeState.NEAR)
 
 
 async def test_at_the_limit_nothing_is_sent_or_stored_until_it_is_raised() -> None:
@@ -120,7 +120,7 @@ async def test_a_reached_limit_holds_the_queue_until_it_is_raised() -> None:
     held = box.engine.actor(box.session_id).queue.hold
     assert held is not None
     assert held.gauge is not None
-    assert (held.reason, held.gauge.state) == (HoldReason.LIMIT, State.REACHED)
+    assert (held.reason, held.gauge.state) == (HoldReason.LIMIT, GaugeState.REACHED)
     assert (session.turns[-1].turn_id, session.turns[-1].status) == (queued, TurnStatus.QUEUED)
     assert len(api.posts) == 1
     # Not raised far enough: the hold stays.
@@ -159,18 +159,18 @@ async def test_a_running_turn_is_recorded_and_counted() -> None:
     api = FakeApi(starts=[script], workers=[START, *growing, priced("a", "q1", 1.2)])
     # There is no poll interval: the limit alone causes polls.
     box = rig(api, purse=purse, patience=RetryPolicy(money_interval=None))
-    states: list[State] = []
+    states: list[GaugeState] = []
 
     def changed(_session_id: str) -> None:
         for gauge in box.engine.actor(box.session_id).gauges:
             states.append(gauge.state)
-            if gauge.state is State.REACHED:
+            if gauge.state is GaugeState.REACHED:
                 gate.set()
 
     box.engine.subscribe(changed)
     await box.engine.actor(box.session_id).send("q1")
     session = await box.settled()
-    assert list(dict.fromkeys(states)) == [State.BELOW, State.NEAR, State.REACHED]
+    assert list(dict.fromkeys(states)) == [GaugeState.BELOW, GaugeState.NEAR, GaugeState.REACHED]
     assert any(turn.live for kept in box.log.charged for turn in kept.turns)
     assert session.turns[-1].status is TurnStatus.COMPLETED
 
@@ -244,7 +244,7 @@ async def test_nothing_is_sent_when_another_turn_has_reserved_the_remainder() ->
     with pytest.raises(LimitUnmeasured, match="1 running turn has no cost history"):
         await actor.send("q1")
     assert (box.api.posts, box.log.orders, box.engine.session(box.session_id).turns) == ([], {}, ())
-    await actor.send("q1", start=Start.UNMEASURED)
+    await actor.send("q1", start=StartPolicy.UNMEASURED)
     await box.settled()
     assert len(box.api.posts) == 1
 
@@ -280,7 +280,7 @@ async def test_the_queue_waits_for_a_decision_when_nothing_is_free() -> None:
     assert (hold.reason, hold.gauge) == (HoldReason.UNMEASURED, IN_THE_WAY)
     assert (await actor.resume()) == hold
     assert len(box.api.posts) == 1
-    assert await actor.resume(Start.UNMEASURED) is None
+    assert await actor.resume(StartPolicy.UNMEASURED) is None
     await box.settled()
     assert len(box.api.posts) == 2
 
@@ -299,7 +299,7 @@ async def test_too_small_a_remainder_holds_the_queue_like_a_reached_limit() -> N
     assert hold is not None
     assert (hold.reason, hold.gauge) == (HoldReason.LIMIT, gauge)
     # Accepting that a limit may be exceeded does not raise it.
-    assert await actor.resume(Start.UNMEASURED) == hold
+    assert await actor.resume(StartPolicy.UNMEASURED) == hold
 
 
 async def test_a_message_stopped_while_it_is_stored_gives_its_reservation_back(

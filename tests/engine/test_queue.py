@@ -31,7 +31,7 @@ from tests.engine.fakes import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from handinger_tui.core.money.limits import Gauge, Start
+    from handinger_tui.core.money.limits import Gauge, StartPolicy
     from handinger_tui.core.stream import Frame
     from handinger_tui.core.turns.session import Session
     from handinger_tui.engine.ports import LimitReader
@@ -245,7 +245,7 @@ class BrittleLog(FakeLog):
         session: Session,
         order: TurnRequest,
         replaces: tuple[str, Frame] | None = None,
-        start: Start | None = None,
+        start: StartPolicy | None = None,
     ) -> None:
         self._check("open_turn")
         await super().open_turn(session, order, replaces, start)
@@ -332,7 +332,7 @@ async def test_a_send_whose_caller_is_cancelled_is_stored_and_never_sent() -> No
             session: Session,
             order: TurnRequest,
             replaces: tuple[str, Frame] | None = None,
-            start: Start | None = None,
+            start: StartPolicy | None = None,
         ) -> None:
             await super().open_turn(session, order, replaces, start)
             stored.set()

@@ -12,7 +12,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.limits import Start
+from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.ports import RetryPolicy
@@ -303,7 +303,7 @@ class World:
             if not isinstance(problem, asyncio.CancelledError):
                 message.approvals.discard(at)
 
-        given = (Start.MEASURED, turn.turn_id)
+        given = (StartPolicy.MEASURED, turn.turn_id)
         self.start(self._perform("resume", session_id, given, at, None, failed), "send queued")
 
     def cancel_newest(self) -> None:

@@ -21,7 +21,7 @@ from handinger_tui.core.money.limits import (
     LimitReserved,
     LimitUnmeasured,
     Scope,
-    Start,
+    StartPolicy,
     Unit,
     free_text,
     spent_text,
@@ -46,7 +46,7 @@ def limited(ledger: Ledger, *limits: Limit, now_ms: int = NOON_MS, **members: An
 
 
 async def start(
-    ledger: Ledger, number: int, how: Start = Start.MEASURED, *, worker_id: str | None = "wrk_1"
+    ledger: Ledger, number: int, how: StartPolicy = StartPolicy.MEASURED, *, worker_id: str | None = "wrk_1"
 ) -> None:
     """Start a turn in a new session."""
     turn = order(f"n{number}", worker_id=worker_id, budget="low", created_ms=NOON_MS)
@@ -74,7 +74,7 @@ async def test_a_turn_without_history_reserves_the_complete_remainder(tmp_path: 
         with pytest.raises(LimitUnmeasured, match="1 running turn has no cost history"):
             await start(ledger, 2)
         assert look(tmp_path / "h.db", "SELECT turn_id FROM turns") == [("n1",)]
-        await start(ledger, 2, Start.UNMEASURED)
+        await start(ledger, 2, StartPolicy.UNMEASURED)
         assert (await gauge(ledger)).running == 2
 
 
@@ -85,7 +85,7 @@ async def test_a_turn_with_history_reserves_its_typical_cost(tmp_path: Path) -> 
         await start(ledger, 1)
         await start(ledger, 2)
         assert free_text(await gauge(ledger)) == "$0.50 of $2.50 left, 2 running"
-        for how in Start:
+        for how in StartPolicy:
             with pytest.raises(
                 LimitReserved, match=r"\$0\.50 of \$2\.50 left, 2 running; a turn like this may"
             ):
@@ -111,7 +111,7 @@ async def test_a_new_worker_reserves_by_the_history_of_others(
         await start(ledger, 1, worker_id=None)
         assert (await gauge(ledger)).unmeasured == (not measured)
         # A worker with a history reserves by its own turns.
-        await start(ledger, 2, Start.UNMEASURED, worker_id="wrk_1")
+        await start(ledger, 2, StartPolicy.UNMEASURED, worker_id="wrk_1")
         assert (await gauge(ledger)).unmeasured == 2 - measured
 
 
@@ -132,7 +132,7 @@ async def test_a_reservation_ends_with_the_settled_turn(tmp_path: Path, status: 
     async with opened(tmp_path / "h.db", zone=UTC) as ledger:
         limited(ledger, DAY)
         kept = session(base_url=HERE)
-        await ledger.open_turn(kept, order(created_ms=NOON_MS), start=Start.MEASURED)
+        await ledger.open_turn(kept, order(created_ms=NOON_MS), start=StartPolicy.MEASURED)
         frames = [
             Frame(0, NOON_MS, Framing.NOTE, "{}", Marker.SENDING),
             Frame(1, NOON_MS, Framing.NOTE, f'{{"status": "{status}"}}', Marker.SETTLED),
@@ -179,15 +179,15 @@ async def test_a_queued_turn_reserves_at_its_start_and_belongs_to_that_day(tmp_p
         await ledger.open_turn(kept, queued)
         assert (await gauge(ledger)).running == 0
         kept = put_turn(kept, Turn(queued))
-        await ledger.start_turn(kept, queued, NOON_MS, Start.MEASURED)
+        await ledger.start_turn(kept, queued, NOON_MS, StartPolicy.MEASURED)
         assert (await gauge(ledger)).running == 1
         (charge,) = await ledger.charges.turn_charges(ledger.limits.today())
         assert charge.turn_id == "turn_1"
         await ledger.release_turn("turn_1")
         assert (await gauge(ledger)).running == 0
-        await start(ledger, 2, Start.UNMEASURED)
+        await start(ledger, 2, StartPolicy.UNMEASURED)
         with pytest.raises(LimitUnmeasured):
-            await ledger.start_turn(kept, queued, NOON_MS, Start.MEASURED)
+            await ledger.start_turn(kept, queued, NOON_MS, StartPolicy.MEASURED)
 
 
 @pytest.mark.parametrize("limits", [(), (DAY,)])
@@ -201,7 +201,7 @@ async def test_a_turn_belongs_to_the_day_on_which_it_was_sent(
     async with opened(tmp_path / "h.db", zone=UTC) as ledger:
         limited(ledger, *limits, now_ms=midnight_ms + 5_000)
         kept, what = session(base_url=HERE), order(created_ms=midnight_ms - 1_000)
-        await ledger.open_turn(kept, what, start=Start.MEASURED)
+        await ledger.open_turn(kept, what, start=StartPolicy.MEASURED)
         frames = [one._replace(at_ms=midnight_ms + 2_000) for one in answered("0.5")]
         for at, one in enumerate(frames):
             ledger.append("turn_1", one)
@@ -244,7 +244,7 @@ async def test_a_limit_in_a_unit_that_is_not_reported_is_refused(
         if refused:
             with pytest.raises(LimitUnmeasured, match="did not report USD in the last turns"):
                 await start(ledger, 1)
-            await start(ledger, 1, Start.UNMEASURED)
+            await start(ledger, 1, StartPolicy.UNMEASURED)
         else:
             await start(ledger, 1)
 

@@ -11,7 +11,7 @@ import pytest
 
 from handinger_tui.cli.local_files import Paths
 from handinger_tui.cli.wiring import Services, open_services
-from handinger_tui.core.money.limits import Limit, LimitUnmeasured, Scope, Start, Unit
+from handinger_tui.core.money.limits import Limit, LimitUnmeasured, Scope, StartPolicy, Unit
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.ledger.turns import load_turn
@@ -76,7 +76,7 @@ async def test_the_app_asks_before_it_spends_the_reservation_of_a_script(
         with pytest.raises(LimitUnmeasured):
             await actor.send("from the app", "standard")
         assert service.posts == ["script"]
-        await actor.send("from the app", "standard", start=Start.UNMEASURED)
+        await actor.send("from the app", "standard", start=StartPolicy.UNMEASURED)
         assert await asyncio.to_thread(service.wait_for_posts, 2)
         service.late = 0.0
         service.finish()

@@ -399,7 +399,7 @@ async def _save_file(
 
     Returns {filename, saved_as, status: saved|refused|failed, error} and the exit code.
     """
-    meter = Meter.on_terminal(_display_name(file))
+    progress = DownloadProgress.on_terminal(_display_name(file))
     try:
         path = await save(
             services.client,
@@ -407,12 +407,12 @@ async def _save_file(
             folder,
             file.filename,
             wanted=file.size,
-            progress=meter.show if meter else None,
+            progress=progress.show if progress else None,
             refresh=refresher(services.turns, worker_id, file),
         )
     except ApiError as problem:
-        if meter:
-            meter.clear()
+        if progress:
+            progress.clear()
         error: JsonObject = {"kind": str(problem.kind), "message": sentence(problem.summary)}
         hint = _NOT_FOUND_HINT if problem.kind is Kind.NOT_FOUND else problem.hint
         say(f"{clean_line(_display_name(file), 200)}: {error['message']} {hint}".strip())
@@ -420,13 +420,13 @@ async def _save_file(
         # A refusal by another host says nothing about the API key.
         code = Exit.FAILED if isinstance(problem, LinkExpired) else exit_of_kind(problem.kind)
         return {"filename": file.filename, "saved_as": None, "status": status, "error": error}, code
-    if meter:
-        meter.clear()
+    if progress:
+        progress.clear()
     return {"filename": file.filename, "saved_as": str(path), "status": "saved", "error": None}, Exit.OK
 
 
 # -- progress ------------------------------------------------------------------------------
-class Meter:
+class DownloadProgress:
     """A progress line for one download on a terminal; `clear` removes it."""
 
     def __init__(self, name: str, columns: int) -> None:
@@ -435,8 +435,8 @@ class Meter:
         self._is_shown = False
 
     @classmethod
-    def on_terminal(cls, name: str) -> Meter | None:
-        """Return a meter; None if stderr is not a terminal or cannot erase a line."""
+    def on_terminal(cls, name: str) -> DownloadProgress | None:
+        """Return one; None if stderr is not a terminal or cannot erase a line."""
         if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
             return None
         return cls(name, shutil.get_terminal_size().columns)

@@ -91,7 +91,7 @@ class Limit(Struct, frozen=True):
     origin: LimitOrigin = LimitOrigin.CONFIG
 
 
-class State(IntEnum):
+class GaugeState(IntEnum):
     """How close the spending is to a limit."""
 
     BELOW = 0
@@ -125,14 +125,14 @@ class Gauge(Struct, frozen=True):
         return max(Decimal(0), EXACT.subtract(remaining, self.reserved))
 
     @property
-    def state(self) -> State:
+    def state(self) -> GaugeState:
         """The state by the known spending; unknown amounts and reservations are left out."""
         if self.spent.value is None:
-            return State.BELOW
+            return GaugeState.BELOW
         if self.spent.value >= self.limit.amount:
-            return State.REACHED
+            return GaugeState.REACHED
         is_near = self.spent.value >= EXACT.multiply(self.limit.amount, WARN_AT)
-        return State.NEAR if is_near else State.BELOW
+        return GaugeState.NEAR if is_near else GaugeState.BELOW
 
     @property
     def percent(self) -> int | None:
@@ -150,8 +150,8 @@ class Gauge(Struct, frozen=True):
         return f"{self.percent}%" if self.percent <= MOST_PERCENT else f">{MOST_PERCENT}%"
 
 
-class Start(StrEnum):
-    """How a turn starts under limits."""
+class StartPolicy(StrEnum):
+    """Under which limits a turn may start."""
 
     MEASURED = "measured"
     """Only if all limits will probably hold."""
@@ -189,7 +189,7 @@ class LimitUnmeasured(LimitReached):
 
 
 def check_start(
-    gauges: Sequence[Gauge], needed: Mapping[Unit, Decimal | None], start: Start = Start.MEASURED
+    gauges: Sequence[Gauge], needed: Mapping[Unit, Decimal | None], start: StartPolicy = StartPolicy.MEASURED
 ) -> None:
     """Return only when a turn may start under all limits; the widest scope is checked first.
 
@@ -206,7 +206,7 @@ def check_start(
     if reached is not None:
         raise LimitReached(reached)
     for gauge in sorted(gauges, key=_width, reverse=True):
-        if start is Start.MEASURED and not (gauge.reported and not gauge.unmeasured):
+        if start is StartPolicy.MEASURED and not (gauge.reported and not gauge.unmeasured):
             raise LimitUnmeasured(gauge)
         if gauge.running:
             need, free = needed.get(gauge.limit.unit), replace(gauge, unmeasured=0).free
@@ -245,7 +245,7 @@ def effective(limits: Iterable[Limit]) -> tuple[Limit, ...]:
 
 def blocking(gauges: Sequence[Gauge]) -> Gauge | None:
     """The reached limit that forbids to send, the one with the widest scope; None when none is reached."""
-    reached = [gauge for gauge in gauges if gauge.state is State.REACHED]
+    reached = [gauge for gauge in gauges if gauge.state is GaugeState.REACHED]
     return max(reached, key=_width, default=None)
 
 
@@ -286,7 +286,7 @@ def spent_text(gauge: Gauge) -> str:
     if gauge.spent.value is None:
         return f"not reported of {limit}"
     rounded = amount_text(gauge.spent.value, unit)
-    if gauge.state is not State.REACHED and rounded == limit:
+    if gauge.state is not GaugeState.REACHED and rounded == limit:
         # $0.99999 of $1.00 must not be shown as "$1.00 of $1.00".
         rounded = exact_text(gauge.spent.value, unit)
     spent = total_text(gauge.spent, lambda _: rounded.partition(" ")[0])
@@ -334,7 +334,7 @@ def reached_text(gauge: Gauge) -> str:
 
 def limit_text(gauge: Gauge) -> str:
     """The sentence about a limit that forbids to send: it is reached, or reserved by running turns."""
-    if gauge.state is State.REACHED:
+    if gauge.state is GaugeState.REACHED:
         return reached_text(gauge)
     return f"{gauge.limit.scope.limit.capitalize()}: {free_text(gauge)}."
 

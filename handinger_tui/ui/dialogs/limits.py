@@ -20,10 +20,10 @@ from handinger_tui.core.money.limits import (
     STILL,
     UNTIL_RAISED,
     Gauge,
+    GaugeState,
     Limit,
     LimitOrigin,
     Scope,
-    State,
     Unit,
     amount_of,
     exact_text,
@@ -33,7 +33,7 @@ from handinger_tui.core.money.limits import (
 )
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.dialogs import Dialog, OrderedInput, button
-from handinger_tui.ui.widgets.status_text import SET_BY, meter
+from handinger_tui.ui.widgets.status_text import SET_BY, gauge_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,10 +168,10 @@ def _format_result(wish: Wish, before: Sequence[Limit], now: Sequence[Gauge]) ->
         overriding = ", ".join(_describe_limit(gauge.limit) for gauge in in_force)
         stored = f"The {wish.scope.limit} of {exact_text(wish.amount, unit)} is saved"
         return (f"{stored}, but {overriding} overrides it." if overriding else f"{stored}."), "warning"
-    if gauge.state is State.REACHED:
+    if gauge.state is GaugeState.REACHED:
         return f"{reached_text(gauge)} {UNTIL_RAISED}", "error"
     used = "" if gauge.percent is None else f" ({gauge.percent_text} used)"
-    severity: SeverityLevel = "warning" if gauge.state is State.NEAR else "information"
+    severity: SeverityLevel = "warning" if gauge.state is GaugeState.NEAR else "information"
     return f"{wish.scope.limit.capitalize()} set to {exact_text(wish.amount, unit)}{used}.", severity
 
 
@@ -214,7 +214,7 @@ class RaiseLimit(Dialog[Decimal]):
 
         `about`: the title of the session, "" when it is the one on the screen.
         """
-        state = "reached" if gauge.state is State.REACHED else "reserved"
+        state = "reached" if gauge.state is GaugeState.REACHED else "reserved"
         super().__init__(f"{gauge.limit.scope.limit.capitalize()} {state}")
         self._about = about
         self._gauge, self._sending, self._simulated = gauge, sending, simulated
@@ -223,7 +223,7 @@ class RaiseLimit(Dialog[Decimal]):
 
     def compose_body(self) -> ComposeResult:
         """The meter, the consequence, the field and two buttons."""
-        yield Static(meter(self._gauge), classes="dialog-body")
+        yield Static(gauge_lines(self._gauge), classes="dialog-body")
         yield Static(Content(self._explanation()), classes="dialog-body")
         if self._raisable:
             yield OrderedInput(placeholder=self._placeholder(), id="typed")
@@ -241,7 +241,7 @@ class RaiseLimit(Dialog[Decimal]):
         simulated = " Simulated: the local worker does not charge real money." if self._simulated else ""
         hint = "" if self._raisable else f"\n\n{raise_hint(self._gauge.limit)}"
         # While turns run the gauge says what is left.
-        is_in_meter = self._gauge.state is State.REACHED or self._gauge.running
+        is_in_meter = self._gauge.state is GaugeState.REACHED or self._gauge.running
         free = "" if is_in_meter else f"{free_text(self._gauge)}.\n\n"
         return f"{free}{consequence} {STILL}{simulated}{hint}"
 
@@ -306,7 +306,7 @@ class LimitsPage(Dialog[Wish]):
     def _meters(self) -> Content:
         if not self._gauges:
             return Content(NONE_YET)
-        return Content("\n").join([meter(gauge) for gauge in self._gauges])
+        return Content("\n").join([gauge_lines(gauge) for gauge in self._gauges])
 
     def _examples(self) -> Content:
         examples = Content.styled(" · ", "$text-muted").join(

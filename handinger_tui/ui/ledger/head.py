@@ -35,7 +35,7 @@ from handinger_tui.core.amounts import (
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, percent_level, rising_line, stacked_bar, vertical_bar
 from handinger_tui.core.formatting import NOT_REPORTED, percent_text, plural
 from handinger_tui.core.money.forecast import Forecast, forecast_text
-from handinger_tui.core.money.limits import Gauge, State, Unit, exact_text
+from handinger_tui.core.money.limits import Gauge, GaugeState, Unit, exact_text
 from handinger_tui.core.money.reconciliation import Reconciliation, Restatement, reconciliation_text
 from handinger_tui.core.money.spending import Bucket, altogether
 from handinger_tui.core.safety import clean_line
@@ -299,7 +299,7 @@ def _totals(data: HeadData, width: int) -> list[Content]:
 
 
 # -- limits ---------------------------------------------------------------------------
-_COLORS: Final = {State.BELOW: "$primary", State.NEAR: "$warning", State.REACHED: "$error"}
+_COLORS: Final = {GaugeState.BELOW: "$primary", GaugeState.NEAR: "$warning", GaugeState.REACHED: "$error"}
 
 
 def gauge_lines(gauges: Sequence[Gauge], width: int, most: int) -> list[Content]:

@@ -63,7 +63,7 @@ NOT_READ: Final = (
 
 
 class WorkerActions(Struct, frozen=True):
-    """What the page asks of the work screen, which it closes before."""
+    """What the page asks of the work screen, after it has closed itself."""
 
     open_session: Callable[[str], None]
     """Show a session by its id."""
@@ -76,7 +76,7 @@ class WorkerActions(Struct, frozen=True):
 
 
 class WorkerRows(ItemRows["StoredWorker"]):
-    """Two lines for each worker: its title, then what else is known in short."""
+    """Two lines for each worker: its title and tasks; then who sees it, and its summary."""
 
     item_height = 2
     message = EMPTY
@@ -149,7 +149,7 @@ class TasksList(PickList[TaskRows, "SessionSummary"]):
 
 
 class WorkerDetails(Vertical):
-    """What is known of one worker, and its tasks."""
+    """The stored members of one worker, and its tasks."""
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         super().__init__(id="workers-details")

@@ -32,7 +32,7 @@ from handinger_tui.core.amounts import (
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, percent_level, sparkline, stacked_bar
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, number
 from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.money.limits import Gauge, Scope, State, amount_text, exact_text
+from handinger_tui.core.money.limits import Gauge, GaugeState, Scope, amount_text, exact_text
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.receipts import reading_words
 from handinger_tui.core.turns.turn import Turn, TurnStatus
@@ -431,9 +431,9 @@ def _wrap(text: str, width: int, style: str = FAINT) -> list[Content]:
 
 # -- limits -----------------------------------------------------------------------------
 STATE_STYLES: Final = {
-    State.BELOW: ACCENT,
-    State.NEAR: MARK,
-    State.REACHED: ".usage--reached",
+    GaugeState.BELOW: ACCENT,
+    GaugeState.NEAR: MARK,
+    GaugeState.REACHED: ".usage--reached",
 }
 
 

@@ -93,8 +93,12 @@ class LiveMarkdown:
         self._parsed_definitions: References = {}
         """Those in the last source that was parsed."""
         self._source = ""
+        """The text that was set last."""
         self._pending = ""
+        """The source after the boundary."""
         self._stable = 0
+        """How many rows stand before the boundary."""
+        # How the pending source begins: after an empty row, with this number of a list, inside a list.
         self._gap = False
         self._number: int | None = None
         self._inside = False

@@ -29,7 +29,7 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.widgets.status_text import (
     elapsed,
-    mark,
+    limit_mark,
     retry_words,
     status_words,
     style_and_sign,
@@ -131,7 +131,7 @@ class HeaderLine(Widget):
 
     def limits(self, gauges: Sequence[Gauge], *, held: bool) -> None:
         """Set the use of the limits, shown at the next `show`. `held`: a limit holds the queue."""
-        self._limit_mark, self._gauges, self._is_held = mark(gauges), gauges, held
+        self._limit_mark, self._gauges, self._is_held = limit_mark(gauges), gauges, held
 
     def money(self, today: Bucket, session: Bucket) -> None:
         """Set what was spent today, and in the session."""

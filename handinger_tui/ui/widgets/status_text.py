@@ -14,9 +14,9 @@ from handinger_tui.core.formatting import duration, plural
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.limits import (
     Gauge,
+    GaugeState,
     LimitOrigin,
     Scope,
-    State,
     free_text,
     limit_text,
     raise_hint,
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from handinger_tui.engine.queues import Hold
 
 
-STYLE: Final = {State.BELOW: "$success", State.NEAR: "$warning", State.REACHED: "$error"}
-WORD: Final = {State.BELOW: "", State.NEAR: "near", State.REACHED: "reached"}
-SHAPE: Final = {State.BELOW: "●", State.NEAR: "▲", State.REACHED: "■"}
+STYLE: Final = {GaugeState.BELOW: "$success", GaugeState.NEAR: "$warning", GaugeState.REACHED: "$error"}
+WORD: Final = {GaugeState.BELOW: "", GaugeState.NEAR: "near", GaugeState.REACHED: "reached"}
+SHAPE: Final = {GaugeState.BELOW: "●", GaugeState.NEAR: "▲", GaugeState.REACHED: "■"}
 """The shape tells the state without color."""
 SET_BY: Final = {
     LimitOrigin.FLAG: "from the command line",
@@ -52,7 +52,7 @@ def bar(gauge: Gauge, width: int = BAR) -> Content:
     return Content.assemble(("█" * full, STYLE[gauge.state]), ("░" * (width - full), "$text-muted"))
 
 
-def meter(gauge: Gauge) -> Content:
+def gauge_lines(gauge: Gauge) -> Content:
     """Name, bar and origin of the limit, the amounts, and what is left while turns run, a line each."""
     limit, style = gauge.limit, STYLE[gauge.state]
     origin = f" · {SET_BY[limit.origin]}" if SET_BY[limit.origin] else ""
@@ -67,19 +67,19 @@ def meter(gauge: Gauge) -> Content:
     return Content("\n").join([first, *(Content.styled(f"  {text}", "$foreground") for text in amounts)])
 
 
-def worst(gauges: Sequence[Gauge]) -> Gauge | None:
+def most_pressing(gauges: Sequence[Gauge]) -> Gauge | None:
     """The most pressing limit: reached before near, then the widest scope; None when all are below."""
-    pressing = [gauge for gauge in gauges if gauge.state is not State.BELOW]
+    pressing = [gauge for gauge in gauges if gauge.state is not GaugeState.BELOW]
     scopes = list(Scope)
     return max(pressing, key=lambda one: (one.state, scopes.index(one.limit.scope)), default=None)
 
 
-def mark(gauges: Sequence[Gauge]) -> Content:
+def limit_mark(gauges: Sequence[Gauge]) -> Content:
     """The mark for the header: "▲ daily limit 85%", "■ daily limit reached"; empty when all are below."""
-    gauge = worst(gauges)
+    gauge = most_pressing(gauges)
     if gauge is None:
         return Content("")
-    state = "reached" if gauge.state is State.REACHED else gauge.percent_text
+    state = "reached" if gauge.state is GaugeState.REACHED else gauge.percent_text
     style = f"bold {STYLE[gauge.state]}"
     return Content.styled(f"{SHAPE[gauge.state]} {gauge.limit.scope.limit} {state}", style)
 
@@ -99,7 +99,7 @@ STATUS_WORDS: Final = {
     TurnStatus.UNKNOWN: "delivery unknown",
 }
 CUT_OFF: Final = "outcome unknown"
-"""The status of a turn of which nobody knows the end, although its answer began."""
+"""The status of a turn whose answer began and whose end is unknown."""
 WORKED_ON: Final = LIVE - {TurnStatus.QUEUED}
 _QUEUED: Final = frozenset({TurnStatus.QUEUED})
 _NOT_SENT: Final = frozenset({TurnStatus.NOT_SENT})
@@ -133,8 +133,8 @@ def newest_shown(session: Session) -> Turn | None:
     )
 
 
-def holds_newest(session: Session | None, text: str) -> bool:
-    """Whether a text is the message of the newest turn, perhaps edited behind its first word."""
+def is_newest_message(session: Session | None, text: str) -> bool:
+    """Whether a text in the prompt is the message of the newest turn, perhaps edited after its first word."""
     turn = newest_shown(session) if session is not None else None
     first = text.split(maxsplit=1)[:1]
     if turn is None or not first:

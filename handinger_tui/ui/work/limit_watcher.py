@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import ApiError, LedgerError
 from handinger_tui.core.money.attribution import money_of
-from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, State, Unit, near_text, reached_text
+from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, GaugeState, Unit, near_text, reached_text
 from handinger_tui.core.money.reconciliation import MORE, Restatement, restatement_text
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, altogether
 from handinger_tui.core.money.typical_cost import TypicalCost, typical_cost_chip
@@ -160,7 +160,7 @@ class LimitWatcher:
         # A queue stops, or stopped, at the limit, and the card above the prompt says so.
         is_in_card = bool(self._controller.queue_of(session_id)) and (hold is None or hold.gauge is not None)
         for gauge in self._controller.warned.take_new(session_id, gauges):
-            if gauge.state is not State.REACHED:
+            if gauge.state is not GaugeState.REACHED:
                 self._interaction.announce(near_text(gauge), "warning")
             elif not is_in_card:
                 self._interaction.announce(f"{reached_text(gauge)} {UNTIL_RAISED}", "error")

@@ -30,7 +30,7 @@ from handinger_tui.ui.widgets.status_text import (
     Advice,
     advice,
     hold_advice,
-    holds_newest,
+    is_newest_message,
     newest_shown,
     next_step,
     resume_hint,
@@ -232,7 +232,7 @@ class SessionPane(Rows):
         if self._session is None or self._session.session_id != session.session_id:
             self._dismissed = None
         self._session, self._state = session, state
-        self._is_text_back = holds_newest(session, self.prompt.text)
+        self._is_text_back = is_newest_message(session, self.prompt.text)
         self.sidebar.show_turns(self.has_answers)
         if self.has_answers:
             self.transcript.show(shown_turns(session, state.queued))
@@ -347,7 +347,7 @@ class SessionPane(Rows):
     @on(TextArea.Changed, "#prompt")
     def _handle_text_change(self) -> None:
         self.completion.changed()
-        is_text_back = holds_newest(self._session, self.prompt.text)
+        is_text_back = is_newest_message(self._session, self.prompt.text)
         if is_text_back != self._is_text_back:
             # Enter sends the newest message again only while its text is in the prompt: its line says so.
             self._is_text_back = is_text_back

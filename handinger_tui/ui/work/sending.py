@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError, NoHistory
-from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured, Start
+from handinger_tui.core.money.limits import Gauge, LimitReached, LimitUnmeasured, StartPolicy
 from handinger_tui.core.money.typical_cost import typical_cost_text
 from handinger_tui.core.prompts import SIGNS, CommandLine, Draft, Empty, Prompt, classify
 from handinger_tui.core.safety import clean_line
@@ -183,7 +183,7 @@ class SendFlow:
         actor = self._controller.engine.actor(submission.session_id)
         content = message.text, submission.budget, message.files
 
-        async def send(start: Start) -> None:
+        async def send(start: StartPolicy) -> None:
             if submission.replaces is not None:
                 await actor.edit_queued(submission.replaces, *content)
             else:
@@ -191,10 +191,10 @@ class SendFlow:
 
         return await self._start(submission, send)
 
-    async def _start(self, submission: Submission, send: Callable[[Start], Awaitable[object]]) -> bool:
+    async def _start(self, submission: Submission, send: Callable[[StartPolicy], Awaitable[object]]) -> bool:
         """Call `send` until it succeeds; False when a limit blocks it and the person does not raise it."""
         has_agreed = has_settled = False
-        start: Start | None = Start.MEASURED
+        start: StartPolicy | None = StartPolicy.MEASURED
         while start is not None:
             try:
                 await send(start)
@@ -210,8 +210,8 @@ class SendFlow:
         return False
 
     async def _answer_to_limit(
-        self, submission: Submission, stop: LimitReached, start: Start, *, first: bool
-    ) -> Start | None:
+        self, submission: Submission, stop: LimitReached, start: StartPolicy, *, first: bool
+    ) -> StartPolicy | None:
         """How to send after a limit forbade it; None: not at all."""
         if first and stop.gauge.running:
             # The turn in the way may be one of a program that crashed, or of an earlier detach.
@@ -219,7 +219,7 @@ class SendFlow:
             return start
         if isinstance(stop, LimitUnmeasured):
             is_agreed = await self._agree(submission, "Send anyway", stop.reason)
-            return Start.UNMEASURED if is_agreed else None
+            return StartPolicy.UNMEASURED if is_agreed else None
         return start if await self._raise_limit(submission, stop) else None
 
     async def _raise_limit(self, submission: Submission, stop: LimitReached) -> bool:
@@ -548,13 +548,13 @@ class Submitter:
         controller, interaction = self._controller, self._interaction
         try:
             while (hold := controller.hold_of(session_id)) is not None:
-                start = Start.MEASURED
+                start = StartPolicy.MEASURED
                 if hold.reason == "unmeasured":
                     if not await interaction.confirm(
                         "Send anyway?", hold.detail, yes="Send anyway", no="Cancel"
                     ):
                         return
-                    start = Start.UNMEASURED
+                    start = StartPolicy.UNMEASURED
                 elif hold.gauge is not None and not await raise_limit(
                     controller, interaction, session_id, hold.gauge, sending=False
                 ):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.limits import Gauge, Scope, State, Unit
+from handinger_tui.core.money.limits import Gauge, GaugeState, Scope, Unit
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.prompts import Draft, draft_as_typed, draft_of_request, pack_draft, unpack_draft
 from handinger_tui.core.safety import clean_line
@@ -335,7 +335,7 @@ class LimitNotices:
     """
 
     def __init__(self) -> None:
-        self._shown: dict[tuple[str, Scope, Unit], tuple[Decimal, State]] = {}
+        self._shown: dict[tuple[str, Scope, Unit], tuple[Decimal, GaugeState]] = {}
         self._holds = 0
 
     @contextmanager
@@ -351,8 +351,8 @@ class LimitNotices:
         """Record that the state of a gauge is shown to the person; False when it was shown before."""
         limit = gauge.limit
         key = session_id, limit.scope, limit.unit
-        amount, state = self._shown.get(key, (limit.amount, State.BELOW))
-        before = state if amount == limit.amount else State.BELOW
+        amount, state = self._shown.get(key, (limit.amount, GaugeState.BELOW))
+        before = state if amount == limit.amount else GaugeState.BELOW
         self._shown[key] = limit.amount, max(before, gauge.state)
         return gauge.state > before
 

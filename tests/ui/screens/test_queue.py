@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from handinger_tui.core.errors import ApiError, Locked, NoHistory, StreamLost, Unreachable
-from handinger_tui.core.money.limits import Scope, Start
+from handinger_tui.core.money.limits import Scope, StartPolicy
 from handinger_tui.core.stream import Frame
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Kind, TurnRequest, TurnStatus
@@ -422,7 +422,7 @@ class StrictLog(FakeLog):
         session: Session,
         order: TurnRequest,
         replaces: tuple[str, Frame] | None = None,
-        start: Start | None = None,
+        start: StartPolicy | None = None,
     ) -> None:
         if not self.agreed:
             raise NoHistory("There is no history.", "Send without one?")

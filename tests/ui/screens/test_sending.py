@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from handinger_tui.core.errors import ApiError, Doubtful, NoRoom, Refused, ServerFault, Unreachable
-from handinger_tui.core.money.limits import Start
+from handinger_tui.core.money.limits import StartPolicy
 from handinger_tui.core.stream import Frame
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Kind, TurnRequest, TurnStatus
@@ -50,7 +50,7 @@ class SlowLog(FakeLog):
         session: Session,
         order: TurnRequest,
         replaces: tuple[str, Frame] | None = None,
-        start: Start | None = None,
+        start: StartPolicy | None = None,
     ) -> None:
         await asyncio.sleep(0)
         self.look()

@@ -11,7 +11,7 @@ from textual.events import Paste
 from textual.pilot import Pilot
 
 from handinger_tui.core.errors import Doubtful, ServerFault, Unreachable
-from handinger_tui.core.money.limits import Scope, Start
+from handinger_tui.core.money.limits import Scope, StartPolicy
 from handinger_tui.core.prompts import unpack_draft
 from handinger_tui.core.turns.turn import Kind, TurnRequest
 from handinger_tui.ui.ports import Opening
@@ -310,7 +310,7 @@ class SlowLog(FakeLog):
         session: Session,
         order: TurnRequest,
         replaces: tuple[str, Frame] | None = None,
-        start: Start | None = None,
+        start: StartPolicy | None = None,
     ) -> None:
         if self.gate is not None:
             await self.gate.wait()
