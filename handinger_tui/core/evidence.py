@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -291,19 +291,48 @@ def sources_of_turn(turn: Turn) -> tuple[SourcePart, ...]:
 def files_of_turn(turn: Turn) -> tuple[FilePart, ...]:
     """Files of the stream, then those that only the Worker lists as new since `before`.
 
-    A file of the stream without a name or size gets them from the Worker.
+    A file of the stream without a name or size gets them from the Worker. The address of a file may be
+    absolute in the one and relative in the other.
     """
     listed = {file.url: file for file in (turn.snapshot.files if turn.snapshot else ())}
-    before = {file.url for file in (turn.before.files if turn.before else ())}
+    find_listed = _finder(listed.values())
+    find_before = _finder(turn.before.files if turn.before else ())
     files = []
     for part in parts_of(turn.parts, FilePart):
-        twin = listed.pop(part.url, None)
+        twin = find_listed(part)
+        if twin is not None:
+            listed.pop(twin.url, None)
         name = part.filename or (twin.filename if twin else None)
         size = part.size if part.size is not None else (twin.size if twin else None)
         same = (name, size) == (part.filename, part.size)
         files.append(part if same else replace(part, filename=name, size=size))
-    files += [file for file in listed.values() if file.url not in before]
+    files += [file for file in listed.values() if find_before(file) is None]
     return tuple(files)
+
+
+def _finder(files: Iterable[FilePart]) -> Callable[[FilePart], FilePart | None]:
+    """Finds the same file among `files`: by its address, or by path, query and name if one is relative."""
+    by_url = {file.url: file for file in files}
+    by_place = {_place(url): file for url, file in by_url.items()}
+
+    def find(file: FilePart) -> FilePart | None:
+        if file.url in by_url:
+            return by_url[file.url]
+        place, is_relative = _place(file.url)
+        twin = by_place.get((place, not is_relative))
+        is_same = twin is not None and (twin.filename or file.filename) == (file.filename or twin.filename)
+        return twin if is_same else None
+
+    return find
+
+
+def _place(url: str) -> tuple[str, bool]:
+    """Path and query of an address, and whether it is relative: one of the service, without its origin."""
+    try:
+        parts = urlsplit("" if url.startswith("data:") else url)
+    except ValueError:
+        return url, False
+    return f"/{parts.path.lstrip('/')}?{parts.query}", not (parts.scheme or parts.netloc) and bool(parts.path)
 
 
 _WRITING: Final = re.compile(r"write|create|save|edit|export|generate|make|store", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""Sources: equality, numbers, groups and marks."""
+"""Sources: equality, numbers, groups and marks; files of a turn."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from handinger_tui.core.evidence import (
     SourceIndex,
     address_marks,
     canonical_url,
+    files_of_turn,
     host_at,
     host_marks,
     sources_of,
@@ -20,6 +21,7 @@ from handinger_tui.core.evidence import (
     written_url,
 )
 from handinger_tui.core.safety import judge_link
+from handinger_tui.core.stream import FilePart, Snapshot
 from handinger_tui.core.turns.turn import Turn
 from tests.core.evidence_samples import session, turn, web
 
@@ -267,3 +269,33 @@ def test_the_fast_path_of_ordinary_addresses_equals_the_general_one(host: str, r
     short, long = f"https://{host}/{remainder}", f"HTTPS://{host}/{remainder}"
     assert address_marks(short) == address_marks(long)
     assert host_at(short) == host_at(long)
+
+
+# -- files -----------------------------------------------------------------------------------
+ABSOLUTE, RELATIVE = "https://api.example/api/workers/w/files/a.csv?v=1", "/api/workers/w/files/a.csv?v=1"
+
+
+@pytest.mark.parametrize(("streamed", "listed"), [(ABSOLUTE, RELATIVE), (RELATIVE, ABSOLUTE)])
+def test_a_file_with_an_absolute_and_a_relative_address_is_one_file(streamed: str, listed: str) -> None:
+    worker = Snapshot(files=(FilePart(listed, "text/csv", "a.csv", 7),))
+    shown = replace(turn(1), parts=(FilePart(streamed, "text/csv"),), snapshot=worker)
+    assert files_of_turn(shown) == (FilePart(streamed, "text/csv", "a.csv", 7),)
+    earlier = Snapshot(files=(FilePart(streamed, "text/csv", "a.csv"),))
+    assert files_of_turn(replace(shown, parts=(), before=earlier)) == ()
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://other.example/api/workers/w/files/a.csv?v=1", "a.csv"),
+        (RELATIVE.replace("v=1", "v=2"), "a.csv"),
+        (RELATIVE, "b.csv"),
+        ("data:text/csv,a", "a.csv"),
+        ("https://[broken", "a.csv"),
+        ("", "a.csv"),
+    ],
+)
+def test_files_with_different_addresses_or_names_are_two(url: str, name: str) -> None:
+    worker = Snapshot(files=(FilePart(url, "text/csv", name),))
+    shown = replace(turn(1), parts=(FilePart(ABSOLUTE, "text/csv", "a.csv"),), snapshot=worker)
+    assert [file.url for file in files_of_turn(shown)] == [ABSOLUTE, url]
