@@ -185,12 +185,13 @@ class TurnRecord:
         data = piece.data
         with suppress(NotJson):
             body = body_of(data)
-            data = slim_worker(body, self.order) if body.wire else data
+            data = slim_worker(body, self.order, self.turn.message_id) if body.wire else data
         self.feed(Framing.JSON, data, ReadReason.ANSWER)
 
     def feed_worker(self, body: WorkerBody, reason: ReadReason, *, messages: bool = True) -> None:
         """Feed one read of the worker, reduced to this turn; without `messages` only its figures."""
-        self.feed(Framing.JSON, slim_worker(body, self.order, messages=messages), reason)
+        text = slim_worker(body, self.order, self.turn.message_id, messages=messages)
+        self.feed(Framing.JSON, text, reason)
 
     def note(self, marker: Marker, **fields: Json) -> None:
         """Store and fold a marker of our own, with `fields` as its JSON content."""

@@ -193,7 +193,7 @@ def _answer_in(session: Session, turn: Turn, snapshot: Snapshot) -> Answer:
     Then the worker lists only the equal message of a later turn, before which there were equally many.
     """
     order = turn.order
-    answer = answer_to(order, snapshot)
+    answer = answer_to(order, snapshot, turn.message_id)
     if not answer.present or order.seen_before is None:
         return answer
     key = (normalized_prompt(order.prompt), order.seen_before)
@@ -226,7 +226,7 @@ def own_part(turn: Turn, body: WorkerBody) -> str:
     Usage and costs are left out where a later turn exists: they include that turn.
     """
     worker: JsonObject = dict(worker_in(body.wire) or body.wire)
-    answer = answer_to(turn.order, body.snapshot)
+    answer = answer_to(turn.order, body.snapshot, turn.message_id)
     worker["messages"] = messages_of(turn.order, answer)
     if body.snapshot.prompts is not None:
         worker[PROMPTS] = body.snapshot.prompts

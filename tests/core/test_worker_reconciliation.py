@@ -1,4 +1,4 @@
-"""A later reading without a figure does not remove it."""
+"""Readings of a worker: figures that a later one lacks, and answers of messages that ran at the same time."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from handinger_tui.core.stream import Frame, Framing, ReadReason
+from handinger_tui.core.jsontext import Json, JsonObject, dump
+from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import Turn, TurnRequest
+from handinger_tui.core.turns.worker_reconciliation import SLIM_ABOVE, slim_worker
 
 ORDER = TurnRequest("turn_1", "hello", 0, "w1")
 FIRST = {
@@ -56,3 +59,50 @@ def test_an_unreported_figure_stays_unknown_and_a_zero_is_a_figure() -> None:
         Decimal(3),
     )
     assert snapshot.usage.duration_ms is None
+
+
+# -- several programs at once ---------------------------------------------------------------------
+def message(role: str, name: str, text: str) -> JsonObject:
+    return {"id": name, "role": role, "parts": [{"type": "text", "text": text}]}
+
+
+ALL_AT_ONCE: list[Json] = [
+    message("user", "u0", "before"),
+    message("assistant", "a0", "old"),
+    *(message("user", f"u{at}", f"prompt {at}") for at in (1, 2, 3)),
+    *(message("assistant", f"a{at}", f"answer {at}. ") for at in (2, 3, 1)),
+]
+
+
+def ran_with_others(at: int, streamed: str, reason: ReadReason, padding: int) -> Turn:
+    """Turn `at` of three at once: its stream brings `streamed`, then the worker is read."""
+    order = replace(ORDER, prompt=f"prompt {at}", seen_before=0)
+    start, delta = (
+        dump({"type": "start", "messageId": f"a{at}"}),
+        dump({"type": "text-delta", "delta": streamed}),
+    )
+    tape = [Frame(0, 0, Framing.NOTE, "{}", Marker.OPENED)]
+    if streamed:
+        tape += [Frame(1, 1, Framing.SSE, start), Frame(2, 2, Framing.SSE, delta)]
+    tape.append(Frame(3, 3, Framing.NOTE, '{"clean": false}', Marker.CLOSED))
+    worker = {"id": "w1", "status": "completed", "messages": ALL_AT_ONCE, "metadata": {"x": "y" * padding}}
+    body = body_of(dump(worker))
+    streamed_turn = fold(order, tape)
+    slim = slim_worker(body, order, streamed_turn.message_id)
+    tape.append(Frame(4, 4, Framing.JSON, slim, reason))
+    return fold(order, tape)
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+@pytest.mark.parametrize("padding", [0, 2 * SLIM_ABOVE])
+@pytest.mark.parametrize("reason", [ReadReason.AFTER, ReadReason.DURING])
+def test_of_messages_at_once_each_gets_the_answer_of_its_stream(
+    at: int, padding: int, reason: ReadReason
+) -> None:
+    assert ran_with_others(at, "answer", reason, padding).text == f"answer {at}. "
+
+
+@pytest.mark.parametrize("padding", [0, 2 * SLIM_ABOVE])
+def test_of_messages_at_once_a_reading_alone_names_no_answer_as_ours(padding: int) -> None:
+    turn = ran_with_others(3, "", ReadReason.DURING, padding)
+    assert (turn.message_id, turn.text) == (None, "answer 2. answer 3. answer 1. ")

@@ -29,6 +29,8 @@ class Answer(Struct, frozen=True):
     """The assistant messages that answer it."""
     last: bool = True
     """No later turn follows, so `output_text` belongs to this answer."""
+    mixed: bool = False
+    """Other messages ran at the same time, and which of the answers is ours is not certain."""
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -54,8 +56,11 @@ def prompt_count(snapshot: Snapshot, prompt: str) -> int:
     return len(find_prompt(snapshot.messages, prompt))
 
 
-def answer_to(order: TurnRequest, snapshot: Snapshot) -> Answer:
-    """Find our turn in the worker's messages. A request without a prompt means the last turn."""
+def answer_to(order: TurnRequest, snapshot: Snapshot, message_id: str | None = None) -> Answer:
+    """Find our turn in the worker's messages. A request without a prompt means the last turn.
+
+    `message_id`: that of the answer in our stream; it decides where several messages ran at the same time.
+    """
     messages = snapshot.messages
     # Newest first: only the last user message is needed, and a history may be long.
     newest_first = range(len(messages) - 1, -1, -1)
@@ -63,21 +68,32 @@ def answer_to(order: TurnRequest, snapshot: Snapshot) -> Answer:
     if last is None:
         return CANNOT_TELL
     if not order.prompt:
-        return _answer_after(snapshot, last)
+        return _answer_after(snapshot, last, message_id)
     ours = find_prompt(messages, order.prompt)
     if not ours:
         return Answer(False)
     if order.seen_before is None:
-        return _answer_after(snapshot, ours[-1])
+        return _answer_after(snapshot, ours[-1], message_id)
     index = order.seen_before - (count(messages[ours[0]].get(EQUAL_BEFORE)) or 0)
-    return _answer_after(snapshot, ours[index]) if 0 <= index < len(ours) else Answer(False)
+    return _answer_after(snapshot, ours[index], message_id) if 0 <= index < len(ours) else Answer(False)
 
 
-def _answer_after(snapshot: Snapshot, user_at: int) -> Answer:
-    later = snapshot.messages[user_at + 1 :]
+def _answer_after(snapshot: Snapshot, user_at: int, message_id: str | None) -> Answer:
+    before, prompt, later = (
+        snapshot.messages[:user_at],
+        snapshot.messages[user_at],
+        snapshot.messages[user_at + 1 :],
+    )
     ours = [*takewhile(lambda message: role_of(message) != "user", later)]
     answers = tuple(message for message in ours if role_of(message) == "assistant")
-    return Answer(True, answers, len(ours) == len(later))
+    is_last = len(ours) == len(later)
+    neighbors = (*before[-1:], *later[:1])
+    mixed = prompt.get(MIXED) is True or any(role_of(message) == "user" for message in neighbors)
+    if mixed and message_id is not None:
+        own = tuple(one for one in later if id_of(one) == message_id and role_of(one) == "assistant")
+        if own:
+            return Answer(True, own, is_last)
+    return Answer(True, answers, is_last, mixed)
 
 
 class WorkerObservation(Enum):
@@ -97,7 +113,7 @@ class WorkerObservation(Enum):
 
 def observe(turn: Turn, snapshot: Snapshot, *, accepted: bool) -> WorkerObservation:
     """Judge a snapshot. `accepted`: the service had started to answer our POST."""
-    answer = answer_to(turn.order, snapshot)
+    answer = answer_to(turn.order, snapshot, turn.message_id)
     if answer.present is None:
         return _observe_without_messages(turn, snapshot, accepted=accepted)
     if not answer.present:
@@ -158,7 +174,7 @@ def _ends_with(texts: tuple[str, ...], text: str | None) -> bool:
 def settle_with(turn: Turn, snapshot: Snapshot) -> Turn:
     """The turn after the snapshot that settles it: the server's text wins where there is one."""
     turn = with_snapshot(turn, snapshot)
-    answer = answer_to(turn.order, snapshot)
+    answer = answer_to(turn.order, snapshot, turn.message_id)
     text = _final_text(turn, snapshot, answer)
     parts = turn.parts or answer.parts
     if not snapshot.busy:
@@ -176,13 +192,13 @@ def settle_with(turn: Turn, snapshot: Snapshot) -> Turn:
 def show_progress(turn: Turn, snapshot: Snapshot) -> Turn:
     """The turn after a poll: the worker's growing answer replaces ours."""
     turn = with_snapshot(turn, snapshot)
-    answer = answer_to(turn.order, snapshot)
+    answer = answer_to(turn.order, snapshot, turn.message_id)
     text = _final_text(turn, snapshot, answer)
     if text is None or text == turn.text or len(text) < len(turn.text):
         return turn
     if answer.text == text:
         parts = keep_equal(turn.parts, answer.parts)
-        message_id = id_of(answer.messages[-1])
+        message_id = turn.message_id if answer.mixed else id_of(answer.messages[-1])
         return replace(turn, parts=parts, message_id=message_id, open_text=(), open_reasoning=())
     return replace(turn, parts=_swap_text(turn.parts, text), open_text=(), open_reasoning=())
 
@@ -195,7 +211,7 @@ def read_stream_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
         latest.busy or before is None or latest.output_text != before.output_text
     )
     turn = with_snapshot(turn, snapshot)
-    answer = answer_to(turn.order, snapshot)
+    answer = answer_to(turn.order, snapshot, turn.message_id)
     text = snapshot.output_text if answer.last else answer.text
     if before is not None and text and text == before.output_text and not answer.text:
         if not answer.present and not has_moved:
@@ -220,7 +236,7 @@ def with_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
     old = turn.snapshot
     answer = CANNOT_TELL
     if snapshot.by_turn or snapshot.structured_output is not None:
-        answer = answer_to(turn.order, snapshot)
+        answer = answer_to(turn.order, snapshot, turn.message_id)
         snapshot = replace(snapshot, structured_output=_structured(answer, snapshot))
     merged = snapshot if old is None else _merged(old, snapshot)
     own = (snapshot.own or answer.own) if snapshot.by_turn else None
@@ -289,7 +305,9 @@ MAX_UNMATCHED_BODY: Final = 1 << 20
 """Characters of a body above which messages are not stored when our turn is not among them."""
 
 
-def slim_worker(body: WorkerBody, order: TurnRequest, *, messages: bool = True) -> str:
+def slim_worker(
+    body: WorkerBody, order: TurnRequest, message_id: str | None = None, *, messages: bool = True
+) -> str:
     """The body of a Worker as it is stored, without the messages of other turns.
 
     Numbers keep their exact text. Without this every poll of a long worker
@@ -300,7 +318,7 @@ def slim_worker(body: WorkerBody, order: TurnRequest, *, messages: bool = True) 
     worker = dict(worker_in(body.wire) or body.wire)
     if body.snapshot.prompts is not None:
         worker[PROMPTS] = body.snapshot.prompts
-    answer = answer_to(order, body.snapshot) if messages or body.snapshot.by_turn else CANNOT_TELL
+    answer = answer_to(order, body.snapshot, message_id) if messages or body.snapshot.by_turn else CANNOT_TELL
     if answer.own is not None:
         worker[OWN] = answer.messages[-1]["usage"]
     if not messages:
@@ -314,12 +332,18 @@ def slim_worker(body: WorkerBody, order: TurnRequest, *, messages: bool = True) 
     return dump(worker)
 
 
+MIXED: Final = "handinger_tui_mixed"
+"""Member of a user message as we store it: see `Answer.mixed`."""
+
+
 def messages_of(order: TurnRequest, answer: Answer) -> list[Json]:
     """The messages of a Worker that was reduced to one turn: the prompt, its answer, and any later turn."""
     prompt: JsonObject = {"role": "user", "parts": [{"type": "text", "text": order.prompt}]}
     if order.seen_before:
         # One message stands for all equal ones: a schedule repeats a prompt without end.
         prompt[EQUAL_BEFORE] = order.seen_before
+    if answer.mixed:
+        prompt[MIXED] = True
     after: list[Json] = [] if answer.last else [{"role": "user", "parts": []}]
     return [prompt, *answer.messages, *after]
 
