@@ -22,7 +22,7 @@ async def test_another_worker_is_refused(server: Server, client: WorkerClient, w
     with pytest.raises(BrokenContract) as caught:
         await client.read_worker("w1")
     assert caught.value.kind is Kind.UNEXPECTED_CONTENT
-    assert "another worker" in caught.value.summary
+    assert "different worker" in caught.value.summary
 
 
 @pytest.mark.parametrize(

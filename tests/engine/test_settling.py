@@ -269,7 +269,7 @@ async def test_a_post_answered_only_for_another_worker_may_have_cost() -> None:
     turn = session.turns[-1]
     assert (session.worker_id, turn.status, turn.text) == ("w1", TurnStatus.UNKNOWN, "")
     assert turn.fault is not None
-    assert "another worker" in turn.fault.message
+    assert "different worker" in turn.fault.message
 
 
 EARLIER = worker("one", prompt="earlier")
