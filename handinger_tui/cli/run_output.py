@@ -15,7 +15,7 @@ from handinger_tui.cli.args import UsageExit
 from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.output import Exit, exit_of_kind, say, sentence
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LocalFileError
-from handinger_tui.core.export.result import costs_object, event_object, result_object, usage_object
+from handinger_tui.core.export.result import event_object, reported_figures, result_object
 from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.money.attribution import MoneyIndex, money_of
 from handinger_tui.core.money.limits import (
@@ -157,8 +157,8 @@ class EventPrinter(JsonPrinter):
             self._print_event(
                 {
                     "type": "usage",
-                    "usage": usage_object(usage_and_costs[0]),
-                    "costs": costs_object(usage_and_costs[1]),
+                    "usage": reported_figures(usage_and_costs[0]),
+                    "costs": reported_figures(usage_and_costs[1]),
                 }
             )
 

@@ -7,7 +7,6 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import fields
 
 from handinger_tui.core.amounts import (
     EXACT,
@@ -37,7 +36,7 @@ from handinger_tui.core.receipts import (
     share_text,
 )
 from handinger_tui.core.safety import clean_json, clean_line
-from handinger_tui.core.stream import Costs, Snapshot, Usage
+from handinger_tui.core.stream import Snapshot, figures_object
 from handinger_tui.core.turns.session import Session, ids_of, title_from
 from handinger_tui.core.turns.turn import Turn, fault_object
 
@@ -376,8 +375,8 @@ def receipt_json(receipt: Receipt) -> JsonObject:
         "doubtful": money.doubtful,
         "reading": str(money.reading),
         "reading_pinned": money.pinned,
-        "usage": _members(money.usage),
-        "costs": _members(money.costs),
+        "usage": figures_object(money.usage),
+        "costs": figures_object(money.costs),
         "split_excess_usd": json_amount(facts.split_excess),
         "elapsed_ms": facts.elapsed_ms,
         "before": _reading_object(turn.before),
@@ -415,9 +414,6 @@ def receipt_json(receipt: Receipt) -> JsonObject:
 
 def _reading_object(read: Snapshot | None) -> JsonObject | None:
     """Usage and costs as the worker reported them; None where it was not read."""
-    return None if read is None else {"usage": _members(read.usage), "costs": _members(read.costs)}
-
-
-def _members(group: Usage | Costs) -> JsonObject:
-    values = {field.name: getattr(group, field.name) for field in fields(group)}
-    return {name: value if isinstance(value, int) else json_amount(value) for name, value in values.items()}
+    return (
+        None if read is None else {"usage": figures_object(read.usage), "costs": figures_object(read.costs)}
+    )

@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple, Self
 from msgspec import Struct, field
 from msgspec.structs import astuple
 
-from handinger_tui.core.amounts import EXACT, PLACES, tidy
+from handinger_tui.core.amounts import EXACT, PLACES, json_amount, tidy
 from handinger_tui.core.jsontext import (
     Json,
     JsonObject,
@@ -271,6 +271,12 @@ class Costs(_Numbers, frozen=True):
 def cost_of(usage: Usage, costs: Costs) -> Decimal | None:
     """The cost in USD: as reported, else the sum of the four categories."""
     return usage.cost_usd if usage.cost_usd is not None else costs.total()
+
+
+def figures_object(group: Usage | Costs) -> JsonObject:
+    """Usage or costs in JSON: amounts as decimal text, counts as numbers, null where not reported."""
+    pairs = zip(group.__struct_fields__, group.members, strict=True)
+    return {name: value if isinstance(value, int) else json_amount(value) for name, value in pairs}
 
 
 NO_USAGE: Final = Usage()

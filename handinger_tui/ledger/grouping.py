@@ -20,6 +20,7 @@ from handinger_tui.core.money.spending import (
     Spent,
     TurnCharge,
     altogether,
+    midnight_ms,
     week_days,
     week_name,
 )
@@ -72,13 +73,6 @@ def day_at(at_ms: int, zone: tzinfo | None) -> Day:
     day = (_EPOCH + clamped).astimezone(zone).date()
     start, end = midnight_ms(day, zone), midnight_ms(day + timedelta(days=1), zone)
     return Day(day.isoformat(), start, max(end, at_ms + 1))
-
-
-def midnight_ms(day: date, zone: tzinfo | None) -> int:
-    """The start of a local day in Unix milliseconds."""
-    # Where clocks go forward at midnight, that time does not exist: `timestamp` then gives the start of the
-    # day, but `astimezone` of a time without a zone gives an hour before it.
-    return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1000
 
 
 _CONDITIONS: Final = {

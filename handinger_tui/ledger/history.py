@@ -290,6 +290,9 @@ _KEEP: Final = """
 """
 
 
+_TEXT_MEMBERS: Final = ("title", "summary", "text", "url")
+
+
 class StoredWorkers:
     """The table of stored workers. Every method raises LedgerError."""
 
@@ -304,14 +307,7 @@ class StoredWorkers:
 
     async def keep(self, base_url: str, worker: StoredWorker) -> None:
         """Store what was read of a worker."""
-        members = {
-            "title": worker.title,
-            "summary": worker.summary,
-            "text": worker.text,
-            "schema": worker.schema,
-            "is_public": worker.is_public,
-            "url": worker.url,
-        }
+        members = {name: getattr(worker, name) for name in (*_TEXT_MEMBERS, "schema", "is_public")}
         cells = pack(base_url), pack(worker.worker_id), dump(members), worker.read_ms, int(worker.is_missing)
 
         def work(connection: sqlite3.Connection) -> None:
@@ -335,12 +331,9 @@ def _worker_of(row: Row) -> StoredWorker:
     schema, is_public = members.get("schema"), members.get("is_public")
     return replace(
         worker,
-        title=as_text(members.get("title")),
-        summary=as_text(members.get("summary")),
-        text=as_text(members.get("text")),
+        **{name: as_text(members.get(name)) for name in _TEXT_MEMBERS},
         schema=schema if isinstance(schema, dict) else None,
         is_public=is_public if isinstance(is_public, bool) else None,
-        url=as_text(members.get("url")),
         read_ms=int_or_none(row["read_ms"]),
         is_missing=bool(row["gone"]),
     )

@@ -34,18 +34,12 @@ from handinger_tui.core.money.limits import (
     effective,
     gauges,
 )
-from handinger_tui.core.money.spending import LOCAL, ChargeFilter, Spent
+from handinger_tui.core.money.spending import LOCAL, ChargeFilter, Spent, midnight_ms
 from handinger_tui.core.money.typical_cost import ENOUGH, Spread
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
 from handinger_tui.ledger.charges import PLACES, rises
-from handinger_tui.ledger.grouping import (
-    condition,
-    day_at,
-    midnight_ms,
-    spent,
-    usual,
-)
+from handinger_tui.ledger.grouping import condition, day_at, spent, usual
 from handinger_tui.ledger.sql import Care, Row, one_moment, pack, scaled, split, transaction, unpack
 
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from handinger_tui.core.money.spending import ChargeFilter, GroupBy, midnight
+from handinger_tui.core.money.spending import ChargeFilter, GroupBy, midnight, midnight_ms
 from handinger_tui.ledger.grouping import day_at
-from handinger_tui.ui.ledger.query import midnight_ms
 from tests.ledger.raw_rows import cells, put_in
 from tests.ledger.samples import opened
 

@@ -14,7 +14,7 @@ from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.money.attribution import TurnMoney, fault_in, money_of, took_ms
 from handinger_tui.core.safety import clean_json
-from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
+from handinger_tui.core.stream import CustomPart, FilePart, SourcePart, figures_object
 from handinger_tui.core.turns.messages import id_of, role_of, text_of
 from handinger_tui.core.turns.session import Session, ids_of
 from handinger_tui.core.turns.turn import DataPart, ReasoningPart, ToolPart, ToolState, Turn, fault_object
@@ -61,10 +61,10 @@ def result_object(
         "aborted": turn.aborted,
         "errors": [*turn.errors, *turn.late_errors],
         # As the worker reports them: cumulative. Those of the turn follow.
-        "usage": usage_object(snapshot.usage) if snapshot else None,
-        "costs": costs_object(snapshot.costs) if snapshot else None,
-        "turn_usage": usage_object(money.usage),
-        "turn_costs": costs_object(money.costs),
+        "usage": reported_figures(snapshot.usage) if snapshot else None,
+        "costs": reported_figures(snapshot.costs) if snapshot else None,
+        "turn_usage": reported_figures(money.usage),
+        "turn_costs": reported_figures(money.costs),
         "turn_shared_with": money.others if money.shared else None,
         "turn_cost_usd_at_most": json_amount(money.most_usd),
         "turn_doubtful": money.doubtful,
@@ -107,34 +107,9 @@ def _file_object(part: FilePart) -> JsonObject:
     }
 
 
-def usage_object(usage: Usage) -> JsonObject | None:
-    """The ten members of usage; None when none of them was reported."""
-    if not usage.reported:
-        return None
-    return {
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "reasoning_tokens": usage.reasoning_tokens,
-        "cache_read_tokens": usage.cache_read_tokens,
-        "cache_write_tokens": usage.cache_write_tokens,
-        "total_tokens": usage.total_tokens,
-        "steps": usage.steps,
-        "credits": json_amount(usage.credits),
-        "cost_usd": json_amount(usage.cost_usd),
-        "duration_ms": usage.duration_ms,
-    }
-
-
-def costs_object(costs: Costs) -> JsonObject | None:
-    """The four cost categories as decimal text; None when none of them was reported."""
-    if not costs.reported:
-        return None
-    return {
-        "model_usd": json_amount(costs.model_usd),
-        "tool_usd": json_amount(costs.tool_usd),
-        "sandbox_usd": json_amount(costs.sandbox_usd),
-        "internal_usd": json_amount(costs.internal_usd),
-    }
+def reported_figures(group: Usage | Costs) -> JsonObject | None:
+    """Usage or costs in JSON; None when nothing was reported."""
+    return figures_object(group) if group.reported else None
 
 
 # -- the lines of stream-json -----------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -239,6 +239,13 @@ def sum_text(usd: Total, credit_total: Total, turns: int, credit_usd: Decimal | 
 TIMES: Final = "a day (2026-11-25), today, yesterday, month, 7d (whole days) or 24h"
 _BACK: Final = re.compile(r"([0-9]{1,5})([dh])", re.ASCII)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
+
+def midnight_ms(day: date, zone: tzinfo | None) -> int:
+    """The start of a local day in Unix milliseconds."""
+    # Where clocks go forward at midnight, that time does not exist: `timestamp` then gives the start of the
+    # day, but `astimezone` of a time without a zone gives an hour before it.
+    return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1000
 
 
 def midnight(day: date) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
@@ -21,6 +21,7 @@ from handinger_tui.core.money.spending import (
     ChargeFilter,
     GroupBy,
     altogether,
+    midnight_ms,
     month_days,
     nameless,
     week_days,
@@ -195,11 +196,6 @@ def moment(at_ms: int, zone: tzinfo | None) -> datetime:
 def day_at(at_ms: int, zone: tzinfo | None) -> date:
     """The day of a time in `zone`."""
     return moment(at_ms, zone).date()
-
-
-def midnight_ms(day: date, zone: tzinfo | None) -> int:
-    """The start of a day in `zone`, in ms."""
-    return int(datetime.combine(day, time(), tzinfo=zone).timestamp() * 1000)
 
 
 def day_text(day: date, year: int) -> str:

@@ -22,7 +22,7 @@ from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import NOT_REPORTED, duration, plural
 from handinger_tui.core.money.forecast import Forecast, daily, forecast, forecast_text, limit_text
 from handinger_tui.core.money.limits import Gauge, Scope, Unit
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, midnight_ms
 from handinger_tui.core.money.typical_cost import (
     ENOUGH,
     ENOUGH_TO_ADVISE,
@@ -34,7 +34,7 @@ from handinger_tui.core.money.typical_cost import (
 )
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.ledger.query import day_at, first_of_forecast, midnight_ms, unit_of
+from handinger_tui.ui.ledger.query import day_at, first_of_forecast, unit_of
 from handinger_tui.ui.pages import SavingScreen
 from handinger_tui.ui.widgets.frame import FooterLine, StaticReflow
 
