@@ -198,7 +198,7 @@ class ConnectPolicy(Struct, frozen=True):
 
 
 def _ignore() -> None:
-    """Nobody waits for the first byte."""
+    """No caller waits for the first byte."""
 
 
 class SendTrace:

@@ -66,7 +66,7 @@ def time_filter(args: argparse.Namespace, now: datetime) -> ChargeFilter:
     """Return the filter of `--since` and `--until`.
 
     Raises:
-        SettingsError: a time is not valid, or nothing lies between the two.
+        SettingsError: a time is not valid, or the first is not before the second.
     """
     since = None if args.since is None else period_ms(args.since, "--since", now)[0]
     until = None if args.until is None else period_ms(args.until, "--until", now)[1]

@@ -224,7 +224,7 @@ def _with_item(query: Query, item: str, now: datetime) -> Query:
 
 
 def _is_filter(match: re.Match[str]) -> bool:
-    """Whether an item is meant as a filter: an address, `std::move` and `a>b` are texts."""
+    """Whether an item is a filter: an address, `std::move` and `a>b` are texts."""
     name, sign, value = match[1].lower(), match[2], match[3]
     if name in FILTERS and (sign == ":" or name == "cost"):
         return True

@@ -39,7 +39,7 @@ class Inbox:
     """
 
     def __init__(self, failed: Callable[[Exception], None]) -> None:
-        """`failed(problem)` is called when a request of the owner itself, which nobody awaits, has failed."""
+        """`failed(problem)` is called when a request of the owner itself, which has no caller, has failed."""
         self._failed = failed
         self._requests: deque[tuple[Callable[[], Awaitable[Any]], asyncio.Future[Any]]] = deque()
         self._worker: asyncio.Task[None] | None = None

@@ -185,7 +185,7 @@ class Replay:
         """The number of the turn that is played, from 1."""
         self.is_over = False
         self.folded: list[int] = []
-        """Numbers of turns that are shown as they were stored: their frames are gone."""
+        """Numbers of turns that are shown at once, since their frames are no longer stored."""
         self.problem: Callable[[], str | None] = lambda: None
         """Gives one line about the history, if any: damage may be found in the frames of every turn."""
         self._reported: str | None = None

@@ -65,7 +65,7 @@ LOCAL_ENDED = Fault(
 
 
 def ended_with_program(session: Session) -> Session:
-    """A session of a local worker as an earlier program left it: the worker is gone, and no turn runs.
+    """A session of a local worker as an earlier program left it: that worker is gone, and no turn runs.
 
     Only the copy in memory says so: another program that still runs owns what it stored.
     """
@@ -643,7 +643,7 @@ class SessionActor:
         return departed
 
     def _request_failed(self, problem: Exception) -> None:
-        """Hold the queue after a failure that nobody awaits: nothing may be sent without the user."""
+        """Hold the queue after a request without a caller failed: nothing may be sent without the user."""
         reason = problem.summary if isinstance(problem, HandingerError) else repr(problem)
         self.queue.hold = Hold(HoldReason.UNREADABLE, detail=reason)
         self.store.publish()

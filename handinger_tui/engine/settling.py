@@ -210,7 +210,7 @@ def _has_ended(answer: Answer, snapshot: Snapshot) -> bool:
 
 
 def _is_missing(turn: Turn, answer: Answer, snapshot: Snapshot) -> bool:
-    """Whether a message of ours is not in the worker, and no message from before it has gone either."""
+    """Whether the worker lacks a message of ours, although it has all messages from before it."""
     before = turn.before.prompts if turn.before is not None else None
     is_complete = before is not None and snapshot.prompts is not None and snapshot.prompts >= before
     return answer.present is False and turn.posts > 0 and is_complete
@@ -337,8 +337,8 @@ class TurnSettler:
 
         A turn that would have begun it, and that the service never accepted, has not arrived.
 
-        Their amounts stay unknown, and they reserve nothing any longer: nobody could ever read their end. If
-        the worker is there again, a reading settles them all the same.
+        Their amounts stay unknown, and they no longer reserve anything, since their end cannot be read.
+        If the worker is there again, a reading settles them all the same.
 
         Raises:
             LedgerError
@@ -386,7 +386,7 @@ class TurnSettler:
         return still_open
 
     async def detach(self, turn_id: str) -> None:
-        """Settle a turn whose request may have left before a crash as one that nobody watches.
+        """Settle a turn whose request may have left before a crash as one that is not watched.
 
         Raises:
             LedgerError

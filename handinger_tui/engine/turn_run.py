@@ -69,7 +69,7 @@ class TurnRun:
         """Watch a turn that may be running, with GETs only.
 
         While another running program works on it, this one shows what that one stores. A turn has one
-        writer: two streams of one answer could not be told apart.
+        writer: two streams of one answer could not be distinguished.
         """
         record = self.record
         record.departed = record.is_ours

@@ -248,8 +248,8 @@ def new_entries(
     """The charge of every turn that has none, corrections where more is known now, and new suspense.
 
     Other sessions have to know what the turns show of their workers, also where that changes no amount.
-    `retracts`: numbers that are recorded and not known any more are taken back. Otherwise they stay: a
-    reading that is lost or damaged must not take back what was charged.
+    `retracts`: recorded numbers that are no longer known are retracted. Otherwise they stay: a
+    reading that is lost or damaged must not retract what was charged.
 
     A turn of ours has a charge since it was stored (`open_charge`). A new read of the worker can change
     earlier turns as well, so all turns on the workers of the session are compared, except those confirmed
@@ -324,7 +324,7 @@ def _changes(
 
 
 def _retracted_names(recorded: _Recorded, money: TurnMoney, reported: Mapping[str, int]) -> Sequence[str]:
-    """The recorded numbers that the readings of the turn do not show any more."""
+    """The recorded numbers that the readings of the turn no longer show."""
     if money.reading is Reading.NONE:
         return ()
     return [name for name in NUMBERS if recorded.numbers[name] is not None and name not in reported]

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 MOST_S: Final = 3.0
-"""One start of a program spends at most this many seconds; the next one goes on."""
+"""One start of a program spends at most this many seconds; the next one continues."""
 
 
 def recompute(connection: sqlite3.Connection, now_ms: int, most_s: float = MOST_S) -> list[Restatement]:
@@ -132,7 +132,7 @@ def _newest_charge(connection: sqlite3.Connection) -> int:
 def _decide(connection: sqlite3.Connection, base_url: str, ruling: Ruling, reason: str) -> None:
     """Store a ruling, and correct what it changes of all turns on its worker."""
     earlier = rulings_on(connection, base_url, ruling.worker_id)
-    # The clock may have gone back; the newest ruling is in force.
+    # The clock may have been set back; the newest ruling is in force.
     at_ms = max([ruling.at_ms, *(one.at_ms for one in earlier)])
     cells = (pack(base_url), pack(ruling.worker_id), at_ms, ruling.meaning, ruling.seen_ms)
     connection.execute(_PUT, (*cells, pack_optional(ruling.turn_id)))
@@ -161,7 +161,7 @@ def decide_in(path: Path, decide: Callable[[sqlite3.Connection], None]) -> list[
     patience = LockPatience(PATIENCE_S)
 
     def attempt() -> list[Restatement]:
-        opened = open_database(path, patience.attempt_s, mend=False)
+        opened = open_database(path, patience.attempt_s, replace_damaged=False)
         with closing(opened.connection) as connection, translated():
             newest = _newest_charge(connection)
             decide(connection)

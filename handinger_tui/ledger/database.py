@@ -84,7 +84,7 @@ class Database:
             self._timer = asyncio.get_running_loop().call_later(MAX_WAIT_S, self._hand_over)
 
     async def run(self, work: Callable[[sqlite3.Connection], T], *, flush: bool = False) -> T:
-        """Run `work` after everything queued before it. A job that nobody awaits any more is not begun.
+        """Run `work` after everything queued before it. A job whose caller was cancelled is not started.
 
         The frames before it are written first if possible; with `flush` the job fails if they cannot be.
 

@@ -172,26 +172,26 @@ class Opened(Struct, frozen=True):
 
     connection: sqlite3.Connection
     problem: str | None = None
-    begun_anew: bool = False
+    is_replacement: bool = False
     """A damaged file was set aside, so this one lacks the earlier charges and limits."""
 
 
-def open_database(path: Path | None, patience_s: float, *, mend: bool = True) -> Opened:
+def open_database(path: Path | None, patience_s: float, *, replace_damaged: bool = True) -> Opened:
     """Open or create the database; `path` None: a database in memory.
 
-    `patience_s`: how many seconds to wait for a lock of another process. `mend`: set a damaged file
-    aside and begin a new one.
+    `patience_s`: how many seconds to wait for a lock of another process. `replace_damaged`: set a damaged
+    file aside and create a new one.
 
     Raises:
         TooNew, Locked, NoRoom
-        Damaged: the file is damaged, and `mend` is False; it is not changed.
+        Damaged: the file is damaged, and `replace_damaged` is False; it is not changed.
     """
     with translated():
         if path is None:
             return Opened(_ready(_connect(":memory:", patience_s)), MEMORY_ONLY)
         _make_folder(path.parent)
         with alone_in(path.parent, patience_s):
-            return _open_or_begin(path, patience_s, mend=mend)
+            return _open_or_replace(path, patience_s, replace_damaged=replace_damaged)
 
 
 def open_to_read(path: Path, patience_s: float) -> Opened:
@@ -217,7 +217,7 @@ def open_to_read(path: Path, patience_s: float) -> Opened:
             _check_columns(connection)
             return Opened(connection, NEWER)
         try:
-            opened = open_database(path, patience_s, mend=False)
+            opened = open_database(path, patience_s, replace_damaged=False)
         except (NoRoom, Locked):
             opened = Opened(_ready(_copy_to_memory(connection)), ONLY_READ)
     except BaseException:
@@ -293,7 +293,7 @@ def open_copy(path: Path, patience_s: float) -> Opened:
 def charges_before(source: sqlite3.Connection, at_ms: int) -> sqlite3.Connection:
     """A history in memory with what was entered before a time, and the sessions for their titles.
 
-    The trigger of `charges` derives `turn_totals` anew, so all queries see what was known then.
+    The trigger of `charges` derives `turn_totals` from them, so all queries see what was known then.
     """
     copy = _ready(_connect(":memory:", 0.0))
     copy.execute("BEGIN")
@@ -329,13 +329,13 @@ def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
     return {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
 
 
-def _open_or_begin(path: Path, patience_s: float, *, mend: bool) -> Opened:
+def _open_or_replace(path: Path, patience_s: float, *, replace_damaged: bool) -> Opened:
     _make_private(path)
     file_id = identity(path)
     try:
         return Opened(_open_file(path, patience_s))
     except Damaged:
-        if not mend:
+        if not replace_damaged:
             raise
         copy = set_aside(path, file_id)
     _make_private(path)
@@ -345,7 +345,7 @@ def _open_or_begin(path: Path, patience_s: float, *, mend: bool) -> Opened:
         f"The history was damaged and is kept as {copy.name}. A new one was created."
         " To save what can be read of the old one: handinger-tui doctor --repair."
     )
-    return Opened(_open_file(path, patience_s), problem, begun_anew=True)
+    return Opened(_open_file(path, patience_s), problem, is_replacement=True)
 
 
 def mark_suspect(path: Path) -> None:

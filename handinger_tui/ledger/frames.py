@@ -4,8 +4,8 @@ A closed turn has two packed forms, each of them compressed JSON. `gathered` hol
 run of deltas is one frame: sessions are opened from it. `packed` holds the frames as they arrived; those of
 streams are no longer in `frames` then, and readings of the worker have no `data` there. Markers stay as they
 are, and so do the times of readings, since queries look for both. A turn of 1,000 deltas takes a seventh of
-the room. `packed` is removed after the time for which the person keeps frames; everything else goes on with
-`gathered` then.
+the room. `packed` is removed after the time for which the person keeps frames;
+`gathered` serves everything else.
 """
 
 from __future__ import annotations
@@ -237,7 +237,7 @@ _SAME: Final = f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ? AND seq = 
 
 
 class FrameNumbers:
-    """Numbers frames of a turn anew where another program has stored frames of it, so that none is lost.
+    """Renumbers frames of a turn where another program has stored frames of it, so that none is lost.
 
     After a failed commit the same frames are passed again, and get the same numbers. For one thread.
     """

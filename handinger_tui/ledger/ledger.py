@@ -52,8 +52,8 @@ class FileAccess(Enum):
     """Read a copy of it in memory, in which new turns are kept until the program ends."""
     WRITE = auto()
     """Create, migrate and write it; a damaged file is refused."""
-    MEND = auto()
-    """As WRITE, but a damaged file is set aside and a new one begins. Only where the user is told."""
+    REPLACE_DAMAGED = auto()
+    """Like WRITE, but a damaged file is set aside and a new one is created. Only where a notice is shown."""
 
 
 def no_history(reason: str) -> NoHistory:
@@ -82,14 +82,14 @@ class Ledger:
         patience_s: float = PATIENCE_S,
         zone: tzinfo | None = None,
         instead_of: LedgerError | None = None,
-        access: FileAccess = FileAccess.MEND,
+        access: FileAccess = FileAccess.REPLACE_DAMAGED,
         on_wait: Callable[[], None] = lambda: None,
     ) -> None:
         self._path = path
         self._access = access
         self.run = Run(uuid4().hex)
         """This run of the program; set its profile and folder before the first turn."""
-        written = path if access in (FileAccess.WRITE, FileAccess.MEND) else None
+        written = path if access in (FileAccess.WRITE, FileAccess.REPLACE_DAMAGED) else None
         self._process_locks = None if written is None else ProcessLocks(written, self.run.run_id)
         self._opening_problem: str | None = None
         self.no_history = None if instead_of is None else no_history(instead_of.summary)
@@ -267,8 +267,8 @@ class Ledger:
     # -- inside the database thread ----------------------------------------------------
     def _open(self) -> Opened:
         path, attempt_s = self._path, self._patience.attempt_s
-        mend = self._access is FileAccess.MEND
-        attempt = partial(open_database, path, attempt_s, mend=mend)
+        replace_damaged = self._access is FileAccess.REPLACE_DAMAGED
+        attempt = partial(open_database, path, attempt_s, replace_damaged=replace_damaged)
         if path is not None and self._access is FileAccess.READ:
             attempt = partial(open_or_salvage, path, attempt_s)
         elif path is not None and self._access is FileAccess.COPY:
@@ -279,7 +279,7 @@ class Ledger:
         self.recomputed = recompute(opened.connection, self.limits.rules.now_ms())
         with suppress(sqlite3.Error):
             self.charges.begin(opened.connection)
-        if opened.begun_anew:
+        if opened.is_replacement:
             self.no_history = no_history(f"{opened.problem} Earlier spending and limits are not in it.")
         try:
             with translated():

@@ -313,7 +313,7 @@ def adopt(repaired: Path, path: Path) -> Path | None:
 
 
 def _damaged_source(copy: Path) -> sqlite3.Connection:
-    """A connection to a copy of the damaged file, whose header is written anew if nothing can be read."""
+    """A connection to a copy of the damaged file, whose header is rewritten if nothing can be read."""
     connection = _tolerant(copy)
     if _tables(connection):
         return connection

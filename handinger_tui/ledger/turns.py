@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def claim(connection: sqlite3.Connection, turn_id: str, run: str, is_alive: Callable[[str], bool]) -> bool:
     """Make an open turn that of `run`; False while another run that `is_alive` has it.
 
-    One whose end is known is nobody's: every program may add a reading of its worker.
+    One whose end is known has no owner: every program may add a reading of its worker.
     """
     with transaction(connection):
         row = connection.execute(_OWNER, (pack(turn_id),)).fetchone()
@@ -327,7 +327,7 @@ def close_turn(
         _put_position(connection, turn)
         if turn.status not in LIVE:
             store_compact_frames(connection, turn.turn_id)
-            # A local worker ends with its program: nobody could read the end of what it was left running.
+            # A local worker ends with its program: the end of a turn that it was left running cannot be read.
             if turn.status not in UNDECIDED or session.base_url == LOCAL:
                 limits.release(connection, turn.turn_id)
         write_charges(connection, session, cache)

@@ -306,7 +306,7 @@ class TaskRegistry:
         return task, started
 
     async def _deliver(self, task: Task, turn: LocalTurn) -> None:
-        """Tell the webhook of the worker that a turn has ended on its own."""
+        """Notify the webhook of the worker when a turn has ended, unless it was aborted."""
         await turn.ended.wait()
         if turn.is_complete and not task.template.is_deleted:
             members = next(one for one in task.turn_members() if one["id"] == turn.id)

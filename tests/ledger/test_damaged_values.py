@@ -118,7 +118,7 @@ def cases() -> Iterator[tuple[str, str, str, FileAccess]]:
     for table, columns in COLUMNS.items():
         for number, column in enumerate(columns):
             for at, value in enumerate((BAD, f"CAST({BAD} AS TEXT)", "'odd'", "-1", "1.5")):
-                yield table, column, value, (FileAccess.READ, FileAccess.MEND)[(number + at) % 2]
+                yield table, column, value, (FileAccess.READ, FileAccess.REPLACE_DAMAGED)[(number + at) % 2]
 
 
 @pytest.mark.parametrize(("table", "column", "value", "access"), list(cases()))
@@ -175,7 +175,7 @@ def flip_bits(path: Path, seed: int) -> None:
 )
 async def test_flipped_bits_cause_only_our_own_errors(path: Path, seed: int) -> None:
     flip_bits(path, seed)
-    for access in (FileAccess.READ, FileAccess.MEND):
+    for access in (FileAccess.READ, FileAccess.REPLACE_DAMAGED):
         # A damaged page is reported as an error of ours, never as one of Python.
         with suppress(LedgerError):
             await read_all(path, access)

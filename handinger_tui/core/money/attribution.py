@@ -288,7 +288,7 @@ class MoneyIndex:
         self._apply(turns, newest.events, {}, set(range(start, len(turns))))
 
     def _compute_with(self, turns: Sequence[Turn], elsewhere: Others, changed: set[int]) -> None:
-        """Compute what a change affects. Turns of other sessions may lie between any turns of this one."""
+        """Compute what a change affects. Turns of other sessions may come between any turns of this one."""
         events = with_others(turns, elsewhere.turns).events
         same = same_items(self._events, events)
         if same < self._start:
@@ -331,7 +331,7 @@ class MoneyIndex:
         )
         if basis != self._basis:
             affected, self._basis = {*range(len(turns)), *others}, basis
-        # Whether a rise is nobody's may change long after it was assigned.
+        # Whether a rise has no owner may change long after it was assigned.
         affected.update(key for one in decisions.values() for key in one.owners.values())
         exceptions = {key for meters in results.values() for meter in meters for key in meter.exceptions}
         # A turn that becomes an exception, or ceases to be one, has another mark or bound.

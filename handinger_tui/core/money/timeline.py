@@ -46,7 +46,7 @@ class Read(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """The turn has ended. `left_running`: not watched any more; it is under way until the worker is idle."""
+    """The turn has ended. `left_running`: no longer watched; it is under way until the worker is idle."""
 
     turn: Key
     left_running: bool = False
@@ -324,7 +324,7 @@ class _Meter:
         self._enter(self.level or self.zero, fall.since, timeline)
 
     def _enter(self, value: Amount, window: _Window, timeline: Timeline) -> None:
-        """Enter the rise from the level to `value`: for its owner, its possible owners, or nobody."""
+        """Enter the rise from the level to `value`: for its owner, its possible owners, or as suspense."""
         rise = value - (self.level or self.zero)
         self.level = value
         turns, strangers = window.turns, window.strangers

@@ -117,7 +117,7 @@ class ListScreen(FooterScreen, Generic[ListT]):
     def _change(self, change: Awaitable[str | None]) -> None:
         """Run a change, which returns what to say about it; None: nothing was done.
 
-        It goes on when the page is closed: the request may have left.
+        It continues when the page is closed: the request may have left.
         """
 
         async def run() -> None:

@@ -1,7 +1,7 @@
-"""Two pages about turns that nobody types: schedules, with next runs and prices, and the webhook.
+"""Two pages: schedules, which start turns, with next runs and prices; and the webhook.
 
 A schedule starts paid turns later: nothing is added without a question that names its price and its next run.
-The webhook is the address that learns of each task that ended; its page shows the token and the deliveries.
+The webhook is the address that is notified when a task ends; its page shows the token and the deliveries.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ CANCELED: Final = {
     False: "The service did not cancel it.",
     None: "The service did not say whether it was canceled.",
 }
-"""What is said after each answer of the service."""
+"""The message after each answer of the service."""
 
 
 class PricedSchedules(Struct, frozen=True):

@@ -317,7 +317,7 @@ class WorkersScreen(FooterScreen):
             await self._gallery.read(worker.worker_id)
             await _newest(self._gallery, worker)
         finally:
-            # It may be gone.
+            # The worker may not exist any more.
             await self._reload()
         self.say("Read again.")
 
@@ -337,7 +337,7 @@ class WorkersScreen(FooterScreen):
             await self._finish(await self._gallery.delete(worker.worker_id), "Deleted.")
 
     async def _finish(self, done: bool | None, words: str) -> None:
-        """Say what became of a request, which goes on when the page is closed: it may have left."""
+        """Report the result of a request, which continues when the page is closed: it may have left."""
         text = _outcome(done, words)
         if self.is_attached:
             await self._reload()
@@ -393,7 +393,7 @@ def _outcome(done: bool | None, words: str) -> str:
 
 
 def visibility(worker: StoredWorker) -> str:
-    """Who sees the worker, "gone" where it does not exist any longer, "" where that is not known."""
+    """Who sees the worker, "gone" where it no longer exists, "" where that is not known."""
     if worker.is_missing:
         return "gone"
     return "" if worker.is_public is None else "public" if worker.is_public else "private"
@@ -455,7 +455,7 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
         self._saving = False
         """Whether a request, or the draft, is being written: nothing else may begin."""
         self._in_doubt = False
-        """Whether a request may have stored the new worker although no answer said so."""
+        """Whether a request may have stored the new worker although its answer was lost."""
 
     @property
     def _draft_name(self) -> str:
@@ -537,7 +537,7 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
 
     # -- keys ------------------------------------------------------------------------------
     def action_reset(self) -> None:
-        """Begin anew: with the worker as it was read, or with an empty form."""
+        """Start over: with the worker as it was read, or with an empty form."""
         self._fill(self._began)
         self._say("")
 

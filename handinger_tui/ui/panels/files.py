@@ -79,7 +79,7 @@ class Downloads:
         self._changed()
 
     def mark_not_saved(self, part: FilePart) -> None:
-        """No download of `part` is running any more; the path of an earlier copy is kept."""
+        """The download of `part` ended without a file; the path of an earlier copy is kept."""
         self._states.pop(part.url, None)
         self._changed()
 

@@ -224,7 +224,7 @@ class Figure(Struct, frozen=True):
     sign: str = ""
     """"≤": shared with others, "~": depends on how the worker counts, which is not certain yet."""
     hidden: bool = False
-    """Without a value, and nothing is said about that."""
+    """Without a value, which is left out."""
 
 
 Pair = tuple[Figure, Figure]

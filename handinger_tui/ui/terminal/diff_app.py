@@ -451,7 +451,7 @@ def _is_odd(cell: Cell | None) -> bool:
 
 
 OSC_52: Final = "OSC 52"
-"""The name of the way through the terminal, on which nobody learns whether the text arrived."""
+"""The name of the way through the terminal, which does not report whether the text arrived."""
 
 
 # -- the compositor and the app ------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Programs of this machine: one that copies a text, and one that has the terminal for a while.
 
-Through the terminal (OSC 52) nobody learns whether the text arrived, and tmux drops it unless its option
-`set-clipboard` is `on`. A program reports its failure. It gets the text on standard input, without a shell.
+The terminal (OSC 52) does not report whether the text arrived, and tmux drops it unless its option
+`set-clipboard` is `on`; a program reports a failure. It gets the text on standard input, without a shell.
 """
 
 from __future__ import annotations

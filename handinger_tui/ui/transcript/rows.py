@@ -541,7 +541,7 @@ _COSTS: Final = {
     TurnStatus.INCOMPLETE: "What arrived is saved. Ask the worker to continue.",
     TurnStatus.RUNNING: "You may still be charged.",
 }
-"""What is said of the money; the receipt below an answer names its cost."""
+"""The text about money; the receipt below an answer names its cost."""
 _NOT_CHARGED: Final = ", not charged"
 _ARRIVED: Final = frozenset({TurnStatus.REJECTED, TurnStatus.NOT_DELIVERED})
 """Statuses that do not say by themselves that nothing was charged."""

@@ -293,7 +293,7 @@ class Transcript(ScrollView, can_focus=True):
         if changed is not None:
             self._lines = {row: strip for row, strip in self._lines.items() if row < changed}
         if moved:
-            # Without the scroll bar, which Textual draws anew each time.
+            # Without the scroll bar, which Textual redraws each time.
             super().refresh(Region(0, 0, self.scrollable_size.width, self.size.height))
         elif changed is not None and changed < y + self.size.height:
             top = max(0, changed - y)

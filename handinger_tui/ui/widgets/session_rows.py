@@ -28,7 +28,7 @@ NARROW: Final = 60
 """Width in cells below which the status is only a sign."""
 MIN_TITLE: Final = 10
 ID_TAIL: Final = 6
-"""Characters of a session id that tell rows apart which are otherwise the same."""
+"""Characters of a session id that distinguish rows which are otherwise the same."""
 _GAP: Final = "  "
 _SHORT: Final = {TurnStatus.RUNNING: "still running", TurnStatus.CHECKING: "checking"}
 
@@ -67,7 +67,7 @@ def session_rows(
     lines = []
     for row, one in zip(summaries, cells, strict=True):
         mark = "●" if row.unread else "›" if row.session_id == current else " "
-        # Two sessions that look the same are told apart by their ids.
+        # Two sessions that look the same are distinguished by their ids.
         tail = f" …{row.session_id[-ID_TAIL:]}" if counts[one] > 1 else ""
         title = Content(one.title).truncate(title_cells - len(tail), ellipsis=True).plain + tail
         tags = " ".join(f"#{name}" for name in row.tags)

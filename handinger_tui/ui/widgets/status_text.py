@@ -119,7 +119,7 @@ _UNFINISHED: Final = frozenset(
 def under_way(session: Session) -> Turn | None:
     """The turn that status and cost refer to: the running one, else the newest that the worker knows of.
 
-    A refused, withdrawn or queued message tells nothing about the worker; it is returned only when there
+    A refused, withdrawn or queued message says nothing about the worker; it is returned only when there
     is no other turn.
     """
     busy = next(with_status(session.turns, WORKED_ON), None)

@@ -268,7 +268,7 @@ class SessionPane(Rows):
         self.card.show(None if newest == self._dismissed else newest, now_ms)
 
     def _advice(self) -> Advice | None:
-        # Nobody can do anything about a turn that is replayed.
+        # Nothing can be done about a turn that is replayed.
         if self._session is None or self._state.replay:
             return None
         state = self._state
@@ -289,7 +289,7 @@ class SessionPane(Rows):
     def acknowledge(self, text: str, severity: SeverityLevel) -> bool:
         """Show a short line in place of the hint for a moment; False where it does not fit.
 
-        A hint that tells what may cost money is not replaced.
+        A hint about what may cost money is not replaced.
         """
         if self._browsed:
             text = f"Browsing: {self._browsed} · {text}"

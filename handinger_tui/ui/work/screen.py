@@ -174,7 +174,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             self.prompt.put(self._early_text)
 
     def on_unmount(self) -> None:
-        """Unsubscribe; the engine goes on without a screen."""
+        """Unsubscribe; the engine continues without a screen."""
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None

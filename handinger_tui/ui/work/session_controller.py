@@ -340,7 +340,7 @@ class LimitNotices:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Nothing is new meanwhile: a command that changes a limit reports its state itself."""
+        """Show no notice during the block: a command that changes a limit reports its state itself."""
         self._holds += 1
         try:
             yield
