@@ -73,7 +73,8 @@ async def test_the_session_that_ends_last_corrects_the_other_one(tmp_path: Path)
     async with opened(tmp_path / "h.db") as ledger:
         first, second = session("ses_a", worker_id=WORKER), session("ses_b", worker_id=WORKER)
         first = await write(ledger, first, A)
-        assert (await spent(ledger)).usd == Total(Decimal("0.30"))
+        # Two readings do not decide what the figures mean.
+        assert (await spent(ledger)).usd == Total(Decimal("0.30"), doubtful=True)
         second = await write(ledger, second, B)
         assert (await spent(ledger)).usd == Total(Decimal("0.30"))
         # The second time nothing changes.

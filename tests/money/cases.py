@@ -179,9 +179,20 @@ CASES: Final = (
     ),
     Case(
         "a stranger in the same window",
-        # Without the reading in the turn, nothing would be known that contradicts the amount.
+        # If these were figures of each turn, the last ones would be those of the stranger.
+        (Step(usd(0.2)), Step(usd(0.8), stranger=True)),
+        (Paid("0.2"), Paid("0.6", "0.6", 1, doubtful=True)),
+    ),
+    Case(
+        "a stranger in the same window, which is read before",
         (Step(usd(0.2)), Step(usd(0.8), during=usd(0.2), stranger=True)),
         (Paid("0.2"), Paid("0.6", "0.6", 1, doubtful=True)),
+    ),
+    Case(
+        "a figure of a running turn is corrected at its end",
+        (Step(usd(0.5)), Step(usd(1.0)), Step(usd(1.4), during=usd(1.5), late=usd(1.4)), Step(usd(1.6))),
+        (Paid("0.5"), Paid("0.5"), Paid("0.4"), Paid("0.2")),
+        printed={1: Paid("0.5", doubtful=True), 2: Paid("0.5")},
     ),
     Case(
         "costs that come late",
@@ -193,7 +204,7 @@ CASES: Final = (
     Case(
         "refused, but the figures rise",
         (Step(usd(0.2)), Step(usd(0.26), refused=True), Step(usd(0.36))),
-        (Paid("0.2"), Paid("0"), Paid("0.1")),
+        (Paid("0.2"), Paid("0"), Paid("0.1", doubtful=True)),
         nobody="0.06",
     ),
 )

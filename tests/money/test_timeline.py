@@ -10,6 +10,7 @@ import pytest
 from handinger_tui.core.amounts import EXACT
 from handinger_tui.core.money.timeline import (
     Ended,
+    Entry,
     Event,
     Meaning,
     MeterResult,
@@ -216,8 +217,123 @@ def test_rounding(level: str, value: str, expected: bool) -> None:
         assert is_rounding(Decimal(level), Decimal(value)) is expected
 
 
+LIFETIME: list[Event] = [*turn(1, None, "1"), *turn(2, "1", "2")]
+BY_TURN: list[Event] = [
+    *turn(1, None, ".3", prompts=0),
+    *turn(2, ".3", ".1", prompts=1),
+    *turn(3, ".1", ".2", prompts=2),
+]
+
+
+def test_a_running_figure_that_is_corrected_at_the_end_is_not_the_total_once_more() -> None:
+    """A service that estimates while a turn runs: the turn takes what its figures are at the end."""
+    first = result([Sent(1, creates=True), read(".5", busy=True), read(".4"), Ended(1), read(".4")])
+    assert first.entry(1) == Entry(Decimal(".4"))
+    third: list[Event] = [read("2"), Sent(3), read("2.5", busy=True), read("2.4"), Ended(3)]
+    assert result([*LIFETIME, *third]).entry(3).open, "a replica may lag behind"
+    after = result([*LIFETIME, *third, read("2.4"), *turn(4, "2.4", "2.7")])
+    assert after.entry(3) == Entry(Decimal("0.4"))
+    assert after.entry(4) == Entry(Decimal("0.3"))
+    assert after.total == Decimal("2.7") == entered(after)
+
+
+def test_a_correction_while_two_turns_run_is_nobodys() -> None:
+    events: list[Event] = [read("2"), Sent("A"), read("2.3", busy=True), Sent("B"), read("2.5", busy=True)]
+    meter = result([*LIFETIME, *events, read("2.4"), Ended("A"), Ended("B"), read("2.4")])
+    assert meter.entry("A").open
+    assert meter.entry("B").open
+    assert entered(meter) == meter.total
+
+
+def test_a_refund_while_a_turn_runs_does_not_charge_it_the_total() -> None:
+    """What was refunded is not known, so neither is what the turn took: a gap, and not $1.80."""
+    meter = result([*LIFETIME, *turn(3, "2", "1.8"), read("1.8"), *turn(4, "1.8", "2")])
+    assert [meter.entry(at).amount for at in (1, 2, 3, 4)] == [1, 1, None, Decimal("0.2")]
+    assert entered(meter) == meter.total
+
+
+def test_a_turn_in_whose_time_the_service_restarts_took_at_least_the_rest() -> None:
+    meter = result([*LIFETIME, *turn(3, "2", "2.4", ".3"), read(".3")])
+    assert (meter.entry(3).amount, meter.entry(3).open) == (Decimal(".7"), True)
+
+
+def test_figures_per_turn_of_a_turn_that_another_one_followed_are_not_all() -> None:
+    events: list[Event] = [read(".2", prompts=3), Sent("A"), read(".05", busy=True, prompts=4), Sent("B")]
+    ends: list[Event] = [read(".02", busy=True, prompts=5), Ended("A"), read(".4", prompts=5), Ended("B")]
+    meter = result([*BY_TURN, *events, *ends])
+    assert meter.entry("A") == Entry(Decimal(".05"), open=True)
+    assert meter.entry("B") == Entry(Decimal(".4"))
+
+
+def test_a_message_of_others_after_a_turn_leaves_its_figures_final() -> None:
+    meter = result([*BY_TURN, read(".7", prompts=4), *turn(4, ".7", ".1", prompts=4)])
+    assert meter.meaning is Meaning.PER_TURN
+    assert [meter.entry(at) for at in (3, 4)] == [Entry(Decimal(".2")), Entry(Decimal(".1"))]
+
+
+@pytest.mark.parametrize("first", [LIFETIME, BY_TURN], ids=["lifetime", "per turn"])
+def test_a_figure_that_is_missing_at_the_end_leaves_the_amount_open(first: list[Event]) -> None:
+    """The worker is idle, but what it showed of the cost is from the middle of the turn."""
+    look = read("2" if first is LIFETIME else ".2")
+    during = read("2.1" if first is LIFETIME else ".1", busy=True)
+    meter = result([*first, look, Sent("A"), during, read(None), Ended("A"), read(None)])
+    assert meter.entry("A") == Entry(Decimal(".1"), open=True)
+
+
+@pytest.mark.parametrize("during", [None, ".2", ".5", ".8"])
+def test_with_a_stranger_an_amount_is_doubtful_whenever_it_was_read(during: str | None) -> None:
+    """By figures of each turn, the last ones are the stranger's, and ours are unknown."""
+    middle: list[Event] = [] if during is None else [read(during, busy=True, prompts=2)]
+    end: list[Event] = [read(".8", prompts=3), Ended(2)]
+    meter = result([*turn(1, None, ".2", prompts=0), read(".2", prompts=1), Sent(2), *middle, *end])
+    entry = meter.entry(2)
+    assert meter.meaning in (Meaning.UNDECIDED, Meaning.LIFETIME)
+    assert entry.doubtful is (meter.meaning is Meaning.UNDECIDED)
+    assert (entry.amount, entry.most is None) == (Decimal(".6"), during == ".8")
+    assert not meter.entry(1).doubtful
+
+
+def test_no_rise_is_as_doubtful_as_one() -> None:
+    """A worker of which we read $5 first: by figures of each turn, our turn took $5."""
+    meter = result([read("5"), Sent(1), read("5"), Ended(1)])
+    assert (meter.entry(1).amount, meter.entry(1).doubtful) == (0, True)
+    assert 1 in meter.exceptions
+
+
 def test_the_complete_timeline_decides_the_meaning() -> None:
     falls = [*turn(1, None, "3"), *turn(2, "3", "1")]
     assert result(falls).meaning is Meaning.PER_TURN
-    rises = [*turn(3, "1", "1.3"), *turn(4, "1.3", "1.5"), *turn(5, "1.5", "1.8")]
+    rises = [*turn(3, "1", "1.3"), *turn(4, "1.3", "1.5"), *turn(5, "1.5", "1.8"), *turn(6, "1.8", "2")]
+    assert result([*falls, *rises[:8]]).meaning is Meaning.UNDECIDED
     assert result([*falls, *rises]).meaning is Meaning.LIFETIME
+
+
+def test_two_turns_of_about_the_same_cost_do_not_decide_the_meaning() -> None:
+    """Figures of each turn are often that close, so $0.01 of the second turn is not certain."""
+    meter = result([*turn(1, None, ".10"), *turn(2, ".10", ".11")])
+    assert (meter.meaning, meter.entry(2).doubtful) == (Meaning.UNDECIDED, True)
+    during = result([*turn(1, None, ".10"), *turn(2, ".10", ".105", ".11")])
+    assert (during.meaning, during.entry(2).doubtful) == (Meaning.LIFETIME, False)
+
+
+def test_a_new_value_below_that_before_the_turn_shows_figures_of_each_turn() -> None:
+    """Also where the end of the turn is above it again: no replica could show a value that never was."""
+    meter = result([*turn(1, None, ".3"), *turn(2, ".3", ".1", ".5")])
+    assert (meter.meaning, meter.entry(2).amount) == (Meaning.PER_TURN, Decimal(".5"))
+    lagging = result([*turn(1, None, ".2", ".3"), *turn(2, ".3", ".2", ".5")])
+    assert lagging.meaning is not Meaning.PER_TURN
+
+
+def test_a_first_reading_that_is_missed_counts_for_each_figure_by_itself() -> None:
+    """The worker was read before the turn, but without this figure: older costs may be in its amount."""
+    blind = Read((None,), busy=False)
+    meter = result([*turn(1, None, ".5"), read(".5"), blind, Sent(2), read(".7"), Ended(2)])
+    assert (meter.entry(2).most, meter.entry(2).others) == (Decimal(".2"), 0)
+    meter = result([*turn(1, None, ".5"), read(".5"), Sent(2), blind, read(".7"), Ended(2)])
+    assert meter.entry(2).most is None
+
+
+def test_an_unknown_lower_value_before_a_turn_may_be_a_restart() -> None:
+    """Then the turn took $0.70 and not $0.20: that is the least that it took."""
+    meter = result([*turn(1, None, ".5"), read(".5"), *turn(2, "0", ".7")])
+    assert (meter.entry(2).amount, meter.entry(2).open) == (Decimal(".2"), True)

@@ -154,6 +154,7 @@ class _Fall(NamedTuple):
     `window`: the time before it; `since`: the time after it in which it was read again. `idle`: no turn of
     ours was under way in `window`. `may_lag`: it may be the value of a replica that lags behind. `restart`:
     its weight as evidence that the meter counts per turn. `started`: the number of the turn it fell in.
+    `start`: the level when that was sent. `seen`: it is an earlier value.
     """
 
     value: Amount
@@ -162,6 +163,8 @@ class _Fall(NamedTuple):
     may_lag: bool
     restart: int
     started: int
+    start: Amount
+    seen: bool
     since: _Window = _Window()
 
 
@@ -178,9 +181,11 @@ RESTART: Final = 3
 MARGIN: Final = 2
 """By how much the weight of restarts must exceed that of rises to show a meter that counts per turn."""
 CLEAR: Final = 2
-"""Weight of readings that show a lifetime meter. A rise that is seen only at the end of a turn weighs 1."""
+"""Weight of readings that show a lifetime meter. Other rises weigh 1: the next turn may have taken more."""
+KEPT: Final = 2
+"""A meter that fell to at least one part in so many was corrected; to less, it began anew."""
 CLOSE: Final = Decimal("1.4")
-"""A rise to at most this multiple is clear: the value of another turn would seldom be so close."""
+"""A rise to at most this multiple while a turn runs is clear: its own value would seldom be so close."""
 
 
 def is_rounding(level: Amount, value: Amount) -> bool:
@@ -223,11 +228,15 @@ class _Meter:
         self.shares: list[_Share] = []
         self.suspense: list[Suspense] = []
         self.partly: set[Key] = set()
-        """Turns that ran before the first reading: that part of them is unknown."""
+        """Turns that ran before the first reading of a segment: that part of them is unknown."""
         self.refused: set[Key] = set()
         """Refused turns in whose window the meter rose."""
+        self.loose: frozenset[Key] = frozenset()
+        """Turns since whose last value the worker was not idle: more may follow."""
         self.alone: dict[Key, Amount] = {}
         """The last value of each turn, for PER_TURN."""
+        self.overwritten: set[Key] = set()
+        """Turns after whose last value the figures were those of another turn, for PER_TURN."""
         self.start = zero
         """The level when the oldest turn under way was sent."""
         self.started = 0
@@ -243,6 +252,7 @@ class _Meter:
         other.own, other.alone = self.own.copy(), self.alone.copy()
         other.shares, other.suspense = self.shares.copy(), self.suspense.copy()
         other.partly, other.refused = self.partly.copy(), self.refused.copy()
+        other.overwritten = self.overwritten.copy()
         return other
 
     # -- events ------------------------------------------------------------------------
@@ -261,6 +271,8 @@ class _Meter:
         self.read_at = timeline.readings
         if timeline.alone is not None:
             self.alone[timeline.alone] = value
+        timeline.touched |= self.loose
+        self.loose = self.loose.union(window.turns) if busy else frozenset()
         if self.started != timeline.starts:
             # No reading since the turn was sent: this is still the level of that time.
             self.started, self.start = timeline.starts, level or self.zero
@@ -281,10 +293,13 @@ class _Meter:
         level = self.level or self.zero
         if value < level and not is_rounding(level, value):
             may_lag = not window.turns or value in self.recent or value >= self.start > 0
-            self.fall = _Fall(value, window, not window.turns, may_lag, self.restart, self.started)
+            is_idle, is_seen = not window.turns, bool(value) and value in self.recent
+            self.fall = _Fall(
+                value, window, is_idle, may_lag, self.restart, self.started, self.start, is_seen
+            )
             return
         if self.restart and window.turns and value > self.start:
-            is_clear = busy or value <= self.start * CLOSE
+            is_clear = busy and value <= self.start * CLOSE
             self.rises += CLEAR if is_clear else 1
             self.restart = 0
         self._enter(max(value, level), window, timeline)
@@ -303,25 +318,46 @@ class _Meter:
                 self._reset(self.fall, timeline)
         elif value >= level or is_rounding(level, value):
             self.fall = None
+            if fall.idle and not fall.seen and value > level:
+                # What they took may have hidden a restart before it.
+                self.partly.update(window.turns)
+            elif not fall.idle and not fall.seen and value > fall.value < fall.start:
+                # No earlier value, and no more than the turn itself can have taken.
+                self.restarts, self.restart = self.restarts + fall.restart, 0
             self._compare(value, _joined(fall.window, fall.since, window), timeline, busy=busy)
         else:
             self._reset(fall, timeline)
             self._compare(value, window, timeline, busy=busy)
 
     def _reset(self, fall: _Fall, timeline: Timeline) -> None:
-        """Start a new segment: at zero where the meter fell inside a turn, else at the value read."""
+        """Begin anew after a fall: at zero where the meter restarted inside a turn, else at the value read.
+
+        Inside a turn a fall that leaves most of the value is no restart: the figures of the turn were
+        corrected, or earlier ones were, and then nobody knows what the turn took.
+        """
+        level, window = self.level or self.zero, fall.window
         self.fall, self.recent = None, (fall.value,)
-        self.closed = self.closed + (self.level or self.zero) - self.first
-        self.level = self.first = fall.value if fall.idle else self.zero
         if not fall.idle:
             self.restarts += fall.restart
-            self._enter(fall.value, fall.window, timeline)
-        elif not fall.window.strangers:
+        elif window.counted and not window.strangers:
             self.rises += CLEAR
         if fall.started == self.started:
             self.restart = 0
-        self.start = fall.value
-        self._enter(self.level or self.zero, fall.since, timeline)
+        is_kept = not fall.idle and fall.value * KEPT >= level
+        is_corrected = is_kept and fall.value >= fall.start and not (window.strangers or window.refused)
+        if is_corrected and self.own.get(window.turns[0]) == level - fall.start:
+            # All that it rose by since the turn was sent is of this turn.
+            self.own[window.turns[0]] -= level - fall.value
+            self.level = fall.value
+            self.start = fall.start if fall.started == self.started else fall.value
+        else:
+            self.closed = self.closed + level - self.first
+            self.level = self.first = fall.value if fall.idle or is_kept else self.zero
+            self.start = fall.value
+            self.partly.update(window.turns)
+            if not fall.idle:
+                self._enter(fall.value, window, timeline)
+        self._enter(self.level, fall.since, timeline)
 
     def _enter(self, value: Amount, window: _Window, timeline: Timeline) -> None:
         """Enter the rise from the level to `value`: for its owner, its possible owners, or as suspense."""
@@ -359,9 +395,9 @@ class _Meter:
         own, suspense = self._assigned(decisions.owners)
         shown = self._meaning()
         return MeterResult(
-            decisions.meaning or shown, own, self._shared(), self.alone, timeline.overwritten, self.partly,
-            self.refused, frozenset(waiting), suspense, total, shown, decisions.meaning is not None,
-            self.values, self.base,
+            decisions.meaning or shown, own, self._shared(), self.alone, self.overwritten, self.partly,
+            self.loose, self.refused, frozenset(waiting), suspense, total, shown,
+            decisions.meaning is not None, self.values, self.base,
         )  # fmt: skip
 
     def _assigned(self, owners: Mapping[int, Key]) -> tuple[dict[Key, Amount], list[Suspense]]:
@@ -432,9 +468,10 @@ class MeterResult(NamedTuple):
 
     `own`, `shared`: amounts per turn if it counts the lifetime; `alone`: if it counts per turn, and then
     the value of a turn in `overwritten` may be too small. `partly`: turns that ran before the first
-    reading. `refused`: refused turns in whose window it rose.
-    `waiting`: turns in whose time it fell for a reason that is unknown yet. `shown`: the meaning that the
-    `values` readings show; `meaning` is that unless the person `pinned` another one.
+    reading of a segment. `loose`: turns since whose last value the worker was not idle. `refused`: refused
+    turns in whose window it rose. `waiting`: turns in whose time it fell for a reason that is unknown yet.
+    `shown`: the meaning that the `values` readings show; `meaning` is that unless the person `pinned`
+    another one.
     """
 
     meaning: Meaning
@@ -443,6 +480,7 @@ class MeterResult(NamedTuple):
     alone: dict[Key, Amount]
     overwritten: set[Key]
     partly: set[Key]
+    loose: frozenset[Key]
     refused: set[Key]
     waiting: frozenset[Key]
     suspense: list[Suspense]
@@ -468,29 +506,31 @@ class MeterResult(NamedTuple):
     def exceptions(self) -> set[Key]:
         """Turns with a remark beyond an amount."""
         if self.meaning is Meaning.PER_TURN:
-            return self.overwritten
-        exceptions = self.partly.union(self.waiting, self.shared)
-        if self.meaning is Meaning.UNDECIDED and self.total:
-            exceptions.update(turn for turn, own in self.own.items() if self.alone.get(turn, own) != own)
+            return self.overwritten.union(self.loose)
+        exceptions = self.partly.union(self.waiting, self.shared, self.loose)
+        if self.meaning is Meaning.UNDECIDED:
+            exceptions.update(self.overwritten)
+            exceptions.update(turn for turn, own in self.own.items() if self.alone.get(turn) != own)
         return exceptions
 
     def entry(self, turn: Key) -> Entry:
         """What the turn used."""
-        alone = self.alone.get(turn)
+        alone, is_open = self.alone.get(turn), turn in self.loose
         if self.meaning is Meaning.PER_TURN:
-            return Entry(alone, open=turn in self.overwritten)
+            return Entry(alone, open=is_open or turn in self.overwritten)
         own, shared = self.own.get(turn), self.shared.get(turn, NOT_SHARED)
         is_partial = turn in self.partly
         if own is None or (is_partial and not own and not shared.part):
             return Entry()
         most = own + shared.part
-        is_doubtful = self.meaning is Meaning.UNDECIDED and alone is not None and alone != most
+        # Whether a reading fell into the time of an overwritten turn makes its amount no surer.
+        is_other = turn in self.overwritten or alone != most
         return Entry(
             own + shared.entered,
             most if shared.part else None,
             shared.others,
-            is_doubtful,
-            is_partial or turn in self.waiting,
+            self.meaning is Meaning.UNDECIDED and is_other,
+            is_open or is_partial or turn in self.waiting,
         )
 
 
@@ -514,8 +554,6 @@ class Timeline:
         self.readings = 0
         self.alone: Key | None = None
         """The turn that the newest reading is about if the worker reports each turn by itself."""
-        self.overwritten: set[Key] = set()
-        """Turns whose last values were followed by those of a stranger."""
         self.starts = self.restart = 0
         """How many turns were sent while none was under way, and what a restart in the last one weighs."""
         self.touched: set[Key] = set()
@@ -547,7 +585,7 @@ class Timeline:
         other._meters = [meter.copy() for meter in self._meters]
         other._windows, other.under_way = self._windows.copy(), self.under_way.copy()
         other.final, other.touched = self.final.copy(), self.touched.copy()
-        other.overwritten, other._unconfirmed = self.overwritten.copy(), self._unconfirmed.copy()
+        other._unconfirmed = self._unconfirmed.copy()
         return other
 
     def take(self, event: Event, at_ms: int = 0) -> None:
@@ -565,16 +603,25 @@ class Timeline:
         return [meter.result(self, decisions) for meter in self._meters]
 
     def window_since(self, reading: int) -> _Window:
-        """The time between an earlier reading and the newest one."""
-        return (
-            self._windows[reading] if reading + 1 == len(self._windows) else _joined(*self._windows[reading:])
-        )
+        """The time between an earlier reading and the newest one, for a meter that was read at both only.
+
+        For that meter, no reading was just before a turn that began after the first of the others.
+        """
+        if reading + 1 == len(self._windows):
+            return self._windows[reading]
+        joined = _joined(*self._windows[reading:])
+        is_first = len(joined.turns) == len(self._windows[reading].turns)
+        return joined if is_first else joined._replace(unread=True)
 
     def _begin(self, sent: Sent) -> None:
         window = self._window
         if sent.refused:
             self._window = window._replace(refused=(*window.refused, sent.turn))
             self.touched.add(sent.turn)
+            if self._newest is not None and self._newest[0] not in self.under_way:
+                # Later figures may be those of the refused turn.
+                self._overwrite(self._newest[0])
+                self._newest = None
             return
         if sent.creates and not self._sent:
             self._strangers = 0
@@ -588,6 +635,8 @@ class Timeline:
         if not self.under_way:
             self.starts += 1
             self.restart = RESTART if is_looked else 1
+        if self._newest is not None:
+            self._overwrite(self._newest[0])
         self.under_way[sent.turn] = self._is_idle = False
         self._newest = sent.turn, self._strangers
         self._sent += sent.counted
@@ -624,8 +673,15 @@ class Timeline:
         self.alone, before = self._newest or (None, None)
         is_counted = prompts is not None and before is not None and self._strangers is not None
         if self.alone is not None and is_counted and (self._strangers or 0) > (before or 0):
-            self.overwritten.add(self.alone)
+            self._overwrite(self.alone)
             self.alone = None
+
+    def _overwrite(self, turn: Key) -> None:
+        """The figures are those of another turn from now on."""
+        for meter in self._meters:
+            if turn not in self.final or turn in meter.loose:
+                meter.overwritten.add(turn)
+                self.touched.add(turn)
 
     def _end(self, ended: Ended) -> None:
         if ended.turn in self.under_way:

@@ -375,10 +375,20 @@ MOST_READS: Final = 64
 
 
 def with_read(reads: tuple[FigureRead, ...], read: FigureRead) -> tuple[FigureRead, ...]:
-    """`reads` with one more; the same object where it brings nothing new."""
-    if not read.reported or (reads and reads[-1][1:] == read[1:]):
+    """`reads` with one more; the same object where it brings nothing new.
+
+    Figures that have fallen are kept twice: that they are read again shows that no replica lagged behind.
+    """
+    is_same = bool(reads) and reads[-1][1:] == read[1:]
+    if not read.reported or (is_same and not (len(reads) > 1 and _has_fallen(*reads[-2:]))):
         return reads
     return (*reads[: MOST_READS - 1], read)
+
+
+def _has_fallen(earlier: FigureRead, later: FigureRead) -> bool:
+    pairs = ((earlier.usage, later.usage), (earlier.costs, later.costs))
+    figures = (both for one, other in pairs for both in zip(one.members, other.members, strict=True))
+    return any(old is not None and new is not None and new < old for old, new in figures)
 
 
 class Turn(Struct, frozen=True):

@@ -315,6 +315,7 @@ def _money(figure: Figure, room: int, style: str, places: int) -> Content:
     if figure.value is None:
         return _cell(figure, usd_within, room, style)
     text = figure.sign + usd_within(figure.value, room - len(figure.sign))
+    text = text if len(text) <= room else text.replace("$", "")
     text = pad_decimals(text, places, room)
     return Content.styled(text, style) if style else Content(text)
 

@@ -15,7 +15,7 @@ from textual.strip import Strip
 
 from handinger_tui.core.stream import Costs, FilePart, Snapshot, SourcePart, Usage
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Part, Rope, TextPart, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import FigureRead, Part, Rope, TextPart, Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.themes import THEMES
 
 if TYPE_CHECKING:
@@ -176,9 +176,18 @@ SECOND = reading(
 )  # fmt: skip
 
 
+_MIDDLE = Usage(8_000, 700, 130, 2_050, 512, 8_900, 9, Decimal(24), Decimal("0.0400"))
+
+
 def two_turns() -> Session:
-    """A finished second turn of a worker that reports everything."""
-    return session(turn(0, after=FIRST), turn(1, before=FIRST, after=SECOND))
+    """A finished second turn of a worker that reports everything, and was read while the turn ran.
+
+    So it is certain that its figures are totals.
+    """
+    second = turn(1, before=FIRST, after=SECOND)
+    reads = [(2_000, replace(SECOND, usage=_MIDDLE, running_flag=True)), (12_000, SECOND)]
+    figures = (FigureRead(NOON + 60_000 + ms, one.usage, one.costs, one.busy) for ms, one in reads)
+    return session(turn(0, after=FIRST), replace(second, reads=tuple(figures)))
 
 
 def source(number: int, **changes: Any) -> SourcePart:

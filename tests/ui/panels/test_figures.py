@@ -86,7 +86,8 @@ def test_turns_after_the_newest_reading_are_gaps() -> None:
 
 def test_a_later_reading_closes_the_gap_of_a_worker_that_reports_totals() -> None:
     view = usage_view(session(turn(0), turn(1, after=SECOND)))
-    assert view.this_worker("cost") == Figure(Decimal("0.0500"))
+    # It may be the second turn's alone: one reading does not show what the figures mean.
+    assert view.this_worker("cost") == Figure(Decimal("0.0500"), sign="~")
     assert view.this_turn("cost") == Figure(Decimal("0.0500"), sign="≤")
     assert view.share == "shared with 1 other run"
 

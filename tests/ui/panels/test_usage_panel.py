@@ -193,7 +193,8 @@ def test_no_line_is_wider_than_the_panel(width: int) -> None:
     tokens = 10**59
     money = Decimal(10) ** 58
     huge = Usage(tokens, tokens, tokens, tokens, tokens, tokens, tokens, money, money, tokens)
-    for shown in (two_turns(), session(turn(0, after=Snapshot(running_flag=False, usage=huge)))):
+    doubtful = session(turn(0, after=FIRST), turn(1, before=FIRST, after=SECOND))
+    for shown in (two_turns(), doubtful, session(turn(0, after=Snapshot(running_flag=False, usage=huge)))):
         for line in usage_lines(usage_view(shown), width, UTC):
             assert line.cell_length <= width, line.plain
 
