@@ -195,6 +195,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         self._leave_task: asyncio.Task[None] | None = None
         self._type_ahead = TypeAhead(self, self._pass_on)
         super().__init__(driver_class=self._early_driver())
+        self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (10, "-low"), (20, "-high")]
         self.copy_with_program = options.copy
         for theme in THEMES:
             self.register_theme(theme)

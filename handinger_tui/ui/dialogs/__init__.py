@@ -5,7 +5,7 @@ They return the answer and change nothing themselves.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -13,7 +13,7 @@ from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -88,6 +88,12 @@ class Modal(ModalScreen[Answer]):
         return closed
 
 
+def show_focus(screen: Screen[Any]) -> None:
+    """Scroll to what has the focus, once a smaller screen is laid out."""
+    if screen.focused is not None:
+        screen.call_after_refresh(screen.focused.scroll_visible, animate=False)
+
+
 class Dialog(Modal[Answer]):
     """A box with a title over the screen. Esc closes it without an answer."""
 
@@ -98,6 +104,10 @@ class Dialog(Modal[Answer]):
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-wide")]
         self._title = title if isinstance(title, Content) else Content.styled(clean_line(title), "bold")
+
+    def on_resize(self) -> None:
+        """Keep the focus visible on a smaller screen."""
+        show_focus(self)
 
     def compose(self) -> ComposeResult:
         """Lay out the title and the body."""

@@ -157,9 +157,9 @@ def _describe_command(command: Command) -> HelpRow:
 
 
 def _two_columns(left: str, right: str, width: int) -> list[Content]:
-    """The lines of a row of two columns; only the right one wraps."""
-    column = (28 if width >= WIDE else 20) if left else 0
-    right_lines = wrap(right, max(20, width - column - 1)) or [""]
+    """The lines of a row of two columns; only the right one wraps, on a narrow screen below the left one."""
+    column = (28 if width >= WIDE else 20 if width >= 2 * 20 else 2) if left else 0
+    right_lines = wrap(right, max(10, width - column - 1)) or [""]
     if len(left) >= column > 0:
         right_lines.insert(0, "")
     first = Content.assemble((f"{left:<{column}}", "$foreground"), (right_lines[0], "$text-muted"))

@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import clean_line
-from handinger_tui.ui.dialogs import Modal
+from handinger_tui.ui.dialogs import Modal, show_focus
 from handinger_tui.ui.keys import for_footer
 from handinger_tui.ui.widgets.frame import FooterLine
 from handinger_tui.ui.widgets.virtual_list import PickList
@@ -64,8 +64,9 @@ class FooterScreen(SavingScreen):
         return for_footer(super().active_bindings, width, self.app.get_key_display)
 
     def on_resize(self) -> None:
-        """Rebuild the footer, which depends on the width."""
+        """Rebuild the footer, which depends on the width; keep the focus visible on a smaller screen."""
         self.refresh_bindings()
+        show_focus(self)
 
 
 ListT = TypeVar("ListT", bound=PickList[Any, Any])

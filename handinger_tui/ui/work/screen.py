@@ -86,7 +86,6 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         super().__init__()
         clip_paints(self)
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (10, "-low"), (20, "-high")]
         self._options = options
         self._now_ms = now_ms
         self._early_text = ""

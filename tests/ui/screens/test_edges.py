@@ -18,8 +18,18 @@ from handinger_tui.core.turns.turn import Kind
 from handinger_tui.ui.dialogs import yes_or_no
 from handinger_tui.ui.ports import Account, Opening
 from handinger_tui.ui.widgets.frame import FooterLine
-from tests.engine.fakes import FakeApi, FakeLog, worker
-from tests.ui.fakes import LOCAL, PRICED, REMOTE, Desktop, FakeShelf, answers, launch, summary
+from tests.engine.fakes import FakeApi, FakeLog, says, worker
+from tests.ui.fakes import (
+    LOCAL,
+    PRICED,
+    REMOTE,
+    Desktop,
+    FakeShelf,
+    FakeWebhooks,
+    answers,
+    launch,
+    summary,
+)
 from tests.ui.screens.test_sending import held
 
 
@@ -244,9 +254,37 @@ async def test_the_prompt_is_visible_at_every_size_with_everything_above_it(
                 assert re.search(r"Queued \d   \+2 more", desktop.text())
 
 
+PAGES = (
+    "help", "palette", "sessions", "runs", "history", "ledger", "limits", "rename", "receipt", "schedule",
+    "budgets", "webhook", "budget unlimited", "data 1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("page", PAGES)
+async def test_what_has_the_focus_on_a_page_is_visible_at_every_size(page: str) -> None:
+    body = worker("", messages=None, structured_output={"rows": [1, 2]}, **PRICED)
+    desktop = Desktop(api=FakeApi(starts=[says("Hello", message_id="msg_1")], workers=[body]))
+    desktop.webhooks = FakeWebhooks()
+    async with desktop.running(80, 24) as pilot:
+        await desktop.send(pilot, "A question")
+        await desktop.shows(pilot, "✓ completed")
+        desktop.work.run_command(*page.split(" ", 1))
+        await desktop.until(pilot, lambda: desktop.app.screen is not desktop.work)
+        screen = desktop.app.screen
+        for width, height in (*SIZES, *reversed(SIZES)):
+            await pilot.resize_terminal(width, height)
+            await pilot.pause()
+            assert desktop.app.screen is screen
+            focused = desktop.app.focused
+            assert rows_in_sight(desktop, focused), (width, height, focused, desktop.text())
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+        assert desktop.app.focused is desktop.work.prompt
+
+
 def rows_in_sight(desktop: Desktop, widget: Widget | None) -> int:
     """The rows of a widget that are neither outside its containers nor outside the screen."""
-    placed = desktop.work._compositor.visible_widgets.get(widget) if widget is not None else None
+    placed = desktop.app.screen._compositor.visible_widgets.get(widget) if widget is not None else None
     return 0 if placed is None else placed[0].intersection(placed[1]).height
 
 
