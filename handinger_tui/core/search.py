@@ -19,6 +19,7 @@ from unicodedata import category, normalize
 from msgspec import Struct
 from msgspec.structs import replace
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.jsontext import dump
@@ -160,15 +161,16 @@ class Query(Struct, frozen=True):
 
         The known part of a cost with gaps is the least that it can be, so it meets lower bounds only.
         """
-        return all(_is_within(summary.cost_usd, bound, gaps=summary.unpriced > 0) for bound in self.costs)
+        return all(_is_within(summary.usd, bound) for bound in self.costs)
 
 
-def _is_within(usd: Decimal | None, bound: CostBound, *, gaps: bool) -> bool:
+def _is_within(cost: Total, bound: CostBound) -> bool:
+    usd = cost.value
     if usd is None:
         return False
     if bound.sign[0] == ">":
         return usd > bound.usd or (bound.sign == ">=" and usd == bound.usd)
-    if gaps:
+    if not cost.complete:
         return False
     return (bound.sign[0] == "<" and usd < bound.usd) or (bound.sign != "<" and usd == bound.usd)
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from time import monotonic
 from typing import Any, Final, NamedTuple, TypeVar
 
-from handinger_tui.core.amounts import EXACT, INT64_MAX
+from handinger_tui.core.amounts import EXACT, INT64_MAX, Total
 from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.prompts import attachments_from_text, lineage_from_text
@@ -337,7 +337,7 @@ def session_of(row: Row) -> Session:
 
 def summary_of(row: Row, tags: tuple[str, ...], project: str) -> SessionSummary:
     """The summary of a row of the session list (`history.SUMMARIES`)."""
-    status = row["last_status"]
+    status, charged = row["last_status"], row["turns"] - row["uncharged"]
     return SessionSummary(
         session_id=unpack(row["session_id"]),
         worker_id=unpack_optional(row["worker_id"]),
@@ -346,14 +346,10 @@ def summary_of(row: Row, tags: tuple[str, ...], project: str) -> SessionSummary:
         updated_ms=int_or_zero(row["updated_ms"]),
         turns=row["turns"],
         last_status=None if status is None else status_of(status),
-        cost_usd=scaled(row["usd_pico_high"], row["usd_pico_low"], 12),
-        credits=scaled(row["micro_credits_high"], row["micro_credits_low"], 6),
-        unpriced=row["turns"] - row["uncharged"] - row["usd_known"],
+        usd=_total_in(row, "usd_pico", 12, charged - row["usd_known"]),
+        credits=_total_in(row, "micro_credits", 6, charged - row["credits_known"]),
         unread=bool(row["unread"]),
         base_url=unpack(row["base_url"]),
-        uncredited=row["turns"] - row["uncharged"] - row["credits_known"],
-        usd_doubtful=bool(row["usd_pico_doubtful"]),
-        credits_doubtful=bool(row["micro_credits_doubtful"]),
         live=bool(row["live"]),
         lineage=_parsed(lineage_from_text, row["lineage"], None),
         trigger=trigger_of(row["started_by"]),
@@ -363,6 +359,11 @@ def summary_of(row: Row, tags: tuple[str, ...], project: str) -> SessionSummary:
         project=project,
         imported=row["imported"],
     )
+
+
+def _total_in(row: Row, name: str, places: int, missing: int) -> Total:
+    value = scaled(row[f"{name}_high"], row[f"{name}_low"], places)
+    return Total(value, missing, bool(row[f"{name}_doubtful"]))
 
 
 def split(name: str, table: str = "") -> str:

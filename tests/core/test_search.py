@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.spending import midnight
 from handinger_tui.core.search import CostBound, Query, Term, folded, parse_query, snippet_of
@@ -148,8 +149,8 @@ def test_text_that_only_looks_like_a_filter_is_text(text: str) -> None:
 
 def test_an_unknown_cost_matches_no_bound() -> None:
     row = SessionSummary("ses", None, "", 0, 0, 1, None)
-    priced = SessionSummary("ses", None, "", 0, 0, 1, None, cost_usd=Decimal(1))
-    gaps = SessionSummary("ses", None, "", 0, 0, 2, None, cost_usd=Decimal(1), unpriced=1)
+    priced = SessionSummary("ses", None, "", 0, 0, 1, None, usd=Total(Decimal(1)))
+    gaps = SessionSummary("ses", None, "", 0, 0, 2, None, usd=Total(Decimal(1), 1))
     bounds = ["cost>0.5", "cost>=1", "cost<2", "cost<=1", "cost=1", "cost>1", "cost<1"]
     assert [parsed(one).admits_cost(row) for one in bounds] == [False] * 7
     assert [parsed(one).admits_cost(priced) for one in bounds] == [True] * 5 + [False] * 2

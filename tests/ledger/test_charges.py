@@ -111,7 +111,7 @@ async def test_a_running_turn_is_not_final(tmp_path: Path) -> None:
             1, Total(Decimal("0.5"), 1), Total(Decimal(8), 1)
         )
         (summary, _) = await ledger.history.sessions()
-        assert (summary.cost_usd, summary.unpriced, summary.uncredited) == (Decimal("0.5"), 1, 1)
+        assert (summary.usd, summary.credits.missing_turns) == (Total(Decimal("0.5"), 1), 1)
         same = fold(order("turn_2"), answered("0.5"))
         await ledger.close_turn(put_turn(session("ses_2"), same), "turn_2")
         assert await spent(ledger, ChargeFilter(session_id="ses_2")) == Spent(
@@ -152,7 +152,7 @@ async def test_sums_of_the_largest_amounts_do_not_overflow(tmp_path: Path) -> No
         for number in range(3):
             await play(ledger, session(f"ses_{number}"), order(f"turn_{number}"), answered(edge))
         assert (await spent(ledger)).usd == Total(3 * Decimal(edge))
-        assert [summary.cost_usd for summary in await ledger.history.sessions()] == [Decimal(edge)] * 3
+        assert [summary.usd.value for summary in await ledger.history.sessions()] == [Decimal(edge)] * 3
 
 
 async def test_charges_are_never_changed_deleted_or_doubled(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.turns.session import SessionSummary
 from handinger_tui.core.turns.turn import TurnStatus
 from tests.ledger.samples import WORKER, answered, frame, opened, order, play, query, session
@@ -22,13 +23,13 @@ async def test_sessions_are_listed_without_their_frames(tmp_path: Path) -> None:
         )
         assert await ledger.history.sessions() == [
             SessionSummary(
-                "ses_new", None, "A title", 1_000, 9_000, 1, TurnStatus.QUEUED, unpriced=1, uncredited=1,
-                unread=True, live=True,
+                "ses_new", None, "A title", 1_000, 9_000, 1, TurnStatus.QUEUED,
+                usd=Total(None, 1), credits=Total(None, 1), unread=True, live=True,
                 base_url="https://a.example",
             ),
             SessionSummary(
                 "ses_old", WORKER, "first words", 1_000, 2_000, 2, TurnStatus.COMPLETED,
-                cost_usd=Decimal("0.5"), credits=Decimal(8), unpriced=1, credits_doubtful=True,
+                usd=Total(Decimal("0.5"), 1), credits=Total(Decimal(8), doubtful=True),
             ),
         ]  # fmt: skip
         assert [summary.session_id for summary in await ledger.history.sessions(limit=1)] == ["ses_new"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import LedgerError, SettingsError
 from handinger_tui.core.export.session_file import MOST_BYTES, read_session
 from handinger_tui.core.jsontext import MAX_DEPTH
@@ -121,7 +122,7 @@ async def test_a_later_message_costs_the_later_increase_of_the_worker() -> None:
         assert await spent(ledger) == {"turn_new": Decimal("0.5")}
         assert session_money(now.turns, now.elsewhere).usd.value == Decimal("0.5")
         (row,) = await ledger.history.sessions()
-        assert (row.turns, row.imported, row.cost_usd, row.unpriced) == (3, 2, Decimal("0.5"), 0)
+        assert (row.turns, row.imported, row.usd) == (3, 2, Total(Decimal("0.5")))
         assert await ledger.charges.suspense() == []
 
 
@@ -168,7 +169,7 @@ async def test_an_imported_session_that_was_deleted_here_keeps_its_charges_once(
         await ledger.close_turn(back, "turn_1")
         assert await totals(ledger) == before
         (row,) = await ledger.history.sessions()
-        assert (row.imported, row.cost_usd, row.unpriced) == (1, Decimal(2), 0)
+        assert (row.imported, row.usd) == (1, Total(Decimal(2)))
 
 
 async def test_no_limit_counts_an_imported_turn() -> None:

@@ -104,9 +104,7 @@ async def test_every_member_of_a_turn_is_searched(tmp_path: Path) -> None:
         assert await ids(ledger, "has:file") == ["ses_2"]
         assert await ids(ledger, "has:source") == ["ses_3"]
         assert await ids(ledger, "budget:low") == ["ses_2"]
-        dear = [
-            one for one in await ledger.history.sessions() if one.cost_usd and one.cost_usd > Decimal("0.5")
-        ]
+        dear = [one for one in await ledger.history.sessions() if (one.usd.value or 0) > Decimal("0.5")]
         assert await ids(ledger, "cost>0.5") == [one.session_id for one in dear]
         assert 0 < len(dear) < 3
         assert await ids(ledger, "rivers budget:low") == []

@@ -31,7 +31,7 @@ async def test_an_interrupted_turn_is_a_gap_immediately(tmp_path: Path) -> None:
     async with opened(path) as ledger:
         assert await spent(ledger) == GAP
         (summary,) = await ledger.history.sessions()
-        assert (summary.turns, summary.unpriced) == (1, 1)
+        assert (summary.turns, summary.usd.missing_turns) == (1, 1)
 
 
 async def test_the_request_and_its_charge_are_one_transaction(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from handinger_tui.cli.session_choice import (
     session_ids,
     unique_session_id,
 )
-from handinger_tui.core.amounts import credits_text, decimal_text, short_total_text
+from handinger_tui.core.amounts import credits_text, json_amount, short_total_text
 from handinger_tui.core.citations import Mentions, mentions, unmentioned
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.evidence import Source, canonical_url, sources_of, title_of, unicode_host
@@ -277,11 +277,11 @@ def summary_object(summary: SessionSummary) -> JsonObject:
         "updated_ms": summary.updated_ms,
         "turns": summary.turns,
         "last_status": None if summary.last_status is None else str(summary.last_status),
-        "cost_usd": None if summary.cost_usd is None else decimal_text(summary.cost_usd),
-        "credits": None if summary.credits is None else decimal_text(summary.credits),
-        "unpriced_turns": summary.unpriced,
-        "uncredited_turns": summary.uncredited,
-        "doubtful": summary.usd_doubtful or summary.credits_doubtful,
+        "cost_usd": json_amount(summary.usd.value),
+        "credits": json_amount(summary.credits.value),
+        "unpriced_turns": summary.usd.missing_turns,
+        "uncredited_turns": summary.credits.missing_turns,
+        "doubtful": summary.usd.doubtful or summary.credits.doubtful,
         "unread": summary.unread,
         "simulated": summary.base_url == LOCAL,
         "lineage": lineage_object(summary.lineage),
@@ -363,14 +363,14 @@ def _cost_text(summary: SessionSummary) -> str:
     if summary.only_imported:
         return "imported"
     cost = short_total_text(summary.usd)
-    cost = f"{cost} simulated" if summary.base_url == LOCAL and summary.cost_usd is not None else cost
+    cost = f"{cost} simulated" if summary.base_url == LOCAL and summary.usd.value is not None else cost
     return f"{cost} + imported" if summary.imported else cost
 
 
 def _credits_text(summary: SessionSummary) -> str:
     if summary.only_imported:
         return ""
-    return short_total_text(summary.credit_total, credits_text)
+    return short_total_text(summary.credits, credits_text)
 
 
 def _show_json(session: Session) -> str:

@@ -232,10 +232,9 @@ def title_from(prompt: str) -> str:
 class SessionSummary(Struct, frozen=True):
     """One row of a session list, read without folding any frame.
 
-    `cost_usd` and `credits` sum the known charges; `unpriced` and `uncredited`
-    count the turns whose final figure is unknown, so that a view can say that the
-    sums have gaps. `last_status` is None in a session without turns. `live`: some
-    turn was never settled, because it runs or because the program died.
+    `usd` and `credits` sum the known charges, with the number of turns whose final figure is unknown.
+    `last_status` is None in a session without turns. `live`: some turn was never settled, because it
+    runs or because the program died.
     """
 
     session_id: str
@@ -245,14 +244,10 @@ class SessionSummary(Struct, frozen=True):
     updated_ms: int
     turns: int
     last_status: TurnStatus | None
-    cost_usd: Decimal | None = None
-    credits: Decimal | None = None
-    unpriced: int = 0
+    usd: Total = Total(None)
+    credits: Total = Total(None)
     unread: bool = False
     base_url: str = ""
-    uncredited: int = 0
-    usd_doubtful: bool = False
-    credits_doubtful: bool = False
     live: bool = False
     lineage: Lineage | None = None
     """The earlier message that its first one was made from."""
@@ -268,23 +263,12 @@ class SessionSummary(Struct, frozen=True):
     @property
     def only_imported(self) -> bool:
         """Whether it has no turn of this history: nothing was charged here, and no cost is unknown."""
-        is_charged = self.cost_usd is not None or self.credits is not None
-        return self.imported > 0 and not (is_charged or self.unpriced or self.uncredited)
+        return self.imported > 0 and self.usd == self.credits == Total(None)
 
     @property
     def kind(self) -> str:
         """See `Session.kind`."""
         return TARGETS.get(self.generation, "worker")
-
-    @property
-    def usd(self) -> Total:
-        """Its cost with its gaps."""
-        return Total(self.cost_usd, self.unpriced, self.usd_doubtful)
-
-    @property
-    def credit_total(self) -> Total:
-        """Its credits with their gaps."""
-        return Total(self.credits, self.uncredited, self.credits_doubtful)
 
 
 class RemoteTurn(NamedTuple):

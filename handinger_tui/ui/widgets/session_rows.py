@@ -122,10 +122,10 @@ def _cost(row: SessionSummary, write: Callable[..., str], simulated: str = "simu
     """The cost of a session, in credits where no USD are known. `write` writes a sum."""
     if row.only_imported:
         return "imported"
-    if row.cost_usd is None and row.credits is None:
+    if row.usd.value is None and row.credits.value is None:
         total = "not reported" if row.turns else ""
         return f"{total} + imported" if row.imported else total
-    total = write(row.usd) if row.cost_usd is not None else write(row.credit_total, credits_words)
+    total = write(row.usd) if row.usd.value is not None else write(row.credits, credits_words)
     total = f"{total} {simulated}" if row.base_url == LOCAL else total
     return f"{total} + imported" if row.imported else total
 

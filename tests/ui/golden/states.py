@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from textual.pilot import Pilot
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import Doubtful, Refused
 from handinger_tui.core.money.limits import Scope, Unit
 from handinger_tui.core.turns import turn
@@ -139,9 +140,9 @@ def listed(**members: object) -> Desktop:
     """A history of three sessions."""
     desktop = Desktop(launch=launch(Opening.FRESH), **members)  # type: ignore[arg-type]  # members under their own names
     desktop.shelf.rows = [
-        summary("heat", unread=True, cost_usd=Decimal("0.0123"), last_status=TurnStatus.COMPLETED),
+        summary("heat", unread=True, usd=Total(Decimal("0.0123")), last_status=TurnStatus.COMPLETED),
         summary("pumps", last_status=TurnStatus.RUNNING),
-        summary("tea", last_status=TurnStatus.UNKNOWN, cost_usd=Decimal("1.2"), unpriced=2),
+        summary("tea", last_status=TurnStatus.UNKNOWN, usd=Total(Decimal("1.2"), 2)),
     ]
     return desktop
 

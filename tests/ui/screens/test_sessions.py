@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs import Ask
 from handinger_tui.ui.panels.usage import UsagePanel
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from handinger_tui.core.search import Query, SearchHit
     from handinger_tui.core.turns.session import Session
 
-HEAT = summary("heat", unread=True, cost_usd=Decimal("0.0123"), last_status=TurnStatus.COMPLETED)
+HEAT = summary("heat", unread=True, usd=Total(Decimal("0.0123")), last_status=TurnStatus.COMPLETED)
 PUMPS = summary("pumps", last_status=TurnStatus.RUNNING)
-TEA = summary("tea", last_status=TurnStatus.UNKNOWN, cost_usd=Decimal("1.2"), unpriced=2)
+TEA = summary("tea", last_status=TurnStatus.UNKNOWN, usd=Total(Decimal("1.2"), 2))
 
 
 def listed(**members: object) -> Desktop:
@@ -82,7 +83,7 @@ async def test_similar_rows_are_distinguished_by_the_ends_of_their_ids() -> None
 @pytest.mark.parametrize("width", [60, 80, 120])
 async def test_every_row_of_the_list_is_one_line_with_title_cost_and_age(width: int) -> None:
     desktop = Desktop(launch=launch(Opening.PICKER))
-    wide = summary("x", title="漢字 " * 40, last_status=TurnStatus.COMPLETED, cost_usd=Decimal("0.0123"))
+    wide = summary("x", title="漢字 " * 40, last_status=TurnStatus.COMPLETED, usd=Total(Decimal("0.0123")))
     desktop.shelf.rows = [wide, TEA]
     async with desktop.running(width, 20) as pilot:
         await desktop.shows(pilot, "About tea")
@@ -140,7 +141,7 @@ async def test_the_first_screen_follows_the_history_and_keeps_its_order() -> Non
     desktop = listed(launch=launch(Opening.FRESH))
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "About pumps", "◌ was running")
-        done = summary("pumps", last_status=TurnStatus.COMPLETED, cost_usd=Decimal("0.0456"))
+        done = summary("pumps", last_status=TurnStatus.COMPLETED, usd=Total(Decimal("0.0456")))
         desktop.shelf.rows = [done, HEAT, TEA]
         desktop.work.reload()
         await desktop.shows(pilot, "$0.0456")
@@ -327,9 +328,9 @@ def test_an_imported_session_is_marked_and_has_only_the_cost_of_its_own_turns() 
     assert session_details(row, None, 0, 200).plain.splitlines()[0] == (
         "completed · 2 turns · 2 turns imported, not charged here"
     )
-    later = replace(row, turns=3, cost_usd=Decimal("0.5"))
+    later = replace(row, turns=3, usd=Total(Decimal("0.5")))
     assert cost_words(later) == "$0.50 + imported"
-    unknown = replace(row, turns=3, unpriced=1, uncredited=1)
+    unknown = replace(row, turns=3, usd=Total(None, 1), credits=Total(None, 1))
     assert cost_words(unknown) == "not reported + imported", "an unknown cost is not the absence of one"
 
 
