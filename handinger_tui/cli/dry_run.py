@@ -44,7 +44,7 @@ async def _run(
         if warning:
             say(warning)
         session = await _target_session(ledger, args, settings)
-        typical_cost = await ledger.charges.usual(
+        typical_cost = await ledger.charges.typical_cost(
             session.worker_id or session.template, settings.budget, simulated=settings.local
         )
         typical_cost = replace(typical_cost, credit_usd=settings.credit_usd)

@@ -129,8 +129,8 @@ def _cost(facts: Facts) -> list[ReceiptRow]:
         _budget(facts),
         *_read_as(facts),
     ]
-    if facts.usual is not None:
-        rows.append(ReceiptRow("Typical cost", typical_cost_text(facts.usual)))
+    if facts.typical_cost is not None:
+        rows.append(ReceiptRow("Typical cost", typical_cost_text(facts.typical_cost)))
     if facts.turn.imported:
         rows.append(
             ReceiptRow(
@@ -319,10 +319,10 @@ class Receipt(Struct, frozen=True):
 
 
 def receipt_page(
-    session: Session, turn: Turn, usual: TypicalCost | None = None, times: Times | None = None
+    session: Session, turn: Turn, typical_cost: TypicalCost | None = None, times: Times | None = None
 ) -> Receipt:
     """The receipt of one turn. `times` is the result of `facts.times_of` for the frames of the turn."""
-    facts = facts_of(session, turn, usual, times)
+    facts = facts_of(session, turn, typical_cost, times)
     title = clean_line(title_from(turn.order.prompt), 100) or "a turn without a prompt"
     return Receipt(title, sections_of(facts), facts)
 
@@ -351,7 +351,8 @@ def _plain(text: str) -> str:
 def receipt_json(receipt: Receipt) -> JsonObject:
     """The receipt as JSON: money as exact decimal text, counts as integers, unknown as null, times in UTC."""
     facts = receipt.facts
-    session, turn, money, change, usual = facts.session, facts.turn, facts.money, facts.change, facts.usual
+    session, turn, money, change = facts.session, facts.turn, facts.money, facts.change
+    typical_cost = facts.typical_cost
     receipt_object: JsonObject = {
         "schema": SCHEMA,
         "title": receipt.title,
@@ -388,12 +389,12 @@ def receipt_json(receipt: Receipt) -> JsonObject:
             "turns": change.turns,
         },
         "usual": None
-        if usual is None
+        if typical_cost is None
         else {
-            "budget": usual.budget,
-            "other_workers": usual.everywhere,
-            "usd": spread_object(usual.usd),
-            "credits": spread_object(usual.credits),
+            "budget": typical_cost.budget,
+            "other_workers": typical_cost.everywhere,
+            "usd": spread_object(typical_cost.usd),
+            "credits": spread_object(typical_cost.credits),
         },
         "sources": [{"title": one.title, "url": one.url} for one in sources_of_turn(turn)],
         "files": [

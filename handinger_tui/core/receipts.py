@@ -153,7 +153,7 @@ class Facts(Struct, frozen=True):
     turn: Turn
     money: TurnMoney
     change: Change
-    usual: TypicalCost | None = None
+    typical_cost: TypicalCost | None = None
     times: Times = Times()
 
     @property
@@ -194,10 +194,12 @@ class Facts(Struct, frozen=True):
 
 
 def facts_of(
-    session: Session, turn: Turn, usual: TypicalCost | None = None, times: Times | None = None
+    session: Session, turn: Turn, typical_cost: TypicalCost | None = None, times: Times | None = None
 ) -> Facts:
-    """All facts about `turn`; `usual` and `times` come from the history, which the core cannot read."""
-    return Facts(session, turn, *_money_and_change(session, turn, MoneyIndex()), usual, times or Times())
+    """All facts about `turn`; `typical_cost` and `times` come from the history, which is not read here."""
+    return Facts(
+        session, turn, *_money_and_change(session, turn, MoneyIndex()), typical_cost, times or Times()
+    )
 
 
 def _money_and_change(session: Session, turn: Turn, index: MoneyIndex) -> tuple[TurnMoney, Change]:

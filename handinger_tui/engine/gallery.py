@@ -109,7 +109,7 @@ class Gallery:
         return await self._keep(worker)
 
     async def read_members(self, worker_id: str) -> StoredWorker:
-        """Read its members, which come only with the answer to a change: to one of nothing."""
+        """Read its members by an empty change: the service returns them only with the answer to a change."""
         return await self.change(worker_id, NOTHING)
 
     async def store(self, members: WorkerMembers) -> StoredWorker:

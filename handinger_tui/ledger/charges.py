@@ -1,6 +1,6 @@
 """Charges and suspense: the append-only record of what turns cost, and of what no turn explains.
 
-What is new since the last rows is found and written; suspense is also read here, for costs and limits.
+New rows are the differences to those that are stored. Suspense is also read here, for costs and limits.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class ConfirmedTurns:
         ]
 
     def _find_overtaken(self, connection: sqlite3.Connection, session: Session) -> None:
-        """An older copy of a turn must not take back what another program knows of it."""
+        """An older copy of a turn must not retract what another program knows of it."""
         # The number changes only when another connection has written to the file.
         (version,) = connection.execute("PRAGMA data_version").fetchone()
         among = self._overtaken if version == self._version else None

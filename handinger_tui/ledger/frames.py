@@ -134,7 +134,7 @@ _NOT_PACKED: Final = f"""
 def pack_some(connection: sqlite3.Connection, after: str, most: int) -> tuple[int, str | None]:
     """Pack closed turns that an earlier version stored, at most `most` of them, in the order of their ids.
 
-    Returns how many were looked at, and the id after which to go on; None: there are no more.
+    Returns how many were looked at, and the id after which to continue; None: there are no more.
     """
     with transaction(connection):
         rows = connection.execute(_NOT_PACKED, (pack(after), most)).fetchall()
@@ -180,7 +180,7 @@ def drop_some(
     """Remove the frames as they arrived of turns that ended before a time, at most `most` of them.
 
     Runs of deltas stay as one frame each, so that a session is opened as before. Nothing is removed where
-    they are damaged. Returns how many were removed, and the id after which to go on; None: there are no more.
+    they are damaged. Returns how many were removed, and the id after which to continue; None: no more.
     """
     with transaction(connection):
         rows = connection.execute(_OLD, (before_ms, pack(after), most)).fetchall()

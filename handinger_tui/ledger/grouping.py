@@ -399,7 +399,7 @@ _OF_TEMPLATE: Final = (
 """The turns of all sessions with a stored worker."""
 
 
-def usual(
+def typical_cost(
     connection: sqlite3.Connection, worker_id: str | None, budget: str, *, simulated: bool
 ) -> TypicalCost:
     """The cost of the newest ended turns of a worker at a budget; of all workers when it has no such turn.
@@ -480,9 +480,9 @@ class ChargeQueries:
         """The final amounts that changed, oldest first."""
         return await self._read(which, lambda db: restatements(db, which))
 
-    async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
+    async def typical_cost(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
         """The cost of the newest turns of a worker at a budget; of all workers where it has no such turn."""
-        return await self._database.run(lambda db: usual(db, worker_id, budget, simulated=simulated))
+        return await self._database.run(lambda db: typical_cost(db, worker_id, budget, simulated=simulated))
 
     def begin(self, connection: sqlite3.Connection) -> None:
         """Final amounts that change from now on are news. Call it in the thread of the database."""

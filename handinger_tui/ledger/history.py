@@ -81,7 +81,7 @@ PACKED_AT_ONCE: Final = 20
 """Turns in one transaction: between two, other programs can write."""
 
 
-def _give_room_back(connection: sqlite3.Connection) -> None:
+def _shrink(connection: sqlite3.Connection) -> None:
     with suppress(sqlite3.OperationalError):
         optimize(connection)
         connection.execute("VACUUM")
@@ -212,7 +212,7 @@ class SessionHistory:
         await self._database.run(work)
 
     async def compact(self, before_ms: int = 0) -> int:
-        """Prepare turns that an earlier version stored for the search, pack them, and give room back.
+        """Prepare turns that an earlier version stored for the search, pack them, and shrink the file.
 
         Of turns that ended before `before_ms` the frames are removed as they arrived, see `drop_some`.
         Returns the number of those turns. Nothing else is lost, also when it is interrupted.
@@ -222,7 +222,7 @@ class SessionHistory:
         await self._some_by_some(partial(pack_some, most=PACKED_AT_ONCE))
         drop = partial(drop_some, before_ms=before_ms, most=PACKED_AT_ONCE)
         dropped = await self._some_by_some(drop) if before_ms else 0
-        await self.give_room_back()
+        await self.shrink()
         return dropped
 
     async def _some_by_some(self, work: Callable[..., tuple[int, str | None]]) -> int:
@@ -240,9 +240,9 @@ class SessionHistory:
         count = "SELECT COUNT(*) FROM turns"
         return int(await self._database.run(lambda db: db.execute(count).fetchone()[0]))
 
-    async def give_room_back(self) -> None:
+    async def shrink(self) -> None:
         """Make the file as small as its content. While another program reads it, it stays as it is."""
-        await self._database.run(_give_room_back)
+        await self._database.run(_shrink)
 
     async def mark_read(self, session_id: str) -> None:
         """Mark a session as read: the user has seen its newest answer."""

@@ -291,6 +291,6 @@ class Ledger:
 
 
 def _index(connection: sqlite3.Connection) -> None:
-    """Put what was stored into the index of the search. Its failure is none of what was stored."""
+    """Put what was stored into the index of the search. Its failure does not affect what was stored."""
     with suppress(sqlite3.Error):
         index_entries(connection, _TO_INDEX)

@@ -39,7 +39,7 @@ from handinger_tui.core.money.typical_cost import ENOUGH, Spread
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
 from handinger_tui.ledger.charges import PLACES, rises
-from handinger_tui.ledger.grouping import condition, day_at, spent, usual
+from handinger_tui.ledger.grouping import condition, day_at, spent, typical_cost
 from handinger_tui.ledger.sql import Care, Row, one_moment, pack, scaled, split, transaction, unpack
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def needed(connection: sqlite3.Connection, session: Session, order: TurnRequest)
     """What a turn that starts now reserves."""
     # The local worker ends with its program: its next turn is that of a new worker.
     worker_id = order.worker_id or session.worker_id
-    typical = usual(connection, worker_id, order.budget or "", simulated=session.base_url == LOCAL)
+    typical = typical_cost(connection, worker_id, order.budget or "", simulated=session.base_url == LOCAL)
     spreads = {Unit.USD: typical.usd, Unit.CREDITS: typical.credits}
     if not typical.everywhere:
         return {unit: one.p90 for unit, one in spreads.items()}

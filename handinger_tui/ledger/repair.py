@@ -62,7 +62,7 @@ class DamagedTable:
         """How many row numbers could not be read; None: not known how many."""
 
     def by_rowid(self) -> Iterator[Cells]:
-        """All rows with numbers, in their order; what stands on damaged pages is passed over."""
+        """All rows with numbers, in their order; damaged pages are skipped."""
         low, _, complete = yield from self._run("rowid >= ? ORDER BY rowid", -MAX_ROWID)
         if complete:
             return

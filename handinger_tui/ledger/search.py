@@ -130,7 +130,7 @@ def remove_session(connection: sqlite3.Connection, session_id: str) -> None:
 
 
 def optimize(connection: sqlite3.Connection) -> None:
-    """Give the room of removed entries back: until then, the index has them and their removal.
+    """Free the space of removed entries: until then, the index has them and their removal.
 
     Raises:
         sqlite3.DatabaseError: an error of the disk, or a lock.

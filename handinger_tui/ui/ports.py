@@ -144,7 +144,7 @@ class ChargeReader(Protocol):
         """The final amounts that changed, oldest first."""
         ...
 
-    async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
+    async def typical_cost(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
         """The typical cost of a turn of a worker (None: a new one) at a budget, from its newest turns."""
         ...
 

@@ -70,7 +70,7 @@ async def test_every_query_is_fast(large: Ledger) -> None:
         ),
         "turns": large.charges.turn_charges,
         "turns of a worker": lambda: large.charges.turn_charges(ChargeFilter(worker_id="wrk_3")),
-        "usual": lambda: large.charges.usual("wrk_3", "high", simulated=False),
+        "usual": lambda: large.charges.typical_cost("wrk_3", "high", simulated=False),
         "news": large.charges.news,
     }
     measured = {}

@@ -24,24 +24,24 @@ async def test_the_range_is_of_this_workers_turns_at_this_budget() -> None:
             cells("pretend", usd_pico=7 * USD, budget="high", base_url="local"),
             cells("else", usd_pico=8 * USD, budget="high", worker_id="wrk_2"),
         )
-        usual = await ledger.charges.usual("wrk_1", "high", simulated=False)
+        usual = await ledger.charges.typical_cost("wrk_1", "high", simulated=False)
         assert (usual.usd.counted, usual.usd.unknown, usual.everywhere) == (2, 2, False)
         assert (usual.usd.low, usual.usd.median, usual.usd.most) == (Decimal(1), Decimal(2), Decimal(3))
         assert (usual.credits.counted, usual.credits.unknown) == (0, 4)
         for worker in (None, "wrk_3"):
-            everywhere = await ledger.charges.usual(worker, "high", simulated=False)
+            everywhere = await ledger.charges.typical_cost(worker, "high", simulated=False)
             assert (everywhere.usd.counted, everywhere.usd.most, everywhere.everywhere) == (
                 3,
                 Decimal(8),
                 True,
             )
-        pretend = await ledger.charges.usual("wrk_1", "high", simulated=True)
+        pretend = await ledger.charges.typical_cost("wrk_1", "high", simulated=True)
         assert pretend.usd.median == Decimal(7)
-        assert (await ledger.charges.usual(None, "standard", simulated=False)).usd.counted == 0
+        assert (await ledger.charges.typical_cost(None, "standard", simulated=False)).usd.counted == 0
 
 
 async def test_only_the_newest_hundred_count() -> None:
     async with opened(None) as ledger:
         await put_in(ledger, *(cells(f"t{at}", usd_pico=at * USD, at_ms=NOON_MS + at) for at in range(150)))
-        usual = await ledger.charges.usual("wrk_1", "standard", simulated=False)
+        usual = await ledger.charges.typical_cost("wrk_1", "standard", simulated=False)
         assert (usual.usd.counted, usual.usd.low, usual.usd.most) == (100, Decimal("74.75"), Decimal(149))

@@ -124,4 +124,4 @@ async def test_a_shared_amount_is_marked_as_a_maximum(
         assert {turn_id: row.shared_with for turn_id, row in rows.items()} == {"A": 1, "B": 1}
         assert rows["A"].most_usd == Decimal("0.30")
         # A shared amount is not an example of a typical cost.
-        assert (await ledger.charges.usual(WORKER, "standard", simulated=False)).usd.counted == 0
+        assert (await ledger.charges.typical_cost(WORKER, "standard", simulated=False)).usd.counted == 0

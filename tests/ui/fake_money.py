@@ -63,7 +63,7 @@ class FakeBooks:
     """Whether all charges are simulated."""
     fails: LedgerError | None = None
     requests: list[tuple[str | None, str]] = field(default_factory=list)
-    """The arguments of `usual`: worker and budget."""
+    """The arguments of `typical_cost`: worker and budget."""
     looks: int = 0
     """The number of calls of `changed`."""
     restatements: list[Restatement] = field(default_factory=list)
@@ -99,7 +99,7 @@ class FakeBooks:
         newest = sorted(self._chosen(which), key=lambda one: one.at_ms, reverse=True)
         return newest[offset : offset + limit]
 
-    async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
+    async def typical_cost(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
         self.requests.append((worker_id, budget))
         at_budget = self._chosen(ChargeFilter(budget=budget, simulated=simulated))
         own = [one for one in at_budget if worker_id is not None and one.worker_id == worker_id]

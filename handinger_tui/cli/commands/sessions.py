@@ -125,7 +125,7 @@ def _run_sessions(args: argparse.Namespace) -> int:
 
 async def _delete(ledger: Ledger, session_id: str) -> None:
     await ledger.history.delete(session_id)
-    await ledger.history.give_room_back()
+    await ledger.history.shrink()
 
 
 def _compact(args: argparse.Namespace) -> int:

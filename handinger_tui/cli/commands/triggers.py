@@ -144,7 +144,7 @@ async def _list(args: argparse.Namespace, services: Services) -> int:
 async def _price(services: Services, worker_id: str, rule: Rule | None, budget: str) -> Price:
     """The price by the local history. Raises LedgerError."""
     settings = services.settings
-    usual = await services.ledger.charges.usual(worker_id, budget, simulated=settings.local)
+    usual = await services.ledger.charges.typical_cost(worker_id, budget, simulated=settings.local)
     return price_of(replace(usual, credit_usd=settings.credit_usd), rule)
 
 

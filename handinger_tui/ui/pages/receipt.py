@@ -244,7 +244,7 @@ class ReceiptScreen(SavingScreen):
             level = level_of(turn.order.budget, turn.order.trigger)
             if level:
                 connection = self._controller.connection
-                usual = await connection.charges.usual(
+                usual = await connection.charges.typical_cost(
                     turn.worker_id or turn.order.worker_id, level, simulated=connection.limits.simulated
                 )
                 self._typical_cost = replace(usual, credit_usd=self._session.credit_usd)

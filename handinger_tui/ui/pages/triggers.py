@@ -122,7 +122,7 @@ class Scheduling(Struct, frozen=True):
 
     async def _usual(self, budget: str) -> TypicalCost:
         simulated = self.connection.limits.simulated
-        usual = await self.connection.charges.usual(self.worker_id, budget, simulated=simulated)
+        usual = await self.connection.charges.typical_cost(self.worker_id, budget, simulated=simulated)
         return replace(usual, credit_usd=self.credit_usd)
 
     # -- adding --------------------------------------------------------------------------------

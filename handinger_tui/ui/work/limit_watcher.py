@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 CHECKS_PER_S: Final = 1.0
 """How often per second the screen checks whether charges or limits were written."""
-LOOK_EVERY_S: Final = 60.0
+READ_DETACHED_EVERY_S: Final = 60.0
 """Seconds between two reads of the workers of detached turns."""
 
 
@@ -54,7 +54,7 @@ async def typical_cost_of(controller: SessionController, budget: str) -> Typical
     """The typical cost of a turn of the open session's worker at a budget. Raises LedgerError."""
     connection, session = controller.connection, controller.session
     worker_id = session.worker_id or session.template
-    usual = await connection.charges.usual(worker_id, budget, simulated=connection.limits.simulated)
+    usual = await connection.charges.typical_cost(worker_id, budget, simulated=connection.limits.simulated)
     return replace(usual, credit_usd=session.credit_usd)
 
 
@@ -128,7 +128,7 @@ class LimitWatcher:
             names = {turn.turn_id: f"turn {number}" for number, turn in numbered}
             self._interaction.announce(restatement_text(shown, names), "warning")
 
-    async def look_at_detached(self) -> None:
+    async def read_detached(self) -> None:
         """Read the workers of detached turns: the end of a turn frees what it has reserved.
 
         Raises:
@@ -188,5 +188,5 @@ class LimitWatcher:
         today += await connection.charges.suspense(of_today)
         session = await connection.charges.buckets(GroupBy.SESSION, own)
         if key == self._money_for:
-            self._pane.usual(typical_cost_chip(typical_cost))
+            self._pane.show_typical_cost(typical_cost_chip(typical_cost))
             self._header.money(altogether(today), altogether(session))

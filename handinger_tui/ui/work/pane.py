@@ -222,7 +222,7 @@ class SessionPane(Rows):
             self._budget, self._typical_cost = name, ""
         self._refresh_lines()
 
-    def usual(self, text: str) -> None:
+    def show_typical_cost(self, text: str) -> None:
         """Show the typical cost of a turn at this budget, or that it is not known."""
         self._typical_cost = text
         self._refresh_lines()

@@ -520,13 +520,13 @@ async def test_keys_behind_the_enter_of_the_session_list_are_typed_into_the_chos
 
 async def test_keys_wait_for_a_question_that_needs_to_read_first(monkeypatch: pytest.MonkeyPatch) -> None:
     async with answered() as (desktop, pilot):
-        gate, usual = asyncio.Event(), desktop.books.usual
+        gate, usual = asyncio.Event(), desktop.books.typical_cost
 
-        async def slow_usual(worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
+        async def slow_typical_cost(worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
             await gate.wait()
             return await usual(worker_id, budget, simulated=simulated)
 
-        monkeypatch.setattr(desktop.books, "usual", slow_usual)
+        monkeypatch.setattr(desktop.books, "typical_cost", slow_typical_cost)
         await press(desktop, pilot, "a draft\x1b[1;5A")
         await desktop.until(pilot, lambda: desktop.work.browsing.browsed is desktop.work.transcript)
         await press(desktop, pilot, "r\r\r\r")
