@@ -28,7 +28,8 @@ def turns(home: Path) -> int:
 def test_mistyped_keys_send_nothing_and_lose_nothing(tmux: str, tmp_path: Path) -> None:
     with terminal(tmux, 120, 40) as window:
         start(window, tmp_path)
-        window.type("aa")
+        # From now on the program knows that pastes are marked, and keys that come together are keys.
+        window.paste("aa")
         window.press("M-Enter")
         window.type("bb")
         window.until(lambda screen: "│ aa " in screen and "│ bb " in screen, "two lines")

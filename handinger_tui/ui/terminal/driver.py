@@ -53,7 +53,10 @@ _MARKS_PASTES: Final = re.compile(r"\x1b\[\?2004;[123]\$y")
 """The reply that it does."""
 _MULTIPLEXERS: Final = ("TMUX", "STY", "ZELLIJ")
 """Variables of programs that may answer for themselves, while pastes come from the terminal around them."""
-LINE_BREAKS: Final = "\r\n"
+ACTING: Final = "\r\n\t"
+"""Characters of texts that are keys with effects: Enter sends, and so does Tab while a turn runs."""
+_PASTED: Final = re.compile(r"[\r\n][^\r\n]|\t[^\t]")
+"""One of them with something else behind it: in a burst, it was pasted."""
 BURST_S: Final = 0.05
 """Seconds between characters of one burst: no person types so fast."""
 BURST_CHARACTERS: Final = 1 << 20
@@ -282,8 +285,8 @@ class Piece(NamedTuple):
 class Burst:
     """Decides what is pasted where the terminal does not mark it: what comes faster than a person types.
 
-    A line break with something behind it in the same burst was pasted, and so is all that comes with it.
-    A line break behind text waits for what may follow; one that comes alone is a key at once.
+    A line break or Tab with something behind it in the same burst was pasted, and so is all that comes with
+    it. One behind text waits for what may follow; one that comes alone is a key at once.
     """
 
     def __init__(self, now: float) -> None:
@@ -292,7 +295,7 @@ class Burst:
         self._held_at = 0.0
         self._is_paste = False
         self._text_at = now
-        """When text other than line breaks came last, perhaps read by the early prompt."""
+        """When other text came last, perhaps read by the early prompt."""
 
     @property
     def is_open(self) -> bool:
@@ -302,7 +305,7 @@ class Burst:
     def add(self, text: str, now: float) -> Piece | None:
         """Add text; returns what is decided now."""
         follows_text = now - self._text_at <= BURST_S
-        if text.strip(LINE_BREAKS):
+        if text.strip(ACTING):
             self._text_at = now
         if not self.is_open:
             self._held_at = now
@@ -310,8 +313,8 @@ class Burst:
         self._characters += len(text)
         if not self._is_paste:
             together = "".join(self._held)
-            before = together.rstrip(LINE_BREAKS)
-            self._is_paste = any(sign in before for sign in LINE_BREAKS)
+            before = together.rstrip(ACTING)
+            self._is_paste = _PASTED.search(together) is not None
             if not self._is_paste and (before == together or not (before or follows_text)):
                 return self.end()
         if self._is_paste:

@@ -323,8 +323,9 @@ GAPS = st.lists(st.floats(0, BURST_S), min_size=1, max_size=9)
 
 @given(BROKEN, st.just(range(99)) | st.lists(st.integers(0, 99), max_size=8), GAPS)
 @example("x\ry", [1, 2], [BURST_S])
+@example("x\ty", [1, 2], [BURST_S])
 @example("x\r\ny\r", [2], [BURST_S])
-def test_no_split_of_an_unmarked_paste_makes_an_enter_with_text_behind_it(
+def test_no_split_of_an_unmarked_paste_makes_an_enter_or_tab_with_text_behind_it(
     text: str, places: Iterable[int], gaps: list[float]
 ) -> None:
     now = [100.0]
@@ -343,8 +344,8 @@ def test_no_split_of_an_unmarked_paste_makes_an_enter_with_text_behind_it(
     # Nothing is lost, and nothing comes in another order.
     assert "".join(typed) == text
     for at, one in enumerate(terminal.messages):
-        if isinstance(one, Key) and one.key == "enter":
-            assert not "".join(typed[at:]).strip("\r\n")
+        if isinstance(one, Key) and one.key in ("enter", "tab"):
+            assert not "".join(typed[at:]).strip("\r\n\t")
 
 
 def test_an_unmarked_paste_is_one_with_its_last_line_break(clock: list[float]) -> None:
@@ -367,6 +368,19 @@ def test_an_enter_behind_text_waits_for_what_may_follow_and_one_alone_does_not(c
     terminal.reads("x", "\r", wait_s=BURST_S * 1.1)
     assert terminal.seen[3:] == ["x", "enter"]
     assert not terminal.parser.is_waiting
+
+
+def test_a_tab_behind_text_waits_as_well_and_tabs_alone_are_keys(clock: list[float]) -> None:
+    terminal = Unmarked(clock)
+    terminal.reads("/exp\t")
+    assert terminal.seen == []
+    terminal.wait(BURST_S * 1.1)
+    assert terminal.seen == [*("slash", *"exp"), "tab"]
+    terminal.reads("\t", "\t\t", wait_s=0.01)
+    assert terminal.seen[5:] == ["tab"] * 3
+    terminal.reads("name\tvalue")
+    terminal.wait(BURST_S * 1.1)
+    assert terminal.seen[8:] == ["[name\tvalue]"]
 
 
 def test_an_enter_that_is_held_down_behind_text_is_not_held_back_as_long(clock: list[float]) -> None:
