@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
@@ -18,6 +18,7 @@ from time import monotonic
 from typing import Any, Final
 
 import pytest
+import textual._callback
 import textual.app
 import textual.pilot
 from hypothesis import HealthCheck, settings
@@ -105,6 +106,28 @@ def _read_sheets() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Stylesheet, "_parse_rules", once)
+        # The same hash, computed without a call in Python: each widget compares all rules several times.
+        patch.setattr(RuleSet, "__hash__", object.__hash__)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _count_parameters_once() -> Iterator[None]:
+    """Textual counts the parameters of each function that a partial calls, with each call."""
+    count_them = textual._callback._count_parameters
+    counts: dict[object, int] = {}
+
+    def once(function: Callable[..., object]) -> int:
+        code = getattr(function, "__code__", None)
+        if code is None or hasattr(function, "__wrapped__"):
+            return count_them(function)
+        key = (code, hasattr(function, "__self__"))
+        if key not in counts:
+            counts[key] = count_them(function)
+        return counts[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(textual._callback, "_count_parameters", once)
         yield
 
 
