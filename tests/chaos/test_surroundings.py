@@ -1,4 +1,6 @@
-"""A full disk, no home, a damaged history, a broken configuration, an odd environment: real processes."""
+"""A full disk, no home, a damaged history, a broken configuration, an odd environment.
+
+What belongs to a process, its limits, its locale, its locks, is tried in one of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +9,6 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -57,7 +58,7 @@ def test_a_terminal_that_is_closed_while_it_is_too_slow_ends_the_program_in_orde
 def test_disk_full_history(place: Place, size: int) -> None:
     """Wherever the disk is full: no POST without the request on disk, or an answer shown in full."""
     world = place.world("slow-20-deltas")
-    ran = place.run(world, limit=file_limit(size), env=NO_BYTECODE)
+    ran = place.run_apart(world, limit=file_limit(size), env=NO_BYTECODE)
     if world.posts:
         assert (ran.result["text"], world.posts) == (world.text, 1)
     else:
@@ -76,8 +77,8 @@ def check_not_sent(ran: Ran, world: World, reason: str) -> None:
     assert ran.result["draft"] == prompt_for(world)
 
 
-def without_history(place: Place, world: World, **more: Any) -> Ran:
-    return place.run(world, "-p", prompt_for(world), "-w", world.worker_id, "--json", "--no-history", **more)
+def without_history(world: World) -> tuple[str, ...]:
+    return ("-p", prompt_for(world), "-w", world.worker_id, "--json", "--no-history")
 
 
 def test_readonly_home(place: Place) -> None:
@@ -99,20 +100,20 @@ def test_a_file_where_the_home_should_be(place: Place) -> None:
     world = place.world(OK)
     check_not_sent(place.run(world), world, "Cannot write the history")
     assert place.data.read_text() == "a file"
-    check_answered(without_history(place, world), world)
+    check_answered(place.run(world, *without_history(world)), world)
 
 
 def test_no_home(place: Place) -> None:
     world = place.world(OK)
     nowhere = {"HOME": "/dev/null/home", "HANDINGER_TUI_HOME": None}
-    check_not_sent(place.run(world, env=nowhere), world, "Cannot write the history")
-    check_answered(without_history(place, world, env=nowhere), world)
+    check_not_sent(place.run_apart(world, env=nowhere), world, "Cannot write the history")
+    check_answered(place.run_apart(world, *without_history(world), env=nowhere), world)
 
 
 def test_home_unset(place: Place) -> None:
     world = place.world(OK)
     folders = {f"XDG_{name}_HOME": str(place.home / name) for name in ("DATA", "CONFIG", "STATE", "CACHE")}
-    ran = place.run(world, env={"HOME": None, "HANDINGER_TUI_HOME": None, **folders})
+    ran = place.run_apart(world, env={"HOME": None, "HANDINGER_TUI_HOME": None, **folders})
     check_answered(ran, world)
     assert list((place.home / "DATA").rglob("history.db"))
 
@@ -130,7 +131,7 @@ def check_kept(place: Place, content: bytes) -> None:
         assert place.database.read_bytes() == content
         assert not kept_aside(place)
     again = place.world(OK)
-    check_answered(without_history(place, again), again)
+    check_answered(place.run(again, *without_history(again)), again)
 
 
 def test_db_garbage(used: Place) -> None:
@@ -182,7 +183,7 @@ def test_db_empty(place: Place) -> None:
     place.data.mkdir()
     place.database.touch()
     world = place.world(OK)
-    check_answered(place.run(world), world)
+    check_answered(place.run_apart(world), world)
     assert place.turns_of(world) == [(prompt_for(world), "completed")]
 
 
@@ -192,7 +193,7 @@ def test_a_newer_schema(used: Place) -> None:
     content = used.database.read_bytes()
     world = used.world(OK)
     check_not_sent(used.run(world), world, "newer version")
-    check_answered(without_history(used, world), world)
+    check_answered(used.run(world, *without_history(world)), world)
     assert used.database.read_bytes() == content
     assert not kept_aside(used)
 
@@ -201,7 +202,7 @@ def test_db_locked(used: Place) -> None:
     with closing(sqlite3.connect(used.database, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         world = used.world(OK)
-        ran = used.run(world, env={"HANDINGER_HISTORY_WAIT": "1.2"})
+        ran = used.run_apart(world, env={"HANDINGER_HISTORY_WAIT": "1.2"})
         other.execute("ROLLBACK")
     check_not_sent(ran, world, "in use by another process")
     assert ran.err.count("Waiting for the history") == 1
@@ -281,7 +282,7 @@ def test_key_missing(place: Place) -> None:
 def test_locale_c(place: Place) -> None:
     world = place.world("one-byte-chunks")
     ascii_only = {"LANG": "C", "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-    ran = place.run(world, "-p", "hello", "-w", world.worker_id, env=ascii_only)
+    ran = place.run_apart(world, "-p", "hello", "-w", world.worker_id, env=ascii_only)
     assert (ran.code, world.posts) == (0, 1)
     assert ran.out.strip() == world.text.encode("ascii", "replace").decode()
 

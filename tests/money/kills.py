@@ -18,10 +18,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from tests.chaos.processes import ended
 from tests.e2e.runner import KEY
 from tests.e2e.terminal import terminal
 from tests.money.paid_service import PaidService, paid_service
-from tests.money.programs import TIMES, Person, ended
+from tests.money.programs import TIMES, Person
 
 LIMITS: Final = {
     False: {"HANDINGER_LIMIT_MONTH_USD": "100000"},

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tests.chaos.processes import program
 from tests.e2e.runner import KEY, Ran, run
 from tests.money.paid_service import PaidService
 
-DEADLINE_S: Final = 60.0
 TIMES: Final = {"HANDINGER_POLL_INTERVAL": "0.05", "HANDINGER_RECOVERY_WINDOW": "5"}
 
 
@@ -34,15 +33,7 @@ class Person:
             "HANDINGER_GENERATION": self.service.generation,
             **TIMES,
         }
-        return subprocess.Popen(
-            [sys.executable, "-m", "handinger_tui", *argv],
-            env=kept | variables | environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
+        return program(*argv, env=kept | variables | environ)
 
     def run(self, *argv: str, **environ: str) -> Ran:
         """Run the program to its end, in this process: starting another one takes most of the time."""
@@ -53,16 +44,3 @@ class Person:
         """The JSON that a command prints."""
         value: dict[str, Any] = json.loads(self.run(*argv, "--json", **environ).out)
         return value
-
-
-def ended(process: subprocess.Popen[str]) -> Ran:
-    """Wait for the end; the output may contain neither a traceback nor the key."""
-    try:
-        out, err = process.communicate(timeout=DEADLINE_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        raise
-    assert "Traceback" not in err, err[-2000:]
-    assert KEY not in out + err
-    return Ran(process.returncode, out, err)

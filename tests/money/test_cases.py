@@ -14,12 +14,13 @@ import pytest
 
 from handinger_tui.core.amounts import credits_text, credits_words, decimal_text, usd_text
 from handinger_tui.core.turns.turn import TurnStatus
+from tests.chaos.processes import ended
 from tests.e2e.runner import KEY, Ran
 from tests.e2e.terminal import terminal
 from tests.money.cases import CASES, SOME, Case, Paid, ScriptedService
 from tests.money.opened_app import OpenedApp, opened_app
 from tests.money.paid_service import PaidService, paid_service, serving
-from tests.money.programs import TIMES, Person, ended
+from tests.money.programs import TIMES, Person
 from tests.money.test_parallel_starts import WARM_TURNS
 
 

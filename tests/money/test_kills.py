@@ -8,9 +8,10 @@ from typing import Final
 
 import pytest
 
+from tests.chaos.processes import ended
 from tests.money.kills import play
 from tests.money.paid_service import paid_service
-from tests.money.programs import Person, ended
+from tests.money.programs import Person
 
 TURNS: Final = int(os.environ.get("HANDINGER_TEST_KILLS", "6"))
 SEED: Final = int(os.environ.get("HANDINGER_TEST_SEED", "1"))

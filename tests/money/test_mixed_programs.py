@@ -16,10 +16,11 @@ from handinger_tui.core.safety import Secret
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.ledger.turns import load_turn
 from handinger_tui.settings import Settings
+from tests.chaos.processes import ended
 from tests.e2e.runner import KEY
 from tests.money.cases import ScriptedService, Step, usd
 from tests.money.paid_service import PaidService, paid_service, serving
-from tests.money.programs import Person, ended
+from tests.money.programs import Person
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

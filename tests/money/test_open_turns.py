@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.processes import ended
 from tests.money.paid_service import PaidService
-from tests.money.programs import Person, ended
+from tests.money.programs import Person
 
 
 @pytest.mark.parametrize("plain", [False, True])

@@ -11,9 +11,10 @@ from typing import Final
 
 import pytest
 
+from tests.chaos.processes import ended
 from tests.e2e.runner import Ran
 from tests.money.paid_service import PaidService
-from tests.money.programs import Person, ended
+from tests.money.programs import Person
 
 WARM_TURNS: Final = 5
 """A new worker is estimated by this many turns of others."""

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.processes import ended
 from tests.money.opened_app import opened_app
 from tests.money.paid_service import PaidService
-from tests.money.programs import Person, ended
+from tests.money.programs import Person
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from tests.chaos.processes import ended
 from tests.money.opened_app import opened_app
 from tests.money.paid_service import PaidService
-from tests.money.programs import Person, ended
+from tests.money.programs import Person
 
 WORKER = "wrk_1"
 

@@ -19,10 +19,11 @@ from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import NO_OTHERS, put_turn
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.frames import stored_frames
+from tests.chaos.processes import ended
 from tests.ledger.samples import answered, frame, opened, order, play, session, worker
 from tests.money.opened_app import opened_app
 from tests.money.paid_service import WORDS, PaidService, paid_service
-from tests.money.programs import Person, ended
+from tests.money.programs import Person
 
 ANSWER = "".join(WORDS)
 HALF = "".join(WORDS[:5])

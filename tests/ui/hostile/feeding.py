@@ -22,13 +22,17 @@ FRESH: Final = launch(Opening.FRESH)
 
 @dataclass(frozen=True)
 class Sink:
-    """`kinds`: the widgets it feeds. `all_visible`: every single text has to become visible."""
+    """`kinds`: the widgets it feeds. `all_visible`: every single text has to become visible.
+
+    `paints`: what is behind a dialog is there only if it was painted. Anything else is rendered by the eye.
+    """
 
     feed: Feed
     kinds: tuple[type[Widget], ...]
     launch: AppOptions = FRESH
     all_visible: bool = True
     turns: Sequence[str] = field(default=PLANTED)
+    paints: bool = False
 
     def desktop(self) -> Desktop:
         """An app whose history is hostile."""

@@ -423,7 +423,9 @@ SINKS: Final = {
     "links": Sink(links, (), all_visible=False),
     "session list": Sink(session_list, (SessionPicker,)),
     "history": Sink(history, (HistorySearch,)),
-    "over it": Sink(over_it, (HelpScreen, CommandPicker, RaiseLimit, LimitsPage), OPENED, False, FEW),
+    "over it": Sink(
+        over_it, (HelpScreen, CommandPicker, RaiseLimit, LimitsPage), OPENED, False, FEW, paints=True
+    ),
     "ledger": Sink(ledger, (LedgerScreen, LedgerTable, Head, Foot, Charts), OPENED, turns=FEW),
     "receipt": Sink(receipt, (ReceiptScreen, StaticReflow), OPENED, False, FEW),
     "budgets": Sink(budgets, (BudgetsScreen,), OPENED, turns=FEW),

@@ -19,7 +19,7 @@ def test_the_corpus_is_complete() -> None:
 async def test_hostile_texts_are_nothing_but_text(name: str) -> None:
     sink = SINKS[name]
     desktop = sink.desktop()
-    desktop.paints = True
+    desktop.paints = sink.paints
     async with desktop.running(120, 40) as pilot:
         eye = Eye(desktop, pilot)
         await sink.feed(eye)
