@@ -23,9 +23,9 @@ from handinger_tui.core.errors import (
     StreamLost,
     Unreachable,
 )
-from handinger_tui.core.jsontext import NotJson, parse
+from handinger_tui.core.jsontext import NotJson, as_object, parse
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.stream import ANOTHER_WORKER, reason_text
+from handinger_tui.core.stream import ANOTHER_WORKER, reason_text, worker_in
 from handinger_tui.core.turns.turn import Kind
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ def reason(content_type: str, body: bytes) -> str:
     kind = content_type.partition(";")[0].strip().lower()
     if "json" in kind or text.startswith(_LOOKS_LIKE_JSON):
         try:
-            return shorten(reason_text(parse(text)) or "")
+            value = parse(text)
+            worker = worker_in(as_object(value))
+            return shorten(reason_text(value if worker is None else worker.get("error")) or "")
         except NotJson:
             return ""
     if "html" in kind or "xml" in kind or text.startswith("<"):

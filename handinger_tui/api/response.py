@@ -6,7 +6,7 @@ import asyncio
 import codecs
 import re
 import zlib
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 from urllib.parse import unquote, urlsplit
@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit
 from msgspec import Struct
 
 from handinger_tui.api import errors
-from handinger_tui.core.errors import ApiError
-from handinger_tui.core.jsontext import Json, NotJson, parse
+from handinger_tui.core.errors import ApiError, BrokenContract, StreamLost
+from handinger_tui.core.jsontext import Json, NotJson, as_object, as_text, member_of_cut, parse
 from handinger_tui.core.stream import Framing, RawFrame, StreamRoute, reason_text, worker_in
 
 if TYPE_CHECKING:
@@ -300,8 +300,19 @@ async def read_refusal(response: httpx.Response, idle: float) -> ApiError:
         pass  # The status is enough; the body only adds a reason.
     headers = {**response.headers, "location": location_of(response)}
     problem = errors.refusal(response.status_code, headers, bytes(raw))
-    is_done = response.status_code == _SEE_OTHER and response.request.method != "GET"
-    return errors.in_doubt(problem, errors.MAY_COST) if is_done else problem
+    if response.status_code == _SEE_OTHER and response.request.method != "GET":
+        problem = errors.in_doubt(problem, errors.MAY_COST)
+    problem.worker_id = _worker_id(headers) or _worker_of(bytes(raw))
+    return problem
+
+
+def _worker_of(body: bytes) -> str | None:
+    """The id of the Worker that an error body is."""
+    try:
+        worker = worker_in(as_object(parse(body.decode("utf-8", "replace"))))
+    except NotJson:
+        return None
+    return as_text(as_object(worker).get("id")) or None
 
 
 def location_of(response: httpx.Response) -> str:
@@ -499,6 +510,11 @@ class JsonReader:
         self._status = status
         self._raw = bytearray()
 
+    @property
+    def text(self) -> str:
+        """What has arrived."""
+        return self._raw.decode("utf-8", "replace").removeprefix("\ufeff")
+
     def feed(self, chunk: bytes) -> list[RawFrame]:
         """Nothing before the end."""
         self._raw += chunk
@@ -511,7 +527,7 @@ class JsonReader:
             BrokenContract: not JSON.
             Refused: an error object under a good status.
         """
-        text = self._raw.decode("utf-8", "replace").removeprefix("\ufeff")
+        text = self.text
         if not text.strip():
             return []
         answer = parsed_answer(text, self._status)
@@ -554,6 +570,13 @@ class NewWorkerReader:
                 return []
             self._reader = self._choose(chunk)
         return self._reader.feed(chunk)
+
+    @property
+    def worker_id(self) -> str | None:
+        """The worker that the first part of a JSON answer names."""
+        if not isinstance(self._reader, JsonReader):
+            return None
+        return member_of_cut(self._reader.text, "id") or None
 
     def end(self) -> list[RawFrame]:
         """The frames of the last, unfinished piece. Raises: as `feed`, and as the reader of the body."""
@@ -692,13 +715,18 @@ class HttpReply:
         if reader is None:
             return
         cap = limits.max_json_bytes if isinstance(reader, JsonReader) else limits.max_turn_bytes
-        # Every generator is closed in the task that reads it, even when that task is canceled.
-        async with aclosing(chunks(self._response, limits.idle_timeout, cap)) as raw_chunks:
-            async for chunk in raw_chunks:
-                for frame in reader.feed(chunk):
-                    yield frame
-        for frame in reader.end():
-            yield frame
+        try:
+            # Every generator is closed in the task that reads it, even when that task is canceled.
+            async with aclosing(chunks(self._response, limits.idle_timeout, cap)) as raw_chunks:
+                async for chunk in raw_chunks:
+                    for frame in reader.feed(chunk):
+                        yield frame
+            for frame in reader.end():
+                yield frame
+        except (StreamLost, BrokenContract) as problem:
+            if isinstance(reader, NewWorkerReader):
+                problem.worker_id = reader.worker_id
+            raise
 
 
 def parsed_answer(text: str, status: int, read: Callable[[str], Json] = parse) -> dict[str, Json]:
@@ -747,7 +775,7 @@ def is_json(kind: str) -> bool:
     )
 
 
-def _worker_id(headers: httpx.Headers) -> str | None:
+def _worker_id(headers: Mapping[str, str]) -> str | None:
     """The worker's id from `x-worker-id`, else from a Location that names a worker or its stream."""
     worker_id = headers.get("x-worker-id")
     if worker_id is None:

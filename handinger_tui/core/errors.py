@@ -94,6 +94,8 @@ class ApiError(HandingerError):
         self.kind = kind
         self.http_status = http_status
         self.retry_after_s = retry_after_s
+        self.worker_id: str | None = None
+        """The worker that the failed answer names all the same."""
 
     @property
     def chargeable(self) -> bool:

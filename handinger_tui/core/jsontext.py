@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import Any, Final
@@ -138,6 +139,25 @@ def dump(value: object) -> str:
     if isinstance(value, float) and not isfinite(value):
         return "null"
     return json.dumps(value, ensure_ascii=True)
+
+
+_BEFORE_MEMBER: Final = re.compile(r'\s*[{,]\s*(?=")')
+_COLON: Final = re.compile(r"\s*:\s*")
+
+
+def member_of_cut(text: str, name: str) -> str | None:
+    """A text member of the object in a JSON text whose end may be missing; None where it is not there."""
+    at = 0
+    while (start := _BEFORE_MEMBER.match(text, at)) is not None:
+        try:
+            key, at = _PLAIN.raw_decode(text, start.end())
+            colon = _COLON.match(text, at)
+            value, at = _PLAIN.raw_decode(text, at if colon is None else colon.end())
+        except (ValueError, RecursionError):
+            return None
+        if key == name:
+            return as_text(value)
+    return None
 
 
 class Number(str):

@@ -85,7 +85,9 @@ class Marker(StrEnum):
     """{via, status, content_type, encoding, worker_id}: a response began. The body
     of a replay or subscription replaces the answer so far."""
     CLOSED = "closed"
-    """{clean: bool, kind, detail}: the response ended (clean) or was lost."""
+    """{clean: bool, kind, detail, worker_id}: the response ended (clean) or was lost.
+
+    `worker_id`: a new worker that the lost response names all the same."""
     SENDING = "sending"
     """{worker_id, begun}: from here on, the one POST that starts the turn may have left.
 
@@ -521,7 +523,7 @@ ANOTHER_WORKER: Final = "The service answered for a different worker. The answer
 
 def names_another(worker_id: str | None, expected: str | None) -> bool:
     """Whether an answer names another worker than the expected one. An answer without an id does not."""
-    return worker_id is not None and expected is not None and worker_id != expected
+    return bool(worker_id) and expected is not None and worker_id != expected
 
 
 class WorkerBody(Struct, frozen=True):

@@ -198,8 +198,15 @@ class TurnRecord:
         self.feed(Framing.NOTE, dump(fields), marker)
 
     def note_cut(self, trouble: ApiError, dropped: int = 0) -> None:
-        """Store that the reply broke off because of `trouble`, and how many of its events were dropped."""
-        self.note(Marker.CLOSED, clean=False, kind=trouble.kind, detail=trouble.summary, dropped=dropped)
+        """Store that the reply broke off because of `trouble`, and how many of its events were dropped.
+
+        The worker that it names all the same is stored where none is known.
+        """
+        named = trouble.worker_id if self.worker_id is None else None
+        worker = {} if named is None else {"worker_id": named}
+        self.note(
+            Marker.CLOSED, clean=False, kind=trouble.kind, detail=trouble.summary, dropped=dropped, **worker
+        )
 
     async def commit_when_due(self) -> None:
         """Commit the id of a new worker, without which the answer cannot be read after a crash.

@@ -124,11 +124,12 @@ class TurnRun:
                 await self._recover(refusal, accepted=False)
             else:
                 record.settle(TurnStatus.REJECTED, refusal.fault())
-        except (Doubtful, ServerFault) as doubt:
-            await self._recover(doubt, accepted=False)
-        except BrokenContract as doubt:
-            record.note_cut(doubt)
-            accepted = record.turn.message_id is not None or record.misdirected
+        except (Doubtful, ServerFault, BrokenContract) as doubt:
+            # The answer may be the only place that names the worker that it has begun.
+            has_begun = record.worker_id is None and doubt.worker_id is not None
+            if has_begun or isinstance(doubt, BrokenContract):
+                record.note_cut(doubt)
+            accepted = has_begun or record.turn.message_id is not None or record.misdirected
             await self._recover(doubt, accepted=accepted)
         except StreamLost as doubt:
             await self._recover(doubt, accepted=True)
@@ -547,7 +548,10 @@ class Recovery:
         except Refused as refusal:
             if refusal.kind is Kind.NOT_FOUND and self._begins_target and not self._delivered:
                 await self._handle_missing()
-            elif refusal.kind is Kind.RATE_LIMITED:
+            elif refusal.kind is Kind.RATE_LIMITED or (
+                refusal.kind is Kind.NOT_FOUND and self._begins_target
+            ):
+                # A service may take a moment to show the worker that it has just made.
                 await self._retry_or_give_up(refusal)
             else:
                 self._give_up(refusal)

@@ -92,6 +92,40 @@ async def test_a_page_names_no_new_worker(server: Server, client: WorkerApi, lab
     assert isinstance(received.trouble, BrokenContract)
 
 
+LONG = '{"created_at":1,"error":null,"files":[{"id":"f1"}],"id":"w\\u00371","messages":[{"id":"u1"'
+
+
+@pytest.mark.parametrize("at", [*range(1, len(LONG), 7), len(LONG)])
+@pytest.mark.parametrize("is_clean", [True, False])
+async def test_a_cut_answer_names_the_new_worker_once_its_id_has_arrived(
+    server: Server, client: WorkerApi, at: int, is_clean: bool
+) -> None:
+    body = LONG[:at].encode()
+    headers = {"Content-Type": "application/json", "Content-Length": str(at if is_clean else 9999)}
+    received = await receive_reply(client, server, raw(head(200, headers) + body), NEW)
+    assert received.trouble is not None
+    is_named = at >= LONG.index('","messages"') + 1
+    assert received.trouble.worker_id == ("w71" if is_named else None)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (502, {"X-Worker-Id": "w1"}, "<html>"),
+        (500, {"Location": "/api/workers/w1"}, ""),
+        (303, {"Location": "/api/workers/w1"}, ""),
+        (500, {}, WORKER),
+    ],
+)
+async def test_a_failed_answer_may_name_the_new_worker(
+    server: Server, client: WorkerApi, status: int, headers: dict[str, str], body: str
+) -> None:
+    received = await receive_reply(client, server, as_json(body, status, headers), NEW)
+    assert received.trouble is not None
+    assert received.trouble.worker_id == "w1"
+    assert "object" not in received.trouble.summary
+
+
 @pytest.mark.parametrize("status", [203, 206, 210, 299])
 async def test_an_event_stream_with_an_unusual_status_is_refused(
     server: Server, client: WorkerApi, status: int

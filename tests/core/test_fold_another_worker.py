@@ -125,7 +125,11 @@ def test_a_created_worker_is_not_exchanged_by_a_later_reading(look: ReadReason) 
     assert turn.snapshot.usage.cost_usd == Decimal(1)
 
 
-def test_a_worker_without_an_id_is_accepted() -> None:
-    ours = {key: value for key, value in worker("", "ours", 1).items() if key != "id"}
-    turn = fold(CONTINUED, streamed(Tape(), [RawFrame(Framing.SSE, json.dumps(ours))]).frames)
+@pytest.mark.parametrize("name", [None, "", 5])
+def test_a_worker_without_an_id_is_accepted(name: object) -> None:
+    ours = worker("", "ours", 1) | {"id": name}
+    taped = streamed(Tape(), [RawFrame(Framing.SSE, json.dumps(ours))])
+    turn = fold(CONTINUED, taped.take(RawFrame(Framing.JSON, json.dumps(ours), ReadReason.AFTER)).frames)
     assert (turn.text, turn.worker_id) == ("ours", "w1")
+    assert turn.snapshot is not None
+    assert turn.snapshot.usage.cost_usd == Decimal(1)

@@ -1,4 +1,4 @@
-"""A target whose id is chosen before the POST: a start in doubt is settled by reading it, with one POST."""
+"""A target whose id is chosen before the POST, or named by a failed answer: it is read, with one POST."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from handinger_tui.core.errors import ApiError, Doubtful, Refused
+from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused, ServerFault
 from handinger_tui.core.stream import Marker
+from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import Kind, Trigger, TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.ports import RetryPolicy
@@ -154,3 +155,53 @@ async def test_a_second_message_goes_to_the_target_of_the_first() -> None:
     await box.engine.actor(box.session_id).send("more")
     await box.settled()
     assert [order.worker_id for order in box.api.posts] == [None, "t1"]
+
+
+# -- the failed answer names the new worker ---------------------------------------------------
+def named(trouble: ApiError) -> ApiError:
+    trouble.worker_id = "w7"
+    return trouble
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        ServerFault(Kind.GATEWAY, "Bad gateway (502).", http_status=502),
+        BrokenContract(Kind.DECODE, "The answer could not be read."),
+        Doubtful(Kind.REDIRECT, "See other (303).", http_status=303),
+    ],
+    ids=lambda trouble: type(trouble).__name__,
+)
+@pytest.mark.parametrize("missing", [0, 2])
+async def test_a_worker_that_only_a_failed_answer_names_is_read(trouble: ApiError, missing: int) -> None:
+    ours = worker("there", prompt="hello", id="w7")
+    api = FakeApi(starts=[named(trouble)], workers=[*[MISSING] * missing, ours])
+    box = rig(api, worker_id=None)
+    await box.engine.actor(box.session_id).send("hello")
+    session = await box.settled()
+    (turn,) = session.turns
+    assert (turn.status, turn.text, turn.recovered) == (TurnStatus.COMPLETED, "there", True)
+    assert (session.worker_id, len(box.api.posts)) == ("w7", 1)
+    assert fold(turn.order, box.log.stored[turn.turn_id]).worker_id == "w7"
+
+
+async def test_a_worker_that_a_failed_answer_names_and_that_never_appears_is_unknown() -> None:
+    api = FakeApi(starts=[named(ServerFault(Kind.SERVER, "Server error (500)."))], workers=[MISSING])
+    box = rig(api, worker_id=None)
+    await box.engine.actor(box.session_id).send("hello")
+    (turn,) = (await box.settled()).turns
+    assert turn.status is TurnStatus.UNKNOWN
+    assert turn.fault is not None
+    assert turn.fault.may_have_been_charged
+
+
+async def test_a_failed_answer_names_no_other_worker_for_a_turn_that_has_one() -> None:
+    api = FakeApi(
+        starts=[named(ServerFault(Kind.SERVER, "Server error (500)."))],
+        workers=[worker("", prompt="earlier"), worker("there", prompt="hello")],
+    )
+    box = rig(api)
+    await box.engine.actor(box.session_id).send("hello")
+    session = await box.settled()
+    assert (session.worker_id, session.turns[-1].worker_id) == ("w1", "w1")
+    assert session.turns[-1].text == "there"

@@ -170,7 +170,8 @@ class Fold:
                 self._close_body(clean=fields.get("clean") is True)
                 # Events beyond the limit of size, of which only the number is known.
                 skipped = self._answer.skipped + (count(fields.get("dropped")) or 0)
-                self._answer = replace(self._answer, skipped=skipped)
+                worker_id = self._answer.worker_id or as_text(fields.get("worker_id"))
+                self._answer = replace(self._answer, skipped=skipped, worker_id=worker_id)
             case Marker.RETRYING:
                 self._set_retry(fields)
             case Marker.WATCHING:
