@@ -274,7 +274,7 @@ async def test_the_first_request_is_sent_once(server: Server, client: WorkerClie
 async def test_a_download_that_is_cancelled_leaves_nothing(
     server: Server, client: WorkerClient, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handinger_tui.api.download._Meter._SECONDS", 0)
+    monkeypatch.setattr("handinger_tui.api.download._ProgressReporter._SECONDS", 0)
     under_way = asyncio.Event()
 
     async def endless(peer: Peer) -> None:

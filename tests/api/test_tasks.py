@@ -387,7 +387,7 @@ async def test_an_answer_that_is_not_a_task_is_refused(
 
 async def test_the_answer_of_another_task_is_refused(tasks: TaskClient, service: TaskService) -> None:
     service.task = json_reply({"task": {"id": "tsk_other", "status": "completed"}})
-    with pytest.raises(Exception, match="another"):
+    with pytest.raises(Exception, match="different worker"):
         await read(tasks)
 
 

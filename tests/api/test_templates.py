@@ -91,7 +91,7 @@ async def test_a_change_sends_what_changes_and_null_clears_the_schema(
     server.answer(cut_off)
     with pytest.raises(Doubtful, match="lost") as caught:
         await templates.change("wrk_1")
-    assert "make it again" in caught.value.hint
+    assert "repeat it" in caught.value.hint
 
 
 async def test_a_worker_is_read_from_the_answer(server: Server, templates: TemplateClient) -> None:
