@@ -25,11 +25,12 @@ MIN_SECONDS: Final = 1e-9
 
 
 class UsageExit(SystemExit):
-    """The command line is not valid; `message` has already been printed."""
+    """The command line is not valid. `hint`: what to type instead."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, hint: str) -> None:
         super().__init__(USAGE)
         self.message = message
+        self.hint = hint
 
 
 class Parser(argparse.ArgumentParser):
@@ -42,12 +43,11 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**{"allow_abbrev": False, **settings})
 
     def error(self, message: str, hint: str = "") -> NoReturn:
-        """Print the error and a hint, and exit with the usage code."""
+        """Raise UsageExit, which is reported as all errors are."""
         # argparse quotes the typed text, which may hold unprintable characters.
         message = message.encode("utf-8", "replace").decode()
         printable = "".join(char if char.isprintable() else "?" for char in message)
-        sys.stderr.write(f"handinger-tui: {printable}\n{hint or f'Try: {self.prog} --help'}\n")
-        raise UsageExit(printable)
+        raise UsageExit(printable, hint or f"Try: {self.prog} --help")
 
 
 def add_json_option(parser: argparse._ActionsContainer, words: str = "JSON on stdout") -> None:

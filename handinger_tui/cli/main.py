@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
     from types import TracebackType
-    from typing import Final
+    from typing import Any, Final
 
 INTERRUPTED: Final = 130
 TERMINATED: Final = 143
-LOCAL_IO: Final = 10
 USAGE: Final = 2
 SIGNALS_MODULE: Final = "handinger_tui.cli.signals"
 """The signals module, not imported before the early prompt. If it is not loaded, no handler is installed."""
@@ -54,27 +53,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except OSError as problem:
-        # A closed pipe needs no message; a full disk does.
-        if not isinstance(problem, BrokenPipeError):
-            what = f"Failed at {problem.filename!r}" if problem.filename else "Cannot write the output"
-            sys.stderr.write(f"{what}: {problem.strerror or problem}.\n")
-        # Without this the interpreter reports the error again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0 if isinstance(problem, BrokenPipeError) and _is_list_command(words) else LOCAL_IO
+        from handinger_tui.cli.run_output import end_output  # the core, 40 ms, for errors only
+
+        code = end_output(problem, words)
     if code in (INTERRUPTED, TERMINATED):
         import signal  # not before the early prompt
 
         # A second Ctrl+C while the interpreter shuts down must not replace our exit code.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     return code
-
-
-def _is_list_command(words: list[str]) -> bool:
-    """Return whether a command only lists data: a reader that closes the pipe early is then no error."""
-    from handinger_tui.cli.commands import SUBCOMMANDS  # for closed pipes only
-
-    command = SUBCOMMANDS.get(words[0]) if words else None
-    return command is not None and (command.only_lists or words[1:2] == ["list"])
 
 
 PLAIN: Final = {
@@ -213,11 +200,12 @@ def _check_time_zone() -> None:
 def screen_options(words: list[str]) -> argparse.Namespace:
     """Return what the parser returns for `SCREEN_OPTIONS`, without what has a default where it is read."""
     from types import SimpleNamespace  # not before the early prompt
-    from typing import cast  # not before the early prompt
 
     given = {SCREEN_OPTIONS[word]: True for word in words}
     nothing = dict.fromkeys(("worker", "resume", "prompt"))
-    return cast("argparse.Namespace", SimpleNamespace(command="", **{"last": False} | nothing | given))
+    values: Any = SimpleNamespace(command="", **{"last": False} | nothing | given)
+    options: argparse.Namespace = values
+    return options
 
 
 def _show_screen(parse_options: Callable[[], argparse.Namespace]) -> int:

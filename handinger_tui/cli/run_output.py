@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from handinger_tui.cli import signals
 from handinger_tui.cli.args import UsageExit
 from handinger_tui.cli.commands import SUBCOMMANDS
-from handinger_tui.cli.output import Exit, exit_of_kind, say, sentence
+from handinger_tui.cli.output import Exit, discard, exit_of_kind, say, sentence
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LocalFileError
 from handinger_tui.core.export.result import event_object, reported_figures, result_object
 from handinger_tui.core.jsontext import Json, JsonObject, dump
@@ -266,6 +266,8 @@ def end_early(problem: BaseException, words: Sequence[str], args: argparse.Names
         if progress.doubt:
             say(fault.message)
     if isinstance(problem, UsageExit):
+        say(f"handinger-tui: {problem.message}")
+        say(problem.hint)
         # The SystemExit of argparse propagates. With --raw on a terminal no object is printed.
         if _is_turn(words) and not ("--raw" in words and sys.stdout.isatty()):
             fault = Fault(Kind.SETTINGS, problem.message, may_have_been_charged=False)
@@ -281,6 +283,19 @@ def end_early(problem: BaseException, words: Sequence[str], args: argparse.Names
     if code is not None:
         _put_object(words, args, fault)
     return code
+
+
+def end_output(problem: OSError, words: Sequence[str]) -> int:
+    """Report that the output cannot be written, and return the exit code."""
+    is_closed = isinstance(problem, BrokenPipeError)
+    # A closed pipe needs no message; a full disk does.
+    if not is_closed:
+        what = f"Failed at {problem.filename!r}" if problem.filename else "Cannot write the output"
+        say(f"{what}: {problem.strerror or problem}.")
+    discard(sys.stdout)
+    command = SUBCOMMANDS.get(words[0]) if words else None
+    lists = command is not None and (command.only_lists or list(words[1:2]) == ["list"])
+    return Exit.OK if is_closed and lists else Exit.LOCAL_IO
 
 
 def report(problem: HandingerError) -> int:

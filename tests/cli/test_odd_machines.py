@@ -7,6 +7,7 @@ import os
 import pwd
 import resource
 import socket
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,6 @@ from tests.cli.program import PLAIN, environ, service, start
 from tests.e2e.runner import run
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
 
 
@@ -194,6 +194,27 @@ def test_a_closed_stderr_costs_neither_the_answer_nor_its_file(tmp_path: Path) -
         out, _ = command.communicate(timeout=60)
     assert (command.returncode, player.posts) == (0, 1)
     assert saved.read_text().strip() == json.loads(out)["text"].strip() != ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize(
+    ("words", "is_output_full", "expected"),
+    [
+        (("costs", "--by", "nosuch"), False, 2),
+        (("sessions", "show", "ses_1"), False, 2),
+        (("sessions",), True, 10),
+        (("--version",), True, 10),
+        (("-p", "hi", "--local", "--dry-run"), True, 10),
+    ],
+)
+def test_messages_that_cannot_be_printed_do_not_change_the_exit_code(
+    words: tuple[str, ...], is_output_full: bool, expected: int, tmp_path: Path
+) -> None:
+    with Path("/dev/full").open("wb") as full:
+        stdout = full.fileno() if is_output_full else subprocess.PIPE
+        command = start(environ(tmp_path), *words, stdout=stdout, stderr=full.fileno())
+        command.communicate(timeout=60)
+    assert command.returncode == expected
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")

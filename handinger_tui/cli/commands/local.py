@@ -10,6 +10,7 @@ from typing import Final
 
 from handinger_tui.cli.args import add_json_option
 from handinger_tui.cli.commands import Implementation
+from handinger_tui.cli.output import say
 from handinger_tui.core.errors import LocalFileError
 from handinger_tui.local.server import serve_foreground
 
@@ -52,10 +53,8 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
         if not args.json:
-            sys.stderr.write(
-                f"For the tasks generation: HANDINGER_BASE_URL={tasks_url} HANDINGER_GENERATION=tasks\n"
-                "The local worker listens on this computer only. Ctrl+C stops it and deletes its data.\n"
-            )
+            say(f"For the tasks generation: HANDINGER_BASE_URL={tasks_url} HANDINGER_GENERATION=tasks")
+            say("The local worker listens on this computer only. Ctrl+C stops it and deletes its data.")
 
     try:
         return serve_foreground(args.port, announce, PACES[args.pace])
