@@ -276,7 +276,7 @@ To send one of these words as a prompt, put it after --.
 
 exit codes: 0 completed · 1 failed · 2 usage or settings · 3 rejected · 4 key rejected ·
 5 cost limit or payment · 6 rate limited · 7 not sent (safe to send again) · 8 delivery unknown ·
-9 still running · 10 local input/output · 11 incomplete · 130 interrupt · 143 terminated"""
+9 still running · 10 local input/output · 11 incomplete · 130 interrupt · 131 quit · 143 terminated"""
 
 
 def main_parser() -> Parser:

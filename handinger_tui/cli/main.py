@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
 INTERRUPTED: Final = 130
+QUIT: Final = 131
 TERMINATED: Final = 143
 USAGE: Final = 2
 SIGNALS_MODULE: Final = "handinger_tui.cli.signals"
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from handinger_tui.cli.run_output import end_output  # the core, 40 ms, for errors only
 
         code = end_output(problem, words)
-    if code in (INTERRUPTED, TERMINATED):
+    if code in (INTERRUPTED, QUIT, TERMINATED):
         import signal  # not before the early prompt
 
         # A second Ctrl+C while the interpreter shuts down must not replace our exit code.

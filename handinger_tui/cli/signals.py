@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 CODES: Final = {
     getattr(signal, name): code
-    for name, code in (("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 143))
+    for name, code in (("SIGINT", 130), ("SIGQUIT", 131), ("SIGTERM", 143), ("SIGHUP", 143))
     if hasattr(signal, name)
 }
-"""Exit codes of the signals that end the program. Windows has no SIGHUP."""
+"""Exit codes of the signals that end the program. Windows has no SIGHUP and no SIGQUIT."""
 
 _received: list[int] = []
 """Exit codes of the signals that were recorded."""

@@ -58,8 +58,10 @@ def test_kill9_before_headers(place: Place) -> None:
 
 
 # -- stopped by a signal -----------------------------------------------------------------------
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_sigterm_mid_stream(place: Place, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGQUIT, 131)]
+)
+def test_sigterm_mid_stream(place: Place, number: signal.Signals, code: int) -> None:
     world = place.world()
     process = place.start(world)
     assert wait_until(world, lambda: world.sent >= 5)
@@ -67,7 +69,7 @@ def test_sigterm_mid_stream(place: Place, number: signal.Signals) -> None:
     process.send_signal(number)
     ran = ended(process)
     assert time.monotonic() - begun < END_S
-    assert (ran.code, ran.result["status"]) == (143, "running")
+    assert (ran.code, ran.result["status"]) == (code, "running")
     assert SLOW_TEXT.startswith(ran.result["text"])
     assert len(ran.result["text"]) >= len("w00 ") * 4
     assert f"handinger-tui attach {world.worker_id}" in ran.err

@@ -58,7 +58,7 @@ asyncio.SelectorEventLoop.add_signal_handler = refuse
 from handinger_tui.cli.main import main
 sys.exit(main())
 """
-CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGQUIT: 131}
 TURN = ("-p", "hello", "--json")
 
 
@@ -88,7 +88,7 @@ def test_a_signal_at_any_moment_ends_the_program(
         assert only_object(out)["schema"] == "handinger-tui/result/1"
 
 
-@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGQUIT"])
 def test_a_signal_whose_exception_python_drops_ends_the_program(number: str, tmp_path: Path) -> None:
     with service() as (player, url):
         process = start(environ(tmp_path, url), *TURN, code=SWALLOWED.replace("NUMBER", number))
@@ -110,7 +110,7 @@ def test_an_interrupt_that_python_drops_before_our_handlers_ends_the_program(tmp
     assert json.loads(out)["error"]["kind"] == "interrupted"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", CODES)
 def test_endless_standard_input_is_announced_and_can_be_interrupted(
     number: signal.Signals, tmp_path: Path
 ) -> None:

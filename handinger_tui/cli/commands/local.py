@@ -53,8 +53,11 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
         if not args.json:
-            say(f"For the tasks generation: HANDINGER_BASE_URL={tasks_url} HANDINGER_GENERATION=tasks")
-            say("The local worker listens on this computer only. Ctrl+C stops it and deletes its data.")
+            tasks = f"HANDINGER_BASE_URL={tasks_url} HANDINGER_GENERATION=tasks"
+            say(
+                f"For the tasks generation: {tasks}\n"
+                "The local worker listens on this computer only. Ctrl+C stops it and deletes its data."
+            )
 
     try:
         return serve_foreground(args.port, announce, PACES[args.pace])
