@@ -530,7 +530,7 @@ _TITLES: Final = {
     TurnStatus.INCOMPLETE: "Incomplete answer",
     TurnStatus.FAILED: "The worker failed",
     TurnStatus.RUNNING: "Detached: the worker is still running",
-    TurnStatus.REJECTED: "Refused",
+    TurnStatus.REJECTED: "Rejected",
     TurnStatus.NOT_SENT: "Not sent",
     TurnStatus.NOT_DELIVERED: "Not delivered",
     TurnStatus.UNKNOWN: "Delivery unknown",
@@ -590,5 +590,5 @@ def _reasons(ending: TurnEnd) -> list[str]:
     http_status = fault.http_status if fault else None
     if http_status is None or str(http_status) in "".join(reasons):
         return reasons
-    last = reasons.pop().rstrip(".") if reasons else "The service refused"
+    last = reasons.pop().rstrip(".") if reasons else "The service rejected it"
     return [*reasons, f"{last} ({http_status})."]

@@ -212,8 +212,8 @@ def test_a_turn_that_came_to_nothing_is_one_line(
 
 def test_the_line_omits_the_content_of_the_title_before_it_wraps() -> None:
     ending = TurnEnd(TurnStatus.REJECTED, Fault(Kind.CONFLICT, "The worker is busy.", 409), (), None)
-    full = "Refused, not charged: The worker is busy (409)."
-    for width, text in ((49, full), (48, "Refused: The worker is busy (409).")):
+    full = "Rejected, not charged: The worker is busy (409)."
+    for width, text in ((50, full), (49, "Rejected: The worker is busy (409).")):
         assert ending_rows(ending, width)[0].content.plain == text
 
 
