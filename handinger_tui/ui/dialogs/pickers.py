@@ -335,7 +335,8 @@ class HistorySearch(Picker):
     def options(self, query: str) -> Sequence[Option]:
         """The messages that have the typed text."""
         self._rows = [text for text in self._past if query in text.lower()][:MAX_ROWS]
-        return [Option(Content(clean_line(text, 300))) for text in self._rows] or [_nothing("No matches.")]
+        none = "No matches." if self._past else "No earlier prompts yet."
+        return [Option(Content(clean_line(text, 300))) for text in self._rows] or [_nothing(none)]
 
     def on_mount(self) -> None:
         """List all messages before anything is typed."""

@@ -294,6 +294,8 @@ class SessionPane(Rows):
         if self._browsed:
             text = f"Browsing: {self._browsed} · {text}"
         if self._is_hint_firm or cell_len(text) > self._hint.content_size.width:
+            # The line about an earlier action would be read as one about this.
+            self._end_acknowledgment()
             return False
         self._acknowledged = text, "$warning" if severity == "warning" else "$foreground"
         if self._acknowledgment_timer is not None:

@@ -1,4 +1,4 @@
-"""Many journeys of a typist, or one again.
+"""Many journeys of a typist, or one again; with `--monkey`, of a monkey.
 
 python -m tests.ui.typing --runs 100 --seed 0
 """
@@ -12,6 +12,7 @@ import sys
 import time
 
 from tests.ui.typing.journey import journey
+from tests.ui.typing.monkey import monkey
 
 
 def main() -> int:
@@ -20,13 +21,14 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0, help="of the first journey")
     parser.add_argument("--steps", type=int, default=120, help="of each journey")
+    parser.add_argument("--monkey", action="store_true", help="press and click anything anywhere")
     args = parser.parse_args()
     os.environ["TEXTUAL_ANIMATIONS"] = "none"
     failures = []
     for seed in range(args.seed, args.seed + args.runs):
         began = time.monotonic()
         try:
-            line = asyncio.run(journey(seed, args.steps))
+            line = asyncio.run((monkey if args.monkey else journey)(seed, args.steps))
         except AssertionError as problem:
             failures.append(seed)
             line = f"BROKEN\n{problem}"
