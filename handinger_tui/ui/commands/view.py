@@ -105,7 +105,9 @@ async def theme(context: CommandContext, argument: str) -> None:
         unknown = clean_line(argument, 20)
         context.interaction.say(f"Unknown theme “{unknown}”. Choose: {', '.join(NAMES)}.", "warning")
     else:
-        context.interaction.say(f"Theme: {short_name(app.theme)}. Choose with /theme NAME: {', '.join(NAMES)}.")
+        context.interaction.say(
+            f"Theme: {short_name(app.theme)}. Choose with /theme NAME: {', '.join(NAMES)}."
+        )
 
 
 async def _keep_theme(context: CommandContext, name: str) -> None:

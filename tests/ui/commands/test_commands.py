@@ -195,7 +195,9 @@ async def test_a_theme_is_chosen_by_name_and_kept() -> None:
     async with desktop.running() as pilot:
         assert desktop.app.theme == DARK.name
         await desktop.send(pilot, "/theme")
-        await desktop.until(pilot, lambda: "Theme: dark. Choose with /theme NAME: dark, light" in desktop.notices())
+        await desktop.until(
+            pilot, lambda: "Theme: dark. Choose with /theme NAME: dark, light" in desktop.notices()
+        )
         assert desktop.app.theme == DARK.name, "nothing changes without a name"
         await desktop.send(pilot, "/theme light")
         await desktop.until(pilot, lambda: kept == ["light"])

@@ -306,3 +306,22 @@ async def test_the_buttons_of_a_question_are_whole_on_a_narrow_screen() -> None:
     async with desktop.running(40, 24) as pilot:
         desktop.app.push_screen(yes_or_no("Sure?", "It costs.", yes="Raise limit and send", no="Cancel"))
         await desktop.shows(pilot, "Cancel", "Raise limit and send")
+
+
+async def test_an_empty_prompt_history_says_so() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await pilot.press("ctrl+r")
+        await desktop.shows(pilot, "No earlier prompts yet.")
+
+
+async def test_the_answer_to_one_command_is_not_left_below_the_answer_to_the_next() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/nonsense")
+        await desktop.shows(pilot, "Unknown command /nonsense.")
+        desktop.work.prompt.put("")
+        await desktop.send(pilot, "/theme")
+        # Too long for the line near the prompt.
+        await desktop.shows(pilot, "Theme: dark.")
+        assert "Unknown command" not in desktop.text()
