@@ -46,11 +46,13 @@ class ScheduleClient:
     """Lists, adds and cancels schedules over the connection of a client."""
 
     def __init__(
-        self, client: WorkerClient, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        client: WorkerClient,
+        new_key: Callable[[], str],
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`pause` waits between two readings of the list."""
-        self._client = client
-        self._pause = pause
+        """`new_key` makes an Idempotency-Key; `pause` waits between two readings of the list."""
+        self._client, self._new_key, self._pause = client, new_key, pause
 
     async def schedules(self, worker_id: str) -> ScheduleList:
         """All schedules of a worker. Raises ApiError: also for what is no list, since schedules cost."""
@@ -63,22 +65,18 @@ class ScheduleClient:
         return ScheduleList(tuple(map(schedule_in, entries)), name, zone_named(name))
 
     async def add(
-        self,
-        worker_id: str,
-        schedule: NewSchedule,
-        request_id: str,
-        departed: Callable[[], None] = lambda: None,
+        self, worker_id: str, schedule: NewSchedule, departed: Callable[[], None] = lambda: None
     ) -> Added:
         """POST a schedule once, and look for it in the list where the answer leaves a doubt.
 
-        `request_id` is its Idempotency-Key; `departed()`: see `WorkerClient.start_turn`.
+        `departed()`: see `WorkerClient.start_turn`.
 
         Raises:
             Refused, Unreachable: it was not added.
             ApiError: `errors.schedule_in_doubt`, or the list could not be read and nothing was sent.
         """
         before = {one.schedule_id for one in (await self.schedules(worker_id)).schedules}
-        headers = {"Accept": JSON, "Content-Type": JSON, "Idempotency-Key": request_id}
+        headers = {"Accept": JSON, "Content-Type": JSON, "Idempotency-Key": self._new_key()}
         sending = self._client.connection.send(
             "POST", self._url(worker_id), headers, body_of(schedule), departed=departed
         )

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from asyncio import sleep
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,12 +20,12 @@ from handinger_tui.api.stored_workers import WebhookClient
 from handinger_tui.cli.load_settings import key_warning
 from handinger_tui.cli.local_files import beginning_of, default_paths, expand_path
 from handinger_tui.cli.wiring import (
-    RandomIds,
     Services,
     gallery_of,
     generation_of,
     open_services,
     opened_replay,
+    schedule_client,
 )
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.money.spending import LOCAL
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
     from handinger_tui.api.client import WorkerClient
     from handinger_tui.api.generations import TurnClient
-    from handinger_tui.api.schedules import ScheduleClient
-    from handinger_tui.core.schedules import Added, NewSchedule, ScheduleList
     from handinger_tui.core.turns.session import Session
     from handinger_tui.settings import Settings
 
@@ -168,7 +166,7 @@ def connection(services: Services) -> Connection:
         place_of=generation.place_of,
         target_in=generation.target_in,
         worker_of=_worker_of(services),
-        schedules=WorkerSchedules(services.client),
+        schedules=partial(schedule_client, services.client),
         webhooks=WebhookClient(services.client) if generation.has_tasks else None,
         gallery=gallery_of(services) if generation.has_tasks else None,
         charges=services.ledger.charges,
@@ -191,31 +189,6 @@ def _worker_of(services: Services) -> Callable[[Session], Awaitable[str | None]]
         return await services.turns.worker_of(session.worker_id)
 
     return worker_of
-
-
-class WorkerSchedules:
-    """Implements `ui.ports.Schedules`. What it needs is loaded with the first request."""
-
-    def __init__(self, client: WorkerClient) -> None:
-        self._client = client
-
-    @cached_property
-    def _schedules(self) -> ScheduleClient:
-        from handinger_tui.api.schedules import ScheduleClient  # few sessions have schedules
-
-        return ScheduleClient(self._client)
-
-    async def schedules(self, worker_id: str) -> ScheduleList:
-        """All schedules of a worker. Raises ApiError."""
-        return await self._schedules.schedules(worker_id)
-
-    async def add(self, worker_id: str, schedule: NewSchedule) -> Added:
-        """Add a schedule with one POST. Raises ApiError."""
-        return await self._schedules.add(worker_id, schedule, RandomIds().new("sch"))
-
-    async def cancel(self, worker_id: str, schedule_id: str) -> bool | None:
-        """Cancel a schedule. Raises ApiError."""
-        return await self._schedules.cancel(worker_id, schedule_id)
 
 
 def text_saver(folder: Path) -> Callable[[str, str], Awaitable[str]]:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
     from handinger_tui.api.generations import TurnClient
+    from handinger_tui.api.schedules import ScheduleClient
     from handinger_tui.core.dialects.events import StreamEvent
     from handinger_tui.settings import Settings
 
@@ -288,6 +289,13 @@ def client_of(settings: Settings, address: str, key: str, *, late: bool = False)
         headers=dict(settings.headers),
         late=late,
     )
+
+
+def schedule_client(client: WorkerClient) -> ScheduleClient:
+    """Return the schedules of a service. What they need is loaded with the first call."""
+    from handinger_tui.api.schedules import ScheduleClient  # few sessions have schedules
+
+    return ScheduleClient(client, partial(RandomIds().new, "sch"))
 
 
 def gallery_of(services: Services) -> Gallery:

@@ -400,7 +400,7 @@ class Connection(Struct, frozen=True):
     """The target that a text names, to be watched. Raises SettingsError."""
     worker_of: Callable[[Session], Awaitable[str | None]] = own_target
     """The worker of a session, whose schedules these are; None where there is none yet. Raises ApiError."""
-    schedules: Schedules | None = None
+    schedules: Callable[[], Schedules] | None = None
     webhooks: Webhooks | None = None
     """None: the service has no webhooks."""
     gallery: Gallery | None = None

@@ -33,7 +33,7 @@ async def _at_once(_seconds: float) -> None:
 
 @pytest.fixture
 def schedules(client: WorkerClient) -> ScheduleClient:
-    return ScheduleClient(client, _at_once)
+    return ScheduleClient(client, lambda: "req_1", _at_once)
 
 
 class Service:
@@ -97,7 +97,7 @@ def test_rules_on_the_wire(rule: Rule, when: dict[str, Any]) -> None:
 
 async def test_adding_sends_one_post(server: Server, schedules: ScheduleClient) -> None:
     service = Service(server, as_json(json.dumps(ENTRY), 201), [])
-    added = await schedules.add("w1", DAILY, "req_1")
+    added = await schedules.add("w1", DAILY)
     assert (added.schedule.schedule_id, added.from_list, service.posts) == ("sch_1", False, 1)
     post = server.requests[-1]
     assert (post.method, post.header("idempotency-key")) == ("POST", "req_1")
@@ -115,7 +115,7 @@ async def test_a_lost_answer_is_settled_by_the_list(
     service = Service(
         server, lost, [older], [older, {**ENTRY, "input": "Other", "id": "sch_2"}], [older, ENTRY]
     )
-    added = await schedules.add("w1", DAILY, "req_1")
+    added = await schedules.add("w1", DAILY)
     assert (added.schedule.schedule_id, added.from_list, service.posts) == ("sch_1", True, 1)
 
 
@@ -128,7 +128,7 @@ async def test_a_schedule_missing_from_the_list_stays_in_doubt(
     # An equal schedule that existed before is another one.
     service = Service(server, raw(b""), [{**ENTRY, "id": "sch_0"}], after)
     with pytest.raises(Doubtful, match=words) as caught:
-        await schedules.add("w1", DAILY, "req_1")
+        await schedules.add("w1", DAILY)
     assert "may still be added, and its runs would cost money" in caught.value.hint
     assert service.posts == 1
 
@@ -138,7 +138,7 @@ async def test_nothing_is_sent_where_the_list_cannot_be_read(
 ) -> None:
     service = Service(server, raw(b""), as_json('{"error":"No access."}', 403))
     with pytest.raises(Refused, match="No access"):
-        await schedules.add("w1", DAILY, "req_1")
+        await schedules.add("w1", DAILY)
     assert service.posts == 0
 
 

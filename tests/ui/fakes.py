@@ -335,7 +335,7 @@ class Desktop:
             self._save_text,
             self.warnings,
             self.without_history,
-            schedules=self.schedules,
+            schedules=lambda: self.schedules,
             webhooks=self.webhooks,
             gallery=self.gallery,
             place_of=(lambda text: (None, text)) if self.gallery else lambda text: (text, None),

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from handinger_tui.api.generations import worker_in
-from handinger_tui.api.schedules import ScheduleClient, utc_text
+from handinger_tui.api.schedules import utc_text
 from handinger_tui.api.stored_workers import WebhookClient
 from handinger_tui.cli.args import BUDGETS, add_connection_options, add_json_option, add_worker_argument
 from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
 from handinger_tui.cli.output import Exit, put_result, say
 from handinger_tui.cli.run_output import progress_of
-from handinger_tui.cli.wiring import RandomIds, Services, generation_of, run_with_services
+from handinger_tui.cli.wiring import Services, generation_of, run_with_services, schedule_client
 from handinger_tui.core.amounts import json_amount
 from handinger_tui.core.errors import Doubtful, SettingsError
 from handinger_tui.core.formatting import plural
@@ -125,7 +125,7 @@ def _run_schedules(args: argparse.Namespace) -> int:
 # -- list ------------------------------------------------------------------------------------
 async def _list(args: argparse.Namespace, services: Services) -> int:
     worker_id = worker_in(args.worker)
-    listed = soonest_first(await ScheduleClient(services.client).schedules(worker_id))
+    listed = soonest_first(await schedule_client(services.client).schedules(worker_id))
     now = datetime.now(UTC)
     prices = [await _price(services, worker_id, one.rule, one.budget or STANDARD) for one in listed.schedules]
     rows: list[Json] = [
@@ -166,7 +166,7 @@ async def _cancel(args: argparse.Namespace, services: Services) -> int:
     if not args.schedule:
         raise SettingsError("Which schedule?", "Use: handinger-tui schedules cancel WORKER SCHEDULE")
     try:
-        cancelled = await ScheduleClient(services.client).cancel(worker_in(args.worker), args.schedule)
+        cancelled = await schedule_client(services.client).cancel(worker_in(args.worker), args.schedule)
     except Doubtful as problem:
         return _report_doubt(args, "cancelled", problem)
     texts = {
@@ -180,7 +180,7 @@ async def _cancel(args: argparse.Namespace, services: Services) -> int:
 
 # -- add -------------------------------------------------------------------------------------
 async def _add(args: argparse.Namespace, services: Services) -> int:
-    client, worker_id = ScheduleClient(services.client), worker_in(args.worker)
+    client, worker_id = schedule_client(services.client), worker_in(args.worker)
     now = datetime.now(UTC)
     schedule = NewSchedule(args.schedule or "", _rule_of(args, now), args.budget or STANDARD)
     listed = await client.schedules(worker_id)
@@ -201,7 +201,7 @@ async def _add(args: argparse.Namespace, services: Services) -> int:
         progress.doubt = "The schedule may have been added: list the schedules before you add it again."
 
     try:
-        added = await client.add(worker_id, schedule, RandomIds().new("sch"), mark_departure)
+        added = await client.add(worker_id, schedule, mark_departure)
     except Doubtful as problem:
         if not progress.doubt:
             raise

@@ -124,7 +124,7 @@ async def schedule(context: CommandContext, argument: str) -> None:
 
     scheduling = Scheduling(
         controller.connection,
-        service,
+        service(),
         context.interaction,
         worker_id,
         budget,

@@ -126,19 +126,6 @@ Slot = (
 )  # fmt: skip
 """What is shown of a turn. It omits steps; sources are one line at the end."""
 
-SHOWN_AS_ERROR: Final = frozenset(
-    {
-        TurnStatus.INCOMPLETE,
-        TurnStatus.FAILED,
-        TurnStatus.RUNNING,
-        TurnStatus.REJECTED,
-        TurnStatus.NOT_SENT,
-        TurnStatus.NOT_DELIVERED,
-        TurnStatus.UNKNOWN,
-    }
-)
-
-
 SHOWN_PARTS: Final = frozenset((TextPart, ReasoningPart, ToolPart, FilePart, DataPart, CustomPart))
 """Kinds of parts that have a slot each."""
 
@@ -181,7 +168,7 @@ def slots_of(turn: Turn, receipt: str, next_step: str = "") -> list[Slot]:
         slots.append(Skipped(turn.skipped))
     if turn.live:
         slots.append(ProgressLine(turn.status, turn.activity, len(slots) == 1, turn.retry))
-    if turn.status in SHOWN_AS_ERROR:
+    if turn.status in ERROR_TITLES:
         why = turn.incomplete or turn.stream_fault or turn.abort_reason
         cost = receipt if turn.status in FREE else ""
         slots.append(TurnEnd(turn.status, turn.fault, turn.errors, why, cost, next_step, bool(turn.parts)))
@@ -526,7 +513,7 @@ _PROGRESS: Final = {
     TurnStatus.ACCEPTED: "working…",
     TurnStatus.CHECKING: "connection lost; checking with the service (nothing is resent)…",
 }
-_TITLES: Final = {
+ERROR_TITLES: Final = {
     TurnStatus.INCOMPLETE: "Incomplete answer",
     TurnStatus.FAILED: "The worker failed",
     TurnStatus.RUNNING: "Detached: the worker is still running",
@@ -566,7 +553,7 @@ def ending_rows(ending: TurnEnd, width: int) -> list[Row]:
     """Return the one line about a turn that did not complete: why, what it may cost, what to do."""
     status, fault = ending.status, ending.fault
     mark, color = ("○ ", "busy") if status is TurnStatus.RUNNING else ("✗ ", "bad")
-    title = _CUT_OFF if status is TurnStatus.UNKNOWN and ending.has_begun else _TITLES[status]
+    title = _CUT_OFF if status is TurnStatus.UNKNOWN and ending.has_begun else ERROR_TITLES[status]
     is_charged = fault is None or fault.may_have_been_charged
     cost = ending.cost or (_COSTS.get(status, "") if is_charged else "")
     text = " ".join(filter(None, (*_reasons(ending), cost, ending.next_step)))

@@ -18,7 +18,7 @@ from handinger_tui.ui.transcript.blocks import inline
 from handinger_tui.ui.transcript.document import LiveMarkdown, render
 from handinger_tui.ui.transcript.painting import LINE, broken, width_of, wrapped
 from handinger_tui.ui.transcript.rows import (
-    SHOWN_AS_ERROR,
+    ERROR_TITLES,
     ProgressLine,
     RowOptions,
     TurnEnd,
@@ -195,7 +195,7 @@ async def test_every_line_fills_the_width_exactly(width: int) -> None:
 
 @pytest.mark.parametrize("charged", [True, False])
 @pytest.mark.parametrize("kind", [None, *Kind])
-@pytest.mark.parametrize("status", sorted(SHOWN_AS_ERROR))
+@pytest.mark.parametrize("status", sorted(ERROR_TITLES))
 def test_a_turn_that_came_to_nothing_is_one_line(
     status: TurnStatus, kind: Kind | None, charged: bool
 ) -> None:
