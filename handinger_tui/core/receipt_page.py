@@ -22,7 +22,7 @@ from handinger_tui.core.amounts import (
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, number, plural, size, utc_text
 from handinger_tui.core.jsontext import JsonObject
-from handinger_tui.core.money.attribution import Reading, fault_in
+from handinger_tui.core.money.attribution import Interpretation, fault_in
 from handinger_tui.core.money.limits import amount_text
 from handinger_tui.core.money.typical_cost import TypicalCost, spread_object, typical_cost_text
 from handinger_tui.core.receipts import (
@@ -271,7 +271,7 @@ def _read(facts: Facts) -> list[ReceiptRow]:
     money = facts.money
     rows = [ReceiptRow("Reading", reading_words(money.reading, pinned=money.pinned).sentence)]
     has_figures = money.usage.reported or money.costs.reported
-    if money.reading is Reading.TOTAL and facts.turn.before is None:
+    if money.reading is Interpretation.TOTAL and facts.turn.before is None:
         counted = "counted from an earlier turn's last reading, or zero for a new worker"
         note = counted if has_figures else "so this turn's share is unknown"
         rows.append(ReceiptRow("Before", "not read", note))

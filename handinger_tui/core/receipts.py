@@ -19,7 +19,7 @@ from handinger_tui.core.amounts import (
 )
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, plural
-from handinger_tui.core.money.attribution import METERS, MoneyIndex, Reading, TurnMoney, took_ms
+from handinger_tui.core.money.attribution import METERS, Interpretation, MoneyIndex, TurnMoney, took_ms
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.timeline import Meaning, MeterResult
@@ -40,17 +40,17 @@ class ReadingWords(NamedTuple):
 
 
 _WORDS: Final = {
-    Reading.TOTAL: ReadingWords(
+    Interpretation.TOTAL: ReadingWords(
         "Σ", "worker totals", "As worker totals. This turn is their increase while it ran."
     ),
-    Reading.PER_TURN: ReadingWords(
+    Interpretation.PER_TURN: ReadingWords(
         "1×", "reported per turn", "As figures of this turn. The worker reports each turn separately."
     ),
-    Reading.NONE: ReadingWords("", "nothing reported", "Nothing was reported for this turn."),
+    Interpretation.NONE: ReadingWords("", "nothing reported", "Nothing was reported for this turn."),
 }
 
 
-def reading_words(reading: Reading, *, pinned: bool = False) -> ReadingWords:
+def reading_words(reading: Interpretation, *, pinned: bool = False) -> ReadingWords:
     """The words for a reading of a turn or of a session. `pinned`: the person decided it."""
     words = _WORDS[reading]
     if not pinned or not words.sign:

@@ -18,7 +18,7 @@ from msgspec.structs import fields
 from handinger_tui.core.amounts import decimal_text, micro_credits, pico_usd, tidy
 from handinger_tui.core.evidence import sources_of_turn
 from handinger_tui.core.jsontext import NotJson, as_list, dump, parse
-from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney, took_ms
+from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney, took_ms
 from handinger_tui.core.money.reconciliation import Assigned, rises_of
 from handinger_tui.core.money.spending import LOCAL, ChargeFilter, Rise
 from handinger_tui.core.money.turn_events import is_of_file, newest_event_ms, worker_of
@@ -325,7 +325,7 @@ def _changes(
 
 def _retracted_names(recorded: _Recorded, money: TurnMoney, reported: Mapping[str, int]) -> Sequence[str]:
     """The recorded numbers that the readings of the turn no longer show."""
-    if money.reading is Reading.NONE:
+    if money.reading is Interpretation.NONE:
         return ()
     return [name for name in NUMBERS if recorded.numbers[name] is not None and name not in reported]
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, INT64_MAX, Total
-from handinger_tui.core.money.attribution import Reading
+from handinger_tui.core.money.attribution import Interpretation
 from handinger_tui.core.money.reconciliation import Assigned, Restatement, suspense_buckets
 from handinger_tui.core.money.spending import (
     Bucket,
@@ -344,7 +344,7 @@ _QUERY: Final = f"""
      GROUP BY c.id HAVING SUM(before.final) OR (c.reason IS NOT NULL AND t.status NOT IN ({_OPEN}))
      ORDER BY c.id
 """
-_MEANINGS: Final = frozenset((Reading.TOTAL, Reading.PER_TURN))
+_MEANINGS: Final = frozenset((Interpretation.TOTAL, Interpretation.PER_TURN))
 
 
 def restatements(connection: sqlite3.Connection, which: ChargeFilter, after: int = 0) -> list[Restatement]:

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import EXACT, Total, micro_credits, pico_usd, tidy, total
 from handinger_tui.core.errors import HandingerError, LedgerError
-from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney
+from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney
 from handinger_tui.core.money.limits import (
     BY_TIME,
     Gauge,
@@ -350,7 +350,7 @@ class LimitUsage:
             inside = [turn for turn in missing if _is_within(turn, filters[scope])]
             sums[scope] = _with_missing(spent(connection, filters[scope]), inside)
             is_of_worker = scope is Scope.WORKER and session.worker_id is not None
-            if is_of_worker and self._index.reading is Reading.TOTAL:
+            if is_of_worker and self._index.reading is Interpretation.TOTAL:
                 sums[scope] = _or_total_of_worker(sums[scope], session)
         for turn, turn_money in _too_large(session, money):
             affected = {Scope.SESSION, Scope.WORKER}

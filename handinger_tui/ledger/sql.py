@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from handinger_tui.core.amounts import EXACT, INT64_MAX, Total
 from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom
-from handinger_tui.core.money.attribution import Reading
+from handinger_tui.core.money.attribution import Interpretation
 from handinger_tui.core.prompts import attachments_from_text, lineage_from_text
 from handinger_tui.core.stream import UNREADABLE, Frame, Framing
 from handinger_tui.core.turns.fold import is_understood
@@ -310,14 +310,14 @@ def status_of(stored: object) -> TurnStatus:
     return _STATUSES.get(stored, TurnStatus.UNKNOWN)
 
 
-def reading_of(stored: object) -> Reading:
+def reading_of(stored: object) -> Interpretation:
     """How the numbers of a turn were interpreted; NONE where that is damaged."""
-    return _READINGS.get(stored, Reading.NONE)
+    return _READINGS.get(stored, Interpretation.NONE)
 
 
 _TRIGGERS: Final[dict[object, Trigger]] = {str(one): one for one in Trigger}
 _STATUSES: Final[dict[object, TurnStatus]] = {str(one): one for one in TurnStatus}
-_READINGS: Final[dict[object, Reading]] = {str(one): one for one in Reading}
+_READINGS: Final[dict[object, Interpretation]] = {str(one): one for one in Interpretation}
 
 
 def session_of(row: Row) -> Session:

@@ -26,7 +26,7 @@ from handinger_tui.ledger.sql import (
 if TYPE_CHECKING:
     import sqlite3
 
-    from handinger_tui.core.money.attribution import Reading
+    from handinger_tui.core.money.attribution import Interpretation
     from handinger_tui.core.money.spending import ChargeFilter, Spent
     from handinger_tui.core.turns.turn import Trigger, TurnStatus
     from handinger_tui.ledger.ledger import Ledger
@@ -51,7 +51,7 @@ class Charge:
     status: TurnStatus
     budget: str | None
     trigger: Trigger
-    reading: Reading
+    reading: Interpretation
     final: bool
     usd: Decimal | None
     credits: Decimal | None

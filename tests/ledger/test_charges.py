@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.jsontext import parse
-from handinger_tui.core.money.attribution import Reading
+from handinger_tui.core.money.attribution import Interpretation
 from handinger_tui.core.money.spending import ChargeFilter, Spent
 from handinger_tui.core.stream import Marker
 from handinger_tui.core.turns.fold import fold
@@ -37,7 +37,11 @@ async def test_a_completed_turn_has_one_exact_charge(tmp_path: Path) -> None:
         TurnStatus.QUEUED,
     )
     assert (charge.turn_id, charge.session_id, charge.worker_id) == ("turn_1", "ses_1", WORKER)
-    assert (charge.status, charge.budget, charge.reading) == (TurnStatus.COMPLETED, "high", Reading.TOTAL)
+    assert (charge.status, charge.budget, charge.reading) == (
+        TurnStatus.COMPLETED,
+        "high",
+        Interpretation.TOTAL,
+    )
     assert charge.final
     assert [row.correction for row in (ordered, charge)] == [False, True]
     assert charge.usd == Decimal("0.012345678901")
@@ -94,8 +98,8 @@ async def test_a_decided_meaning_corrects_the_earlier_turns(tmp_path: Path) -> N
                 assert (await spent(ledger)).usd == Total(Decimal("0.75"), doubtful=True)
         assert (await spent(ledger)).usd == Total(Decimal("1.80"))
         rows = [(row.turn_id, row.usd, row.reading) for row in await charges(ledger) if row.final]
-    assert ("turn_2", Decimal("0.25"), Reading.TOTAL) in rows
-    assert ("turn_2", Decimal("0.5"), Reading.PER_TURN) in rows
+    assert ("turn_2", Decimal("0.25"), Interpretation.TOTAL) in rows
+    assert ("turn_2", Decimal("0.5"), Interpretation.PER_TURN) in rows
 
 
 async def test_a_running_turn_is_not_final(tmp_path: Path) -> None:

@@ -36,8 +36,8 @@ from handinger_tui.core.turns.session import NO_OTHERS, Others, PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, LIVE, Fault, Turn
 
 
-class Reading(StrEnum):
-    """How the numbers that a worker reports are interpreted."""
+class Interpretation(StrEnum):
+    """What the figures of a worker mean, as amounts of its turns were computed (`reading` in JSON)."""
 
     TOTAL = "total"
     """They are totals of the worker: a turn is what they rose by in its time."""
@@ -63,7 +63,7 @@ class TurnMoney(Struct, frozen=True):
 
     usage: Usage = NO_USAGE
     costs: Costs = NO_COSTS
-    reading: Reading = Reading.NONE
+    reading: Interpretation = Interpretation.NONE
     final: bool = False
     shared: bool = False
     most: tuple[Usage, Costs] = (NO_USAGE, NO_COSTS)
@@ -103,7 +103,7 @@ class SessionMoney(Struct, frozen=True):
     """The money of all turns of a session, in order, and their sums."""
 
     turns: tuple[TurnMoney, ...]
-    reading: Reading
+    reading: Interpretation
     usd: Total
     credits: Total
 
@@ -118,9 +118,9 @@ _CATEGORIES: Final = tuple(range(_USAGES, len(METERS)))
 MONEY: Final = (_COST, *_CATEGORIES, _CREDITS)
 """The meters that decide whether an amount is final, shared or doubtful. Steps and durations never do."""
 _RANKED: Final = (*MONEY, *(at for at in range(_USAGES) if at not in MONEY))
-NOTHING_SPENT: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Reading.NONE, final=True)
+NOTHING_SPENT: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Interpretation.NONE, final=True)
 """The money of a turn that never started: zeros, not unknown."""
-_GREW: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Reading.NONE, final=True, grew=True)
+_GREW: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Interpretation.NONE, final=True, grew=True)
 
 
 def session_money(turns: Sequence[Turn], elsewhere: Others = NO_OTHERS) -> SessionMoney:
@@ -189,7 +189,7 @@ class MoneyIndex:
     """
 
     def __init__(self) -> None:
-        self.reading = Reading.NONE
+        self.reading = Interpretation.NONE
         """How the numbers of the newest worker of the last call are interpreted."""
         self.pinned = False
         """The person decided that."""
@@ -249,7 +249,7 @@ class MoneyIndex:
                 self._compute(turns, min(changed, default=len(turns)))
         meters = self.results.get(newest_timeline(turns), [])
         has_own = any(turn.own is not None for turn in turns)
-        self.reading = Reading.PER_TURN if has_own else _reading(meters)
+        self.reading = Interpretation.PER_TURN if has_own else _reading(meters)
         self.pinned = any(meter.pinned for meter in meters)
         self.of_worker = groups_of([meter.of_worker for meter in meters]) if meters else (NO_USAGE, NO_COSTS)
         return self._money
@@ -388,12 +388,12 @@ def _money(
         return _money_of_refused(at, meters)
     if turn.own is not None:
         is_over = turn.snapshot is not None and not turn.snapshot.busy and turn.status not in LIVE
-        return TurnMoney(turn.own, reading=Reading.PER_TURN, final=is_over)
+        return TurnMoney(turn.own, reading=Interpretation.PER_TURN, final=is_over)
     if not meters:
         return TurnMoney()
     money = _money_of_key(at, meters, timelines[timeline_of(turn)], plain=at not in exceptions)
-    if money.reading is Reading.NONE and (turn.reads or only_read(turn)):
-        return replace(money, reading=Reading.TOTAL)
+    if money.reading is Interpretation.NONE and (turn.reads or only_read(turn)):
+        return replace(money, reading=Interpretation.TOTAL)
     return replace(money, final=False) if money.final and turn.status in LIVE else money
 
 
@@ -450,9 +450,9 @@ def groups_of(values: Sequence[Any]) -> tuple[Usage, Costs]:
     return Usage(*values[:_USAGES]), Costs(*values[_USAGES:])
 
 
-def _reading(meters: Sequence[MeterResult]) -> Reading:
+def _reading(meters: Sequence[MeterResult]) -> Interpretation:
     """How the figures of a worker are interpreted: by its cost, else by the next best that it reports."""
     reported = [meters[at] for at in _RANKED if meters and meters[at].total is not None]
     if not reported:
-        return Reading.NONE
-    return Reading.PER_TURN if reported[0].meaning is Meaning.PER_TURN else Reading.TOTAL
+        return Interpretation.NONE
+    return Interpretation.PER_TURN if reported[0].meaning is Meaning.PER_TURN else Interpretation.TOTAL

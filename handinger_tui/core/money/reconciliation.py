@@ -30,7 +30,14 @@ from handinger_tui.core.amounts import (
 )
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.jsontext import JsonObject
-from handinger_tui.core.money.attribution import MONEY, ZEROS, Reading, TurnMoney, groups_of, session_money
+from handinger_tui.core.money.attribution import (
+    MONEY,
+    ZEROS,
+    Interpretation,
+    TurnMoney,
+    groups_of,
+    session_money,
+)
 from handinger_tui.core.money.spending import Bucket, Rise
 from handinger_tui.core.money.timeline import Amount, Key, Meaning, MeterResult, Suspense
 from handinger_tui.core.money.turn_events import is_of_file, newest_worker, worker_of
@@ -66,7 +73,7 @@ class Reconciliation(Struct, frozen=True):
     local: Total
     server: Decimal | None
     difference: Decimal | None
-    reading: Reading
+    reading: Interpretation
     reason: str
     parts: Parts = field(default=Parts())
 
@@ -80,7 +87,7 @@ def reconcile(session: Session) -> Reconciliation:
         if turn.status is not TurnStatus.QUEUED and worker_of(turn) in worker_ids and not turn.imported
     ]
     money = session_money(turns, session.elsewhere)
-    server = _newest(turns) if money.reading is Reading.TOTAL else None
+    server = _newest(turns) if money.reading is Interpretation.TOTAL else None
     result = Reconciliation(money.usd, server, None, money.reading, "")
     if server is not None and money.usd.value is not None:
         difference = EXACT.subtract(server, money.usd.value)
@@ -88,7 +95,7 @@ def reconcile(session: Session) -> Reconciliation:
     # What the service reports in addition to the credits of each turn.
     totals = (turn.snapshot.totals.credits for turn in reversed(turns) if turn.snapshot is not None)
     own_total = next((total for total in totals if total is not None), None)
-    if money.reading is Reading.PER_TURN and own_total is not None:
+    if money.reading is Interpretation.PER_TURN and own_total is not None:
         return replace(result, reason=_credits_text(own_total, money.credits))
     return replace(result, reason=_reason(result))
 
@@ -151,7 +158,7 @@ def reconciliation_text(result: Reconciliation) -> str:
 
 
 def _reason(result: Reconciliation) -> str:
-    if result.reading is Reading.PER_TURN:
+    if result.reading is Interpretation.PER_TURN:
         return "This worker reports each turn separately, so it has no total to compare with."
     if result.server is None:
         return "The worker reported no cost, so there is nothing to compare with."

@@ -17,7 +17,7 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.formatting import plural
 
 if TYPE_CHECKING:
-    from handinger_tui.core.money.attribution import Reading
+    from handinger_tui.core.money.attribution import Interpretation
     from handinger_tui.core.stream import Costs, Usage
     from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.turn import Trigger, TurnStatus
@@ -105,7 +105,7 @@ class TurnCharge(Struct, frozen=True):
     status: TurnStatus
     budget: str | None
     trigger: Trigger
-    reading: Reading
+    reading: Interpretation
     final: bool
     corrections: int
     usd: Decimal | None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec import Struct
 
 from handinger_tui.core.amounts import EXACT, at_price, doubt_mark, tidy
-from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney, took_ms
+from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney, took_ms
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.turn_events import newest_worker, worker_of
 from handinger_tui.core.receipts import share_text
@@ -147,7 +147,7 @@ class Sums:
 def _sums_of(index: MoneyIndex, turns: Sequence[Turn], money: Sequence[TurnMoney], at: int) -> Sums:
     """The sums over all turns; `at`: the position of the one in view."""
     sums, worker = Sums(), newest_worker(turns)
-    add = _add_turn if index.reading is Reading.PER_TURN else _newest_total
+    add = _add_turn if index.reading is Interpretation.PER_TURN else _newest_total
     for position, (turn, of_turn) in enumerate(zip(turns, money, strict=True)):
         is_free = turn.status in FREE
         if not is_free:
@@ -246,7 +246,7 @@ class UsageView(Struct, frozen=True):
     status: TurnStatus | None = None
     so_far: bool = False
     share: str = ""
-    reading: Reading = Reading.NONE
+    reading: Interpretation = Interpretation.NONE
     pinned: bool = False
     read_ms: int | None = None
     history: tuple[Decimal | None, ...] = ()
@@ -330,7 +330,7 @@ def usage_view(session: Session, index: MoneyIndex | None = None) -> UsageView:
     ours = turn.live and not turn.order.trigger.elsewhere
     began_ms = turn.order.created_ms if ours else None
     members = sums.members
-    if index.reading is Reading.TOTAL:
+    if index.reading is Interpretation.TOTAL:
         of_worker = index.of_worker
         members = [
             total._replace(value=member.read(*of_worker))

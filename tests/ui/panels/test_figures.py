@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.money.attribution import Reading
+from handinger_tui.core.money.attribution import Interpretation
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.ui.panels.usage import compact_line, gap_words
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def test_this_turn_is_the_difference_and_this_worker_the_newest_total() -> None:
     view = usage_view(two_turns())
-    assert view.reading is Reading.TOTAL
+    assert view.reading is Interpretation.TOTAL
     assert view.this_turn("cost") == Figure(Decimal("0.0123"))
     assert view.this_worker("cost") == Figure(Decimal("0.0500"))
     assert view.this_turn("input") == Figure(1204)
@@ -62,7 +62,7 @@ def test_this_worker_is_the_one_of_the_newest_turn_alone() -> None:
     own = turn(1, after=reading("0.01", credit="1"))
     new = replace(own, worker_id="another", order=replace(own.order, worker_id=None))
     view = usage_view(session(turn(0, after=SECOND), new))
-    assert (view.reading, view.history) == (Reading.TOTAL, (Decimal("0.0500"), Decimal("0.01")))
+    assert (view.reading, view.history) == (Interpretation.TOTAL, (Decimal("0.0500"), Decimal("0.01")))
     assert view.this_worker("cost") == view.this_turn("cost") == Figure(Decimal("0.01"))
     assert view.elapsed(None)[1].value == 12_000
 
@@ -102,7 +102,7 @@ def test_a_turn_that_never_started_is_not_a_gap_and_not_shown_by_the_panel() -> 
 def test_when_numbers_fall_turns_are_added_with_their_gaps() -> None:
     turns = (turn(0, after=reading("0.05")), turn(1, after=reading("0.02")), turn(2))
     view = usage_view(session(*turns))
-    assert view.reading is Reading.PER_TURN
+    assert view.reading is Interpretation.PER_TURN
     assert view.this_worker("cost") == Figure(Decimal("0.07"), missing=1)
     assert view.history == (Decimal("0.05"), Decimal("0.02"), None)
 
