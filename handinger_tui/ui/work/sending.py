@@ -533,8 +533,10 @@ class Submitter:
         elif target.replaces is not None:
             self._queue_editor.cancel()
         elif self._controller.hold_of(session_id) is not None:
-            # Enter pressed twice resumes once.
-            if session_id not in self._resuming and not self._must_wait(session_id):
+            # Enter pressed twice resumes once, and not at all behind a message: while that leaves or runs,
+            # nothing on the screen offers it.
+            is_busy = self._send_flow.sending(session_id) or self._controller.engine.actor(session_id).running
+            if session_id not in self._resuming and not is_busy and not self._must_wait(session_id):
                 self._resuming.add(session_id)
                 self._interaction.run(self._resume(session_id))
         else:

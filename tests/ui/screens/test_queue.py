@@ -176,6 +176,29 @@ async def test_a_new_message_does_not_take_the_held_ones_along() -> None:
     assert posts(desktop) == ["first", "another"]
 
 
+async def test_a_second_enter_behind_a_new_message_does_not_send_the_held_ones() -> None:
+    desktop, gate = failing()
+    another, end = held("Another answer")
+    desktop.api.starts[1:] = [another, says("Two", message_id="b"), says("Three", message_id="c")]
+    async with desktop.running(height=30) as pilot:
+        await queue_up(desktop, pilot, "second", "third")
+        gate.set()
+        await desktop.until(pilot, lambda: desktop.hold is not None)
+        desktop.work.prompt.put("another")
+        await pilot.press("enter", "enter")
+        await desktop.shows(pilot, "Another answer")
+        await pilot.press("enter")
+        end.set()
+        await desktop.until(pilot, lambda: not desktop.work.controller.running)
+        await desktop.settle(pilot)
+        assert queued(desktop) == ["second", "third"]
+        # Now it is offered.
+        await desktop.shows(pilot, "Enter to send the 2 queued messages (may cost money)")
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 4)
+    assert posts(desktop) == ["first", "another", "second", "third"]
+
+
 async def restored(*texts: str) -> Desktop:
     """The state of a program that was killed with an ended turn and queued messages."""
     first, gate = running()
