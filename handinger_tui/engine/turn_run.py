@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from handinger_tui.core.dialects.text_bodies import RawText
 from handinger_tui.core.errors import (
     ApiError,
     BrokenContract,
@@ -477,7 +478,11 @@ class Recovery:
         if record.turn.finished or self._is_answered_in_full():
             await self._confirm()
         elif record.worker_id is None:
-            self._give_up(None)
+            if self._doubt is None and failure_text(record.turn) is not None:
+                # The answer ended after an error, and no worker is known that could say more.
+                record.settle_by_answer(recovered=False)
+            else:
+                self._give_up(None)
         else:
             while record.turn.live:
                 await self._read_and_act()
@@ -505,19 +510,29 @@ class Recovery:
         return not body.snapshot.busy
 
     async def _confirm(self) -> None:
-        """Settle a complete answer: one GET brings costs, files and the final text."""
+        """Settle a complete answer: one GET brings costs, files and the final text.
+
+        Plain text has no end of its own, and may be a page of a network in between: where its worker cannot
+        be read, it proves nothing.
+        """
         record = self._record
+        trouble: ApiError | None = None
         for attempt in range(1, SETTLED_AFTER_FINISH + 1):
             try:
-                if await self._read_final_state():
+                is_over, trouble = await self._read_final_state(), None
+                if is_over:
                     break
-            except Refused:
+            except Refused as refusal:
+                trouble = refusal
                 break
-            except ApiError:
-                pass
+            except ApiError as problem:
+                trouble = problem
             if attempt < SETTLED_AFTER_FINISH:
                 await self._clock.sleep(self._policy.pause(attempt))
-        record.settle_by_answer(recovered=False)
+        if trouble is not None and record.turn.encoding == RawText.name:
+            self._give_up(trouble)
+        else:
+            record.settle_by_answer(recovered=False)
 
     # -- the window ------------------------------------------------------------------
     @property

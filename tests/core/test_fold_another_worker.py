@@ -49,6 +49,7 @@ NAMES: dict[str, RawFrame] = {
     "a bare id": chunk(type="data-worker", data="w2"),
     "metadata of the start": chunk(type="start", messageId="m", messageMetadata={"workerId": "w2"}),
     "metadata": chunk(type="message-metadata", messageMetadata={"worker_id": "w2"}),
+    "metadata of the end": chunk(type="finish", messageMetadata={"workerId": "w2"}),
 }
 
 
@@ -73,6 +74,12 @@ def test_a_stream_that_begins_with_another_worker_counts_for_nothing(name: str, 
     turn = fold(CONTINUED, streamed(Tape(), [NAMES[name], *ANSWER], via).frames)
     assert content(turn) == ("w1", (), False, None, {})
     assert turn.stream_fault is not None
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_each_of_them_names_a_new_worker(name: str) -> None:
+    turn = fold(CREATED, streamed(Tape(), [*ANSWER, NAMES[name]]).frames)
+    assert turn.worker_id == "w2"
 
 
 @pytest.mark.parametrize("via", ["replay", "subscribe"])

@@ -7,12 +7,12 @@ import json
 import pytest
 
 from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused, ServerFault
-from handinger_tui.core.stream import Marker
+from handinger_tui.core.stream import Framing, Marker, RawFrame
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import Kind, Trigger, TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.ports import RetryPolicy
-from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, Rig, rig, worker
+from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, FakeReply, Rig, rig, worker
 from tests.engine.test_recovery import note
 
 LOST = Doubtful(Kind.NETWORK, "Connection lost.")
@@ -205,3 +205,25 @@ async def test_a_failed_answer_names_no_other_worker_for_a_turn_that_has_one() -
     session = await box.settled()
     assert (session.worker_id, session.turns[-1].worker_id) == ("w1", "w1")
     assert session.turns[-1].text == "there"
+
+
+async def test_an_error_that_ends_an_answer_without_a_worker_is_its_failure() -> None:
+    error = RawFrame(Framing.SSE, json.dumps({"type": "error", "errorText": "no quota"}))
+    box = rig(FakeApi(starts=[FakeReply([error], worker_id=None)]), worker_id=None)
+    await box.engine.actor(box.session_id).send("hello")
+    (turn,) = (await box.settled()).turns
+    assert turn.status is TurnStatus.FAILED
+    assert turn.fault is not None
+    assert (turn.fault.message, turn.fault.may_have_been_charged) == ("no quota", True)
+
+
+@pytest.mark.parametrize("is_readable", [True, False])
+async def test_plain_text_is_an_answer_where_its_worker_can_be_read(is_readable: bool) -> None:
+    page = BrokenContract(Kind.UNEXPECTED_CONTENT, "A web page.")
+    reply = FakeReply([RawFrame(Framing.TEXT, "Please sign in")], content_type="text/plain")
+    after = worker("Please sign in", prompt="hello") if is_readable else page
+    box = rig(FakeApi(starts=[reply], workers=[worker("", prompt="earlier"), after]))
+    await box.engine.actor(box.session_id).send("hello")
+    (turn,) = (await box.settled()).turns
+    assert turn.status is (TurnStatus.COMPLETED if is_readable else TurnStatus.UNKNOWN)
+    assert turn.text == "Please sign in"

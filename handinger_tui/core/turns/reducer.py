@@ -357,7 +357,7 @@ def named_worker(event: ev.StreamEvent) -> str | None:
             return _text_in(fields, ("workerId", "worker_id", "id"))
         case ev.DataArrived(name="data-worker", data=str() as name):
             return name or None
-        case ev.MessageStarted() | ev.MetadataMerged():
+        case ev.MessageStarted() | ev.MetadataMerged() | ev.Finished():
             return _text_in(event.metadata, ("workerId", "worker_id"))
         case _:
             return None
@@ -382,6 +382,7 @@ def _merge_metadata(answer: AnswerBuilder, event: ev.MetadataMerged) -> None:
 
 
 def _finish(answer: AnswerBuilder, event: ev.Finished) -> None:
+    answer.set_worker_of(event)
     head = answer.head
     answer.set(
         finished=True,
