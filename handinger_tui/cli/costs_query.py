@@ -155,14 +155,14 @@ _COUNTS: Final = (
     *("input_tokens", "output_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens"),
     *("total_tokens", "steps", "duration_ms", "sources", "elapsed_ms"),
 )
-_NUMBERS: Final = (*_COUNTS, *_AMOUNTS.values(), "at_ms", "shared_with", "most_pico")
+_NUMBERS: Final = (*_COUNTS, *_AMOUNTS.values(), "at_ms", "shared_with", "most_pico", "most_micro")
 COLUMNS: Final = (
     *spending.COLUMNS,
     *("turn_id", "session_id", "worker_id"),
     *("status", "budget", "trigger", "reading", "final"),
     *("corrections", "at_ms"),
     *_COUNTS,
-    *("shared_with", "cost_usd_at_most"),
+    *("shared_with", "cost_usd_at_most", "credits_at_most"),
     *("profile", "tags", "project"),
 )
 """The members of a record, and the columns in CSV."""
@@ -180,16 +180,16 @@ def turn_record(
     stored = [(name, cells.get(name)) for name in _NUMBERS]
     numbers = {name: number if isinstance(number, int) else None for name, number in stored}
     amounts = {name: _amount_text(numbers[column], PLACES[column]) for name, column in _AMOUNTS.items()}
-    reported = int_or_zero(cells["told"])
-    turn_id, session_id = cell_text(cells["turn_id"]), cells["session_id"]
-    own = labels.get(session_id, NO_LABELS)
+    reported = int_or_zero(cells.get("told"))
+    turn_id, session_id = cell_text(cells.get("turn_id")), cells.get("session_id")
+    own = labels.get(session_id or "", NO_LABELS)
     at_ms = numbers["at_ms"]
     # In the order of `COLUMNS`.
     return {
         "key": turn_id,
-        "title": cell_text(titles.get(session_id, "")),
+        "title": cell_text(titles.get(session_id or "", "")),
         "turns": 1,
-        "incomplete": int_or_zero(cells["incomplete"]),
+        "incomplete": int_or_zero(cells.get("incomplete")),
         "cost_usd": amounts["cost_usd"],
         "credits": amounts["credits"],
         "tokens": numbers["total_tokens"],
@@ -205,21 +205,22 @@ def turn_record(
         "first_ms": at_ms,
         "last_ms": at_ms,
         "suspense_usd": "0",
-        "doubtful": bool(int_or_zero(cells.get("doubtful"))),
+        "doubtful": any(int_or_zero(cells.get(name)) for name in ("doubtful", "credits_doubtful")),
         "turn_id": turn_id,
         "session_id": cell_text(session_id),
-        "worker_id": cell_text(cells["worker_id"]),
-        "status": cell_text(cells["status"]),
-        "budget": cell_text(cells["budget"]),
-        "trigger": cell_text(cells["started_by"] or str(Trigger.UNKNOWN)),
-        "reading": cell_text(cells["reading"]),
-        "final": bool(cells["final"]),
-        "corrections": int_or_zero(cells["corrections"]),
+        "worker_id": cell_text(cells.get("worker_id")),
+        "status": cell_text(cells.get("status")),
+        "budget": cell_text(cells.get("budget")),
+        "trigger": cell_text(cells.get("started_by") or str(Trigger.UNKNOWN)),
+        "reading": cell_text(cells.get("reading")),
+        "final": bool(cells.get("final")),
+        "corrections": int_or_zero(cells.get("corrections")),
         "at_ms": at_ms,
         **{name: numbers[name] for name in _COUNTS},
         "shared_with": numbers["shared_with"],
-        "cost_usd_at_most": _amount_text(numbers["most_pico"], 12),
-        "profile": cell_text(cells["profile"]),
+        "cost_usd_at_most": _amount_text(numbers["most_pico"], PLACES["usd_pico"]),
+        "credits_at_most": _amount_text(numbers["most_micro"], PLACES["micro_credits"]),
+        "profile": cell_text(cells.get("profile")),
         "tags": [*own.tags],
         "project": own.project or None,
     }

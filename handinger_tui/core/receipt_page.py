@@ -22,8 +22,8 @@ from handinger_tui.core.amounts import (
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, number, plural, size, utc_text
 from handinger_tui.core.jsontext import JsonObject
-from handinger_tui.core.money.attribution import Interpretation, fault_in
-from handinger_tui.core.money.limits import amount_text
+from handinger_tui.core.money.attribution import Interpretation, TurnMoney, fault_in
+from handinger_tui.core.money.limits import Unit, amount_text
 from handinger_tui.core.money.typical_cost import TypicalCost, spread_object, typical_cost_text
 from handinger_tui.core.receipts import (
     ENOUGH_EARLIER,
@@ -120,8 +120,11 @@ def _cost(facts: Facts) -> list[ReceiptRow]:
     cost, credits_used = money.most_usd, money.most_credits
     priced = price_text(credits_used, facts.session.credit_usd) or None
     cost_words = priced if cost is None else amount_words(money, usd_text(cost))
-    credit_words = None if credits_used is None else amount_words(money, credits_text(credits_used))
-    credit_note = "" if credits_used is None else _so_far(facts)
+    credit_words = (
+        None if credits_used is None else amount_words(money, credits_text(credits_used), Unit.CREDITS)
+    )
+    credit_notes = [_so_far(facts), *_marks(money, Unit.CREDITS)]
+    credit_note = "" if credits_used is None else ", ".join(filter(None, credit_notes))
     rows = [
         ReceiptRow("Cost", _or_missing(facts, cost_words), _cost_note(facts)),
         ReceiptRow("Credits", _or_missing(facts, credit_words), credit_note),
@@ -162,13 +165,17 @@ def _cost_note(facts: Facts) -> str:
     exact = decimal_text(tidy(cost) or Decimal(0))
     notes = [
         _so_far(facts),
-        share_text(facts.money),
-        "not yet clear how this worker counts" if facts.money.doubtful else "",
+        *_marks(facts.money, Unit.USD),
         "" if not shown.startswith("<") and Decimal(shown) == cost else f"exactly ${exact}",
     ]
     if facts.money.usage.cost_usd is None:
         notes.append("sum of the four categories")
     return ", ".join(note for note in notes if note)
+
+
+def _marks(money: TurnMoney, unit: Unit) -> tuple[str, str]:
+    """Why an amount is not certain."""
+    return share_text(money), "not yet clear how this worker counts" if unit in money.doubts else ""
 
 
 def _change(facts: Facts) -> tuple[str, str]:
@@ -278,7 +285,7 @@ def _read(facts: Facts) -> list[ReceiptRow]:
     if money.shared:
         note = "the cost of several runs together is entered for one of them"
         rows.append(ReceiptRow("Shared", share_text(money), note))
-    if money.doubtful:
+    if money.doubts:
         rows.append(ReceiptRow("Meaning", "undecided", "worker totals or figures per turn"))
     if has_figures and not money.final:
         rows.append(ReceiptRow("State", "not final", "the worker had not finished when it was last read"))
@@ -373,7 +380,7 @@ def receipt_json(receipt: Receipt) -> JsonObject:
         "shared_with": money.others if money.shared else None,
         "cost_usd_at_most": json_amount(money.most_usd),
         "credits_at_most": json_amount(money.most_credits),
-        "doubtful": money.doubtful,
+        "doubtful": bool(money.doubts),
         "reading": str(money.reading),
         "reading_pinned": money.pinned,
         "usage": figures_object(money.usage),

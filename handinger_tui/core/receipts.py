@@ -293,21 +293,20 @@ def _line(
     usage, is_running = money.usage, turn.status is TurnStatus.RUNNING
     change_note = f" ({change_text(change.percent)})" if change.percent is not None else ""
     sign = f" {reading_words(money.reading).sign}".rstrip()
+    sign += f", {share_text(money)}" if money.shared else ""
     pieces = [took_text(turn, money)]
     if usage.steps is not None:
         pieces.append(plural(usage.steps, "step"))
     if usage.total_tokens is not None:
         pieces.append(plural(usage.total_tokens, "token"))
     if usage.credits is not None:
-        words = amount_words(money, credits_words(money.most_credits))
+        words = amount_words(money, credits_words(money.most_credits), Unit.CREDITS)
         pieces.append(words + (f"{change_note}{sign}" if money.usd is None else ""))
     if money.usd is not None:
         pieces.append(f"{amount_words(money, usd_text(money.most_usd))}{change_note}{sign}")
     else:
         priced = price_text(money.most_credits, credit_usd)
         pieces.append(priced or f"cost {PENDING if is_running else NOT_REPORTED}")
-    if money.shared:
-        pieces[-1] += f", {share_text(money)}"
     if simulated and money.usage.reported:
         pieces.append("simulated")
     if turn.imported:
@@ -321,9 +320,9 @@ def _line(
     return f"so far: {line}" if has_figures and not money.final else line
 
 
-def amount_words(money: TurnMoney, amount: str) -> str:
-    """An amount with its marks: "up to $0.60", "~$0.20"."""
-    return f"up to {amount}" if money.shared else doubt_mark(money.doubtful) + amount
+def amount_words(money: TurnMoney, amount: str, unit: Unit = Unit.USD) -> str:
+    """An amount in a unit with its marks: "up to $0.60", "~$0.20"."""
+    return f"up to {amount}" if money.shared else doubt_mark(unit in money.doubts) + amount
 
 
 def share_text(money: TurnMoney) -> str:

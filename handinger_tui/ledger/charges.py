@@ -19,6 +19,7 @@ from handinger_tui.core.amounts import decimal_text, micro_credits, pico_usd, ti
 from handinger_tui.core.evidence import sources_of_turn
 from handinger_tui.core.jsontext import NotJson, as_list, dump, parse
 from handinger_tui.core.money.attribution import Interpretation, MoneyIndex, TurnMoney, took_ms
+from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.reconciliation import Assigned, rises_of
 from handinger_tui.core.money.spending import LOCAL, ChargeFilter, Rise
 from handinger_tui.core.money.turn_events import is_of_file, newest_event_ms, worker_of
@@ -176,7 +177,7 @@ _HEAD: Final = (
     *("kind", "turn_id", "session_id", "worker_id", "base_url", "at_ms", "status", "budget"),
     *("started_by", "reading", "final", "sources", "elapsed_ms"),
 )
-_SHARE: Final = ("shared_with", "most_pico", "doubtful")
+_SHARE: Final = ("shared_with", "most_pico", "most_micro", "doubtful", "credits_doubtful")
 """With how many other runs a turn shares its amounts, what it cost at most, and whether that is doubtful."""
 _COLUMNS: Final = (*_HEAD, *NUMBERS, *_SHARE, "exact", "snapshot", "reason", "retracted", "profile")
 _RETRACTED: Final = (*SUMMED, *(name for name in COUNTS if name not in SUMMED))
@@ -414,10 +415,12 @@ def _row(session: Session, turn: Turn, money: TurnMoney, cells: Cells) -> Cells:
 
 
 def _share(money: TurnMoney) -> Cells:
-    doubtful: Cells = {"doubtful": 1 if money.doubtful else None}
+    units = (("doubtful", Unit.USD), ("credits_doubtful", Unit.CREDITS))
+    doubtful: Cells = {name: 1 if unit in money.doubts else None for name, unit in units}
     if not money.shared:
         return dict.fromkeys(_SHARE) | doubtful
-    return doubtful | {"shared_with": money.others, "most_pico": pico_usd(money.most_usd)}
+    most = {"most_pico": pico_usd(money.most_usd), "most_micro": micro_credits(money.most_credits)}
+    return doubtful | {"shared_with": money.others} | most
 
 
 def _sources(turn: Turn) -> int | None:

@@ -106,11 +106,8 @@ def gaps(name: str) -> str:
     return f"SUM(1 - (told >> {SUMMED.index(name)} & 1)) AS {name}_gaps"
 
 
-DOUBTS: Final = (
-    "MAX(doubtful AND usd_pico IS NOT NULL) AS usd_pico_doubtful,"
-    " MAX(doubtful AND usd_pico IS NULL AND micro_credits IS NOT NULL) AS micro_credits_doubtful"
-)
-"""SQL for whether an amount in a sum is doubtful: that of a turn is its cost, else its credits."""
+DOUBTS: Final = "MAX(doubtful) AS usd_pico_doubtful, MAX(credits_doubtful) AS micro_credits_doubtful"
+"""SQL for whether an amount in a sum is doubtful."""
 _SUMS_OF_SPENT: Final = (
     ", ".join(f"{split(name)}, {gaps(name)}" for name in ("usd_pico", "micro_credits")) + f", {DOUBTS}"
 )
@@ -317,8 +314,10 @@ def turn_charge(row: Row) -> TurnCharge:
         elapsed_ms=int_or_none(row["elapsed_ms"]),
         title=unpack(row["title"] or ""),
         shared_with=int_or_none(row["shared_with"]),
-        most_usd=None if row["most_pico"] is None else scaled(0, row["most_pico"], 12),
+        most_usd=scaled(0, row["most_pico"], PLACES["usd_pico"]),
+        most_credits=scaled(0, row["most_micro"], PLACES["micro_credits"]),
         doubtful=bool(row["doubtful"]),
+        credits_doubtful=bool(row["credits_doubtful"]),
     )
 
 

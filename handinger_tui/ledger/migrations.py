@@ -618,9 +618,32 @@ NINETEENTH: Final = (
 )
 
 
+# The twentieth migration: marks of credits by themselves: the most that a turn took which shares its amounts,
+# like `most_pico`, and whether they are doubtful. `doubtful` is about USD from now on; in earlier rows it is
+# about credits where the turn has no cost.
+TWENTIETH: Final = (
+    *(
+        f"ALTER TABLE {table} ADD COLUMN {name} INTEGER"
+        for table in ("charges", "turn_totals")
+        for name in ("most_micro", "credits_doubtful")
+    ),
+    "UPDATE turn_totals SET credits_doubtful = 1, doubtful = NULL WHERE doubtful AND usd_pico IS NULL",
+    "DROP TRIGGER charges_are_totalled",
+    _extended(
+        EIGHTEENTH[-1],
+        """
+    UPDATE turn_totals SET most_micro = NEW.most_micro,
+           doubtful = CASE WHEN usd_pico IS NULL THEN NULL ELSE doubtful END,
+           credits_doubtful = COALESCE(NEW.credits_doubtful, CASE WHEN usd_pico IS NULL THEN doubtful END)
+     WHERE turn_id = NEW.turn_id""",
+    ),
+)
+
+
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     *(_FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH),
     *(THIRTEENTH, FOURTEENTH, FIFTEENTH, SIXTEENTH, SEVENTEENTH, EIGHTEENTH, NINETEENTH),
+    TWENTIETH,
 )
 
 

@@ -191,3 +191,10 @@ async def write_turns(path: Path, turns: int) -> None:
     async with ledger_at(path) as ledger:
         rows = [cells(f"turn_{at:06}", at_ms=NOON_MS + at) for at in range(turns)]
         await put_in(ledger, *(row | dict.fromkeys(NUMBERS, 1_000_003 * at) for at, row in enumerate(rows)))
+
+
+def test_a_row_of_a_damaged_history_may_lack_every_column() -> None:
+    """A flipped bit in the schema renames a column."""
+    row = turn_record({}, {}, {})
+    assert [*row] == [*COLUMNS]
+    assert (row["final"], row["cost_usd"], row["unpriced_turns"]) == (False, None, 1)

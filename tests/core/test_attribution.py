@@ -21,8 +21,10 @@ from handinger_tui.core.money.attribution import (
     session_money,
     turn_money,
 )
+from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.timeline import Read
 from handinger_tui.core.money.turn_events import TimedEvent, events_of_other, events_text
+from handinger_tui.core.receipts import receipt_line
 from handinger_tui.core.stream import Costs, Snapshot, Usage
 from handinger_tui.core.turns.session import Others, OtherTurn, Session
 from handinger_tui.core.turns.turn import FREE, TextPart, Turn, TurnRequest, TurnStatus
@@ -277,6 +279,25 @@ def test_the_incremental_result_equals_the_full_computation(
         assert index(turns) == turn_money(turns)
         assert index.reading is session_money(turns).reading
         assert index(turns) is index(list(turns))
+
+
+def test_usd_and_credits_are_doubtful_each_by_itself() -> None:
+    """The cost falls inside the second turn, so it is that of each turn; the credits may be totals."""
+
+    def turn_of(at: int, *figures: tuple[str, str]) -> Turn:
+        before, after = (
+            Snapshot("w", running_flag=False, usage=Usage(cost_usd=Decimal(usd), credits=Decimal(own)))
+            for usd, own in figures
+        )
+        request = TurnRequest(f"turn_{at}", "hi", at, worker_id="w")
+        return Turn(request, worker_id="w", status=TurnStatus.COMPLETED, before=before, snapshot=after)
+
+    session = Session("s", 0, "w", turns=(turn_of(1, ("3", "2"), ("1", "5")),))
+    (money,) = turn_money(session.turns)
+    assert (money.usd, money.usage.credits) == (Decimal(1), Decimal(3))
+    assert money.doubts == frozenset({Unit.CREDITS})
+    line = receipt_line(session, session.turns[0])
+    assert ("~3 credits" in line, "~$" in line) == (True, False)
 
 
 def test_a_turn_that_becomes_doubtful_later_is_marked() -> None:

@@ -63,6 +63,7 @@ def content(turn: Turn) -> dict[str, object]:
         # A later observer has fewer readings from which to interpret the figures.
         "turn_doubtful",
         "turn_cost_usd_at_most",
+        "turn_credits_at_most",
     )
     return {name: value for name, value in members.items() if name not in ours}
 

@@ -96,7 +96,14 @@ async def test_a_decided_meaning_corrects_the_earlier_turns(tmp_path: Path) -> N
             now = await play(ledger, now, order(f"turn_{number}", worker_id=worker_id), answered(usd))
             if number == 2:
                 assert (await spent(ledger)).usd == Total(Decimal("0.75"), doubtful=True)
-        assert (await spent(ledger)).usd == Total(Decimal("1.80"))
+        in_all = await spent(ledger)
+        assert in_all.usd == Total(Decimal("1.80"))
+        # The credits, 8 at each reading, show nothing: 8 of one turn, or of each.
+        assert in_all.credits == Total(Decimal(8), doubtful=True)
+        charged = await ledger.charges.turn_charges()
+        assert [(one.doubtful, one.credits_doubtful) for one in charged] == [(False, True)] * 4 + [
+            (False, False)
+        ]
         rows = [(row.turn_id, row.usd, row.reading) for row in await charges(ledger) if row.final]
     assert ("turn_2", Decimal("0.25"), Interpretation.TOTAL) in rows
     assert ("turn_2", Decimal("0.5"), Interpretation.PER_TURN) in rows

@@ -122,7 +122,8 @@ async def test_a_later_message_costs_the_later_increase_of_the_worker() -> None:
         assert await spent(ledger) == {"turn_new": Decimal("0.5")}
         assert session_money(now.turns, now.elsewhere).usd.value == Decimal("0.5")
         (row,) = await ledger.history.sessions()
-        assert (row.turns, row.imported, row.usd) == (3, 2, Total(Decimal("0.5")))
+        # Two readings do not decide what the figures mean, and what the file says of them does not count.
+        assert (row.turns, row.imported, row.usd) == (3, 2, Total(Decimal("0.5"), doubtful=True))
         assert await ledger.charges.suspense() == []
 
 

@@ -189,6 +189,12 @@ CASES: Final = (
         (Paid("0.2"), Paid("0.6", "0.6", 1, doubtful=True)),
     ),
     Case(
+        "a stranger in the same window, in credits",
+        (Step(credited(3)), Step(credited(9), stranger=True)),
+        (Paid("3"), Paid("6", "6", 1, doubtful=True)),
+        credits=True,
+    ),
+    Case(
         "a figure of a running turn is corrected at its end",
         (Step(usd(0.5)), Step(usd(1.0)), Step(usd(1.4), during=usd(1.5), late=usd(1.4)), Step(usd(1.6))),
         (Paid("0.5"), Paid("0.5"), Paid("0.4"), Paid("0.2")),

@@ -61,7 +61,7 @@ def run_scripts(case: Case, service: ScriptedService, person: Person) -> list[Ra
 def printed(case: Case, result: dict[str, Any]) -> Paid:
     """The amount of the turn in the result of a script."""
     used, others = result["turn_usage"], result["turn_shared_with"]
-    most = None if others is None else result["turn_cost_usd_at_most"]
+    most = None if others is None else result[f"turn_{'credits' if case.credits else 'cost_usd'}_at_most"]
     return Paid(used["credits" if case.credits else "cost_usd"], most, others or 0, result["turn_doubtful"])
 
 
@@ -84,7 +84,8 @@ def listed(case: Case, row: dict[str, Any]) -> Paid:
     """The amount of a turn in a row of `costs --by turn`."""
     amount = row["credits" if case.credits else "cost_usd"]
     is_gap = row["uncredited_turns" if case.credits else "unpriced_turns"]
-    most, others = row["cost_usd_at_most"], row["shared_with"] or 0
+    most = row["credits_at_most" if case.credits else "cost_usd_at_most"]
+    others = row["shared_with"] or 0
     return Paid(None if is_gap else amount, most, others, row["doubtful"])
 
 
@@ -153,7 +154,8 @@ async def check_pages(case: Case, opened: OpenedApp) -> None:
     """The receipt of the newest turn, and the ledger."""
     last = case.turns[-1]
     page = await opened.read_page("/receipt", words="Read as")
-    row, amount = ("Credits", short_text(case, last)) if case.credits else ("Cost", words_of(case, last))
+    row = "Credits" if case.credits else "Cost"
+    amount = words_of(case, last).replace(" credits", "")
     assert re.search(rf"│ +{row} +{re.escape(amount)}  ", page), page
     ledger = await opened.read_page("/ledger", "t", words="completed  standard")
     unit = "credits" if case.credits else ""
@@ -194,7 +196,11 @@ def receipts(screen: str) -> list[str]:
     """The amounts in the receipt lines of the transcript."""
     lines = [line for line in screen.split("\n") if " · standard" in line]
     matches = [re.search(r"· (.*?) (?:\(.*?\) )?(?:Σ|1×)", line) for line in lines]
-    return [re.sub(r"\$0.\d+", SOME, one[1]) if "up to" in one[1] else one[1] for one in matches if one]
+    return [
+        re.sub(r"\$0.\d+|\d+ credits", SOME, one[1]) if "up to" in one[1] else one[1]
+        for one in matches
+        if one
+    ]
 
 
 def expected_receipts(case: Case) -> list[str]:

@@ -130,9 +130,7 @@ class Right:
 
     def credits(self, *sessions: Session) -> Total:
         own = [self.money[turn.turn_id] for one in sessions or self.sessions for turn in one.turns]
-        return _sum(
-            [(money.usage.credits, money.final, money.doubtful and money.usd is None) for money in own]
-        )
+        return _sum([(money.usage.credits, money.final, money.credits_doubtful) for money in own])
 
 
 def _sum(amounts: list[tuple[Decimal | None, bool, bool]]) -> Total:
@@ -268,7 +266,7 @@ def check_app(shown: Shown, right: Right) -> None:
     assert f"· up to {usd_text(shared.most_usd)} Σ, shared with 1 other run ·" in shown.transcript
     assert re.search(rf"│ +Cost +up to {re.escape(usd_text(shared.most_usd))}  shared", shown.receipt)
     assert f"  {total_text(complete)} " in shown.ledger
-    assert re.search(r" 2 +~\$0\.20 +││", shown.ledger)
+    assert re.search(r" ~2 +~\$0\.20 +││", shown.ledger)
     for amount in (usd_text(exact.usd), f"≤{usd_text(shared.most_usd)}", usd_text(pending.usd)):
         assert re.search(rf" {re.escape(amount)}( \+1)? +││", shown.ledger), amount
     assert f"Cost:                 {total_text(own)} · " in shown.farewell

@@ -96,7 +96,7 @@ from handinger_tui.core.money.turn_events import WORDS
 from handinger_tui.core.receipts import meaning_lines
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import NO_LABELS
-from handinger_tui.ledger.charges import SUMMED
+from handinger_tui.ledger.charges import PLACES, SUMMED
 from handinger_tui.ledger.corrections import LISTED, assign, decide_in, pin
 from handinger_tui.ledger.cost_rows import CostRows, opened
 from handinger_tui.ledger.limits import LimitRules
@@ -473,16 +473,16 @@ def time_text(at_ms: int) -> str:
 
 def _cost(row: Row) -> str:
     """Format the cost of a turn; "≤" marks one that shares what several runs took, "~" a doubtful one."""
-    if row["shared_with"] is None:
-        doubt = doubt_mark(row["doubtful"] and row["usd_pico"] is not None)
-        return f"{doubt}{_amount(row, 'usd_pico', usd_text)}"
-    return f"≤{usd_text(scaled(0, row['most_pico'], 12))}"
+    if row["most_pico"] is not None:
+        return f"≤{usd_text(scaled(0, row['most_pico'], PLACES['usd_pico']))}"
+    return f"{doubt_mark(row['doubtful'])}{_amount(row, 'usd_pico', usd_text)}"
 
 
 def _credits(row: Row) -> str:
-    """Format the credits of a turn, with the mark of `_cost` where no cost is known."""
-    is_marked = row["doubtful"] and row["usd_pico"] is None and row["micro_credits"] is not None
-    return f"{doubt_mark(is_marked)}{_amount(row, 'micro_credits', credits_text)}"
+    """Format the credits of a turn, with the marks of `_cost`."""
+    if row["most_micro"] is not None:
+        return f"≤{credits_text(scaled(0, row['most_micro'], PLACES['micro_credits']))}"
+    return f"{doubt_mark(row['credits_doubtful'])}{_amount(row, 'micro_credits', credits_text)}"
 
 
 def _amount(row: Row, name: str, write: Callable[[Decimal | None], str]) -> str:

@@ -55,8 +55,9 @@ class TurnMoney(Struct, frozen=True):
 
     `shared`: amounts that may belong to others as well are entered for one turn only. `usage` and `costs`
     are what is entered for this one, so that sums are exact; `most` is what it may have cost, and
-    `others` counts the other runs (0: only what came before it). `doubtful`: another meaning of the
-    worker's figures, which is not excluded yet, gives another amount. `pinned`: the person decided what
+    `others` counts the other runs (0: only what came before it). `doubtful`, `credits_doubtful`: another
+    meaning of the worker's figures, which is not excluded yet, gives another amount in USD, or of credits.
+    `pinned`: the person decided what
     the figures mean. `grew`: nothing is entered for a refused turn, but the worker's figures rose at that
     time.
     """
@@ -69,6 +70,7 @@ class TurnMoney(Struct, frozen=True):
     most: tuple[Usage, Costs] = (NO_USAGE, NO_COSTS)
     others: int = 0
     doubtful: bool = False
+    credits_doubtful: bool = False
     pinned: bool = False
     grew: bool = False
 
@@ -87,11 +89,10 @@ class TurnMoney(Struct, frozen=True):
         return self.usd if unit is Unit.USD else self.usage.credits
 
     @property
-    def doubtful_in(self) -> Unit | None:
-        """The unit of the amount that is doubtful: credits only where no cost is known."""
-        if not self.doubtful:
-            return None
-        return Unit.CREDITS if self.usd is None else Unit.USD
+    def doubts(self) -> frozenset[Unit]:
+        """The units of the amounts that are doubtful."""
+        marks = ((Unit.USD, self.doubtful), (Unit.CREDITS, self.credits_doubtful))
+        return frozenset(unit for unit, mark in marks if mark and self.amount(unit) is not None)
 
     @property
     def most_credits(self) -> Decimal | None:
@@ -172,7 +173,7 @@ def _total(all_money: Sequence[TurnMoney], unit: Unit) -> Total:
     unfinished = sum(
         amount is not None and not money.final for money, amount in zip(all_money, amounts, strict=True)
     )
-    is_doubtful = any(money.doubtful_in is unit for money in all_money)
+    is_doubtful = any(unit in money.doubts for money in all_money)
     return Total(summed.value, summed.missing_turns + unfinished, is_doubtful)
 
 
@@ -428,21 +429,16 @@ def _with_exceptions(money: TurnMoney, entries: Sequence[Entry]) -> TurnMoney:
     deciding = [entries[meter] for meter in MONEY if entries[meter].amount is not None] or entries
     is_shared = any(entry.most is not None for entry in deciding)
     most = [entry.amount if entry.most is None else entry.most for entry in entries]
+    of_usd = _CATEGORIES if money.usage.cost_usd is None else (_COST,)
     return replace(
         money,
         final=money.final and not any(entry.open for entry in deciding),
         shared=is_shared,
         most=groups_of(most) if is_shared else money.most,
         others=max(entry.others for entry in deciding),
-        doubtful=any(entries[meter].doubtful for meter in _shown(money)),
+        doubtful=any(entries[meter].doubtful for meter in of_usd),
+        credits_doubtful=entries[_CREDITS].doubtful,
     )
-
-
-def _shown(money: TurnMoney) -> tuple[int, ...]:
-    """The meters of the amount that is shown first: the cost, its categories, or credits."""
-    if money.usage.cost_usd is not None:
-        return (_COST,)
-    return (_CREDITS,) if money.usd is None else _CATEGORIES
 
 
 def groups_of(values: Sequence[Any]) -> tuple[Usage, Costs]:

@@ -120,7 +120,9 @@ class TurnCharge(Struct, frozen=True):
     """How many other runs may own a part of its amounts; None: they are its own."""
     most_usd: Decimal | None = None
     """What a turn that shares its amounts cost at most."""
+    most_credits: Decimal | None = None
     doubtful: bool = False
+    credits_doubtful: bool = False
     """Another meaning of the worker's figures, which is not excluded yet, gives another amount."""
 
 

@@ -452,7 +452,6 @@ def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> LedgerLine:
     title = row_name(GroupBy.SESSION, charge.session_id, charge.title, year)
     so_far = charge.usd is not None and not charge.final
     credit = Total(charge.credits, int(not charge.final))
-    doubt = doubt_mark(charge.doubtful)
     cells = (
         f"{day_text(when, year)} {when:%H:%M}",
         title,
@@ -462,9 +461,11 @@ def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> LedgerLine:
         "" if charge.usage.steps is None else number(charge.usage.steps),
         "" if charge.usage.total_tokens is None else count_within(charge.usage.total_tokens, 9),
         "" if charge.elapsed_ms is None else duration(charge.elapsed_ms),
-        _number(credit, f"{doubt if charge.usd is None else ''}{credits_text(charge.credits)}"),
-        f"{doubt if charge.usd is not None else ''}{usd_text(charge.usd)}"
-        if charge.shared_with is None
+        _number(credit, f"{doubt_mark(charge.credits_doubtful)}{credits_text(charge.credits)}")
+        if charge.most_credits is None
+        else f"≤{credits_text(charge.most_credits)}",
+        f"{doubt_mark(charge.doubtful)}{usd_text(charge.usd)}"
+        if charge.most_usd is None
         else f"≤{usd_text(charge.most_usd)}",
         gap_mark(1) if so_far else "",
     )

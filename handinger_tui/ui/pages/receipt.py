@@ -19,6 +19,7 @@ from handinger_tui.core.amounts import credits_words, decimal_places, pad_decima
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, stacked_bar
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, plural
+from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.receipt_page import (
     BY_CATEGORY,
     CATEGORIES,
@@ -109,7 +110,7 @@ def _head(facts: Facts, width: int) -> list[Content]:
         text = usd_text(cost)
     elif credited is not None:
         # What the service reports comes first.
-        text = f"{amount_words(facts.money, credits_words(credited))} · {priced}"
+        text = f"{amount_words(facts.money, credits_words(credited), Unit.CREDITS)} · {priced}"
     else:
         text = priced
     summary = [line for line in _summary(facts) if line.plain]
@@ -130,7 +131,7 @@ def _summary(facts: Facts) -> Iterator[Content]:
     money, usage, turn = facts.money, facts.money.usage, facts.turn
     marks = (
         "so far" if not money.final and money.usd is not None else "",
-        f"≤ {share_text(money)}" if money.shared else "~ not certain yet" if money.doubtful else "",
+        f"≤ {share_text(money)}" if money.shared else "~ not certain yet" if money.doubts else "",
         "simulated money" if facts.simulated else "",
     )
     status = " · ".join((STATUS_WORDS[turn.status], *filter(None, marks)))
@@ -138,7 +139,7 @@ def _summary(facts: Facts) -> Iterator[Content]:
     change = change_text(facts.change.percent)
     yield Content(f"{change} vs. the median of {plural(facts.change.turns, 'turn')}" if change else "")
     amounts = [
-        amount_words(money, credits_words(money.most_credits))
+        amount_words(money, credits_words(money.most_credits), Unit.CREDITS)
         if usage.credits is not None and money.most_usd is not None
         else "",
         plural(usage.total_tokens, "token") if usage.total_tokens is not None else "",

@@ -157,8 +157,7 @@ def _sums_of(index: MoneyIndex, turns: Sequence[Turn], money: Sequence[TurnMoney
         if unfinished(turn):
             sums.open = sums.turns
         sums.turns += 1
-        if of_turn.doubtful_in is not None:
-            sums.doubtful |= {of_turn.doubtful_in}
+        sums.doubtful |= of_turn.doubts
         if is_free:
             # That a turn which was never sent cost nothing says nothing of the others: it makes no sum known.
             continue
@@ -361,8 +360,7 @@ def _of_turn(member: Member, money: TurnMoney, turn: Turn) -> Figure:
     if money.shared and value is not None:
         most = member.read(*money.most)
         return Figure(most, sign="≤")
-    is_doubtful = money.doubtful_in is not None and UNITS.get(member.name) is money.doubtful_in
-    sign = doubt_mark(is_doubtful and value is not None)
+    sign = doubt_mark(UNITS.get(member.name) in money.doubts and value is not None)
     # Of a service that reports each turn, nothing else is to come.
     is_pending = value is None and turn.own is None and unfinished(turn)
     return Figure(value, pending=is_pending, sign=sign)

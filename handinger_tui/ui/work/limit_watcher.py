@@ -79,7 +79,7 @@ class LimitWatcher:
             turn = next(with_status(session.turns, WORKED_ON), None) or unwatched(session)
             if turn is not None and session.session_id != self._controller.session_id:
                 money = money_of(session, turn)
-                runs.append(Total(money.usd, int(money.usd is None), money.doubtful_in is Unit.USD))
+                runs.append(Total(money.usd, int(money.usd is None), Unit.USD in money.doubts))
         self._header.others(len(runs), reduce(add, runs, Total(None)))
 
     def check_soon(self) -> None:

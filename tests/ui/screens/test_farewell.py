@@ -129,7 +129,7 @@ def test_imported_turns_are_named_without_a_cost() -> None:
     came = replace(came, order=replace(came.order, imported_ms=1))
     assert money_line(session(came)) == "1 turn imported, not charged here"
     assert money_line(session(came, own)) == (
-        "~$0.03 · 2 credits · 1 turn · 1 turn imported, not charged here"
+        "~$0.03 · ~2 credits · 1 turn · 1 turn imported, not charged here"
     )
 
 
