@@ -27,13 +27,14 @@ def total(person: Person, *argv: str) -> Decimal:
     return Decimal(person.json_of("costs", *argv)["total"]["cost_usd"])
 
 
-def test_a_pinned_meaning_restates_closed_amounts_and_can_be_removed(person: Person) -> None:
+def test_a_pinned_meaning_restates_final_amounts_and_can_be_removed(person: Person) -> None:
     assert total(person) == 2
     pinned = person.run("costs", "--reading", "wrk=per-turn")
     (restated,) = person.json_of("costs")["restatements"]
     assert (restated["old_usd"], restated["new_usd"]) == ("1", "2")
     text = f"Restatement {restated['number']}: {restated['turn_id']} $1.00 → $2.00"
     assert f"{text}, you decided what the worker's figures mean." in pinned.err
+    assert "Pinned by you: this worker's figures are per turn." in pinned.err
     assert text in " ".join(pinned.out.split())
     assert total(person) == 3
     # It applies to later turns, too.
@@ -80,7 +81,7 @@ async def test_a_decision_in_the_app_changes_the_costs_of_other_programs(
         await opened.shows("Cost, total tokens: undecided")
         await opened.pilot.press("escape")
         await opened.send("/reading per-turn")
-        await opened.shows("$2.00 1×", "Pinned by you: this worker reports figures per turn.")
+        await opened.shows("$2.00 1×", "Pinned by you: this worker's figures are per turn.")
         page = await opened.read_page("/reading", words="Cost, total tokens")
         assert "figures per turn, pinned by you; 3" in page
         assert "readings are inconclusive." in page

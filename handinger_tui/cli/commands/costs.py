@@ -92,7 +92,7 @@ from handinger_tui.core.money.spending import (
     period_ms,
     sum_text,
 )
-from handinger_tui.core.money.turn_events import WORDS
+from handinger_tui.core.money.turn_events import DECIDED, WORDS
 from handinger_tui.core.receipts import meaning_lines
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.tags import NO_LABELS
@@ -117,7 +117,7 @@ NONE: Final = "none"
 
 
 def _apply_decisions(args: argparse.Namespace, now: datetime) -> None:
-    """Store what the options decide; the final amounts that change are named on stderr.
+    """Store what the options decide; stderr names the final amounts that change, and the decision.
 
     Raises:
         SettingsError: there is no such worker, meaning, suspense or turn.
@@ -127,6 +127,8 @@ def _apply_decisions(args: argparse.Namespace, now: datetime) -> None:
     for text, decision in ((args.reading, _pin), (args.assign, _assignment)):
         if text is not None and (restated := decide_in(default_paths().database, decision(text, at_ms))):
             say(restatement_text(restated))
+    if args.reading is not None:
+        say(DECIDED[args.reading.rpartition("=")[2]])
 
 
 def _pin(text: str, at_ms: int) -> Callable[[sqlite3.Connection], None]:

@@ -24,6 +24,12 @@ AUTO: Final = "auto"
 """The meaning of a ruling by which the readings decide again."""
 WORDS: Final = {"lifetime": "lifetime", "per-turn": "per_turn", AUTO: AUTO}
 """What a person types for a meaning, and what is stored for it."""
+DECIDED: Final = {
+    "lifetime": "Pinned by you: this worker's figures are totals.",
+    "per-turn": "Pinned by you: this worker's figures are per turn.",
+    AUTO: "No longer pinned: the readings decide what this worker's figures mean.",
+}
+"""The answer to each of these words."""
 MEANINGS: Final = {str(meaning): meaning for meaning in (Meaning.LIFETIME, Meaning.PER_TURN)}
 
 

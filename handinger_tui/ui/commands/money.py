@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from handinger_tui.core.amounts import usd_text
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Scope
-from handinger_tui.core.money.turn_events import AUTO, WORDS
+from handinger_tui.core.money.turn_events import DECIDED, WORDS
 from handinger_tui.core.receipts import meaning_lines, worker_of_figures
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.commands.command import Command, CommandContext, number_in
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 BUDGETS: Final = ("low", "standard", "high")
 """The budget levels that Shift+Tab cycles through; `unlimited` is set only by command."""
 UNLIMITED: Final = "unlimited"
-PINNED: Final = {
-    "lifetime": "Pinned by you: this worker reports worker totals.",
-    "per-turn": "Pinned by you: this worker reports figures per turn.",
-    AUTO: "The readings decide again what this worker's figures mean.",
-}
-"""What `/reading` answers to each of its words; alone it shows every figure."""
 NO_BOUND: Final = (
     "There is no spending cap at this level that we know of, and a running turn cannot be stopped from here."
 )
@@ -114,7 +108,7 @@ async def reading(context: CommandContext, argument: str) -> None:
         await controller.connection.rulings.pin(session.base_url, worker_id, WORDS[word], context.now_ms())
         # The session reads what was decided about its worker when its costs are counted.
         await controller.engine.actor(session.session_id).recount()
-        interaction.say(PINNED[word])
+        interaction.say(DECIDED[word])
 
 
 async def costs(context: CommandContext, _argument: str) -> None:
