@@ -73,12 +73,9 @@ async def page(app: DiffApp, text: str) -> None:
         EditorProblem: the pager could not be run.
     """
     argv = pager_of(os.environ)
+    transcript = await asyncio.to_thread(_write_file, "transcript.md", clean(text), "pager")
     try:
-        transcript = await asyncio.to_thread(_write_file, "transcript.md", clean(text))
-    except OSError as problem:
-        raise EditorProblem(f"Cannot write the pager's file: {problem.strerror}.") from None
-    try:
-        _check(await _run(app, [*argv, str(transcript)], "pager"), argv[0], "pager")
+        await _run(app, [*argv, str(transcript)], "pager")
     finally:
         await asyncio.to_thread(shutil.rmtree, transcript.parent, ignore_errors=True)
 
@@ -90,13 +87,9 @@ async def edit(app: DiffApp, text: str) -> str:
         EditorProblem: the editor could not be run, or its result is unusable.
     """
     argv = editor_of(os.environ)
+    page = await asyncio.to_thread(_write_file, "message.md", text, "editor")
     try:
-        page = await asyncio.to_thread(_write_file, "message.md", text)
-    except OSError as problem:
-        why = problem.strerror
-        raise EditorProblem(f"Cannot write the editor's file: {why}.", UNCHANGED) from None
-    try:
-        _check(await _run(app, [*argv, str(page)]), argv[0])
+        await _run(app, [*argv, str(page)], "editor")
         edited = await asyncio.to_thread(_read, page)
     except EditorProblem as problem:
         if await asyncio.to_thread(_differs, page, text):
@@ -107,24 +100,30 @@ async def edit(app: DiffApp, text: str) -> str:
     return edited
 
 
-def _write_file(name: str, text: str) -> Path:
-    """Write a new file in a folder of its own. Raises OSError."""
-    path = Path(tempfile.mkdtemp(prefix="handinger-")) / name
+_HINTS: Final = {"editor": UNCHANGED, "pager": ""}
+
+
+def _write_file(name: str, text: str, kind: str) -> Path:
+    """Write a new file in a folder of its own. Raises EditorProblem."""
+    folder = ""
     try:
+        folder = tempfile.mkdtemp(prefix="handinger-")
+        path = Path(folder, name)
         path.write_text(text, encoding="utf-8", errors="replace")
-    except OSError:
-        shutil.rmtree(path.parent, ignore_errors=True)
-        raise
+    except OSError as problem:
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise EditorProblem(f"Cannot write the {kind}'s file: {problem.strerror}.", _HINTS[kind]) from None
     return path
 
 
-async def _run(app: DiffApp, argv: list[str], kind: str = "editor") -> int:
-    """Run the program in the foreground of the terminal; returns its exit code.
+async def _run(app: DiffApp, argv: list[str], kind: str) -> None:
+    """Run the program in the foreground of the terminal.
 
     Raises:
-        EditorProblem: it could not be started.
+        EditorProblem: it could not be started, a signal ended it, or its exit code is not 0.
     """
-    hint = UNCHANGED if kind == "editor" else ""
+    hint, name = _HINTS[kind], clean_line(argv[0], 100)
     outcome: int | Exception = 0
     program = ForegroundJob(argv)
     try:
@@ -145,24 +144,15 @@ async def _run(app: DiffApp, argv: list[str], kind: str = "editor") -> int:
         raise EditorProblem("Cannot start another program here.", hint) from None
     if isinstance(outcome, OSError):
         why = clean_line(outcome.strerror or "unknown", 100)
-        raise EditorProblem(f"Cannot start the {kind} {clean_line(argv[0], 100)}: {why}.", hint)
+        raise EditorProblem(f"Cannot start the {kind} {name}: {why}.", hint)
     if isinstance(outcome, Exception):
         raise outcome
-    return outcome
-
-
-def _check(code: int, name: str, kind: str = "editor") -> None:
-    """Reject the result of a program that failed.
-
-    Raises:
-        EditorProblem: a signal ended it, or its exit code is not 0.
-    """
-    hint, name = UNCHANGED if kind == "editor" else "", clean_line(name, 100)
-    if code < 0:
-        signal_name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    if outcome < 0:
+        number = -outcome
+        signal_name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
         raise EditorProblem(f"The {kind} {name} was ended by {signal_name}.", hint)
-    if code:
-        raise EditorProblem(f"The {kind} {name} failed with exit code {code}.", hint)
+    if outcome:
+        raise EditorProblem(f"The {kind} {name} failed with exit code {outcome}.", hint)
 
 
 def _read(page: Path) -> str:
