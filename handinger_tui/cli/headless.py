@@ -364,7 +364,10 @@ def _refuse_second_worker(session: Session) -> None:
 
 def no_history_fault(problem: NoHistory) -> Fault:
     """Return the fault of a message that is not sent because no history can be written."""
-    hint = "Nothing was sent. Use --no-history to send without a record; limits then count that run only."
+    hint = (
+        "Nothing was sent. See: handinger-tui doctor. "
+        "Use --no-history to send without a record; limits then count that run only."
+    )
     return Fault(Kind.DISK, f"{problem.summary} {hint}", may_have_been_charged=False)
 
 
@@ -405,7 +408,7 @@ def _advice(kind: Kind, session: Session, turn: Turn) -> list[str]:
     if turn.status is TurnStatus.UNKNOWN:
         if worker_id is None:
             return ["Check the dashboard before you send again."]
-        return [f"Read what became of it before you send again: handinger-tui attach {one_word(worker_id)}"]
+        return [f"Check its state before you send again (free): handinger-tui attach {one_word(worker_id)}"]
     if kind is Kind.NOT_FOUND and turn.order.worker_id is None:
         return [f"Check the base URL {base}. See: handinger-tui doctor"]
     if kind is Kind.NOT_FOUND:

@@ -67,7 +67,7 @@ class TooNew(LedgerError):
 
 
 class Damaged(LedgerError):
-    """The database file is damaged; it was set aside, never deleted."""
+    """The database file is damaged. It may be set aside, and is never deleted."""
 
 
 class NoRoom(LedgerError):

@@ -97,7 +97,7 @@ def translate(problem: sqlite3.Error | OSError, *, reading: bool = False) -> Led
 
 def damaged() -> Damaged:
     """The error for a damaged history."""
-    return Damaged("The history is damaged.", "The app sets it aside at startup. Nothing is deleted.")
+    return Damaged("The history is damaged.", "To save what can be read: handinger-tui doctor --repair.")
 
 
 @contextmanager
