@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import sys
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TextIO
 
 from msgspec.structs import replace
 
 from handinger_tui.cli import signals
-from handinger_tui.cli.args import UsageExit
+from handinger_tui.cli.args import UsageExit, parse
 from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.output import Exit, discard, exit_of_kind, say, sentence
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LocalFileError
@@ -257,6 +258,10 @@ def end_early(problem: BaseException, words: Sequence[str], args: argparse.Names
     if isinstance(problem, KeyboardInterrupt):
         # A second signal must not interrupt the report of the first one.
         signals.ignore()
+        if args is None and json_format(words) is not None:
+            # It came before the command line was parsed: the prompt in it is still a draft.
+            with suppress(SystemExit):
+                args = parse(list(words))
         code = problem.code if isinstance(problem, signals.Interrupted) else Exit.INTERRUPTED
         progress = progress_of(args)
         may_cost = bool(progress.doubt or progress.turn_id)
