@@ -206,7 +206,7 @@ def open_to_read(path: Path, patience_s: float) -> Opened:
         LedgerError: the file cannot be read.
     """
     with translated(reading=True):
-        if not path.exists():
+        if not is_there(path):
             return Opened(_ready(_connect(":memory:", patience_s)))
         connection = _reader(path, patience_s)
     try:
@@ -227,17 +227,41 @@ def open_to_read(path: Path, patience_s: float) -> Opened:
     return opened
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is a file. What cannot be reached must not pass for an empty history.
+
+    Raises:
+        OSError: that cannot be known, or it is a link to nothing.
+    """
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    path.stat()
+    return True
+
+
+_UNWRITABLE: Final = {
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+}
+"""Errors of SQLite where it cannot create the side files: on read-only media, and on a full disk."""
+
+
 def _reader(path: Path, patience_s: float) -> sqlite3.Connection:
     """A read-only connection: an ordinary one where possible, else one to an immutable file or a copy."""
     address = path.absolute().as_uri()
-    # If there are no side files, and none can be created here, no process can be writing to the file.
-    is_unused = not any(path.with_name(path.name + side).exists() for side in SIDE_FILES)
+    log = path.with_name(path.name + SIDE_FILES[0])
     with translated(reading=True):
+        # If nothing is in the log, and nothing can be written here, no process is writing to the file.
+        is_unused = not is_there(log) or not log.stat().st_size
         try:
             # Not "ro": only a connection that may write removes the side files when it closes.
             return _connect_readonly(f"{address}?mode=rw", patience_s)
         except sqlite3.OperationalError as problem:
-            if problem.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+            if problem.sqlite_errorcode & 0xFF not in _UNWRITABLE:
                 raise
         if is_unused:
             return _connect_readonly(f"{address}?mode=ro&immutable=1", patience_s)

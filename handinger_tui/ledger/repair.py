@@ -28,6 +28,7 @@ from handinger_tui.ledger.database_file import (
     identity,
     in_use,
     is_intact,
+    is_there,
     open_to_read,
     set_aside,
 )
@@ -256,7 +257,7 @@ def open_or_salvage(path: Path, patience_s: float, *, check: bool = False) -> Op
     """
     try:
         opened = open_to_read(path, patience_s)
-        if check and path.exists():
+        if check and is_there(path):
             with translated(reading=True):
                 is_complete = is_intact(
                     opened.connection, () if path.stat().st_size <= SMALL_BYTES else FIRST
@@ -271,7 +272,9 @@ def open_or_salvage(path: Path, patience_s: float, *, check: bool = False) -> Op
 
 def damaged_file(history: Path) -> Path | None:
     """The history if it is damaged, else the file that was set aside last. Raises LedgerError."""
-    if history.exists() and _is_damaged(history):
+    with translated(reading=True):
+        is_present = is_there(history)
+    if is_present and _is_damaged(history):
         return history
     aside = sorted(history.parent.glob(f"{history.name}.damaged-*Z*"))
     return next((one for one in reversed(aside) if not one.name.endswith(SIDE_FILES)), None)

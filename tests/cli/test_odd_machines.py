@@ -17,6 +17,7 @@ from handinger_tui.cli.local_files import default_paths
 from handinger_tui.core.errors import SettingsError
 from tests.cli.program import PLAIN, environ, service, start
 from tests.e2e.runner import run
+from tests.ledger.samples import answered, opened, order, play, session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -215,6 +216,55 @@ def test_messages_that_cannot_be_printed_do_not_change_the_exit_code(
         command = start(environ(tmp_path), *words, stdout=stdout, stderr=full.fileno())
         command.communicate(timeout=60)
     assert command.returncode == expected
+
+
+def dangling(path: Path) -> None:
+    path.symlink_to("missing")
+
+
+def looping(path: Path) -> None:
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize("damage", [dangling, looping])
+@pytest.mark.parametrize("command", [("costs",), ("sessions",), ("doctor", "--repair")])
+def test_a_history_out_of_reach_is_not_an_empty_one(
+    command: tuple[str, ...], damage: Callable[[Path], None], tmp_path: Path
+) -> None:
+    damage(tmp_path / "history.db")
+    ran = run(*command, "--json", home=tmp_path)
+    assert ran.code == 10
+    assert ran.result["error"]["kind"] == "disk"
+    assert "Cannot read the history: " in ran.err
+
+
+def test_a_file_in_place_of_the_folder_is_no_empty_history(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("")
+    ran = run("costs", "--json", home=tmp_path / "home")
+    assert (ran.code, ran.result["error"]["kind"]) == (10, "disk")
+
+
+def nothing_fits() -> None:
+    """Let no file have more than 100 bytes, as on a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+
+async def test_a_history_on_a_full_disk_is_read(own_home: Path) -> None:
+    async with opened(own_home / "history.db") as ledger:
+        await play(ledger, session(title="A tea"), order(), answered())
+    # The first of them leaves side files behind.
+    for _ in range(2):
+        code, out, err = start_and_end(own_home, "sessions", "--json")
+        assert (code, err, json.loads(out)["sessions"][0]["title"]) == (0, "", "A tea")
+    code, out, _ = start_and_end(own_home, "export", "ses_1")
+    assert code == 0
+    assert "an answer" in out
+
+
+def start_and_end(home: Path, *words: str) -> tuple[int, str, str]:
+    process = start(environ(home), *words, limit=nothing_fits)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")

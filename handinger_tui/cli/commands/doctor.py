@@ -175,7 +175,7 @@ def _check_configuration(paths: Paths, settings: Settings | None) -> Check:
     if settings is not None and (warning := key_warning(settings)) is not None:
         text, _, hint = warning.partition(" To fix: ")
         return Check("configuration", "fault", text, hint)
-    return Check("configuration", "ok" if paths.config.exists() else "note", str(paths.config))
+    return Check("configuration", "ok" if os.path.exists(paths.config) else "note", str(paths.config))
 
 
 def _check_keys(settings: Settings) -> Check:
