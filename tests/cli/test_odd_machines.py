@@ -262,7 +262,8 @@ async def test_a_history_on_a_full_disk_is_read(own_home: Path) -> None:
 
 
 def start_and_end(home: Path, *words: str) -> tuple[int, str, str]:
-    process = start(environ(home), *words, limit=nothing_fits)
+    # A cut byte code file of a module would outlive the limit.
+    process = start(environ(home, PYTHONDONTWRITEBYTECODE="1"), *words, limit=nothing_fits)
     out, err = process.communicate(timeout=60)
     return process.returncode, out, err
 
