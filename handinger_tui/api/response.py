@@ -565,8 +565,8 @@ class NewWorkerReader:
         """
         if self._reader is None:
             self._start = chunk = (self._start + chunk).lstrip().removeprefix(BOM).lstrip()
-            if any(field.startswith(chunk) for field in _FIELDS):
-                # Nothing yet, or half the name of the first field.
+            if any(start.startswith(chunk) for start in (BOM, *_FIELDS)):
+                # Nothing yet, or half a mark or the name of the first field.
                 return []
             self._reader = self._choose(chunk)
         return self._reader.feed(chunk)

@@ -77,7 +77,7 @@ async def test_the_answer_that_names_a_new_worker_is_read_whatever_its_label(
 async def test_events_that_name_a_new_worker_are_read_whatever_their_label(
     server: Server, client: WorkerApi, label: str
 ) -> None:
-    pieces = [bytes([one]) for one in f"\n{EVENT}".encode()]
+    pieces = [bytes([one]) for one in f"\n\ufeff{EVENT}".encode()]
     received = await receive_reply(client, server, stream(*pieces, headers={"Content-Type": label}), NEW)
     assert (received.trouble, received.data) == (None, ['{"type":"start"}'])
 
