@@ -82,6 +82,15 @@ def test_each_of_them_names_a_new_worker(name: str) -> None:
     assert turn.worker_id == "w2"
 
 
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_worker_object_behind_the_text_does_not_replace_the_new_worker(is_named: bool) -> None:
+    ours = chunk(type="data-worker", data="w1")
+    pieces = [*([ours] if is_named else []), *ANSWER[:2], NAMES["a worker"], ANSWER[2]]
+    turn = fold(CREATED, streamed(Tape(), pieces).frames)
+    expected = ("w1", "an answer", None) if is_named else ("w2", "theirs", turn.snapshot)
+    assert (turn.worker_id, turn.text, turn.snapshot) == expected
+
+
 @pytest.mark.parametrize("via", ["replay", "subscribe"])
 def test_earlier_text_stays(via: str) -> None:
     taped = streamed(Tape(), ANSWER[:2])

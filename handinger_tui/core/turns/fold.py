@@ -97,6 +97,8 @@ class Fold:
         self._at_ms = 0
         """The time of the current frame."""
         self._has_message_start = False
+        self._has_text = False
+        """The current or last body has held text."""
         self._is_settled = False
         self.misdirected = False
         """The current or last body belongs to another worker: nothing of it counts."""
@@ -222,7 +224,7 @@ class Fold:
         self._answer = replace(
             self._answer, status=TurnStatus.ACCEPTED, worker_id=worker_id, activity=None, retry=None
         )
-        self._is_settled = self.misdirected = False
+        self._is_settled = self.misdirected = self._has_text = False
         if self._via in (StreamRoute.REPLAY, StreamRoute.SUBSCRIBE):
             self._previous = self.turn
             self._answer = without_answer(self._answer)
@@ -279,7 +281,11 @@ class Fold:
     def _names_another(self, event: ev.StreamEvent) -> bool:
         """Whether an event is about another worker. A body that begins with such an event is ignored."""
         named = named_worker(event)
-        if named is None or not names_another(named, self._expected_worker()):
+        if named is None:
+            return False
+        # Behind the first text of an answer, the worker that was named before it is certain.
+        expected = self._expected_worker() or (self._head.worker_id if self._has_text else None)
+        if not names_another(named, expected):
             return False
         if self._growing.parts:
             # Only a mention inside our answer; a whole Worker object of another worker is still ignored.
@@ -365,6 +371,7 @@ class Fold:
         if key != self._pending_key:
             self._flush_deltas()
         self._matcher.mark_content()
+        self._has_text = True
         self._pending_key = key
         self._pending_deltas.append(event.delta)
 
