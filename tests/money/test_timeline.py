@@ -337,3 +337,10 @@ def test_an_unknown_lower_value_before_a_turn_may_be_a_restart() -> None:
     """Then the turn took $0.70 and not $0.20: that is the least that it took."""
     meter = result([*turn(1, None, ".5"), read(".5"), *turn(2, "0", ".7")])
     assert (meter.entry(2).amount, meter.entry(2).open) == (Decimal(".2"), True)
+
+
+def test_a_fall_behind_a_missing_look_proves_little() -> None:
+    """The service may have restarted between the turns: the look before the third one had no figure."""
+    look: list[Event] = [read(".5"), Sent(2), read(".9"), Ended(2), Read((None,), busy=False)]
+    meter = result([*turn(1, None, ".5"), *look, Sent(3), read(".2", busy=True), read("1.1"), Ended(3)])
+    assert meter.meaning is not Meaning.PER_TURN

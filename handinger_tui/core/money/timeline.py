@@ -277,7 +277,7 @@ class _Meter:
             # No reading since the turn was sent: this is still the level of that time.
             self.started, self.start = timeline.starts, level or self.zero
             # A level of zero shows nothing: every value is above it.
-            self.restart = timeline.restart if level else 0
+            self.restart = (1 if window.unread else timeline.restart) if level else 0
         if level is None:
             self.partly.update(window.turns)
             self.level = self.first = self.base = value
