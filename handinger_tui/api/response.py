@@ -442,7 +442,7 @@ class SseReader:
     * Once an `id:` was seen, every blank line yields an event without data, which is not valid JSON:
       a block without data is not passed on.
     * `retry` goes through `int()`, which takes +5, 1_000 and digits of any script, and this program never
-      reconnects by itself: the field is left out, as is every unknown one.
+      reconnects by itself: the field is omitted, as is every unknown one.
     * It obeys `charset=` and compares the media type by substring: `HttpReply` judges both.
     * It has no size limit: a block with too much data is dropped and counted.
     """
@@ -464,7 +464,7 @@ class SseReader:
             if line:
                 self._take_field(line)
             elif line is None:
-                # What it was is not known: its event is incomplete without it.
+                # What it was is unknown: its event is incomplete without it.
                 self._add_size(self._limit + 1)
             else:
                 blocks += self._end_block()

@@ -2,7 +2,7 @@
 
 There is no list of workers, and a GET returns the state of one without its instructions: those come with the
 answer to a request that changes it. An empty change reads them. Members that are absent, null or of
-another type are not known. Nothing of webhooks costs anything, and a change whose answer is lost is settled
+another type are unknown. Nothing of webhooks costs anything, and a change whose answer is lost is settled
 by reading the webhook.
 """
 

@@ -391,7 +391,7 @@ def list_directory(
     """Return names in a folder ("" is the current one) that begin with `prefix`, at most `limit`.
 
     Matching and order ignore case; folders end with `/`. Names that cannot be displayed unchanged,
-    because of control characters or broken encoding, are left out. Errors give ().
+    because of control characters or broken encoding, are omitted. Errors give ().
     """
     try:
         with os.scandir(Path(path_text or ".").expanduser()) as entries:

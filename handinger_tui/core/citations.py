@@ -174,7 +174,7 @@ class Mention(Struct, frozen=True):
 
 
 Mentions = Mapping[int, tuple[Mention, ...]]
-"""Source number → its mentions in reading order. Sources without mentions are left out."""
+"""Source number → its mentions in reading order. Sources without mentions are omitted."""
 
 
 def mentions(session: Session, sources: tuple[Source, ...] | None = None) -> Mentions:

@@ -274,7 +274,7 @@ def sources_of_turn(turn: Turn) -> tuple[SourcePart, ...]:
     """Sources of the stream in order of arrival, then those that only the Worker lists.
 
     A source that the stream sent twice is kept twice, as in the reference client. Sources that the
-    Worker listed before this turn are left out.
+    Worker listed before this turn are omitted.
     """
     streamed = [*parts_of(turn.parts, SourcePart)]
     if turn.snapshot is None:

@@ -40,7 +40,7 @@ def number(value: int | Decimal | None) -> str:
 
 
 def size(value: int | None) -> str:
-    """Bytes: 2048 → "2.0 kB"; None → "", since a size that is not reported is left out."""
+    """Bytes: 2048 → "2.0 kB"; None → "", since a size that is not reported is omitted."""
     if value is None:
         return ""
     if value < 1000:

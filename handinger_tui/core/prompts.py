@@ -516,7 +516,7 @@ def _from_json(value: Json) -> tuple[Attachment, ...]:
 
 
 LONGEST: Final = 100_000
-"""Characters that are carried at most; the oldest messages are left out."""
+"""Characters that are carried at most; the oldest messages are omitted."""
 
 
 def carried_text(session: Session, last: Turn) -> str:

@@ -78,7 +78,7 @@ MARKS: Final = 8
 def _mark_flood() -> re.Pattern[str]:
     """More marks than `MARKS` in a row. Compiled when first needed, since that takes 6 ms.
 
-    `re` does not count marks as word characters. Blocks of symbols and emoji are left out for speed.
+    `re` does not count marks as word characters. Blocks of symbols and emoji are omitted for speed.
     """
     return re.compile(
         "[^\\w\\s\x00-\u02ff\u2000-\u20cf\u2100-\u2ce0\u2e00-\u3029\u3030-\u3098\u309b-\ua66e\ue000-\uf8ff"

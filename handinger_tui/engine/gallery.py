@@ -75,7 +75,7 @@ class Gallery:
         base_url: str,
         since_ms: int = 0,
     ) -> None:
-        """`since_ms`: workers that were not used or read since then are left out: they do not exist."""
+        """`since_ms`: workers that were not used or read since then are omitted: they do not exist."""
         self._api = api
         self._log = log
         self._history = history

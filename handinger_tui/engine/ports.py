@@ -93,7 +93,7 @@ class TurnLog(Protocol):
 
     @property
     def no_history(self) -> NoHistory | None:
-        """Why nothing may be sent: turns cannot be recorded, or earlier spending is not known.
+        """Why nothing may be sent: turns cannot be recorded, or earlier spending is unknown.
 
         None where the record is durable, or the user agreed to send without one. The sender checks
         it before every send, and raises it.
@@ -147,7 +147,7 @@ class TurnLog(Protocol):
     async def close_turn(self, session: Session, turn_id: str) -> Others | None:
         """Write status, last snapshot and the turn's one charge in one transaction.
 
-        Returns what other sessions have on the workers of this one now; None where that is not known.
+        Returns what other sessions have on the workers of this one now; None where that is unknown.
         """
         ...
 
@@ -162,7 +162,7 @@ class TurnLog(Protocol):
     async def charge(self, session: Session) -> Others | None:
         """Write what the turns of the session cost so far, including the running one.
 
-        Returns what other sessions have on the workers of this one now; None where that is not known.
+        Returns what other sessions have on the workers of this one now; None where that is unknown.
 
         Raises:
             LedgerError: nothing was written; the next call, or `close_turn`, writes it.
@@ -206,7 +206,7 @@ class TurnLog(Protocol):
         """Sessions, without their turns, whose worker may have news; the newest turn comes first.
 
         Their turn was left running or in doubt, or its worker was last read right after its end, before
-        late costs could be in the figures. Those that another running program has are left out.
+        late costs could be in the figures. Those that another running program has are omitted.
 
         Raises:
             LedgerError

@@ -121,9 +121,9 @@ class HoldReason(StrEnum):
     LIMIT = auto()
     """A spending limit is reached, or reserved by running turns."""
     UNMEASURED = auto()
-    """Whether a spending limit will hold is not known; the user may decide to send anyway."""
+    """Whether a spending limit will hold is unknown; the user may decide to send anyway."""
     UNREADABLE = auto()
-    """The history could not be read or written, so it is not known whether a limit is reached."""
+    """The history could not be read or written, so it is unknown whether a limit is reached."""
     DETACHED = auto()
     """The user stopped watching the running turn."""
     UNFINISHED = auto()

@@ -230,7 +230,7 @@ class SessionActor:
         Raises:
             Elsewhere: the session belongs to another service; nothing was sent.
             LimitReached: a limit is used up, or reserved by running turns; nothing was stored or sent.
-            LimitUnmeasured: whether a limit will hold is not known; `start` UNMEASURED sends anyway.
+            LimitUnmeasured: whether a limit will hold is unknown; `start` UNMEASURED sends anyway.
             NoHistory: turns cannot be recorded, and the user has not agreed to go without.
             LedgerError: the turn could not be stored; nothing was sent.
         """

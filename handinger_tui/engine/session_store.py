@@ -127,7 +127,7 @@ class TurnRecord:
 
     @property
     def worker_id(self) -> str | None:
-        """The id of the worker, None while it is not known."""
+        """The id of the worker, None while it is unknown."""
         return self.turn.worker_id or self.order.worker_id
 
     @property

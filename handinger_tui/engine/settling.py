@@ -67,7 +67,7 @@ def adopted_turns(session: Session, body: WorkerBody, now_ms: int, ids: Ids) -> 
     """A request and frames for each turn of the Worker after the last one that the session holds.
 
     A turn is identified by its prompt and by the number of earlier turns with the same prompt. Only
-    the newest turn gets usage and costs: those of the older ones are not known.
+    the newest turn gets usage and costs: those of the older ones are unknown.
     """
     worker, snapshot = worker_in(body.wire) or body.wire, body.snapshot
     worker_id = session.worker_id or snapshot.worker_id
@@ -158,7 +158,7 @@ def _frames(order: TurnRequest, worker: JsonObject, *, busy: bool) -> tuple[Fram
 
 
 UNSETTLED: Final = (LIVE | UNDECIDED) - {TurnStatus.QUEUED}
-"""Statuses of turns that may have been delivered and whose end is not known."""
+"""Statuses of turns that may have been delivered and whose end is unknown."""
 
 
 def is_unsettled(turn: Turn) -> bool:
@@ -223,7 +223,7 @@ def _last_ms(turn: Turn) -> int:
 def own_part(turn: Turn, body: WorkerBody) -> str:
     """The Worker as JSON text, reduced to the part about `turn`.
 
-    Usage and costs are left out where a later turn exists: they include that turn.
+    Usage and costs are omitted where a later turn exists: they include that turn.
     """
     worker: JsonObject = dict(worker_in(body.wire) or body.wire)
     answer = answer_to(turn.order, body.snapshot, turn.message_id)

@@ -395,7 +395,7 @@ async def _until_over(record: TurnRecord, deps: RunDeps) -> None:
 
 
 def _content(turn: Turn) -> tuple[object, ...]:
-    """The members of a turn that a stream changes; those set by reads of the worker are left out."""
+    """The members of a turn that a stream changes; those set by reads of the worker are omitted."""
     return turn.parts, turn.activity, turn.metadata, turn.finished
 
 

@@ -330,7 +330,7 @@ def _amount(row: Row, name: str) -> Decimal | None:
 _SUMS: Final = ", ".join(split(name, "before") for name in ("usd_pico", "micro_credits"))
 _CHANGES: Final = " OR ".join(f"COALESCE(c.{name}, 0) <> 0" for name in AMOUNTS)
 _OPEN: Final = ", ".join(f"'{status}'" for status in sorted(LIVE))
-# `corrections` does not count the first amount, so most turns are left out at once. With one MAX in the
+# `corrections` does not count the first amount, so most turns are omitted at once. With one MAX in the
 # query, `before.reading` is that of the row with the greatest id.
 _QUERY: Final = f"""
     SELECT c.id, c.turn_id, c.session_id, c.worker_id, c.at_ms, c.usd_pico, c.micro_credits, c.reading,

@@ -251,7 +251,7 @@ def _summary_csv(columns: list[ColumnStats]) -> str:
 _TABLE_ENDINGS = (".csv", ".tsv", ".tab")
 _SHOWN = 8
 _SHORTEST_WORD = 4
-"""Shorter words are mostly function words and are left out of the frequencies."""
+"""Shorter words are mostly function words and are omitted from the frequencies."""
 
 
 class TextCounts(ToolResult, frozen=True):

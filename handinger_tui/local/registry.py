@@ -190,7 +190,7 @@ class WorkerRegistry:
     ) -> None:
         while True:
             await _sleep_until(schedule.next_run)
-            # Without room for a turn this run is left out; the next one may have it.
+            # Without room for a turn this run is omitted; the next one may have it.
             with suppress(RefusedError):
                 await begin(Instruction(schedule.input, schedule.budget))
             next_run = triggers.next_after_now(schedule)

@@ -177,7 +177,7 @@ LOOK_AGAIN_S: Final = 0.01
 class HandingerApp(DiffApp, inherit_bindings=False):
     """Shows its first frame, then connects.
 
-    Textual's own bindings are left out: ^Q would quit at once, and ^C would show a notice about ^Q.
+    Textual's own bindings are omitted: ^Q would quit at once, and ^C would show a notice about ^Q.
     """
 
     TITLE = "handinger-tui"

@@ -1,6 +1,6 @@
 """Forecast: the spending until the end of the month, as an estimate with a range.
 
-Every amount is a Decimal. Unknown amounts are left out and make the forecast a lower bound.
+Every amount is a Decimal. Unknown amounts are omitted and make the forecast a lower bound.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Forecast(Struct, frozen=True):
 
 
 def daily(buckets: Iterable[Bucket], unit: Unit = Unit.USD) -> list[tuple[date, Total]]:
-    """Totals by day, as `forecast` takes them; a bucket whose key is not a date is left out."""
+    """Totals by day, as `forecast` takes them; a bucket whose key is not a date is omitted."""
     days = []
     for bucket in buckets:
         try:

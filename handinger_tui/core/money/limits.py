@@ -126,7 +126,7 @@ class Gauge(Struct, frozen=True):
 
     @property
     def state(self) -> GaugeState:
-        """The state by the known spending; unknown amounts and reservations are left out."""
+        """The state by the known spending; unknown amounts and reservations are omitted."""
         if self.spent.value is None:
             return GaugeState.BELOW
         if self.spent.value >= self.limit.amount:
@@ -259,7 +259,7 @@ def gauges(limits: Iterable[Limit], spent: Mapping[tuple[Scope, Unit], Total]) -
 
 
 def tightest(gauges: Iterable[Gauge]) -> Gauge | None:
-    """The limit with the smallest free share. That of a turn is left out: the next turn has all of it."""
+    """The limit with the smallest free share. That of a turn is omitted: the next turn has all of it."""
     lasting = [gauge for gauge in gauges if gauge.limit.scope is not Scope.TURN]
     return min(lasting, key=lambda gauge: EXACT.divide(gauge.free, gauge.limit.amount), default=None)
 

@@ -286,7 +286,7 @@ def _written(event: Event) -> list[Json]:
 # The same few are read at each reading of a session.
 @lru_cache(maxsize=1024)
 def events_of_other(other: OtherTurn) -> tuple[TimedEvent, ...]:
-    """The events of a turn of another session. What cannot be read is left out."""
+    """The events of a turn of another session. What cannot be read is omitted."""
     try:
         rows = as_list(parse(other.events))
     except NotJson:
@@ -315,7 +315,7 @@ def _read_back(row: list[Json], key: Key) -> TimedEvent | None:
 
 
 def _figure(stored: Json) -> Amount | None:
-    """A figure of a damaged row is not known."""
+    """A figure of a damaged row is unknown."""
     try:
         return amount(Decimal(stored)) if isinstance(stored, str) else count(stored)
     except InvalidOperation:

@@ -223,8 +223,8 @@ class BudgetRow(Struct, frozen=True):
 def compare(charges: Iterable[TurnCharge]) -> tuple[BudgetRow, ...]:
     """One row per used level, in the order low, standard, high, unlimited, others by name, unknown.
 
-    Running turns are left out. Where any turn cost real money, the turns of the local worker, which
-    cost simulated money, are left out as well.
+    Running turns are omitted. Where any turn cost real money, the turns of the local worker, which
+    cost simulated money, are omitted as well.
     """
     counted = [own for own in charges if own.status not in FREE and own.status not in LIVE]
     real = [own for own in counted if own.base_url != LOCAL]

@@ -470,7 +470,7 @@ class Foot(StaticReflow):
         suspense: Sequence[str] = (),
         restated: Sequence[Restatement] = (),
     ) -> None:
-        """Show these; None where one is not known."""
+        """Show these; None where one is unknown."""
         draw = partial(foot_lines, month, worker, suspense=suspense, restated=restated)
         self.put(lambda width: draw(width, short=is_low(self)))
 

@@ -313,7 +313,7 @@ class BudgetsScreen(SavingScreen):
         )
 
     async def _limit_sentences(self, simulated: bool, today: date) -> tuple[str, ...]:
-        """The sentences of `limit_text` for the limits of the session; limits without one are left out."""
+        """The sentences of `limit_text` for the limits of the session; limits without one are omitted."""
         session = self._session
         sentences = []
         for gauge in await self._controller.connection.limits.gauges(session):

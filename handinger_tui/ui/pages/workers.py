@@ -393,7 +393,7 @@ def _outcome(done: bool | None, words: str) -> str:
 
 
 def visibility(worker: StoredWorker) -> str:
-    """Who sees the worker, "gone" where it no longer exists, "" where that is not known."""
+    """Who sees the worker, "gone" where it no longer exists, "" where that is unknown."""
     if worker.is_missing:
         return "gone"
     return "" if worker.is_public is None else "public" if worker.is_public else "private"

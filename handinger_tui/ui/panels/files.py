@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class DownloadState(Struct, frozen=True):
-    """A download in progress: bytes received, and the total in bytes, None when it is not known."""
+    """A download in progress: bytes received, and the total in bytes, None when it is unknown."""
 
     got: int = 0
     total: int | None = None

@@ -63,7 +63,7 @@ class SpendingPace(Struct, frozen=True):
     """Durations of turns, and amounts with the time in which they were spent.
 
     `ms`: the time of all turns. `usd_ms` and `credits_ms`: the time of the turns whose amount is known.
-    `untimed`: the number of turns whose duration is not known.
+    `untimed`: the number of turns whose duration is unknown.
     """
 
     ms: int = 0
@@ -99,7 +99,7 @@ NO_PACE: Final = SpendingPace()
 
 
 def pace_of(ms: int | None, usd: Decimal | None, credit: Decimal | None) -> SpendingPace:
-    """The pace of one turn. `ms` None: its duration is not known, so its amounts are left out."""
+    """The pace of one turn. `ms` None: its duration is unknown, so its amounts are omitted."""
     if ms is None:
         return SpendingPace(untimed=1)
     return SpendingPace(ms, usd, 0 if usd is None else ms, credit, 0 if credit is None else ms)
@@ -223,7 +223,7 @@ class Figure(Struct, frozen=True):
     sign: str = ""
     """"≤": shared with others, "~": depends on how the worker counts, which is not certain yet."""
     hidden: bool = False
-    """Without a value, which is left out."""
+    """Without a value, which is omitted."""
 
 
 Pair = tuple[Figure, Figure]
@@ -303,7 +303,7 @@ class UsageView(Struct, frozen=True):
         return name if any(rates) else "", (turn, worker)
 
     def _own_pace(self, at_ms: int | None) -> SpendingPace:
-        """This turn's pace at the time `at_ms`; None: the time is not known."""
+        """This turn's pace at the time `at_ms`; None: the time is unknown."""
         if self.began_ms is None:
             return self.own
         duration_ms = None if at_ms is None else max(0, at_ms - self.began_ms)

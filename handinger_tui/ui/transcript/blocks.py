@@ -101,7 +101,7 @@ LONGEST_SPAN: Final = 300
 def with_ends(text: str) -> str:
     """Return a text that is still arriving with the ends of its open emphasis, code and link.
 
-    A mark or an address that has only begun is left out. Otherwise both would be shown as they are
+    A mark or an address that has only begun is omitted. Otherwise both would be shown as they are
     written until the end arrives. Underscores are left alone: they are more often a part of a name.
     """
     ended = _OPEN_LINK.sub(r"\1", text.rstrip())

@@ -193,7 +193,7 @@ def retry_words(session: Session, now_ms: int) -> str:
 
 
 def elapsed(session: Session, now_ms: int) -> str:
-    """How long the turn has been running, or took; "" when it is queued or its end is not known."""
+    """How long the turn has been running, or took; "" when it is queued or its end is unknown."""
     turn = under_way(session)
     if turn is None or turn.status is TurnStatus.QUEUED or turn.status in FREE:
         return ""

@@ -41,7 +41,7 @@ WIDTH: Final = 96
 NARROW: Final = 75
 """Cells below which the text on the local worker is shortened."""
 LOW: Final = 15
-"""Rows below which the hand is left out."""
+"""Rows below which the hand is omitted."""
 ITEM: Final = "item"
 """The key under which a row has the position of its item, for the mouse."""
 

@@ -402,7 +402,7 @@ class MentionLookup:
         return mentioned(text).paths if "@" in text and len(text) <= MAX_LOOKUP_CHARS else ()
 
     def _unchecked_paths(self) -> list[str]:
-        """Mentioned paths without a check. The one at the cursor is still being typed and is left out."""
+        """Mentioned paths without a check. The one at the cursor is still being typed and is omitted."""
         paths = self._mentioned_paths()
         if not paths:
             return []

@@ -223,7 +223,7 @@ class SessionPane(Rows):
         self._refresh_lines()
 
     def show_typical_cost(self, text: str) -> None:
-        """Show the typical cost of a turn at this budget, or that it is not known."""
+        """Show the typical cost of a turn at this budget, or that it is unknown."""
         self._typical_cost = text
         self._refresh_lines()
 

@@ -76,7 +76,7 @@ def sends(active_bindings: dict[str, ActiveBinding], key: str) -> bool:
 class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     """Lays out header, session pane, panels and footer, and paints them when the engine reports a change.
 
-    Textual's own bindings are left out: its Tab would move the focus.
+    Textual's own bindings are omitted: its Tab would move the focus.
     """
 
     AUTO_FOCUS = "#prompt"
