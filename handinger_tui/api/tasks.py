@@ -1,6 +1,6 @@
 """The client of the tasks generation: a task is one conversation with a stored worker.
 
-A target is the id of a task, which is made here before it is sent. A POST answers when the turn is over,
+A target is the id of a task, which is created here before it is sent. A POST answers when the turn is over,
 minutes later; the task is read in the meantime. A task, its turns and its worker become one Worker object,
 the only form of a reading beyond this module: its `id` is that of the task, `messages` are the turns, and the
 last message of each turn has the `usage` that the service reports for that turn alone. Every member of what

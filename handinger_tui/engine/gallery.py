@@ -86,7 +86,7 @@ class Gallery:
         """Held from the look at what is stored to its replacement."""
 
     async def listed(self) -> list[StoredWorker]:
-        """The workers that were used or made here, the newest first."""
+        """The workers that were used or created here, the newest first."""
         workers = await self._log.listed(self._base_url)
         return [one for one in workers if max(one.read_ms or 0, one.used_ms or 0) >= self._since_ms]
 

@@ -75,7 +75,7 @@ async def highest_cost(controller: SessionController) -> str:
 
 async def limit(context: CommandContext, argument: str) -> None:
     """Set or lift a limit; without an argument, show the page of all limits."""
-    from handinger_tui.ui.dialogs.limits import LimitsPage, Wish, apply_limit, read_wish  # if asked for
+    from handinger_tui.ui.dialogs.limits import LimitsPage, Wish, apply_limit, read_wish  # on first use
 
     controller, interaction, session = context.controller, context.interaction, context.controller.session
     wish: Wish | None

@@ -56,7 +56,7 @@ async def runs(context: CommandContext, _argument: str) -> None:
 
 
 async def _choose_session(context: CommandContext, *, running_only: bool = False) -> None:
-    from handinger_tui.ui.dialogs.pickers import SessionPicker  # once it is asked for
+    from handinger_tui.ui.dialogs.pickers import SessionPicker  # on first use
 
     context.switcher.refuse_in_replay()
     controller = context.controller

@@ -55,7 +55,7 @@ async def panels(context: CommandContext, argument: str) -> None:
 
 async def history(context: CommandContext, _argument: str) -> None:
     """Choose a message from the prompt history and put it into the prompt."""
-    from handinger_tui.ui.dialogs.pickers import HistorySearch  # once it is asked for
+    from handinger_tui.ui.dialogs.pickers import HistorySearch  # on first use
 
     chosen = await context.interaction.ask(HistorySearch(context.pane.prompt.message_history.texts))
     if chosen is not None:
@@ -122,7 +122,7 @@ async def _keep_theme(context: CommandContext, name: str) -> None:
 
 async def show_help(context: CommandContext, _argument: str) -> None:
     """Show the help screen."""
-    from handinger_tui.ui.dialogs.help import (  # once it is asked for
+    from handinger_tui.ui.dialogs.help import (  # on first use
         HelpScreen,
         active_places,
     )
@@ -133,7 +133,7 @@ async def show_help(context: CommandContext, _argument: str) -> None:
 
 async def palette(context: CommandContext, _argument: str) -> None:
     """Open the command palette."""
-    from handinger_tui.ui.dialogs.pickers import CommandPicker  # once it is asked for
+    from handinger_tui.ui.dialogs.pickers import CommandPicker  # on first use
 
     context.interaction.app.push_screen(CommandPicker())
 

@@ -25,7 +25,7 @@ def _gallery(context: CommandContext) -> Gallery | None:
 
 async def workers(context: CommandContext, argument: str) -> None:
     """Show the gallery, at the worker that an id or address names."""
-    from handinger_tui.ui.pages.workers import (  # once it is asked for
+    from handinger_tui.ui.pages.workers import (  # on first use
         WorkerActions,
         WorkersScreen,
     )
@@ -60,7 +60,7 @@ async def begin_task(context: CommandContext, worker: StoredWorker) -> None:
 
 async def archive(context: CommandContext, _argument: str) -> None:
     """Archive the task of this session, after a question."""
-    from handinger_tui.ui.pages.workers import archive_question  # once it is asked for
+    from handinger_tui.ui.pages.workers import archive_question  # on first use
 
     gallery, session = _gallery(context), context.controller.session
     if gallery is None:
