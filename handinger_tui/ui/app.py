@@ -61,8 +61,8 @@ def system_now_ms() -> int:
 class TypeAhead:
     """Holds keys back while one before them is processed that may change where they go.
 
-    So until the prompt has the focus, after Enter, after a key outside the prompt, after Esc in a dialog, and
-    while a screen or session opens: several keys may come in one piece, and all would go to the same screen.
+    So until the prompt has the focus, after Enter, after a key outside the prompt, and while a screen or
+    session opens: several keys may come in one piece, and all would go to the same screen.
     """
 
     def __init__(self, app: HandingerApp, pass_on: Callable[[Event], Awaitable[None]]) -> None:
@@ -154,9 +154,7 @@ class TypeAhead:
     def _may_move(self, event: Key) -> bool:
         """Whether the keys behind this one may be meant for another screen or widget."""
         work = self._app.work
-        if self._app.screen is not work:
-            return event.key in ("enter", "escape")
-        if event.key == "enter" or self._app.focused is not work.prompt:
+        if self._app.screen is not work or event.key == "enter" or self._app.focused is not work.prompt:
             return True
         # A key of the screen that the prompt comes before takes effect once the prompt has not used it.
         active = None if event.is_printable else work.active_bindings.get(event.key)

@@ -50,7 +50,10 @@ class Picker(Modal[str]):
         with Vertical(id="picker"):
             yield Static(Content.styled(self._title, "bold"), classes="dialog-title")
             yield Input(placeholder=self._placeholder)
-            yield OptionList(id="rows")
+            rows = OptionList(id="rows")
+            # Tab would leave letters without a field.
+            rows.can_focus = False
+            yield rows
             yield from self.foot()
 
     def foot(self) -> Sequence[Widget]:

@@ -1,0 +1,73 @@
+"""Several keys that come in one piece, as over a slow line: each takes effect after those before it."""
+
+from __future__ import annotations
+
+import pytest
+from textual.events import Key
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from handinger_tui.ui.dialogs.pickers import Picker
+from handinger_tui.ui.ports import Opening
+from tests.engine.fakes import FakeLog
+from tests.ui.fakes import Desktop, launch, summary
+from tests.ui.screens.test_workers import WATCH, desktop_with
+
+
+async def burst(desktop: Desktop, pilot: Pilot[None], *keys: str) -> None:
+    """Letters and names of keys to which the app comes at once."""
+    for key in keys:
+        desktop.app.post_message(Key(key, key if len(key) == 1 else None))
+    await pilot.pause()
+
+
+@pytest.mark.parametrize("key", ["ctrl+s", "ctrl+r", "f7"])
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        (["a", "b", "backspace", "c"], "ac"),
+        ([*"one", "ctrl+w", "x"], "x"),
+        (["a", "tab", "b"], "ab"),
+        (["a", "b", "left", "c"], "acb"),
+    ],
+)
+async def test_a_list_takes_typed_keys_in_order(key: str, keys: list[str], text: str) -> None:
+    desktop = Desktop()
+    desktop.shelf.rows = [summary("heat"), summary("tea")]
+    desktop.shelf.texts = ["one", "two"]
+    async with desktop.running() as pilot:
+        await pilot.press(key)
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Picker))
+        field = desktop.app.screen.query_one(Input)
+        await burst(desktop, pilot, *keys)
+        await desktop.until(pilot, lambda: field.value == text)
+        assert field.value == text
+        assert desktop.app.focused is field
+
+
+async def test_enter_opens_the_session_that_was_typed_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    requested: list[str] = []
+
+    async def load(_log: FakeLog, session_id: str) -> None:
+        requested.append(session_id)
+
+    monkeypatch.setattr(FakeLog, "load", load)
+    desktop = Desktop(launch=launch(Opening.FRESH))
+    desktop.shelf.rows = [summary("heat"), summary("tea")]
+    async with desktop.running() as pilot:
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "About heat")
+        await burst(desktop, pilot, *"tea", "enter")
+        await desktop.until(pilot, lambda: requested == ["ses_tea"])
+
+
+async def test_a_worker_is_saved_with_the_letters_typed_before_the_key() -> None:
+    desktop, templates = desktop_with(WATCH)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/workers")
+        await desktop.shows(pilot, "Price watch")
+        await pilot.press("e")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.focused, Input))
+        await burst(desktop, pilot, *"!!!", "backspace", "?", "ctrl+s")
+        await desktop.until(pilot, lambda: "change" in dict(templates.sent))
+    assert dict(templates.sent)["change"].title == "Price watch!!?"
