@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.house.project import PACKAGE, python_files, tree, where
@@ -312,7 +313,25 @@ def unclear_names(module: ast.Module) -> Iterator[tuple[str, ast.AST]]:
             name = node.id if isinstance(node.ctx, ast.Store) else ""
         else:
             name = getattr(node, "arg" if isinstance(node, ast.arg) else "name", None) or ""
-        parts = set(re.findall(r"[a-z]+", re.sub(r"([A-Z])", r"_\1", name).lower()))
-        banned = UNCLEAR_TEST_NAMES if name.startswith("test_") else UNCLEAR_NAMES
-        if parts & banned and not isinstance(node, ast.alias):
+        if _is_unclear(name) and not isinstance(node, ast.alias):
             yield name, node
+
+
+@cache
+def _is_unclear(name: str) -> bool:
+    parts = set(re.findall(r"[a-z]+", re.sub(r"([A-Z])", r"_\1", name).lower()))
+    return bool(parts & (UNCLEAR_TEST_NAMES if name.startswith("test_") else UNCLEAR_NAMES))
+
+
+_UNCLEAR_WORD = re.compile(
+    "|".join(
+        rf"(?:(?<![a-z]){word[0]}|{word[0].upper()}){word[1:]}(?![a-z])"
+        for word in UNCLEAR_NAMES | UNCLEAR_TEST_NAMES
+    )
+)
+"""As a part of a name: in snake_case, or with a capital letter in CamelCase."""
+
+
+def may_have_unclear_names(source: str) -> bool:
+    """Whether such a word is anywhere in the source: most files need no parsing."""
+    return _UNCLEAR_WORD.search(source) is not None

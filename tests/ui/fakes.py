@@ -312,6 +312,7 @@ class Desktop:
         given = self.launch or AppOptions(self.connect)
         self.app = HandingerApp(replace(given, connect=self.connect), now_ms=lambda: self.now_ms)
         self.lines: list[str] = []
+        self._skipped_paints: Callable[[], int] | None = None
         self._is_saying = False
         self._record("say")
         self._record("announce")
@@ -413,7 +414,7 @@ class Desktop:
         """
         self.app.driver_class = driver or self.app.driver_class
         at_once = self.gate is None and not self.fails
-        with nullcontext() if driver is not None or self.paints else unpainted():
+        with nullcontext() if driver is not None or self.paints else unpainted() as self._skipped_paints:
             async with self.app.run_test(
                 headless=driver is None, size=(width, height), notifications=True
             ) as pilot:
@@ -442,7 +443,15 @@ class Desktop:
     async def shows(self, pilot: Pilot[None], *words: str) -> None:
         """Wait until all of `words` are on the screen."""
 
+        looked_at: int | None = None
+
         def are_there() -> bool:
+            nonlocal looked_at
+            paints = self._skipped_paints and self._skipped_paints()
+            if looked_at is not None and looked_at == paints:
+                # The app had nothing to paint since: the text is the same.
+                return False
+            looked_at = paints
             text = self.text()
             return all(word in text for word in words)
 
@@ -456,15 +465,22 @@ class Desktop:
 
 
 @contextmanager
-def unpainted() -> Iterator[None]:
-    """Leave out the paints of apps without a terminal, half of their time: reading the text renders it."""
+def unpainted() -> Iterator[Callable[[], int]]:
+    """Leave out the paints of apps without a terminal, half of their time: reading the text renders it.
+
+    Returns:
+        A function that returns how many were left out.
+    """
+    skipped = 0
 
     def skip(compositor: Compositor, **_options: object) -> None:
+        nonlocal skipped
+        skipped += 1
         compositor._dirty_regions.clear()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Compositor, "render_update", skip)
-        yield
+        yield lambda: skipped
 
 
 def screen_text(app: HandingerApp) -> str:

@@ -271,26 +271,35 @@ async def test_every_theme_paints_every_kind_of_screen_and_links_and_headings_in
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed", "Title", "shown")
-        for theme in THEMES:
-            desktop.app.theme = theme.name
-            await desktop.settle(pilot)
-            palette = desktop.work.transcript.strip_cache.palette
-            system = {**theme.to_color_system().generate(), **theme.variables}
-            for name, variable in (("link", "link-color"), ("heading", "markdown-h1-color")):
-                color = palette.style(f".transcript--{name}").foreground
-                assert color is not None
-                assert color.rgb == Color.parse(system[variable]).rgb, theme.name
-            assert palette.style(".transcript--link").underline
-            for key, shown in (
-                ("ctrl+s", "Sessions"),
-                ("f1", "Search keys and commands"),
-                ("ctrl+p", "Search for commands"),
-                ("f2", "Usage & cost"),
-            ):
+        for key, shown in (
+            ("", "shown"),
+            ("ctrl+s", "Sessions"),
+            ("f1", "Search keys and commands"),
+            ("ctrl+p", "Search for commands"),
+            ("f2", "Usage & cost"),
+        ):
+            if key:
                 await pilot.press(key)
-                await desktop.shows(pilot, shown)
+            await desktop.shows(pilot, shown)
+            for theme in THEMES:
+                desktop.app.theme = theme.name
+                await desktop.settle(pilot)
+                assert shown in desktop.text()
+                check_colors(desktop, theme)
+            if key:
                 await pilot.press("escape")
-                await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+            await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+
+
+def check_colors(desktop: Desktop, theme: Theme) -> None:
+    """Links and headings of the answer have the colors of the theme."""
+    palette = desktop.work.transcript.strip_cache.palette
+    system = {**theme.to_color_system().generate(), **theme.variables}
+    for name, variable in (("link", "link-color"), ("heading", "markdown-h1-color")):
+        color = palette.style(f".transcript--{name}").foreground
+        assert color is not None
+        assert color.rgb == Color.parse(system[variable]).rgb, theme.name
+    assert palette.style(".transcript--link").underline
 
 
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)

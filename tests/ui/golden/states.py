@@ -287,6 +287,12 @@ def opens(*keys: str, word: str, asks: bool = True) -> Steps:
     return steps
 
 
+async def charts(desktop: Desktop, pilot: Pilot[None]) -> None:
+    """The charts, once the rows are there."""
+    await opens("f9", word="›Tue 14 Nov", asks=False)(desktop, pilot)
+    await opens("c", word="─ charts ─", asks=False)(desktop, pilot)
+
+
 def commands(text: str, word: str) -> Steps:
     """Steps: an answer, then a command that opens a page."""
 
@@ -338,7 +344,7 @@ STATES = (
     State("receipt", with_earlier_turns, opens("ctrl+t", word="1 of 1"), kind=Kind.PAGE),
     State("ledger", bookkept, opens("f9", word="›Tue 14 Nov", asks=False), kind=Kind.PAGE),
     State("ledger-turns", bookkept, opens("f9", "t", word="›14 Nov", asks=False), kind=Kind.PAGE),
-    State("ledger-charts", bookkept, opens("f9", "c", word="─ charts ─", asks=False), kind=Kind.PAGE),
+    State("ledger-charts", bookkept, charts, kind=Kind.PAGE),
     State("budgets", with_levels, commands("/budgets", "Advice"), kind=Kind.PAGE),
     State("preview", with_file(some_csv=preview_files.large_csv(4000)), look, kind=Kind.PAGE),
     State("data-table", with_data, opens("f5", "t", word="3 rows × 2 columns"), kind=Kind.PAGE),

@@ -61,7 +61,6 @@ async def looked_at(desktop: Desktop, pilot: Pilot[None], state: State, theme: s
 @pytest.mark.parametrize("state", STATES, ids=[state.name for state in STATES])
 async def test_the_screen_is_as_kept_and_follows_the_rules(state: State) -> None:
     desktop = state.desktop()
-    desktop.paints = True
     screens: list[Screen] = []
     async with desktop.running(*SIZES[0]) as pilot:
         await state.steps(desktop, pilot)
@@ -95,7 +94,6 @@ async def test_the_rules_hold_at_every_size_light_and_without_colors(
     state: State, size: tuple[int, int]
 ) -> None:
     desktop = state.desktop()
-    desktop.paints = True
     async with desktop.running(*SIZES[0]) as pilot:
         await state.steps(desktop, pilot)
         await pilot.resize_terminal(*size)
