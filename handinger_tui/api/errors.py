@@ -365,6 +365,8 @@ _KINDS: Final[dict[int, Kind]] = {
     410: Kind.NOT_FOUND,
     413: Kind.TOO_LARGE,
     429: Kind.RATE_LIMITED,
+    # A proxy gave up waiting; the service may have the request.
+    499: Kind.SERVER,
     502: Kind.GATEWAY,
     503: Kind.GATEWAY,
     504: Kind.GATEWAY,

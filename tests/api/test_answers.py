@@ -29,6 +29,7 @@ STATUSES = [
     (418, Refused, Kind.INVALID),
     (422, Refused, Kind.INVALID),
     (429, Refused, Kind.RATE_LIMITED),
+    (499, ServerFault, Kind.SERVER),
     (500, ServerFault, Kind.SERVER),
     (502, ServerFault, Kind.GATEWAY),
     (503, ServerFault, Kind.GATEWAY),
