@@ -346,11 +346,13 @@ def parse(argv: list[str]) -> argparse.Namespace:
     """Parse the command line; `command` is the subcommand, "" for a turn or the app."""
     if argv and argv[0] in SUBCOMMANDS:
         parser = command_parser(argv[0])
+        _check_empty(parser, argv)
         args = parser.parse_args(argv[1:])
         _check_raw(parser, args)
         args.command = argv[0]
         return args
     parser = main_parser()
+    _check_empty(parser, argv)
     _refuse_commands(parser, argv[:2])
     args = parser.parse_args(argv)
     args.command = ""
@@ -389,6 +391,21 @@ def _refuse_commands(parser: Parser, words: list[str]) -> None:
         parser.error(
             f"{typed!r} looks like a command. Nothing was sent.", f"{advice} To send it as a message: {send}"
         )
+
+
+_PLACES: Final = ("-w", "--worker", "--task", "-r", "--resume", "--profile", "--base-url")
+
+
+def _check_empty(parser: Parser, argv: list[str]) -> None:
+    """Exit with an error if an option that says where to send is empty, as from a variable that is not set.
+
+    Otherwise the message would go to a new worker, to the last session or to another account.
+    """
+    words = argv[: argv.index("--")] if "--" in argv else argv
+    for word, after in zip(words, [*words[1:], "-"], strict=False):
+        option, sign, value = word.partition("=")
+        if option in _PLACES and not (value if sign else after).strip():
+            parser.error(f"the value of {option} is empty. Nothing was sent.")
 
 
 def _check_conflicts(parser: Parser, args: argparse.Namespace) -> None:

@@ -372,9 +372,9 @@ def _result_without_turn(
     """Return the result object of a run without a turn; missing members are null."""
     is_sent = progress.turn_id is not None
     worker_id = getattr(args, "worker", None)
-    if fault is not None and not is_sent:
-        # A failed read may claim that it cannot know; but this run has sent nothing that costs.
-        fault = replace(fault, may_have_been_charged=False)
+    if fault is not None:
+        # A failed read may claim that it cannot know, and an error of the disk that nothing was sent.
+        fault = replace(fault, may_have_been_charged=is_sent)
     order = TurnRequest(progress.turn_id or "", progress.draft or "", 0, worker_id)
     status = TurnStatus.UNKNOWN if is_sent else TurnStatus.NOT_SENT
     turn = Turn(order, status, fault=fault, posts=1 if is_sent else 0)

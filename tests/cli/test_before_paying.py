@@ -60,6 +60,31 @@ def test_a_failed_read_of_a_command_without_a_turn_costs_nothing(tmp_path: Path)
             assert ran.result["error"]["may_have_been_charged"] is False
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("-w", ""),
+        ("-w", " "),
+        ("--worker=",),
+        ("--task", ""),
+        ("-r", ""),
+        ("--profile", ""),
+        ("--base-url=",),
+    ],
+)
+def test_an_empty_place_sends_nothing_anywhere(place: tuple[str, ...], tmp_path: Path) -> None:
+    with service() as (player, url):
+        ran = run("-p", "hi", "--json", *place, home=tmp_path, base_url=url, key=KEY)
+    assert (ran.code, ran.result["status"], player.requests) == (2, "not_sent", [])
+    assert place[0].rstrip("=") in ran.err
+
+
+def test_a_prompt_may_look_like_an_empty_option(tmp_path: Path) -> None:
+    with service() as (player, url):
+        ran = run("-p", "--", "-w=", home=tmp_path, base_url=url, key=KEY)
+    assert (ran.code, player.posts) == (0, 1)
+
+
 def unsent(tmp_path: Path, *argv: str, **more: str) -> Ran:
     """A run that must not have sent any request."""
     with service() as (player, url):

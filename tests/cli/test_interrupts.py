@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from handinger_tui.cli.args import parse
+from handinger_tui.cli.run_output import end_early, progress_of
+from handinger_tui.core.errors import LedgerError
 from tests.cli.program import environ, service, start
 from tests.e2e.runner import KEY
 
@@ -158,3 +161,14 @@ def test_a_second_signal_does_not_cut_the_object(tmp_path: Path) -> None:
     assert (result["status"], result["draft"]) == ("not_sent", "hello")
     assert json.loads(out)["error"]["kind"] == "interrupted"
     assert KEY not in out
+
+
+def test_an_error_after_the_message_was_sent_never_claims_that_nothing_was_charged(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["-p", "hello", "--json"]
+    args = parse(words)
+    progress_of(args).turn_id = "turn_1"
+    assert end_early(LedgerError("The history is damaged."), words, args) == 10
+    result = json.loads(capsys.readouterr().out)
+    assert (result["status"], result["error"]["may_have_been_charged"]) == ("unknown", True)

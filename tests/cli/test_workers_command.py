@@ -70,7 +70,8 @@ def test_a_worker_is_created_used_changed_and_deleted(server: LocalServer, tmp_p
     [
         (("new",), "needs a prompt or instructions"),
         (("new", "x", "--summary", "y" * 81), "the maximum is 80"),
-        (("new", "x", "--schema", "none.json"), "none.json cannot be read"),
+        (("new", "x", "--schema", "none.json"), "Cannot read none.json"),
+        (("new", "x", "--instructions", "@/dev/zero"), "not a regular file"),
         (("new", "--instructions", "x", "--generation", "workers"), "part of the tasks generation"),
     ],
 )

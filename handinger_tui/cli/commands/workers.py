@@ -17,7 +17,7 @@ from handinger_tui.api.file_urls import refresher
 from handinger_tui.api.generations import id_in, worker_in
 from handinger_tui.cli.args import Parser, add_connection_options, add_json_option, add_worker_argument
 from handinger_tui.cli.commands import SUBCOMMANDS, Implementation
-from handinger_tui.cli.local_files import expand_path
+from handinger_tui.cli.local_files import expand_path, read_file
 from handinger_tui.cli.output import (
     Column,
     Exit,
@@ -205,13 +205,21 @@ def _text_or_file(text: str) -> str:
     return _file_text(text[1:]) if text.startswith("@") else text
 
 
+MOST_BYTES: Final = 8 << 20
+"""Of a file with instructions or a schema."""
+
+
 def _file_text(path: str) -> str:
-    """Raises LocalFileError."""
+    """The text of a regular file, or of stdin for "-". Raises LocalFileError, SettingsError."""
+    data = read_file(path, MOST_BYTES + 1)
     try:
-        return Path(path).expanduser().read_text("utf-8")
-    except (OSError, UnicodeDecodeError, RuntimeError) as problem:
-        why = getattr(problem, "strerror", None) or "it is not UTF-8 text"
-        raise LocalFileError(f"{clean_line(path, 200)} cannot be read: {why}.", "Nothing was sent.") from None
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = None
+    if text is None or len(data) > MOST_BYTES:
+        why = "it is not UTF-8 text" if text is None else f"it has more than {MOST_BYTES:,} bytes"
+        raise LocalFileError(f"{clean_line(path, 200)} cannot be read: {why}.", "Nothing was sent.")
+    return text
 
 
 # -- texts -----------------------------------------------------------------------------------
