@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from handinger_tui.ui.terminal.driver import REPEAT_S
+from handinger_tui.ui.terminal.driver import TWICE_S
 
 PATIENCE_S = 30.0
 LOOK_EVERY_S = 0.02
@@ -117,8 +117,8 @@ class Terminal:
     def press(self, *keys: str) -> None:
         """Press keys, by tmux's names."""
         if self._has_entered and keys[0] == "Enter":
-            # A second one comes as late as that of a person, or it would be that of a key held down.
-            time.sleep(2 * REPEAT_S)
+            # A second one comes as late as that of a person who means it.
+            time.sleep(2 * TWICE_S)
         self._has_entered = keys[-1] == "Enter"
         self._ask(f"send-keys -t it {shlex.join(keys)}")
 

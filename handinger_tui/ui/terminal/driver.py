@@ -61,6 +61,8 @@ BURST_S: Final = 0.05
 """Seconds between characters of one burst: no person types so fast."""
 BURST_CHARACTERS: Final = 1 << 20
 """A longer unmarked paste becomes several."""
+TWICE_S: Final = 0.3
+"""Most seconds between the two presses of a key that is pressed twice by mistake."""
 REPEAT_S: Final = 0.13
 """Most seconds between two characters of a key that is held down."""
 FIRST_REPEAT_S: Final = 1.2
@@ -304,11 +306,10 @@ class Burst:
 
     def add(self, text: str, now: float) -> Piece | None:
         """Add text; returns what is decided now."""
-        follows_text = now - self._text_at <= BURST_S
+        follows_text = self.is_open or now - self._text_at <= BURST_S
         if text.strip(ACTING):
             self._text_at = now
-        if not self.is_open:
-            self._held_at = now
+        self._held_at = now
         self._held.append(text)
         self._characters += len(text)
         if not self._is_paste:
@@ -317,11 +318,9 @@ class Burst:
             self._is_paste = _PASTED.search(together) is not None
             if not self._is_paste and (before == together or not (before or follows_text)):
                 return self.end()
-        if self._is_paste:
-            self._held_at = now
-            if self._characters > BURST_CHARACTERS:
-                piece, self._is_paste = self.end(), True
-                return piece
+        if self._characters > BURST_CHARACTERS:
+            piece, self._is_paste = self.end(), True
+            return piece
         return None
 
     def is_over(self, now: float) -> bool:
@@ -336,16 +335,19 @@ class Burst:
 
 
 class Enters:
-    """Drops the repeats of an Enter that is held down: they would send what it has put into the prompt.
+    """Drops the second Enter of one pressed twice, and the repeats of one that is held down.
 
-    The first repeat comes as late as a second press; only the next one shows what it was.
+    They would send what the first has put into the prompt. The first repeat may come as late as a press that
+    is meant; only the next one shows what it was.
     """
 
     def __init__(self) -> None:
         self.held: Key | None = None
         """An Enter behind another one, which may be the first repeat."""
         self._entered_at = 0.0
-        """When an Enter came with no other key behind it."""
+        """When an Enter came last with no other key behind it."""
+        self._passed_at = 0.0
+        """When that was one which was passed on."""
 
     def pass_on(self, message: Message, now: float) -> Iterator[Message]:
         """Yield the message, and an Enter that was held before it; a repeat is dropped or held."""
@@ -354,19 +356,24 @@ class Enters:
             return
         enter = message if isinstance(message, Key) and message.key == "enter" else None
         silence_s = now - self._entered_at
-        if self.held is not None and not (enter and silence_s <= REPEAT_S):
-            yield self.held
+        if not enter or silence_s > REPEAT_S:
+            yield from self._pass_held()
         self.held, self._entered_at = None, now if enter else 0.0
         if enter is None or silence_s > FIRST_REPEAT_S:
+            self._passed_at = self._entered_at
             yield message
-        elif silence_s > REPEAT_S:
+        elif silence_s > REPEAT_S and now - self._passed_at > TWICE_S:
             self.held = enter
 
     def release(self, now: float) -> Iterator[Message]:
         """Yield a held Enter that was pressed."""
-        if self.held is not None and now - self._entered_at > REPEAT_S:
-            yield self.held
-            self.held = None
+        if now - self._entered_at > REPEAT_S:
+            yield from self._pass_held()
+
+    def _pass_held(self) -> Iterator[Message]:
+        if self.held is not None:
+            message, self.held, self._passed_at = self.held, None, self._entered_at
+            yield message
 
 
 class Cutter:
