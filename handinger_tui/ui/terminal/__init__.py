@@ -4,10 +4,10 @@
 terminal, `programs` are those that the app hands a text to, or lends its terminal.
 
 The classes below are private in Textual; without them Textual's own behavior remains. Other private names:
-`App._display` and `App._fatal_error`, which `DiffApp` overrides; `LinuxDriver._file`, which `driver`
-replaces; `Screen._compositor`, `Compositor._get_renders` and `Compositor._dirty_regions`, which
-`ClippedCompositor` replaces or reads. Each has a test; `pyproject.toml` bounds Textual to the minor version
-in which they were tested.
+`App._display` and `App._fatal_error`, which `DiffApp` overrides; `App._driver`, which is asked for the
+background; `LinuxDriver._file`, which `driver` replaces; `Screen._compositor`, `Compositor._get_renders`
+and `Compositor._dirty_regions`, which `ClippedCompositor` replaces or reads. Each has a test;
+`pyproject.toml` bounds Textual to the minor version in which they were tested.
 """
 
 from __future__ import annotations
