@@ -279,20 +279,25 @@ def turn_at_cursor(context: CommandContext) -> Turn | None:
 # -- edit ---------------------------------------------------------------------------------
 async def edit(context: CommandContext, argument: str) -> None:
     """Put an earlier message into the prompt: the one with a number, the last, or one from a list."""
-    messages = _messages(context.controller.session)
+    session = context.controller.session
+    messages = _messages(session)
     if argument or len(messages) < 2:
         turn = _select(context, argument, "edit")
     else:
         rows = [(turn.turn_id, clean_line(turn.order.prompt, 200)) for turn in reversed(messages)]
         chosen = await context.interaction.choose("Edit and send again", rows[:MOST_LISTED])
         turn = next((turn for turn in messages if turn.turn_id == chosen), None)
-    if turn is not None:
-        edit_turn(context, turn)
+    if turn is None:
+        return
+    if context.controller.session_id != session.session_id:
+        context.interaction.say("Another session is open now. The prompt was not changed.", "warning")
+    else:
+        edit_turn(context, session, turn)
 
 
-def edit_turn(context: CommandContext, turn: Turn) -> None:
-    """Put a message into the prompt; Enter sends it as a new one."""
-    lineage = _lineage(context.controller.session, turn, LineageKind.EDIT)
+def edit_turn(context: CommandContext, session: Session, turn: Turn) -> None:
+    """Put a message of a session into the prompt; Enter sends it as a new one."""
+    lineage = _lineage(session, turn, LineageKind.EDIT)
     context.queue_editor.cancel()
     context.composer.start_from(draft_of_request(turn.order), lineage)
 

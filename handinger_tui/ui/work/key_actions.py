@@ -208,7 +208,7 @@ class KeyActions:
     def _edit(self) -> None:
         """Put the message at the cursor into the prompt."""
         if (turn := turn_at_cursor(self._context)) is not None:
-            edit_turn(self._context, turn)
+            edit_turn(self._context, self._context.controller.session, turn)
 
     def _retry(self) -> None:
         """Send the message at the cursor again, after a question."""

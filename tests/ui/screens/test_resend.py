@@ -55,6 +55,18 @@ async def test_an_earlier_message_is_edited_and_sent_as_a_new_one() -> None:
         assert (desktop.session.turns[0].order.prompt, order.prompt) == ("one", "one more")
 
 
+async def test_a_message_chosen_when_another_session_is_open_leaves_the_prompt_as_it_is() -> None:
+    async with answered("one", "two") as (desktop, pilot):
+        await desktop.send(pilot, "/edit")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Choice))
+        # As a slow /attach does.
+        await desktop.work.switcher.begin()
+        await desktop.until(pilot, lambda: not desktop.session.turns)
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: "The prompt was not changed." in desktop.notices())
+        assert desktop.work.prompt.text == ""
+
+
 @pytest.mark.parametrize("command", ["edit", "retry", "fork"])
 async def test_the_messages_are_offered_with_their_numbers(command: str) -> None:
     async with answered("one", "two " * 15 + "two") as (desktop, pilot):
