@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
@@ -21,40 +21,7 @@ from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ui.keys import Where, bindings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-_EDITING_KEYS: Final[dict[str, Callable[[Input], None]]] = {
-    "backspace": Input.action_delete_left,
-    "ctrl+h": Input.action_delete_left,
-    "delete": Input.action_delete_right,
-    "ctrl+u": Input.action_delete_left_all,
-    "ctrl+w": Input.action_delete_left_word,
-    "left": Input.action_cursor_left,
-    "right": Input.action_cursor_right,
-    "home": Input.action_home,
-    "end": Input.action_end,
-}
-
-
-class OrderedInput(Input):
-    """An `Input` that handles editing keys itself.
-
-    Textual resolves such keys only after they have bubbled to the screen. Letters that follow them in
-    a burst, or while the screen is slow, would take effect first, and a typed amount would change.
-    """
-
-    async def on_key(self, event: events.Key) -> None:
-        """Run the action of an editing key or Enter at once."""
-        act = _EDITING_KEYS.get(event.key)
-        if act is None and event.key != "enter":
-            return
-        event.stop()
-        event.prevent_default()
-        if act is not None:
-            act(self)
-        else:
-            await self.action_submit()
-
+    from collections.abc import Sequence
 
 LONG_BODY: Final = 600
 """Length in characters from which a text may not fit the screen and gets the focus for scrolling."""
@@ -157,7 +124,7 @@ class Question(Dialog[Answer]):
         with VerticalScroll(classes="dialog-text", can_focus=len(self._body) > LONG_BODY):
             yield Static(self._body, classes="dialog-body")
         if self._typed:
-            yield OrderedInput(placeholder=self._placeholder or f"Type {self._typed} to confirm", id="typed")
+            yield Input(placeholder=self._placeholder or f"Type {self._typed} to confirm", id="typed")
         with Horizontal(classes="dialog-buttons"):
             for at, (label, _) in enumerate(self._answers):
                 needs_word = bool(self._typed) and at == len(self._answers) - 1
@@ -205,7 +172,7 @@ class Ask(Dialog[str]):
 
     def compose_body(self) -> ComposeResult:
         """The field and a hint."""
-        yield OrderedInput(clean_line(self._value), placeholder=clean_line(self._placeholder))
+        yield Input(clean_line(self._value), placeholder=clean_line(self._placeholder))
         yield Static(HINT, classes="dialog-hint")
 
     @on(Input.Submitted)

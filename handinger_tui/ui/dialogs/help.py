@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from handinger_tui.core.safety import clean_line
-from handinger_tui.ui.dialogs import Modal, OrderedInput
+from handinger_tui.ui.dialogs import Modal
 from handinger_tui.ui.keys import KEYS, Where, bindings, format_keys
 from handinger_tui.ui.widgets.frame import StaticReflow
 
@@ -70,7 +70,7 @@ class HelpScreen(Modal[None]):
     def compose(self) -> ComposeResult:
         """Lay out the search field, the scrollable text and a hint."""
         with Vertical(id="help"):
-            field = OrderedInput(placeholder="Search keys and commands")
+            field = Input(placeholder="Search keys and commands")
             field.border_title = "Help"
             yield field
             with VerticalScroll(id="help-text", can_focus=False):

@@ -32,7 +32,7 @@ from handinger_tui.core.money.limits import (
     reached_text,
 )
 from handinger_tui.core.safety import clean_line
-from handinger_tui.ui.dialogs import Dialog, OrderedInput, button
+from handinger_tui.ui.dialogs import Dialog, button
 from handinger_tui.ui.widgets.status_text import SET_BY, gauge_lines
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ class RaiseLimit(Dialog[Decimal]):
         yield Static(gauge_lines(self._gauge), classes="dialog-body")
         yield Static(Content(self._explanation()), classes="dialog-body")
         if self._raisable:
-            yield OrderedInput(placeholder=self._placeholder(), id="typed")
+            yield Input(placeholder=self._placeholder(), id="typed")
             yield Static("", id="limit-problem", classes="dialog-body")
         with Horizontal(classes="dialog-buttons"):
             yield button("leave", "Cancel")
@@ -300,7 +300,7 @@ class LimitsPage(Dialog[Wish]):
         with VerticalScroll(id="limit-meters", can_focus=False):
             yield Static(self._meters())
         yield Static(self._examples(), id="limit-examples")
-        yield OrderedInput(placeholder="For example: day 5", id="typed")
+        yield Input(placeholder="For example: day 5", id="typed")
         yield Static("", id="limit-problem")
 
     def _meters(self) -> Content:

@@ -56,7 +56,7 @@ from handinger_tui.core.stored_workers import (
     token_text,
     took_text,
 )
-from handinger_tui.ui.dialogs import HINT, Dialog, OrderedInput
+from handinger_tui.ui.dialogs import HINT, Dialog
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages import ListScreen
 from handinger_tui.ui.widgets.virtual_list import ItemRows, PickList, VirtualList, copy_from
@@ -210,7 +210,7 @@ class ScheduleQuestion(Dialog[str]):
 
     def compose_body(self) -> ComposeResult:
         """The field, the preview and a hint."""
-        yield OrderedInput(placeholder="Every 1d summarize the news")
+        yield Input(placeholder="Every 1d summarize the news")
         yield Static(Content.styled(EXAMPLES, "$text-muted"), id="schedule-preview", classes="dialog-body")
         yield Static(HINT, classes="dialog-hint")
 

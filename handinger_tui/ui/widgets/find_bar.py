@@ -13,7 +13,6 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from handinger_tui.ui.background import run_in_thread
-from handinger_tui.ui.dialogs import OrderedInput
 from handinger_tui.ui.keys import Where, bindings
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ class FindBar(Horizontal):
 
     def __init__(self, search: TranscriptSearch, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.field = OrderedInput(placeholder="Find in this session", compact=True)
+        self.field = Input(placeholder="Find in this session", compact=True)
         self._search = search
         self._count = Static(id="find-count")
         self._searched = ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec.structs import replace
 from textual.events import Paste
 from textual.screen import Screen
+from textual.widgets import Input
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.data_preview import tree_of_value
@@ -24,7 +25,7 @@ from handinger_tui.core.stored_workers import Delivery, DeliveryPage, StoredWork
 from handinger_tui.core.stream import FilePart
 from handinger_tui.core.turns.turn import Attachment
 from handinger_tui.engine.gallery import Gallery
-from handinger_tui.ui.dialogs import Ask, Choice, OrderedInput, Problem, Question, yes_or_no
+from handinger_tui.ui.dialogs import Ask, Choice, Problem, Question, yes_or_no
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
 from handinger_tui.ui.dialogs.pickers import CommandPicker, HistorySearch, SessionPicker
@@ -351,7 +352,7 @@ async def schedules(eye: Eye) -> None:
     await eye.look()
     for text in FEW:
         for typed in (text, f"every {text}"):
-            question.query_one(OrderedInput).value = typed[:300]
+            question.query_one(Input).value = typed[:300]
             await eye.pilot.pause(0)
             lines_of(eye, question.query_one("#schedule-preview"))
     await eye.look()
@@ -419,7 +420,7 @@ SINKS: Final = {
     "find bar": Sink(find_bar, (FindBar,), all_visible=False),
     "prompt": Sink(prompt, (PromptBox,), all_visible=False),
     "passing lines": Sink(passing_lines, ()),
-    "dialogs": Sink(dialogs, (Question, Choice, Problem, Ask, OrderedInput), all_visible=False),
+    "dialogs": Sink(dialogs, (Question, Choice, Problem, Ask), all_visible=False),
     "links": Sink(links, (), all_visible=False),
     "session list": Sink(session_list, (SessionPicker,)),
     "history": Sink(history, (HistorySearch,)),
