@@ -146,7 +146,8 @@ _SAFE: Final = f"{_HEAD}, {', '.join(map(split, SUMMED))}"
 """The same sums in a form that cannot overflow; it takes twice as long."""
 _PLACES_OF_SUMS: Final = range(8, 8 + 2 * len(SUMMED), 2)
 """Indexes of the sums (high, low) in a row that holds a key, `_HEAD` and the sums."""
-_GAPS: Final = ", ".join(map(gaps, SUMMED))
+_SPLIT: Final = sum(1 << SUMMED.index(f"{name}_pico") for name in ("model", "tool", "sandbox", "internal"))
+_GAPS: Final = f"{', '.join(map(gaps, SUMMED))}, SUM(told & {_SPLIT} <> {_SPLIT}) AS unsplit"
 _KEYS: Final = {
     GroupBy.TURN: "turn_id",
     GroupBy.SESSION: "session_id",
@@ -161,7 +162,7 @@ _TITLES: Final = {
     GroupBy.TURN: "SELECT t.turn_id, s.title FROM turn_totals t JOIN sessions s USING (session_id)",
 }
 _NO_MONEY: Final = Decimal(0)
-_NO_GAPS: Final = (0,) * len(SUMMED)
+_NO_GAPS: Final = (0,) * (len(SUMMED) + 1)
 _CERTAIN: Final = (False,) * (len(SUMMED) - 2)
 
 
@@ -272,8 +273,9 @@ def _bucket(key: str, row: sqlite3.Row, missing: Sequence[int], title: str = "")
     usd, credited, model, tool, sandbox, internal, tokens = sums
     first_ms, last_ms = int_or_none(row[3]), int_or_none(row[4])
     return Bucket(
-        key, row[1], row[2], usd, credited, model, tool, sandbox, internal, tokens, first_ms, last_ms, title
-    )
+        key, row[1], row[2], usd, credited, model, tool, sandbox, internal, tokens, first_ms, last_ms, title,
+        unsplit=missing[len(SUMMED)],
+    )  # fmt: skip
 
 
 # -- turn by turn ------------------------------------------------------------------------

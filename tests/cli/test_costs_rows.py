@@ -164,6 +164,21 @@ def test_categories_beyond_the_cost_are_marked_and_rounding_is_not() -> None:
     assert record(usd_pico=dollar)["split_excess_usd"] is None
 
 
+async def test_turns_without_a_category_are_counted_alike_by_every_grouping(own_home: Path) -> None:
+    """Of each of four turns another category is missing; a fifth has all of them."""
+    bits = [2, 3, 4, 5, None]
+    names = ("model_pico", "tool_pico", "sandbox_pico", "internal_pico")
+    numbers = dict.fromkeys(NUMBERS, 1_000)
+    async with ledger_at(own_home / "history.db") as ledger:
+        missing = [{} if bit is None else {names[bit - 2]: None} for bit in bits]
+        rows = [cells(f"turn_{at}", final=1) | numbers | gap for at, gap in enumerate(missing)]
+        await put_in(ledger, *rows)
+    for by in ("turn", "day", "month", "session", "worker"):
+        report = json.loads(run("costs", "--by", by, "--json", home=own_home).out)
+        assert (by, sum(group["unsplit_turns"] for group in report["groups"])) == (by, 4)
+        assert (by, report["total"]["unsplit_turns"]) == (by, 4)
+
+
 @pytest.mark.parametrize("form", [("--json",), ("--csv",), ()])
 def test_the_work_for_turns_grows_with_their_number(tmp_path: Path, form: tuple[str, ...]) -> None:
     def calls(turns: int) -> int:

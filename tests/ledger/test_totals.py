@@ -62,10 +62,12 @@ def rows_of(number: int, turn: dict[str, Any]) -> list[dict[str, Any]]:
 
 def added_up(turns: list[list[dict[str, Any]]]) -> Bucket:
     """The expected bucket, from the raw rows and in Python's own integers."""
-    sums = []
+    sums, unsplit = [], set[int]()
     for name in SUMMED:
         amounts = [[row[name] for row in rows if row.get(name) is not None] for rows in turns]
         is_complete = [any(row["final"] and row.get(name) is not None for row in rows) for rows in turns]
+        if name in ("model_pico", "tool_pico", "sandbox_pico", "internal_pico"):
+            unsplit.update(at for at, complete in enumerate(is_complete) if not complete)
         reported = [sum(each) for each in amounts if each]
         exact = Decimal(sum(reported)).scaleb(-PLACES[name]) if reported else None
         sums.append(Total(exact, is_complete.count(False)))
@@ -78,6 +80,7 @@ def added_up(turns: list[list[dict[str, Any]]]) -> Bucket:
         **dict(zip(SUMS, sums, strict=True)),  # type: ignore[arg-type]  # the names of its sums
         first_ms=min(moments, default=None),
         last_ms=max(moments, default=None),
+        unsplit=len(unsplit),
     )
 
 

@@ -460,7 +460,7 @@ def group_object(bucket: Bucket) -> JsonObject:
         "unpriced_turns": bucket.usd.missing_turns,
         "uncredited_turns": bucket.credits.missing_turns,
         "uncounted_turns": bucket.tokens.missing_turns,
-        "unsplit_turns": max(getattr(bucket, member).missing_turns for member in MEMBERS),
+        "unsplit_turns": bucket.unsplit,
         "first_ms": bucket.first_ms,
         "last_ms": bucket.last_ms,
         "suspense_usd": decimal_text(bucket.suspense_usd),

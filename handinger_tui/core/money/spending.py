@@ -177,6 +177,8 @@ class Bucket(Struct, frozen=True):
     """The title of the session, where the key is the id of a session or turn; the days of a week."""
     rises: tuple[Rise, ...] = ()
     """What is in its amounts and belongs to no turn."""
+    unsplit: int = 0
+    """Turns of which at least one of the four categories is not known."""
 
     def total(self, member: str) -> Total:
         """The total of one member: 0 for a group without turns, not an unknown amount."""
@@ -209,6 +211,7 @@ class Bucket(Struct, frozen=True):
             last_ms=max(lasts, default=None),
             title=self.title or other.title,
             rises=(*self.rises, *other.rises),
+            unsplit=self.unsplit + other.unsplit,
         )
 
 
