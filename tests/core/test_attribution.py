@@ -77,6 +77,19 @@ def test_an_older_worker_without_a_reading_before_is_unknown() -> None:
     assert not money.final
 
 
+@pytest.mark.parametrize(("end", "cost"), [("0.5", None), ("0.6", "0.1")])
+def test_no_rise_is_no_zero_where_it_is_unknown_whether_the_message_arrived(
+    end: str, cost: str | None
+) -> None:
+    first = turn(1, read("0.5"), worker_id=None)
+    doubt = turn(2, read(end), before=read("0.5"), status=TurnStatus.UNKNOWN)
+    assert usd(turn_money([first, doubt])) == ["0.5", cost]
+    assert session_money([first, doubt]).usd.missing_turns == (cost is None)
+    # Once it is settled, the same figures are certain.
+    settled = turn_money([first, replace(doubt, status=TurnStatus.COMPLETED)])
+    assert usd(settled) == ["0.5", cost or "0"]
+
+
 def test_totals_give_differences() -> None:
     turns = [
         turn(1, read("0.5"), worker_id=None),
