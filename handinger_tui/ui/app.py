@@ -61,8 +61,8 @@ def system_now_ms() -> int:
 class TypeAhead:
     """Holds keys back while one before them is processed that may change where they go.
 
-    So until the prompt has the focus, after Enter, after a key outside the prompt, and while a screen or
-    session opens: several keys may come in one piece, and all would go to the same screen.
+    So until the prompt has the focus, after Enter or a paste, after a key outside the prompt, and while a
+    screen or session opens: several keys may come in one piece, and all would go to the same screen.
     """
 
     def __init__(self, app: HandingerApp, pass_on: Callable[[Event], Awaitable[None]]) -> None:
@@ -142,7 +142,8 @@ class TypeAhead:
 
     async def _pass(self, event: Key | Paste) -> None:
         screen, queues = self._app.screen, (self._app.focused or self._app.screen).ancestors_with_self
-        is_last = isinstance(event, Key) and self._may_move(event)
+        # A text area takes the focus, later, when something is pasted into it.
+        is_last = isinstance(event, Paste) or self._may_move(event)
         await self._pass_on(event)
         if is_last:
             self._screen, self._held = screen, self._held or []

@@ -132,7 +132,7 @@ class Question(Dialog[Answer]):
 
     def on_mount(self) -> None:
         """Focus the safe answer, so that an accidental Enter changes nothing."""
-        self.query_one("#typed" if self._typed else "#answer-0").focus()
+        self.set_focus(self.query_one("#typed" if self._typed else "#answer-0"))
 
     def _is_word(self, text: str) -> bool:
         return text.strip().lower() == self._typed

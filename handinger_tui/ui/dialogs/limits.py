@@ -251,7 +251,7 @@ class RaiseLimit(Dialog[Decimal]):
 
     def on_mount(self) -> None:
         """Focus the field."""
-        self.query_one("#typed" if self._raisable else "#leave").focus()
+        self.set_focus(self.query_one("#typed" if self._raisable else "#leave"))
 
     @on(Input.Changed)
     def _handle_change(self, event: Input.Changed) -> None:
@@ -316,7 +316,7 @@ class LimitsPage(Dialog[Wish]):
 
     def on_mount(self) -> None:
         """Focus the field."""
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))
 
     def on_key(self, event: Key) -> None:
         """Scroll the meters with up, down and page keys, which the one-line field does not use."""

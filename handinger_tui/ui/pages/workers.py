@@ -488,7 +488,8 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
     def on_mount(self) -> None:
         """Fill in the worker, or what was typed earlier."""
         self._fill(self._began)
-        self.query_one(f"#field-{self._fields[0]}").focus()
+        # Not `focus()`, which takes effect later: what is typed into a form that is seen must not be lost.
+        self.set_focus(self.query_one(f"#field-{self._fields[0]}"))
         self._restore()
 
     @work(group="draft")
@@ -498,7 +499,7 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
         except HandingerError as problem:
             self._say(problem.text)
             return
-        if draft is not None and draft != self._began:
+        if draft is not None and draft != self._began == self._typed():
             self._fill(draft)
             self._say(KEPT)
 

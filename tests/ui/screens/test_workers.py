@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
+from textual.events import Key, Paste
 from textual.widgets import Input, TextArea
 
 from handinger_tui.core.errors import ApiError, Doubtful, Refused
-from handinger_tui.core.stored_workers import StoredWorker, WorkerMembers
+from handinger_tui.core.stored_workers import StoredWorker, WorkerForm, WorkerMembers, form_to_text
 from handinger_tui.core.turns.turn import Kind, Trigger, TurnStatus
 from handinger_tui.engine.gallery import Gallery
 from handinger_tui.ui.pages.workers import WorkersScreen
@@ -120,6 +121,46 @@ async def test_a_reading_does_not_undo_a_concurrent_change() -> None:
     await gallery.change("wrk_watch", WorkerMembers(text="Watch four shops."))
     gate.set()
     assert (await reading).text == templates.kept["wrk_watch"].text == "Watch four shops."
+
+
+async def test_a_tab_right_behind_a_paste_leads_to_the_next_field() -> None:
+    desktop, _ = desktop_with()
+    async with desktop.running(120, 40) as pilot:
+        await desktop.send(pilot, "/workers")
+        await desktop.shows(pilot, "No workers yet")
+        page = desktop.app.screen
+        await pilot.press("n")
+        await desktop.until(pilot, lambda: desktop.app.screen is not page)
+        await desktop.shows(pilot, "What is it for?")
+        desktop.app.post_message(Paste("Watch"))
+        for key, character in (("tab", "\t"), ("P", "P")):
+            desktop.app.post_message(Key(key, character))
+        await desktop.until(pilot, lambda: desktop.app.screen.query_one("#field-title", Input).value == "P")
+        assert desktop.app.screen.query_one("#field-prompt", TextArea).text == "Watch"
+
+
+async def test_an_earlier_draft_that_comes_late_does_not_replace_what_was_typed() -> None:
+    desktop, _ = desktop_with()
+    gate, read = asyncio.Event(), desktop.shelf.draft
+
+    async def slow_draft(session_id: str) -> str:
+        if session_id == "worker:new":
+            await gate.wait()
+        return await read(session_id)
+
+    desktop.shelf.draft = slow_draft  # type: ignore[method-assign]  # a slow disk
+    desktop.shelf.drafts["worker:new"] = form_to_text(WorkerForm(prompt="Earlier"))
+    async with desktop.running(120, 40) as pilot:
+        await desktop.send(pilot, "/workers")
+        await desktop.shows(pilot, "No workers yet")
+        await pilot.press("n")
+        await desktop.shows(pilot, "What is it for?")
+        await pilot.press(*"Later")
+        await desktop.shows(pilot, "Later")
+        gate.set()
+        await desktop.settle(pilot)
+        assert "Later" in desktop.text()
+        assert "Earlier" not in desktop.text()
 
 
 async def test_a_worker_is_created_with_one_post_and_a_draft_survives_a_refusal() -> None:
