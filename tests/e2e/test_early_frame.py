@@ -103,7 +103,7 @@ def test_a_line_break_in_an_early_paste_sends_nothing(tmux: str, tmp_path: Path)
 
 
 def test_an_early_paste_that_the_terminal_does_not_mark_sends_nothing(tmux: str, tmp_path: Path) -> None:
-    with gated(tmux, tmp_path) as start:
+    with gated(tmux, tmp_path, TMUX="") as start:
         start.window.shows(PROMPT)
         start.window.type("one\rtwo\r")
         start.window.shows("│ one ")

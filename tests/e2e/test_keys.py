@@ -46,7 +46,8 @@ def test_mistyped_keys_send_nothing_and_lose_nothing(tmux: str, tmp_path: Path) 
 
 def test_a_paste_that_the_terminal_does_not_mark_sends_nothing(tmux: str, tmp_path: Path) -> None:
     with terminal(tmux, 120, 40) as window:
-        start(window, tmp_path)
+        window.run("--local", home=tmp_path, TMUX="")
+        window.shows("New session")
         # As plain keys, which is how GNU screen and the console of Linux paste.
         window.type("one\rtwo\rthree\r")
         window.until(

@@ -145,10 +145,10 @@ _LINE_BREAK: Final = "\x1bOM"
 class InputParser:
     """Makes messages of terminal input: keys, the mouse, pastes and reports. Replies are dropped."""
 
-    def __init__(self, *, debug: bool = False) -> None:
+    def __init__(self, *, debug: bool = False, marks_pastes: bool = False) -> None:
         self._cutter = Cutter()
         self._burst = Burst(monotonic())
-        self._marks_pastes = False
+        self._marks_pastes = marks_pastes
         """Whether the terminal is known to mark pastes; all other text is typed then, however fast."""
         self._held_since = 0.0
         self._is_torn = False
@@ -680,7 +680,8 @@ class TerminalDriver(LinuxDriver):
             self._owner.call_later(_raise, problem)
 
     def _read_input(self) -> None:
-        parser = InputParser(debug=self._logs_keys)
+        # tmux marks pastes, as the terminals around it do; its reply to the query is that of newer ones only.
+        parser = InputParser(debug=self._logs_keys, marks_pastes=bool(os.environ.get("TMUX")))
         decode = getincrementaldecoder("utf-8")("replace").decode
         data, quiet_at = self.early_input(), 0.0
         while not self.exit_event.is_set():
