@@ -94,7 +94,6 @@ def _make_worker(window: Terminal, photo: Photo) -> None:
     window.shows("No workers yet")
     window.press("n")
     window.shows("What is it for?")
-    # From now on the program knows that pastes are marked, and a Tab right before text is a key.
     window.paste("Watch the prices of heat pumps and say what changed.")
     window.press("Tab")
     window.type("Price watch")

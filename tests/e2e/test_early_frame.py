@@ -90,16 +90,21 @@ def test_other_early_keys_have_their_usual_effect_in_the_app(tmux: str, tmp_path
         assert "❯ echo abé漢 " in screen
 
 
+def check_both_lines_are_in_the_prompt(start: Gated) -> None:
+    """Let the app start: the lines of an early paste are in its prompt, and nothing was sent."""
+    start.open()
+    start.window.shows(APP)
+    screen = start.window.until(
+        lambda screen_text: "│ one " in screen_text and "│ two " in screen_text, "both lines"
+    )
+    assert "Three things to try" in screen
+
+
 def test_a_line_break_in_an_early_paste_sends_nothing(tmux: str, tmp_path: Path) -> None:
     with gated(tmux, tmp_path) as start:
         start.window.shows(PROMPT)
         start.window.paste("one\ntwo\n")
-        start.open()
-        start.window.shows(APP)
-        screen = start.window.until(
-            lambda screen_text: "│ one " in screen_text and "│ two " in screen_text, "both lines"
-        )
-        assert "Three things to try" in screen
+        check_both_lines_are_in_the_prompt(start)
 
 
 def test_an_early_paste_that_the_terminal_does_not_mark_sends_nothing(tmux: str, tmp_path: Path) -> None:
@@ -107,12 +112,7 @@ def test_an_early_paste_that_the_terminal_does_not_mark_sends_nothing(tmux: str,
         start.window.shows(PROMPT)
         start.window.type("one\rtwo\r")
         start.window.shows("│ one ")
-        start.open()
-        start.window.shows(APP)
-        screen = start.window.until(
-            lambda screen_text: "│ one " in screen_text and "│ two " in screen_text, "both lines"
-        )
-        assert "Three things to try" in screen
+        check_both_lines_are_in_the_prompt(start)
 
 
 def test_ctrl_c_twice_quits_and_restores_the_terminal(tmux: str, tmp_path: Path) -> None:

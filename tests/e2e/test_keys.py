@@ -28,7 +28,6 @@ def turns(home: Path) -> int:
 def test_mistyped_keys_send_nothing_and_lose_nothing(tmux: str, tmp_path: Path) -> None:
     with terminal(tmux, 120, 40) as window:
         start(window, tmp_path)
-        # From now on the program knows that pastes are marked, and keys that come together are keys.
         window.paste("aa")
         window.press("M-Enter")
         window.type("bb")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from textual.events import Paste
+from textual.pilot import Pilot
 from textual.widget import Widget
 
 from handinger_tui.core.errors import ApiError, Locked, Unreachable
@@ -188,6 +189,14 @@ async def test_the_header_leaves_out_an_account_that_does_not_fit(badge: Account
             assert len(line) <= width
 
 
+async def run_one_and_queue_five(desktop: Desktop, pilot: Pilot[None]) -> None:
+    await desktop.send(pilot, "One")
+    await desktop.until(pilot, lambda: desktop.session.busy)
+    for number in range(5):
+        await desktop.send(pilot, f"Queued {number}")
+    await desktop.shows(pilot, "Queued 2   +2 more")
+
+
 @pytest.mark.parametrize(
     "typed", ["/", "\n".join(f"line {number}" for number in range(12))], ids=["offers", "long"]
 )
@@ -195,11 +204,7 @@ async def test_the_prompt_is_in_sight_on_a_low_screen(typed: str) -> None:
     script, _gate = held("One")
     desktop = Desktop(api=FakeApi(starts=[script]))
     async with desktop.running(60, 24) as pilot:
-        await desktop.send(pilot, "One")
-        await desktop.until(pilot, lambda: desktop.session.busy)
-        for number in range(5):
-            await desktop.send(pilot, f"Queued {number}")
-        await desktop.shows(pilot, "Queued 2   +2 more")
+        await run_one_and_queue_five(desktop, pilot)
         desktop.work.prompt.put(typed)
         for height in (20, 16, 12, 10, 8):
             await pilot.resize_terminal(60, height)
@@ -230,11 +235,7 @@ async def test_the_prompt_is_visible_at_every_size_with_everything_above_it(
     script, _gate = held("One")
     desktop = Desktop(api=FakeApi(starts=[script]))
     async with desktop.running(80, 24) as pilot:
-        await desktop.send(pilot, "One")
-        await desktop.until(pilot, lambda: desktop.session.busy)
-        for number in range(5):
-            await desktop.send(pilot, f"Queued {number}")
-        await desktop.shows(pilot, "Queued 2   +2 more")
+        await run_one_and_queue_five(desktop, pilot)
         work = desktop.work
         work.pane.trouble("The service answered 500. " * 8)
         for _ in range(3):
