@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from handinger_tui.local.formats import ToolResult, cell, looks_binary, number_text, table, words_of
+from handinger_tui.local.formats import (
+    MOST_BARS,
+    ToolResult,
+    cell,
+    looks_binary,
+    number_text,
+    table,
+    words_of,
+)
 from handinger_tui.local.turn_context import Rule, ToolError, TurnContext
 
 if TYPE_CHECKING:
@@ -21,7 +29,6 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 200_000
 MOST_COLUMNS = 200
-MOST_BARS = 16
 MISSING = frozenset({"", "na", "n/a", "null"})
 """Cells that count as missing, in lower case and without surrounding spaces."""
 

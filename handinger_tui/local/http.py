@@ -75,7 +75,7 @@ _JSON = "application/json"
 _FORM = "multipart/form-data"
 _LONGEST_KEY = 255
 _DEEPEST = 100
-"""Maximum levels of a JSON body: more could not be written back."""
+"""Maximum nesting of a JSON body: encoding it again for a response is recursive."""
 _BOOLEANS = {"true": True, "false": False}
 
 

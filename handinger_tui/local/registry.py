@@ -98,7 +98,7 @@ class WorkerRegistry:
         return StartedTurn(record, turn, repeated=False)
 
     def holds(self, record_id: str) -> bool:
-        """Return whether there is a record with this id; the oldest idle ones are deleted."""
+        """Return whether a record is still stored: an idle one may have been deleted to make room."""
         return record_id in self._records
 
     def add_schedule(

@@ -187,10 +187,7 @@ class Routes:
 
     async def file(self, request: Request) -> Response:
         """Return the bytes of a file."""
-        file = self._record(request).workspace.files.get(request.path_params["file_path"])
-        if file is None:
-            raise RefusedError(404, "This worker has no file at this path.")
-        return file_response(file)
+        return file_response(self._record(request), request.path_params["file_path"])
 
     async def list_schedules(self, request: Request) -> Response:
         """List the pending schedules."""

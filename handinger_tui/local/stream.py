@@ -6,7 +6,7 @@ message from the same chunks that were sent, so that a replay cannot differ from
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from handinger_tui.local import formats
@@ -60,7 +60,8 @@ class MessageBuilder:
         self._open: dict[tuple[str, object], int] = {}
         """The positions of the open parts by kind and id."""
         self._pieces: dict[int, list[str]] = {}
-        """The pieces of each text by the position of its part; one string would be copied for each."""
+        """The pieces of each text by the position of its part. They are joined when the message is read:
+        appending each piece to one string would copy the string each time."""
         self._tools: dict[object, Part] = {}
 
     def fold(self, chunk: Chunk) -> None:
@@ -69,11 +70,30 @@ class MessageBuilder:
         if isinstance(metadata, Mapping):
             self.metadata.update(metadata)
         kind = str(chunk["type"])
-        fold = _FOLDS.get(kind)
-        if fold is not None:
-            fold(self, chunk)
-        elif kind.startswith("data-"):
+        name, _, step = kind.partition("-")
+        if name in ("text", "reasoning"):
+            self._fold_text(name, step, chunk)
+        elif kind == "tool-input-start":
+            part: Part = {
+                "type": f"tool-{chunk['toolName']}",
+                "toolCallId": chunk["toolCallId"],
+                "state": "input-streaming",
+            }
+            self._tools[chunk["toolCallId"]] = part
+            self.parts.append(part)
+        elif kind in _TOOL_STATES:
+            state, member = _TOOL_STATES[kind]
+            self._tools[chunk["toolCallId"]].update({"state": state, member: chunk[member]})
+        elif name == "data":
             self._put_data(chunk)
+        elif kind == "start-step":
+            self.parts.append({"type": "step-start"})
+        elif kind in ("source-url", "file"):
+            self.parts.append(dict(chunk))
+        elif kind == "finish":
+            self.finish_reason = str(chunk["finishReason"])
+        elif kind == "error":
+            self.error_text = str(chunk["errorText"])
 
     def message(self) -> dict[str, object]:
         """Return the current message; open parts have the state `streaming`."""
@@ -89,56 +109,19 @@ class MessageBuilder:
             "".join(self._pieces[index]) for index, part in enumerate(self.parts) if part["type"] == "text"
         ]
 
-    def start_step(self, _chunk: Chunk) -> None:
-        """Open a step."""
-        self.parts.append({"type": "step-start"})
-
-    def start_text(self, chunk: Chunk) -> None:
-        """Open a text or reasoning part."""
-        kind = str(chunk["type"]).removesuffix("-start")
-        part: Part = {"type": kind, "text": "", "state": "streaming"}
-        if kind == "reasoning":
-            part["id"] = chunk["id"]
-        at = self._open[kind, chunk["id"]] = len(self.parts)
-        self._pieces[at] = []
-        self.parts.append(part)
-
-    def append_text(self, chunk: Chunk) -> None:
-        """Append to the open part."""
-        at = self._open[str(chunk["type"]).removesuffix("-delta"), chunk["id"]]
-        self._pieces[at].append(str(chunk["delta"]))
-
-    def end_text(self, chunk: Chunk) -> None:
-        """Close the open part."""
-        at = self._open.pop((str(chunk["type"]).removesuffix("-end"), chunk["id"]))
-        self.parts[at]["state"] = "done"
-
-    def start_tool(self, chunk: Chunk) -> None:
-        """Open a tool part; its complete input arrives with `tool-input-available`."""
-        part: Part = {
-            "type": f"tool-{chunk['toolName']}",
-            "toolCallId": chunk["toolCallId"],
-            "state": "input-streaming",
-        }
-        self._tools[chunk["toolCallId"]] = part
-        self.parts.append(part)
-
-    def settle_tool(self, chunk: Chunk) -> None:
-        """Set input, output or error text of the tool part."""
-        state, member = _TOOL_STATES[str(chunk["type"])]
-        self._tools[chunk["toolCallId"]].update({"state": state, member: chunk[member]})
-
-    def add(self, chunk: Chunk) -> None:
-        """Append the chunk as a part."""
-        self.parts.append(dict(chunk))
-
-    def finish(self, chunk: Chunk) -> None:
-        """Store the finish reason."""
-        self.finish_reason = str(chunk["finishReason"])
-
-    def fail(self, chunk: Chunk) -> None:
-        """Store the error text."""
-        self.error_text = str(chunk["errorText"])
+    def _fold_text(self, kind: str, step: str, chunk: Chunk) -> None:
+        """Open, extend or close a part of the kind `text` or `reasoning`."""
+        if step == "start":
+            part: Part = {"type": kind, "text": "", "state": "streaming"}
+            if kind == "reasoning":
+                part["id"] = chunk["id"]
+            at = self._open[kind, chunk["id"]] = len(self.parts)
+            self._pieces[at] = []
+            self.parts.append(part)
+        elif step == "delta":
+            self._pieces[self._open[kind, chunk["id"]]].append(str(chunk["delta"]))
+        else:
+            self.parts[self._open.pop((kind, chunk["id"]))]["state"] = "done"
 
     def _put_data(self, chunk: Chunk) -> None:
         for part in self.parts:
@@ -152,22 +135,4 @@ _TOOL_STATES = {
     "tool-input-available": ("input-available", "input"),
     "tool-output-available": ("output-available", "output"),
     "tool-output-error": ("output-error", "errorText"),
-}
-
-_FOLDS: dict[str, Callable[[MessageBuilder, Chunk], None]] = {
-    "start-step": MessageBuilder.start_step,
-    "text-start": MessageBuilder.start_text,
-    "text-delta": MessageBuilder.append_text,
-    "text-end": MessageBuilder.end_text,
-    "reasoning-start": MessageBuilder.start_text,
-    "reasoning-delta": MessageBuilder.append_text,
-    "reasoning-end": MessageBuilder.end_text,
-    "tool-input-start": MessageBuilder.start_tool,
-    "tool-input-available": MessageBuilder.settle_tool,
-    "tool-output-available": MessageBuilder.settle_tool,
-    "tool-output-error": MessageBuilder.settle_tool,
-    "source-url": MessageBuilder.add,
-    "file": MessageBuilder.add,
-    "finish": MessageBuilder.finish,
-    "error": MessageBuilder.fail,
 }

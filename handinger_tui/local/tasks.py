@@ -11,13 +11,13 @@ Decisions where the published API description is silent:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from handinger_tui.local import formats, http, prices, triggers
 from handinger_tui.local.http import Instruction, RefusedError, event_stream, json_response, route
 from handinger_tui.local.triggers import LocalWebhook, StoredSchedule
-from handinger_tui.local.worker import LocalTurn, WorkerRecord, file_response, history_and_live
+from handinger_tui.local.worker import LocalTurn, WorkerRecord, Workspace, file_response, history_and_live
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,25 +125,19 @@ class Task:
     record: WorkerRecord
     triggered_by: str = "api"
     created_at: datetime = field(default_factory=formats.now)
-    turns: list[tuple[LocalTurn, datetime]] = field(default_factory=list)
-    """Each turn with the time of its start."""
-    is_archived: bool = False
-
-    @property
-    def status(self) -> str:
-        """The status of the newest turn."""
-        return _status_of(self.turns[-1][0])
+    turns: list[LocalTurn] = field(default_factory=list)
+    """Never empty once the task is stored."""
 
     def as_members(self) -> dict[str, object]:
         """Return the `Task` object."""
-        counts = [turn.counts_now() for turn, _ in self.turns]
+        counts, newest = [turn.counts_now() for turn in self.turns], self.turns[-1]
         return {
             "id": self.record.id,
-            "completedAt": None if self.record.running else formats.iso(_end_of(*self.turns[-1])),
+            "completedAt": newest.completed_at,
             "createdAt": formats.iso(self.created_at),
             "createdByUserId": USER,
             "organizationId": ORGANIZATION,
-            "status": self.status,
+            "status": newest.status,
             "title": self.template.title,
             "totals": {
                 "credits": sum(prices.credits_of(count) for count in counts),
@@ -158,15 +152,13 @@ class Task:
     def turn_members(self) -> list[dict[str, object]]:
         """Return the `Turn` objects."""
         files = self._files_by_url()
-        return [self._turn(seq, turn, started, files) for seq, (turn, started) in enumerate(self.turns)]
+        return [self._turn(seq, turn, files) for seq, turn in enumerate(self.turns)]
 
-    def _turn(
-        self, seq: int, turn: LocalTurn, started: datetime, files: Mapping[object, object]
-    ) -> dict[str, object]:
+    def _turn(self, seq: int, turn: LocalTurn, files: Mapping[object, object]) -> dict[str, object]:
         counts = turn.counts_now()
         return {
             "id": turn.id,
-            "completedAt": None if turn.running else formats.iso(_end_of(turn, started)),
+            "completedAt": turn.completed_at,
             "credits": prices.credits_of(counts),
             "durationMs": counts.duration_ms,
             "files": [files[part["url"]] for part in turn.builder.parts if part["type"] == "file"],
@@ -176,8 +168,8 @@ class Task:
             "outputTokens": counts.output_tokens,
             "role": "user",
             "seq": seq,
-            "startedAt": formats.iso(started),
-            "status": _status_of(turn),
+            "startedAt": formats.iso(turn.started_at),
+            "status": turn.status,
             "structuredOutput": self._structured(turn),
             "taskId": self.record.id,
         }
@@ -186,7 +178,7 @@ class Task:
         """Return the `Worker` object: without costs, and with the time of the newest turn as its usage."""
         worker = self.record.as_worker()
         del worker["costs"]
-        newest = self.turns[-1][0]
+        newest = self.turns[-1]
         return worker | {
             "id": self.template.id,
             "files": list(self._files_by_url().values()),
@@ -209,36 +201,25 @@ class Task:
         }
 
     def _structured(self, turn: LocalTurn) -> dict[str, object] | None:
-        if self.template.output_schema is None or turn.running or _status_of(turn) != "completed":
+        if self.template.output_schema is None or turn.status != "completed":
             return None
         return _by_schema(self.template.output_schema, "".join(turn.builder.texts()))
-
-
-def _status_of(turn: LocalTurn) -> str:
-    if turn.running:
-        return "running"
-    if not turn.is_complete:
-        return "aborted"
-    return "completed" if turn.builder.error_text is None else "error"
-
-
-def _end_of(turn: LocalTurn, started: datetime) -> datetime:
-    return started + timedelta(milliseconds=turn.counts_now().duration_ms)
 
 
 def _by_schema(schema: Mapping[str, object], text: str) -> dict[str, object]:
     """Return an object with the properties of a JSON schema: texts are the answer, numbers its length."""
     properties = schema.get("properties")
-    values: dict[str, object] = {
+    if not isinstance(properties, dict):
+        return {"text": text}
+    length = len(text)
+    values = {
         "string": text,
-        "number": len(text),
-        "integer": len(text),
+        "number": length,
+        "integer": length,
         "boolean": bool(text),
         "array": [],
         "object": {},
     }
-    if not isinstance(properties, dict):
-        return {"text": text}
     kinds = {name: kind.get("type") if isinstance(kind, dict) else None for name, kind in properties.items()}
     return {name: values.get(kind) if isinstance(kind, str) else None for name, kind in kinds.items()}
 
@@ -294,13 +275,13 @@ class TaskRegistry:
             raise RefusedError(409, "This task belongs to another worker. Nothing was started.")
         template = task.template if task is not None else self._template_for(worker_id, parsed)
         started = self.runs.start(task_id, parsed.instruction, key)
-        # Without those whose records made room for this one.
-        self._tasks = {one: kept for one, kept in self._tasks.items() if self.runs.holds(one)}
+        # Starting a turn may have deleted records to make room; their tasks are deleted, too.
+        self._tasks = {key: value for key, value in self._tasks.items() if self.runs.holds(key)}
         if task is None:
             self._templates[template.id] = template
             task = self._tasks[task_id] = Task(template, started.record, triggered_by)
         if not started.repeated or not task.turns:
-            task.turns.append((started.turn, formats.now()))
+            task.turns.append(started.turn)
         if not started.repeated:
             self.runs.start_background(self._deliver(task, started.turn))
         return task, started
@@ -387,8 +368,8 @@ class TaskRoutes:
         return json_response({"items": task.turn_members(), "taskId": task.record.id})
 
     async def archive(self, request: Request) -> Response:
-        """Archive a task; its turns and files are kept."""
-        self._task(request).is_archived = True
+        """Archive a task, which changes nothing here: an archived task can still be read."""
+        self._task(request)
         return json_response({"archived": True})
 
     async def store(self, request: Request) -> Response:
@@ -472,10 +453,7 @@ class TaskRoutes:
     async def file(self, request: Request) -> Response:
         """Return the bytes of a file of a task; its address is in the turn."""
         record = self.tasks.task(request.path_params["worker_id"]).record
-        file = record.workspace.files.get(request.path_params["file_path"])
-        if file is None:
-            raise RefusedError(404, "This task has no file at this path.")
-        return file_response(file)
+        return file_response(record, request.path_params["file_path"])
 
     def _task(self, request: Request) -> Task:
         return self.tasks.task(request.path_params["task_id"])
@@ -484,20 +462,14 @@ class TaskRoutes:
         return self.tasks.template(request.path_params["worker_id"])
 
     def _idle(self, template: Template) -> dict[str, object]:
-        return {
+        """Return the `Worker` object of a stored worker without tasks."""
+        base_url = self.tasks.runs.base_url
+        worker = WorkerRecord(base_url, Workspace(limit=0)).as_worker()
+        del worker["costs"], worker["usage"]
+        return worker | {
             "id": template.id,
             "created_at": int(template.created_at.timestamp()),
-            "error": None,
-            "files": [],
-            "incomplete_details": None,
-            "messages": [],
             "metadata": {"local": True},
-            "object": "worker",
-            "output": [],
-            "output_text": "",
-            "running": False,
-            "sources": [],
-            "status": "completed",
             "structured_output": None,
-            "url": f"{self.tasks.runs.base_url}/worker/{template.id}",
+            "url": f"{base_url}/worker/{template.id}",
         }

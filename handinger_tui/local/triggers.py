@@ -1,4 +1,4 @@
-"""Schedules, which start a turn later, and webhooks, which learn of each turn of a task that ended.
+"""Schedules, which start turns later, and webhooks, which are notified of each turn of a task that has ended.
 
 The published rule of webhooks is an https address anywhere. The local worker sends to no other computer: it
 delivers to this one only (`localhost` and loopback addresses, http or https, without proxies and without
@@ -25,8 +25,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
-
-from msgspec import Struct
 
 from handinger_tui.local import formats
 from handinger_tui.local.http import RefusedError, RequestLimits, budget_member, parse_object, text_member
@@ -229,15 +227,15 @@ class LocalWebhook:
             return
         started, created_at = time.monotonic(), formats.iso(formats.now())
         body = formats.well_formed(formats.dumps({"task": task, "turn": turn})).encode()
-        outcome = await _post(url, token, body, seconds)
+        status, error = await _post(url, token, body, seconds)
         self.executions.appendleft(
             {
                 "id": formats.new_id("whe_"),
                 "createdAt": created_at,
                 "durationMs": int((time.monotonic() - started) * 1000),
-                "errorMessage": outcome.error,
-                "requestStatus": "success" if outcome.error is None else "error",
-                "responseStatus": outcome.status,
+                "errorMessage": error,
+                "requestStatus": "success" if error is None else "error",
+                "responseStatus": status,
                 "taskId": task["id"],
                 "taskTitle": task["title"],
                 "url": url,
@@ -302,26 +300,20 @@ def _address_of(parts: SplitResult) -> str | None:
     return str(address) if address.is_loopback else None
 
 
-class _Outcome(Struct, frozen=True):
-    """Status of the response, None without one; why the delivery failed, None if it did not."""
-
-    status: int | None
-    error: str | None
-
-
-async def _post(url: str, token: str, body: bytes, seconds: float) -> _Outcome:
+async def _post(url: str, token: str, body: bytes, seconds: float) -> tuple[int | None, str | None]:
+    """Return the status of the response and the reason of a failed delivery; each is None without one."""
     parts = _parts_of(url)
     address = None if parts is None else _address_of(parts)
     if parts is None or address is None:
-        return _Outcome(None, _NOT_HERE)
+        return None, _NOT_HERE
     try:
         async with asyncio.timeout(seconds):
             status = await _exchange(parts, address, _head(parts, token, len(body)) + body)
     except TimeoutError:
-        return _Outcome(None, f"No response within {seconds:g} seconds.")
+        return None, f"No response within {seconds:g} seconds."
     except (OSError, ValueError) as error:
-        return _Outcome(None, f"The delivery failed: {str(error) or type(error).__name__}.")
-    return _Outcome(status, None if 200 <= status < 300 else f"The receiver responded with status {status}.")
+        return None, f"The delivery failed: {str(error) or type(error).__name__}."
+    return status, None if 200 <= status < 300 else f"The receiver responded with status {status}."
 
 
 def _head(parts: SplitResult, token: str, length: int) -> bytes:

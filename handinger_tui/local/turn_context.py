@@ -43,6 +43,13 @@ class _Drawing(ToolResult, frozen=True):
         return {"title": self.title, "bars": self.bars, "bytes": len(self.png)}
 
 
+class _WrittenFile(ToolResult, frozen=True):
+    file: StoredFile
+
+    def as_output(self) -> dict[str, object]:
+        return {"path": self.file.path, "bytes": len(self.file.content), "sha256": self.file.digest}
+
+
 class ToolError(Exception):
     """A tool failed; the message is the reason, for the user."""
 
@@ -219,21 +226,21 @@ class TurnContext:
 
     async def write(self, path: str, media_type: str, content: bytes) -> StoredFile | None:
         """Publish a file with the tool `write_file` and emit it as a file part."""
-        published: list[StoredFile] = []
 
-        async def work() -> dict[str, object]:
+        async def work() -> _WrittenFile:
             try:
-                file = self.record.workspace.store(path, media_type, content, published=True)
+                return _WrittenFile(self.record.workspace.store(path, media_type, content, published=True))
             except WorkspaceFullError as full:
-                raise ToolError(f"the workspace has no room left for {path}") from full
-            published.append(file)
-            return {"path": file.path, "bytes": len(content), "sha256": file.digest}
+                raise ToolError(f"the workspace has no room for {path}") from full
 
-        await self.use("write_file", {"path": path, "mediaType": media_type, "bytes": len(content)}, work)
-        for file in published:
-            url = self.record.url_of(file)
-            self.turn.emit({"type": "file", "url": url, "mediaType": media_type, "filename": file.path})
-        return published[0] if published else None
+        tool_input: dict[str, object] = {"path": path, "mediaType": media_type, "bytes": len(content)}
+        written = await self.use("write_file", tool_input, work)
+        if written is None:
+            return None
+        file = written.file
+        url = self.record.url_of(file)
+        self.turn.emit({"type": "file", "url": url, "mediaType": media_type, "filename": file.path})
+        return file
 
     async def write_chart(
         self, path: str, title: str, bars: Sequence[tuple[str, Decimal]]

@@ -7,6 +7,7 @@ import mimetypes
 import re
 import time
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -15,11 +16,11 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from handinger_tui.local import formats, prices, stream
+from handinger_tui.local.http import Instruction, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from handinger_tui.local.http import Instruction
     from handinger_tui.local.stream import Chunk
     from handinger_tui.local.triggers import StoredSchedule
 
@@ -127,6 +128,7 @@ class LocalTurn:
 
     def __init__(self, instruction: Instruction, attachments: tuple[StoredFile, ...]) -> None:
         self.id = formats.new_id("trn_")
+        self.started_at = formats.now()
         self.instruction = instruction
         self.attachments = attachments
         self.builder = stream.MessageBuilder(formats.new_id("msg_"))
@@ -153,6 +155,22 @@ class LocalTurn:
             self.is_complete = is_complete
             self.ended.set()
             self._wake()
+
+    @property
+    def status(self) -> str:
+        """The status as the tasks generation names it."""
+        if self.running:
+            return "running"
+        if not self.is_complete:
+            return "aborted"
+        return "completed" if self.builder.error_text is None else "error"
+
+    @property
+    def completed_at(self) -> str | None:
+        """The time of the end in the form of the API, None while the turn runs."""
+        if self.running:
+            return None
+        return formats.iso(self.started_at + timedelta(milliseconds=self.counts.duration_ms))
 
     def counts_now(self) -> prices.Counts:
         """Return a copy of the counts, with the duration so far."""
@@ -313,8 +331,11 @@ def _message_item(message_id: str, texts: list[str]) -> dict[str, object]:
 
 
 # -- responses -----------------------------------------------------------------------------
-def file_response(file: StoredFile) -> Response:
-    """Return a response with the bytes of a file."""
+def file_response(record: WorkerRecord, path: str) -> Response:
+    """Return a response with the bytes of a file. Raises RefusedError: 404 if there is none at this path."""
+    file = record.workspace.files.get(path)
+    if file is None:
+        raise RefusedError(404, "There is no file at this path.")
     name = quote(file.path.rpartition("/")[2], safe="")
     headers = {
         "content-disposition": f"attachment; filename*=UTF-8''{name}",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def office_of(rule: Rule) -> WorkerRegistry:
+def registry_of(rule: Rule) -> WorkerRegistry:
     return WorkerRegistry("http://127.0.0.1:1", Setting(0, None, (rule,)), RequestLimits())
 
 
@@ -23,14 +23,14 @@ async def followed(turn: LocalTurn) -> str:
 
 
 async def test_an_error_in_a_rule_is_reported_without_its_message(caplog: pytest.LogCaptureFixture) -> None:
-    async def perform(desk: TurnContext) -> None:
-        await desk.say("so far")
-        raise KeyError(desk.text)
+    async def perform(context: TurnContext) -> None:
+        await context.say("so far")
+        raise KeyError(context.text)
 
-    place = office_of(Rule("broken", "always", "It breaks", "x", lambda _desk: True, perform))
-    begun = place.start("", Instruction("private words", "standard"), None)
+    registry = registry_of(Rule("broken", "always", "It breaks", "x", lambda _context: True, perform))
+    begun = registry.start("", Instruction("private words", "standard"), None)
     text = await followed(begun.turn)
-    await place.close()
+    await registry.close()
     assert '"errorText":"The local worker failed (KeyError)."' in text
     assert text.endswith("data: [DONE]\n\n")
     assert '"finishReason":"error"' in text
@@ -48,16 +48,16 @@ async def test_an_error_in_a_rule_is_reported_without_its_message(caplog: pytest
 async def test_a_cut_turn_keeps_its_text_and_has_no_end() -> None:
     speaking = asyncio.Event()
 
-    async def perform(desk: TurnContext) -> None:
-        await desk.say("said before the cut")
+    async def perform(context: TurnContext) -> None:
+        await context.say("said before the cut")
         speaking.set()
         await asyncio.Event().wait()
 
-    place = office_of(Rule("endless", "always", "It waits", "x", lambda _desk: True, perform))
-    begun = place.start("", Instruction("go", "standard"), None)
+    registry = registry_of(Rule("endless", "always", "It waits", "x", lambda _context: True, perform))
+    begun = registry.start("", Instruction("go", "standard"), None)
     reader = asyncio.create_task(followed(begun.turn))
     await speaking.wait()
-    await place.close()
+    await registry.close()
     text = await reader
     assert "[DONE]" not in text
     assert '"type":"finish"' not in text

@@ -104,18 +104,18 @@ def test_the_other_members_have_the_rules_of_a_turn(client: httpx.Client, run_tu
     assert client.post(path, json={"input": "x", "when": when}).json()["budget"] == "standard"
 
 
-def office(turns: asyncio.Queue[str], **limits: int) -> WorkerRegistry:
+def registry_of(turns: asyncio.Queue[str], **limits: int) -> WorkerRegistry:
     """Return a registry whose only rule puts each instruction into `turns`;
     `wait` then waits for its gate.
     """
 
-    async def perform(desk: TurnContext) -> None:
-        await turns.put(desk.text)
-        if desk.text == "wait":
+    async def perform(context: TurnContext) -> None:
+        await turns.put(context.text)
+        if context.text == "wait":
             await GATES[turns].wait()
 
     GATES[turns] = asyncio.Event()
-    rule = Rule("note", "always", "It notes the instruction", "x", lambda _desk: True, perform)
+    rule = Rule("note", "always", "It notes the instruction", "x", lambda _context: True, perform)
     return WorkerRegistry("http://127.0.0.1:1", Setting(0, None, (rule,)), RequestLimits(**limits))
 
 
@@ -128,53 +128,55 @@ def soon(text: str, following: Callable[[datetime], datetime] | None = None) -> 
 
 async def test_a_due_schedule_starts_a_turn_and_is_removed() -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
-    place = office(turns)
-    begun = place.start("", Instruction("first", "standard"), None)
+    registry = registry_of(turns)
+    begun = registry.start("", Instruction("first", "standard"), None)
     async with asyncio.timeout(10):
         await begun.turn.ended.wait()
-        place.add_schedule(begun.record, soon("second"))
+        registry.add_schedule(begun.record, soon("second"))
         assert [await turns.get(), await turns.get()] == ["first", "second"]
     assert begun.record.turn is not None
     assert begun.record.turn.instruction == Instruction("second", "low")
     assert begun.record.schedules == {}
-    await place.close()
+    await registry.close()
 
 
 async def test_an_interval_runs_repeatedly() -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
-    place = office(turns)
-    begun = place.start("", Instruction("first", "standard"), None)
+    registry = registry_of(turns)
+    begun = registry.start("", Instruction("first", "standard"), None)
     schedule = soon("tick", lambda moment: moment + SOON)
-    place.add_schedule(begun.record, schedule)
+    registry.add_schedule(begun.record, schedule)
     first_run = schedule.next_run
     async with asyncio.timeout(10):
         assert [await turns.get() for _ in range(4)] == ["first", "tick", "tick", "tick"]
     assert schedule.next_run >= first_run + 3 * SOON
     assert list(begun.record.schedules) == [schedule.id]
-    place.cancel_schedule(begun.record, schedule.id)
+    registry.cancel_schedule(begun.record, schedule.id)
     assert begun.record.schedules == {}
-    await place.close()
+    await registry.close()
 
 
 async def test_a_due_schedule_waits_for_the_running_turn() -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
-    place = office(turns)
-    begun = place.start("", Instruction("wait", "standard"), None)
-    place.add_schedule(begun.record, StoredSchedule("delayed", "after", "low", datetime.now(UTC), None, {}))
+    registry = registry_of(turns)
+    begun = registry.start("", Instruction("wait", "standard"), None)
+    registry.add_schedule(
+        begun.record, StoredSchedule("delayed", "after", "low", datetime.now(UTC), None, {})
+    )
     async with asyncio.timeout(10):
         assert await turns.get() == "wait"
         assert begun.record.turn is begun.turn
         GATES[turns].set()
         assert await turns.get() == "after"
     assert begun.turn.is_complete
-    await place.close()
+    await registry.close()
 
 
 async def test_a_run_beyond_the_limit_is_skipped(caplog: pytest.LogCaptureFixture) -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
-    place = office(turns)
-    place.limits = RequestLimits(turns=1)
-    begun = place.start("", Instruction("first", "standard"), None)
+    registry = registry_of(turns)
+    registry.limits = RequestLimits(turns=1)
+    begun = registry.start("", Instruction("first", "standard"), None)
     runs: asyncio.Queue[datetime] = asyncio.Queue()
 
     def following(moment: datetime) -> datetime:
@@ -182,42 +184,42 @@ async def test_a_run_beyond_the_limit_is_skipped(caplog: pytest.LogCaptureFixtur
         return moment + SOON
 
     schedule = soon("never", following)
-    place.add_schedule(begun.record, schedule)
+    registry.add_schedule(begun.record, schedule)
     async with asyncio.timeout(10):
         assert await turns.get() == "first"
         # The interval continues.
         assert await runs.get() < await runs.get()
     assert list(begun.record.schedules) == [schedule.id]
-    place.cancel_schedules(begun.record)
+    registry.cancel_schedules(begun.record)
     assert begun.record.schedules == {}
-    await place.close()
+    await registry.close()
     assert turns.empty()
     assert caplog.records == []
 
 
 async def test_a_cancelled_schedule_does_not_run() -> None:
     turns: asyncio.Queue[str] = asyncio.Queue()
-    place = office(turns)
-    begun = place.start("", Instruction("first", "standard"), None)
+    registry = registry_of(turns)
+    begun = registry.start("", Instruction("first", "standard"), None)
     cancelled, kept = soon("cancelled"), soon("kept")
-    place.add_schedule(begun.record, cancelled)
-    place.add_schedule(begun.record, kept)
-    place.cancel_schedule(begun.record, cancelled.id)
+    registry.add_schedule(begun.record, cancelled)
+    registry.add_schedule(begun.record, kept)
+    registry.cancel_schedule(begun.record, cancelled.id)
     async with asyncio.timeout(10):
         assert [await turns.get(), await turns.get()] == ["first", "kept"]
-    await place.close()
+    await registry.close()
     assert turns.empty()
 
 
 async def test_a_worker_has_a_maximum_number_of_schedules() -> None:
-    place = office(asyncio.Queue(), schedules=1)
-    begun = place.start("", Instruction("echo first", "standard"), None)
+    registry = registry_of(asyncio.Queue(), schedules=1)
+    begun = registry.start("", Instruction("echo first", "standard"), None)
     when = {"type": "delayed", "delayInSeconds": 60}
-    place.add_schedule(begun.record, triggers.from_when(when, "x", "low", datetime.now(UTC)))
+    registry.add_schedule(begun.record, triggers.from_when(when, "x", "low", datetime.now(UTC)))
     with pytest.raises(RefusedError, match="1 schedules") as refused:
-        place.add_schedule(begun.record, triggers.from_when(when, "x", "low", datetime.now(UTC)))
+        registry.add_schedule(begun.record, triggers.from_when(when, "x", "low", datetime.now(UTC)))
     assert refused.value.status == 422
-    await place.close()
+    await registry.close()
 
 
 def test_missed_runs_are_skipped() -> None:
